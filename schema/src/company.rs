@@ -1,0 +1,150 @@
+//! The companies that call the API, as stored in `companies`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::CompanyId;
+
+/// A company.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Company {
+    /// Its id: the `iss` of its requests.
+    pub id: CompanyId,
+    /// For people.
+    pub name: String,
+    /// False refuses every request of the company.
+    pub enabled: bool,
+    /// True if the operator trusts the company to verify e-mail addresses and phone numbers.
+    pub trusted: bool,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// The country (ISO 3166-1 alpha-2) in which its national phone numbers are read; without it only international
+    /// ones are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_country: Option<String>,
+    /// SHA-256 of each live API key, in hexadecimal; more than one while a key is rotated.
+    pub api_keys: Vec<ApiKeyHash>,
+    /// The public keys that sign its requests.
+    pub keys: Vec<CompanyKey>,
+}
+
+/// What is kept of an API key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKeyHash {
+    /// The id part of the key, which names it to people.
+    pub id: String,
+    /// SHA-256 of the whole key, unpadded base64url: the same text as `akh` in requests.
+    pub sha256: String,
+    /// When it stops working, Unix seconds; never if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
+}
+
+/// A public key of a company.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompanyKey {
+    /// Its id: the `kid` of requests.
+    pub kid: String,
+    /// The one algorithm that it may be used with: `ES256`, `EdDSA`, `RS256` or `PS256` (RFC 7518, RFC 8037).
+    pub alg: String,
+    /// `SubjectPublicKeyInfo`, PEM.
+    pub public_key_pem: String,
+}
+
+/// What a company may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Scope {
+    /// Register users.
+    #[serde(rename = "users:register")]
+    Register,
+    /// Look users up.
+    #[serde(rename = "users:lookup")]
+    Lookup,
+    /// Check passwords.
+    #[serde(rename = "users:authenticate")]
+    Authenticate,
+    /// Change the profiles of linked users.
+    #[serde(rename = "users:update")]
+    Update,
+    /// Change passwords.
+    #[serde(rename = "users:password")]
+    Password,
+    /// Disable and activate users.
+    #[serde(rename = "users:status")]
+    Status,
+    /// Erase users and read their receipts.
+    #[serde(rename = "users:erase")]
+    Erase,
+    /// Export everything that is held on a person.
+    #[serde(rename = "users:export")]
+    Export,
+    /// Merge duplicates.
+    #[serde(rename = "users:merge")]
+    Merge,
+}
+
+impl Scope {
+    /// All scopes.
+    pub const ALL: [Self; 9] = [
+        Self::Register,
+        Self::Lookup,
+        Self::Authenticate,
+        Self::Update,
+        Self::Password,
+        Self::Status,
+        Self::Erase,
+        Self::Export,
+        Self::Merge,
+    ];
+
+    /// The scope's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Register => "users:register",
+            Self::Lookup => "users:lookup",
+            Self::Authenticate => "users:authenticate",
+            Self::Update => "users:update",
+            Self::Password => "users:password",
+            Self::Status => "users:status",
+            Self::Erase => "users:erase",
+            Self::Export => "users:export",
+            Self::Merge => "users:merge",
+        }
+    }
+
+    /// The scope of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == name)
+    }
+}
+
+impl Company {
+    /// True if the company has the scope.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// The public key of a `kid`.
+    pub fn key(&self, kid: &str) -> Option<&CompanyKey> {
+        self.keys.iter().find(|key| key.kid == kid)
+    }
+
+    /// True if `akh` (unpadded base64url of an API key's SHA-256) is of a key that works at `now_secs`. Comparing
+    /// hashes needs no constant time: who can choose the hash's bits can invert SHA-256.
+    pub fn has_api_key(&self, akh: &str, now_secs: u64) -> bool {
+        self.api_keys.iter().any(|key| key.sha256 == akh && key.expires_at.is_none_or(|at| now_secs < at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_stored_under_their_names() {
+        for scope in Scope::ALL {
+            assert_eq!(serde_json::to_value(scope).unwrap(), scope.as_str());
+            assert_eq!(Scope::from_name(scope.as_str()), Some(scope));
+        }
+    }
+}

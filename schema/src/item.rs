@@ -1,0 +1,283 @@
+//! A part as a DynamoDB item, and back. Attributes that are not known here are kept.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use crate::names::attribute as name;
+use crate::{
+    AccountStatus, Attribute, Attributes, Body, Claim, ClaimItem, Facts, IdentifierKind, Live, Millis, Part, PartRecord,
+    ProfileFacts, SealedData, UserId,
+};
+
+/// An item, message or version that cannot be read. Names what is wrong, never a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`{what}` is absent or malformed")]
+pub struct ItemError {
+    what: &'static str,
+}
+
+impl ItemError {
+    /// Something named `what` is absent or malformed.
+    pub const fn new(what: &'static str) -> Self {
+        Self { what }
+    }
+}
+
+/// Takes attributes out of an item one by one; what is left over is unknown.
+pub(crate) struct Reader(pub(crate) Attributes);
+
+impl Reader {
+    pub(crate) fn text(&mut self, name: &'static str) -> Result<String, ItemError> {
+        match self.0.remove(name) {
+            Some(Attribute::S(text)) => Ok(text),
+            _ => Err(ItemError::new(name)),
+        }
+    }
+
+    pub(crate) fn parse<T: FromStr>(&mut self, name: &'static str) -> Result<T, ItemError> {
+        self.text(name)?.parse().map_err(|_| ItemError::new(name))
+    }
+
+    fn optional<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>, ItemError> {
+        if self.0.contains_key(name) { self.parse(name).map(Some) } else { Ok(None) }
+    }
+
+    fn number(&mut self, name: &'static str) -> Result<u64, ItemError> {
+        match self.0.remove(name) {
+            Some(Attribute::N(number)) => number.parse().map_err(|_| ItemError::new(name)),
+            _ => Err(ItemError::new(name)),
+        }
+    }
+
+    fn flag(&mut self, name: &'static str) -> Result<bool, ItemError> {
+        match self.0.remove(name) {
+            Some(Attribute::Bool(flag)) => Ok(flag),
+            _ => Err(ItemError::new(name)),
+        }
+    }
+
+    pub(crate) fn map(&mut self, name: &'static str) -> Result<Attributes, ItemError> {
+        match self.0.remove(name) {
+            Some(Attribute::M(map)) => Ok(map),
+            _ => Err(ItemError::new(name)),
+        }
+    }
+}
+
+impl PartRecord {
+    /// The item of this part.
+    pub fn to_item(&self) -> Attributes {
+        let mut item = self.unknown.clone();
+        item.extend([
+            (name::ID.into(), self.id.to_string().into()),
+            (name::PART.into(), self.part.as_str().into()),
+            (name::VERSION.into(), self.version.to_string().into()),
+            (name::ORIGIN.into(), self.version.origin.to_string().into()),
+        ]);
+        if let Body::Live(live) = &self.body {
+            let keys = live.keys.iter().map(|(region, wrapped)| (region.to_string(), wrapped.clone().into())).collect();
+            item.insert(name::DATA.into(), Attribute::M(live.data.0.clone()));
+            item.insert(name::KEYS.into(), Attribute::M(keys));
+            match &live.facts {
+                Facts::Credentials { status } => {
+                    item.insert(name::STATUS.into(), status.as_str().into());
+                }
+                Facts::Profile(facts) => facts.write(&mut item),
+            }
+        }
+        item
+    }
+
+    /// Reads an item. The envelope is not looked into, so an item of any format can be replicated.
+    ///
+    /// # Errors
+    /// If what replication relies on (key, version, wrapped keys, claims) is absent or malformed.
+    pub fn from_item(item: Attributes) -> Result<Self, ItemError> {
+        let mut item = Reader(item);
+        let id = item.parse(name::ID)?;
+        let part: Part = item.parse(name::PART)?;
+        let version: crate::Version = item.parse(name::VERSION)?;
+        if item.parse::<crate::Region>(name::ORIGIN)? != version.origin {
+            return Err(ItemError::new(name::ORIGIN));
+        }
+        let body = if version.erased {
+            Body::Erased
+        } else {
+            let data = SealedData(item.map(name::DATA)?);
+            let mut keys = BTreeMap::new();
+            for (region, wrapped) in item.map(name::KEYS)? {
+                let Attribute::B(wrapped) = wrapped else { return Err(ItemError::new(name::KEYS)) };
+                keys.insert(region.parse().map_err(|_| ItemError::new(name::KEYS))?, wrapped);
+            }
+            let facts = match part {
+                Part::Credentials => {
+                    let status = AccountStatus::from_name(&item.text(name::STATUS)?);
+                    Facts::Credentials { status: status.ok_or(ItemError::new(name::STATUS))? }
+                }
+                Part::Profile => Facts::Profile(ProfileFacts::read(&mut item)?),
+            };
+            Body::Live(Box::new(Live { data, keys, facts }))
+        };
+        Ok(Self { id, part, version, body, unknown: item.0 })
+    }
+}
+
+impl ProfileFacts {
+    fn write(&self, item: &mut Attributes) {
+        let claims = self.claims.iter().map(|(index, claim)| (index.to_string(), Attribute::M(claim.to_map()))).collect();
+        let links = self.links.iter().map(|(company, since)| (company.to_string(), since.0.into())).collect();
+        item.insert(name::CREATED_AT.into(), self.created_at.0.into());
+        item.insert(name::CLAIMS.into(), Attribute::M(claims));
+        item.insert(name::LINKS.into(), Attribute::M(links));
+        if let Some(root) = self.merged_into {
+            item.insert(name::MERGED_INTO.into(), root.to_string().into());
+        }
+    }
+
+    fn read(item: &mut Reader) -> Result<Self, ItemError> {
+        let created_at = Millis(item.number(name::CREATED_AT)?);
+        let mut claims = BTreeMap::new();
+        for (index, claim) in item.map(name::CLAIMS)? {
+            let Attribute::M(claim) = claim else { return Err(ItemError::new(name::CLAIMS)) };
+            claims.insert(index.parse().map_err(|_| ItemError::new(name::CLAIMS))?, Claim::from_map(claim)?);
+        }
+        let mut links = BTreeMap::new();
+        let stored = Reader(item.map(name::LINKS)?);
+        for (company, since) in stored.0 {
+            let Attribute::N(since) = since else { return Err(ItemError::new(name::LINKS)) };
+            let error = ItemError::new(name::LINKS);
+            links.insert(company.parse().map_err(|_| error)?, Millis(since.parse().map_err(|_| error)?));
+        }
+        Ok(Self { created_at, claims, links, merged_into: item.optional(name::MERGED_INTO)? })
+    }
+}
+
+impl Claim {
+    fn to_map(&self) -> Attributes {
+        let mut map = Attributes::from([
+            (name::KIND.into(), self.kind.as_str().into()),
+            (name::KEY_VERSION.into(), u64::from(self.key_version).into()),
+            (name::CLAIMED_AT.into(), self.claimed_at.0.into()),
+            (name::REGION.into(), self.region.to_string().into()),
+            (name::VERIFIED.into(), self.verified.into()),
+        ]);
+        if let Some(company) = &self.company {
+            map.insert(name::COMPANY.into(), company.to_string().into());
+        }
+        map
+    }
+
+    fn from_map(map: Attributes) -> Result<Self, ItemError> {
+        let mut map = Reader(map);
+        Ok(Self {
+            kind: IdentifierKind::from_name(&map.text(name::KIND)?).ok_or(ItemError::new(name::KIND))?,
+            key_version: map.number(name::KEY_VERSION)?.try_into().map_err(|_| ItemError::new(name::KEY_VERSION))?,
+            claimed_at: Millis(map.number(name::CLAIMED_AT)?),
+            region: map.parse(name::REGION)?,
+            verified: map.flag(name::VERIFIED)?,
+            company: map.optional(name::COMPANY)?,
+        })
+    }
+}
+
+impl ClaimItem {
+    /// The item of this identifier.
+    pub fn to_item(&self) -> Attributes {
+        let claimants = self.claimants.iter().map(|(id, claim)| (id.to_string(), Attribute::M(claim.to_map()))).collect();
+        Attributes::from([
+            (name::INDEX.into(), self.index.to_string().into()),
+            (name::CLAIMANTS.into(), Attribute::M(claimants)),
+        ])
+    }
+
+    /// Reads an item.
+    ///
+    /// # Errors
+    /// If an attribute is absent or malformed.
+    pub fn from_item(item: Attributes) -> Result<Self, ItemError> {
+        let mut item = Reader(item);
+        let mut claimants = BTreeMap::new();
+        for (id, claim) in item.map(name::CLAIMANTS)? {
+            let Attribute::M(claim) = claim else { return Err(ItemError::new(name::CLAIMANTS)) };
+            let id: UserId = id.parse().map_err(|_| ItemError::new(name::CLAIMANTS))?;
+            claimants.insert(id, Claim::from_map(claim)?);
+        }
+        Ok(Self { index: item.parse(name::INDEX)?, claimants })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BlindIndex, Hlc, Version};
+    use proptest::prelude::*;
+
+    fn version(erased: bool) -> Version {
+        Version { erased, hlc: Hlc::at(Millis(7)), origin: "eu-west-1".parse().unwrap() }
+    }
+
+    fn profile() -> PartRecord {
+        let claim = |company: Option<&str>| Claim {
+            kind: IdentifierKind::ExternalId,
+            key_version: 1,
+            claimed_at: Millis(3),
+            region: "eu-west-1".parse().unwrap(),
+            verified: true,
+            company: company.map(|c| c.parse().unwrap()),
+        };
+        let facts = ProfileFacts {
+            created_at: Millis(3),
+            claims: BTreeMap::from([(BlindIndex::new([1; 32]), claim(None)), (BlindIndex::new([2; 32]), claim(Some("acme")))]),
+            links: BTreeMap::from([("acme".parse().unwrap(), Millis(4))]),
+            merged_into: Some(UserId::v8([9; 16])),
+        };
+        let data = SealedData(Attributes::from([("fmt".into(), 99u64.into()), ("novel".into(), true.into())]));
+        let keys = BTreeMap::from([("eu-west-1".parse().unwrap(), vec![1, 2, 3])]);
+        PartRecord {
+            id: UserId::v8([8; 16]),
+            part: Part::Profile,
+            version: version(false),
+            body: Body::Live(Box::new(Live { data, keys, facts: Facts::Profile(facts) })),
+            unknown: Attributes::new(),
+        }
+    }
+
+    #[test]
+    fn a_part_round_trips_through_its_item_in_any_envelope_format() {
+        assert_eq!(PartRecord::from_item(profile().to_item()), Ok(profile()));
+    }
+
+    #[test]
+    fn attributes_of_a_newer_version_survive() {
+        let mut item = profile().to_item();
+        item.insert("novelty".into(), Attribute::Ss(vec!["a".into()]));
+        let record = PartRecord::from_item(item.clone()).unwrap();
+        assert_eq!(record.unknown.len(), 1);
+        assert_eq!(record.to_item(), item);
+    }
+
+    #[test]
+    fn a_tombstone_holds_nothing_but_its_key_and_version() {
+        let item = PartRecord::tombstone(UserId::v8([8; 16]), Part::Profile, version(true)).to_item();
+        assert_eq!(item.keys().collect::<Vec<_>>(), ["id", "origin", "part", "version"]);
+        assert_eq!(PartRecord::from_item(item.clone()).unwrap().to_item(), item);
+    }
+
+    #[test]
+    fn claim_items_round_trip() {
+        let claims = profile().profile_facts().unwrap().claims.clone();
+        let claimants = claims.into_values().zip(1u8..).map(|(claim, n)| (UserId::v8([n; 16]), claim)).collect();
+        let item = ClaimItem { index: BlindIndex::new([1; 32]), claimants };
+        assert_eq!(ClaimItem::from_item(item.to_item()), Ok(item));
+    }
+
+    proptest! {
+        #[test]
+        fn an_item_with_an_attribute_removed_or_replaced_is_an_error_or_another_item_never_a_panic(nth in 0usize..12, replace: bool) {
+            let mut item = profile().to_item();
+            let name = item.keys().nth(nth % item.len()).unwrap().clone();
+            if replace { item.insert(name, Attribute::Null); } else { item.remove(&name); }
+            prop_assert!(PartRecord::from_item(item).map_or(true, |record| record != profile()));
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The domain of Umoja: what a user is, how versions of it are ordered and merged, and what is written where.
+//!
+//! Pure data and rules: no I/O, no async, no clock, no randomness. Every other crate depends on this one, so a
+//! rule that must hold the same way in the API, the replicator, the reconcilers and the tools lives here.
+
+pub mod api;
+pub mod attributes;
+pub mod claim;
+pub mod company;
+pub mod identifier;
+pub mod ids;
+pub mod item;
+pub mod log;
+pub mod merge;
+pub mod message;
+pub mod names;
+pub mod openapi;
+pub mod profile;
+pub mod record;
+pub mod stamp;
+pub mod version;
+
+pub use attributes::{Attribute, Attributes};
+pub use claim::{Claim, ClaimItem};
+pub use company::{Company, CompanyKey, Scope};
+pub use identifier::{Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, Username};
+pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, UserId};
+pub use item::ItemError;
+pub use log::{Log, LogRow};
+pub use merge::{Resolution, resolve};
+pub use message::Message;
+pub use profile::Profile;
+pub use record::{AccountStatus, Body, Credentials, Facts, Identity, Live, OldHash, PartRecord, ProfileFacts, SealedData, Source};
+pub use stamp::{Hlc, Millis, StampError};
+pub use version::{RecordVersion, Version};

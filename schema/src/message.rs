@@ -1,0 +1,97 @@
+//! Messages in the queues: keys only, never personal data, so that a 400 KB item replicates through a queue and a
+//! message that waited for days applies what is current.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ItemError, Part, Region, UserId, Version};
+
+/// The version of the messages that this code writes and reads.
+pub const MESSAGE_VERSION: u32 = 1;
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Message {
+    /// Copy this part to the queue's peer.
+    CopyPart {
+        /// Whose.
+        id: UserId,
+        /// Which part.
+        part: Part,
+    },
+    /// Copy this append-only row to the queue's peer.
+    CopyRow {
+        /// The table.
+        table: String,
+        /// The user.
+        id: UserId,
+        /// The sort key.
+        key: String,
+    },
+    /// Wrap the data key of this version for the regions that lack it.
+    WrapKeys {
+        /// Whose.
+        id: UserId,
+        /// Which part.
+        part: Part,
+        /// The version whose key is meant; a newer version has a key of its own.
+        version: Version,
+    },
+    /// A stream record that cannot be handled; kept for an operator.
+    Parked {
+        /// The table.
+        table: String,
+        /// The stream's sequence number.
+        sequence: String,
+        /// The key of the item, as far as it could be read: a user id and a sort key.
+        key: String,
+        /// Why.
+        reason: String,
+        /// The region whose stream it was.
+        region: Region,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Versioned {
+    v: u32,
+    #[serde(flatten)]
+    message: Message,
+}
+
+impl Message {
+    /// The text to put into a queue.
+    pub fn to_text(&self) -> String {
+        let versioned = Versioned { v: MESSAGE_VERSION, message: self.clone() };
+        serde_json::to_string(&versioned).expect("a message of strings is always JSON")
+    }
+
+    /// Reads the text of a message.
+    ///
+    /// # Errors
+    /// If it is not a message of this version.
+    pub fn from_text(text: &str) -> Result<Self, ItemError> {
+        let versioned: Versioned = serde_json::from_str(text).map_err(|_| ItemError::new("message"))?;
+        if versioned.v == MESSAGE_VERSION { Ok(versioned.message) } else { Err(ItemError::new("message version")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_round_trip_and_carry_their_version() {
+        let message = Message::CopyPart { id: UserId::v8([1; 16]), part: Part::Profile };
+        let text = message.to_text();
+        assert!(text.contains("\"v\":1"));
+        assert_eq!(Message::from_text(&text), Ok(message));
+    }
+
+    #[test]
+    fn a_message_of_a_newer_version_is_not_guessed_at() {
+        let text = Message::CopyPart { id: UserId::v8([1; 16]), part: Part::Profile }.to_text();
+        assert!(Message::from_text(&text.replace("\"v\":1", "\"v\":2")).is_err());
+        assert!(Message::from_text("{}").is_err());
+    }
+}

@@ -1,0 +1,216 @@
+//! What is known about a person, in OpenID Connect's words (OIDC Core 1.0 section 5.1).
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The most bytes that a profile may take as JSON: leaves room in DynamoDB's 400 KB for the rest of the item.
+pub const MAX_PROFILE_BYTES: usize = 200 * 1024;
+
+/// OIDC standard claims, and `custom` for anything else. All personal data: stored sealed, never printed.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // the names are OIDC's and so are their meanings
+pub struct Profile {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub middle_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub website: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gender: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birthdate: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zoneinfo: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// Anything else a company keeps about a person.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub custom: Map<String, Value>,
+}
+
+/// OIDC Core 1.0 section 5.1.1.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Address {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formatted: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub street_address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locality: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Profile(..)")
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(..)")
+    }
+}
+
+/// Why a profile is refused. Names the field, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProfileError {
+    /// A field is unknown or of the wrong type.
+    #[error("the profile takes OIDC standard claims as strings, `address` as an object, and anything else under `custom`")]
+    Form,
+    /// It is over [`MAX_PROFILE_BYTES`].
+    #[error("the profile may take 204800 bytes as JSON")]
+    TooLarge,
+}
+
+impl Profile {
+    /// The profile after a JSON merge patch (RFC 7396): null removes a member, objects merge, anything else replaces.
+    ///
+    /// # Errors
+    /// If the result is not a profile, or is too large.
+    pub fn patched(&self, patch: &Value) -> Result<Self, ProfileError> {
+        if patch.is_null() {
+            return Ok(Self::default());
+        }
+        if !patch.is_object() {
+            return Err(ProfileError::Form);
+        }
+        let mut value = serde_json::to_value(self).map_err(|_| ProfileError::Form)?;
+        merge_patch(&mut value, patch);
+        Self::from_value(value)
+    }
+
+    /// Reads a profile from JSON.
+    ///
+    /// # Errors
+    /// As [`Profile::patched`].
+    pub fn from_value(value: Value) -> Result<Self, ProfileError> {
+        let profile: Self = serde_json::from_value(value).map_err(|_| ProfileError::Form)?;
+        let size = serde_json::to_vec(&profile).map_err(|_| ProfileError::Form)?.len();
+        if size > MAX_PROFILE_BYTES { Err(ProfileError::TooLarge) } else { Ok(profile) }
+    }
+
+    /// This profile with the fields that it leaves blank taken from `other`.
+    #[must_use]
+    pub fn filled_from(&self, other: &Self) -> Self {
+        let mut filled = serde_json::to_value(other).unwrap_or_default();
+        if let Ok(own) = serde_json::to_value(self) {
+            merge_patch(&mut filled, &own);
+        }
+        Self::from_value(filled).unwrap_or_else(|_| self.clone())
+    }
+
+    /// The top-level members that differ between this profile and `other`, by name.
+    pub fn changed_fields(&self, other: &Self) -> Vec<String> {
+        let members = |profile: &Self| match serde_json::to_value(profile) {
+            Ok(Value::Object(map)) => map,
+            _ => Map::new(),
+        };
+        let (own, other) = (members(self), members(other));
+        let names = own.keys().chain(other.keys().filter(|name| !own.contains_key(*name)));
+        names.filter(|name| own.get(*name) != other.get(*name)).cloned().collect()
+    }
+}
+
+/// RFC 7396 section 2, `MergePatch`.
+fn merge_patch(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    if let Value::Object(target) = target {
+        for (name, value) in patch {
+            if value.is_null() {
+                target.remove(name);
+            } else {
+                merge_patch(target.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn merge_patch_follows_the_examples_of_rfc_7396_appendix_a() {
+        for (original, patch, result) in [
+            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
+            (json!({"a":"b"}), json!({"a":null}), json!({})),
+            (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
+            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
+            (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
+            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+            (json!(["a","b"]), json!(["c","d"]), json!(["c","d"])),
+            (json!({"a":"b"}), json!(["c"]), json!(["c"])),
+            (json!({"a":"foo"}), json!(null), json!(null)),
+            (json!({"a":"foo"}), json!("bar"), json!("bar")),
+            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
+            (json!([1,2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+            (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
+        ] {
+            let mut target = original;
+            merge_patch(&mut target, &patch);
+            assert_eq!(target, result);
+        }
+    }
+
+    #[test]
+    fn unknown_claims_are_refused_and_custom_takes_anything() {
+        assert!(Profile::from_value(json!({"shoe_size": 42})).is_err());
+        assert!(Profile::from_value(json!({"custom": {"shoe_size": 42}})).is_ok());
+    }
+
+    #[test]
+    fn filling_keeps_what_is_there_and_takes_what_is_blank() {
+        let own = Profile::from_value(json!({"given_name": "Ada", "address": {"country": "KE"}})).unwrap();
+        let other = Profile::from_value(json!({"given_name": "Eve", "family_name": "L", "address": {"locality": "Nairobi", "country": "NG"}})).unwrap();
+        let filled = serde_json::to_value(own.filled_from(&other)).unwrap();
+        assert_eq!(filled, json!({"given_name": "Ada", "family_name": "L", "address": {"locality": "Nairobi", "country": "KE"}}));
+    }
+
+    #[test]
+    fn a_profile_over_its_size_is_refused() {
+        let large = json!({"custom": {"x": "y".repeat(MAX_PROFILE_BYTES)}});
+        assert_eq!(Profile::from_value(large), Err(ProfileError::TooLarge));
+    }
+
+    #[test]
+    fn personal_data_is_not_in_debug_output() {
+        let profile = Profile { name: Some("Ada".into()), ..Profile::default() };
+        assert!(!format!("{profile:?}").contains("Ada"));
+    }
+}

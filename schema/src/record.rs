@@ -1,0 +1,231 @@
+//! A user's two parts as they are stored: what is sealed, and the facts beside it that have to be readable.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Attribute, Attributes, BlindIndex, Claim, CompanyId, ItemError, Millis, Part, Profile, Region, UserId, Version};
+
+/// One part of one user, as stored and replicated. Everything that means something is bound to the ciphertext by the
+/// envelope's additional data; attributes that this version does not know are kept and copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartRecord {
+    /// Whose part it is.
+    pub id: UserId,
+    /// Which part.
+    pub part: Part,
+    /// Which write made it.
+    pub version: Version,
+    /// What it holds.
+    pub body: Body,
+    /// Attributes written by a newer version of Umoja.
+    pub unknown: Attributes,
+}
+
+/// What a part holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A live part.
+    Live(Box<Live>),
+    /// A tombstone: the person was erased. It stays for ever, so that nothing can resurrect them.
+    Erased,
+}
+
+/// The content of a live part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// The envelope.
+    pub data: SealedData,
+    /// The data key, wrapped by the KMS key of each region. Only grows within one version.
+    pub keys: BTreeMap<Region, Vec<u8>>,
+    /// What has to be readable without opening the envelope.
+    pub facts: Facts,
+}
+
+/// What is readable beside the ciphertext. No personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Facts {
+    /// Of the profile part.
+    Profile(ProfileFacts),
+    /// Of the credentials part.
+    Credentials {
+        /// Whether the user may log in.
+        status: AccountStatus,
+    },
+}
+
+/// What is readable of a profile part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileFacts {
+    /// When the user was registered.
+    pub created_at: Millis,
+    /// The user's claims on identifiers, by blind index.
+    pub claims: BTreeMap<BlindIndex, Claim>,
+    /// The companies that the user is linked to, and since when.
+    pub links: BTreeMap<CompanyId, Millis>,
+    /// The user that this one is a duplicate of.
+    pub merged_into: Option<UserId>,
+}
+
+/// Whether a user may log in. Changes by [`AccountStatus::disable`] and [`AccountStatus::activate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountStatus {
+    /// May log in.
+    Active,
+    /// May not log in; everything else works.
+    Disabled,
+}
+
+impl AccountStatus {
+    /// The value of the attribute.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// The status of an attribute's value.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Active, Self::Disabled].into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+/// An envelope as stored: a map that replication copies without looking inside, so that any version of Umoja
+/// replicates any format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedData(pub Attributes);
+
+impl SealedData {
+    /// The id of the message, which tells two writes of one version apart (32 random bytes).
+    pub fn mid(&self) -> Option<&[u8]> {
+        match self.0.get(crate::names::attribute::MID) {
+            Some(Attribute::B(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+impl PartRecord {
+    /// A tombstone.
+    pub fn tombstone(id: UserId, part: Part, version: Version) -> Self {
+        Self { id, part, version, body: Body::Erased, unknown: Attributes::new() }
+    }
+
+    /// The live content, if it is not a tombstone.
+    pub fn live(&self) -> Option<&Live> {
+        match &self.body {
+            Body::Live(live) => Some(live),
+            Body::Erased => None,
+        }
+    }
+
+    /// The facts of a live profile part.
+    pub fn profile_facts(&self) -> Option<&ProfileFacts> {
+        match &self.live()?.facts {
+            Facts::Profile(facts) => Some(facts),
+            Facts::Credentials { .. } => None,
+        }
+    }
+
+    /// The status of a live credentials part.
+    pub fn status(&self) -> Option<AccountStatus> {
+        match self.live()?.facts {
+            Facts::Credentials { status } => Some(status),
+            Facts::Profile(_) => None,
+        }
+    }
+
+    /// The claims that this part makes: none for a tombstone or a credentials part.
+    pub fn claims(&self) -> &BTreeMap<BlindIndex, Claim> {
+        static NONE: BTreeMap<BlindIndex, Claim> = BTreeMap::new();
+        self.profile_facts().map_or(&NONE, |facts| &facts.claims)
+    }
+
+    /// True if `other` is the same write: the same version, and for live parts the same message id. A conditional
+    /// write that fails on one's own write is a success whose answer was lost.
+    pub fn is_same_write(&self, other: &Self) -> bool {
+        self.version == other.version && self.live().map(|live| live.data.mid()) == other.live().map(|live| live.data.mid())
+    }
+}
+
+/// What the profile part seals: the identifiers as given, and the profile, each with where it came from.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// E-mail address as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Phone number in E.164.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// User name as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Each company's own id of the user.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub external_ids: BTreeMap<CompanyId, String>,
+    /// The profile.
+    #[serde(default)]
+    pub profile: Profile,
+    /// Where each field came from: `email`, `profile.given_name`, ...
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, Source>,
+}
+
+/// Who said it, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Source {
+    /// The company that sent it.
+    pub company: CompanyId,
+    /// When, in seconds since the Unix epoch.
+    pub at: u64,
+}
+
+/// What the credentials part seals.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// The password's hash, as a PHC string.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Hashes from before the migration, tried while there is no `secret`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub old_hashes: Vec<OldHash>,
+    /// Why the status was last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// When and by whom the password was last set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_source: Option<Source>,
+    /// When and by whom the status was last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_source: Option<Source>,
+}
+
+/// A password hash that a company brought along.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldHash {
+    /// The company that it came from.
+    pub company: CompanyId,
+    /// The hash in the spelling that `crypto::legacy` reads.
+    pub hash: String,
+}
+
+macro_rules! never_printed {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )*};
+}
+never_printed!(Identity, Credentials, OldHash);
+
+impl From<ItemError> for String {
+    fn from(error: ItemError) -> String {
+        error.to_string()
+    }
+}

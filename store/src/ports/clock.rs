@@ -1,0 +1,23 @@
+use umoja_schema::Millis;
+
+/// Reads the time. Called inside each operation, never at start-up: the clock of a thawed Lambda has been seen
+/// minutes late.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since the Unix epoch.
+    fn now(&self) -> Millis;
+}
+
+/// Makes randomness fit for keys.
+pub trait Entropy: Send + Sync {
+    /// Fills the bytes.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+impl dyn Entropy + '_ {
+    /// An array of random bytes.
+    pub fn array<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+}

@@ -1,0 +1,17 @@
+use async_trait::async_trait;
+use umoja_schema::{Log, LogRow, UserId};
+
+use super::StoreError;
+
+/// The append-only tables of one region (`journal`, `receipts`, `audit`).
+#[async_trait]
+pub trait Logs: Send + Sync {
+    /// Stores a row if its (user, key) is absent; true if it was. A new row appears in the region's stream.
+    async fn append(&self, log: Log, row: &LogRow) -> Result<bool, StoreError>;
+
+    /// One row.
+    async fn row(&self, log: Log, user: UserId, key: &str) -> Result<Option<LogRow>, StoreError>;
+
+    /// All rows about a user, in the order of their keys.
+    async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError>;
+}

@@ -1,0 +1,47 @@
+//! What Umoja needs from the world, as traits. An adapter implements them; [`crate::contract`] says what it must do,
+//! in tests that every adapter passes.
+
+mod clock;
+mod hasher;
+mod keys;
+mod logs;
+mod queue;
+mod registry;
+mod requests;
+mod users;
+
+pub use clock::{Clock, Entropy};
+pub use hasher::{Attempt, Busy, Hasher, Verdict};
+pub use keys::{EncryptionContext, Keys, KeysError};
+pub use logs::Logs;
+pub use queue::{Delivery, Queue, QueueDepth};
+pub use registry::Registry;
+pub use requests::{Outcome, Requests};
+pub use users::{ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, Users, Writes};
+
+use umoja_schema::ItemError;
+
+/// Why a store or a queue did not do what it was asked. Carries what was asked for, for the operator's log; never a
+/// key, a value or an identifier of a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No answer: the request may or may not have taken effect.
+    #[error("{0} did not answer")]
+    Unavailable(String),
+    /// Asked too fast; nothing took effect.
+    #[error("{0} is throttled")]
+    Throttled(String),
+    /// Refused for good: access denied, no such table, too large.
+    #[error("{0} was refused")]
+    Refused(String),
+    /// What is stored cannot be read.
+    #[error("a stored item cannot be read: {0}")]
+    Unreadable(#[from] ItemError),
+}
+
+impl StoreError {
+    /// True if the same request may succeed later.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Throttled(_))
+    }
+}

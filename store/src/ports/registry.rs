@@ -1,0 +1,24 @@
+use async_trait::async_trait;
+use serde_json::Value;
+use umoja_schema::{Company, CompanyId};
+
+use super::StoreError;
+
+/// What operators write, in every region (`companies` and `settings`).
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// A company.
+    async fn company(&self, id: &CompanyId) -> Result<Option<Company>, StoreError>;
+
+    /// All companies, in the order of their ids.
+    async fn companies(&self) -> Result<Vec<Company>, StoreError>;
+
+    /// Stores a company.
+    async fn put_company(&self, company: &Company) -> Result<(), StoreError>;
+
+    /// A setting.
+    async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError>;
+
+    /// Stores a setting.
+    async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError>;
+}
