@@ -100,13 +100,8 @@ impl ApiKey {
 
     /// The `akh` claim: the [`hash`](Self::hash) in unpadded base64url.
     pub fn akh(&self) -> String {
-        akh(&self.hash())
+        URL_SAFE_NO_PAD.encode(self.hash())
     }
-}
-
-/// The `akh` claim that belongs to a stored hash.
-fn akh(hash: &[u8; 32]) -> String {
-    URL_SAFE_NO_PAD.encode(hash)
 }
 
 fn name(text: &str) -> bool {

@@ -56,7 +56,10 @@ fn hmac_sha512(key: &[u8; 32]) -> Hmac<Sha512> {
 /// Encrypts and authenticates; `aad` is the concatenation of its parts. The IV must be unpredictable and used once.
 pub fn seal(keys: &Keys, iv: &[u8; 16], aad: &[&[u8]], plaintext: &[u8]) -> (Vec<u8>, [u8; TAG_LEN]) {
     let cipher = cbc::Encryptor::<Aes256>::new((&*keys.enc).into(), iv.into());
-    let ciphertext = cipher.encrypt_padded_vec::<Pkcs7>(plaintext);
+    // Padded to the next whole block, encrypted in place.
+    let mut ciphertext = vec![0; (plaintext.len() / BLOCK + 1) * BLOCK];
+    ciphertext[..plaintext.len()].copy_from_slice(plaintext);
+    cipher.encrypt_padded::<Pkcs7>(&mut ciphertext, plaintext.len()).expect("there is room for the padding");
     let tag = tag(&keys.mac, aad, iv, &ciphertext);
     (ciphertext, tag)
 }

@@ -1,0 +1,214 @@
+//! Signed requests and responses: compact JWS (RFC 7515) of one fixed form.
+//!
+//! # Danger
+//!
+//! - The algorithm belongs to the key. A header may only agree with it; it never chooses (RFC 8725 section 3.1).
+//! - A library's defaults check few claims. Here every claim is required, typed and compared by us, and only then does
+//!   a [`SignedRequest`] exist; nothing else makes one.
+//! - A request is not a response: `typ` differs and is compared exactly.
+//!
+//! What remains for the caller after [`Unverified::verify`]: that the `jti` was never seen before.
+
+mod key;
+mod request;
+mod response;
+mod strict;
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+pub use self::key::{KeyError, SigningKey, VerifyingKey};
+pub use self::request::{Expected, RequestClaims, SignedRequest, Unverified, parse_request, sign_request};
+pub use self::response::{ResponseClaims, ResponseExpected, sign_response, verify_response};
+pub use self::strict::MAX_DEPTH;
+
+/// `typ` of a request.
+pub const TYP_REQUEST: &str = "umoja-req+jwt";
+/// `typ` of a response.
+pub const TYP_RESPONSE: &str = "umoja-res+jwt";
+/// Seconds by which clocks may differ.
+pub const LEEWAY_SECS: u64 = 5;
+/// Most seconds between `iat` and `exp`.
+pub const MAX_LIFETIME_SECS: u64 = 60;
+/// Most bytes of a request; the transport refuses larger ones before they come here.
+pub const MAX_REQUEST_BYTES: usize = 256 * 1024;
+
+/// Most characters of `kid`, `iss` and other names.
+const MAX_NAME: usize = 128;
+/// Most characters of `aud` and `htu`.
+const MAX_URL: usize = 2048;
+/// Most characters of `jti` and `idk`.
+const MAX_ID: usize = 64;
+
+/// Why a token is not accepted; never contains any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JwsError {
+    /// Not of the form at all: not a compact JWS, not UTF-8, too deep, duplicate or unknown keys (400).
+    #[error("not a signed message of the expected form")]
+    Malformed,
+    /// Of the form, but not acceptable; the reason names what, never its value (401).
+    #[error("refused: {0}")]
+    Refused(&'static str),
+}
+
+/// The signature algorithms (RFC 7518 section 3.1, RFC 8037 section 3.1). HMAC and `none` do not exist here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+    /// RSASSA-PKCS1-v1_5 with SHA-256, keys of 2048 to 8192 bits; for old stacks.
+    Rs256,
+    /// RSASSA-PSS with SHA-256, keys of 2048 to 8192 bits; for old stacks.
+    Ps256,
+}
+
+impl Algorithm {
+    /// The name in a header.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+        }
+    }
+
+    /// By exact name; `None` for every other one, `none` and `HS256` included.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Es256, Self::EdDsa, Self::Rs256, Self::Ps256].into_iter().find(|algorithm| algorithm.name() == name)
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Unpadded base64url of SHA-256 over the exact bytes of a request: what its response is bound to.
+pub fn request_hash(token: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(token))
+}
+
+/// The header, nothing more: `crit`, `jwk`, `x5u` and the like are unknown keys and so malformed.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    alg: Option<String>,
+    kid: Option<String>,
+    typ: Option<String>,
+}
+
+/// A token taken apart, nothing believed yet.
+struct Parts {
+    alg: String,
+    kid: String,
+    payload: Zeroizing<Vec<u8>>,
+    signature: Vec<u8>,
+    /// How many bytes of the token are signed: header, dot, payload.
+    signed: usize,
+}
+
+fn split(token: &[u8], typ: &str) -> Result<Parts, JwsError> {
+    let mut pieces = token.split(|byte| *byte == b'.');
+    let (Some(header), Some(payload), Some(signature), None) =
+        (pieces.next(), pieces.next(), pieces.next(), pieces.next())
+    else {
+        return Err(JwsError::Malformed);
+    };
+    let signed = header.len() + 1 + payload.len();
+    let decode = |piece: &[u8]| URL_SAFE_NO_PAD.decode(piece).map_err(|_| JwsError::Malformed);
+    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| JwsError::Malformed)?;
+    let payload = Zeroizing::new(decode(payload)?);
+    let signature = decode(signature)?;
+    if header.typ.as_deref() != Some(typ) {
+        return Err(JwsError::Refused("typ"));
+    }
+    let kid = header.kid.filter(|kid| length_in(kid, MAX_NAME)).ok_or(JwsError::Refused("kid"))?;
+    let alg = header.alg.ok_or(JwsError::Refused("alg"))?;
+    Ok(Parts { alg, kid, payload, signature, signed })
+}
+
+impl Parts {
+    /// The header's algorithm must be the key's, then the signature must be.
+    fn check_signature(&self, token: &[u8], key: &VerifyingKey) -> Result<(), JwsError> {
+        if self.alg != key.algorithm().name() {
+            return Err(JwsError::Refused("alg"));
+        }
+        if key.verifies(&token[..self.signed], &self.signature) { Ok(()) } else { Err(JwsError::Refused("signature")) }
+    }
+}
+
+/// Header and claims, encoded, signed.
+fn sign(key: &SigningKey, typ: &str, claims: &impl Serialize) -> String {
+    let header = Header {
+        alg: Some(key.algorithm().name().to_owned()),
+        kid: Some(key.kid().to_owned()),
+        typ: Some(typ.to_owned()),
+    };
+    let mut token = String::new();
+    URL_SAFE_NO_PAD.encode_string(json(&header), &mut token);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(json(claims), &mut token);
+    let signature = key.sign(token.as_bytes());
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    token
+}
+
+fn json(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(serde_json::to_vec(value).expect("these structs have text keys only"))
+}
+
+/// `iat` not in the future, `exp` not in the past, at most a minute between them.
+fn check_times(iat: u64, exp: u64, now_secs: u64) -> Result<(), JwsError> {
+    if iat > now_secs.saturating_add(LEEWAY_SECS) {
+        return Err(JwsError::Refused("iat"));
+    }
+    if exp.saturating_add(LEEWAY_SECS) <= now_secs {
+        return Err(JwsError::Refused("exp"));
+    }
+    match exp.checked_sub(iat) {
+        Some(1..=MAX_LIFETIME_SECS) => Ok(()),
+        _ => Err(JwsError::Refused("exp")),
+    }
+}
+
+fn length_in(text: &str, max_chars: usize) -> bool {
+    !text.is_empty() && text.chars().take(max_chars + 1).count() <= max_chars
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_accepted_within_the_leeway_and_the_lifetime_only() {
+        let now = 1_000;
+        for (iat, exp) in [(1_000, 1_060), (1_005, 1_006), (936, 996), (995, 996)] {
+            assert_eq!(check_times(iat, exp, now), Ok(()), "{iat} {exp}");
+        }
+        for (iat, exp) in [(1_006, 1_010), (940, 995), (1_000, 1_061), (1_000, 1_000), (1_001, 1_000), (0, u64::MAX)] {
+            assert!(check_times(iat, exp, now).is_err(), "{iat} {exp}");
+        }
+        assert!(check_times(u64::MAX, u64::MAX, u64::MAX).is_err());
+        assert!(check_times(0, 60, 0).is_ok());
+    }
+
+    #[test]
+    fn algorithms_are_known_by_exact_name_only() {
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256, Algorithm::Ps256] {
+            assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
+        }
+        for name in ["none", "None", "HS256", "es256", "ES384", ""] {
+            assert_eq!(Algorithm::from_name(name), None);
+        }
+    }
+}

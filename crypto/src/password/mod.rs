@@ -1,0 +1,154 @@
+//! Passwords: argon2id by one of two engines, PHC strings, an optional pepper.
+//!
+//! # Danger
+//!
+//! - A hash costs memory and milliseconds on purpose: never run one on an async worker, and bound how many run at once.
+//! - A stored string is input: its cost is checked against ceilings before any of it is spent.
+//! - Answer the same for an absent account ([`Passwords::verify_dummy`]) as for a wrong password.
+
+mod engine;
+mod hasher;
+mod phc;
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+pub use self::engine::{EngineChoice, EngineError};
+pub use self::hasher::{Passwords, Verification};
+pub use self::phc::{CostError, Params, Pepper, PepperError, check_stored};
+
+/// Most characters a password may have, after normalisation.
+pub const MAX_CHARS: usize = 256;
+/// Most bytes looked at before normalisation: 16 for each character, which is more than any decomposition needs.
+const MAX_RAW: usize = MAX_CHARS * 16;
+
+/// Why a password may not be set; never contains any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// Fewer characters than the setting asks for.
+    #[error("a password needs at least {min} characters")]
+    TooShort {
+        /// The fewest characters allowed.
+        min: usize,
+    },
+    /// More characters than anything allows.
+    #[error("a password has at most {max} characters")]
+    TooLong {
+        /// The most characters allowed.
+        max: usize,
+    },
+}
+
+/// What a person typed; wiped when dropped.
+///
+/// Held twice: normalised to NFKC (NIST SP 800-63B section 5.1.1.2) for our own hashes, so that one keyboard's
+/// spelling of an accent equals another's, and as typed for hashes made by systems that did not normalise.
+#[derive(Clone)]
+pub struct Password {
+    normalised: Zeroizing<String>,
+    typed: Zeroizing<String>,
+    /// Was too long to be anybody's password: costs the same work and is always wrong.
+    hopeless: bool,
+}
+
+impl Password {
+    /// A password about to be set: at least `min_chars` and at most [`MAX_CHARS`] characters after normalisation.
+    ///
+    /// Nothing is trimmed and no composition is asked for; blocklists are the caller's.
+    ///
+    /// # Errors
+    /// [`PolicyError`].
+    pub fn new(raw: &str, min_chars: usize) -> Result<Self, PolicyError> {
+        let password = Self::attempt(raw);
+        if password.hopeless {
+            return Err(PolicyError::TooLong { max: MAX_CHARS });
+        }
+        if password.normalised.chars().count() < min_chars {
+            return Err(PolicyError::TooShort { min: min_chars });
+        }
+        Ok(password)
+    }
+
+    /// A password about to be verified: any text, with bounded work. What is too long verifies as wrong.
+    pub fn attempt(raw: &str) -> Self {
+        // Room for the longest password, so that growing leaves no copies behind.
+        let mut normalised = Zeroizing::new(String::with_capacity(MAX_CHARS * 4));
+        let mut hopeless = raw.len() > MAX_RAW;
+        if !hopeless {
+            let mut chars = raw.nfkc();
+            normalised.extend(chars.by_ref().take(MAX_CHARS));
+            hopeless = chars.next().is_some();
+        }
+        let typed = Zeroizing::new(if hopeless { String::new() } else { raw.to_owned() });
+        Self { normalised, typed, hopeless }
+    }
+
+    fn normalised(&self) -> &[u8] {
+        self.normalised.as_bytes()
+    }
+
+    pub(crate) fn typed(&self) -> &[u8] {
+        self.typed.as_bytes()
+    }
+
+    pub(crate) fn hopeless(&self) -> bool {
+        self.hopeless
+    }
+
+    /// The normalised text, for blocklists and strength estimates; do not keep or log it.
+    pub fn expose(&self) -> &str {
+        &self.normalised
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lengths_are_counted_in_characters_after_normalisation() {
+        assert_eq!(Password::new("äöüäöüä", 8).unwrap_err(), PolicyError::TooShort { min: 8 });
+        assert!(Password::new("äöüäöüäö", 8).is_ok());
+        // Seven letters written as letter and accent are still seven.
+        assert_eq!(Password::new(&"e\u{301}".repeat(7), 8).unwrap_err(), PolicyError::TooShort { min: 8 });
+        assert!(Password::new(&"a".repeat(256), 8).is_ok());
+        assert_eq!(Password::new(&"a".repeat(257), 8).unwrap_err(), PolicyError::TooLong { max: 256 });
+        // One character that normalises to eighteen.
+        assert_eq!(Password::new(&"\u{FDFA}".repeat(20), 8).unwrap_err(), PolicyError::TooLong { max: 256 });
+    }
+
+    #[test]
+    fn spellings_that_unicode_calls_compatible_are_one_password() {
+        assert_eq!(Password::attempt("caf\u{e9}").expose(), Password::attempt("cafe\u{301}").expose());
+        assert_eq!(Password::attempt("\u{FF41}bc").expose(), "abc");
+    }
+
+    #[test]
+    fn an_absurdly_long_attempt_is_cut_off_and_marked() {
+        let attempt = Password::attempt(&"\u{301}".repeat(1 << 17));
+        assert!(attempt.hopeless() && attempt.expose().is_empty());
+    }
+
+    #[test]
+    fn debug_of_a_password_says_nothing_about_it() {
+        assert_eq!(format!("{:?}", Password::attempt("hunter2")), "Password([redacted])");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_attempt(raw in "\\PC{0,400}") {
+            let attempt = Password::attempt(&raw);
+            prop_assert!(attempt.expose().chars().count() <= MAX_CHARS);
+        }
+    }
+}

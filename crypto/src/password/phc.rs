@@ -1,0 +1,224 @@
+//! PHC strings of argon2: reading them, and refusing to pay for hostile ones.
+//!
+//! Format: <https://github.com/P-H-C/phc-string-format>, read by the `argon2` crate.
+
+use std::fmt;
+
+use argon2::PasswordHash;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use zeroize::Zeroizing;
+
+use super::engine::Variant;
+
+/// Longest stored string looked at, in bytes: the longest one we can write has about 170.
+const MAX_STORED: usize = 512;
+const MAX_M_KIB: u32 = 1024 * 1024;
+const MAX_T: u32 = 10;
+const MAX_P: u32 = 16;
+/// Most memory times passes, in KiB: four gibibytes written once, about two seconds of one core.
+const MAX_WORK_KIB: u64 = 4 * 1024 * 1024;
+
+/// The cost of one hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// Memory in KiB, at least 8 for each lane.
+    pub m_kib: u32,
+    /// Passes over the memory.
+    pub t: u32,
+    /// Lanes.
+    pub p: u32,
+}
+
+impl Params {
+    /// OWASP's first choice for argon2id: 19 MiB, two passes, one lane.
+    pub const OWASP: Self = Self { m_kib: 19_456, t: 2, p: 1 };
+
+    /// Whether argon2 allows these and no ceiling is passed: 1 GiB, 10 passes, 16 lanes, 4 GiB of memory times passes.
+    ///
+    /// # Errors
+    /// [`CostError::Invalid`] or [`CostError::TooCostly`].
+    pub fn check(self) -> Result<(), CostError> {
+        if self.t < 1 || self.p < 1 || u64::from(self.m_kib) < 8 * u64::from(self.p) {
+            return Err(CostError::Invalid);
+        }
+        let work = u64::from(self.m_kib) * u64::from(self.t);
+        if self.m_kib > MAX_M_KIB || self.t > MAX_T || self.p > MAX_P || work > MAX_WORK_KIB {
+            return Err(CostError::TooCostly);
+        }
+        Ok(())
+    }
+}
+
+/// Why a stored argon2 string or a parameter set is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CostError {
+    /// Not a PHC string of argon2, or parameters argon2 does not have.
+    #[error("not a valid argon2 string or parameter set")]
+    Invalid,
+    /// Valid, but above a ceiling.
+    #[error("the argon2 parameters cost more than the ceilings allow")]
+    TooCostly,
+}
+
+/// Whether a stored argon2 string would be verified: an import asks, so that it can say why not.
+///
+/// # Errors
+/// [`CostError`], without any of the string.
+pub fn check_stored(phc: &str) -> Result<Params, CostError> {
+    Stored::parse(phc).map(|stored| stored.params)
+}
+
+/// A secret that every hash is made with besides the password (argon2's parameter K); wiped when dropped.
+#[derive(Clone)]
+pub struct Pepper {
+    id: String,
+    secret: Zeroizing<[u8; 32]>,
+}
+
+/// The id of a pepper is not 1 to 8 printable ASCII characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the id of a pepper has 1 to 8 printable ASCII characters")]
+pub struct PepperError;
+
+impl Pepper {
+    /// A pepper under the id that its hashes will carry as `keyid`: 1 to 8 printable ASCII characters.
+    ///
+    /// # Errors
+    /// [`PepperError`].
+    pub fn new(id: &str, secret: [u8; 32]) -> Result<Self, PepperError> {
+        let secret = Zeroizing::new(secret);
+        if !(1..=8).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(PepperError);
+        }
+        Ok(Self { id: id.to_owned(), secret })
+    }
+
+    /// The id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn secret(&self) -> &[u8] {
+        self.secret.as_slice()
+    }
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pepper({}, [redacted])", self.id)
+    }
+}
+
+/// A stored string, read and affordable.
+pub(super) struct Stored {
+    pub(super) variant: Variant,
+    pub(super) params: Params,
+    pub(super) keyid: Vec<u8>,
+    pub(super) data: Vec<u8>,
+    pub(super) salt: Vec<u8>,
+    pub(super) digest: Vec<u8>,
+}
+
+impl Stored {
+    pub(super) fn parse(phc: &str) -> Result<Self, CostError> {
+        if phc.len() > MAX_STORED {
+            return Err(CostError::Invalid);
+        }
+        let read = PasswordHash::new(phc).map_err(|_| CostError::Invalid)?;
+        let variant = Variant::of(read.algorithm.as_str(), read.version).ok_or(CostError::Invalid)?;
+        let costs = argon2::Params::try_from(&read).map_err(|_| CostError::Invalid)?;
+        let params = Params { m_kib: costs.m_cost(), t: costs.t_cost(), p: costs.p_cost() };
+        params.check()?;
+        let (Some(salt), Some(digest)) = (read.salt, read.hash) else { return Err(CostError::Invalid) };
+        Ok(Self {
+            variant,
+            params,
+            keyid: costs.keyid().to_vec(),
+            data: costs.data().to_vec(),
+            salt: salt.as_ref().to_vec(),
+            digest: digest.as_bytes().to_vec(),
+        })
+    }
+}
+
+/// Writes what [`Stored::parse`] reads: argon2id, version 19.
+pub(super) fn write(params: Params, pepper: Option<&Pepper>, salt: &[u8], digest: &[u8]) -> String {
+    let Params { m_kib, t, p } = params;
+    let keyid = pepper.map(|p| format!(",keyid={}", STANDARD_NO_PAD.encode(p.id()))).unwrap_or_default();
+    let (salt, digest) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(digest));
+    format!("$argon2id$v=19$m={m_kib},t={t},p={p}{keyid}${salt}${digest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn string(costs: &str) -> String {
+        format!("$argon2id$v=19${costs}$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
+    }
+
+    #[test]
+    fn hostile_costs_are_refused_before_they_are_spent() {
+        for costs in [
+            "m=1048577,t=1,p=1",
+            "m=4294967295,t=1,p=1",
+            "m=65536,t=11,p=1",
+            "m=65536,t=4294967295,p=1",
+            "m=65536,t=1,p=17",
+            "m=1048576,t=5,p=1",
+        ] {
+            assert_eq!(check_stored(&string(costs)), Err(CostError::TooCostly), "{costs}");
+        }
+        assert_eq!(check_stored(&string("m=1048576,t=4,p=16")), Ok(Params { m_kib: 1 << 20, t: 4, p: 16 }));
+    }
+
+    #[test]
+    fn strings_that_are_not_argon2_are_invalid() {
+        let long = format!("{}{}", string("m=64,t=1,p=1"), "A".repeat(600));
+        for stored in [
+            "",
+            "$",
+            "$argon2id",
+            "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA",
+            "$argon2x$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+            "$argon2id$v=20$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+            &string("m=7,t=1,p=1"),
+            &string("m=64,t=0,p=1"),
+            &string("m=64,t=1,p=0"),
+            &string("m=64,t=1,p=9"),
+            &string("m=64,t=1,p=1,x=1"),
+            &string("m=99999999999,t=1,p=1"),
+            &long,
+        ] {
+            assert_eq!(check_stored(stored), Err(CostError::Invalid), "{stored}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let pepper = Pepper::new("k1", [1; 32]).unwrap();
+        let written = write(Params::OWASP, Some(&pepper), &[2; 16], &[3; 32]);
+        assert!(written.starts_with("$argon2id$v=19$m=19456,t=2,p=1,keyid=azE$"));
+        let stored = Stored::parse(&written).unwrap();
+        assert_eq!((stored.params, stored.keyid.as_slice()), (Params::OWASP, b"k1".as_slice()));
+        assert_eq!((stored.salt, stored.digest), (vec![2; 16], vec![3; 32]));
+    }
+
+    #[test]
+    fn a_pepper_without_a_usable_id_is_refused() {
+        for id in ["", "123456789", "a b", "ä"] {
+            assert_eq!(Pepper::new(id, [0; 32]).unwrap_err(), PepperError);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(text in "\\PC{0,80}", tail in "[$,=a-z0-9+/]{0,80}") {
+            let _ = check_stored(&text);
+            let _ = check_stored(&format!("$argon2id$v=19$m=64{tail}"));
+        }
+    }
+}
