@@ -1,6 +1,18 @@
 //! How users are kept, whatever keeps them: the ports that an adapter implements, and the rules that every writer
 //! (API, replicator, reconcilers, import) applies through them.
 
+pub mod apply;
 pub mod change;
+#[cfg(feature = "testing")]
+pub mod contract;
+pub mod copy;
+pub mod digest;
+pub mod faulty;
+pub mod keyring;
 pub mod ports;
+pub mod regions;
+pub mod seal;
+pub mod secrets;
 
+pub use change::Change;
+pub use regions::{Home, Peer, RegionPorts};

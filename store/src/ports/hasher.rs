@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use umoja_crypto::password::Password;
+use umoja_crypto::Password;
 use umoja_schema::OldHash;
 
 /// Hashes passwords: a pool of threads in production, inline in simulation. The work of one call is done under one

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use umoja_crypto::keys::DataKey;
+use umoja_crypto::DataKey;
 
 /// The KMS key of one region. Every call is billed: `schema`'s parts cost one to make a key, one per peer to wrap it,
 /// and one on a first read.

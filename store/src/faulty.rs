@@ -1,0 +1,228 @@
+//! Faults on demand: wrappers over ports that lose requests, lose answers, throttle, or are down.
+//!
+//! For simulations and for `umoja demo`, which shows an outage without causing one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use umoja_crypto::DataKey;
+use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Message, Part, PartRecord, Region, UserId, Version};
+
+use crate::RegionPorts;
+use crate::ports::{
+    Commit, Delivery, EncryptionContext, KeyAdded, Keys, KeysError, Logs, Page, Parts, Queue, QueueDepth, StoreError, Users, Writes,
+};
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// The request never arrives.
+    RequestLost,
+    /// The request is done, and its answer never arrives.
+    AnswerLost,
+    /// The request is refused because of too many.
+    Throttled,
+}
+
+/// The state of one service (a table, a KMS key, a queue), shared by its wrappers.
+#[derive(Default)]
+pub struct Faults {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    down: bool,
+    next: VecDeque<Fault>,
+    calls: BTreeMap<&'static str, u64>,
+}
+
+impl Faults {
+    /// Takes the service down, or brings it back.
+    pub fn set_down(&self, down: bool) {
+        self.state().down = down;
+    }
+
+    /// What the next calls meet, one fault a call; after those, nothing goes wrong.
+    pub fn then(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.state().next.extend(faults);
+    }
+
+    /// How often each operation was called, failed calls included.
+    pub fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.state().calls.clone()
+    }
+
+    /// Starts counting anew.
+    pub fn reset_calls(&self) {
+        self.state().calls.clear();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn meet(&self, operation: &'static str) -> Fault {
+        let mut state = self.state();
+        *state.calls.entry(operation).or_default() += 1;
+        if state.down { Fault::RequestLost } else { state.next.pop_front().unwrap_or(Fault::None) }
+    }
+
+    async fn call<T, E: Failure>(&self, operation: &'static str, call: impl Future<Output = Result<T, E>> + Send) -> Result<T, E> {
+        match self.meet(operation) {
+            Fault::None => call.await,
+            Fault::RequestLost => Err(E::unavailable(operation)),
+            Fault::Throttled => Err(E::throttled(operation)),
+            Fault::AnswerLost => {
+                call.await?;
+                Err(E::unavailable(operation))
+            }
+        }
+    }
+}
+
+trait Failure {
+    fn unavailable(operation: &str) -> Self;
+    fn throttled(operation: &str) -> Self;
+}
+
+impl Failure for StoreError {
+    fn unavailable(operation: &str) -> Self {
+        Self::Unavailable(operation.to_owned())
+    }
+
+    fn throttled(operation: &str) -> Self {
+        Self::Throttled(operation.to_owned())
+    }
+}
+
+impl Failure for KeysError {
+    fn unavailable(_: &str) -> Self {
+        Self::Unavailable
+    }
+
+    fn throttled(_: &str) -> Self {
+        Self::Throttled
+    }
+}
+
+/// A port with faults.
+pub struct Faulty<P: ?Sized> {
+    inner: Arc<P>,
+    faults: Arc<Faults>,
+}
+
+impl<P: ?Sized> Faulty<P> {
+    /// Wraps a port.
+    pub fn new(inner: Arc<P>, faults: Arc<Faults>) -> Self {
+        Self { inner, faults }
+    }
+}
+
+/// A region's ports behind faults of its tables and of its KMS key.
+pub fn faulty_region(ports: &RegionPorts, tables: &Arc<Faults>, keys: &Arc<Faults>) -> RegionPorts {
+    RegionPorts {
+        name: ports.name.clone(),
+        users: Arc::new(Faulty::new(Arc::clone(&ports.users), Arc::clone(tables))),
+        logs: Arc::new(Faulty::new(Arc::clone(&ports.logs), Arc::clone(tables))),
+        keys: Arc::new(Faulty::new(Arc::clone(&ports.keys), Arc::clone(keys))),
+    }
+}
+
+#[async_trait]
+impl Users for Faulty<dyn Users> {
+    async fn part(&self, id: UserId, part: Part) -> Result<Option<PartRecord>, StoreError> {
+        self.faults.call("part", self.inner.part(id, part)).await
+    }
+
+    async fn parts(&self, id: UserId) -> Result<Parts, StoreError> {
+        self.faults.call("parts", self.inner.parts(id)).await
+    }
+
+    async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError> {
+        self.faults.call("claims", self.inner.claims(indexes)).await
+    }
+
+    async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
+        self.faults.call("commit", self.inner.commit(writes)).await
+    }
+
+    async fn add_wrapped_key(
+        &self,
+        id: UserId,
+        part: Part,
+        version: &Version,
+        region: &Region,
+        wrapped: &[u8],
+    ) -> Result<KeyAdded, StoreError> {
+        self.faults.call("add_wrapped_key", self.inner.add_wrapped_key(id, part, version, region, wrapped)).await
+    }
+
+    async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
+        self.faults.call("scan", self.inner.scan(after, limit)).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.faults.call("probe", self.inner.probe()).await
+    }
+}
+
+#[async_trait]
+impl Logs for Faulty<dyn Logs> {
+    async fn append(&self, log: Log, row: &LogRow) -> Result<bool, StoreError> {
+        self.faults.call("append", self.inner.append(log, row)).await
+    }
+
+    async fn row(&self, log: Log, user: UserId, key: &str) -> Result<Option<LogRow>, StoreError> {
+        self.faults.call("row", self.inner.row(log, user, key)).await
+    }
+
+    async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
+        self.faults.call("rows", self.inner.rows(log, user)).await
+    }
+}
+
+#[async_trait]
+impl Keys for Faulty<dyn Keys> {
+    async fn generate(&self, context: &EncryptionContext) -> Result<(DataKey, Vec<u8>), KeysError> {
+        self.faults.call("generate", self.inner.generate(context)).await
+    }
+
+    async fn wrap(&self, key: &DataKey, context: &EncryptionContext) -> Result<Vec<u8>, KeysError> {
+        self.faults.call("wrap", self.inner.wrap(key, context)).await
+    }
+
+    async fn unwrap(&self, wrapped: &[u8], context: &EncryptionContext) -> Result<DataKey, KeysError> {
+        self.faults.call("unwrap", self.inner.unwrap(wrapped, context)).await
+    }
+
+    async fn probe(&self) -> Result<(), KeysError> {
+        self.faults.call("probe", self.inner.probe()).await
+    }
+}
+
+#[async_trait]
+impl Queue for Faulty<dyn Queue> {
+    async fn send(&self, message: &Message, delay_secs: u32) -> Result<(), StoreError> {
+        self.faults.call("send", self.inner.send(message, delay_secs)).await
+    }
+
+    async fn receive(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.faults.call("receive", self.inner.receive(max, visibility_secs)).await
+    }
+
+    async fn delete(&self, receipt: &str) -> Result<(), StoreError> {
+        self.faults.call("delete", self.inner.delete(receipt)).await
+    }
+
+    async fn release(&self, receipt: &str, delay_secs: u32) -> Result<(), StoreError> {
+        self.faults.call("release", self.inner.release(receipt, delay_secs)).await
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, StoreError> {
+        self.faults.call("depth", self.inner.depth()).await
+    }
+}

@@ -1,0 +1,199 @@
+//! Sealing and opening parts: what is bound to the ciphertext, and to the wrapped keys.
+//!
+//! Whatever is stored beside the ciphertext and means something is bound by the additional data: somebody who can
+//! write the table, but not use the KMS keys, cannot change who a user is, what they are called, or whether they may
+//! log in.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use umoja_crypto::Aad;
+use umoja_crypto::{self as envelope, Envelope};
+use umoja_crypto::DataKey;
+use umoja_schema::names::{attribute, table};
+use umoja_schema::{
+    Attribute, Attributes, Body, Credentials, Facts, Identity, Live, Part, PartRecord, Region, SealedData, UserId, Version,
+};
+use zeroize::Zeroizing;
+
+use crate::keyring::KeyRing;
+use crate::ports::{EncryptionContext, Entropy, KeysError};
+
+/// Why a part could not be sealed or opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// No KMS made, wrapped or unwrapped the key.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The envelope does not open: another format, another key, or somebody changed it. Says nothing more.
+    #[error("the part cannot be opened")]
+    Opaque,
+}
+
+/// A plaintext that a part seals.
+pub trait Sealed: Serialize + DeserializeOwned {
+    /// The part that seals it.
+    const PART: Part;
+}
+
+impl Sealed for Identity {
+    const PART: Part = Part::Profile;
+}
+
+impl Sealed for Credentials {
+    const PART: Part = Part::Credentials;
+}
+
+/// Seals and opens parts with the data keys of a ring.
+pub struct Sealer {
+    ring: KeyRing,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Sealer {
+    /// A sealer over a ring.
+    pub fn new(ring: KeyRing, entropy: Arc<dyn Entropy>) -> Self {
+        Self { ring, entropy }
+    }
+
+    /// The ring.
+    pub fn ring(&self) -> &KeyRing {
+        &self.ring
+    }
+
+    /// Seals a part under a fresh data key. `unknown` are the attributes of the stored part that this version does
+    /// not know.
+    pub async fn seal<T: Sealed>(
+        &self,
+        id: UserId,
+        version: Version,
+        facts: Facts,
+        plaintext: &T,
+        unknown: Attributes,
+    ) -> Result<PartRecord, SealError> {
+        let bytes = Zeroizing::new(serde_json::to_vec(plaintext).map_err(|_| SealError::Opaque)?);
+        let mid: [u8; 32] = self.entropy.array();
+        let new = self.ring.generate(&context(id, T::PART, &version, &mid)).await?;
+        let aad = aad(id, T::PART, &version, &facts);
+        let data = to_map(envelope::seal(&new.key, mid, self.entropy.array(), &aad, &bytes));
+        let body = Body::Live(Box::new(Live { data, keys: new.wrapped, facts }));
+        Ok(PartRecord { id, part: T::PART, version, body, unknown })
+    }
+
+    /// Opens a live part.
+    pub async fn open<T: Sealed>(&self, record: &PartRecord) -> Result<T, SealError> {
+        let (live, envelope) = envelope_of(record)?;
+        if record.part != T::PART {
+            return Err(SealError::Opaque);
+        }
+        let context = context(record.id, record.part, &record.version, &envelope.mid);
+        let key = self.ring.unwrap_cached(&live.keys, &context).await?;
+        let aad = aad(record.id, record.part, &record.version, &live.facts);
+        let bytes = envelope::open(&key, &aad, &envelope).map_err(|_| SealError::Opaque)?;
+        serde_json::from_slice(&bytes).map_err(|_| SealError::Opaque)
+    }
+
+    /// The data key of a part, checked against the envelope's commitment: a wrong key is never wrapped again.
+    pub async fn committed_key(&self, record: &PartRecord) -> Result<DataKey, SealError> {
+        let (live, envelope) = envelope_of(record)?;
+        let context = context(record.id, record.part, &record.version, &envelope.mid);
+        let key = self.ring.unwrap(&live.keys, &context).await?;
+        if envelope::commits(&key, &envelope) { Ok(key) } else { Err(SealError::Opaque) }
+    }
+
+    /// Wraps the data key of a part for one region.
+    pub async fn wrap_for(&self, record: &PartRecord, key: &DataKey, region: &Region) -> Result<Vec<u8>, SealError> {
+        let (_, envelope) = envelope_of(record)?;
+        let context = context(record.id, record.part, &record.version, &envelope.mid);
+        let keys = self.ring.keys_of(region).ok_or(SealError::Opaque)?;
+        Ok(keys.wrap(key, &context).await?)
+    }
+}
+
+fn envelope_of(record: &PartRecord) -> Result<(&Live, Envelope), SealError> {
+    let live = record.live().ok_or(SealError::Opaque)?;
+    Ok((live, from_map(&live.data).ok_or(SealError::Opaque)?))
+}
+
+/// What a part's wrapped keys are bound to.
+fn context(id: UserId, part: Part, version: &Version, mid: &[u8; 32]) -> EncryptionContext {
+    EncryptionContext::from([
+        ("umoja:fmt".into(), envelope::FMT.to_string()),
+        ("umoja:id".into(), id.to_string()),
+        ("umoja:part".into(), part.to_string()),
+        ("umoja:version".into(), version.to_string()),
+        ("umoja:mid".into(), URL_SAFE_NO_PAD.encode(mid)),
+    ])
+}
+
+/// What a part's ciphertext is bound to, beside `fmt`, `suite` and `mid`, which the envelope binds itself.
+fn aad(id: UserId, part: Part, version: &Version, facts: &Facts) -> Aad {
+    let mut aad = Aad::new()
+        .text(table::USERS)
+        .bytes(id.as_bytes())
+        .text(part.as_str())
+        .flag(version.erased)
+        .u64(version.hlc.as_u64())
+        .text(version.origin.as_str());
+    match facts {
+        Facts::Credentials { status } => aad = aad.text(status.as_str()),
+        Facts::Profile(facts) => {
+            aad = aad.u64(facts.created_at.0).count(facts.claims.len());
+            for (index, claim) in &facts.claims {
+                aad = aad
+                    .bytes(index.as_bytes())
+                    .text(claim.kind.as_str())
+                    .u64(claim.key_version.into())
+                    .u64(claim.claimed_at.0)
+                    .text(claim.region.as_str())
+                    .flag(claim.verified)
+                    .optional_text(claim.company.as_ref().map(umoja_schema::CompanyId::as_str));
+            }
+            aad = aad.count(facts.links.len());
+            for (company, since) in &facts.links {
+                aad = aad.text(company.as_str()).u64(since.0);
+            }
+            let root = facts.merged_into.map(|root| root.to_string());
+            aad = aad.optional_text(root.as_deref());
+        }
+    }
+    aad
+}
+
+fn to_map(envelope: Envelope) -> SealedData {
+    SealedData(Attributes::from([
+        ("fmt".into(), u64::from(envelope.fmt).into()),
+        ("suite".into(), u64::from(envelope.suite).into()),
+        (attribute::MID.into(), Attribute::B(envelope.mid.to_vec())),
+        ("iv".into(), Attribute::B(envelope.iv.to_vec())),
+        ("kc".into(), Attribute::B(envelope.kc.to_vec())),
+        ("tag".into(), Attribute::B(envelope.tag.to_vec())),
+        ("info".into(), Attribute::B(envelope.info)),
+    ]))
+}
+
+fn from_map(data: &SealedData) -> Option<Envelope> {
+    fn bytes<const N: usize>(data: &SealedData, name: &str) -> Option<[u8; N]> {
+        match data.0.get(name) {
+            Some(Attribute::B(bytes)) => bytes.as_slice().try_into().ok(),
+            _ => None,
+        }
+    }
+    let number = |name: &str| match data.0.get(name) {
+        Some(Attribute::N(number)) => number.parse::<u8>().ok(),
+        _ => None,
+    };
+    let Some(Attribute::B(info)) = data.0.get("info") else { return None };
+    Some(Envelope {
+        fmt: number("fmt")?,
+        suite: number("suite")?,
+        mid: bytes(data, attribute::MID)?,
+        iv: bytes(data, "iv")?,
+        kc: bytes(data, "kc")?,
+        tag: bytes(data, "tag")?,
+        info: info.clone(),
+    })
+}

@@ -1,0 +1,194 @@
+//! The deployment's long-lived secrets: index key, signing key, and one for everything derived. Made once by
+//! `umoja init`, stored wrapped by every region's KMS, unwrapped once at start.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use umoja_crypto::Aad;
+use umoja_crypto::IndexKey;
+use umoja_crypto::jws::SigningKey;
+use umoja_crypto::DataKey;
+use umoja_crypto::MacKey;
+use umoja_crypto::WrappingKey;
+use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, Millis, Region, UserId};
+
+use crate::keyring::KeyRing;
+use crate::ports::{EncryptionContext, Entropy, KeysError, Registry, StoreError};
+
+/// The name of the setting that holds them.
+pub const SETTING: &str = "secrets";
+
+/// The setting's document. Wrapped secrets only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretsDocument {
+    /// Blind index keys, the one to write with last; two while it is rotated.
+    pub index: Vec<WrappedSecret>,
+    /// Response signing keys, the one to sign with last; the others are still published.
+    pub signing: Vec<WrappedSecret>,
+    /// What ids, tokens and the sealing of rows are derived from.
+    pub derivation: Vec<WrappedSecret>,
+}
+
+/// One wrapped secret of 32 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrappedSecret {
+    /// Its version, from 1.
+    pub version: u32,
+    /// When it was made, Unix seconds.
+    pub created_at: u64,
+    /// By region: the blob, unpadded base64url.
+    pub wrapped: BTreeMap<Region, String>,
+}
+
+/// Why the secrets cannot be made or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// A KMS failed.
+    #[error("the deployment's secrets: {0}")]
+    Keys(#[from] KeysError),
+    /// The settings cannot be read.
+    #[error("the deployment's secrets: {0}")]
+    Store(#[from] StoreError),
+    /// There are none.
+    #[error("the deployment has no secrets yet; run `umoja init`")]
+    Absent,
+    /// What is stored is malformed.
+    #[error("the deployment's secrets are malformed")]
+    Malformed,
+    /// Some region has not wrapped a new secret; a region without it could not start.
+    #[error("the KMS of {0} did not wrap the secret; every region's has to when secrets are made")]
+    RegionMissing(Region),
+}
+
+impl SecretsDocument {
+    /// Makes the first version of each secret. Every region's KMS has to answer.
+    pub async fn create(ring: &KeyRing, now: Millis) -> Result<Self, SecretsError> {
+        Ok(Self {
+            index: vec![WrappedSecret::create(ring, "index", 1, now).await?],
+            signing: vec![WrappedSecret::create(ring, "signing", 1, now).await?],
+            derivation: vec![WrappedSecret::create(ring, "derivation", 1, now).await?],
+        })
+    }
+}
+
+impl WrappedSecret {
+    /// Makes a secret.
+    pub async fn create(ring: &KeyRing, purpose: &str, version: u32, now: Millis) -> Result<Self, SecretsError> {
+        let new = ring.generate(&context(purpose, version)).await?;
+        if let Some(missing) = ring.regions().find(|region| !new.wrapped.contains_key(*region)) {
+            return Err(SecretsError::RegionMissing(missing.clone()));
+        }
+        let wrapped = new.wrapped.into_iter().map(|(region, blob)| (region, URL_SAFE_NO_PAD.encode(blob))).collect();
+        Ok(Self { version, created_at: now.secs(), wrapped })
+    }
+
+    async fn unwrap(&self, ring: &KeyRing, purpose: &str) -> Result<DataKey, SecretsError> {
+        let decode = |(region, text): (&Region, &String)| {
+            URL_SAFE_NO_PAD.decode(text).map(|blob| (region.clone(), blob)).map_err(|_| SecretsError::Malformed)
+        };
+        let wrapped = self.wrapped.iter().map(decode).collect::<Result<_, _>>()?;
+        Ok(ring.unwrap(&wrapped, &context(purpose, self.version)).await?)
+    }
+}
+
+fn context(purpose: &str, version: u32) -> EncryptionContext {
+    EncryptionContext::from([("umoja:secret".into(), purpose.to_owned()), ("umoja:version".into(), version.to_string())])
+}
+
+/// The unwrapped secrets.
+pub struct Secrets {
+    index: Vec<IndexKey>,
+    signing: Vec<SigningKey>,
+    user_ids: MacKey,
+    requests: MacKey,
+    rows: WrappingKey,
+}
+
+impl Secrets {
+    /// Loads and unwraps them.
+    pub async fn load(registry: &dyn Registry, ring: &KeyRing) -> Result<Self, SecretsError> {
+        let document = registry.setting(SETTING).await?.ok_or(SecretsError::Absent)?;
+        let document: SecretsDocument = serde_json::from_value(document).map_err(|_| SecretsError::Malformed)?;
+        let mut index = Vec::new();
+        for secret in &document.index {
+            index.push(IndexKey::new(secret.version, secret.unwrap(ring, "index").await?.expose()));
+        }
+        let mut signing = Vec::new();
+        for secret in &document.signing {
+            let key = secret.unwrap(ring, "signing").await?;
+            signing.push(SigningKey::from_seed(&format!("umoja-{}", secret.version), *key.expose()));
+        }
+        let derivation = document.derivation.last().ok_or(SecretsError::Malformed)?.unwrap(ring, "derivation").await?;
+        if index.is_empty() || signing.is_empty() {
+            return Err(SecretsError::Malformed);
+        }
+        let rows = MacKey::derive(derivation.expose(), "umoja/1/rows");
+        let mut wide = [0; 64];
+        wide[..32].copy_from_slice(&rows.tag(&[b"first"]));
+        wide[32..].copy_from_slice(&rows.tag(&[b"second"]));
+        Ok(Self {
+            index,
+            signing,
+            user_ids: MacKey::derive(derivation.expose(), "umoja/1/user-ids"),
+            requests: MacKey::derive(derivation.expose(), "umoja/1/requests"),
+            rows: WrappingKey::new(wide),
+        })
+    }
+
+    /// The blind index to write: made by the newest key. Gives the key's version too.
+    pub fn index(&self, kind: IdentifierKind, company: Option<&CompanyId>, normalised: &str) -> (u32, BlindIndex) {
+        let key = &self.index[self.index.len() - 1];
+        (key.version(), blind(key, kind, company, normalised))
+    }
+
+    /// The blind indexes to look under: one for each live key, the newest first.
+    pub fn indexes(&self, kind: IdentifierKind, company: Option<&CompanyId>, normalised: &str) -> Vec<BlindIndex> {
+        self.index.iter().rev().map(|key| blind(key, kind, company, normalised)).collect()
+    }
+
+    /// The key that signs responses.
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.signing[self.signing.len() - 1]
+    }
+
+    /// Every key to publish.
+    pub fn signing_keys(&self) -> &[SigningKey] {
+        &self.signing
+    }
+
+    /// The id of the user that a company registers under an idempotency key: the same in every region.
+    pub fn user_id(&self, company: &CompanyId, idempotency_key: &str) -> UserId {
+        let tag = self.user_ids.tag(&[company.as_str().as_bytes(), idempotency_key.as_bytes()]);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&tag[..16]);
+        UserId::v8(bytes)
+    }
+
+    /// What a request is remembered by: a keyed hash, so that the table shows neither ids nor keys of requests.
+    pub fn request_hash(&self, parts: &[&str]) -> [u8; 32] {
+        self.requests.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// Seals a free text into a row, bound to the row. Rows stay for ever and are read by operators, and nobody can
+    /// promise that a caller's text holds no personal data.
+    pub fn seal_text(&self, row: &LogRow, text: &str, entropy: &dyn Entropy) -> Vec<u8> {
+        self.rows.seal_bytes(entropy.array(), &row_aad(row), text.as_bytes())
+    }
+
+    /// Opens a text that [`Secrets::seal_text`] sealed into this row.
+    pub fn open_text(&self, row: &LogRow, sealed: &[u8]) -> Option<String> {
+        let bytes = self.rows.open_bytes(&row_aad(row), sealed).ok()?;
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
+fn blind(key: &IndexKey, kind: IdentifierKind, company: Option<&CompanyId>, normalised: &str) -> BlindIndex {
+    let domain = company.map_or_else(|| "umoja".to_owned(), |company| format!("umoja:{company}"));
+    BlindIndex::new(key.index(&domain, kind.as_str(), normalised))
+}
+
+fn row_aad(row: &LogRow) -> Aad {
+    Aad::new().bytes(row.user.as_bytes()).text(&row.key).text(&row.kind)
+}
