@@ -1,4 +1,4 @@
-//! Measures the embedded databases the local adapter could stand on; see docs/engines.md.
+//! Measures the embedded databases the local adapter could stand on; see docs/engines.md. Linux only (`/proc`).
 
 mod engine;
 mod work;
