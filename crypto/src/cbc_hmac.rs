@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn bad_padding_behind_a_good_tag_is_the_same_error() {
         // Only a holder of the key can make this; it must still not look different.
-        let (mut ciphertext, _) = seal(&keys(), &[3; 16], &[], &[7; 32]);
+        let (mut ciphertext, _) = seal(&keys(), &[3; 16], &[], &[0; 32]);
         ciphertext.truncate(32);
         let honest = tag(&keys().mac, &[], &[3; 16], &ciphertext);
         assert_eq!(open(&keys(), &[3; 16], &[], &ciphertext, &honest), Err(Opaque));
@@ -116,6 +116,17 @@ mod tests {
             let ragged = vec![9; length];
             let honest = tag(&keys().mac, &[], &[3; 16], &ragged);
             assert_eq!(open(&keys(), &[3; 16], &[], &ragged, &honest), Err(Opaque));
+        }
+    }
+
+    #[test]
+    fn a_flipped_initialisation_vector_is_refused() {
+        // Without the tag over it, this would flip chosen bits of the first block.
+        let (ciphertext, tag) = seal(&keys(), &[3; 16], &[b"aad"], b"role=user");
+        for at in 0..16 {
+            let mut iv = [3; 16];
+            iv[at] ^= 1;
+            assert_eq!(open(&keys(), &iv, &[b"aad"], &ciphertext, &tag), Err(Opaque));
         }
     }
 

@@ -14,8 +14,8 @@
 //!
 //! The crate is pure: bytes in, bytes out. It neither reads a clock nor draws randomness (one stated exception:
 //! [`SigningKey`] for ECDSA and RSA-PSS lets the library draw its nonce, because a caller's repeated nonce would
-//! reveal the key). Published vectors are in `tests/vectors.rs`, the attacks of the threat table in
-//! `tests/threats.rs`.
+//! reveal the key). Published vectors are in `tests/vectors.rs`; the attacks of the threat table are tests beside the
+//! code that resists them.
 
 mod aad;
 mod api_key;

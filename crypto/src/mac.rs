@@ -81,6 +81,26 @@ mod tests {
     }
 
     #[test]
+    fn the_hmac_under_it_gives_the_published_answers() {
+        // RFC 4231 test cases 1 to 3; their keys are shorter than ours and padded with zeros by HMAC itself.
+        for (key, data, expected) in [
+            (&[0x0b; 20][..], &b"Hi There"[..], "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+            (
+                b"Jefe",
+                b"what do ya want for nothing?",
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
+            (&[0xaa; 20], &[0xdd; 50], "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+        ] {
+            let mut padded = [0; 32];
+            padded[..key.len()].copy_from_slice(key);
+            let mut hmac = hmac_sha256(&padded);
+            hmac.update(data);
+            assert_eq!(hex::encode(hmac.finalize().into_bytes()), expected);
+        }
+    }
+
+    #[test]
     fn only_the_whole_right_tag_verifies() {
         let key = MacKey::derive(&[1; 32], "cursor");
         let tag = key.tag(&[b"x"]);

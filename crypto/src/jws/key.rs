@@ -106,7 +106,7 @@ impl VerifyingKey {
     }
 
     /// Whether `signature` (as a JWS spells it) is this key's over `message`.
-    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.key.verify_sig(message, signature).is_ok()
     }
 }
@@ -264,7 +264,7 @@ fn decode(pem: &str, label: &str) -> Result<Vec<u8>, KeyError> {
     if found == label { Ok(der) } else { Err(KeyError::Pem) }
 }
 
-fn encode(label: &str, der: &[u8]) -> String {
+pub(super) fn encode(label: &str, der: &[u8]) -> String {
     pem_rfc7468::encode_string(label, LineEnding::LF, der).expect("a label of ours and bytes of any length")
 }
 

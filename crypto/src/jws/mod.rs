@@ -13,6 +13,8 @@ mod key;
 mod request;
 mod response;
 mod strict;
+#[cfg(test)]
+mod test_keys;
 
 use std::fmt;
 
@@ -125,7 +127,7 @@ fn split(token: &[u8], typ: &str) -> Result<Parts, JwsError> {
     };
     let signed = header.len() + 1 + payload.len();
     let decode = |piece: &[u8]| URL_SAFE_NO_PAD.decode(piece).map_err(|_| JwsError::Malformed);
-    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| JwsError::Malformed)?;
+    let header: Header = strict::object(&decode(header)?)?;
     let payload = Zeroizing::new(decode(payload)?);
     let signature = decode(signature)?;
     if header.typ.as_deref() != Some(typ) {

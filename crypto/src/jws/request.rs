@@ -8,7 +8,7 @@ use serde_json::Value;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::strict::{Strict, present};
+use super::strict::{Strict, object, present};
 use super::{
     JwsError, MAX_ID, MAX_NAME, MAX_REQUEST_BYTES, MAX_URL, Parts, SigningKey, TYP_REQUEST, VerifyingKey, check_times,
     length_in, request_hash, sign, split,
@@ -177,7 +177,7 @@ pub fn parse_request(token: &[u8]) -> Result<Unverified, JwsError> {
         return Err(JwsError::Malformed);
     }
     let parts = split(token, TYP_REQUEST)?;
-    let incoming: Incoming = serde_json::from_slice(&parts.payload).map_err(|_| JwsError::Malformed)?;
+    let incoming: Incoming = object(&parts.payload)?;
     let idk = match incoming.idk {
         None => None,
         claim => Some(text(claim, "idk", MAX_ID)?),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::request::{integer, text};
-use super::strict::{Strict, present};
+use super::strict::{Strict, object, present};
 use super::{JwsError, MAX_ID, MAX_NAME, MAX_URL, SigningKey, TYP_RESPONSE, VerifyingKey, check_times, sign, split};
 
 /// The claims of a response, those of an error too; times in seconds since 1970.
@@ -80,7 +80,7 @@ pub fn verify_response(
     now_secs: u64,
 ) -> Result<ResponseClaims, JwsError> {
     let parts = split(token, TYP_RESPONSE)?;
-    let incoming: Incoming = serde_json::from_slice(&parts.payload).map_err(|_| JwsError::Malformed)?;
+    let incoming: Incoming = object(&parts.payload)?;
     let (_, key) = keys.iter().find(|(kid, _)| *kid == parts.kid).ok_or(JwsError::Refused("kid"))?;
     parts.check_signature(token, key)?;
     let status = integer(incoming.status.as_ref(), "status")?;

@@ -8,8 +8,18 @@ use std::fmt;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::JwsError;
+
 /// Most arrays and objects within each other in one claim.
 pub const MAX_DEPTH: usize = 32;
+
+/// Reads a struct from a JSON object. A derived `Deserialize` alone would take an array of its fields just as well.
+pub(super) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, JwsError> {
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err(JwsError::Malformed);
+    }
+    serde_json::from_slice(json).map_err(|_| JwsError::Malformed)
+}
 
 /// A JSON value that was read strictly; `null` is a value, unlike in `Option<Value>`.
 pub(super) struct Strict(pub(super) Value);
