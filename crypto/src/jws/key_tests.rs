@@ -103,3 +103,12 @@ fn debug_of_keys_says_nothing_private() {
     let es256 = SigningKey::from_private_pem("k", Algorithm::Es256, &private_pem(&p256_der())).unwrap();
     assert_eq!(format!("{:?}", es256.verifying_key()), "VerifyingKey(ES256)");
 }
+
+#[test]
+fn keys_are_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<VerifyingKey>();
+    shared::<SigningKey>();
+    shared::<crate::Passwords>();
+    shared::<crate::jws::Unverified>();
+}
