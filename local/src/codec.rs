@@ -1,0 +1,77 @@
+//! Items as bytes: [postcard](https://docs.rs/postcard) of [`Attributes`] after one byte that says so.
+//!
+//! All attribute types survive, and equal items have equal bytes (maps are sorted). The format counts on the order of
+//! the variants of `Attribute`; a test pins it.
+
+use umoja_schema::{Attributes, ItemError};
+use umoja_store::ports::StoreError;
+
+const FORMAT: u8 = 1;
+
+/// The most that one item may take: DynamoDB's limit, so that what fits here fits in the cloud.
+const MAX_BYTES: usize = 400 * 1024;
+
+pub(crate) fn encode(item: &Attributes) -> Result<Vec<u8>, StoreError> {
+    let refused = |why: &str| StoreError::Refused(format!("an item that {why}"));
+    let bytes = postcard::to_extend(item, vec![FORMAT]).map_err(|_| refused("cannot be encoded"))?;
+    if bytes.len() > MAX_BYTES { Err(refused("is larger than 400 KB")) } else { Ok(bytes) }
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<Attributes, StoreError> {
+    let [FORMAT, rest @ ..] = bytes else { return Err(unreadable()) };
+    postcard::from_bytes(rest).map_err(|_| unreadable())
+}
+
+fn unreadable() -> StoreError {
+    ItemError::new("item").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use umoja_schema::Attribute;
+
+    use super::*;
+
+    fn every_type() -> Attributes {
+        Attributes::from([
+            ("a".into(), Attribute::S("text".into())),
+            ("b".into(), Attribute::N("1.5".into())),
+            ("c".into(), Attribute::B(vec![0, 255])),
+            ("d".into(), Attribute::Bool(true)),
+            ("e".into(), Attribute::Null),
+            ("f".into(), Attribute::M(Attributes::from([("x".into(), Attribute::Null)]))),
+            ("g".into(), Attribute::L(vec![Attribute::Bool(false)])),
+            ("h".into(), Attribute::Ss(vec!["s".into()])),
+            ("i".into(), Attribute::Ns(vec!["2".into()])),
+            ("j".into(), Attribute::Bs(vec![vec![7]])),
+        ])
+    }
+
+    #[test]
+    fn all_types_of_attributes_survive() {
+        assert_eq!(decode(&encode(&every_type()).unwrap()), Ok(every_type()));
+    }
+
+    #[test]
+    fn the_bytes_on_disk_never_change_their_meaning() {
+        let golden =
+            b"\x01\x0a\x01a\x00\x04text\x01b\x01\x031.5\x01c\x02\x02\x00\xff\x01d\x03\x01\x01e\x04\x01f\x05\x01\
+            \x01x\x04\x01g\x06\x01\x03\x00\x01h\x07\x01\x01s\x01i\x08\x01\x012\x01j\x09\x01\x01\x07";
+        assert_eq!(encode(&every_type()).unwrap(), golden);
+    }
+
+    #[test]
+    fn damaged_bytes_and_other_formats_are_unreadable() {
+        let bytes = encode(&every_type()).unwrap();
+        for wrong in [&b""[..], &[2], &bytes[1..], &bytes[..bytes.len() - 1]] {
+            assert!(matches!(decode(wrong), Err(StoreError::Unreadable(_))));
+        }
+    }
+
+    #[test]
+    fn what_would_not_fit_in_the_cloud_does_not_fit_here() {
+        let item = |bytes| Attributes::from([("a".into(), Attribute::B(vec![0; bytes]))]);
+        assert!(encode(&item(400_000)).is_ok());
+        assert!(matches!(encode(&item(410_000)), Err(StoreError::Refused(_))));
+    }
+}

@@ -1,0 +1,213 @@
+//! SQLite with group commit: one writer thread a file commits everything that waits in one durable transaction, a
+//! few read connections serve the callers' own threads, and in memory there is one connection and no thread.
+//!
+//! Several processes may have a file open (the command line edits a running deployment). Write transactions take an
+//! advisory lock on a file beside the database first: that makes waiting fair and cheap, and keeps clear of a race
+//! between a writer and a checkpoint of another process that SQLite had until 3.51.3.
+
+mod batch;
+mod connect;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+use umoja_store::ports::StoreError;
+
+pub(crate) use batch::Tx;
+use batch::{Batcher, Job, Work};
+pub(crate) use connect::ConnectError;
+
+/// What the files of a database promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Every commit is synced before it is acknowledged.
+    Full,
+    /// Commits survive the process at once and a loss of power after the next checkpoint.
+    Process,
+}
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The database's file; the lock's is beside it.
+    pub(crate) path: PathBuf,
+    pub(crate) durability: Durability,
+    /// What makes the tables; has to be repeatable.
+    pub(crate) schema: String,
+    pub(crate) readers: usize,
+    /// Writes that may wait for the writer; more callers than that wait for a place.
+    pub(crate) waiting_writes: usize,
+}
+
+/// Why an operation failed inside.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Engine(rusqlite::Error),
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Fault {
+    /// The error to answer with. Engine errors name statements and constraints, never values; they go to the log.
+    fn into_store_error(self, what: &str) -> StoreError {
+        use rusqlite::ErrorCode as Code;
+        let error = match self {
+            Self::Store(error) => return error,
+            Self::Engine(error) => error,
+        };
+        tracing::warn!(what, %error, "the local database failed");
+        match error.sqlite_error_code() {
+            Some(
+                Code::DatabaseBusy
+                | Code::DatabaseLocked
+                | Code::SystemIoFailure
+                | Code::DiskFull
+                | Code::CannotOpen
+                | Code::OutOfMemory
+                | Code::OperationInterrupted
+                | Code::FileLockingProtocolFailed
+                | Code::SchemaChanged,
+            ) => StoreError::Unavailable(what.to_owned()),
+            _ => StoreError::Refused(what.to_owned()),
+        }
+    }
+}
+
+/// One open database.
+pub(crate) struct Engine {
+    mode: Mode,
+    /// The sequence of the newest change that this process has committed or seen.
+    newest: watch::Sender<u64>,
+}
+
+enum Mode {
+    /// In memory: every operation runs on the caller's thread, in the order of the calls.
+    Inline(Mutex<Batcher>),
+    File {
+        jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+        readers: Vec<Mutex<Connection>>,
+        turn: AtomicUsize,
+        writer: Option<JoinHandle<()>>,
+    },
+}
+
+impl Engine {
+    pub(crate) fn in_memory(schema: &str) -> Result<Self, rusqlite::Error> {
+        let newest = watch::Sender::new(0);
+        let batcher = Batcher::new(connect::in_memory(schema)?, None, newest.clone());
+        Ok(Self { mode: Mode::Inline(Mutex::new(batcher)), newest })
+    }
+
+    pub(crate) fn open(settings: &Settings) -> Result<Self, ConnectError> {
+        let connect::Files { writer, readers, lock } = connect::files(settings)?;
+        let newest = watch::Sender::new(0);
+        let (jobs, waiting) = mpsc::channel(settings.waiting_writes.max(1));
+        let batcher = Batcher::new(writer, Some(lock), newest.clone());
+        let name = format!("umoja-{}", settings.path.file_stem().unwrap_or_default().to_string_lossy());
+        let writer = std::thread::Builder::new().name(name).spawn(move || batcher.serve(waiting))?;
+        let mode = Mode::File {
+            jobs: Some(jobs),
+            readers: readers.into_iter().map(Mutex::new).collect(),
+            turn: AtomicUsize::new(0),
+            writer: Some(writer),
+        };
+        Ok(Self { mode, newest })
+    }
+
+    /// Runs `work` in a durable transaction, together with whatever else waits; the answer comes after the commit.
+    ///
+    /// `work` is repeated if another operation of its batch fails, so it must answer the same each time; if it
+    /// fails, nothing that it wrote stays. Once it has been queued it is done even if the caller has gone.
+    pub(crate) async fn write<T, F>(&self, what: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let work: Box<dyn Job> = Box::new(Work::new(what, work, answer));
+        match &self.mode {
+            Mode::Inline(batcher) => held(batcher).run(vec![work]),
+            Mode::File { jobs, .. } => {
+                let gone = || StoreError::Unavailable(what.to_owned());
+                jobs.as_ref().ok_or_else(gone)?.send(work).await.map_err(|_| gone())?;
+            }
+        }
+        answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable(what.to_owned())))
+    }
+
+    /// Runs `work` on a read connection, on the caller's thread: reads take microseconds, less than handing them over.
+    pub(crate) fn read<T>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        match &self.mode {
+            Mode::Inline(batcher) => work(held(batcher).connection()),
+            Mode::File { readers, turn, .. } => work(&free(readers, turn)),
+        }
+        .map_err(|fault| fault.into_store_error(what))
+    }
+
+    /// Notes a change that was there before.
+    pub(crate) fn seen(&self, newest: u64) {
+        self.newest.send_replace(newest);
+    }
+
+    /// Tells of every change that this process commits.
+    pub(crate) fn newest(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Mode::File { jobs, writer, .. } = &mut self.mode {
+            drop(jobs.take());
+            if let Some(writer) = writer.take() {
+                // Only a panic of the writer makes this an error, and that has been reported.
+                let _ = writer.join();
+            }
+        }
+    }
+}
+
+/// The first free connection from one's turn on; waits for one's own if all are taken.
+fn free<'a>(readers: &'a [Mutex<Connection>], turn: &AtomicUsize) -> MutexGuard<'a, Connection> {
+    let start = turn.fetch_add(1, Ordering::Relaxed) % readers.len();
+    for reader in readers[start..].iter().chain(&readers[..start]) {
+        match reader.try_lock() {
+            Ok(reader) => return reader,
+            Err(TryLockError::Poisoned(reader)) => return reader.into_inner(),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+    held(&readers[start])
+}
+
+/// A connection whose user panicked is still good: transactions of its own it has none, and the writer's are ended
+/// before the next begins.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The path of a file beside `path`, such as the write-ahead log.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

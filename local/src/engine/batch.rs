@@ -1,0 +1,170 @@
+//! The writer: evaluates and applies waiting operations in one transaction, then answers all of them.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+use umoja_store::ports::StoreError;
+
+use super::Fault;
+
+/// The most operations in one transaction: enough to share a sync, few enough to answer soon.
+const MAX_BATCH: usize = 256;
+
+/// A transaction, as operations see it.
+pub(crate) struct Tx<'c> {
+    connection: &'c Connection,
+    newest: Cell<Option<i64>>,
+}
+
+impl Tx<'_> {
+    /// Says that a change was appended to the change log, under this sequence.
+    pub(crate) fn changed(&self, sequence: i64) {
+        self.newest.set(Some(sequence));
+    }
+}
+
+impl Deref for Tx<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+/// A waiting operation.
+pub(super) trait Job: Send {
+    /// Does it inside a transaction. May be called again after a rollback.
+    fn run(&mut self, tx: &Tx<'_>) -> Result<(), Fault>;
+
+    /// Answers after the transaction: with what `run` gave, or with why it did not happen.
+    fn answer(self: Box<Self>, outcome: Result<(), Fault>);
+}
+
+/// An operation with the place where its answer goes.
+pub(super) struct Work<T, F> {
+    what: &'static str,
+    task: F,
+    value: Option<T>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Work<T, F> {
+    pub(super) fn new(what: &'static str, task: F, answer: oneshot::Sender<Result<T, StoreError>>) -> Self {
+        Self { what, task, value: None, answer }
+    }
+}
+
+impl<T: Send, F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send> Job for Work<T, F> {
+    fn run(&mut self, tx: &Tx<'_>) -> Result<(), Fault> {
+        self.value = Some((self.task)(tx)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), Fault>) {
+        let unavailable = || StoreError::Unavailable(self.what.to_owned());
+        let answer = match outcome {
+            Ok(()) => self.value.ok_or_else(unavailable),
+            Err(fault) => Err(fault.into_store_error(self.what)),
+        };
+        // A caller that has gone does not need the answer.
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// How a transaction failed.
+enum Failed {
+    /// An operation failed; everything was rolled back.
+    Operation(Fault),
+    /// The transaction could not begin or end.
+    Transaction(Fault),
+}
+
+/// The owner of the connection that writes.
+pub(super) struct Batcher {
+    connection: Connection,
+    lock: Option<File>,
+    newest: watch::Sender<u64>,
+}
+
+impl Batcher {
+    pub(super) fn new(connection: Connection, lock: Option<File>, newest: watch::Sender<u64>) -> Self {
+        Self { connection, lock, newest }
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Serves until nobody can send any more.
+    pub(super) fn serve(self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
+        let mut jobs = Vec::with_capacity(MAX_BATCH);
+        while waiting.blocking_recv_many(&mut jobs, MAX_BATCH) > 0 {
+            self.run(std::mem::take(&mut jobs));
+        }
+    }
+
+    /// Does the operations in one transaction. If one fails, does each in a transaction of its own, so that a bad
+    /// one does not take others with it.
+    pub(super) fn run(&self, mut jobs: Vec<Box<dyn Job>>) {
+        match self.transact(&mut jobs) {
+            Ok(()) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
+            Err(Failed::Operation(_)) if jobs.len() > 1 => jobs.into_iter().for_each(|job| self.run(vec![job])),
+            Err(Failed::Operation(fault) | Failed::Transaction(fault)) => {
+                let mut first = Some(fault);
+                for job in jobs {
+                    let fault = first.take().unwrap_or_else(|| Fault::Store(StoreError::Unavailable("commit".into())));
+                    job.answer(Err(fault));
+                }
+            }
+        }
+    }
+
+    fn transact(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failed> {
+        let _held = self.hold().map_err(|error| {
+            tracing::warn!(%error, "the lock of the local database failed");
+            Failed::Transaction(Fault::Store(StoreError::Unavailable("lock".into())))
+        })?;
+        self.execute("BEGIN IMMEDIATE").map_err(|error| Failed::Transaction(error.into()))?;
+        let tx = Tx { connection: &self.connection, newest: Cell::new(None) };
+        let done = jobs.iter_mut().try_for_each(|job| job.run(&tx)).map_err(Failed::Operation);
+        let done = done.and_then(|()| self.execute("COMMIT").map_err(|error| Failed::Transaction(error.into())));
+        if done.is_err() && !self.connection.is_autocommit() {
+            self.execute("ROLLBACK").map_err(|error| Failed::Transaction(error.into()))?;
+        }
+        done?;
+        if let Some(sequence) = tx.newest.get().and_then(|sequence| u64::try_from(sequence).ok()) {
+            self.newest.send_replace(sequence);
+        }
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), rusqlite::Error> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn hold(&self) -> io::Result<Option<Held<'_>>> {
+        self.lock.as_ref().map(Held::new).transpose()
+    }
+}
+
+/// The advisory lock between processes, while this lives.
+pub(super) struct Held<'f>(&'f File);
+
+impl<'f> Held<'f> {
+    pub(super) fn new(file: &'f File) -> io::Result<Self> {
+        file.lock()?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the local database cannot be given back");
+        }
+    }
+}

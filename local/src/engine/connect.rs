@@ -1,0 +1,111 @@
+//! Opening SQLite with the settings that the promises rest on.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::batch::Held;
+use super::{Durability, Settings, beside};
+use crate::files;
+
+/// The layout of the tables that this code writes.
+const LAYOUT: i64 = 1;
+/// How long to wait for a process that does not take our lock.
+const BUSY: Duration = Duration::from_secs(5);
+/// Statements that each connection keeps ready.
+const STATEMENTS: usize = 64;
+
+/// Why a database cannot be opened.
+#[derive(Debug)]
+pub(crate) enum ConnectError {
+    Io(io::Error),
+    Engine(rusqlite::Error),
+    NewerLayout,
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<rusqlite::Error> for ConnectError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+/// The connections of one file, and the lock between processes.
+pub(super) struct Files {
+    pub(super) writer: Connection,
+    pub(super) readers: Vec<Connection>,
+    pub(super) lock: File,
+}
+
+pub(super) fn in_memory(schema: &str) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_in_memory()?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(schema)?;
+    Ok(connection)
+}
+
+pub(super) fn files(settings: &Settings) -> Result<Files, ConnectError> {
+    let path = &settings.path;
+    let lock = files::private_file(&beside(path, ".lock"))?;
+    // The first connection may recover the write-ahead log: not while another process writes.
+    let held = Held::new(&lock)?;
+    // SQLite gives the files that it makes beside this one the same mode.
+    files::private_file(path)?;
+    let writer = connect(path)?;
+    prepare_writer(&writer, settings)?;
+    let readers = (0..settings.readers.max(1)).map(|_| reader(path)).collect::<Result<_, _>>()?;
+    drop(held);
+    Ok(Files { writer, readers, lock })
+}
+
+fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Closing must not checkpoint: that would be outside our lock.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Larger than the default: most items take about 2 KB, and a page that holds several saves overflow pages.
+    connection.pragma_update(None, "page_size", 8192)?;
+    Ok(connection)
+}
+
+fn prepare_writer(writer: &Connection, settings: &Settings) -> Result<(), ConnectError> {
+    writer.pragma_update(None, "journal_mode", "WAL")?;
+    let synchronous = match settings.durability {
+        Durability::Full => "FULL",
+        Durability::Process => "NORMAL",
+    };
+    writer.pragma_update(None, "synchronous", synchronous)?;
+    // Only has an effect where a plain sync stops at the drive's own memory (macOS).
+    writer.pragma_update(None, "fullfsync", true)?;
+    writer.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    writer.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    writer.pragma_update(None, "cache_size", -32_768)?;
+    // What is overwritten does not stay readable in the file, where that costs no further write.
+    writer.pragma_update(None, "secure_delete", "FAST")?;
+    let layout: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if layout > LAYOUT {
+        return Err(ConnectError::NewerLayout);
+    }
+    writer.execute_batch(&settings.schema)?;
+    if layout < LAYOUT {
+        writer.pragma_update(None, "user_version", LAYOUT)?;
+    }
+    Ok(())
+}
+
+fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let reader = connect(path)?;
+    reader.pragma_update(None, "query_only", true)?;
+    reader.pragma_update(None, "cache_size", -16_384)?;
+    Ok(reader)
+}

@@ -1,0 +1,183 @@
+//! The hasher port: a bounded pool in production, inline in simulation, one rule for both.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use umoja_crypto::legacy::{self, LegacyOutcome};
+use umoja_crypto::password::check_stored;
+use umoja_crypto::{Password, Passwords, Verification};
+use umoja_schema::OldHash;
+use umoja_store::ports::{Attempt, Busy, Hasher, Verdict};
+
+/// Compares a password with what is stored.
+///
+/// Does one argon2id computation whatever is stored, also when nothing is or the string is damaged; one more to make
+/// the new hash when it answers [`Verdict::Upgrade`] after another one (who gets that answer knows the password).
+/// Two exceptions until the first login after a migration: several old hashes are each tried, and families that are
+/// not argon2id cost their own work besides.
+pub fn decide(passwords: &Passwords, attempt: &Attempt) -> Verdict {
+    let Attempt { password, secret, old_hashes, salt } = attempt;
+    match secret {
+        Some(secret) if check_stored(secret).is_ok() => match passwords.verify(password, secret) {
+            Verification::Verified => Verdict::Verified,
+            Verification::NeedsRehash => Verdict::Upgrade(passwords.hash(password, *salt)),
+            Verification::Wrong => Verdict::Wrong,
+        },
+        Some(_) => nothing(passwords, password),
+        None => try_old(passwords, password, old_hashes, *salt),
+    }
+}
+
+fn try_old(passwords: &Passwords, password: &Password, old_hashes: &[OldHash], salt: [u8; 16]) -> Verdict {
+    let mut computed = false;
+    for OldHash { hash, .. } in old_hashes {
+        let outcome = legacy::verify(passwords, password, hash);
+        if outcome == LegacyOutcome::Verified {
+            return Verdict::Upgrade(passwords.hash(password, salt));
+        }
+        let is_argon2 = hash.starts_with("$argon2") || hash.starts_with("$umoja-wrapped$");
+        computed |= is_argon2 && outcome == LegacyOutcome::Wrong;
+    }
+    if computed { Verdict::Wrong } else { nothing(passwords, password) }
+}
+
+fn nothing(passwords: &Passwords, password: &Password) -> Verdict {
+    let _always_wrong = passwords.verify_dummy(password);
+    Verdict::Wrong
+}
+
+/// Hashes on the caller's thread: for simulation, where threads would make runs differ.
+#[derive(Debug, Clone)]
+pub struct InlineHasher(Arc<Passwords>);
+
+impl InlineHasher {
+    /// A hasher with these parameters: choose small ones.
+    pub fn new(passwords: Arc<Passwords>) -> Self {
+        Self(passwords)
+    }
+}
+
+#[async_trait]
+impl Hasher for InlineHasher {
+    async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, Busy> {
+        Ok(self.0.hash(&password, salt))
+    }
+
+    async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy> {
+        Ok(decide(&self.0, &attempt))
+    }
+}
+
+/// How much a [`HashPool`] takes on.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSettings {
+    /// Hashes at once. Each needs the memory of its parameters (19 MB by default) and keeps a core busy.
+    pub at_once: usize,
+    /// Callers that may wait for their turn; those beyond are told at once to come back.
+    pub waiting: usize,
+    /// How long a caller waits at most.
+    pub wait: Duration,
+}
+
+impl Default for PoolSettings {
+    /// As many hashes at once as there are cores, and a queue of about two seconds of work.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self { at_once: cores, waiting: cores * 64, wait: Duration::from_secs(2) }
+    }
+}
+
+/// Hashes off the async workers, at most so many at once.
+///
+/// The permit moves into the work: a caller that has gone away does not free it while its hash still runs, so a storm
+/// of clients that log in and disconnect takes no more memory or cores than the setting. Needs a tokio runtime.
+pub struct HashPool {
+    passwords: Arc<Passwords>,
+    settings: PoolSettings,
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+impl HashPool {
+    /// A pool that hashes with these parameters.
+    pub fn new(passwords: Arc<Passwords>, settings: PoolSettings) -> Self {
+        let permits = Arc::new(Semaphore::new(settings.at_once.max(1)));
+        Self { passwords, settings, permits, waiting: AtomicUsize::new(0) }
+    }
+
+    /// How many callers wait for their turn: what to watch under load.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Passwords) -> T + Send + 'static) -> Result<T, Busy> {
+        let permit = self.permit().await?;
+        let passwords = Arc::clone(&self.passwords);
+        let done = tokio::task::spawn_blocking(move || {
+            let value = work(&passwords);
+            drop(permit);
+            value
+        });
+        done.await.map_err(|error| {
+            tracing::error!(%error, "a password hash did not end");
+            self.busy()
+        })
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Busy> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _place = Place::take(&self.waiting, self.settings.waiting).ok_or_else(|| self.busy())?;
+        let permit = tokio::time::timeout(self.settings.wait, Arc::clone(&self.permits).acquire_owned()).await;
+        permit.ok().and_then(Result::ok).ok_or_else(|| self.busy())
+    }
+
+    fn busy(&self) -> Busy {
+        let secs = u32::try_from(self.settings.wait.as_secs()).unwrap_or(u32::MAX);
+        Busy { retry_after_secs: secs.max(1) }
+    }
+}
+
+#[async_trait]
+impl Hasher for HashPool {
+    async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, Busy> {
+        self.run(move |passwords| passwords.hash(&password, salt)).await
+    }
+
+    async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy> {
+        self.run(move |passwords| decide(passwords, &attempt)).await
+    }
+}
+
+impl fmt::Debug for HashPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashPool")
+            .field("passwords", &self.passwords)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A place in the queue, given back also when the caller stops waiting.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let place = Self(waiting);
+        (waiting.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! One region's key ring: what a KMS key does, with wrapping keys in a file.
+
+mod keyring;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use umoja_crypto::{Aad, DataKey};
+use umoja_schema::{Millis, Region};
+use umoja_store::ports::{Clock, EncryptionContext, Entropy, Keys, KeysError};
+
+use crate::files;
+pub use keyring::KeyringError;
+use keyring::{Keyring, Place};
+
+/// The version of a blob's head: this byte, the length of the key's id, the id, and then what the key wrapped.
+const BLOB: u8 = 1;
+
+/// One region's key. A clone is another handle on the same key.
+///
+/// Behaves as KMS does: a blob opens only under the key and in the encryption context that it was made with, a
+/// disabled key does nothing, rotation makes new material while blobs of the old keep opening, and calls above the
+/// configured rate are throttled. The ring is read again when another process changed its file.
+#[derive(Clone)]
+pub struct LocalKeys(Arc<Inner>);
+
+struct Inner {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    place: Place,
+    ring: Mutex<Keyring>,
+    reachable: AtomicBool,
+    rate: Mutex<Rate>,
+}
+
+impl LocalKeys {
+    /// Opens `keyring.json` in `dir`, making a first key if it is absent.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if the file cannot be made or read, or is another region's.
+    pub fn open(
+        dir: &Path,
+        region: Region,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        calls_per_sec: Option<u32>,
+    ) -> Result<Self, KeyringError> {
+        let path: PathBuf = dir.join("keyring.json");
+        files::private_dir(dir).map_err(|source| KeyringError::Io { path: path.clone(), source })?;
+        let place = Place::file(path);
+        let ring = place.open(&region, &*entropy, clock.now())?;
+        Ok(Self::new(place, ring, clock, entropy, calls_per_sec))
+    }
+
+    /// A key that ends with its last handle.
+    pub fn in_memory(
+        region: Region,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        calls_per_sec: Option<u32>,
+    ) -> Self {
+        let ring = Keyring::new(region, &*entropy, clock.now());
+        Self::new(Place::Memory, ring, clock, entropy, calls_per_sec)
+    }
+
+    fn new(
+        place: Place,
+        ring: Keyring,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        calls_per_sec: Option<u32>,
+    ) -> Self {
+        let rate = Mutex::new(Rate { calls_per_sec, second: 0, calls: 0 });
+        let ring = Mutex::new(ring);
+        Self(Arc::new(Inner { clock, entropy, place, ring, reachable: AtomicBool::new(true), rate }))
+    }
+
+    /// The id of the key that wraps now: `local:<region>:<number>`.
+    pub fn key_id(&self) -> Result<String, KeyringError> {
+        Ok(self.ring()?.current().id.clone())
+    }
+
+    /// Enables or disables the key, for all processes and until this is called again.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if the file cannot be written.
+    pub fn set_enabled(&self, enabled: bool) -> Result<(), KeyringError> {
+        self.change(|ring| ring.enabled = enabled)
+    }
+
+    /// Makes new key material, which wraps from now on; what the old wrapped keeps opening. Returns the new key's id.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if the file cannot be written.
+    pub fn rotate(&self) -> Result<String, KeyringError> {
+        self.change(|ring| ring.rotate(&*self.0.entropy, self.0.clock.now()))
+    }
+
+    /// In this process only: calls above this rate are throttled.
+    pub fn set_calls_per_sec(&self, calls_per_sec: Option<u32>) {
+        held(&self.0.rate).calls_per_sec = calls_per_sec;
+    }
+
+    /// In this process only: an unreachable key service does not answer. For drills and tests.
+    pub fn set_reachable(&self, reachable: bool) {
+        self.0.reachable.store(reachable, Ordering::Relaxed);
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Keyring) -> T) -> Result<T, KeyringError> {
+        let mut ring = held(&self.0.ring);
+        self.0.place.change(&mut ring, change)
+    }
+
+    fn ring(&self) -> Result<MutexGuard<'_, Keyring>, KeyringError> {
+        let mut ring = held(&self.0.ring);
+        self.0.place.refresh(&mut ring)?;
+        Ok(ring)
+    }
+
+    /// The ring, for a call that is answered only while the key can be used.
+    fn usable(&self) -> Result<MutexGuard<'_, Keyring>, KeysError> {
+        if !self.0.reachable.load(Ordering::Relaxed) {
+            return Err(KeysError::Unavailable);
+        }
+        let ring = self.ring().map_err(|error| {
+            tracing::warn!(%error, "the key ring cannot be read");
+            KeysError::Unavailable
+        })?;
+        if ring.enabled { Ok(ring) } else { Err(KeysError::Disabled) }
+    }
+
+    /// A call that counts.
+    fn call(&self) -> Result<MutexGuard<'_, Keyring>, KeysError> {
+        let ring = self.usable()?;
+        held(&self.0.rate).take(self.0.clock.now())?;
+        Ok(ring)
+    }
+
+    fn wrap_in(&self, ring: &Keyring, key: &DataKey, context: &EncryptionContext) -> Vec<u8> {
+        let current = ring.current();
+        let wrapped = current.key.wrap(self.0.entropy.array(), &bound(&current.id, context), key.expose());
+        // An id is far shorter than 256 bytes: a region's name has at most 32.
+        let length = u8::try_from(current.id.len()).unwrap_or(u8::MAX);
+        [&[BLOB, length], current.id.as_bytes(), &wrapped].concat()
+    }
+}
+
+#[async_trait]
+impl Keys for LocalKeys {
+    async fn generate(&self, context: &EncryptionContext) -> Result<(DataKey, Vec<u8>), KeysError> {
+        let ring = self.call()?;
+        let key = DataKey::new(self.0.entropy.array());
+        let wrapped = self.wrap_in(&ring, &key, context);
+        Ok((key, wrapped))
+    }
+
+    async fn wrap(&self, key: &DataKey, context: &EncryptionContext) -> Result<Vec<u8>, KeysError> {
+        let ring = self.call()?;
+        Ok(self.wrap_in(&ring, key, context))
+    }
+
+    async fn unwrap(&self, wrapped: &[u8], context: &EncryptionContext) -> Result<DataKey, KeysError> {
+        let ring = self.call()?;
+        let (id, blob) = split(wrapped).ok_or(KeysError::Refused)?;
+        let material = ring.material(id).ok_or(KeysError::Refused)?;
+        let key = material.key.unwrap(&bound(id, context), blob).map_err(|_| KeysError::Refused)?;
+        Ok(DataKey::new(*key))
+    }
+
+    async fn probe(&self) -> Result<(), KeysError> {
+        self.usable().map(drop)
+    }
+}
+
+impl fmt::Debug for LocalKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalKeys").field("ring", &*held(&self.0.ring)).finish_non_exhaustive()
+    }
+}
+
+/// What a blob is bound to: the key's id and every pair of the context, in the order of their names.
+fn bound(id: &str, context: &EncryptionContext) -> Aad {
+    let start = Aad::new().text("umoja-local-keys").u64(u64::from(BLOB)).text(id).count(context.len());
+    context.iter().fold(start, |aad, (name, value)| aad.text(name).text(value))
+}
+
+fn split(blob: &[u8]) -> Option<(&str, &[u8])> {
+    let [BLOB, length, rest @ ..] = blob else { return None };
+    let (id, wrapped) = rest.split_at_checked(usize::from(*length))?;
+    Some((std::str::from_utf8(id).ok()?, wrapped))
+}
+
+/// Calls in the current second of the clock.
+struct Rate {
+    calls_per_sec: Option<u32>,
+    second: u64,
+    calls: u32,
+}
+
+impl Rate {
+    fn take(&mut self, now: Millis) -> Result<(), KeysError> {
+        let Some(limit) = self.calls_per_sec else { return Ok(()) };
+        if self.second != now.secs() {
+            (self.second, self.calls) = (now.secs(), 0);
+        }
+        if self.calls >= limit {
+            return Err(KeysError::Throttled);
+        }
+        self.calls += 1;
+        Ok(())
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

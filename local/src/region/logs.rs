@@ -1,0 +1,71 @@
+//! Append-only rows.
+
+use async_trait::async_trait;
+use rusqlite::params;
+use umoja_schema::{Log, LogRow, UserId};
+use umoja_store::ports::{Logs, StoreError};
+
+use super::{RegionStore, changes};
+use crate::codec;
+use crate::engine::{Fault, Tx};
+
+#[async_trait]
+impl Logs for RegionStore {
+    async fn append(&self, log: Log, row: &LogRow) -> Result<bool, StoreError> {
+        let row = PreparedRow::new(log, row)?;
+        self.0.main.write(log.table(), move |tx| row.append(tx)).await
+    }
+
+    async fn row(&self, log: Log, user: UserId, key: &str) -> Result<Option<LogRow>, StoreError> {
+        self.0.main.read(log.table(), |connection| {
+            let mut select =
+                connection.prepare_cached("SELECT item FROM logs WHERE log = ?1 AND id = ?2 AND key = ?3")?;
+            let mut rows = select.query(params![log.table(), user.as_bytes(), key])?;
+            rows.next()?.map(read).transpose()
+        })
+    }
+
+    async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
+        self.0.main.read(log.table(), |connection| {
+            let mut select =
+                connection.prepare_cached("SELECT item FROM logs WHERE log = ?1 AND id = ?2 ORDER BY key")?;
+            let mut rows = select.query(params![log.table(), user.as_bytes()])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(read(row)?);
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn read(row: &rusqlite::Row<'_>) -> Result<LogRow, Fault> {
+    let item = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+    Ok(LogRow::from_item(codec::decode(item)?).map_err(StoreError::from)?)
+}
+
+/// A row with its item encoded.
+pub(super) struct PreparedRow {
+    log: Log,
+    user: UserId,
+    key: String,
+    item: Vec<u8>,
+}
+
+impl PreparedRow {
+    pub(super) fn new(log: Log, row: &LogRow) -> Result<Self, StoreError> {
+        Ok(Self { log, user: row.user, key: row.key.clone(), item: codec::encode(&row.to_item())? })
+    }
+
+    /// Stores it if it is absent; true if it was.
+    pub(super) fn append(&self, tx: &Tx<'_>) -> Result<bool, Fault> {
+        let Self { log, user, key, item } = self;
+        let added = tx
+            .prepare_cached("INSERT OR IGNORE INTO logs (log, id, key, item) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![log.table(), user.as_bytes(), key, item])?;
+        if added > 0 {
+            changes::append(tx, log.table(), item)?;
+        }
+        Ok(added > 0)
+    }
+}

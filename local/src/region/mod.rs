@@ -1,0 +1,190 @@
+//! One region's store: what the tables keep in the cloud, in one directory or in memory.
+
+mod changes;
+mod logs;
+mod registry;
+mod requests;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use umoja_schema::Region;
+use umoja_store::ports::{Clock, Entropy, StoreError};
+
+use crate::engine::{ConnectError, Durability, Engine, Settings};
+use crate::files;
+use crate::keys::{KeyringError, LocalKeys};
+use crate::queue::LocalQueue;
+pub use requests::Housekept;
+
+/// How a region's store behaves. The defaults suit a server.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Connections that read. Each may hold 16 MB of the file in memory.
+    pub readers: usize,
+    /// Writes that may wait for the next transaction; callers beyond that wait for a place.
+    pub waiting_writes: usize,
+    /// How often a message is received before it becomes a dead letter.
+    pub max_receives: u32,
+    /// Calls a second that the key answers before it is throttled; no limit if absent.
+    pub key_calls_per_sec: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self { readers: cores.clamp(2, 16), waiting_writes: 1024, max_receives: 10, key_calls_per_sec: None }
+    }
+}
+
+/// Why a region's directory cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory or a file in it cannot be made, read or locked.
+    #[error("{path}: {source}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not a database that can be used.
+    #[error("{path}: {reason}")]
+    Database {
+        /// Which file.
+        path: PathBuf,
+        /// What the engine said.
+        reason: String,
+    },
+    /// A newer version of Umoja made it.
+    #[error("{0}: made by a newer version")]
+    Newer(PathBuf),
+    /// The directory is another region's.
+    #[error("the directory belongs to the region {0}")]
+    OtherRegion(Region),
+    /// The key ring cannot be used.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+}
+
+/// One region's store. A clone is another handle on the same store; the files are closed with the last one.
+///
+/// Reads run on the caller's thread and take microseconds. Writes wait for the next durable transaction, which they
+/// share with whatever else waits; one that was queued is done even if its caller stops waiting.
+#[derive(Clone)]
+pub struct RegionStore(Arc<Inner>);
+
+struct Inner {
+    region: Region,
+    clock: Arc<dyn Clock>,
+    options: Options,
+    main: Arc<Engine>,
+    replays: Arc<Engine>,
+    keys: LocalKeys,
+}
+
+impl RegionStore {
+    /// Opens the store in `dir`, making it if it is absent. Other processes may have it open.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is wrong with the directory.
+    pub fn open(
+        dir: &Path,
+        region: Region,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        files::private_dir(dir).map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
+        let main = open(dir.join("region.sqlite"), Durability::Full, schema::main(&region), &options)?;
+        let owner = main.read("region", |connection| {
+            Ok(connection.query_row("SELECT name FROM region", [], |row| row.get::<_, String>(0))?)
+        });
+        let unusable = |reason: &dyn ToString| OpenError::Database { path: dir.to_owned(), reason: reason.to_string() };
+        let owner: Region = owner.map_err(|e| unusable(&e))?.parse().map_err(|e| unusable(&e))?;
+        if owner != region {
+            return Err(OpenError::OtherRegion(owner));
+        }
+        main.seen(changes::newest(&main).map_err(|e| unusable(&e))?);
+        let replays = open(dir.join("replays.sqlite"), Durability::Process, schema::REPLAYS.into(), &options)?;
+        let keys = LocalKeys::open(dir, region.clone(), Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
+        let (main, replays) = (Arc::new(main), Arc::new(replays));
+        Ok(Self(Arc::new(Inner { region, clock, options, main, replays, keys })))
+    }
+
+    /// A store that lives in memory and ends with its last handle. Runs on the callers' threads in the order of their
+    /// calls, so that what happens in it depends on nothing else.
+    ///
+    /// # Panics
+    /// If there is no memory for an empty database.
+    pub fn in_memory(region: Region, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        let options = Options::default();
+        let schema = schema::main(&region) + schema::REPLAYS;
+        let main = Arc::new(Engine::in_memory(&schema).expect("memory for an empty database"));
+        let keys = LocalKeys::in_memory(region.clone(), Arc::clone(&clock), entropy, options.key_calls_per_sec);
+        Self(Arc::new(Inner { region, clock, options, replays: Arc::clone(&main), main, keys }))
+    }
+
+    /// Which region it is.
+    pub fn region(&self) -> &Region {
+        &self.0.region
+    }
+
+    /// The region's key.
+    pub fn keys(&self) -> LocalKeys {
+        self.0.keys.clone()
+    }
+
+    /// A queue of the region, made on its first message.
+    pub fn queue(&self, name: &str) -> LocalQueue {
+        let Inner { clock, options, main, .. } = &*self.0;
+        LocalQueue::new(name, Arc::clone(main), Arc::clone(clock), options.max_receives)
+    }
+}
+
+impl std::fmt::Debug for RegionStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegionStore").field("region", &self.0.region).finish_non_exhaustive()
+    }
+}
+
+fn open(path: PathBuf, durability: Durability, schema: String, options: &Options) -> Result<Engine, OpenError> {
+    let settings = Settings {
+        path,
+        durability,
+        schema,
+        readers: if durability == Durability::Full { options.readers } else { 1 },
+        waiting_writes: options.waiting_writes,
+    };
+    Engine::open(&settings).map_err(|error| {
+        let path = settings.path;
+        match error {
+            ConnectError::Io(source) => OpenError::Io { path, source },
+            ConnectError::Engine(error) => OpenError::Database { path, reason: error.to_string() },
+            ConnectError::NewerLayout => OpenError::Newer(path),
+        }
+    })
+}
+
+/// A number as SQLite keeps it.
+pub(crate) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number that SQLite kept.
+pub(crate) fn uint(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn json<T: serde::Serialize>(document: &T) -> Result<String, StoreError> {
+    serde_json::to_string(document).map_err(|_| StoreError::Refused("a document that is not JSON".into()))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| umoja_schema::ItemError::new("document").into())
+}

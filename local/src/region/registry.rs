@@ -1,0 +1,57 @@
+//! Companies and settings.
+
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension as _, params};
+use serde_json::Value;
+use umoja_schema::names::table;
+use umoja_schema::{Company, CompanyId};
+use umoja_store::ports::{Registry, StoreError};
+
+use super::{RegionStore, from_json, json};
+
+#[async_trait]
+impl Registry for RegionStore {
+    async fn company(&self, id: &CompanyId) -> Result<Option<Company>, StoreError> {
+        let text: Option<String> = self.0.main.read(table::COMPANIES, |connection| {
+            let mut select = connection.prepare_cached("SELECT document FROM companies WHERE id = ?1")?;
+            Ok(select.query_row([id.as_str()], |row| row.get(0)).optional()?)
+        })?;
+        text.as_deref().map(from_json).transpose()
+    }
+
+    async fn companies(&self) -> Result<Vec<Company>, StoreError> {
+        let texts: Vec<String> = self.0.main.read(table::COMPANIES, |connection| {
+            let mut select = connection.prepare_cached("SELECT document FROM companies ORDER BY id")?;
+            Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        })?;
+        texts.iter().map(|text| from_json(text)).collect()
+    }
+
+    async fn put_company(&self, company: &Company) -> Result<(), StoreError> {
+        let (id, document) = (company.id.clone(), json(company)?);
+        let put = "INSERT OR REPLACE INTO companies (id, document) VALUES (?1, ?2)";
+        let work = move |tx: &crate::engine::Tx<'_>| {
+            tx.prepare_cached(put)?.execute(params![id.as_str(), document])?;
+            Ok(())
+        };
+        self.0.main.write(table::COMPANIES, work).await
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
+        let text: Option<String> = self.0.main.read(table::SETTINGS, |connection| {
+            let mut select = connection.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;
+            Ok(select.query_row([name], |row| row.get(0)).optional()?)
+        })?;
+        text.as_deref().map(from_json).transpose()
+    }
+
+    async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError> {
+        let (name, document) = (name.to_owned(), json(value)?);
+        let put = "INSERT OR REPLACE INTO settings (name, document) VALUES (?1, ?2)";
+        let work = move |tx: &crate::engine::Tx<'_>| {
+            tx.prepare_cached(put)?.execute(params![name, document])?;
+            Ok(())
+        };
+        self.0.main.write(table::SETTINGS, work).await
+    }
+}

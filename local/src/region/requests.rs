@@ -1,0 +1,100 @@
+//! Seen requests and idempotency keys, and the housekeeping that forgets them.
+
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension as _, params};
+use umoja_schema::Millis;
+use umoja_schema::names::table;
+use umoja_store::ports::{Outcome, Requests, StoreError};
+
+use super::{RegionStore, from_json, int, json};
+use crate::engine::Tx;
+
+#[async_trait]
+impl Requests for RegionStore {
+    async fn first_use(&self, hash: &[u8; 32], now: Millis, expires_at: Millis) -> Result<bool, StoreError> {
+        let (hash, now, expires_at) = (*hash, int(now.0), int(expires_at.0));
+        let remember = move |tx: &Tx<'_>| {
+            let written = tx
+                .prepare_cached(
+                    "INSERT INTO replays (hash, expires_at) VALUES (?1, ?2)
+                     ON CONFLICT (hash) DO UPDATE SET expires_at = ?2 WHERE expires_at <= ?3",
+                )?
+                .execute(params![hash, expires_at, now])?;
+            Ok(written > 0)
+        };
+        self.0.replays.write(table::REPLAYS, remember).await
+    }
+
+    async fn begin(
+        &self,
+        key: &[u8; 32],
+        outcome: &Outcome,
+        now: Millis,
+        expires_at: Millis,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let (key, document, now, expires_at) = (*key, json(outcome)?, int(now.0), int(expires_at.0));
+        let begin = move |tx: &Tx<'_>| {
+            let stored: Option<String> = tx
+                .prepare_cached("SELECT document FROM idempotency WHERE key = ?1 AND expires_at > ?2")?
+                .query_row(params![key, now], |row| row.get(0))
+                .optional()?;
+            match stored {
+                Some(stored) => Ok(Some(from_json(&stored)?)),
+                None => put(tx, &key, &document, expires_at).map(|()| None),
+            }
+        };
+        self.0.main.write(table::IDEMPOTENCY, begin).await
+    }
+
+    async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError> {
+        let (key, document, expires_at) = (*key, json(outcome)?, int(expires_at.0));
+        self.0.main.write(table::IDEMPOTENCY, move |tx| put(tx, &key, &document, expires_at)).await
+    }
+}
+
+fn put(tx: &Tx<'_>, key: &[u8; 32], document: &str, expires_at: i64) -> Result<(), crate::engine::Fault> {
+    tx.prepare_cached("INSERT OR REPLACE INTO idempotency (key, document, expires_at) VALUES (?1, ?2, ?3)")?
+        .execute(params![key, document, expires_at])?;
+    Ok(())
+}
+
+/// What housekeeping removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Housekept {
+    /// Expired ids of requests.
+    pub replays: usize,
+    /// Expired idempotency keys.
+    pub idempotency: usize,
+    /// Changes that all cursors have passed.
+    pub changes: usize,
+}
+
+impl Housekept {
+    /// True if some kind of row may have more to remove than one call was allowed to.
+    pub const fn may_have_more(&self, limit: usize) -> bool {
+        self.replays >= limit || self.idempotency >= limit || self.changes >= limit
+    }
+}
+
+impl RegionStore {
+    /// Removes what has expired and what all cursors have passed: at most `limit` rows of each kind, so that writers
+    /// never wait long for it. The pump calls this now and then, and again while there is more.
+    pub async fn housekeep(&self, limit: usize) -> Result<Housekept, StoreError> {
+        let (now, most) = (int(self.0.clock.now().0), i64::try_from(limit).unwrap_or(i64::MAX));
+        let replays = move |tx: &Tx<'_>| {
+            let delete = "DELETE FROM replays WHERE hash IN
+                (SELECT hash FROM replays WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+            Ok(tx.prepare_cached(delete)?.execute(params![now, most])?)
+        };
+        let idempotency = move |tx: &Tx<'_>| {
+            let delete = "DELETE FROM idempotency WHERE key IN
+                (SELECT key FROM idempotency WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+            Ok(tx.prepare_cached(delete)?.execute(params![now, most])?)
+        };
+        Ok(Housekept {
+            replays: self.0.replays.write(table::REPLAYS, replays).await?,
+            idempotency: self.0.main.write(table::IDEMPOTENCY, idempotency).await?,
+            changes: self.trim_changes(limit).await?,
+        })
+    }
+}

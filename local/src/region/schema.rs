@@ -1,0 +1,53 @@
+//! The tables. Items are kept whole, beside what their conditions look at.
+
+use umoja_schema::Region;
+
+/// Everything whose loss would be noticed, in the files of a region.
+pub(super) fn main(region: &Region) -> String {
+    // A region's name has no quotes in it.
+    format!("{MAIN} INSERT INTO region (name) SELECT '{region}' WHERE NOT EXISTS (SELECT 1 FROM region);")
+}
+
+///
+/// Rows of `users` are numbered as they arrive, so that items of kilobytes are appended and only small indexes are
+/// written at random, and so that a scan by number misses nothing that is written meanwhile. `queues` counts, because
+/// counting a long queue would not be flat.
+const MAIN: &str = "
+    CREATE TABLE IF NOT EXISTS region (name TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS users (
+        number INTEGER PRIMARY KEY, id BLOB NOT NULL, part TEXT NOT NULL, version TEXT NOT NULL, item BLOB NOT NULL,
+        UNIQUE (id, part));
+    CREATE TABLE IF NOT EXISTS identifiers (
+        blind_index BLOB NOT NULL PRIMARY KEY, item BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS logs (
+        log TEXT NOT NULL, id BLOB NOT NULL, key TEXT NOT NULL, item BLOB NOT NULL,
+        PRIMARY KEY (log, id, key)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS companies (id TEXT NOT NULL PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS settings (name TEXT NOT NULL PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS idempotency (
+        key BLOB NOT NULL PRIMARY KEY, document TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS idempotency_expiry ON idempotency (expires_at);
+    CREATE TABLE IF NOT EXISTS changes (
+        sequence INTEGER PRIMARY KEY, table_name TEXT NOT NULL, image BLOB NOT NULL);
+    CREATE TABLE IF NOT EXISTS cursors (name TEXT NOT NULL PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS queues (
+        queue INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, sent INTEGER NOT NULL DEFAULT 0,
+        live INTEGER NOT NULL DEFAULT 0, dead INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE IF NOT EXISTS messages (
+        queue INTEGER NOT NULL, number INTEGER NOT NULL, visible_at INTEGER NOT NULL, received INTEGER NOT NULL,
+        in_flight INTEGER NOT NULL, sent_at INTEGER NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (queue, number)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS messages_visible ON messages (queue, visible_at, number);
+    CREATE INDEX IF NOT EXISTS messages_in_flight ON messages (queue, visible_at) WHERE in_flight = 1;
+    CREATE TABLE IF NOT EXISTS dead_letters (
+        queue INTEGER NOT NULL, number INTEGER NOT NULL, received INTEGER NOT NULL, sent_at INTEGER NOT NULL,
+        died_at INTEGER NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (queue, number)) WITHOUT ROWID;
+";
+
+/// What only has to last until a request expires.
+pub(super) const REPLAYS: &str = "
+    CREATE TABLE IF NOT EXISTS replays (
+        hash BLOB NOT NULL PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS replays_expiry ON replays (expires_at);
+";

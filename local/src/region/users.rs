@@ -1,0 +1,271 @@
+//! Users and claims.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use umoja_schema::names::table;
+use umoja_schema::{BlindIndex, Body, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, StoreError, Users, Writes};
+
+use super::{RegionStore, changes, logs};
+use crate::codec;
+use crate::engine::{Fault, Tx};
+
+/// The most writes in one transaction: DynamoDB's limit, so that what works here works in the cloud.
+const MAX_WRITES: usize = 100;
+
+#[async_trait]
+impl Users for RegionStore {
+    async fn part(&self, id: UserId, part: Part) -> Result<Option<PartRecord>, StoreError> {
+        self.0.main.read(table::USERS, |connection| stored(connection, id, part))
+    }
+
+    async fn parts(&self, id: UserId) -> Result<Parts, StoreError> {
+        self.0.main.read(table::USERS, |connection| {
+            let mut select = connection.prepare_cached("SELECT item FROM users WHERE id = ?1")?;
+            let mut rows = select.query([id.as_bytes()])?;
+            let mut parts = Parts::default();
+            while let Some(row) = rows.next()? {
+                parts.set(record(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+            }
+            Ok(parts)
+        })
+    }
+
+    async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError> {
+        self.0.main.read(table::IDENTIFIERS, |connection| {
+            indexes.iter().map(|index| Ok(claim(connection, *index)?.unwrap_or(ClaimItem::unclaimed(*index)))).collect()
+        })
+    }
+
+    async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
+        let writes = Prepared::new(writes)?;
+        self.0.main.write(table::USERS, move |tx| writes.commit(tx)).await
+    }
+
+    async fn add_wrapped_key(
+        &self,
+        id: UserId,
+        part: Part,
+        version: &Version,
+        region: &Region,
+        wrapped: &[u8],
+    ) -> Result<KeyAdded, StoreError> {
+        let (version, region, wrapped) = (version.clone(), region.clone(), wrapped.to_vec());
+        let add = move |tx: &Tx<'_>| {
+            let Some(mut record) = stored(tx, id, part)? else { return Ok(KeyAdded::OtherVersion(None)) };
+            if record.version != version {
+                return Ok(KeyAdded::OtherVersion(Some(record.version)));
+            }
+            // A tombstone has no keys; nothing is missing from it.
+            let Body::Live(live) = &mut record.body else { return Ok(KeyAdded::Present) };
+            if live.keys.contains_key(&region) {
+                return Ok(KeyAdded::Present);
+            }
+            live.keys.insert(region.clone(), wrapped.clone());
+            let item = codec::encode(&record.to_item())?;
+            tx.prepare_cached("UPDATE users SET item = ?3 WHERE id = ?1 AND part = ?2")?.execute(params![
+                id.as_bytes(),
+                part.as_str(),
+                item
+            ])?;
+            changes::append(tx, table::USERS, &item)?;
+            Ok(KeyAdded::Added)
+        };
+        self.0.main.write(table::USERS, add).await
+    }
+
+    /// In the order in which the parts arrived.
+    async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
+        let after: i64 = match after {
+            None => 0,
+            Some(text) => text.parse().map_err(|_| StoreError::Refused("a scan from an unknown place".into()))?,
+        };
+        let limit = limit.max(1);
+        self.0.main.read(table::USERS, |connection| {
+            let mut select = connection
+                .prepare_cached("SELECT number, item FROM users WHERE number > ?1 ORDER BY number LIMIT ?2")?;
+            let mut rows = select.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let (mut records, mut last) = (Vec::new(), after);
+            while let Some(row) = rows.next()? {
+                last = row.get(0)?;
+                records.push(record(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?);
+            }
+            let next = (records.len() == limit).then(|| last.to_string());
+            Ok(Page { records, next })
+        })
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.0
+            .main
+            .read(table::USERS, |connection| Ok(connection.prepare_cached("SELECT 1")?.query_row([], |_| Ok(()))?))
+    }
+}
+
+fn record(item: &[u8]) -> Result<PartRecord, Fault> {
+    Ok(PartRecord::from_item(codec::decode(item)?).map_err(StoreError::from)?)
+}
+
+fn stored(connection: &Connection, id: UserId, part: Part) -> Result<Option<PartRecord>, Fault> {
+    let mut select = connection.prepare_cached("SELECT item FROM users WHERE id = ?1 AND part = ?2")?;
+    let mut rows = select.query(params![id.as_bytes(), part.as_str()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    record(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?).map(Some)
+}
+
+fn claim(connection: &Connection, index: BlindIndex) -> Result<Option<ClaimItem>, Fault> {
+    let mut select = connection.prepare_cached("SELECT item FROM identifiers WHERE blind_index = ?1")?;
+    let mut rows = select.query([index.as_bytes()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let item = codec::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    Ok(Some(ClaimItem::from_item(item).map_err(StoreError::from)?))
+}
+
+/// Writes with their items encoded, which is done on the caller's thread: the writer's is everybody's.
+struct Prepared {
+    parts: Vec<PreparedPart>,
+    claims: Vec<PreparedClaim>,
+    rows: Vec<logs::PreparedRow>,
+}
+
+struct PreparedPart {
+    id: UserId,
+    part: Part,
+    version: String,
+    item: Vec<u8>,
+    condition: Condition,
+}
+
+struct PreparedClaim {
+    before: ClaimItem,
+    /// Nothing if nobody claims it any more.
+    after: Option<Vec<u8>>,
+}
+
+/// Where a part is written.
+enum Place {
+    New,
+    Row(i64),
+}
+
+impl Prepared {
+    fn new(writes: &Writes) -> Result<Self, StoreError> {
+        let Writes { parts, claims, rows } = writes;
+        let refused = |why: &str| Err(StoreError::Refused(why.to_owned()));
+        if parts.len() + claims.len() + rows.len() > MAX_WRITES {
+            return refused("a transaction of more than 100 writes");
+        }
+        let distinct = parts.iter().map(|write| (write.record.id, write.record.part)).collect::<BTreeSet<_>>();
+        if distinct.len() < parts.len() {
+            return refused("two writes of one part in a transaction");
+        }
+        if claims.iter().map(|write| write.after.index).collect::<BTreeSet<_>>().len() < claims.len() {
+            return refused("two writes of one identifier in a transaction");
+        }
+        Ok(Self {
+            parts: parts.iter().map(PreparedPart::new).collect::<Result<_, _>>()?,
+            claims: claims.iter().map(PreparedClaim::new).collect::<Result<_, _>>()?,
+            rows: rows.iter().map(|(log, row)| logs::PreparedRow::new(*log, row)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn commit(&self, tx: &Tx<'_>) -> Result<Commit, Fault> {
+        let mut places = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            match part.place(tx)? {
+                Some(place) => places.push(place),
+                None => return self.conflict(tx),
+            }
+        }
+        for claim in &self.claims {
+            if !claim.condition_holds(tx)? {
+                return self.conflict(tx);
+            }
+        }
+        for (part, place) in self.parts.iter().zip(places) {
+            part.write(tx, place)?;
+        }
+        for claim in &self.claims {
+            claim.write(tx)?;
+        }
+        for row in &self.rows {
+            row.append(tx)?;
+        }
+        Ok(Commit::Done)
+    }
+
+    fn conflict(&self, tx: &Tx<'_>) -> Result<Commit, Fault> {
+        let stored = self.parts.iter().map(|part| stored(tx, part.id, part.part)).collect::<Result<_, _>>()?;
+        Ok(Commit::Conflict { stored })
+    }
+}
+
+impl PreparedPart {
+    fn new(write: &PartWrite) -> Result<Self, StoreError> {
+        let PartWrite { record, condition } = write;
+        Ok(Self {
+            id: record.id,
+            part: record.part,
+            version: record.version.to_string(),
+            item: codec::encode(&record.to_item())?,
+            condition: condition.clone(),
+        })
+    }
+
+    /// Where to write; nothing if the condition does not hold.
+    fn place(&self, tx: &Tx<'_>) -> Result<Option<Place>, Fault> {
+        let mut select = tx.prepare_cached("SELECT number, version FROM users WHERE id = ?1 AND part = ?2")?;
+        let stored: Option<(i64, String)> = select
+            .query_row(params![self.id.as_bytes(), self.part.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let holds = match (&self.condition, &stored) {
+            (Condition::Absent | Condition::Older, None) => true,
+            (Condition::Absent, Some(_)) | (Condition::VersionIs(_), None) => false,
+            (Condition::VersionIs(wanted), Some((_, version))) => *version == wanted.to_string(),
+            (Condition::Older, Some((_, version))) => *version < self.version,
+        };
+        Ok(holds.then(|| stored.map_or(Place::New, |(number, _)| Place::Row(number))))
+    }
+
+    fn write(&self, tx: &Tx<'_>, place: Place) -> Result<(), Fault> {
+        let Self { id, part, version, item, .. } = self;
+        match place {
+            Place::Row(number) => tx
+                .prepare_cached("UPDATE users SET version = ?2, item = ?3 WHERE number = ?1")?
+                .execute(params![number, version, item])?,
+            Place::New => tx
+                .prepare_cached("INSERT INTO users (id, part, version, item) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![id.as_bytes(), part.as_str(), version, item])?,
+        };
+        changes::append(tx, table::USERS, item)
+    }
+}
+
+impl PreparedClaim {
+    fn new(write: &ClaimWrite) -> Result<Self, StoreError> {
+        let ClaimWrite { before, after } = write;
+        if before.index != after.index {
+            return Err(ItemError::new("index").into());
+        }
+        let after = (!after.claimants.is_empty()).then(|| codec::encode(&after.to_item())).transpose()?;
+        Ok(Self { before: before.clone(), after })
+    }
+
+    fn condition_holds(&self, tx: &Tx<'_>) -> Result<bool, Fault> {
+        let stored = claim(tx, self.before.index)?.unwrap_or(ClaimItem::unclaimed(self.before.index));
+        Ok(stored.claimants == self.before.claimants)
+    }
+
+    fn write(&self, tx: &Tx<'_>) -> Result<(), Fault> {
+        let index = self.before.index;
+        match &self.after {
+            Some(item) => tx
+                .prepare_cached("INSERT OR REPLACE INTO identifiers (blind_index, item) VALUES (?1, ?2)")?
+                .execute(params![index.as_bytes(), item])?,
+            None => tx.prepare_cached("DELETE FROM identifiers WHERE blind_index = ?1")?.execute([index.as_bytes()])?,
+        };
+        Ok(())
+    }
+}
