@@ -1,1 +1,19 @@
-//! Umoja: api.
+//! The central API: signed requests in, signed answers out. The same router runs in Lambda and on one machine.
+//!
+//! One file per operation in [`operations`]; what all of them go through is [`handler`] (limits, signature, scope,
+//! replay, idempotency) and [`app`] (reading, sealing and writing users).
+
+mod app;
+mod caller;
+mod discovery;
+mod handler;
+mod idempotency;
+mod identifiers;
+mod operations;
+mod problem;
+mod receipt;
+mod user;
+
+pub use app::{ApiConfig, App};
+pub use handler::router;
+pub use problem::{PROBLEMS, ProblemKind};

@@ -1,1 +1,461 @@
-//! placeholder
+//! Request and response bodies of the API: the claim `body` of the signed messages, and the source of the OpenAPI
+//! document. Requests refuse members that they do not know.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use crate::{AccountStatus, CompanyId, IdentifierKind, Profile, Region, Source, UserId};
+
+macro_rules! requests {
+    ($($name:ident),* $(,)?) => {$(
+        /// Personal data and passwords: never printed.
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )*};
+}
+requests!(Register, Lookup, Authenticate, Client, Update, UserPatch, PasswordChange, SetStatus, Erase, Erasure, Export, User, Exported);
+
+/// Body of `register`. At least one identifier.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    /// E-mail address.
+    pub email: Option<String>,
+    /// True if the company has verified the address. Counts only if the operator trusts the company to verify.
+    pub email_verified: Option<bool>,
+    /// Phone number, best in E.164 form.
+    pub phone_number: Option<String>,
+    /// True if the company has verified the number. Counts only if the operator trusts the company to verify.
+    pub phone_number_verified: Option<bool>,
+    /// User name, unique over all companies.
+    pub username: Option<String>,
+    /// The company's own id of the user.
+    pub external_id: Option<String>,
+    /// Password: 8 to 256 characters.
+    pub password: Option<String>,
+    /// OIDC standard claims, and `custom` for anything else.
+    #[schemars(with = "Option<Profile>")]
+    pub profile: Option<Value>,
+}
+
+/// Which user is meant: exactly one member is present.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// By id.
+    Id(UserId),
+    /// By an identifier of a kind, as the caller wrote it.
+    Identifier(IdentifierKind, String),
+}
+
+impl fmt::Debug for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "Id({id})"),
+            Self::Identifier(kind, _) => write!(f, "Identifier({})", kind.as_str()),
+        }
+    }
+}
+
+macro_rules! selector {
+    ($name:ident) => {
+        impl $name {
+            /// The one selector; nothing if there is none, or more than one.
+            pub fn selector(&self) -> Option<Selector> {
+                let identifier = |kind, value: &Option<String>| value.clone().map(|value| Selector::Identifier(kind, value));
+                let mut given = [
+                    self.id.map(Selector::Id),
+                    identifier(IdentifierKind::Email, &self.email),
+                    identifier(IdentifierKind::PhoneNumber, &self.phone_number),
+                    identifier(IdentifierKind::Username, &self.username),
+                    identifier(IdentifierKind::ExternalId, &self.external_id),
+                ]
+                .into_iter()
+                .flatten();
+                let first = given.next()?;
+                given.next().is_none().then_some(first)
+            }
+        }
+    };
+}
+selector!(Lookup);
+selector!(Authenticate);
+
+/// Body of `lookup`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lookup {
+    /// User id.
+    pub id: Option<UserId>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Phone number.
+    pub phone_number: Option<String>,
+    /// User name.
+    pub username: Option<String>,
+    /// The company's own id of the user.
+    pub external_id: Option<String>,
+    /// A `version` from an earlier answer of any region: a region that is behind it answers 503.
+    pub min_version: Option<String>,
+}
+
+/// Body of `authenticate`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Authenticate {
+    /// User id.
+    pub id: Option<UserId>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Phone number.
+    pub phone_number: Option<String>,
+    /// User name.
+    pub username: Option<String>,
+    /// The company's own id of the user.
+    pub external_id: Option<String>,
+    /// The password to check.
+    pub password: String,
+    /// Where the attempt comes from.
+    pub client: Option<Client>,
+}
+
+/// Where a login attempt comes from. Hashed before any use.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// IP address.
+    pub ip: Option<String>,
+    /// The company's id of the device.
+    pub device_id: Option<String>,
+}
+
+/// Body of `update`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    /// The user.
+    pub id: UserId,
+    /// What to change: a JSON merge patch (RFC 7396), where null removes.
+    pub set: UserPatch,
+    /// Change only if this is the current `version`.
+    pub if_version: Option<String>,
+}
+
+/// What can be changed of a user. Absent leaves as it is, null removes.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(clippy::option_option)] // absent, null and a value are three things in a merge patch
+pub struct UserPatch {
+    /// E-mail address. A new address is unverified unless `email_verified` comes with it.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<String>")]
+    pub email: Option<Option<String>>,
+    /// Whether the address is verified.
+    pub email_verified: Option<bool>,
+    /// Phone number. A new number is unverified unless `phone_number_verified` comes with it.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<String>")]
+    pub phone_number: Option<Option<String>>,
+    /// Whether the number is verified.
+    pub phone_number_verified: Option<bool>,
+    /// User name.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<String>")]
+    pub username: Option<Option<String>>,
+    /// The calling company's own id of the user.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<String>")]
+    pub external_id: Option<Option<String>>,
+    /// Merged into the profile.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<Profile>")]
+    pub profile: Option<Value>,
+}
+
+/// Tells null from absent: what is present is `Some`, null included.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Body of `password/change`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The user.
+    pub id: UserId,
+    /// The password as it is.
+    pub current_password: String,
+    /// The password as it shall be: 8 to 256 characters.
+    pub new_password: String,
+}
+
+/// Body of `status`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetStatus {
+    /// The user.
+    pub id: UserId,
+    /// The status to have.
+    pub status: AccountStatus,
+    /// Why, in up to 256 characters.
+    pub reason: Option<String>,
+}
+
+/// Body of `erase`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Erase {
+    /// The user.
+    pub id: UserId,
+    /// Why, in up to 256 characters. Kept sealed in the receipt.
+    pub reason: Option<String>,
+}
+
+/// Body of `erasure`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Erasure {
+    /// The user that was erased.
+    pub id: UserId,
+}
+
+/// Body of `export`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// The user.
+    pub id: UserId,
+}
+
+/// A user as callers see one. Times are in seconds since the Unix epoch, as OIDC's `updated_at`.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct User {
+    /// User id: the same in every region and for every company.
+    pub id: UserId,
+    /// Whether the user may log in.
+    pub status: AccountStatus,
+    /// Opaque; for `min_version` and `if_version`.
+    pub version: String,
+    /// E-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether a trusted company verified the address; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+    /// Phone number in E.164 form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// Whether a trusted company verified the number; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number_verified: Option<bool>,
+    /// User name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// OIDC standard claims and `custom`.
+    pub profile: Profile,
+    /// The companies that the user is linked to.
+    pub accounts: BTreeMap<CompanyId, Account>,
+    /// When the user was registered.
+    pub created_at: u64,
+    /// When the user was last changed.
+    pub updated_at: u64,
+}
+
+/// A company's link to a user.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Account {
+    /// The company's own id of the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Since when.
+    pub linked_at: u64,
+}
+
+/// Answer of `register`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Registered {
+    /// Whether the user is new.
+    pub outcome: RegisterOutcome,
+    /// The user.
+    pub user: User,
+}
+
+/// Whether a registered user is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RegisterOutcome {
+    /// A new user (201).
+    Created,
+    /// A user that another company had registered, now linked to this one too (200).
+    Matched,
+}
+
+/// Answer of `lookup`, `update` and `status`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Found {
+    /// The user.
+    pub user: User,
+}
+
+/// Answer of `authenticate`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Authenticated {
+    /// Whether the password is this user's and the user may log in.
+    pub authenticated: bool,
+    /// The user, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
+}
+
+/// Answer of `password/change`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PasswordChanged {
+    /// False if the current password was wrong.
+    pub changed: bool,
+    /// The version with the new password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// Answer of `erase` and `erasure`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Erased {
+    /// The receipt.
+    pub receipt: Receipt,
+}
+
+/// Who asked for an erasure, when, and which regions have confirmed it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Receipt {
+    /// The user.
+    pub id: UserId,
+    /// The company that asked.
+    pub requested_by: CompanyId,
+    /// When.
+    pub requested_at: u64,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// True once every region has confirmed.
+    pub complete: bool,
+    /// Each region of the deployment.
+    pub regions: BTreeMap<Region, Confirmation>,
+}
+
+/// Whether a region holds nothing of the person any more.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Confirmation {
+    /// Whether it has confirmed.
+    pub confirmed: bool,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<u64>,
+}
+
+/// Answer of `export`.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct Exported {
+    /// The user.
+    pub user: User,
+    /// Where each field came from: `email`, `profile.given_name`, `external_id.<company>`, ...
+    pub sources: BTreeMap<String, Source>,
+    /// What is held of credentials; never a hash.
+    pub credentials: ExportedCredentials,
+    /// Conflicts with other users over identifiers.
+    pub journal: Vec<JournalEntry>,
+}
+
+/// What is held of a user's credentials.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ExportedCredentials {
+    /// Whether there is a password.
+    pub password: bool,
+    /// Who set it, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_source: Option<Source>,
+    /// The companies whose old hashes are kept until the first login.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub old_hashes_of: Vec<CompanyId>,
+    /// Why the status was last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// Who changed it, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_source: Option<Source>,
+}
+
+/// A conflict over an identifier.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct JournalEntry {
+    /// What happened.
+    pub kind: String,
+    /// When, in seconds since the Unix epoch.
+    pub at: u64,
+    /// The region that saw it.
+    pub region: Region,
+    /// The kind of the identifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<String>,
+}
+
+/// An error (RFC 9457). Static: it never holds a value that the caller sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// `urn:umoja:problem:<code>`.
+    #[serde(rename = "type")]
+    pub type_uri: String,
+    /// What it is.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What to do about it.
+    pub detail: String,
+    /// For programs.
+    pub code: String,
+    /// The member of `body` that is wrong, as a path: `set.profile`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The current version of the user, where another one was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_selector_is_exactly_one_of_its_members() {
+        let lookup = |body| serde_json::from_value::<Lookup>(body).unwrap().selector();
+        assert!(matches!(lookup(json!({"email": "a@example.com"})), Some(Selector::Identifier(IdentifierKind::Email, _))));
+        assert_eq!(lookup(json!({})), None);
+        assert_eq!(lookup(json!({"email": "a@example.com", "username": "a"})), None);
+    }
+
+    #[test]
+    fn a_patch_tells_null_from_absent() {
+        let patch: UserPatch = serde_json::from_value(json!({"email": null, "profile": null})).unwrap();
+        assert_eq!(patch.email, Some(None));
+        assert_eq!(patch.phone_number, None);
+        assert_eq!(patch.profile, Some(Value::Null));
+    }
+
+    #[test]
+    fn unknown_members_are_refused() {
+        assert!(serde_json::from_value::<Register>(json!({"emial": "a@example.com"})).is_err());
+        assert!(serde_json::from_value::<UserPatch>(json!({"password": "x"})).is_err());
+    }
+
+    #[test]
+    fn passwords_are_not_in_debug_output() {
+        let body: Authenticate = serde_json::from_value(json!({"username": "ada", "password": "hunter22"})).unwrap();
+        assert!(!format!("{body:?}{:?}", body.selector()).contains("hunter22"));
+    }
+}

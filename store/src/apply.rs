@@ -47,7 +47,8 @@ pub async fn apply_copy(users: &dyn Users, incoming: &PartRecord, observer: &Reg
             }
             Resolution::TakeIncoming => {
                 let condition = stored.as_ref().map_or(Condition::Absent, |stored| Condition::VersionIs(stored.version.clone()));
-                let claims = plan_claims(users, incoming.id, stored.as_ref(), incoming).await?;
+                let before = stored.as_ref().map(PartRecord::claims);
+                let claims = plan_claims(users, incoming.id, before.unwrap_or(&BTreeMap::new()), incoming.claims()).await?;
                 let rows = conflicts(incoming.id, &incoming.version, &claims, observer);
                 let parts = vec![PartWrite { record: incoming.clone(), condition }];
                 if users.commit(&Writes { parts, claims, rows }).await? == Commit::Done {
@@ -75,17 +76,14 @@ async fn add_keys(users: &dyn Users, stored: Option<&PartRecord>, incoming: &Par
     Ok(true)
 }
 
-/// The claim writes that go with replacing `stored` by `next`: each conditional on the claimants that were read here.
-/// Empty if no claim changes, and then the part can be written without a transaction.
+/// The claim writes that go with replacing one set of a user's claims by another: each conditional on the claimants
+/// that were read here. Empty if no claim changes, and then the part can be written without a transaction.
 pub async fn plan_claims(
     users: &dyn Users,
     id: UserId,
-    stored: Option<&PartRecord>,
-    next: &PartRecord,
+    before: &BTreeMap<BlindIndex, Claim>,
+    after: &BTreeMap<BlindIndex, Claim>,
 ) -> Result<Vec<ClaimWrite>, StoreError> {
-    static NONE: BTreeMap<BlindIndex, Claim> = BTreeMap::new();
-    let before = stored.map_or(&NONE, PartRecord::claims);
-    let after = next.claims();
     let changed: Vec<BlindIndex> = before
         .keys()
         .chain(after.keys().filter(|index| !before.contains_key(*index)))

@@ -1,0 +1,171 @@
+//! What the operations share: the region, its secrets, and how a user is read and written.
+
+use std::sync::Arc;
+
+use umoja_schema::api::Selector;
+use umoja_schema::names::attribute;
+use umoja_schema::{
+    Attributes, ClaimItem, Credentials, Facts, Hlc, Identity, IdentifierKind, Log, LogRow, PartRecord, ProfileFacts, Region, UserId, Version,
+};
+use umoja_store::Home;
+use umoja_store::apply::{commit_own, conflicts, plan_claims};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, Hasher, PartWrite, Parts, StoreError, Writes};
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::Secrets;
+
+use crate::caller::{Caller, Companies};
+use crate::identifiers::Identifiers;
+use crate::problem::Refusal;
+use crate::user::{Stored, is_gone};
+
+/// What differs from region to region and from operator to operator.
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// The region's base URL without trailing slash: the `aud` of requests. Never taken from the `Host` header.
+    pub base_url: String,
+    /// Every region of the deployment and its base URL, the own one too; for discovery.
+    pub regions: Vec<(Region, String)>,
+    /// The fewest characters of a new password (NIST SP 800-63B section 3.1.1.2: 8, or 15 where it is the only factor).
+    pub min_password_chars: usize,
+}
+
+/// The state of the router.
+pub struct App {
+    pub(crate) home: Home,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) hasher: Arc<dyn Hasher>,
+    pub(crate) config: ApiConfig,
+    pub(crate) companies: Companies,
+}
+
+impl App {
+    /// The API of a region.
+    pub fn new(home: Home, sealer: Arc<Sealer>, secrets: Arc<Secrets>, hasher: Arc<dyn Hasher>, config: ApiConfig) -> Self {
+        Self { home, sealer, secrets, hasher, config, companies: Companies::default() }
+    }
+
+    /// The version of a local write over what is stored.
+    pub(crate) fn next_version(&self, erased: bool, stored: Option<&Version>) -> Result<Version, Refusal> {
+        let hlc = Hlc::next(self.home.clock.now(), stored.map(|version| version.hlc))?;
+        Ok(Version { erased, hlc, origin: self.home.own.name.clone() })
+    }
+
+    /// Both parts of the user that a selector means: consistent reads of the claims and then of the user, so that a
+    /// user is found right after sign-up. Nothing if there is none, or if it was erased.
+    pub(crate) async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Option<Parts>, Refusal> {
+        let id = match selector {
+            Selector::Id(id) => *id,
+            Selector::Identifier(kind, text) => {
+                let Some(id) = self.winner(caller, *kind, text).await? else { return Ok(None) };
+                id
+            }
+        };
+        let parts = self.home.own.users.parts(id).await?;
+        Ok(if is_gone(&parts) { None } else { Some(parts) })
+    }
+
+    async fn winner(&self, caller: &Caller, kind: IdentifierKind, text: &str) -> Result<Option<UserId>, Refusal> {
+        let normalised = Identifiers::normalise(caller, kind, text).map_err(|error| Refusal::identifier("", error))?;
+        let company = (kind == IdentifierKind::ExternalId).then_some(&caller.company.id);
+        let indexes = self.secrets.indexes(kind, company, &normalised);
+        let claims = self.home.own.users.claims(&indexes).await?;
+        Ok(claims.iter().find_map(ClaimItem::winner).map(|(id, _)| id))
+    }
+
+    /// Opens a user's profile part.
+    pub(crate) async fn open(&self, parts: Parts) -> Result<Option<Stored>, Refusal> {
+        let (Some(profile), Some(credentials)) = (parts.profile, parts.credentials) else { return Ok(None) };
+        let identity = self.sealer.open::<Identity>(&profile).await?;
+        Ok(Stored::new(profile, credentials, identity))
+    }
+
+    /// A live user by id, opened.
+    pub(crate) async fn load(&self, id: UserId) -> Result<Option<Stored>, Refusal> {
+        let parts = self.home.own.users.parts(id).await?;
+        if is_gone(&parts) { Ok(None) } else { self.open(parts).await }
+    }
+
+    /// Seals and stores a profile part over the stored one, with its claims. Nothing if somebody got in between: the
+    /// caller starts over from what is stored then. `claims` is what [`App::plan`] gave for the same facts.
+    pub(crate) async fn write_profile(
+        &self,
+        stored: &PartRecord,
+        identity: &Identity,
+        facts: ProfileFacts,
+        claims: Vec<ClaimWrite>,
+    ) -> Result<Option<PartRecord>, Refusal> {
+        let version = self.next_version(false, Some(&stored.version))?;
+        let facts = Facts::Profile(facts);
+        let record = self.sealer.seal(stored.id, version, facts, identity, stored.unknown.clone()).await?;
+        self.commit_over(stored, record, claims).await
+    }
+
+    /// Seals and stores a credentials part over the stored one. Nothing if somebody got in between.
+    pub(crate) async fn write_credentials(
+        &self,
+        stored: &PartRecord,
+        credentials: &Credentials,
+        status: umoja_schema::AccountStatus,
+    ) -> Result<Option<PartRecord>, Refusal> {
+        let version = self.next_version(false, Some(&stored.version))?;
+        let facts = Facts::Credentials { status };
+        let record = self.sealer.seal(stored.id, version, facts, credentials, stored.unknown.clone()).await?;
+        self.commit_over(stored, record, Vec::new()).await
+    }
+
+    async fn commit_over(&self, stored: &PartRecord, record: PartRecord, claims: Vec<ClaimWrite>) -> Result<Option<PartRecord>, Refusal> {
+        let rows = conflicts(record.id, &record.version, &claims, &self.home.own.name);
+        let condition = Condition::VersionIs(stored.version.clone());
+        let parts = vec![PartWrite { record: record.clone(), condition }];
+        match self.commit(&Writes { parts, claims, rows }).await? {
+            Commit::Done => Ok(Some(record)),
+            Commit::Conflict { .. } => Ok(None),
+        }
+    }
+
+    /// Commits a local write; two operations that touch the same items at once see a conflict, not an error.
+    pub(crate) async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
+        commit_own(&*self.home.own.users, writes).await
+    }
+
+    /// The claim writes of replacing a profile part's claims.
+    pub(crate) async fn plan(&self, stored: Option<&PartRecord>, id: UserId, facts: &ProfileFacts) -> Result<Vec<ClaimWrite>, StoreError> {
+        plan_claims(&*self.home.own.users, id, stored.map_or(&std::collections::BTreeMap::new(), PartRecord::claims), &facts.claims).await
+    }
+
+    /// An append-only row of this region, about a user, as of a version.
+    pub(crate) fn row(&self, user: UserId, key: String, kind: &str, version: &Version) -> LogRow {
+        LogRow { user, key, at: version.hlc, origin: self.home.own.name.clone(), kind: kind.into(), fields: Attributes::new() }
+    }
+
+    /// The rows about a user in one of the append-only tables.
+    pub(crate) async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
+        self.home.own.logs.rows(log, user).await
+    }
+}
+
+/// Repeats a step until it gives `Some`: until a conditional write gets through. Each lost round was lost to a write
+/// that succeeded, so the end of the rounds means a very hot item.
+macro_rules! until_written {
+    ($step:block) => {
+        'rounds: {
+            for _ in 0..umoja_store::apply::MAX_ROUNDS {
+                let step: Result<Option<_>, $crate::problem::Refusal> = async { $step }.await;
+                if let Some(done) = step? {
+                    break 'rounds Ok(done);
+                }
+            }
+            Err($crate::problem::Refusal::from(&$crate::problem::BUSY))
+        }
+    };
+}
+pub(crate) use until_written;
+
+/// The name of the field that holds a sealed text.
+pub(crate) const SEALED_REASON: &str = "reason";
+
+/// The company of a row.
+pub(crate) fn company_field(caller: &Caller) -> (String, umoja_schema::Attribute) {
+    (attribute::COMPANY.into(), caller.company.id.to_string().into())
+}

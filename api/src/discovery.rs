@@ -1,0 +1,54 @@
+//! What anybody may read: health, the keys that sign answers, the regions, the description of the API.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use umoja_crypto::SigningKey;
+
+use crate::app::App;
+use crate::handler::unsigned;
+use crate::problem::{Refusal, UNAVAILABLE};
+
+/// The process runs.
+pub(crate) async fn healthz() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// Requests can be served: the tables answer, and the secrets were unwrapped (else there would be no router).
+pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    match app.home.own.users.probe().await {
+        Ok(()) => (StatusCode::OK, Json(json!({ "status": "ready", "region": app.home.own.name }))).into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            unsigned(&Refusal::from(&UNAVAILABLE))
+        }
+    }
+}
+
+/// The public keys of answers (RFC 7517 section 5).
+pub(crate) async fn jwks(State(app): State<Arc<App>>) -> Json<Value> {
+    let keys: Vec<Value> = app.secrets.signing_keys().iter().map(SigningKey::jwk).collect();
+    Json(json!({ "keys": keys }))
+}
+
+/// The regions and their base URLs: a client fails over by signing for the next one.
+pub(crate) async fn deployment(State(app): State<Arc<App>>) -> Json<Value> {
+    let region = |(name, url): &(umoja_schema::Region, String)| json!({ "name": name, "url": url });
+    let regions: Vec<Value> = app.config.regions.iter().map(region).collect();
+    Json(json!({
+        "region": app.home.own.name,
+        "issuer": app.config.base_url,
+        "jwks_uri": format!("{}/.well-known/jwks.json", app.config.base_url),
+        "openapi_uri": format!("{}/openapi.json", app.config.base_url),
+        "regions": regions,
+    }))
+}
+
+/// The OpenAPI 3.1 document.
+pub(crate) async fn openapi(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(umoja_schema::openapi::document(&app.config.base_url))
+}

@@ -1,0 +1,102 @@
+//! Identifiers of a body: parsed, normalised, and turned into the claims of a profile part.
+
+use std::collections::BTreeMap;
+
+use umoja_schema::{
+    BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, ProfileFacts, Username,
+};
+use umoja_store::ports::ClaimWrite;
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::problem::Refusal;
+
+/// The forms of one identifier.
+#[derive(Clone)]
+pub(crate) struct Parsed {
+    pub(crate) stored: String,
+    pub(crate) normalised: String,
+}
+
+/// Reads identifiers as a company writes them.
+pub(crate) struct Identifiers;
+
+impl Identifiers {
+    /// Both forms of an identifier.
+    pub(crate) fn parse(caller: &Caller, kind: IdentifierKind, text: &str) -> Result<Parsed, IdentifierError> {
+        macro_rules! both {
+            ($parsed:expr) => {{
+                let parsed = $parsed?;
+                Parsed { stored: parsed.as_stored().to_owned(), normalised: parsed.normalised().to_owned() }
+            }};
+        }
+        Ok(match kind {
+            IdentifierKind::Email => both!(Email::parse(text)),
+            IdentifierKind::PhoneNumber => both!(PhoneNumber::parse(text, caller.company.phone_country.as_deref())),
+            IdentifierKind::Username => both!(Username::parse(text)),
+            IdentifierKind::ExternalId => both!(ExternalId::parse(text)),
+        })
+    }
+
+    /// The form that is indexed.
+    pub(crate) fn normalise(caller: &Caller, kind: IdentifierKind, text: &str) -> Result<String, IdentifierError> {
+        Self::parse(caller, kind, text).map(|parsed| parsed.normalised)
+    }
+}
+
+/// Which claim is meant: a kind, and for external ids a company.
+pub(crate) type Slot = (IdentifierKind, Option<CompanyId>);
+
+/// The slot of a kind for the calling company.
+pub(crate) fn slot(caller: &Caller, kind: IdentifierKind) -> Slot {
+    (kind, (kind == IdentifierKind::ExternalId).then(|| caller.company.id.clone()))
+}
+
+/// Removes a user's claim of a slot.
+pub(crate) fn drop_claim(facts: &mut ProfileFacts, slot: &Slot) {
+    facts.claims.retain(|_, claim| (claim.kind, claim.company.as_ref()) != (slot.0, slot.1.as_ref()));
+}
+
+/// Sets a user's claim of a slot to an identifier, and says under which index. An identifier that the user has
+/// already keeps the time of its claim, and stays verified unless `verified` says otherwise.
+pub(crate) fn set_claim(app: &App, caller: &Caller, facts: &mut ProfileFacts, slot: Slot, normalised: &str, verified: Option<bool>) -> BlindIndex {
+    let known = app.secrets.indexes(slot.0, slot.1.as_ref(), normalised);
+    let had = known.iter().find_map(|index| facts.claims.get(index)).cloned();
+    drop_claim(facts, &slot);
+    let (key_version, index) = app.secrets.index(slot.0, slot.1.as_ref(), normalised);
+    let claim = Claim {
+        kind: slot.0,
+        key_version,
+        claimed_at: had.as_ref().map_or(caller.now, |claim| claim.claimed_at),
+        region: had.as_ref().map_or_else(|| app.home.own.name.clone(), |claim| claim.region.clone()),
+        // Only what a trusted company says counts as verified.
+        verified: verified.map_or_else(|| had.is_some_and(|claim| claim.verified), |verified| verified && caller.company.trusted),
+        company: slot.1,
+    };
+    facts.claims.insert(index, claim);
+    index
+}
+
+/// The other users that hold an identifier against a new claim. A verified claim takes an unverified one over, so
+/// that nobody can squat on an address.
+pub(crate) fn rivals(write: &ClaimWrite, id: umoja_schema::UserId) -> bool {
+    let Some(claim) = write.after.claimants.get(&id) else { return false };
+    if write.before.claimants.contains_key(&id) {
+        return false;
+    }
+    write.before.claimants.iter().any(|(other, held)| *other != id && (held.verified || !claim.verified))
+}
+
+/// Refuses claims on identifiers that other users hold.
+pub(crate) fn refuse_taken(claims: &[ClaimWrite], id: umoja_schema::UserId, prefix: &str) -> Result<(), Refusal> {
+    let taken = claims.iter().find(|write| rivals(write, id));
+    match taken.and_then(|write| write.after.claimants.get(&id)) {
+        Some(claim) => Err(Refusal::taken(&format!("{prefix}{}", claim.kind.as_str()))),
+        None => Ok(()),
+    }
+}
+
+/// The verified flag of a user's claim of a kind; nothing without such a claim.
+pub(crate) fn verified(claims: &BTreeMap<BlindIndex, Claim>, kind: IdentifierKind) -> Option<bool> {
+    claims.values().find(|claim| claim.kind == kind).map(|claim| claim.verified)
+}

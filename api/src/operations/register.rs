@@ -1,0 +1,160 @@
+//! `register`: a new user, or the one that a trusted company has registered under the same verified identifier.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use umoja_crypto::Password;
+use umoja_schema::api::{self, RegisterOutcome, Registered};
+use umoja_schema::{AccountStatus, Attributes, Credentials, Facts, Identity, ProfileFacts, Scope, UserId};
+use umoja_store::apply::conflicts;
+use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Writes};
+
+use super::patch::{Patch, value_of};
+use super::source;
+use crate::app::{App, until_written};
+use crate::caller::Caller;
+use crate::handler::{Answer, Operation};
+use crate::identifiers::{refuse_taken, rivals};
+use crate::problem::{ERASED, NOT_FOUND, Refusal};
+use crate::user::{Stored, is_gone, link};
+
+pub(crate) struct Register;
+
+/// What is registered.
+pub(crate) struct New {
+    id: UserId,
+    patch: Patch,
+    password: Option<Password>,
+    identity: Identity,
+    facts: ProfileFacts,
+    claims: Vec<ClaimWrite>,
+}
+
+impl Operation for Register {
+    const PATH: &'static str = "/v1/users/register";
+    const SCOPE: Scope = Scope::Register;
+    const CHANGES: bool = true;
+    type Body = api::Register;
+    type Read = New;
+
+    async fn read(app: &App, caller: &Caller, body: &api::Register) -> Result<New, Refusal> {
+        let password = body.password.as_ref().map(|raw| Password::new(raw, app.config.min_password_chars));
+        let password = password.transpose().map_err(|error| Refusal::password("password", &error))?;
+        let id = match &caller.idk {
+            Some(idk) => app.secrets.user_id(&caller.company.id, idk),
+            None => UserId::v7(caller.now.0, app.home.entropy.array()),
+        };
+        let patch = Patch::of_register(caller, body)?;
+        let blank = ProfileFacts { created_at: caller.now, claims: BTreeMap::new(), links: BTreeMap::new(), merged_into: None };
+        let (identity, mut facts) = patch.apply(app, caller, &Identity::default(), &blank)?;
+        link(caller, &mut facts);
+        let claims = app.plan(None, id, &facts).await?;
+        Ok(New { id, patch, password, identity, facts, claims })
+    }
+
+    async fn run(app: &App, caller: &Caller, _: api::Register, mut new: New) -> Result<Answer, Refusal> {
+        let mut secret = None;
+        until_written!({
+            if let Some(own) = registered_before(app, caller, new.id).await? {
+                return answer(201, RegisterOutcome::Created, &own).map(Some);
+            }
+            if let Some(existing) = matched(&new) {
+                return fill(app, caller, existing, &new).await;
+            }
+            refuse_taken(&new.claims, new.id, "")?;
+            if let (Some(password), None) = (&new.password, &secret) {
+                secret = Some(app.hasher.hash(password.clone(), app.home.entropy.array()).await?);
+            }
+            let created = create(app, caller, &new, secret.clone()).await?;
+            if created.is_none() {
+                new.claims = app.plan(None, new.id, &new.facts).await?;
+            }
+            created.map(|stored| answer(201, RegisterOutcome::Created, &stored)).transpose()
+        })
+    }
+
+    async fn again(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Refusal> {
+        let outcome = if status == 201 { RegisterOutcome::Created } else { RegisterOutcome::Matched };
+        answer(status, outcome, &app.load(id).await?.ok_or(Refusal::from(&NOT_FOUND))?)
+    }
+}
+
+fn answer(status: u16, outcome: RegisterOutcome, stored: &Stored) -> Result<Answer, Refusal> {
+    let version = stored.version().to_string();
+    Ok(Answer::new(status, &Registered { outcome, user: stored.view() })?.of(stored.profile.id, Some(version)))
+}
+
+/// The user that an earlier request with the same idempotency key made, in this region or another.
+async fn registered_before(app: &App, caller: &Caller, id: UserId) -> Result<Option<Stored>, Refusal> {
+    if caller.idk.is_none() {
+        return Ok(None);
+    }
+    let parts = app.home.own.users.parts(id).await?;
+    let erased = [&parts.profile, &parts.credentials].into_iter().flatten().any(|part| part.version.erased);
+    if erased {
+        return Err(Refusal::from(&ERASED));
+    }
+    if is_gone(&parts) { Ok(None) } else { app.open(parts).await }
+}
+
+/// The one user that all of the new user's verified identifiers belong to, where theirs are verified too. Anything
+/// less is no match: an unverified account must not wait for its victim.
+fn matched(new: &New) -> Option<UserId> {
+    let mut owners = BTreeSet::new();
+    for write in &new.claims {
+        let own = write.after.claimants.get(&new.id)?;
+        if let Some((owner, held)) = write.before.winner()
+            && owner != new.id
+            && own.verified
+            && held.verified
+        {
+            owners.insert(owner);
+        }
+    }
+    let owner = owners.pop_first().filter(|_| owners.is_empty())?;
+    // Whatever else is taken has to be this user's too.
+    let others = new.claims.iter().filter(|write| rivals(write, new.id));
+    let mut winners = others.filter_map(|write| write.before.winner());
+    winners.all(|(winner, _)| winner == owner).then_some(owner)
+}
+
+/// Links an existing user to the calling company and fills what it leaves blank. The password is ignored.
+async fn fill(app: &App, caller: &Caller, id: UserId, new: &New) -> Result<Option<Answer>, Refusal> {
+    let Some(stored) = app.load(id).await? else { return Ok(None) };
+    let mut patch = new.patch.clone();
+    patch.retain_identifiers(|kind| value_of(&stored.identity, caller, kind).is_none());
+    patch.profile = None;
+    let (mut identity, mut facts) = patch.apply(app, caller, &stored.identity, &stored.facts)?;
+    identity.profile = stored.identity.profile.filled_from(&new.identity.profile);
+    for name in identity.profile.changed_fields(&stored.identity.profile) {
+        identity.sources.insert(format!("profile.{name}"), source(caller));
+    }
+    link(caller, &mut facts);
+    if facts == stored.facts && identity == stored.identity {
+        return answer(200, RegisterOutcome::Matched, &stored).map(Some);
+    }
+    let claims = app.plan(Some(&stored.profile), id, &facts).await?;
+    refuse_taken(&claims, id, "")?;
+    let written = app.write_profile(&stored.profile, &identity, facts, claims).await?;
+    let stored = written.and_then(|profile| stored.with_profile(profile, identity));
+    stored.map(|stored| answer(200, RegisterOutcome::Matched, &stored)).transpose()
+}
+
+/// Both parts and all claims in one transaction. Nothing if somebody got in between.
+async fn create(app: &App, caller: &Caller, new: &New, secret: Option<String>) -> Result<Option<Stored>, Refusal> {
+    let version = app.next_version(false, None)?;
+    let password_source = secret.is_some().then(|| source(caller));
+    let credentials = Credentials { secret, password_source, ..Credentials::default() };
+    let status = Facts::Credentials { status: AccountStatus::Active };
+    let (profile, credentials) = tokio::join!(
+        app.sealer.seal(new.id, version.clone(), Facts::Profile(new.facts.clone()), &new.identity, Attributes::new()),
+        app.sealer.seal(new.id, version.clone(), status, &credentials, Attributes::new()),
+    );
+    let (profile, credentials) = (profile?, credentials?);
+    let parts = [&profile, &credentials].map(|record| PartWrite { record: record.clone(), condition: Condition::Absent });
+    let rows = conflicts(new.id, &version, &new.claims, &app.home.own.name);
+    let writes = Writes { parts: parts.into(), claims: new.claims.clone(), rows };
+    match app.commit(&writes).await? {
+        Commit::Done => Ok(Stored::new(profile, credentials, new.identity.clone())),
+        Commit::Conflict { .. } => Ok(None),
+    }
+}

@@ -1,0 +1,168 @@
+//! Errors as callers get them (RFC 9457): static types, a code, and a sentence that says what to do. What a caller
+//! sent is never in them; what went wrong inside is in the operator's log.
+
+use umoja_crypto::{JwsError, PolicyError};
+use umoja_schema::api::Problem;
+use umoja_schema::{IdentifierError, StampError};
+use umoja_store::ports::{Busy, StoreError};
+use umoja_store::seal::SealError;
+
+/// A type of problem.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProblemKind {
+    /// For programs.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What it is.
+    pub title: &'static str,
+    /// What to do about it.
+    pub detail: &'static str,
+}
+
+macro_rules! problems {
+    ($($name:ident = $status:literal $code:literal $title:literal $detail:literal;)*) => {
+        $(pub(crate) static $name: ProblemKind = ProblemKind { code: $code, status: $status, title: $title, detail: $detail };)*
+
+        /// Every type of problem that the API answers with.
+        pub static PROBLEMS: &[&ProblemKind] = &[$(&$name),*];
+    };
+}
+
+problems! {
+    MALFORMED = 400 "malformed_request" "The body is not a signed request" "Send one compact JWS of at most 256 KiB whose header and claims are exactly those of the API description.";
+    UNAUTHORIZED = 401 "unauthorized" "The request is not accepted" "Check the API key, the signature and its key, the clock, and that `aud`, `htu`, `htm` and `akh` are of this request and this region.";
+    COMPANY_DISABLED = 403 "company_disabled" "The company is disabled" "Ask the operator to enable the company.";
+    SCOPE_MISSING = 403 "scope_missing" "The company may not do this" "Ask the operator for the scope of this operation.";
+    NOT_LINKED = 403 "not_linked" "The user is not linked to the company" "Register or authenticate the user first; that links them.";
+    NOT_FOUND = 404 "user_not_found" "There is no such user" "Check the identifier; right after a write in another region send `min_version`.";
+    NO_OPERATION = 404 "no_such_operation" "There is no such operation" "Operations are POST requests under /v1/users/; see /openapi.json.";
+    METHOD = 405 "method_not_allowed" "The method is not allowed" "Operations are POST requests; discovery documents are GET requests.";
+    REPLAYED = 409 "replayed" "The request was received before" "Sign a new request with a new `jti`; keep the `idk` if it is a retry.";
+    TAKEN = 409 "identifier_taken" "The identifier belongs to another user" "Look the user up, or register with a verified identifier.";
+    VERSION = 409 "version_conflict" "The user has changed" "Read the user, apply the change to the version in `version`, and send that as `if_version`.";
+    ERASED = 409 "user_erased" "The user was erased" "An erased user stays erased; register anew with another `idk`.";
+    TOO_LARGE = 413 "too_large" "The body is too large" "Send at most 256 KiB.";
+    CONTENT_TYPE = 415 "unsupported_media_type" "The content type is not supported" "Send `Content-Type: application/jwt`.";
+    INVALID = 422 "invalid_body" "The body is not of the operation's form" "Correct the member named by `field`.";
+    IDK_REUSED = 422 "idempotency_key_reused" "The idempotency key was used for another request" "Use a new `idk` for a new request.";
+    BEHIND = 503 "behind" "This region has not caught up yet" "Try again after `Retry-After` seconds, or in the region that answered the write.";
+    BUSY = 503 "busy" "Too many requests" "Try again after `Retry-After` seconds.";
+    UNAVAILABLE = 503 "unavailable" "The service cannot answer now" "Try again after `Retry-After` seconds with the same `idk`, here or in another region.";
+    INTERNAL = 500 "internal" "Something is wrong on our side" "Report the time of the request to the operator.";
+}
+
+/// An operation's way to say no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) kind: &'static ProblemKind,
+    detail: Option<String>,
+    field: Option<String>,
+    version: Option<String>,
+    pub(crate) retry_after_secs: Option<u32>,
+}
+
+impl Refusal {
+    /// 422: a member of the body is wrong, for a reason that says the rule and never the value.
+    pub(crate) fn invalid(field: &str, rule: impl Into<String>) -> Self {
+        Self { field: Some(field.to_owned()), detail: Some(rule.into()), ..Self::from(&INVALID) }
+    }
+
+    /// 409: a member of the body is an identifier that another user holds.
+    pub(crate) fn taken(field: &str) -> Self {
+        Self { field: Some(field.to_owned()), ..Self::from(&TAKEN) }
+    }
+
+    /// 409: another version is current.
+    pub(crate) fn version(current: String) -> Self {
+        Self { version: Some(current), ..Self::from(&VERSION) }
+    }
+
+    /// An identifier that cannot be one.
+    pub(crate) fn identifier(prefix: &str, error: IdentifierError) -> Self {
+        Self::invalid(&format!("{prefix}{}", error.kind.as_str()), format!("`{}` {}.", error.kind.as_str(), error.rule))
+    }
+
+    /// A password that the policy refuses.
+    pub(crate) fn password(field: &str, error: &PolicyError) -> Self {
+        Self::invalid(field, error.to_string())
+    }
+
+    /// The body of the answer.
+    pub(crate) fn problem(&self) -> Problem {
+        Problem {
+            type_uri: format!("urn:umoja:problem:{}", self.kind.code),
+            title: self.kind.title.into(),
+            status: self.kind.status,
+            detail: self.detail.clone().unwrap_or_else(|| self.kind.detail.into()),
+            code: self.kind.code.into(),
+            field: self.field.clone(),
+            version: self.version.clone(),
+        }
+    }
+}
+
+impl From<&'static ProblemKind> for Refusal {
+    fn from(kind: &'static ProblemKind) -> Self {
+        let retry_after_secs = (kind.status == 503).then_some(1);
+        Self { kind, detail: None, field: None, version: None, retry_after_secs }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::from(if error.is_transient() { &UNAVAILABLE } else { &INTERNAL })
+    }
+}
+
+impl From<SealError> for Refusal {
+    fn from(error: SealError) -> Self {
+        tracing::error!(%error, "a part could not be sealed or opened");
+        Self::from(if error == SealError::Opaque { &INTERNAL } else { &UNAVAILABLE })
+    }
+}
+
+impl From<StampError> for Refusal {
+    fn from(error: StampError) -> Self {
+        tracing::error!(%error, "a write was refused because of the clock");
+        Self { retry_after_secs: Some(60), ..Self::from(&UNAVAILABLE) }
+    }
+}
+
+impl From<Busy> for Refusal {
+    fn from(busy: Busy) -> Self {
+        Self { retry_after_secs: Some(busy.retry_after_secs), ..Self::from(&BUSY) }
+    }
+}
+
+/// Before a caller is known, what exactly was wrong is nobody's business: only whether it was a request at all.
+impl From<JwsError> for Refusal {
+    fn from(error: JwsError) -> Self {
+        tracing::info!(%error, "a request was not accepted");
+        Self::from(match error {
+            JwsError::Malformed => &MALFORMED,
+            _ => &UNAUTHORIZED,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_has_a_code_of_its_own_and_says_what_to_do() {
+        let mut codes: Vec<_> = PROBLEMS.iter().map(|kind| kind.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), PROBLEMS.len());
+        assert!(PROBLEMS.iter().all(|kind| kind.detail.ends_with('.') && !kind.title.ends_with('.')));
+    }
+
+    #[test]
+    fn what_may_pass_with_time_says_when_to_come_back() {
+        assert_eq!(Refusal::from(StoreError::Throttled("x".into())).retry_after_secs, Some(1));
+        assert_eq!(Refusal::from(StoreError::Refused("x".into())).retry_after_secs, None);
+    }
+}
