@@ -1,0 +1,75 @@
+//! Cases of [`Logs`](crate::ports::Logs): append-only, once per key, in the order of keys.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use umoja_schema::{Attribute, Log};
+
+use super::Tables;
+use super::sample::*;
+
+pub async fn a_row_is_stored_once_and_then_stays_as_it_was(t: Tables) {
+    let first = row(user(1), "a");
+    let mut second = first.clone();
+    second.kind = "other".into();
+    assert_eq!(t.logs.append(Log::Journal, &first).await, Ok(true));
+    assert_eq!(t.logs.append(Log::Journal, &first).await, Ok(false));
+    assert_eq!(t.logs.append(Log::Journal, &second).await, Ok(false));
+    assert_eq!(t.logs.row(Log::Journal, user(1), "a").await, Ok(Some(first)));
+}
+
+pub async fn a_row_that_was_never_written_is_absent(t: Tables) {
+    t.logs.append(Log::Journal, &row(user(1), "a")).await.unwrap();
+    assert_eq!(t.logs.row(Log::Journal, user(1), "b").await, Ok(None));
+    assert_eq!(t.logs.row(Log::Journal, user(2), "a").await, Ok(None));
+    assert_eq!(t.logs.row(Log::Receipts, user(1), "a").await, Ok(None));
+    assert_eq!(t.logs.rows(Log::Journal, user(2)).await, Ok(vec![]));
+    assert_eq!(t.logs.rows(Log::Receipts, user(1)).await, Ok(vec![]));
+}
+
+pub async fn a_row_keeps_every_field_of_every_type(t: Tables) {
+    for log in Log::ALL {
+        let mut row = row(user(1), "a");
+        row.fields = every_type();
+        t.logs.append(log, &row).await.unwrap();
+        assert_eq!(t.logs.row(log, user(1), "a").await, Ok(Some(row)));
+    }
+}
+
+pub async fn rows_are_given_in_the_order_of_their_keys_and_only_of_that_user(t: Tables) {
+    let keys = ["b#2", "a", "b#10", "z", "b", "B", "ä", "confirm#af-south-1#profile"];
+    for key in keys {
+        t.logs.append(Log::Receipts, &row(user(1), key)).await.unwrap();
+        t.logs.append(Log::Receipts, &row(user(2), key)).await.unwrap();
+    }
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable();
+    let rows = t.logs.rows(Log::Receipts, user(1)).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), sorted);
+    assert!(rows.iter().all(|row| row.user == user(1)));
+}
+
+pub async fn more_rows_than_fit_into_one_answer_are_all_given(t: Tables) {
+    let large = |n| {
+        let mut row = row(user(1), &format!("{n:04}"));
+        row.fields.insert("filling".into(), Attribute::B(vec![n; 100 * 1024]));
+        row
+    };
+    for n in 0..24 {
+        assert_eq!(t.logs.append(Log::Audit, &large(n)).await, Ok(true));
+    }
+    assert_eq!(t.logs.rows(Log::Audit, user(1)).await, Ok((0..24).map(large).collect()));
+}
+
+pub async fn of_many_that_append_one_row_at_once_exactly_one_does(t: Tables) {
+    let mut tasks = JoinSet::new();
+    for n in 0..16 {
+        let logs = Arc::clone(&t.logs);
+        let mut row = row(user(1), "a");
+        row.kind = format!("k{n}");
+        tasks.spawn(async move { logs.append(Log::Audit, &row).await.unwrap().then_some(row) });
+    }
+    let winners: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(t.logs.rows(Log::Audit, user(1)).await, Ok(winners));
+}

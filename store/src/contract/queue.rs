@@ -1,0 +1,125 @@
+//! Cases of [`Queue`](crate::ports::Queue). Times are a few seconds, so that a queue with a clock of its own can be
+//! waited for.
+
+use std::collections::BTreeSet;
+
+use umoja_schema::{Message, Part};
+
+use super::Queued;
+use super::sample::user;
+use crate::ports::{Delivery, Queue, QueueDepth};
+
+fn message(n: u8) -> Message {
+    Message::CopyPart { id: user(n), part: Part::Profile }
+}
+
+async fn receive(queue: &dyn Queue) -> Vec<Delivery> {
+    queue.receive(10, 2).await.unwrap()
+}
+
+async fn receive_one(queue: &dyn Queue) -> Delivery {
+    let mut deliveries = receive(queue).await;
+    assert_eq!(deliveries.len(), 1);
+    deliveries.remove(0)
+}
+
+fn depth(waiting: u64, in_flight: u64, dead: u64) -> QueueDepth {
+    QueueDepth { waiting, in_flight, dead }
+}
+
+pub async fn an_empty_queue_gives_nothing(q: Queued) {
+    assert_eq!(receive(&*q.queue).await, []);
+    assert_eq!(q.queue.depth().await, Ok(depth(0, 0, 0)));
+}
+
+pub async fn a_message_is_received_as_it_was_sent(q: Queued) {
+    q.queue.send(&message(1), 0).await.unwrap();
+    let delivery = receive_one(&*q.queue).await;
+    assert_eq!(Message::from_text(&delivery.text), Ok(message(1)));
+    assert_eq!(delivery.received, 1);
+}
+
+pub async fn a_delayed_message_is_received_after_its_delay(q: Queued) {
+    q.queue.send(&message(1), 3).await.unwrap();
+    assert_eq!(receive(&*q.queue).await, []);
+    assert_eq!(q.queue.depth().await, Ok(depth(1, 0, 0)));
+    q.time.advance(4).await;
+    receive_one(&*q.queue).await;
+}
+
+pub async fn a_received_message_is_hidden_until_its_visibility_ends(q: Queued) {
+    q.queue.send(&message(1), 0).await.unwrap();
+    let first = receive_one(&*q.queue).await;
+    assert_eq!(receive(&*q.queue).await, []);
+    q.time.advance(3).await;
+    let second = receive_one(&*q.queue).await;
+    assert_eq!((second.text, second.received), (first.text, 2));
+}
+
+pub async fn a_deleted_message_does_not_come_back(q: Queued) {
+    q.queue.send(&message(1), 0).await.unwrap();
+    let delivery = receive_one(&*q.queue).await;
+    q.queue.delete(&delivery.receipt).await.unwrap();
+    q.time.advance(3).await;
+    assert_eq!(receive(&*q.queue).await, []);
+    assert_eq!(q.queue.depth().await, Ok(depth(0, 0, 0)));
+    assert_eq!(q.queue.delete(&delivery.receipt).await, Ok(()), "deleting again is no error");
+}
+
+pub async fn a_released_message_comes_back_after_the_delay_that_was_asked_for(q: Queued) {
+    q.queue.send(&message(1), 0).await.unwrap();
+    let first = receive_one(&*q.queue).await;
+    q.queue.release(&first.receipt, 0).await.unwrap();
+    let second = receive_one(&*q.queue).await;
+    assert_eq!((&second.text, second.received), (&first.text, 2));
+    q.queue.release(&second.receipt, 4).await.unwrap();
+    q.time.advance(2).await;
+    assert_eq!(receive(&*q.queue).await, [], "the visibility that it was received with no longer counts");
+    q.time.advance(3).await;
+    receive_one(&*q.queue).await;
+}
+
+pub async fn a_message_that_was_received_too_often_goes_to_the_dead_letters(mut q: Queued) {
+    q.max_receives = q.max_receives.max(2);
+    q.queue.send(&message(1), 0).await.unwrap();
+    for n in 1..=q.max_receives {
+        let delivery = receive_one(&*q.queue).await;
+        assert_eq!(delivery.received, n);
+        q.queue.release(&delivery.receipt, 0).await.unwrap();
+    }
+    q.queue.send(&message(2), 0).await.unwrap();
+    let neighbour = receive(&*q.queue).await;
+    assert!(neighbour.iter().all(|delivery| Message::from_text(&delivery.text) == Ok(message(2))));
+    assert_eq!(neighbour.len(), 1, "its neighbour is not held up");
+    assert_eq!(q.queue.depth().await, Ok(depth(0, 1, 1)));
+}
+
+pub async fn messages_are_taken_in_batches_and_none_twice(q: Queued) {
+    for n in 1..=25 {
+        q.queue.send(&message(n), 0).await.unwrap();
+    }
+    assert_eq!(q.queue.depth().await, Ok(depth(25, 0, 0)));
+    let mut seen = BTreeSet::new();
+    while seen.len() < 25 {
+        let batch = q.queue.receive(7, 60).await.unwrap();
+        assert!((1..=7).contains(&batch.len()));
+        for delivery in batch {
+            assert!(seen.insert(delivery.text), "given twice");
+            q.queue.delete(&delivery.receipt).await.unwrap();
+        }
+    }
+    assert_eq!(receive(&*q.queue).await, []);
+}
+
+pub async fn the_depth_counts_what_waits_and_what_is_in_flight(q: Queued) {
+    for n in 1..=3 {
+        q.queue.send(&message(n), 0).await.unwrap();
+    }
+    q.queue.send(&message(4), 60).await.unwrap();
+    let taken = q.queue.receive(2, 60).await.unwrap();
+    assert_eq!(taken.len(), 2);
+    assert_eq!(q.queue.depth().await, Ok(depth(2, 2, 0)));
+    q.queue.release(&taken[0].receipt, 0).await.unwrap();
+    q.queue.delete(&taken[1].receipt).await.unwrap();
+    assert_eq!(q.queue.depth().await, Ok(depth(3, 0, 0)));
+}

@@ -1,0 +1,69 @@
+//! Cases of [`Registry`](crate::ports::Registry).
+
+use serde_json::json;
+use umoja_schema::company::ApiKeyHash;
+use umoja_schema::{Company, CompanyKey, Scope};
+
+use super::Tables;
+
+fn company(id: &str) -> Company {
+    Company {
+        id: id.parse().unwrap(),
+        name: format!("The \"{id}\" Company, Ltd. — Nairobi"),
+        enabled: true,
+        trusted: false,
+        scopes: vec![Scope::Register, Scope::Lookup],
+        phone_country: Some("KE".into()),
+        api_keys: vec![ApiKeyHash { id: "k1".into(), sha256: "hash".into(), expires_at: Some(9) }],
+        keys: vec![CompanyKey { kid: "1".into(), alg: "ES256".into(), public_key_pem: "pem\n".into() }],
+    }
+}
+
+pub async fn a_company_that_was_never_stored_is_absent(t: Tables) {
+    assert_eq!(t.registry.company(&"acme".parse().unwrap()).await, Ok(None));
+    assert_eq!(t.registry.companies().await, Ok(vec![]));
+}
+
+pub async fn a_company_is_read_as_it_was_last_stored(t: Tables) {
+    let mut acme = company("acme");
+    t.registry.put_company(&acme).await.unwrap();
+    assert_eq!(t.registry.company(&acme.id).await, Ok(Some(acme.clone())));
+    acme.enabled = false;
+    acme.phone_country = None;
+    t.registry.put_company(&acme).await.unwrap();
+    assert_eq!(t.registry.company(&acme.id).await, Ok(Some(acme.clone())));
+    assert_eq!(t.registry.companies().await, Ok(vec![acme]));
+}
+
+pub async fn companies_are_listed_in_the_order_of_their_ids(t: Tables) {
+    let mut ids = ["m", "zz", "a", "a-b", "b2", "a0", "q"];
+    for id in ids {
+        t.registry.put_company(&company(id)).await.unwrap();
+    }
+    ids.sort_unstable();
+    assert_eq!(t.registry.companies().await, Ok(ids.map(company).to_vec()));
+}
+
+pub async fn a_setting_is_read_as_it_was_last_stored(t: Tables) {
+    assert_eq!(t.registry.setting("peers").await, Ok(None));
+    for value in
+        [json!({"a": [1, -2.5, null, true, "é\u{1F600}"], "b": {"": {}}}), json!([]), json!("text"), json!(null)]
+    {
+        t.registry.put_setting("peers", &value).await.unwrap();
+        assert_eq!(t.registry.setting("peers").await, Ok(Some(value)));
+    }
+    assert_eq!(t.registry.setting("peer").await, Ok(None));
+}
+
+pub async fn settings_and_companies_of_one_name_are_apart(t: Tables) {
+    t.registry.put_setting("acme", &json!(1)).await.unwrap();
+    assert_eq!(t.registry.company(&"acme".parse().unwrap()).await, Ok(None));
+    t.registry.put_company(&company("acme")).await.unwrap();
+    assert_eq!(t.registry.setting("acme").await, Ok(Some(json!(1))));
+}
+
+pub async fn a_large_setting_is_kept_whole(t: Tables) {
+    let value = json!({"text": "x".repeat(200 * 1024)});
+    t.registry.put_setting("large", &value).await.unwrap();
+    assert_eq!(t.registry.setting("large").await, Ok(Some(value)));
+}

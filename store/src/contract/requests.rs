@@ -1,0 +1,101 @@
+//! Cases of [`Requests`](crate::ports::Requests). Times are whole seconds: an adapter may round an expiry up to the
+//! next one.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use umoja_schema::Millis;
+
+use super::Tables;
+use super::sample::user;
+use crate::ports::Outcome;
+
+const HASH: [u8; 32] = [1; 32];
+const NOW: Millis = Millis(1_700_000_000_000);
+
+fn later(secs: u64) -> Millis {
+    NOW.plus(secs * 1000)
+}
+
+fn begun(request: &str) -> Outcome {
+    Outcome { request: request.into(), status: None, id: None, version: None }
+}
+
+fn finished(request: &str) -> Outcome {
+    Outcome { status: Some(201), id: Some(user(1)), version: Some("v".into()), ..begun(request) }
+}
+
+pub async fn a_hash_is_used_first_only_once(t: Tables) {
+    assert_eq!(t.requests.first_use(&HASH, NOW, later(60)).await, Ok(true));
+    assert_eq!(t.requests.first_use(&HASH, NOW, later(60)).await, Ok(false));
+    assert_eq!(t.requests.first_use(&[2; 32], NOW, later(60)).await, Ok(true));
+}
+
+pub async fn a_hash_counts_as_unused_once_it_has_expired(t: Tables) {
+    assert_eq!(t.requests.first_use(&HASH, NOW, later(60)).await, Ok(true));
+    assert_eq!(t.requests.first_use(&HASH, later(59), later(90)).await, Ok(false));
+    assert_eq!(t.requests.first_use(&HASH, later(60), later(120)).await, Ok(true));
+    assert_eq!(t.requests.first_use(&HASH, later(119), later(180)).await, Ok(false), "the new expiry counts");
+}
+
+pub async fn of_fifty_that_use_a_hash_at_once_exactly_one_is_first(t: Tables) {
+    for (now, expires_at) in [(NOW, later(60)), (later(61), later(120))] {
+        let mut tasks = JoinSet::new();
+        for _ in 0..50 {
+            let requests = Arc::clone(&t.requests);
+            tasks.spawn(async move { requests.first_use(&HASH, now, expires_at).await.unwrap() });
+        }
+        assert_eq!(tasks.join_all().await.into_iter().filter(|first| *first).count(), 1);
+    }
+}
+
+pub async fn an_outcome_is_stored_by_the_first_and_given_to_the_others(t: Tables) {
+    assert_eq!(t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await, Ok(None));
+    assert_eq!(t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await, Ok(Some(begun("a"))));
+    assert_eq!(t.requests.begin(&HASH, &begun("b"), NOW, later(60)).await, Ok(Some(begun("a"))));
+    assert_eq!(t.requests.begin(&[2; 32], &begun("b"), NOW, later(60)).await, Ok(None));
+}
+
+pub async fn a_finished_outcome_is_given_from_then_on(t: Tables) {
+    t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(t.requests.finish(&HASH, &finished("a"), later(60)).await, Ok(()));
+        assert_eq!(t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await, Ok(Some(finished("a"))));
+    }
+}
+
+pub async fn an_outcome_can_be_finished_without_having_begun(t: Tables) {
+    t.requests.finish(&HASH, &finished("a"), later(60)).await.unwrap();
+    assert_eq!(t.requests.begin(&HASH, &begun("b"), NOW, later(60)).await, Ok(Some(finished("a"))));
+}
+
+pub async fn an_outcome_counts_as_absent_once_it_has_expired(t: Tables) {
+    t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await.unwrap();
+    assert_eq!(t.requests.begin(&HASH, &begun("b"), later(59), later(90)).await, Ok(Some(begun("a"))));
+    assert_eq!(t.requests.begin(&HASH, &begun("b"), later(60), later(90)).await, Ok(None));
+    assert_eq!(t.requests.begin(&HASH, &begun("a"), later(60), later(90)).await, Ok(Some(begun("b"))));
+    t.requests.finish(&HASH, &finished("b"), later(200)).await.unwrap();
+    assert_eq!(t.requests.begin(&HASH, &begun("a"), later(100), later(190)).await, Ok(Some(finished("b"))));
+}
+
+pub async fn of_fifty_that_begin_at_once_exactly_one_does_and_the_others_get_its_outcome(t: Tables) {
+    let mut tasks = JoinSet::new();
+    for n in 0..50 {
+        let requests = Arc::clone(&t.requests);
+        let outcome = begun(&format!("request {n}"));
+        tasks.spawn(async move {
+            let stored = requests.begin(&HASH, &outcome, NOW, later(60)).await.unwrap();
+            (outcome, stored)
+        });
+    }
+    let outcomes = tasks.join_all().await;
+    let winners: Vec<_> = outcomes.iter().filter(|(_, stored)| stored.is_none()).map(|(outcome, _)| outcome).collect();
+    assert_eq!(winners.len(), 1);
+    assert!(outcomes.iter().filter_map(|(_, stored)| stored.as_ref()).all(|stored| stored == winners[0]));
+}
+
+pub async fn replays_and_outcomes_of_one_hash_are_apart(t: Tables) {
+    t.requests.first_use(&HASH, NOW, later(60)).await.unwrap();
+    assert_eq!(t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await, Ok(None));
+    assert_eq!(t.requests.first_use(&[2; 32], NOW, later(60)).await, Ok(true));
+}

@@ -1,0 +1,113 @@
+//! Cases of wrapped keys: within one version they only grow, and the version stays.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use umoja_schema::{Body, Part, PartRecord};
+
+use super::Tables;
+use super::sample::*;
+use crate::ports::{Commit, Condition, KeyAdded};
+
+fn with_key(mut record: PartRecord, name: &str, wrapped: &[u8]) -> PartRecord {
+    let Body::Live(live) = &mut record.body else { unreachable!() };
+    live.keys.insert(region(name), wrapped.to_vec());
+    record
+}
+
+pub async fn a_wrapped_key_is_added_and_everything_else_stays(t: Tables) {
+    let mut record = claiming(user(1), version(1), [(index(1), claim(1))]);
+    record.unknown = every_type();
+    put(&*t.users, &record, Condition::Absent).await;
+    let added = t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region("af-south-1"), &[1, 2]).await;
+    assert_eq!(added, Ok(KeyAdded::Added));
+    let wanted = with_key(record, "af-south-1", &[1, 2]);
+    assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(wanted)));
+}
+
+pub async fn a_region_that_has_a_wrapped_key_keeps_it(t: Tables) {
+    let record = profile(user(1), version(1));
+    put(&*t.users, &record, Condition::Absent).await;
+    let added = t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region(HERE), &[1, 2]).await;
+    assert_eq!(added, Ok(KeyAdded::Present));
+    assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(record)));
+}
+
+pub async fn a_wrapped_key_of_another_version_is_not_added(t: Tables) {
+    let record = profile(user(1), version(5));
+    put(&*t.users, &record, Condition::Absent).await;
+    for other in [version(4), version(6), version_of(5, "af-south-1"), erased(5)] {
+        let added = t.users.add_wrapped_key(user(1), Part::Profile, &other, &region("af-south-1"), &[1]).await;
+        assert_eq!(added, Ok(KeyAdded::OtherVersion(Some(version(5)))));
+        // Also where the region has an entry of that other version.
+        let added = t.users.add_wrapped_key(user(1), Part::Profile, &other, &region(HERE), &[1]).await;
+        assert_eq!(added, Ok(KeyAdded::OtherVersion(Some(version(5)))));
+    }
+    assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(record)));
+}
+
+pub async fn a_wrapped_key_of_an_absent_part_is_not_added(t: Tables) {
+    put(&*t.users, &credentials(user(1), version(1)), Condition::Absent).await;
+    let added = t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region(HERE), &[1]).await;
+    assert_eq!(added, Ok(KeyAdded::OtherVersion(None)));
+    assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(None));
+}
+
+pub async fn a_tombstone_takes_no_wrapped_key(t: Tables) {
+    let tombstone = PartRecord::tombstone(user(1), Part::Profile, erased(1));
+    put(&*t.users, &tombstone, Condition::Absent).await;
+    for version in [erased(1), version(1)] {
+        let added = t.users.add_wrapped_key(user(1), Part::Profile, &version, &region(HERE), &[1]).await;
+        assert_eq!(added, Ok(KeyAdded::OtherVersion(Some(erased(1)))));
+    }
+    assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(tombstone)));
+}
+
+pub async fn wrapped_keys_of_many_regions_added_at_once_all_stay(t: Tables) {
+    put(&*t.users, &profile(user(1), version(1)), Condition::Absent).await;
+    let mut tasks = JoinSet::new();
+    for n in 0..12u8 {
+        let users = Arc::clone(&t.users);
+        tasks.spawn(async move {
+            let region = region(&format!("r{n}"));
+            users.add_wrapped_key(user(1), Part::Profile, &version(1), &region, &[n]).await
+        });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|added| added == Ok(KeyAdded::Added)));
+    let stored = t.users.part(user(1), Part::Profile).await.unwrap().unwrap();
+    assert_eq!(stored.live().unwrap().keys.len(), 13);
+    assert_eq!(stored.version, version(1));
+}
+
+pub async fn of_many_wrapped_keys_for_one_region_exactly_one_is_added(t: Tables) {
+    put(&*t.users, &profile(user(1), version(1)), Condition::Absent).await;
+    let mut tasks = JoinSet::new();
+    for n in 0..12u8 {
+        let users = Arc::clone(&t.users);
+        tasks.spawn(async move {
+            let added = users.add_wrapped_key(user(1), Part::Profile, &version(1), &region("af-south-1"), &[n]).await;
+            (n, added.unwrap())
+        });
+    }
+    let outcomes = tasks.join_all().await;
+    let winners: Vec<u8> = outcomes.iter().filter(|(_, added)| *added == KeyAdded::Added).map(|(n, _)| *n).collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(outcomes.iter().filter(|(_, added)| *added == KeyAdded::Present).count(), 11);
+    let stored = t.users.part(user(1), Part::Profile).await.unwrap().unwrap();
+    assert_eq!(stored.live().unwrap().keys[&region("af-south-1")], winners);
+}
+
+pub async fn a_repair_that_races_a_newer_version_never_puts_its_key_there(t: Tables) {
+    for n in 1..=20 {
+        put(&*t.users, &profile(user(n), version(1)), Condition::Absent).await;
+        let (writer, repair) = (Arc::clone(&t.users), Arc::clone(&t.users));
+        let write = tokio::spawn(async move { put(&*writer, &profile(user(n), version(2)), Condition::Older).await });
+        let add = tokio::spawn(async move {
+            repair.add_wrapped_key(user(n), Part::Profile, &version(1), &region("af-south-1"), &[1]).await
+        });
+        assert_eq!(write.await.unwrap(), Commit::Done);
+        let added = add.await.unwrap().unwrap();
+        assert!(matches!(added, KeyAdded::Added | KeyAdded::OtherVersion(Some(_))), "{added:?}");
+        assert_eq!(t.users.part(user(n), Part::Profile).await, Ok(Some(profile(user(n), version(2)))));
+    }
+}
