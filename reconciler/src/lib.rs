@@ -1,1 +1,45 @@
-//! Umoja: reconciler.
+//! What is done later: copies that a peer did not take at once, and data keys that some region has not wrapped.
+//!
+//! Each function is one run, started by a schedule; runs may overlap and may be dropped at any await, because a message
+//! is deleted only after what it asks for is done, and doing it twice is doing it once. A run never fails as a whole:
+//! its report says what was done and why it ended.
+//!
+//! A message is never dropped. One that cannot be served yet is released with a growing delay, and after a few rounds
+//! replaced by a fresh one, so that waiting for a region does not make dead letters. Dead letters are for what fails
+//! for good.
+
+mod keys;
+mod messages;
+mod retries;
+
+pub use keys::{RepairReport, repair_keys};
+pub use retries::{RetryReport, drain_retries};
+
+use serde::Serialize;
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// The queue had nothing more to give.
+    #[default]
+    Empty,
+    /// The peer does not answer: messages were left alone or released.
+    PeerDown,
+    /// The own region's table does not answer.
+    OwnDown,
+    /// The queue does not answer.
+    QueueDown,
+    /// The most that one run does was done; the next goes on.
+    Bounded,
+}
+
+/// How long a message is hidden while a run works on it, in seconds. A run that is killed delays its messages by
+/// this much.
+pub const VISIBILITY_SECS: u32 = 60;
+
+/// The most chunks of one run.
+const CHUNKS: usize = 50;
+
+/// How many items are worked on at the same time.
+const CONCURRENT: usize = 16;

@@ -26,7 +26,7 @@ pub fn confirmation(home: &Home, tombstone: &PartRecord, region: &Region) -> Log
 /// Copies a part to a peer. Once a tombstone is there, its confirmation is written into the own region, from where it
 /// is replicated like any other row.
 pub async fn copy_part(home: &Home, peer: &RegionPorts, record: &PartRecord) -> Result<Applied, StoreError> {
-    let applied = apply_copy(&*peer.users, record, &home.own.name).await?;
+    let applied = apply_copy(&*peer.users, record, &peer.name).await?;
     if record.version.erased {
         home.own.logs.append(Log::Receipts, &confirmation(home, record, &peer.name)).await?;
     }

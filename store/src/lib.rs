@@ -11,6 +11,7 @@ pub mod faulty;
 pub mod keyring;
 pub mod ports;
 pub mod regions;
+pub mod repairs;
 pub mod seal;
 pub mod secrets;
 

@@ -1,0 +1,155 @@
+//! Taking messages out of a queue, and what becomes of them: deleted, put back for later, or parked.
+
+use umoja_schema::{ItemError, Message};
+use umoja_store::Home;
+use umoja_store::ports::{Delivery, Entropy, Queue, StoreError};
+
+use crate::VISIBILITY_SECS;
+
+/// The most messages that are taken out before they are worked on: what is coalesced.
+const CHUNK: usize = 100;
+
+/// The longest delay of a queue, in seconds.
+const MAX_SECS: u32 = 900;
+
+/// After so many receives a message is replaced by a fresh one, before its queue makes it a dead letter. Queues must
+/// allow more receives than this.
+const RENEW_AFTER: u32 = 4;
+
+/// The delay after the `received`th try: doubling from 2 s, at most 15 minutes, the upper half of it by chance so that
+/// messages that failed together do not come back together.
+fn delay_secs(received: u32, entropy: &dyn Entropy) -> u32 {
+    let ceiling = 2u32
+        .checked_shl(received.saturating_sub(1))
+        .filter(|secs| *secs > 0)
+        .map_or(MAX_SECS, |secs| secs.min(MAX_SECS));
+    jittered(ceiling, entropy)
+}
+
+fn jittered(ceiling: u32, entropy: &dyn Entropy) -> u32 {
+    let half = ceiling / 2;
+    half + u32::from_be_bytes(entropy.array()) % (ceiling - half + 1)
+}
+
+/// Up to a chunk of messages. If the queue stops answering half way, what was received is still served.
+pub(crate) async fn receive(queue: &dyn Queue) -> Result<Vec<Delivery>, StoreError> {
+    let mut deliveries = Vec::new();
+    while deliveries.len() < CHUNK {
+        match queue.receive(10, VISIBILITY_SECS).await {
+            Ok(more) if more.is_empty() => break,
+            Ok(more) => deliveries.extend(more),
+            Err(error) if deliveries.is_empty() => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(deliveries)
+}
+
+/// Why a message is not served.
+pub(crate) enum Unfit {
+    /// A newer version of Umoja sent it: released for a reconciler that can read it. If there never is one, it becomes
+    /// a dead letter, whole.
+    Newer,
+    /// Nobody can read it, or it is in the wrong queue.
+    Unreadable(&'static str),
+}
+
+impl Unfit {
+    /// Reads a message.
+    pub(crate) fn read(text: &str) -> Result<Message, Self> {
+        let newer = ItemError::new("message version");
+        Message::from_text(text)
+            .map_err(|error| if error == newer { Self::Newer } else { Self::Unreadable("the message cannot be read") })
+    }
+}
+
+/// Makes messages of which all ask for `message` receivable again, later. Never loses it: what fails here is undone
+/// by the visibility time-out.
+pub(crate) async fn postpone(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
+    let received = deliveries.iter().map(|delivery| delivery.received).max().unwrap_or(1);
+    if received < RENEW_AFTER {
+        release(queue, deliveries, entropy).await;
+    } else {
+        renew(queue, deliveries, message, entropy).await;
+    }
+}
+
+/// As [`postpone`], for something that an operator has to mend first: one fresh message, 8 to 15 minutes later.
+pub(crate) async fn renew(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
+    match queue.send(message, jittered(MAX_SECS, entropy)).await {
+        Ok(()) => delete(queue, deliveries).await,
+        Err(error) => {
+            tracing::warn!(%error, "a message could not be renewed");
+            release(queue, deliveries, entropy).await;
+        }
+    }
+}
+
+/// Makes messages receivable again, later; when they were received too often, the queue makes them dead letters.
+pub(crate) async fn release(queue: &dyn Queue, deliveries: &[Delivery], entropy: &dyn Entropy) {
+    for delivery in deliveries {
+        if let Err(error) = queue.release(&delivery.receipt, delay_secs(delivery.received, entropy)).await {
+            tracing::warn!(%error, "a message was not released; it comes back after its visibility time-out");
+        }
+    }
+}
+
+/// Deletes messages. One that stays is delivered again, and serving it again changes nothing.
+pub(crate) async fn delete(queue: &dyn Queue, deliveries: &[Delivery]) {
+    for delivery in deliveries {
+        if let Err(error) = queue.delete(&delivery.receipt).await {
+            tracing::warn!(%error, "a served message was not deleted; it will be served again");
+        }
+    }
+}
+
+/// Where something stood that has to be parked.
+pub(crate) struct Place {
+    /// The table or queue.
+    pub(crate) table: String,
+    /// The key, as far as it could be read.
+    pub(crate) key: String,
+}
+
+/// Parks what cannot be served, and then deletes it; gives how many messages that were. If it cannot be parked, it
+/// stays in its queue.
+pub(crate) async fn park(home: &Home, queue: &dyn Queue, place: Place, reason: &str, deliveries: &[Delivery]) -> usize {
+    let Place { table, key } = place;
+    let (reason, region) = (reason.to_owned(), home.own.name.clone());
+    tracing::error!(table, reason, "a message that cannot be served is parked");
+    let message = Message::Parked { table, sequence: String::new(), key, reason, region };
+    if let Err(error) = home.parked.send(&message, 0).await {
+        tracing::error!(%error, "a message that cannot be served could not be parked");
+        release(queue, deliveries, &*home.entropy).await;
+        return 0;
+    }
+    delete(queue, deliveries).await;
+    deliveries.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed(u8);
+
+    impl Entropy for Fixed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn delays_grow_and_never_exceed_what_a_queue_can_do() {
+        for byte in 0..=255 {
+            let delays: Vec<u32> = (0..80).map(|received| delay_secs(received, &Fixed(byte))).collect();
+            assert!(delays.iter().all(|secs| (1..=MAX_SECS).contains(secs)), "{delays:?}");
+            assert!(delays[10] > delays[5] && delays[5] > delays[1], "{delays:?}");
+        }
+    }
+
+    #[test]
+    fn messages_that_failed_together_come_back_apart() {
+        assert_ne!(delay_secs(8, &Fixed(1)), delay_secs(8, &Fixed(2)));
+    }
+}

@@ -1,0 +1,212 @@
+//! Copies that a peer did not take at once.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::stream::{self, StreamExt as _};
+use serde::Serialize;
+use umoja_schema::{Log, Message, Part, UserId};
+use umoja_store::copy::{copy_part, copy_row};
+use umoja_store::ports::{Delivery, StoreError};
+use umoja_store::{Home, Peer};
+
+use crate::messages::{Place, Unfit, delete, park, postpone, receive, release};
+use crate::{CHUNKS, CONCURRENT, Ended};
+
+/// What one run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RetryReport {
+    /// Messages received.
+    pub received: usize,
+    /// Parts and rows that the peer took or already had.
+    pub copied: usize,
+    /// Messages that another message of the run stood in for.
+    pub coalesced: usize,
+    /// Messages about something that the own region does not hold: there is nothing to copy.
+    pub absent: usize,
+    /// Messages put back for later.
+    pub postponed: usize,
+    /// Messages that cannot be served, now parked for an operator.
+    pub parked: usize,
+    /// Why the run ended.
+    pub ended: Ended,
+}
+
+/// Copies to a peer what it did not take at once: not the message's version but what is stored now. While the peer
+/// does not answer, its messages are left alone.
+pub async fn drain_retries(home: &Home, peer: &Peer) -> RetryReport {
+    let mut report = RetryReport::default();
+    report.ended = run(home, peer, &mut report).await;
+    if report != RetryReport::default() {
+        tracing::info!(peer = %peer.ports.name, ?report, "retries drained");
+    }
+    report
+}
+
+async fn run(home: &Home, peer: &Peer, report: &mut RetryReport) -> Ended {
+    if let Err(error) = home.own.users.probe().await {
+        tracing::warn!(%error, "the own table does not answer");
+        return Ended::OwnDown;
+    }
+    if let Err(error) = peer.ports.users.probe().await {
+        tracing::warn!(peer = %peer.ports.name, %error, "a peer does not answer; its messages are left alone");
+        return Ended::PeerDown;
+    }
+    for _ in 0..CHUNKS {
+        let deliveries = match receive(&*peer.retry).await {
+            Ok(deliveries) if deliveries.is_empty() => return Ended::Empty,
+            Ok(deliveries) => deliveries,
+            Err(error) => {
+                tracing::warn!(peer = %peer.ports.name, %error, "a retry queue does not answer");
+                return Ended::QueueDown;
+            }
+        };
+        if let Some(ended) = serve(home, peer, deliveries, report).await {
+            return ended;
+        }
+    }
+    Ended::Bounded
+}
+
+/// What a message asks for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Item {
+    Part(UserId, Part),
+    Row(Log, UserId, String),
+}
+
+impl Item {
+    fn read(text: &str) -> Result<Self, Unfit> {
+        match Unfit::read(text)? {
+            Message::CopyPart { id, part } => Ok(Self::Part(id, part)),
+            Message::CopyRow { table, id, key } => match table.parse() {
+                Ok(log) => Ok(Self::Row(log, id, key)),
+                Err(_) => Err(Unfit::Unreadable("the message names a table that is not replicated row by row")),
+            },
+            _ => Err(Unfit::Unreadable("the message is not one of a retry queue")),
+        }
+    }
+
+    fn to_message(&self) -> Message {
+        match self.clone() {
+            Self::Part(id, part) => Message::CopyPart { id, part },
+            Self::Row(log, id, key) => Message::CopyRow { table: log.table().to_owned(), id, key },
+        }
+    }
+
+    fn key(&self) -> String {
+        match self {
+            Self::Part(id, part) => format!("{id}/{part}"),
+            Self::Row(_, id, key) => format!("{id}/{key}"),
+        }
+    }
+}
+
+enum Served {
+    Copied,
+    Absent,
+    /// Not now: the peer or the own table does not answer.
+    Stopped(Option<Ended>),
+    /// Not like this: goes to the dead letters if it stays so.
+    Failed,
+    Parked(&'static str),
+}
+
+async fn serve(home: &Home, peer: &Peer, deliveries: Vec<Delivery>, report: &mut RetryReport) -> Option<Ended> {
+    let mut wanted: BTreeMap<Item, Vec<Delivery>> = BTreeMap::new();
+    report.received += deliveries.len();
+    for delivery in deliveries {
+        match Item::read(&delivery.text) {
+            Ok(item) => wanted.entry(item).or_default().push(delivery),
+            Err(Unfit::Newer) => {
+                release(&*peer.retry, &[delivery], &*home.entropy).await;
+                report.postponed += 1;
+            }
+            Err(Unfit::Unreadable(reason)) => {
+                let from = Place { table: queue_name(peer), key: "?".to_owned() };
+                report.parked += park(home, &*peer.retry, from, reason, &[delivery]).await;
+            }
+        }
+    }
+    let stopped = AtomicBool::new(false);
+    let copies: Vec<_> = wanted.keys().map(|item| copy_unless(home, peer, item, &stopped)).collect();
+    let served: Vec<Served> = stream::iter(copies).buffered(CONCURRENT).collect().await;
+
+    let mut ended = None;
+    for ((item, deliveries), served) in wanted.iter().zip(served) {
+        match served {
+            Served::Copied => {
+                delete(&*peer.retry, deliveries).await;
+                report.copied += 1;
+                report.coalesced += deliveries.len() - 1;
+            }
+            Served::Absent => {
+                delete(&*peer.retry, deliveries).await;
+                report.absent += deliveries.len();
+            }
+            Served::Stopped(why) => {
+                postpone(&*peer.retry, deliveries, &item.to_message(), &*home.entropy).await;
+                report.postponed += deliveries.len();
+                ended = ended.or(why);
+            }
+            Served::Failed => {
+                release(&*peer.retry, deliveries, &*home.entropy).await;
+                report.postponed += deliveries.len();
+            }
+            Served::Parked(reason) => {
+                let from = Place { table: queue_name(peer), key: item.key() };
+                report.parked += park(home, &*peer.retry, from, reason, deliveries).await;
+            }
+        }
+    }
+    ended
+}
+
+async fn copy_unless(home: &Home, peer: &Peer, item: &Item, stopped: &AtomicBool) -> Served {
+    if stopped.load(Ordering::Relaxed) {
+        return Served::Stopped(None);
+    }
+    let served = copy(home, peer, item).await;
+    if matches!(served, Served::Stopped(_)) {
+        stopped.store(true, Ordering::Relaxed);
+    }
+    served
+}
+
+async fn copy(home: &Home, peer: &Peer, item: &Item) -> Served {
+    let copied = match item {
+        Item::Part(id, part) => match home.own.users.part(*id, *part).await {
+            Ok(Some(record)) if record.version.hlc.is_far_ahead_of(home.clock.now()) => {
+                return Served::Parked("the stamp is more than five minutes ahead of this region's clock");
+            }
+            Ok(Some(record)) => copy_part(home, &peer.ports, &record).await.map(drop),
+            Ok(None) => return Served::Absent,
+            Err(error) => return own_failed(&error),
+        },
+        Item::Row(log, id, key) => match home.own.logs.row(*log, *id, key).await {
+            Ok(Some(row)) => copy_row(&peer.ports, *log, &row).await.map(drop),
+            Ok(None) => return Served::Absent,
+            Err(error) => return own_failed(&error),
+        },
+    };
+    match copied {
+        Ok(()) => Served::Copied,
+        Err(error) => {
+            tracing::warn!(peer = %peer.ports.name, %error, "a peer did not take a copy");
+            if error.is_transient() { Served::Stopped(Some(Ended::PeerDown)) } else { Served::Failed }
+        }
+    }
+}
+
+fn own_failed(error: &StoreError) -> Served {
+    tracing::warn!(%error, "the own table did not give an item");
+    match error {
+        StoreError::Unreadable(_) => Served::Parked("the own item cannot be read"),
+        error if error.is_transient() => Served::Stopped(Some(Ended::OwnDown)),
+        _ => Served::Failed,
+    }
+}
+
+fn queue_name(peer: &Peer) -> String {
+    format!("{}-{}", umoja_schema::names::queue::RETRY, peer.ports.name)
+}

@@ -1,0 +1,114 @@
+//! Sending to one peer, and what is done when it does not answer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::stream::{self, StreamExt as _};
+use umoja_store::copy::{copy_part, copy_row};
+use umoja_store::ports::StoreError;
+use umoja_store::{Home, Peer, repairs};
+
+use crate::batch::{Cargo, Job};
+
+/// How many writes to one peer are under way at the same time. All of a batch are of different items.
+const CONCURRENT: usize = 32;
+
+/// What became of the jobs for one destination.
+#[derive(Default)]
+pub(crate) struct Tally {
+    /// How many the peer took.
+    pub(crate) sent: usize,
+    /// How many went into a queue.
+    pub(crate) queued: usize,
+    /// The lowest position that was not handled.
+    pub(crate) failed: Option<usize>,
+}
+
+enum Done {
+    Sent,
+    Queued,
+    Failed(usize),
+    Nothing,
+}
+
+impl Tally {
+    fn count(mut self, done: Done) -> Self {
+        match done {
+            Done::Sent => self.sent += 1,
+            Done::Queued => self.queued += 1,
+            Done::Failed(position) => self.failed = Some(self.failed.map_or(position, |failed| failed.min(position))),
+            Done::Nothing => {}
+        }
+        self
+    }
+}
+
+async fn all<F: Future<Output = Done>>(jobs: Vec<F>) -> Tally {
+    stream::iter(jobs).buffer_unordered(CONCURRENT).fold(Tally::default(), async |tally, done| tally.count(done)).await
+}
+
+/// Sends every job to a peer or else into its retry queue.
+pub(crate) async fn to_peer(home: &Home, peer: &Peer, jobs: &[Job]) -> Tally {
+    let out = Out::default();
+    let tally = all(jobs.iter().map(|job| to_peer_or_queue(home, peer, job, &out)).collect()).await;
+    if tally.queued > 0 {
+        tracing::warn!(peer = %peer.ports.name, copies = tally.queued, "copies went to the retry queue");
+    }
+    tally
+}
+
+/// What is known, within this batch, not to answer.
+#[derive(Default)]
+struct Out {
+    peer: AtomicBool,
+    queue: AtomicBool,
+}
+
+async fn to_peer_or_queue(home: &Home, peer: &Peer, job: &Job, out: &Out) -> Done {
+    if !out.peer.load(Ordering::Relaxed) {
+        match copy(home, peer, &job.cargo).await {
+            Ok(()) => return Done::Sent,
+            Err(error) => {
+                tracing::warn!(peer = %peer.ports.name, %error, "a peer did not take a copy");
+                if error.is_transient() {
+                    out.peer.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+    if !out.queue.load(Ordering::Relaxed) {
+        match peer.retry.send(&job.cargo.to_message(), 0).await {
+            Ok(()) => return Done::Queued,
+            Err(error) => {
+                tracing::error!(peer = %peer.ports.name, %error, "a retry queue did not take a message");
+                if error.is_transient() {
+                    out.queue.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+    Done::Failed(job.first)
+}
+
+async fn copy(home: &Home, peer: &Peer, cargo: &Cargo) -> Result<(), StoreError> {
+    match cargo {
+        Cargo::Part(record) => copy_part(home, &peer.ports, record).await.map(drop),
+        Cargo::Row(log, row) => copy_row(&peer.ports, *log, row).await.map(drop),
+    }
+}
+
+/// Lists the parts that lack a wrapped key.
+pub(crate) async fn repairs(home: &Home, jobs: &[Job]) -> Tally {
+    all(jobs.iter().map(|job| list(home, job)).collect()).await
+}
+
+async fn list(home: &Home, job: &Job) -> Done {
+    let Cargo::Part(record) = &job.cargo else { return Done::Nothing };
+    match repairs::enqueue_if_incomplete(home, record).await {
+        Ok(true) => Done::Queued,
+        Ok(false) => Done::Nothing,
+        Err(error) => {
+            tracing::error!(%error, "the key-repair queue did not take a message");
+            Done::Failed(job.first)
+        }
+    }
+}
