@@ -106,3 +106,32 @@ pub mod environment {
     /// An endpoint for a region's AWS services: `UMOJA_ENDPOINT_<REGION>` with hyphens as underscores, upper case.
     pub const ENDPOINT: &str = "UMOJA_ENDPOINT";
 }
+
+/// `names.json`: what Terraform needs of these names.
+pub fn document() -> serde_json::Value {
+    let user_keys = serde_json::json!({ "hash_key": attribute::ID, "range_key": attribute::PART });
+    let log_keys = serde_json::json!({ "hash_key": attribute::ID, "range_key": attribute::KEY });
+    let id = |name: &str| serde_json::json!({ "hash_key": name });
+    serde_json::json!({
+        "tables": {
+            table::USERS: { "keys": user_keys, "stream": true },
+            table::IDENTIFIERS: { "keys": id(attribute::INDEX), "stream": false },
+            table::COMPANIES: { "keys": id(attribute::ID), "stream": false },
+            table::SETTINGS: { "keys": id(attribute::ID), "stream": false },
+            table::REPLAYS: { "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT },
+            table::IDEMPOTENCY: { "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT },
+            table::JOURNAL: { "keys": log_keys, "stream": true },
+            table::RECEIPTS: { "keys": log_keys, "stream": true },
+            table::AUDIT: { "keys": log_keys, "stream": true },
+        },
+        "origin": attribute::ORIGIN,
+        "queues": { "retry": queue::RETRY, "keys": queue::KEYS, "parked": queue::PARKED },
+        "environment": {
+            "prefix": environment::PREFIX,
+            "region": environment::REGION,
+            "peers": environment::PEERS,
+            "base_url": environment::BASE_URL,
+            "endpoint": environment::ENDPOINT,
+        },
+    })
+}
