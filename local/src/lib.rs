@@ -21,12 +21,14 @@ mod engine;
 mod files;
 pub mod hashing;
 pub mod keys;
+pub mod pump;
 pub mod queue;
 pub mod region;
 pub mod system;
 
 pub use hashing::{HashPool, InlineHasher, PoolSettings};
 pub use keys::{KeyringError, LocalKeys};
+pub use pump::{Pump, PumpSettings, RegionPump};
 pub use queue::{DeadLetter, LocalQueue};
 pub use region::{Housekept, OpenError, Options, RegionStore};
 pub use system::{OsEntropy, SystemClock};

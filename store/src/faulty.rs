@@ -36,6 +36,7 @@ pub struct Faults {
 #[derive(Default)]
 struct State {
     down: bool,
+    pausing: bool,
     next: VecDeque<Fault>,
     calls: BTreeMap<&'static str, u64>,
 }
@@ -44,6 +45,12 @@ impl Faults {
     /// Takes the service down, or brings it back.
     pub fn set_down(&self, down: bool) {
         self.state().down = down;
+    }
+
+    /// Makes each call give way once before it is done and once after, so that a test can drop its caller at either
+    /// place, and so that callers overtake one another.
+    pub fn set_pausing(&self, pausing: bool) {
+        self.state().pausing = pausing;
     }
 
     /// What the next calls meet, one fault a call; after those, nothing goes wrong.
@@ -72,15 +79,30 @@ impl Faults {
     }
 
     async fn call<T, E: Failure>(&self, operation: &'static str, call: impl Future<Output = Result<T, E>> + Send) -> Result<T, E> {
-        match self.meet(operation) {
+        self.give_way().await;
+        let result = match self.meet(operation) {
             Fault::None => call.await,
             Fault::RequestLost => Err(E::unavailable(operation)),
             Fault::Throttled => Err(E::throttled(operation)),
-            Fault::AnswerLost => {
-                call.await?;
-                Err(E::unavailable(operation))
+            Fault::AnswerLost => match call.await {
+                Ok(_) => Err(E::unavailable(operation)),
+                Err(error) => Err(error),
+            },
+        };
+        self.give_way().await;
+        result
+    }
+
+    async fn give_way(&self) {
+        let mut give_way = self.state().pausing;
+        std::future::poll_fn(|context| {
+            if std::mem::take(&mut give_way) {
+                context.waker().wake_by_ref();
+                return std::task::Poll::Pending;
             }
-        }
+            std::task::Poll::Ready(())
+        })
+        .await;
     }
 }
 
