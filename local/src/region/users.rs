@@ -58,8 +58,9 @@ impl Users for RegionStore {
             if record.version != version {
                 return Ok(KeyAdded::OtherVersion(Some(record.version)));
             }
-            // A tombstone has no keys; nothing is missing from it.
-            let Body::Live(live) = &mut record.body else { return Ok(KeyAdded::Present) };
+            let Body::Live(live) = &mut record.body else {
+                return Ok(KeyAdded::OtherVersion(Some(record.version)));
+            };
             if live.keys.contains_key(&region) {
                 return Ok(KeyAdded::Present);
             }

@@ -1,0 +1,8 @@
+//! The local adapter under the contract of the ports, under the loss of its process, and under several processes.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod contract;
+mod killed;
+mod shared;
+mod support;
