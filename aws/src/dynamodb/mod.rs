@@ -1,0 +1,98 @@
+//! The tables of one region. Every read is strongly consistent, every write conditional where its port says so.
+
+mod commit;
+mod logs;
+mod registry;
+mod requests;
+mod users;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use umoja_schema::names::attribute;
+use umoja_schema::{Attributes, Log};
+use umoja_store::ports::StoreError;
+
+use crate::attribute::{Item, from_item};
+use crate::error;
+
+/// Names of attributes and values in an expression. DynamoDB refuses an empty map of values, and reserves many words,
+/// so every name has a placeholder.
+#[derive(Default)]
+struct Placeholders {
+    names: std::collections::HashMap<String, String>,
+    values: Item,
+}
+
+impl Placeholders {
+    fn name(mut self, placeholder: &str, name: &str) -> Self {
+        self.names.insert(placeholder.to_owned(), name.to_owned());
+        self
+    }
+
+    fn value(mut self, placeholder: &str, value: AttributeValue) -> Self {
+        self.values.insert(placeholder.to_owned(), value);
+        self
+    }
+
+    fn values(self) -> Option<Item> {
+        (!self.values.is_empty()).then_some(self.values)
+    }
+}
+
+/// `Users`, `Logs`, `Registry` and `Requests` over the tables `<prefix>-users` and so on.
+#[derive(Debug, Clone)]
+pub struct DynamoDb {
+    client: Client,
+    prefix: String,
+}
+
+impl DynamoDb {
+    pub(crate) fn new(client: Client, prefix: &str) -> Self {
+        Self { client, prefix: prefix.to_owned() }
+    }
+
+    /// The name of a table in this deployment.
+    fn table(&self, name: &str) -> String {
+        format!("{}-{name}", self.prefix)
+    }
+
+    fn log_table(&self, log: Log) -> String {
+        self.table(log.table())
+    }
+
+    async fn get(&self, table: &str, key: Item) -> Result<Option<Attributes>, StoreError> {
+        let answer = self.client.get_item().table_name(self.table(table)).set_key(Some(key)).consistent_read(true);
+        let answer = answer.send().await.map_err(|e| error::store(&format!("GetItem on {table}"), &e))?;
+        Ok(answer.item.map(from_item).transpose()?)
+    }
+
+    /// All items of one partition of a table that is keyed by `id`, in the order of their sort keys.
+    async fn query(&self, table: &str, id: &str) -> Result<Vec<Attributes>, StoreError> {
+        let mut items = Vec::new();
+        let mut from = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(self.table(table))
+                .key_condition_expression("#id = :id")
+                .expression_attribute_names("#id", attribute::ID)
+                .expression_attribute_values(":id", AttributeValue::S(id.to_owned()))
+                .consistent_read(true)
+                .set_exclusive_start_key(from);
+            let page = page.send().await.map_err(|e| error::store(&format!("Query on {table}"), &e))?;
+            for item in page.items.unwrap_or_default() {
+                items.push(from_item(item)?);
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+}
+
+/// A key of one attribute, or of two.
+fn key<const N: usize>(attributes: [(&str, String); N]) -> Item {
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).collect()
+}

@@ -1,0 +1,73 @@
+//! [`Registry`]: JSON documents by id.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use umoja_schema::names::{attribute, table};
+use umoja_schema::{Attribute, Attributes, Company, CompanyId, ItemError};
+use umoja_store::ports::{Registry, StoreError};
+
+use super::{DynamoDb, key};
+use crate::attribute::from_item;
+use crate::error;
+
+#[async_trait]
+impl Registry for DynamoDb {
+    async fn company(&self, id: &CompanyId) -> Result<Option<Company>, StoreError> {
+        self.document(table::COMPANIES, id.as_str()).await
+    }
+
+    async fn companies(&self) -> Result<Vec<Company>, StoreError> {
+        let mut companies: Vec<Company> = Vec::new();
+        let mut from = None;
+        loop {
+            let table = self.table(table::COMPANIES);
+            let page = self.client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(from);
+            let page = page.send().await.map_err(|e| error::store("Scan on companies", &e))?;
+            for item in page.items.unwrap_or_default() {
+                companies.push(read(from_item(item)?)?);
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                break;
+            }
+        }
+        companies.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(companies)
+    }
+
+    async fn put_company(&self, company: &Company) -> Result<(), StoreError> {
+        let document = serde_json::to_string(company).map_err(|_| ItemError::new(attribute::DOCUMENT))?;
+        self.put_document(table::COMPANIES, company.id.as_str(), document).await
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
+        self.document(table::SETTINGS, name).await
+    }
+
+    async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError> {
+        self.put_document(table::SETTINGS, name, value.to_string()).await
+    }
+}
+
+impl DynamoDb {
+    async fn document<T: DeserializeOwned>(&self, table: &str, id: &str) -> Result<Option<T>, StoreError> {
+        let item = self.get(table, key([(attribute::ID, id.to_owned())])).await?;
+        Ok(item.map(read).transpose()?)
+    }
+
+    async fn put_document(&self, table: &str, id: &str, document: String) -> Result<(), StoreError> {
+        let put =
+            self.client.put_item().table_name(self.table(table)).item(attribute::ID, AttributeValue::S(id.to_owned()));
+        let put = put.item(attribute::DOCUMENT, AttributeValue::S(document)).send().await;
+        put.map(|_| ()).map_err(|e| error::store(&format!("PutItem on {table}"), &e))
+    }
+}
+
+pub(super) fn read<T: DeserializeOwned>(mut item: Attributes) -> Result<T, ItemError> {
+    match item.remove(attribute::DOCUMENT) {
+        Some(Attribute::S(json)) => serde_json::from_str(&json).map_err(|_| ItemError::new(attribute::DOCUMENT)),
+        _ => Err(ItemError::new(attribute::DOCUMENT)),
+    }
+}

@@ -1,0 +1,72 @@
+//! [`Requests`]: rows that DynamoDB deletes some time after they expire (Time to Live, up to days late), so every
+//! condition compares the expiry itself. Whole seconds, rounded up: a row is never forgotten too early.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use umoja_schema::names::{attribute, table};
+use umoja_schema::{ItemError, Millis};
+use umoja_store::ports::{Outcome, Requests, StoreError};
+
+use super::{DynamoDb, registry};
+use crate::attribute::from_item;
+use crate::error;
+
+#[async_trait]
+impl Requests for DynamoDb {
+    async fn first_use(&self, hash: &[u8; 32], now: Millis, expires_at: Millis) -> Result<bool, StoreError> {
+        match unless_live(self.row(table::REPLAYS, hash, expires_at), now).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(false)
+            }
+            Err(error) => Err(error::store("PutItem on replays", &error)),
+        }
+    }
+
+    async fn begin(
+        &self,
+        key: &[u8; 32],
+        outcome: &Outcome,
+        now: Millis,
+        expires_at: Millis,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let put = self.row(table::IDEMPOTENCY, key, expires_at).item(attribute::DOCUMENT, document(outcome)?);
+        let put = unless_live(put, now)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = put else { return Ok(None) };
+        let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
+            return Err(error::store("PutItem on idempotency", &error));
+        };
+        let stored = failed.item().ok_or(ItemError::new(attribute::DOCUMENT))?;
+        Ok(Some(registry::read(from_item(stored.clone())?)?))
+    }
+
+    async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError> {
+        let put = self.row(table::IDEMPOTENCY, key, expires_at).item(attribute::DOCUMENT, document(outcome)?);
+        put.send().await.map(|_| ()).map_err(|e| error::store("PutItem on idempotency", &e))
+    }
+}
+
+impl DynamoDb {
+    fn row(&self, table: &str, hash: &[u8; 32], expires_at: Millis) -> PutItemFluentBuilder {
+        let expires_at = AttributeValue::N(expires_at.0.div_ceil(1000).to_string());
+        let put = self.client.put_item().table_name(self.table(table));
+        put.item(attribute::ID, AttributeValue::S(hex::encode(hash))).item(attribute::EXPIRES_AT, expires_at)
+    }
+}
+
+fn unless_live(put: PutItemFluentBuilder, now: Millis) -> PutItemFluentBuilder {
+    put.condition_expression("attribute_not_exists(#id) OR #expires_at <= :now")
+        .expression_attribute_names("#id", attribute::ID)
+        .expression_attribute_names("#expires_at", attribute::EXPIRES_AT)
+        .expression_attribute_values(":now", AttributeValue::N(now.secs().to_string()))
+}
+
+fn document(outcome: &Outcome) -> Result<AttributeValue, StoreError> {
+    let json = serde_json::to_string(outcome).map_err(|_| ItemError::new(attribute::DOCUMENT))?;
+    Ok(AttributeValue::S(json))
+}

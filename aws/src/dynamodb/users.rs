@@ -1,0 +1,170 @@
+//! [`Users`] but for [`Users::commit`], whose work is in `commit`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
+use umoja_schema::names::{attribute, table};
+use umoja_schema::{BlindIndex, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
+use umoja_store::ports::{Commit, KeyAdded, Page, Parts, StoreError, Users, Writes};
+
+use super::{DynamoDb, key};
+use crate::attribute::{Item, from_item};
+use crate::error;
+
+/// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
+const BATCH: usize = 100;
+
+#[async_trait]
+impl Users for DynamoDb {
+    async fn part(&self, id: UserId, part: Part) -> Result<Option<PartRecord>, StoreError> {
+        let item = self.get(table::USERS, part_key(id, part)).await?;
+        Ok(item.map(PartRecord::from_item).transpose()?)
+    }
+
+    async fn parts(&self, id: UserId) -> Result<Parts, StoreError> {
+        let mut parts = Parts::default();
+        for item in self.query(table::USERS, &id.to_string()).await? {
+            parts.set(PartRecord::from_item(item)?);
+        }
+        Ok(parts)
+    }
+
+    async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError> {
+        let mut found = BTreeMap::new();
+        let distinct: Vec<BlindIndex> = indexes.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        if let [index] = distinct[..] {
+            found.extend(self.claim_item(index).await?.map(|item| (index, item)));
+        } else {
+            for batch in distinct.chunks(BATCH) {
+                self.claim_items(batch, &mut found).await?;
+            }
+        }
+        let item = |index: &BlindIndex| found.get(index).cloned().unwrap_or_else(|| ClaimItem::unclaimed(*index));
+        Ok(indexes.iter().map(item).collect())
+    }
+
+    async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
+        match (&writes.parts[..], writes.claims.is_empty() && writes.rows.is_empty()) {
+            ([], true) => Ok(Commit::Done),
+            ([part], true) => self.put_part(part).await,
+            _ => self.transact(writes).await,
+        }
+    }
+
+    async fn add_wrapped_key(
+        &self,
+        id: UserId,
+        part: Part,
+        version: &Version,
+        region: &Region,
+        wrapped: &[u8],
+    ) -> Result<KeyAdded, StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(self.table(table::USERS))
+            .set_key(Some(part_key(id, part)))
+            .update_expression("SET #keys.#region = :wrapped")
+            // The second condition is that the part is live: `SET` into a map that is absent is an error.
+            .condition_expression(
+                "#version = :version AND attribute_exists(#keys) AND attribute_not_exists(#keys.#region)",
+            )
+            .expression_attribute_names("#keys", attribute::KEYS)
+            .expression_attribute_names("#region", region.as_str())
+            .expression_attribute_names("#version", attribute::VERSION)
+            .expression_attribute_values(":wrapped", AttributeValue::B(Blob::new(wrapped)))
+            .expression_attribute_values(":version", AttributeValue::S(version.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = updated else { return Ok(KeyAdded::Added) };
+        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
+            return Err(error::store("UpdateItem on users", &error));
+        };
+        let Some(stored) = failed.item() else { return Ok(KeyAdded::OtherVersion(None)) };
+        let stored = PartRecord::from_item(from_item(stored.clone())?)?;
+        let present = stored.live().is_some_and(|live| live.keys.contains_key(region));
+        Ok(if stored.version == *version && present {
+            KeyAdded::Present
+        } else {
+            KeyAdded::OtherVersion(Some(stored.version))
+        })
+    }
+
+    async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
+        let page = self
+            .client
+            .scan()
+            .table_name(self.table(table::USERS))
+            .consistent_read(true)
+            .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(after.as_deref().map(read_cursor).transpose()?);
+        let page = page.send().await.map_err(|e| error::store("Scan on users", &e))?;
+        let mut records = Vec::new();
+        for item in page.items.unwrap_or_default() {
+            records.push(PartRecord::from_item(from_item(item)?)?);
+        }
+        Ok(Page { records, next: page.last_evaluated_key.as_ref().map(cursor).transpose()? })
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        // A read of an item that nobody has, eventually consistent: half a read unit, and through the data plane.
+        let key = part_key(UserId::v8([0; 16]), Part::Profile);
+        let answer = self.client.get_item().table_name(self.table(table::USERS)).set_key(Some(key)).send().await;
+        answer.map(|_| ()).map_err(|e| error::store("GetItem on users", &e))
+    }
+}
+
+impl DynamoDb {
+    async fn claim_item(&self, index: BlindIndex) -> Result<Option<ClaimItem>, StoreError> {
+        let item = self.get(table::IDENTIFIERS, key([(attribute::INDEX, index.to_string())])).await?;
+        Ok(item.map(ClaimItem::from_item).transpose()?)
+    }
+
+    /// DynamoDB may leave keys unprocessed; as long as each answer brings some, the rest is asked for again.
+    async fn claim_items(
+        &self,
+        indexes: &[BlindIndex],
+        found: &mut BTreeMap<BlindIndex, ClaimItem>,
+    ) -> Result<(), StoreError> {
+        let name = self.table(table::IDENTIFIERS);
+        let mut keys: Vec<Item> = indexes.iter().map(|index| key([(attribute::INDEX, index.to_string())])).collect();
+        while !keys.is_empty() {
+            let asked = keys.len();
+            let request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let request = request.map_err(|_| StoreError::Refused("BatchGetItem without keys".into()))?;
+            let answer = self.client.batch_get_item().request_items(&name, request).send().await;
+            let answer = answer.map_err(|e| error::store("BatchGetItem on identifiers", &e))?;
+            for item in answer.responses.and_then(|mut tables| tables.remove(&name)).unwrap_or_default() {
+                let item = ClaimItem::from_item(from_item(item)?)?;
+                found.insert(item.index, item);
+            }
+            let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&name));
+            keys = left.map(|left| left.keys).unwrap_or_default();
+            if keys.len() == asked {
+                return Err(StoreError::Throttled("BatchGetItem on identifiers".into()));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn part_key(id: UserId, part: Part) -> Item {
+    key([(attribute::ID, id.to_string()), (attribute::PART, part.to_string())])
+}
+
+/// The last key of a page as text: user id and part.
+fn cursor(last: &Item) -> Result<String, ItemError> {
+    match (last.get(attribute::ID), last.get(attribute::PART)) {
+        (Some(AttributeValue::S(id)), Some(AttributeValue::S(part))) => Ok(format!("{id}/{part}")),
+        _ => Err(ItemError::new("LastEvaluatedKey")),
+    }
+}
+
+fn read_cursor(cursor: &str) -> Result<Item, StoreError> {
+    let parsed = cursor.split_once('/').and_then(|(id, part)| Some((id.parse().ok()?, part.parse().ok()?)));
+    parsed.map(|(id, part)| part_key(id, part)).ok_or(ItemError::new("cursor").into())
+}

@@ -1,0 +1,103 @@
+//! Clients: what regions share, and what each has.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::config::Region as SdkRegion;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use umoja_schema::Region;
+
+use crate::{DynamoDb, KmsKeys, SqsQueue};
+
+/// How long to wait, and how often to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// To connect.
+    pub connect: Duration,
+    /// For one attempt, connecting included.
+    pub attempt: Duration,
+    /// How often the SDK tries; 1 leaves retries to the caller, as simulations and queue consumers want it.
+    pub attempts: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(1), attempt: Duration::from_secs(3), attempts: 3 }
+    }
+}
+
+/// What the clients of all regions share: credentials and the pool of connections.
+#[derive(Debug, Clone)]
+pub struct Session {
+    shared: SdkConfig,
+}
+
+impl Session {
+    /// Takes credentials from the environment, as every AWS program does (variables, profile, container, instance).
+    pub async fn from_environment(options: &Options) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(options.connect)
+            .operation_attempt_timeout(options.attempt)
+            .operation_timeout(options.attempt * options.attempts.max(1))
+            .build();
+        let shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(options.attempts.max(1)))
+            .load()
+            .await;
+        Self { shared }
+    }
+
+    /// A session whose requests are answered in this process: no network, no time-outs, no retries.
+    #[cfg(feature = "in-process")]
+    pub fn in_process(engine: &crate::in_process::InProcess) -> Self {
+        use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+        let credentials = Credentials::new("in-process", "in-process", None, None, "in-process");
+        let shared = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(engine.clone())
+            .timeout_config(TimeoutConfig::disabled())
+            .retry_config(RetryConfig::disabled())
+            .build();
+        Self { shared }
+    }
+
+    /// The clients of one region; `endpoint` replaces AWS's own (an emulator, a private link).
+    pub fn region(&self, region: &Region, endpoint: Option<&str>) -> AwsRegion {
+        let mut builder = self.shared.to_builder().region(SdkRegion::new(region.as_str().to_owned()));
+        builder.set_endpoint_url(endpoint.map(str::to_owned).or_else(|| self.shared.endpoint_url().map(str::to_owned)));
+        let config = builder.build();
+        AwsRegion {
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+        }
+    }
+}
+
+/// The clients of one region.
+#[derive(Debug, Clone)]
+pub struct AwsRegion {
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) kms: aws_sdk_kms::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+}
+
+impl AwsRegion {
+    /// The tables `<prefix>-users`, `<prefix>-identifiers`, ...
+    pub fn tables(&self, prefix: &str) -> DynamoDb {
+        DynamoDb::new(self.dynamodb.clone(), prefix)
+    }
+
+    /// One KMS key, by its ARN or id. Nothing is ever asked of another key, whatever a blob says.
+    pub fn keys(&self, key_id: &str) -> KmsKeys {
+        KmsKeys::new(self.kms.clone(), key_id)
+    }
+
+    /// One queue and the queue of its dead letters, by their URLs. The redrive policy is the infrastructure's.
+    pub fn queue(&self, url: &str, dead_letter_url: &str) -> SqsQueue {
+        SqsQueue::new(self.sqs.clone(), url, dead_letter_url)
+    }
+}

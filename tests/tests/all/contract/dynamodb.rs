@@ -1,0 +1,78 @@
+//! The AWS adapter over an embedded DynamoDB engine: the contract, and how many requests each operation may make.
+
+use std::collections::BTreeMap;
+
+use umoja_schema::Part;
+use umoja_store::contract::sample::*;
+use umoja_store::contract::{Streamed, Tables};
+use umoja_store::ports::{Commit, Condition, Users as _, Writes};
+use umoja_tests::dynamodb::DynamoRegion;
+
+async fn streamed() -> Streamed {
+    DynamoRegion::new(&region(HERE)).await.for_contract()
+}
+
+async fn tables() -> Tables {
+    streamed().await.tables
+}
+
+umoja_store::users_contract!(tables);
+umoja_store::logs_contract!(tables);
+umoja_store::registry_contract!(tables);
+umoja_store::requests_contract!(tables);
+umoja_store::streams_contract!(streamed);
+
+fn calls(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    of.iter().map(|(operation, count)| ((*operation).to_owned(), *count)).collect()
+}
+
+#[tokio::test]
+async fn a_write_that_changes_no_identifier_uses_no_transaction() {
+    let region = DynamoRegion::new(&region(HERE)).await;
+    let users = &*region.tables;
+    put(users, &profile(user(1), version(1)), Condition::Absent).await;
+    put(users, &profile(user(1), version(2)), Condition::VersionIs(version(1))).await;
+    put(users, &profile(user(1), version(1)), Condition::Older).await; // refused, and told why in the same answer
+    assert_eq!(region.calls.all(), calls(&[("PutItem", 3)]));
+}
+
+#[tokio::test]
+async fn a_write_that_changes_an_identifier_is_one_transaction() {
+    let region = DynamoRegion::new(&region(HERE)).await;
+    let record = claiming(user(1), version(1), [(index(1), claim(1))]);
+    let writes = Writes {
+        parts: vec![part_write(record, Condition::Absent)],
+        claims: vec![claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))],
+        rows: vec![],
+    };
+    assert_eq!(region.tables.commit(&writes).await, Ok(Commit::Done));
+    assert_eq!(region.calls.all(), calls(&[("TransactWriteItems", 1)]));
+}
+
+#[tokio::test]
+async fn a_read_is_one_request_however_much_it_reads() {
+    let region = DynamoRegion::new(&region(HERE)).await;
+    let users = &*region.tables;
+    users.parts(user(1)).await.unwrap();
+    assert_eq!(region.calls.all(), calls(&[("Query", 1)]));
+    region.calls.reset();
+    users.part(user(1), Part::Profile).await.unwrap();
+    users.claims(&[index(1)]).await.unwrap();
+    users.claims(&[]).await.unwrap();
+    assert_eq!(region.calls.all(), calls(&[("GetItem", 2)]));
+    region.calls.reset();
+    users.claims(&(0..100).map(index).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(region.calls.all(), calls(&[("BatchGetItem", 1)]));
+}
+
+#[tokio::test]
+async fn a_wrapped_key_is_added_by_one_request() {
+    let region = DynamoRegion::new(&region(HERE)).await;
+    put(&*region.tables, &profile(user(1), version(1)), Condition::Absent).await;
+    region.calls.reset();
+    for _ in 0..2 {
+        let peer = "af-south-1".parse().unwrap();
+        region.tables.add_wrapped_key(user(1), Part::Profile, &version(1), &peer, &[1]).await.unwrap();
+    }
+    assert_eq!(region.calls.all(), calls(&[("UpdateItem", 2)]));
+}

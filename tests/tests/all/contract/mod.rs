@@ -1,0 +1,3 @@
+//! The contract of the ports, run by every adapter.
+
+mod dynamodb;
