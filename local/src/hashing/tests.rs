@@ -1,1 +1,180 @@
-//! Tests.
+use std::sync::Mutex;
+use std::sync::mpsc;
+
+use umoja_crypto::{EngineChoice, Params};
+use umoja_schema::CompanyId;
+
+use super::*;
+
+fn passwords() -> Arc<Passwords> {
+    Arc::new(Passwords::new(Params { m_kib: 64, t: 1, p: 1 }, EngineChoice::Auto, None).unwrap())
+}
+
+fn attempt(password: &str, secret: Option<&str>, old: &[&str]) -> Attempt {
+    let company: CompanyId = "acme".parse().unwrap();
+    let old_hashes = old.iter().map(|hash| OldHash { company: company.clone(), hash: (*hash).to_owned() }).collect();
+    Attempt { password: Password::attempt(password), secret: secret.map(Into::into), old_hashes, salt: [7; 16] }
+}
+
+#[test]
+fn the_password_is_verified_and_nothing_else_is() {
+    let passwords = passwords();
+    let secret = passwords.hash(&Password::attempt("right"), [1; 16]);
+    assert_eq!(decide(&passwords, &attempt("right", Some(&secret), &[])), Verdict::Verified);
+    assert_eq!(decide(&passwords, &attempt("wrong", Some(&secret), &[])), Verdict::Wrong);
+    assert_eq!(decide(&passwords, &attempt("right", None, &[])), Verdict::Wrong);
+    assert_eq!(decide(&passwords, &attempt("right", Some("damaged"), &[])), Verdict::Wrong);
+}
+
+#[test]
+fn outdated_parameters_are_replaced_by_todays() {
+    let passwords = passwords();
+    let outdated = Passwords::new(Params { m_kib: 32, t: 1, p: 1 }, EngineChoice::Auto, None).unwrap();
+    let secret = outdated.hash(&Password::attempt("right"), [1; 16]);
+    let todays = passwords.hash(&Password::attempt("right"), [7; 16]);
+    assert_eq!(decide(&passwords, &attempt("right", Some(&secret), &[])), Verdict::Upgrade(todays));
+    assert_eq!(decide(&passwords, &attempt("wrong", Some(&secret), &[])), Verdict::Wrong);
+}
+
+#[test]
+fn any_of_the_old_hashes_is_replaced_by_ours() {
+    let passwords = passwords();
+    // Published examples: hashcat's of SSHA, whose password is `hashcat`, and crypt_blowfish's, whose password is `U*U`.
+    let ssha = "{SSHA}AZKja92fbuuB9SpRlHqaoXxbTc43Mzc2MDM1Ng==";
+    let wrapped = legacy::import(&passwords, ssha, [3; 16]).unwrap();
+    let bcrypt = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    let ours = |password| Verdict::Upgrade(passwords.hash(&Password::attempt(password), [7; 16]));
+    for old in [&[bcrypt, wrapped.as_str()][..], &[&wrapped, bcrypt]] {
+        assert_eq!(decide(&passwords, &attempt("hashcat", None, old)), ours("hashcat"));
+        assert_eq!(decide(&passwords, &attempt("U*U", None, old)), ours("U*U"));
+        assert_eq!(decide(&passwords, &attempt("wrong", None, old)), Verdict::Wrong);
+    }
+}
+
+#[test]
+fn old_hashes_are_not_tried_once_there_is_a_secret() {
+    let passwords = passwords();
+    let secret = passwords.hash(&Password::attempt("new"), [1; 16]);
+    let bcrypt = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    assert_eq!(decide(&passwords, &attempt("U*U", Some(&secret), &[bcrypt])), Verdict::Wrong);
+}
+
+#[tokio::test]
+async fn the_pool_and_the_inline_hasher_decide_alike() {
+    let hashers: [Box<dyn Hasher>; 2] =
+        [Box::new(InlineHasher::new(passwords())), Box::new(HashPool::new(passwords(), PoolSettings::default()))];
+    for hasher in hashers {
+        let secret = hasher.hash(Password::attempt("right"), [1; 16]).await.unwrap();
+        assert_eq!(hasher.verify(attempt("right", Some(&secret), &[])).await, Ok(Verdict::Verified));
+        assert_eq!(hasher.verify(attempt("wrong", Some(&secret), &[])).await, Ok(Verdict::Wrong));
+    }
+}
+
+/// Work that says when it starts and ends when it is told to.
+struct Gate {
+    started: mpsc::Sender<()>,
+    go_on: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+struct Gates {
+    gate: Gate,
+    started: mpsc::Receiver<()>,
+    go_on: mpsc::Sender<()>,
+}
+
+impl Gates {
+    fn new() -> Self {
+        let ((started, has_started), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+        Self { gate: Gate { started, go_on: Arc::new(Mutex::new(goes_on)) }, started: has_started, go_on }
+    }
+
+    fn work(&self) -> impl FnOnce(&Passwords) + Send + 'static {
+        let (started, go_on) = (self.gate.started.clone(), Arc::clone(&self.gate.go_on));
+        move |_| {
+            started.send(()).unwrap();
+            go_on.lock().unwrap().recv().unwrap();
+        }
+    }
+}
+
+fn pool(at_once: usize, waiting: usize, wait_ms: u64) -> Arc<HashPool> {
+    Arc::new(HashPool::new(passwords(), PoolSettings { at_once, waiting, wait: Duration::from_millis(wait_ms) }))
+}
+
+fn run(pool: &Arc<HashPool>, gates: &Gates) -> tokio::task::JoinHandle<Result<(), Busy>> {
+    let (pool, work) = (Arc::clone(pool), gates.work());
+    tokio::spawn(async move { pool.run(work).await })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_hashes_run_at_once_than_the_setting_says() {
+    let (pool, gates) = (pool(2, 100, 60_000), Gates::new());
+    let tasks: Vec<_> = (0..10).map(|_| run(&pool, &gates)).collect();
+    for _ in 0..2 {
+        gates.started.recv().unwrap();
+    }
+    while pool.waiting() < 8 {
+        tokio::task::yield_now().await;
+    }
+    assert!(gates.started.try_recv().is_err(), "a third one started");
+    for _ in 0..10 {
+        gates.go_on.send(()).unwrap();
+    }
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), Ok(()));
+    }
+    assert_eq!(pool.waiting(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_permit_of_a_caller_that_has_gone_is_kept_until_its_hash_ends() {
+    let (pool, gates) = (pool(1, 100, 60_000), Gates::new());
+    let gone = run(&pool, &gates);
+    gates.started.recv().unwrap();
+    gone.abort();
+    assert!(gone.await.unwrap_err().is_cancelled());
+    assert_eq!(pool.permits.available_permits(), 0, "its hash still runs");
+
+    let next = run(&pool, &gates);
+    while pool.waiting() < 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(gates.started.try_recv().is_err());
+    gates.go_on.send(()).unwrap();
+    gates.started.recv().unwrap();
+    gates.go_on.send(()).unwrap();
+    assert_eq!(next.await.unwrap(), Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_would_wait_too_long_is_told_to_come_back() {
+    let (pool, gates) = (pool(1, 1, 60_000), Gates::new());
+    let first = run(&pool, &gates);
+    gates.started.recv().unwrap();
+    let second = run(&pool, &gates);
+    while pool.waiting() < 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(pool.run(|_| ()).await, Err(Busy { retry_after_secs: 60 }), "the queue is full");
+    second.abort();
+    assert!(second.await.unwrap_err().is_cancelled());
+    assert_eq!(pool.waiting(), 0, "a caller that has gone leaves the queue");
+    gates.go_on.send(()).unwrap();
+    assert_eq!(first.await.unwrap(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_after_the_time_that_is_set() {
+    let (pool, gates) = (pool(1, 1, 1500), Gates::new());
+    let first = run(&pool, &gates);
+    tokio::task::yield_now().await;
+    let second = run(&pool, &gates);
+    while pool.waiting() < 1 {
+        tokio::task::yield_now().await;
+    }
+    // Virtual time stands still while a hash runs, unless it is moved by hand.
+    tokio::time::advance(Duration::from_millis(1501)).await;
+    assert_eq!(second.await.unwrap(), Err(Busy { retry_after_secs: 1 }));
+    gates.go_on.send(()).unwrap();
+    assert_eq!(first.await.unwrap(), Ok(()));
+}

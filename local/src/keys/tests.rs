@@ -1,1 +1,139 @@
-//! Tests.
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use umoja_store::ports::Keys as _;
+
+use super::*;
+use crate::OsEntropy;
+
+struct SetClock(AtomicU64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+fn clock() -> Arc<SetClock> {
+    Arc::new(SetClock(AtomicU64::new(1_700_000_000_000)))
+}
+
+fn open(dir: &Path, region: &str) -> Result<LocalKeys, KeyringError> {
+    LocalKeys::open(dir, region.parse().unwrap(), clock(), Arc::new(OsEntropy), None)
+}
+
+fn context() -> EncryptionContext {
+    EncryptionContext::from([("user".into(), "a".into())])
+}
+
+#[tokio::test]
+async fn a_key_opens_its_blobs_after_a_restart_and_after_rotations() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = open(dir.path(), "eu-west-1").unwrap();
+    assert_eq!(keys.key_id().unwrap(), "local:eu-west-1:1");
+    let (first, first_wrapped) = keys.generate(&context()).await.unwrap();
+    assert_eq!(keys.rotate().unwrap(), "local:eu-west-1:2");
+    let (second, second_wrapped) = keys.generate(&context()).await.unwrap();
+
+    let again = open(dir.path(), "eu-west-1").unwrap();
+    assert_eq!(again.key_id().unwrap(), "local:eu-west-1:2");
+    assert_eq!(again.unwrap(&first_wrapped, &context()).await.unwrap().expose(), first.expose());
+    assert_eq!(again.unwrap(&second_wrapped, &context()).await.unwrap().expose(), second.expose());
+}
+
+#[tokio::test]
+async fn a_disabled_key_stays_disabled_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path(), "eu-west-1").unwrap().set_enabled(false).unwrap();
+    assert_eq!(open(dir.path(), "eu-west-1").unwrap().probe().await, Err(KeysError::Disabled));
+}
+
+#[tokio::test]
+async fn a_blob_under_another_keys_id_is_refused() {
+    let keys = LocalKeys::in_memory("eu-west-1".parse().unwrap(), clock(), Arc::new(OsEntropy), None);
+    let (_, mut wrapped) = keys.generate(&context()).await.unwrap();
+    keys.rotate().unwrap();
+    let at = wrapped.windows(2).position(|pair| pair == b":1").unwrap();
+    wrapped[at + 1] = b'2';
+    assert_eq!(keys.unwrap(&wrapped, &context()).await.map(drop), Err(KeysError::Refused));
+}
+
+#[tokio::test]
+async fn calls_above_the_rate_are_throttled_until_the_next_second() {
+    let time = clock();
+    let keys = LocalKeys::in_memory("a".parse().unwrap(), Arc::clone(&time) as _, Arc::new(OsEntropy), Some(2));
+    let (_, wrapped) = keys.generate(&context()).await.unwrap();
+    assert!(keys.unwrap(&wrapped, &context()).await.is_ok());
+    assert_eq!(keys.unwrap(&wrapped, &context()).await.map(drop), Err(KeysError::Throttled));
+    assert_eq!(keys.probe().await, Ok(()), "asking for its state is another budget");
+    time.0.fetch_add(1000, Ordering::Relaxed);
+    assert!(keys.unwrap(&wrapped, &context()).await.is_ok());
+    keys.set_calls_per_sec(None);
+    for _ in 0..9 {
+        assert!(keys.unwrap(&wrapped, &context()).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_key_service_that_cannot_be_reached_does_not_answer() {
+    let keys = LocalKeys::in_memory("a".parse().unwrap(), clock(), Arc::new(OsEntropy), None);
+    keys.set_reachable(false);
+    assert_eq!(keys.generate(&context()).await.map(drop), Err(KeysError::Unavailable));
+    assert_eq!(keys.probe().await, Err(KeysError::Unavailable));
+    keys.set_reachable(true);
+    assert_eq!(keys.probe().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_key_ring_that_is_lost_while_it_is_used_is_an_outage_and_heals() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = open(dir.path(), "a").unwrap();
+    let (path, aside) = (dir.path().join("keyring.json"), dir.path().join("aside"));
+    std::fs::rename(&path, &aside).unwrap();
+    assert_eq!(keys.probe().await, Err(KeysError::Unavailable));
+    std::fs::rename(&aside, &path).unwrap();
+    assert_eq!(keys.probe().await, Ok(()));
+}
+
+#[test]
+fn a_key_ring_of_another_region_or_of_no_form_is_refused_without_a_word_of_what_is_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path(), "a").unwrap();
+    assert!(matches!(open(dir.path(), "b"), Err(KeyringError::OtherRegion { .. })));
+    for wrong in [
+        "",
+        "{}",
+        r#"{"v":1,"region":"a","enabled":true,"keys":[]}"#,
+        r#"{"v":2,"region":"a","enabled":true,"keys":[{"id":"x","created_at":1,"secret":"hush"}]}"#,
+    ] {
+        std::fs::write(dir.path().join("keyring.json"), wrong).unwrap();
+        let error = open(dir.path(), "a").err().unwrap();
+        assert!(matches!(error, KeyringError::Malformed(_)));
+        assert!(!format!("{error} {error:?}").contains("hush"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_can_read_the_key_ring() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("region");
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    open(&dir, "a").unwrap().rotate().unwrap();
+    assert_eq!((mode(&dir), mode(&dir.join("keyring.json"))), (0o700, 0o600));
+    std::fs::set_permissions(dir.join("keyring.json"), PermissionsExt::from_mode(0o644)).unwrap();
+    open(&dir, "a").unwrap();
+    assert_eq!(mode(&dir.join("keyring.json")), 0o600);
+}
+
+#[test]
+fn debug_of_a_key_names_it_and_shows_nothing_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = open(dir.path(), "a").unwrap();
+    let text = std::fs::read_to_string(dir.path().join("keyring.json")).unwrap();
+    let stored: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let secret = stored["keys"][0]["secret"].as_str().unwrap();
+    let shown = format!("{keys:?}");
+    assert!(shown.contains("local:a:1"));
+    assert!(!shown.contains(&secret[..8]));
+}
