@@ -1,1 +1,21 @@
-//! Umoja: cli.
+//! The `umoja` command, as a library so that tests and benchmarks can use its parts: [`Deployment`] is a directory
+//! with every region of a deployment, [`Server`] serves it, and [`Client`] calls it with signed requests.
+
+pub mod client;
+mod commands;
+pub mod credentials;
+mod demo;
+pub mod deployment;
+mod error;
+mod files;
+pub mod links;
+mod output;
+pub mod server;
+
+pub use client::{Answer, Client, ClientError};
+pub use commands::main;
+pub use credentials::{CompanyFile, CredentialsError, Signer};
+pub use deployment::{Config, Deployment, DeploymentError, RegionConfig};
+pub use error::CliError;
+pub use links::Links;
+pub use server::{Server, ServerError, ServerSettings};

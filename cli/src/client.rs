@@ -1,0 +1,229 @@
+//! A client of the API: signs requests, keeps connections, and believes an answer only if the region signed it for
+//! this very request.
+//!
+//! Speaks plain HTTP, for regions on this machine. Over a network TLS is a must, and ends at a proxy before the region.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::sync::RwLock;
+use umoja_crypto::jws::{ResponseExpected, verify_response};
+use umoja_crypto::{JwsError, VerifyingKey};
+use umoja_schema::api::Problem;
+use umoja_store::ports::{Clock, Entropy};
+
+use crate::credentials::{Signed, Signer};
+
+/// The longest that a request may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The most bytes of an answer.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// The public keys of a region's answers.
+type Keys = Arc<Vec<(String, VerifyingKey)>>;
+
+/// A company's client of one region. Cheap to share; keeps its connections alive.
+pub struct Client {
+    base_url: String,
+    signer: Arc<Signer>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    http: HttpClient<HttpConnector, Full<Bytes>>,
+    keys: RwLock<Option<Keys>>,
+}
+
+/// An answer that the region signed for this request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The HTTP status, as it was signed.
+    pub status: u16,
+    /// What the operation answered, or a problem.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The `code` of a problem.
+    pub fn code(&self) -> Option<&str> {
+        self.body.get("code")?.as_str()
+    }
+}
+
+/// An HTTP response as it came, nothing believed yet.
+#[derive(Debug, Clone)]
+pub struct Raw {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type.
+    pub content_type: String,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Not a URL that this client can call.
+    #[error("the base URL has to be http://host:port without a path; over a network, TLS ends at a proxy")]
+    Url,
+    /// No connection, or it broke.
+    #[error("the region does not answer: {0}")]
+    Unreachable(String),
+    /// No answer in time. The request may have taken effect: repeat it with the same idempotency key.
+    #[error("the region did not answer within {} s", TIMEOUT.as_secs())]
+    Timeout,
+    /// The region refused the request before it knew the caller, so nobody signed this answer.
+    #[error("the region refused the request with {status} {code}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The problem's code.
+        code: String,
+    },
+    /// An answer that the region did not sign for this request.
+    #[error("the answer is not this region's to this request ({0}); do not believe it")]
+    NotOurs(JwsError),
+    /// The signed status is not the response's.
+    #[error("the answer's status was changed on its way; do not believe it")]
+    Status,
+    /// Neither a signed answer nor a problem.
+    #[error("the answer with status {0} is of no form that the API has")]
+    Form(u16),
+    /// The region's public keys cannot be read.
+    #[error("the region's public keys cannot be read from {0}/.well-known/jwks.json")]
+    Keys(String),
+}
+
+impl Client {
+    /// A client of the region at `base_url`, which is without a trailing slash.
+    pub fn new(base_url: &str, signer: Arc<Signer>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, ClientError> {
+        let host = base_url.strip_prefix("http://").ok_or(ClientError::Url)?;
+        if host.is_empty() || host.contains('/') || base_url.parse::<http::Uri>().is_err() {
+            return Err(ClientError::Url);
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_secs(5)));
+        let http = HttpClient::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { base_url: base_url.to_owned(), signer, clock, entropy, http, keys: RwLock::new(None) })
+    }
+
+    /// The region's base URL.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Calls an operation such as `register` or `password/change`, and gives its answer, whatever its status.
+    pub async fn call(&self, operation: &str, body: Value) -> Result<Answer, ClientError> {
+        self.call_with(operation, body, None).await
+    }
+
+    /// As [`Client::call`], with an idempotency key.
+    pub async fn call_with(&self, operation: &str, body: Value, idk: Option<&str>) -> Result<Answer, ClientError> {
+        let path = format!("/v1/users/{operation}");
+        let signed = self.sign(&path, body, idk);
+        let raw = self.post(&path, signed.token.clone().into()).await?;
+        self.verify(&signed, &raw).await
+    }
+
+    /// Signs a request to a path without sending it.
+    pub fn sign(&self, path: &str, body: Value, idk: Option<&str>) -> Signed {
+        self.signer.sign(&self.base_url, path, body, idk, self.clock.now(), &*self.entropy)
+    }
+
+    /// Sends a signed request as it is.
+    pub async fn post(&self, path: &str, token: Bytes) -> Result<Raw, ClientError> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}{path}", self.base_url))
+            .header(header::CONTENT_TYPE, "application/jwt")
+            .header("x-api-key", self.signer.api_key())
+            .body(Full::new(token));
+        self.send(request.map_err(|_| ClientError::Url)?).await
+    }
+
+    /// Reads a document such as `/readyz`.
+    pub async fn get(&self, path: &str) -> Result<Raw, ClientError> {
+        let request = Request::builder().uri(format!("{}{path}", self.base_url)).body(Full::default());
+        self.send(request.map_err(|_| ClientError::Url)?).await
+    }
+
+    /// Checks that a response is the region's answer to a request.
+    pub async fn verify(&self, signed: &Signed, raw: &Raw) -> Result<Answer, ClientError> {
+        if raw.content_type != "application/jwt" {
+            return Err(refused(raw));
+        }
+        let company = self.signer.company().as_str();
+        let expected = ResponseExpected { iss: &self.base_url, aud: company, rjti: &signed.jti, rqh: &signed.rqh };
+        let check = |keys: &Keys| verify_response(&raw.body, keys, &expected, self.clock.now().secs());
+        let claims = match check(&self.keys(false).await?) {
+            // The region may sign with a newer key than we know.
+            Err(JwsError::Refused("kid")) => check(&self.keys(true).await?),
+            other => other,
+        };
+        let claims = claims.map_err(ClientError::NotOurs)?;
+        if claims.status != raw.status {
+            return Err(ClientError::Status);
+        }
+        Ok(Answer { status: claims.status, body: claims.body })
+    }
+
+    async fn keys(&self, again: bool) -> Result<Keys, ClientError> {
+        if !again && let Some(keys) = &*self.keys.read().await {
+            return Ok(Arc::clone(keys));
+        }
+        let unreadable = || ClientError::Keys(self.base_url.clone());
+        let raw = self.get("/.well-known/jwks.json").await?;
+        let document: Value = serde_json::from_slice(&raw.body).map_err(|_| unreadable())?;
+        let entries = document.get("keys").and_then(Value::as_array).ok_or_else(unreadable)?;
+        // A key of a kind that is not known here is somebody else's to use.
+        let keys: Keys = Arc::new(entries.iter().filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok()).collect());
+        if keys.is_empty() {
+            return Err(unreadable());
+        }
+        *self.keys.write().await = Some(Arc::clone(&keys));
+        Ok(keys)
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Raw, ClientError> {
+        let exchange = async {
+            let response = self.http.request(request).await.map_err(|error| unreachable_because(&error))?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, MAX_ANSWER).collect().await;
+            let body = body.map_err(|error| ClientError::Unreachable(error.to_string()))?.to_bytes();
+            let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            Ok(Raw { status: head.status.as_u16(), content_type: content_type.unwrap_or_default().to_owned(), body })
+        };
+        tokio::time::timeout(TIMEOUT, exchange).await.unwrap_or(Err(ClientError::Timeout))
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client({}, {})", self.signer.company(), self.base_url)
+    }
+}
+
+/// The innermost reason says most: "connection refused" rather than "client error".
+fn unreachable_because(error: &(dyn std::error::Error + 'static)) -> ClientError {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    ClientError::Unreachable(innermost.to_string())
+}
+
+fn refused(raw: &Raw) -> ClientError {
+    let is_error = StatusCode::from_u16(raw.status).is_ok_and(|status| status.is_client_error() || status.is_server_error());
+    match serde_json::from_slice::<Problem>(&raw.body) {
+        Ok(problem) if is_error => ClientError::Refused { status: raw.status, code: problem.code },
+        _ => ClientError::Form(raw.status),
+    }
+}

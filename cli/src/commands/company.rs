@@ -1,0 +1,354 @@
+//! `umoja company`: the companies that may call.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use umoja_crypto::{Algorithm, ApiKey, SigningKey, VerifyingKey};
+use umoja_schema::company::ApiKeyHash;
+use umoja_schema::{Company, CompanyId, CompanyKey, Scope};
+use umoja_store::ports::Registry as _;
+
+use super::Dir;
+use crate::credentials::CompanyFile;
+use crate::deployment::{Deployment, in_region};
+use crate::files;
+use crate::output::{Output, table};
+use crate::CliError;
+
+/// What a company may do unless it is told otherwise: not what concerns other companies' users.
+const DEFAULT_SCOPES: &str = "users:register,users:lookup,users:authenticate,users:update,users:password";
+
+/// The companies that may call: add, list, disable, enable, rotate their keys.
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Add(Box<Add>),
+    List(List),
+    Disable(Disable),
+    Enable(Enable),
+    RotateKey(RotateKey),
+}
+
+/// Add a company, in every region. Its keys are shown once.
+#[derive(Debug, Args)]
+#[command(long_about = "Add a company, in every region. Without --public-key a key pair (Ed25519) is made for it. The API \
+key and the private key are shown once and kept nowhere: write them to a file with --out, or hand over the JSON.")]
+#[command(after_help = "Examples:
+  umoja company add soko --dir DIR --name 'Soko Ltd' --out soko.json
+  umoja company add soko --dir DIR --scopes all --trusted --phone-country KE --json > soko.json
+  umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256")]
+struct Add {
+    /// Its id, such as soko-ke: the `iss` of its requests.
+    id: CompanyId,
+    #[command(flatten)]
+    dir: Dir,
+    /// Its name, for people [default: the id].
+    #[arg(long)]
+    name: Option<String>,
+    /// What it may do: `all`, or names separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "SCOPE,...", default_value = DEFAULT_SCOPES, value_parser = scopes)]
+    scopes: Vec<Scopes>,
+    /// Trust it to verify e-mail addresses and phone numbers.
+    #[arg(long)]
+    trusted: bool,
+    /// The country in which its national phone numbers are read, such as KE.
+    #[arg(long, value_name = "COUNTRY", value_parser = country)]
+    phone_country: Option<String>,
+    /// The public key of a key pair that the company made itself (PEM).
+    #[arg(long, value_name = "FILE", requires = "alg")]
+    public_key: Option<PathBuf>,
+    /// The algorithm of that key.
+    #[arg(long, requires = "public_key", value_parser = ["ES256", "EdDSA", "RS256", "PS256"])]
+    alg: Option<String>,
+    /// Write the keys to a new file that only its owner can read, instead of printing them.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// List the companies.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  umoja company list --dir DIR
+  umoja company list --dir DIR --json")]
+struct List {
+    #[command(flatten)]
+    dir: Dir,
+}
+
+/// Refuse every request of a company, within 5 seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  umoja company disable soko --dir DIR")]
+struct Disable {
+    /// The company's id.
+    id: CompanyId,
+    #[command(flatten)]
+    dir: Dir,
+}
+
+/// Serve a disabled company again, within 5 seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  umoja company enable soko --dir DIR")]
+struct Enable {
+    /// The company's id.
+    id: CompanyId,
+    #[command(flatten)]
+    dir: Dir,
+}
+
+/// Give a company a new API key; the old one works for a while longer.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  umoja company rotate-key soko --dir DIR
+  umoja company rotate-key soko --dir DIR --overlap-secs 0 --company-file soko.json")]
+struct RotateKey {
+    /// The company's id.
+    id: CompanyId,
+    #[command(flatten)]
+    dir: Dir,
+    /// How long the old API key still works, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 24 * 60 * 60)]
+    overlap_secs: u64,
+    /// Put the new API key into the company's file instead of printing it.
+    #[arg(long, value_name = "FILE")]
+    company_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Scopes {
+    All,
+    One(Scope),
+}
+
+fn scopes(text: &str) -> Result<Scopes, String> {
+    if text == "all" {
+        return Ok(Scopes::All);
+    }
+    let names = || Scope::ALL.map(Scope::as_str).join(", ");
+    Scope::from_name(text).map(Scopes::One).ok_or_else(|| format!("a scope is `all` or one of {}", names()))
+}
+
+fn country(text: &str) -> Result<String, String> {
+    let fits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
+    if fits { Ok(text.to_owned()) } else { Err("give two capital letters (ISO 3166-1), such as KE".into()) }
+}
+
+impl Command {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        match self.action {
+            Action::Add(add) => add.run(output).await,
+            Action::List(List { dir }) => list(&Deployment::open(&dir.dir)?, output).await,
+            Action::Disable(Disable { id, dir }) => set_enabled(&dir, id, false, output).await,
+            Action::Enable(Enable { id, dir }) => set_enabled(&dir, id, true, output).await,
+            Action::RotateKey(rotate) => rotate.run(output).await,
+        }
+    }
+}
+
+/// A company with a new key pair and a new API key: what is stored, and what its owner gets once.
+pub(crate) fn new_company(
+    deployment: &Deployment,
+    id: &CompanyId,
+    name: &str,
+    scopes: Vec<Scope>,
+    trusted: bool,
+) -> Result<(Company, CompanyFile), CliError> {
+    let kid = random_name(deployment);
+    let key = SigningKey::from_seed(&kid, deployment.entropy().array());
+    let alg = key.algorithm().name().to_owned();
+    let pair = CompanyKey { kid: kid.clone(), alg: alg.clone(), public_key_pem: key.public_key_pem() };
+    let (api_key, hash) = new_api_key(deployment)?;
+    let company = Company {
+        id: id.clone(),
+        name: name.to_owned(),
+        enabled: true,
+        trusted,
+        scopes,
+        phone_country: None,
+        api_keys: vec![hash],
+        keys: vec![pair],
+    };
+    let private_key_pem = Some(key.private_key_pem().to_string());
+    Ok((company, CompanyFile { id: id.clone(), api_key, kid, alg, private_key_pem }))
+}
+
+fn random_name(deployment: &Deployment) -> String {
+    hex::encode(deployment.entropy().array::<4>())
+}
+
+fn new_api_key(deployment: &Deployment) -> Result<(String, ApiKeyHash), CliError> {
+    let key = ApiKey::new(&deployment.config().env, &random_name(deployment), deployment.entropy().array());
+    let key = key.map_err(|error| CliError::Failed(error.to_string()))?;
+    let hash = ApiKeyHash { id: key.id().to_owned(), sha256: key.akh(), expires_at: None };
+    Ok((key.expose().to_owned(), hash))
+}
+
+impl Add {
+    async fn run(self, output: Output) -> Result<(), CliError> {
+        let deployment = Deployment::open(&self.dir.dir)?;
+        if deployment.company(&self.id).await?.is_some() {
+            return Err(CliError::Failed(format!(
+                "there is a company {0} already; give it a new API key with `umoja company rotate-key {0}`",
+                self.id
+            )));
+        }
+        let name = self.name.clone().unwrap_or_else(|| self.id.to_string());
+        let (mut company, mut file) = new_company(&deployment, &self.id, &name, self.scopes(), self.trusted)?;
+        company.phone_country.clone_from(&self.phone_country);
+        if let Some(own) = self.own_key()? {
+            file.kid.clone_from(&own.kid);
+            file.alg.clone_from(&own.alg);
+            file.private_key_pem = None;
+            company.keys = vec![own];
+        }
+        // Made before the company is, so that its keys are not lost to a path that cannot be written.
+        let out = self.out.as_deref().map(|path| new_file(path).map(|file| (path, file))).transpose()?;
+        deployment.put_company(&company).await?;
+        match out {
+            Some((path, out)) => {
+                write(path, out, &file)?;
+                let answer = json!({ "id": file.id, "kid": file.kid, "alg": file.alg, "file": path });
+                output.answer(&answer, || format!("{}\nIts keys are in {}.", added(&company), path.display()));
+            }
+            None => output.answer(&file, || format!("{}\n{}", added(&company), shown_once(&file))),
+        }
+        Ok(())
+    }
+
+    fn scopes(&self) -> Vec<Scope> {
+        let mut scopes: Vec<Scope> = self.scopes.iter().flat_map(|scopes| match scopes {
+            Scopes::All => Scope::ALL.to_vec(),
+            Scopes::One(scope) => vec![*scope],
+        }).collect();
+        scopes.sort();
+        scopes.dedup();
+        scopes
+    }
+
+    fn own_key(&self) -> Result<Option<CompanyKey>, CliError> {
+        let (Some(path), Some(alg)) = (&self.public_key, &self.alg) else { return Ok(None) };
+        let pem = std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.clone(), source })?;
+        let algorithm = Algorithm::from_name(alg).ok_or_else(|| CliError::Usage("--alg is not known".into()))?;
+        VerifyingKey::from_public_pem(algorithm, &pem).map_err(|source| CliError::Key { path: path.clone(), source })?;
+        Ok(Some(CompanyKey { kid: format!("{}-1", self.id), alg: alg.clone(), public_key_pem: pem }))
+    }
+}
+
+fn new_file(path: &Path) -> Result<File, CliError> {
+    files::new_private(path).map_err(|source| CliError::File { path: path.to_owned(), source })
+}
+
+fn write(path: &Path, mut out: File, file: &CompanyFile) -> Result<(), CliError> {
+    let mut text = serde_json::to_vec_pretty(file).unwrap_or_default();
+    text.push(b'\n');
+    let written = out.write_all(&text).and_then(|()| out.sync_all());
+    written.map_err(|source| CliError::File { path: path.to_owned(), source })
+}
+
+fn added(company: &Company) -> String {
+    let scopes: Vec<&str> = company.scopes.iter().map(|scope| scope.as_str()).collect();
+    let trusted = if company.trusted { ", trusted to verify" } else { "" };
+    format!("The company {} may call ({}{trusted}).", company.id, scopes.join(", "))
+}
+
+fn shown_once(file: &CompanyFile) -> String {
+    let private_key = file.private_key_pem.as_deref().map(|pem| format!("\n\n{pem}")).unwrap_or_default();
+    format!(
+        "\nShown once, kept nowhere:\n  API key  {}\n  key id   {} ({}){private_key}",
+        file.api_key, file.kid, file.alg
+    )
+}
+
+async fn list(deployment: &Deployment, output: Output) -> Result<(), CliError> {
+    let mut companies = Vec::new();
+    if let Some(store) = deployment.stores().first() {
+        companies = store.companies().await.map_err(|source| in_region(store, source))?;
+    }
+    let now = deployment.clock().now().secs();
+    let answer: Vec<Value> = companies.iter().map(|company| {
+        json!({
+            "id": company.id,
+            "name": company.name,
+            "enabled": company.enabled,
+            "trusted": company.trusted,
+            "scopes": company.scopes,
+            "phone_country": company.phone_country,
+            "api_keys": company.api_keys.iter().filter(|key| key.expires_at.is_none_or(|at| now < at))
+                .map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect::<Vec<_>>(),
+            "keys": company.keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect::<Vec<_>>(),
+        })
+    }).collect();
+    output.answer(&json!({ "companies": answer }), || {
+        if companies.is_empty() {
+            return "There are no companies yet; add one with `umoja company add`.".to_owned();
+        }
+        let row = |company: &Company| {
+            let state = if company.enabled { "enabled" } else { "DISABLED" };
+            let trusted = if company.trusted { "trusted" } else { "" };
+            let scopes: Vec<&str> = company.scopes.iter().map(|scope| scope.as_str().trim_start_matches("users:")).collect();
+            vec![company.id.to_string(), company.name.clone(), state.into(), trusted.into(), scopes.join(" ")]
+        };
+        table(&companies.iter().map(row).collect::<Vec<_>>())
+    });
+    Ok(())
+}
+
+async fn known(deployment: &Deployment, id: &CompanyId) -> Result<Company, CliError> {
+    let unknown = || CliError::Failed(format!("there is no company {id}; `umoja company list` shows those there are"));
+    deployment.company(id).await?.ok_or_else(unknown)
+}
+
+async fn set_enabled(dir: &Dir, id: CompanyId, enabled: bool, output: Output) -> Result<(), CliError> {
+    let deployment = Deployment::open(&dir.dir)?;
+    let mut company = known(&deployment, &id).await?;
+    company.enabled = enabled;
+    deployment.put_company(&company).await?;
+    output.answer(&json!({ "id": id, "enabled": enabled }), || {
+        let what = if enabled { "enabled" } else { "disabled" };
+        format!("The company {id} is {what}; regions that are being served notice within 5 seconds.")
+    });
+    Ok(())
+}
+
+impl RotateKey {
+    async fn run(self, output: Output) -> Result<(), CliError> {
+        let deployment = Deployment::open(&self.dir.dir)?;
+        let mut company = known(&deployment, &self.id).await?;
+        let file = self.company_file.as_deref().map(CompanyFile::read).transpose()?;
+        if file.as_ref().is_some_and(|file| file.id != self.id) {
+            return Err(CliError::Usage(format!("--company-file is not of the company {}", self.id)));
+        }
+        let (api_key, hash) = new_api_key(&deployment)?;
+        let now = deployment.clock().now().secs();
+        let end = now.saturating_add(self.overlap_secs);
+        company.api_keys.retain(|old| old.expires_at.is_none_or(|at| now < at));
+        for old in &mut company.api_keys {
+            old.expires_at = Some(old.expires_at.map_or(end, |at| at.min(end)));
+        }
+        let name = hash.id.clone();
+        company.api_keys.push(hash);
+        deployment.put_company(&company).await?;
+        let overlap = self.overlap_secs;
+        match (self.company_file.as_deref(), file) {
+            (Some(path), Some(file)) => {
+                let text = serde_json::to_vec_pretty(&CompanyFile { api_key, ..file }).unwrap_or_default();
+                files::replace_private(path, &text).map_err(|source| CliError::File { path: path.to_owned(), source })?;
+                let answer = json!({ "id": self.id, "api_key_id": name, "overlap_secs": overlap, "file": path });
+                output.answer(&answer, || format!("The new API key is in {}; the old one works for {overlap} s.", path.display()));
+            }
+            _ => output.answer(&json!({ "id": self.id, "api_key": api_key, "api_key_id": name, "overlap_secs": overlap }), || {
+                format!("Shown once, kept nowhere:\n  API key  {api_key}\nThe old one works for {overlap} s.")
+            }),
+        }
+        Ok(())
+    }
+}

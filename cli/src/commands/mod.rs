@@ -1,0 +1,129 @@
+//! The command line: one file per command.
+
+mod company;
+mod init;
+mod logging;
+mod serve;
+mod sign;
+mod status;
+mod user;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::CliError;
+use crate::demo;
+use crate::output::Output;
+
+/// One account everywhere: users that every region accepts and every region can read, encrypted.
+#[derive(Debug, Parser)]
+#[command(name = "umoja", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  umoja demo                                      see it work: two regions, outages, repairs
+  umoja init --dir DIR --regions eu-west-1,af-south-1
+  umoja company add soko --dir DIR --out soko.json
+  umoja serve --dir DIR
+  umoja status --dir DIR
+
+Exit codes: 0 done, 1 failed or needs attention, 2 a command line that makes no sense.")]
+struct Cli {
+    /// Answer in JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Init),
+    Serve(serve::Serve),
+    Company(company::Command),
+    User(user::Command),
+    Status(status::Status),
+    Sign(sign::Sign),
+    Demo(demo::Demo),
+}
+
+/// Which deployment.
+#[derive(Debug, Args)]
+struct Dir {
+    /// The deployment's directory.
+    #[arg(long, env = "UMOJA_DIR", value_name = "DIR")]
+    dir: PathBuf,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    run(std::env::args_os())
+}
+
+fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output with code 0, mistakes to standard error with code 2.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let output = Output { json: cli.json };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(cli.command, output)),
+        Err(error) => Err(CliError::Failed(format!("no threads to run on: {error}"))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !matches!(error, CliError::Said) {
+                output.error(&error);
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
+    match command {
+        Command::Init(init) => init.run(output).await,
+        Command::Serve(serve) => serve.run(output).await,
+        Command::Company(company) => company.run(output).await,
+        Command::User(user) => user.run(output).await,
+        Command::Status(status) => status.run(output).await,
+        Command::Sign(sign) => sign.run(output).await,
+        Command::Demo(demo) => demo.run(output).await,
+    }
+}
+
+pub(crate) use logging::{LogFormat, start as start_logging};
+pub(crate) use serve::stop_signal;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_every_option_explains_itself() {
+        fn check(command: &clap::Command, path: &str) {
+            assert!(command.get_about().is_some(), "{path} says nothing");
+            for argument in command.get_arguments().filter(|argument| !argument.is_global_set()) {
+                assert!(argument.get_help().is_some(), "{path} --{} says nothing", argument.get_id());
+            }
+            let leaf = command.get_subcommands().next().is_none();
+            assert!(!leaf || command.get_after_help().is_some(), "{path} has no example");
+            command.get_subcommands().for_each(|sub| check(sub, &format!("{path} {}", sub.get_name())));
+        }
+        check(&Cli::command(), "umoja");
+    }
+}

@@ -1,0 +1,94 @@
+//! `umoja sign`: a signed request from a body, for use with curl.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::{Value, json};
+use umoja_local::{OsEntropy, SystemClock};
+use umoja_store::ports::Clock as _;
+
+use crate::client::Client;
+use crate::credentials::{CompanyFile, Signer};
+use crate::output::Output;
+use crate::CliError;
+
+/// Sign a request: reads the body from standard input and prints the token to send.
+#[derive(Debug, Args)]
+#[command(long_about = "Sign a request: reads the body (the claim `body`, a JSON object) from standard input and prints \
+the token (compact JWS) to send. A token is good for 60 seconds and for one use.")]
+#[command(after_help = "Examples:
+  echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json --url URL/v1/users/lookup
+  eval \"$(echo '{\"email\":\"amina@example.com\"}' |
+      umoja sign --company-file soko.json --url URL/v1/users/lookup --curl)\"
+  echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json --url URL/v1/users/lookup --send")]
+pub(super) struct Sign {
+    /// The company's file: what `umoja company add --json` printed.
+    #[arg(long, value_name = "FILE")]
+    company_file: PathBuf,
+    /// The URL of the operation: the region's base URL and the path.
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// An idempotency key, so that the request can be repeated.
+    #[arg(long, value_name = "KEY")]
+    idk: Option<String>,
+    /// Print a curl command that sends the request. It holds the API key.
+    #[arg(long, conflicts_with = "send")]
+    curl: bool,
+    /// Send the request and print the answer, after checking that the region signed it.
+    #[arg(long)]
+    send: bool,
+}
+
+impl Sign {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let start = self.url.find("/v1/").ok_or_else(|| {
+            CliError::Usage("--url has to be a region's base URL and the path of an operation: http://127.0.0.1:7300/v1/users/lookup".into())
+        })?;
+        let (base_url, path) = self.url.split_at(start);
+        let signer = Signer::new(&CompanyFile::read(&self.company_file)?)?;
+        let body = read_body()?;
+        if self.send {
+            return self.send(output, base_url, path, signer, body).await;
+        }
+        let signed = signer.sign(base_url, path, body, self.idk.as_deref(), SystemClock.now(), &OsEntropy);
+        if self.curl {
+            let curl = curl(&self.url, signer.api_key(), &signed.token);
+            output.answer(&json!({ "token": signed.token, "curl": curl }), || curl.clone());
+        } else {
+            output.answer(&json!({ "token": signed.token }), || signed.token.clone());
+        }
+        Ok(())
+    }
+
+    async fn send(&self, output: Output, base_url: &str, path: &str, signer: Signer, body: Value) -> Result<(), CliError> {
+        let client = Client::new(base_url, Arc::new(signer), Arc::new(SystemClock), Arc::new(OsEntropy))?;
+        let signed = client.sign(path, body, self.idk.as_deref());
+        let raw = client.post(path, signed.token.clone().into()).await?;
+        let answer = client.verify(&signed, &raw).await?;
+        let body = serde_json::to_string_pretty(&answer.body).unwrap_or_default();
+        output.answer(&json!({ "status": answer.status, "body": answer.body }), || format!("{}\n{body}", answer.status));
+        if answer.status < 400 { Ok(()) } else { Err(CliError::Said) }
+    }
+}
+
+fn read_body() -> Result<Value, CliError> {
+    let mut text = String::new();
+    let read = std::io::stdin().read_to_string(&mut text);
+    read.map_err(|error| CliError::Failed(format!("standard input cannot be read: {error}")))?;
+    match serde_json::from_str(&text) {
+        Ok(body @ Value::Object(_)) => Ok(body),
+        _ => Err(CliError::Usage("give the body on standard input as a JSON object".into())),
+    }
+}
+
+fn curl(url: &str, api_key: &str, token: &str) -> String {
+    let (url, header) = (quoted(url), quoted(&format!("x-api-key: {api_key}")));
+    format!("curl --silent --show-error --header 'content-type: application/jwt' --header {header} --data {token} {url}")
+}
+
+/// For a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

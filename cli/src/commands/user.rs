@@ -1,0 +1,179 @@
+//! `umoja user show`: what each region holds on a user, without secrets and without personal data.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use umoja_schema::{Claim, CompanyId, Facts, Log, Part, PartRecord, ProfileFacts, Region, UserId};
+use umoja_local::RegionStore;
+use umoja_store::ports::{Logs as _, Parts, Users as _};
+
+use super::Dir;
+use crate::deployment::{Deployment, in_region};
+use crate::output::{Output, table};
+use crate::CliError;
+
+/// What is held on a user.
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Show(Show),
+}
+
+/// Show what each region holds on a user: versions, wrapped keys, claims, links; no secrets, no personal data.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  umoja user show --dir DIR --id 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f
+  umoja user show --dir DIR --id 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --region eu-west-1 --json")]
+struct Show {
+    #[command(flatten)]
+    dir: Dir,
+    /// The user's id.
+    #[arg(long, value_name = "ID")]
+    id: UserId,
+    /// Only this region.
+    #[arg(long, value_name = "REGION")]
+    region: Option<Region>,
+}
+
+/// What one region holds.
+struct Held {
+    region: Region,
+    parts: Parts,
+    journal: usize,
+    receipts: usize,
+}
+
+impl Command {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let Action::Show(show) = self.action;
+        show.run(output).await
+    }
+}
+
+impl Show {
+    async fn run(self, output: Output) -> Result<(), CliError> {
+        let deployment = Deployment::open(&self.dir.dir)?;
+        let wanted = |store: &&RegionStore| self.region.as_ref().is_none_or(|region| region == store.region());
+        let mut held = Vec::new();
+        for store in deployment.stores().iter().filter(wanted) {
+            held.push(read(store, self.id).await?);
+        }
+        if held.is_empty() {
+            return Err(CliError::Usage("--region: the deployment has no such region".into()));
+        }
+        if held.iter().all(|held| held.parts == Parts::default()) {
+            return Err(CliError::Failed("no region holds a user with this id".into()));
+        }
+        // What is stored is equal: versions, envelopes, wrapped keys, facts.
+        let agree = held.iter().all(|other| other.parts == held[0].parts);
+        let regions: Vec<Value> = held.iter().map(Held::json).collect();
+        let answer = json!({ "id": self.id, "regions": regions, "agree": (held.len() > 1).then_some(agree) });
+        output.answer(&answer, || {
+            let mut text = format!("User {}\n", self.id);
+            held.iter().for_each(|held| text.push_str(&held.text()));
+            if held.len() > 1 {
+                text.push_str(if agree { "\nAll regions hold the same." } else { "\nThe regions differ." });
+            }
+            text
+        });
+        Ok(())
+    }
+}
+
+async fn read(store: &RegionStore, id: UserId) -> Result<Held, CliError> {
+    let error = |source| in_region(store, source);
+    Ok(Held {
+        region: store.region().clone(),
+        parts: store.parts(id).await.map_err(error)?,
+        journal: store.rows(Log::Journal, id).await.map_err(error)?.len(),
+        receipts: store.rows(Log::Receipts, id).await.map_err(error)?.len(),
+    })
+}
+
+impl Held {
+    fn json(&self) -> Value {
+        let parts: serde_json::Map<String, Value> =
+            Part::ALL.into_iter().map(|part| (part.to_string(), self.parts.get(part).map_or(Value::Null, part_json))).collect();
+        json!({ "region": self.region, "parts": parts, "journal_rows": self.journal, "receipt_rows": self.receipts })
+    }
+
+    fn text(&self) -> String {
+        let mut rows = Vec::new();
+        for part in Part::ALL {
+            let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
+            match self.parts.get(part) {
+                None => row(part.as_str(), "absent".into()),
+                Some(record) => part_rows(record, &mut row),
+            }
+        }
+        let logs = format!("{} in the journal, {} of receipts", self.journal, self.receipts);
+        rows.push(vec!["rows".into(), logs]);
+        format!("\n{}\n{}", self.region, table(&rows))
+    }
+}
+
+fn part_json(record: &PartRecord) -> Value {
+    let mut value = json!({
+        "version": record.version,
+        "written_at_ms": record.version.hlc.millis(),
+        "origin": record.version.origin,
+        "erased": record.version.erased,
+    });
+    let Some(live) = record.live() else { return value };
+    value["wrapped_regions"] = json!(live.keys.keys().collect::<Vec<_>>());
+    match &live.facts {
+        Facts::Credentials { status } => value["status"] = json!(status),
+        Facts::Profile(facts) => {
+            value["created_at_ms"] = json!(facts.created_at);
+            value["claims"] = facts.claims.values().map(claim_json).collect();
+            value["links"] = json!(facts.links.keys().collect::<Vec<_>>());
+            value["merged_into"] = json!(facts.merged_into);
+        }
+    }
+    value
+}
+
+fn claim_json(claim: &Claim) -> Value {
+    json!({
+        "kind": claim.kind.as_str(),
+        "verified": claim.verified,
+        "company": claim.company,
+        "region": claim.region,
+        "claimed_at_ms": claim.claimed_at,
+        "key_version": claim.key_version,
+    })
+}
+
+fn part_rows(record: &PartRecord, row: &mut impl FnMut(&str, String)) {
+    row(record.part.as_str(), format!("version {}", record.version));
+    let Some(live) = record.live() else {
+        row("", format!("erased, as {} said", record.version.origin));
+        return;
+    };
+    row("", format!("key wrapped by {}", joined(live.keys.keys().map(Region::as_str))));
+    match &live.facts {
+        Facts::Credentials { status } => row("", format!("status {}", status.as_str())),
+        Facts::Profile(facts) => profile_rows(facts, row),
+    }
+}
+
+fn profile_rows(facts: &ProfileFacts, row: &mut impl FnMut(&str, String)) {
+    for claim in facts.claims.values() {
+        let verified = if claim.verified { "verified" } else { "not verified" };
+        let of = claim.company.as_ref().map(|company| format!(" of {company}")).unwrap_or_default();
+        row("", format!("claims {}{of} ({verified}, in {})", claim.kind.as_str(), claim.region));
+    }
+    row("", format!("linked to {}", joined(facts.links.keys().map(CompanyId::as_str))));
+    if let Some(root) = facts.merged_into {
+        row("", format!("merged into {root}"));
+    }
+}
+
+fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "nobody".into() } else { names.join(", ") }
+}

@@ -1,0 +1,409 @@
+//! A deployment on this machine: one directory with a directory for each region.
+//!
+//! ```text
+//! DIR/deployment.json   regions, their ports and public URLs, settings
+//! DIR/serve.lock        held by the process that serves the deployment
+//! DIR/<region>/         one region: its tables and queues, and its key ring
+//! ```
+//!
+//! Directories have mode 0700, files 0600. Several processes may have a deployment open: commands read and write its
+//! files while `umoja serve` runs. What operators write (companies, settings) goes to every region.
+
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use umoja_crypto::EngineChoice;
+use umoja_local::{OpenError, Options, OsEntropy, RegionStore, SystemClock};
+use umoja_schema::names::queue;
+use umoja_schema::{Company, CompanyId, Region};
+use umoja_store::keyring::{KeyRing, MAX_WRAPPED_KEYS, PEER_WRAP_BUDGET_MS};
+use umoja_store::ports::{Clock, Entropy, Registry as _, StoreError};
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::{SETTING, SecretsDocument};
+use umoja_store::{Home, Peer, RegionPorts};
+
+use crate::CliError;
+use crate::files;
+use crate::links::Links;
+
+/// The format of `deployment.json` that this version writes and reads.
+const FORMAT: u32 = 1;
+
+/// The name of the settings' file.
+const FILE: &str = "deployment.json";
+
+/// `deployment.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The format of this file.
+    pub format: u32,
+    /// What the deployment is for, such as `local` or `test`: a part of each API key, so that a key shows where it
+    /// belongs.
+    pub env: String,
+    /// The address to listen on.
+    pub listen: IpAddr,
+    /// The regions.
+    pub regions: Vec<RegionConfig>,
+    /// How long a write waits for its peers' key services, in milliseconds; 0 leaves all to the key repair.
+    pub peer_wrap_budget_ms: u64,
+    /// The fewest characters of a new password.
+    pub min_password_chars: usize,
+    /// The argon2 engine.
+    pub password_engine: PasswordEngine,
+}
+
+/// One region in `deployment.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionConfig {
+    /// Its name.
+    pub name: Region,
+    /// Its port on this machine; 0 until it is served for the first time, if any free one will do.
+    pub port: u16,
+    /// The base URL that clients know, if it is not this machine's own: the `aud` of requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+}
+
+/// The argon2 engine that hashes passwords.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordEngine {
+    /// The fast one if it passes its self-check on this machine, else the reference.
+    #[default]
+    Auto,
+    /// The fast one, or no start.
+    Fast,
+    /// The reference.
+    Reference,
+}
+
+impl From<PasswordEngine> for EngineChoice {
+    fn from(engine: PasswordEngine) -> Self {
+        match engine {
+            PasswordEngine::Auto => Self::Auto,
+            PasswordEngine::Fast => Self::Fast,
+            PasswordEngine::Reference => Self::Reference,
+        }
+    }
+}
+
+/// Why a deployment cannot be opened or made.
+#[derive(Debug, thiserror::Error)]
+pub enum DeploymentError {
+    /// There is none.
+    #[error("{0} holds no deployment; make one with `umoja init --dir {0}`")]
+    Absent(PathBuf),
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The settings' file is not of the form.
+    #[error("{path} is not of the form that this version reads: {reason}")]
+    Form {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The list of regions makes no deployment.
+    #[error("a deployment has 1 to {MAX_WRAPPED_KEYS} regions with different names")]
+    Regions,
+    /// The environment cannot be a part of API keys.
+    #[error("the environment has to be 1 to 32 letters, digits and hyphens")]
+    Env,
+    /// A region cannot be opened.
+    #[error("region {region}: {source}")]
+    Region {
+        /// Which region.
+        region: Region,
+        /// Why.
+        source: OpenError,
+    },
+    /// Another process serves it.
+    #[error("{0} is being served by another process; stop that one first")]
+    Served(PathBuf),
+}
+
+impl Config {
+    /// The settings of a new deployment. Ports are counted up from `port_base`; 0 takes any free ones.
+    pub fn new(regions: &[Region], port_base: u16) -> Self {
+        let port = |position: usize| match port_base {
+            0 => 0,
+            base => base.saturating_add(u16::try_from(position).unwrap_or(u16::MAX)),
+        };
+        let regions = regions.iter().enumerate();
+        Self {
+            format: FORMAT,
+            env: "local".into(),
+            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            regions: regions.map(|(n, name)| RegionConfig { name: name.clone(), port: port(n), public_url: None }).collect(),
+            peer_wrap_budget_ms: PEER_WRAP_BUDGET_MS,
+            min_password_chars: 8,
+            password_engine: PasswordEngine::Auto,
+        }
+    }
+
+    /// Every region and its base URL.
+    pub fn urls(&self) -> Vec<(Region, String)> {
+        self.regions.iter().map(|region| (region.name.clone(), region.url(self.listen))).collect()
+    }
+
+    fn check(&self) -> Result<(), DeploymentError> {
+        let names: BTreeSet<&Region> = self.regions.iter().map(|region| &region.name).collect();
+        if names.is_empty() || names.len() != self.regions.len() || names.len() > MAX_WRAPPED_KEYS {
+            return Err(DeploymentError::Regions);
+        }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if self.env.is_empty() || self.env.len() > 32 || !self.env.bytes().all(plain) {
+            return Err(DeploymentError::Env);
+        }
+        Ok(())
+    }
+}
+
+impl RegionConfig {
+    /// The region's base URL without trailing slash: the `aud` of requests.
+    pub fn url(&self, listen: IpAddr) -> String {
+        let host = match listen {
+            IpAddr::V4(host) => host.to_string(),
+            IpAddr::V6(host) => format!("[{host}]"),
+        };
+        self.public_url.clone().unwrap_or_else(|| format!("http://{host}:{}", self.port))
+    }
+}
+
+/// An open deployment.
+pub struct Deployment {
+    dir: PathBuf,
+    config: Config,
+    stores: Vec<RegionStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deployment").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Deployment {
+    /// The settings of the deployment in a directory; nothing if there is none.
+    pub fn read(dir: &Path) -> Result<Option<Config>, DeploymentError> {
+        let path = dir.join(FILE);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(DeploymentError::Io { path, source }),
+        };
+        let form = |reason: String| DeploymentError::Form { path: path.clone(), reason };
+        let config: Config = serde_json::from_slice(&text).map_err(|error| form(error.to_string()))?;
+        if config.format != FORMAT {
+            return Err(form(format!("its format is {}, not {FORMAT}", config.format)));
+        }
+        config.check()?;
+        Ok(Some(config))
+    }
+
+    /// Makes a deployment, or completes the making of one that was interrupted.
+    pub fn create(dir: &Path, config: Config) -> Result<Self, DeploymentError> {
+        config.check()?;
+        files::private_dir(dir).map_err(|source| DeploymentError::Io { path: dir.to_owned(), source })?;
+        let deployment = Self::with(dir, config)?;
+        deployment.save()?;
+        Ok(deployment)
+    }
+
+    /// Opens the deployment in a directory. Other processes may have it open.
+    pub fn open(dir: &Path) -> Result<Self, DeploymentError> {
+        let config = Self::read(dir)?.ok_or_else(|| DeploymentError::Absent(dir.to_owned()))?;
+        Self::with(dir, config)
+    }
+
+    fn with(dir: &Path, config: Config) -> Result<Self, DeploymentError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let open = |region: &RegionConfig| {
+            let name = region.name.clone();
+            let path = dir.join(name.as_str());
+            let store = RegionStore::open(&path, name, Arc::clone(&clock), Arc::clone(&entropy), Options::default());
+            store.map_err(|source| DeploymentError::Region { region: region.name.clone(), source })
+        };
+        let stores = config.regions.iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self { dir: dir.to_owned(), config, stores, clock, entropy })
+    }
+
+    /// Its directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Changes its settings, which takes effect when it is served the next time. Regions cannot be changed.
+    pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) -> Result<(), DeploymentError> {
+        let mut config = self.config.clone();
+        change(&mut config);
+        if config != self.config {
+            self.config = config;
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    fn save(&self) -> Result<(), DeploymentError> {
+        let path = self.dir.join(FILE);
+        let mut text = serde_json::to_vec_pretty(&self.config).unwrap_or_default();
+        text.push(b'\n');
+        files::replace_private(&path, &text).map_err(|source| DeploymentError::Io { path, source })
+    }
+
+    /// The stores of its regions, in the order of the settings.
+    pub fn stores(&self) -> &[RegionStore] {
+        &self.stores
+    }
+
+    /// The machine's clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The machine's randomness.
+    pub fn entropy(&self) -> &Arc<dyn Entropy> {
+        &self.entropy
+    }
+
+    /// What each region's services run with. The peers are the other regions of this process, behind `links` if there
+    /// are any.
+    pub fn homes(&self, links: Option<&Links>) -> Vec<Home> {
+        let ports: Vec<RegionPorts> = self.stores.iter().map(ports).collect();
+        let home = |(store, own): (&RegionStore, &RegionPorts)| {
+            let others = ports.iter().filter(|peer| peer.name != own.name);
+            let peers = others.map(|peer| Peer {
+                ports: links.map_or_else(|| peer.clone(), |links| links.reach(&own.name, peer)),
+                retry: Arc::new(store.queue(&retry_queue(&peer.name))),
+            });
+            Home {
+                own: own.clone(),
+                peers: peers.collect(),
+                repairs: Arc::new(store.queue(queue::KEYS)),
+                parked: Arc::new(store.queue(queue::PARKED)),
+                registry: Arc::new(store.clone()),
+                requests: Arc::new(store.clone()),
+                clock: Arc::clone(&self.clock),
+                entropy: Arc::clone(&self.entropy),
+            }
+        };
+        self.stores.iter().zip(&ports).map(home).collect()
+    }
+
+    /// What seals and opens the parts of a region.
+    pub fn sealer(&self, home: &Home) -> Sealer {
+        Sealer::new(KeyRing::new(home, self.config.peer_wrap_budget_ms), Arc::clone(&self.entropy))
+    }
+
+    /// Makes the deployment's secrets, or brings them to the regions that lack them. True if they were made now.
+    pub async fn ensure_secrets(&self) -> Result<bool, CliError> {
+        let mut document = None;
+        let mut lacking = Vec::new();
+        for store in &self.stores {
+            let stored = store.setting(SETTING).await.map_err(|source| in_region(store, source))?;
+            match stored {
+                Some(stored) if document.is_none() => document = Some(stored),
+                Some(stored) if document.as_ref() != Some(&stored) => {
+                    let reason = "the regions hold different secrets; restore the directory from a backup";
+                    return Err(CliError::Failed(reason.into()));
+                }
+                Some(_) => {}
+                None => lacking.push(store),
+            }
+        }
+        let made = document.is_none();
+        let document = match document {
+            Some(document) => document,
+            None => self.new_secrets().await?,
+        };
+        for store in lacking {
+            store.put_setting(SETTING, &document).await.map_err(|source| in_region(store, source))?;
+        }
+        Ok(made)
+    }
+
+    async fn new_secrets(&self) -> Result<serde_json::Value, CliError> {
+        let homes = self.homes(None);
+        let home = homes.first().ok_or(DeploymentError::Regions)?;
+        // Nobody waits for this: every region's key service gets the time that it needs.
+        let ring = KeyRing::new(home, 30_000);
+        let document = SecretsDocument::create(&ring, self.clock.now()).await?;
+        serde_json::to_value(document).map_err(|error| CliError::Failed(error.to_string()))
+    }
+
+    /// A company, from the first region that has it.
+    pub async fn company(&self, id: &CompanyId) -> Result<Option<Company>, CliError> {
+        for store in &self.stores {
+            if let Some(company) = store.company(id).await.map_err(|source| in_region(store, source))? {
+                return Ok(Some(company));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a company in every region. Tells of every region that did not take it.
+    pub async fn put_company(&self, company: &Company) -> Result<(), CliError> {
+        let mut failed = Vec::new();
+        for store in &self.stores {
+            if let Err(error) = store.put_company(company).await {
+                failed.push(format!("{} ({error})", store.region()));
+            }
+        }
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let regions = failed.join(", ");
+        Err(CliError::Failed(format!("the company was not written in {regions}; run the command again")))
+    }
+
+    /// Takes the right to serve the deployment, until the file is dropped.
+    pub(crate) fn lock(&self) -> Result<File, DeploymentError> {
+        let path = self.dir.join("serve.lock");
+        let io = |source| DeploymentError::Io { path: path.clone(), source };
+        let file = files::private(&path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(DeploymentError::Served(self.dir.clone())),
+            Err(TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+}
+
+/// The name of the queue of copies that a peer has not taken.
+pub(crate) fn retry_queue(peer: &Region) -> String {
+    format!("{}-{peer}", queue::RETRY)
+}
+
+/// An error of a region's store.
+pub(crate) fn in_region(store: &RegionStore, source: StoreError) -> CliError {
+    CliError::Region { region: store.region().clone(), source }
+}
+
+fn ports(store: &RegionStore) -> RegionPorts {
+    RegionPorts {
+        name: store.region().clone(),
+        users: Arc::new(store.clone()),
+        logs: Arc::new(store.clone()),
+        keys: Arc::new(store.keys()),
+    }
+}

@@ -1,0 +1,79 @@
+//! What a command failed with: a sentence that says what to do, and the exit code.
+
+use std::path::PathBuf;
+
+use umoja_crypto::{EngineError, KeyError};
+use umoja_schema::Region;
+use umoja_store::ports::StoreError;
+use umoja_store::secrets::SecretsError;
+
+use crate::client::ClientError;
+use crate::credentials::CredentialsError;
+use crate::deployment::DeploymentError;
+use crate::server::ServerError;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The command line asks for something that makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The command ran and failed.
+    #[error("{0}")]
+    Failed(String),
+    /// The command has said already what failed.
+    #[error("the command failed")]
+    Said,
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file does not hold the key that it should.
+    #[error("{path}: {source}")]
+    Key {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: KeyError,
+    },
+    /// A region's tables failed.
+    #[error("{region}: {source}")]
+    Region {
+        /// Which region.
+        region: Region,
+        /// Why.
+        source: StoreError,
+    },
+    /// The deployment cannot be opened or made.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
+    /// The deployment's secrets cannot be made or loaded.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// There is no engine to hash passwords with.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The regions cannot be served.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A company's file cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// A request failed.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+impl CliError {
+    /// 2 for a command line that makes no sense, else 1.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The `umoja` command: see `umoja --help`.
+
+fn main() -> std::process::ExitCode {
+    umoja_cli::main()
+}

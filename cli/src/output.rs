@@ -1,0 +1,85 @@
+//! What a command says: text for people or JSON for programs on standard output, errors on standard error.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::CliError;
+
+/// Where a command's answer goes, and in which form.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    /// JSON for programs instead of text for people.
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// The answer, as text or as one JSON document.
+    pub(crate) fn answer(self, value: &impl Serialize, text: impl FnOnce() -> String) {
+        if self.json {
+            line(&serde_json::to_string_pretty(value).unwrap_or_default());
+        } else {
+            line(text().trim_end());
+        }
+    }
+
+    /// A line for people; programs do not get it.
+    pub(crate) fn say(self, text: &str) {
+        if !self.json {
+            line(text);
+        }
+    }
+
+    /// What went wrong.
+    pub(crate) fn error(self, error: &CliError) {
+        let mut stderr = io::stderr().lock();
+        // Nobody is left to tell if this fails.
+        let _ = if self.json {
+            writeln!(stderr, "{}", json!({ "error": error.to_string() }))
+        } else {
+            writeln!(stderr, "umoja: {error}")
+        };
+    }
+}
+
+/// A line on standard output. Who closed the pipe has read enough: the command goes on.
+pub(crate) fn line(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// A note about progress on standard error, for people who wait.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Columns, each as wide as its widest cell, indented by two.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut cells = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            // Writing to a string cannot fail.
+            let _ = write!(cells, "  {cell:<width$}");
+        }
+        text.push_str(cells.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["größer".to_owned(), "2".to_owned()]];
+        assert_eq!(table(&rows), "  a       1\n  größer  2\n");
+    }
+}

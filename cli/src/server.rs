@@ -1,0 +1,162 @@
+//! Serving a deployment: every region's API on a port of its own, and what happens behind them.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use umoja_api::{ApiConfig, App, router};
+use umoja_crypto::{Params, Passwords};
+use umoja_local::{HashPool, PoolSettings, Pump, PumpSettings, RegionPump};
+use umoja_schema::Region;
+use umoja_store::Home;
+use umoja_store::ports::Hasher;
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::Secrets;
+
+use crate::deployment::Deployment;
+use crate::links::Links;
+use crate::{CliError, DeploymentError};
+
+/// How long requests that are under way may take after the stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How a deployment is served.
+#[derive(Clone, Default)]
+pub struct ServerSettings {
+    /// How often the background work is done.
+    pub pump: PumpSettings,
+    /// The network between the regions, to cut them off from each other.
+    pub links: Option<Links>,
+    /// Takes another port where the one of the settings is taken, and keeps it.
+    pub may_move_ports: bool,
+}
+
+/// Why a deployment cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// A port cannot be listened on.
+    #[error("{region} cannot listen on {address}: {source}; choose other ports with --port-base")]
+    Bind {
+        /// Which region.
+        region: Region,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A deployment that is being served. Dropping it ends the service at once, which loses nothing that was
+/// acknowledged; [`Server::stop`] lets requests end first.
+pub struct Server {
+    urls: Vec<(Region, String)>,
+    homes: Vec<Home>,
+    sealers: Vec<Arc<Sealer>>,
+    stop: watch::Sender<bool>,
+    listeners: JoinSet<()>,
+    pump: Pump,
+    _lock: File,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Starts to serve every region. Requests are answered once this returns.
+    pub async fn start(deployment: &mut Deployment, settings: ServerSettings) -> Result<Self, CliError> {
+        let lock = deployment.lock()?;
+        let listeners = bind(deployment, settings.may_move_ports).await?;
+        let urls = deployment.config().urls();
+        let passwords = Passwords::new(Params::OWASP, deployment.config().password_engine.into(), None)?;
+        tracing::info!(engine = passwords.engine_name(), "passwords are hashed by argon2id");
+        let hasher: Arc<dyn Hasher> = Arc::new(HashPool::new(Arc::new(passwords), PoolSettings::default()));
+
+        let homes = deployment.homes(settings.links.as_ref());
+        let (stop, _) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let (mut pumps, mut sealers) = (Vec::new(), Vec::new());
+        for (((home, store), listener), (region, url)) in homes.iter().zip(deployment.stores()).zip(listeners).zip(&urls) {
+            let sealer = Arc::new(deployment.sealer(home));
+            let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
+            let config = ApiConfig {
+                base_url: url.clone(),
+                regions: urls.clone(),
+                min_password_chars: deployment.config().min_password_chars,
+            };
+            let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&hasher), config);
+            tasks.spawn(serve(region.clone(), listener, router(Arc::new(app)), stop.subscribe()));
+            pumps.push(RegionPump::new(store.clone(), home.clone(), Arc::clone(&sealer)));
+            sealers.push(sealer);
+            tracing::info!(%region, url, "serving");
+        }
+        let pump = Pump::start(pumps, settings.pump);
+        Ok(Self { urls, homes, sealers, stop, listeners: tasks, pump, _lock: lock })
+    }
+
+    /// Every region and its base URL.
+    pub fn urls(&self) -> &[(Region, String)] {
+        &self.urls
+    }
+
+    /// What each region runs with.
+    pub fn homes(&self) -> &[Home] {
+        &self.homes
+    }
+
+    /// What seals and opens the parts of each region.
+    pub fn sealers(&self) -> &[Arc<Sealer>] {
+        &self.sealers
+    }
+
+    /// Takes no more requests, lets those that are under way end, and then stops the background work.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let ended = async { while self.listeners.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            tracing::warn!("some requests did not end in time and are broken off");
+        }
+        self.pump.stop().await;
+    }
+}
+
+async fn bind(deployment: &mut Deployment, may_move_ports: bool) -> Result<Vec<TcpListener>, CliError> {
+    let listen = deployment.config().listen;
+    let mut listeners = Vec::new();
+    for region in deployment.config().regions.clone() {
+        let address = SocketAddr::new(listen, region.port);
+        let mut bound = TcpListener::bind(address).await;
+        if bound.is_err() && may_move_ports {
+            bound = TcpListener::bind(SocketAddr::new(listen, 0)).await;
+        }
+        listeners.push(bound.map_err(|source| ServerError::Bind { region: region.name, address, source })?);
+    }
+    let ports = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
+    let ports = ports.map_err(|source| DeploymentError::Io { path: deployment.dir().to_owned(), source })?;
+    deployment.reconfigure(|config| {
+        config.regions.iter_mut().zip(&ports).for_each(|(region, address)| region.port = address.port());
+    })?;
+    Ok(listeners)
+}
+
+async fn serve(region: Region, listener: TcpListener, router: axum::Router, mut stop: watch::Receiver<bool>) {
+    // Answers are small and awaited: none should wait for another packet.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
+    let stopped = async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+        tracing::error!(%region, %error, "a region is no longer served");
+    }
+}
