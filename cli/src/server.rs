@@ -72,7 +72,7 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// Starts to serve every region. Requests are answered once this returns.
     pub async fn start(deployment: &mut Deployment, settings: ServerSettings) -> Result<Self, CliError> {
-        let lock = deployment.lock()?;
+        let lock = lock(deployment).await?;
         let listeners = bind(deployment, settings.may_move_ports).await?;
         let urls = deployment.config().urls();
         let passwords = Passwords::new(Params::OWASP, deployment.config().password_engine.into(), None)?;
@@ -125,6 +125,17 @@ impl Server {
         }
         self.pump.stop().await;
     }
+}
+
+/// `umoja status` holds the lock for a moment to see whether somebody else does.
+async fn lock(deployment: &Deployment) -> Result<File, DeploymentError> {
+    for _ in 0..5 {
+        match deployment.lock() {
+            Err(DeploymentError::Served(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
+            other => return other,
+        }
+    }
+    deployment.lock()
 }
 
 async fn bind(deployment: &mut Deployment, may_move_ports: bool) -> Result<Vec<TcpListener>, CliError> {

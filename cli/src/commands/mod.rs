@@ -99,6 +99,8 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
     }
 }
 
+pub(crate) use company::new_company;
+pub(crate) use init::default_regions;
 pub(crate) use logging::{LogFormat, start as start_logging};
 pub(crate) use serve::stop_signal;
 

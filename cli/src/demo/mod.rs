@@ -1,6 +1,200 @@
-//! demo
-use crate::{output::Output, CliError};
-/// Demo
-#[derive(Debug, clap::Args)]
-pub(crate) struct Demo {}
-impl Demo { pub(crate) async fn run(self, _: Output) -> Result<(), CliError> { Ok(()) } }
+//! `umoja demo`: the whole system on this machine, and a story that shows what it promises.
+
+mod stage;
+mod story;
+mod teller;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+use umoja_local::SystemClock;
+use umoja_schema::{CompanyId, Region, Scope};
+
+use crate::commands::{LogFormat, default_regions, new_company, start_logging, stop_signal};
+use crate::credentials::CompanyFile;
+use crate::deployment::{Config, Deployment};
+use crate::output::{Output, table};
+use crate::{CliError, files};
+use stage::Stage;
+use teller::Teller;
+
+/// The name of the file that tells programs how to call the demo.
+const FILE: &str = "demo.json";
+
+/// The companies of the story.
+const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safari, a travel agency")];
+
+/// See it work: regions on this machine, two companies, and a story with outages and repairs.
+#[derive(Debug, Args)]
+#[command(long_about = "See it work: starts regions on this machine, makes two companies, and plays a story over HTTP: \
+register in one region and authenticate in another; cut a region off, keep writing, heal; take a region's key service \
+away, keep writing, see the repair; one person known to two companies; a disabled user; an erasure with receipts.
+
+When the story has gone well, it writes DIR/demo.json with the regions' URLs and the companies' keys, so that any HTTP \
+client can go on, and stays up until Ctrl-C. The exit code is 1 if any step fails.")]
+#[command(after_help = "Examples:
+  umoja demo
+  umoja demo --dir DIR --regions eu-west-1,af-south-1,us-east-1
+  umoja demo --dir DIR --exit --json")]
+pub(crate) struct Demo {
+    /// Where to keep the regions: a new directory, or that of an earlier demo [default: a new temporary one].
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// The regions, two or more [default: those of DIR, or eu-west-1,af-south-1].
+    #[arg(long, value_delimiter = ',', value_name = "REGION,...")]
+    regions: Option<Vec<Region>>,
+    /// End after the story instead of staying up.
+    #[arg(long)]
+    exit: bool,
+}
+
+/// `demo.json`.
+#[derive(Serialize)]
+struct DemoFile<'a> {
+    regions: Vec<DemoRegion<'a>>,
+    companies: &'a [CompanyFile],
+}
+
+#[derive(Serialize)]
+struct DemoRegion<'a> {
+    name: &'a Region,
+    url: &'a str,
+}
+
+impl Demo {
+    pub(crate) async fn run(self, output: Output) -> Result<(), CliError> {
+        // The story causes outages: what the regions say about them would hide it. UMOJA_LOG shows it.
+        start_logging(LogFormat::Text, "off");
+        let teller = Teller::new(output, Arc::new(SystemClock));
+        let mut deployment = self.deployment()?;
+        deployment.ensure_secrets().await?;
+        let dir = deployment.dir().to_owned();
+        // What an earlier demo wrote is no longer true, and somebody may be waiting for the new one.
+        remove(&dir.join(FILE))?;
+        let companies = register(&deployment).await?;
+        let mut stopped = stop_signal()?;
+        let stage = Stage::set(&mut deployment, &companies).await?;
+        teller.begin(&dir, stage.urls());
+
+        let told = tokio::select! {
+            told = story::play(&stage, &teller) => told,
+            () = stopped.wait() => Err(CliError::Failed("the demo was stopped before its end".into())),
+        };
+        if let Err(error) = told {
+            stage.end().await;
+            return Err(error);
+        }
+        let regions = stage.urls().iter().map(|(name, url)| DemoRegion { name, url }).collect();
+        write(&dir.join(FILE), &DemoFile { regions, companies: &companies })?;
+        teller.end(&dir.join(FILE));
+        if !self.exit {
+            output.say(&commands_to_try(&dir, stage.urls()));
+            stopped.wait().await;
+        }
+        stage.end().await;
+        Ok(())
+    }
+
+    fn deployment(&self) -> Result<Deployment, CliError> {
+        let dir = match &self.dir {
+            Some(dir) => dir.clone(),
+            None => fresh_dir(),
+        };
+        let deployment = match Deployment::read(&dir)? {
+            Some(existing) => {
+                let names: Vec<Region> = existing.regions.iter().map(|region| region.name.clone()).collect();
+                if self.regions.as_ref().is_some_and(|regions| *regions != names) {
+                    let names = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+                    let shown = dir.display();
+                    return Err(CliError::Failed(format!("{shown} has the regions {names}; use another --dir for others")));
+                }
+                Deployment::open(&dir)?
+            }
+            None => {
+                let regions = match &self.regions {
+                    Some(regions) => regions.clone(),
+                    None => default_regions()?,
+                };
+                Deployment::create(&dir, Config { env: "demo".into(), ..Config::new(&regions, 0) })?
+            }
+        };
+        if deployment.stores().len() < 2 {
+            return Err(CliError::Usage("the demo needs at least two regions".into()));
+        }
+        Ok(deployment)
+    }
+}
+
+fn fresh_dir() -> PathBuf {
+    use umoja_store::ports::Entropy;
+    let entropy: &dyn Entropy = &umoja_local::OsEntropy;
+    std::env::temp_dir().join(format!("umoja-demo-{}", hex::encode(entropy.array::<4>())))
+}
+
+/// The companies of the story, with new keys.
+async fn register(deployment: &Deployment) -> Result<Vec<CompanyFile>, CliError> {
+    let mut files = Vec::new();
+    for (id, name) in COMPANIES {
+        let id: CompanyId = id.parse().map_err(|error| CliError::Failed(format!("{error}")))?;
+        let (company, file) = new_company(deployment, &id, name, Scope::ALL.to_vec(), true)?;
+        deployment.put_company(&company).await?;
+        write(&company_file(deployment.dir(), &id), &file)?;
+        files.push(file);
+    }
+    Ok(files)
+}
+
+fn company_file(dir: &Path, id: &CompanyId) -> PathBuf {
+    dir.join(format!("{id}.json"))
+}
+
+fn remove(path: &Path) -> Result<(), CliError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(CliError::File { path: path.to_owned(), source }),
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, value: &impl Serialize) -> Result<(), CliError> {
+    let mut text = serde_json::to_vec_pretty(value).unwrap_or_default();
+    text.push(b'\n');
+    files::replace_private(path, &text).map_err(|source| CliError::File { path: path.to_owned(), source })
+}
+
+fn commands_to_try(dir: &Path, urls: &[(Region, String)]) -> String {
+    let umoja = std::env::current_exe().map_or_else(|_| "umoja".into(), |path| path.display().to_string());
+    let dir = dir.display();
+    let (Some((_, here)), Some((_, there))) = (urls.first(), urls.get(1)) else { return String::new() };
+    let register = json!({ "email": "you@example.com", "password": "choose a long one", "profile": { "given_name": "You" } });
+    let authenticate = json!({ "email": "you@example.com", "password": "choose a long one" });
+    let rows = urls.iter().map(|(name, url)| vec![name.to_string(), url.clone()]).collect::<Vec<_>>();
+    format!(
+        "
+The regions stay up until Ctrl-C:
+{}
+Try, in another terminal:
+
+  # register in one region, and check that the answer is signed
+  echo '{register}' |
+    {umoja} sign --send --company-file {dir}/soko.json --url {here}/v1/users/register
+
+  # log in in the other, as the other company
+  echo '{authenticate}' |
+    {umoja} sign --send --company-file {dir}/safari.json --url {there}/v1/users/authenticate
+
+  # the same with curl: the answer is a signed token
+  echo '{authenticate}' |
+    {umoja} sign --company-file {dir}/soko.json --url {there}/v1/users/authenticate |
+    curl --silent --header 'content-type: application/jwt' \\
+      --header \"x-api-key: $(sed -n 's/.*\"api_key\": \"\\(.*\\)\",/\\1/p' {dir}/soko.json)\" \\
+      --data @- {there}/v1/users/authenticate
+
+  # what the regions hold, and whether all is well
+  {umoja} status --dir {dir}
+  curl --silent {here}/.well-known/umoja.json",
+        table(&rows)
+    )
+}

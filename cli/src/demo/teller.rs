@@ -1,0 +1,103 @@
+//! Telling the story: a ticked list for people, one document for programs.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use serde_json::json;
+use umoja_schema::{Millis, Region};
+use umoja_store::ports::Clock;
+
+use crate::output::{Output, table};
+use crate::CliError;
+
+/// What a step came to, in a few words.
+pub(super) type Told = Result<String, CliError>;
+
+/// Says each step and its result with times.
+pub(super) struct Teller {
+    output: Output,
+    clock: Arc<dyn Clock>,
+    started: Millis,
+    steps: Mutex<Vec<Step>>,
+    chapter: Mutex<String>,
+}
+
+/// One step of the story.
+#[derive(Debug, Clone, Serialize)]
+struct Step {
+    chapter: String,
+    step: String,
+    result: String,
+    ms: u64,
+    ok: bool,
+}
+
+impl Teller {
+    pub(super) fn new(output: Output, clock: Arc<dyn Clock>) -> Self {
+        let started = clock.now();
+        Self { output, clock, started, steps: Mutex::default(), chapter: Mutex::default() }
+    }
+
+    /// Where the story plays.
+    pub(super) fn begin(&self, dir: &Path, urls: &[(Region, String)]) {
+        let mut rows = vec![vec!["directory".to_owned(), dir.display().to_string()]];
+        rows.extend(urls.iter().map(|(name, url)| vec![name.to_string(), url.clone()]));
+        rows.push(vec!["companies".into(), "soko and safari, trusted to verify, with all scopes".into()]);
+        let ms = self.clock.now().since(self.started);
+        self.output.say(&format!("Umoja: one account everywhere\n\n{}\n  ready after {ms} ms", table(&rows)));
+    }
+
+    /// A new chapter.
+    pub(super) fn chapter(&self, title: &str) {
+        title.clone_into(&mut self.chapter.lock().unwrap_or_else(PoisonError::into_inner));
+        self.output.say(&format!("\n{title}"));
+    }
+
+    /// Does a step and says what came of it.
+    pub(super) async fn step<T>(&self, step: &str, work: impl Future<Output = Result<(T, String), CliError>>) -> Result<T, CliError> {
+        let started = self.clock.now();
+        let done = work.await;
+        let ms = self.clock.now().since(started);
+        let (ok, result) = match &done {
+            Ok((_, result)) => (true, result.clone()),
+            Err(error) => (false, error.to_string()),
+        };
+        let mark = if ok { '✓' } else { '✗' };
+        self.output.say(&format!("  {mark} {step:<66} {ms:>5} ms  {result}"));
+        let chapter = self.chapter.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let told = Step { chapter, step: step.to_owned(), result, ms, ok };
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+        match done {
+            Ok((value, _)) => Ok(value),
+            Err(error) => {
+                self.document(None, false);
+                Err(CliError::Failed(format!("the demo failed at \"{step}\": {error}")))
+            }
+        }
+    }
+
+    /// The same for a step that gives nothing but its result.
+    pub(super) async fn check(&self, step: &str, work: impl Future<Output = Told>) -> Result<(), CliError> {
+        self.step(step, async { work.await.map(|result| ((), result)) }).await
+    }
+
+    /// The end.
+    pub(super) fn end(&self, file: &Path) {
+        let ms = self.clock.now().since(self.started);
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let file_shown = file.display();
+        self.output.say(&format!(
+            "\nAll {steps} steps went well in {ms} ms.\n{file_shown} tells any HTTP client where to call and with which keys."
+        ));
+        self.document(Some(file), true);
+    }
+
+    fn document(&self, file: Option<&Path>, ok: bool) {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ms = self.clock.now().since(self.started);
+        if self.output.json {
+            self.output.answer(&json!({ "ok": ok, "ms": ms, "demo_json": file, "steps": steps }), String::new);
+        }
+    }
+}
