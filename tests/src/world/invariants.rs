@@ -1,0 +1,157 @@
+//! What has to hold in every simulated run (the numbers are those of the design's list).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use umoja_schema::{BlindIndex, ClaimItem, Credentials, Identity, Part, PartRecord, RecordVersion, UserId, Version};
+use umoja_store::Home;
+use umoja_store::digest::Digest;
+use umoja_store::keyring::KeyRing;
+use umoja_store::ports::{Users as _, Writes};
+use umoja_store::seal::Sealer;
+
+use super::{World, WorldRegion};
+
+impl World {
+    /// The digest of each region.
+    pub async fn digests(&self) -> Vec<Digest> {
+        let mut digests = Vec::new();
+        for region in &self.regions {
+            digests.push(Digest::of(&region.store, self.regions.len()).await.expect("a store can be read"));
+        }
+        digests
+    }
+
+    /// Checks everything that has to hold once messages have stopped.
+    ///
+    /// # Panics
+    /// If something does not hold.
+    pub async fn check_invariants(&self) {
+        self.observe().await;
+        let digests = self.digests().await;
+        assert!(digests.iter().all(|digest| *digest == digests[0]), "1: regions differ: {digests:?}");
+        assert_eq!(digests[0].missing_keys, 0, "7: some region's entry is missing");
+        let mut contents = Vec::new();
+        for region in &self.regions {
+            let records = scan(region).await;
+            self.check_acknowledged(region, &records);
+            check_tombstones(region, &records);
+            self.check_claims(region, &records).await;
+            check_readable(region, &records).await;
+            contents.push(records);
+        }
+        assert!(contents.iter().all(|records| *records == contents[0]), "1: equal digests over different bytes");
+        self.check_queues().await;
+    }
+
+    /// 2: notes what each region holds, and that nothing went backwards since the last look.
+    pub(super) async fn observe(&self) {
+        for region in &self.regions {
+            for ((id, part), record) in scan(region).await {
+                let mut known = self.known();
+                known.indexes.extend(record.claims().keys());
+                let seen = known.seen.entry((region.name.clone(), id, part)).or_insert_with(|| record.version.clone());
+                assert!(record.version >= *seen, "2: {part} of {id} went backwards in {}", region.name);
+                *seen = record.version;
+            }
+        }
+    }
+
+    /// Notes what was acknowledged.
+    pub(super) fn acknowledge(&self, writes: &Writes) {
+        for write in &writes.parts {
+            self.acknowledge_part(write.record.id, write.record.part, &write.record.version);
+        }
+    }
+
+    /// Notes what the API acknowledged: the version that it answered with.
+    pub fn acknowledge_record(&self, id: UserId, version: &RecordVersion) {
+        self.acknowledge_part(id, Part::Profile, &version.profile);
+        self.acknowledge_part(id, Part::Credentials, &version.credentials);
+    }
+
+    fn acknowledge_part(&self, id: UserId, part: Part, version: &Version) {
+        let mut known = self.known();
+        let newest = known.acknowledged.entry((id, part));
+        newest.and_modify(|newest| *newest = version.max(newest).clone()).or_insert_with(|| version.clone());
+    }
+
+    /// 3: every acknowledged write is present or dominated.
+    fn check_acknowledged(&self, region: &WorldRegion, records: &Records) {
+        for ((id, part), version) in &self.known().acknowledged {
+            let stored = records.get(&(*id, *part)).map(|record| &record.version);
+            let name = &region.name;
+            assert!(
+                stored >= Some(version),
+                "3: {name} lost {part} of {id}: {version} was acknowledged, {stored:?} is stored"
+            );
+        }
+    }
+
+    /// 4 and 8: the claims of a region are what a rebuild from its users gives. With equal users, and the winner being
+    /// computed from the claims, every identifier has at most one winner, and the same one everywhere.
+    async fn check_claims(&self, region: &WorldRegion, records: &Records) {
+        let mut rebuilt: BTreeMap<BlindIndex, ClaimItem> = BTreeMap::new();
+        for ((id, _), record) in records {
+            for (index, claim) in record.claims() {
+                let item = rebuilt.entry(*index).or_insert_with(|| ClaimItem::unclaimed(*index));
+                item.claimants.insert(*id, claim.clone());
+            }
+        }
+        let indexes: Vec<BlindIndex> = self.known().indexes.iter().copied().collect();
+        assert!(rebuilt.keys().all(|index| indexes.contains(index)), "8: a claim on an identifier nobody used");
+        let stored = region.store.claims(&indexes).await.expect("a store can be read");
+        for item in stored {
+            let expected = rebuilt.get(&item.index).cloned().unwrap_or_else(|| ClaimItem::unclaimed(item.index));
+            assert_eq!(item, expected, "8: {} derived other claims than its users make", region.name);
+        }
+    }
+
+    /// Nothing waits, and nothing was given up.
+    async fn check_queues(&self) {
+        use umoja_store::ports::Queue as _;
+        for region in &self.regions {
+            for name in region.working_queues() {
+                let depth = region.store.queue(&name).depth().await.expect("a queue can be counted");
+                assert_eq!((depth.waiting, depth.in_flight, depth.dead), (0, 0, 0), "{name} of {}", region.name);
+            }
+        }
+    }
+}
+
+type Records = BTreeMap<(UserId, Part), PartRecord>;
+
+async fn scan(region: &WorldRegion) -> Records {
+    let (mut records, mut after) = (Records::new(), None);
+    loop {
+        let page = region.store.scan(after, 500).await.expect("a store can be read");
+        records.extend(page.records.into_iter().map(|record| ((record.id, record.part), record)));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return records,
+        }
+    }
+}
+
+/// 5: nothing live under a tombstone.
+fn check_tombstones(region: &WorldRegion, records: &Records) {
+    for (id, part) in records.iter().filter(|(_, record)| record.version.erased).map(|(key, _)| *key) {
+        for other in Part::ALL {
+            let live = records.get(&(id, other)).is_some_and(|record| record.live().is_some());
+            assert!(!live, "5: {other} of {id} lives in {} although {part} is erased", region.name);
+        }
+    }
+}
+
+/// 7: the region opens every live part, also when no other region's KMS answers.
+async fn check_readable(region: &WorldRegion, records: &Records) {
+    let alone = Home { peers: Vec::new(), ..region.home.clone() };
+    let sealer = Sealer::new(KeyRing::new(&alone, 0), Arc::clone(&alone.entropy));
+    for ((id, part), record) in records.iter().filter(|(_, record)| record.live().is_some()) {
+        let opened = match part {
+            Part::Profile => sealer.open::<Identity>(record).await.map(drop),
+            Part::Credentials => sealer.open::<Credentials>(record).await.map(drop),
+        };
+        assert_eq!(opened, Ok(()), "7: {} cannot read {part} of {id}", region.name);
+    }
+}

@@ -1,0 +1,149 @@
+//! One region of a world: its store, and its ports with faults around them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use umoja_local::{RegionPump, RegionStore};
+use umoja_schema::{Region, names};
+use umoja_store::faulty::{Faults, Faulty, faulty_region};
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::ports::{Clock, Entropy, Queue};
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::Secrets;
+use umoja_store::{Home, Peer, RegionPorts};
+
+use super::{RegionClock, SeededEntropy, WorldClock};
+
+/// One region.
+pub struct WorldRegion {
+    /// Its name.
+    pub name: Region,
+    /// Its store, without faults.
+    pub store: RegionStore,
+    /// What its services see, with faults.
+    pub home: Home,
+    /// What its services seal and open parts with.
+    pub sealer: Arc<Sealer>,
+    /// Its streams and schedules, a step at a time.
+    pub pump: RegionPump,
+    /// What can go wrong.
+    pub faults: RegionFaults,
+    /// Its clock.
+    pub clock: Arc<RegionClock>,
+    secrets: Option<Arc<Secrets>>,
+}
+
+/// What can go wrong with a region.
+pub struct RegionFaults {
+    /// Its tables, for everybody.
+    pub tables: Arc<Faults>,
+    /// Its KMS key, for everybody.
+    pub kms: Arc<Faults>,
+    /// Its way to each peer's tables.
+    pub links: BTreeMap<Region, Arc<Faults>>,
+    /// Its way to each peer's KMS key.
+    pub kms_links: BTreeMap<Region, Arc<Faults>>,
+    /// Its retry queue for each peer.
+    pub retries: BTreeMap<Region, Arc<Faults>>,
+    /// Its key-repair queue.
+    pub repairs: Arc<Faults>,
+    /// Its queue of parked records.
+    pub parked: Arc<Faults>,
+}
+
+impl RegionFaults {
+    fn new(peers: &[Region]) -> Self {
+        let of_peers = || peers.iter().map(|peer| (peer.clone(), Arc::default())).collect();
+        Self {
+            tables: Arc::default(),
+            kms: Arc::default(),
+            links: of_peers(),
+            kms_links: of_peers(),
+            retries: of_peers(),
+            repairs: Arc::default(),
+            parked: Arc::default(),
+        }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Faults>> {
+        let by_peer = [&self.links, &self.kms_links, &self.retries].into_iter().flat_map(BTreeMap::values);
+        by_peer.chain([&self.tables, &self.kms, &self.repairs, &self.parked])
+    }
+}
+
+impl WorldRegion {
+    /// The deployment's secrets, as this region unwrapped them.
+    pub fn secrets(&self) -> &Arc<Secrets> {
+        self.secrets.as_ref().expect("secrets are loaded when the world is made")
+    }
+
+    pub(super) async fn load_secrets(&mut self) {
+        let secrets = Secrets::load(&*self.home.registry, self.sealer.ring()).await;
+        self.secrets = Some(Arc::new(secrets.expect("every KMS answers")));
+    }
+
+    /// The names of the queues that have to be empty when there is nothing left to do.
+    pub fn working_queues(&self) -> impl Iterator<Item = String> {
+        let retries = self.home.peers.iter().map(|peer| retry_queue(&peer.ports.name));
+        retries.chain([names::queue::KEYS.to_owned()])
+    }
+}
+
+/// The name of the retry queue for a peer.
+pub(super) fn retry_queue(peer: &Region) -> String {
+    format!("{}-{peer}", names::queue::RETRY)
+}
+
+pub(super) fn build(names: &[&str], clock: &Arc<WorldClock>, entropy: &Arc<SeededEntropy>) -> Vec<WorldRegion> {
+    let names: Vec<Region> = names.iter().map(|name| name.parse().expect("a region's name")).collect();
+    let stores: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let clock = Arc::new(RegionClock::new(Arc::clone(clock)));
+            let entropy: Arc<dyn Entropy> = entropy.clone();
+            let store = RegionStore::in_memory(name.clone(), Arc::clone(&clock) as Arc<dyn Clock>, entropy);
+            let peers: Vec<Region> = names.iter().filter(|peer| *peer != name).cloned().collect();
+            (store, clock, RegionFaults::new(&peers))
+        })
+        .collect();
+    // As everybody sees a region: through its own faults.
+    let seen: Vec<RegionPorts> = stores
+        .iter()
+        .map(|(store, _, faults)| {
+            let ports = RegionPorts {
+                name: store.region().clone(),
+                users: Arc::new(store.clone()),
+                logs: Arc::new(store.clone()),
+                keys: Arc::new(store.keys()),
+            };
+            faulty_region(&ports, &faults.tables, &faults.kms)
+        })
+        .collect();
+    let entropy: Arc<dyn Entropy> = entropy.clone();
+    let build = |(at, (store, clock, faults)): (usize, (RegionStore, Arc<RegionClock>, RegionFaults))| {
+        let queue = |name: &str, faults: &Arc<Faults>| -> Arc<dyn Queue> {
+            let queue: Arc<dyn Queue> = Arc::new(store.queue(name));
+            Arc::new(Faulty::new(queue, Arc::clone(faults)))
+        };
+        let peers = seen.iter().filter(|peer| peer.name != *store.region()).map(|peer| {
+            let name = &peer.name;
+            let ports = faulty_region(peer, &faults.links[name], &faults.kms_links[name]);
+            Peer { ports, retry: queue(&retry_queue(name), &faults.retries[name]) }
+        });
+        let home = Home {
+            own: seen[at].clone(),
+            peers: peers.collect(),
+            repairs: queue(names::queue::KEYS, &faults.repairs),
+            parked: queue(names::queue::PARKED, &faults.parked),
+            registry: Arc::new(store.clone()),
+            requests: Arc::new(store.clone()),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            entropy: Arc::clone(&entropy),
+        };
+        let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&entropy)));
+        let pump = RegionPump::new(store.clone(), home.clone(), Arc::clone(&sealer));
+        WorldRegion { name: store.region().clone(), store, home, sealer, pump, faults, clock, secrets: None }
+    };
+    stores.into_iter().enumerate().map(build).collect()
+}

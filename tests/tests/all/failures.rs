@@ -1,0 +1,8 @@
+//! The failure table: each row is a test here.
+
+mod delivery;
+mod keys;
+mod kills;
+mod peers;
+mod races;
+mod stream;

@@ -1,0 +1,112 @@
+//! Streams that deliver late, out of order and more than once.
+
+use proptest::prelude::*;
+use umoja_replicator::Replicator;
+use umoja_schema::Part;
+use umoja_store::Change;
+use umoja_store::digest::Digest;
+use umoja_tests::world::{World, run};
+
+/// Three regions in which everything that can race does.
+async fn busy_world() -> World {
+    let world = World::new(1, 3).await;
+    let ada = world.register(0, "ada@example.com", "phc").await.unwrap();
+    let eve = world.register(1, "eve@example.com", "phc").await.unwrap();
+    let bob = world.register(2, "bob@example.com", "phc").await.unwrap();
+    world.settle().await;
+    world.register(0, "new@example.com", "phc").await.unwrap();
+    world.clock.advance(5);
+    world.register(1, "new@example.com", "phc").await.unwrap();
+    world.edit(0, ada, "zero").await.unwrap();
+    world.edit(1, ada, "one").await.unwrap();
+    world.rename(1, ada, "countess@example.com").await.unwrap();
+    world.set_password(2, ada, "two").await.unwrap();
+    world.erase(0, eve).await.unwrap();
+    world.edit(1, eve, "risen").await.unwrap();
+    world.rename(2, bob, "eve@example.com").await.unwrap_err();
+    world.clock.advance(5);
+    world.edit(2, bob, "Bob").await.unwrap();
+    world.rename(2, bob, "ada@example.com").await.unwrap_err();
+    world.rename(2, bob, "robert@example.com").await.unwrap();
+    world.regions[1].faults.kms.set_down(true);
+    world.edit(2, eve, "wrapped elsewhere").await.unwrap();
+    world.set_password(0, bob, "zero").await.unwrap();
+    world.regions[1].faults.kms.set_down(false);
+    world
+}
+
+/// What the streams have not delivered yet, with the region that they are of.
+async fn undelivered(world: &World) -> Vec<(usize, Change)> {
+    let mut all = Vec::new();
+    for (at, region) in world.regions.iter().enumerate() {
+        let position = region.store.cursor(umoja_local::pump::CURSOR).await.unwrap();
+        let changes = region.store.changes(position, usize::MAX).unwrap();
+        all.extend(changes.into_iter().map(|change| (at, change)));
+        world.skip_stream(at).await;
+    }
+    all
+}
+
+async fn expected() -> (Vec<Digest>, usize) {
+    let world = busy_world().await;
+    world.settle().await;
+    world.check_invariants().await;
+    let parts = world.digests().await;
+    (parts, world.changes(0).len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_at_one_two_or_three_times_gives_the_same_state(
+        copies in 1usize..=3,
+        batch in 1usize..8,
+        order in prop::collection::vec(any::<prop::sample::Index>(), 200),
+    ) {
+        run(async {
+            let world = busy_world().await;
+            let once = undelivered(&world).await;
+            let mut all: Vec<(usize, Change)> = (0..copies).flat_map(|_| once.clone()).collect();
+            // Fisher and Yates, with the order that proptest gave.
+            for at in (1..all.len()).rev() {
+                all.swap(at, order[at % order.len()].index(at + 1));
+            }
+            let replicators: Vec<_> =
+                world.regions.iter().map(|region| Replicator::new(region.home.clone())).collect();
+            for chunk in all.chunks(batch) {
+                for (at, replicator) in replicators.iter().enumerate() {
+                    let own = chunk.iter().filter(|(region, _)| *region == at).map(|(_, change)| change.clone());
+                    let outcome = replicator.handle(&own.collect::<Vec<_>>()).await;
+                    assert_eq!(outcome.failed, None);
+                }
+            }
+            world.settle().await;
+            world.check_invariants().await;
+            assert_eq!(world.digests().await, expected().await.0);
+        });
+    }
+}
+
+#[test]
+fn one_delivery_and_nothing_else_brings_every_region_to_the_same_parts() {
+    run(async {
+        let world = busy_world().await;
+        let once = undelivered(&world).await;
+        for (at, change) in once.iter().rev() {
+            let replicator = Replicator::new(world.regions[*at].home.clone());
+            replicator.handle(std::slice::from_ref(change)).await;
+        }
+        // Only wrapped keys are missing now, which are not the stream's to bring.
+        let mut versions = Vec::new();
+        for region in &world.regions {
+            let page = umoja_store::ports::Users::scan(&region.store, None, 500).await.unwrap();
+            let mut parts: Vec<_> = page.records.into_iter().map(|part| (part.id, part.part, part.version)).collect();
+            parts.sort();
+            versions.push(parts);
+        }
+        assert_eq!(versions[0], versions[1]);
+        assert_eq!(versions[0], versions[2]);
+        assert!(versions[0].iter().any(|(_, part, version)| *part == Part::Profile && version.erased));
+    });
+}

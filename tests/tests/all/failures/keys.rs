@@ -1,0 +1,303 @@
+//! KMS keys that are down, throttled or disabled, and the repairs that follow.
+
+use std::pin::pin;
+
+use umoja_crypto::DataKey;
+use umoja_reconciler::repair_keys;
+use umoja_schema::{Body, Credentials, Identity, Message, Part, UserId};
+use umoja_store::faulty::Fault;
+use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, Queue as _, Users as _, Writes};
+use umoja_store::repairs::{enqueue_if_incomplete, missing_regions};
+use umoja_store::seal::SealError;
+use umoja_tests::world::{Refused, World, polled, run};
+
+async fn entries(world: &World, at: usize, id: UserId) -> Vec<usize> {
+    let record = world.stored(at, id, Part::Profile).await.unwrap();
+    let keys = &record.live().unwrap().keys;
+    (0..world.regions.len()).filter(|region| keys.contains_key(world.name(*region))).collect()
+}
+
+#[test]
+fn with_the_own_kms_down_a_write_is_taken_and_repaired_later() {
+    run(async {
+        let world = World::new(1, 3).await;
+        world.regions[0].faults.kms.set_down(true);
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        assert_eq!(entries(&world, 0, id).await, [1, 2]);
+        world.rounds(2).await;
+        for at in 0..3 {
+            assert!(world.read::<Identity>(at, id).await.is_ok(), "another region's KMS unwraps it");
+        }
+        world.regions[0].faults.kms.set_down(false);
+        world.settle().await;
+        world.check_invariants().await;
+        assert_eq!(entries(&world, 2, id).await, [0, 1, 2]);
+    });
+}
+
+#[test]
+fn with_a_peers_kms_down_a_write_is_taken_and_repaired_later() {
+    run(async {
+        let world = World::new(2, 3).await;
+        world.regions[2].faults.kms.set_down(true);
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        assert_eq!(entries(&world, 0, id).await, [0, 1]);
+        world.rounds(20).await;
+        assert_eq!(entries(&world, 2, id).await, [0, 1]);
+        world.regions[2].faults.kms.set_down(false);
+        world.settle().await;
+        world.check_invariants().await;
+        // And now it can be read there with every other KMS out.
+        world.regions[0].faults.kms.set_down(true);
+        world.regions[1].faults.kms.set_down(true);
+        assert!(world.read::<Credentials>(2, id).await.is_ok());
+    });
+}
+
+#[test]
+fn with_the_own_kms_down_a_read_uses_another_entry_and_is_never_wrong() {
+    run(async {
+        let world = World::new(3, 3).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        world.regions[1].faults.kms.set_down(true);
+        let identity: Identity = world.read(1, id).await.unwrap();
+        assert_eq!(identity.email.as_deref(), Some("ada@example.com"));
+        for region in &world.regions {
+            region.faults.kms.set_down(true);
+        }
+        let unavailable = Err(Refused::Sealing(SealError::Keys(KeysError::Unavailable)));
+        assert_eq!(world.read::<Credentials>(1, id).await, unavailable);
+    });
+}
+
+#[test]
+fn with_every_kms_down_a_write_is_refused_and_nothing_is_stored() {
+    run(async {
+        let world = World::new(4, 2).await;
+        world.regions.iter().for_each(|region| region.faults.kms.set_down(true));
+        assert!(matches!(world.register(0, "ada@example.com", "phc").await, Err(Refused::Sealing(_))));
+        assert!(world.changes(0).is_empty());
+    });
+}
+
+#[test]
+fn a_disabled_key_costs_no_calls_makes_no_dead_letters_and_heals_when_enabled() {
+    run(async {
+        let world = World::new(5, 3).await;
+        world.regions[1].store.keys().set_enabled(false).unwrap();
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.deliver().await;
+        world.reset_calls();
+        world.rounds(40).await;
+        assert_eq!(world.kms_calls(), 0);
+        let waiting = world.unrepaired(0).await;
+        assert_eq!((waiting.waiting + waiting.in_flight, waiting.dead), (2, 0));
+        // However often the schedule fires, a message waits for minutes.
+        repair_keys(&world.regions[0].home, &world.regions[0].sealer).await;
+        for _ in 0..10 {
+            let report = repair_keys(&world.regions[0].home, &world.regions[0].sealer).await;
+            assert_eq!(report.received, 0);
+            world.clock.advance(1000);
+        }
+        world.regions[1].store.keys().set_enabled(true).unwrap();
+        world.settle().await;
+        world.check_invariants().await;
+        assert_eq!(entries(&world, 2, id).await, [0, 1, 2]);
+    });
+}
+
+#[test]
+fn a_disabled_key_does_not_stop_the_repairs_of_other_regions() {
+    run(async {
+        let world = World::new(6, 3).await;
+        world.regions[1].store.keys().set_enabled(false).unwrap();
+        world.regions[2].faults.kms.set_down(true);
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.rounds(2).await;
+        world.regions[2].faults.kms.set_down(false);
+        world.rounds(3).await;
+        for at in 0..3 {
+            assert_eq!(entries(&world, at, id).await, [0, 2]);
+        }
+        assert_eq!(world.unrepaired(0).await.dead, 0);
+        world.regions[1].store.keys().set_enabled(true).unwrap();
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_throttled_kms_is_asked_again_later() {
+    run(async {
+        let world = World::new(7, 2).await;
+        for n in 0..10 {
+            world.regions[0].faults.kms_links[world.name(1)].then([Fault::Throttled; 2]);
+            world.register(0, &format!("user{n}@example.com"), "phc").await.unwrap();
+        }
+        world.deliver().await;
+        // The probe answers, and the first wrap is throttled: the rest of the run does not ask again.
+        world.regions[0].faults.kms_links[world.name(1)].then([Fault::None, Fault::Throttled]);
+        world.reset_calls();
+        let report = repair_keys(&world.regions[0].home, &world.regions[0].sealer).await;
+        assert_eq!((report.received, report.wrapped, report.postponed), (20, 0, 20));
+        let calls = world.regions[0].faults.kms_links[world.name(1)].calls();
+        assert_eq!(calls["wrap"], 1);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn calls_to_kms_are_bounded_for_each_operation() {
+    run(async {
+        let world = World::new(8, 3).await;
+        world.reset_calls();
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        assert_eq!(world.kms_calls(), 6, "for each part: one to make, one for each peer to wrap");
+        world.settle().await;
+        assert_eq!(world.kms_calls(), 6, "replication needs no keys");
+        for _ in 0..3 {
+            world.read::<Identity>(1, id).await.unwrap();
+        }
+        assert_eq!(world.kms_calls(), 7, "repeated reads unwrap once");
+        world.regions[2].faults.kms.set_down(true);
+        world.edit(0, id, "Ada").await.unwrap();
+        world.regions[2].faults.kms.set_down(false);
+        world.reset_calls();
+        world.settle().await;
+        assert_eq!(world.kms_calls(), 2, "a repair unwraps once, and wraps for what is missing");
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_repair_that_was_overtaken_touches_nothing() {
+    run(async {
+        let world = World::new(9, 2).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        world.regions[1].faults.kms.set_down(true);
+        world.edit(0, id, "old").await.unwrap();
+        world.deliver().await;
+        world.regions[1].faults.kms.set_down(false);
+        world.edit(0, id, "new").await.unwrap();
+        world.reset_calls();
+        let report = repair_keys(&world.regions[0].home, &world.regions[0].sealer).await;
+        assert_eq!((report.overtaken, report.wrapped), (1, 0));
+        assert_eq!(world.kms_calls(), 0);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_version_that_is_written_while_a_repair_runs_gets_no_foreign_key() {
+    run(async {
+        let mut overtaken = 0;
+        for polls in 0..60 {
+            let world = World::new(10, 2).await;
+            let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+            world.settle().await;
+            let kms = &world.regions[0].faults.kms_links[world.name(1)];
+            kms.then([Fault::Throttled]);
+            world.edit(0, id, "old").await.unwrap();
+            world.deliver().await;
+
+            // The repair gets as far as so many polls; then a version is written that lacks an entry too.
+            world.set_pausing(true);
+            let mut repair = pin!(repair_keys(&world.regions[0].home, &world.regions[0].sealer));
+            let early = polled(polls, repair.as_mut()).await;
+            world.set_pausing(false);
+            kms.then([Fault::Throttled]);
+            world.edit(0, id, "new").await.unwrap();
+            let report = match early {
+                Some(report) => report,
+                None => repair.await,
+            };
+            overtaken += report.overtaken;
+            world.settle().await;
+            world.check_invariants().await;
+        }
+        assert!(overtaken > 10, "{overtaken}");
+    });
+}
+
+#[test]
+fn a_wrong_key_is_never_wrapped_again() {
+    run(async {
+        let world = World::new(11, 2).await;
+        world.regions[1].faults.kms.set_down(true);
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.regions[1].faults.kms.set_down(false);
+        // Somebody who may write the table and wrap keys puts a key of theirs in the place of the right one.
+        let region = &world.regions[0];
+        let mut record = world.stored(0, id, Part::Profile).await.unwrap();
+        let blob = region.sealer.wrap_for(&record, &DataKey::new([9; 32]), world.name(0)).await.unwrap();
+        let condition = Condition::VersionIs(record.version.clone());
+        let Body::Live(live) = &mut record.body else { panic!() };
+        live.keys.insert(world.name(0).clone(), blob);
+        let writes = Writes { parts: vec![PartWrite { record, condition }], ..Writes::default() };
+        assert_eq!(region.store.commit(&writes).await, Ok(Commit::Done));
+        world.deliver().await;
+        let report = repair_keys(&region.home, &region.sealer).await;
+        assert_eq!((report.parked, report.repaired), (1, 1), "the other part is repaired: {report:?}");
+        assert_eq!(entries(&world, 0, id).await, [0]);
+        assert!(world.parked(0).await[0].contains("does not fit"));
+    });
+}
+
+#[test]
+fn a_part_of_a_region_that_is_gone_is_repaired_by_another() {
+    run(async {
+        let world = World::new(12, 3).await;
+        world.regions[2].faults.kms.set_down(true);
+        let id = world.register(1, "ada@example.com", "phc").await.unwrap();
+        world.deliver().await;
+        world.set_down(1, true);
+        world.regions[2].faults.kms.set_down(false);
+        let record = world.stored(0, id, Part::Profile).await.unwrap();
+        assert_eq!(missing_regions(&world.regions[0].home, &record), [world.name(2).clone()]);
+        // As anti-entropy would.
+        assert!(enqueue_if_incomplete(&world.regions[0].home, &record).await.unwrap());
+        world.rounds(2).await;
+        assert_eq!(entries(&world, 0, id).await, [0, 1, 2]);
+        assert_eq!(entries(&world, 2, id).await, [0, 1, 2]);
+        assert_eq!(entries(&world, 1, id).await, [0, 1], "the origin is down");
+        assert_eq!(world.unrepaired(0).await.waiting, 1, "and so the message stays");
+        world.set_down(1, false);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_repair_brings_a_peer_that_is_behind_up_to_date() {
+    run(async {
+        let world = World::new(13, 3).await;
+        world.regions[2].faults.kms.set_down(true);
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        let record = world.stored(0, id, Part::Profile).await.unwrap();
+        world.regions[2].faults.kms.set_down(false);
+        // The message overtakes the copies.
+        enqueue_if_incomplete(&world.regions[0].home, &record).await.unwrap();
+        let report = repair_keys(&world.regions[0].home, &world.regions[0].sealer).await;
+        assert_eq!((report.repaired, report.wrapped), (1, 1));
+        assert_eq!(entries(&world, 2, id).await, [0, 1, 2]);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_message_that_is_not_about_keys_is_parked() {
+    run(async {
+        let world = World::new(14, 2).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        let home = &world.regions[0].home;
+        home.repairs.send(&Message::CopyPart { id, part: Part::Profile }, 0).await.unwrap();
+        let report = repair_keys(home, &world.regions[0].sealer).await;
+        assert_eq!((report.received, report.parked), (1, 1));
+        assert_eq!(world.parked(0).await.len(), 1);
+    });
+}

@@ -1,0 +1,221 @@
+//! Peers that are down, throttled or cut off, and the queues that remember what they missed.
+
+use umoja_reconciler::{Ended, drain_retries};
+use umoja_schema::{Credentials, Identity, Message, Part};
+use umoja_store::digest::Digest;
+use umoja_store::faulty::Fault;
+use umoja_store::ports::Queue as _;
+use umoja_tests::world::{World, run};
+
+#[test]
+fn a_peer_that_is_down_holds_up_no_other_and_gets_everything_later() {
+    run(async {
+        let world = World::new(1, 3).await;
+        world.set_down(2, true);
+        for n in 0..20 {
+            world.register(n % 2, &format!("user{n}@example.com"), "phc").await.unwrap();
+        }
+        world.deliver().await;
+        let digests = world.digests().await;
+        assert_eq!((digests[0], digests[0].parts, digests[2].parts), (digests[1], 40, 0));
+        let backlog = world.backlog(0, 2).await.waiting;
+        assert!(backlog > 0);
+
+        // Far longer than a message may be received in vain.
+        world.rounds(30).await;
+        assert_eq!(world.backlog(0, 2).await.waiting, backlog);
+
+        world.set_down(2, false);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_peer_that_does_not_answer_is_asked_once_a_batch() {
+    run(async {
+        let world = World::new(2, 3).await;
+        world.set_cut(0, 2, true);
+        for n in 0..20 {
+            world.register(0, &format!("user{n}@example.com"), "phc").await.unwrap();
+        }
+        world.reset_calls();
+        let step = world.regions[0].pump.replicate().await.unwrap();
+        assert_eq!((step.outcome.failed, step.outcome.sent, step.outcome.queued), (None, 40, 40));
+        let asked = world.regions[0].faults.links[world.name(2)].calls();
+        assert_eq!(asked.values().sum::<u64>(), 1, "{asked:?}");
+        world.set_cut(0, 2, false);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_throttled_peer_stalls_no_stream() {
+    run(async {
+        let world = World::new(3, 3).await;
+        for n in 0..10 {
+            world.register(0, &format!("user{n}@example.com"), "phc").await.unwrap();
+        }
+        world.regions[0].faults.links[world.name(1)].then([Fault::None, Fault::None, Fault::None, Fault::Throttled]);
+        let step = world.regions[0].pump.replicate().await.unwrap();
+        assert_eq!(step.outcome.failed, None);
+        assert_eq!(step.outcome.sent + step.outcome.queued, 40);
+        assert!(step.outcome.queued > 0);
+        assert_eq!(Digest::of(&world.regions[2].store, 3).await.unwrap().parts, 20);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn messages_for_a_peer_that_is_down_are_not_received() {
+    run(async {
+        let world = World::new(4, 2).await;
+        world.set_cut(0, 1, true);
+        world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.deliver().await;
+        let home = &world.regions[0].home;
+        world.reset_calls();
+        let report = drain_retries(home, &home.peers[0]).await;
+        assert_eq!((report.ended, report.received), (Ended::PeerDown, 0));
+        assert!(world.regions[0].faults.retries[world.name(1)].calls().is_empty());
+    });
+}
+
+#[test]
+fn a_peer_that_fails_in_the_middle_of_a_run_ends_it_and_loses_nothing() {
+    run(async {
+        let world = World::new(5, 2).await;
+        world.set_cut(0, 1, true);
+        for n in 0..10 {
+            world.register(0, &format!("user{n}@example.com"), "phc").await.unwrap();
+        }
+        world.deliver().await;
+        world.set_cut(0, 1, false);
+        // The probe answers, and then three calls do.
+        world.regions[0].faults.links[world.name(1)].then([Fault::None; 4]);
+        world.regions[0].faults.links[world.name(1)].then([Fault::AnswerLost]);
+        let home = &world.regions[0].home;
+        let report = drain_retries(home, &home.peers[0]).await;
+        assert_eq!((report.ended, report.received), (Ended::PeerDown, 20));
+        assert_eq!(report.copied + report.postponed, 20);
+        assert!(report.postponed > 0 && report.copied > 0, "{report:?}");
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_backlog_of_one_user_costs_one_write_a_part() {
+    run(async {
+        let world = World::new(6, 2).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        world.set_cut(0, 1, true);
+        for n in 0..40 {
+            world.edit(0, id, &format!("name {n}")).await.unwrap();
+            world.deliver().await;
+        }
+        assert_eq!(world.backlog(0, 1).await.waiting, 40);
+        world.set_cut(0, 1, false);
+        world.reset_calls();
+        let home = &world.regions[0].home;
+        let report = drain_retries(home, &home.peers[0]).await;
+        assert_eq!((report.copied, report.coalesced), (1, 39));
+        assert_eq!(world.sends(), 1);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn messages_come_back_later_and_later_and_never_die_of_a_peer_that_fails_each_write() {
+    run(async {
+        let world = World::new(7, 2).await;
+        world.set_cut(0, 1, true);
+        world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.deliver().await;
+        world.set_cut(0, 1, false);
+        let link = &world.regions[0].faults.links[world.name(1)];
+        for _ in 0..40 {
+            // The probe succeeds each time, and nothing else does.
+            link.then([Fault::None, Fault::Throttled, Fault::Throttled]);
+            let home = &world.regions[0].home;
+            drain_retries(home, &home.peers[0]).await;
+            let tried = drain_retries(home, &home.peers[0]).await;
+            assert_eq!(tried.received, 0, "a message came back at once");
+            world.clock.advance(16 * 60 * 1000);
+        }
+        let backlog = world.backlog(0, 1).await;
+        assert_eq!((backlog.waiting, backlog.dead), (2, 0));
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_message_that_nobody_can_read_is_parked_and_its_neighbours_are_served() {
+    run(async {
+        let world = World::new(8, 2).await;
+        world.set_cut(0, 1, true);
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.deliver().await;
+        world.set_cut(0, 1, false);
+        let version = world.stored(0, id, Part::Profile).await.unwrap().version;
+        let (home, part) = (&world.regions[0].home, Part::Profile);
+        home.peers[0].retry.send(&Message::WrapKeys { id, part, version }, 0).await.unwrap();
+        let report = drain_retries(home, &home.peers[0]).await;
+        assert_eq!((report.parked, report.copied), (1, 2));
+        assert_eq!(world.parked(0).await.len(), 1);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn the_largest_profile_gets_through_a_retry_queue() {
+    run(async {
+        let world = World::new(9, 2).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.set_cut(0, 1, true);
+        world.edit(0, id, &"x".repeat(200_000)).await.unwrap();
+        world.deliver().await;
+        assert_eq!(world.backlog(0, 1).await.waiting, 2);
+        world.set_cut(0, 1, false);
+        world.settle().await;
+        world.check_invariants().await;
+        let identity: Identity = world.read(1, id).await.unwrap();
+        assert_eq!(identity.profile.given_name.unwrap().len(), 200_000);
+    });
+}
+
+#[test]
+fn a_split_network_on_both_sides_of_which_was_written_heals_to_one_state() {
+    run(async {
+        let world = World::new(10, 3).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        for (from, to) in [(0, 1), (1, 0), (0, 2), (2, 0)] {
+            world.set_cut(from, to, true);
+        }
+        world.edit(0, id, "left").await.unwrap();
+        world.set_password(0, id, "left").await.unwrap();
+        world.register(0, "eve@example.com", "phc").await.unwrap();
+        world.clock.advance(1000);
+        world.edit(1, id, "right").await.unwrap();
+        world.set_password(2, id, "right").await.unwrap();
+        world.rounds(3).await;
+        let digests = world.digests().await;
+        assert_ne!(digests[0], digests[1]);
+        for (from, to) in [(0, 1), (1, 0), (0, 2), (2, 0)] {
+            world.set_cut(from, to, false);
+        }
+        world.settle().await;
+        world.check_invariants().await;
+        let (identity, credentials): (Identity, Credentials) =
+            (world.read(0, id).await.unwrap(), world.read(0, id).await.unwrap());
+        assert_eq!(identity.profile.given_name.as_deref(), Some("right"));
+        assert_eq!(credentials.secret.as_deref(), Some("right"));
+    });
+}

@@ -1,0 +1,181 @@
+//! Writes that race each other across regions.
+
+use umoja_schema::{Credentials, Identity, Log, Part};
+use umoja_store::faulty::Fault;
+use umoja_store::ports::Logs as _;
+use umoja_tests::world::{Refused, World, run};
+
+#[test]
+fn an_erasure_beats_updates_that_are_older_and_newer() {
+    run(async {
+        for (seed, erase_first) in [(1, true), (2, false)] {
+            let world = World::new(seed, 3).await;
+            let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+            world.settle().await;
+            if erase_first {
+                world.erase(0, id).await.unwrap();
+                world.clock.advance(60_000);
+            }
+            world.edit(1, id, "risen").await.unwrap();
+            world.set_password(2, id, "risen").await.unwrap();
+            world.clock.advance(60_000);
+            if !erase_first {
+                world.erase(0, id).await.unwrap();
+            }
+            world.settle().await;
+            world.check_invariants().await;
+            for at in 0..3 {
+                for part in Part::ALL {
+                    assert!(world.stored(at, id, part).await.unwrap().version.erased);
+                }
+                assert_eq!(world.find(at, "ada@example.com").await, None);
+                assert_eq!(world.edit(at, id, "again").await, Err(Refused::Unknown));
+            }
+            // The address is free again, everywhere.
+            let next = world.register(1, "ada@example.com", "phc").await.unwrap();
+            world.settle().await;
+            world.check_invariants().await;
+            assert_eq!(world.find(2, "ada@example.com").await, Some(next));
+        }
+    });
+}
+
+#[test]
+fn a_profile_edit_and_a_password_change_in_two_regions_both_survive() {
+    run(async {
+        let world = World::new(3, 3).await;
+        let id = world.register(0, "ada@example.com", "old").await.unwrap();
+        world.settle().await;
+        world.edit(0, id, "Ada").await.unwrap();
+        world.set_password(1, id, "new").await.unwrap();
+        world.disable(1, id).await.unwrap();
+        world.settle().await;
+        world.check_invariants().await;
+        for at in 0..3 {
+            let identity: Identity = world.read(at, id).await.unwrap();
+            let credentials: Credentials = world.read(at, id).await.unwrap();
+            assert_eq!(identity.profile.given_name.as_deref(), Some("Ada"));
+            assert_eq!(credentials.secret.as_deref(), Some("new"));
+            let stored = world.stored(at, id, Part::Credentials).await.unwrap();
+            assert_eq!(stored.status(), Some(umoja_schema::AccountStatus::Disabled));
+        }
+    });
+}
+
+#[test]
+fn of_two_users_who_claim_one_address_in_two_regions_the_same_one_wins_everywhere() {
+    run(async {
+        for seed in 0..8 {
+            let world = World::new(seed, 3).await;
+            let one = world.register(0, "ada@example.com", "phc").await.unwrap();
+            world.clock.advance(seed % 2);
+            let two = world.register(1, "Ada@Example.com", "phc").await.unwrap();
+            world.settle().await;
+            world.check_invariants().await;
+            let winner = world.find(0, "ada@example.com").await;
+            // The earlier claim, or of two at the same moment the region with the lesser name: both times the first.
+            assert_eq!(winner, Some(one));
+            for at in 0..3 {
+                assert_eq!(world.find(at, "ada@example.com").await, winner);
+                for (user, rival) in [(one, two), (two, one)] {
+                    assert!(world.read::<Identity>(at, user).await.is_ok(), "losers stay readable by id");
+                    let journal = world.regions[at].store.rows(Log::Journal, user).await.unwrap();
+                    let conflict = journal.iter().find(|row| row.kind == "identifier_conflict");
+                    let conflict = conflict.unwrap_or_else(|| panic!("no conflict in the journal of region {at}"));
+                    assert_eq!(conflict.field("rival"), Some(rival.to_string().as_str()));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_rename_that_races_a_create_leaves_one_winner_of_each_address() {
+    run(async {
+        for seed in 0..4 {
+            let world = World::new(seed, 3).await;
+            let ada = world.register(0, "ada@example.com", "phc").await.unwrap();
+            world.settle().await;
+            world.rename(0, ada, "countess@example.com").await.unwrap();
+            world.clock.advance(seed % 2);
+            let eve = world.register(1, "countess@example.com", "phc").await.unwrap();
+            let bob = world.register(0, "ada@example.com", "phc").await.unwrap();
+            world.settle().await;
+            world.check_invariants().await;
+            for at in 0..3 {
+                assert_eq!(world.find(at, "countess@example.com").await, Some(ada));
+                assert_eq!(world.find(at, "ada@example.com").await, Some(bob));
+            }
+            // When the winner leaves, the other one is found.
+            world.erase(2, ada).await.unwrap();
+            world.settle().await;
+            world.check_invariants().await;
+            assert_eq!(world.find(0, "countess@example.com").await, Some(eve));
+        }
+    });
+}
+
+#[test]
+fn inside_a_region_a_second_claim_is_refused() {
+    run(async {
+        let world = World::new(6, 2).await;
+        world.register(0, "ada@example.com", "phc").await.unwrap();
+        assert_eq!(world.register(0, "ada@example.com", "phc").await, Err(Refused::Taken));
+        world.settle().await;
+        assert_eq!(world.register(1, "ada@example.com", "phc").await, Err(Refused::Taken));
+    });
+}
+
+#[test]
+fn a_write_whose_answer_was_lost_is_one_write_and_a_success() {
+    run(async {
+        let world = World::new(7, 2).await;
+        // The claims are read, the commit is done, and its answer is lost.
+        world.regions[0].faults.tables.then([Fault::None, Fault::AnswerLost]);
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        assert_eq!(world.changes(0).len(), 2);
+        world.regions[0].faults.tables.then([Fault::None, Fault::AnswerLost]);
+        world.edit(0, id, "Ada").await.unwrap();
+        assert_eq!(world.changes(0).len(), 3);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_write_whose_request_was_lost_is_sent_again() {
+    run(async {
+        let world = World::new(8, 2).await;
+        world.regions[0].faults.tables.then([Fault::None, Fault::RequestLost]);
+        world.register(0, "ada@example.com", "phc").await.unwrap();
+        assert_eq!(world.changes(0).len(), 2);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_clock_ten_minutes_ahead_or_behind_diverges_nothing_and_captures_no_user_for_long() {
+    run(async {
+        for skew in [-600_000, 600_000] {
+            let world = World::new(9, 3).await;
+            let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+            world.settle().await;
+            world.regions[1].clock.set_skew(skew);
+            // A region that is more than five minutes behind what it holds refuses to write, rather than to follow.
+            let skewed = world.edit(1, id, "skewed").await;
+            assert_eq!(skewed == Err(Refused::FarFuture), skew < 0);
+            let eve = world.register(1, "eve@example.com", "phc").await.unwrap();
+            world.settle().await;
+            let refused = world.edit(0, id, "right").await == Err(Refused::FarFuture);
+            assert_eq!(refused, skew > 0);
+            world.clock.advance(6 * 60 * 1000);
+            world.edit(0, id, "right").await.unwrap();
+            world.edit(2, eve, "right").await.unwrap();
+            world.settle().await;
+            world.check_invariants().await;
+            let identity: Identity = world.read(1, id).await.unwrap();
+            assert_eq!(identity.profile.given_name.as_deref(), Some("right"));
+        }
+    });
+}

@@ -1,0 +1,267 @@
+//! The stream: partial batches, poison, hot users, loops.
+
+use umoja_replicator::Replicator;
+use umoja_schema::{Attribute, Attributes, Identity, Log, Message, Part};
+use umoja_store::Change;
+use umoja_store::faulty::Fault;
+use umoja_store::ports::{Logs as _, Users as _};
+use umoja_tests::world::{World, run};
+
+#[test]
+fn while_neither_the_peer_nor_its_queue_answers_no_record_is_acknowledged() {
+    run(async {
+        let world = World::new(1, 2).await;
+        world.set_cut(0, 1, true);
+        world.regions[0].faults.retries[world.name(1)].set_down(true);
+        world.register(0, "ada@example.com", "phc").await.unwrap();
+        let first = world.changes(0)[0].sequence.clone();
+        let step = world.regions[0].pump.replicate().await.unwrap();
+        assert_eq!((step.position, step.outcome.failed), (0, Some(first)));
+
+        world.set_cut(0, 1, false);
+        let step = world.regions[0].pump.replicate().await.unwrap();
+        assert_eq!((step.outcome.failed, step.outcome.sent), (None, 2));
+        world.regions[0].faults.retries[world.name(1)].set_down(false);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_batch_that_fails_in_the_middle_is_delivered_again_from_there() {
+    run(async {
+        let world = World::new(2, 2).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        world.set_password(0, id, "one").await.unwrap();
+        world.edit(0, id, "one").await.unwrap();
+        world.register(0, "eve@example.com", "phc").await.unwrap();
+        // The first write is taken (without reading first); from the second on neither peer nor queue answers.
+        world.regions[0].faults.links[world.name(1)].then([Fault::None, Fault::RequestLost]);
+        world.regions[0].faults.retries[world.name(1)].then([Fault::RequestLost]);
+        let changes = world.changes(0);
+        let step = world.regions[0].pump.replicate().await.unwrap();
+        assert_eq!(step.outcome.failed.as_ref(), Some(&changes[3].sequence));
+        assert_eq!(format!("{:020}", step.position), changes[2].sequence);
+        assert_eq!(step.outcome.sent, 1);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_coalesced_record_is_not_acknowledged_before_the_one_that_stands_for_it() {
+    run(async {
+        let world = World::new(3, 2).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        let before = world.changes(0).len();
+        world.edit(0, id, "one").await.unwrap();
+        world.set_password(0, id, "one").await.unwrap();
+        world.edit(0, id, "two").await.unwrap();
+        // Reads and writes of the profile are lost, and so is its message.
+        world.regions[0].faults.links[world.name(1)].then([Fault::RequestLost]);
+        world.regions[0].faults.retries[world.name(1)].then([Fault::RequestLost]);
+        let step = world.regions[0].pump.replicate().await.unwrap();
+        assert_eq!(step.outcome.failed.as_ref(), Some(&world.changes(0)[before].sequence));
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_missing_key_that_cannot_be_listed_holds_the_record_back() {
+    run(async {
+        let world = World::new(4, 2).await;
+        world.regions[1].faults.kms.set_down(true);
+        world.regions[0].faults.repairs.set_down(true);
+        world.register(0, "ada@example.com", "phc").await.unwrap();
+        let step = world.regions[0].pump.replicate().await.unwrap();
+        assert_eq!(step.position, 0);
+        assert_eq!((step.outcome.sent, step.outcome.repairs), (2, 0));
+        world.regions[1].faults.kms.set_down(false);
+        world.regions[0].faults.repairs.set_down(false);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+fn spoil(change: &mut Change, how: usize) {
+    let image = &mut change.image;
+    match how {
+        0 => drop(image.remove("keys")),
+        1 => drop(image.insert("version".into(), "3-x".into())),
+        2 => drop(image.remove("origin")),
+        3 => change.table = "unheard-of".into(),
+        4 => drop(image.insert("data".into(), Attribute::Null)),
+        _ => image.clear(),
+    }
+}
+
+#[test]
+fn poison_is_parked_with_a_reason_and_its_neighbours_go_on() {
+    run(async {
+        for how in 0..6 {
+            let world = World::new(5, 3).await;
+            let poisoned = world.register(0, "ada@example.com", "phc").await.unwrap();
+            let healthy = world.register(0, "eve@example.com", "phc").await.unwrap();
+            let mut changes = world.changes(0);
+            spoil(&mut changes[0], how);
+            world.skip_stream(0).await;
+            let outcome = Replicator::new(world.regions[0].home.clone()).handle(&changes).await;
+            assert_eq!((outcome.failed, outcome.parked, outcome.sent), (None, 1, 6), "{how}");
+            for at in [1, 2] {
+                assert!(world.read::<Identity>(at, healthy).await.is_ok());
+            }
+            let parked = world.parked(0).await;
+            let Ok(Message::Parked { sequence, reason, key, .. }) = Message::from_text(&parked[0]) else { panic!() };
+            assert_eq!((parked.len(), sequence), (1, changes[0].sequence.clone()));
+            assert!(!reason.is_empty());
+            if how < 5 {
+                assert_eq!(key, format!("{poisoned}/profile"));
+            }
+        }
+    });
+}
+
+#[test]
+fn poison_is_parked_once_although_its_batch_is_delivered_again() {
+    run(async {
+        let world = World::new(6, 2).await;
+        world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.register(0, "eve@example.com", "phc").await.unwrap();
+        let mut changes = world.changes(0);
+        spoil(&mut changes[2], 0);
+        let replicator = Replicator::new(world.regions[0].home.clone());
+        world.set_cut(0, 1, true);
+        world.regions[0].faults.retries[world.name(1)].set_down(true);
+        let outcome = replicator.handle(&changes).await;
+        assert_eq!((outcome.failed.as_ref(), outcome.parked), (Some(&changes[0].sequence), 0));
+        world.set_cut(0, 1, false);
+        // It cannot be parked: it and what comes after it stays.
+        world.regions[0].faults.parked.set_down(true);
+        let outcome = replicator.handle(&changes).await;
+        assert_eq!((outcome.failed.as_ref(), outcome.parked), (Some(&changes[2].sequence), 0));
+        world.regions[0].faults.parked.set_down(false);
+        let outcome = replicator.handle(&changes[2..]).await;
+        assert_eq!((outcome.failed, outcome.parked), (None, 1));
+        assert_eq!(world.parked(0).await.len(), 1);
+    });
+}
+
+#[test]
+fn what_is_parked_holds_no_more_than_a_key() {
+    run(async {
+        let world = World::new(7, 2).await;
+        let text = |text: &str| Attribute::S(text.to_owned());
+        let image = Attributes::from([
+            ("id".into(), text("ada@example.com")),
+            ("key".into(), text("Ada Lovelace <ada@example.com>")),
+            ("origin".into(), text(world.name(0).as_str())),
+        ]);
+        let change = Change { table: "journal".into(), sequence: "1".into(), image };
+        let outcome = Replicator::new(world.regions[0].home.clone()).handle(&[change]).await;
+        assert_eq!(outcome.parked, 1);
+        assert!(!world.parked(0).await[0].to_lowercase().contains("ada"));
+    });
+}
+
+#[test]
+fn a_stamp_from_the_far_future_is_parked_and_not_sent() {
+    run(async {
+        let world = World::new(8, 2).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        world.regions[0].clock.set_skew(10 * 60 * 1000);
+        world.edit(0, id, "from the future").await.unwrap();
+        world.regions[0].clock.set_skew(0);
+        let step = world.regions[0].pump.replicate().await.unwrap();
+        assert_eq!((step.outcome.failed, step.outcome.parked, step.outcome.sent), (None, 1, 0));
+        let stored = world.stored(1, id, Part::Profile).await.unwrap();
+        assert!(!stored.version.hlc.is_far_ahead_of(umoja_store::ports::Clock::now(&*world.clock)));
+        // The peer's writes are not captured by the bad clock.
+        assert!(world.edit(1, id, "from now").await.is_ok());
+    });
+}
+
+#[test]
+fn a_thousand_updates_of_one_user_are_sent_as_a_few() {
+    run(async {
+        let world = World::new(9, 3).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        world.reset_calls();
+        for n in 0..1000 {
+            world.clock.advance(1);
+            world.edit(0, id, &format!("name {n}")).await.unwrap();
+        }
+        world.settle().await;
+        assert!(world.sends() <= 10, "{}", world.sends());
+        world.check_invariants().await;
+        let identity: Identity = world.read(2, id).await.unwrap();
+        assert_eq!(identity.profile.given_name.as_deref(), Some("name 999"));
+    });
+}
+
+#[test]
+fn what_a_peer_wrote_here_is_never_sent_on() {
+    run(async {
+        let world = World::new(10, 3).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.edit(0, id, "Ada").await.unwrap();
+        world.reset_calls();
+        world.settle().await;
+        // Two parts to two peers; nothing comes back and nothing goes round.
+        assert_eq!(world.sends(), 4);
+        assert_eq!(world.changes(1).len(), 2);
+        let step = world.regions[1].pump.replicate().await.unwrap();
+        assert_eq!(step.outcome.records, 0);
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn rows_are_replicated_as_they_are() {
+    run(async {
+        let world = World::new(11, 3).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        world.set_cut(0, 2, true);
+        world.erase(0, id).await.unwrap();
+        world.rounds(2).await;
+        world.set_cut(0, 2, false);
+        world.settle().await;
+        world.check_invariants().await;
+        let mut receipts = Vec::new();
+        for region in &world.regions {
+            receipts.push(region.store.rows(Log::Receipts, id).await.unwrap());
+        }
+        assert_eq!(receipts[0], receipts[1]);
+        assert_eq!(receipts[0], receipts[2]);
+        let keys: Vec<_> = receipts[0].iter().map(|row| row.key.as_str()).collect();
+        for peer in [1, 2] {
+            for part in Part::ALL {
+                assert!(keys.contains(&format!("confirm#{}#{part}", world.name(peer)).as_str()), "{keys:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_part_of_a_format_that_nobody_knows_is_replicated_unopened() {
+    run(async {
+        let world = World::new(12, 2).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        let mut changes = world.changes(0);
+        for change in &mut changes {
+            let Some(Attribute::M(data)) = change.image.get_mut("data") else { panic!() };
+            data.insert("fmt".into(), 99u64.into());
+            data.insert("novel".into(), Attribute::L(vec![Attribute::Bool(true)]));
+            change.image.insert("novel".into(), Attribute::Ss(vec!["a".into()]));
+        }
+        let outcome = Replicator::new(world.regions[0].home.clone()).handle(&changes).await;
+        assert_eq!((outcome.failed, outcome.sent), (None, 2));
+        let copied = world.regions[1].store.part(id, Part::Profile).await.unwrap().unwrap();
+        assert!(changes.iter().any(|change| change.image == copied.to_item()));
+    });
+}
