@@ -5,7 +5,8 @@ use std::sync::Arc;
 use umoja_schema::api::Selector;
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attributes, ClaimItem, Credentials, Facts, Hlc, Identity, IdentifierKind, Log, LogRow, PartRecord, ProfileFacts, Region, UserId, Version,
+    Attributes, ClaimItem, Credentials, Facts, Hlc, IdentifierKind, Identity, Log, LogRow, PartRecord, ProfileFacts,
+    Region, UserId, Version,
 };
 use umoja_store::Home;
 use umoja_store::apply::{commit_own, conflicts, plan_claims};
@@ -41,7 +42,13 @@ pub struct App {
 
 impl App {
     /// The API of a region.
-    pub fn new(home: Home, sealer: Arc<Sealer>, secrets: Arc<Secrets>, hasher: Arc<dyn Hasher>, config: ApiConfig) -> Self {
+    pub fn new(
+        home: Home,
+        sealer: Arc<Sealer>,
+        secrets: Arc<Secrets>,
+        hasher: Arc<dyn Hasher>,
+        config: ApiConfig,
+    ) -> Self {
         Self { home, sealer, secrets, hasher, config, companies: Companies::default() }
     }
 
@@ -114,7 +121,12 @@ impl App {
         self.commit_over(stored, record, Vec::new()).await
     }
 
-    async fn commit_over(&self, stored: &PartRecord, record: PartRecord, claims: Vec<ClaimWrite>) -> Result<Option<PartRecord>, Refusal> {
+    async fn commit_over(
+        &self,
+        stored: &PartRecord,
+        record: PartRecord,
+        claims: Vec<ClaimWrite>,
+    ) -> Result<Option<PartRecord>, Refusal> {
         let rows = conflicts(record.id, &record.version, &claims, &self.home.own.name);
         let condition = Condition::VersionIs(stored.version.clone());
         let parts = vec![PartWrite { record: record.clone(), condition }];
@@ -130,13 +142,31 @@ impl App {
     }
 
     /// The claim writes of replacing a profile part's claims.
-    pub(crate) async fn plan(&self, stored: Option<&PartRecord>, id: UserId, facts: &ProfileFacts) -> Result<Vec<ClaimWrite>, StoreError> {
-        plan_claims(&*self.home.own.users, id, stored.map_or(&std::collections::BTreeMap::new(), PartRecord::claims), &facts.claims).await
+    pub(crate) async fn plan(
+        &self,
+        stored: Option<&PartRecord>,
+        id: UserId,
+        facts: &ProfileFacts,
+    ) -> Result<Vec<ClaimWrite>, StoreError> {
+        plan_claims(
+            &*self.home.own.users,
+            id,
+            stored.map_or(&std::collections::BTreeMap::new(), PartRecord::claims),
+            &facts.claims,
+        )
+        .await
     }
 
     /// An append-only row of this region, about a user, as of a version.
     pub(crate) fn row(&self, user: UserId, key: String, kind: &str, version: &Version) -> LogRow {
-        LogRow { user, key, at: version.hlc, origin: self.home.own.name.clone(), kind: kind.into(), fields: Attributes::new() }
+        LogRow {
+            user,
+            key,
+            at: version.hlc,
+            origin: self.home.own.name.clone(),
+            kind: kind.into(),
+            fields: Attributes::new(),
+        }
     }
 
     /// The rows about a user in one of the append-only tables.

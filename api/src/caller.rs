@@ -51,7 +51,8 @@ impl KnownCompany {
     fn new(company: Company) -> Self {
         let mut keys = BTreeMap::new();
         for key in &company.keys {
-            let parsed = Algorithm::from_name(&key.alg).and_then(|alg| VerifyingKey::from_public_pem(alg, &key.public_key_pem).ok());
+            let parsed = Algorithm::from_name(&key.alg)
+                .and_then(|alg| VerifyingKey::from_public_pem(alg, &key.public_key_pem).ok());
             match parsed {
                 Some(parsed) => {
                     keys.insert(key.kid.clone(), parsed);
@@ -90,7 +91,12 @@ impl Companies {
 }
 
 /// Checks a request. What is returned as an error says nothing to somebody who is not a caller.
-pub(crate) async fn verify(app: &App, path: &str, headers: &HeaderMap, token: &[u8]) -> Result<(Caller, Value), Refusal> {
+pub(crate) async fn verify(
+    app: &App,
+    path: &str,
+    headers: &HeaderMap,
+    token: &[u8],
+) -> Result<(Caller, Value), Refusal> {
     let now = app.home.clock.now();
     let request = parse_request(token)?;
     request.check_times(now.secs())?;

@@ -50,10 +50,20 @@ pub(crate) trait Operation {
     fn read(app: &App, caller: &Caller, body: &Self::Body) -> impl Future<Output = Result<Self::Read, Refusal>> + Send;
 
     /// Does it.
-    fn run(app: &App, caller: &Caller, body: Self::Body, read: Self::Read) -> impl Future<Output = Result<Answer, Refusal>> + Send;
+    fn run(
+        app: &App,
+        caller: &Caller,
+        body: Self::Body,
+        read: Self::Read,
+    ) -> impl Future<Output = Result<Answer, Refusal>> + Send;
 
     /// The answer to a repeated request that was done before with this status.
-    fn again(app: &App, status: u16, id: UserId, version: Option<String>) -> impl Future<Output = Result<Answer, Refusal>> + Send {
+    fn again(
+        app: &App,
+        status: u16,
+        id: UserId,
+        version: Option<String>,
+    ) -> impl Future<Output = Result<Answer, Refusal>> + Send {
         let _ = version;
         async move { op::found_again(app, status, id).await }
     }
@@ -121,7 +131,9 @@ async fn handle<O: Operation>(State(app): State<Arc<App>>, request: Request) -> 
     let answer = answer::<O>(&app, &caller, body).await;
     let (status, body, retry_after) = match answer {
         Ok(answer) => (answer.status, answer.body, None),
-        Err(refusal) => (refusal.kind.status, serde_json::to_value(refusal.problem()).unwrap_or_default(), refusal.retry_after_secs),
+        Err(refusal) => {
+            (refusal.kind.status, serde_json::to_value(refusal.problem()).unwrap_or_default(), refusal.retry_after_secs)
+        }
     };
     let now = app.home.clock.now();
     tracing::info!(operation = O::PATH, company = %caller.company.id, status, ms = now.since(started), "request");
@@ -187,7 +199,10 @@ fn form(error: &serde_path_to_error::Error<serde_json::Error>) -> Refusal {
     if text.starts_with("unknown field") {
         return Refusal::invalid(path, "The operation has no such member.");
     }
-    Refusal::invalid(if path.is_empty() { "body" } else { path }, "The member is of another type than the operation takes.")
+    Refusal::invalid(
+        if path.is_empty() { "body" } else { path },
+        "The member is of another type than the operation takes.",
+    )
 }
 
 /// The body, within limits.
@@ -236,7 +251,8 @@ fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body: Value, ret
 /// An answer to somebody who is not known to be a caller.
 pub(crate) fn unsigned(refusal: &Refusal) -> Response {
     let problem = Json(refusal.problem());
-    let mut response = (code(refusal.kind.status), [(header::CONTENT_TYPE, "application/problem+json")], problem).into_response();
+    let mut response =
+        (code(refusal.kind.status), [(header::CONTENT_TYPE, "application/problem+json")], problem).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     set_retry_after(&mut response, refusal.retry_after_secs);
     response

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::{
-    BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, ProfileFacts, Username,
+    BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, ProfileFacts,
+    Username,
 };
 use umoja_store::ports::ClaimWrite;
 
@@ -59,7 +60,14 @@ pub(crate) fn drop_claim(facts: &mut ProfileFacts, slot: &Slot) {
 
 /// Sets a user's claim of a slot to an identifier, and says under which index. An identifier that the user has
 /// already keeps the time of its claim, and stays verified unless `verified` says otherwise.
-pub(crate) fn set_claim(app: &App, caller: &Caller, facts: &mut ProfileFacts, slot: Slot, normalised: &str, verified: Option<bool>) -> BlindIndex {
+pub(crate) fn set_claim(
+    app: &App,
+    caller: &Caller,
+    facts: &mut ProfileFacts,
+    slot: Slot,
+    normalised: &str,
+    verified: Option<bool>,
+) -> BlindIndex {
     let known = app.secrets.indexes(slot.0, slot.1.as_ref(), normalised);
     let had = known.iter().find_map(|index| facts.claims.get(index)).cloned();
     drop_claim(facts, &slot);
@@ -70,7 +78,8 @@ pub(crate) fn set_claim(app: &App, caller: &Caller, facts: &mut ProfileFacts, sl
         claimed_at: had.as_ref().map_or(caller.now, |claim| claim.claimed_at),
         region: had.as_ref().map_or_else(|| app.home.own.name.clone(), |claim| claim.region.clone()),
         // Only what a trusted company says counts as verified.
-        verified: verified.map_or_else(|| had.is_some_and(|claim| claim.verified), |verified| verified && caller.company.trusted),
+        verified: verified
+            .map_or_else(|| had.is_some_and(|claim| claim.verified), |verified| verified && caller.company.trusted),
         company: slot.1,
     };
     facts.claims.insert(index, claim);

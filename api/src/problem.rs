@@ -4,7 +4,7 @@
 use umoja_crypto::{JwsError, PolicyError};
 use umoja_schema::api::Problem;
 use umoja_schema::{IdentifierError, StampError};
-use umoja_store::ports::{Busy, StoreError};
+use umoja_store::ports::{Busy, KeysError, StoreError};
 use umoja_store::seal::SealError;
 
 /// A type of problem.
@@ -119,7 +119,11 @@ impl From<StoreError> for Refusal {
 impl From<SealError> for Refusal {
     fn from(error: SealError) -> Self {
         tracing::error!(%error, "a part could not be sealed or opened");
-        Self::from(if error == SealError::Opaque { &INTERNAL } else { &UNAVAILABLE })
+        Self::from(match error {
+            // A blob that the KMS refuses has been tampered with, as one that does not open: no retry will help.
+            SealError::Opaque | SealError::Keys(KeysError::Refused) => &INTERNAL,
+            SealError::Keys(_) => &UNAVAILABLE,
+        })
     }
 }
 

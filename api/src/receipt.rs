@@ -24,7 +24,8 @@ pub(crate) async fn receipt(app: &App, id: UserId) -> Result<Option<Receipt>, Re
         Some(Attribute::B(sealed)) => app.secrets.open_text(erase, sealed),
         _ => None,
     };
-    let regions: BTreeMap<_, _> = app.home.region_names().map(|region| (region.clone(), confirmed(&rows, region))).collect();
+    let regions: BTreeMap<_, _> =
+        app.home.region_names().map(|region| (region.clone(), confirmed(&rows, region))).collect();
     Ok(Some(Receipt {
         id,
         requested_by: company,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::api::{Account, User};
-use umoja_schema::{AccountStatus, CompanyId, Identity, IdentifierKind, PartRecord, ProfileFacts, RecordVersion};
+use umoja_schema::{AccountStatus, CompanyId, IdentifierKind, Identity, PartRecord, ProfileFacts, RecordVersion};
 use umoja_store::ports::Parts;
 
 use crate::caller::Caller;

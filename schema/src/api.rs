@@ -20,7 +20,21 @@ macro_rules! requests {
         }
     )*};
 }
-requests!(Register, Lookup, Authenticate, Client, Update, UserPatch, PasswordChange, SetStatus, Erase, Erasure, Export, User, Exported);
+requests!(
+    Register,
+    Lookup,
+    Authenticate,
+    Client,
+    Update,
+    UserPatch,
+    PasswordChange,
+    SetStatus,
+    Erase,
+    Erasure,
+    Export,
+    User,
+    Exported
+);
 
 /// Body of `register`. At least one identifier.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
@@ -68,7 +82,8 @@ macro_rules! selector {
         impl $name {
             /// The one selector; nothing if there is none, or more than one.
             pub fn selector(&self) -> Option<Selector> {
-                let identifier = |kind, value: &Option<String>| value.clone().map(|value| Selector::Identifier(kind, value));
+                let identifier =
+                    |kind, value: &Option<String>| value.clone().map(|value| Selector::Identifier(kind, value));
                 let mut given = [
                     self.id.map(Selector::Id),
                     identifier(IdentifierKind::Email, &self.email),
@@ -434,7 +449,10 @@ mod tests {
     #[test]
     fn a_selector_is_exactly_one_of_its_members() {
         let lookup = |body| serde_json::from_value::<Lookup>(body).unwrap().selector();
-        assert!(matches!(lookup(json!({"email": "a@example.com"})), Some(Selector::Identifier(IdentifierKind::Email, _))));
+        assert!(matches!(
+            lookup(json!({"email": "a@example.com"})),
+            Some(Selector::Identifier(IdentifierKind::Email, _))
+        ));
         assert_eq!(lookup(json!({})), None);
         assert_eq!(lookup(json!({"email": "a@example.com", "username": "a"})), None);
     }

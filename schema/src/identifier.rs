@@ -104,8 +104,10 @@ impl Email {
     /// # Errors
     /// If there is not exactly one usable local part and domain.
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
-        let error =
-            IdentifierError { kind: IdentifierKind::Email, rule: "must be one e-mail address such as name@example.com" };
+        let error = IdentifierError {
+            kind: IdentifierKind::Email,
+            rule: "must be one e-mail address such as name@example.com",
+        };
         // RFC 5321 section 4.5.3.1: 64 octets, @, 255 octets; capped before any work is done on it.
         if text.len() > 512 {
             return Err(error);
@@ -117,7 +119,10 @@ impl Email {
             return Err(error);
         }
         let domain = idna::domain_to_ascii_strict(domain).map_err(|_| error)?;
-        if !domain.contains('.') || domain.len() > 253 || domain.split('.').any(|label| label.is_empty() || label.len() > 63) {
+        if !domain.contains('.')
+            || domain.len() > 253
+            || domain.split('.').any(|label| label.is_empty() || label.len() > 63)
+        {
             return Err(error);
         }
         let normalised = format!("{}@{domain}", local.to_ascii_lowercase());
@@ -222,7 +227,18 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for wrong in ["", "ada", "@example.com", "ada@", "ada@localhost", "a b@example.com", "a@b@example.com", "ada@ex ample.com", "Ada <ada@example.com>", "ada@example..com"] {
+        for wrong in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@localhost",
+            "a b@example.com",
+            "a@b@example.com",
+            "ada@ex ample.com",
+            "Ada <ada@example.com>",
+            "ada@example..com",
+        ] {
             assert!(Email::parse(wrong).is_err(), "{wrong}");
         }
     }

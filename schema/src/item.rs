@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use crate::names::attribute as name;
 use crate::{
-    AccountStatus, Attribute, Attributes, Body, Claim, ClaimItem, Facts, IdentifierKind, Live, Millis, Part, PartRecord,
-    ProfileFacts, SealedData, UserId,
+    AccountStatus, Attribute, Attributes, Body, Claim, ClaimItem, Facts, IdentifierKind, Live, Millis, Part,
+    PartRecord, ProfileFacts, SealedData, UserId,
 };
 
 /// An item, message or version that cannot be read. Names what is wrong, never a value.
@@ -124,7 +124,8 @@ impl PartRecord {
 
 impl ProfileFacts {
     fn write(&self, item: &mut Attributes) {
-        let claims = self.claims.iter().map(|(index, claim)| (index.to_string(), Attribute::M(claim.to_map()))).collect();
+        let claims =
+            self.claims.iter().map(|(index, claim)| (index.to_string(), Attribute::M(claim.to_map()))).collect();
         let links = self.links.iter().map(|(company, since)| (company.to_string(), since.0.into())).collect();
         item.insert(name::CREATED_AT.into(), self.created_at.0.into());
         item.insert(name::CLAIMS.into(), Attribute::M(claims));
@@ -183,7 +184,8 @@ impl Claim {
 impl ClaimItem {
     /// The item of this identifier.
     pub fn to_item(&self) -> Attributes {
-        let claimants = self.claimants.iter().map(|(id, claim)| (id.to_string(), Attribute::M(claim.to_map()))).collect();
+        let claimants =
+            self.claimants.iter().map(|(id, claim)| (id.to_string(), Attribute::M(claim.to_map()))).collect();
         Attributes::from([
             (name::INDEX.into(), self.index.to_string().into()),
             (name::CLAIMANTS.into(), Attribute::M(claimants)),
@@ -227,7 +229,10 @@ mod tests {
         };
         let facts = ProfileFacts {
             created_at: Millis(3),
-            claims: BTreeMap::from([(BlindIndex::new([1; 32]), claim(None)), (BlindIndex::new([2; 32]), claim(Some("acme")))]),
+            claims: BTreeMap::from([
+                (BlindIndex::new([1; 32]), claim(None)),
+                (BlindIndex::new([2; 32]), claim(Some("acme"))),
+            ]),
             links: BTreeMap::from([("acme".parse().unwrap(), Millis(4))]),
             merged_into: Some(UserId::v8([9; 16])),
         };

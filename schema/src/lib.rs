@@ -30,6 +30,8 @@ pub use log::{Log, LogRow};
 pub use merge::{Resolution, resolve};
 pub use message::Message;
 pub use profile::Profile;
-pub use record::{AccountStatus, Body, Credentials, Facts, Identity, Live, OldHash, PartRecord, ProfileFacts, SealedData, Source};
+pub use record::{
+    AccountStatus, Body, Credentials, Facts, Identity, Live, OldHash, PartRecord, ProfileFacts, SealedData, Source,
+};
 pub use stamp::{Hlc, Millis, StampError};
 pub use version::{RecordVersion, Version};

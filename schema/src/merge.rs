@@ -21,7 +21,9 @@ pub fn resolve(stored: Option<&PartRecord>, incoming: &PartRecord) -> Resolution
         std::cmp::Ordering::Greater => Resolution::TakeIncoming,
         std::cmp::Ordering::Less => Resolution::KeepStored,
         std::cmp::Ordering::Equal => match (&stored.body, &incoming.body) {
-            (Body::Live(have), Body::Live(new)) if new.keys.keys().any(|region| !have.keys.contains_key(region)) => Resolution::AddKeys,
+            (Body::Live(have), Body::Live(new)) if new.keys.keys().any(|region| !have.keys.contains_key(region)) => {
+                Resolution::AddKeys
+            }
             _ => Resolution::KeepStored,
         },
     }
@@ -60,7 +62,8 @@ mod tests {
             if version.erased {
                 return PartRecord::tombstone(id, Part::Credentials, version);
             }
-            let data = SealedData(Attributes::from([("info".to_owned(), Attribute::B(version.to_string().into_bytes()))]));
+            let data =
+                SealedData(Attributes::from([("info".to_owned(), Attribute::B(version.to_string().into_bytes()))]));
             let keys = regions.into_iter().map(|r| (format!("r{r}").parse().unwrap(), vec![r])).collect();
             let facts = Facts::Credentials { status: AccountStatus::Active };
             let body = Body::Live(Box::new(Live { data, keys, facts }));

@@ -3,8 +3,8 @@
 //! A signed body is a string to OpenAPI: `contentMediaType: application/jwt` with `contentSchema` says what it
 //! decodes to (JSON Schema 2020-12 Validation section 8.5, whose example is a JWT too).
 
+use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::{Scope, api};
@@ -28,7 +28,9 @@ struct Operation {
 
 /// The document of a region.
 pub fn document(base_url: &str) -> Value {
-    let mut generator = SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = "/components/schemas".into()).into_generator();
+    let mut generator = SchemaSettings::draft2020_12()
+        .with(|settings| settings.definitions_path = "/components/schemas".into())
+        .into_generator();
     let mut paths = Map::new();
     for operation in operations(&mut generator) {
         paths.insert(operation.path.into(), json!({ "post": describe(&operation) }));
@@ -40,8 +42,12 @@ pub fn document(base_url: &str) -> Value {
         ("/.well-known/umoja.json", "deployment", "The regions and their base URLs."),
         ("/openapi.json", "openapi", "This document."),
     ] {
-        let answer = json!({ "description": summary, "content": { "application/json": { "schema": { "type": "object" } } } });
-        paths.insert(path.into(), json!({ "get": { "operationId": id, "summary": summary, "security": [], "responses": { "200": answer } } }));
+        let answer =
+            json!({ "description": summary, "content": { "application/json": { "schema": { "type": "object" } } } });
+        paths.insert(
+            path.into(),
+            json!({ "get": { "operationId": id, "summary": summary, "security": [], "responses": { "200": answer } } }),
+        );
     }
     let problem = generator.subschema_for::<api::Problem>();
     let mut schemas = generator.take_definitions(true);
@@ -97,7 +103,11 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
             body: schema!(api::Register),
             answers: vec![
                 (201, "A new user.", schema!(api::Registered)),
-                (200, "The identifier is known, and both claims are verified by trusted companies: the existing user, now linked.", schema!(api::Registered)),
+                (
+                    200,
+                    "The identifier is known, and both claims are verified by trusted companies: the existing user, now linked.",
+                    schema!(api::Registered),
+                ),
             ],
             refusals: &[409, 422, 503],
         },
@@ -116,7 +126,11 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
             summary: "Check a password.",
             scope: Scope::Authenticate,
             body: schema!(api::Authenticate),
-            answers: vec![(200, "Whether it is right; the same answer for unknown, wrong and disabled.", schema!(api::Authenticated))],
+            answers: vec![(
+                200,
+                "Whether it is right; the same answer for unknown, wrong and disabled.",
+                schema!(api::Authenticated),
+            )],
             refusals: &[409, 422, 503],
         },
         Operation {
@@ -322,7 +336,8 @@ mod tests {
     #[test]
     fn the_example_is_a_request_with_the_described_claims() {
         let mut segments = EXAMPLE_TOKEN.trim().split('.');
-        let mut decode = || serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(segments.next().unwrap()).unwrap()).unwrap();
+        let mut decode =
+            || serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(segments.next().unwrap()).unwrap()).unwrap();
         let (header, claims) = (decode(), decode());
         assert_eq!(header["typ"], "umoja-req+jwt");
         assert!(claims["htu"].as_str().unwrap().ends_with(EXAMPLE_PATH));
@@ -335,14 +350,19 @@ mod tests {
     #[test]
     fn the_committed_documents_are_up_to_date() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("generated");
-        for (name, value) in [("openapi.json", document("https://eu-west-1.example.com")), ("names.json", crate::names::document())] {
+        for (name, value) in
+            [("openapi.json", document("https://eu-west-1.example.com")), ("names.json", crate::names::document())]
+        {
             let text = serde_json::to_string_pretty(&value).unwrap() + "\n";
             let path = folder.join(name);
             if std::env::var_os("UPDATE").is_some() {
                 std::fs::create_dir_all(&folder).unwrap();
                 std::fs::write(&path, &text).unwrap();
             }
-            assert!(std::fs::read_to_string(&path).is_ok_and(|stored| stored == text), "{name}: run UPDATE=1 cargo test -p umoja-schema");
+            assert!(
+                std::fs::read_to_string(&path).is_ok_and(|stored| stored == text),
+                "{name}: run UPDATE=1 cargo test -p umoja-schema"
+            );
         }
     }
 }

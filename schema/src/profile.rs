@@ -82,7 +82,9 @@ impl fmt::Debug for Address {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
     /// A field is unknown or of the wrong type.
-    #[error("the profile takes OIDC standard claims as strings, `address` as an object, and anything else under `custom`")]
+    #[error(
+        "the profile takes OIDC standard claims as strings, `address` as an object, and anything else under `custom`"
+    )]
     Form,
     /// It is over [`MAX_PROFILE_BYTES`].
     #[error("the profile may take 204800 bytes as JSON")]
@@ -174,12 +176,12 @@ mod tests {
             (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
             (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
             (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
-            (json!(["a","b"]), json!(["c","d"]), json!(["c","d"])),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
             (json!({"a":"b"}), json!(["c"]), json!(["c"])),
             (json!({"a":"foo"}), json!(null), json!(null)),
             (json!({"a":"foo"}), json!("bar"), json!("bar")),
             (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
-            (json!([1,2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
             (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
         ] {
             let mut target = original;
@@ -197,9 +199,15 @@ mod tests {
     #[test]
     fn filling_keeps_what_is_there_and_takes_what_is_blank() {
         let own = Profile::from_value(json!({"given_name": "Ada", "address": {"country": "KE"}})).unwrap();
-        let other = Profile::from_value(json!({"given_name": "Eve", "family_name": "L", "address": {"locality": "Nairobi", "country": "NG"}})).unwrap();
+        let other = Profile::from_value(
+            json!({"given_name": "Eve", "family_name": "L", "address": {"locality": "Nairobi", "country": "NG"}}),
+        )
+        .unwrap();
         let filled = serde_json::to_value(own.filled_from(&other)).unwrap();
-        assert_eq!(filled, json!({"given_name": "Ada", "family_name": "L", "address": {"locality": "Nairobi", "country": "KE"}}));
+        assert_eq!(
+            filled,
+            json!({"given_name": "Ada", "family_name": "L", "address": {"locality": "Nairobi", "country": "KE"}})
+        );
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attribute, Attributes, BlindIndex, Claim, CompanyId, ItemError, Millis, Part, Profile, Region, UserId, Version};
+use crate::{
+    Attribute, Attributes, BlindIndex, Claim, CompanyId, ItemError, Millis, Part, Profile, Region, UserId, Version,
+};
 
 /// One part of one user, as stored and replicated. Everything that means something is bound to the ciphertext by the
 /// envelope's additional data; attributes that this version does not know are kept and copied.
@@ -148,7 +150,8 @@ impl PartRecord {
     /// True if `other` is the same write: the same version, and for live parts the same message id. A conditional
     /// write that fails on one's own write is a success whose answer was lost.
     pub fn is_same_write(&self, other: &Self) -> bool {
-        self.version == other.version && self.live().map(|live| live.data.mid()) == other.live().map(|live| live.data.mid())
+        self.version == other.version
+            && self.live().map(|live| live.data.mid()) == other.live().map(|live| live.data.mid())
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Log, LogRow, Part, PartRecord, Region, Resolution, UserId, Version, resolve,
+    Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Log, LogRow, Part, PartRecord, Region, Resolution,
+    UserId, Version, resolve,
 };
 
 use crate::ports::{ClaimWrite, Commit, Condition, KeyAdded, PartWrite, StoreError, Users, Writes};
@@ -46,9 +47,11 @@ pub async fn apply_copy(users: &dyn Users, incoming: &PartRecord, observer: &Reg
                 }
             }
             Resolution::TakeIncoming => {
-                let condition = stored.as_ref().map_or(Condition::Absent, |stored| Condition::VersionIs(stored.version.clone()));
+                let condition =
+                    stored.as_ref().map_or(Condition::Absent, |stored| Condition::VersionIs(stored.version.clone()));
                 let before = stored.as_ref().map(PartRecord::claims);
-                let claims = plan_claims(users, incoming.id, before.unwrap_or(&BTreeMap::new()), incoming.claims()).await?;
+                let claims =
+                    plan_claims(users, incoming.id, before.unwrap_or(&BTreeMap::new()), incoming.claims()).await?;
                 let rows = conflicts(incoming.id, &incoming.version, &claims, observer);
                 let parts = vec![PartWrite { record: incoming.clone(), condition }];
                 if users.commit(&Writes { parts, claims, rows }).await? == Commit::Done {

@@ -11,7 +11,8 @@ use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Message, Part, PartRecord
 
 use crate::RegionPorts;
 use crate::ports::{
-    Commit, Delivery, EncryptionContext, KeyAdded, Keys, KeysError, Logs, Page, Parts, Queue, QueueDepth, StoreError, Users, Writes,
+    Commit, Delivery, EncryptionContext, KeyAdded, Keys, KeysError, Logs, Page, Parts, Queue, QueueDepth, StoreError,
+    Users, Writes,
 };
 
 /// What goes wrong with one call.
@@ -78,7 +79,11 @@ impl Faults {
         if state.down { Fault::RequestLost } else { state.next.pop_front().unwrap_or(Fault::None) }
     }
 
-    async fn call<T, E: Failure>(&self, operation: &'static str, call: impl Future<Output = Result<T, E>> + Send) -> Result<T, E> {
+    async fn call<T, E: Failure>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
         self.give_way().await;
         let result = match self.meet(operation) {
             Fault::None => call.await,

@@ -83,7 +83,12 @@ impl KeyRing {
         Err(error)
     }
 
-    async fn wrap_elsewhere(&self, key: &DataKey, context: &EncryptionContext, tried: &[&Region]) -> Vec<(Region, Vec<u8>)> {
+    async fn wrap_elsewhere(
+        &self,
+        key: &DataKey,
+        context: &EncryptionContext,
+        tried: &[&Region],
+    ) -> Vec<(Region, Vec<u8>)> {
         let others = self.regions.iter().filter(|(region, _)| !tried.contains(region));
         let wraps = others.map(|(region, keys)| async move {
             match tokio::time::timeout(self.budget, keys.wrap(key, context)).await {
@@ -103,7 +108,11 @@ impl KeyRing {
 
     /// Unwraps a data key: by the own region's entry if there is one and its KMS answers, else by any other that it
     /// can reach. Slower, never wrong: each entry is bound to the same context.
-    pub async fn unwrap(&self, wrapped: &BTreeMap<Region, Vec<u8>>, context: &EncryptionContext) -> Result<DataKey, KeysError> {
+    pub async fn unwrap(
+        &self,
+        wrapped: &BTreeMap<Region, Vec<u8>>,
+        context: &EncryptionContext,
+    ) -> Result<DataKey, KeysError> {
         if wrapped.len() > MAX_WRAPPED_KEYS {
             return Err(KeysError::Refused);
         }
@@ -125,7 +134,11 @@ impl KeyRing {
     }
 
     /// [`KeyRing::unwrap`] for reads: a key that was unwrapped in the last minutes costs no call.
-    pub async fn unwrap_cached(&self, wrapped: &BTreeMap<Region, Vec<u8>>, context: &EncryptionContext) -> Result<DataKey, KeysError> {
+    pub async fn unwrap_cached(
+        &self,
+        wrapped: &BTreeMap<Region, Vec<u8>>,
+        context: &EncryptionContext,
+    ) -> Result<DataKey, KeysError> {
         let now = self.clock.now();
         if let Some(key) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(context, now) {
             return Ok(key);

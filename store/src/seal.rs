@@ -11,11 +11,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use umoja_crypto::Aad;
-use umoja_crypto::{self as envelope, Envelope};
 use umoja_crypto::DataKey;
+use umoja_crypto::{self as envelope, Envelope};
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{
-    Attribute, Attributes, Body, Credentials, Facts, Identity, Live, Part, PartRecord, Region, SealedData, UserId, Version,
+    Attribute, Attributes, Body, Credentials, Facts, Identity, Live, Part, PartRecord, Region, SealedData, UserId,
+    Version,
 };
 use zeroize::Zeroizing;
 

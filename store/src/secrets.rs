@@ -7,11 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use umoja_crypto::Aad;
-use umoja_crypto::IndexKey;
-use umoja_crypto::jws::SigningKey;
 use umoja_crypto::DataKey;
+use umoja_crypto::IndexKey;
 use umoja_crypto::MacKey;
 use umoja_crypto::WrappingKey;
+use umoja_crypto::jws::SigningKey;
 use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, Millis, Region, UserId};
 
 use crate::keyring::KeyRing;
@@ -94,7 +94,10 @@ impl WrappedSecret {
 }
 
 fn context(purpose: &str, version: u32) -> EncryptionContext {
-    EncryptionContext::from([("umoja:secret".into(), purpose.to_owned()), ("umoja:version".into(), version.to_string())])
+    EncryptionContext::from([
+        ("umoja:secret".into(), purpose.to_owned()),
+        ("umoja:version".into(), version.to_string()),
+    ])
 }
 
 /// The unwrapped secrets.

@@ -65,7 +65,12 @@ pub(super) fn attempt(app: &App, password: Password, credentials: &Credentials) 
 
 /// Stores a better hash of the password that was just given, and drops the old ones. If somebody changed the
 /// credentials meanwhile, theirs stay.
-async fn upgrade(app: &App, record: PartRecord, mut credentials: Credentials, secret: String) -> Result<Option<PartRecord>, Refusal> {
+async fn upgrade(
+    app: &App,
+    record: PartRecord,
+    mut credentials: Credentials,
+    secret: String,
+) -> Result<Option<PartRecord>, Refusal> {
     credentials.secret = Some(secret);
     credentials.old_hashes.clear();
     let written = app.write_credentials(&record, &credentials, AccountStatus::Active).await?;

@@ -60,8 +60,18 @@ async fn answer(app: &App, id: UserId) -> Result<Answer, Refusal> {
 }
 
 /// What an erasure writes. A part that has not arrived yet is erased as well: it finds the tombstone.
-async fn erasure(app: &App, caller: &Caller, id: UserId, parts: &Parts, reason: Option<&str>) -> Result<Writes, Refusal> {
-    let newest = Part::ALL.into_iter().filter_map(|part| parts.get(part)).map(|record| &record.version).max_by_key(|version| version.hlc);
+async fn erasure(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    parts: &Parts,
+    reason: Option<&str>,
+) -> Result<Writes, Refusal> {
+    let newest = Part::ALL
+        .into_iter()
+        .filter_map(|part| parts.get(part))
+        .map(|record| &record.version)
+        .max_by_key(|version| version.hlc);
     let version = app.next_version(true, newest)?;
     let mut writes = Writes::default();
     for part in Part::ALL {

@@ -39,6 +39,14 @@ impl Operation for Export {
             status_reason: credentials.status_reason,
             status_source: credentials.status_source,
         };
-        Answer::new(200, &Exported { user: stored.view(), sources: stored.identity.sources, credentials, journal: journal.collect() })
+        Answer::new(
+            200,
+            &Exported {
+                user: stored.view(),
+                sources: stored.identity.sources,
+                credentials,
+                journal: journal.collect(),
+            },
+        )
     }
 }

@@ -43,7 +43,9 @@ fn source(caller: &Caller) -> Source {
 /// Checks a reason.
 fn reason(text: Option<&String>) -> Result<Option<String>, Refusal> {
     match text {
-        Some(text) if text.chars().count() > MAX_REASON_CHARS => Err(Refusal::invalid("reason", "A reason has at most 256 characters.")),
+        Some(text) if text.chars().count() > MAX_REASON_CHARS => {
+            Err(Refusal::invalid("reason", "A reason has at most 256 characters."))
+        }
         text => Ok(text.cloned()),
     }
 }

@@ -28,33 +28,38 @@ impl Operation for PasswordChange {
         Ok((password, app.home.own.users.parts(body.id).await?))
     }
 
-    async fn run(app: &App, caller: &Caller, body: api::PasswordChange, (password, parts): Self::Read) -> Result<Answer, Refusal> {
+    async fn run(
+        app: &App,
+        caller: &Caller,
+        body: api::PasswordChange,
+        (password, parts): Self::Read,
+    ) -> Result<Answer, Refusal> {
         let mut parts = Some(parts);
         let changed = until_written!({
-                let parts = match parts.take() {
-                    Some(read) => read,
-                    None => app.home.own.users.parts(body.id).await?,
-                };
-                if is_gone(&parts) {
-                    return Err(Refusal::from(&NOT_FOUND));
-                }
-                let Some(record) = &parts.credentials else { return Err(Refusal::from(&NOT_FOUND)) };
-                let credentials: Credentials = app.sealer.open(record).await?;
-                let given = Password::attempt(&body.current_password);
-                let verdict = app.hasher.verify(attempt(app, given, &credentials)).await?;
-                if verdict == Verdict::Wrong || record.status() != Some(AccountStatus::Active) {
-                    return Ok(Some(None));
-                }
-                let secret = app.hasher.hash(password.clone(), app.home.entropy.array()).await?;
-                let changed = Credentials {
-                    secret: Some(secret),
-                    old_hashes: Vec::new(),
-                    password_source: Some(source(caller)),
-                    ..credentials
-                };
-                let written = app.write_credentials(record, &changed, AccountStatus::Active).await?;
-                Ok(written.map(|written| Some(with_credentials(parts, written))))
-            })?;
+            let parts = match parts.take() {
+                Some(read) => read,
+                None => app.home.own.users.parts(body.id).await?,
+            };
+            if is_gone(&parts) {
+                return Err(Refusal::from(&NOT_FOUND));
+            }
+            let Some(record) = &parts.credentials else { return Err(Refusal::from(&NOT_FOUND)) };
+            let credentials: Credentials = app.sealer.open(record).await?;
+            let given = Password::attempt(&body.current_password);
+            let verdict = app.hasher.verify(attempt(app, given, &credentials)).await?;
+            if verdict == Verdict::Wrong || record.status() != Some(AccountStatus::Active) {
+                return Ok(Some(None));
+            }
+            let secret = app.hasher.hash(password.clone(), app.home.entropy.array()).await?;
+            let changed = Credentials {
+                secret: Some(secret),
+                old_hashes: Vec::new(),
+                password_source: Some(source(caller)),
+                ..credentials
+            };
+            let written = app.write_credentials(record, &changed, AccountStatus::Active).await?;
+            Ok(written.map(|written| Some(with_credentials(parts, written))))
+        })?;
         let version = changed.and_then(|parts| parts.version()).map(|version| version.to_string());
         answer(version.is_some(), body.id, version)
     }

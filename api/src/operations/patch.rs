@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use umoja_schema::api::{Register, UserPatch};
-use umoja_schema::{Identity, IdentifierKind, ProfileFacts};
+use umoja_schema::{IdentifierKind, Identity, ProfileFacts};
 
 use super::source;
 use crate::app::App;
@@ -59,7 +59,9 @@ impl Patch {
         let mut identifiers = Vec::new();
         for (kind, value, verified) in fields {
             match (value, verified) {
-                (Some(text), verified) => identifiers.push((kind, Change::Set(parse(caller, kind, text, "")?, verified))),
+                (Some(text), verified) => {
+                    identifiers.push((kind, Change::Set(parse(caller, kind, text, "")?, verified)))
+                }
                 (None, Some(true)) => {
                     let field = format!("{}_verified", kind.as_str());
                     return Err(Refusal::invalid(&field, "There is nothing to be verified."));
@@ -75,18 +77,29 @@ impl Patch {
     }
 
     /// The user with the patch applied, as the calling company says it.
-    pub(crate) fn apply(&self, app: &App, caller: &Caller, identity: &Identity, facts: &ProfileFacts) -> Result<(Identity, ProfileFacts), Refusal> {
+    pub(crate) fn apply(
+        &self,
+        app: &App,
+        caller: &Caller,
+        identity: &Identity,
+        facts: &ProfileFacts,
+    ) -> Result<(Identity, ProfileFacts), Refusal> {
         let (mut identity, mut facts) = (identity.clone(), facts.clone());
         for (kind, change) in &self.identifiers {
             self.apply_identifier(app, caller, &mut identity, &mut facts, *kind, change)?;
         }
         if let Some(patch) = &self.profile {
             let field = format!("{}profile", self.prefix);
-            let profile = identity.profile.patched(patch).map_err(|error| Refusal::invalid(&field, format!("{error}.")))?;
+            let profile =
+                identity.profile.patched(patch).map_err(|error| Refusal::invalid(&field, format!("{error}.")))?;
             for name in profile.changed_fields(&identity.profile) {
                 let key = format!("profile.{name}");
                 let present = serde_json::to_value(&profile).is_ok_and(|value| value.get(&name).is_some());
-                if present { identity.sources.insert(key, source(caller)) } else { identity.sources.remove(&key) };
+                if present {
+                    identity.sources.insert(key, source(caller))
+                } else {
+                    identity.sources.remove(&key)
+                };
             }
             identity.profile = profile;
         }

@@ -44,7 +44,8 @@ impl Operation for Register {
             None => UserId::v7(caller.now.0, app.home.entropy.array()),
         };
         let patch = Patch::of_register(caller, body)?;
-        let blank = ProfileFacts { created_at: caller.now, claims: BTreeMap::new(), links: BTreeMap::new(), merged_into: None };
+        let blank =
+            ProfileFacts { created_at: caller.now, claims: BTreeMap::new(), links: BTreeMap::new(), merged_into: None };
         let (identity, mut facts) = patch.apply(app, caller, &Identity::default(), &blank)?;
         link(caller, &mut facts);
         let claims = app.plan(None, id, &facts).await?;
@@ -150,7 +151,8 @@ async fn create(app: &App, caller: &Caller, new: &New, secret: Option<String>) -
         app.sealer.seal(new.id, version.clone(), status, &credentials, Attributes::new()),
     );
     let (profile, credentials) = (profile?, credentials?);
-    let parts = [&profile, &credentials].map(|record| PartWrite { record: record.clone(), condition: Condition::Absent });
+    let parts =
+        [&profile, &credentials].map(|record| PartWrite { record: record.clone(), condition: Condition::Absent });
     let rows = conflicts(new.id, &version, &new.claims, &app.home.own.name);
     let writes = Writes { parts: parts.into(), claims: new.claims.clone(), rows };
     match app.commit(&writes).await? {

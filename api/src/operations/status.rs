@@ -23,7 +23,12 @@ impl Operation for Status {
         Ok((reason(body.reason.as_ref())?, app.load(body.id).await?))
     }
 
-    async fn run(app: &App, caller: &Caller, body: api::SetStatus, (reason, first): Self::Read) -> Result<Answer, Refusal> {
+    async fn run(
+        app: &App,
+        caller: &Caller,
+        body: api::SetStatus,
+        (reason, first): Self::Read,
+    ) -> Result<Answer, Refusal> {
         let mut first = Some(first);
         until_written!({
             let stored = match first.take() {
@@ -35,7 +40,8 @@ impl Operation for Status {
             if stored.status == body.status && credentials.status_reason == reason {
                 return found(200, &stored).map(Some);
             }
-            let changed = Credentials { status_reason: reason.clone(), status_source: Some(source(caller)), ..credentials };
+            let changed =
+                Credentials { status_reason: reason.clone(), status_source: Some(source(caller)), ..credentials };
             let written = app.write_credentials(&stored.credentials, &changed, body.status).await?;
             let Some(written) = written else { return Ok(None) };
             stored.credentials = written;

@@ -1,7 +1,7 @@
 //! `update`: changes the profile and the identifiers of a linked user.
 
-use umoja_schema::api;
 use umoja_schema::Scope;
+use umoja_schema::api;
 
 use super::found;
 use super::lookup::version;

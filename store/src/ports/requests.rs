@@ -12,7 +12,13 @@ pub trait Requests: Send + Sync {
     async fn first_use(&self, hash: &[u8; 32], now: Millis, expires_at: Millis) -> Result<bool, StoreError>;
 
     /// Stores the outcome of an idempotency key if none is stored; else gives the stored one.
-    async fn begin(&self, key: &[u8; 32], outcome: &Outcome, now: Millis, expires_at: Millis) -> Result<Option<Outcome>, StoreError>;
+    async fn begin(
+        &self,
+        key: &[u8; 32],
+        outcome: &Outcome,
+        now: Millis,
+        expires_at: Millis,
+    ) -> Result<Option<Outcome>, StoreError>;
 
     /// Replaces the outcome of an idempotency key.
     async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError>;

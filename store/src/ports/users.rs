@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use umoja_schema::{ClaimItem, BlindIndex, Log, LogRow, Part, PartRecord, RecordVersion, Region, UserId, Version};
+use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Part, PartRecord, RecordVersion, Region, UserId, Version};
 
 use super::StoreError;
 

@@ -1,0 +1,160 @@
+//! A world with the API in front of each region, and companies that call it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use umoja_api::{ApiConfig, App, router};
+use umoja_crypto::{EngineChoice, Params, Password, Passwords};
+use umoja_local::InlineHasher;
+use umoja_schema::{Company, Scope};
+use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, Registry as _, Verdict};
+
+use crate::caller::{Caller, Endpoint, Reply};
+use crate::world::World;
+
+/// A deployment with its API.
+pub struct Deployment {
+    /// The regions.
+    pub world: World,
+    /// Each region's API, in the order of the world's regions.
+    pub endpoints: Vec<Endpoint>,
+    /// The hashes that were computed.
+    pub hasher: Arc<CountingHasher>,
+    /// A company with every scope, trusted to verify.
+    pub shop: Caller,
+    /// Another one.
+    pub food: Caller,
+    /// A company with every scope that nobody trusts.
+    pub blog: Caller,
+}
+
+impl Deployment {
+    /// Two regions.
+    pub async fn new(seed: u64) -> Self {
+        Self::of(World::new(seed, 2).await).await
+    }
+
+    /// The API over a world.
+    pub async fn of(world: World) -> Self {
+        let hasher = Arc::new(CountingHasher::default());
+        let url = |name: &umoja_schema::Region| format!("https://{name}.example.com");
+        let regions: Vec<_> = world.regions.iter().map(|region| (region.name.clone(), url(&region.name))).collect();
+        let endpoints = world.regions.iter().map(|region| {
+            let base_url = url(&region.name);
+            let config = ApiConfig { base_url: base_url.clone(), regions: regions.clone(), min_password_chars: 8 };
+            let secrets = Arc::clone(region.secrets());
+            let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
+            let hasher = Arc::clone(&hasher) as Arc<dyn Hasher>;
+            let app = App::new(region.home.clone(), Arc::clone(&region.sealer), secrets, hasher, config);
+            Endpoint { router: router(Arc::new(app)), base_url, jwks }
+        });
+        let endpoints = endpoints.collect();
+        let (shop, food, blog) = (Caller::new("shop", 1), Caller::new("food", 2), Caller::new("blog", 3));
+        let deployment = Self { world, endpoints, hasher, shop, food, blog };
+        for (caller, trusted) in [(&deployment.shop, true), (&deployment.food, true), (&deployment.blog, false)] {
+            deployment.put_company(&caller.company(&Scope::ALL, trusted)).await;
+        }
+        deployment
+    }
+
+    /// Stores a company in every region.
+    pub async fn put_company(&self, company: &Company) {
+        for region in &self.world.regions {
+            region.store.put_company(company).await.expect("companies can be written");
+        }
+    }
+
+    /// The time, in seconds.
+    pub fn now(&self) -> u64 {
+        self.world.clock.now().secs()
+    }
+
+    /// A call of the shop.
+    pub async fn call(&self, at: usize, operation: &str, body: Value) -> Reply {
+        self.call_as(&self.shop, at, operation, body).await
+    }
+
+    /// A call of a company.
+    pub async fn call_as(&self, caller: &Caller, at: usize, operation: &str, body: Value) -> Reply {
+        let reply = caller.call(&self.endpoints[at], operation, self.now(), body).await;
+        if let Some(user) = reply.body.get("user").filter(|user| user.is_object()) {
+            let text = |name: &str| user[name].as_str().expect("a user has an id and a version");
+            let version = text("version").parse().expect("a version is read back");
+            self.world.acknowledge_record(text("id").parse().expect("an id is a user id"), &version);
+        }
+        reply
+    }
+
+    /// Registers a user of the shop by a verified e-mail address and a password.
+    pub async fn register(&self, at: usize, email: &str, password: &str) -> Reply {
+        let body = json!({ "email": email, "email_verified": true, "password": password });
+        self.call(at, "register", body).await
+    }
+
+    /// Whether a password is accepted.
+    pub async fn accepts(&self, at: usize, email: &str, password: &str) -> bool {
+        let reply = self.call(at, "authenticate", json!({ "email": email, "password": password })).await;
+        reply.ok(200).body["authenticated"] == json!(true)
+    }
+}
+
+/// Hashes inline with the smallest parameters, and counts.
+pub struct CountingHasher {
+    inner: InlineHasher,
+    passwords: Arc<Passwords>,
+    hashed: AtomicUsize,
+    verified: AtomicUsize,
+    busy: Mutex<Option<Busy>>,
+}
+
+impl Default for CountingHasher {
+    fn default() -> Self {
+        let params = Params { m_kib: 8, t: 1, p: 1 };
+        let passwords = Arc::new(Passwords::new(params, EngineChoice::Auto, None).expect("an engine works"));
+        Self {
+            inner: InlineHasher::new(Arc::clone(&passwords)),
+            passwords,
+            hashed: AtomicUsize::new(0),
+            verified: AtomicUsize::new(0),
+            busy: Mutex::default(),
+        }
+    }
+}
+
+impl CountingHasher {
+    /// How many passwords were hashed and how many attempts checked since the last call.
+    pub fn take(&self) -> (usize, usize) {
+        (self.hashed.swap(0, Ordering::Relaxed), self.verified.swap(0, Ordering::Relaxed))
+    }
+
+    /// The engine itself, to make stored hashes.
+    pub fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+
+    /// Refuses all work, or takes it again.
+    pub fn set_busy(&self, busy: Option<Busy>) {
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = busy;
+    }
+
+    fn admit(&self) -> Result<(), Busy> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl Hasher for CountingHasher {
+    async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, Busy> {
+        self.admit()?;
+        self.hashed.fetch_add(1, Ordering::Relaxed);
+        self.inner.hash(password, salt).await
+    }
+
+    async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy> {
+        self.admit()?;
+        self.verified.fetch_add(1, Ordering::Relaxed);
+        self.inner.verify(attempt).await
+    }
+}

@@ -1,0 +1,57 @@
+//! Calls are money: what each operation may cost.
+
+use serde_json::json;
+use umoja_tests::deployment::Deployment;
+
+use super::story;
+
+fn calls(d: &Deployment, at: usize, operation: &str) -> u64 {
+    let faults = &d.world.regions[at].faults;
+    faults.kms.calls().get(operation).copied().unwrap_or(0)
+}
+
+#[test]
+fn a_part_written_costs_one_key_and_one_wrap_a_peer_and_a_repeated_read_nothing() {
+    story(100, async |d| {
+        d.world.reset_calls();
+        let id = d.register(0, "ada@example.com", "correct horse").await.id();
+        // Two parts.
+        assert_eq!((calls(&d, 0, "generate"), calls(&d, 1, "wrap")), (2, 2));
+        assert_eq!(
+            (calls(&d, 0, "unwrap"), calls(&d, 1, "unwrap"), calls(&d, 0, "wrap"), calls(&d, 1, "generate")),
+            (0, 0, 0, 0)
+        );
+
+        d.world.reset_calls();
+        for _ in 0..3 {
+            d.call(0, "lookup", json!({ "id": id })).await.ok(200);
+        }
+        assert_eq!(d.world.kms_calls(), 1, "one on the first read, none on a repeated read");
+
+        d.world.reset_calls();
+        d.call(0, "update", json!({ "id": id, "set": { "profile": { "nickname": "A" } } })).await.ok(200);
+        assert_eq!((calls(&d, 0, "generate"), calls(&d, 1, "wrap")), (1, 1));
+        assert_eq!(d.world.kms_calls(), 2);
+    });
+}
+
+#[test]
+fn replicating_costs_no_key() {
+    story(101, async |d| {
+        d.register(0, "ada@example.com", "correct horse").await.ok(201);
+        d.world.reset_calls();
+        d.world.settle().await;
+        assert_eq!(d.world.kms_calls(), 0);
+    });
+}
+
+#[test]
+fn a_wrong_login_costs_no_write_but_the_request_id() {
+    story(102, async |d| {
+        d.register(0, "ada@example.com", "correct horse").await.ok(201);
+        let faults = &d.world.regions[0].faults.tables;
+        faults.reset_calls();
+        assert!(!d.accepts(0, "ada@example.com", "wrong horse").await);
+        assert_eq!(faults.calls().get("commit"), None);
+    });
+}

@@ -1,0 +1,82 @@
+//! Operations while something is out.
+
+use serde_json::json;
+use umoja_store::faulty::Fault;
+
+use super::story;
+
+#[test]
+fn a_region_that_is_cut_off_keeps_serving_and_catches_up() {
+    story(110, async |d| {
+        let id = d.register(0, "ada@example.com", "correct horse").await.id();
+        d.world.settle().await;
+        d.world.set_cut(0, 1, true);
+        d.world.set_cut(1, 0, true);
+        d.call(0, "update", json!({ "id": id, "set": { "profile": { "nickname": "A" } } })).await.ok(200);
+        d.call(1, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
+        d.register(1, "bob@example.com", "correct horse").await.ok(201);
+        d.world.rounds(2).await;
+        d.world.set_cut(0, 1, false);
+        d.world.set_cut(1, 0, false);
+        d.world.settle().await;
+        for at in 0..2 {
+            let user = d.call(at, "lookup", json!({ "id": id })).await.body["user"].clone();
+            assert_eq!((&user["profile"]["nickname"], &user["status"]), (&json!("A"), &json!("disabled")));
+            assert!(d.accepts(at, "bob@example.com", "correct horse").await);
+        }
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn the_own_kms_out_costs_no_write_and_no_read() {
+    story(111, async |d| {
+        let before = d.register(0, "ada@example.com", "correct horse").await.id();
+        d.world.regions[0].faults.kms.set_down(true);
+        d.call(0, "lookup", json!({ "id": before })).await.ok(200);
+        d.register(0, "bob@example.com", "correct horse").await.ok(201);
+        assert!(d.accepts(0, "bob@example.com", "correct horse").await);
+        d.world.regions[0].faults.kms.set_down(false);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn every_kms_out_is_a_503_that_loses_nothing() {
+    story(112, async |d| {
+        for region in &d.world.regions {
+            region.faults.kms.set_down(true);
+        }
+        let body = json!({ "email": "ada@example.com", "password": "correct horse" });
+        let reply = d.shop.call_idk(&d.endpoints[0], "register", d.now(), Some("k"), body.clone()).await;
+        assert!(reply.refused(503, "unavailable").retry_after.is_some());
+        for region in &d.world.regions {
+            region.faults.kms.set_down(false);
+        }
+        d.shop.call_idk(&d.endpoints[0], "register", d.now(), Some("k"), body).await.ok(201);
+    });
+}
+
+#[test]
+fn an_answer_of_the_store_that_is_lost_after_the_write_is_one_effect_and_the_same_answer() {
+    story(113, async |d| {
+        let id = d.register(0, "ada@example.com", "correct horse").await.id();
+        // The update reads the user, then writes it: the write's answer is lost.
+        d.world.regions[0].faults.tables.then([Fault::None, Fault::AnswerLost]);
+        let reply = d.call(0, "update", json!({ "id": id, "set": { "profile": { "nickname": "A" } } })).await;
+        assert_eq!(reply.ok(200).body["user"]["profile"]["nickname"], "A");
+        assert_eq!(d.call(0, "lookup", json!({ "id": id })).await.version(), reply.version());
+    });
+}
+
+#[test]
+fn a_store_that_is_out_is_a_503_and_not_ready() {
+    story(114, async |d| {
+        let id = d.register(0, "ada@example.com", "correct horse").await.id();
+        d.world.regions[0].faults.tables.set_down(true);
+        d.call(0, "lookup", json!({ "id": id })).await.refused(503, "unavailable");
+        let ready = axum::http::Request::get("/readyz").body(axum::body::Body::empty()).unwrap();
+        assert_eq!(umoja_tests::caller::send(&d.endpoints[0], ready).await.status, 503);
+    });
+}

@@ -1,0 +1,60 @@
+use serde_json::json;
+
+use super::story;
+
+#[test]
+fn a_user_is_found_by_each_of_its_identifiers_right_after_sign_up() {
+    story(20, async |d| {
+        let body = json!({ "email": "ada@example.com", "phone_number": "+254712123456", "username": "ada", "external_id": "1" });
+        let id = d.call(0, "register", body).await.id();
+        for by in [
+            json!({ "id": id }),
+            json!({ "email": " ADA@example.com" }),
+            json!({ "phone_number": "0712-123-456" }),
+            json!({ "username": "Ada" }),
+            json!({ "external_id": "1" }),
+        ] {
+            assert_eq!(d.call(0, "lookup", by).await.ok(200).id(), id);
+        }
+    });
+}
+
+#[test]
+fn exactly_one_selector_is_taken() {
+    story(21, async |d| {
+        d.call(0, "lookup", json!({})).await.refused(422, "invalid_body");
+        d.call(0, "lookup", json!({ "username": "a", "external_id": "b" })).await.refused(422, "invalid_body");
+    });
+}
+
+#[test]
+fn a_region_that_is_behind_says_so_and_never_404_or_an_older_record() {
+    story(22, async |d| {
+        let created = d.register(0, "ada@example.com", "correct horse").await;
+        let behind = json!({ "email": "ada@example.com", "min_version": created.version() });
+        let reply = d.call(1, "lookup", behind.clone()).await;
+        assert_eq!(reply.refused(503, "behind").retry_after, Some(1));
+        d.world.settle().await;
+        d.call(1, "lookup", behind).await.ok(200);
+
+        let updated = d.call(0, "update", json!({ "id": created.id(), "set": { "username": "ada" } })).await;
+        let behind = json!({ "id": created.id(), "min_version": updated.version() });
+        d.call(1, "lookup", behind.clone()).await.refused(503, "behind");
+        d.world.settle().await;
+        assert_eq!(d.call(1, "lookup", behind).await.version(), updated.version());
+    });
+}
+
+#[test]
+fn a_malformed_version_or_identifier_is_named() {
+    story(23, async |d| {
+        let reply = d.call(0, "lookup", json!({ "username": "a", "min_version": "x" })).await;
+        assert_eq!(reply.refused(422, "invalid_body").body["field"], "min_version");
+        let reply = d.call(0, "lookup", json!({ "email": "not an address" })).await;
+        assert_eq!(reply.refused(422, "invalid_body").body["field"], "email");
+        let reply = d.call(0, "lookup", json!({ "id": "4711" })).await;
+        assert_eq!(reply.refused(422, "invalid_body").body["field"], "id");
+        let reply = d.call(0, "lookup", json!({ "emial": "a@example.com" })).await;
+        assert_eq!(reply.refused(422, "invalid_body").body["field"], "emial");
+    });
+}

@@ -1,0 +1,21 @@
+//! A story for each operation, through the signed API, over two regions.
+
+mod authenticate;
+mod budget;
+mod erase;
+mod export;
+mod faults;
+mod idempotency;
+mod lookup;
+mod password;
+mod register;
+mod status;
+mod update;
+
+use umoja_tests::deployment::Deployment;
+use umoja_tests::world::run;
+
+/// Runs a story over a deployment of two regions.
+fn story(seed: u64, story: impl AsyncFnOnce(Deployment)) {
+    run(async { story(Deployment::new(seed).await).await });
+}

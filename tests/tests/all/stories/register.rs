@@ -1,0 +1,198 @@
+use serde_json::json;
+use umoja_schema::Log;
+use umoja_store::ports::Logs as _;
+
+use super::story;
+
+#[test]
+fn a_new_user_is_created_with_everything_that_was_sent() {
+    story(1, async |d| {
+        let body = json!({
+            "email": "Ada@Example.com", "email_verified": true, "phone_number": "0712 123 456",
+            "username": "ada", "external_id": "4711", "password": "correct horse",
+            "profile": { "given_name": "Ada", "custom": { "shoe_size": 38 } },
+        });
+        let reply = d.call(0, "register", body).await;
+        reply.ok(201);
+        assert_eq!(reply.body["outcome"], "created");
+        let user = &reply.body["user"];
+        assert_eq!(user["email"], "Ada@Example.com");
+        assert_eq!(user["email_verified"], true);
+        assert_eq!(user["phone_number"], "+254712123456");
+        assert_eq!(user["phone_number_verified"], false);
+        assert_eq!(user["status"], "active");
+        assert_eq!(user["profile"], json!({ "given_name": "Ada", "custom": { "shoe_size": 38 } }));
+        assert_eq!(user["accounts"]["shop"]["external_id"], "4711");
+        assert_eq!(user["created_at"], d.now());
+    });
+}
+
+#[test]
+fn a_user_registered_in_one_region_logs_in_in_the_other() {
+    story(2, async |d| {
+        let created = d.register(0, "ada@example.com", "correct horse").await;
+        d.world.settle().await;
+        let reply = d.call(1, "authenticate", json!({ "email": "ada@example.com", "password": "correct horse" })).await;
+        assert_eq!(reply.body["authenticated"], true);
+        assert_eq!(reply.id(), created.id());
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn nothing_to_be_found_by_is_refused() {
+    story(3, async |d| {
+        let reply = d.call(0, "register", json!({ "password": "correct horse" })).await;
+        reply.refused(422, "invalid_body");
+        assert_eq!(reply.body["field"], "body");
+    });
+}
+
+#[test]
+fn a_taken_identifier_is_refused_and_named() {
+    story(4, async |d| {
+        d.call(0, "register", json!({ "username": "ada" })).await.ok(201);
+        let reply = d.call_as(&d.food, 0, "register", json!({ "username": "ADA", "email": "new@example.com" })).await;
+        assert_eq!(reply.refused(409, "identifier_taken").body["field"], "username");
+        // Nothing of the refused request is left behind.
+        d.call(0, "lookup", json!({ "email": "new@example.com" })).await.refused(404, "user_not_found");
+    });
+}
+
+#[test]
+fn one_person_verified_by_two_trusted_companies_is_one_account() {
+    story(5, async |d| {
+        let first = d.register(0, "ada@example.com", "correct horse").await;
+        let body = json!({
+            "email": "ada@example.com", "email_verified": true, "password": "another password", "external_id": "f-1",
+            "phone_number": "+254712123456", "profile": { "given_name": "Eve", "family_name": "Lovelace" },
+        });
+        let second = d.call_as(&d.food, 0, "register", body).await;
+        second.ok(200);
+        assert_eq!(second.body["outcome"], "matched");
+        assert_eq!(second.id(), first.id());
+        let user = &second.body["user"];
+        assert_eq!(user["profile"]["family_name"], "Lovelace", "blank fields are filled");
+        assert_eq!(user["phone_number"], "+254712123456", "blank identifiers are filled");
+        assert_eq!(user["accounts"]["food"]["external_id"], "f-1");
+        assert!(user["accounts"]["shop"].is_object());
+        assert!(d.accepts(0, "ada@example.com", "correct horse").await);
+        assert!(!d.accepts(0, "ada@example.com", "another password").await, "the second password is ignored");
+    });
+}
+
+#[test]
+fn what_the_person_already_has_is_kept_when_matched() {
+    story(6, async |d| {
+        let body = json!({ "email": "ada@example.com", "email_verified": true, "profile": { "given_name": "Ada" } });
+        d.call(0, "register", body).await.ok(201);
+        let body = json!({ "email": "ada@example.com", "email_verified": true, "profile": { "given_name": "Eve" } });
+        let reply = d.call_as(&d.food, 0, "register", body).await;
+        assert_eq!(reply.ok(200).body["user"]["profile"]["given_name"], "Ada");
+    });
+}
+
+#[test]
+fn an_untrusted_company_is_neither_matched_nor_believed() {
+    story(7, async |d| {
+        d.register(0, "ada@example.com", "correct horse").await.ok(201);
+        let body = json!({ "email": "ada@example.com", "email_verified": true });
+        d.call_as(&d.blog, 0, "register", body).await.refused(409, "identifier_taken");
+        let body = json!({ "email": "bob@example.com", "email_verified": true });
+        let reply = d.call_as(&d.blog, 0, "register", body).await;
+        assert_eq!(reply.ok(201).body["user"]["email_verified"], false);
+    });
+}
+
+#[test]
+fn nobody_squats_on_an_address_the_verified_owner_gets_it() {
+    story(8, async |d| {
+        let squatter = d
+            .call_as(&d.blog, 0, "register", json!({ "email": "ada@example.com", "password": "waiting for her" }))
+            .await;
+        let owner = d.register(0, "ada@example.com", "correct horse").await;
+        owner.ok(201);
+        assert_ne!(owner.id(), squatter.id(), "a take-over is never a merge");
+        assert_eq!(d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.id(), owner.id());
+        assert!(!d.accepts(0, "ada@example.com", "waiting for her").await);
+        // The squatter stays readable by id, and both histories show the conflict.
+        d.call(0, "lookup", json!({ "id": squatter.id() })).await.ok(200);
+        for reply in [&squatter, &owner] {
+            let rows = d.world.regions[0].store.rows(Log::Journal, reply.id().parse().unwrap()).await.unwrap();
+            assert_eq!(rows.len(), 1);
+        }
+        d.world.settle().await;
+        assert_eq!(d.call(1, "lookup", json!({ "email": "ada@example.com" })).await.id(), owner.id());
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn an_unverified_account_waiting_for_its_victim_gets_no_link_and_no_password() {
+    story(9, async |d| {
+        d.call_as(&d.blog, 0, "register", json!({ "email": "ada@example.com", "password": "attackers own" }))
+            .await
+            .ok(201);
+        // The victim arrives at a trusted company, but unverified so far: refused rather than joined.
+        let reply = d.call(0, "register", json!({ "email": "ada@example.com", "password": "correct horse" })).await;
+        reply.refused(409, "identifier_taken");
+        let reply = d.register(0, "ada@example.com", "correct horse").await;
+        assert_eq!(reply.ok(201).body["outcome"], "created");
+        assert!(!d.accepts(0, "ada@example.com", "attackers own").await);
+    });
+}
+
+#[test]
+fn two_verified_identifiers_of_two_people_are_not_matched() {
+    story(10, async |d| {
+        d.register(0, "ada@example.com", "correct horse").await.ok(201);
+        let body = json!({ "phone_number": "+254712123456", "phone_number_verified": true });
+        d.call(0, "register", body).await.ok(201);
+        let both = json!({
+            "email": "ada@example.com", "email_verified": true,
+            "phone_number": "+254712123456", "phone_number_verified": true,
+        });
+        d.call_as(&d.food, 0, "register", both).await.refused(409, "identifier_taken");
+    });
+}
+
+#[test]
+fn a_password_that_the_policy_refuses_is_named_not_quoted() {
+    story(11, async |d| {
+        let reply = d.call(0, "register", json!({ "email": "ada@example.com", "password": "short7!" })).await;
+        assert_eq!(reply.refused(422, "invalid_body").body["field"], "password");
+        assert!(!reply.body.to_string().contains("short7!"));
+        d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
+    });
+}
+
+#[test]
+fn an_external_id_belongs_to_its_company() {
+    story(12, async |d| {
+        let shop = d.call(0, "register", json!({ "external_id": "1" })).await;
+        let food = d.call_as(&d.food, 0, "register", json!({ "external_id": "1" })).await;
+        assert_ne!(shop.id(), food.id());
+        assert_eq!(d.call(0, "lookup", json!({ "external_id": "1" })).await.id(), shop.id());
+        assert_eq!(d.call_as(&d.food, 0, "lookup", json!({ "external_id": "1" })).await.id(), food.id());
+    });
+}
+
+#[test]
+fn two_regions_that_register_one_address_at_once_agree_on_the_winner() {
+    story(13, async |d| {
+        let a = d.call(0, "register", json!({ "email": "ada@example.com" })).await;
+        d.world.clock.advance(1);
+        let b = d.call_as(&d.food, 1, "register", json!({ "email": "ada@example.com" })).await;
+        (a.ok(201), b.ok(201));
+        d.world.settle().await;
+        for at in 0..2 {
+            assert_eq!(
+                d.call(at, "lookup", json!({ "email": "ada@example.com" })).await.id(),
+                a.id(),
+                "the earlier one"
+            );
+            d.call(at, "lookup", json!({ "id": b.id() })).await.ok(200);
+        }
+        d.world.check_invariants().await;
+    });
+}

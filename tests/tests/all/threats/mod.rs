@@ -1,0 +1,6 @@
+//! The threat table: attacks, and what has to stop them. Attacks on the formats themselves are in the tests of
+//! `umoja-crypto`.
+
+mod canary;
+mod requests;
+mod tables;

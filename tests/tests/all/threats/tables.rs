@@ -1,0 +1,137 @@
+//! Attacks by somebody who can write the tables, and not use the KMS keys.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use umoja_schema::{AccountStatus, Body, Facts, Part, PartRecord, UserId};
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
+use umoja_store::seal::{SealError, Sealer};
+use umoja_tests::deployment::Deployment;
+use umoja_tests::world::run;
+
+async fn stored(d: &Deployment, id: &str, part: Part) -> PartRecord {
+    let id: UserId = id.parse().unwrap();
+    d.world.regions[0].store.part(id, part).await.unwrap().unwrap()
+}
+
+async fn overwrite(d: &Deployment, record: &PartRecord) {
+    let current = d.world.regions[0].store.part(record.id, record.part).await.unwrap().unwrap();
+    let parts = vec![PartWrite { record: record.clone(), condition: Condition::VersionIs(current.version) }];
+    let done = d.world.regions[0].store.commit(&Writes { parts, ..Writes::default() }).await.unwrap();
+    assert_eq!(done, Commit::Done);
+}
+
+/// Changes the stored record and expects that it does not open.
+async fn assert_bound(d: &Deployment, original: &PartRecord, change: impl Fn(&mut PartRecord)) {
+    let mut changed = original.clone();
+    change(&mut changed);
+    assert_ne!(&changed, original);
+    // Nothing remembered from an earlier read.
+    let home = &d.world.regions[0].home;
+    let sealer = Sealer::new(KeyRing::new(home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy));
+    let opened = match changed.part {
+        Part::Profile => sealer.open::<umoja_schema::Identity>(&changed).await.map(|_| ()),
+        Part::Credentials => sealer.open::<umoja_schema::Credentials>(&changed).await.map(|_| ()),
+    };
+    assert!(matches!(opened, Err(SealError::Opaque | SealError::Keys(_))), "{opened:?}");
+}
+
+#[test]
+fn nothing_that_is_stored_beside_the_ciphertext_can_be_changed() {
+    run(async {
+        let d = Deployment::new(300).await;
+        let ada = d
+            .call(0, "register", json!({ "email": "ada@example.com", "password": "correct horse", "external_id": "1" }))
+            .await
+            .id();
+        d.world.clock.advance(1);
+        let bob = d.register(0, "bob@example.com", "correct horse").await.id();
+        let profile = stored(&d, &ada, Part::Profile).await;
+        let other = stored(&d, &bob, Part::Profile).await;
+        let facts = |record: &mut PartRecord, change: &dyn Fn(&mut umoja_schema::ProfileFacts)| {
+            let Body::Live(live) = &mut record.body else { panic!("live") };
+            let Facts::Profile(facts) = &mut live.facts else { panic!("a profile") };
+            change(facts);
+        };
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.claims.values_mut().for_each(|c| c.verified = !c.verified)))
+            .await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.claims.values_mut().for_each(|c| c.claimed_at.0 -= 1))).await;
+        assert_bound(&d, &profile, |r| {
+            facts(r, &|f| f.claims.values_mut().for_each(|c| c.region = "us-east-1".parse().unwrap()))
+        })
+        .await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.claims.values_mut().for_each(|c| c.company = None))).await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.claims.clear())).await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.claims = other.claims().clone())).await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.links.clear())).await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.created_at.0 += 1)).await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.merged_into = Some(bob.parse().unwrap()))).await;
+        assert_bound(&d, &profile, |r| r.id = other.id).await;
+        assert_bound(&d, &profile, |r| r.version = other.version.clone()).await;
+        assert_bound(&d, &profile, |r| r.body = other.body.clone()).await;
+        let credentials = stored(&d, &ada, Part::Credentials).await;
+        assert_bound(&d, &credentials, |r| {
+            let Body::Live(live) = &mut r.body else { panic!("live") };
+            live.facts = Facts::Credentials { status: AccountStatus::Disabled };
+        })
+        .await;
+        // A wrapped key of another record: KMS refuses the context.
+        assert_bound(&d, &profile, |r| {
+            let (Body::Live(live), Some(theirs)) = (&mut r.body, other.live()) else { panic!("live") };
+            live.keys = theirs.keys.clone();
+        })
+        .await;
+        // A thousand wrapped keys are refused before any call.
+        d.world.reset_calls();
+        assert_bound(&d, &profile, |r| {
+            let Body::Live(live) = &mut r.body else { panic!("live") };
+            live.keys = (0..1000).map(|n| (format!("r{n}").parse().unwrap(), vec![0; 97])).collect();
+        })
+        .await;
+        assert_eq!(d.world.kms_calls(), 0);
+    });
+}
+
+#[test]
+fn a_disabled_user_enabled_in_the_table_does_not_log_in() {
+    run(async {
+        let d = Deployment::new(301).await;
+        let id = d.register(0, "ada@example.com", "correct horse").await.id();
+        d.call(0, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
+        let mut record = stored(&d, &id, Part::Credentials).await;
+        let Body::Live(live) = &mut record.body else { panic!("live") };
+        live.facts = Facts::Credentials { status: AccountStatus::Active };
+        overwrite(&d, &record).await;
+        let reply = d.call(0, "authenticate", json!({ "email": "ada@example.com", "password": "correct horse" })).await;
+        reply.refused(500, "internal");
+    });
+}
+
+#[test]
+fn an_older_blob_under_a_newer_version_does_not_open() {
+    run(async {
+        let d = Deployment::new(302).await;
+        let id = d.register(0, "ada@example.com", "correct horse").await.id();
+        let older = stored(&d, &id, Part::Profile).await;
+        d.call(0, "update", json!({ "id": id, "set": { "profile": { "nickname": "A" } } })).await.ok(200);
+        let mut record = stored(&d, &id, Part::Profile).await;
+        record.body = older.body;
+        overwrite(&d, &record).await;
+        d.call(0, "lookup", json!({ "id": id })).await.refused(500, "internal");
+    });
+}
+
+#[test]
+fn a_dump_cannot_be_searched_without_the_index_key() {
+    run(async {
+        // The same address in two deployments: nothing in common.
+        let (one, two) = (Deployment::new(303).await, Deployment::new(304).await);
+        let mut indexes = Vec::new();
+        for d in [&one, &two] {
+            let id = d.register(0, "ada@example.com", "correct horse").await.id();
+            indexes.push(*stored(d, &id, Part::Profile).await.claims().keys().next().unwrap());
+        }
+        assert_ne!(indexes[0], indexes[1]);
+    });
+}
