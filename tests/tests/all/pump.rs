@@ -1,0 +1,121 @@
+//! The background work of one process: streams, schedules, stopping and starting again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use umoja_local::pump::CURSOR;
+use umoja_local::{Pump, PumpSettings, RegionPump};
+use umoja_schema::{Part, UserId};
+use umoja_store::digest::Digest;
+use umoja_tests::world::{World, run};
+
+const OFTEN: PumpSettings = PumpSettings {
+    poll: Duration::from_millis(5),
+    reconcile: Duration::from_millis(5),
+    housekeep: Duration::from_millis(5),
+};
+
+fn start(world: &World) -> Pump {
+    let pumps = world
+        .regions
+        .iter()
+        .map(|region| RegionPump::new(region.store.clone(), region.home.clone(), Arc::clone(&region.sealer)));
+    Pump::start(pumps, OFTEN)
+}
+
+/// Waits for as long as it takes: a test that hangs has failed.
+async fn arrives(world: &World, at: usize, id: UserId) {
+    while world.stored(at, id, Part::Profile).await.is_none() || world.stored(at, id, Part::Credentials).await.is_none()
+    {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn writes_arrive_by_themselves_and_after_a_stop_nothing_is_sent_until_the_next_start() {
+    run(async {
+        let world = World::new(1, 3).await;
+        let pump = start(&world);
+        let ada = world.register(0, "ada@example.com", "phc").await.unwrap();
+        arrives(&world, 1, ada).await;
+        arrives(&world, 2, ada).await;
+        pump.stop().await;
+        let newest = world.regions[0].store.newest_change().unwrap();
+        assert_eq!(world.regions[0].store.cursor(CURSOR).await.unwrap(), newest);
+
+        let eve = world.register(1, "eve@example.com", "phc").await.unwrap();
+        tokio::time::sleep(OFTEN.poll * 4).await;
+        assert!(world.stored(0, eve, Part::Profile).await.is_none());
+        let pump = start(&world);
+        arrives(&world, 0, eve).await;
+        pump.stop().await;
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_pump_that_is_dropped_in_the_middle_loses_nothing() {
+    run(async {
+        let world = World::new(2, 2).await;
+        world.set_pausing(true);
+        let mut ids = Vec::new();
+        for n in 0..20 {
+            let pump = start(&world);
+            ids.push(world.register(n % 2, &format!("user{n}@example.com"), "phc").await.unwrap());
+            for _ in 0..n {
+                tokio::task::yield_now().await;
+            }
+            drop(pump);
+        }
+        world.set_pausing(false);
+        let pump = start(&world);
+        for id in ids {
+            arrives(&world, 0, id).await;
+            arrives(&world, 1, id).await;
+        }
+        pump.stop().await;
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn what_a_peer_missed_is_sent_when_it_is_back_and_a_stuck_stream_goes_on() {
+    run(async {
+        let world = World::new(3, 2).await;
+        let pump = start(&world);
+        world.set_cut(0, 1, true);
+        let ada = world.register(0, "ada@example.com", "phc").await.unwrap();
+        while world.backlog(0, 1).await.waiting == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        world.regions[0].faults.retries[world.name(1)].set_down(true);
+        let eve = world.register(0, "eve@example.com", "phc").await.unwrap();
+        tokio::time::sleep(OFTEN.poll * 4).await;
+        assert!(world.stored(1, eve, Part::Profile).await.is_none());
+        world.regions[0].faults.retries[world.name(1)].set_down(false);
+        world.set_cut(0, 1, false);
+        arrives(&world, 1, ada).await;
+        arrives(&world, 1, eve).await;
+        pump.stop().await;
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn housekeeping_removes_only_changes_that_were_replicated() {
+    run(async {
+        let world = World::new(4, 2).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        world.edit(0, id, "Ada").await.unwrap();
+        let removed = world.regions[0].pump.housekeep().await.unwrap();
+        assert_eq!(removed.changes, 2);
+        assert_eq!(world.changes(0).len(), 1);
+        world.settle().await;
+        world.check_invariants().await;
+        assert_eq!(Digest::of(&world.regions[1].store, 2).await.unwrap().parts, 2);
+    });
+}
