@@ -9,89 +9,23 @@
 //! Directories have mode 0700, files 0600. Several processes may have a deployment open: commands read and write its
 //! files while `umoja serve` runs. What operators write (companies, settings) goes to every region.
 
-use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use umoja_crypto::EngineChoice;
 use umoja_local::{OpenError, Options, OsEntropy, RegionStore, SystemClock};
 use umoja_schema::names::queue;
 use umoja_schema::{Company, CompanyId, Region};
-use umoja_store::keyring::{KeyRing, MAX_WRAPPED_KEYS, PEER_WRAP_BUDGET_MS};
+use umoja_store::keyring::{KeyRing, MAX_WRAPPED_KEYS};
 use umoja_store::ports::{Clock, Entropy, Registry as _, StoreError};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_store::{Home, Peer, RegionPorts};
 
 use crate::CliError;
+use crate::config::{Config, RegionConfig};
 use crate::files;
 use crate::links::Links;
-
-/// The format of `deployment.json` that this version writes and reads.
-const FORMAT: u32 = 1;
-
-/// The name of the settings' file.
-const FILE: &str = "deployment.json";
-
-/// `deployment.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The format of this file.
-    pub format: u32,
-    /// What the deployment is for, such as `local` or `test`: a part of each API key, so that a key shows where it
-    /// belongs.
-    pub env: String,
-    /// The address to listen on.
-    pub listen: IpAddr,
-    /// The regions.
-    pub regions: Vec<RegionConfig>,
-    /// How long a write waits for its peers' key services, in milliseconds; 0 leaves all to the key repair.
-    pub peer_wrap_budget_ms: u64,
-    /// The fewest characters of a new password.
-    pub min_password_chars: usize,
-    /// The argon2 engine.
-    pub password_engine: PasswordEngine,
-}
-
-/// One region in `deployment.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegionConfig {
-    /// Its name.
-    pub name: Region,
-    /// Its port on this machine; 0 until it is served for the first time, if any free one will do.
-    pub port: u16,
-    /// The base URL that clients know, if it is not this machine's own: the `aud` of requests.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub public_url: Option<String>,
-}
-
-/// The argon2 engine that hashes passwords.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum PasswordEngine {
-    /// The fast one if it passes its self-check on this machine, else the reference.
-    #[default]
-    Auto,
-    /// The fast one, or no start.
-    Fast,
-    /// The reference.
-    Reference,
-}
-
-impl From<PasswordEngine> for EngineChoice {
-    fn from(engine: PasswordEngine) -> Self {
-        match engine {
-            PasswordEngine::Auto => Self::Auto,
-            PasswordEngine::Fast => Self::Fast,
-            PasswordEngine::Reference => Self::Reference,
-        }
-    }
-}
 
 /// Why a deployment cannot be opened or made.
 #[derive(Debug, thiserror::Error)]
@@ -134,54 +68,6 @@ pub enum DeploymentError {
     Served(PathBuf),
 }
 
-impl Config {
-    /// The settings of a new deployment. Ports are counted up from `port_base`; 0 takes any free ones.
-    pub fn new(regions: &[Region], port_base: u16) -> Self {
-        let port = |position: usize| match port_base {
-            0 => 0,
-            base => base.saturating_add(u16::try_from(position).unwrap_or(u16::MAX)),
-        };
-        let regions = regions.iter().enumerate();
-        Self {
-            format: FORMAT,
-            env: "local".into(),
-            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            regions: regions.map(|(n, name)| RegionConfig { name: name.clone(), port: port(n), public_url: None }).collect(),
-            peer_wrap_budget_ms: PEER_WRAP_BUDGET_MS,
-            min_password_chars: 8,
-            password_engine: PasswordEngine::Auto,
-        }
-    }
-
-    /// Every region and its base URL.
-    pub fn urls(&self) -> Vec<(Region, String)> {
-        self.regions.iter().map(|region| (region.name.clone(), region.url(self.listen))).collect()
-    }
-
-    fn check(&self) -> Result<(), DeploymentError> {
-        let names: BTreeSet<&Region> = self.regions.iter().map(|region| &region.name).collect();
-        if names.is_empty() || names.len() != self.regions.len() || names.len() > MAX_WRAPPED_KEYS {
-            return Err(DeploymentError::Regions);
-        }
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        if self.env.is_empty() || self.env.len() > 32 || !self.env.bytes().all(plain) {
-            return Err(DeploymentError::Env);
-        }
-        Ok(())
-    }
-}
-
-impl RegionConfig {
-    /// The region's base URL without trailing slash: the `aud` of requests.
-    pub fn url(&self, listen: IpAddr) -> String {
-        let host = match listen {
-            IpAddr::V4(host) => host.to_string(),
-            IpAddr::V6(host) => format!("[{host}]"),
-        };
-        self.public_url.clone().unwrap_or_else(|| format!("http://{host}:{}", self.port))
-    }
-}
-
 /// An open deployment.
 pub struct Deployment {
     dir: PathBuf,
@@ -198,35 +84,18 @@ impl std::fmt::Debug for Deployment {
 }
 
 impl Deployment {
-    /// The settings of the deployment in a directory; nothing if there is none.
-    pub fn read(dir: &Path) -> Result<Option<Config>, DeploymentError> {
-        let path = dir.join(FILE);
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(DeploymentError::Io { path, source }),
-        };
-        let form = |reason: String| DeploymentError::Form { path: path.clone(), reason };
-        let config: Config = serde_json::from_slice(&text).map_err(|error| form(error.to_string()))?;
-        if config.format != FORMAT {
-            return Err(form(format!("its format is {}, not {FORMAT}", config.format)));
-        }
-        config.check()?;
-        Ok(Some(config))
-    }
-
     /// Makes a deployment, or completes the making of one that was interrupted.
     pub fn create(dir: &Path, config: Config) -> Result<Self, DeploymentError> {
         config.check()?;
         files::private_dir(dir).map_err(|source| DeploymentError::Io { path: dir.to_owned(), source })?;
-        let deployment = Self::with(dir, config)?;
-        deployment.save()?;
-        Ok(deployment)
+        // The settings first: whoever comes after an interruption knows what was meant.
+        config.save(dir)?;
+        Self::with(dir, config)
     }
 
     /// Opens the deployment in a directory. Other processes may have it open.
     pub fn open(dir: &Path) -> Result<Self, DeploymentError> {
-        let config = Self::read(dir)?.ok_or_else(|| DeploymentError::Absent(dir.to_owned()))?;
+        let config = Config::read(dir)?.ok_or_else(|| DeploymentError::Absent(dir.to_owned()))?;
         Self::with(dir, config)
     }
 
@@ -258,17 +127,10 @@ impl Deployment {
         let mut config = self.config.clone();
         change(&mut config);
         if config != self.config {
+            config.save(&self.dir)?;
             self.config = config;
-            self.save()?;
         }
         Ok(())
-    }
-
-    fn save(&self) -> Result<(), DeploymentError> {
-        let path = self.dir.join(FILE);
-        let mut text = serde_json::to_vec_pretty(&self.config).unwrap_or_default();
-        text.push(b'\n');
-        files::replace_private(&path, &text).map_err(|source| DeploymentError::Io { path, source })
     }
 
     /// The stores of its regions, in the order of the settings.

@@ -7,15 +7,19 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 
-/// Makes a directory (and those above it) for its owner only. One that is there is tightened.
+/// Makes a directory (and those above it) for its owner only. One that is there is tightened if it is empty: who keeps
+/// other things in it may want others to see those.
 pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+    let shared = path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     builder.mode(0o700);
     builder.create(path)?;
     #[cfg(unix)]
-    std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    if !shared {
+        std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 pub mod client;
 mod commands;
+pub mod config;
 pub mod credentials;
 mod demo;
 pub mod deployment;
@@ -15,7 +16,8 @@ pub mod server;
 pub use client::{Answer, Client, ClientError};
 pub use commands::main;
 pub use credentials::{CompanyFile, CredentialsError, Signer};
-pub use deployment::{Config, Deployment, DeploymentError, RegionConfig};
+pub use config::{Config, RegionConfig};
+pub use deployment::{Deployment, DeploymentError};
 pub use error::CliError;
 pub use links::Links;
 pub use server::{Server, ServerError, ServerSettings};

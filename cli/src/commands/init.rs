@@ -5,7 +5,8 @@ use serde::Serialize;
 use umoja_schema::Region;
 
 use super::Dir;
-use crate::deployment::{Config, Deployment, PasswordEngine};
+use crate::config::{Config, PasswordEngine, RegionConfig};
+use crate::deployment::Deployment;
 use crate::output::{Output, table};
 use crate::{CliError, DeploymentError};
 
@@ -58,13 +59,14 @@ struct Answer<'a> {
 #[derive(Serialize)]
 struct RegionAnswer {
     name: Region,
-    url: String,
+    /// Nothing until the region has been served, if any free port will do.
+    url: Option<String>,
 }
 
 impl Init {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let dir = self.dir.dir.clone();
-        let deployment = match Deployment::read(&dir)? {
+        let deployment = match Config::read(&dir)? {
             Some(existing) => {
                 self.refuse_changes(&existing)?;
                 Deployment::open(&dir)?
@@ -72,9 +74,15 @@ impl Init {
             None => Deployment::create(&dir, self.config()?)?,
         };
         let created = deployment.ensure_secrets().await?;
-        let regions: Vec<RegionAnswer> =
-            deployment.config().urls().into_iter().map(|(name, url)| RegionAnswer { name, url }).collect();
-        let rows: Vec<Vec<String>> = regions.iter().map(|region| vec![region.name.to_string(), region.url.clone()]).collect();
+        let config = deployment.config();
+        let known = |region: &RegionConfig| region.port != 0 || region.public_url.is_some();
+        let region = |region: &RegionConfig| RegionAnswer {
+            name: region.name.clone(),
+            url: known(region).then(|| region.url(config.listen)),
+        };
+        let regions: Vec<RegionAnswer> = config.regions.iter().map(region).collect();
+        let url = |region: &RegionAnswer| region.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
+        let rows: Vec<Vec<String>> = regions.iter().map(|region| vec![region.name.to_string(), url(region)]).collect();
         let shown = dir.display();
         output.answer(&Answer { dir: &dir, created, regions }, || {
             let what = if created { "is ready" } else { "was there already; nothing changed" };

@@ -9,7 +9,8 @@ use umoja_schema::Region;
 
 use super::Dir;
 use super::logging::{self, LogFormat};
-use crate::deployment::{Config, Deployment};
+use crate::config::Config;
+use crate::deployment::Deployment;
 use crate::output::{Output, table};
 use crate::server::{Server, ServerSettings};
 use crate::CliError;

@@ -52,21 +52,21 @@ impl Sign {
         if self.send {
             return self.send(output, base_url, path, signer, body).await;
         }
-        let signed = signer.sign(base_url, path, body, self.idk.as_deref(), SystemClock.now(), &OsEntropy);
+        let request = signer.sign(base_url, path, body, self.idk.as_deref(), SystemClock.now(), &OsEntropy);
         if self.curl {
-            let curl = curl(&self.url, signer.api_key(), &signed.token);
-            output.answer(&json!({ "token": signed.token, "curl": curl }), || curl.clone());
+            let curl = curl(&self.url, signer.api_key(), &request.token);
+            output.answer(&json!({ "token": request.token, "curl": curl }), || curl.clone());
         } else {
-            output.answer(&json!({ "token": signed.token }), || signed.token.clone());
+            output.answer(&json!({ "token": request.token }), || request.token.clone());
         }
         Ok(())
     }
 
     async fn send(&self, output: Output, base_url: &str, path: &str, signer: Signer, body: Value) -> Result<(), CliError> {
         let client = Client::new(base_url, Arc::new(signer), Arc::new(SystemClock), Arc::new(OsEntropy))?;
-        let signed = client.sign(path, body, self.idk.as_deref());
-        let raw = client.post(path, signed.token.clone().into()).await?;
-        let answer = client.verify(&signed, &raw).await?;
+        let request = client.sign(path, body, self.idk.as_deref());
+        let raw = client.post(path, request.token.clone().into()).await?;
+        let answer = client.verify(&request, &raw).await?;
         let body = serde_json::to_string_pretty(&answer.body).unwrap_or_default();
         output.answer(&json!({ "status": answer.status, "body": answer.body }), || format!("{}\n{body}", answer.status));
         if answer.status < 400 { Ok(()) } else { Err(CliError::Said) }

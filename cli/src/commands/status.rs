@@ -1,5 +1,7 @@
 //! `umoja status`: whether all is well.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde::Serialize;
 use umoja_local::RegionStore;
@@ -129,7 +131,7 @@ async fn region_status(
     Ok(RegionStatus {
         key,
         companies: store.companies().await?.len(),
-        replication: replication(store, deployment.clock().now()).await?,
+        replication: replication(deployment, store).await?,
         queues,
         scan: if fast { None } else { Some(scan(store, deployment.stores().len()).await?) },
         region,
@@ -137,10 +139,17 @@ async fn region_status(
     })
 }
 
-async fn replication(store: &RegionStore, now: Millis) -> Result<Replication, StoreError> {
-    let cursor = store.cursor(CURSOR).await?;
-    let behind = store.newest_change()?.saturating_sub(cursor);
-    let oldest = store.changes(cursor, 1)?;
+/// A region notes how far it has come now and then only: what it has not got to is looked at again a moment later.
+async fn replication(deployment: &Deployment, store: &RegionStore) -> Result<Replication, StoreError> {
+    let newest = store.newest_change()?;
+    let mut cursor = store.cursor(CURSOR).await?;
+    if cursor < newest {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        cursor = store.cursor(CURSOR).await?;
+    }
+    let behind = newest.saturating_sub(cursor);
+    let oldest = if behind > 0 { store.changes(cursor, 1)? } else { Vec::new() };
+    let now = deployment.clock().now();
     let oldest_ms = oldest.first().and_then(|change| written_at(&change.image)).map(|at| now.since(at));
     Ok(Replication { behind, oldest_ms })
 }
@@ -196,7 +205,7 @@ fn digests_differ(regions: &[RegionStatus]) -> bool {
 async fn still_differ(deployment: &Deployment) -> Result<bool, CliError> {
     let regions = deployment.stores().len();
     for _ in 0..5 {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
         let mut digests = Vec::new();
         for store in deployment.stores() {
             digests.push(Digest::of(store, regions).await.map_err(|source| in_region(store, source))?);

@@ -74,7 +74,9 @@ impl Show {
         let answer = json!({ "id": self.id, "regions": regions, "agree": (held.len() > 1).then_some(agree) });
         output.answer(&answer, || {
             let mut text = format!("User {}\n", self.id);
-            held.iter().for_each(|held| text.push_str(&held.text()));
+            for held in &held {
+                text.push_str(&held.text());
+            }
             if held.len() > 1 {
                 text.push_str(if agree { "\nAll regions hold the same." } else { "\nThe regions differ." });
             }

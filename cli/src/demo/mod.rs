@@ -15,7 +15,8 @@ use umoja_schema::{CompanyId, Region, Scope};
 
 use crate::commands::{LogFormat, default_regions, new_company, start_logging, stop_signal};
 use crate::credentials::CompanyFile;
-use crate::deployment::{Config, Deployment};
+use crate::config::Config;
+use crate::deployment::Deployment;
 use crate::output::{Output, table};
 use crate::{CliError, files};
 use stage::Stage;
@@ -23,6 +24,9 @@ use teller::Teller;
 
 /// The name of the file that tells programs how to call the demo.
 const FILE: &str = "demo.json";
+
+/// What a demo's deployment is for: no other one may be played in.
+const ENV: &str = "demo";
 
 /// The companies of the story.
 const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safari, a travel agency")];
@@ -99,32 +103,32 @@ impl Demo {
     }
 
     fn deployment(&self) -> Result<Deployment, CliError> {
-        let dir = match &self.dir {
-            Some(dir) => dir.clone(),
-            None => fresh_dir(),
-        };
-        let deployment = match Deployment::read(&dir)? {
-            Some(existing) => {
-                let names: Vec<Region> = existing.regions.iter().map(|region| region.name.clone()).collect();
-                if self.regions.as_ref().is_some_and(|regions| *regions != names) {
-                    let names = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-                    let shown = dir.display();
-                    return Err(CliError::Failed(format!("{shown} has the regions {names}; use another --dir for others")));
-                }
-                Deployment::open(&dir)?
+        let dir = self.dir.clone().unwrap_or_else(fresh_dir);
+        let deployment = if let Some(existing) = Config::read(&dir)? {
+            self.refuse_other(&dir, &existing)?;
+            Deployment::open(&dir)?
+        } else {
+            let regions = self.regions.clone().map_or_else(default_regions, Ok)?;
+            if regions.len() < 2 {
+                return Err(CliError::Usage("the demo needs at least two regions".into()));
             }
-            None => {
-                let regions = match &self.regions {
-                    Some(regions) => regions.clone(),
-                    None => default_regions()?,
-                };
-                Deployment::create(&dir, Config { env: "demo".into(), ..Config::new(&regions, 0) })?
-            }
+            Deployment::create(&dir, Config { env: ENV.into(), ..Config::new(&regions, 0) })?
         };
-        if deployment.stores().len() < 2 {
-            return Err(CliError::Usage("the demo needs at least two regions".into()));
-        }
         Ok(deployment)
+    }
+
+    /// Refuses a directory that is somebody's, or of other regions.
+    fn refuse_other(&self, dir: &Path, existing: &Config) -> Result<(), CliError> {
+        let shown = dir.display();
+        if existing.env != ENV {
+            return Err(CliError::Failed(format!("{shown} holds a deployment that is not a demo's; use another --dir")));
+        }
+        let names: Vec<Region> = existing.regions.iter().map(|region| region.name.clone()).collect();
+        if self.regions.as_ref().is_some_and(|regions| *regions != names) {
+            let names = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            return Err(CliError::Failed(format!("{shown} has the regions {names}; use another --dir for others")));
+        }
+        Ok(())
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) struct Teller {
 #[derive(Debug, Clone, Serialize)]
 struct Step {
     chapter: String,
-    step: String,
+    #[serde(rename = "step")]
+    what: String,
     result: String,
     ms: u64,
     ok: bool,
@@ -66,7 +67,7 @@ impl Teller {
         let mark = if ok { '✓' } else { '✗' };
         self.output.say(&format!("  {mark} {step:<66} {ms:>5} ms  {result}"));
         let chapter = self.chapter.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let told = Step { chapter, step: step.to_owned(), result, ms, ok };
+        let told = Step { chapter, what: step.to_owned(), result, ms, ok };
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(told);
         match done {
             Ok((value, _)) => Ok(value),

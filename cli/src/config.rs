@@ -1,0 +1,149 @@
+//! `deployment.json`: the regions of a deployment, where they are served, and settings.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use umoja_crypto::EngineChoice;
+use umoja_schema::Region;
+use umoja_store::keyring::{MAX_WRAPPED_KEYS, PEER_WRAP_BUDGET_MS};
+
+use crate::DeploymentError;
+use crate::files;
+
+/// The format of `deployment.json` that this version writes and reads.
+const FORMAT: u32 = 1;
+
+/// The name of the settings' file.
+const FILE: &str = "deployment.json";
+
+/// `deployment.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The format of this file.
+    pub format: u32,
+    /// What the deployment is for, such as `local` or `test`: a part of each API key, so that a key shows where it
+    /// belongs.
+    pub env: String,
+    /// The address to listen on.
+    pub listen: IpAddr,
+    /// The regions.
+    pub regions: Vec<RegionConfig>,
+    /// How long a write waits for its peers' key services, in milliseconds; 0 leaves all to the key repair.
+    pub peer_wrap_budget_ms: u64,
+    /// The fewest characters of a new password.
+    pub min_password_chars: usize,
+    /// The argon2 engine.
+    pub password_engine: PasswordEngine,
+}
+
+/// One region in `deployment.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionConfig {
+    /// Its name.
+    pub name: Region,
+    /// Its port on this machine; 0 until it is served for the first time, if any free one will do.
+    pub port: u16,
+    /// The base URL that clients know, if it is not this machine's own: the `aud` of requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+}
+
+/// The argon2 engine that hashes passwords.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordEngine {
+    /// The fast one if it passes its self-check on this machine, else the reference.
+    #[default]
+    Auto,
+    /// The fast one, or no start.
+    Fast,
+    /// The reference.
+    Reference,
+}
+
+impl From<PasswordEngine> for EngineChoice {
+    fn from(engine: PasswordEngine) -> Self {
+        match engine {
+            PasswordEngine::Auto => Self::Auto,
+            PasswordEngine::Fast => Self::Fast,
+            PasswordEngine::Reference => Self::Reference,
+        }
+    }
+}
+
+impl Config {
+    /// The settings of a new deployment. Ports are counted up from `port_base`; 0 takes any free ones.
+    pub fn new(regions: &[Region], port_base: u16) -> Self {
+        let port = |position: usize| match port_base {
+            0 => 0,
+            base => base.saturating_add(u16::try_from(position).unwrap_or(u16::MAX)),
+        };
+        let regions = regions.iter().enumerate();
+        Self {
+            format: FORMAT,
+            env: "local".into(),
+            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            regions: regions.map(|(n, name)| RegionConfig { name: name.clone(), port: port(n), public_url: None }).collect(),
+            peer_wrap_budget_ms: PEER_WRAP_BUDGET_MS,
+            min_password_chars: 8,
+            password_engine: PasswordEngine::Auto,
+        }
+    }
+
+    /// Every region and its base URL.
+    pub fn urls(&self) -> Vec<(Region, String)> {
+        self.regions.iter().map(|region| (region.name.clone(), region.url(self.listen))).collect()
+    }
+
+    /// The settings of the deployment in a directory; nothing if there is none.
+    pub fn read(dir: &Path) -> Result<Option<Self>, DeploymentError> {
+        let path = dir.join(FILE);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(DeploymentError::Io { path, source }),
+        };
+        let form = |reason: String| DeploymentError::Form { path: path.clone(), reason };
+        let config: Self = serde_json::from_slice(&text).map_err(|error| form(error.to_string()))?;
+        if config.format != FORMAT {
+            return Err(form(format!("its format is {}, not {FORMAT}", config.format)));
+        }
+        config.check()?;
+        Ok(Some(config))
+    }
+
+    /// Writes the settings into a deployment's directory.
+    pub(crate) fn save(&self, dir: &Path) -> Result<(), DeploymentError> {
+        let path = dir.join(FILE);
+        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        text.push(b'\n');
+        files::replace_private(&path, &text).map_err(|source| DeploymentError::Io { path, source })
+    }
+
+    pub(crate) fn check(&self) -> Result<(), DeploymentError> {
+        let names: BTreeSet<&Region> = self.regions.iter().map(|region| &region.name).collect();
+        if names.is_empty() || names.len() != self.regions.len() || names.len() > MAX_WRAPPED_KEYS {
+            return Err(DeploymentError::Regions);
+        }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if self.env.is_empty() || self.env.len() > 32 || !self.env.bytes().all(plain) {
+            return Err(DeploymentError::Env);
+        }
+        Ok(())
+    }
+}
+
+impl RegionConfig {
+    /// The region's base URL without trailing slash: the `aud` of requests.
+    pub fn url(&self, listen: IpAddr) -> String {
+        let host = match listen {
+            IpAddr::V4(host) => host.to_string(),
+            IpAddr::V6(host) => format!("[{host}]"),
+        };
+        self.public_url.clone().unwrap_or_else(|| format!("http://{host}:{}", self.port))
+    }
+}
