@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use umoja_store::ports::StoreError;
 
 pub(crate) use batch::Tx;
-use batch::{Batcher, Job, Work};
+use batch::{Batcher, Job, Work, WriteAhead};
 pub(crate) use connect::ConnectError;
 
 /// What the files of a database promise.
@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) readers: usize,
     /// Writes that may wait for the writer; more callers than that wait for a place.
     pub(crate) waiting_writes: usize,
+    /// How many bytes the write-ahead log may grow to before writers wait until readers let it be emptied.
+    pub(crate) log_limit: u64,
 }
 
 /// Why an operation failed inside.
@@ -115,9 +117,10 @@ impl Engine {
 
     pub(crate) fn open(settings: &Settings) -> Result<Self, ConnectError> {
         let connect::Files { writer, readers, lock } = connect::files(settings)?;
+        let log = WriteAhead { path: beside(&settings.path, "-wal"), limit: settings.log_limit };
         let newest = watch::Sender::new(0);
         let (jobs, waiting) = mpsc::channel(settings.waiting_writes.max(1));
-        let batcher = Batcher::new(writer, Some(lock), newest.clone());
+        let batcher = Batcher::new(writer, Some((lock, log)), newest.clone());
         let name = format!("umoja-{}", settings.path.file_stem().unwrap_or_default().to_string_lossy());
         let writer = std::thread::Builder::new().name(name).spawn(move || batcher.serve(waiting))?;
         let mode = Mode::File {
@@ -211,3 +214,6 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     name.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -287,3 +287,6 @@ fn parse(receipt: &str) -> Result<(i64, i64), StoreError> {
         receipt.split_once('.').and_then(|(number, received)| Some((number.parse().ok()?, received.parse().ok()?)));
     parsed.ok_or_else(|| StoreError::Refused("a receipt that no queue gave".into()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
+use std::path::PathBuf;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -86,13 +87,20 @@ enum Failed {
 /// The owner of the connection that writes.
 pub(super) struct Batcher {
     connection: Connection,
-    lock: Option<File>,
+    files: Option<(File, WriteAhead)>,
     newest: watch::Sender<u64>,
 }
 
+/// The write-ahead log of a file. SQLite empties it when no reader looks at it; under readers without a pause it would
+/// grow without end.
+pub(super) struct WriteAhead {
+    pub(super) path: PathBuf,
+    pub(super) limit: u64,
+}
+
 impl Batcher {
-    pub(super) fn new(connection: Connection, lock: Option<File>, newest: watch::Sender<u64>) -> Self {
-        Self { connection, lock, newest }
+    pub(super) fn new(connection: Connection, files: Option<(File, WriteAhead)>, newest: watch::Sender<u64>) -> Self {
+        Self { connection, files, newest }
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -104,6 +112,24 @@ impl Batcher {
         let mut jobs = Vec::with_capacity(MAX_BATCH);
         while waiting.blocking_recv_many(&mut jobs, MAX_BATCH) > 0 {
             self.run(std::mem::take(&mut jobs));
+            self.bound_log();
+        }
+    }
+
+    /// Empties the write-ahead log if it has grown too long; waits for readers at most as long as for another writer.
+    fn bound_log(&self) {
+        let Some((lock, log)) = &self.files else { return };
+        if log.path.metadata().is_ok_and(|file| file.len() <= log.limit) {
+            return;
+        }
+        let emptied = Held::new(lock).map_err(|error| error.to_string()).and_then(|_held| {
+            let checkpoint = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], checkpoint)
+                .map_err(|error| error.to_string())
+        });
+        if emptied != Ok(0) {
+            tracing::warn!(?emptied, "readers keep the write-ahead log from being emptied");
         }
     }
 
@@ -147,7 +173,7 @@ impl Batcher {
     }
 
     fn hold(&self) -> io::Result<Option<Held<'_>>> {
-        self.lock.as_ref().map(Held::new).transpose()
+        self.files.as_ref().map(|(lock, _)| Held::new(lock)).transpose()
     }
 }
 

@@ -160,6 +160,7 @@ fn open(path: PathBuf, durability: Durability, schema: String, options: &Options
         schema,
         readers: if durability == Durability::Full { options.readers } else { 1 },
         waiting_writes: options.waiting_writes,
+        log_limit: 128 << 20,
     };
     Engine::open(&settings).map_err(|error| {
         let path = settings.path;

@@ -1,1 +1,210 @@
-//! Tests.
+mod flat;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tempfile::TempDir;
+use umoja_schema::{Log, Millis, Part};
+use umoja_store::contract::sample::{credentials, part_write, profile, row, user, version};
+use umoja_store::ports::{Commit, Condition, Logs as _, Outcome, Requests as _, Users as _, Writes};
+
+use super::*;
+use crate::OsEntropy;
+
+struct SetClock(AtomicU64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+fn clock() -> Arc<SetClock> {
+    Arc::new(SetClock(AtomicU64::new(1_700_000_000_000)))
+}
+
+fn try_open(dir: &Path, region: &str) -> Result<RegionStore, OpenError> {
+    RegionStore::open(dir, region.parse().unwrap(), clock(), Arc::new(OsEntropy), Options::default())
+}
+
+fn on_disk() -> (RegionStore, TempDir) {
+    let dir = TempDir::new().unwrap();
+    (try_open(dir.path(), "eu-west-1").unwrap(), dir)
+}
+
+fn in_memory() -> (RegionStore, Arc<SetClock>) {
+    let clock = clock();
+    (RegionStore::in_memory("eu-west-1".parse().unwrap(), Arc::clone(&clock) as _, Arc::new(OsEntropy)), clock)
+}
+
+async fn put(store: &RegionStore, n: u8, ms: u64) {
+    let parts = vec![part_write(profile(user(n), version(ms)), Condition::Older)];
+    assert_eq!(store.commit(&Writes { parts, ..Writes::default() }).await, Ok(Commit::Done));
+}
+
+fn sequences(store: &RegionStore, after: u64, limit: usize) -> Vec<u64> {
+    store.changes(after, limit).unwrap().iter().map(|change| change.sequence.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn changes_are_read_in_pages_from_any_place() {
+    let (store, _) = in_memory();
+    for n in 1..=5 {
+        put(&store, n, 1).await;
+    }
+    assert_eq!(sequences(&store, 0, 3), [1, 2, 3]);
+    assert_eq!(sequences(&store, 3, 3), [4, 5]);
+    assert_eq!(sequences(&store, 5, 3), [0u64; 0]);
+    assert_eq!(store.newest_change(), Ok(5));
+}
+
+#[tokio::test]
+async fn a_cursor_starts_at_the_oldest_change_never_goes_back_and_survives_a_restart() {
+    let (store, dir) = on_disk();
+    assert_eq!(store.cursor("replicator").await, Ok(0));
+    store.advance_cursor("replicator", 7).await.unwrap();
+    store.advance_cursor("replicator", 5).await.unwrap();
+    drop(store);
+    let store = try_open(dir.path(), "eu-west-1").unwrap();
+    assert_eq!(store.cursor("replicator").await, Ok(7));
+    assert_eq!(store.cursor("another").await, Ok(0));
+}
+
+#[tokio::test]
+async fn changes_are_kept_until_every_cursor_has_passed_them() {
+    let (store, _) = in_memory();
+    for ms in 1..=10 {
+        put(&store, 1, ms).await;
+    }
+    assert_eq!(store.housekeep(100).await.unwrap().changes, 0, "nobody has read anything");
+    for name in ["a", "b"] {
+        store.cursor(name).await.unwrap();
+    }
+    store.advance_cursor("a", 8).await.unwrap();
+    assert_eq!(store.housekeep(100).await.unwrap().changes, 0);
+    store.advance_cursor("b", 6).await.unwrap();
+    assert_eq!(store.housekeep(4).await.unwrap().changes, 4, "bounded");
+    assert_eq!(store.housekeep(100).await.unwrap().changes, 2);
+    assert_eq!(sequences(&store, 0, 100), [7, 8, 9, 10]);
+    store.remove_cursor("b").await.unwrap();
+    assert_eq!(store.housekeep(100).await.unwrap().changes, 2);
+}
+
+#[tokio::test]
+async fn a_sequence_is_never_used_twice_although_everything_was_handled() {
+    let (store, dir) = on_disk();
+    for ms in 1..=3 {
+        put(&store, 1, ms).await;
+    }
+    store.advance_cursor("a", 3).await.unwrap();
+    store.housekeep(100).await.unwrap();
+    drop(store);
+    let store = try_open(dir.path(), "eu-west-1").unwrap();
+    put(&store, 1, 4).await;
+    assert_eq!(sequences(&store, 3, 100), [4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_wakes_who_waits_for_a_change() {
+    let (store, dir) = on_disk();
+    let waiting = store.clone();
+    let woken = tokio::spawn(async move { waiting.wait_for_change(0).await });
+    put(&store, 1, 1).await;
+    woken.await.unwrap();
+    store.wait_for_change(0).await;
+    // What another process, or this one before, has written counts from the start on.
+    try_open(dir.path(), "eu-west-1").unwrap().wait_for_change(0).await;
+}
+
+#[tokio::test]
+async fn a_damaged_image_does_not_stop_the_change_log() {
+    let (store, _) = in_memory();
+    put(&store, 1, 1).await;
+    let damage = "UPDATE changes SET image = x'07'";
+    store.0.main.write("test", |tx| Ok(tx.execute(damage, [])?)).await.unwrap();
+    put(&store, 2, 1).await;
+    let changes = store.changes(0, 10).unwrap();
+    assert!(changes[0].image.is_empty());
+    assert_eq!(changes[1].image, profile(user(2), version(1)).to_item());
+}
+
+#[tokio::test]
+async fn housekeeping_forgets_what_has_expired_a_bounded_number_at_a_time() {
+    let (store, clock) = in_memory();
+    let (now, outcome) = (clock.now(), Outcome { request: "r".into(), status: None, id: None, version: None });
+    for n in 0..5u64 {
+        let key = [u8::try_from(n).unwrap(); 32];
+        store.first_use(&key, now, now.plus(n * 1000)).await.unwrap();
+        store.begin(&key, &outcome, now, now.plus(n * 1000)).await.unwrap();
+    }
+    clock.0.fetch_add(3000, Ordering::Relaxed);
+    let removed = store.housekeep(3).await.unwrap();
+    assert_eq!((removed.replays, removed.idempotency), (3, 3));
+    assert!(removed.may_have_more(3));
+    let removed = store.housekeep(3).await.unwrap();
+    assert_eq!((removed.replays, removed.idempotency), (1, 1));
+    assert!(!removed.may_have_more(3));
+    assert_eq!(store.first_use(&[4; 32], clock.now(), now).await, Ok(false));
+}
+
+#[tokio::test]
+async fn writes_that_the_cloud_would_refuse_are_refused_here() {
+    let (store, _) = in_memory();
+    let refused = |writes: Writes| {
+        let store = store.clone();
+        async move { assert!(matches!(store.commit(&writes).await, Err(StoreError::Refused(_)))) }
+    };
+    let write = || part_write(profile(user(1), version(1)), Condition::Absent);
+    refused(Writes { parts: vec![write(), write()], ..Writes::default() }).await;
+    let rows = (0..101).map(|n| (Log::Audit, row(user(1), &n.to_string()))).collect();
+    refused(Writes { rows, ..Writes::default() }).await;
+    assert!(matches!(store.scan(Some("elsewhere".into()), 1).await, Err(StoreError::Refused(_))));
+    assert_eq!(store.changes(0, 10).unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_was_there_is_there_after_a_restart() {
+    let (store, dir) = on_disk();
+    let (live, disabled) = (profile(user(1), version(1)), credentials(user(1), version(2)));
+    let parts = vec![part_write(live.clone(), Condition::Absent), part_write(disabled.clone(), Condition::Absent)];
+    store.commit(&Writes { parts, ..Writes::default() }).await.unwrap();
+    store.append(Log::Receipts, &row(user(1), "a")).await.unwrap();
+    drop(store);
+    let store = try_open(dir.path(), "eu-west-1").unwrap();
+    let stored = store.parts(user(1)).await.unwrap();
+    assert_eq!((stored.profile, stored.credentials), (Some(live), Some(disabled)));
+    assert_eq!(store.rows(Log::Receipts, user(1)).await.unwrap().len(), 1);
+    assert_eq!(store.newest_change(), Ok(3));
+}
+
+#[tokio::test]
+async fn the_directory_of_another_region_a_newer_version_or_something_else_is_refused() {
+    let (store, dir) = on_disk();
+    assert!(matches!(try_open(dir.path(), "af-south-1"), Err(OpenError::OtherRegion(_))));
+    store.0.main.write("test", |tx| Ok(tx.pragma_update(None, "user_version", 99)?)).await.unwrap();
+    assert!(matches!(try_open(dir.path(), "eu-west-1"), Err(OpenError::Newer(_))));
+    let other = TempDir::new().unwrap();
+    std::fs::write(other.path().join("region.sqlite"), "something else ".repeat(100)).unwrap();
+    assert!(matches!(try_open(other.path(), "eu-west-1"), Err(OpenError::Database { .. })));
+    std::fs::write(other.path().join("file"), "").unwrap();
+    assert!(matches!(try_open(&other.path().join("file"), "eu-west-1"), Err(OpenError::Io { .. })));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_can_read_the_directory_and_every_file_in_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = TempDir::new().unwrap();
+    let dir = parent.path().join("a/eu-west-1");
+    let store = try_open(&dir, "eu-west-1").unwrap();
+    put(&store, 1, 1).await;
+    store.first_use(&[1; 32], Millis(1), Millis(2)).await.unwrap();
+    assert_eq!(dir.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    let mut files = 0;
+    for file in std::fs::read_dir(&dir).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", file.path().display());
+        files += 1;
+    }
+    assert!(files >= 8, "two databases with their logs and locks, and the key ring");
+}

@@ -1,6 +1,6 @@
 //! The local adapter under the contract of the ports, under the loss of its process, and under several processes.
 
-#![allow(clippy::unwrap_used, reason = "these are tests")]
+#![allow(clippy::unwrap_used, clippy::similar_names, reason = "these are tests")]
 
 mod contract;
 mod killed;

@@ -47,7 +47,7 @@ async fn what_one_process_configures_the_other_sees_at_once() {
     tool.put_setting("peers", &serde_json::json!(["a"])).await.unwrap();
     assert_eq!(server.setting("peers").await, Ok(Some(serde_json::json!(["a"]))));
 
-    let context = Default::default();
+    let context = umoja_store::ports::EncryptionContext::new();
     let (key, wrapped) = server.keys().generate(&context).await.unwrap();
     tool.keys().set_enabled(false).unwrap();
     assert_eq!(server.keys().probe().await, Err(KeysError::Disabled));

@@ -1,0 +1,118 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use umoja_schema::{Part, UserId};
+
+use super::*;
+use crate::{OsEntropy, RegionStore};
+
+struct SetClock(AtomicU64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+fn store() -> (RegionStore, Arc<SetClock>) {
+    let clock = Arc::new(SetClock(AtomicU64::new(1_700_000_000_000)));
+    (RegionStore::in_memory("a".parse().unwrap(), Arc::clone(&clock) as _, Arc::new(OsEntropy)), clock)
+}
+
+fn message(n: u8) -> Message {
+    Message::CopyPart { id: UserId::v8([n; 16]), part: Part::Profile }
+}
+
+/// Receives and gives back until nothing comes any more.
+async fn wear_out(queue: &LocalQueue) {
+    loop {
+        let deliveries = queue.receive(10, 60).await.unwrap();
+        if deliveries.is_empty() {
+            return;
+        }
+        for delivery in deliveries {
+            queue.release(&delivery.receipt, 0).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_in_pages_sent_back_and_discarded() {
+    let (store, clock) = store();
+    let queue = store.queue("keys");
+    for n in 1..=3 {
+        queue.send(&message(n), 0).await.unwrap();
+    }
+    wear_out(&queue).await;
+    let dead = queue.dead_letters(0, 2).unwrap();
+    assert_eq!(
+        dead.iter().map(|letter| Message::from_text(&letter.text).unwrap()).collect::<Vec<_>>(),
+        [message(1), message(2)]
+    );
+    assert_eq!((dead[0].received, dead[0].died_at), (10, clock.now()));
+    let rest = queue.dead_letters(dead[1].number, 2).unwrap();
+    assert_eq!(rest.len(), 1);
+
+    assert_eq!(queue.discard_dead_letter(rest[0].number).await, Ok(true));
+    assert_eq!(queue.discard_dead_letter(rest[0].number).await, Ok(false));
+    assert_eq!(queue.redrive(1).await, Ok(1));
+    assert_eq!(queue.depth().await, Ok(QueueDepth { waiting: 1, in_flight: 0, dead: 1 }));
+    let again = queue.receive(10, 60).await.unwrap();
+    assert_eq!(Message::from_text(&again[0].text), Ok(message(1)));
+    assert_eq!(again[0].received, 1, "it starts anew");
+}
+
+#[tokio::test]
+async fn a_receipt_of_an_earlier_delivery_does_nothing() {
+    let (store, clock) = store();
+    let queue = store.queue("keys");
+    queue.send(&message(1), 0).await.unwrap();
+    let first = queue.receive(1, 1).await.unwrap().remove(0);
+    clock.0.fetch_add(1000, Ordering::Relaxed);
+    let second = queue.receive(1, 60).await.unwrap().remove(0);
+    queue.delete(&first.receipt).await.unwrap();
+    queue.release(&first.receipt, 0).await.unwrap();
+    assert_eq!(queue.depth().await, Ok(QueueDepth { waiting: 0, in_flight: 1, dead: 0 }));
+    queue.delete(&second.receipt).await.unwrap();
+    // Nor does it touch a later message.
+    queue.send(&message(2), 0).await.unwrap();
+    queue.receive(1, 60).await.unwrap();
+    queue.delete(&first.receipt).await.unwrap();
+    queue.delete(&second.receipt).await.unwrap();
+    assert_eq!(queue.depth().await, Ok(QueueDepth { waiting: 0, in_flight: 1, dead: 0 }));
+}
+
+#[tokio::test]
+async fn a_receipt_is_good_after_its_visibility_ended_until_somebody_else_has_the_message() {
+    let (store, clock) = store();
+    let queue = store.queue("keys");
+    queue.send(&message(1), 0).await.unwrap();
+    let late = queue.receive(1, 1).await.unwrap().remove(0);
+    clock.0.fetch_add(5000, Ordering::Relaxed);
+    assert_eq!(queue.depth().await, Ok(QueueDepth { waiting: 1, in_flight: 0, dead: 0 }));
+    queue.delete(&late.receipt).await.unwrap();
+    assert_eq!(queue.depth().await, Ok(QueueDepth::default()));
+}
+
+#[tokio::test]
+async fn what_no_queue_takes_is_refused() {
+    let (store, _) = store();
+    let queue = store.queue("keys");
+    assert!(matches!(queue.send(&message(1), 901).await, Err(StoreError::Refused(_))));
+    assert!(matches!(queue.delete("nonsense").await, Err(StoreError::Refused(_))));
+    assert!(matches!(queue.release("1", 0).await, Err(StoreError::Refused(_))));
+    assert_eq!(queue.receive(0, 60).await, Ok(vec![]));
+    assert_eq!(queue.depth().await, Ok(QueueDepth::default()));
+}
+
+#[tokio::test]
+async fn queues_of_one_file_do_not_see_each_other() {
+    let (store, _) = store();
+    let (one, other) = (store.queue("retry-a"), store.queue("retry-b"));
+    one.send(&message(1), 0).await.unwrap();
+    assert_eq!(other.receive(10, 60).await, Ok(vec![]));
+    let delivery = one.receive(10, 60).await.unwrap().remove(0);
+    other.send(&message(2), 0).await.unwrap();
+    other.receive(10, 60).await.unwrap();
+    other.delete(&delivery.receipt.replace('.', ".9")).await.unwrap();
+    assert_eq!(one.depth().await.unwrap().in_flight, 1);
+}
