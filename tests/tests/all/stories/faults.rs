@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use umoja_store::faulty::Fault;
+use umoja_tests::world::killed_after;
 
 use super::story;
 
@@ -79,4 +80,62 @@ fn a_store_that_is_out_is_a_503_and_not_ready() {
         let ready = axum::http::Request::get("/readyz").body(axum::body::Body::empty()).unwrap();
         assert_eq!(umoja_tests::caller::send(&d.endpoints[0], ready).await.status, 503);
     });
+}
+
+#[test]
+fn a_registration_killed_at_any_await_and_sent_again_is_one_user() {
+    // Every port gives way once a call, so each number of polls is another place to be killed at.
+    let mut finished = false;
+    for polls in 0..60 {
+        story(115, async |d| {
+            d.world.set_pausing(true);
+            let body = json!({ "email": "ada@example.com", "email_verified": true, "password": "correct horse" });
+            let call = d.shop.call_idk(&d.endpoints[0], "register", d.now(), Some("k"), body.clone());
+            let first = killed_after(polls, call).await;
+            let again = d.shop.call_idk(&d.endpoints[0], "register", d.now(), Some("k"), body).await;
+            assert_eq!(again.ok(201).body["outcome"], "created");
+            if let Some(first) = first {
+                assert_eq!(first.body, again.body);
+                finished = true;
+            }
+            d.world.settle().await;
+            for at in 0..2 {
+                assert_eq!(d.call(at, "lookup", json!({ "email": "ada@example.com" })).await.id(), again.id());
+                assert!(d.accepts(at, "ada@example.com", "correct horse").await);
+            }
+            d.world.check_invariants().await;
+        });
+        if finished {
+            assert!(polls > 5, "it was killed at {polls} places");
+            return;
+        }
+    }
+    panic!("it never finished");
+}
+
+#[test]
+fn an_erasure_killed_at_any_await_and_sent_again_is_one_erasure_with_its_receipt() {
+    let mut finished = false;
+    for polls in 0..60 {
+        story(116, async |d| {
+            let id = d.register(0, "ada@example.com", "correct horse").await.id();
+            d.world.settle().await;
+            d.world.set_pausing(true);
+            let call = d.shop.call_idk(&d.endpoints[0], "erase", d.now(), Some("k"), json!({ "id": id }));
+            finished |= killed_after(polls, call).await.is_some();
+            d.shop.call_idk(&d.endpoints[0], "erase", d.now(), Some("k"), json!({ "id": id })).await.ok(202);
+            d.world.settle().await;
+            for at in 0..2 {
+                let receipt = d.call(at, "erasure", json!({ "id": id })).await.body["receipt"].clone();
+                assert_eq!(receipt["complete"], true);
+                d.call(at, "lookup", json!({ "id": id })).await.refused(404, "user_not_found");
+            }
+            d.world.check_invariants().await;
+        });
+        if finished {
+            assert!(polls > 3, "it was killed at {polls} places");
+            return;
+        }
+    }
+    panic!("it never finished");
 }

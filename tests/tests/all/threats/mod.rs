@@ -2,5 +2,6 @@
 //! `umoja-crypto`.
 
 mod canary;
+mod fuzzed;
 mod requests;
 mod tables;

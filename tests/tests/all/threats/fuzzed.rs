@@ -1,0 +1,96 @@
+//! Bodies that nobody means well by: always a 4xx, never a panic, never a 5xx.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Map, Value, json};
+use umoja_crypto::jws::sign_request;
+use umoja_tests::deployment::Deployment;
+use umoja_tests::world::run;
+
+const OPERATIONS: [&str; 9] =
+    ["register", "lookup", "authenticate", "update", "password/change", "status", "erase", "erasure", "export"];
+
+const NAMES: [&str; 16] = [
+    "id",
+    "email",
+    "email_verified",
+    "phone_number",
+    "username",
+    "external_id",
+    "password",
+    "current_password",
+    "new_password",
+    "profile",
+    "custom",
+    "set",
+    "status",
+    "reason",
+    "min_version",
+    "client",
+];
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| json!(number)),
+        "\\PC{0,24}".prop_map(Value::from),
+        Just(json!("ada@example.com")),
+        Just(json!("correct horse")),
+        Just(json!("active")),
+        Just(json!("00000000-0000-7000-8000-000000000000")),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        let name = prop::sample::select(&NAMES[..]).prop_map(str::to_owned).boxed();
+        let name = prop_oneof![9 => name, 1 => "\\PC{0,8}"];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(name, inner, 0..6).prop_map(|map| Value::Object(Map::from_iter(map))),
+        ]
+    })
+}
+
+#[test]
+fn signed_bodies_of_any_form_are_answered_and_never_with_a_5xx() {
+    run(async {
+        let d = Deployment::new(500).await;
+        let mut runner =
+            TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::default()));
+        let strategy = (prop::sample::select(&OPERATIONS[..]), value());
+        for _ in 0..1_000 {
+            let (operation, body) = strategy.new_tree(&mut runner).expect("a strategy gives values").current();
+            let reply = d.call(0, operation, body.clone()).await;
+            assert!(reply.status < 500, "{operation} {body} {reply:?}");
+        }
+    });
+}
+
+#[test]
+fn bytes_that_are_no_request_are_4xx() {
+    run(async {
+        let d = Deployment::new(501).await;
+        let mut runner =
+            TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::default()));
+        let token = sign_request(
+            &d.shop.key,
+            &d.shop.claims(&d.endpoints[0], "lookup", d.now(), None, json!({ "username": "ada" })),
+        );
+        let strategy = (0..token.len(), any::<char>(), 0..token.len());
+        for _ in 0..2_000 {
+            let (at, replacement, cut) = strategy.new_tree(&mut runner).expect("a strategy gives values").current();
+            let mut mutated: String = token[..at].to_owned();
+            mutated.push(replacement);
+            mutated.push_str(&token[(at + 1).min(token.len())..]);
+            if cut % 3 == 0 {
+                mutated.truncate(mutated.floor_char_boundary(cut));
+            }
+            if mutated == token {
+                continue;
+            }
+            let raw = d.shop.send(&d.endpoints[0], "/v1/users/lookup", &mutated).await;
+            assert!([400, 401].contains(&raw.status), "{} for {mutated}", raw.status);
+        }
+    });
+}
