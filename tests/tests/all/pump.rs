@@ -23,12 +23,19 @@ fn start(world: &World) -> Pump {
     Pump::start(pumps, OFTEN)
 }
 
-/// Waits for as long as it takes: a test that hangs has failed.
+/// Waits for what takes milliseconds; whoever waits for this long waits for nothing.
+async fn until(done: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !done().await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it does not happen");
+}
+
 async fn arrives(world: &World, at: usize, id: UserId) {
-    while world.stored(at, id, Part::Profile).await.is_none() || world.stored(at, id, Part::Credentials).await.is_none()
-    {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let stored = async |part| world.stored(at, id, part).await.is_some();
+    until(async || stored(Part::Profile).await && stored(Part::Credentials).await).await;
 }
 
 #[test]
@@ -87,9 +94,7 @@ fn what_a_peer_missed_is_sent_when_it_is_back_and_a_stuck_stream_goes_on() {
         let pump = start(&world);
         world.set_cut(0, 1, true);
         let ada = world.register(0, "ada@example.com", "phc").await.unwrap();
-        while world.backlog(0, 1).await.waiting == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(async || world.backlog(0, 1).await.waiting > 0).await;
         world.regions[0].faults.retries[world.name(1)].set_down(true);
         let eve = world.register(0, "eve@example.com", "phc").await.unwrap();
         tokio::time::sleep(OFTEN.poll * 4).await;
