@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use rusqlite::Connection;
@@ -111,7 +112,11 @@ impl Batcher {
     pub(super) fn serve(self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
         let mut jobs = Vec::with_capacity(MAX_BATCH);
         while waiting.blocking_recv_many(&mut jobs, MAX_BATCH) > 0 {
-            self.run(std::mem::take(&mut jobs));
+            let batch = std::mem::take(&mut jobs);
+            // Whoever waits for an operation of this batch learns that there is no answer; the others go on.
+            if catch_unwind(AssertUnwindSafe(|| self.run(batch))).is_err() {
+                tracing::error!("an operation on the local database panicked");
+            }
             self.bound_log();
         }
     }
@@ -154,6 +159,10 @@ impl Batcher {
             tracing::warn!(%error, "the lock of the local database failed");
             Failed::Transaction(Fault::Store(StoreError::Unavailable("lock".into())))
         })?;
+        if !self.connection.is_autocommit() {
+            // What an operation that panicked has left.
+            self.execute("ROLLBACK").map_err(|error| Failed::Transaction(error.into()))?;
+        }
         self.execute("BEGIN IMMEDIATE").map_err(|error| Failed::Transaction(error.into()))?;
         let tx = Tx { connection: &self.connection, newest: Cell::new(None) };
         let done = jobs.iter_mut().try_for_each(|job| job.run(&tx)).map_err(Failed::Operation);

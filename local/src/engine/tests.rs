@@ -186,3 +186,19 @@ async fn the_write_ahead_log_shrinks_once_no_reader_needs_it() {
     drop(engine);
     assert!(log() < 1 << 20);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operation_that_panics_leaves_nothing_behind_and_the_store_goes_on() {
+    let (on_disk, _dir) = open(100);
+    for engine in [on_disk, Arc::new(Engine::in_memory(SCHEMA).unwrap())] {
+        let panicking = Arc::clone(&engine);
+        let work = |tx: &Tx<'_>| -> Result<(), Fault> {
+            insert(tx, 1)?;
+            panic!("on purpose");
+        };
+        let ended = tokio::spawn(async move { panicking.write("test", work).await }).await;
+        assert!(!matches!(ended, Ok(Ok(()))));
+        engine.write("test", |tx| insert(tx, 2)).await.unwrap();
+        assert_eq!(count(&engine), 1);
+    }
+}
