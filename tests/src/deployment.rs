@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 use umoja_api::{ApiConfig, App, router};
 use umoja_crypto::{EngineChoice, Params, Password, Passwords};
 use umoja_local::InlineHasher;
-use umoja_schema::{Company, Scope};
+use umoja_schema::{Company, Region, Scope};
+use umoja_store::Home;
 use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, Registry as _, Verdict};
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::Secrets;
 
 use crate::caller::{Caller, Endpoint, Reply};
-use crate::world::World;
+use crate::world::{World, WorldRegion};
 
 /// A deployment with its API.
 pub struct Deployment {
@@ -39,18 +42,12 @@ impl Deployment {
     /// The API over a world.
     pub async fn of(world: World) -> Self {
         let hasher = Arc::new(CountingHasher::default());
-        let url = |name: &umoja_schema::Region| format!("https://{name}.example.com");
-        let regions: Vec<_> = world.regions.iter().map(|region| (region.name.clone(), url(&region.name))).collect();
-        let endpoints = world.regions.iter().map(|region| {
-            let base_url = url(&region.name);
-            let config = ApiConfig { base_url: base_url.clone(), regions: regions.clone(), min_password_chars: 8 };
-            let secrets = Arc::clone(region.secrets());
-            let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
-            let hasher = Arc::clone(&hasher) as Arc<dyn Hasher>;
-            let app = App::new(region.home.clone(), Arc::clone(&region.sealer), secrets, hasher, config);
-            Endpoint { router: router(Arc::new(app)), base_url, jwks }
-        });
-        let endpoints = endpoints.collect();
+        let names: Vec<Region> = world.regions.iter().map(|region| region.name.clone()).collect();
+        let endpoint = |region: &WorldRegion| {
+            let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
+            endpoint(region.home.clone(), sealer, secrets, Arc::clone(&hasher), &names)
+        };
+        let endpoints = world.regions.iter().map(endpoint).collect();
         let (shop, food, blog) = (Caller::new("shop", 1), Caller::new("food", 2), Caller::new("blog", 3));
         let deployment = Self { world, endpoints, hasher, shop, food, blog };
         for (caller, trusted) in [(&deployment.shop, true), (&deployment.food, true), (&deployment.blog, false)] {
@@ -98,6 +95,23 @@ impl Deployment {
         let reply = self.call(at, "authenticate", json!({ "email": email, "password": password })).await;
         reply.ok(200).body["authenticated"] == json!(true)
     }
+}
+
+/// The API of a region.
+pub fn endpoint(
+    home: Home,
+    sealer: Arc<Sealer>,
+    secrets: Arc<Secrets>,
+    hasher: Arc<CountingHasher>,
+    regions: &[Region],
+) -> Endpoint {
+    let url = |name: &Region| format!("https://{name}.example.com");
+    let base_url = url(&home.own.name);
+    let regions = regions.iter().map(|name| (name.clone(), url(name))).collect();
+    let config = ApiConfig { base_url: base_url.clone(), regions, min_password_chars: 8 };
+    let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
+    let app = App::new(home, sealer, secrets, hasher, config);
+    Endpoint { router: router(Arc::new(app)), base_url, jwks }
 }
 
 /// Hashes inline with the smallest parameters, and counts.

@@ -2,6 +2,7 @@
 //! DynamoDB in process.
 
 pub mod caller;
+pub mod cloud;
 pub mod deployment;
 pub mod dynamodb;
 pub mod emulator;

@@ -1,3 +1,4 @@
 //! The contract of the ports, run by every adapter.
 
 mod dynamodb;
+mod emulator;

@@ -6,7 +6,7 @@ use umoja_crypto::DataKey;
 use umoja_reconciler::repair_keys;
 use umoja_schema::{Body, Credentials, Identity, Message, Part, UserId};
 use umoja_store::faulty::Fault;
-use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, Queue as _, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, Users as _, Writes};
 use umoja_store::repairs::{enqueue_if_incomplete, missing_regions};
 use umoja_store::seal::SealError;
 use umoja_tests::world::{Refused, World, polled, run};

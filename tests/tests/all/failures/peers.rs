@@ -4,7 +4,6 @@ use umoja_reconciler::{Ended, drain_retries};
 use umoja_schema::{Credentials, Identity, Message, Part};
 use umoja_store::digest::Digest;
 use umoja_store::faulty::Fault;
-use umoja_store::ports::Queue as _;
 use umoja_tests::world::{World, run};
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod budget;
+mod dynamodb;
 mod erase;
 mod export;
 mod faults;

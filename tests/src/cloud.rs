@@ -1,0 +1,135 @@
+//! The API and the replicator over DynamoDB's own expressions and streams: two regions on engines in memory. Keys and
+//! queues are the local ones.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use umoja_local::RegionStore;
+use umoja_replicator::Replicator;
+use umoja_schema::{Millis, Region, Scope, names};
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::ports::{Clock, Entropy};
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::{SETTING, Secrets, SecretsDocument};
+use umoja_store::{Home, Peer, RegionPorts};
+
+use crate::caller::{Caller, Endpoint, Reply};
+use crate::deployment::{CountingHasher, endpoint};
+use crate::dynamodb::{Cursors, DynamoRegion};
+use crate::world::{SeededEntropy, WorldClock};
+
+/// A deployment on DynamoDB.
+pub struct Cloud {
+    /// The regions.
+    pub regions: Vec<CloudRegion>,
+    /// Each region's API.
+    pub endpoints: Vec<Endpoint>,
+    /// A company with every scope, trusted to verify.
+    pub shop: Caller,
+    clock: Arc<WorldClock>,
+}
+
+/// One region.
+pub struct CloudRegion {
+    /// Its tables.
+    pub tables: DynamoRegion,
+    replicator: Replicator,
+    cursors: Mutex<Cursors>,
+}
+
+impl Cloud {
+    /// Two regions.
+    ///
+    /// # Panics
+    /// If something does not start.
+    pub async fn new(seed: u64) -> Self {
+        let clock = Arc::new(WorldClock::new(Millis(1_800_000_000_000)));
+        let entropy = Arc::new(SeededEntropy::new(seed));
+        let region_names: Vec<Region> = ["eu-west-1", "af-south-1"].map(|name| name.parse().expect("a region")).into();
+        let mut regions = Vec::new();
+        for name in &region_names {
+            let (clock, entropy) = (Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&entropy) as Arc<dyn Entropy>);
+            regions.push((DynamoRegion::new(name).await, RegionStore::in_memory(name.clone(), clock, entropy)));
+        }
+        let ports: Vec<RegionPorts> = regions.iter().map(|(tables, local)| ports(tables, local)).collect();
+        let hasher = Arc::new(CountingHasher::default());
+        let shop = Caller::new("shop", 1);
+        let (mut built, mut endpoints, mut document) = (Vec::new(), Vec::new(), None);
+        for (at, (tables, local)) in regions.into_iter().enumerate() {
+            let home = home(&ports, at, &tables, &local, &clock, &entropy);
+            let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
+            if document.is_none() {
+                let made = SecretsDocument::create(sealer.ring(), clock.now()).await.expect("every key ring answers");
+                document = Some(serde_json::to_value(made).expect("secrets are JSON"));
+            }
+            home.registry
+                .put_setting(SETTING, document.as_ref().expect("made"))
+                .await
+                .expect("settings can be written");
+            home.registry.put_company(&shop.company(&Scope::ALL, true)).await.expect("companies can be written");
+            let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await.expect("secrets were made"));
+            endpoints.push(endpoint(home.clone(), sealer, secrets, Arc::clone(&hasher), &region_names));
+            built.push(CloudRegion { tables, replicator: Replicator::new(home), cursors: Mutex::default() });
+        }
+        Self { regions: built, endpoints, shop, clock }
+    }
+
+    /// A call of the shop.
+    pub async fn call(&self, at: usize, operation: &str, body: Value) -> Reply {
+        self.shop.call(&self.endpoints[at], operation, self.clock.now().secs(), body).await
+    }
+
+    /// Delivers every stream until nothing is new.
+    ///
+    /// # Panics
+    /// If a record fails.
+    pub async fn settle(&self) {
+        loop {
+            let mut delivered = 0;
+            for region in &self.regions {
+                let changes =
+                    region.tables.stream.read(&mut region.cursors.lock().unwrap_or_else(PoisonError::into_inner));
+                delivered += changes.len();
+                let outcome = region.replicator.handle(&changes).await;
+                assert_eq!((outcome.failed, outcome.queued, outcome.parked), (None, 0, 0));
+            }
+            if delivered == 0 {
+                return;
+            }
+            self.clock.advance(10);
+        }
+    }
+}
+
+fn ports(tables: &DynamoRegion, local: &RegionStore) -> RegionPorts {
+    RegionPorts {
+        name: local.region().clone(),
+        users: Arc::clone(&tables.tables) as _,
+        logs: Arc::clone(&tables.tables) as _,
+        keys: Arc::new(local.keys()),
+    }
+}
+
+fn home(
+    ports: &[RegionPorts],
+    at: usize,
+    tables: &DynamoRegion,
+    local: &RegionStore,
+    clock: &Arc<WorldClock>,
+    entropy: &Arc<SeededEntropy>,
+) -> Home {
+    let peer = |ports: &RegionPorts| {
+        let queue = local.queue(&format!("{}-{}", names::queue::RETRY, ports.name));
+        Peer { ports: ports.clone(), retry: Arc::new(queue) }
+    };
+    Home {
+        own: ports[at].clone(),
+        peers: ports.iter().filter(|ports| ports.name != *local.region()).map(peer).collect(),
+        repairs: Arc::new(local.queue(names::queue::KEYS)),
+        parked: Arc::new(local.queue(names::queue::PARKED)),
+        registry: Arc::clone(&tables.tables) as _,
+        requests: Arc::clone(&tables.tables) as _,
+        clock: Arc::clone(clock) as _,
+        entropy: Arc::clone(entropy) as _,
+    }
+}

@@ -1,0 +1,29 @@
+//! The AWS adapters against an emulator: what the embedded engine does not have (KMS, SQS), and the tables once more
+//! over HTTP.
+
+use umoja_tests::emulator::{new_keys, new_queue, new_tables};
+
+umoja_store::keys_contract!(
+    #[ignore = "needs an AWS emulator: .ci/emulator"]
+    new_keys
+);
+umoja_store::queue_contract!(
+    #[ignore = "needs an AWS emulator: .ci/emulator"]
+    new_queue
+);
+umoja_store::users_contract!(
+    #[ignore = "needs an AWS emulator: .ci/emulator"]
+    new_tables
+);
+umoja_store::logs_contract!(
+    #[ignore = "needs an AWS emulator: .ci/emulator"]
+    new_tables
+);
+umoja_store::registry_contract!(
+    #[ignore = "needs an AWS emulator: .ci/emulator"]
+    new_tables
+);
+umoja_store::requests_contract!(
+    #[ignore = "needs an AWS emulator: .ci/emulator"]
+    new_tables
+);

@@ -1,0 +1,87 @@
+//! The same stories over DynamoDB's expressions, transactions and streams, and what each operation costs there.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use umoja_store::digest::Digest;
+use umoja_tests::cloud::Cloud;
+use umoja_tests::world::run;
+
+#[test]
+fn a_life_in_two_regions_on_dynamodb() {
+    run(async {
+        let c = Cloud::new(600).await;
+        let login = |password: &str| json!({ "email": "ada@example.com", "password": password });
+        let body = json!({ "email": "ada@example.com", "email_verified": true, "password": "correct horse", "external_id": "1" });
+        let created = c.call(0, "register", body).await;
+        let id = created.ok(201).id();
+        c.call(0, "register", json!({ "email": "ada@example.com" })).await.refused(409, "identifier_taken");
+        c.call(1, "lookup", json!({ "id": id, "min_version": created.version() })).await.refused(503, "behind");
+        c.settle().await;
+        assert_eq!(c.call(1, "authenticate", login("correct horse")).await.body["authenticated"], true);
+
+        let set = json!({ "email": "lovelace@example.com", "profile": { "given_name": "Ada" } });
+        c.call(1, "update", json!({ "id": id, "set": set })).await.ok(200);
+        let change = json!({ "id": id, "current_password": "correct horse", "new_password": "battery staple" });
+        assert_eq!(c.call(0, "password/change", change).await.body["changed"], true);
+        c.settle().await;
+        for at in 0..2 {
+            let user = c.call(at, "lookup", json!({ "email": "lovelace@example.com" })).await;
+            assert_eq!(user.ok(200).body["user"]["profile"]["given_name"], "Ada");
+            c.call(at, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
+            let login = json!({ "external_id": "1", "password": "battery staple" });
+            assert_eq!(c.call(at, "authenticate", login).await.body["authenticated"], true);
+        }
+
+        c.call(1, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
+        c.call(0, "erase", json!({ "id": id, "reason": "asked" })).await.ok(202);
+        c.settle().await;
+        for at in 0..2 {
+            c.call(at, "lookup", json!({ "id": id })).await.refused(404, "user_not_found");
+            let receipt = c.call(at, "erasure", json!({ "id": id })).await.body["receipt"].clone();
+            assert_eq!((&receipt["complete"], &receipt["reason"]), (&json!(true), &json!("asked")));
+        }
+        let digest = async |at: usize| Digest::of(&*c.regions[at].tables.tables, 2).await.unwrap();
+        assert_eq!(digest(0).await, digest(1).await);
+    });
+}
+
+#[test]
+fn each_operation_makes_as_few_requests_as_it_can() {
+    run(async {
+        let c = Cloud::new(601).await;
+        let id = c.call(0, "register", json!({ "email": "ada@example.com", "password": "correct horse" })).await.id();
+        // (The company is remembered for five seconds, the request id is a PutItem.)
+        for (operation, body, requests) in [
+            ("lookup", json!({ "id": id }), vec![("PutItem", 1), ("Query", 1)]),
+            ("lookup", json!({ "email": "ada@example.com" }), vec![("GetItem", 1), ("PutItem", 1), ("Query", 1)]),
+            ("authenticate", json!({ "id": id, "password": "correct horse" }), vec![("PutItem", 1), ("Query", 1)]),
+            ("authenticate", json!({ "id": id, "password": "wrong horse" }), vec![("PutItem", 1), ("Query", 1)]),
+            // No identifier changes: no transaction.
+            (
+                "update",
+                json!({ "id": id, "set": { "profile": { "nickname": "A" } } }),
+                vec![("PutItem", 2), ("Query", 1)],
+            ),
+            ("status", json!({ "id": id, "status": "disabled" }), vec![("PutItem", 2), ("Query", 1)]),
+            ("status", json!({ "id": id, "status": "active" }), vec![("PutItem", 2), ("Query", 1)]),
+            (
+                "password/change",
+                json!({ "id": id, "current_password": "correct horse", "new_password": "battery staple" }),
+                vec![("PutItem", 2), ("Query", 1)],
+            ),
+            (
+                "update",
+                json!({ "id": id, "set": { "email": "lovelace@example.com" } }),
+                vec![("BatchGetItem", 1), ("PutItem", 1), ("Query", 1), ("TransactWriteItems", 1)],
+            ),
+            ("register", json!({ "username": "bob" }), vec![("GetItem", 1), ("PutItem", 1), ("TransactWriteItems", 1)]),
+        ] {
+            c.regions[0].tables.calls.reset();
+            c.call(0, operation, body.clone()).await.ok(if operation == "register" { 201 } else { 200 });
+            let expected: BTreeMap<String, u64> =
+                requests.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+            assert_eq!(c.regions[0].tables.calls.all(), expected, "{operation} {body}");
+        }
+    });
+}
