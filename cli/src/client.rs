@@ -103,7 +103,12 @@ pub enum ClientError {
 
 impl Client {
     /// A client of the region at `base_url`, which is without a trailing slash.
-    pub fn new(base_url: &str, signer: Arc<Signer>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, ClientError> {
+    pub fn new(
+        base_url: &str,
+        signer: Arc<Signer>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ClientError> {
         let host = base_url.strip_prefix("http://").ok_or(ClientError::Url)?;
         if host.is_empty() || host.contains('/') || base_url.parse::<http::Uri>().is_err() {
             return Err(ClientError::Url);
@@ -221,7 +226,8 @@ fn unreachable_because(error: &(dyn std::error::Error + 'static)) -> ClientError
 }
 
 fn refused(raw: &Raw) -> ClientError {
-    let is_error = StatusCode::from_u16(raw.status).is_ok_and(|status| status.is_client_error() || status.is_server_error());
+    let is_error =
+        StatusCode::from_u16(raw.status).is_ok_and(|status| status.is_client_error() || status.is_server_error());
     match serde_json::from_slice::<Problem>(&raw.body) {
         Ok(problem) if is_error => ClientError::Refused { status: raw.status, code: problem.code },
         _ => ClientError::Form(raw.status),

@@ -87,7 +87,9 @@ impl Config {
             format: FORMAT,
             env: "local".into(),
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            regions: regions.map(|(n, name)| RegionConfig { name: name.clone(), port: port(n), public_url: None }).collect(),
+            regions: regions
+                .map(|(n, name)| RegionConfig { name: name.clone(), port: port(n), public_url: None })
+                .collect(),
             peer_wrap_budget_ms: PEER_WRAP_BUDGET_MS,
             min_password_chars: 8,
             password_engine: PasswordEngine::Auto,

@@ -115,7 +115,15 @@ impl Signer {
     }
 
     /// Signs one request to a region (`aud`, its base URL) and a path such as `/v1/users/lookup`.
-    pub fn sign(&self, aud: &str, path: &str, body: Value, idk: Option<&str>, now: Millis, entropy: &dyn Entropy) -> Signed {
+    pub fn sign(
+        &self,
+        aud: &str,
+        path: &str,
+        body: Value,
+        idk: Option<&str>,
+        now: Millis,
+        entropy: &dyn Entropy,
+    ) -> Signed {
         let jti = URL_SAFE_NO_PAD.encode(entropy.array::<16>());
         let claims = RequestClaims {
             iss: self.company.to_string(),

@@ -15,8 +15,8 @@ pub mod server;
 
 pub use client::{Answer, Client, ClientError};
 pub use commands::main;
-pub use credentials::{CompanyFile, CredentialsError, Signer};
 pub use config::{Config, RegionConfig};
+pub use credentials::{CompanyFile, CredentialsError, Signer};
 pub use deployment::{Deployment, DeploymentError};
 pub use error::CliError;
 pub use links::Links;

@@ -60,7 +60,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     listeners: JoinSet<()>,
     pump: Pump,
-    _lock: File,
+    _lock: ServeLock,
 }
 
 impl std::fmt::Debug for Server {
@@ -69,10 +69,35 @@ impl std::fmt::Debug for Server {
     }
 }
 
+/// The right to serve a deployment. Given back when dropped.
+pub(crate) struct ServeLock(#[allow(dead_code, reason = "the lock lasts as long as the file is open")] File);
+
+impl ServeLock {
+    /// Takes it. `umoja status` holds it for a moment to see whether somebody else does, so this tries a few times.
+    pub(crate) async fn take(deployment: &Deployment) -> Result<Self, DeploymentError> {
+        for _ in 0..5 {
+            match deployment.lock() {
+                Err(DeploymentError::Served(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
+                other => return other.map(Self),
+            }
+        }
+        deployment.lock().map(Self)
+    }
+}
+
 impl Server {
     /// Starts to serve every region. Requests are answered once this returns.
     pub async fn start(deployment: &mut Deployment, settings: ServerSettings) -> Result<Self, CliError> {
-        let lock = lock(deployment).await?;
+        let lock = ServeLock::take(deployment).await?;
+        Self::start_locked(deployment, settings, lock).await
+    }
+
+    /// As [`Server::start`], for who has taken the lock already, to change something first.
+    pub(crate) async fn start_locked(
+        deployment: &mut Deployment,
+        settings: ServerSettings,
+        lock: ServeLock,
+    ) -> Result<Self, CliError> {
         let listeners = bind(deployment, settings.may_move_ports).await?;
         let urls = deployment.config().urls();
         let passwords = Passwords::new(Params::OWASP, deployment.config().password_engine.into(), None)?;
@@ -83,7 +108,9 @@ impl Server {
         let (stop, _) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let (mut pumps, mut sealers) = (Vec::new(), Vec::new());
-        for (((home, store), listener), (region, url)) in homes.iter().zip(deployment.stores()).zip(listeners).zip(&urls) {
+        for (((home, store), listener), (region, url)) in
+            homes.iter().zip(deployment.stores()).zip(listeners).zip(&urls)
+        {
             let sealer = Arc::new(deployment.sealer(home));
             let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
             let config = ApiConfig {
@@ -125,17 +152,6 @@ impl Server {
         }
         self.pump.stop().await;
     }
-}
-
-/// `umoja status` holds the lock for a moment to see whether somebody else does.
-async fn lock(deployment: &Deployment) -> Result<File, DeploymentError> {
-    for _ in 0..5 {
-        match deployment.lock() {
-            Err(DeploymentError::Served(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
-            other => return other,
-        }
-    }
-    deployment.lock()
 }
 
 async fn bind(deployment: &mut Deployment, may_move_ports: bool) -> Result<Vec<TcpListener>, CliError> {

@@ -12,11 +12,11 @@ use umoja_schema::{Company, CompanyId, CompanyKey, Scope};
 use umoja_store::ports::Registry as _;
 
 use super::Dir;
+use crate::CliError;
 use crate::credentials::CompanyFile;
 use crate::deployment::{Deployment, in_region};
 use crate::files;
 use crate::output::{Output, table};
-use crate::CliError;
 
 /// What a company may do unless it is told otherwise: not what concerns other companies' users.
 const DEFAULT_SCOPES: &str = "users:register,users:lookup,users:authenticate,users:update,users:password";
@@ -39,8 +39,10 @@ enum Action {
 
 /// Add a company, in every region. Its keys are shown once.
 #[derive(Debug, Args)]
-#[command(long_about = "Add a company, in every region. Without --public-key a key pair (Ed25519) is made for it. The API \
-key and the private key are shown once and kept nowhere: write them to a file with --out, or hand over the JSON.")]
+#[command(
+    long_about = "Add a company, in every region. Without --public-key a key pair (Ed25519) is made for it. The API \
+key and the private key are shown once and kept nowhere: write them to a file with --out, or hand over the JSON."
+)]
 #[command(after_help = "Examples:
   umoja company add soko --dir DIR --name 'Soko Ltd' --out soko.json
   umoja company add soko --dir DIR --scopes all --trusted --phone-country KE --json > soko.json
@@ -225,10 +227,14 @@ impl Add {
     }
 
     fn scopes(&self) -> Vec<Scope> {
-        let mut scopes: Vec<Scope> = self.scopes.iter().flat_map(|scopes| match scopes {
-            Scopes::All => Scope::ALL.to_vec(),
-            Scopes::One(scope) => vec![*scope],
-        }).collect();
+        let mut scopes: Vec<Scope> = self
+            .scopes
+            .iter()
+            .flat_map(|scopes| match scopes {
+                Scopes::All => Scope::ALL.to_vec(),
+                Scopes::One(scope) => vec![*scope],
+            })
+            .collect();
         scopes.sort();
         scopes.dedup();
         scopes
@@ -238,7 +244,8 @@ impl Add {
         let (Some(path), Some(alg)) = (&self.public_key, &self.alg) else { return Ok(None) };
         let pem = std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.clone(), source })?;
         let algorithm = Algorithm::from_name(alg).ok_or_else(|| CliError::Usage("--alg is not known".into()))?;
-        VerifyingKey::from_public_pem(algorithm, &pem).map_err(|source| CliError::Key { path: path.clone(), source })?;
+        VerifyingKey::from_public_pem(algorithm, &pem)
+            .map_err(|source| CliError::Key { path: path.clone(), source })?;
         Ok(Some(CompanyKey { kid: format!("{}-1", self.id), alg: alg.clone(), public_key_pem: pem }))
     }
 }
@@ -274,19 +281,22 @@ async fn list(deployment: &Deployment, output: Output) -> Result<(), CliError> {
         companies = store.companies().await.map_err(|source| in_region(store, source))?;
     }
     let now = deployment.clock().now().secs();
-    let answer: Vec<Value> = companies.iter().map(|company| {
-        json!({
-            "id": company.id,
-            "name": company.name,
-            "enabled": company.enabled,
-            "trusted": company.trusted,
-            "scopes": company.scopes,
-            "phone_country": company.phone_country,
-            "api_keys": company.api_keys.iter().filter(|key| key.expires_at.is_none_or(|at| now < at))
-                .map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect::<Vec<_>>(),
-            "keys": company.keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect::<Vec<_>>(),
+    let answer: Vec<Value> = companies
+        .iter()
+        .map(|company| {
+            json!({
+                "id": company.id,
+                "name": company.name,
+                "enabled": company.enabled,
+                "trusted": company.trusted,
+                "scopes": company.scopes,
+                "phone_country": company.phone_country,
+                "api_keys": company.api_keys.iter().filter(|key| key.expires_at.is_none_or(|at| now < at))
+                    .map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect::<Vec<_>>(),
+                "keys": company.keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect::<Vec<_>>(),
+            })
         })
-    }).collect();
+        .collect();
     output.answer(&json!({ "companies": answer }), || {
         if companies.is_empty() {
             return "There are no companies yet; add one with `umoja company add`.".to_owned();
@@ -294,7 +304,8 @@ async fn list(deployment: &Deployment, output: Output) -> Result<(), CliError> {
         let row = |company: &Company| {
             let state = if company.enabled { "enabled" } else { "DISABLED" };
             let trusted = if company.trusted { "trusted" } else { "" };
-            let scopes: Vec<&str> = company.scopes.iter().map(|scope| scope.as_str().trim_start_matches("users:")).collect();
+            let scopes: Vec<&str> =
+                company.scopes.iter().map(|scope| scope.as_str().trim_start_matches("users:")).collect();
             vec![company.id.to_string(), company.name.clone(), state.into(), trusted.into(), scopes.join(" ")]
         };
         table(&companies.iter().map(row).collect::<Vec<_>>())
@@ -341,13 +352,17 @@ impl RotateKey {
         match (self.company_file.as_deref(), file) {
             (Some(path), Some(file)) => {
                 let text = serde_json::to_vec_pretty(&CompanyFile { api_key, ..file }).unwrap_or_default();
-                files::replace_private(path, &text).map_err(|source| CliError::File { path: path.to_owned(), source })?;
+                files::replace_private(path, &text)
+                    .map_err(|source| CliError::File { path: path.to_owned(), source })?;
                 let answer = json!({ "id": self.id, "api_key_id": name, "overlap_secs": overlap, "file": path });
-                output.answer(&answer, || format!("The new API key is in {}; the old one works for {overlap} s.", path.display()));
+                output.answer(&answer, || {
+                    format!("The new API key is in {}; the old one works for {overlap} s.", path.display())
+                });
             }
-            _ => output.answer(&json!({ "id": self.id, "api_key": api_key, "api_key_id": name, "overlap_secs": overlap }), || {
-                format!("Shown once, kept nowhere:\n  API key  {api_key}\nThe old one works for {overlap} s.")
-            }),
+            _ => output.answer(
+                &json!({ "id": self.id, "api_key": api_key, "api_key_id": name, "overlap_secs": overlap }),
+                || format!("Shown once, kept nowhere:\n  API key  {api_key}\nThe old one works for {overlap} s."),
+            ),
         }
         Ok(())
     }

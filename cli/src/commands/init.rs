@@ -15,11 +15,13 @@ pub(crate) const REGIONS: &str = "eu-west-1,af-south-1";
 
 /// Make a deployment: a directory with one store per region, and the secrets that all regions share.
 #[derive(Debug, Args)]
-#[command(long_about = "Make a deployment: a directory with one store per region, and the secrets that all regions share \
+#[command(
+    long_about = "Make a deployment: a directory with one store per region, and the secrets that all regions share \
 (the key of blind indexes, the key that signs answers), wrapped by every region's key.
 
 Running it again changes nothing; it completes a run that was interrupted. The regions of a deployment cannot be changed \
-by it.")]
+by it."
+)]
 #[command(after_help = "Examples:
   umoja init --dir DIR
   umoja init --dir DIR --regions eu-west-1,af-south-1,us-east-1 --port-base 7300
@@ -81,7 +83,8 @@ impl Init {
             url: known(region).then(|| region.url(config.listen)),
         };
         let regions: Vec<RegionAnswer> = config.regions.iter().map(region).collect();
-        let url = |region: &RegionAnswer| region.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
+        let url =
+            |region: &RegionAnswer| region.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
         let rows: Vec<Vec<String>> = regions.iter().map(|region| vec![region.name.to_string(), url(region)]).collect();
         let shown = dir.display();
         output.answer(&Answer { dir: &dir, created, regions }, || {

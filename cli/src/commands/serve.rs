@@ -9,11 +9,11 @@ use umoja_schema::Region;
 
 use super::Dir;
 use super::logging::{self, LogFormat};
+use crate::CliError;
 use crate::config::Config;
 use crate::deployment::Deployment;
 use crate::output::{Output, table};
-use crate::server::{Server, ServerSettings};
-use crate::CliError;
+use crate::server::{ServeLock, Server, ServerSettings};
 
 /// Serve every region of a deployment: one port per region, replication and repairs behind them.
 #[derive(Debug, Args)]
@@ -64,12 +64,14 @@ impl Serve {
         let dir = self.dir.dir.clone();
         let mut deployment = Deployment::open(&dir)?;
         let config = self.configured(deployment.config())?;
+        let lock = ServeLock::take(&deployment).await?;
         deployment.reconfigure(|stored| *stored = config)?;
         logging::start(self.log_format, "info");
         let mut stopped = stop_signal()?;
-        let server = Server::start(&mut deployment, ServerSettings::default()).await?;
+        let server = Server::start_locked(&mut deployment, ServerSettings::default(), lock).await?;
         let regions: Vec<_> = server.urls().iter().map(|(name, url)| json!({ "name": name, "url": url })).collect();
-        let rows: Vec<Vec<String>> = server.urls().iter().map(|(name, url)| vec![name.to_string(), url.clone()]).collect();
+        let rows: Vec<Vec<String>> =
+            server.urls().iter().map(|(name, url)| vec![name.to_string(), url.clone()]).collect();
         output.answer(&json!({ "dir": dir, "regions": regions }), || {
             format!("Serving {}:\n{}Stop with Ctrl-C.", dir.display(), table(&rows))
         });

@@ -9,15 +9,17 @@ use serde_json::{Value, json};
 use umoja_local::{OsEntropy, SystemClock};
 use umoja_store::ports::Clock as _;
 
+use crate::CliError;
 use crate::client::Client;
 use crate::credentials::{CompanyFile, Signer};
 use crate::output::Output;
-use crate::CliError;
 
 /// Sign a request: reads the body from standard input and prints the token to send.
 #[derive(Debug, Args)]
-#[command(long_about = "Sign a request: reads the body (the claim `body`, a JSON object) from standard input and prints \
-the token (compact JWS) to send. A token is good for 60 seconds and for one use.")]
+#[command(
+    long_about = "Sign a request: reads the body (the claim `body`, a JSON object) from standard input and prints \
+the token (compact JWS) to send. A token is good for 60 seconds and for one use."
+)]
 #[command(after_help = "Examples:
   echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json --url URL/v1/users/lookup
   eval \"$(echo '{\"email\":\"amina@example.com\"}' |
@@ -62,13 +64,21 @@ impl Sign {
         Ok(())
     }
 
-    async fn send(&self, output: Output, base_url: &str, path: &str, signer: Signer, body: Value) -> Result<(), CliError> {
+    async fn send(
+        &self,
+        output: Output,
+        base_url: &str,
+        path: &str,
+        signer: Signer,
+        body: Value,
+    ) -> Result<(), CliError> {
         let client = Client::new(base_url, Arc::new(signer), Arc::new(SystemClock), Arc::new(OsEntropy))?;
         let request = client.sign(path, body, self.idk.as_deref());
         let raw = client.post(path, request.token.clone().into()).await?;
         let answer = client.verify(&request, &raw).await?;
         let body = serde_json::to_string_pretty(&answer.body).unwrap_or_default();
-        output.answer(&json!({ "status": answer.status, "body": answer.body }), || format!("{}\n{body}", answer.status));
+        output
+            .answer(&json!({ "status": answer.status, "body": answer.body }), || format!("{}\n{body}", answer.status));
         if answer.status < 400 { Ok(()) } else { Err(CliError::Said) }
     }
 }
@@ -85,7 +95,9 @@ fn read_body() -> Result<Value, CliError> {
 
 fn curl(url: &str, api_key: &str, token: &str) -> String {
     let (url, header) = (quoted(url), quoted(&format!("x-api-key: {api_key}")));
-    format!("curl --silent --show-error --header 'content-type: application/jwt' --header {header} --data {token} {url}")
+    format!(
+        "curl --silent --show-error --header 'content-type: application/jwt' --header {header} --data {token} {url}"
+    )
 }
 
 /// For a POSIX shell.

@@ -12,9 +12,9 @@ use umoja_store::digest::Digest;
 use umoja_store::ports::{Keys as _, KeysError, Queue as _, QueueDepth, Registry as _, StoreError, Users as _};
 
 use super::Dir;
+use crate::CliError;
 use crate::deployment::{Deployment, in_region, retry_queue};
 use crate::output::{Output, note, table};
-use crate::CliError;
 
 /// A change that is older than this and has not been replicated needs attention, in milliseconds.
 const LATE_MS: u64 = 60_000;
@@ -118,7 +118,8 @@ async fn region_status(
     fast: bool,
 ) -> Result<RegionStatus, StoreError> {
     let mut queues = Vec::new();
-    let names = deployment.config().regions.iter().filter(|peer| peer.name != region).map(|peer| retry_queue(&peer.name));
+    let names =
+        deployment.config().regions.iter().filter(|peer| peer.name != region).map(|peer| retry_queue(&peer.name));
     for name in names.chain([queue::KEYS.to_owned(), queue::PARKED.to_owned()]) {
         let QueueDepth { waiting, in_flight, dead } = store.queue(&name).depth().await?;
         queues.push(QueueStatus { queue: name, waiting, in_flight, dead });
@@ -236,9 +237,14 @@ impl RegionStatus {
             }
         }
         if self.replication.oldest_ms.is_some_and(|ms| ms > LATE_MS) {
-            attention.push(format!("{region}: {} changes wait to be replicated; is it being served?", self.replication.behind));
+            attention.push(format!(
+                "{region}: {} changes wait to be replicated; is it being served?",
+                self.replication.behind
+            ));
         }
-        if let Some(scan) = &self.scan && scan.missing_keys > 0 {
+        if let Some(scan) = &self.scan
+            && scan.missing_keys > 0
+        {
             attention.push(format!("{region}: {} wrapped keys are missing", scan.missing_keys));
         }
         attention
@@ -247,7 +253,10 @@ impl RegionStatus {
     fn text(&self) -> String {
         let mut rows = vec![vec!["url".into(), self.url.clone()]];
         if let Some(scan) = &self.scan {
-            rows.push(vec!["users".into(), format!("{} ({} parts, digest {})", scan.users, scan.parts, &scan.digest[..16])]);
+            rows.push(vec![
+                "users".into(),
+                format!("{} ({} parts, digest {})", scan.users, scan.parts, &scan.digest[..16]),
+            ]);
             rows.push(vec!["wrapped keys".into(), format!("{} missing", scan.missing_keys)]);
         }
         rows.push(vec!["key".into(), self.key.into()]);

@@ -2,14 +2,14 @@
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use umoja_schema::{Claim, CompanyId, Facts, Log, Part, PartRecord, ProfileFacts, Region, UserId};
 use umoja_local::RegionStore;
+use umoja_schema::{Claim, CompanyId, Facts, Log, Part, PartRecord, ProfileFacts, Region, UserId};
 use umoja_store::ports::{Logs as _, Parts, Users as _};
 
 use super::Dir;
+use crate::CliError;
 use crate::deployment::{Deployment, in_region};
 use crate::output::{Output, table};
-use crate::CliError;
 
 /// What is held on a user.
 #[derive(Debug, Args)]
@@ -98,8 +98,10 @@ async fn read(store: &RegionStore, id: UserId) -> Result<Held, CliError> {
 
 impl Held {
     fn json(&self) -> Value {
-        let parts: serde_json::Map<String, Value> =
-            Part::ALL.into_iter().map(|part| (part.to_string(), self.parts.get(part).map_or(Value::Null, part_json))).collect();
+        let parts: serde_json::Map<String, Value> = Part::ALL
+            .into_iter()
+            .map(|part| (part.to_string(), self.parts.get(part).map_or(Value::Null, part_json)))
+            .collect();
         json!({ "region": self.region, "parts": parts, "journal_rows": self.journal, "receipt_rows": self.receipts })
     }
 

@@ -14,10 +14,11 @@ use umoja_local::SystemClock;
 use umoja_schema::{CompanyId, Region, Scope};
 
 use crate::commands::{LogFormat, default_regions, new_company, start_logging, stop_signal};
-use crate::credentials::CompanyFile;
 use crate::config::Config;
+use crate::credentials::CompanyFile;
 use crate::deployment::Deployment;
 use crate::output::{Output, table};
+use crate::server::ServeLock;
 use crate::{CliError, files};
 use stage::Stage;
 use teller::Teller;
@@ -33,12 +34,14 @@ const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safa
 
 /// See it work: regions on this machine, two companies, and a story with outages and repairs.
 #[derive(Debug, Args)]
-#[command(long_about = "See it work: starts regions on this machine, makes two companies, and plays a story over HTTP: \
+#[command(
+    long_about = "See it work: starts regions on this machine, makes two companies, and plays a story over HTTP: \
 register in one region and authenticate in another; cut a region off, keep writing, heal; take a region's key service \
 away, keep writing, see the repair; one person known to two companies; a disabled user; an erasure with receipts.
 
 When the story has gone well, it writes DIR/demo.json with the regions' URLs and the companies' keys, so that any HTTP \
-client can go on, and stays up until Ctrl-C. The exit code is 1 if any step fails.")]
+client can go on, and stays up until Ctrl-C. The exit code is 1 if any step fails."
+)]
 #[command(after_help = "Examples:
   umoja demo
   umoja demo --dir DIR --regions eu-west-1,af-south-1,us-east-1
@@ -74,13 +77,14 @@ impl Demo {
         start_logging(LogFormat::Text, "off");
         let teller = Teller::new(output, Arc::new(SystemClock));
         let mut deployment = self.deployment()?;
+        let lock = ServeLock::take(&deployment).await?;
         deployment.ensure_secrets().await?;
         let dir = deployment.dir().to_owned();
         // What an earlier demo wrote is no longer true, and somebody may be waiting for the new one.
         remove(&dir.join(FILE))?;
         let companies = register(&deployment).await?;
         let mut stopped = stop_signal()?;
-        let stage = Stage::set(&mut deployment, &companies).await?;
+        let stage = Stage::set(&mut deployment, &companies, lock).await?;
         teller.begin(&dir, stage.urls());
 
         let told = tokio::select! {
@@ -121,7 +125,9 @@ impl Demo {
     fn refuse_other(&self, dir: &Path, existing: &Config) -> Result<(), CliError> {
         let shown = dir.display();
         if existing.env != ENV {
-            return Err(CliError::Failed(format!("{shown} holds a deployment that is not a demo's; use another --dir")));
+            return Err(CliError::Failed(format!(
+                "{shown} holds a deployment that is not a demo's; use another --dir"
+            )));
         }
         let names: Vec<Region> = existing.regions.iter().map(|region| region.name.clone()).collect();
         if self.regions.as_ref().is_some_and(|regions| *regions != names) {
@@ -157,7 +163,9 @@ fn company_file(dir: &Path, id: &CompanyId) -> PathBuf {
 
 fn remove(path: &Path) -> Result<(), CliError> {
     match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(CliError::File { path: path.to_owned(), source }),
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(CliError::File { path: path.to_owned(), source })
+        }
         _ => Ok(()),
     }
 }
@@ -172,7 +180,8 @@ fn commands_to_try(dir: &Path, urls: &[(Region, String)]) -> String {
     let umoja = std::env::current_exe().map_or_else(|_| "umoja".into(), |path| path.display().to_string());
     let dir = dir.display();
     let (Some((_, here)), Some((_, there))) = (urls.first(), urls.get(1)) else { return String::new() };
-    let register = json!({ "email": "you@example.com", "password": "choose a long one", "profile": { "given_name": "You" } });
+    let register =
+        json!({ "email": "you@example.com", "password": "choose a long one", "profile": { "given_name": "You" } });
     let authenticate = json!({ "email": "you@example.com", "password": "choose a long one" });
     let rows = urls.iter().map(|(name, url)| vec![name.to_string(), url.clone()]).collect::<Vec<_>>();
     format!(
@@ -185,8 +194,8 @@ Try, in another terminal:
   echo '{register}' |
     {umoja} sign --send --company-file {dir}/soko.json --url {here}/v1/users/register
 
-  # log in in the other, as the other company
-  echo '{authenticate}' |
+  # a moment later, log in in the other, as the other company
+  sleep 1; echo '{authenticate}' |
     {umoja} sign --send --company-file {dir}/safari.json --url {there}/v1/users/authenticate
 
   # the same with curl: the answer is a signed token

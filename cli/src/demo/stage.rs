@@ -16,7 +16,7 @@ use crate::client::{Answer, Client};
 use crate::credentials::{CompanyFile, Signer};
 use crate::deployment::{Deployment, in_region, retry_queue};
 use crate::links::Links;
-use crate::server::{Server, ServerSettings};
+use crate::server::{ServeLock, Server, ServerSettings};
 use crate::{CliError, ClientError};
 
 /// How long the story waits for something to come about, in milliseconds.
@@ -45,17 +45,23 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts to serve.
-    pub(super) async fn set(deployment: &mut Deployment, companies: &[CompanyFile]) -> Result<Self, CliError> {
+    pub(super) async fn set(
+        deployment: &mut Deployment,
+        companies: &[CompanyFile],
+        lock: ServeLock,
+    ) -> Result<Self, CliError> {
         let regions: Vec<Region> = deployment.stores().iter().map(|store| store.region().clone()).collect();
         let links = Links::new(&regions);
         // Repairs are a schedule's work; nobody wants to watch a demo wait for one.
         let pump = PumpSettings { reconcile: Duration::from_millis(100), ..PumpSettings::default() };
         let settings = ServerSettings { pump, links: Some(links.clone()), may_move_ports: true };
-        let server = Server::start(deployment, settings).await?;
+        let server = Server::start_locked(deployment, settings, lock).await?;
         let (clock, entropy) = (Arc::clone(deployment.clock()), Arc::clone(deployment.entropy()));
         let [soko, safari] = companies else { return Err(CliError::Failed("the story has two companies".into())) };
         let (soko, safari) = (Arc::new(Signer::new(soko)?), Arc::new(Signer::new(safari)?));
-        let client = |url: &str, signer: &Arc<Signer>| Client::new(url, Arc::clone(signer), Arc::clone(&clock), Arc::clone(&entropy));
+        let client = |url: &str, signer: &Arc<Signer>| {
+            Client::new(url, Arc::clone(signer), Arc::clone(&clock), Arc::clone(&entropy))
+        };
         let pair = |(_, url): &(Region, String)| Ok([client(url, &soko)?, client(url, &safari)?]);
         let clients = server.urls().iter().map(pair).collect::<Result<_, ClientError>>()?;
         Ok(Self { server, links, stores: deployment.stores().to_vec(), clients, clock, entropy })
@@ -78,7 +84,14 @@ impl Stage {
     }
 
     /// Calls an operation and expects a status.
-    pub(super) async fn call(&self, region: usize, who: Who, operation: &str, body: Value, expected: u16) -> Result<Answer, CliError> {
+    pub(super) async fn call(
+        &self,
+        region: usize,
+        who: Who,
+        operation: &str,
+        body: Value,
+        expected: u16,
+    ) -> Result<Answer, CliError> {
         let answer = self.ask(region, who, operation, body).await?;
         if answer.status == expected {
             return Ok(answer);
@@ -98,7 +111,11 @@ impl Stage {
     }
 
     /// Looks until there is something to see.
-    pub(super) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>, CliError>) -> Result<T, CliError> {
+    pub(super) async fn until<T>(
+        &self,
+        what: &str,
+        mut look: impl AsyncFnMut() -> Result<Option<T>, CliError>,
+    ) -> Result<T, CliError> {
         let started = self.clock.now();
         loop {
             if let Some(seen) = look().await? {

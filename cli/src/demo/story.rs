@@ -80,10 +80,12 @@ fn text(value: &Value, member: &str) -> Result<String, CliError> {
 /// Waits until a region has caught up with a version.
 async fn readable(stage: &Stage, region: usize, who: Who, id: UserId, version: &str) -> Told {
     let body = json!({ "id": id, "min_version": version });
-    stage.until("the user in the other region", async || {
-        let answer = stage.ask(region, who, "lookup", body.clone()).await?;
-        Ok((answer.status == 200).then_some(()))
-    }).await?;
+    stage
+        .until("the user in the other region", async || {
+            let answer = stage.ask(region, who, "lookup", body.clone()).await?;
+            Ok((answer.status == 200).then_some(()))
+        })
+        .await?;
     Ok("200, as new as written".into())
 }
 
@@ -93,22 +95,31 @@ async fn authenticates(stage: &Stage, region: usize, who: Who, login: Value) -> 
 }
 
 fn expect(holds: bool, result: &str) -> Told {
-    if holds { Ok(result.to_owned()) } else { Err(CliError::Failed(format!("\"{result}\" was expected and is not so"))) }
+    if holds {
+        Ok(result.to_owned())
+    } else {
+        Err(CliError::Failed(format!("\"{result}\" was expected and is not so")))
+    }
 }
 
 async fn everywhere(stage: &Stage, teller: &Teller) -> Result<User, CliError> {
     let (here, there) = (stage.name(HERE), stage.name(THERE));
     teller.chapter("One account everywhere");
     let person = Person::new(stage, "Amina");
-    let amina = teller.step(&format!("soko registers Amina in {here}"), register(stage, HERE, Who::Soko, person)).await?;
+    let amina =
+        teller.step(&format!("soko registers Amina in {here}"), register(stage, HERE, Who::Soko, person)).await?;
     teller.check(&format!("{there} knows her"), readable(stage, THERE, Who::Safari, amina.id, &amina.version)).await?;
-    teller.check(&format!("safari authenticates her in {there} with her password"), async {
-        expect(authenticates(stage, THERE, Who::Safari, amina.person.login()).await?, "authenticated")
-    }).await?;
-    teller.check(&format!("a wrong password is refused in {there}"), async {
-        let wrong = json!({ "email": amina.person.email, "password": "not her password" });
-        expect(!authenticates(stage, THERE, Who::Safari, wrong).await?, "not authenticated")
-    }).await?;
+    teller
+        .check(&format!("safari authenticates her in {there} with her password"), async {
+            expect(authenticates(stage, THERE, Who::Safari, amina.person.login()).await?, "authenticated")
+        })
+        .await?;
+    teller
+        .check(&format!("a wrong password is refused in {there}"), async {
+            let wrong = json!({ "email": amina.person.email, "password": "not her password" });
+            expect(!authenticates(stage, THERE, Who::Safari, wrong).await?, "not authenticated")
+        })
+        .await?;
     Ok(amina)
 }
 
@@ -117,27 +128,43 @@ async fn outage(stage: &Stage, teller: &Teller, amina: &User) -> Result<User, Cl
     teller.chapter(&format!("{there} is cut off from the world"));
     stage.cut_off(THERE, true);
     let baraka = Person::new(stage, "Baraka");
-    let baraka = teller.step(&format!("soko registers Baraka in {here} all the same"), register(stage, HERE, Who::Soko, baraka)).await?;
-    let version = teller.step(&format!("soko changes Amina's profile in {here}"), async {
-        let body = json!({ "id": amina.id, "set": { "profile": { "nickname": "Mina" } } });
-        let answer = stage.call(HERE, Who::Soko, "update", body, 200).await?;
-        Ok((text(&answer.body["user"], "version")?, "200".into()))
-    }).await?;
-    teller.check(&format!("{there} says that it is behind, not that she is unknown"), async {
-        let body = json!({ "id": amina.id, "min_version": version });
-        let answer = stage.call(THERE, Who::Safari, "lookup", body, 503).await?;
-        expect(answer.code() == Some("behind"), "503 behind")
-    }).await?;
+    let baraka = teller
+        .step(&format!("soko registers Baraka in {here} all the same"), register(stage, HERE, Who::Soko, baraka))
+        .await?;
+    let version = teller
+        .step(&format!("soko changes Amina's profile in {here}"), async {
+            let body = json!({ "id": amina.id, "set": { "profile": { "nickname": "Mina" } } });
+            let answer = stage.call(HERE, Who::Soko, "update", body, 200).await?;
+            Ok((text(&answer.body["user"], "version")?, "200".into()))
+        })
+        .await?;
+    teller
+        .check(&format!("{there} says that it is behind, not that she is unknown"), async {
+            let body = json!({ "id": amina.id, "min_version": version });
+            let answer = stage.call(THERE, Who::Safari, "lookup", body, 503).await?;
+            expect(answer.code() == Some("behind"), "503 behind")
+        })
+        .await?;
     let chausiku = Person::new(stage, "Chausiku");
-    let chausiku = teller.step(&format!("safari registers Chausiku in {there}"), register(stage, THERE, Who::Safari, chausiku)).await?;
-    teller.check(&format!("what {there} has not got waits in {here}"), async {
-        let waiting = stage.until("a queue", async || Ok(Some(stage.waiting_for(HERE, THERE).await?).filter(|n| *n > 0))).await?;
-        Ok(format!("{waiting} copies queued"))
-    }).await?;
+    let chausiku = teller
+        .step(&format!("safari registers Chausiku in {there}"), register(stage, THERE, Who::Safari, chausiku))
+        .await?;
+    teller
+        .check(&format!("what {there} has not got waits in {here}"), async {
+            let waiting = stage
+                .until("a queue", async || Ok(Some(stage.waiting_for(HERE, THERE).await?).filter(|n| *n > 0)))
+                .await?;
+            Ok(format!("{waiting} copies queued"))
+        })
+        .await?;
     stage.cut_off(THERE, false);
     teller.check(&format!("{there} is back: all regions hold the same"), agreed(stage)).await?;
-    teller.check(&format!("{there} has Amina's change"), readable(stage, THERE, Who::Safari, amina.id, &version)).await?;
-    teller.check(&format!("{here} has Chausiku"), readable(stage, HERE, Who::Soko, chausiku.id, &chausiku.version)).await?;
+    teller
+        .check(&format!("{there} has Amina's change"), readable(stage, THERE, Who::Safari, amina.id, &version))
+        .await?;
+    teller
+        .check(&format!("{here} has Chausiku"), readable(stage, HERE, Who::Soko, chausiku.id, &chausiku.version))
+        .await?;
     Ok(baraka)
 }
 
@@ -153,19 +180,28 @@ async fn key_service_out(stage: &Stage, teller: &Teller) -> Result<(), CliError>
     let dalila = Person::new(stage, "Dalila");
     let step = format!("soko registers Dalila in {here}: another region makes her keys");
     let dalila = teller.step(&step, register(stage, HERE, Who::Soko, dalila)).await?;
-    teller.check(&format!("she is read in {here} with another region's key"), readable(stage, HERE, Who::Soko, dalila.id, &dalila.version)).await?;
-    teller.check("two wrapped keys are missing", async {
-        let missing = stage.digest(HERE).await?.missing_keys;
-        expect(missing == 2, &format!("{missing} parts lack a key"))
-    }).await?;
+    teller
+        .check(
+            &format!("she is read in {here} with another region's key"),
+            readable(stage, HERE, Who::Soko, dalila.id, &dalila.version),
+        )
+        .await?;
+    teller
+        .check("two wrapped keys are missing", async {
+            let missing = stage.digest(HERE).await?.missing_keys;
+            expect(missing == 2, &format!("{missing} parts lack a key"))
+        })
+        .await?;
     stage.key_service(HERE, true);
     teller.check("it is back: the repair wraps what is missing, in all regions", agreed(stage)).await?;
-    teller.check("every region reads her with nothing but its own key", async {
-        for region in 0..stage.urls().len() {
-            stage.opens_alone(region, dalila.id).await?;
-        }
-        Ok(format!("{} regions", stage.urls().len()))
-    }).await
+    teller
+        .check("every region reads her with nothing but its own key", async {
+            for region in 0..stage.urls().len() {
+                stage.opens_alone(region, dalila.id).await?;
+            }
+            Ok(format!("{} regions", stage.urls().len()))
+        })
+        .await
 }
 
 async fn two_companies(stage: &Stage, teller: &Teller, baraka: &User) -> Result<(), CliError> {
@@ -177,45 +213,64 @@ async fn two_companies(stage: &Stage, teller: &Teller, baraka: &User) -> Result<
             "profile": { "family_name": "Otieno" },
         })
     };
-    teller.check("safari registers his address without having verified it", async {
-        let answer = stage.call(THERE, Who::Safari, "register", body(false), 409).await?;
-        expect(answer.code() == Some("identifier_taken"), "409 identifier taken")
-    }).await?;
-    let version = teller.step("safari registers his address, verified", async {
-        let answer = stage.call(THERE, Who::Safari, "register", body(true), 200).await?;
-        let same = answer.body["outcome"] == json!("matched") && answer.body["user"]["id"] == json!(baraka.id);
-        Ok((text(&answer.body["user"], "version")?, expect(same, "200 matched: the same user")?))
-    }).await?;
-    teller.check(&format!("soko sees in {here} that both know him"), async {
-        let body = json!({ "id": baraka.id, "min_version": version });
-        let accounts = stage.until("both accounts", async || {
-            let answer = stage.ask(HERE, Who::Soko, "lookup", body.clone()).await?;
-            Ok(answer.body["user"]["accounts"].as_object().map(|accounts| accounts.keys().cloned().collect::<Vec<_>>()))
-        }).await?;
-        expect(accounts.len() == 2, &format!("accounts: {}", accounts.join(", ")))
-    }).await?;
-    teller.check(&format!("safari still cannot log him in in {there} without his password"), async {
-        let guess = json!({ "email": baraka.person.email, "password": "safari's own idea" });
-        expect(!authenticates(stage, THERE, Who::Safari, guess).await?, "not authenticated")
-    }).await
+    teller
+        .check("safari registers his address without having verified it", async {
+            let answer = stage.call(THERE, Who::Safari, "register", body(false), 409).await?;
+            expect(answer.code() == Some("identifier_taken"), "409 identifier taken")
+        })
+        .await?;
+    let version = teller
+        .step("safari registers his address, verified", async {
+            let answer = stage.call(THERE, Who::Safari, "register", body(true), 200).await?;
+            let same = answer.body["outcome"] == json!("matched") && answer.body["user"]["id"] == json!(baraka.id);
+            Ok((text(&answer.body["user"], "version")?, expect(same, "200 matched: the same user")?))
+        })
+        .await?;
+    teller
+        .check(&format!("soko sees in {here} that both know him"), async {
+            let body = json!({ "id": baraka.id, "min_version": version });
+            let accounts = stage
+                .until("both accounts", async || {
+                    let answer = stage.ask(HERE, Who::Soko, "lookup", body.clone()).await?;
+                    Ok(answer.body["user"]["accounts"]
+                        .as_object()
+                        .map(|accounts| accounts.keys().cloned().collect::<Vec<_>>()))
+                })
+                .await?;
+            expect(accounts.len() == 2, &format!("accounts: {}", accounts.join(", ")))
+        })
+        .await?;
+    teller
+        .check(&format!("safari still cannot log him in in {there} without his password"), async {
+            let guess = json!({ "email": baraka.person.email, "password": "safari's own idea" });
+            expect(!authenticates(stage, THERE, Who::Safari, guess).await?, "not authenticated")
+        })
+        .await
 }
 
 async fn disabled(stage: &Stage, teller: &Teller, baraka: &User) -> Result<(), CliError> {
     let (here, there) = (stage.name(HERE), stage.name(THERE));
     teller.chapter("A disabled user");
     for (status, may) in [("disabled", false), ("active", true)] {
-        teller.check(&format!("soko sets Baraka's status to {status} in {here}"), async {
-            let body = json!({ "id": baraka.id, "status": status, "reason": "the demo" });
-            let answer = stage.call(HERE, Who::Soko, "status", body, 200).await?;
-            expect(answer.body["user"]["status"] == json!(status), status)
-        }).await?;
+        teller
+            .check(&format!("soko sets Baraka's status to {status} in {here}"), async {
+                let body = json!({ "id": baraka.id, "status": status, "reason": "the demo" });
+                let answer = stage.call(HERE, Who::Soko, "status", body, 200).await?;
+                expect(answer.body["user"]["status"] == json!(status), status)
+            })
+            .await?;
         let does = if may { "lets him in again" } else { "does not let him in, with the right password" };
-        teller.check(&format!("{there} {does}"), async {
-            stage.until("the other region's agreement", async || {
-                Ok((authenticates(stage, THERE, Who::Safari, baraka.person.login()).await? == may).then_some(()))
-            }).await?;
-            Ok(if may { "authenticated" } else { "not authenticated" }.into())
-        }).await?;
+        teller
+            .check(&format!("{there} {does}"), async {
+                stage
+                    .until("the other region's agreement", async || {
+                        Ok((authenticates(stage, THERE, Who::Safari, baraka.person.login()).await? == may)
+                            .then_some(()))
+                    })
+                    .await?;
+                Ok(if may { "authenticated" } else { "not authenticated" }.into())
+            })
+            .await?;
     }
     Ok(())
 }
@@ -223,34 +278,47 @@ async fn disabled(stage: &Stage, teller: &Teller, baraka: &User) -> Result<(), C
 async fn erased(stage: &Stage, teller: &Teller, amina: &User) -> Result<(), CliError> {
     let (here, there) = (stage.name(HERE), stage.name(THERE));
     teller.chapter("Erasure, with receipts");
-    teller.check(&format!("soko erases Amina in {here}, for all companies"), async {
-        stage.call(HERE, Who::Soko, "erase", json!({ "id": amina.id, "reason": "she asked" }), 202).await?;
-        Ok("202 with a receipt".into())
-    }).await?;
-    teller.check(&format!("the receipt in {there}: every region has confirmed"), async {
-        let confirmed = stage.until("every region's confirmation", async || {
-            let answer = stage.ask(THERE, Who::Soko, "erasure", json!({ "id": amina.id })).await?;
-            let receipt = &answer.body["receipt"];
-            let complete = receipt["complete"] == json!(true);
-            Ok(receipt["regions"].as_object().filter(|_| complete).map(|regions| regions.keys().cloned().collect::<Vec<_>>()))
-        }).await?;
-        Ok(format!("confirmed by {}", confirmed.join(", ")))
-    }).await?;
-    teller.check("no region finds her, by id or by address", async {
-        for region in 0..stage.urls().len() {
-            for body in [json!({ "id": amina.id }), json!({ "email": amina.person.email })] {
-                stage.call(region, Who::Safari, "lookup", body, 404).await?;
+    teller
+        .check(&format!("soko erases Amina in {here}, for all companies"), async {
+            stage.call(HERE, Who::Soko, "erase", json!({ "id": amina.id, "reason": "she asked" }), 202).await?;
+            Ok("202 with a receipt".into())
+        })
+        .await?;
+    teller
+        .check(&format!("the receipt in {there}: every region has confirmed"), async {
+            let confirmed = stage
+                .until("every region's confirmation", async || {
+                    let answer = stage.ask(THERE, Who::Soko, "erasure", json!({ "id": amina.id })).await?;
+                    let receipt = &answer.body["receipt"];
+                    let complete = receipt["complete"] == json!(true);
+                    Ok(receipt["regions"]
+                        .as_object()
+                        .filter(|_| complete)
+                        .map(|regions| regions.keys().cloned().collect::<Vec<_>>()))
+                })
+                .await?;
+            Ok(format!("confirmed by {}", confirmed.join(", ")))
+        })
+        .await?;
+    teller
+        .check("no region finds her, by id or by address", async {
+            for region in 0..stage.urls().len() {
+                for body in [json!({ "id": amina.id }), json!({ "email": amina.person.email })] {
+                    stage.call(region, Who::Safari, "lookup", body, 404).await?;
+                }
             }
-        }
-        Ok("404 everywhere".into())
-    }).await
+            Ok("404 everywhere".into())
+        })
+        .await
 }
 
 async fn the_end(stage: &Stage, teller: &Teller) -> Result<(), CliError> {
     teller.chapter("In the end");
     teller.check("all regions hold the same, every key is wrapped by every region", agreed(stage)).await?;
-    teller.check("nothing was given up", async {
-        let dead = stage.dead_letters().await?;
-        expect(dead == 0, &format!("{dead} dead letters"))
-    }).await
+    teller
+        .check("nothing was given up", async {
+            let dead = stage.dead_letters().await?;
+            expect(dead == 0, &format!("{dead} dead letters"))
+        })
+        .await
 }

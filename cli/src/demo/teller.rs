@@ -8,8 +8,8 @@ use serde_json::json;
 use umoja_schema::{Millis, Region};
 use umoja_store::ports::Clock;
 
-use crate::output::{Output, table};
 use crate::CliError;
+use crate::output::{Output, table};
 
 /// What a step came to, in a few words.
 pub(super) type Told = Result<String, CliError>;
@@ -56,7 +56,11 @@ impl Teller {
     }
 
     /// Does a step and says what came of it.
-    pub(super) async fn step<T>(&self, step: &str, work: impl Future<Output = Result<(T, String), CliError>>) -> Result<T, CliError> {
+    pub(super) async fn step<T>(
+        &self,
+        step: &str,
+        work: impl Future<Output = Result<(T, String), CliError>>,
+    ) -> Result<T, CliError> {
         let started = self.clock.now();
         let done = work.await;
         let ms = self.clock.now().since(started);

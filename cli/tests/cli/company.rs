@@ -1,0 +1,112 @@
+//! `umoja company`, while the deployment is served.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use serde_json::json;
+use umoja_cli::{Client, ClientError, CompanyFile};
+
+use crate::support::{World, client, done, json as ask, path, run, text, until};
+
+/// What a look-up of nobody comes to: the signed status, or the one of an unsigned refusal.
+fn status(client: &Client) -> u16 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    match runtime.block_on(client.call("lookup", json!({ "username": "nobody" }))) {
+        Ok(answer) => answer.status,
+        Err(ClientError::Refused { status, .. }) => status,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A client anew: its connections end with the runtime of a call.
+fn status_of(url: &str, company: &CompanyFile) -> u16 {
+    status(&client(url, company))
+}
+
+#[test]
+fn what_is_changed_while_it_is_served_takes_effect() {
+    let world = World::new();
+    let served = world.serve();
+    let dir = world.deployment();
+    let company = world.company("soko");
+    let everywhere = |expected| {
+        until("the same answer everywhere", || {
+            served.urls.iter().all(|url| status_of(url, &company) == expected).then_some(())
+        })
+    };
+    everywhere(404);
+    done(&["company", "disable", "soko", "--dir", &dir]);
+    everywhere(403);
+    done(&["company", "enable", "soko", "--dir", &dir]);
+    everywhere(404);
+}
+
+#[test]
+fn a_new_api_key_works_and_the_old_one_as_long_as_it_was_told() {
+    let world = World::new();
+    let old = world.company("soko");
+    let file = world.file("soko.json");
+    std::fs::write(&file, serde_json::to_vec(&old).unwrap()).unwrap();
+    let dir = world.deployment();
+    let served = world.serve();
+    let url = &served.urls[0];
+    let rotate = |overlap| {
+        done(&[
+            "company",
+            "rotate-key",
+            "soko",
+            "--dir",
+            &dir,
+            "--overlap-secs",
+            overlap,
+            "--company-file",
+            path(&file),
+        ])
+    };
+    rotate("3600");
+    let newer = CompanyFile::read(&file).unwrap();
+    assert_ne!(newer.api_key, old.api_key);
+    until("the newer key", || (status_of(url, &newer) == 404).then_some(()));
+    assert_eq!(status_of(url, &old), 404);
+    rotate("0");
+    let newest = CompanyFile::read(&file).unwrap();
+    until("the newest key", || (status_of(url, &newest) == 404).then_some(()));
+    until("the end of the old keys", || (status_of(url, &old) == 401 && status_of(url, &newer) == 401).then_some(()));
+}
+
+#[test]
+fn keys_can_go_to_a_file_of_its_owner_and_are_shown_once() {
+    let world = World::new();
+    let out = world.file("soko.json");
+    let said = done(&["company", "add", "soko", "--dir", &world.deployment(), "--out", path(&out)]);
+    let company = CompanyFile::read(&out).unwrap();
+    assert!(!said.contains(&company.api_key) && !said.contains("PRIVATE KEY"));
+    assert_eq!(out.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let again = run(&["company", "add", "soko", "--dir", &world.deployment()]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("rotate-key"));
+    // A path that is taken is found before there is a company.
+    let taken = run(&["company", "add", "duka", "--dir", &world.deployment(), "--out", path(&out)]);
+    assert_eq!(taken.status.code(), Some(1));
+    let list = ask(&["company", "list", "--dir", &world.deployment()]);
+    assert_eq!(list["companies"].as_array().unwrap().len(), 1);
+    assert!(!list.to_string().contains(&company.api_key));
+}
+
+#[test]
+fn a_company_may_bring_its_own_public_key() {
+    let world = World::new();
+    let (private, public) = (world.file("private.pem"), world.file("public.pem"));
+    let openssl = |words: &[&str]| assert!(Command::new("openssl").args(words).output().unwrap().status.success());
+    openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path(&private)]);
+    openssl(&["pkey", "-in", path(&private), "-pubout", "-out", path(&public)]);
+    let dir = world.deployment();
+    let wrong = run(&["company", "add", "old", "--dir", &dir, "--public-key", path(&public), "--alg", "EdDSA"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let added = ask(&["company", "add", "old", "--dir", &dir, "--public-key", path(&public), "--alg", "ES256"]);
+    assert!(added.get("private_key_pem").is_none());
+    let mut company: CompanyFile = serde_json::from_value(added).unwrap();
+    company.private_key_pem = Some(std::fs::read_to_string(private).unwrap());
+    let served = world.serve();
+    assert_eq!(status_of(&served.urls[1], &company), 404);
+}

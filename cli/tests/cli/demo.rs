@@ -1,0 +1,62 @@
+//! `umoja demo`.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{json, path, run, text};
+
+fn demo_json(dir: &Path) -> Value {
+    let file = dir.join("demo.json");
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+#[test]
+fn the_story_goes_well_and_its_directory_can_be_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("demo");
+    let told = json(&["demo", "--exit", "--dir", path(&dir)]);
+    assert_eq!(told["ok"], true, "{told}");
+    assert!(told["steps"].as_array().unwrap().iter().all(|step| step["ok"] == true && step["ms"].is_u64()));
+
+    let first = demo_json(&dir);
+    let regions = first["regions"].as_array().unwrap();
+    let names: Vec<&str> = regions.iter().map(|region| region["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["eu-west-1", "af-south-1"]);
+    assert!(regions.iter().all(|region| !region["url"].as_str().unwrap().ends_with('/')));
+    let companies = first["companies"].as_array().unwrap();
+    assert_eq!(companies.len(), 2);
+    for member in ["id", "api_key", "kid", "alg", "private_key_pem"] {
+        assert!(companies.iter().all(|company| company[member].is_string()), "{member}");
+    }
+
+    let again = json(&["demo", "--exit", "--dir", path(&dir)]);
+    assert_eq!(again["ok"], true, "{again}");
+    let second = demo_json(&dir);
+    assert_eq!(second["regions"], first["regions"], "the ports are kept");
+    assert_ne!(second["companies"], first["companies"], "the keys are new");
+    let other = run(&["demo", "--exit", "--dir", path(&dir), "--regions", "a,b"]);
+    assert_eq!(other.status.code(), Some(1));
+}
+
+#[test]
+fn it_plays_in_more_regions_and_says_each_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = run(&["demo", "--exit", "--dir", path(dir.path()), "--regions", "a,b,c"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+    assert!(said.contains("✓") && !said.contains("✗") && said.contains(" ms"), "{said}");
+    assert!(said.contains("confirmed by a, b, c"), "{said}");
+}
+
+#[test]
+fn it_plays_in_no_other_deployments_directory_and_not_in_one_region() {
+    let world = crate::support::World::new();
+    let output = run(&["demo", "--exit", "--dir", &world.deployment()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("not a demo's"));
+    let alone = run(&["demo", "--exit", "--dir", path(&world.file("alone")), "--regions", "a"]);
+    assert_eq!(alone.status.code(), Some(2));
+}

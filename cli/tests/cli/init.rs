@@ -1,0 +1,71 @@
+//! `umoja init`.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::support::{World, done, json, path, run, text};
+
+fn all_files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in dir.read_dir().unwrap() {
+        let entry = entry.unwrap().path();
+        found.push(entry.clone());
+        if entry.is_dir() {
+            all_files(&entry, found);
+        }
+    }
+}
+
+#[test]
+fn running_it_again_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = path(dir.path());
+    assert_eq!(json(&["init", "--dir", dir, "--regions", "a,b,c"])["created"], true);
+    let before = std::fs::read(Path::new(dir).join("deployment.json")).unwrap();
+    assert_eq!(json(&["init", "--dir", dir])["created"], false);
+    assert_eq!(json(&["init", "--dir", dir, "--regions", "c,a,b"])["created"], false);
+    assert_eq!(std::fs::read(Path::new(dir).join("deployment.json")).unwrap(), before);
+}
+
+#[test]
+fn the_regions_of_a_deployment_cannot_be_changed() {
+    let world = World::new();
+    for regions in ["eu-west-1", "eu-west-1,af-south-1,us-east-1", "eu-west-1,us-east-1"] {
+        let refused = run(&["init", "--dir", &world.deployment(), "--regions", regions]);
+        assert_eq!(refused.status.code(), Some(1), "{regions}");
+        assert!(text(&refused.stderr).contains("eu-west-1, af-south-1"));
+    }
+    assert_eq!(run(&["init", "--dir", &world.deployment(), "--regions", "a,a"]).status.code(), Some(1));
+}
+
+#[test]
+fn an_interrupted_init_is_completed_by_the_next() {
+    let world = World::new();
+    std::fs::remove_dir_all(Path::new(&world.deployment()).join("af-south-1")).unwrap();
+    assert_eq!(json(&["init", "--dir", &world.deployment()])["created"], false);
+    let status = json(&["status", "--dir", &world.deployment()]);
+    assert_eq!(status["regions"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn everything_in_it_is_its_owners_only() {
+    let world = World::new();
+    world.company("soko");
+    drop(world.serve());
+    let root = world.deployment();
+    let mut files = vec![root.clone().into()];
+    all_files(Path::new(&root), &mut files);
+    for file in files {
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, if file.is_dir() { 0o700 } else { 0o600 }, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_directory_that_others_use_keeps_its_mode() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    done(&["init", "--dir", path(dir.path())]);
+    assert_eq!(dir.path().metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(dir.path().join("eu-west-1").metadata().unwrap().permissions().mode() & 0o777, 0o700);
+}

@@ -1,0 +1,12 @@
+//! The command line as its users see it: the real binary, over real files and real HTTP.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+mod company;
+mod demo;
+mod examples;
+mod init;
+mod operators;
+mod serve;
+mod support;
+mod usage;

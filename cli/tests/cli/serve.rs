@@ -1,0 +1,101 @@
+//! `umoja serve`: what it promises its clients and its operators.
+
+use std::process::Command;
+
+use serde_json::json;
+use umoja_cli::ClientError;
+
+use crate::support::{World, client, eventually, run, text, until};
+
+const CANARY: &str = "canary-7f3e9a";
+
+fn registration(n: usize) -> serde_json::Value {
+    json!({
+        "email": format!("{CANARY}-{n}@example.com"),
+        "username": format!("{CANARY}-{n}"),
+        "password": format!("{CANARY} password {n}"),
+        "profile": { "given_name": CANARY, "custom": { "note": CANARY } },
+    })
+}
+
+#[tokio::test]
+async fn users_survive_the_death_of_the_process_and_urls_stay() {
+    let world = World::new();
+    let company = world.company("soko");
+    let served = world.serve();
+    let urls = served.urls.clone();
+    let here = client(&urls[0], &company);
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        let answer = here.call("register", registration(n)).await.unwrap();
+        assert_eq!(answer.status, 201, "{:?}", answer.code());
+        ids.push(answer.body["user"]["id"].clone());
+    }
+    // Dropping kills it.
+    drop(served);
+    let served = world.serve();
+    assert_eq!(served.urls, urls);
+    let (here, there) = (client(&urls[0], &company), client(&urls[1], &company));
+    for (n, id) in ids.iter().enumerate() {
+        let found = here.call("lookup", json!({ "email": format!("{CANARY}-{n}@example.com") })).await.unwrap();
+        assert_eq!((found.status, &found.body["user"]["id"]), (200, id));
+        // What was not replicated before the death is replicated after it.
+        eventually("the user in the other region", async || {
+            let found = there.call("lookup", json!({ "id": id })).await.unwrap();
+            (found.status == 200).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn it_ends_well_when_asked_and_logs_nothing_personal() {
+    let world = World::new();
+    let company = world.company("soko");
+    let mut served = world.serve();
+    let here = client(&served.urls[0], &company);
+    let id = here.call("register", registration(1)).await.unwrap().body["user"]["id"].clone();
+    here.call("authenticate", json!({ "username": format!("{CANARY}-1"), "password": CANARY })).await.unwrap();
+    here.call("update", json!({ "id": id, "set": { "profile": { "nickname": CANARY } } })).await.unwrap();
+    here.call("register", registration(1)).await.unwrap();
+    here.call("lookup", json!({ CANARY: CANARY })).await.unwrap();
+    here.call("erase", json!({ "id": id, "reason": CANARY })).await.unwrap();
+    assert!(Command::new("kill").args(["-TERM", &served.child.id().to_string()]).status().unwrap().success());
+    let ended = until("the end", || served.child.try_wait().unwrap());
+    assert_eq!(ended.code(), Some(0));
+    let log = std::fs::read_to_string(world.log()).unwrap();
+    assert!(log.contains("stopping") && log.contains("/v1/users/register"));
+    assert!(!log.contains(CANARY), "something personal is in the log");
+    assert!(!log.contains(&company.api_key), "an API key is in the log");
+}
+
+#[tokio::test]
+async fn only_one_process_serves_a_deployment() {
+    let world = World::new();
+    let served = world.serve();
+    let second = run(&["serve", "--dir", &world.deployment()]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("being served by another process"));
+    drop(served);
+}
+
+#[tokio::test]
+async fn an_answer_to_another_request_is_not_believed() {
+    let world = World::new();
+    let company = world.company("soko");
+    let served = world.serve();
+    let here = client(&served.urls[0], &company);
+    let path = "/v1/users/lookup";
+    let (one, other) =
+        (here.sign(path, json!({ "username": "a" }), None), here.sign(path, json!({ "username": "b" }), None));
+    let raw = here.post(path, one.token.clone().into()).await.unwrap();
+    assert_eq!(here.verify(&one, &raw).await.unwrap().status, 404);
+    assert!(matches!(here.verify(&other, &raw).await, Err(ClientError::NotOurs(_))));
+    let mut changed = raw.clone();
+    changed.status = 200;
+    assert!(matches!(here.verify(&one, &changed).await, Err(ClientError::Status)));
+    // The other region signs with the same key, for its own URL.
+    let there = client(&served.urls[1], &company);
+    assert!(matches!(there.verify(&one, &raw).await, Err(ClientError::NotOurs(_))));
+    assert!(matches!(there.post(path, one.token.into()).await, Ok(raw) if raw.status == 401));
+}

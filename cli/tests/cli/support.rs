@@ -1,0 +1,157 @@
+//! Running the binary.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use umoja_cli::{Client, CompanyFile, Signer};
+use umoja_local::{OsEntropy, SystemClock};
+use umoja_store::ports::Clock as _;
+
+/// How long a test waits for something that has to come about.
+const PATIENCE_MS: u64 = 60_000;
+
+/// The binary.
+pub(crate) fn umoja() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_umoja"));
+    command.env_remove("UMOJA_DIR").env_remove("UMOJA_LOG").stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    umoja().args(arguments).output().unwrap()
+}
+
+/// Runs it with something on standard input.
+pub(crate) fn run_with_input(arguments: &[&str], input: &str) -> Output {
+    let mut command = umoja();
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What it printed on standard output, after it ended with 0.
+pub(crate) fn done(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// What it printed with `--json`, after it ended with 0.
+pub(crate) fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&done(&[arguments, &["--json"]].concat())).unwrap()
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+pub(crate) fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Waits until `look` sees something.
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = SystemClock.now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(SystemClock.now().since(started) < PATIENCE_MS, "{what} did not come about");
+        pause();
+    }
+}
+
+/// Waits until `look` sees something.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let seen = tokio::time::timeout(Duration::from_millis(PATIENCE_MS), looking).await;
+    seen.unwrap_or_else(|_| panic!("{what} did not come about"))
+}
+
+#[allow(clippy::disallowed_methods, reason = "the test waits for another process")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+/// A temporary directory with a deployment in `d`, on free ports.
+pub(crate) struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let world = Self { dir: tempfile::tempdir().unwrap() };
+        done(&["init", "--dir", &world.deployment(), "--port-base", "0"]);
+        world
+    }
+
+    pub(crate) fn deployment(&self) -> String {
+        path(&self.dir.path().join("d")).to_owned()
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Adds a company with all scopes.
+    pub(crate) fn company(&self, id: &str) -> CompanyFile {
+        let added = json(&["company", "add", id, "--dir", &self.deployment(), "--scopes", "all", "--trusted"]);
+        serde_json::from_value(added).unwrap()
+    }
+
+    /// Serves it, with its log in a file.
+    pub(crate) fn serve(&self) -> Served {
+        let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut command = umoja();
+        command.args(["serve", "--json", "--dir", &self.deployment()]).env("UMOJA_LOG", "trace");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut said = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            said.push_str(&line);
+            if line == "}" {
+                break;
+            }
+        }
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let urls = said["regions"].as_array().unwrap().iter().map(|region| region["url"].as_str().unwrap().to_owned());
+        Served { urls: urls.collect(), child }
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.file("log")
+    }
+}
+
+/// A process that serves; killed when dropped.
+pub(crate) struct Served {
+    pub(crate) urls: Vec<String>,
+    pub(crate) child: Child,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A company's client of a region.
+pub(crate) fn client(url: &str, company: &CompanyFile) -> Client {
+    let signer = Arc::new(Signer::new(company).unwrap());
+    Client::new(url, signer, Arc::new(SystemClock), Arc::new(OsEntropy)).unwrap()
+}
