@@ -32,7 +32,7 @@ fn what_is_changed_while_it_is_served_takes_effect() {
     let everywhere = |expected| {
         until("the same answer everywhere", || {
             served.urls.iter().all(|url| status_of(url, &company) == expected).then_some(())
-        })
+        });
     };
     everywhere(404);
     done(&["company", "disable", "soko", "--dir", &dir]);
