@@ -53,11 +53,10 @@ impl KnownCompany {
         for key in &company.keys {
             let parsed = Algorithm::from_name(&key.alg)
                 .and_then(|alg| VerifyingKey::from_public_pem(alg, &key.public_key_pem).ok());
-            match parsed {
-                Some(parsed) => {
-                    keys.insert(key.kid.clone(), parsed);
-                }
-                None => tracing::error!(company = %company.id, "a stored public key cannot be read"),
+            if let Some(parsed) = parsed {
+                keys.insert(key.kid.clone(), parsed);
+            } else {
+                tracing::error!(company = %company.id, "a stored public key cannot be read");
             }
         }
         Self { company, keys }
@@ -67,8 +66,11 @@ impl KnownCompany {
 /// Companies that were looked up a moment ago.
 #[derive(Default)]
 pub(crate) struct Companies {
-    known: Mutex<BTreeMap<String, (Millis, Option<Arc<KnownCompany>>)>>,
+    known: Mutex<BTreeMap<String, Looked>>,
 }
+
+/// When a company was looked up, and what was found.
+type Looked = (Millis, Option<Arc<KnownCompany>>);
 
 impl Companies {
     async fn get(&self, app: &App, id: &str, now: Millis) -> Result<Option<Arc<KnownCompany>>, Refusal> {

@@ -146,7 +146,7 @@ impl From<JwsError> for Refusal {
         tracing::info!(%error, "a request was not accepted");
         Self::from(match error {
             JwsError::Malformed => &MALFORMED,
-            _ => &UNAUTHORIZED,
+            JwsError::Refused(_) => &UNAUTHORIZED,
         })
     }
 }

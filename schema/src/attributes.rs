@@ -17,7 +17,7 @@ pub enum Attribute {
     /// A number, as the text that was sent.
     N(String),
     /// Bytes.
-    B(Vec<u8>),
+    B(#[serde(with = "serde_bytes")] Vec<u8>),
     /// A boolean.
     Bool(bool),
     /// Null.

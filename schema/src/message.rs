@@ -66,6 +66,9 @@ struct Head {
 
 impl Message {
     /// The text to put into a queue.
+    ///
+    /// # Panics
+    /// Never: a message of strings is always JSON.
     pub fn to_text(&self) -> String {
         let versioned = Versioned { v: MESSAGE_VERSION, message: self.clone() };
         serde_json::to_string(&versioned).expect("a message of strings is always JSON")

@@ -20,6 +20,7 @@ impl Millis {
     }
 
     /// This instant and `ms` milliseconds more.
+    #[must_use]
     pub const fn plus(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
     }

@@ -76,7 +76,9 @@ mod tests {
         };
         let digest = |parts: &[PartRecord]| {
             let mut digest = Digest::default();
-            parts.iter().for_each(|part| digest.add(part, 2));
+            for part in parts {
+                digest.add(part, 2);
+            }
             digest
         };
         assert_eq!(digest(&[part(1, 1), part(2, 2)]), digest(&[part(2, 2), part(1, 1)]));

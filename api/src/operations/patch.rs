@@ -60,7 +60,7 @@ impl Patch {
         for (kind, value, verified) in fields {
             match (value, verified) {
                 (Some(text), verified) => {
-                    identifiers.push((kind, Change::Set(parse(caller, kind, text, "")?, verified)))
+                    identifiers.push((kind, Change::Set(parse(caller, kind, text, "")?, verified)));
                 }
                 (None, Some(true)) => {
                     let field = format!("{}_verified", kind.as_str());
