@@ -245,7 +245,7 @@ impl RegionStatus {
         if let Some(scan) = &self.scan
             && scan.missing_keys > 0
         {
-            attention.push(format!("{region}: {} wrapped keys are missing", scan.missing_keys));
+            attention.push(format!("{region}: {} parts lack a wrapped key", scan.missing_keys));
         }
         attention
     }
@@ -257,7 +257,7 @@ impl RegionStatus {
                 "users".into(),
                 format!("{} ({} parts, digest {})", scan.users, scan.parts, &scan.digest[..16]),
             ]);
-            rows.push(vec!["wrapped keys".into(), format!("{} missing", scan.missing_keys)]);
+            rows.push(vec!["wrapped keys".into(), format!("{} parts lack one", scan.missing_keys)]);
         }
         rows.push(vec!["key".into(), self.key.into()]);
         let age = self.replication.oldest_ms.map(|ms| format!(", the oldest {ms} ms old")).unwrap_or_default();

@@ -51,7 +51,7 @@ async fn status_ends_with_1_while_something_needs_attention() {
     let output = run(&["status", "--dir", &dir]);
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout);
-    assert!(said.contains("eu-west-1: its key is disabled") && said.contains("wrapped keys are missing"), "{said}");
+    assert!(said.contains("eu-west-1: its key is disabled") && said.contains("lack a wrapped key"), "{said}");
     let output = run(&["status", "--dir", &dir, "--json", "--fast"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["well"], false);
