@@ -13,7 +13,7 @@ use umoja_store::ports::{Delivery, KeyAdded, KeysError, StoreError};
 use umoja_store::repairs::missing_regions;
 use umoja_store::seal::{SealError, Sealer};
 
-use crate::messages::{Place, Unfit, delete, park, postpone, receive, release, renew};
+use crate::messages::{Place, Unfit, block, delete, park, postpone, receive, release};
 use crate::{CHUNKS, CONCURRENT, Ended};
 
 /// What one run did.
@@ -184,7 +184,7 @@ async fn serve(
         match &served {
             Served::Repaired | Served::Overtaken => delete(queue, deliveries).await,
             Served::Later | Served::Stopped => postpone(queue, deliveries, &message, &*home.entropy).await,
-            Served::Blocked => renew(queue, deliveries, &message, &*home.entropy).await,
+            Served::Blocked => block(queue, deliveries, &message, &*home.entropy).await,
             Served::Failed => release(queue, deliveries, &*home.entropy).await,
             Served::Parked(reason) => {
                 report.parked += park(home, queue, place(format!("{id}/{part}")), reason, deliveries).await;

@@ -16,6 +16,11 @@ const MAX_SECS: u32 = 900;
 /// allow more receives than this.
 const RENEW_AFTER: u32 = 4;
 
+/// The delay of a fresh message about something that does not answer: by then it has been out for a quarter of a
+/// minute, and when it is back, nobody should wait long for the repair. Probing keeps what is asked meanwhile to one
+/// call a run.
+const OUT_SECS: u32 = 60;
+
 /// The delay after the `received`th try: doubling from 2 s, at most 15 minutes, the upper half of it by chance so that
 /// messages that failed together do not come back together.
 fn delay_secs(received: u32, entropy: &dyn Entropy) -> u32 {
@@ -70,13 +75,18 @@ pub(crate) async fn postpone(queue: &dyn Queue, deliveries: &[Delivery], message
     if received < RENEW_AFTER {
         release(queue, deliveries, entropy).await;
     } else {
-        renew(queue, deliveries, message, entropy).await;
+        renew(queue, deliveries, message, jittered(OUT_SECS, entropy), entropy).await;
     }
 }
 
 /// As [`postpone`], for something that an operator has to mend first: one fresh message, 8 to 15 minutes later.
-pub(crate) async fn renew(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
-    match queue.send(message, jittered(MAX_SECS, entropy)).await {
+pub(crate) async fn block(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
+    renew(queue, deliveries, message, jittered(MAX_SECS, entropy), entropy).await;
+}
+
+/// Puts one fresh message, whose receives are counted anew, in the place of all.
+async fn renew(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, delay_secs: u32, entropy: &dyn Entropy) {
+    match queue.send(message, delay_secs).await {
         Ok(()) => delete(queue, deliveries).await,
         Err(error) => {
             tracing::warn!(%error, "a message could not be renewed");
