@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::json;
 use umoja_cli::{Client, ClientError, CompanyFile};
 
-use crate::support::{World, client, done, json as ask, path, run, text, until};
+use crate::support::{World, client, done, json as ask, openssl_and_curl, path, run, text, until};
 
 /// What a look-up of nobody comes to: the signed status, or the one of an unsigned refusal.
 fn status(client: &Client) -> u16 {
@@ -95,6 +95,9 @@ fn keys_can_go_to_a_file_of_its_owner_and_are_shown_once() {
 
 #[test]
 fn a_company_may_bring_its_own_public_key() {
+    if !openssl_and_curl() {
+        return;
+    }
     let world = World::new();
     let (private, public) = (world.file("private.pem"), world.file("public.pem"));
     let openssl = |words: &[&str]| assert!(Command::new("openssl").args(words).output().unwrap().status.success());

@@ -155,3 +155,17 @@ pub(crate) fn client(url: &str, company: &CompanyFile) -> Client {
     let signer = Arc::new(Signer::new(company).unwrap());
     Client::new(url, signer, Arc::new(SystemClock), Arc::new(OsEntropy)).unwrap()
 }
+
+/// True if OpenSSL 3 and curl are on this machine, which the examples show and which a fresh machine with Rust need not
+/// have. Where `.ci/examples` runs the tests they have to be there.
+pub(crate) fn openssl_and_curl() -> bool {
+    let says = |program: &str, argument: &str| {
+        Command::new(program).arg(argument).output().is_ok_and(|output| !text(&output.stdout).starts_with("LibreSSL"))
+    };
+    let here = says("openssl", "version") && says("curl", "--version");
+    assert!(here || std::env::var_os("UMOJA_TEST_PYTHON").is_none(), "OpenSSL 3 and curl are needed");
+    if !here {
+        println!("left out: OpenSSL 3 and curl are not here; .ci/examples insists on them");
+    }
+    here
+}
