@@ -1,0 +1,124 @@
+//! Load: signed requests over a number of connections, each with one request under way.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use umoja_cli::Client;
+use umoja_cli::client::Raw;
+
+use crate::clock::Watch;
+use crate::company::Shot;
+use crate::error::{BenchError, io};
+use crate::figure::{count, percentile};
+
+/// Open connections to one region.
+pub(crate) struct Connections(Vec<SendRequest<Full<Bytes>>>);
+
+/// What some requests took, all that were fired.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Volley {
+    /// From the sending of each request to the end of its answer, in milliseconds.
+    pub(crate) took_ms: Vec<f64>,
+    /// How long it took for all of them.
+    pub(crate) secs: f64,
+}
+
+impl Volley {
+    /// Adds what other requests took.
+    pub(crate) fn extend(&mut self, other: Volley) {
+        self.took_ms.extend(other.took_ms);
+        self.secs += other.secs;
+    }
+
+    /// How many requests there were.
+    pub(crate) fn requests(&self) -> f64 {
+        count(self.took_ms.len())
+    }
+
+    /// Requests in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.requests() / self.secs
+    }
+
+    /// The time in which a share of the requests was answered.
+    pub(crate) fn percentile(&self, share: f64) -> f64 {
+        percentile(&self.took_ms, share)
+    }
+}
+
+impl Connections {
+    /// Opens `many` connections.
+    pub(crate) async fn open(url: &str, many: usize) -> Result<Self, BenchError> {
+        let address = url.trim_start_matches("http://");
+        let mut senders = Vec::new();
+        for _ in 0..many {
+            let stream = TcpStream::connect(address).await.map_err(io("a connection"))?;
+            stream.set_nodelay(true).map_err(io("a connection"))?;
+            let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+            // Its end shows in the sender.
+            tokio::spawn(connection);
+            senders.push(sender);
+        }
+        Ok(Self(senders))
+    }
+
+    /// Sends every request as soon as a connection is free. The last answer of each connection is verified, and shown
+    /// to `is_right`; all have to have the status 200.
+    pub(crate) async fn fire(
+        &mut self,
+        shots: Vec<Shot>,
+        client: &Client,
+        is_right: impl Fn(&Value) -> bool,
+    ) -> Result<Volley, BenchError> {
+        let shots = Mutex::new(shots.into_iter());
+        let watch = Watch::start();
+        let fired = try_join_all(self.0.iter_mut().map(|sender| drain(sender, &shots))).await?;
+        let mut volley = Volley { took_ms: Vec::new(), secs: watch.secs() };
+        for (took_ms, last) in fired {
+            volley.took_ms.extend(took_ms);
+            let Some((signed, raw)) = last else { continue };
+            let answer = client.verify(&signed, &raw).await?;
+            if !is_right(&answer.body) {
+                return Err(unexpected(&raw));
+            }
+        }
+        Ok(volley)
+    }
+}
+
+type Fired = (Vec<f64>, Option<(umoja_cli::credentials::Signed, Raw)>);
+
+async fn drain(
+    sender: &mut SendRequest<Full<Bytes>>,
+    shots: &Mutex<std::vec::IntoIter<Shot>>,
+) -> Result<Fired, BenchError> {
+    let mut took_ms = Vec::new();
+    let mut last = None;
+    loop {
+        let next = shots.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some(Shot { request, signed }) = next else { return Ok((took_ms, last)) };
+        let watch = Watch::start();
+        sender.ready().await?;
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        took_ms.push(watch.secs() * 1000.0);
+        let content_type = head.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
+        let raw = Raw { status: head.status.as_u16(), content_type, body };
+        if raw.status != 200 {
+            return Err(unexpected(&raw));
+        }
+        last = Some((signed, raw));
+    }
+}
+
+fn unexpected(raw: &Raw) -> BenchError {
+    let body = String::from_utf8_lossy(&raw.body).into_owned();
+    BenchError::Answer { what: "a measured request".into(), status: raw.status, body }
+}

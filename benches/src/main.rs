@@ -1,0 +1,107 @@
+//! Measures Umoja: `cargo run --release -p umoja-benches`. The figures are in `docs/benchmarks.md`.
+//!
+//! The server that is measured is `umoja serve` itself, in a process of its own: this program starts itself again
+//! under the name `umoja` and then is the command line, so that nothing else has to be built or found.
+
+mod clock;
+mod company;
+mod crypto;
+mod error;
+mod figure;
+mod hash;
+mod http_load;
+mod load;
+mod replication;
+mod scale;
+mod server;
+mod stage;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use crate::error::BenchError;
+use crate::figure::Report;
+
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Everything.
+    All,
+    /// Sealing, signatures, blind indexes.
+    Crypto,
+    /// Both argon2id engines.
+    Hash,
+    /// Requests over HTTP, and what they cost the server.
+    Http,
+    /// From a write in one region to its reading in another.
+    Replication,
+    /// Rates, memory and start with few and with many users.
+    Scale,
+}
+
+/// Measures Umoja, and says which limits are met.
+#[derive(Debug, Parser)]
+#[command(name = "umoja-bench", version, max_term_width = 100)]
+#[command(after_help = "Examples:
+  cargo run --release -p umoja-benches
+  cargo run --release -p umoja-benches -- http --json")]
+struct Bench {
+    /// What to measure.
+    #[arg(value_enum, default_value = "all")]
+    what: What,
+    /// As little as shows that everything is measured; the figures mean nothing.
+    #[arg(long)]
+    quick: bool,
+    /// One JSON document, for programs.
+    #[arg(long)]
+    json: bool,
+    /// Where to put the measured deployments, which are removed afterwards [default: the system's place for
+    /// temporary files].
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    if std::env::args_os().next().is_some_and(|name| name == server::NAME) {
+        return umoja_cli::main();
+    }
+    let bench = Bench::parse();
+    let mut report = Report::new(bench.json, bench.quick);
+    match bench.run(&mut report) {
+        Ok(()) => {
+            report.end();
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            // Nobody is left to tell if this fails.
+            let _ = writeln!(std::io::stderr(), "umoja-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Bench {
+    fn run(&self, report: &mut Report) -> Result<(), BenchError> {
+        let is_wanted = |what: What| self.what == What::All || self.what == what;
+        let dir = self.dir.clone().unwrap_or_else(std::env::temp_dir);
+        if is_wanted(What::Crypto) {
+            crypto::measure(report, self.quick)?;
+        }
+        if is_wanted(What::Hash) {
+            hash::measure(report, self.quick)?;
+        }
+        if is_wanted(What::Http) {
+            http_load::measure(report, &dir, self.quick)?;
+        }
+        if is_wanted(What::Replication) {
+            replication::measure(report, &dir, self.quick)?;
+        }
+        if is_wanted(What::Scale) {
+            scale::measure(report, &dir, self.quick)?;
+        }
+        Ok(())
+    }
+}

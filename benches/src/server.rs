@@ -1,0 +1,104 @@
+//! `umoja serve` in a process of its own, and what the system says of it.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::clock::{Watch, cpu_of, pause};
+use crate::error::{BenchError, io};
+
+/// The name under which this program is the `umoja` command.
+pub(crate) const NAME: &str = "umoja";
+
+/// How long a start may take at most.
+const PATIENCE_SECS: u32 = 120;
+
+/// A running server. Killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    ready_secs: f64,
+}
+
+impl Server {
+    /// Starts `umoja serve`, and waits until every region is ready. Its log goes to a file, as an operator's would.
+    pub(crate) fn start(dir: &Path, urls: &[String]) -> Result<Self, BenchError> {
+        let program = std::env::current_exe().map_err(io("the path of this program"))?;
+        let log = dir.join("serve.log");
+        let stderr = File::options().create(true).append(true).open(&log).map_err(io("the server's log"))?;
+        let mut command = Command::new(program);
+        command.arg0(NAME).arg("serve").arg("--dir").arg(dir).env_remove("UMOJA_LOG");
+        let watch = Watch::start();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn();
+        let mut server = Self { child: child.map_err(io("the server's start"))?, ready_secs: 0.0 };
+        while !urls.iter().all(|url| is_ready(url)) {
+            let has_ended = server.child.try_wait().map_err(io("the server"))?.is_some();
+            if has_ended || watch.secs() > f64::from(PATIENCE_SECS) {
+                return Err(BenchError::NotReady(PATIENCE_SECS.into(), log));
+            }
+            pause(2);
+        }
+        server.ready_secs = watch.secs();
+        Ok(server)
+    }
+
+    /// From the start of the process until every region answered `/readyz` with 200.
+    pub(crate) fn ready_secs(&self) -> f64 {
+        self.ready_secs
+    }
+
+    /// Its processor time so far, in seconds.
+    pub(crate) fn cpu_secs(&self) -> Result<f64, BenchError> {
+        cpu_of(self.child.id())
+    }
+
+    /// The memory that it keeps, in MB.
+    pub(crate) fn memory_mb(&self) -> Result<f64, BenchError> {
+        let unreadable = || BenchError::System("the memory of a process");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).map_err(|_| unreadable())?;
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB"));
+        let kib: f64 = kib.and_then(|kib| kib.trim().parse().ok()).ok_or_else(unreadable)?;
+        Ok(kib * 1024.0 / 1e6)
+    }
+
+    /// Ends it in the middle of whatever it does.
+    pub(crate) fn kill(mut self) -> Result<(), BenchError> {
+        self.child.kill().map_err(io("the server's end"))?;
+        self.child.wait().map_err(io("the server's end"))?;
+        Ok(())
+    }
+
+    /// Ends it as an operator would.
+    pub(crate) fn stop(mut self) -> Result<(), BenchError> {
+        let pid = i32::try_from(self.child.id()).map_err(|_| BenchError::System("a process id"))?;
+        kill(Pid::from_raw(pid), Signal::SIGTERM).map_err(|error| io("the server's end")(error.into()))?;
+        self.child.wait().map_err(io("the server's end"))?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Fails if it has ended already.
+        let _ = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+fn is_ready(url: &str) -> bool {
+    let address = url.trim_start_matches("http://");
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(format!("GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes())?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer.starts_with(b"HTTP/1.1 200 "))
+    };
+    ask().unwrap_or(false)
+}
