@@ -96,8 +96,11 @@ fn a_peer_that_fails_in_the_middle_of_a_run_ends_it_and_loses_nothing() {
         world.regions[0].faults.links[world.name(1)].then([Fault::None; 4]);
         world.regions[0].faults.links[world.name(1)].then([Fault::AnswerLost]);
         let home = &world.regions[0].home;
+        world.reset_calls();
         let report = drain_retries(home, &home.peers[0]).await;
         assert_eq!((report.ended, report.received), (Ended::PeerDown, 20));
+        let calls = world.regions[0].faults.links[world.name(1)].calls().values().sum::<u64>();
+        assert_eq!(calls, 5, "it was asked again after it had failed");
         assert_eq!(report.copied + report.postponed, 20);
         assert!(report.postponed > 0 && report.copied > 0, "{report:?}");
         world.settle().await;

@@ -63,6 +63,46 @@ fn a_profile_edit_and_a_password_change_in_two_regions_both_survive() {
 }
 
 #[test]
+fn of_two_edits_with_one_stamp_the_same_one_stands_everywhere() {
+    run(async {
+        let world = World::new(10, 3).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        let mut stamps = Vec::new();
+        for at in [2, 0, 1] {
+            stamps.push(world.edit(at, id, &format!("region {at}")).await.unwrap().hlc);
+        }
+        assert!(stamps.iter().all(|stamp| *stamp == stamps[0]));
+        world.settle().await;
+        world.check_invariants().await;
+        let identity: Identity = world.read(0, id).await.unwrap();
+        assert_eq!(identity.profile.given_name.as_deref(), Some("region 2"), "the greatest name of a region");
+    });
+}
+
+#[test]
+fn a_conflict_is_in_the_journal_of_a_region_that_never_saw_both_sides() {
+    run(async {
+        let world = World::new(11, 3).await;
+        world.set_cut(1, 2, true);
+        let one = world.register(0, "ada@example.com", "phc").await.unwrap();
+        let two = world.register(1, "ada@example.com", "phc").await.unwrap();
+        world.rounds(1).await;
+        world.rename(0, one, "countess@example.com").await.unwrap();
+        world.rounds(1).await;
+        world.set_cut(1, 2, false);
+        world.settle().await;
+        world.check_invariants().await;
+        for region in &world.regions {
+            for user in [one, two] {
+                let journal = region.store.rows(Log::Journal, user).await.unwrap();
+                assert!(journal.iter().any(|row| row.kind == "identifier_conflict"), "{}", region.name);
+            }
+        }
+    });
+}
+
+#[test]
 fn of_two_users_who_claim_one_address_in_two_regions_the_same_one_wins_everywhere() {
     run(async {
         for seed in 0..8 {

@@ -3,6 +3,7 @@
 use umoja_replicator::Replicator;
 use umoja_schema::{Attribute, Attributes, Identity, Log, Message, Part};
 use umoja_store::Change;
+use umoja_store::digest::Digest;
 use umoja_store::faulty::Fault;
 use umoja_store::ports::{Logs as _, Users as _};
 use umoja_tests::world::{World, run};
@@ -44,6 +45,35 @@ fn a_batch_that_fails_in_the_middle_is_delivered_again_from_there() {
         assert_eq!(step.outcome.failed.as_ref(), Some(&changes[3].sequence));
         assert_eq!(format!("{:020}", step.position), changes[2].sequence);
         assert_eq!(step.outcome.sent, 1);
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn of_two_peers_that_fail_the_earlier_failure_counts() {
+    run(async {
+        let world = World::new(13, 3).await;
+        for n in 0..3 {
+            world.register(0, &format!("user{n}@example.com"), "phc").await.unwrap();
+        }
+        let changes = world.changes(0);
+        // One peer and its queue fail from the fourth record on, the other and its queue from the second.
+        for (peer, good) in [(1, 5), (2, 2)] {
+            let faults = &world.regions[0].faults;
+            faults.links[world.name(peer)].then([Fault::None; 9].into_iter().take(good).chain([Fault::RequestLost]));
+            faults.retries[world.name(peer)].set_down(true);
+        }
+        let outcome = Replicator::new(world.regions[0].home.clone()).handle(&changes).await;
+        let taken = |failed: &str| changes.iter().position(|change| change.sequence == failed).unwrap();
+        let failed = taken(outcome.failed.as_ref().unwrap());
+        let stored = Digest::of(&world.regions[2].store, 3).await.unwrap().parts;
+        let other = Digest::of(&world.regions[1].store, 3).await.unwrap().parts;
+        assert!(stored < other, "{stored} {other}");
+        assert_eq!(failed as u64, stored, "everything before it was taken by both");
+        for at in [1, 2] {
+            world.regions[0].faults.retries[world.name(at)].set_down(false);
+        }
         world.settle().await;
         world.check_invariants().await;
     });
