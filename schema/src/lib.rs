@@ -3,6 +3,17 @@
 //! Pure data and rules: no I/O, no async, no clock, no randomness. Every other crate depends on this one, so a
 //! rule that must hold the same way in the API, the replicator, the reconcilers and the tools lives here.
 
+/// `Debug` for what holds personal data or passwords: the name of the type, never the content.
+macro_rules! never_printed {
+    ($($name:ident),* $(,)?) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )*};
+}
+
 pub mod api;
 pub mod attributes;
 pub mod claim;

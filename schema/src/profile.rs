@@ -1,7 +1,5 @@
 //! What is known about a person, in OpenID Connect's words (OIDC Core 1.0 section 5.1).
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -66,17 +64,7 @@ pub struct Address {
     pub country: Option<String>,
 }
 
-impl fmt::Debug for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Profile(..)")
-    }
-}
-
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Address(..)")
-    }
-}
+never_printed!(Profile, Address);
 
 /// Why a profile is refused. Names the field, never its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -216,15 +216,6 @@ pub struct OldHash {
     pub hash: String,
 }
 
-macro_rules! never_printed {
-    ($($name:ident),*) => {$(
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
-        }
-    )*};
-}
 never_printed!(Identity, Credentials, OldHash);
 
 impl From<ItemError> for String {

@@ -1,0 +1,203 @@
+//! What callers get.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountStatus, CompanyId, Profile, Region, Source, UserId};
+
+never_printed!(User, Exported);
+
+/// A user as callers see one. Times are in seconds since the Unix epoch, as OIDC's `updated_at`.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct User {
+    /// User id: the same in every region and for every company.
+    pub id: UserId,
+    /// Whether the user may log in.
+    pub status: AccountStatus,
+    /// Opaque; for `min_version` and `if_version`.
+    pub version: String,
+    /// E-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether a trusted company verified the address; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+    /// Phone number in E.164 form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// Whether a trusted company verified the number; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number_verified: Option<bool>,
+    /// User name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// OIDC standard claims and `custom`.
+    pub profile: Profile,
+    /// The companies that the user is linked to.
+    pub accounts: BTreeMap<CompanyId, Account>,
+    /// When the user was registered.
+    pub created_at: u64,
+    /// When the user was last changed.
+    pub updated_at: u64,
+}
+
+/// A company's link to a user.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Account {
+    /// The company's own id of the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Since when.
+    pub linked_at: u64,
+}
+
+/// Answer of `register`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Registered {
+    /// Whether the user is new.
+    pub outcome: RegisterOutcome,
+    /// The user.
+    pub user: User,
+}
+
+/// Whether a registered user is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RegisterOutcome {
+    /// A new user (201).
+    Created,
+    /// A user that another company had registered, now linked to this one too (200).
+    Matched,
+}
+
+/// Answer of `lookup`, `update` and `status`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Found {
+    /// The user.
+    pub user: User,
+}
+
+/// Answer of `authenticate`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Authenticated {
+    /// Whether the password is this user's and the user may log in.
+    pub authenticated: bool,
+    /// The user, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
+}
+
+/// Answer of `password/change`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PasswordChanged {
+    /// False if the current password was wrong.
+    pub changed: bool,
+    /// The version with the new password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// Answer of `erase` and `erasure`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Erased {
+    /// The receipt.
+    pub receipt: Receipt,
+}
+
+/// Who asked for an erasure, when, and which regions have confirmed it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Receipt {
+    /// The user.
+    pub id: UserId,
+    /// The company that asked.
+    pub requested_by: CompanyId,
+    /// When.
+    pub requested_at: u64,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// True once every region has confirmed.
+    pub complete: bool,
+    /// Each region of the deployment.
+    pub regions: BTreeMap<Region, Confirmation>,
+}
+
+/// Whether a region holds nothing of the person any more.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Confirmation {
+    /// Whether it has confirmed.
+    pub confirmed: bool,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<u64>,
+}
+
+/// Answer of `export`.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct Exported {
+    /// The user.
+    pub user: User,
+    /// Where each field came from: `email`, `profile.given_name`, `external_id.<company>`, ...
+    pub sources: BTreeMap<String, Source>,
+    /// What is held of credentials; never a hash.
+    pub credentials: ExportedCredentials,
+    /// Conflicts with other users over identifiers.
+    pub journal: Vec<JournalEntry>,
+}
+
+/// What is held of a user's credentials.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ExportedCredentials {
+    /// Whether there is a password.
+    pub password: bool,
+    /// Who set it, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_source: Option<Source>,
+    /// The companies whose old hashes are kept until the first login.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub old_hashes_of: Vec<CompanyId>,
+    /// Why the status was last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// Who changed it, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_source: Option<Source>,
+}
+
+/// A conflict over an identifier.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct JournalEntry {
+    /// What happened.
+    pub kind: String,
+    /// When, in seconds since the Unix epoch.
+    pub at: u64,
+    /// The region that saw it.
+    pub region: Region,
+    /// The kind of the identifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<String>,
+}
+
+/// An error (RFC 9457). Static: it never holds a value that the caller sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// `urn:umoja:problem:<code>`.
+    #[serde(rename = "type")]
+    pub type_uri: String,
+    /// What it is.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What to do about it.
+    pub detail: String,
+    /// For programs.
+    pub code: String,
+    /// The member of `body` that is wrong, as a path: `set.profile`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The current version of the user, where another one was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
