@@ -1,7 +1,6 @@
 //! A user's two parts as they are stored: what is sealed, and the facts beside it that have to be readable.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
