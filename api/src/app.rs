@@ -5,7 +5,7 @@ use std::sync::Arc;
 use umoja_schema::api::Selector;
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attributes, ClaimItem, Credentials, Facts, Hlc, IdentifierKind, Identity, Log, LogRow, PartRecord, ProfileFacts,
+    Attributes, BlindIndex, ClaimItem, Credentials, Facts, Hlc, Identity, Log, LogRow, PartRecord, ProfileFacts,
     Region, UserId, Version,
 };
 use umoja_store::Home;
@@ -15,7 +15,7 @@ use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
 use crate::caller::{Caller, Companies};
-use crate::identifiers::Identifiers;
+use crate::identifiers::{parse, slot};
 use crate::problem::Refusal;
 use crate::user::{Stored, is_gone};
 
@@ -60,24 +60,31 @@ impl App {
 
     /// Both parts of the user that a selector means: consistent reads of the claims and then of the user, so that a
     /// user is found right after sign-up. Nothing if there is none, or if it was erased.
+    ///
+    /// The table of claims is under no MAC. So a user is found by an identifier only if its own part claims it, and that
+    /// part is bound: it has to be opened before anything is answered.
     pub(crate) async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Option<Parts>, Refusal> {
-        let id = match selector {
-            Selector::Id(id) => *id,
-            Selector::Identifier(kind, text) => {
-                let Some(id) = self.winner(caller, *kind, text).await? else { return Ok(None) };
-                id
-            }
+        let (kind, text) = match selector {
+            Selector::Id(id) => return self.live_parts(*id).await,
+            Selector::Identifier(kind, text) => (*kind, text),
         };
-        let parts = self.home.own.users.parts(id).await?;
-        Ok(if is_gone(&parts) { None } else { Some(parts) })
+        let parsed = parse(caller, kind, text).map_err(|error| Refusal::identifier("", error))?;
+        let (_, company) = slot(caller, kind);
+        let indexes = self.secrets.indexes(kind, company.as_ref(), &parsed.normalised);
+        let indexes: Vec<BlindIndex> = indexes.into_iter().map(|(_, index)| index).collect();
+        let claims = self.home.own.users.claims(&indexes).await?;
+        let Some((id, _)) = ClaimItem::winner_of(&claims) else { return Ok(None) };
+        let parts = self.live_parts(id).await?;
+        let claims_it = |parts: &Parts| {
+            let profile = parts.profile.as_ref();
+            profile.is_some_and(|profile| indexes.iter().any(|index| profile.claims().contains_key(index)))
+        };
+        Ok(parts.filter(claims_it))
     }
 
-    async fn winner(&self, caller: &Caller, kind: IdentifierKind, text: &str) -> Result<Option<UserId>, Refusal> {
-        let normalised = Identifiers::normalise(caller, kind, text).map_err(|error| Refusal::identifier("", error))?;
-        let company = (kind == IdentifierKind::ExternalId).then_some(&caller.company.id);
-        let indexes = self.secrets.indexes(kind, company, &normalised);
-        let claims = self.home.own.users.claims(&indexes).await?;
-        Ok(claims.iter().find_map(ClaimItem::winner).map(|(id, _)| id))
+    async fn live_parts(&self, id: UserId) -> Result<Option<Parts>, Refusal> {
+        let parts = self.home.own.users.parts(id).await?;
+        Ok(if is_gone(&parts) { None } else { Some(parts) })
     }
 
     /// Opens a user's profile part.
@@ -89,8 +96,10 @@ impl App {
 
     /// A live user by id, opened.
     pub(crate) async fn load(&self, id: UserId) -> Result<Option<Stored>, Refusal> {
-        let parts = self.home.own.users.parts(id).await?;
-        if is_gone(&parts) { Ok(None) } else { self.open(parts).await }
+        match self.live_parts(id).await? {
+            Some(parts) => self.open(parts).await,
+            None => Ok(None),
+        }
     }
 
     /// Seals and stores a profile part over the stored one, with its claims. Nothing if somebody got in between: the

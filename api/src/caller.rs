@@ -14,6 +14,7 @@ use umoja_crypto::{Algorithm, VerifyingKey};
 use umoja_schema::{Company, CompanyId, Millis, Scope};
 
 use crate::app::App;
+use crate::idempotency::Remembered;
 use crate::problem::{COMPANY_DISABLED, Refusal, SCOPE_MISSING, UNAUTHORIZED};
 
 /// How long a company is remembered, in milliseconds: disabling one takes effect at once, as people count.
@@ -31,6 +32,10 @@ pub(crate) struct Caller {
     pub(crate) rqh: String,
     pub(crate) exp_secs: u64,
     pub(crate) now: Millis,
+    /// What the request is told from others by under its idempotency key, if it has one.
+    pub(crate) request: Option<String>,
+    /// True if this request was begun before under its idempotency key, and may have been done.
+    pub(crate) is_repeat: bool,
 }
 
 /// A company with its keys parsed.
@@ -111,7 +116,8 @@ pub(crate) async fn verify(
         return Err(Refusal::from(&UNAUTHORIZED));
     }
     let SignedRequest { jti, htu, idk, body, rqh, exp, .. } = request;
-    Ok((Caller { company, jti, htu, idk, rqh, exp_secs: exp, now }, body))
+    let request = idk.as_ref().map(|_| Remembered::request_of(app, path, &body));
+    Ok((Caller { company, jti, htu, idk, rqh, exp_secs: exp, now, request, is_repeat: false }, body))
 }
 
 impl Caller {

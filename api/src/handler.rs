@@ -124,11 +124,11 @@ async fn handle<O: Operation>(State(app): State<Arc<App>>, request: Request) -> 
         Ok(token) => token,
         Err(refusal) => return unsigned(&refusal),
     };
-    let (caller, body) = match verify(&app, O::PATH, &parts.headers, &token).await {
+    let (mut caller, body) = match verify(&app, O::PATH, &parts.headers, &token).await {
         Ok(verified) => verified,
         Err(refusal) => return unsigned(&refusal),
     };
-    let answer = answer::<O>(&app, &caller, body).await;
+    let answer = answer::<O>(&app, &mut caller, body).await;
     let (status, body, retry_after) = match answer {
         Ok(answer) => (answer.status, answer.body, None),
         Err(refusal) => {
@@ -140,29 +140,22 @@ async fn handle<O: Operation>(State(app): State<Arc<App>>, request: Request) -> 
     signed(&app, &caller, now, status, body, retry_after)
 }
 
-async fn answer<O: Operation>(app: &App, caller: &Caller, value: Value) -> Result<Answer, Refusal> {
+async fn answer<O: Operation>(app: &App, caller: &mut Caller, value: Value) -> Result<Answer, Refusal> {
     caller.permit(O::SCOPE)?;
-    let request = Remembered::request_of(O::PATH, &value);
-    let body = parse(value);
-    let (first, body, read) = match body {
-        Ok(body) => {
-            let (first, read) = tokio::join!(first_use(app, caller), O::read(app, caller, &body));
-            (first, Some(body), read)
-        }
-        Err(refusal) => (first_use(app, caller).await, None, Err(refusal)),
+    let body: O::Body = match parse(value) {
+        Ok(body) => body,
+        Err(refusal) => return Err(if first_use(app, caller).await? { refusal } else { Refusal::from(&REPLAYED) }),
     };
+    let (first, read) = tokio::join!(first_use(app, caller), O::read(app, caller, &body));
     if !first? {
         return Err(Refusal::from(&REPLAYED));
     }
     let read = read?;
-    let body = body.ok_or(Refusal::from(&INTERNAL))?;
-    let remembered = match &caller.idk {
-        Some(idk) if O::CHANGES => Some(Remembered::begin(app, caller, idk, request).await?),
-        _ => None,
-    };
+    let remembered = if O::CHANGES { Remembered::begin(app, caller).await? } else { None };
     if let Some((status, id, version)) = remembered.as_ref().and_then(Remembered::done) {
         return O::again(app, status, id, version).await;
     }
+    caller.is_repeat = remembered.as_ref().is_some_and(|remembered| remembered.is_repeat);
     let answer = O::run(app, caller, body, read).await?;
     if let (Some(remembered), Some((id, version))) = (remembered, &answer.made) {
         remembered.finish(app, caller, answer.status, *id, version.clone()).await;

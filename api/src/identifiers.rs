@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use umoja_schema::{
     BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, ProfileFacts,
-    Username,
+    UserId, Username,
 };
 use umoja_store::ports::ClaimWrite;
 
@@ -15,34 +15,26 @@ use crate::problem::Refusal;
 /// The forms of one identifier.
 #[derive(Clone)]
 pub(crate) struct Parsed {
+    /// To store and show.
     pub(crate) stored: String,
+    /// To index.
     pub(crate) normalised: String,
 }
 
-/// Reads identifiers as a company writes them.
-pub(crate) struct Identifiers;
-
-impl Identifiers {
-    /// Both forms of an identifier.
-    pub(crate) fn parse(caller: &Caller, kind: IdentifierKind, text: &str) -> Result<Parsed, IdentifierError> {
-        macro_rules! both {
-            ($parsed:expr) => {{
-                let parsed = $parsed?;
-                Parsed { stored: parsed.as_stored().to_owned(), normalised: parsed.normalised().to_owned() }
-            }};
-        }
-        Ok(match kind {
-            IdentifierKind::Email => both!(Email::parse(text)),
-            IdentifierKind::PhoneNumber => both!(PhoneNumber::parse(text, caller.company.phone_country.as_deref())),
-            IdentifierKind::Username => both!(Username::parse(text)),
-            IdentifierKind::ExternalId => both!(ExternalId::parse(text)),
-        })
+/// Reads an identifier as a company writes it.
+pub(crate) fn parse(caller: &Caller, kind: IdentifierKind, text: &str) -> Result<Parsed, IdentifierError> {
+    macro_rules! both {
+        ($parsed:expr) => {{
+            let parsed = $parsed?;
+            Parsed { stored: parsed.as_stored().to_owned(), normalised: parsed.normalised().to_owned() }
+        }};
     }
-
-    /// The form that is indexed.
-    pub(crate) fn normalise(caller: &Caller, kind: IdentifierKind, text: &str) -> Result<String, IdentifierError> {
-        Self::parse(caller, kind, text).map(|parsed| parsed.normalised)
-    }
+    Ok(match kind {
+        IdentifierKind::Email => both!(Email::parse(text)),
+        IdentifierKind::PhoneNumber => both!(PhoneNumber::parse(text, caller.company.phone_country.as_deref())),
+        IdentifierKind::Username => both!(Username::parse(text)),
+        IdentifierKind::ExternalId => both!(ExternalId::parse(text)),
+    })
 }
 
 /// Which claim is meant: a kind, and for external ids a company.
@@ -58,8 +50,9 @@ pub(crate) fn drop_claim(facts: &mut ProfileFacts, slot: &Slot) {
     facts.claims.retain(|_, claim| (claim.kind, claim.company.as_ref()) != (slot.0, slot.1.as_ref()));
 }
 
-/// Sets a user's claim of a slot to an identifier, and says under which index. An identifier that the user has
-/// already keeps the time of its claim, and stays verified unless `verified` says otherwise.
+/// Sets a user's claim of a slot to an identifier, under every live index key. An identifier that the user has already
+/// keeps the time of its claim. Whether it is verified is for trusted companies to say, either way; from others it
+/// stays as it is, and is unverified if it is new.
 pub(crate) fn set_claim(
     app: &App,
     caller: &Caller,
@@ -67,38 +60,37 @@ pub(crate) fn set_claim(
     slot: Slot,
     normalised: &str,
     verified: Option<bool>,
-) -> BlindIndex {
-    let known = app.secrets.indexes(slot.0, slot.1.as_ref(), normalised);
-    let had = known.iter().find_map(|index| facts.claims.get(index)).cloned();
+) {
+    let indexes = app.secrets.indexes(slot.0, slot.1.as_ref(), normalised);
+    let had = indexes.iter().find_map(|(_, index)| facts.claims.get(index)).cloned();
     drop_claim(facts, &slot);
-    let (key_version, index) = app.secrets.index(slot.0, slot.1.as_ref(), normalised);
+    let said = verified.filter(|_| caller.company.trusted);
     let claim = Claim {
         kind: slot.0,
-        key_version,
+        key_version: 0,
         claimed_at: had.as_ref().map_or(caller.now, |claim| claim.claimed_at),
         region: had.as_ref().map_or_else(|| app.home.own.name.clone(), |claim| claim.region.clone()),
-        // Only what a trusted company says counts as verified.
-        verified: verified
-            .map_or_else(|| had.is_some_and(|claim| claim.verified), |verified| verified && caller.company.trusted),
+        verified: said.unwrap_or_else(|| had.is_some_and(|claim| claim.verified)),
         company: slot.1,
     };
-    facts.claims.insert(index, claim);
-    index
+    for (key_version, index) in indexes {
+        facts.claims.insert(index, Claim { key_version, ..claim.clone() });
+    }
 }
 
-/// The other users that hold an identifier against a new claim. A verified claim takes an unverified one over, so
-/// that nobody can squat on an address.
-pub(crate) fn rivals(write: &ClaimWrite, id: umoja_schema::UserId) -> bool {
+/// True if another user holds an identifier against a claim that a user newly makes, or newly has verified. A verified
+/// claim takes an unverified one over, so that nobody can squat on an address; it does not take over a verified one.
+pub(crate) fn is_taken(write: &ClaimWrite, id: UserId) -> bool {
     let Some(claim) = write.after.claimants.get(&id) else { return false };
-    if write.before.claimants.contains_key(&id) {
+    if write.before.claimants.get(&id).is_some_and(|had| had.verified >= claim.verified) {
         return false;
     }
     write.before.claimants.iter().any(|(other, held)| *other != id && (held.verified || !claim.verified))
 }
 
 /// Refuses claims on identifiers that other users hold.
-pub(crate) fn refuse_taken(claims: &[ClaimWrite], id: umoja_schema::UserId, prefix: &str) -> Result<(), Refusal> {
-    let taken = claims.iter().find(|write| rivals(write, id));
+pub(crate) fn refuse_taken(claims: &[ClaimWrite], id: UserId, prefix: &str) -> Result<(), Refusal> {
+    let taken = claims.iter().find(|write| is_taken(write, id));
     match taken.and_then(|write| write.after.claimants.get(&id)) {
         Some(claim) => Err(Refusal::taken(&format!("{prefix}{}", claim.kind.as_str()))),
         None => Ok(()),

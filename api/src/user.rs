@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::api::{Account, User};
-use umoja_schema::{AccountStatus, CompanyId, IdentifierKind, Identity, PartRecord, ProfileFacts, RecordVersion};
+use umoja_schema::{
+    AccountStatus, CompanyId, IdentifierKind, Identity, PartRecord, ProfileFacts, RecordVersion, Source,
+};
 use umoja_store::ports::Parts;
 
 use crate::caller::Caller;
@@ -36,7 +38,11 @@ impl Stored {
     }
 
     pub(crate) fn version(&self) -> RecordVersion {
-        RecordVersion { profile: self.profile.version.clone(), credentials: self.credentials.version.clone() }
+        RecordVersion {
+            id: self.profile.id,
+            profile: self.profile.version.clone(),
+            credentials: self.credentials.version.clone(),
+        }
     }
 
     pub(crate) fn is_linked_to(&self, company: &CompanyId) -> bool {
@@ -75,6 +81,15 @@ pub(crate) fn is_gone(parts: &Parts) -> bool {
 }
 
 /// Links the calling company to a user.
-pub(crate) fn link(caller: &Caller, facts: &mut ProfileFacts) {
-    facts.links.entry(caller.company.id.clone()).or_insert(caller.now);
+pub(crate) fn link(caller: &Caller, identity: &mut Identity, facts: &mut ProfileFacts) {
+    let company = &caller.company.id;
+    if !facts.links.contains_key(company) {
+        facts.links.insert(company.clone(), caller.now);
+        identity.sources.insert(format!("accounts.{company}"), source(caller));
+    }
+}
+
+/// The calling company, now, as the source of a value.
+pub(crate) fn source(caller: &Caller) -> Source {
+    Source { company: caller.company.id.clone(), at: caller.now.secs() }
 }

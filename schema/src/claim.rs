@@ -52,6 +52,11 @@ impl ClaimItem {
         self.claimants.iter().min_by(|(a, x), (b, y)| x.rank(a).cmp(&y.rank(b))).map(|(id, claim)| (*id, claim))
     }
 
+    /// The winner over several items: those of one identifier under each live index key.
+    pub fn winner_of(items: &[Self]) -> Option<(UserId, &Claim)> {
+        items.iter().filter_map(Self::winner).min_by(|(a, x), (b, y)| x.rank(a).cmp(&y.rank(b)))
+    }
+
     /// The item after `user` claims it (`Some`) or no longer does (`None`); nothing if that changes nothing.
     pub fn with(&self, user: UserId, claim: Option<&Claim>) -> Option<Self> {
         if self.claimants.get(&user) == claim {

@@ -172,6 +172,10 @@ pub struct Identity {
     /// The profile.
     #[serde(default)]
     pub profile: Profile,
+    /// The keyed hash of the request that registered the user, if it had an idempotency key: tells a retry, in any
+    /// region and at any time, from another request under the same key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered_by: Option<String>,
     /// Where each field came from: `email`, `profile.given_name`, ...
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sources: BTreeMap<String, Source>,

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::{Hlc, ItemError, Region};
+use crate::{Hlc, ItemError, Region, UserId};
 
 /// The version of a part, compared in the order of its fields: an erasure beats every live write, later ones too;
 /// then the later stamp; then the origin, which breaks ties the same way everywhere.
@@ -60,10 +60,12 @@ impl From<Version> for String {
     }
 }
 
-/// The version of a record over both of its parts. Callers see an opaque string and send it back as `min_version`
-/// or `if_version`.
+/// The version of one user's record over both of its parts. Callers see an opaque string and send it back as
+/// `min_version` or `if_version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordVersion {
+    /// The user: versions of two users have no order.
+    pub id: UserId,
     /// The version of the profile part.
     pub profile: Version,
     /// The version of the credentials part.
@@ -71,15 +73,15 @@ pub struct RecordVersion {
 }
 
 impl RecordVersion {
-    /// True if this record has caught up with `wanted` in both parts.
+    /// True if this record is the same user's and has caught up with `wanted` in both parts.
     pub fn covers(&self, wanted: &Self) -> bool {
-        self.profile >= wanted.profile && self.credentials >= wanted.credentials
+        self.id == wanted.id && self.profile >= wanted.profile && self.credentials >= wanted.credentials
     }
 }
 
 impl fmt::Display for RecordVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{}~{}", self.profile, self.credentials)))
+        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{}~{}~{}", self.id, self.profile, self.credentials)))
     }
 }
 
@@ -90,8 +92,10 @@ impl FromStr for RecordVersion {
         let error = || ItemError::new("version");
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| error())?;
         let text = String::from_utf8(bytes).map_err(|_| error())?;
-        let (profile, credentials) = text.split_once('~').ok_or_else(error)?;
-        Ok(Self { profile: profile.parse()?, credentials: credentials.parse()? })
+        let (id, versions) = text.split_once('~').ok_or_else(error)?;
+        let (profile, credentials) = versions.split_once('~').ok_or_else(error)?;
+        let id = id.parse().map_err(|_| error())?;
+        Ok(Self { id, profile: profile.parse()?, credentials: credentials.parse()? })
     }
 }
 
@@ -118,7 +122,7 @@ pub(crate) mod tests {
         #[test]
         fn versions_round_trip(a in version(), b in version()) {
             prop_assert_eq!(&a.to_string().parse::<Version>().unwrap(), &a);
-            let record = RecordVersion { profile: a, credentials: b };
+            let record = RecordVersion { id: UserId::v8([1; 16]), profile: a, credentials: b };
             prop_assert_eq!(&record.to_string().parse::<RecordVersion>().unwrap(), &record);
         }
     }
@@ -132,9 +136,14 @@ pub(crate) mod tests {
     #[test]
     fn a_record_that_is_behind_in_one_part_does_not_cover() {
         let at = |ms| Version { erased: false, hlc: Hlc::at(Millis(ms)), origin: "a".parse().unwrap() };
-        let stored = RecordVersion { profile: at(2), credentials: at(1) };
-        assert!(stored.covers(&RecordVersion { profile: at(1), credentials: at(1) }));
-        assert!(!stored.covers(&RecordVersion { profile: at(1), credentials: at(2) }));
+        let of = |user, profile, credentials| RecordVersion {
+            id: UserId::v8([user; 16]),
+            profile: at(profile),
+            credentials: at(credentials),
+        };
+        assert!(of(1, 2, 1).covers(&of(1, 1, 1)));
+        assert!(!of(1, 2, 1).covers(&of(1, 1, 2)));
+        assert!(!of(1, 2, 1).covers(&of(2, 1, 1)), "another user's version");
     }
 
     #[test]

@@ -134,22 +134,37 @@ pub fn conflicts(id: UserId, version: &Version, claims: &[ClaimWrite], observer:
 }
 
 /// Commits a local write. A lost answer is asked for again, and finding one's own write stored is a success: one
-/// effect, one answer.
+/// effect, one answer. If somebody has written over it meanwhile, whether it was done is not known any more, and
+/// [`StoreError::Unavailable`] says so: doing it once more over theirs would be a second effect.
 pub async fn commit_own(users: &dyn Users, writes: &Writes) -> Result<Commit, StoreError> {
     let mut attempt = 0;
     loop {
         attempt += 1;
         match users.commit(writes).await {
             Err(StoreError::Unavailable(_)) if attempt < 3 => {}
-            Ok(Commit::Conflict { stored }) if is_own(writes, &stored) => return Ok(Commit::Done),
+            Ok(Commit::Conflict { stored }) if all(writes, &stored, is_own) => return Ok(Commit::Done),
+            Ok(Commit::Conflict { stored }) if attempt > 1 && !all(writes, &stored, is_base) => {
+                return Err(StoreError::Unavailable("a write that may have been done and overtaken".to_owned()));
+            }
             other => return other,
         }
     }
 }
 
-fn is_own(writes: &Writes, stored: &[Option<PartRecord>]) -> bool {
-    let same = |(write, stored): (&PartWrite, &Option<PartRecord>)| {
-        stored.as_ref().is_some_and(|stored| stored.is_same_write(&write.record))
-    };
-    !writes.parts.is_empty() && writes.parts.len() == stored.len() && writes.parts.iter().zip(stored).all(same)
+fn all(writes: &Writes, stored: &[Option<PartRecord>], holds: fn(&PartWrite, Option<&PartRecord>) -> bool) -> bool {
+    let mut pairs = writes.parts.iter().zip(stored);
+    !writes.parts.is_empty() && writes.parts.len() == stored.len() && pairs.all(|(write, stored)| holds(write, stored.as_ref()))
+}
+
+fn is_own(write: &PartWrite, stored: Option<&PartRecord>) -> bool {
+    stored.is_some_and(|stored| stored.is_same_write(&write.record))
+}
+
+/// True if what is stored still is what the write was made over.
+fn is_base(write: &PartWrite, stored: Option<&PartRecord>) -> bool {
+    match (&write.condition, stored) {
+        (Condition::Absent, stored) => stored.is_none(),
+        (Condition::VersionIs(version), stored) => stored.is_some_and(|stored| stored.version == *version),
+        (Condition::Older, stored) => stored.is_none_or(|stored| stored.version < write.record.version),
+    }
 }

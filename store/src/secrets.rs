@@ -23,7 +23,7 @@ pub const SETTING: &str = "secrets";
 /// The setting's document. Wrapped secrets only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretsDocument {
-    /// Blind index keys, the one to write with last; two while it is rotated.
+    /// Blind index keys; two while one is rotated.
     pub index: Vec<WrappedSecret>,
     /// Response signing keys, the one to sign with last; the others are still published.
     pub signing: Vec<WrappedSecret>,
@@ -140,15 +140,10 @@ impl Secrets {
         })
     }
 
-    /// The blind index to write: made by the newest key. Gives the key's version too.
-    pub fn index(&self, kind: IdentifierKind, company: Option<&CompanyId>, normalised: &str) -> (u32, BlindIndex) {
-        let key = &self.index[self.index.len() - 1];
-        (key.version(), blind(key, kind, company, normalised))
-    }
-
-    /// The blind indexes to look under: one for each live key, the newest first.
-    pub fn indexes(&self, kind: IdentifierKind, company: Option<&CompanyId>, normalised: &str) -> Vec<BlindIndex> {
-        self.index.iter().rev().map(|key| blind(key, kind, company, normalised)).collect()
+    /// The blind indexes of an identifier, one for each live key with the key's version: all are written, and all are
+    /// looked under, so that a key can be rotated without anybody becoming unknown or registering twice.
+    pub fn indexes(&self, kind: IdentifierKind, company: Option<&CompanyId>, normalised: &str) -> Vec<(u32, BlindIndex)> {
+        self.index.iter().map(|key| (key.version(), blind(key, kind, company, normalised))).collect()
     }
 
     /// The key that signs responses.

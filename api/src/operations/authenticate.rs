@@ -3,11 +3,10 @@
 
 use umoja_crypto::Password;
 use umoja_schema::api::{self, Authenticated};
-use umoja_schema::{AccountStatus, Credentials, Part, PartRecord, Scope, UserId};
+use umoja_schema::{AccountStatus, Credentials, Scope};
 use umoja_store::ports::{Attempt, Parts, Verdict};
 
 use super::lookup::one_selector;
-use super::source;
 use crate::app::{App, until_written};
 use crate::caller::Caller;
 use crate::handler::{Answer, Operation};
@@ -29,27 +28,57 @@ impl Operation for Authenticate {
     }
 
     async fn run(app: &App, caller: &Caller, body: api::Authenticate, parts: Option<Parts>) -> Result<Answer, Refusal> {
-        let record = parts.as_ref().and_then(|parts| parts.credentials.clone());
-        let credentials = match &record {
-            Some(record) => app.sealer.open(record).await?,
-            None => Credentials::default(),
-        };
-        let verdict = app.hasher.verify(attempt(app, Password::attempt(&body.password), &credentials)).await?;
-        let active = record.as_ref().and_then(PartRecord::status) == Some(AccountStatus::Active);
-        let (Some(record), Some(parts), true) = (record, parts, active && verdict != Verdict::Wrong) else {
-            return Answer::new(200, &Authenticated { authenticated: false, user: None });
-        };
-        let upgraded = match verdict {
-            Verdict::Upgrade(secret) => upgrade(app, record, credentials, secret).await?,
-            _ => None,
-        };
-        let stored = app.open(Parts { credentials: upgraded.or(parts.credentials), ..parts }).await?;
-        let linked = match stored {
-            Some(stored) if !stored.is_linked_to(&caller.company.id) => linked(app, caller, stored.profile.id).await?,
-            stored => stored,
-        };
-        let user = linked.map(|stored| stored.view());
+        let mut first = Some(parts);
+        let user = until_written!({
+            let parts = match first.take() {
+                Some(read) => read,
+                None => Self::read(app, caller, &body).await?,
+            };
+            login(app, caller, &body.password, parts).await
+        })?;
+        let user = user.map(|stored| stored.view());
         Answer::new(200, &Authenticated { authenticated: user.is_some(), user })
+    }
+}
+
+/// One attempt: `Some(user)` if the password is right and the user may log in, `Some(None)` if not; nothing if the
+/// credentials changed under it, and then it has to be made again.
+async fn login(
+    app: &App,
+    caller: &Caller,
+    password: &str,
+    parts: Option<Parts>,
+) -> Result<Option<Option<Stored>>, Refusal> {
+    let record = parts.as_ref().and_then(|parts| parts.credentials.clone());
+    let credentials = match &record {
+        Some(record) => app.sealer.open(record).await?,
+        None => Credentials::default(),
+    };
+    let verdict = app.hasher.verify(attempt(app, Password::attempt(password), &credentials)).await?;
+    let (Some(record), Some(mut parts)) = (record, parts) else { return Ok(Some(None)) };
+    if verdict == Verdict::Wrong || record.status() != Some(AccountStatus::Active) {
+        return Ok(Some(None));
+    }
+    if let Verdict::Upgrade(secret) = verdict {
+        let upgraded = Credentials { secret: Some(secret), old_hashes: Vec::new(), ..credentials };
+        match app.write_credentials(&record, &upgraded, AccountStatus::Active).await {
+            Ok(Some(written)) => parts.set(written),
+            Ok(None) => return Ok(None),
+            // The password is right all the same; the next login upgrades.
+            Err(refusal) => tracing::warn!(code = refusal.kind.code, "a password hash was not upgraded"),
+        }
+    }
+    let Some(stored) = app.open(parts).await? else { return Ok(Some(None)) };
+    if stored.is_linked_to(&caller.company.id) {
+        return Ok(Some(Some(stored)));
+    }
+    match linked(app, caller, &stored).await {
+        Ok(linked) => Ok(linked.map(|linked| linked.filter(|stored| stored.status == AccountStatus::Active))),
+        // As well: the next login links.
+        Err(refusal) => {
+            tracing::warn!(code = refusal.kind.code, "a user was not linked to the company that authenticated it");
+            Ok(Some(Some(stored)))
+        }
     }
 }
 
@@ -63,35 +92,20 @@ pub(super) fn attempt(app: &App, password: Password, credentials: &Credentials) 
     }
 }
 
-/// Stores a better hash of the password that was just given, and drops the old ones. If somebody changed the
-/// credentials meanwhile, theirs stay.
-async fn upgrade(
-    app: &App,
-    record: PartRecord,
-    mut credentials: Credentials,
-    secret: String,
-) -> Result<Option<PartRecord>, Refusal> {
-    credentials.secret = Some(secret);
-    credentials.old_hashes.clear();
-    let written = app.write_credentials(&record, &credentials, AccountStatus::Active).await?;
-    Ok(match written {
-        Some(written) => Some(written),
-        None => app.home.own.users.part(record.id, Part::Credentials).await?,
-    })
-}
-
-/// Links the calling company, which gives it the right to change the profile. Nothing if the user was erased
-/// meanwhile.
-async fn linked(app: &App, caller: &Caller, id: UserId) -> Result<Option<Stored>, Refusal> {
+/// Links the calling company, which gives it the right to change the profile. Nothing if the credentials are not the
+/// ones that were checked any more; `Some(None)` if the user was erased meanwhile.
+async fn linked(app: &App, caller: &Caller, checked: &Stored) -> Result<Option<Option<Stored>>, Refusal> {
     until_written!({
-        let Some(stored) = app.load(id).await? else { return Ok(Some(None)) };
-        let (mut identity, mut facts) = (stored.identity.clone(), stored.facts.clone());
-        link(caller, &mut facts);
-        if facts == stored.facts {
-            return Ok(Some(Some(stored)));
+        let Some(stored) = app.load(checked.profile.id).await? else { return Ok(Some(Some(None))) };
+        if stored.credentials.version != checked.credentials.version {
+            return Ok(Some(None));
         }
-        identity.sources.insert(format!("accounts.{}", caller.company.id), source(caller));
+        let (mut identity, mut facts) = (stored.identity.clone(), stored.facts.clone());
+        link(caller, &mut identity, &mut facts);
+        if facts == stored.facts {
+            return Ok(Some(Some(Some(stored))));
+        }
         let written = app.write_profile(&stored.profile, &identity, facts, Vec::new()).await?;
-        Ok(written.map(|profile| stored.with_profile(profile, identity)))
+        Ok(written.map(|profile| Some(stored.with_profile(profile, identity))))
     })
 }

@@ -55,7 +55,7 @@ impl Operation for Erase {
 }
 
 async fn answer(app: &App, id: UserId) -> Result<Answer, Refusal> {
-    let receipt = receipt(app, id).await?.ok_or(Refusal::from(&NOT_FOUND))?;
+    let receipt = receipt(app, id).await?;
     Ok(Answer::new(202, &api::Erased { receipt })?.of(id, None))
 }
 

@@ -6,7 +6,7 @@ use umoja_schema::api::{self, Receipt};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::handler::{Answer, Operation};
-use crate::problem::{NOT_FOUND, Refusal};
+use crate::problem::Refusal;
 use crate::receipt::receipt;
 
 pub(crate) struct Erasure;
@@ -16,13 +16,13 @@ impl Operation for Erasure {
     const SCOPE: Scope = Scope::Erase;
     const CHANGES: bool = false;
     type Body = api::Erasure;
-    type Read = Option<Receipt>;
+    type Read = Receipt;
 
-    async fn read(app: &App, _: &Caller, body: &api::Erasure) -> Result<Option<Receipt>, Refusal> {
+    async fn read(app: &App, _: &Caller, body: &api::Erasure) -> Result<Receipt, Refusal> {
         receipt(app, body.id).await
     }
 
-    async fn run(_: &App, _: &Caller, _: api::Erasure, receipt: Option<Receipt>) -> Result<Answer, Refusal> {
-        Answer::new(200, &api::Erased { receipt: receipt.ok_or(Refusal::from(&NOT_FOUND))? })
+    async fn run(_: &App, _: &Caller, _: api::Erasure, receipt: Receipt) -> Result<Answer, Refusal> {
+        Answer::new(200, &api::Erased { receipt })
     }
 }

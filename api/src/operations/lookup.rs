@@ -26,15 +26,25 @@ impl Operation for Lookup {
     }
 
     async fn run(app: &App, _: &Caller, _: api::Lookup, (min_version, parts): Self::Read) -> Result<Answer, Refusal> {
-        let have = parts.as_ref().and_then(Parts::version);
-        if min_version.is_some_and(|wanted| !have.is_some_and(|have| have.covers(&wanted))) {
-            return Err(Refusal::from(&BEHIND));
+        if let Some(wanted) = min_version {
+            caught_up(app, &wanted, parts.as_ref()).await?;
         }
         let stored = match parts {
             Some(parts) => app.open(parts).await?,
             None => None,
         };
         found(200, &stored.ok_or(Refusal::from(&NOT_FOUND))?)
+    }
+}
+
+/// 503 unless this region holds the version that the caller has seen, or a newer one: a tombstone is newer than all.
+async fn caught_up(app: &App, wanted: &RecordVersion, parts: Option<&Parts>) -> Result<(), Refusal> {
+    let covers = |parts: &Parts| parts.version().is_some_and(|have| have.covers(wanted));
+    // If nobody was found, or somebody else, the version's user may be erased or renamed, or not have arrived.
+    if parts.is_some_and(covers) || covers(&app.home.own.users.parts(wanted.id).await?) {
+        Ok(())
+    } else {
+        Err(Refusal::from(&BEHIND))
     }
 }
 

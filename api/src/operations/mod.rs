@@ -11,11 +11,10 @@ pub(crate) mod register;
 pub(crate) mod status;
 pub(crate) mod update;
 
+use umoja_schema::UserId;
 use umoja_schema::api::Found;
-use umoja_schema::{Source, UserId};
 
 use crate::app::App;
-use crate::caller::Caller;
 use crate::handler::Answer;
 use crate::problem::{NOT_FOUND, Refusal};
 use crate::user::Stored;
@@ -33,11 +32,6 @@ fn found(status: u16, stored: &Stored) -> Result<Answer, Refusal> {
 pub(crate) async fn found_again(app: &App, status: u16, id: UserId) -> Result<Answer, Refusal> {
     let stored = app.load(id).await?.ok_or(Refusal::from(&NOT_FOUND))?;
     found(status, &stored)
-}
-
-/// The calling company, now, as the source of a value.
-fn source(caller: &Caller) -> Source {
-    Source { company: caller.company.id.clone(), at: caller.now.secs() }
 }
 
 /// Checks a reason.

@@ -2,16 +2,15 @@
 
 use umoja_crypto::Password;
 use umoja_schema::api::{self, PasswordChanged};
-use umoja_schema::{AccountStatus, Credentials, PartRecord, Scope, UserId};
+use umoja_schema::{AccountStatus, Credentials, Scope, UserId};
 use umoja_store::ports::{Parts, Verdict};
 
 use super::authenticate::attempt;
-use super::source;
 use crate::app::{App, until_written};
 use crate::caller::Caller;
 use crate::handler::{Answer, Operation};
 use crate::problem::{NOT_FOUND, Refusal};
-use crate::user::is_gone;
+use crate::user::{is_gone, source};
 
 pub(crate) struct PasswordChange;
 
@@ -47,7 +46,13 @@ impl Operation for PasswordChange {
             let credentials: Credentials = app.sealer.open(record).await?;
             let given = Password::attempt(&body.current_password);
             let verdict = app.hasher.verify(attempt(app, given, &credentials)).await?;
-            if verdict == Verdict::Wrong || record.status() != Some(AccountStatus::Active) {
+            let active = record.status() == Some(AccountStatus::Active);
+            if verdict == Verdict::Wrong && active && caller.is_repeat {
+                // A request that is repeated under its idempotency key meets its own effect.
+                let again = app.hasher.verify(attempt(app, password.clone(), &credentials)).await?;
+                return Ok(Some((again != Verdict::Wrong).then_some(parts)));
+            }
+            if verdict == Verdict::Wrong || !active {
                 return Ok(Some(None));
             }
             let secret = app.hasher.hash(password.clone(), app.home.entropy.array()).await?;
@@ -58,7 +63,11 @@ impl Operation for PasswordChange {
                 ..credentials
             };
             let written = app.write_credentials(record, &changed, AccountStatus::Active).await?;
-            Ok(written.map(|written| Some(with_credentials(parts, written))))
+            Ok(written.map(|written| {
+                let mut parts = parts;
+                parts.set(written);
+                Some(parts)
+            }))
         })?;
         let version = changed.and_then(|parts| parts.version()).map(|version| version.to_string());
         answer(version.is_some(), body.id, version)
@@ -73,9 +82,4 @@ impl Operation for PasswordChange {
 fn answer(changed: bool, id: UserId, version: Option<String>) -> Result<Answer, Refusal> {
     let answer = Answer::new(200, &PasswordChanged { changed, version: version.clone() })?;
     Ok(if changed { answer.of(id, version) } else { answer })
-}
-
-fn with_credentials(mut parts: Parts, credentials: PartRecord) -> Parts {
-    parts.credentials = Some(credentials);
-    parts
 }

@@ -4,11 +4,11 @@ use serde_json::Value;
 use umoja_schema::api::{Register, UserPatch};
 use umoja_schema::{IdentifierKind, Identity, ProfileFacts};
 
-use super::source;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::identifiers::{Identifiers, Parsed, drop_claim, set_claim, slot};
+use crate::identifiers::{self, Parsed, drop_claim, set_claim, slot};
 use crate::problem::Refusal;
+use crate::user::source;
 
 /// A checked patch.
 #[derive(Clone)]
@@ -153,7 +153,7 @@ impl Patch {
 }
 
 fn parse(caller: &Caller, kind: IdentifierKind, text: &str, prefix: &str) -> Result<Parsed, Refusal> {
-    Identifiers::parse(caller, kind, text).map_err(|error| Refusal::identifier(prefix, error))
+    identifiers::parse(caller, kind, text).map_err(|error| Refusal::identifier(prefix, error))
 }
 
 /// The value of an identifier as stored; the calling company's own for external ids.

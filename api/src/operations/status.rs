@@ -3,12 +3,12 @@
 use umoja_schema::api;
 use umoja_schema::{Credentials, Scope};
 
-use super::{found, reason, source};
+use super::{found, reason};
 use crate::app::{App, until_written};
 use crate::caller::Caller;
 use crate::handler::{Answer, Operation};
 use crate::problem::{NOT_FOUND, Refusal};
-use crate::user::Stored;
+use crate::user::{Stored, source};
 
 pub(crate) struct Status;
 

@@ -71,10 +71,9 @@ impl Parts {
 
     /// The version over both parts, once both have arrived.
     pub fn version(&self) -> Option<RecordVersion> {
-        Some(RecordVersion {
-            profile: self.profile.as_ref()?.version.clone(),
-            credentials: self.credentials.as_ref()?.version.clone(),
-        })
+        let (profile, credentials) = (self.profile.as_ref()?, self.credentials.as_ref()?);
+        let (id, profile, credentials) = (profile.id, profile.version.clone(), credentials.version.clone());
+        Some(RecordVersion { id, profile, credentials })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Writes as the API does them, without its requests: read, decide, seal, commit with the claims, again on conflict.
 
+use std::collections::BTreeMap;
+
 use umoja_schema::{
     AccountStatus, Attributes, BlindIndex, Claim, Credentials, Email, Facts, Hlc, IdentifierKind, Identity, Log,
     LogRow, Part, PartRecord, ProfileFacts, UserId, Version,
@@ -38,10 +40,9 @@ impl World {
         let entropy: &dyn Entropy = &*self.entropy;
         let id = UserId::v7(now.0, entropy.array());
         let version = Version { erased: false, hlc: Hlc::at(now), origin: region.name.clone() };
-        let (index, claim) = self.claim(region, email);
         let facts = ProfileFacts {
             created_at: now,
-            claims: [(index, claim)].into(),
+            claims: self.claims_on(region, email),
             links: [("acme".parse().expect("a company"), now)].into(),
             merged_into: None,
         };
@@ -65,11 +66,11 @@ impl World {
 
     /// Changes the user's e-mail address.
     pub async fn rename(&self, at: usize, id: UserId, email: &str) -> Result<Version, Refused> {
-        let (index, claim) = self.claim(&self.regions[at], email);
+        let claims = self.claims_on(&self.regions[at], email);
         let change = |identity: &mut Identity, facts: &mut Facts| {
             identity.email = Some(email.to_owned());
             if let Facts::Profile(facts) = facts {
-                facts.claims = [(index, claim.clone())].into();
+                facts.claims.clone_from(&claims);
             }
         };
         self.update(at, id, change).await
@@ -127,9 +128,9 @@ impl World {
     /// Whom a look-up by e-mail address finds in a region.
     pub async fn find(&self, at: usize, email: &str) -> Option<UserId> {
         let region = &self.regions[at];
-        let (index, _) = self.claim(region, email);
-        let items = region.store.claims(&[index]).await.expect("a store can be read");
-        items[0].winner().map(|(id, _)| id)
+        let indexes: Vec<BlindIndex> = self.claims_on(region, email).into_keys().collect();
+        let items = region.store.claims(&indexes).await.expect("a store can be read");
+        items.iter().find_map(|item| item.winner().map(|(id, _)| id))
     }
 
     /// A part as a region stores it.
@@ -137,19 +138,24 @@ impl World {
         self.regions[at].store.part(id, part).await.expect("a store can be read")
     }
 
-    fn claim(&self, region: &WorldRegion, email: &str) -> (BlindIndex, Claim) {
+    /// The claims on an e-mail address: one for each live index key.
+    fn claims_on(&self, region: &WorldRegion, email: &str) -> BTreeMap<BlindIndex, Claim> {
         let email = Email::parse(email).expect("an e-mail address");
-        let (key_version, index) = region.secrets().index(IdentifierKind::Email, None, email.normalised());
-        let claim = Claim {
-            kind: IdentifierKind::Email,
-            key_version,
-            claimed_at: region.clock.now(),
-            region: region.name.clone(),
-            verified: false,
-            company: None,
-        };
-        self.known().indexes.insert(index);
-        (index, claim)
+        let indexes = region.secrets().indexes(IdentifierKind::Email, None, email.normalised());
+        let claims = indexes.into_iter().map(|(key_version, index)| {
+            let claim = Claim {
+                kind: IdentifierKind::Email,
+                key_version,
+                claimed_at: region.clock.now(),
+                region: region.name.clone(),
+                verified: false,
+                company: None,
+            };
+            (index, claim)
+        });
+        let claims: BTreeMap<_, _> = claims.collect();
+        self.known().indexes.extend(claims.keys());
+        claims
     }
 
     async fn update<T: Sealed>(
@@ -184,7 +190,7 @@ impl World {
         let users = &*region.home.own.users;
         let mut claims = Vec::new();
         for (stored, next) in parts.iter().filter(|(_, next)| next.part == Part::Profile) {
-            let none = std::collections::BTreeMap::new();
+            let none = BTreeMap::new();
             let before = stored.as_ref().map_or(&none, PartRecord::claims);
             claims = plan_claims(users, next.id, before, next.claims()).await?;
             let newly = |write: &&umoja_store::ports::ClaimWrite| write.after.claimants.contains_key(&next.id);
