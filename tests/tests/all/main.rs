@@ -1,5 +1,7 @@
 //! The integration tests: one binary, so that it is linked once.
 
+#![allow(clippy::unwrap_used, reason = "in helpers of tests as in tests")]
+
 mod contract;
 mod failures;
 mod pump;

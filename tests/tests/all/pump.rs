@@ -30,7 +30,7 @@ async fn until(done: impl AsyncFn() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it does not happen");
+    tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("it does not happen");
 }
 
 async fn arrives(world: &World, at: usize, id: UserId) {
