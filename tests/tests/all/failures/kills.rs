@@ -42,7 +42,7 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
     match act {
         Act::Register(at) => {
             let email = format!("user{}@example.com", polls % 5);
-            killed_after(polls, world.register(*at, &email, "phc")).await.map(drop);
+            drop(killed_after(polls, world.register(*at, &email, "phc")).await);
         }
         Act::Edit(at) => drop(killed_after(polls, world.edit(*at, user(*at), "edited")).await),
         Act::Password(at) => drop(killed_after(polls, world.set_password(*at, user(*at), "changed")).await),
@@ -50,11 +50,11 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
         Act::Replicate(at) => drop(killed_after(polls, world.regions[*at].pump.replicate()).await),
         Act::Retry(at, peer) => {
             let home = &world.regions[*at].home;
-            killed_after(polls, drain_retries(home, &home.peers[*peer])).await.map(drop);
+            drop(killed_after(polls, drain_retries(home, &home.peers[*peer])).await);
         }
         Act::Repair(at) => {
             let region = &world.regions[*at];
-            killed_after(polls, repair_keys(&region.home, &region.sealer)).await.map(drop);
+            drop(killed_after(polls, repair_keys(&region.home, &region.sealer)).await);
         }
         Act::Cut(from, to, cut) if from != to => world.set_cut(*from, *to, *cut),
         Act::Cut(..) => {}
