@@ -56,6 +56,7 @@ fn claim(home: &Home, index: u64) -> (BlindIndex, Claim) {
         region: home.own.name.clone(),
         verified: false,
         company: None,
+        unknown: Attributes::new(),
     };
     (BlindIndex::new(bytes), claim)
 }

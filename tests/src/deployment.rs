@@ -84,6 +84,11 @@ impl Deployment {
         reply
     }
 
+    /// A call of the shop with an idempotency key.
+    pub async fn call_idk(&self, at: usize, operation: &str, idk: &str, body: Value) -> Reply {
+        self.shop.call_idk(&self.endpoints[at], operation, self.now(), Some(idk), body).await
+    }
+
     /// Registers a user of the shop by a verified e-mail address and a password.
     pub async fn register(&self, at: usize, email: &str, password: &str) -> Reply {
         let body = json!({ "email": email, "email_verified": true, "password": password });

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use umoja_schema::{BlindIndex, ClaimItem, Credentials, Identity, Part, PartRecord, RecordVersion, UserId, Version};
+use umoja_schema::{BlindIndex, ClaimItem, Credentials, Identity, Log, Part, PartRecord, RecordVersion, UserId, Version};
 use umoja_store::Home;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::{Users as _, Writes};
+use umoja_store::ports::{Logs as _, Users as _, Writes};
 use umoja_store::seal::Sealer;
 
 use super::{World, WorldRegion};
@@ -41,6 +41,7 @@ impl World {
             contents.push(records);
         }
         assert!(contents.iter().all(|records| *records == contents[0]), "1: equal digests over different bytes");
+        self.check_journals(&contents[0]).await;
         self.check_queues().await;
     }
 
@@ -104,6 +105,17 @@ impl World {
         for item in stored {
             let expected = rebuilt.get(&item.index).cloned().unwrap_or_else(|| ClaimItem::unclaimed(item.index));
             assert_eq!(item, expected, "8: {} derived other claims than its users make", region.name);
+        }
+    }
+
+    /// 1: the journals of all regions are equal too.
+    async fn check_journals(&self, records: &Records) {
+        for (id, _) in records.keys().filter(|(_, part)| *part == Part::Profile) {
+            let mut journals = Vec::new();
+            for region in &self.regions {
+                journals.push(region.store.rows(Log::Journal, *id).await.expect("a store can be read"));
+            }
+            assert!(journals.iter().all(|rows| *rows == journals[0]), "1: the journals of {id} differ: {journals:?}");
         }
     }
 

@@ -150,6 +150,7 @@ impl World {
                 region: region.name.clone(),
                 verified: false,
                 company: None,
+                unknown: Attributes::new(),
             };
             (index, claim)
         });

@@ -123,6 +123,7 @@ fn of_two_users_who_claim_one_address_in_two_regions_the_same_one_wins_everywher
                     let conflict = journal.iter().find(|row| row.kind == "identifier_conflict");
                     let conflict = conflict.unwrap_or_else(|| panic!("no conflict in the journal of region {at}"));
                     assert_eq!(conflict.field("rival"), Some(rival.to_string().as_str()));
+                    assert_eq!(journal, world.regions[0].store.rows(Log::Journal, user).await.unwrap());
                 }
             }
         }

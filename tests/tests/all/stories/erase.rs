@@ -1,4 +1,7 @@
 use serde_json::json;
+use umoja_schema::Part;
+use umoja_store::apply::apply_copy;
+use umoja_store::ports::Users as _;
 
 use super::story;
 
@@ -67,5 +70,23 @@ fn who_was_never_there_has_no_receipt() {
         d.call(0, "erasure", json!({ "id": id })).await.refused(404, "user_not_found");
         let nobody = "00000000-0000-7000-8000-000000000000";
         d.call(0, "erase", json!({ "id": nobody })).await.refused(404, "user_not_found");
+    });
+}
+
+#[test]
+fn a_region_that_has_the_tombstones_and_not_the_receipt_yet_says_so() {
+    story(74, async |d| {
+        let id = d.register(0, "ada@example.com", "correct horse").await.id();
+        d.world.settle().await;
+        d.call(0, "erase", json!({ "id": id })).await.ok(202);
+        for part in Part::ALL {
+            let tombstone = d.world.regions[0].store.part(id.parse().unwrap(), part).await.unwrap().unwrap();
+            apply_copy(&d.world.regions[1].store, &tombstone, d.world.name(1)).await.unwrap();
+        }
+        for operation in ["erase", "erasure"] {
+            d.call(1, operation, json!({ "id": id })).await.refused(503, "behind");
+        }
+        d.world.settle().await;
+        d.call(1, "erase", json!({ "id": id })).await.ok(202);
     });
 }

@@ -1,7 +1,10 @@
 //! Operations while something is out.
 
 use serde_json::json;
+use umoja_schema::{Hlc, Part, PartRecord};
+use umoja_store::apply::commit_own;
 use umoja_store::faulty::Fault;
+use umoja_store::ports::{Commit, Condition, PartWrite, StoreError, Users as _, Writes};
 use umoja_tests::world::killed_after;
 
 use super::story;
@@ -138,4 +141,53 @@ fn an_erasure_killed_at_any_await_and_sent_again_is_one_erasure_with_its_receipt
         }
     }
     panic!("it never finished");
+}
+
+#[test]
+fn a_right_password_is_accepted_although_nothing_can_be_written() {
+    story(117, async |d| {
+        d.register(0, "ada@example.com", "correct horse").await.ok(201);
+        assert!(d.accepts(0, "ada@example.com", "correct horse").await);
+        // Keys that were unwrapped are remembered; a link needs a new one.
+        for region in &d.world.regions {
+            region.faults.kms.set_down(true);
+        }
+        let login = json!({ "email": "ada@example.com", "password": "correct horse" });
+        let reply = d.call_as(&d.food, 0, "authenticate", login.clone()).await;
+        assert_eq!(reply.ok(200).body["authenticated"], true);
+        assert!(reply.body["user"]["accounts"].get("food").is_none());
+        for region in &d.world.regions {
+            region.faults.kms.set_down(false);
+        }
+        let reply = d.call_as(&d.food, 0, "authenticate", login).await;
+        assert!(reply.body["user"]["accounts"]["food"].is_object());
+    });
+}
+
+#[test]
+fn a_write_whose_answer_was_lost_and_that_was_overtaken_is_not_done_twice() {
+    story(118, async |d| {
+        let user = d.register(0, "ada@example.com", "correct horse").await;
+        let id = user.id().parse().unwrap();
+        let store = &d.world.regions[0].store;
+        let stored = store.part(id, Part::Profile).await.unwrap().unwrap();
+        let next = |ms: u64| {
+            let mut record = stored.clone();
+            record.version.hlc = Hlc::at(record.version.hlc.millis().plus(ms));
+            record
+        };
+        let write = |record: &PartRecord, base: &PartRecord| Writes {
+            parts: vec![PartWrite { record: record.clone(), condition: Condition::VersionIs(base.version.clone()) }],
+            ..Writes::default()
+        };
+        let (mine, theirs) = (next(1), next(2));
+        // My write is done and its answer lost; theirs comes on top; then mine is asked for again.
+        assert_eq!(store.commit(&write(&mine, &stored)).await, Ok(Commit::Done));
+        assert_eq!(store.commit(&write(&theirs, &mine)).await, Ok(Commit::Done));
+        let faults = &d.world.regions[0].faults.tables;
+        faults.then([Fault::RequestLost]);
+        let outcome = commit_own(&*d.world.regions[0].home.own.users, &write(&mine, &stored)).await;
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+        assert_eq!(store.part(id, Part::Profile).await.unwrap().unwrap().version, theirs.version);
+    });
 }

@@ -1,22 +1,20 @@
-use serde_json::{Value, json};
-use umoja_tests::caller::Reply;
-use umoja_tests::deployment::Deployment;
+use serde_json::json;
+use umoja_schema::Part;
+use umoja_store::apply::apply_copy;
+use umoja_store::ports::{Clock as _, Outcome, Requests as _, Users as _};
+use umoja_tests::world::killed_after;
 
 use super::story;
-
-async fn call(d: &Deployment, at: usize, operation: &str, idk: &str, body: Value) -> Reply {
-    d.shop.call_idk(&d.endpoints[at], operation, d.now(), Some(idk), body).await
-}
 
 #[test]
 fn a_repeated_registration_gives_the_same_user_and_another_body_is_refused() {
     story(90, async |d| {
         let body = json!({ "email": "ada@example.com", "password": "correct horse" });
-        let first = call(&d, 0, "register", "k1", body.clone()).await;
-        let again = call(&d, 0, "register", "k1", body).await;
+        let first = d.call_idk(0, "register", "k1", body.clone()).await;
+        let again = d.call_idk(0, "register", "k1", body).await;
         assert_eq!((first.ok(201).body.clone(), first.status), (again.body.clone(), again.status));
         let other = json!({ "email": "bob@example.com", "password": "correct horse" });
-        call(&d, 0, "register", "k1", other).await.refused(422, "idempotency_key_reused");
+        d.call_idk(0, "register", "k1", other).await.refused(422, "idempotency_key_reused");
     });
 }
 
@@ -24,9 +22,9 @@ fn a_repeated_registration_gives_the_same_user_and_another_body_is_refused() {
 fn a_registration_retried_in_another_region_makes_the_same_user() {
     story(91, async |d| {
         let body = json!({ "email": "ada@example.com", "password": "correct horse" });
-        let first = call(&d, 0, "register", "k1", body.clone()).await;
+        let first = d.call_idk(0, "register", "k1", body.clone()).await;
         d.world.clock.advance(1000);
-        let again = call(&d, 1, "register", "k1", body).await;
+        let again = d.call_idk(1, "register", "k1", body).await;
         assert_eq!(first.id(), again.ok(201).id());
         d.world.settle().await;
         d.world.check_invariants().await;
@@ -37,7 +35,7 @@ fn a_registration_retried_in_another_region_makes_the_same_user() {
 #[test]
 fn keys_of_two_companies_are_two_keys() {
     story(92, async |d| {
-        let shop = call(&d, 0, "register", "k1", json!({ "username": "a" })).await;
+        let shop = d.call_idk(0, "register", "k1", json!({ "username": "a" })).await;
         let food = d.food.call_idk(&d.endpoints[0], "register", d.now(), Some("k1"), json!({ "username": "b" })).await;
         assert_ne!(shop.id(), food.ok(201).id());
     });
@@ -48,8 +46,8 @@ fn a_password_is_changed_once_under_one_key() {
     story(93, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let change = json!({ "id": id, "current_password": "correct horse", "new_password": "battery staple" });
-        let first = call(&d, 0, "password/change", "k1", change.clone()).await;
-        let again = call(&d, 0, "password/change", "k1", change).await;
+        let first = d.call_idk(0, "password/change", "k1", change.clone()).await;
+        let again = d.call_idk(0, "password/change", "k1", change).await;
         assert_eq!(first.ok(200).body, again.ok(200).body);
         assert_eq!(again.body["changed"], true);
     });
@@ -59,8 +57,117 @@ fn a_password_is_changed_once_under_one_key() {
 fn an_erasure_is_repeated_with_its_receipt() {
     story(94, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
-        let first = call(&d, 0, "erase", "k1", json!({ "id": id })).await;
-        let again = call(&d, 0, "erase", "k1", json!({ "id": id })).await;
+        let first = d.call_idk(0, "erase", "k1", json!({ "id": id })).await;
+        let again = d.call_idk(0, "erase", "k1", json!({ "id": id })).await;
         assert_eq!(first.ok(202).body, again.ok(202).body);
+    });
+}
+
+#[test]
+fn the_order_of_members_does_not_make_another_body() {
+    story(95, async |d| {
+        let one = r#"{"email":"ada@example.com","username":"ada","profile":{"given_name":"A","family_name":"L"}}"#;
+        let two = r#"{"profile":{"family_name":"L","given_name":"A"},"username":"ada","email":"ada@example.com"}"#;
+        let first = d.call_idk(0, "register", "k", serde_json::from_str(one).unwrap()).await;
+        let again = d.call_idk(0, "register", "k", serde_json::from_str(two).unwrap()).await;
+        assert_eq!(first.ok(201).id(), again.ok(201).id());
+    });
+}
+
+#[test]
+fn another_registration_under_a_used_key_is_refused_in_every_region_and_for_ever() {
+    story(96, async |d| {
+        d.call_idk(0, "register", "k", json!({ "email": "ada@example.com" })).await.ok(201);
+        d.world.settle().await;
+        let bob = json!({ "email": "bob@example.com" });
+        d.call_idk(1, "register", "k", bob.clone()).await.refused(422, "idempotency_key_reused");
+        d.world.clock.advance(48 * 3600 * 1000);
+        d.call_idk(0, "register", "k", bob).await.refused(422, "idempotency_key_reused");
+        d.call_idk(1, "register", "k", json!({ "email": "ada@example.com" })).await.ok(201);
+    });
+}
+
+#[test]
+fn a_registration_retried_after_its_user_was_erased_says_so_everywhere() {
+    story(97, async |d| {
+        let body = json!({ "email": "ada@example.com" });
+        let id = d.call_idk(0, "register", "k", body.clone()).await.id();
+        d.call(0, "erase", json!({ "id": id })).await.ok(202);
+        d.world.settle().await;
+        for at in 0..2 {
+            d.call_idk(at, "register", "k", body.clone()).await.refused(409, "user_erased");
+        }
+    });
+}
+
+#[test]
+fn a_registration_retried_where_only_half_of_the_user_has_arrived_is_behind_and_costs_no_key() {
+    story(98, async |d| {
+        let body = json!({ "email": "ada@example.com" });
+        let id = d.call_idk(0, "register", "k", body.clone()).await.id().parse().unwrap();
+        let profile = d.world.regions[0].store.part(id, Part::Profile).await.unwrap().unwrap();
+        apply_copy(&d.world.regions[1].store, &profile, d.world.name(1)).await.unwrap();
+        d.world.reset_calls();
+        d.call_idk(1, "register", "k", body).await.refused(503, "behind");
+        assert_eq!(d.world.kms_calls(), 0);
+    });
+}
+
+#[test]
+fn a_password_change_killed_at_any_await_and_sent_again_is_changed() {
+    for polls in 1..80 {
+        let mut ended = false;
+        story(99, async |d| {
+            let id = d.register(0, "ada@example.com", "correct horse").await.id();
+            let body = json!({ "id": id, "current_password": "correct horse", "new_password": "battery staple" });
+            d.world.set_pausing(true);
+            ended = killed_after(polls, d.call_idk(0, "password/change", "k", body.clone())).await.is_some();
+            d.world.set_pausing(false);
+            assert_eq!(d.call_idk(0, "password/change", "k", body).await.ok(200).body["changed"], true);
+            assert!(d.accepts(0, "ada@example.com", "battery staple").await);
+        });
+        if ended {
+            return;
+        }
+    }
+    panic!("it never ended");
+}
+
+#[test]
+fn a_conditional_update_killed_at_any_await_and_sent_again_is_done() {
+    for polls in 1..80 {
+        let mut ended = false;
+        story(99, async |d| {
+            let user = d.register(0, "ada@example.com", "correct horse").await;
+            let body =
+                json!({ "id": user.id(), "set": { "profile": { "nickname": "A" } }, "if_version": user.version() });
+            d.world.set_pausing(true);
+            ended = killed_after(polls, d.call_idk(0, "update", "k", body.clone())).await.is_some();
+            d.world.set_pausing(false);
+            let reply = d.call_idk(0, "update", "k", body).await;
+            assert_eq!(reply.ok(200).body["user"]["profile"]["nickname"], "A");
+        });
+        if ended {
+            return;
+        }
+    }
+    panic!("it never ended");
+}
+
+#[test]
+fn what_is_remembered_of_a_request_cannot_be_guessed_at_without_the_deployments_secret() {
+    use base64::Engine as _;
+    use sha2::{Digest as _, Sha256};
+    story(99, async |d| {
+        let body = json!({ "email": "ada@example.com", "password": "correct horse" });
+        d.call_idk(0, "register", "k", body.clone()).await.ok(201);
+        let key = d.world.regions[0].secrets().request_hash(&["idk", "shop", "k"]);
+        let probe = Outcome { request: String::new(), status: None, id: None, version: None };
+        let now = d.world.clock.now();
+        let row = d.world.regions[0].store.begin(&key, &probe, now, now.plus(1)).await.unwrap().unwrap();
+        for guess in [format!("/v1/users/register {body}"), format!("/v1/users/register{body}"), body.to_string()] {
+            let plain = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::digest(guess));
+            assert_ne!(row.request, plain);
+        }
     });
 }

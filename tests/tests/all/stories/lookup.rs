@@ -58,3 +58,21 @@ fn a_malformed_version_or_identifier_is_named() {
         assert_eq!(reply.refused(422, "invalid_body").body["field"], "emial");
     });
 }
+
+#[test]
+fn a_user_who_was_erased_or_renamed_since_is_a_404_and_not_behind_for_ever() {
+    story(24, async |d| {
+        let renamed = d.register(0, "old@example.com", "correct horse").await;
+        d.call(0, "update", json!({ "id": renamed.id(), "set": { "email": "new@example.com" } })).await.ok(200);
+        let old = json!({ "email": "old@example.com", "min_version": renamed.version() });
+        d.call(0, "lookup", old).await.refused(404, "user_not_found");
+
+        let erased = d.register(0, "ada@example.com", "correct horse").await;
+        d.call(0, "erase", json!({ "id": erased.id() })).await.ok(202);
+        for by in [json!({ "id": erased.id() }), json!({ "email": "ada@example.com" })] {
+            let mut body = by;
+            body["min_version"] = json!(erased.version());
+            d.call(0, "lookup", body).await.refused(404, "user_not_found");
+        }
+    });
+}

@@ -9,6 +9,7 @@ mod faults;
 mod idempotency;
 mod lookup;
 mod password;
+mod races;
 mod register;
 mod status;
 mod update;

@@ -110,3 +110,43 @@ fn unknown_users_are_404() {
         d.call(0, "update", json!({ "id": id, "set": {} })).await.refused(404, "user_not_found");
     });
 }
+
+#[test]
+fn a_verified_owner_does_not_lose_the_address_to_a_later_verification() {
+    story(48, async |d| {
+        let first = d.call(0, "register", json!({ "email": "ada@example.com", "password": "first person" })).await;
+        d.world.clock.advance(1000);
+        let owner =
+            d.call_as(&d.food, 0, "register", json!({ "email": "ada@example.com", "email_verified": true })).await;
+        let verify = json!({ "id": first.id(), "set": { "email_verified": true } });
+        let reply = d.call(0, "update", verify).await;
+        assert_eq!(reply.refused(409, "identifier_taken").body["field"], "set.email");
+        assert_eq!(d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.id(), owner.id());
+    });
+}
+
+#[test]
+fn a_company_that_nobody_trusts_neither_verifies_nor_unverifies() {
+    story(49, async |d| {
+        let id = d.register(0, "ada@example.com", "correct horse").await.id();
+        let login = json!({ "email": "ada@example.com", "password": "correct horse" });
+        d.call_as(&d.blog, 0, "authenticate", login).await.ok(200);
+        for set in [json!({ "email_verified": false }), json!({ "email": "ada@example.com", "email_verified": true })] {
+            let reply = d.call_as(&d.blog, 0, "update", json!({ "id": id, "set": set })).await;
+            assert_eq!(reply.ok(200).body["user"]["email_verified"], true);
+        }
+    });
+}
+
+#[test]
+fn a_region_that_is_behind_if_version_says_so_rather_than_offer_an_older_version() {
+    story(140, async |d| {
+        let id = d.register(0, "ada@example.com", "correct horse").await.id();
+        d.world.settle().await;
+        let newer = d.call(0, "update", json!({ "id": id, "set": { "username": "ada" } })).await;
+        let update = json!({ "id": id, "set": { "username": "lovelace" }, "if_version": newer.version() });
+        d.call(1, "update", update.clone()).await.refused(503, "behind");
+        d.world.settle().await;
+        d.call(1, "update", update).await.ok(200);
+    });
+}

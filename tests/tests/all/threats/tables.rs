@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use umoja_schema::{AccountStatus, Body, Facts, Part, PartRecord, UserId};
+use umoja_schema::{AccountStatus, Body, ClaimItem, Email, Facts, IdentifierKind, Part, PartRecord, UserId};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Users as _, Writes};
 use umoja_store::seal::{SealError, Sealer};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
@@ -133,5 +133,47 @@ fn a_dump_cannot_be_searched_without_the_index_key() {
             indexes.push(*stored(d, &id, Part::Profile).await.claims().keys().next().unwrap());
         }
         assert_ne!(indexes[0], indexes[1]);
+    });
+}
+
+/// Changes the claims on an address in the table that is under no MAC.
+async fn tamper(d: &Deployment, email: &str, change: impl FnOnce(&mut ClaimItem)) {
+    let region = &d.world.regions[0];
+    let email = Email::parse(email).unwrap();
+    let (_, index) = region.secrets().indexes(IdentifierKind::Email, None, email.normalised())[0];
+    let before = region.store.claims(&[index]).await.unwrap().remove(0);
+    let mut after = before.clone();
+    change(&mut after);
+    let writes = Writes { claims: vec![ClaimWrite { before, after }], ..Writes::default() };
+    assert_eq!(region.store.commit(&writes).await, Ok(Commit::Done));
+}
+
+#[test]
+fn a_claim_made_verified_in_the_table_matches_nobody() {
+    run(async {
+        let d = Deployment::new(305).await;
+        let squatter = json!({ "email": "ada@example.com", "password": "attackers own" });
+        let squatter = d.call_as(&d.blog, 0, "register", squatter).await.id();
+        tamper(&d, "ada@example.com", |item| item.claimants.values_mut().for_each(|claim| claim.verified = true)).await;
+        let reply = d.register(0, "ada@example.com", "correct horse").await;
+        assert_ne!(reply.body["outcome"], "matched");
+        let user = d.call(0, "lookup", json!({ "id": squatter })).await.body["user"].clone();
+        assert!(user["accounts"].get("shop").is_none());
+    });
+}
+
+#[test]
+fn an_address_pointed_at_somebody_else_in_the_table_finds_nobody() {
+    run(async {
+        let d = Deployment::new(306).await;
+        d.register(0, "ada@example.com", "correct horse").await.ok(201);
+        let eve = d.register(0, "eve@example.com", "eves password").await.id();
+        tamper(&d, "ada@example.com", |item| {
+            let claim = item.claimants.pop_first().unwrap().1;
+            item.claimants.insert(eve.parse().unwrap(), claim);
+        })
+        .await;
+        assert!(!d.accepts(0, "ada@example.com", "eves password").await);
+        d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
     });
 }
