@@ -1,6 +1,8 @@
 //! What the tests stand on: a world of regions with faults, one clock and one seed; the API in front of it; and
 //! DynamoDB in process.
 
+#![allow(clippy::missing_panics_doc, reason = "whatever is not as a test expects ends the test")]
+
 pub mod caller;
 pub mod cloud;
 pub mod deployment;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use umoja_schema::{BlindIndex, ClaimItem, Credentials, Identity, Log, Part, PartRecord, RecordVersion, UserId, Version};
+use umoja_schema::{
+    BlindIndex, ClaimItem, Credentials, Identity, Log, Part, PartRecord, RecordVersion, UserId, Version,
+};
 use umoja_store::Home;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;

@@ -50,7 +50,7 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
         Act::Replicate(at) => drop(killed_after(polls, world.regions[*at].pump.replicate()).await),
         Act::Retry(at, peer) => {
             let home = &world.regions[*at].home;
-            drop(killed_after(polls, drain_retries(home, &home.peers[*peer])).await);
+            killed_after(polls, drain_retries(home, &home.peers[*peer])).await;
         }
         Act::Repair(at) => {
             let region = &world.regions[*at];

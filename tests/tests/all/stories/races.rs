@@ -105,7 +105,8 @@ fn two_updates_of_one_user_at_once_both_take_effect() {
             d.call_as(&d.shop, 0, "update", set("given_name")),
         )
         .await;
-        (a.ok(200), b.ok(200));
+        a.ok(200);
+        b.ok(200);
         let profile = d.call(0, "lookup", json!({ "id": id })).await.body["user"]["profile"].clone();
         assert_eq!(profile, json!({ "nickname": "x", "given_name": "x" }));
     });

@@ -183,7 +183,8 @@ fn two_regions_that_register_one_address_at_once_agree_on_the_winner() {
         let a = d.call(0, "register", json!({ "email": "ada@example.com" })).await;
         d.world.clock.advance(1);
         let b = d.call_as(&d.food, 1, "register", json!({ "email": "ada@example.com" })).await;
-        (a.ok(201), b.ok(201));
+        a.ok(201);
+        b.ok(201);
         d.world.settle().await;
         for at in 0..2 {
             assert_eq!(

@@ -58,7 +58,7 @@ fn nothing_that_is_stored_beside_the_ciphertext_can_be_changed() {
             .await;
         assert_bound(&d, &profile, |r| facts(r, &|f| f.claims.values_mut().for_each(|c| c.claimed_at.0 -= 1))).await;
         assert_bound(&d, &profile, |r| {
-            facts(r, &|f| f.claims.values_mut().for_each(|c| c.region = "us-east-1".parse().unwrap()))
+            facts(r, &|f| f.claims.values_mut().for_each(|c| c.region = "us-east-1".parse().unwrap()));
         })
         .await;
         assert_bound(&d, &profile, |r| facts(r, &|f| f.claims.values_mut().for_each(|c| c.company = None))).await;
