@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::{
-    BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, ProfileFacts,
+    Attributes, BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, ProfileFacts,
     UserId, Username,
 };
 use umoja_store::ports::ClaimWrite;
@@ -70,8 +70,9 @@ pub(crate) fn set_claim(
         key_version: 0,
         claimed_at: had.as_ref().map_or(caller.now, |claim| claim.claimed_at),
         region: had.as_ref().map_or_else(|| app.home.own.name.clone(), |claim| claim.region.clone()),
-        verified: said.unwrap_or_else(|| had.is_some_and(|claim| claim.verified)),
+        verified: said.unwrap_or_else(|| had.as_ref().is_some_and(|claim| claim.verified)),
         company: slot.1,
+        unknown: had.map_or_else(Attributes::new, |claim| claim.unknown),
     };
     for (key_version, index) in indexes {
         facts.claims.insert(index, Claim { key_version, ..claim.clone() });

@@ -47,6 +47,7 @@ fn claim() -> Claim {
         region: "eu-west-1".parse().unwrap(),
         verified: true,
         company: None,
+        unknown: Attributes::new(),
     }
 }
 

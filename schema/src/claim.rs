@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{BlindIndex, CompanyId, IdentifierKind, Millis, Region, UserId};
+use crate::{Attributes, BlindIndex, CompanyId, IdentifierKind, Millis, Region, UserId};
 
 /// One user's claim on one identifier, as it stands in the user's profile item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Claim {
     pub verified: bool,
     /// The company that the identifier belongs to; only for external ids.
     pub company: Option<CompanyId>,
+    /// Attributes written by a newer version of Umoja.
+    pub unknown: Attributes,
 }
 
 impl Claim {
@@ -85,6 +87,7 @@ mod tests {
                 region: format!("r{region}").parse().unwrap(),
                 verified,
                 company: None,
+                unknown: Attributes::new(),
             };
             (UserId::v8([user; 16]), claim)
         })
@@ -112,6 +115,7 @@ mod tests {
             region: "a".parse().unwrap(),
             verified,
             company: None,
+            unknown: Attributes::new(),
         };
         let (squatter, owner) = (UserId::v8([1; 16]), UserId::v8([2; 16]));
         let item = ClaimItem::unclaimed(BlindIndex::new([0; 32])).with(squatter, Some(&claim(1, false))).unwrap();

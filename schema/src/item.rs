@@ -155,7 +155,8 @@ impl ProfileFacts {
 
 impl Claim {
     fn to_map(&self) -> Attributes {
-        let mut map = Attributes::from([
+        let mut map = self.unknown.clone();
+        map.extend([
             (name::KIND.into(), self.kind.as_str().into()),
             (name::KEY_VERSION.into(), u64::from(self.key_version).into()),
             (name::CLAIMED_AT.into(), self.claimed_at.0.into()),
@@ -177,6 +178,7 @@ impl Claim {
             region: map.parse(name::REGION)?,
             verified: map.flag(name::VERIFIED)?,
             company: map.optional(name::COMPANY)?,
+            unknown: map.0,
         })
     }
 }
@@ -226,6 +228,7 @@ mod tests {
             region: "eu-west-1".parse().unwrap(),
             verified: true,
             company: company.map(|c| c.parse().unwrap()),
+            unknown: Attributes::new(),
         };
         let facts = ProfileFacts {
             created_at: Millis(3),
@@ -259,6 +262,23 @@ mod tests {
         let record = PartRecord::from_item(item.clone()).unwrap();
         assert_eq!(record.unknown.len(), 1);
         assert_eq!(record.to_item(), item);
+    }
+
+    #[test]
+    fn attributes_of_a_newer_version_survive_inside_a_claim() {
+        let mut item = profile().to_item();
+        let Some(Attribute::M(claims)) = item.get_mut(name::CLAIMS) else { panic!("no claims") };
+        for claim in claims.values_mut() {
+            let Attribute::M(claim) = claim else { panic!("not a claim") };
+            claim.insert("novelty".into(), Attribute::Ss(vec!["a".into()]));
+        }
+        let record = PartRecord::from_item(item.clone()).unwrap();
+        assert_eq!(record.to_item(), item);
+        // From there they get into the item of the identifier.
+        let (index, claim) = record.claims().first_key_value().unwrap();
+        let claimed = ClaimItem::unclaimed(*index).with(record.id, Some(claim)).unwrap();
+        assert_eq!(claimed.claimants[&record.id].unknown.len(), 1);
+        assert_eq!(ClaimItem::from_item(claimed.to_item()), Ok(claimed));
     }
 
     #[test]

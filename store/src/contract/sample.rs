@@ -101,6 +101,7 @@ pub fn claim(at: u64) -> Claim {
         region: region(HERE),
         verified: false,
         company: None,
+        unknown: Attributes::new(),
     }
 }
 
