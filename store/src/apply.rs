@@ -106,31 +106,36 @@ pub async fn plan_claims(
 
 /// Journal rows for claims that `id` makes on identifiers that others claim too: one for each of the two users, so
 /// that either's history shows it.
+///
+/// A row's key names the event: which write, between whom, over what kind of identifier, seen by which region. So no
+/// two regions write the same row, and put-if-absent gives all regions the same rows. The blind index is not in it:
+/// rows stay for ever, and an erased person's index must not.
 pub fn conflicts(id: UserId, version: &Version, claims: &[ClaimWrite], observer: &Region) -> Vec<(Log, LogRow)> {
-    let mut rows = Vec::new();
+    // An identifier has an index for each live key, so one event can show in several claims.
+    let mut rows = BTreeMap::new();
     for write in claims {
         let (Some(claim), Some((winner, _))) = (write.after.claimants.get(&id), write.after.winner()) else { continue };
         for other in write.after.claimants.keys().filter(|other| **other != id) {
             for (user, rival) in [(id, *other), (*other, id)] {
+                let kind = claim.kind.as_str();
                 let fields = Attributes::from([
-                    (attribute::INDEX.into(), write.after.index.to_string().into()),
-                    (attribute::KIND.into(), Attribute::from(claim.kind.as_str())),
+                    (attribute::KIND.into(), Attribute::from(kind)),
                     ("rival".into(), rival.to_string().into()),
                     ("winner".into(), winner.to_string().into()),
                 ]);
                 let row = LogRow {
                     user,
-                    key: format!("identifier#{}#{rival}", write.after.index),
+                    key: format!("identifier#{kind}#{version}#{rival}#{observer}"),
                     at: version.hlc,
                     origin: observer.clone(),
                     kind: "identifier_conflict".into(),
                     fields,
                 };
-                rows.push((Log::Journal, row));
+                rows.entry((user, row.key.clone())).or_insert(row);
             }
         }
     }
-    rows
+    rows.into_values().map(|row| (Log::Journal, row)).collect()
 }
 
 /// Commits a local write. A lost answer is asked for again, and finding one's own write stored is a success: one
@@ -153,7 +158,9 @@ pub async fn commit_own(users: &dyn Users, writes: &Writes) -> Result<Commit, St
 
 fn all(writes: &Writes, stored: &[Option<PartRecord>], holds: fn(&PartWrite, Option<&PartRecord>) -> bool) -> bool {
     let mut pairs = writes.parts.iter().zip(stored);
-    !writes.parts.is_empty() && writes.parts.len() == stored.len() && pairs.all(|(write, stored)| holds(write, stored.as_ref()))
+    !writes.parts.is_empty()
+        && writes.parts.len() == stored.len()
+        && pairs.all(|(write, stored)| holds(write, stored.as_ref()))
 }
 
 fn is_own(write: &PartWrite, stored: Option<&PartRecord>) -> bool {
@@ -166,5 +173,47 @@ fn is_base(write: &PartWrite, stored: Option<&PartRecord>) -> bool {
         (Condition::Absent, stored) => stored.is_none(),
         (Condition::VersionIs(version), stored) => stored.is_some_and(|stored| stored.version == *version),
         (Condition::Older, stored) => stored.is_none_or(|stored| stored.version < write.record.version),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use umoja_schema::{Hlc, IdentifierKind, Millis};
+
+    #[test]
+    fn a_conflict_is_one_row_for_each_user_and_observer_and_names_no_index() {
+        let (ada, eve) = (UserId::v8([1; 16]), UserId::v8([2; 16]));
+        let region = |name: &str| name.parse::<Region>().unwrap();
+        let claim = Claim {
+            kind: IdentifierKind::Email,
+            key_version: 1,
+            claimed_at: Millis(1),
+            region: region("here"),
+            verified: false,
+            company: None,
+            unknown: Attributes::new(),
+        };
+        // One address under two index keys.
+        let indexes = [BlindIndex::new([1; 32]), BlindIndex::new([2; 32])];
+        let claims = indexes.map(|index| {
+            let before = ClaimItem::unclaimed(index).with(ada, Some(&claim)).unwrap();
+            let after = before.with(eve, Some(&claim)).unwrap();
+            ClaimWrite { before, after }
+        });
+        let version = |ms| Version { erased: false, hlc: Hlc::at(Millis(ms)), origin: region("here") };
+        let rows = |ms, observer| conflicts(eve, &version(ms), &claims, &region(observer));
+
+        let seen: Vec<_> =
+            rows(1, "here").into_iter().map(|(_, row)| (row.user, row.field("rival").map(str::to_owned))).collect();
+        assert_eq!(seen, [(ada, Some(eve.to_string())), (eve, Some(ada.to_string()))]);
+        let keys = |ms, observer| rows(ms, observer).into_iter().map(|(_, row)| row.key).collect::<Vec<_>>();
+        assert_eq!(keys(1, "here"), keys(1, "here"));
+        assert_ne!(keys(1, "here"), keys(2, "here"));
+        assert_ne!(keys(1, "here"), keys(1, "there"));
+        for (_, row) in rows(1, "here") {
+            let item = serde_json::to_string(&row.to_item()).unwrap();
+            assert!(indexes.iter().all(|index| !item.contains(&index.to_string())), "{item}");
+        }
     }
 }
