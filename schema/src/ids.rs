@@ -19,7 +19,7 @@ pub struct IdError {
 
 /// The id of a user: a UUID, version 7 (time-ordered) or version 8 (derived from an idempotency key), RFC 9562.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 #[schemars(with = "String", extend("format" = "uuid"))]
 pub struct UserId(Uuid);
 
@@ -56,6 +56,20 @@ impl FromStr for UserId {
             return Err(error);
         }
         Uuid::try_parse(text).map(Self).map_err(|_| error)
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> Self {
+        id.to_string()
     }
 }
 
@@ -217,11 +231,15 @@ mod tests {
     }
 
     #[test]
-    fn a_user_id_has_one_spelling() {
+    fn a_user_id_has_one_spelling_in_json_too() {
         let id = UserId::v8([1; 16]);
         assert_eq!(id.to_string().parse(), Ok(id));
-        assert!(id.to_string().replace('-', "").parse::<UserId>().is_err());
-        assert!(format!("{{{id}}}").parse::<UserId>().is_err());
+        assert_eq!(serde_json::to_value(id).unwrap(), id.to_string());
+        assert_eq!(serde_json::from_value::<UserId>(id.to_string().into()).unwrap(), id);
+        for wrong in [id.to_string().replace('-', ""), format!("{{{id}}}"), format!("urn:uuid:{id}")] {
+            assert!(wrong.parse::<UserId>().is_err(), "{wrong}");
+            assert!(serde_json::from_value::<UserId>(wrong.clone().into()).is_err(), "{wrong}");
+        }
     }
 
     #[test]
