@@ -1,13 +1,18 @@
 //! What is known about a person, in OpenID Connect's words (OIDC Core 1.0 section 5.1).
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-/// The most bytes that a profile may take as JSON: leaves room in DynamoDB's 400 KB for the rest of the item.
-pub const MAX_PROFILE_BYTES: usize = 200 * 1024;
+/// The most bytes that a profile may take as JSON. A request of 256 KiB holds at most 192 KiB of JSON (base64), so a
+/// profile of this size can be sent as a whole; and the rest of the item has room in DynamoDB's 400 KB.
+pub const MAX_PROFILE_BYTES: usize = 160 * 1024;
 
-/// OIDC standard claims, and `custom` for anything else. All personal data: stored sealed, never printed.
+/// OIDC standard claims, and `custom` for anything else. OIDC's `sub` (as `id`), `email`, `email_verified`,
+/// `phone_number`, `phone_number_verified` and `updated_at` are top-level members of the user and not of `profile`.
+///
+/// All personal data: stored sealed, never printed.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)] // the names are OIDC's and so are their meanings
@@ -38,7 +43,7 @@ pub struct Profile {
     pub zoneinfo: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
     /// Anything else a company keeps about a person.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
@@ -66,6 +71,12 @@ pub struct Address {
 
 never_printed!(Profile, Address);
 
+/// Reads a JSON object. Derived code would take an array too, as the members in their order.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let members = Option::<Map<String, Value>>::deserialize(deserializer)?;
+    members.map(|members| serde_json::from_value(Value::Object(members)).map_err(D::Error::custom)).transpose()
+}
+
 /// Why a profile is refused. Names the field, never its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
@@ -75,7 +86,7 @@ pub enum ProfileError {
     )]
     Form,
     /// It is over [`MAX_PROFILE_BYTES`].
-    #[error("the profile may take 204800 bytes as JSON")]
+    #[error("the profile may take {MAX_PROFILE_BYTES} bytes as JSON")]
     TooLarge,
 }
 
@@ -101,6 +112,9 @@ impl Profile {
     /// # Errors
     /// As [`Profile::patched`].
     pub fn from_value(value: Value) -> Result<Self, ProfileError> {
+        if !value.is_object() {
+            return Err(ProfileError::Form);
+        }
         let profile: Self = serde_json::from_value(value).map_err(|_| ProfileError::Form)?;
         let size = serde_json::to_vec(&profile).map_err(|_| ProfileError::Form)?.len();
         if size > MAX_PROFILE_BYTES { Err(ProfileError::TooLarge) } else { Ok(profile) }
@@ -185,6 +199,17 @@ mod tests {
     }
 
     #[test]
+    fn arrays_are_neither_profiles_nor_addresses() {
+        assert_eq!(Profile::from_value(json!(["Ada"])), Err(ProfileError::Form));
+        let array = json!({"address": ["1 Some Street", null, "Nairobi"]});
+        assert_eq!(Profile::from_value(array.clone()), Err(ProfileError::Form));
+        assert_eq!(Profile::default().patched(&array), Err(ProfileError::Form));
+        assert_eq!(Profile::from_value(json!({"address": null})), Ok(Profile::default()));
+        assert!(Profile::from_value(json!({"address": {"locality": "Nairobi"}})).is_ok());
+        assert!(Profile::from_value(json!({"address": {"planet": "Earth"}})).is_err());
+    }
+
+    #[test]
     fn filling_keeps_what_is_there_and_takes_what_is_blank() {
         let own = Profile::from_value(json!({"given_name": "Ada", "address": {"country": "KE"}})).unwrap();
         let other = Profile::from_value(
@@ -202,6 +227,7 @@ mod tests {
     fn a_profile_over_its_size_is_refused() {
         let large = json!({"custom": {"x": "y".repeat(MAX_PROFILE_BYTES)}});
         assert_eq!(Profile::from_value(large), Err(ProfileError::TooLarge));
+        assert_eq!(ProfileError::TooLarge.to_string(), "the profile may take 163840 bytes as JSON");
     }
 
     #[test]
