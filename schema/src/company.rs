@@ -22,7 +22,7 @@ pub struct Company {
     /// ones are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_country: Option<String>,
-    /// SHA-256 of each live API key, in hexadecimal; more than one while a key is rotated.
+    /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.
     pub keys: Vec<CompanyKey>,
@@ -122,11 +122,6 @@ impl Company {
     /// True if the company has the scope.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
-    }
-
-    /// The public key of a `kid`.
-    pub fn key(&self, kid: &str) -> Option<&CompanyKey> {
-        self.keys.iter().find(|key| key.kid == kid)
     }
 
     /// True if `akh` (unpadded base64url of an API key's SHA-256) is of a key that works at `now_secs`. Comparing

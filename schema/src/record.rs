@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Attribute, Attributes, BlindIndex, Claim, CompanyId, ItemError, Millis, Part, Profile, Region, UserId, Version,
-};
+use crate::{Attribute, Attributes, BlindIndex, Claim, CompanyId, Millis, Part, Profile, Region, UserId, Version};
 
 /// One part of one user, as stored and replicated. Everything that means something is bound to the ciphertext by the
 /// envelope's additional data; attributes that this version does not know are kept and copied.
@@ -220,9 +218,3 @@ pub struct OldHash {
 }
 
 never_printed!(Identity, Credentials, OldHash);
-
-impl From<ItemError> for String {
-    fn from(error: ItemError) -> String {
-        error.to_string()
-    }
-}
