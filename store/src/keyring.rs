@@ -14,14 +14,23 @@ use crate::ports::{Clock, EncryptionContext, Keys, KeysError};
 /// The most wrapped keys that a stored part may carry: more are refused before any call to a KMS.
 pub const MAX_WRAPPED_KEYS: usize = 16;
 
-/// How long a write waits for its peers' KMS, in milliseconds; whatever is missing then is left to the key repair.
+/// How long a write waits for its peers' KMS, in milliseconds; whatever is missing then is left to the key repair, and
+/// with 0 all of it without a call.
 pub const PEER_WRAP_BUDGET_MS: u64 = 300;
+
+/// How long one KMS may take to make or unwrap a data key before the next region's is asked. Less than what a caller
+/// waits for an answer, so that a KMS that does not answer is an outage of one region and not of its users.
+const KMS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How many unwrapped keys are kept for repeated reads, and how long, in milliseconds.
 const CACHE_ENTRIES: usize = 10_000;
 const CACHE_MS: u64 = 5 * 60 * 1000;
 
 /// The KMS keys of all regions, the own one first.
+///
+/// Each call that makes or unwraps a key has two seconds of its own; a KMS that has not answered by then counts as out,
+/// and the next region's is asked. Wraps by the peers share the budget of the write. A ring over regions that are all
+/// silent takes two seconds for each.
 pub struct KeyRing {
     own: Region,
     regions: BTreeMap<Region, Arc<dyn Keys>>,
@@ -39,7 +48,8 @@ pub struct NewKey {
 }
 
 impl KeyRing {
-    /// The ring that a region's services use.
+    /// The ring that a region's services use. A budget of 0 makes no call to a peer for a write: all of its wraps are
+    /// left to the key repair.
     pub fn new(home: &Home, peer_wrap_budget_ms: u64) -> Self {
         let all = std::iter::once(&home.own).chain(home.peers.iter().map(|peer| &peer.ports));
         Self {
@@ -68,7 +78,7 @@ impl KeyRing {
         let mut tried = Vec::new();
         for (region, keys) in self.own_first() {
             tried.push(region);
-            match keys.generate(context).await {
+            match in_time(keys.generate(context)).await {
                 Ok((key, blob)) => {
                     let mut wrapped = BTreeMap::from([(region.clone(), blob)]);
                     wrapped.extend(self.wrap_elsewhere(&key, context, &tried).await);
@@ -89,6 +99,9 @@ impl KeyRing {
         context: &EncryptionContext,
         tried: &[&Region],
     ) -> Vec<(Region, Vec<u8>)> {
+        if self.budget.is_zero() {
+            return Vec::new();
+        }
         let others = self.regions.iter().filter(|(region, _)| !tried.contains(region));
         let wraps = others.map(|(region, keys)| async move {
             match tokio::time::timeout(self.budget, keys.wrap(key, context)).await {
@@ -119,7 +132,7 @@ impl KeyRing {
         let mut error = KeysError::Refused;
         for (region, keys) in self.own_first() {
             let Some(blob) = wrapped.get(region) else { continue };
-            match keys.unwrap(blob, context).await {
+            match in_time(keys.unwrap(blob, context)).await {
                 Ok(key) => return Ok(key),
                 Err(failure) => {
                     tracing::warn!(%region, error = %failure, "a region's KMS did not unwrap a data key");
@@ -152,6 +165,10 @@ impl KeyRing {
         let own = self.regions.get_key_value(&self.own);
         own.into_iter().chain(self.regions.iter().filter(|(region, _)| **region != self.own))
     }
+}
+
+async fn in_time<T>(call: impl Future<Output = Result<T, KeysError>>) -> Result<T, KeysError> {
+    tokio::time::timeout(KMS_TIMEOUT, call).await.unwrap_or(Err(KeysError::Unavailable))
 }
 
 /// First in, first out. Keys are zeroized when they leave.
@@ -189,6 +206,98 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use async_trait::async_trait;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A KMS that answers every call, or none.
+    #[derive(Default)]
+    struct Kms {
+        silent: bool,
+        wraps: AtomicUsize,
+    }
+
+    impl Kms {
+        async fn answer<T>(&self, value: T) -> Result<T, KeysError> {
+            if self.silent { std::future::pending().await } else { Ok(value) }
+        }
+    }
+
+    #[async_trait]
+    impl Keys for Kms {
+        async fn generate(&self, _: &EncryptionContext) -> Result<(DataKey, Vec<u8>), KeysError> {
+            self.answer((DataKey::new([1; 32]), vec![1])).await
+        }
+
+        async fn wrap(&self, _: &DataKey, _: &EncryptionContext) -> Result<Vec<u8>, KeysError> {
+            self.wraps.fetch_add(1, Ordering::Relaxed);
+            self.answer(vec![1]).await
+        }
+
+        async fn unwrap(&self, _: &[u8], _: &EncryptionContext) -> Result<DataKey, KeysError> {
+            self.answer(DataKey::new([1; 32])).await
+        }
+
+        async fn probe(&self) -> Result<(), KeysError> {
+            self.answer(()).await
+        }
+    }
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> Millis {
+            Millis(0)
+        }
+    }
+
+    /// A ring over regions `r0`, the own one, `r1` and so on.
+    fn ring(kms: &[Arc<Kms>], budget_ms: u64) -> KeyRing {
+        let regions = kms.iter().enumerate().map(|(n, kms)| (region(n), Arc::clone(kms) as Arc<dyn Keys>));
+        KeyRing {
+            own: region(0),
+            regions: regions.collect(),
+            budget: Duration::from_millis(budget_ms),
+            clock: Arc::new(Stopped),
+            cache: Mutex::default(),
+        }
+    }
+
+    fn region(n: usize) -> Region {
+        format!("r{n}").parse().unwrap()
+    }
+
+    fn kms(silent: bool) -> Arc<Kms> {
+        Arc::new(Kms { silent, ..Kms::default() })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kms_that_never_answers_is_passed_over() {
+        let ring = ring(&[kms(true), kms(false), kms(false)], PEER_WRAP_BUDGET_MS);
+        let new = ring.generate(&context(0)).await.unwrap();
+        assert_eq!(new.wrapped.into_keys().collect::<Vec<_>>(), [region(1), region(2)]);
+        let wrapped = BTreeMap::from([(region(0), vec![1]), (region(1), vec![1])]);
+        assert!(ring.unwrap(&wrapped, &context(0)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_told_when_no_kms_answers() {
+        let ring = ring(&[kms(true), kms(true)], PEER_WRAP_BUDGET_MS);
+        assert_eq!(ring.generate(&context(0)).await.err(), Some(KeysError::Unavailable));
+        let wrapped = BTreeMap::from([(region(0), vec![1]), (region(1), vec![1])]);
+        assert_eq!(ring.unwrap(&wrapped, &context(0)).await.err(), Some(KeysError::Unavailable));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_peer_costs_a_write_its_budget_and_without_a_budget_no_peer_is_called() {
+        let peers = [kms(false), kms(true), kms(false)];
+        let new = ring(&peers, PEER_WRAP_BUDGET_MS).generate(&context(0)).await.unwrap();
+        assert_eq!(new.wrapped.into_keys().collect::<Vec<_>>(), [region(0), region(2)]);
+        let asked = || peers.iter().map(|kms| kms.wraps.load(Ordering::Relaxed)).collect::<Vec<_>>();
+        assert_eq!(asked(), [0, 1, 1]);
+        let new = ring(&peers, 0).generate(&context(0)).await.unwrap();
+        assert_eq!(new.wrapped.into_keys().collect::<Vec<_>>(), [region(0)]);
+        assert_eq!(asked(), [0, 1, 1]);
+    }
 
     fn context(n: usize) -> EncryptionContext {
         EncryptionContext::from([("id".into(), n.to_string())])
