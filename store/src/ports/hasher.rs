@@ -9,7 +9,11 @@ pub trait Hasher: Send + Sync {
     /// Hashes a new password with the current parameters; the result is a PHC string.
     async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, Busy>;
 
-    /// Checks a password. Does the same number of argon2id computations whatever is stored, also when nothing is.
+    /// Checks a password. Does one argon2id computation whatever is stored, also when nothing is or the string is
+    /// damaged, so that the time does not tell. Exceptions: an answer of [`Verdict::Upgrade`] over another argon2id hash
+    /// costs one more, for the new one (who gets that answer knows the password); and until the first login after a
+    /// migration each old hash that is argon2id or wrapped in it costs one, and other families cost their own work
+    /// besides.
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy>;
 }
 
