@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::{
-    Attributes, BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, ProfileFacts,
-    UserId, Username,
+    Attributes, BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber,
+    ProfileFacts, UserId, Username,
 };
 use umoja_store::ports::ClaimWrite;
 
