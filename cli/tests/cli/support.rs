@@ -158,6 +158,7 @@ pub(crate) fn client(url: &str, company: &CompanyFile) -> Client {
 
 /// True if OpenSSL 3 and curl are on this machine, which the examples show and which a fresh machine with Rust need not
 /// have. Where `.ci/examples` runs the tests they have to be there.
+#[allow(clippy::print_stdout, reason = "a test that is left out says so")]
 pub(crate) fn openssl_and_curl() -> bool {
     let says = |program: &str, argument: &str| {
         Command::new(program).arg(argument).output().is_ok_and(|output| !text(&output.stdout).starts_with("LibreSSL"))
