@@ -21,6 +21,8 @@ mod error;
 #[cfg(feature = "in-process")]
 pub mod in_process;
 mod kms;
+#[cfg(feature = "provision")]
+pub mod provision;
 mod session;
 mod sqs;
 pub mod tables;

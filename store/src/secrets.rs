@@ -142,7 +142,12 @@ impl Secrets {
 
     /// The blind indexes of an identifier, one for each live key with the key's version: all are written, and all are
     /// looked under, so that a key can be rotated without anybody becoming unknown or registering twice.
-    pub fn indexes(&self, kind: IdentifierKind, company: Option<&CompanyId>, normalised: &str) -> Vec<(u32, BlindIndex)> {
+    pub fn indexes(
+        &self,
+        kind: IdentifierKind,
+        company: Option<&CompanyId>,
+        normalised: &str,
+    ) -> Vec<(u32, BlindIndex)> {
         self.index.iter().map(|key| (key.version(), blind(key, kind, company, normalised))).collect()
     }
 

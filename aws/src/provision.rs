@@ -1,0 +1,45 @@
+//! Keys and queues for tests and emulators: what Terraform makes in a deployment.
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use umoja_store::ports::{KeysError, StoreError};
+
+use crate::{AwsRegion, SqsQueue, error};
+
+/// Makes a KMS key; gives its ARN.
+///
+/// # Errors
+/// If KMS refuses or does not answer.
+pub async fn create_key(region: &AwsRegion) -> Result<String, KeysError> {
+    let made = region.kms.create_key().send().await.map_err(|e| error::keys(&e))?;
+    made.key_metadata.and_then(|key| key.arn).ok_or(KeysError::Unavailable)
+}
+
+/// Enables or disables a KMS key.
+///
+/// # Errors
+/// If KMS refuses or does not answer.
+pub async fn set_key_enabled(region: &AwsRegion, key_id: &str, enabled: bool) -> Result<(), KeysError> {
+    if enabled {
+        region.kms.enable_key().key_id(key_id).send().await.map(|_| ()).map_err(|e| error::keys(&e))
+    } else {
+        region.kms.disable_key().key_id(key_id).send().await.map(|_| ()).map_err(|e| error::keys(&e))
+    }
+}
+
+/// Makes a queue and the queue of its dead letters, with the redrive policy between them.
+///
+/// # Errors
+/// If SQS refuses or does not answer.
+pub async fn create_queue(region: &AwsRegion, name: &str, max_receives: u32) -> Result<SqsQueue, StoreError> {
+    let absent = || StoreError::Unavailable("CreateQueue".into());
+    let dead = region.sqs.create_queue().queue_name(format!("{name}-dead")).send().await;
+    let dead = dead.map_err(|e| error::store("CreateQueue", &e))?.queue_url.ok_or_else(absent)?;
+    let arn = region.sqs.get_queue_attributes().queue_url(&dead).attribute_names(QueueAttributeName::QueueArn);
+    let attributes = arn.send().await.map_err(|e| error::store("GetQueueAttributes", &e))?.attributes;
+    let arn = attributes.and_then(|mut all| all.remove(&QueueAttributeName::QueueArn)).ok_or_else(absent)?;
+    let policy = serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": max_receives.to_string() });
+    let queue = region.sqs.create_queue().queue_name(name);
+    let queue = queue.attributes(QueueAttributeName::RedrivePolicy, policy.to_string()).send().await;
+    let url = queue.map_err(|e| error::store("CreateQueue", &e))?.queue_url.ok_or_else(absent)?;
+    Ok(region.queue(&url, &dead))
+}
