@@ -1,5 +1,6 @@
 //! What the operations share: the region, its secrets, and how a user is read and written.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use umoja_schema::api::Selector;
@@ -157,13 +158,8 @@ impl App {
         id: UserId,
         facts: &ProfileFacts,
     ) -> Result<Vec<ClaimWrite>, StoreError> {
-        plan_claims(
-            &*self.home.own.users,
-            id,
-            stored.map_or(&std::collections::BTreeMap::new(), PartRecord::claims),
-            &facts.claims,
-        )
-        .await
+        let before = stored.map(PartRecord::claims);
+        plan_claims(&*self.home.own.users, id, before.unwrap_or(&BTreeMap::new()), &facts.claims).await
     }
 
     /// An append-only row of this region, about a user, as of a version.

@@ -29,57 +29,61 @@ impl Operation for Authenticate {
 
     async fn run(app: &App, caller: &Caller, body: api::Authenticate, parts: Option<Parts>) -> Result<Answer, Refusal> {
         let mut first = Some(parts);
-        let user = until_written!({
+        let login = until_written!({
             let parts = match first.take() {
                 Some(read) => read,
                 None => Self::read(app, caller, &body).await?,
             };
-            login(app, caller, &body.password, parts).await
+            Ok(match login(app, caller, &body.password, parts).await? {
+                Login::Overtaken => None,
+                Login::Refused => Some(None),
+                Login::Accepted(stored) => Some(Some(stored)),
+            })
         })?;
-        let user = user.map(|stored| stored.view());
+        let user = login.map(|stored| stored.view());
         Answer::new(200, &Authenticated { authenticated: user.is_some(), user })
     }
 }
 
-/// One attempt: `Some(user)` if the password is right and the user may log in, `Some(None)` if not; nothing if the
-/// credentials changed under it, and then it has to be made again.
-async fn login(
-    app: &App,
-    caller: &Caller,
-    password: &str,
-    parts: Option<Parts>,
-) -> Result<Option<Option<Stored>>, Refusal> {
+/// What became of one attempt.
+enum Login {
+    /// The password is right, and the user may log in.
+    Accepted(Box<Stored>),
+    /// Anything else; nobody learns what.
+    Refused,
+    /// The credentials changed under the attempt: it has to be made again.
+    Overtaken,
+}
+
+async fn login(app: &App, caller: &Caller, password: &str, parts: Option<Parts>) -> Result<Login, Refusal> {
     let record = parts.as_ref().and_then(|parts| parts.credentials.clone());
     let credentials = match &record {
         Some(record) => app.sealer.open(record).await?,
         None => Credentials::default(),
     };
     let verdict = app.hasher.verify(attempt(app, Password::attempt(password), &credentials)).await?;
-    let (Some(record), Some(mut parts)) = (record, parts) else { return Ok(Some(None)) };
+    let (Some(record), Some(mut parts)) = (record, parts) else { return Ok(Login::Refused) };
     if verdict == Verdict::Wrong || record.status() != Some(AccountStatus::Active) {
-        return Ok(Some(None));
+        return Ok(Login::Refused);
     }
     if let Verdict::Upgrade(secret) = verdict {
         let upgraded = Credentials { secret: Some(secret), old_hashes: Vec::new(), ..credentials };
         match app.write_credentials(&record, &upgraded, AccountStatus::Active).await {
             Ok(Some(written)) => parts.set(written),
-            Ok(None) => return Ok(None),
+            Ok(None) => return Ok(Login::Overtaken),
             // The password is right all the same; the next login upgrades.
             Err(refusal) => tracing::warn!(code = refusal.kind.code, "a password hash was not upgraded"),
         }
     }
-    let Some(stored) = app.open(parts).await? else { return Ok(Some(None)) };
+    let Some(stored) = app.open(parts).await? else { return Ok(Login::Refused) };
     if stored.is_linked_to(&caller.company.id) {
-        return Ok(Some(Some(stored)));
+        return Ok(Login::Accepted(Box::new(stored)));
     }
-    match linked(app, caller, &stored).await {
-        Ok(linked) => Ok(linked.map(|linked| linked.filter(|stored| stored.status == AccountStatus::Active))),
+    Ok(linked(app, caller, &stored).await.unwrap_or_else(|refusal| {
         // As well: the next login links.
-        Err(refusal) => {
-            tracing::warn!(code = refusal.kind.code, "a user was not linked to the company that authenticated it");
-            Ok(Some(Some(stored)))
-        }
-    }
+        tracing::warn!(code = refusal.kind.code, "a user was not linked to the company that authenticated it");
+        Login::Accepted(Box::new(stored))
+    }))
 }
 
 /// The work of checking a password against what is stored.
@@ -92,20 +96,20 @@ pub(super) fn attempt(app: &App, password: Password, credentials: &Credentials) 
     }
 }
 
-/// Links the calling company, which gives it the right to change the profile. Nothing if the credentials are not the
-/// ones that were checked any more; `Some(None)` if the user was erased meanwhile.
-async fn linked(app: &App, caller: &Caller, checked: &Stored) -> Result<Option<Option<Stored>>, Refusal> {
+/// Links the calling company to the user whose password was checked, which gives it the right to change the profile.
+async fn linked(app: &App, caller: &Caller, checked: &Stored) -> Result<Login, Refusal> {
     until_written!({
-        let Some(stored) = app.load(checked.profile.id).await? else { return Ok(Some(Some(None))) };
+        let Some(stored) = app.load(checked.profile.id).await? else { return Ok(Some(Login::Refused)) };
         if stored.credentials.version != checked.credentials.version {
-            return Ok(Some(None));
+            return Ok(Some(Login::Overtaken));
         }
         let (mut identity, mut facts) = (stored.identity.clone(), stored.facts.clone());
         link(caller, &mut identity, &mut facts);
         if facts == stored.facts {
-            return Ok(Some(Some(Some(stored))));
+            return Ok(Some(Login::Accepted(Box::new(stored))));
         }
         let written = app.write_profile(&stored.profile, &identity, facts, Vec::new()).await?;
-        Ok(written.map(|profile| Some(stored.with_profile(profile, identity))))
+        let linked = written.and_then(|profile| stored.with_profile(profile, identity));
+        Ok(linked.map(|stored| Login::Accepted(Box::new(stored))))
     })
 }
