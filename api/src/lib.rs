@@ -1,7 +1,7 @@
 //! The central API: signed requests in, signed answers out. The same router runs in Lambda and on one machine.
 //!
-//! One file per operation in [`operations`]; what all of them go through is [`handler`] (limits, signature, scope,
-//! replay, idempotency) and [`app`] (reading, sealing and writing users).
+//! One file per operation in `operations`; what all of them go through is `handler` (limits, signature, scope,
+//! replay, idempotency) and `app` (reading, sealing and writing users).
 
 mod app;
 mod caller;

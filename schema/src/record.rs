@@ -68,7 +68,7 @@ pub struct ProfileFacts {
     pub merged_into: Option<UserId>,
 }
 
-/// Whether a user may log in. Changes by [`AccountStatus::disable`] and [`AccountStatus::activate`].
+/// Whether a user may log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountStatus {

@@ -1,4 +1,4 @@
-//! Cases of [`Queue`](crate::ports::Queue). Times are a few seconds, so that a queue with a clock of its own can be
+//! Cases of [`Queue`]. Times are a few seconds, so that a queue with a clock of its own can be
 //! waited for.
 
 use std::collections::BTreeSet;
