@@ -59,7 +59,9 @@ impl fmt::Display for Short {
         match value.abs() {
             size if size >= 100.0 || value.fract() == 0.0 => write!(f, "{value:.0}"),
             size if size >= 10.0 => write!(f, "{value:.1}"),
-            _ => write!(f, "{value:.2}"),
+            size if size >= 1.0 => write!(f, "{value:.2}"),
+            // As many digits as a ratio close to its limit needs.
+            _ => write!(f, "{value:.3}"),
         }
     }
 }
