@@ -71,7 +71,9 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let output = Output { json: cli.json };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // The only blocking work is hashing passwords: as many threads as hash at once, so that they stay warm.
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(cores).enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(cli.command, output)),
         Err(error) => Err(CliError::Failed(format!("no threads to run on: {error}"))),

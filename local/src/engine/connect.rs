@@ -16,6 +16,9 @@ use crate::files;
 const LAYOUT: i64 = 1;
 /// How long to wait for a process that does not take our lock.
 const BUSY: Duration = Duration::from_secs(5);
+/// The memory that a connection keeps pages in, in KiB (negative, as SQLite counts it). Small: the operating system
+/// keeps the files' pages too, once for all connections.
+const CACHE_KIB: i64 = -4096;
 /// Statements that each connection keeps ready.
 const STATEMENTS: usize = 64;
 
@@ -89,7 +92,7 @@ fn prepare_writer(writer: &Connection, settings: &Settings) -> Result<(), Connec
     writer.pragma_update(None, "fullfsync", true)?;
     writer.pragma_update(None, "wal_autocheckpoint", 4000)?;
     writer.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    writer.pragma_update(None, "cache_size", -32_768)?;
+    writer.pragma_update(None, "cache_size", CACHE_KIB)?;
     // What is overwritten does not stay readable in the file, where that costs no further write.
     writer.pragma_update(None, "secure_delete", "FAST")?;
     let layout: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -106,6 +109,6 @@ fn prepare_writer(writer: &Connection, settings: &Settings) -> Result<(), Connec
 fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     let reader = connect(path)?;
     reader.pragma_update(None, "query_only", true)?;
-    reader.pragma_update(None, "cache_size", -16_384)?;
+    reader.pragma_update(None, "cache_size", CACHE_KIB)?;
     Ok(reader)
 }
