@@ -25,26 +25,29 @@ impl Operation for Lookup {
         Ok((min_version, app.find(caller, &selector).await?))
     }
 
-    async fn run(app: &App, _: &Caller, _: api::Lookup, (min_version, parts): Self::Read) -> Result<Answer, Refusal> {
-        if let Some(wanted) = min_version {
-            caught_up(app, &wanted, parts.as_ref()).await?;
-        }
+    async fn run(
+        app: &App,
+        caller: &Caller,
+        body: api::Lookup,
+        (min_version, first): Self::Read,
+    ) -> Result<Answer, Refusal> {
+        let covered = |parts: &Parts, wanted| parts.version().is_some_and(|have| have.covers(wanted));
+        let parts = match &min_version {
+            Some(wanted) if !first.as_ref().is_some_and(|parts| covered(parts, wanted)) => {
+                // Not found, somebody else, or too old: the version's user may be erased or renamed since, or not have
+                // arrived. If it has by now (a tombstone is newer than all), what is found from now on is new enough.
+                if !covered(&app.home.own.users.parts(wanted.id).await?, wanted) {
+                    return Err(Refusal::from(&BEHIND));
+                }
+                app.find(caller, &body.selector().ok_or_else(one_selector)?).await?
+            }
+            _ => first,
+        };
         let stored = match parts {
             Some(parts) => app.open(parts).await?,
             None => None,
         };
         found(200, &stored.ok_or(Refusal::from(&NOT_FOUND))?)
-    }
-}
-
-/// 503 unless this region holds the version that the caller has seen, or a newer one: a tombstone is newer than all.
-async fn caught_up(app: &App, wanted: &RecordVersion, parts: Option<&Parts>) -> Result<(), Refusal> {
-    let covers = |parts: &Parts| parts.version().is_some_and(|have| have.covers(wanted));
-    // If nobody was found, or somebody else, the version's user may be erased or renamed, or not have arrived.
-    if parts.is_some_and(covers) || covers(&app.home.own.users.parts(wanted.id).await?) {
-        Ok(())
-    } else {
-        Err(Refusal::from(&BEHIND))
     }
 }
 

@@ -111,3 +111,40 @@ fn two_updates_of_one_user_at_once_both_take_effect() {
         assert_eq!(profile, json!({ "nickname": "x", "given_name": "x" }));
     });
 }
+
+#[test]
+fn a_look_up_that_a_copy_overtakes_is_behind_or_new_and_never_old_or_unknown() {
+    for by in ["id", "email"] {
+        for polls in 1..80 {
+            let mut ended = false;
+            story(135, async |d| {
+                let created = d.register(0, "ada@example.com", "correct horse").await;
+                if polls % 2 == 0 {
+                    d.world.settle().await;
+                }
+                let set = json!({ "id": created.id(), "set": { "profile": { "nickname": "A" } } });
+                let newer = d.call(0, "update", set).await;
+                let mut body = json!({ "min_version": newer.version() });
+                body[by] = if by == "id" { json!(created.id()) } else { json!("ada@example.com") };
+                d.world.set_pausing(true);
+                let mut call = pin!(d.call(1, "lookup", body));
+                // Two awaits at a time, so that half the runs have nothing and half an older copy at each of them.
+                ended = polled(polls / 2, call.as_mut()).await.is_some();
+                d.world.set_pausing(false);
+                if !ended {
+                    d.world.settle().await;
+                    let reply = call.await;
+                    if reply.status == 200 {
+                        assert_eq!(reply.version(), newer.version());
+                    } else {
+                        reply.refused(503, "behind");
+                    }
+                }
+            });
+            if ended {
+                assert!(polls > 6, "there were {polls} places");
+                break;
+            }
+        }
+    }
+}
