@@ -78,7 +78,8 @@ impl WorldRegion {
         self.secrets.as_ref().expect("secrets are loaded when the world is made")
     }
 
-    pub(super) async fn load_secrets(&mut self) {
+    /// Unwraps the deployment's secrets as they are stored now.
+    pub async fn load_secrets(&mut self) {
         let secrets = Secrets::load(&*self.home.registry, self.sealer.ring()).await;
         self.secrets = Some(Arc::new(secrets.expect("every KMS answers")));
     }

@@ -11,6 +11,7 @@ mod lookup;
 mod password;
 mod races;
 mod register;
+mod rotation;
 mod status;
 mod update;
 
