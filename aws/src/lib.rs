@@ -1,15 +1,13 @@
 //! The store's ports on AWS: `Users`, `Logs`, `Registry` and `Requests` on DynamoDB, `Keys` on KMS, `Queue` on SQS.
 //! The only crate that names the AWS SDK.
 //!
-//! A [`Session`] holds what regions share (credentials, connections); [`Session::region`] gives the clients of one
-//! region, and those give the adapters:
+//! A [`Session`] holds what regions share (credentials, connections); a [`Deployment`] makes of it the ports of a
+//! region and of its peers, as the deployment's settings list them:
 //!
 //! ```ignore
 //! let session = Session::from_environment(&Options::default()).await;
-//! let region = session.region(&"eu-west-1".parse()?, None);
-//! let tables: Arc<DynamoDb> = Arc::new(region.tables("umoja"));
-//! let keys = region.keys(key_arn);
-//! let retries = region.queue(url, dead_letter_url);
+//! let deployment = Deployment::new(session, "umoja");
+//! let home = deployment.home(own, &regions, clock, entropy);
 //! ```
 //!
 //! What went wrong is told by the store's errors: which call on which table, and AWS's error code. AWS's messages are
@@ -18,6 +16,7 @@
 mod attribute;
 mod dynamodb;
 mod error;
+mod home;
 #[cfg(feature = "in-process")]
 pub mod in_process;
 mod kms;
@@ -28,6 +27,7 @@ mod sqs;
 pub mod tables;
 
 pub use dynamodb::DynamoDb;
+pub use home::Deployment;
 pub use kms::KmsKeys;
 pub use session::{AwsRegion, Options, Session};
 pub use sqs::SqsQueue;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use umoja_cli::credentials::Signed;
 use umoja_cli::{Client, CompanyFile, Signer};
 use umoja_crypto::{ApiKey, SigningKey};
-use umoja_local::{OsEntropy, SystemClock};
+use umoja_host::{OsEntropy, SystemClock};
 use umoja_schema::company::{ApiKeyHash, CompanyKey};
 use umoja_schema::{Company, Scope};
 use umoja_store::ports::{Clock as _, Entropy};

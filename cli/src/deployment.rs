@@ -13,7 +13,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use umoja_local::{OpenError, Options, OsEntropy, RegionStore, SystemClock};
+use umoja_host::{OsEntropy, SystemClock};
+use umoja_local::{OpenError, Options, RegionStore};
 use umoja_schema::names::queue;
 use umoja_schema::{Company, CompanyId, Region};
 use umoja_store::keyring::{KeyRing, MAX_WRAPPED_KEYS};

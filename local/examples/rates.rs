@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use umoja_local::{Options, OsEntropy, RegionStore, SystemClock};
+use umoja_host::{OsEntropy, SystemClock};
+use umoja_local::{Options, RegionStore};
 use umoja_schema::{
     AccountStatus, Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Facts, Hlc, IdentifierKind, Live,
     Message, Millis, Part, PartRecord, ProfileFacts, SealedData, UserId, Version,

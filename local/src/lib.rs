@@ -1,7 +1,7 @@
 //! Umoja on one machine: a real store in one directory a region, and the machine's own ports.
 //!
-//! [`RegionStore`] keeps what the tables keep in the cloud, [`LocalQueue`] what the queues keep, [`LocalKeys`] does
-//! what a region's KMS key does, and [`HashPool`] hashes passwords off the async workers. The contract suite of
+//! [`RegionStore`] keeps what the tables keep in the cloud, [`LocalQueue`] what the queues keep, and [`LocalKeys`] does
+//! what a region's KMS key does. The contract suite of
 //! `umoja-store` holds them to the same behaviour as the cloud's adapters.
 //!
 //! # Durability
@@ -19,16 +19,12 @@
 mod codec;
 mod engine;
 mod files;
-pub mod hashing;
 pub mod keys;
 pub mod pump;
 pub mod queue;
 pub mod region;
-pub mod system;
 
-pub use hashing::{HashPool, InlineHasher, PoolSettings};
 pub use keys::{KeyringError, LocalKeys};
 pub use pump::{Pump, PumpSettings, RegionPump};
 pub use queue::{DeadLetter, LocalQueue};
 pub use region::{Housekept, OpenError, Options, RegionStore};
-pub use system::{OsEntropy, SystemClock};

@@ -93,18 +93,68 @@ pub mod queue {
     pub const PARKED: &str = "parked";
 }
 
-/// Environment variables of the functions.
+/// The queue of a queue's dead letters is named like it, with this after it.
+pub const DEAD_LETTERS: &str = "-dead";
+
+/// The documents in the table of settings.
+pub mod setting {
+    /// The deployment's wrapped secrets; `umoja init` writes it, the same in every region.
+    pub const SECRETS: &str = "secrets";
+    /// The deployment's regions; `umoja init` and `umoja region` write it, the same in every region.
+    pub const REGIONS: &str = "regions";
+    /// What the infrastructure of this one region is; Terraform writes it, and each region's is its own.
+    pub const INFRASTRUCTURE: &str = "infrastructure";
+}
+
+/// Functions, without the deployment's prefix.
+pub mod function {
+    /// The API.
+    pub const API: &str = "api";
+    /// From the streams to the peers.
+    pub const REPLICATOR: &str = "replicator";
+    /// Drains the retry queues, by a schedule.
+    pub const RECONCILE_WRITES: &str = "reconcile-writes";
+    /// Wraps data keys for regions that lack them, by a schedule.
+    pub const RECONCILE_KEYS: &str = "reconcile-keys";
+    /// Reads every part of the region, by a schedule: what lacks a wrapped key is listed for repair.
+    pub const SWEEP: &str = "sweep";
+}
+
+/// Environment variables of the functions. The region is what Lambda itself says (`AWS_REGION`).
 pub mod environment {
     /// The deployment's prefix of table, queue and role names.
     pub const PREFIX: &str = "UMOJA_PREFIX";
-    /// The own region.
-    pub const REGION: &str = "UMOJA_REGION";
-    /// The peers, comma-separated.
-    pub const PEERS: &str = "UMOJA_PEERS";
-    /// The region's base URL: the `aud` of requests.
-    pub const BASE_URL: &str = "UMOJA_BASE_URL";
     /// An endpoint for a region's AWS services: `UMOJA_ENDPOINT_<REGION>` with hyphens as underscores, upper case.
     pub const ENDPOINT: &str = "UMOJA_ENDPOINT";
+}
+
+/// Metrics in CloudWatch, all with the dimension [`metric::DEPLOYMENT`].
+pub mod metric {
+    /// The namespace.
+    pub const NAMESPACE: &str = "Umoja";
+    /// The dimension: the deployment's prefix.
+    pub const DEPLOYMENT: &str = "Deployment";
+    /// From the stamp of a write to its copies at the peers, milliseconds.
+    pub const REPLICATION_LAG: &str = "ReplicationLag";
+    /// Copies that a peer took.
+    pub const COPIES_SENT: &str = "CopiesSent";
+    /// Copies that went into a retry queue.
+    pub const COPIES_QUEUED: &str = "CopiesQueued";
+    /// Records and messages that nobody can handle.
+    pub const PARKED: &str = "Parked";
+    /// Parts that lack a wrapped key, as the last sweep found them.
+    pub const MISSING_WRAPPED_KEYS: &str = "MissingWrappedKeys";
+    /// Calls to a KMS that failed, of any region.
+    pub const KEY_ERRORS: &str = "KeyErrors";
+    /// All of them, with their CloudWatch units.
+    pub const ALL: [(&str, &str); 6] = [
+        (REPLICATION_LAG, "Milliseconds"),
+        (COPIES_SENT, "Count"),
+        (COPIES_QUEUED, "Count"),
+        (PARKED, "Count"),
+        (MISSING_WRAPPED_KEYS, "Count"),
+        (KEY_ERRORS, "Count"),
+    ];
 }
 
 /// `names.json`: what Terraform needs of these names.
@@ -125,13 +175,26 @@ pub fn document() -> serde_json::Value {
             table::AUDIT: { "keys": log_keys, "stream": true },
         },
         "origin": attribute::ORIGIN,
+        "document": attribute::DOCUMENT,
+        "settings": {
+            "secrets": setting::SECRETS,
+            "regions": setting::REGIONS,
+            "infrastructure": setting::INFRASTRUCTURE,
+        },
         "queues": { "retry": queue::RETRY, "keys": queue::KEYS, "parked": queue::PARKED },
-        "environment": {
-            "prefix": environment::PREFIX,
-            "region": environment::REGION,
-            "peers": environment::PEERS,
-            "base_url": environment::BASE_URL,
-            "endpoint": environment::ENDPOINT,
+        "dead_letters": DEAD_LETTERS,
+        "functions": [
+            function::API,
+            function::REPLICATOR,
+            function::RECONCILE_WRITES,
+            function::RECONCILE_KEYS,
+            function::SWEEP,
+        ],
+        "environment": { "prefix": environment::PREFIX, "endpoint": environment::ENDPOINT },
+        "metrics": {
+            "namespace": metric::NAMESPACE,
+            "dimension": metric::DEPLOYMENT,
+            "units": metric::ALL.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         },
     })
 }

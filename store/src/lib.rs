@@ -6,6 +6,7 @@ pub mod change;
 #[cfg(feature = "testing")]
 pub mod contract;
 pub mod copy;
+pub mod deployment;
 pub mod digest;
 pub mod faulty;
 pub mod keyring;
@@ -16,4 +17,5 @@ pub mod seal;
 pub mod secrets;
 
 pub use change::Change;
+pub use deployment::{Infrastructure, RegionEntry, RegionState, RegionsDocument};
 pub use regions::{Home, Peer, RegionPorts};

@@ -18,7 +18,7 @@ use crate::keyring::KeyRing;
 use crate::ports::{EncryptionContext, Entropy, KeysError, Registry, StoreError};
 
 /// The name of the setting that holds them.
-pub const SETTING: &str = "secrets";
+pub const SETTING: &str = umoja_schema::names::setting::SECRETS;
 
 /// The setting's document. Wrapped secrets only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

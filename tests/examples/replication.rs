@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use umoja_local::{Options, OsEntropy, Pump, PumpSettings, RegionPump, RegionStore, SystemClock};
+use umoja_host::{OsEntropy, SystemClock};
+use umoja_local::{Options, Pump, PumpSettings, RegionPump, RegionStore};
 use umoja_schema::{
     AccountStatus, Attributes, BlindIndex, Claim, Credentials, Facts, Hlc, IdentifierKind, Identity, Part, PartRecord,
     ProfileFacts, Region, UserId, Version, names,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use umoja_api::{ApiConfig, App, router};
 use umoja_crypto::{EngineChoice, Params, Password, Passwords};
-use umoja_local::InlineHasher;
+use umoja_host::InlineHasher;
 use umoja_schema::{Company, Region, Scope};
 use umoja_store::Home;
 use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, Registry as _, Verdict};

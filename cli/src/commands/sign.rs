@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
-use umoja_local::{OsEntropy, SystemClock};
+use umoja_host::{OsEntropy, SystemClock};
 use umoja_store::ports::Clock as _;
 
 use crate::CliError;

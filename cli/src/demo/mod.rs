@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
-use umoja_local::SystemClock;
+use umoja_host::SystemClock;
 use umoja_schema::{CompanyId, Region, Scope};
 
 use crate::commands::{LogFormat, default_regions, new_company, start_logging, stop_signal};
@@ -140,7 +140,7 @@ impl Demo {
 
 fn fresh_dir() -> PathBuf {
     use umoja_store::ports::Entropy;
-    let entropy: &dyn Entropy = &umoja_local::OsEntropy;
+    let entropy: &dyn Entropy = &umoja_host::OsEntropy;
     std::env::temp_dir().join(format!("umoja-demo-{}", hex::encode(entropy.array::<4>())))
 }
 

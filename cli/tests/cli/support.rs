@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use umoja_cli::{Client, CompanyFile, Signer};
-use umoja_local::{OsEntropy, SystemClock};
+use umoja_host::{OsEntropy, SystemClock};
 use umoja_store::ports::Clock as _;
 
 /// How long a test waits for something that has to come about.

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use umoja_store::ports::Keys as _;
 
 use super::*;
-use crate::OsEntropy;
+use umoja_host::OsEntropy;
 
 struct SetClock(AtomicU64);
 

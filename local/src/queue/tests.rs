@@ -3,7 +3,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use umoja_schema::{Part, UserId};
 
 use super::*;
-use crate::{OsEntropy, RegionStore};
+use umoja_host::OsEntropy;
+
+use crate::RegionStore;
 
 struct SetClock(AtomicU64);
 

@@ -9,7 +9,7 @@ use umoja_store::contract::sample::{credentials, part_write, profile, row, user,
 use umoja_store::ports::{Commit, Condition, Logs as _, Outcome, Requests as _, Users as _, Writes};
 
 use super::*;
-use crate::OsEntropy;
+use umoja_host::OsEntropy;
 
 struct SetClock(AtomicU64);
 

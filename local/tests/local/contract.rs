@@ -4,7 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use umoja_local::{LocalKeys, OsEntropy, RegionStore};
+use umoja_host::OsEntropy;
+use umoja_local::{LocalKeys, RegionStore};
 use umoja_store::change::Change;
 use umoja_store::contract::sample::region;
 use umoja_store::contract::{Changes, KeyPair, KeySwitch, Queued, Streamed, Tables, Time};

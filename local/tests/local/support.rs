@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
-use umoja_local::{Options, OsEntropy, RegionStore};
+use umoja_host::OsEntropy;
+use umoja_local::{Options, RegionStore};
 use umoja_schema::Millis;
 use umoja_store::contract::sample::{HERE, region};
 use umoja_store::ports::Clock;

@@ -1,0 +1,104 @@
+//! The settings that say what a deployment in the cloud consists of. Every region holds the same list of regions, and
+//! what its own infrastructure is.
+
+use serde::{Deserialize, Serialize};
+use umoja_schema::Region;
+use umoja_schema::names::setting;
+
+use crate::ports::{Registry, StoreError};
+
+/// What the infrastructure of one region is, as Terraform says in that region's settings
+/// ([`setting::INFRASTRUCTURE`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Infrastructure {
+    /// The region.
+    pub region: Region,
+    /// The base URL of its API without a trailing slash: the `aud` of requests.
+    pub base_url: String,
+    /// The ARN of the KMS key that wraps data keys.
+    pub data_key: String,
+    /// The URL of its queues without the last segment, which is the queue's name.
+    pub queues: String,
+}
+
+/// The regions of a deployment ([`setting::REGIONS`]), the same in every region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegionsDocument {
+    /// The regions, in the order in which they came.
+    pub regions: Vec<RegionEntry>,
+}
+
+/// One region of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegionEntry {
+    /// What it is.
+    #[serde(flatten)]
+    pub infrastructure: Infrastructure,
+    /// What it does.
+    pub state: RegionState,
+}
+
+/// What a region does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegionState {
+    /// It is being filled: its peers send it everything they write, and it serves nobody.
+    Joining,
+    /// It serves.
+    Serving,
+}
+
+impl RegionEntry {
+    /// Its name.
+    pub fn name(&self) -> &Region {
+        &self.infrastructure.region
+    }
+}
+
+impl RegionsDocument {
+    /// The regions of the deployment, as a region's settings say; nothing before `umoja init`.
+    ///
+    /// # Errors
+    /// If the settings cannot be read, or are of no form that this version reads.
+    pub async fn load(registry: &dyn Registry) -> Result<Option<Self>, StoreError> {
+        document(registry, setting::REGIONS).await
+    }
+
+    /// One region.
+    pub fn get(&self, region: &Region) -> Option<&RegionEntry> {
+        self.regions.iter().find(|entry| entry.name() == region)
+    }
+}
+
+impl Infrastructure {
+    /// What a region's infrastructure is; nothing before `terraform apply`.
+    ///
+    /// # Errors
+    /// If the settings cannot be read, or are of no form that this version reads.
+    pub async fn load(registry: &dyn Registry) -> Result<Option<Self>, StoreError> {
+        document(registry, setting::INFRASTRUCTURE).await
+    }
+}
+
+async fn document<T: for<'de> Deserialize<'de>>(registry: &dyn Registry, name: &str) -> Result<Option<T>, StoreError> {
+    let stored = registry.setting(name).await?;
+    let unreadable =
+        |_| StoreError::Refused(format!("the setting `{name}`, which is of no form that this version reads,"));
+    stored.map(serde_json::from_value).transpose().map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_terraform_writes_is_read_and_an_entry_is_flat() {
+        let written =
+            r#"{"region":"eu-west-1","base_url":"https://eu.example","data_key":"arn:k","queues":"https://q/1"}"#;
+        let infrastructure: Infrastructure = serde_json::from_str(written).unwrap();
+        let entry = RegionEntry { infrastructure, state: RegionState::Joining };
+        let text = serde_json::to_string(&entry).unwrap();
+        assert_eq!(text, written.replace('}', r#","state":"joining"}"#));
+        assert_eq!(serde_json::from_str::<RegionEntry>(&text).unwrap(), entry);
+    }
+}
