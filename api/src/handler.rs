@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use umoja_crypto::jws::{ResponseClaims, sign_response};
 use umoja_schema::{Millis, Scope, UserId};
+use umoja_store::rotation::ANSWER_LIFETIME_SECS;
 
 use crate::app::App;
 use crate::caller::{Caller, verify};
@@ -26,9 +27,6 @@ const MAX_BODY: usize = 256 * 1024;
 
 /// How many bytes more are read and thrown away, so that the caller sees the answer rather than a reset.
 const MAX_DISCARDED: usize = 1024 * 1024;
-
-/// How long an answer is valid, in seconds.
-const ANSWER_LIFETIME_SECS: u64 = 60;
 
 /// How long after its `exp` a request may still be accepted because of clocks, in milliseconds.
 const LEEWAY_MS: u64 = 5_000;

@@ -7,6 +7,10 @@ use umoja_schema::names::setting;
 
 use crate::ports::{Registry, StoreError};
 
+/// How old the settings may be that an instance of a function works with, in seconds. Who changes them waits twice as
+/// long before relying on the change.
+pub const SETTINGS_RELOAD_SECS: u64 = 30;
+
 /// What the infrastructure of one region is, as Terraform says in that region's settings
 /// ([`setting::INFRASTRUCTURE`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

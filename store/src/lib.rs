@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod ports;
 pub mod regions;
 pub mod repairs;
+pub mod rotation;
 pub mod seal;
 pub mod secrets;
 

@@ -1,0 +1,66 @@
+//! Rotating the key that signs answers: published first, then used, then retired, each step after every instance has
+//! read the one before. Every step can be repeated; the document itself says which is next.
+
+use umoja_schema::Millis;
+
+use crate::deployment::SETTINGS_RELOAD_SECS;
+use crate::keyring::KeyRing;
+use crate::secrets::{SecretsDocument, SecretsError, WrappedSecret};
+
+/// How long an answer is valid, in seconds: for so long somebody may still check one that the old key signed.
+pub const ANSWER_LIFETIME_SECS: u64 = 60;
+
+/// What has to happen next to the keys that sign answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SigningStep {
+    /// Nothing is under way: a new key may be made and published.
+    Publish,
+    /// A new key is published: once every instance publishes it, it may sign.
+    Promote,
+    /// The new key signs: once nobody checks an answer of the old one any more, that may go.
+    Retire,
+}
+
+impl SigningStep {
+    /// How long to wait after the step before was written in every region, in seconds.
+    pub const fn wait_secs(self) -> u64 {
+        match self {
+            Self::Publish => 0,
+            Self::Promote => 2 * SETTINGS_RELOAD_SECS,
+            Self::Retire => 2 * SETTINGS_RELOAD_SECS + ANSWER_LIFETIME_SECS,
+        }
+    }
+}
+
+impl SecretsDocument {
+    /// The next step. The last key of the list signs; all are published.
+    pub fn signing_step(&self) -> SigningStep {
+        let newest = self.signing.iter().map(|secret| secret.version).max();
+        let signs = self.signing.last().map(|secret| secret.version);
+        match (newest == signs, self.signing.len()) {
+            (false, _) => SigningStep::Promote,
+            (true, 0 | 1) => SigningStep::Publish,
+            (true, _) => SigningStep::Retire,
+        }
+    }
+
+    /// Does the next step and says which it was.
+    ///
+    /// # Errors
+    /// If a new key has to be made and some region's KMS does not wrap it.
+    pub async fn rotate_signing(&mut self, ring: &KeyRing, now: Millis) -> Result<SigningStep, SecretsError> {
+        let step = self.signing_step();
+        match step {
+            SigningStep::Publish => {
+                let signs = self.signing.last().ok_or(SecretsError::Malformed)?.version;
+                let new = WrappedSecret::create(ring, "signing", signs + 1, now).await?;
+                self.signing.insert(self.signing.len() - 1, new);
+            }
+            SigningStep::Promote => self.signing.sort_by_key(|secret| secret.version),
+            SigningStep::Retire => {
+                self.signing.drain(..self.signing.len() - 1);
+            }
+        }
+        Ok(step)
+    }
+}
