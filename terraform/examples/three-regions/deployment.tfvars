@@ -1,0 +1,34 @@
+# Three regions on arm64, with names of their own: clients sign for `eu.id.example.com` and so on, and
+# `id.example.com` answers health and discovery from the nearest region that is ready.
+prefix       = "identity"
+regions      = ["eu-west-1", "us-east-1", "af-south-1"]
+architecture = "arm64"
+
+operators = [
+  "arn:aws:iam::123456789012:role/umoja-operators",
+  # Whoever signs in by IAM Identity Center.
+  "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_IdentityOperators_*",
+]
+
+functions = {
+  api        = { memory = 3538, concurrency = 200 }
+  replicator = { memory = 1024 }
+}
+
+schedules = {
+  sweep = "cron(30 2 * * ? *)"
+}
+
+stream = {
+  parallelization = 4
+}
+
+throttling = {
+  rate  = 2000
+  burst = 4000
+}
+
+alarms = {
+  emails                     = ["oncall@example.com", "identity@example.com"]
+  replication_lag_p99_millis = 3000
+}

@@ -1,0 +1,25 @@
+# One region of a deployment. Applied once for each region, each time with that region's variables file and a state of
+# its own: no region's apply reads another's state, or needs the other region to exist.
+
+module "region" {
+  source = "./modules/region"
+
+  prefix              = var.prefix
+  region              = var.region
+  regions             = var.regions
+  operators           = var.operators
+  packages            = startswith(var.packages, "/") ? var.packages : "${path.root}/${var.packages}"
+  architecture        = var.architecture
+  functions           = var.functions
+  schedules           = var.schedules
+  stream              = var.stream
+  throttling          = var.throttling
+  base_url            = var.base_url
+  domain              = var.domain
+  endpoints           = var.endpoints
+  log_level           = var.log_level
+  log_retention_days  = var.log_retention_days
+  tracing             = var.tracing
+  alarms              = var.alarms
+  deletion_protection = var.deletion_protection
+}

@@ -1,0 +1,45 @@
+locals {
+  # Rows of widgets, three to a row of 24 columns. Each: title, metrics as CloudWatch writes them, and a statistic.
+  widgets = [
+    { title = "Requests", stat = "Sum", metrics = [for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", aws_apigatewayv2_api.this.id, "Stage", "$default"]] },
+    { title = "Latency, p50 and p99", stat = "p99", metrics = [for stat in ["p50", "p99"] : ["AWS/ApiGateway", "Latency", "ApiId", aws_apigatewayv2_api.this.id, "Stage", "$default", { stat = stat }]] },
+    { title = "Replication lag, p50 and p99", stat = "p99", metrics = [for stat in ["p50", "p99"] : [local.names.metrics.namespace, "ReplicationLag", local.names.metrics.dimension, var.prefix, { stat = stat }]] },
+    { title = "Copies", stat = "Sum", metrics = [for name in ["CopiesSent", "CopiesQueued", "Parked"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
+    { title = "Keys", stat = "Maximum", metrics = [for name in ["MissingWrappedKeys", "KeyErrors"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
+    { title = "Age of stream records", stat = "Maximum", metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", local.function_name["replicator"]]] },
+    { title = "Waiting messages", stat = "Maximum", metrics = [for queue in local.queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.prefix}-${queue}"]] },
+    { title = "Age of oldest message", stat = "Maximum", metrics = [for queue in local.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "${var.prefix}-${queue}"]] },
+    { title = "Given up", stat = "Maximum", metrics = [for queue in concat([for queue in local.queues : "${queue}${local.names.dead_letters}"], keys(aws_sqs_queue.end)) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.prefix}-${queue}"]] },
+    { title = "Functions: errors", stat = "Sum", metrics = [for name in local.names.functions : ["AWS/Lambda", "Errors", "FunctionName", local.function_name[name]]] },
+    { title = "Functions: duration p99", stat = "p99", metrics = [for name in local.names.functions : ["AWS/Lambda", "Duration", "FunctionName", local.function_name[name]]] },
+    { title = "Functions: at a time", stat = "Maximum", metrics = [for name in local.names.functions : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", local.function_name[name]]] },
+    { title = "Tables: written units", stat = "Sum", metrics = [for name in keys(local.names.tables) : ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", "${var.prefix}-${name}"]] },
+    { title = "Tables: read units", stat = "Sum", metrics = [for name in keys(local.names.tables) : ["AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", "${var.prefix}-${name}"]] },
+    { title = "Tables: throttled writes", stat = "Sum", metrics = [for name in keys(local.names.tables) : ["AWS/DynamoDB", "WriteThrottleEvents", "TableName", "${var.prefix}-${name}"]] },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  # Dashboards are the account's, not a region's.
+  dashboard_name = "${var.prefix}-${var.region}"
+
+  dashboard_body = jsonencode({
+    widgets = [
+      for n, widget in local.widgets : {
+        type   = "metric"
+        x      = 8 * (n % 3)
+        y      = 6 * floor(n / 3)
+        width  = 8
+        height = 6
+        properties = {
+          title   = widget.title
+          region  = var.region
+          view    = "timeSeries"
+          period  = 60
+          stat    = widget.stat
+          metrics = widget.metrics
+        }
+      }
+    ]
+  })
+}

@@ -1,0 +1,48 @@
+locals {
+  functions = { for name in local.names.functions : name => var.functions[replace(name, "-", "_")] }
+
+  endpoint_variables = {
+    for region, url in var.endpoints :
+    "${local.names.environment.endpoint}_${upper(replace(region, "-", "_"))}" => url
+  }
+}
+
+resource "aws_lambda_function" "this" {
+  for_each = local.functions
+
+  function_name = local.function_name[each.key]
+  description   = "Umoja: ${each.key}"
+  role          = aws_iam_role.function[each.key].arn
+
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = [var.architecture]
+  filename         = "${var.packages}/${each.key}.zip"
+  source_code_hash = filebase64sha256("${var.packages}/${each.key}.zip")
+
+  memory_size                    = each.value.memory
+  timeout                        = each.value.timeout
+  reserved_concurrent_executions = coalesce(each.value.concurrency, -1)
+
+  environment {
+    variables = merge(local.endpoint_variables, {
+      (local.names.environment.prefix) = var.prefix
+      UMOJA_LOG                        = var.log_level
+    })
+  }
+
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
+
+  # A function that starts before its log group and its permissions exist makes the group itself, without retention.
+  depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
+}
+
+resource "aws_cloudwatch_log_group" "function" {
+  for_each = local.functions
+
+  name              = "/aws/lambda/${local.function_name[each.key]}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = aws_kms_key.rest.arn
+}

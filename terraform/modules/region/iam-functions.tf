@@ -1,0 +1,49 @@
+# One role for each function, with one policy named `permissions`. What a function may do is what its code calls, no
+# more; a statement's name says what for. The region is in the name of the role, because IAM has no regions.
+#
+# `TransactWriteItems` has no permission of its own: DynamoDB asks for those of the writes in it. `ConditionCheckItem`
+# is missing because a claim that does not change is not written.
+
+locals {
+  policies = {
+    api              = local.policy_api
+    replicator       = local.policy_replicator
+    reconcile-writes = local.policy_reconcile_writes
+    reconcile-keys   = local.policy_reconcile_keys
+    sweep            = local.policy_sweep
+  }
+}
+
+resource "aws_iam_role" "function" {
+  for_each = local.functions
+
+  name        = "${var.prefix}-${var.region}-${each.key}"
+  description = "Umoja: what ${each.key} may do in ${var.region}, and from there"
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "Lambda"
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "function" {
+  for_each = local.functions
+
+  name = "permissions"
+  role = aws_iam_role.function[each.key].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      for statement in concat(local.common_statements[each.key], local.policies[each.key]) :
+      merge({ Effect = "Allow" }, statement)
+      # The only region of a deployment has no peers, and a statement without resources is refused.
+      if length(flatten([statement.Resource])) > 0
+    ]
+  })
+}

@@ -1,0 +1,31 @@
+# The replicator carries what is sealed and cannot open it: it has no permission on any key.
+
+locals {
+  policy_replicator = concat(
+    [
+      {
+        Sid      = "ReadStreams"
+        Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+        Resource = [for name in keys(local.streams) : "${local.own_table[name]}/stream/*"]
+      },
+      {
+        Sid      = "NoteWhatWasGivenUp"
+        Action   = ["sqs:SendMessage"]
+        Resource = ["${local.sqs}:${var.prefix}-stream-failures"]
+      },
+      {
+        Sid      = "QueueWhatAPeerDidNotTake"
+        Action   = ["sqs:SendMessage"]
+        Resource = local.retry_queue_arns
+      },
+      {
+        Sid      = "ListMissingWrappedKeys"
+        Action   = ["sqs:SendMessage"]
+        Resource = [local.keys_queue_arn]
+      },
+      local.park,
+    ],
+    local.copy_parts_to_peers,
+    local.copy_rows_to_peers,
+  )
+}

@@ -1,0 +1,137 @@
+# Two keys. `data` wraps the data keys of records: only functions and operators use it, and each use is bound to a
+# record. `rest` encrypts tables, logs and alarms at rest, through the services that hold them.
+#
+# Administration is apart from use: administrators (whom IAM names) cannot encrypt, decrypt or make grants, and who
+# uses a key cannot change it. An administrator can still change the policy itself; CloudTrail shows that.
+
+locals {
+  key_administration = {
+    Sid       = "AdministrationWithoutUse"
+    Effect    = "Allow"
+    Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+    Action = [
+      "kms:CancelKeyDeletion",
+      "kms:CreateAlias",
+      "kms:DeleteAlias",
+      "kms:DescribeKey",
+      "kms:DisableKey",
+      "kms:DisableKeyRotation",
+      "kms:EnableKey",
+      "kms:EnableKeyRotation",
+      "kms:GetKeyPolicy",
+      "kms:GetKeyRotationStatus",
+      "kms:ListAliases",
+      "kms:ListGrants",
+      "kms:ListKeyPolicies",
+      "kms:ListKeyRotations",
+      "kms:ListResourceTags",
+      "kms:PutKeyPolicy",
+      "kms:RevokeGrant",
+      "kms:RotateKeyOnDemand",
+      "kms:ScheduleKeyDeletion",
+      "kms:TagResource",
+      "kms:UntagResource",
+      "kms:UpdateAlias",
+      "kms:UpdateKeyDescription",
+    ]
+    Resource = "*"
+  }
+
+  # The roles of these functions of any region: a peer's key may be the only one that answers.
+  data_key_users = concat(
+    [for name in ["api", "reconcile-keys"] : "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-*-${name}"],
+    var.operators,
+  )
+}
+
+resource "aws_kms_key" "data" {
+  description             = "${var.prefix}: wraps the data keys of records"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+
+  # Peers' functions are allowed to use this key by these tags: its ARN is not known where their roles are made.
+  tags = local.data_key_tags
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      local.key_administration,
+      {
+        Sid       = "UseByFunctionsAndOperatorsThatIamAllows"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+        Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+        Condition = { ArnLike = { "aws:PrincipalArn" = local.data_key_users } }
+      },
+    ]
+  })
+}
+
+resource "aws_kms_alias" "data" {
+  name          = "alias/${var.prefix}-data"
+  target_key_id = aws_kms_key.data.key_id
+}
+
+resource "aws_kms_key" "rest" {
+  description             = "${var.prefix}: encrypts tables, logs and alarms at rest"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      local.key_administration,
+      {
+        # As AWS's own key for DynamoDB: whoever may use a table may have it decrypted, by DynamoDB and not
+        # otherwise. So no function's role needs a permission on this key, and the replicator, which writes peers'
+        # tables, cannot decrypt anything.
+        Sid       = "TablesForWhoMayUseTables"
+        Effect    = "Allow"
+        Principal = { AWS = "*" }
+        Action    = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource  = "*"
+        Condition = {
+          StringEquals = {
+            "kms:CallerAccount" = local.account
+            "kms:ViaService"    = "dynamodb.${var.region}.${data.aws_partition.this.dns_suffix}"
+          }
+        }
+      },
+      {
+        Sid       = "Logs"
+        Effect    = "Allow"
+        Principal = { Service = "logs.${var.region}.${data.aws_partition.this.dns_suffix}" }
+        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource  = "*"
+        Condition = {
+          ArnLike = {
+            "kms:EncryptionContext:aws:logs:arn" = [
+              for group in local.log_groups : "arn:${local.partition}:logs:${var.region}:${local.account}:log-group:${group}"
+            ]
+          }
+        }
+      },
+      {
+        Sid       = "AlarmsIntoTheirTopic"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      },
+    ]
+  })
+}
+
+resource "aws_kms_alias" "rest" {
+  name          = "alias/${var.prefix}-rest"
+  target_key_id = aws_kms_key.rest.key_id
+}
+
+locals {
+  data_key_tags = {
+    "umoja:deployment" = var.prefix
+    "umoja:use"        = "data-keys"
+  }
+}

@@ -1,0 +1,50 @@
+# A run that fails is followed by the next: nothing is retried, and the event says nothing. What could not even be
+# started is noted.
+
+resource "aws_scheduler_schedule_group" "this" {
+  name = var.prefix
+}
+
+resource "aws_scheduler_schedule" "this" {
+  for_each = {
+    "reconcile-writes" = var.schedules.reconcile_writes
+    "reconcile-keys"   = var.schedules.reconcile_keys
+    "sweep"            = var.schedules.sweep
+  }
+
+  name                = local.function_name[each.key]
+  group_name          = aws_scheduler_schedule_group.this.name
+  description         = "Umoja: starts ${each.key}"
+  schedule_expression = each.value
+  state               = var.schedules.enabled ? "ENABLED" : "DISABLED"
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_function.this[each.key].arn
+    role_arn = aws_iam_role.schedules.arn
+    input    = jsonencode({})
+
+    retry_policy {
+      maximum_event_age_in_seconds = 60
+      maximum_retry_attempts       = 0
+    }
+
+    dead_letter_config {
+      arn = aws_sqs_queue.end["schedule-failures"].arn
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.schedules]
+}
+
+# Lambda would try a failed run twice more by itself, at the time of the next runs.
+resource "aws_lambda_function_event_invoke_config" "scheduled" {
+  for_each = toset(["reconcile-writes", "reconcile-keys", "sweep"])
+
+  function_name                = aws_lambda_function.this[each.key].function_name
+  maximum_retry_attempts       = 0
+  maximum_event_age_in_seconds = 60
+}

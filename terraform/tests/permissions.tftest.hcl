@@ -1,0 +1,160 @@
+# Who may do what.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  region   = "eu-west-1"
+  regions  = ["eu-west-1", "us-east-1", "af-south-1"]
+  packages = "tests/packages"
+  tracing  = false
+}
+
+run "roles" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.function["replicator"].policy, "kms:")
+    error_message = "The replicator has nothing to do with keys."
+  }
+  assert {
+    condition     = [for name, policy in aws_iam_role_policy.function : name if strcontains(policy.policy, "kms:")] == ["api", "reconcile-keys"]
+    error_message = "Only the api and the reconciler of keys use data keys."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_role_policy.function : [
+        for statement in jsondecode(policy.policy).Statement :
+        [for resource in statement.Resource : !strcontains(resource, "*") || endswith(resource, ":*") || endswith(resource, "/stream/*") || endswith(resource, ":key/*")]
+      ]
+    ]))
+    error_message = "Wild cards stand only for a group's log streams, a table's streams, and peers' keys."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_role_policy.function : [
+        for statement in jsondecode(policy.policy).Statement :
+        statement.Condition == { StringEquals = { "aws:ResourceTag/umoja:deployment" = "umoja", "aws:ResourceTag/umoja:use" = "data-keys" } }
+        if anytrue([for resource in statement.Resource : endswith(resource, ":key/*")])
+      ]
+    ]))
+    error_message = "Of peers' keys only the deployment's data keys may be used."
+  }
+  assert {
+    condition     = aws_kms_key.data.tags["umoja:deployment"] == "umoja" && aws_kms_key.data.tags["umoja:use"] == "data-keys" && aws_kms_key.rest.tags == null
+    error_message = "The data key, and not the other, is what peers may use."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_role_policy.function : [
+        for statement in jsondecode(policy.policy).Statement : [for action in statement.Action : !strcontains(action, "*")]
+      ]
+    ]))
+    error_message = "Actions are named one by one."
+  }
+  assert {
+    condition     = length(distinct(flatten([for policy in aws_iam_role_policy.function : [for statement in jsondecode(policy.policy).Statement : can(regex("^[A-Za-z0-9]+$", statement.Sid))]]))) == 1
+    error_message = "Every statement says what it is for."
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.function["api"].policy, "arn:aws:dynamodb:us-east-1") && !strcontains(aws_iam_role_policy.function["api"].policy, "sqs:")
+    error_message = "The api reaches no peer's table and no queue."
+  }
+  assert {
+    condition = toset([for statement in jsondecode(aws_iam_role_policy.function["sweep"].policy).Statement : join(",", statement.Action)]) == toset([
+      "dynamodb:GetItem", "logs:CreateLogStream,logs:PutLogEvents", "dynamodb:Scan", "sqs:SendMessage"
+    ])
+    error_message = "The sweep reads, and lists what lacks a key."
+  }
+  assert {
+    condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([
+      for statement in jsondecode(policy.policy).Statement : contains(statement.Action, "dynamodb:Scan")
+    ])] == ["sweep"]
+    error_message = "Nothing but the sweep reads whole tables."
+  }
+  assert {
+    condition = !anytrue(flatten([for policy in aws_iam_role_policy.function : [
+      for statement in jsondecode(policy.policy).Statement :
+      [for resource in statement.Resource : endswith(resource, "-settings") || endswith(resource, "-companies")] if length(setintersection(statement.Action, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"])) > 0
+    ]]))
+    error_message = "Settings and companies are the operator's to write."
+  }
+  assert {
+    condition = !anytrue(flatten([for policy in aws_iam_role_policy.function : [
+      for statement in jsondecode(policy.policy).Statement :
+      [for resource in statement.Resource : endswith(resource, "-users") || endswith(resource, "-journal") || endswith(resource, "-receipts") || endswith(resource, "-audit")] if contains(statement.Action, "dynamodb:DeleteItem")
+    ]]))
+    error_message = "Nothing that is replicated is ever deleted."
+  }
+}
+
+run "traces" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    tracing = true
+  }
+
+  assert {
+    condition     = alltrue([for policy in aws_iam_role_policy.function : strcontains(policy.policy, "xray:PutTraceSegments")]) && alltrue([for function in aws_lambda_function.this : one(function.tracing_config).mode == "Active"])
+    error_message = "With tracing, functions are traced and may say so."
+  }
+}
+
+run "keys" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    operators = ["arn:aws:iam::123456789012:role/operators"]
+  }
+
+  assert {
+    condition     = aws_kms_key.data.enable_key_rotation && aws_kms_key.rest.enable_key_rotation
+    error_message = "Keys are rotated."
+  }
+  assert {
+    condition = alltrue([
+      for key in [aws_kms_key.data, aws_kms_key.rest] : alltrue([
+        for statement in jsondecode(key.policy).Statement :
+        length(setintersection(statement.Action, ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKey*", "kms:ReEncrypt*", "kms:CreateGrant", "kms:*"])) == 0
+        if statement.Sid == "AdministrationWithoutUse"
+      ])
+    ])
+    error_message = "Who administers a key does not use it."
+  }
+  assert {
+    condition = one([
+      for statement in jsondecode(aws_kms_key.data.policy).Statement : statement.Condition.ArnLike["aws:PrincipalArn"] if contains(statement.Action, "kms:Decrypt")
+      ]) == [
+      "arn:aws:iam::123456789012:role/umoja-*-api",
+      "arn:aws:iam::123456789012:role/umoja-*-reconcile-keys",
+      "arn:aws:iam::123456789012:role/operators",
+    ]
+    error_message = "The data key is used by two functions, of any region, and by operators."
+  }
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_kms_key.rest.policy).Statement :
+      can(statement.Condition) if length(setintersection(statement.Action, ["kms:Decrypt", "kms:Encrypt"])) > 0
+    ])
+    error_message = "The key at rest is used through the services that it is for."
+  }
+}
+
+run "schedules" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition     = toset(flatten([for statement in jsondecode(aws_iam_role_policy.schedules.policy).Statement : statement.Action])) == toset(["lambda:InvokeFunction", "sqs:SendMessage"])
+    error_message = "Schedules start functions, and note what they could not start."
+  }
+}

@@ -1,0 +1,317 @@
+# What one region consists of. Runs without AWS: the provider is a stand-in.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  region   = "eu-west-1"
+  regions  = ["eu-west-1", "us-east-1", "af-south-1"]
+  packages = "tests/packages"
+}
+
+run "names" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition     = toset([for table in aws_dynamodb_table.this : table.name]) == toset([for name, _ in jsondecode(file("../schema/generated/names.json")).tables : "umoja-${name}"])
+    error_message = "Every table of names.json is there, and no other."
+  }
+  assert {
+    condition     = toset([for queue in aws_sqs_queue.this : queue.name]) == toset(["umoja-retry-us-east-1", "umoja-retry-af-south-1", "umoja-keys", "umoja-parked"])
+    error_message = "There is a retry queue for each peer, and none for the own region."
+  }
+  assert {
+    condition     = toset([for queue in aws_sqs_queue.dead : queue.name]) == toset([for queue in aws_sqs_queue.this : "${queue.name}-dead"])
+    error_message = "Each queue has a queue for its dead letters, named like it."
+  }
+  assert {
+    condition     = toset([for function in aws_lambda_function.this : function.function_name]) == toset([for name in jsondecode(file("../schema/generated/names.json")).functions : "umoja-${name}"])
+    error_message = "Every function of names.json is there, and no other."
+  }
+  assert {
+    condition     = alltrue([for name, role in aws_iam_role.function : role.name == "umoja-eu-west-1-${name}"])
+    error_message = "Roles are named by region, because IAM has none."
+  }
+  assert {
+    condition     = aws_kms_alias.data.name == "alias/umoja-data" && aws_kms_alias.rest.name == "alias/umoja-rest"
+    error_message = "The keys' aliases."
+  }
+}
+
+run "longest_names_fit" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    prefix  = "abcdefghij-klmnopqrs"
+    region  = "ap-northeast-1"
+    regions = ["ap-northeast-1", "ap-southeast-1"]
+  }
+
+  assert {
+    condition     = alltrue([for role in aws_iam_role.function : length(role.name) <= 64])
+    error_message = "IAM takes 64 characters."
+  }
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : length(function.function_name) <= 64])
+    error_message = "Lambda takes 64 characters."
+  }
+}
+
+run "tables" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition     = alltrue([for table in aws_dynamodb_table.this : table.deletion_protection_enabled && table.point_in_time_recovery[0].enabled && table.server_side_encryption[0].enabled && table.billing_mode == "PAY_PER_REQUEST"])
+    error_message = "Tables refuse to be deleted, can be restored, are encrypted with a key of the deployment's, and are paid by request."
+  }
+  assert {
+    condition     = alltrue([for name, table in aws_dynamodb_table.this : table.stream_enabled == contains(["users", "journal", "receipts", "audit"], name)])
+    error_message = "What is replicated has a stream, and nothing else."
+  }
+  assert {
+    condition     = alltrue([for table in aws_dynamodb_table.this : table.stream_view_type == "NEW_IMAGE" if table.stream_enabled])
+    error_message = "Streams carry new images only."
+  }
+  assert {
+    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["idempotency", "replays"]
+    error_message = "What is remembered for a while expires, and nothing else."
+  }
+  assert {
+    condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).region == "eu-west-1"
+    error_message = "The infrastructure's document says the region."
+  }
+  assert {
+    condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).queues == "https://sqs.eu-west-1.amazonaws.com/123456789012"
+    error_message = "The infrastructure's document says where the queues are, without a slash at the end."
+  }
+  assert {
+    condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).base_url == "https://mock.execute-api.eu-west-1.amazonaws.com"
+    error_message = "Without a domain the base URL is the HTTP API's."
+  }
+  assert {
+    condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).data_key == aws_kms_key.data.arn
+    error_message = "The infrastructure's document names the data key."
+  }
+  assert {
+    condition     = jsondecode(aws_dynamodb_table_item.infrastructure.item).id.S == "infrastructure"
+    error_message = "The infrastructure's document is where the programs look for it."
+  }
+}
+
+run "deletion_protection_is_a_choice" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    deletion_protection = false
+  }
+
+  assert {
+    condition     = !anytrue([for table in aws_dynamodb_table.this : table.deletion_protection_enabled])
+    error_message = "Without protection tables can be destroyed."
+  }
+}
+
+run "streams" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition     = toset(keys(aws_lambda_event_source_mapping.replicator)) == toset(["users", "journal", "receipts", "audit"])
+    error_message = "Every stream has a mapping."
+  }
+  assert {
+    condition = alltrue([
+      for mapping in aws_lambda_event_source_mapping.replicator :
+      [for filter in one(mapping.filter_criteria).filter : jsondecode(filter.pattern)] == [{ dynamodb = { NewImage = { origin = { S = ["eu-west-1"] } } } }]
+    ])
+    error_message = "Only what the own region wrote starts the replicator."
+  }
+  assert {
+    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.replicator : mapping.starting_position == "TRIM_HORIZON"])
+    error_message = "A mapping begins at the oldest record."
+  }
+  assert {
+    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.replicator : mapping.bisect_batch_on_function_error && contains(mapping.function_response_types, "ReportBatchItemFailures") && mapping.maximum_retry_attempts == -1])
+    error_message = "One record does not hold up its batch, and is tried for as long as it is allowed to be old."
+  }
+  assert {
+    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.replicator : mapping.maximum_record_age_in_seconds < 86400 && length(mapping.destination_config) == 1])
+    error_message = "What is given up is noted before the stream forgets it."
+  }
+}
+
+run "queues" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition     = alltrue([for queue in aws_sqs_queue.this : queue.message_retention_seconds == 345600 && jsondecode(queue.redrive_policy).maxReceiveCount > 4])
+    error_message = "Messages are kept for 4 days, and received more often than the reconcilers wait for before they replace one."
+  }
+  assert {
+    condition     = alltrue([for queue in merge(aws_sqs_queue.dead, aws_sqs_queue.end) : queue.message_retention_seconds == 1209600])
+    error_message = "Dead letters are kept for 14 days."
+  }
+  assert {
+    condition     = alltrue([for queue in merge(aws_sqs_queue.this, aws_sqs_queue.dead, aws_sqs_queue.end) : queue.sqs_managed_sse_enabled])
+    error_message = "Queues are encrypted."
+  }
+  assert {
+    condition     = alltrue([for policy in aws_sqs_queue_redrive_allow_policy.dead : jsondecode(policy.redrive_allow_policy).redrivePermission == "byQueue" && length(jsondecode(policy.redrive_allow_policy).sourceQueueArns) == 1])
+    error_message = "Dead letters come from their queue only."
+  }
+}
+
+run "functions" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    endpoints = { us-east-1 = "https://link.example:8443" }
+  }
+
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables.UMOJA_PREFIX == "umoja" && function.environment[0].variables.UMOJA_ENDPOINT_US_EAST_1 == "https://link.example:8443" && length(function.environment[0].variables) == 3])
+    error_message = "A function knows the prefix, the endpoints that were given, and the log level; nothing else."
+  }
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.runtime == "provided.al2023" && function.handler == "bootstrap"])
+    error_message = "Functions are binaries."
+  }
+  assert {
+    condition     = aws_lambda_function.this["api"].memory_size == 1769
+    error_message = "The api has one vCPU."
+  }
+  assert {
+    condition     = alltrue([for schedule in aws_scheduler_schedule.this : schedule.state == "ENABLED" && one(one(schedule.target).dead_letter_config).arn != null])
+    error_message = "Schedules run, and note what they could not start."
+  }
+  assert {
+    condition     = aws_scheduler_schedule.this["reconcile-writes"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-keys"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["sweep"].schedule_expression == "rate(1 day)"
+    error_message = "How often the scheduled functions run."
+  }
+}
+
+run "api" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.default.route_key == "$default" && length(aws_apigatewayv2_api.this.cors_configuration) == 0
+    error_message = "One route, and no browsers."
+  }
+  assert {
+    condition     = !anytrue([for word in ["identity", "sourceIp", "path", "querystring", "header", "userAgent", "authorizer", "domainName"] : strcontains(one(aws_apigatewayv2_stage.default.access_log_settings).format, word)])
+    error_message = "The access log says nothing about a person."
+  }
+  assert {
+    condition     = length(aws_route53_record.shared) == 0 && length(aws_apigatewayv2_domain_name.this) == 0 && !aws_apigatewayv2_api.this.disable_execute_api_endpoint
+    error_message = "Without a domain there are no names."
+  }
+}
+
+run "domain" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    domain = {
+      name            = "eu.id.example.com"
+      certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
+      zone_id         = "ZEXAMPLE"
+      execute_api     = false
+      shared = {
+        name            = "id.example.com"
+        certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/2"
+      }
+    }
+  }
+
+  assert {
+    condition     = output.base_url == "https://eu.id.example.com"
+    error_message = "Clients sign for the region's own name, not for the shared one."
+  }
+  assert {
+    condition     = aws_apigatewayv2_api.this.disable_execute_api_endpoint
+    error_message = "The HTTP API's own address can be turned off."
+  }
+  assert {
+    condition     = one(aws_route53_record.shared["shared"].latency_routing_policy).region == "eu-west-1" && aws_route53_record.shared["shared"].health_check_id != null
+    error_message = "The shared name is answered by the nearest region that is ready."
+  }
+  assert {
+    condition     = aws_route53_health_check.ready["shared"].fqdn == "eu.id.example.com" && aws_route53_health_check.ready["shared"].resource_path == "/readyz"
+    error_message = "A region is asked by its own name whether it is ready."
+  }
+}
+
+run "base_url_overrides" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    base_url = "http://127.0.0.1:8080/eu"
+  }
+
+  assert {
+    condition     = output.base_url == "http://127.0.0.1:8080/eu"
+    error_message = "The base URL that is given is taken."
+  }
+}
+
+run "alarms" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition = length(setsubtract([
+      "umoja-iterator-age", "umoja-retry-us-east-1-age", "umoja-retry-us-east-1-depth", "umoja-retry-us-east-1-dead", "umoja-keys-dead",
+      "umoja-parked", "umoja-parked-dead", "umoja-stream-failures", "umoja-schedule-failures", "umoja-missing-wrapped-keys",
+      "umoja-replication-lag", "umoja-api-latency", "umoja-api-errors", "umoja-replicator-throttles", "umoja-users-write-throttles", "umoja-key-errors",
+    ], [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name])) == 0
+    error_message = "An alarm is missing."
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : contains(alarm.alarm_actions, aws_sns_topic.alarms.arn)])
+    error_message = "Every alarm goes to the topic."
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : contains(keys(jsondecode(file("../schema/generated/names.json")).metrics.units), alarm.metric_name) if alarm.namespace == "Umoja"])
+    error_message = "Alarms look at metrics that the programs write."
+  }
+}
+
+run "a_single_region" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    regions = ["eu-west-1"]
+  }
+
+  assert {
+    condition     = length(aws_sqs_queue.this) == 2
+    error_message = "The first region has no retry queue."
+  }
+  assert {
+    condition     = alltrue(flatten([for policy in aws_iam_role_policy.function : [for statement in jsondecode(policy.policy).Statement : length(statement.Resource) > 0]]))
+    error_message = "A statement without resources is refused by IAM."
+  }
+}

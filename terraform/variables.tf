@@ -1,0 +1,266 @@
+variable "prefix" {
+  description = "Prefix of every name of the deployment: tables, queues, functions, roles. The same in every region."
+  type        = string
+  default     = "umoja"
+  nullable    = false
+
+  validation {
+    # IAM takes 64 characters: the prefix, the region and the function's name have to fit.
+    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.prefix)) && !strcontains(var.prefix, "--")
+    error_message = "The prefix is 2 to 20 lower-case letters, digits and single hyphens; it begins with a letter and does not end with a hyphen."
+  }
+}
+
+variable "region" {
+  description = "The AWS region that is applied."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = contains(var.regions, var.region)
+    error_message = "The region is not in the list `regions`: add it there, and apply every region again."
+  }
+}
+
+variable "regions" {
+  description = "Every region of the deployment, this one too. The same in every region."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.regions : can(regex("^[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}$", name))])
+    error_message = "Regions are written as AWS writes them, for example `eu-west-1`."
+  }
+  validation {
+    condition     = length(var.regions) >= 1 && length(var.regions) <= 16
+    error_message = "A deployment has 1 to 16 regions: a record carries at most 16 wrapped keys."
+  }
+  validation {
+    condition     = length(var.regions) == length(distinct(var.regions))
+    error_message = "A region is in the list twice."
+  }
+}
+
+variable "operators" {
+  description = "ARNs, wild cards allowed, of the roles and users that run `umoja init`, `umoja region` and the like: besides the functions, only they may use the data key, if IAM allows them too."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.operators : can(regex("^arn:[a-z-]+:(iam|sts)::[0-9]{12}:[a-zA-Z]", arn))])
+    error_message = "Operators are ARNs of IAM, for example `arn:aws:iam::123456789012:role/umoja-operators`."
+  }
+}
+
+variable "packages" {
+  description = "Directory of the functions' packages, `<function>.zip` each; relative to this root, or absolute."
+  type        = string
+  default     = "../dist"
+  nullable    = false
+}
+
+variable "architecture" {
+  description = "Instruction set that the packages are built for: `x86_64` or `arm64`."
+  type        = string
+  default     = "x86_64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "The architecture is `x86_64` or `arm64`."
+  }
+}
+
+variable "functions" {
+  description = "Memory in MB, time-out in seconds and reserved concurrency (null: none) of each function. 1769 MB is one vCPU, which the api's password hashes need."
+  type = object({
+    api              = optional(object({ memory = optional(number, 1769), timeout = optional(number, 29), concurrency = optional(number) }), {})
+    replicator       = optional(object({ memory = optional(number, 512), timeout = optional(number, 60), concurrency = optional(number) }), {})
+    reconcile_writes = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
+    reconcile_keys   = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
+    sweep            = optional(object({ memory = optional(number, 512), timeout = optional(number, 900), concurrency = optional(number) }), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for settings in values(var.functions) : settings.memory >= 128 && settings.memory <= 10240])
+    error_message = "A function's memory is 128 to 10240 MB."
+  }
+  validation {
+    condition     = alltrue([for settings in values(var.functions) : settings.timeout >= 1 && settings.timeout <= 900])
+    error_message = "A function's time-out is 1 to 900 seconds."
+  }
+  validation {
+    condition     = var.functions.api.timeout <= 29
+    error_message = "An HTTP API waits 30 seconds for an answer: the api's time-out is at most 29."
+  }
+}
+
+variable "schedules" {
+  description = "When the scheduled functions run, as EventBridge Scheduler writes it; `enabled = false` stops all of them."
+  type = object({
+    reconcile_writes = optional(string, "rate(1 minute)")
+    reconcile_keys   = optional(string, "rate(1 minute)")
+    sweep            = optional(string, "rate(1 day)")
+    enabled          = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for when in [var.schedules.reconcile_writes, var.schedules.reconcile_keys, var.schedules.sweep] :
+      can(regex("^(rate|cron)\\(.+\\)$", when))
+    ])
+    error_message = "A schedule is `rate(...)` or `cron(...)`."
+  }
+}
+
+variable "stream" {
+  description = "How the replicator reads the streams: records of a batch, batches of a shard at a time, and the age in seconds after which a record that cannot be handled goes to the stream failures."
+  type = object({
+    batch_size      = optional(number, 100)
+    parallelization = optional(number, 2)
+    max_age         = optional(number, 72000)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.stream.batch_size >= 1 && var.stream.batch_size <= 1000
+    error_message = "A batch has 1 to 1000 records."
+  }
+  validation {
+    condition     = var.stream.parallelization >= 1 && var.stream.parallelization <= 10
+    error_message = "Lambda takes 1 to 10 batches of a shard at a time."
+  }
+  validation {
+    # A stream forgets after 24 hours; what is given up before that is recorded, what is forgotten is not.
+    condition     = var.stream.max_age >= 3600 && var.stream.max_age <= 82800
+    error_message = "The greatest age of a record is 1 to 23 hours: 3600 to 82800 seconds."
+  }
+}
+
+variable "throttling" {
+  description = "Requests a second that the HTTP API admits, on average and at once. Above that it answers 429."
+  type = object({
+    rate  = optional(number, 500)
+    burst = optional(number, 1000)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.throttling.rate > 0 && var.throttling.burst > 0
+    error_message = "Rate and burst are greater than 0."
+  }
+}
+
+variable "base_url" {
+  description = "Base URL of this region's API, which signed requests name as their audience. Null: the custom domain's if there is one, else the HTTP API's own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.base_url == null || can(regex("^https?://[^/?#]+(/[^?#]*)?[^/?#]$", var.base_url))
+    error_message = "A base URL begins with `https://` (or `http://`, for emulators) and has no trailing slash, query or fragment."
+  }
+}
+
+variable "domain" {
+  description = "Custom domain. `name`: this region's own, with the ARN of an ACM certificate of this region and the Route 53 zone. `shared`: one name for all regions, answered by the nearest one that is ready; for health and discovery only, since signed requests name their region. `execute_api = false` turns the HTTP API's own address off."
+  type = object({
+    name            = string
+    certificate_arn = string
+    zone_id         = string
+    execute_api     = optional(bool, true)
+    shared = optional(object({
+      name            = string
+      certificate_arn = string
+    }))
+  })
+  default = null
+}
+
+variable "endpoints" {
+  description = "Endpoints of peer regions' AWS services, by region; for private links and emulators. Empty: AWS's own."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for url in values(var.endpoints) : can(regex("^https?://[^/?#]+$", url))])
+    error_message = "An endpoint is `http://` or `https://`, a host, and a port if need be; nothing after that."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.endpoints) : contains(var.regions, name)])
+    error_message = "An endpoint is given for a region that is not in `regions`."
+  }
+}
+
+variable "log_level" {
+  description = "What the functions log: `error`, `warn`, `info`, `debug` or `trace`."
+  type        = string
+  default     = "info"
+  nullable    = false
+
+  validation {
+    condition     = contains(["error", "warn", "info", "debug", "trace"], var.log_level)
+    error_message = "The log level is `error`, `warn`, `info`, `debug` or `trace`."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+  default     = 365
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "CloudWatch Logs keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, ... days."
+  }
+}
+
+variable "tracing" {
+  description = "Whether the functions are traced by X-Ray."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "alarms" {
+  description = "Who gets alarms by e-mail, and above what they are raised."
+  type = object({
+    emails                     = optional(list(string), [])
+    iterator_age_secs          = optional(number, 60)
+    queue_age_secs             = optional(number, 900)
+    queue_depth                = optional(number, 10000)
+    replication_lag_p99_millis = optional(number, 5000)
+    api_5xx_percent            = optional(number, 1)
+    api_latency_p99_millis     = optional(number, 2000)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "deletion_protection" {
+  description = "Whether tables refuse to be deleted. False only where everything may be lost."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of every resource, besides `umoja:deployment`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.tags) : !startswith(name, "umoja:")])
+    error_message = "Tags that begin with `umoja:` are given by the deployment: IAM decides by them."
+  }
+}
