@@ -1,0 +1,165 @@
+"""The cloud run, from the command line."""
+
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from pathlib import Path
+
+from . import canary, coldstart, counts, options, outages, permissions, refusals, timing
+from .people import People
+from .progress import Failed, Progress
+from .story import SAFARI, Story
+from .system import System
+
+FIRST = ["eu-west-1", "af-south-1"]
+THIRD = "ap-south-1"
+LIMIT = 15 * 60
+
+
+class Interrupted(BaseException):
+    """A signal: everything is ended and removed on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def interrupt(number: int, _frame) -> None:
+    """Once; what comes after it waits for the end."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise Interrupted(number)
+
+
+def play(system: System, story: Story) -> None:
+    """Everything, in order."""
+    progress, d = system.progress, system.deployment
+    system.apply(FIRST)
+    system.found(FIRST)
+    here, there = d.regions
+    with progress.part("One account everywhere"):
+        amina = story.everywhere(here, [there])
+    with progress.part("Who calls"):
+        story.callers(here, there)
+    with progress.part("One person, two companies"):
+        baraka = story.two_companies(here, there)
+        progress.chapter("A disabled user")
+        story.disabled(baraka, here, there)
+
+    progress.chapter("A third region")
+    system.add_region(THIRD)
+    third = d.regions[2]
+    with progress.part(f"{THIRD} serves"):
+        progress.check(d.agreed(120) > 0, f"{THIRD} holds what the others hold, its keys too")
+        progress.check(story.logs_in(third, SAFARI, amina), f"Amina logs in in {THIRD}")
+        story.everywhere(third, [here, there])
+    with progress.part(f"{there.name} is cut off from the world"):
+        outages.region_out(story, amina)
+    with progress.part(f"The key service of {here.name} is out"):
+        outages.key_out(story)
+    with progress.part("Erasure, with receipts"):
+        story.erased(amina, here, third)
+    with progress.part("How long replication takes"):
+        timing.replication(story, system.options.users)
+    with progress.part("Calls to AWS"):
+        counts.measure(story, system.repository / "terraform")
+    with progress.part("Functions' roles used for more than their job"):
+        refusals.all_refused(d, progress)
+    with progress.part("Cold starts"):
+        coldstart.measure(d, system.packages, progress)
+    with progress.part("The sweep"):
+        sweep(system)
+    with progress.part("In the end"):
+        parts = d.agreed(150)
+        progress.check(True, f"all regions hold the same {parts} parts, every key is wrapped by every region, and "
+                       "every queue is empty, those of dead letters too")
+        denied = [call for call in d.wire.calls if call.error.startswith("AccessDenied")]
+        told = sorted({f"{d.caller(call)}: {call.service}:{call.action} {call.objects}" for call in denied})
+        progress.check(not denied, "no function was refused anything that it asked for" + "".join(
+            f"\n  REFUSED {text}" for text in told))
+    with progress.part("Personal data"):
+        canary.search(story, baraka.id)
+    with progress.part("A second apply"):
+        changes = system.terraform.changes([region.name for region in d.regions])
+        progress.check(not changes, f"a second apply changes nothing in {len(d.regions)} regions" + "".join(
+            f"\n  {region}: {text}" for region, lines in changes.items() for text in lines))
+        progress.cannot_show("Alarms in a second apply: DescribeAlarms leaves out most of an alarm in the protocol that "
+                             "Terraform speaks, so only changes of what it says would be seen.")
+
+
+def sweep(system: System) -> None:
+    """The sweep runs once a day, so it is invoked."""
+    d = system.deployment
+    for region in d.regions:
+        answer = d.emulator.client("lambda", region.name).invoke(FunctionName=f"{d.prefix}-sweep", Payload=b"{}")
+        if "FunctionError" in answer:
+            raise Failed(f"the sweep failed in {region.name}: {answer['Payload'].read()[:500]}")
+    system.progress.check(True, "the sweep runs in every region")
+    system.progress.cannot_show("The daily schedule of the sweep: the run is too short; the function was invoked.")
+    system.progress.cannot_show("Partial batch responses and bisecting: the emulator advances past both.")
+
+
+def keep(system: System) -> None:
+    """Waits until it is interrupted."""
+    d = system.deployment
+    print("\nThe system stays up until Ctrl-C (or a TERM signal to this process).\n")
+    for name, value in {"AWS_ENDPOINT_URL": system.emulator.url, "AWS_ACCESS_KEY_ID": "test",
+                        "AWS_SECRET_ACCESS_KEY": "test"}.items():
+        print(f"  export {name}={value}")
+    for region in d.regions:
+        host = region.gateway.base_url.split("//", 1)[1]
+        print(f"  curl --header 'Host: {host}' {system.emulator.url}/.well-known/umoja.json   # {region.name}")
+    names = " and ".join(str(system.directory / f"{company}.json") for company in d.companies)
+    print(f"  {system.umoja} status --prefix {d.prefix} --region {FIRST[0]}")
+    print(f"  companies' keys: {names}\n  functions' logs: aws logs filter-log-events --region {FIRST[0]} "
+          f"--log-group-name /aws/lambda/{d.prefix}-api", flush=True)
+    threading.Event().wait()
+
+
+def main() -> int:
+    """Plays, sums up, and leaves nothing behind."""
+    chosen = options.parse()
+    progress = Progress()
+    repository = Path(__file__).resolve().parents[3]
+    home = chosen.home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="run-", dir=home))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    system = System(chosen, repository, directory, progress)
+    try:
+        try:
+            system.prepare()
+            story = Story(system.deployment, People(), chosen.bound)
+            if chosen.permissions:
+                system.apply(FIRST)
+                system.found(FIRST)
+                permissions.measure(story, chosen.only)
+            else:
+                play(system, story)
+        except Failed as failed:
+            progress.fail(str(failed))
+        except Exception:
+            progress.fail(traceback.format_exc())
+        if progress.failures:
+            system.last_words()
+        if chosen.keep:
+            progress.sum_up()
+            keep(system)
+        if system.deployment.regions and not chosen.permissions:
+            with progress.part("Destroy"):
+                system.destroy()
+        used = progress.elapsed() - progress.packaged
+        progress.expect(chosen.permissions or used <= LIMIT, f"it took {used:.0f} s besides packaging")
+        return progress.sum_up()
+    except Interrupted as interrupted:
+        print(f"\ninterrupted by signal {interrupted.number}", file=sys.stderr)
+        return 128 + interrupted.number
+    finally:
+        system.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""The deployed system: its regions, with what the story has to see and to break in them."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from .client import Answer, Company, Gateway
+from .emulator import Emulator
+from .processes import Functions
+from .progress import Failed, Progress
+from .proxy import Path, Proxy
+from .wire import Call, Wire
+
+# Tables that hold the same in every region when nothing is under way.
+REPLICATED = ("users", "journal", "receipts", "audit")
+
+
+@dataclass
+class Region:
+    """One region, as its settings describe it."""
+
+    name: str
+    gateway: Gateway
+    data_key: str
+    queues: str
+
+
+class Deployment:
+    """Everything that runs, under one prefix."""
+
+    def __init__(self, emulator: Emulator, proxy: Proxy, wire: Wire, prefix: str, names: dict, progress: Progress):
+        self.emulator, self.proxy, self.wire, self.prefix, self.names = emulator, proxy, wire, prefix, names
+        self.progress = progress
+        self.functions = Functions(emulator)
+        self.regions: list[Region] = []
+        self.companies: dict[str, Company] = {}
+
+    def settings(self, region: str, name: str) -> dict:
+        """A document of a region's settings."""
+        key = {"id": {"S": name}}
+        table = f"{self.prefix}-settings"
+        item = self.emulator.client("dynamodb", region).get_item(TableName=table, Key=key).get("Item")
+        if item is None:
+            raise Failed(f"{region} has no setting `{name}`")
+        return json.loads(item[self.names["document"]]["S"])
+
+    def join(self, name: str) -> Region:
+        """Takes a region in, once its settings say what it is."""
+        said = self.settings(name, self.names["settings"]["infrastructure"])
+        gateway = Gateway(said["base_url"], self.emulator.port)
+        self.regions.append(Region(name, gateway, said["data_key"], said["queues"]))
+        return self.regions[-1]
+
+    def names_of_peers(self, name: str) -> list[str]:
+        """All regions but one."""
+        return [region.name for region in self.regions if region.name != name]
+
+    # What the companies see.
+
+    def ask(self, region: Region, who: str, operation: str, body: dict, **more) -> Answer:
+        """A signed request, whatever the status of its answer."""
+        return self.companies[who].ask(region.gateway, operation, body, **more)
+
+    def call(self, region: Region, who: str, operation: str, body: dict, status: int, **more) -> Answer:
+        """A signed request that is answered with this status."""
+        return self.companies[who].call(region.gateway, operation, body, status, **more)
+
+    def readable(self, region: Region, who: str, user: str, version: str, seconds: float) -> Answer:
+        """Waits until a region has caught up with a version."""
+
+        def look() -> Answer | None:
+            answer = self.ask(region, who, "lookup", {"id": user, "min_version": version})
+            if answer.status not in (200, 503):
+                raise Failed(f"lookup in {region.name} was answered with {answer.status} {answer.code}")
+            return answer if answer.status == 200 else None
+
+        return self.progress.until(f"{region.name} has the version", seconds, look, pause=0.02)
+
+    # What the operator sees.
+
+    def items(self, region: str, table: str) -> list[dict]:
+        """Everything in a table."""
+        client = self.emulator.client("dynamodb", region)
+        pages = client.get_paginator("scan").paginate(TableName=f"{self.prefix}-{table}", ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+    def queue_url(self, region: str, queue: str) -> str:
+        """The URL of a queue, named without the prefix."""
+        return f"{self.region(region).queues}/{self.prefix}-{queue}"
+
+    def region(self, name: str) -> Region:
+        """A region by its name."""
+        return next(region for region in self.regions if region.name == name)
+
+    def depth(self, region: str, queue: str) -> int:
+        """How many messages are in a queue, those in flight too."""
+        client = self.emulator.client("sqs", region)
+        attributes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = client.get_queue_attributes(QueueUrl=self.queue_url(region, queue), AttributeNames=attributes)
+        return sum(int(found["Attributes"][name]) for name in attributes)
+
+    def queues(self, region: str) -> list[str]:
+        """The names of a region's queues without the prefix."""
+        client = self.emulator.client("sqs", region)
+        urls = client.list_queues(QueueNamePrefix=f"{self.prefix}-").get("QueueUrls", [])
+        return sorted(url.rsplit("/", 1)[-1].removeprefix(f"{self.prefix}-") for url in urls)
+
+    def depths(self) -> dict[str, int]:
+        """All queues that are not empty."""
+        pairs = [(region.name, queue) for region in self.regions for queue in self.queues(region.name)]
+        with ThreadPoolExecutor(8) as pool:
+            found = pool.map(lambda pair: self.depth(*pair), pairs)
+        return {f"{queue} in {region}": depth for (region, queue), depth in zip(pairs, found) if depth}
+
+    def difference(self) -> str | None:
+        """What keeps the regions from being the same: nothing if they are and every key is wrapped everywhere."""
+        waiting = self.depths()
+        if waiting:
+            return f"queues: {waiting}"
+        everywhere = {region.name for region in self.regions}
+        for table in REPLICATED:
+            held = [{json.dumps(item, sort_keys=True, default=repr) for item in self.items(region.name, table)}
+                    for region in self.regions]
+            if any(other != held[0] for other in held[1:]):
+                return f"{table} differ: {[len(items) for items in held]} items"
+        for item in self.items(self.regions[0].name, "users"):
+            if "keys" in item and set(item["keys"]["M"]) != everywhere:
+                return "a part lacks wrapped keys"
+        return None
+
+    def agreed(self, seconds: float) -> int:
+        """Waits until all regions hold the same; how many items of users that is."""
+        last: list[str | None] = [None]
+
+        def same() -> bool:
+            last[0] = self.difference()
+            return last[0] is None
+
+        try:
+            self.progress.until("all regions hold the same", seconds, same, pause=1.0)
+        except Failed as failed:
+            raise Failed(f"{failed}: {last[0]}") from None
+        return len(self.items(self.regions[0].name, "users"))
+
+    # What is broken and mended.
+
+    def paths_of(self, name: str) -> list[Path]:
+        """Every path that begins or ends in a region."""
+        others = self.names_of_peers(name)
+        return [(other, name) for other in others] + [(name, other) for other in others]
+
+    def cut_off(self, name: str) -> None:
+        """No peer reaches the region, and it reaches no peer."""
+        self.proxy.cut(*self.paths_of(name))
+
+    def key_service(self, name: str, enabled: bool) -> None:
+        """Disables or enables a region's key for data keys."""
+        client, key = self.emulator.client("kms", name), self.region(name).data_key
+        if enabled:
+            client.enable_key(KeyId=key)
+        else:
+            client.disable_key(KeyId=key)
+
+    # What was on the wire.
+
+    def caller(self, call: Call) -> str:
+        """The function that made a call, without the prefix."""
+        return self.functions.owner(call.access_key)[1].removeprefix(f"{self.prefix}-")
+
+    def logs(self, region: str, function: str, lines: int = 20, characters: int = 4_000) -> str:
+        """The last lines that a function logged."""
+        client = self.emulator.client("logs", region)
+        try:
+            pages = client.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/{self.prefix}-{function}")
+            messages = [event["message"] for page in pages for event in page["events"]]
+        except client.exceptions.ResourceNotFoundException:
+            return "(no log)"
+        said = [line for line in messages if not line.startswith(("START ", "END ", "REPORT "))]
+        return "\n".join(said[-lines:])[-characters:]

@@ -1,0 +1,112 @@
+"""MiniStack with IAM enforced: start, stop, and clients for its services."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from .progress import Failed
+
+# The emulator takes these for the account's root; what it gives to functions are sessions of their roles.
+ACCESS_KEY = "test"
+SECRET_KEY = "test"
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Emulator:
+    """One process of MiniStack, and the functions that it runs: all in one process group."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = directory / "emulator.log"
+        self.temporary = directory / "tmp"
+        self.process: subprocess.Popen | None = None
+        self._clients: dict[tuple, object] = {}
+
+    def start(self, functions_endpoint: str) -> None:
+        """Starts it. Its functions reach AWS at `functions_endpoint`: it hands its own AWS_ENDPOINT_URL on to them."""
+        self.temporary.mkdir(parents=True, exist_ok=True)
+        # Nothing of this machine's environment is handed on to functions.
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": str(self.temporary), "TMPDIR": str(self.temporary),
+            "AUTH": "true", "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(self.port),
+            "AWS_ENDPOINT_URL": functions_endpoint, "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "S3_DATA_DIR": str(self.temporary / "s3"),
+            "STATE_DIR": str(self.temporary / "state"), "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        program = Path(sys.executable).parent / "ministack"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [str(program)], env=environment, cwd=self.temporary, stdout=log, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        begin = time.monotonic()
+        while not self._healthy():
+            if self.process.poll() is not None or time.monotonic() - begin > 60:
+                raise Failed(f"the emulator did not start:\n{self.tail()}")
+            time.sleep(0.2)
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def tail(self, lines: int = 30) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+
+    def stop(self) -> None:
+        """Ends it and its functions."""
+        if self.process is None:
+            return
+        for end in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.process.pid, end)
+            except ProcessLookupError:
+                break
+            try:
+                self.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                continue
+            time.sleep(0.2)
+        self.process.wait()
+        self.process = None
+
+    def client(self, service: str, region: str, credentials: dict | None = None):
+        """A client of a service as root, or with a function's credentials (as its environment has them)."""
+        key = (service, region, (credentials or {}).get("AWS_ACCESS_KEY_ID"))
+        if key not in self._clients:
+            session = boto3.session.Session()
+            held = credentials or {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+            self._clients[key] = session.client(
+                service, region_name=region, endpoint_url=self.url,
+                aws_access_key_id=held["AWS_ACCESS_KEY_ID"], aws_secret_access_key=held["AWS_SECRET_ACCESS_KEY"],
+                aws_session_token=held.get("AWS_SESSION_TOKEN"),
+                config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=90),
+            )
+        return self._clients[key]
+
+    def environment(self, endpoint: str) -> dict[str, str]:
+        """What a program of the operator (Terraform, umoja) needs, and nothing of this machine's AWS."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "UMOJA_"))}
+        return kept | {
+            "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }

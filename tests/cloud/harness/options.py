@@ -1,0 +1,67 @@
+"""The command line of the cloud run. Needs nothing but Python."""
+
+import argparse
+from pathlib import Path
+
+DESCRIPTION = """\
+Deploys the whole system with Terraform to an emulator of AWS (MiniStack, with IAM enforced), plays the story through
+API Gateway, breaks what can break, adds a region, counts every call to AWS, and destroys it all again.
+
+Needs Python 3.11, Terraform and what building the functions needs; no AWS account. Terraform's AWS provider is taken
+from the plugin directory UMOJA_TERRAFORM_PLUGINS, else from one found on this machine, else downloaded.
+"""
+
+EPILOG = """\
+exit code: 0 if everything was seen; 1 if something was not, or a permission is not needed; 2 for wrong usage; 130 and
+143 when interrupted. The last line sums up.
+"""
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options of this run."""
+    parser = argparse.ArgumentParser(
+        prog="tests/cloud/run", description=DESCRIPTION, epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # Said by `run`, for itself.
+    parser.add_argument("--home", type=Path, default=Path("target/cloud"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--packages", type=Path, metavar="DIR",
+        help="take the functions' zips from DIR (api.zip, replicator.zip, ...) instead of running lambda/package",
+    )
+    parser.add_argument(
+        "--umoja", type=Path, metavar="FILE", help="the umoja program, instead of `cargo build --release --bin umoja`",
+    )
+    parser.add_argument(
+        "--users", type=int, default=30, metavar="N", help="people whose replication is timed [default: %(default)s]",
+    )
+    parser.add_argument(
+        "--bound", type=float, default=15.0, metavar="SECONDS",
+        help="how long a region may take to know what another one wrote [default: %(default)s]",
+    )
+    parser.add_argument(
+        "--permissions", action="store_true",
+        help="instead of the story: take away each allowed action of each function's role in turn, and name what "
+        "breaks; exit code 1 if something does not. Takes an hour or so",
+    )
+    parser.add_argument(
+        "--only", metavar="FUNCTION", help="with --permissions: the role of this function only (api, replicator, ...)",
+    )
+    parser.add_argument(
+        "--keep", action="store_true",
+        help="leave the system up until Ctrl-C, also after a failure, and print how to call it",
+    )
+    parser.add_argument(
+        "--keep-files", action="store_true", help="do not delete the run's directory (logs, states, calls on the wire)",
+    )
+    parser.add_argument("--prefix", default="umoja", help="the deployment's prefix [default: %(default)s]")
+    options = parser.parse_args(arguments)
+    if options.only and not options.permissions:
+        parser.error("--only goes with --permissions")
+    if options.users < 1:
+        parser.error("--users must be at least 1")
+    return options
+
+
+if __name__ == "__main__":
+    parse()

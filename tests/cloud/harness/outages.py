@@ -1,0 +1,134 @@
+"""What breaks, and what mends it: a region that nobody reaches, a key that is disabled."""
+
+import time
+
+from .people import Person
+from .progress import Failed
+from .story import SAFARI, SOKO, Story
+
+# Schedules run each minute; the emulator looks at them each 10 s.
+SCHEDULE = 75.0
+
+
+def region_out(story: Story, amina: Person) -> None:
+    """A region is cut off; its retry queues fill; the scheduled function drains them."""
+    d, progress = story.deployment, story.progress
+    here, there = d.regions[0], d.regions[1]
+    others = [region for region in d.regions if region not in (here, there)]
+    before = d.wire.mark()
+    d.cut_off(there.name)
+    try:
+        baraka = story.register(here, SOKO, "Baraka")
+        progress.check(True, f"{there.name} is cut off; soko registers Baraka in {here.name} all the same")
+        body = {"id": amina.id, "set": {"profile": {"nickname": story.people.secret("Amie")}}}
+        amina.version = d.call(here, SOKO, "update", body, 200).body["user"]["version"]
+        answer = d.call(there, SAFARI, "lookup", {"id": amina.id, "min_version": amina.version}, 503)
+        progress.check(answer.code == "behind", f"{there.name} says that it is behind, not that she is unknown")
+        chausiku = story.register(there, SAFARI, "Chausiku")
+        progress.check(True, f"safari registers Chausiku in {there.name}")
+        for region in others:
+            d.readable(region, SAFARI, baraka.id, baraka.version, story.bound * 2)
+            progress.check(True, f"{region.name} has Baraka meanwhile: other peers are unaffected")
+
+        def waiting() -> int | None:
+            depths = [d.depth(here.name, f"retry-{there.name}"), d.depth(there.name, f"retry-{here.name}")]
+            # Baraka's two parts and Amina's profile in the one, Chausiku's two in the other.
+            return sum(depths) if depths[0] >= 3 and depths[1] >= 2 else None
+
+        copies = progress.until("the retry queues fill", 60, waiting, pause=0.5)
+        progress.check(True, f"{copies} copies wait in the retry queues of {here.name} and {there.name}")
+        runs = scheduled_runs(story, here.name, "reconcile-writes", before)
+        progress.until("the scheduled function looks at the queue while the region is out", SCHEDULE, lambda: (
+            scheduled_runs(story, here.name, "reconcile-writes", before) > runs))
+        progress.check(d.depth(here.name, f"retry-{there.name}") >= 3,
+                       "the schedule leaves the messages alone while the region is out")
+    finally:
+        d.proxy.heal()
+    begin = time.monotonic()
+    parts = d.agreed(4 * SCHEDULE)
+    seconds = time.monotonic() - begin
+    progress.check(True, f"healed: the schedule drained the queues, all regions hold the same {parts} parts")
+    progress.figure(f"outage: all regions the same {seconds:.0f} s after the path was healed, by the schedule alone")
+    d.readable(there, SAFARI, amina.id, amina.version, 1)
+    d.readable(here, SOKO, chausiku.id, chausiku.version, 1)
+    progress.check(scheduled_runs(story, here.name, "reconcile-writes", before) > runs,
+                   f"it was the function on its schedule: {d.prefix}-reconcile-writes was on the wire")
+
+
+def scheduled_runs(story: Story, region: str, function: str, mark: int) -> int:
+    """How many calls a function of a region has made since a mark."""
+    d = story.deployment
+    name = (region, f"{d.prefix}-{function}")
+    return len(d.wire.since(mark, lambda call: d.functions.owner(call.access_key) == name))
+
+
+def key_out(story: Story) -> None:
+    """A region's KMS key is disabled: others make the keys, and what is missing is repaired by the schedule."""
+    d, progress = story.deployment, story.progress
+    here, there = d.regions[0], d.regions[1]
+    before = d.wire.mark()
+    d.key_service(here.name, False)
+    try:
+        dalila = story.register(here, SOKO, "Dalila")
+        progress.check(True, f"the KMS key of {here.name} is disabled; soko registers Dalila there: another region "
+                       "makes her keys")
+        d.readable(here, SOKO, dalila.id, dalila.version, story.bound)
+        progress.check(True, f"she is read in {here.name} with another region's key")
+        emeka = story.register(there, SAFARI, "Emeka")
+        d.readable(here, SOKO, emeka.id, emeka.version, story.bound)
+        progress.check(True, f"Emeka, registered in {there.name}, is read in {here.name} the same way")
+        lacking = missing(story, here.name)
+        progress.check(lacking >= 4, f"{lacking} parts lack the key of {here.name}")
+
+        def waiting() -> int | None:
+            found = sum(d.depth(region.name, "keys") for region in d.regions)
+            return found if found >= lacking else None
+
+        queued = progress.until("the key repair queues fill", 30, waiting, pause=0.5)
+        progress.check(True, f"{queued} repairs wait in the queues")
+        calls = d.wire.mark()
+        time.sleep(20)
+        tried = d.wire.since(calls, lambda call: call.service == "kms" and call.status >= 400)
+        progress.check(len(tried) <= 40, f"no hot loop: {len(tried)} refused calls to KMS in 20 s")
+    finally:
+        d.key_service(here.name, True)
+    begin = time.monotonic()
+    d.agreed(6 * SCHEDULE)
+    seconds = time.monotonic() - begin
+    progress.check(missing(story, here.name) == 0, "enabled: the schedule wrapped what was missing, in all regions")
+    progress.figure(f"KMS key disabled: repaired {seconds:.0f} s after it was enabled, by the schedule alone")
+    progress.check(
+        scheduled_runs(story, here.name, "reconcile-keys", before)
+        + scheduled_runs(story, there.name, "reconcile-keys", before) > 0,
+        f"it was the function on its schedule: {d.prefix}-reconcile-keys was on the wire")
+    alone(story, [dalila, emeka])
+
+
+def missing(story: Story, region: str) -> int:
+    """How many parts lack a region's key, as any region sees it."""
+    d = story.deployment
+    found = set()
+    for holder in d.regions:
+        for item in d.items(holder.name, "users"):
+            if "keys" in item and region not in item["keys"]["M"]:
+                found.add((item["id"]["S"], item["part"]["S"]))
+    return len(found)
+
+
+def alone(story: Story, people: list[Person]) -> None:
+    """Every region reads everybody with nothing but its own key, in functions that start without any peer."""
+    d = story.deployment
+    paths = [(a.name, b.name) for a in d.regions for b in d.regions if a is not b]
+    for process in d.functions.running():
+        if process.function == f"{d.prefix}-api":
+            process.kill()
+    d.proxy.cut(*paths)
+    try:
+        for region in d.regions:
+            for person in people:
+                answer = d.ask(region, SOKO, "lookup", {"id": person.id})
+                if answer.status != 200:
+                    raise Failed(f"{region.name} does not read alone: {answer.status} {answer.code}")
+    finally:
+        d.proxy.heal()
+    story.progress.check(True, "cold, and with no peer in reach, every region reads them with its own key")

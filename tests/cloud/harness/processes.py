@@ -1,0 +1,80 @@
+"""The functions' processes under the emulator, as the kernel shows them: who runs, with which environment."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from .emulator import Emulator
+
+
+@dataclass(frozen=True)
+class FunctionProcess:
+    """One execution environment of a function."""
+
+    pid: int
+    environment: dict[str, str]
+
+    @property
+    def function(self) -> str:
+        """The function's name."""
+        return self.environment["AWS_LAMBDA_FUNCTION_NAME"]
+
+    @property
+    def region(self) -> str:
+        """Its region."""
+        return self.environment["AWS_REGION"]
+
+    @property
+    def program(self) -> Path:
+        """Its program."""
+        return Path(self.environment["LAMBDA_TASK_ROOT"]) / "bootstrap"
+
+    def kill(self) -> None:
+        """Ends it; the next invocation is a cold start."""
+        os.kill(self.pid, signal.SIGKILL)
+
+
+class Functions:
+    """Finds them, and remembers whose access keys theirs are: a role's session keeps its key for a whole run."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        # Access key -> (region, function).
+        self._owners: dict[str, tuple[str, str]] = {}
+        # (region, function) -> environment.
+        self._environments: dict[tuple[str, str], dict[str, str]] = {}
+
+    def running(self) -> list[FunctionProcess]:
+        """Those that run now."""
+        found = []
+        for directory in Path("/proc").iterdir():
+            if not directory.name.isdigit():
+                continue
+            try:
+                parent = int((directory / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                if parent != self._emulator.process.pid:
+                    continue
+                pairs = (directory / "environ").read_text(errors="replace").split("\0")
+            except (OSError, IndexError, ValueError):
+                continue
+            environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+            if "AWS_LAMBDA_FUNCTION_NAME" in environment:
+                found.append(FunctionProcess(int(directory.name), environment))
+        for process in found:
+            owner = (process.region, process.function)
+            self._owners[process.environment["AWS_ACCESS_KEY_ID"]] = owner
+            self._environments[owner] = process.environment
+        return found
+
+    def owner(self, access_key: str) -> tuple[str, str]:
+        """The region and the name of the function whose key it is."""
+        if access_key not in self._owners:
+            self.running()
+        return self._owners.get(access_key, ("", ""))
+
+    def environment(self, region: str, function: str) -> dict[str, str] | None:
+        """The environment of a function that has run."""
+        if (region, function) not in self._environments:
+            self.running()
+        return self._environments.get((region, function))

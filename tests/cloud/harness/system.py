@@ -1,0 +1,134 @@
+"""From nothing to a running system, and back: emulator, packages, Terraform, the operator's commands."""
+
+import json
+import shutil
+from pathlib import Path
+
+from . import build
+from .client import Company
+from .deployment import Deployment
+from .emulator import Emulator
+from .leftovers import nothing_left
+from .programs import Programs
+from .progress import Progress
+from .proxy import OPERATOR, Proxy
+from .story import SAFARI, SOKO
+from .terraform import Terraform
+from .wire import Wire
+
+
+class System:
+    """Owns every process and every file of a run."""
+
+    def __init__(self, options, repository: Path, directory: Path, progress: Progress) -> None:
+        self.options, self.repository, self.directory, self.progress = options, repository, directory, progress
+        self.programs = Programs()
+        self.emulator = Emulator(directory)
+        self.wire = Wire(directory / "wire.log")
+        self.proxy = Proxy(self.emulator.port, self.wire)
+        self.names = json.loads((repository / "schema/generated/names.json").read_text())
+        self.deployment = Deployment(self.emulator, self.proxy, self.wire, options.prefix, self.names, progress)
+        self.terraform: Terraform | None = None
+        self.packages = Path()
+        self.umoja = Path()
+
+    def prepare(self) -> None:
+        """Builds what is not given, and starts the emulator."""
+        progress, options = self.progress, self.options
+        progress.chapter("Packages")
+        begin = progress.elapsed()
+        self.packages = build.packages(self.repository, options.packages, self.directory, self.names["functions"],
+                                       self.programs)
+        self.umoja = build.umoja(self.repository, options.umoja, self.directory, self.programs)
+        progress.say(f"      {', '.join(self.names['functions'])} and umoja")
+        # The bound on the run's time is without them.
+        progress.packaged = progress.elapsed() - begin
+        progress.chapter("From nothing")
+        self.emulator.start(self.proxy.url())
+        progress.say(f"      MiniStack enforces IAM at {self.emulator.url}")
+        environment = self.emulator.environment(self.proxy.url(OPERATOR))
+        self.terraform = Terraform(self.repository, self.directory, self.programs, environment)
+        self.terraform.init()
+
+    def apply(self, names: list[str]) -> None:
+        """Writes each region's variables file and applies all of them."""
+        for name in names:
+            self.terraform.write_variables(name, {
+                "prefix": self.options.prefix, "region": name, "regions": names, "packages": str(self.packages),
+                "endpoints": {peer: self.proxy.url((name, peer)) for peer in names if peer != name},
+                "deletion_protection": False, "log_retention_days": 1,
+            })
+        begin = self.progress.elapsed()
+        self.terraform.apply(names)
+        self.progress.check(True, f"terraform apply in {', '.join(names)} ({self.progress.elapsed() - begin:.0f} s)")
+
+    def operator(self, *arguments: str) -> str:
+        """One `umoja` command with the operator's credentials; what it printed."""
+        command = [str(self.umoja), *arguments]
+        _, output = self.programs.run(command, self.directory, self.emulator.environment(self.proxy.url(OPERATOR)),
+                                      log=self.directory / "umoja.log")
+        return output
+
+    def found(self, names: list[str]) -> None:
+        """`umoja init`, and two companies."""
+        prefix, first = self.options.prefix, names[0]
+        self.operator("init", "--prefix", prefix, "--regions", ",".join(names))
+        self.progress.check(True, f"umoja init --prefix {prefix} --regions {','.join(names)}")
+        for name in names:
+            self.deployment.join(name)
+        for company in (SOKO, SAFARI):
+            file = self.directory / f"{company}.json"
+            self.operator("company", "add", company, "--prefix", prefix, "--region", first, "--out", str(file),
+                          "--scopes", "all", "--trusted", "--phone-country", "KE")
+            self.deployment.companies[company] = Company(file)
+        self.progress.check(True, f"umoja company add: {SOKO} and {SAFARI}")
+        self.status(first)
+
+    def status(self, region: str) -> None:
+        """`umoja region list` and `umoja status`."""
+        prefix = self.options.prefix
+        listed = self.operator("region", "list", "--prefix", prefix, "--region", region)
+        names = [known.name for known in self.deployment.regions]
+        self.progress.check(all(name in listed for name in names), f"umoja region list names {', '.join(names)}")
+        said = self.operator("status", "--prefix", prefix, "--region", region)
+        self.progress.check(all(name in said for name in names), "umoja status tells of every region")
+        self.progress.say("\n".join("      " + line for line in said.splitlines()))
+
+    def add_region(self, name: str) -> None:
+        """One more variables file, the longer list, apply everywhere, `umoja region add`."""
+        names = [region.name for region in self.deployment.regions]
+        self.apply([*names, name])
+        self.operator("region", "add", name, "--prefix", self.options.prefix, "--region", names[0])
+        self.deployment.join(name)
+        self.progress.check(True, f"umoja region add {name}")
+        self.status(name)
+
+    def destroy(self) -> None:
+        """`terraform destroy` in every region; nothing may be left."""
+        names = [region.name for region in self.deployment.regions]
+        begin = self.progress.elapsed()
+        self.terraform.destroy(names)
+        self.progress.say(f"      terraform destroy ({self.progress.elapsed() - begin:.0f} s)")
+        nothing_left(self.deployment, names, self.progress)
+
+    def last_words(self) -> None:
+        """The ends of the logs, after a failure."""
+        for region in self.deployment.regions:
+            for function in self.names["functions"]:
+                said = self.deployment.logs(region.name, function)
+                if said and said != "(no log)":
+                    self.progress.chapter(f"log of {function} in {region.name}")
+                    print(said)
+        self.progress.chapter("log of the emulator")
+        print(self.emulator.tail())
+
+    def stop(self) -> None:
+        """Leaves no process, and no file unless they are to be kept."""
+        self.programs.stop()
+        self.emulator.stop()
+        self.proxy.stop()
+        self.wire.close()
+        if self.options.keep_files:
+            self.progress.say(f"      the run's files are in {self.directory}")
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)

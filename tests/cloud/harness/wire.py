@@ -1,0 +1,113 @@
+"""The functions' calls to AWS as they were on the wire."""
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs
+
+SERVICES = {"DynamoDB_20120810": "dynamodb", "TrentService": "kms", "AmazonSQS": "sqs"}
+CREDENTIAL = re.compile(rb"credential=([^/]+)/\d+/([^/]+)/([^/]+)/", re.IGNORECASE)
+TARGET = re.compile(rb"\r\nx-amz-target: *([\w.]+)", re.IGNORECASE)
+ERROR = re.compile(rb'"__type" *: *"(?:[^"#]*#)?(\w+)')
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request and its answer."""
+
+    path: tuple[str, str]
+    at: float
+    seconds: float
+    access_key: str
+    region: str
+    service: str
+    action: str
+    objects: tuple[str, ...]
+    status: int
+    error: str
+
+    @classmethod
+    def of(cls, path, at: float, seconds: float, request, answer) -> tuple["Call", bytes]:
+        """The call, and everything that was sent and answered."""
+        head, body = request
+        credential = CREDENTIAL.search(head)
+        access_key, region, service = (part.decode() for part in credential.groups()) if credential else ("", "", "")
+        target = TARGET.search(head)
+        if target:
+            prefix, action = target.group(1).decode().rsplit(".", 1)
+            service = SERVICES.get(prefix, service)
+        else:
+            action = parse_qs(body.decode(errors="replace")).get("Action", [head.split(b"\r\n", 1)[0].decode()])[0]
+        status = int(answer[0].split(b" ", 2)[1])
+        error = ERROR.search(answer[1]) if status >= 400 else None
+        call = cls(
+            path, at, seconds, access_key, region, service, action, objects(body), status,
+            error.group(1).decode() if error else "",
+        )
+        return call, head + body + b"\n" + answer[0] + answer[1] + b"\n"
+
+    def to_peer(self) -> bool:
+        """Whether it went to another region."""
+        return bool(self.path[1])
+
+
+def objects(body: bytes) -> tuple[str, ...]:
+    """The tables, queues or keys that a request names."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return ()
+    found = [document.get(name, "") for name in ("TableName", "QueueUrl", "KeyId")]
+    for item in document.get("TransactItems", []):
+        found += [action.get("TableName", "") for action in item.values()]
+    found += list(document.get("RequestItems", {}))
+    return tuple(sorted({str(name).rsplit("/", 1)[-1] for name in found if name}))
+
+
+class Wire:
+    """All calls of a run; what was said is kept in a file, to be searched."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.calls: list[Call] = []
+        self.resets: Counter = Counter()
+        self._lock = threading.Lock()
+        self._said = file.open("wb")
+
+    def add(self, recorded: tuple[Call, bytes]) -> None:
+        """Writes a call down."""
+        with self._lock:
+            self.calls.append(recorded[0])
+            self._said.write(recorded[1])
+
+    def refused(self, path: tuple[str, str]) -> None:
+        """A connection that was reset because its path is broken."""
+        with self._lock:
+            self.resets[path] += 1
+
+    def mark(self) -> int:
+        """A place in the record, for `since`."""
+        return len(self.calls)
+
+    def since(self, mark: int, keep: Callable[[Call], bool] = lambda call: True) -> list[Call]:
+        """The calls after a mark."""
+        return [call for call in self.calls[mark:] if keep(call)]
+
+    def text(self) -> bytes:
+        """Everything that was said."""
+        with self._lock:
+            self._said.flush()
+        return self.file.read_bytes()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._said.close()
+
+
+def tally(calls: Iterable[Call]) -> Counter:
+    """How often what was called, calls to peers told apart."""
+    return Counter(f"{call.service}:{call.action}{' at a peer' if call.to_peer() else ''}" for call in calls)
