@@ -85,8 +85,8 @@ def play(system: System, story: Story) -> None:
         changes = system.terraform.changes([region.name for region in d.regions])
         progress.check(not changes, f"a second apply changes nothing in {len(d.regions)} regions" + "".join(
             f"\n  {region}: {text}" for region, lines in changes.items() for text in lines))
-        progress.cannot_show("Alarms in a second apply: DescribeAlarms leaves out most of an alarm in the protocol that "
-                             "Terraform speaks, so only changes of what it says would be seen.")
+        progress.cannot_show("Alarms in a second apply: DescribeAlarms leaves out most of an alarm in the protocol "
+                             "that Terraform speaks, so only changes of what it says would be seen.")
 
 
 def sweep(system: System) -> None:

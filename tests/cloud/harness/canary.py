@@ -52,7 +52,7 @@ def plain(value) -> bytes:
 
 def places(d: Deployment) -> dict[str, bytes]:
     """Everything that is kept outside the functions' memory."""
-    found = {"the functions' calls to AWS and their answers": d.wire.text(), "the emulator's log": d.emulator.log.read_bytes()}
+    found = {"calls to AWS and their answers": d.wire.text(), "the emulator's log": d.emulator.log.read_bytes()}
     for region in (region.name for region in d.regions):
         logs = d.emulator.client("logs", region)
         text = []
@@ -94,8 +94,9 @@ def search(story: Story, known: str) -> None:
         for place, text in searched.items() if needle in text
     ]
     sizes = sum(len(text) for text in searched.values())
-    progress.check(not found, f"{len(story.people.canaries)} personal values, each in {len(forms('x@y'))} forms, are in "
-                   f"none of {len(searched)} places ({sizes / 1e6:.1f} MB)" + (f": {found[:10]}" if found else ""))
+    text = (f"{len(story.people.canaries)} personal values, each in {len(forms('x@y'))} forms, are in none of "
+            f"{len(searched)} places ({sizes / 1e6:.1f} MB)")
+    progress.check(not found, text + (f": {found[:10]}" if found else ""))
     formats = [stage["AccessLogSettings"]["Format"] for region in d.regions for stage in stages(d, region.name)]
     personal = ("identity", "path", "sourceIp", "userAgent", "body", "header")
     progress.check(bool(formats) and not any(word in text for text in formats for word in personal),

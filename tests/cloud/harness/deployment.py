@@ -110,7 +110,7 @@ class Deployment:
         pairs = [(region.name, queue) for region in self.regions for queue in self.queues(region.name)]
         with ThreadPoolExecutor(8) as pool:
             found = pool.map(lambda pair: self.depth(*pair), pairs)
-        return {f"{queue} in {region}": depth for (region, queue), depth in zip(pairs, found) if depth}
+        return {f"{queue} in {region}": depth for (region, queue), depth in zip(pairs, found, strict=True) if depth}
 
     def difference(self) -> str | None:
         """What keeps the regions from being the same: nothing if they are and every key is wrapped everywhere."""

@@ -20,11 +20,13 @@ def left(emulator: Emulator, region: str, prefix: str) -> list[str]:
                            client("lambda", region).list_event_source_mappings()["EventSourceMappings"]])
     add("API", [each["Name"] for each in client("apigatewayv2", region).get_apis()["Items"]])
     add("schedule", [each["Name"] for each in client("scheduler", region).list_schedules()["Schedules"]])
-    add("schedule group", [each["Name"] for each in client("scheduler", region).list_schedule_groups()["ScheduleGroups"]])
+    groups = client("scheduler", region).list_schedule_groups()["ScheduleGroups"]
+    add("schedule group", [each["Name"] for each in groups])
     add("log group", [each["logGroupName"] for each in client("logs", region).describe_log_groups()["logGroups"]])
     add("topic", [each["TopicArn"] for each in client("sns", region).list_topics()["Topics"]])
     add("alarm", [each["AlarmName"] for each in client("cloudwatch", region).describe_alarms()["MetricAlarms"]])
-    add("dashboard", [each["DashboardName"] for each in client("cloudwatch", region).list_dashboards()["DashboardEntries"]])
+    dashboards = client("cloudwatch", region).list_dashboards()["DashboardEntries"]
+    add("dashboard", [each["DashboardName"] for each in dashboards])
     add("role", [each["RoleName"] for page in client("iam", region).get_paginator("list_roles").paginate()
                  for each in page["Roles"]])
     add("policy", [each["PolicyName"] for each in client("iam", region).list_policies(Scope="Local")["Policies"]])

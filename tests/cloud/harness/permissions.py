@@ -1,2 +1,118 @@
-"""Later."""
-def measure(story, only): ...
+"""Least privilege, tried: each allowed action of each function's role is taken away in turn."""
+
+import copy
+import json
+from dataclasses import dataclass
+
+from .probe import Probe
+from .progress import Failed, Progress
+from .story import Story
+
+POLICY = "permissions"
+# Used by AWS's own services with the function's role; the emulator does not ask IAM for them.
+BY_SERVICES = {
+    "logs:": "Lambda writes the function's log", "xray:": "Lambda sends traces",
+    "dynamodb:DescribeStream": "the stream mapping", "dynamodb:GetRecords": "the stream mapping",
+    "dynamodb:GetShardIterator": "the stream mapping", "dynamodb:ListStreams": "the stream mapping",
+}
+STATEMENTS_BY_SERVICES = {"NoteWhatWasGivenUp": "the stream mapping's failure destination"}
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One action of one statement."""
+
+    function: str
+    sid: str
+    action: str
+
+    def __str__(self) -> str:
+        return f"{self.function}: {self.action} in {self.sid}"
+
+    def by_a_service(self) -> str | None:
+        """Who uses it, if not the function itself."""
+        for start, who in BY_SERVICES.items():
+            if self.action.startswith(start):
+                return who
+        return STATEMENTS_BY_SERVICES.get(self.sid)
+
+
+def listed(value) -> list:
+    """Policies write one value without a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def without(policy: dict, permission: Permission) -> dict:
+    """The policy without one action of one statement."""
+    left = copy.deepcopy(policy)
+    for statement in left["Statement"]:
+        if statement["Sid"] == permission.sid:
+            statement["Action"] = [action for action in listed(statement["Action"]) if action != permission.action]
+    left["Statement"] = [statement for statement in left["Statement"] if statement["Action"]]
+    return left
+
+
+def measure(story: Story, only: str | None) -> None:
+    """All functions of the first region, or one."""
+    d, progress = story.deployment, story.progress
+    probe = Probe(story)
+    findings: list[str] = []
+    for function in [only] if only else d.names["functions"]:
+        if function not in probe.steps:
+            raise Failed(f"there is no function {function}; there are {', '.join(probe.steps)}")
+        progress.chapter(f"What {function} is allowed")
+        findings += of_function(probe, function, progress)
+    progress.chapter("Permissions whose removal breaks nothing")
+    for finding in findings:
+        progress.fail(finding)
+    if not findings:
+        progress.check(True, "none")
+    for action in sorted({f"{name}...: {who}" for name, who in {**BY_SERVICES, **STATEMENTS_BY_SERVICES}.items()}):
+        progress.cannot_show(f"That it is needed: {action}, for which the emulator does not ask IAM.")
+
+
+def of_function(probe: Probe, function: str, progress: Progress) -> list[str]:
+    """The findings on one role."""
+    d = probe.d
+    role = f"{d.prefix}-{probe.here.name}-{function}"
+    iam = d.emulator.client("iam", probe.here.name)
+    policy = iam.get_role_policy(RoleName=role, PolicyName=POLICY)["PolicyDocument"]
+    policy = json.loads(policy) if isinstance(policy, str) else policy
+    owner = (probe.here.name, f"{d.prefix}-{function}")
+
+    def put(document: dict) -> None:
+        iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document))
+
+    mark = d.wire.mark()
+    broken = probe.run(function)
+    if broken:
+        raise Failed(f"the probe fails before anything was taken away: {'; '.join(broken)}")
+    own = [call for call in d.wire.since(mark) if d.functions.owner(call.access_key) == owner]
+    used = {action for call in own for action, _ in call.needs}
+    probe.reset()
+    findings = []
+    for permission in [Permission(function, statement["Sid"], action) for statement in policy["Statement"]
+                       for action in listed(statement["Action"])]:
+        service = permission.by_a_service()
+        if service:
+            progress.say(f"      {permission}: used by {service}, not tried")
+            continue
+        if permission.action not in used:
+            findings.append(f"{permission}: never asked for")
+            progress.say(f"FIND  {findings[-1]}")
+            continue
+        mark = d.wire.mark()
+        put(without(policy, permission))
+        try:
+            broken = probe.run(function)
+        finally:
+            put(policy)
+        refused = [call for call in d.wire.since(mark)
+                   if d.functions.owner(call.access_key) == owner and call.denied == permission.action]
+        probe.reset()
+        if broken or refused:
+            progress.check(True, f"{permission}: {len(refused)} calls refused; breaks {'; '.join(broken) or 'no step'}")
+        else:
+            findings.append(f"{permission}: nothing breaks")
+            progress.say(f"FIND  {findings[-1]}")
+    return findings

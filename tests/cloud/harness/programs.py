@@ -18,7 +18,9 @@ class Programs:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, command: list[str], directory: Path, environment: dict[str, str], codes=(0,), log: Path | None = None):
+    def run(
+        self, command: list[str], directory: Path, environment: dict[str, str], codes=(0,), log: Path | None = None,
+    ) -> tuple[int, str]:
         """Runs a program to its end; its exit code and what it printed. Fails if the code is none of `codes`."""
         with self._lock:
             if self._stopped:

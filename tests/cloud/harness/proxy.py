@@ -8,7 +8,7 @@ import asyncio
 import threading
 import time
 
-from .wire import Call, Wire
+from .wire import Call, Wire, action
 
 Path = tuple[str, str]
 OWN: Path = ("", "")
@@ -16,13 +16,16 @@ OPERATOR: Path = ("operator", "")
 
 
 class Proxy:
-    """Listeners on 127.0.0.1 for paths (from, to); `OWN` is the path of every function to its own region, `OPERATOR` that of
-    Terraform and umoja to all regions."""
+    """Listeners on 127.0.0.1 for paths (from, to).
+
+    `OWN` is the path of every function to its own region, `OPERATOR` that of Terraform and umoja to all regions.
+    """
 
     def __init__(self, upstream_port: int, wire: Wire) -> None:
         self._upstream_port = upstream_port
         self._wire = wire
         self._broken: set[Path] = set()
+        self._refused: dict[Path, frozenset[str]] = {}
         self._connections: dict[Path, set[asyncio.StreamWriter]] = {}
         self._urls: dict[Path, str] = {}
         self._loop = asyncio.new_event_loop()
@@ -47,9 +50,14 @@ class Proxy:
 
         self._loop.call_soon_threadsafe(reset)
 
+    def refuse(self, path: Path, *actions: str) -> None:
+        """Resets connections on a path that ask for one of these actions."""
+        self._refused[path] = frozenset(actions)
+
     def heal(self) -> None:
         """All paths work again."""
         self._broken.clear()
+        self._refused.clear()
 
     def stop(self) -> None:
         """Ends it."""
@@ -93,6 +101,9 @@ class Proxy:
         """One request and its answer; false at the end of the connection."""
         request = await message(client[0])
         if request is None:
+            return False
+        if path in self._refused and action(request[0]) in self._refused[path]:
+            client[1].transport.abort()
             return False
         begin = time.time()
         upstream[1].write(request[0] + request[1])

@@ -117,7 +117,7 @@ class Story:
             if answer.body["user"]["status"] != status:
                 raise Failed(f"the status is not {status}")
             self.progress.until(f"{there.name} agrees", self.bound,
-                                lambda: self.logs_in(there, SAFARI, person) == may)
+                                lambda may=may: self.logs_in(there, SAFARI, person) == may)
             does = "lets him in again" if may else "does not let him in, with the right password"
             self.progress.check(True, f"{status} in {here.name}: {there.name} {does}")
 

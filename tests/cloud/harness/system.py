@@ -57,6 +57,8 @@ class System:
                 "prefix": self.options.prefix, "region": name, "regions": names, "packages": str(self.packages),
                 "endpoints": {peer: self.proxy.url((name, peer)) for peer in names if peer != name},
                 "deletion_protection": False, "log_retention_days": 1,
+                # Tried permissions need scheduled functions that run when they are told to.
+                "schedules": {"enabled": not self.options.permissions},
             })
         begin = self.progress.elapsed()
         self.terraform.apply(names)

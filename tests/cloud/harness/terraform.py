@@ -126,7 +126,8 @@ def described(change: dict) -> str | None:
         return None
     before, after = (change["change"][side] or {} for side in ("before", "after"))
     names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
-    if actions == ["update"] and change["type"] == "aws_cloudwatch_metric_alarm" and NOT_SAID_OF_ALARMS.issuperset(names):
+    alarm = change["type"] == "aws_cloudwatch_metric_alarm"
+    if alarm and actions == ["update"] and NOT_SAID_OF_ALARMS.issuperset(names):
         return None
     return f"{'/'.join(actions)} {change['address']}: {', '.join(names)}"
 

@@ -25,7 +25,7 @@ def replication(story: Story, users: int) -> None:
         person = story.register(here, SOKO, "Grace")
         begin = time.monotonic()
 
-        def arrives(region) -> float:
+        def arrives(region, person=person, begin=begin) -> float:
             d.readable(region, SAFARI, person.id, person.version, story.bound)
             return time.monotonic() - begin
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 SERVICES = {"DynamoDB_20120810": "dynamodb", "TrentService": "kms", "AmazonSQS": "sqs"}
 CREDENTIAL = re.compile(rb"credential=([^/]+)/\d+/([^/]+)/([^/]+)/", re.IGNORECASE)
 TARGET = re.compile(rb"\r\nx-amz-target: *([\w.]+)", re.IGNORECASE)
+DENIED = re.compile(rb"not authorized to perform: ([\w:]+)")
 ERROR = re.compile(rb'"__type" *: *"(?:[^"#]*#)?(\w+)')
 
 
@@ -29,6 +30,9 @@ class Call:
     objects: tuple[str, ...]
     status: int
     error: str
+    # The permission that was missing, and those that it takes: (action, table, queue or key).
+    denied: str
+    needs: tuple[tuple[str, str], ...]
 
     @classmethod
     def of(cls, path, at: float, seconds: float, request, answer) -> tuple["Call", bytes]:
@@ -44,9 +48,11 @@ class Call:
             action = parse_qs(body.decode(errors="replace")).get("Action", [head.split(b"\r\n", 1)[0].decode()])[0]
         status = int(answer[0].split(b" ", 2)[1])
         error = ERROR.search(answer[1]) if status >= 400 else None
+        denied = DENIED.search(answer[1]) if status >= 400 else None
         call = cls(
             path, at, seconds, access_key, region, service, action, objects(body), status,
-            error.group(1).decode() if error else "",
+            error.group(1).decode() if error else "", denied.group(1).decode() if denied else "",
+            needs(service, action, body),
         )
         return call, head + body + b"\n" + answer[0] + answer[1] + b"\n"
 
@@ -55,12 +61,32 @@ class Call:
         return bool(self.path[1])
 
 
+def action(head: bytes) -> str:
+    """The action that a request's head names."""
+    target = TARGET.search(head)
+    return target.group(1).decode().rsplit(".", 1)[1] if target else ""
+
+
+def parsed(body: bytes) -> dict:
+    """A JSON body; nothing if it is none."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return {}
+
+
+def needs(service: str, action: str, body: bytes) -> tuple[tuple[str, str], ...]:
+    """The permissions that a call takes: a transaction's are those of the writes in it."""
+    writes = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+    if action != "TransactWriteItems":
+        return tuple((f"{service}:{action}", name) for name in objects(body))
+    return tuple(sorted({(f"{service}:{writes[kind]}", each["TableName"].rsplit("/", 1)[-1])
+                         for item in parsed(body).get("TransactItems", []) for kind, each in item.items()}))
+
+
 def objects(body: bytes) -> tuple[str, ...]:
     """The tables, queues or keys that a request names."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return ()
+    document = parsed(body)
     found = [document.get(name, "") for name in ("TableName", "QueueUrl", "KeyId")]
     for item in document.get("TransactItems", []):
         found += [action.get("TableName", "") for action in item.values()]

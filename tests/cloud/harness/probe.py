@@ -1,0 +1,166 @@
+"""A short story for each function, in which it does everything that its role allows it: without its schedule, at once.
+
+`here` is the region whose roles are looked at, `there` its peer.
+"""
+
+import time
+
+from .probe_queues import Scheduled
+from .progress import Failed
+from .story import SAFARI, SOKO, Story
+
+
+class Probe(Scheduled):
+    """The steps of each function, by name; a step raises if something in it is not as it should be."""
+
+    def __init__(self, story: Story) -> None:
+        super().__init__(story)
+        self.steps = {
+            "api": {"ready": self.ready, "a life": self.life, "a squatter": self.squatter,
+                    "its KMS out": self.own_key_out},
+            "replicator": {"a life": self.life_elsewhere, "a conflict": self.conflict, "the peer out": self.peer_out,
+                           "the peer's KMS out": self.peer_key_out, "poison": self.poison},
+            "reconcile-writes": {"copies": self.drained, "copies that fail": self.postponed,
+                                 "garbage": lambda: self.garbage(f"retry-{self.there.name}", "reconcile-writes")},
+            "reconcile-keys": {"repairs": self.repaired, "repairs of what the peer lacks": self.repaired_apart,
+                               "its KMS out": self.repaired_own, "repairs that fail": self.not_repaired,
+                               "garbage": lambda: self.garbage("keys", "reconcile-keys")},
+            "sweep": {"a missing key": self.swept},
+        }
+
+    def run(self, function: str) -> list[str]:
+        """The steps that fail."""
+        broken = []
+        for name, step in self.steps[function].items():
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001
+                # Whatever goes wrong is what is looked for.
+                broken.append(f"{name} ({str(error).splitlines()[0][:120] or type(error).__name__})")
+            finally:
+                self.d.proxy.heal()
+        return broken
+
+    def reset(self) -> None:
+        """Everything in reach and drained again, whatever a step has left."""
+        self.d.proxy.heal()
+        for region in self.d.regions:
+            self.d.key_service(region.name, True)
+        for _ in range(3):
+            for region in self.d.regions:
+                for function in ("reconcile-keys", "reconcile-writes"):
+                    self.invoke(function, region)
+        for region in self.d.regions:
+            client = self.d.emulator.client("sqs", region.name)
+            for queue in self.d.queues(region.name):
+                client.purge_queue(QueueUrl=self.d.queue_url(region.name, queue))
+
+    def forget(self) -> None:
+        """A cold api, without unwrapped keys."""
+        for process in self.d.functions.running():
+            if process.function == f"{self.d.prefix}-api":
+                process.kill()
+        time.sleep(0.2)
+
+    # The api.
+
+    def ready(self) -> None:
+        """Readiness reads the tables."""
+        self.until("ready", lambda: self.here.gateway.request("GET", "/readyz")[0] == 200)
+
+    def life(self) -> None:
+        """All operations on one person, and what is read from the tables rather than from memory."""
+        d, here, person = self.d, self.here, self.story.people.new("Juma")
+        body = person.registration()
+        for _ in range(2):
+            user = d.call(here, SOKO, "register", body, 201, idempotency_key=person.email).body["user"]
+        self.forget()
+        d.call(here, SOKO, "lookup", {"email": person.email}, 200)
+        d.call(here, SAFARI, "authenticate", person.login(), 200)
+        other = self.story.people.new("Juma").email
+        d.call(here, SOKO, "update", {"id": user["id"], "set": {"email": other, "phone_number": None}}, 200)
+        change = {"id": user["id"], "current_password": person.password, "new_password": self.story.people.secret("a")}
+        d.call(here, SOKO, "password/change", change, 200)
+        d.call(here, SOKO, "status", {"id": user["id"], "status": "disabled"}, 200)
+        d.call(here, SOKO, "export", {"id": user["id"]}, 200)
+        d.call(here, SOKO, "erase", {"id": user["id"]}, 202)
+        d.call(here, SOKO, "erasure", {"id": user["id"]}, 200)
+
+    def squatter(self) -> None:
+        """A verified claim takes an unverified one over, and the journal says so."""
+        person = self.story.people.new("Kioko")
+        first = person.registration(verified=False)
+        del first["phone_number"]
+        squatter = self.d.call(self.here, SOKO, "register", first, 201).body["user"]["id"]
+        self.d.call(self.here, SAFARI, "register", first | {"email_verified": True}, 201)
+        exported = self.d.call(self.here, SOKO, "export", {"id": squatter}, 200).body
+        if not exported["journal"]:
+            raise Failed("the journal says nothing")
+
+    def own_key_out(self) -> None:
+        """Keys of another region are made and used."""
+        self.d.key_service(self.here.name, False)
+        try:
+            person = self.story.register(self.here, SOKO, "Leila")
+            self.forget()
+            self.d.call(self.here, SOKO, "lookup", {"id": person.id}, 200)
+        finally:
+            self.d.key_service(self.here.name, True)
+            self.invoke("reconcile-keys")
+
+    # The replicator.
+
+    def life_elsewhere(self) -> None:
+        """What changes here is read there, erasures and their confirmations too."""
+        person = self.registered(self.here)
+        body = {"id": person.id, "set": {"email": self.story.people.new("Imani").email}}
+        person.version = self.d.call(self.here, SOKO, "update", body, 200).body["user"]["version"]
+        self.reads(self.there, person)
+        self.d.call(self.here, SOKO, "erase", {"id": person.id}, 202)
+        self.confirmed(person)
+
+    def same_address(self, path: tuple[str, str]) -> None:
+        """The same address is registered on both sides of a broken path: there first, then here."""
+        self.d.proxy.cut(path)
+        person = self.story.people.new("Musa")
+        rival = self.d.call(self.there, SOKO, "register", person.registration(), 201).body["user"]["id"]
+        mine = person.registration() | {"password": self.story.people.secret("b")}
+        self.d.call(self.here, SAFARI, "register", mine, 201)
+        self.until("the journal there", lambda: any(
+            item["id"]["S"] == rival for item in self.d.items(self.there.name, "journal")) or None)
+
+    def conflict(self) -> None:
+        """A copy conflicts at the peer, which gets it in its journal."""
+        self.same_address((self.there.name, self.here.name))
+        self.d.proxy.heal()
+        self.invoke("reconcile-writes", self.there)
+
+    def peer_out(self) -> None:
+        """What the peer does not take is queued."""
+        queue = f"retry-{self.there.name}"
+        self.d.cut_off(self.there.name)
+        self.story.register(self.here, SOKO, "Neema")
+        self.until("the retry queue fills", lambda: self.d.depth(self.here.name, queue) >= 2)
+        self.d.proxy.heal()
+        self.invoke("reconcile-writes")
+
+    def peer_key_out(self) -> None:
+        """Missing wrapped keys are listed; a key that is added later is copied."""
+        self.d.key_service(self.there.name, False)
+        try:
+            self.story.register(self.here, SOKO, "Omari")
+            self.until("the repair queue fills", lambda: self.d.depth(self.here.name, "keys") >= 2)
+        finally:
+            self.d.key_service(self.there.name, True)
+        self.invoke("reconcile-keys")
+
+    def poison(self) -> None:
+        """A record that nobody can read is parked."""
+        before = self.d.depth(self.here.name, "parked")
+        client, table = self.d.emulator.client("dynamodb", self.here.name), f"{self.d.prefix}-users"
+        key = {"id": {"S": f"poison-{time.time_ns()}"}, "part": {"S": "profile"}}
+        client.put_item(TableName=table, Item=key | {"origin": {"S": self.here.name}})
+        try:
+            self.until("it is parked", lambda: self.d.depth(self.here.name, "parked") > before)
+        finally:
+            client.delete_item(TableName=table, Key=key)

@@ -1,0 +1,170 @@
+"""What the probe does with the functions that run on a schedule: it starts them itself, with something to do."""
+
+import json
+import time
+
+from .deployment import Region
+from .people import Person
+from .progress import Failed
+from .story import SOKO, Story
+
+PATIENCE = 12.0
+COPIES = ("PutItem", "UpdateItem", "TransactWriteItems")
+
+
+class Scheduled:
+    """Steps of the reconcilers and the sweep."""
+
+    def __init__(self, story: Story) -> None:
+        self.story, self.d = story, story.deployment
+        self.here, self.there = self.d.regions[0], self.d.regions[1]
+
+    def invoke(self, function: str, region: Region | None = None) -> None:
+        """Runs a scheduled function now."""
+        region = region or self.here
+        answer = self.d.emulator.client("lambda", region.name).invoke(
+            FunctionName=f"{self.d.prefix}-{function}", Payload=b"{}")
+        if "FunctionError" in answer:
+            raise Failed(f"{function} failed: {answer['Payload'].read()[:200].decode(errors='replace')}")
+
+    def until(self, what: str, look) -> None:
+        """Waits a short while."""
+        self.d.progress.until(what, PATIENCE, look)
+
+    def reads(self, region: Region, person: Person) -> None:
+        """A region has somebody's version."""
+        self.d.readable(region, SOKO, person.id, person.version, PATIENCE)
+
+    def registered(self, region: Region, name: str = "Imani") -> Person:
+        """Somebody new, whom both regions have."""
+        person = self.story.register(region, SOKO, name)
+        for other in self.d.regions:
+            self.reads(other, person)
+        return person
+
+    def confirmed(self, person: Person) -> None:
+        """The peer knows that all have confirmed an erasure."""
+        self.until("confirmed", lambda: self.d.ask(self.there, SOKO, "erasure", {"id": person.id}).body.get(
+            "receipt", {}).get("complete"))
+
+    def apart(self) -> list[Person]:
+        """Everything that can differ, while neither region reaches the other."""
+        known, gone = self.registered(self.here, "Pendo"), self.registered(self.here, "Rehema")
+        self.d.cut_off(self.there.name)
+        new = self.story.register(self.here, SOKO, "Sauda")
+        body = {"id": known.id, "set": {"email": self.story.people.new("Pendo").email, "phone_number": None}}
+        known.version = self.d.call(self.here, SOKO, "update", body, 200).body["user"]["version"]
+        twin = self.story.people.new("Tatu")
+        for region in (self.there, self.here):
+            self.d.call(region, SOKO, "register", twin.registration(), 201)
+        self.d.call(self.here, SOKO, "erase", {"id": gone.id}, 202)
+        self.until("the retry queue fills",
+                   lambda: self.d.depth(self.here.name, f"retry-{self.there.name}") >= 6)
+        return [new, known, gone]
+
+    def arrived(self, new: Person, known: Person, gone: Person) -> None:
+        """What was apart is the same."""
+        self.reads(self.there, new)
+        self.reads(self.there, known)
+        self.invoke("reconcile-writes")
+        self.confirmed(gone)
+
+    def drained(self) -> None:
+        """The queue is drained."""
+        people = self.apart()
+        self.d.proxy.heal()
+        self.invoke("reconcile-writes")
+        self.until("drained", lambda: self.d.depth(self.here.name, f"retry-{self.there.name}") == 0)
+        self.arrived(*people)
+
+    def postponed(self) -> None:
+        """The peer answers, and takes nothing: messages are put back, and replaced before they are dead."""
+        queue = f"retry-{self.there.name}"
+        self.d.cut_off(self.there.name)
+        self.story.register(self.here, SOKO, "Upendo")
+        self.until("the retry queue fills", lambda: self.d.depth(self.here.name, queue) >= 2)
+        self.d.proxy.heal()
+        self.fail(queue, "reconcile-writes", COPIES)
+
+    def fail(self, queue: str, function: str, actions: tuple[str, ...]) -> None:
+        """Runs a function on messages that were received before, while the peer takes nothing."""
+        client, url = self.d.emulator.client("sqs", self.here.name), self.d.queue_url(self.here.name, queue)
+        self.d.proxy.refuse((self.here.name, self.there.name), *actions)
+        for rounds in (1, 6):
+            for _ in range(rounds):
+                client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+            self.invoke(function)
+            depth = self.d.depth(self.here.name, queue)
+            if depth < 2:
+                raise Failed(f"messages are lost: {depth} are left")
+            # Whatever was put back for later is there again at once.
+            for message in client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get(
+                    "Messages", []):
+                client.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"],
+                                                 VisibilityTimeout=0)
+            time.sleep(1)
+        self.d.proxy.heal()
+
+    def garbage(self, queue: str, function: str) -> None:
+        """A message that nobody can read is parked."""
+        before = self.d.depth(self.here.name, "parked")
+        self.d.emulator.client("sqs", self.here.name).send_message(
+            QueueUrl=self.d.queue_url(self.here.name, queue), MessageBody=json.dumps({"type": "garbage"}))
+        self.invoke(function)
+        self.until("it is parked", lambda: self.d.depth(self.here.name, "parked") > before)
+
+    def lacking(self, region: Region, apart: bool = False) -> list[Person]:
+        """People whose parts lack a region's key."""
+        self.d.key_service(region.name, False)
+        try:
+            people = self.apart() if apart else [self.story.register(self.here, SOKO, "Wanjiru")]
+            self.until("the repair queue fills", lambda: self.d.depth(self.here.name, "keys") >= 2)
+        finally:
+            self.d.key_service(region.name, True)
+        return people
+
+    def wrapped(self, person: Person) -> None:
+        """Every region's record has every region's key."""
+
+        def complete() -> bool:
+            items = [item for region in self.d.regions for item in self.d.items(region.name, "users")
+                     if item["id"]["S"] == person.id]
+            return len(items) == 4 and all(len(item["keys"]["M"]) == len(self.d.regions) for item in items)
+
+        self.until("every region has every key", complete)
+
+    def repaired(self) -> None:
+        """The peer's key is added here and there."""
+        people = self.lacking(self.there)
+        self.reads(self.there, people[0])
+        self.invoke("reconcile-keys")
+        self.wrapped(people[0])
+
+    def repaired_apart(self) -> None:
+        """The peer's key is missing, and the peer has not got the parts either."""
+        people = self.lacking(self.there, apart=True)
+        self.d.proxy.heal()
+        self.invoke("reconcile-keys")
+        self.wrapped(people[0])
+        self.invoke("reconcile-writes")
+        self.arrived(*people)
+
+    def repaired_own(self) -> None:
+        """The own key is missing: the peer's opens, the own one wraps."""
+        people = self.lacking(self.here)
+        self.invoke("reconcile-keys")
+        self.wrapped(people[0])
+
+    def not_repaired(self) -> None:
+        """The peer takes nothing: messages are put back, and replaced before they are dead."""
+        self.lacking(self.there)
+        self.fail("keys", "reconcile-keys", (*COPIES, "Encrypt"))
+
+    def swept(self) -> None:
+        """What lacks a key, and is in no queue any more, is found."""
+        self.lacking(self.there)
+        url = self.d.queue_url(self.here.name, "keys")
+        self.d.emulator.client("sqs", self.here.name).purge_queue(QueueUrl=url)
+        self.invoke("sweep")
+        self.until("the repair queue fills again", lambda: self.d.depth(self.here.name, "keys") >= 2)
+        self.invoke("reconcile-keys")
