@@ -1,9 +1,46 @@
 //! Keys and queues for tests and emulators: what Terraform makes in a deployment.
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use umoja_store::ports::{KeysError, StoreError};
+use umoja_schema::Region;
+use umoja_schema::names::{queue, setting};
+use umoja_store::Infrastructure;
+use umoja_store::ports::{KeysError, Registry as _, StoreError};
 
-use crate::{AwsRegion, SqsQueue, error};
+use crate::{AwsRegion, SqsQueue, error, tables};
+
+/// Makes everything that a region of a deployment consists of, but for the functions, and says so in its settings.
+///
+/// # Errors
+/// If AWS refuses or does not answer, or some of it exists already.
+pub async fn create_region(
+    aws: &AwsRegion,
+    prefix: &str,
+    region: &Region,
+    peers: &[Region],
+    base_url: &str,
+) -> Result<Infrastructure, StoreError> {
+    tables::create(aws, prefix).await?;
+    let data_key = create_key(aws).await.map_err(|error| StoreError::Unavailable(format!("CreateKey ({error})")))?;
+    let retries = peers.iter().map(|peer| format!("{}-{peer}", queue::RETRY));
+    for name in retries.chain([queue::KEYS.to_owned(), queue::PARKED.to_owned()]) {
+        create_queue(aws, &format!("{prefix}-{name}"), 10).await?;
+    }
+    let url = aws.sqs.get_queue_url().queue_name(format!("{prefix}-{}", queue::KEYS)).send().await;
+    let url = url.map_err(|e| error::store("GetQueueUrl", &e))?.queue_url.unwrap_or_default();
+    let queues = url.rsplit_once('/').map(|(base, _)| base.to_owned()).unwrap_or_default();
+    let infrastructure = Infrastructure { region: region.clone(), base_url: base_url.to_owned(), data_key, queues };
+    put_infrastructure(aws, prefix, &infrastructure).await?;
+    Ok(infrastructure)
+}
+
+/// Says what a region consists of, as Terraform does.
+///
+/// # Errors
+/// If AWS refuses or does not answer.
+pub async fn put_infrastructure(aws: &AwsRegion, prefix: &str, of: &Infrastructure) -> Result<(), StoreError> {
+    let document = serde_json::to_value(of).map_err(|_| StoreError::Refused("a setting that is not JSON".into()))?;
+    aws.tables(prefix).put_setting(setting::INFRASTRUCTURE, &document).await
+}
 
 /// Makes a KMS key; gives its ARN.
 ///

@@ -131,11 +131,13 @@ impl Config {
         if names.is_empty() || names.len() != self.regions.len() || names.len() > MAX_WRAPPED_KEYS {
             return Err(DeploymentError::Regions);
         }
+        Self::check_env(&self.env)
+    }
+
+    /// Whether a text can be a part of API keys.
+    pub(crate) fn check_env(env: &str) -> Result<(), DeploymentError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        if self.env.is_empty() || self.env.len() > 32 || !self.env.bytes().all(plain) {
-            return Err(DeploymentError::Env);
-        }
-        Ok(())
+        if env.is_empty() || env.len() > 32 || !env.bytes().all(plain) { Err(DeploymentError::Env) } else { Ok(()) }
     }
 }
 

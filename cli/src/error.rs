@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use umoja_crypto::{EngineError, KeyError};
-use umoja_schema::Region;
+use umoja_schema::{CompanyId, Region};
 use umoja_store::ports::StoreError;
 use umoja_store::secrets::SecretsError;
 
 use crate::client::ClientError;
 use crate::credentials::CredentialsError;
-use crate::deployment::DeploymentError;
+use crate::deployment::{CloudError, DeploymentError};
 use crate::server::ServerError;
 
 /// Why a command did not do what it was asked.
@@ -48,6 +48,31 @@ pub enum CliError {
         /// Why.
         source: StoreError,
     },
+    /// A region's secrets cannot be read.
+    #[error("{region}: {source}")]
+    RegionSecrets {
+        /// Which region.
+        region: Region,
+        /// Why.
+        source: SecretsError,
+    },
+    /// No region took what was to be stored.
+    #[error("nothing was stored, in {0}; run the command again")]
+    NotStored(String),
+    /// Some regions did not take a company.
+    #[error(
+        "the company was not stored in {regions}; bring it there with `umoja company enable {id}` (or `disable`), which \
+         writes all of it to every region"
+    )]
+    PartlyStored {
+        /// Which company.
+        id: CompanyId,
+        /// The regions, and why.
+        regions: String,
+    },
+    /// The deployment in AWS cannot be worked with.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
     /// The deployment cannot be opened or made.
     #[error(transparent)]
     Deployment(#[from] DeploymentError),

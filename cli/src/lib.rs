@@ -1,5 +1,6 @@
 //! The `umoja` command, as a library so that tests and benchmarks can use its parts: [`Deployment`] is a directory
-//! with every region of a deployment, [`Server`] serves it, and [`Client`] calls it with signed requests.
+//! with every region of a deployment, [`Server`] serves it, and [`Client`] calls it with signed requests. [`Cloud`] is
+//! a deployment in AWS, and [`Regions`] what operators' commands work on, wherever it runs.
 
 pub mod client;
 mod commands;
@@ -17,7 +18,7 @@ pub use client::{Answer, Client, ClientError};
 pub use commands::main;
 pub use config::{Config, RegionConfig};
 pub use credentials::{CompanyFile, CredentialsError, Signer};
-pub use deployment::{Deployment, DeploymentError};
+pub use deployment::{Cloud, CloudError, DeployedRegion, Deployment, DeploymentError, Regions};
 pub use error::CliError;
 pub use links::Links;
 pub use server::{Server, ServerError, ServerSettings};

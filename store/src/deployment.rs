@@ -30,6 +30,9 @@ pub struct Infrastructure {
 pub struct RegionsDocument {
     /// The regions, in the order in which they came.
     pub regions: Vec<RegionEntry>,
+    /// What the deployment is for, such as `live` or `test`: a part of each API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<String>,
 }
 
 /// One region of a deployment.
@@ -72,6 +75,21 @@ impl RegionsDocument {
     pub fn get(&self, region: &Region) -> Option<&RegionEntry> {
         self.regions.iter().find(|entry| entry.name() == region)
     }
+
+    /// Takes over what another region's copy of the list is ahead of this one, after an operator's command was
+    /// interrupted between two regions. Regions are only ever added, and then serve, so the order does not matter.
+    pub fn merge(&mut self, other: &Self) {
+        for theirs in &other.regions {
+            match self.regions.iter_mut().find(|own| own.name() == theirs.name()) {
+                Some(own) if theirs.state == RegionState::Serving => own.state = RegionState::Serving,
+                Some(_) => {}
+                None => self.regions.push(theirs.clone()),
+            }
+        }
+        if self.env.is_none() {
+            self.env.clone_from(&other.env);
+        }
+    }
 }
 
 impl Infrastructure {
@@ -94,6 +112,33 @@ async fn document<T: for<'de> Deserialize<'de>>(registry: &dyn Registry, name: &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn list(regions: &[(&str, RegionState)]) -> RegionsDocument {
+        let entry = |(name, state): &(&str, RegionState)| {
+            let [base_url, data_key, queues] = ["https://x", "arn:k", "https://q"].map(str::to_owned);
+            let infrastructure = Infrastructure { region: name.parse().unwrap(), base_url, data_key, queues };
+            RegionEntry { infrastructure, state: *state }
+        };
+        RegionsDocument { regions: regions.iter().map(entry).collect(), env: None }
+    }
+
+    #[test]
+    fn of_two_lists_the_one_that_is_ahead_counts_region_by_region() {
+        use RegionState::{Joining, Serving};
+        let (older, newer) =
+            (list(&[("a", Serving), ("b", Joining)]), list(&[("a", Serving), ("b", Serving), ("c", Joining)]));
+        for (mut one, other) in [(older.clone(), newer.clone()), (newer.clone(), older)] {
+            one.merge(&other);
+            assert_eq!(one, newer);
+        }
+    }
+
+    #[test]
+    fn a_list_without_an_environment_is_read() {
+        let read: RegionsDocument = serde_json::from_str(r#"{"regions":[]}"#).unwrap();
+        assert_eq!(read, list(&[]));
+        assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"regions":[]}"#);
+    }
 
     #[test]
     fn what_terraform_writes_is_read_and_an_entry_is_flat() {

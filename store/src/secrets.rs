@@ -1,10 +1,11 @@
 //! The deployment's long-lived secrets: index key, signing key, and one for everything derived. Made once by
 //! `umoja init`, stored wrapped by every region's KMS, unwrapped once at start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::{try_join_all, try_join3};
 use serde::{Deserialize, Serialize};
 use umoja_crypto::Aad;
 use umoja_crypto::DataKey;
@@ -19,6 +20,10 @@ use crate::ports::{EncryptionContext, Entropy, KeysError, Registry, StoreError};
 
 /// The name of the setting that holds them.
 pub const SETTING: &str = umoja_schema::names::setting::SECRETS;
+
+const INDEX: &str = "index";
+const SIGNING: &str = "signing";
+const DERIVATION: &str = "derivation";
 
 /// The setting's document. Wrapped secrets only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,16 +65,75 @@ pub enum SecretsError {
     /// Some region has not wrapped a new secret; a region without it could not start.
     #[error("the KMS of {0} did not wrap the secret; every region's has to when secrets are made")]
     RegionMissing(Region),
+    /// Some region's KMS does not wrap a secret that there is.
+    #[error("the KMS of {region} did not wrap the deployment's secrets: {source}")]
+    NotWrapped {
+        /// Which region.
+        region: Region,
+        /// Why.
+        source: KeysError,
+    },
 }
 
 impl SecretsDocument {
     /// Makes the first version of each secret. Every region's KMS has to answer.
     pub async fn create(ring: &KeyRing, now: Millis) -> Result<Self, SecretsError> {
         Ok(Self {
-            index: vec![WrappedSecret::create(ring, "index", 1, now).await?],
-            signing: vec![WrappedSecret::create(ring, "signing", 1, now).await?],
-            derivation: vec![WrappedSecret::create(ring, "derivation", 1, now).await?],
+            index: vec![WrappedSecret::create(ring, INDEX, 1, now).await?],
+            signing: vec![WrappedSecret::create(ring, SIGNING, 1, now).await?],
+            derivation: vec![WrappedSecret::create(ring, DERIVATION, 1, now).await?],
         })
+    }
+
+    /// What a region's settings hold; nothing before `umoja init`.
+    pub async fn stored(registry: &dyn Registry) -> Result<Option<Self>, SecretsError> {
+        let document = registry.setting(SETTING).await?;
+        document.map(serde_json::from_value).transpose().map_err(|_| SecretsError::Malformed)
+    }
+
+    /// Has every secret wrapped by each region of the ring that lacks it, and by those of `anew` again, whose key is
+    /// another one now. True if any was.
+    pub async fn wrap_for_all(&mut self, ring: &KeyRing, anew: &BTreeSet<Region>) -> Result<bool, SecretsError> {
+        let mut any = false;
+        for (purpose, secret) in self.secrets_mut() {
+            any |= secret.wrap_for_all(purpose, ring, anew).await?;
+        }
+        Ok(any)
+    }
+
+    /// Takes over what `other`, another region's copy, has wrapped besides. False, and nothing changed, if the copies
+    /// are not of the same secrets.
+    pub async fn merge(&mut self, other: &Self, ring: &KeyRing) -> Result<bool, SecretsError> {
+        let own: Vec<_> = self.secrets().collect();
+        let theirs: Vec<_> = other.secrets().collect();
+        if own.len() != theirs.len() {
+            return Ok(false);
+        }
+        for ((purpose, own), (their_purpose, theirs)) in own.iter().zip(&theirs) {
+            let same = (purpose, own.version, own.created_at) == (their_purpose, theirs.version, theirs.created_at);
+            if !same || own.unwrap(ring, purpose).await?.expose() != theirs.unwrap(ring, purpose).await?.expose() {
+                return Ok(false);
+            }
+        }
+        let theirs = theirs.into_iter().map(|(_, secret)| secret.wrapped.clone()).collect::<Vec<_>>();
+        for ((_, own), theirs) in self.secrets_mut().zip(theirs) {
+            for (region, blob) in theirs {
+                own.wrapped.entry(region).or_insert(blob);
+            }
+        }
+        Ok(true)
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = (&'static str, &WrappedSecret)> {
+        let index = self.index.iter().map(|secret| (INDEX, secret));
+        let signing = self.signing.iter().map(|secret| (SIGNING, secret));
+        index.chain(signing).chain(self.derivation.iter().map(|secret| (DERIVATION, secret)))
+    }
+
+    fn secrets_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut WrappedSecret)> {
+        let index = self.index.iter_mut().map(|secret| (INDEX, secret));
+        let signing = self.signing.iter_mut().map(|secret| (SIGNING, secret));
+        index.chain(signing).chain(self.derivation.iter_mut().map(|secret| (DERIVATION, secret)))
     }
 }
 
@@ -82,6 +146,31 @@ impl WrappedSecret {
         }
         let wrapped = new.wrapped.into_iter().map(|(region, blob)| (region, URL_SAFE_NO_PAD.encode(blob))).collect();
         Ok(Self { version, created_at: now.secs(), wrapped })
+    }
+
+    async fn wrap_for_all(
+        &mut self,
+        purpose: &str,
+        ring: &KeyRing,
+        anew: &BTreeSet<Region>,
+    ) -> Result<bool, SecretsError> {
+        let lacks = |region: &&Region| anew.contains(*region) || !self.wrapped.contains_key(*region);
+        let lacking: Vec<Region> = ring.regions().filter(lacks).cloned().collect();
+        if lacking.is_empty() {
+            return Ok(false);
+        }
+        let mut others = self.clone();
+        others.wrapped.retain(|region, _| !anew.contains(region));
+        // With every region's key replaced at once, only the old entries are left to try.
+        let source = if others.wrapped.is_empty() { &*self } else { &others };
+        let key = source.unwrap(ring, purpose).await?;
+        for region in lacking {
+            let keys = ring.keys_of(&region).ok_or_else(|| SecretsError::RegionMissing(region.clone()))?;
+            let wrapped = keys.wrap(&key, &context(purpose, self.version)).await;
+            let blob = wrapped.map_err(|source| SecretsError::NotWrapped { region: region.clone(), source })?;
+            self.wrapped.insert(region, URL_SAFE_NO_PAD.encode(blob));
+        }
+        Ok(true)
     }
 
     async fn unwrap(&self, ring: &KeyRing, purpose: &str) -> Result<DataKey, SecretsError> {
@@ -112,21 +201,26 @@ pub struct Secrets {
 impl Secrets {
     /// Loads and unwraps them.
     pub async fn load(registry: &dyn Registry, ring: &KeyRing) -> Result<Self, SecretsError> {
-        let document = registry.setting(SETTING).await?.ok_or(SecretsError::Absent)?;
-        let document: SecretsDocument = serde_json::from_value(document).map_err(|_| SecretsError::Malformed)?;
-        let mut index = Vec::new();
-        for secret in &document.index {
-            index.push(IndexKey::new(secret.version, secret.unwrap(ring, "index").await?.expose()));
-        }
-        let mut signing = Vec::new();
-        for secret in &document.signing {
-            let key = secret.unwrap(ring, "signing").await?;
-            signing.push(SigningKey::from_seed(&format!("umoja-{}", secret.version), *key.expose()));
-        }
-        let derivation = document.derivation.last().ok_or(SecretsError::Malformed)?.unwrap(ring, "derivation").await?;
-        if index.is_empty() || signing.is_empty() {
+        let document = SecretsDocument::stored(registry).await?.ok_or(SecretsError::Absent)?;
+        Self::open(&document, ring).await
+    }
+
+    /// Unwraps them, all at once: a start waits for one answer of a KMS and not for three.
+    pub async fn open(document: &SecretsDocument, ring: &KeyRing) -> Result<Self, SecretsError> {
+        let derivation = document.derivation.last().ok_or(SecretsError::Malformed)?;
+        if document.index.is_empty() || document.signing.is_empty() {
             return Err(SecretsError::Malformed);
         }
+        let index = document.index.iter().map(async |secret| {
+            let key = secret.unwrap(ring, INDEX).await?;
+            Ok::<_, SecretsError>(IndexKey::new(secret.version, key.expose()))
+        });
+        let signing = document.signing.iter().map(async |secret| {
+            let key = secret.unwrap(ring, SIGNING).await?;
+            Ok::<_, SecretsError>(SigningKey::from_seed(&format!("umoja-{}", secret.version), *key.expose()))
+        });
+        let (index, signing, derivation) =
+            try_join3(try_join_all(index), try_join_all(signing), derivation.unwrap(ring, DERIVATION)).await?;
         let rows = MacKey::derive(derivation.expose(), "umoja/1/rows");
         let mut wide = [0; 64];
         wide[..32].copy_from_slice(&rows.tag(&[b"first"]));

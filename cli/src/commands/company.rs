@@ -9,12 +9,11 @@ use serde_json::{Value, json};
 use umoja_crypto::{Algorithm, ApiKey, SigningKey, VerifyingKey};
 use umoja_schema::company::ApiKeyHash;
 use umoja_schema::{Company, CompanyId, CompanyKey, Scope};
-use umoja_store::ports::Registry as _;
 
-use super::Dir;
+use super::target::Target;
 use crate::CliError;
 use crate::credentials::CompanyFile;
-use crate::deployment::{Deployment, in_region};
+use crate::deployment::Regions;
 use crate::files;
 use crate::output::{Output, table};
 
@@ -46,12 +45,13 @@ key and the private key are shown once and kept nowhere: write them to a file wi
 #[command(after_help = "Examples:
   umoja company add soko --dir DIR --name 'Soko Ltd' --out soko.json
   umoja company add soko --dir DIR --scopes all --trusted --phone-country KE --json > soko.json
-  umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256")]
+  umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256
+  umoja company add soko --prefix PREFIX --region eu-west-1 --out soko.json")]
 struct Add {
     /// Its id, such as soko-ke: the `iss` of its requests.
     id: CompanyId,
     #[command(flatten)]
-    dir: Dir,
+    target: Target,
     /// Its name, for people [default: the id].
     #[arg(long)]
     name: Option<String>,
@@ -79,44 +79,47 @@ struct Add {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company list --dir DIR
-  umoja company list --dir DIR --json")]
+  umoja company list --prefix PREFIX --region eu-west-1 --json")]
 struct List {
     #[command(flatten)]
-    dir: Dir,
+    target: Target,
 }
 
 /// Refuse every request of a company, within 5 seconds.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  umoja company disable soko --dir DIR")]
+#[command(after_help = "Examples:
+  umoja company disable soko --dir DIR
+  umoja company disable soko --prefix PREFIX --region eu-west-1")]
 struct Disable {
     /// The company's id.
     id: CompanyId,
     #[command(flatten)]
-    dir: Dir,
+    target: Target,
 }
 
 /// Serve a disabled company again, within 5 seconds.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  umoja company enable soko --dir DIR")]
+#[command(after_help = "Examples:
+  umoja company enable soko --dir DIR
+  umoja company enable soko --prefix PREFIX --region eu-west-1")]
 struct Enable {
     /// The company's id.
     id: CompanyId,
     #[command(flatten)]
-    dir: Dir,
+    target: Target,
 }
 
 /// Give a company a new API key; the old one works for a while longer.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company rotate-key soko --dir DIR
-  umoja company rotate-key soko --dir DIR --overlap-secs 0 --company-file soko.json")]
+  umoja company rotate-key soko --dir DIR --overlap-secs 0 --company-file soko.json
+  umoja company rotate-key soko --prefix PREFIX --region eu-west-1 --company-file soko.json")]
 struct RotateKey {
     /// The company's id.
     id: CompanyId,
     #[command(flatten)]
-    dir: Dir,
+    target: Target,
     /// How long the old API key still works, in seconds.
     #[arg(long, value_name = "N", default_value_t = 24 * 60 * 60)]
     overlap_secs: u64,
@@ -148,9 +151,9 @@ impl Command {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         match self.action {
             Action::Add(add) => add.run(output).await,
-            Action::List(List { dir }) => list(&Deployment::open(&dir.dir)?, output).await,
-            Action::Disable(Disable { id, dir }) => set_enabled(&dir, id, false, output).await,
-            Action::Enable(Enable { id, dir }) => set_enabled(&dir, id, true, output).await,
+            Action::List(List { target }) => list(&target.regions().await?, output).await,
+            Action::Disable(Disable { id, target }) => set_enabled(&target, id, false, output).await,
+            Action::Enable(Enable { id, target }) => set_enabled(&target, id, true, output).await,
             Action::RotateKey(rotate) => rotate.run(output).await,
         }
     }
@@ -158,14 +161,14 @@ impl Command {
 
 /// A company with a new key pair and a new API key: what is stored, and what its owner gets once.
 pub(crate) fn new_company(
-    deployment: &Deployment,
+    deployment: &Regions,
     id: &CompanyId,
     name: &str,
     scopes: Vec<Scope>,
     trusted: bool,
 ) -> Result<(Company, CompanyFile), CliError> {
     let kid = random_name(deployment);
-    let key = SigningKey::from_seed(&kid, deployment.entropy().array());
+    let key = SigningKey::from_seed(&kid, deployment.entropy.array());
     let alg = key.algorithm().name().to_owned();
     let pair = CompanyKey { kid: kid.clone(), alg: alg.clone(), public_key_pem: key.public_key_pem() };
     let (api_key, hash) = new_api_key(deployment)?;
@@ -183,12 +186,12 @@ pub(crate) fn new_company(
     Ok((company, CompanyFile { id: id.clone(), api_key, kid, alg, private_key_pem }))
 }
 
-fn random_name(deployment: &Deployment) -> String {
-    hex::encode(deployment.entropy().array::<4>())
+fn random_name(deployment: &Regions) -> String {
+    hex::encode(deployment.entropy.array::<4>())
 }
 
-fn new_api_key(deployment: &Deployment) -> Result<(String, ApiKeyHash), CliError> {
-    let key = ApiKey::new(&deployment.config().env, &random_name(deployment), deployment.entropy().array());
+fn new_api_key(deployment: &Regions) -> Result<(String, ApiKeyHash), CliError> {
+    let key = ApiKey::new(&deployment.env, &random_name(deployment), deployment.entropy.array());
     let key = key.map_err(|error| CliError::Failed(error.to_string()))?;
     let hash = ApiKeyHash { id: key.id().to_owned(), sha256: key.akh(), expires_at: None };
     Ok((key.expose().to_owned(), hash))
@@ -196,7 +199,7 @@ fn new_api_key(deployment: &Deployment) -> Result<(String, ApiKeyHash), CliError
 
 impl Add {
     async fn run(self, output: Output) -> Result<(), CliError> {
-        let deployment = Deployment::open(&self.dir.dir)?;
+        let deployment = self.target.regions().await?;
         if deployment.company(&self.id).await?.is_some() {
             return Err(CliError::Failed(format!(
                 "there is a company {0} already; give it a new API key with `umoja company rotate-key {0}`",
@@ -214,7 +217,15 @@ impl Add {
         }
         // Made before the company is, so that its keys are not lost to a path that cannot be written.
         let out = self.out.as_deref().map(|path| new_file(path).map(|file| (path, file))).transpose()?;
-        deployment.put_company(&company).await?;
+        let stored = deployment.put_company(&company).await;
+        if let Err(error @ CliError::NotStored(_)) = stored {
+            // Nobody has these keys: the next run has to find the path free.
+            if let Some(path) = &self.out {
+                std::fs::remove_file(path).map_err(|source| CliError::File { path: path.clone(), source })?;
+            }
+            return Err(error);
+        }
+        // Where some regions have it, its keys are given out all the same.
         match out {
             Some((path, out)) => {
                 write(path, out, &file)?;
@@ -223,7 +234,7 @@ impl Add {
             }
             None => output.answer(&file, || format!("{}\n{}", added(&company), shown_once(&file))),
         }
-        Ok(())
+        stored
     }
 
     fn scopes(&self) -> Vec<Scope> {
@@ -275,12 +286,9 @@ fn shown_once(file: &CompanyFile) -> String {
     )
 }
 
-async fn list(deployment: &Deployment, output: Output) -> Result<(), CliError> {
-    let mut companies = Vec::new();
-    if let Some(store) = deployment.stores().first() {
-        companies = store.companies().await.map_err(|source| in_region(store, source))?;
-    }
-    let now = deployment.clock().now().secs();
+async fn list(deployment: &Regions, output: Output) -> Result<(), CliError> {
+    let companies = deployment.companies().await?;
+    let now = deployment.clock.now().secs();
     let answer: Vec<Value> = companies
         .iter()
         .map(|company| {
@@ -313,13 +321,13 @@ async fn list(deployment: &Deployment, output: Output) -> Result<(), CliError> {
     Ok(())
 }
 
-async fn known(deployment: &Deployment, id: &CompanyId) -> Result<Company, CliError> {
+async fn known(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
     let unknown = || CliError::Failed(format!("there is no company {id}; `umoja company list` shows those there are"));
     deployment.company(id).await?.ok_or_else(unknown)
 }
 
-async fn set_enabled(dir: &Dir, id: CompanyId, enabled: bool, output: Output) -> Result<(), CliError> {
-    let deployment = Deployment::open(&dir.dir)?;
+async fn set_enabled(target: &Target, id: CompanyId, enabled: bool, output: Output) -> Result<(), CliError> {
+    let deployment = target.regions().await?;
     let mut company = known(&deployment, &id).await?;
     company.enabled = enabled;
     deployment.put_company(&company).await?;
@@ -332,14 +340,14 @@ async fn set_enabled(dir: &Dir, id: CompanyId, enabled: bool, output: Output) ->
 
 impl RotateKey {
     async fn run(self, output: Output) -> Result<(), CliError> {
-        let deployment = Deployment::open(&self.dir.dir)?;
+        let deployment = self.target.regions().await?;
         let mut company = known(&deployment, &self.id).await?;
         let file = self.company_file.as_deref().map(CompanyFile::read).transpose()?;
         if file.as_ref().is_some_and(|file| file.id != self.id) {
             return Err(CliError::Usage(format!("--company-file is not of the company {}", self.id)));
         }
         let (api_key, hash) = new_api_key(&deployment)?;
-        let now = deployment.clock().now().secs();
+        let now = deployment.clock.now().secs();
         let end = now.saturating_add(self.overlap_secs);
         company.api_keys.retain(|old| old.expires_at.is_none_or(|at| now < at));
         for old in &mut company.api_keys {
@@ -347,7 +355,11 @@ impl RotateKey {
         }
         let name = hash.id.clone();
         company.api_keys.push(hash);
-        deployment.put_company(&company).await?;
+        let stored = deployment.put_company(&company).await;
+        if matches!(stored, Err(CliError::NotStored(_))) {
+            return stored;
+        }
+        // Where some regions have it, the new key is given out all the same.
         let overlap = self.overlap_secs;
         match (self.company_file.as_deref(), file) {
             (Some(path), Some(file)) => {
@@ -364,6 +376,6 @@ impl RotateKey {
                 || format!("Shown once, kept nowhere:\n  API key  {api_key}\nThe old one works for {overlap} s."),
             ),
         }
-        Ok(())
+        stored
     }
 }

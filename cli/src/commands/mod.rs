@@ -6,6 +6,7 @@ mod logging;
 mod serve;
 mod sign;
 mod status;
+mod target;
 mod user;
 
 use std::ffi::OsString;

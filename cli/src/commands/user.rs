@@ -2,13 +2,12 @@
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use umoja_local::RegionStore;
 use umoja_schema::{Claim, CompanyId, Facts, Log, Part, PartRecord, ProfileFacts, Region, UserId};
-use umoja_store::ports::{Logs as _, Parts, Users as _};
+use umoja_store::ports::Parts;
 
-use super::Dir;
+use super::target::Target;
 use crate::CliError;
-use crate::deployment::{Deployment, in_region};
+use crate::deployment::DeployedRegion;
 use crate::output::{Output, table};
 
 /// What is held on a user.
@@ -26,17 +25,17 @@ enum Action {
 /// Show what each region holds on a user: versions, wrapped keys, claims, links; no secrets, no personal data.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  umoja user show --dir DIR --id 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f
-  umoja user show --dir DIR --id 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --region eu-west-1 --json")]
+  umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
+  umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR --only eu-west-1 --json
+  umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX --region eu-west-1")]
 struct Show {
-    #[command(flatten)]
-    dir: Dir,
     /// The user's id.
-    #[arg(long, value_name = "ID")]
     id: UserId,
-    /// Only this region.
+    #[command(flatten)]
+    target: Target,
+    /// Show only what this region holds.
     #[arg(long, value_name = "REGION")]
-    region: Option<Region>,
+    only: Option<Region>,
 }
 
 /// What one region holds.
@@ -56,14 +55,14 @@ impl Command {
 
 impl Show {
     async fn run(self, output: Output) -> Result<(), CliError> {
-        let deployment = Deployment::open(&self.dir.dir)?;
-        let wanted = |store: &&RegionStore| self.region.as_ref().is_none_or(|region| region == store.region());
+        let deployment = self.target.regions().await?;
+        let wanted = |region: &&DeployedRegion| self.only.as_ref().is_none_or(|only| only == region.name());
         let mut held = Vec::new();
-        for store in deployment.stores().iter().filter(wanted) {
-            held.push(read(store, self.id).await?);
+        for region in deployment.list.iter().filter(wanted) {
+            held.push(read(region, self.id).await?);
         }
         if held.is_empty() {
-            return Err(CliError::Usage("--region: the deployment has no such region".into()));
+            return Err(CliError::Usage("--only: the deployment has no such region".into()));
         }
         if held.iter().all(|held| held.parts == Parts::default()) {
             return Err(CliError::Failed("no region holds a user with this id".into()));
@@ -86,13 +85,14 @@ impl Show {
     }
 }
 
-async fn read(store: &RegionStore, id: UserId) -> Result<Held, CliError> {
-    let error = |source| in_region(store, source);
+async fn read(region: &DeployedRegion, id: UserId) -> Result<Held, CliError> {
+    let error = |source| region.failed(source);
+    let own = &region.home.own;
     Ok(Held {
-        region: store.region().clone(),
-        parts: store.parts(id).await.map_err(error)?,
-        journal: store.rows(Log::Journal, id).await.map_err(error)?.len(),
-        receipts: store.rows(Log::Receipts, id).await.map_err(error)?.len(),
+        region: region.name().clone(),
+        parts: own.users.parts(id).await.map_err(error)?,
+        journal: own.logs.rows(Log::Journal, id).await.map_err(error)?.len(),
+        receipts: own.logs.rows(Log::Receipts, id).await.map_err(error)?.len(),
     })
 }
 

@@ -149,7 +149,7 @@ async fn register(deployment: &Deployment) -> Result<Vec<CompanyFile>, CliError>
     let mut files = Vec::new();
     for (id, name) in COMPANIES {
         let id: CompanyId = id.parse().map_err(|error| CliError::Failed(format!("{error}")))?;
-        let (company, file) = new_company(deployment, &id, name, Scope::ALL.to_vec(), true)?;
+        let (company, file) = new_company(&deployment.regions(), &id, name, Scope::ALL.to_vec(), true)?;
         deployment.put_company(&company).await?;
         write(&company_file(deployment.dir(), &id), &file)?;
         files.push(file);

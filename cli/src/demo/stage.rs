@@ -14,7 +14,8 @@ use umoja_store::seal::Sealer;
 
 use crate::client::{Answer, Client};
 use crate::credentials::{CompanyFile, Signer};
-use crate::deployment::{Deployment, in_region, retry_queue};
+use crate::deployment::Deployment;
+use crate::deployment::local::{in_region, retry_queue};
 use crate::links::Links;
 use crate::server::{ServeLock, Server, ServerSettings};
 use crate::{CliError, ClientError};

@@ -17,7 +17,7 @@ async fn a_user_is_shown_without_secrets_and_personal_data() {
     });
     let answer = here.call("register", body).await.unwrap();
     let id = answer.body["user"]["id"].as_str().unwrap().to_owned();
-    let words = ["user", "show", "--dir", &world.deployment(), "--id", &id];
+    let words = ["user", "show", &id, "--dir", &world.deployment()];
     let shown = eventually("agreement", async || Some(ask(&words)).filter(|shown| shown["agree"] == true)).await;
     let profile = &shown["regions"][1]["parts"]["profile"];
     assert_eq!(profile["wrapped_regions"], json!(["af-south-1", "eu-west-1"]));
@@ -29,7 +29,7 @@ async fn a_user_is_shown_without_secrets_and_personal_data() {
             assert!(!said.contains(secret), "{said}");
         }
     }
-    let nobody = run(&["user", "show", "--dir", &world.deployment(), "--id", "00000000-0000-7000-8000-000000000000"]);
+    let nobody = run(&["user", "show", "00000000-0000-7000-8000-000000000000", "--dir", &world.deployment()]);
     assert_eq!(nobody.status.code(), Some(1));
 }
 

@@ -17,7 +17,10 @@ const PATIENCE_MS: u64 = 60_000;
 /// The binary.
 pub(crate) fn umoja() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_umoja"));
-    command.env_remove("UMOJA_DIR").env_remove("UMOJA_LOG").stdin(Stdio::null());
+    for name in ["UMOJA_DIR", "UMOJA_PREFIX", "UMOJA_LOG", "AWS_REGION", "AWS_DEFAULT_REGION"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
     command
 }
 

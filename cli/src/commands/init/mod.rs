@@ -1,42 +1,57 @@
-//! `umoja init`: a new deployment.
+//! `umoja init`: a new deployment, on this machine or in AWS.
+
+mod cloud;
+
+use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
 use umoja_schema::Region;
 
-use super::Dir;
-use crate::config::{Config, PasswordEngine, RegionConfig};
-use crate::deployment::Deployment;
+use super::target::{Place, Target};
+use crate::config::{Config, PasswordEngine};
+use crate::deployment::{DeployedRegion, Deployment};
 use crate::output::{Output, table};
 use crate::{CliError, DeploymentError};
 
 /// The regions of a deployment that names none.
 pub(crate) const REGIONS: &str = "eu-west-1,af-south-1";
 
-/// Make a deployment: a directory with one store per region, and the secrets that all regions share.
+/// Make a deployment: its regions, and the secrets that all of them share.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Make a deployment: a directory with one store per region, and the secrets that all regions share \
-(the key of blind indexes, the key that signs answers), wrapped by every region's key.
+    long_about = "Make a deployment: its regions, and the secrets that all of them share (the key of blind indexes, the \
+key that signs answers), wrapped by every region's key.
 
-Running it again changes nothing; it completes a run that was interrupted. The regions of a deployment cannot be changed \
-by it."
+On this machine (--dir) it is a directory with one store per region. Running it again changes nothing; it completes a run \
+that was interrupted. The regions cannot be changed by it.
+
+In AWS (--prefix) Terraform has made what each region consists of, and every region has to be reachable. The list of \
+regions and the secrets are written into the settings of each. Running it again completes a run that was interrupted and \
+takes over what Terraform has changed since (a URL, a key); it never replaces a secret. More regions come by \
+`umoja region add`.
+
+It needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings; kms:GenerateDataKey, \
+Encrypt and Decrypt with the deployment's data key, which can be limited to secrets by the condition \
+kms:EncryptionContextKeys = umoja:secret, umoja:version; sqs:GetQueueAttributes on PREFIX-*."
 )]
 #[command(after_help = "Examples:
   umoja init --dir DIR
   umoja init --dir DIR --regions eu-west-1,af-south-1,us-east-1 --port-base 7300
-  umoja init --dir DIR --env test --min-password-chars 15")]
+  umoja init --dir DIR --env test --min-password-chars 15
+  umoja init --prefix PREFIX --regions eu-west-1,af-south-1
+  umoja init --prefix PREFIX --region eu-west-1      after Terraform has changed something")]
 pub(super) struct Init {
     #[command(flatten)]
-    dir: Dir,
-    /// The regions, separated by commas [default: eu-west-1,af-south-1].
+    target: Target,
+    /// The regions, separated by commas [default: eu-west-1,af-south-1; in AWS those that the deployment has].
     #[arg(long, value_delimiter = ',', value_name = "REGION,...")]
     regions: Option<Vec<Region>>,
     /// The port of the first region; the others follow it. 0 takes any free ports when it is served for the first
     /// time [default: 7300].
     #[arg(long, value_name = "PORT")]
     port_base: Option<u16>,
-    /// What the deployment is for: a part of each API key [default: local].
+    /// What the deployment is for: a part of each API key [default: local; in AWS live].
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
     /// How long a write waits for its peers' key services, in milliseconds; 0 leaves all to the key repair
@@ -53,7 +68,7 @@ pub(super) struct Init {
 
 #[derive(Serialize)]
 struct Answer<'a> {
-    dir: &'a std::path::Path,
+    dir: &'a Path,
     created: bool,
     regions: Vec<RegionAnswer>,
 }
@@ -67,27 +82,39 @@ struct RegionAnswer {
 
 impl Init {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let dir = self.dir.dir.clone();
-        let deployment = match Config::read(&dir)? {
-            Some(existing) => {
-                self.refuse_changes(&existing)?;
-                Deployment::open(&dir)?
+        match self.target.place()? {
+            Place::Directory(dir) => self.local(&dir, output).await,
+            Place::Cloud { prefix, region } => {
+                let given = [
+                    ("--port-base", self.port_base.is_some()),
+                    ("--peer-wrap-budget-ms", self.peer_wrap_budget_ms.is_some()),
+                    ("--min-password-chars", self.min_password_chars.is_some()),
+                    ("--password-engine", self.password_engine.is_some()),
+                ];
+                if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+                    return Err(CliError::Usage(format!("{option} goes with --dir; in AWS it is Terraform's to say")));
+                }
+                cloud::run(&prefix, region, self.regions, self.env, output).await
             }
-            None => Deployment::create(&dir, self.config()?)?,
+        }
+    }
+
+    async fn local(&self, dir: &Path, output: Output) -> Result<(), CliError> {
+        let deployment = match Config::read(dir)? {
+            Some(existing) => {
+                self.refuse_changes(dir, &existing)?;
+                Deployment::open(dir)?
+            }
+            None => Deployment::create(dir, self.config()?)?,
         };
         let created = deployment.ensure_secrets().await?;
-        let config = deployment.config();
-        let known = |region: &RegionConfig| region.port != 0 || region.public_url.is_some();
-        let region = |region: &RegionConfig| RegionAnswer {
-            name: region.name.clone(),
-            url: known(region).then(|| region.url(config.listen)),
-        };
-        let regions: Vec<RegionAnswer> = config.regions.iter().map(region).collect();
+        let region = |region: &DeployedRegion| RegionAnswer { name: region.name().clone(), url: region.url.clone() };
+        let regions: Vec<RegionAnswer> = deployment.regions().list.iter().map(region).collect();
         let url =
             |region: &RegionAnswer| region.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
         let rows: Vec<Vec<String>> = regions.iter().map(|region| vec![region.name.to_string(), url(region)]).collect();
         let shown = dir.display();
-        output.answer(&Answer { dir: &dir, created, regions }, || {
+        output.answer(&Answer { dir, created, regions }, || {
             let what = if created { "is ready" } else { "was there already; nothing changed" };
             let next = format!("Next: umoja company add soko --dir {shown}\n      umoja serve --dir {shown}");
             format!("The deployment in {shown} {what}.\n{}{next}", table(&rows))
@@ -116,7 +143,7 @@ impl Init {
     }
 
     /// Refuses what is asked for and is not so.
-    fn refuse_changes(&self, existing: &Config) -> Result<(), CliError> {
+    fn refuse_changes(&self, dir: &Path, existing: &Config) -> Result<(), CliError> {
         let names: Vec<&Region> = existing.regions.iter().map(|region| &region.name).collect();
         if let Some(regions) = &self.regions {
             let (mut have, mut want) = (names.clone(), regions.iter().collect::<Vec<_>>());
@@ -126,7 +153,7 @@ impl Init {
                 let names = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 return Err(CliError::Failed(format!(
                     "the deployment in {} has the regions {names}, and `init` cannot change them; use another --dir",
-                    self.dir.dir.display()
+                    dir.display()
                 )));
             }
         }
@@ -140,7 +167,7 @@ impl Init {
         match differs.iter().find(|(_, differs)| *differs) {
             Some((option, _)) => Err(CliError::Failed(format!(
                 "the deployment is there and has another {option}; edit {} and serve it anew",
-                self.dir.dir.join("deployment.json").display()
+                dir.join("deployment.json").display()
             ))),
             None => Ok(()),
         }

@@ -1,23 +1,23 @@
 //! `umoja status`: whether all is well.
 
+mod stream;
+
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use umoja_local::RegionStore;
-use umoja_local::pump::CURSOR;
-use umoja_schema::names::{attribute, queue};
-use umoja_schema::{Attribute, Attributes, Hlc, Millis, Region, Version};
+use umoja_schema::Region;
+use umoja_schema::names::queue;
+use umoja_store::RegionState;
 use umoja_store::digest::Digest;
-use umoja_store::ports::{Keys as _, KeysError, Queue as _, QueueDepth, Registry as _, StoreError, Users as _};
+use umoja_store::ports::{Keys, KeysError, QueueDepth, StoreError};
 
-use super::Dir;
-use crate::CliError;
-use crate::deployment::{Deployment, in_region, retry_queue};
+use self::stream::Replication;
+use super::target::{Opened, Target};
+use crate::deployment::local::retry_queue;
+use crate::deployment::{DeployedRegion, Regions};
 use crate::output::{Output, note, table};
-
-/// A change that is older than this and has not been replicated needs attention, in milliseconds.
-const LATE_MS: u64 = 60_000;
+use crate::{CliError, DeploymentError};
 
 /// After how many parts a scan says how far it has come.
 const PROGRESS: u64 = 100_000;
@@ -27,13 +27,18 @@ const PROGRESS: u64 = 100_000;
 #[command(long_about = "Show whether all is well: queues, replication, wrapped keys, key services.
 
 Reads every part once to count users and wrapped keys that are missing; --fast leaves that out. The exit code is 0 if all \
-is well and 1 if something needs attention, which is then named.")]
+is well and 1 if something needs attention, which is then named.
+
+In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies and \
+PREFIX-users; kms:DescribeKey; sqs:GetQueueAttributes on PREFIX-*. How far the streams are behind is CloudWatch's to say: \
+the alarm PREFIX-iterator-age.")]
 #[command(after_help = "Examples:
   umoja status --dir DIR
-  umoja status --dir DIR --fast --json")]
+  umoja status --dir DIR --fast --json
+  umoja status --prefix PREFIX --region eu-west-1")]
 pub(super) struct Status {
     #[command(flatten)]
-    dir: Dir,
+    target: Target,
     /// Leave out what needs a scan of the tables.
     #[arg(long)]
     fast: bool,
@@ -43,29 +48,23 @@ pub(super) struct Status {
 struct Answer {
     well: bool,
     attention: Vec<String>,
-    serving: bool,
+    /// Whether a process serves it; not known in AWS, where functions do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serving: Option<bool>,
     regions: Vec<RegionStatus>,
 }
 
 #[derive(Serialize)]
 struct RegionStatus {
     region: Region,
-    url: String,
+    url: Option<String>,
+    state: RegionState,
     key: &'static str,
     companies: usize,
     replication: Replication,
     queues: Vec<QueueStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scan: Option<Scan>,
-}
-
-#[derive(Serialize)]
-struct Replication {
-    /// Changes that have not been handled.
-    behind: u64,
-    /// How old the oldest of them is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    oldest_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -86,16 +85,20 @@ struct Scan {
 
 impl Status {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let deployment = Deployment::open(&self.dir.dir)?;
-        let serving = match deployment.lock() {
-            Ok(_) => false,
-            Err(crate::DeploymentError::Served(_)) => true,
-            Err(error) => return Err(error.into()),
+        let opened = self.target.open().await?;
+        let (deployment, serving) = match &opened {
+            Opened::Local(local) => (local.regions(), Some(is_served(local)?)),
+            Opened::Cloud(_, regions) => (regions.clone(), None),
         };
         let mut regions = Vec::new();
-        for (store, (region, url)) in deployment.stores().iter().zip(deployment.config().urls()) {
-            let status = region_status(&deployment, store, region, url, self.fast);
-            regions.push(status.await.map_err(|source| in_region(store, source))?);
+        for (position, region) in deployment.list.iter().enumerate() {
+            let replication = match &opened {
+                Opened::Local(local) => stream::position(local, position).await,
+                Opened::Cloud(cloud, _) => Ok(stream::alarm(cloud.prefix())),
+            };
+            let replication = replication.map_err(|source| region.failed(source))?;
+            let status = region_status(&deployment, region, replication, self.fast).await;
+            regions.push(status.map_err(|source| region.failed(source))?);
         }
         let mut attention: Vec<String> = regions.iter().flat_map(RegionStatus::attention).collect();
         if companies_differ(&deployment).await? {
@@ -110,71 +113,60 @@ impl Status {
     }
 }
 
-async fn region_status(
-    deployment: &Deployment,
-    store: &RegionStore,
-    region: Region,
-    url: String,
-    fast: bool,
-) -> Result<RegionStatus, StoreError> {
-    let mut queues = Vec::new();
-    let names =
-        deployment.config().regions.iter().filter(|peer| peer.name != region).map(|peer| retry_queue(&peer.name));
-    for name in names.chain([queue::KEYS.to_owned(), queue::PARKED.to_owned()]) {
-        let QueueDepth { waiting, in_flight, dead } = store.queue(&name).depth().await?;
-        queues.push(QueueStatus { queue: name, waiting, in_flight, dead });
+fn is_served(deployment: &crate::Deployment) -> Result<bool, CliError> {
+    match deployment.lock() {
+        Ok(_) => Ok(false),
+        Err(DeploymentError::Served(_)) => Ok(true),
+        Err(error) => Err(error.into()),
     }
-    let key = match store.keys().probe().await {
+}
+
+/// Whether a region's key can be used.
+pub(super) async fn key_state(keys: &dyn Keys) -> &'static str {
+    match keys.probe().await {
         Ok(()) => "enabled",
         Err(KeysError::Disabled) => "disabled",
         Err(_) => "unusable",
-    };
+    }
+}
+
+async fn region_status(
+    deployment: &Regions,
+    region: &DeployedRegion,
+    replication: Replication,
+    fast: bool,
+) -> Result<RegionStatus, StoreError> {
+    let home = &region.home;
+    let mut queues = Vec::new();
+    let retries = home.peers.iter().map(|peer| (retry_queue(&peer.ports.name), &peer.retry));
+    let others = [(queue::KEYS.to_owned(), &home.repairs), (queue::PARKED.to_owned(), &home.parked)];
+    for (name, port) in retries.chain(others) {
+        let QueueDepth { waiting, in_flight, dead } = port.depth().await?;
+        queues.push(QueueStatus { queue: name, waiting, in_flight, dead });
+    }
     Ok(RegionStatus {
-        key,
-        companies: store.companies().await?.len(),
-        replication: replication(deployment, store).await?,
+        region: region.name().clone(),
+        url: region.url.clone(),
+        state: region.state,
+        key: key_state(&*home.own.keys).await,
+        companies: home.registry.companies().await?.len(),
+        replication,
         queues,
-        scan: if fast { None } else { Some(scan(store, deployment.stores().len()).await?) },
-        region,
-        url,
+        scan: if fast { None } else { Some(scan(region, deployment.list.len()).await?) },
     })
 }
 
-/// A region notes how far it has come now and then only: what it has not got to is looked at again a moment later.
-async fn replication(deployment: &Deployment, store: &RegionStore) -> Result<Replication, StoreError> {
-    let newest = store.newest_change()?;
-    let mut cursor = store.cursor(CURSOR).await?;
-    if cursor < newest {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        cursor = store.cursor(CURSOR).await?;
-    }
-    let behind = newest.saturating_sub(cursor);
-    let oldest = if behind > 0 { store.changes(cursor, 1)? } else { Vec::new() };
-    let now = deployment.clock().now();
-    let oldest_ms = oldest.first().and_then(|change| written_at(&change.image)).map(|at| now.since(at));
-    Ok(Replication { behind, oldest_ms })
-}
-
-fn written_at(image: &Attributes) -> Option<Millis> {
-    let text = |name: &str| match image.get(name) {
-        Some(Attribute::S(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let version = text(attribute::VERSION).and_then(|text| text.parse::<Version>().ok()).map(|version| version.hlc);
-    version.or_else(|| text(attribute::AT)?.parse::<Hlc>().ok()).map(Hlc::millis)
-}
-
-async fn scan(store: &RegionStore, regions: usize) -> Result<Scan, StoreError> {
+async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan, StoreError> {
     let mut digest = Digest::default();
     let (mut users, mut after) = (0, None);
     loop {
-        let page = store.scan(after, 1000).await?;
+        let page = region.home.own.users.scan(after, 1000).await?;
         for record in &page.records {
             digest.add(record, regions);
             users += u64::from(record.profile_facts().is_some());
         }
         if digest.parts / PROGRESS != (digest.parts - page.records.len() as u64) / PROGRESS {
-            note(&format!("{}: {} parts read", store.region(), digest.parts));
+            note(&format!("{}: {} parts read", region.name(), digest.parts));
         }
         match page.next {
             Some(next) => after = Some(next),
@@ -185,10 +177,10 @@ async fn scan(store: &RegionStore, regions: usize) -> Result<Scan, StoreError> {
     Ok(Scan { users, parts, missing_keys, digest: digest.to_string() })
 }
 
-async fn companies_differ(deployment: &Deployment) -> Result<bool, CliError> {
+async fn companies_differ(deployment: &Regions) -> Result<bool, CliError> {
     let mut first = None;
-    for store in deployment.stores() {
-        let companies = store.companies().await.map_err(|source| in_region(store, source))?;
+    for region in &deployment.list {
+        let companies = region.home.registry.companies().await.map_err(|source| region.failed(source))?;
         if *first.get_or_insert_with(|| companies.clone()) != companies {
             return Ok(true);
         }
@@ -203,13 +195,14 @@ fn digests_differ(regions: &[RegionStatus]) -> bool {
 }
 
 /// Writes that are on their way make digests differ for a moment: looks again a few times.
-async fn still_differ(deployment: &Deployment) -> Result<bool, CliError> {
-    let regions = deployment.stores().len();
+async fn still_differ(deployment: &Regions) -> Result<bool, CliError> {
+    let regions = deployment.list.len();
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let mut digests = Vec::new();
-        for store in deployment.stores() {
-            digests.push(Digest::of(store, regions).await.map_err(|source| in_region(store, source))?);
+        for region in &deployment.list {
+            let digest = Digest::of(&*region.home.own.users, regions).await;
+            digests.push(digest.map_err(|source| region.failed(source))?);
         }
         if digests.windows(2).all(|pair| pair[0] == pair[1]) {
             return Ok(false);
@@ -236,12 +229,7 @@ impl RegionStatus {
                 attention.push(format!("{region}: {waiting} copies wait in {name}"));
             }
         }
-        if self.replication.oldest_ms.is_some_and(|ms| ms > LATE_MS) {
-            attention.push(format!(
-                "{region}: {} changes wait to be replicated; is it being served?",
-                self.replication.behind
-            ));
-        }
+        attention.extend(self.replication.attention().map(|text| format!("{region}: {text}")));
         if let Some(scan) = &self.scan
             && scan.missing_keys > 0
         {
@@ -251,7 +239,11 @@ impl RegionStatus {
     }
 
     fn text(&self) -> String {
-        let mut rows = vec![vec!["url".into(), self.url.clone()]];
+        let url = self.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
+        let mut rows = vec![vec!["url".into(), url]];
+        if self.state == RegionState::Joining {
+            rows.push(vec!["state".into(), "joining: it is being filled, and serves nobody".into()]);
+        }
         if let Some(scan) = &self.scan {
             rows.push(vec![
                 "users".into(),
@@ -260,8 +252,7 @@ impl RegionStatus {
             rows.push(vec!["wrapped keys".into(), format!("{} parts lack one", scan.missing_keys)]);
         }
         rows.push(vec!["key".into(), self.key.into()]);
-        let age = self.replication.oldest_ms.map(|ms| format!(", the oldest {ms} ms old")).unwrap_or_default();
-        rows.push(vec!["replication".into(), format!("{} changes behind{age}", self.replication.behind)]);
+        rows.push(vec!["replication".into(), self.replication.text()]);
         for QueueStatus { queue, waiting, in_flight, dead } in &self.queues {
             rows.push(vec![format!("queue {queue}"), format!("{waiting} waiting, {in_flight} in flight, {dead} dead")]);
         }
@@ -273,13 +264,17 @@ impl RegionStatus {
 impl Answer {
     fn text(&self) -> String {
         let regions: Vec<String> = self.regions.iter().map(RegionStatus::text).collect();
-        let serving = if self.serving { "Being served." } else { "Not being served." };
+        let serving = match self.serving {
+            Some(true) => "Being served. ",
+            Some(false) => "Not being served. ",
+            None => "",
+        };
         let end = if self.well {
             "All is well.".to_owned()
         } else {
             let list: Vec<String> = self.attention.iter().map(|text| format!("  - {text}")).collect();
             format!("Needs attention:\n{}", list.join("\n"))
         };
-        format!("{}\n{serving} {end}", regions.join("\n"))
+        format!("{}\n{serving}{end}", regions.join("\n"))
     }
 }

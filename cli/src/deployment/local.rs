@@ -16,13 +16,13 @@ use std::sync::Arc;
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_local::{OpenError, Options, RegionStore};
 use umoja_schema::names::queue;
-use umoja_schema::{Company, CompanyId, Region};
+use umoja_schema::{Company, Region};
 use umoja_store::keyring::{KeyRing, MAX_WRAPPED_KEYS};
-use umoja_store::ports::{Clock, Entropy, Registry as _, StoreError};
+use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::seal::Sealer;
-use umoja_store::secrets::{SETTING, SecretsDocument};
-use umoja_store::{Home, Peer, RegionPorts};
+use umoja_store::{Home, Peer, RegionPorts, RegionState};
 
+use super::{DeployedRegion, Regions};
 use crate::CliError;
 use crate::config::{Config, RegionConfig};
 use crate::files;
@@ -69,7 +69,7 @@ pub enum DeploymentError {
     Served(PathBuf),
 }
 
-/// An open deployment.
+/// An open deployment in a directory.
 pub struct Deployment {
     dir: PathBuf,
     config: Config,
@@ -178,65 +178,32 @@ impl Deployment {
         Sealer::new(KeyRing::new(home, self.config.peer_wrap_budget_ms), Arc::clone(&self.entropy))
     }
 
+    /// Its regions, as commands reach them that work on any deployment.
+    pub fn regions(&self) -> Regions {
+        let known = |region: &RegionConfig| region.port != 0 || region.public_url.is_some();
+        let url = |region: &RegionConfig| known(region).then(|| region.url(self.config.listen));
+        let region = |(home, config): (Home, &RegionConfig)| DeployedRegion {
+            home,
+            url: url(config),
+            state: RegionState::Serving,
+        };
+        Regions {
+            env: self.config.env.clone(),
+            list: self.homes(None).into_iter().zip(&self.config.regions).map(region).collect(),
+            first: 0,
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+        }
+    }
+
     /// Makes the deployment's secrets, or brings them to the regions that lack them. True if they were made now.
     pub async fn ensure_secrets(&self) -> Result<bool, CliError> {
-        let mut document = None;
-        let mut lacking = Vec::new();
-        for store in &self.stores {
-            let stored = store.setting(SETTING).await.map_err(|source| in_region(store, source))?;
-            match stored {
-                Some(stored) if document.is_none() => document = Some(stored),
-                Some(stored) if document.as_ref() != Some(&stored) => {
-                    let reason = "the regions hold different secrets; restore the directory from a backup";
-                    return Err(CliError::Failed(reason.into()));
-                }
-                Some(_) => {}
-                None => lacking.push(store),
-            }
-        }
-        let made = document.is_none();
-        let document = match document {
-            Some(document) => document,
-            None => self.new_secrets().await?,
-        };
-        for store in lacking {
-            store.put_setting(SETTING, &document).await.map_err(|source| in_region(store, source))?;
-        }
-        Ok(made)
-    }
-
-    async fn new_secrets(&self) -> Result<serde_json::Value, CliError> {
-        let homes = self.homes(None);
-        let home = homes.first().ok_or(DeploymentError::Regions)?;
-        // Nobody waits for this: every region's key service gets the time that it needs.
-        let ring = KeyRing::new(home, 30_000);
-        let document = SecretsDocument::create(&ring, self.clock.now()).await?;
-        serde_json::to_value(document).map_err(|error| CliError::Failed(error.to_string()))
-    }
-
-    /// A company, from the first region that has it.
-    pub async fn company(&self, id: &CompanyId) -> Result<Option<Company>, CliError> {
-        for store in &self.stores {
-            if let Some(company) = store.company(id).await.map_err(|source| in_region(store, source))? {
-                return Ok(Some(company));
-            }
-        }
-        Ok(None)
+        self.regions().ensure_secrets().await
     }
 
     /// Writes a company in every region. Tells of every region that did not take it.
     pub async fn put_company(&self, company: &Company) -> Result<(), CliError> {
-        let mut failed = Vec::new();
-        for store in &self.stores {
-            if let Err(error) = store.put_company(company).await {
-                failed.push(format!("{} ({error})", store.region()));
-            }
-        }
-        if failed.is_empty() {
-            return Ok(());
-        }
-        let regions = failed.join(", ");
-        Err(CliError::Failed(format!("the company was not written in {regions}; run the command again")))
+        self.regions().put_company(company).await
     }
 
     /// Takes the right to serve the deployment, until the file is dropped.

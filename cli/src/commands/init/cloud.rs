@@ -1,0 +1,181 @@
+//! `umoja init` in AWS: writes what all regions share into the settings of each.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use serde::Serialize;
+use umoja_schema::Region;
+use umoja_store::keyring::MAX_WRAPPED_KEYS;
+use umoja_store::{Infrastructure, RegionEntry, RegionState, RegionsDocument};
+
+use crate::commands::target::{connect, no_region};
+use crate::deployment::{Cloud, DeploymentError, names};
+use crate::output::{Output, table};
+use crate::{CliError, Config};
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    prefix: &'a str,
+    created: bool,
+    /// Regions of which something is other than it was.
+    changed: Vec<Region>,
+    env: &'a str,
+    regions: Vec<&'a RegionEntry>,
+}
+
+pub(super) async fn run(
+    prefix: &str,
+    first: Option<Region>,
+    wanted: Option<Vec<Region>>,
+    env: Option<String>,
+    output: Output,
+) -> Result<(), CliError> {
+    if let Some(wanted) = &wanted {
+        let names: BTreeSet<&Region> = wanted.iter().collect();
+        if names.is_empty() || names.len() != wanted.len() || names.len() > MAX_WRAPPED_KEYS {
+            return Err(DeploymentError::Regions.into());
+        }
+    }
+    if let Some(env) = &env {
+        Config::check_env(env)?;
+    }
+    let cloud = connect(prefix).await;
+    let first = match (&wanted, first) {
+        (Some(wanted), Some(first)) if !wanted.contains(&first) => wanted.first().cloned(),
+        (Some(wanted), None) => wanted.first().cloned(),
+        (_, first) => first,
+    };
+    let first = first.ok_or_else(no_region)?;
+    let stored = stored(&cloud, &first, wanted.as_deref()).await?;
+    let mut document = match (&stored, wanted) {
+        (Some(stored), wanted) => {
+            refuse_changes(prefix, stored, wanted.as_deref(), env.as_deref())?;
+            stored.clone()
+        }
+        (None, None) => {
+            // Says that there is no list, and what to do.
+            cloud.open(&first).await?;
+            return Err(no_region());
+        }
+        (None, Some(wanted)) => RegionsDocument { regions: infrastructure(&cloud, &wanted).await?, env: None },
+    };
+    let anew = refresh(&cloud, &mut document).await?;
+    if document.env.is_none() {
+        document.env = Some(env.unwrap_or_else(|| crate::deployment::cloud::DEFAULT_ENV.to_owned()));
+    }
+    let changed: Vec<Region> = match &stored {
+        None => Vec::new(),
+        Some(stored) => {
+            let differs = |entry: &&RegionEntry| stored.get(entry.name()) != Some(*entry);
+            document.regions.iter().filter(differs).map(|entry| entry.name().clone()).collect()
+        }
+    };
+    let regions = cloud.regions(&document, &first);
+    cloud.check_queues(&regions).await?;
+    // Secrets first: whoever finds the list of regions finds what it needs beside it.
+    let created = regions.ensure_secrets_anew(&anew).await?;
+    cloud.store(&document, &regions).await?;
+
+    let created = created || stored.is_none();
+    let answer = Answer { prefix, created, changed, env: &regions.env, regions: document.regions.iter().collect() };
+    output.answer(&answer, || answer.text(&anew, &first));
+    Ok(())
+}
+
+/// The list as far as any region has it: an earlier run may have been interrupted between two of them.
+async fn stored(cloud: &Cloud, first: &Region, wanted: Option<&[Region]>) -> Result<Option<RegionsDocument>, CliError> {
+    let mut asked = BTreeSet::new();
+    let mut ask: VecDeque<Region> = wanted.map_or_else(|| vec![first.clone()], <[Region]>::to_vec).into();
+    let mut list: Option<RegionsDocument> = None;
+    while let Some(region) = ask.pop_front() {
+        if !asked.insert(region.clone()) {
+            continue;
+        }
+        let found = match cloud.document(&region).await {
+            // A region that the deployment does not have is refused, whatever is there.
+            Err(_) if list.as_ref().is_some_and(|list| list.get(&region).is_none()) => None,
+            found => found?,
+        };
+        let Some(found) = found else { continue };
+        ask.extend(found.regions.iter().map(|entry| entry.name().clone()));
+        match &mut list {
+            Some(list) => list.merge(&found),
+            None => list = Some(found),
+        }
+    }
+    Ok(list)
+}
+
+/// What each region consists of; every region that cannot be used is named.
+async fn infrastructure(cloud: &Cloud, regions: &[Region]) -> Result<Vec<RegionEntry>, CliError> {
+    let (mut entries, mut problems) = (Vec::new(), Vec::new());
+    for region in regions {
+        match cloud.infrastructure(region).await {
+            Ok(infrastructure) => entries.push(RegionEntry { infrastructure, state: RegionState::Serving }),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    if problems.is_empty() { Ok(entries) } else { Err(CliError::Failed(problems.join("\n       "))) }
+}
+
+/// Takes over what Terraform has changed; gives the regions that have another key now.
+async fn refresh(cloud: &Cloud, document: &mut RegionsDocument) -> Result<BTreeSet<Region>, CliError> {
+    let known: Vec<Region> = document.regions.iter().map(|entry| entry.name().clone()).collect();
+    let found = infrastructure(cloud, &known).await?;
+    let mut anew = BTreeSet::new();
+    for (entry, found) in document.regions.iter_mut().zip(found) {
+        let Infrastructure { data_key, .. } = &entry.infrastructure;
+        if *data_key != found.infrastructure.data_key {
+            anew.insert(entry.name().clone());
+        }
+        entry.infrastructure = found.infrastructure;
+    }
+    Ok(anew)
+}
+
+fn refuse_changes(
+    prefix: &str,
+    stored: &RegionsDocument,
+    wanted: Option<&[Region]>,
+    env: Option<&str>,
+) -> Result<(), CliError> {
+    let new: Vec<&Region> = wanted.into_iter().flatten().filter(|region| stored.get(region).is_none()).collect();
+    if let (Some(region), Some(first)) = (new.first(), stored.regions.first()) {
+        return Err(CliError::Failed(format!(
+            "the deployment {prefix} has the regions {}; a new one has to be filled before it serves: \
+             umoja region add {region} --prefix {prefix} --region {}",
+            names(stored.regions.iter().map(RegionEntry::name)),
+            first.name()
+        )));
+    }
+    match (env, &stored.env) {
+        (Some(env), Some(stored)) if env != stored => Err(CliError::Failed(format!(
+            "the deployment {prefix} is for `{stored}`, which is a part of the API keys that there are, and stays so"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+impl Answer<'_> {
+    fn text(&self, anew: &BTreeSet<Region>, first: &Region) -> String {
+        let prefix = self.prefix;
+        let what = match (self.created, self.changed.is_empty()) {
+            (true, _) => "is ready".to_owned(),
+            (false, true) => "was there already; nothing changed".to_owned(),
+            (false, false) => {
+                format!("was there already; what Terraform changed in {} was taken over", names(&self.changed))
+            }
+        };
+        let row = |entry: &&RegionEntry| vec![entry.name().to_string(), entry.infrastructure.base_url.clone()];
+        let rows = table(&self.regions.iter().map(row).collect::<Vec<_>>());
+        let keys = if anew.is_empty() {
+            String::new()
+        } else {
+            let regions = names(anew);
+            format!(
+                "{regions} has another KMS key: users' data keys that the old one wrapped open by other regions' keys.\n"
+            )
+        };
+        let next = format!("Next: umoja company add soko --prefix {prefix} --region {first} --out soko.json");
+        format!("The deployment {prefix} ({}) {what}.\n{rows}{keys}{next}", self.env)
+    }
+}

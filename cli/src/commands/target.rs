@@ -1,0 +1,135 @@
+//! Which deployment a command is for: one in a directory of this machine, or one in AWS.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use umoja_schema::Region;
+
+use super::logging::{self, LogFormat};
+use crate::CliError;
+use crate::deployment::{Cloud, Deployment, Regions};
+
+/// Where the environment says which deployment it is.
+const DIR: &str = "UMOJA_DIR";
+const PREFIX: &str = "UMOJA_PREFIX";
+const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+/// Which deployment: what the command line says, else the environment.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Deployment")]
+pub(super) struct Target {
+    /// A deployment on this machine: its directory [env: UMOJA_DIR].
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["prefix", "region"])]
+    dir: Option<PathBuf>,
+    /// A deployment in AWS: the prefix of its tables and queues [env: UMOJA_PREFIX].
+    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
+    prefix: Option<String>,
+    /// With --prefix: the region that is asked first [env: AWS_REGION, AWS_DEFAULT_REGION].
+    #[arg(long, value_name = "REGION")]
+    region: Option<Region>,
+}
+
+/// What a [`Target`] comes to.
+pub(super) enum Place {
+    /// A directory of this machine.
+    Directory(PathBuf),
+    /// AWS.
+    Cloud {
+        /// The prefix of the deployment's names.
+        prefix: String,
+        /// The region that is asked first, if anybody said.
+        region: Option<Region>,
+    },
+}
+
+/// An open deployment.
+pub(super) enum Opened {
+    /// In a directory of this machine.
+    Local(Deployment),
+    /// In AWS.
+    Cloud(Cloud, Regions),
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if fits { Ok(text.to_owned()) } else { Err("a prefix is letters, digits, hyphens and underscores".into()) }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Target {
+    /// Where the deployment is.
+    pub(super) fn place(&self) -> Result<Place, CliError> {
+        if let Some(dir) = &self.dir {
+            return Ok(Place::Directory(dir.clone()));
+        }
+        if let Some(prefix) = &self.prefix {
+            return self.cloud(prefix.clone());
+        }
+        match (variable(DIR), variable(PREFIX)) {
+            (Some(_), Some(_)) => Err(CliError::Usage(format!(
+                "{DIR} and {PREFIX} are both set; say which deployment is meant with --dir or --prefix"
+            ))),
+            (Some(_), None) if self.region.is_some() => {
+                Err(CliError::Usage(format!("--region goes with --prefix, and {DIR} names a directory")))
+            }
+            (Some(dir), None) => Ok(Place::Directory(dir.into())),
+            (None, Some(text)) => {
+                let parsed = prefix(&text).map_err(|error| CliError::Usage(format!("{PREFIX}: {error}")));
+                self.cloud(parsed?)
+            }
+            (None, None) => Err(CliError::Usage(format!(
+                "say which deployment is meant: --dir DIR for one on this machine, --prefix PREFIX for one in AWS (or \
+                 set {DIR} or {PREFIX})"
+            ))),
+        }
+    }
+
+    fn cloud(&self, prefix: String) -> Result<Place, CliError> {
+        let region = match &self.region {
+            Some(region) => Some(region.clone()),
+            None => match REGION.iter().find_map(|name| Some((name, variable(name)?))) {
+                Some((name, text)) => Some(text.parse().map_err(|error| CliError::Usage(format!("{name}: {error}")))?),
+                None => None,
+            },
+        };
+        Ok(Place::Cloud { prefix, region })
+    }
+
+    /// Opens the deployment.
+    pub(super) async fn open(&self) -> Result<Opened, CliError> {
+        match self.place()? {
+            Place::Directory(dir) => Ok(Opened::Local(Deployment::open(&dir)?)),
+            Place::Cloud { prefix, region } => {
+                let region = region.ok_or_else(no_region)?;
+                let cloud = connect(&prefix).await;
+                let regions = cloud.open(&region).await?;
+                Ok(Opened::Cloud(cloud, regions))
+            }
+        }
+    }
+
+    /// The regions of the deployment.
+    pub(super) async fn regions(&self) -> Result<Regions, CliError> {
+        Ok(match self.open().await? {
+            Opened::Local(deployment) => deployment.regions(),
+            Opened::Cloud(_, regions) => regions,
+        })
+    }
+}
+
+/// Connects to a deployment in AWS.
+pub(super) async fn connect(prefix: &str) -> Cloud {
+    // What the libraries say is the commands' to explain; UMOJA_LOG shows it.
+    logging::start(LogFormat::Text, "off");
+    Cloud::connect(prefix).await
+}
+
+pub(super) fn no_region() -> CliError {
+    CliError::Usage(
+        "say which region is to be asked first: --region REGION, any region of the deployment (or set AWS_REGION)"
+            .into(),
+    )
+}

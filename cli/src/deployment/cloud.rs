@@ -1,0 +1,218 @@
+//! A deployment in AWS: `<prefix>-...` in every region. Terraform makes what it consists of and says so in the settings
+//! of each region; the list of regions is in the settings of every one.
+//!
+//! Credentials come from where every AWS program has them (environment, profile, container, instance).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use umoja_aws::{Options, Session};
+use umoja_host::{OsEntropy, SystemClock};
+use umoja_schema::Region;
+use umoja_schema::names::setting;
+use umoja_store::ports::{Clock, Entropy, Registry, StoreError};
+use umoja_store::{Infrastructure, RegionState, RegionsDocument};
+
+use super::{DeployedRegion, Regions};
+use crate::CliError;
+
+/// An operator waits longer than a caller.
+const PATIENT: Options = Options { connect: Duration::from_secs(3), attempt: Duration::from_secs(20), attempts: 4 };
+
+/// What a deployment is for if nobody says.
+pub(crate) const DEFAULT_ENV: &str = "live";
+
+/// Why a deployment in AWS cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// There are no tables.
+    #[error(
+        "{region} has no tables of the deployment `{prefix}`; if that is the prefix, run `terraform apply` for {region} \
+         first"
+    )]
+    NotApplied {
+        /// Which region.
+        region: Region,
+        /// The deployment's prefix.
+        prefix: String,
+    },
+    /// There are tables, and what Terraform writes last is missing.
+    #[error(
+        "Terraform has not written the setting `{INFRASTRUCTURE}` in {region} yet; run \
+         `terraform apply` for {region} to its end"
+    )]
+    Unfinished {
+        /// Which region.
+        region: Region,
+    },
+    /// What Terraform wrote is of another region.
+    #[error("the setting `{INFRASTRUCTURE}` in {region} is that of {other}; run `terraform apply` for {region} anew")]
+    Mixed {
+        /// Which region.
+        region: Region,
+        /// What is written there.
+        other: Region,
+    },
+    /// AWS did not do what it was asked.
+    #[error("{region}: {source}; {}", advice(.source))]
+    Failed {
+        /// Which region.
+        region: Region,
+        /// What happened.
+        source: StoreError,
+    },
+    /// A retry queue is missing: the region was applied before its peer was on the list.
+    #[error(
+        "{region} has no retry queue for {peer}; put {peer} on Terraform's list of regions and run \
+         `terraform apply` for {region}"
+    )]
+    NoRetryQueue {
+        /// Which region.
+        region: Region,
+        /// For whom.
+        peer: Region,
+    },
+    /// `umoja init` has not been run.
+    #[error(
+        "the deployment `{prefix}` has no list of regions in {region} yet; run \
+         `umoja init --prefix {prefix} --regions {region},...`"
+    )]
+    NotInitialised {
+        /// Which region was asked.
+        region: Region,
+        /// The deployment's prefix.
+        prefix: String,
+    },
+}
+
+const INFRASTRUCTURE: &str = setting::INFRASTRUCTURE;
+
+fn advice(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Refused(_) => "the credentials have to be of the deployment's account and allow this",
+        _ => "check the network, and that there are AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and so on)",
+    }
+}
+
+/// A deployment in AWS.
+pub struct Cloud {
+    aws: umoja_aws::Deployment,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Cloud {
+    /// The deployment whose tables and queues are named `<prefix>-...`, reached with the environment's credentials.
+    pub async fn connect(prefix: &str) -> Self {
+        let aws = umoja_aws::Deployment::new(Session::from_environment(&PATIENT).await, prefix);
+        Self { aws, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) }
+    }
+
+    /// The prefix of its names.
+    pub fn prefix(&self) -> &str {
+        self.aws.prefix()
+    }
+
+    /// What Terraform says that a region consists of.
+    pub async fn infrastructure(&self, region: &Region) -> Result<Infrastructure, CloudError> {
+        let found = Infrastructure::load(&*self.settings(region)).await;
+        let found = found.map_err(|source| self.failed(region, source))?;
+        let found = found.ok_or_else(|| CloudError::Unfinished { region: region.clone() })?;
+        if found.region == *region {
+            Ok(found)
+        } else {
+            Err(CloudError::Mixed { region: region.clone(), other: found.region })
+        }
+    }
+
+    /// The list of regions that a region holds; nothing before `umoja init`.
+    pub async fn document(&self, region: &Region) -> Result<Option<RegionsDocument>, CloudError> {
+        RegionsDocument::load(&*self.settings(region)).await.map_err(|source| self.failed(region, source))
+    }
+
+    /// The regions of the deployment, as the list in `first` says.
+    pub async fn open(&self, first: &Region) -> Result<Regions, CliError> {
+        let document = self.document(first).await?;
+        let absent = || CloudError::NotInitialised { region: first.clone(), prefix: self.prefix().to_owned() };
+        Ok(self.regions(&document.ok_or_else(absent)?, first))
+    }
+
+    /// The regions of a list.
+    pub fn regions(&self, document: &RegionsDocument, first: &Region) -> Regions {
+        let region = |entry: &umoja_store::RegionEntry| DeployedRegion {
+            home: self.aws.home(
+                &entry.infrastructure,
+                &document.regions,
+                Arc::clone(&self.clock),
+                Arc::clone(&self.entropy),
+            ),
+            url: Some(entry.infrastructure.base_url.clone()),
+            state: entry.state,
+        };
+        Regions {
+            env: document.env.clone().unwrap_or_else(|| DEFAULT_ENV.to_owned()),
+            list: document.regions.iter().map(region).collect(),
+            first: document.regions.iter().position(|entry| entry.name() == first).unwrap_or(0),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+        }
+    }
+
+    /// Writes the list of regions into every one of them; into those that already serve first, because their functions
+    /// have to know of a new one before it may rely on them.
+    pub async fn store(&self, document: &RegionsDocument, regions: &Regions) -> Result<(), CliError> {
+        let value = serde_json::to_value(document).map_err(|error| CliError::Failed(error.to_string()))?;
+        let (serving, joining): (Vec<_>, Vec<_>) =
+            regions.list.iter().partition(|region| region.state == RegionState::Serving);
+        for region in serving.into_iter().chain(joining) {
+            let registry = &region.home.registry;
+            let stored =
+                registry.setting(setting::REGIONS).await.map_err(|source| self.failed(region.name(), source))?;
+            if stored.as_ref() != Some(&value) {
+                let put = registry.put_setting(setting::REGIONS, &value).await;
+                put.map_err(|source| self.failed(region.name(), source))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks whether every region has a retry queue for every other one.
+    pub async fn check_queues(&self, regions: &Regions) -> Result<(), CloudError> {
+        for region in &regions.list {
+            for peer in &region.home.peers {
+                match peer.retry.depth().await {
+                    Ok(_) => {}
+                    Err(StoreError::Refused(what))
+                        if what.contains("NonExistentQueue") || what.contains("QueueDoesNotExist") =>
+                    {
+                        let (region, peer) = (region.name().clone(), peer.ports.name.clone());
+                        return Err(CloudError::NoRetryQueue { region, peer });
+                    }
+                    Err(source) => return Err(self.failed(region.name(), source)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn settings(&self, region: &Region) -> Arc<dyn Registry> {
+        Arc::new(self.aws.region(region).tables(self.prefix()))
+    }
+
+    /// An error in a region, with what to do about it.
+    pub(crate) fn failed(&self, region: &Region, source: StoreError) -> CloudError {
+        let region = region.clone();
+        match source {
+            StoreError::Refused(what) if what.contains("ResourceNotFoundException") => {
+                CloudError::NotApplied { region, prefix: self.prefix().to_owned() }
+            }
+            source => CloudError::Failed { region, source },
+        }
+    }
+}
+
+impl std::fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cloud").field("prefix", &self.prefix()).finish_non_exhaustive()
+    }
+}

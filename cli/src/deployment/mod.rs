@@ -1,0 +1,107 @@
+//! A deployment, wherever it runs: its regions as operators' commands reach them. [`local`] is one in a directory of
+//! this machine, [`cloud`] one in AWS; what commands do goes through the ports of [`DeployedRegion`] and is the same.
+//!
+//! What operators write (companies, settings) goes to every region.
+
+pub mod cloud;
+pub mod local;
+mod secrets;
+
+use std::sync::Arc;
+
+use umoja_schema::{Company, CompanyId, Region};
+use umoja_store::ports::{Clock, Entropy, StoreError};
+use umoja_store::{Home, RegionState};
+
+pub use cloud::{Cloud, CloudError};
+pub use local::{Deployment, DeploymentError};
+
+use crate::CliError;
+
+/// The regions of a deployment.
+#[derive(Clone)]
+pub struct Regions {
+    /// What the deployment is for: a part of each API key.
+    pub env: String,
+    /// The regions, in the order in which they came.
+    pub list: Vec<DeployedRegion>,
+    /// Which of them is asked first, by its position.
+    pub first: usize,
+    /// The machine's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The machine's randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// One region.
+#[derive(Clone)]
+pub struct DeployedRegion {
+    /// What its services run with: tables, key, queues, and its peers.
+    pub home: Home,
+    /// The base URL of its API; nothing until it has been served, if any free port will do.
+    pub url: Option<String>,
+    /// What it does.
+    pub state: RegionState,
+}
+
+impl DeployedRegion {
+    /// Its name.
+    pub fn name(&self) -> &Region {
+        &self.home.own.name
+    }
+
+    /// An error of its store.
+    pub(crate) fn failed(&self, source: StoreError) -> CliError {
+        CliError::Region { region: self.name().clone(), source }
+    }
+}
+
+impl std::fmt::Debug for Regions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.list.iter().map(DeployedRegion::name)).finish()
+    }
+}
+
+impl Regions {
+    /// The region that is asked first.
+    pub(crate) fn first(&self) -> Result<&DeployedRegion, CliError> {
+        self.list.get(self.first).ok_or_else(|| CliError::Failed("the deployment has no regions".into()))
+    }
+
+    /// The companies, as the region says that is asked first.
+    pub async fn companies(&self) -> Result<Vec<Company>, CliError> {
+        let region = self.first()?;
+        region.home.registry.companies().await.map_err(|source| region.failed(source))
+    }
+
+    /// A company, from the first region that has it.
+    pub async fn company(&self, id: &CompanyId) -> Result<Option<Company>, CliError> {
+        for region in &self.list {
+            if let Some(company) = region.home.registry.company(id).await.map_err(|source| region.failed(source))? {
+                return Ok(Some(company));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a company in every region. Tells of every region that did not take it.
+    pub async fn put_company(&self, company: &Company) -> Result<(), CliError> {
+        let mut failed = Vec::new();
+        for region in &self.list {
+            if let Err(error) = region.home.registry.put_company(company).await {
+                failed.push((region.name().clone(), error));
+            }
+        }
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let all = failed.len() == self.list.len();
+        let regions = failed.iter().map(|(region, error)| format!("{region} ({error})")).collect::<Vec<_>>().join(", ");
+        Err(if all { CliError::NotStored(regions) } else { CliError::PartlyStored { id: company.id.clone(), regions } })
+    }
+}
+
+/// Regions' names for people.
+pub(crate) fn names<'a>(regions: impl IntoIterator<Item = &'a Region>) -> String {
+    regions.into_iter().map(Region::as_str).collect::<Vec<_>>().join(", ")
+}
