@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""Makes ../docs/costs.md of costs.json. `--check` fails if the page is not what it would make."""
+
+import json
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).parent
+PAGE = HERE.parent / "docs" / "costs.md"
+DATA = json.loads((HERE / "costs.json").read_text())
+ASSUMED = DATA["assumptions"]
+MONTH = DATA["month"]
+TABLES = json.loads((HERE.parent / "schema" / "generated" / "names.json").read_text())["tables"]
+
+
+def sample_items(regions):
+    """An item of each kind, as long as real ones are; bytes stand for themselves, numbers for DynamoDB's."""
+    user, region, stamp = "u" * 36, "eu-west-1", 1_763_700_000_000
+    version = f"0-{'0' * 16}-{region}"
+    sealed = lambda info: {"fmt": 1, "suite": 1, "mid": bytes(32), "iv": bytes(16), "kc": bytes(32), "tag": bytes(32), "info": bytes(info)}
+    keys = {name: bytes(ASSUMED["wrapped_key_bytes"]) for name in regions}
+    claim = {"kind": "phone_number", "key_version": 1, "claimed_at": stamp, "region": region, "verified": True}
+    part = {"id": user, "part": "credentials", "version": version, "origin": region, "keys": keys}
+    source = {"company": "example-company", "at": 1_763_700_000}
+    identity = {
+        "email": "somebody.example@mail.example",
+        "phone_number": "+491701234567",
+        "profile": {"given_name": "Somebody", "family_name": "Of-Example", "birthdate": "1990-01-01", "locale": "de-DE"},
+        "registered_by": "h" * 43,
+        "sources": {name: source for name in ["email", "phone_number", "accounts.example-company", "profile.given_name", "profile.family_name", "profile.birthdate", "profile.locale"]},
+    }
+    credentials = {"secret": "$argon2id$v=19$m=19456,t=2,p=1$" + "s" * 22 + "$" + "h" * 43, "password_source": source}
+    padded = lambda value: 16 * (len(json.dumps(value, separators=(",", ":"))) // 16 + 1)
+    return {
+        "profile": part | {"data": sealed(padded(identity)), "created_at": stamp, "claims": {"i" * 43 + str(n): claim for n in (1, 2)}, "links": {"example-company": stamp}},
+        "credentials": part | {"data": sealed(padded(credentials)), "status": "active"},
+        "claim": {"index": "i" * 43, "claimants": {user: claim}},
+        "row": {"id": user, "key": f"confirm#{region}#credentials", "at": "0" * 16, "origin": region, "kind": "confirm", "fields": {"region": region, "company": "example-company", "reason": bytes(120)}},
+        "replay": {"id": "h" * 64, "expires_at": 1_763_700_000},
+        "outcome": {"id": "h" * 64, "expires_at": 1_763_700_000, "document": "d" * 240},
+        "company": {"id": "example-company", "document": "d" * 1500},
+    }
+
+
+def size(value):
+    """Bytes of a value by DynamoDB's rules ("DynamoDB item sizes and formats", Developer Guide)."""
+    if isinstance(value, bool):
+        return 1
+    if isinstance(value, int):
+        return (len(str(value)) + 1) // 2 + 1
+    if isinstance(value, dict):
+        return 3 + sum(len(name) + size(inner) + 1 for name, inner in value.items())
+    return len(value)
+
+
+def item_size(item):
+    return sum(len(name) + size(value) for name, value in item.items())
+
+
+def up(number, step):
+    return -(-number // step)
+
+
+class Call:
+    """One call: how often it is made of one region, its units, and the bytes that travel with it."""
+
+    def __init__(self, call, sizes, peers):
+        self.name = call["call"] + (f" {call['table']}" if "table" in call else "")
+        self.times = call.get("times", 0 if "times_per_peer" in call else 1) + call.get("times_per_peer", 0) * peers
+        read = [sizes[name] for name in call.get("read", [])]
+        written = [sizes[name] for name in call.get("write", [])]
+        together = [sizes[name] for name in call.get("transaction", [])]
+        if self.name.startswith("dynamodb:Query"):
+            read = [sum(read)] if read else []
+        self.reads = sum(up(bytes_, 4096) for bytes_ in read) + call.get("missing", 0)
+        self.writes = sum(up(bytes_, 1024) for bytes_ in written) + 2 * sum(up(bytes_, 1024) for bytes_ in together)
+        self.kms = int(self.name.startswith("kms:"))
+        self.sent = ASSUMED["request_overhead_bytes"] + sum(written) + sum(together)
+        self.received = ASSUMED["response_overhead_bytes"] + sum(read)
+
+
+def calls_of(operation, sizes, peers):
+    """{("api" | "replicator", "own" | "peer"): calls}"""
+    parts = [DATA["shared"][name] for name in operation["includes"]] + [operation]
+    found = {}
+    for function in ("api", "replicator"):
+        for place in ("own", "peer"):
+            listed = [call for part in parts for call in part.get(function, {}).get(place, [])]
+            found[function, place] = [Call(call, sizes, peers) for call in listed]
+    return found
+
+
+def prices_of(region):
+    prices = DATA["prices"][region]
+    return DATA["prices"][prices["like"]] if "like" in prices else prices
+
+
+def cost(operation, regions):
+    """Dollars per million of an operation in the first of the regions, by what is paid for; and the calls."""
+    own, peers = prices_of(regions[0]), [prices_of(name) for name in regions[1:]]
+    sizes = {name: item_size(item) for name, item in sample_items(regions).items()}
+    calls = calls_of(operation, sizes, len(peers))
+    of = lambda place: calls["api", place] + calls["replicator", place]
+    units = lambda place, unit: sum(call.times * getattr(call, unit) for call in of(place))
+    money = lambda place, prices: units(place, "writes") * prices["dynamodb_write"] + units(place, "reads") * prices["dynamodb_read"]
+    peer_millis = ASSUMED["peer_call_millis"][str(len(regions))]
+
+    steps = operation["steps"]
+    api_millis = ASSUMED["overhead_millis"] + steps["own"] * ASSUMED["own_call_millis"] + steps["peer"] * peer_millis + steps["hashes"] * ASSUMED["hash_millis"]
+    replicator = operation.get("replicator")
+    batches = replicator["batches"] if replicator else 0
+    replicator_millis = 0
+    if replicator:
+        replicator_millis = batches * ASSUMED["overhead_millis"] + replicator["steps"]["own"] * ASSUMED["own_call_millis"] + replicator["steps"]["peer"] * peer_millis
+    gb_seconds = api_millis * ASSUMED["api_memory_mb"] / 1024 / 1000 + replicator_millis * ASSUMED["replicator_memory_mb"] / 1024 / 1000
+
+    log_bytes = ASSUMED["api_log_bytes"] + batches * ASSUMED["replicator_log_bytes"]
+    out = sum(call.times * call.sent for call in of("peer"))
+    back = sum(call.times * call.received for call in of("peer"))
+    gigabytes = lambda bytes_: bytes_ * 1e6 / 1e9
+    lines = {
+        "DynamoDB, own": money("own", own),
+        "DynamoDB, peers": sum(money("peer", prices) for prices in peers),
+        "KMS": units("own", "kms") * own["kms"] + sum(units("peer", "kms") * prices["kms"] for prices in peers),
+        "Lambda": (1 + batches) * own["lambda_request"] + gb_seconds * 1e6 * own["lambda_gb_second"],
+        "HTTP API": own["http_api"],
+        "Logs, traces": gigabytes(log_bytes) * own["log_gb"] + ASSUMED["traced_share"] * (1 + batches) * own["trace"],
+        "Transfer": len(peers) * gigabytes(out) * own["transfer_region_gb"]
+        + sum(gigabytes(back) * prices["transfer_region_gb"] for prices in peers)
+        + gigabytes(ASSUMED["answer_bytes"]) * own["transfer_internet_gb"],
+    }
+    facts = {
+        "own writes": units("own", "writes"), "own reads": units("own", "reads"),
+        "peer writes": units("peer", "writes"), "peer reads": units("peer", "reads"),
+        "own kms": units("own", "kms"), "peer kms": units("peer", "kms"),
+        "api ms": api_millis, "batches": batches, "replicator ms": replicator_millis,
+        "log bytes": log_bytes, "sent": out, "received": back,
+    }
+    return lines, facts, calls
+
+
+def table(head, rows):
+    text = [head, ["---"] + ["---:"] * (len(head) - 1)] + rows
+    return "\n".join("| " + " | ".join(row) + " |" for row in text)
+
+
+def dollars(amount):
+    return f"{amount:.2f}"
+
+
+def named(calls):
+    listed = [f"{call.name} x{call.times}" if call.times > 1 else call.name for call in calls if call.times]
+    return ", ".join(text.replace("dynamodb:", "").replace("kms:", "KMS ") for text in listed) or "nothing"
+
+
+def operations_section(regions):
+    peers = len(regions) - 1
+    head, rows, sums = None, [], []
+    for name, operation in DATA["operations"].items():
+        lines, facts, _ = cost(operation, regions)
+        head = ["operation"] + list(lines) + ["**a million**"]
+        rows.append([name] + [dollars(line) for line in lines.values()] + [f"**{dollars(sum(lines.values()))}**"])
+        own, peer = prices_of(regions[0]), prices_of(regions[1])
+        sums.append(
+            f"- **{name}**: own {facts['own writes']} WRU x {own['dynamodb_write']} + {facts['own reads']} RRU x {own['dynamodb_read']}; "
+            f"each peer {facts['peer writes']} WRU x {peer['dynamodb_write']} + {facts['peer reads']} RRU x {peer['dynamodb_read']}; "
+            f"KMS ({facts['own kms']} + {peers} x {facts['peer kms']}) x {own['kms']}; "
+            f"Lambda {1 + facts['batches']} x {own['lambda_request']} + ({facts['api ms']} ms x {ASSUMED['api_memory_mb']} MB + {facts['replicator ms']} ms x {ASSUMED['replicator_memory_mb']} MB) x {own['lambda_gb_second'] * 1e6:.4f} per million GB-s; "
+            f"logs {facts['log bytes']} B x {own['log_gb']} and {ASSUMED['traced_share']:.0%} of {1 + facts['batches']} traced x {own['trace']}; "
+            f"transfer {peers} x ({facts['sent']} B + {facts['received']} B) x {own['transfer_region_gb']} + {ASSUMED['answer_bytes']} B x {own['transfer_internet_gb']}."
+        )
+    return table(head, rows) + "\n\n" + "\n".join(sums)
+
+
+def calls_section():
+    sizes = {name: item_size(item) for name, item in sample_items(DATA["deployments"]["3"]).items()}
+    rows = []
+    for name, operation in DATA["operations"].items():
+        calls = calls_of(operation, sizes, 2)
+        rows.append([f"{name} ({operation['what']})"] + [named(calls[key]) for key in [("api", "own"), ("api", "peer"), ("replicator", "own"), ("replicator", "peer")]])
+    return table(["operation", "api, own region", "api, each peer", "replicator, own", "replicator, each peer"], rows).replace("---:", "---")
+
+
+def sizes_section():
+    rows = []
+    for name in sample_items(["a"]):
+        cells = [item_size(sample_items(regions)[name]) for regions in DATA["deployments"].values()]
+        rows.append([name] + [f"{cell} B: {up(cell, 1024)} WRU" for cell in cells])
+    return table(["item", "2 regions", "3 regions"], rows)
+
+
+def month_section():
+    rows = []
+    for count, regions in DATA["deployments"].items():
+        peers, prices = len(regions) - 1, prices_of(regions[0])
+        functions, queues, ends = 5, peers + 2, 2
+        alarms = 6 + 1 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
+        runs = MONTH["schedule_runs"]
+        lambdas = 2 * runs * (prices["lambda_request"] / 1e6 + MONTH["reconciler_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])
+        polls = runs * (peers + 1) * prices["sqs"] / 1e6
+        probes = runs * (2 + peers) * 0.5 * prices["dynamodb_read"] / 1e6
+        logs = 2 * runs * 400 / 1e9 * prices["log_gb"]
+        lines = [2 * MONTH["kms_key"], alarms * MONTH["alarm"], 6 * MONTH["metric"], MONTH["dashboard"], lambdas, polls + probes + logs]
+        rows.append([count, f"{alarms}"] + [dollars(line) for line in lines] + [f"**{dollars(sum(lines))}**"])
+    return table(["regions", "alarms", "2 KMS keys", "alarms", "6 metrics", "dashboard", "reconcilers", "their polls, probes, logs", "**a region, a month**"], rows)
+
+
+def storage_section():
+    rows = []
+    for count, regions in DATA["deployments"].items():
+        prices = prices_of(regions[0])
+        sizes = {name: item_size(item) for name, item in sample_items(regions).items()}
+        user = sizes["profile"] + sizes["credentials"] + 2 * sizes["claim"] + 4 * 100
+        gigabytes = user * 1e6 / 1e9
+        scanned = (sizes["profile"] + sizes["credentials"]) * 1e6
+        sweep = 30 * scanned / 4096 * prices["dynamodb_read"] / 1e6
+        cells = [gigabytes * prices["dynamodb_storage_gb_month"], gigabytes * prices["dynamodb_backup_gb_month"], sweep]
+        rows.append([count, f"{user} B", f"{gigabytes:.2f} GB"] + [dollars(cell) for cell in cells] + [f"**{dollars(sum(cells))}**"])
+    return table(["regions", "a user", "a million users", "storage", "point-in-time recovery", "daily sweep", "**a region, a month**"], rows)
+
+
+def page():
+    eu, us = prices_of("eu-west-1"), prices_of("us-east-1")
+    names = {
+        "dynamodb_write": "DynamoDB on demand, a million write units (WRU)", "dynamodb_read": "DynamoDB on demand, a million read units (RRU)",
+        "dynamodb_storage_gb_month": "DynamoDB storage, GB and month", "dynamodb_backup_gb_month": "Point-in-time recovery, GB and month",
+        "kms": "KMS, a million calls (0.03 per 10,000)", "lambda_request": "Lambda, a million requests", "lambda_gb_second": "Lambda on x86, GB-second (arm64: a fifth less)",
+        "http_api": "HTTP API, a million requests", "sqs": "SQS, a million requests", "log_gb": "CloudWatch Logs, GB taken in", "trace": "X-Ray, a million traces",
+        "transfer_region_gb": "Transfer to another region, GB", "transfer_internet_gb": "Transfer to the internet, GB",
+    }
+    prices = table(["price, USD", "eu-west-1", "us-east-1"], [[text, f"{eu[key]:.10g}", f"{us[key]:.10g}"] for key, text in names.items()])
+    two, three = DATA["deployments"]["2"], DATA["deployments"]["3"]
+    register = [sum(cost(DATA["operations"]["register"], regions)[0].values()) for regions in (two, three)]
+    login = [sum(cost(DATA["operations"]["authenticate"], regions)[0].values()) for regions in (two, three)]
+    return f"""# What a deployment costs
+
+<!-- Made by terraform/costs.py of terraform/costs.json; edit those. -->
+
+US dollars per million of each operation, without taxes, free tiers and volume discounts. A million registrations cost {register[0]:.0f} in two regions and {register[1]:.0f} in three, a
+million logins {login[0]:.0f}: **KMS is the greater part of nearly everything**, as each write makes a data key that every region wraps.
+
+What this rests on:
+
+- **Prices are from memory, of {ASSUMED['date']}, not fetched**: compare them with AWS's pages before you rely on a sum. They are a table in `terraform/costs.json`;
+  change them there, and run `terraform/costs.py`.
+- **Calls** were counted by reading the code; they are in the same file, for the cloud run to compare with what goes over the wire. {DATA['case']}
+- **Times are assumptions**: {ASSUMED['own_call_millis']} ms for a call in the own region, {ASSUMED['peer_call_millis']['2']} ms (two regions) or {ASSUMED['peer_call_millis']['3']} ms (three) for one to the farthest peer, {ASSUMED['hash_millis']} ms of argon2id at {ASSUMED['api_memory_mb']} MB (10 to 30 were measured, by machine), {ASSUMED['overhead_millis']} ms of
+  everything else. So is the replicator's batch: one for each operation, as when there is little to do. Under load a batch carries up to 100 records.
+- Not in it: reserved capacity, support, the sending of alarms, Route 53 (about 1 a month for a region's health check), cold starts, which cost their duration.
+
+## An operation in {two[0]}, with a peer in {two[1]}
+
+{operations_section(two)}
+
+## An operation in {three[0]}, with peers in {three[1]} and {three[2]}
+
+{operations_section(three)}
+
+## Calls
+
+Of three regions. Only an erasure's calls depend on the number: the regions confirm it to each other. `TransactWriteItems` of n items costs as 2n writes.
+
+{calls_section()}
+
+What else an operation causes, and costs nothing: Lambda's reading of the streams; the peers' streams, whose echoes are filtered out before they start anything; TTL's deletions of the
+rows that remember requests. No message is sent while everything answers. A copy that a peer does not take costs a `SendMessage`, later a `ReceiveMessage` and a `DeleteMessage`
+(together {3 * eu['sqs']:.2f} a million), a read of the own item, and the copy itself; a wrapped key that is missing the same, one `Decrypt`, one `Encrypt` and one write in each region.
+
+What lowers it: a look-up or login that meets a data key in the function's cache (5 minutes, {10000:,} keys a function) saves its `Decrypt`, a company in the cache (5 s) its read.
+`peer_wrap_budget_ms` 0 moves the peers' wraps to the repair, which is dearer. A password change and a status change write the part that is smaller.
+
+## Items
+
+Made-up users of everyday length, by DynamoDB's rules for sizes: an e-mail address, a phone number, four profile fields, one company, {ASSUMED['wrapped_key_bytes']} bytes for a data key wrapped by KMS.
+A tombstone is some 100 bytes; writing it costs what it replaces.
+
+{sizes_section()}
+
+## Standing costs
+
+Paid whether anybody calls or not, in {two[0]}; `rate(1 minute)` for both reconcilers at {MONTH['reconciler_memory_mb']} MB and {MONTH['reconciler_seconds']} s a run, most of which is waiting for an empty queue.
+
+{month_section()}
+
+KMS adds 1 a month for each of a key's first two yearly rotations. DynamoDB asks KMS for a table's key about every five minutes for each caller while the table is in use, well
+under a dollar a month for a region.
+
+{storage_section()}
+
+## Prices
+
+{prices}
+"""
+
+
+def main():
+    text = page()
+    if sys.argv[1:] == ["--check"]:
+        if not PAGE.exists() or PAGE.read_text() != text:
+            sys.exit("docs/costs.md is not what terraform/costs.py makes of terraform/costs.json: run it")
+    elif sys.argv[1:]:
+        sys.exit("usage: costs.py [--check]")
+    else:
+        PAGE.write_text(text)
+
+
+main()
