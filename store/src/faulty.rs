@@ -11,8 +11,8 @@ use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Message, Part, PartRecord
 
 use crate::RegionPorts;
 use crate::ports::{
-    Commit, Delivery, EncryptionContext, KeyAdded, Keys, KeysError, Logs, Page, Parts, Queue, QueueDepth, StoreError,
-    Users, Writes,
+    Commit, Delivery, EncryptionContext, KeyAdded, Keys, KeysError, Logs, Page, Parts, Queue, QueueDepth, RowPage,
+    StoreError, Users, Writes,
 };
 
 /// What goes wrong with one call.
@@ -209,6 +209,10 @@ impl Logs for Faulty<dyn Logs> {
 
     async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
         self.faults.call("rows", self.inner.rows(log, user)).await
+    }
+
+    async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
+        self.faults.call("scan_rows", self.inner.scan_rows(log, after, limit)).await
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::params;
 use umoja_schema::{Log, LogRow, UserId};
-use umoja_store::ports::{Logs, StoreError};
+use umoja_store::ports::{Logs, RowPage, StoreError};
 
 use super::{RegionStore, changes};
 use crate::codec;
@@ -37,6 +37,35 @@ impl Logs for RegionStore {
             Ok(found)
         })
     }
+
+    /// In the order of users and keys.
+    async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
+        let after = match &after {
+            None => None,
+            Some(text) => Some(place(text).ok_or_else(|| StoreError::Refused("a scan from an unknown place".into()))?),
+        };
+        let (user, key) = after.map_or((Vec::new(), ""), |(user, key)| (user.as_bytes().to_vec(), key));
+        let limit = limit.max(1);
+        self.0.main.read(log.table(), |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT item FROM logs WHERE log = ?1 AND (id, key) > (?2, ?3) ORDER BY id, key LIMIT ?4",
+            )?;
+            let mut found = select.query(params![log.table(), user, key, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut rows = Vec::new();
+            while let Some(row) = found.next()? {
+                rows.push(read(row)?);
+            }
+            let last = rows.last().filter(|_| rows.len() == limit);
+            let next = last.map(|last| format!("{}/{}", last.user, last.key));
+            Ok(RowPage { rows, next })
+        })
+    }
+}
+
+/// Where a scan of rows goes on: a user and a key.
+fn place(text: &str) -> Option<(UserId, &str)> {
+    let (user, key) = text.split_once('/')?;
+    Some((user.parse().ok()?, key))
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<LogRow, Fault> {

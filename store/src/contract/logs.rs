@@ -1,5 +1,6 @@
 //! Cases of [`Logs`](crate::ports::Logs): append-only, once per key, in the order of keys.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -7,6 +8,7 @@ use umoja_schema::{Attribute, Log};
 
 use super::Tables;
 use super::sample::*;
+use crate::ports::RowPage;
 
 pub async fn a_row_is_stored_once_and_then_stays_as_it_was(t: Tables) {
     let first = row(user(1), "a");
@@ -59,6 +61,37 @@ pub async fn more_rows_than_fit_into_one_answer_are_all_given(t: Tables) {
         assert_eq!(t.logs.append(Log::Audit, &large(n)).await, Ok(true));
     }
     assert_eq!(t.logs.rows(Log::Audit, user(1)).await, Ok((0..24).map(large).collect()));
+}
+
+pub async fn a_scan_of_no_rows_ends_at_once(t: Tables) {
+    t.logs.append(Log::Journal, &row(user(1), "a")).await.unwrap();
+    assert_eq!(t.logs.scan_rows(Log::Receipts, None, 10).await, Ok(RowPage { rows: vec![], next: None }));
+}
+
+pub async fn a_scan_of_rows_gives_every_row_of_the_log_exactly_once_whatever_the_page_size(t: Tables) {
+    let mut written = BTreeSet::new();
+    for n in 1..=9 {
+        for key in ["a", "confirm#af-south-1#profile", "erase#1/2"] {
+            t.logs.append(Log::Receipts, &row(user(n), key)).await.unwrap();
+            written.insert((user(n), key.to_owned()));
+        }
+        t.logs.append(Log::Journal, &row(user(n), "other")).await.unwrap();
+    }
+    for limit in [1, 7, 27, 500] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = t.logs.scan_rows(Log::Receipts, after, limit).await.unwrap();
+            assert!(page.rows.len() <= limit);
+            assert!(page.rows.iter().all(|read| *read == row(read.user, &read.key)));
+            seen.extend(page.rows.into_iter().map(|row| (row.user, row.key)));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), written.len(), "pages of {limit}");
+        assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), written, "pages of {limit}");
+    }
 }
 
 pub async fn of_many_that_append_one_row_at_once_exactly_one_does(t: Tables) {

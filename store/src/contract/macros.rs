@@ -105,6 +105,8 @@ macro_rules! logs_contract {
             a_row_keeps_every_field_of_every_type,
             rows_are_given_in_the_order_of_their_keys_and_only_of_that_user,
             more_rows_than_fit_into_one_answer_are_all_given,
+            a_scan_of_no_rows_ends_at_once,
+            a_scan_of_rows_gives_every_row_of_the_log_exactly_once_whatever_the_page_size,
             of_many_that_append_one_row_at_once_exactly_one_does,
         }
     };

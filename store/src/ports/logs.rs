@@ -14,4 +14,17 @@ pub trait Logs: Send + Sync {
 
     /// All rows about a user, in the order of their keys.
     async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError>;
+
+    /// Rows of all users in the order of the adapter, from after `after` on. One that is appended meanwhile may be left
+    /// out.
+    async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError>;
+}
+
+/// A page of a scan of rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowPage {
+    /// The rows.
+    pub rows: Vec<LogRow>,
+    /// Where to go on; nothing at the end.
+    pub next: Option<String>,
 }

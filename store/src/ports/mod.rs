@@ -13,7 +13,7 @@ mod users;
 pub use clock::{Clock, Entropy};
 pub use hasher::{Attempt, Busy, Hasher, Verdict};
 pub use keys::{EncryptionContext, Keys, KeysError};
-pub use logs::Logs;
+pub use logs::{Logs, RowPage};
 pub use queue::{Delivery, Queue, QueueDepth};
 pub use registry::Registry;
 pub use requests::{Outcome, Requests};
