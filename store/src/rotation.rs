@@ -5,7 +5,7 @@ use umoja_schema::Millis;
 
 use crate::deployment::SETTINGS_RELOAD_SECS;
 use crate::keyring::KeyRing;
-use crate::secrets::{SecretsDocument, SecretsError, WrappedSecret};
+use crate::secrets::{SecretsDocument, SecretsError, WrappedSecret, signing_key_id};
 
 /// How long an answer is valid, in seconds: for so long somebody may still check one that the old key signed.
 pub const ANSWER_LIFETIME_SECS: u64 = 60;
@@ -42,6 +42,22 @@ impl SecretsDocument {
             (true, 0 | 1) => SigningStep::Publish,
             (true, _) => SigningStep::Retire,
         }
+    }
+
+    /// How far the rotations of this document have come, to compare the copies of two regions: the greater is ahead.
+    pub fn signing_progress(&self) -> (u32, u8) {
+        let newest = self.signing.iter().map(|secret| secret.version).max().unwrap_or_default();
+        let stage = match self.signing_step() {
+            SigningStep::Promote => 0,
+            SigningStep::Retire => 1,
+            SigningStep::Publish => 2,
+        };
+        (newest, stage)
+    }
+
+    /// The ids (`kid`) of the keys that are published, the one that signs last.
+    pub fn signing_key_ids(&self) -> Vec<String> {
+        self.signing.iter().map(|secret| signing_key_id(secret.version)).collect()
     }
 
     /// Does the next step and says which it was.

@@ -182,6 +182,11 @@ impl WrappedSecret {
     }
 }
 
+/// The id (`kid`) of a version of the key that signs answers.
+pub(crate) fn signing_key_id(version: u32) -> String {
+    format!("umoja-{version}")
+}
+
 fn context(purpose: &str, version: u32) -> EncryptionContext {
     EncryptionContext::from([
         ("umoja:secret".into(), purpose.to_owned()),
@@ -217,7 +222,7 @@ impl Secrets {
         });
         let signing = document.signing.iter().map(async |secret| {
             let key = secret.unwrap(ring, SIGNING).await?;
-            Ok::<_, SecretsError>(SigningKey::from_seed(&format!("umoja-{}", secret.version), *key.expose()))
+            Ok::<_, SecretsError>(SigningKey::from_seed(&signing_key_id(secret.version), *key.expose()))
         });
         let (index, signing, derivation) =
             try_join3(try_join_all(index), try_join_all(signing), derivation.unwrap(ring, DERIVATION)).await?;

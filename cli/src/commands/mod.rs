@@ -3,6 +3,7 @@
 mod company;
 mod init;
 mod logging;
+mod rotate;
 mod serve;
 mod sign;
 mod status;
@@ -43,6 +44,7 @@ enum Command {
     Init(init::Init),
     Serve(serve::Serve),
     Company(company::Command),
+    Rotate(rotate::Command),
     User(user::Command),
     Status(status::Status),
     Sign(sign::Sign),
@@ -95,6 +97,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Init(init) => init.run(output).await,
         Command::Serve(serve) => serve.run(output).await,
         Command::Company(company) => company.run(output).await,
+        Command::Rotate(rotate) => rotate.run(output).await,
         Command::User(user) => user.run(output).await,
         Command::Status(status) => status.run(output).await,
         Command::Sign(sign) => sign.run(output).await,

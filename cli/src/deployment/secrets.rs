@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
-use umoja_store::secrets::{SETTING, SecretsDocument};
+use umoja_store::rotation::SigningStep;
+use umoja_store::secrets::{SETTING, SecretsDocument, SecretsError};
 
 use super::{Regions, names};
 use crate::CliError;
@@ -21,14 +22,7 @@ impl Regions {
     /// As [`Regions::ensure_secrets`]; the regions of `anew` have got another key, which has to wrap them again.
     pub(crate) async fn ensure_secrets_anew(&self, anew: &BTreeSet<Region>) -> Result<bool, CliError> {
         let ring = KeyRing::new(&self.first()?.home, WRAP_BUDGET_MS);
-        let mut stored = Vec::new();
-        for region in &self.list {
-            stored.push(
-                SecretsDocument::stored(&*region.home.registry)
-                    .await
-                    .map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })?,
-            );
-        }
+        let stored = self.stored_secrets().await?;
         let (document, made) = match stored.iter().flatten().next() {
             None => (SecretsDocument::create(&ring, self.clock.now()).await?, true),
             Some(document) => {
@@ -45,6 +39,34 @@ impl Regions {
         };
         self.store(&document, &stored).await?;
         Ok(made)
+    }
+
+    /// The secrets of the region that is ahead, brought to every other one: a rotation may have been interrupted between
+    /// two regions.
+    pub(crate) async fn newest_secrets(&self) -> Result<SecretsDocument, CliError> {
+        let stored = self.stored_secrets().await?;
+        let newest = stored.iter().flatten().max_by_key(|document| document.signing_progress());
+        let newest = newest.ok_or(SecretsError::Absent)?.clone();
+        self.store(&newest, &stored).await?;
+        Ok(newest)
+    }
+
+    /// Does the next step of rotating the key that signs answers, and writes it in every region.
+    pub(crate) async fn rotate_signing(&self, secrets: &mut SecretsDocument) -> Result<SigningStep, CliError> {
+        let ring = KeyRing::new(&self.first()?.home, WRAP_BUDGET_MS);
+        let stored = self.stored_secrets().await?;
+        let step = secrets.rotate_signing(&ring, self.clock.now()).await?;
+        self.store(secrets, &stored).await?;
+        Ok(step)
+    }
+
+    async fn stored_secrets(&self) -> Result<Vec<Option<SecretsDocument>>, CliError> {
+        let mut stored = Vec::new();
+        for region in &self.list {
+            let document = SecretsDocument::stored(&*region.home.registry).await;
+            stored.push(document.map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })?);
+        }
+        Ok(stored)
     }
 
     /// Writes the secrets where they are not so yet, and looks whether nobody else has made others meanwhile.

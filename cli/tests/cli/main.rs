@@ -8,6 +8,7 @@ mod demo;
 mod examples;
 mod init;
 mod operators;
+mod rotate;
 mod serve;
 mod support;
 mod usage;
