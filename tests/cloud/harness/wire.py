@@ -4,7 +4,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -132,8 +132,3 @@ class Wire:
     def close(self) -> None:
         """Closes the file."""
         self._said.close()
-
-
-def tally(calls: Iterable[Call]) -> Counter:
-    """How often what was called, calls to peers told apart."""
-    return Counter(f"{call.service}:{call.action}{' at a peer' if call.to_peer() else ''}" for call in calls)
