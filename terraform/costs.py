@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Makes ../docs/costs.md of costs.json. `--check` fails if the page is not what it would make."""
+"""Makes ../docs/costs.md of costs.json.
+
+`--check` fails if the page is not what it would make; `--calls PEERS` prints the calls of each operation as JSON, those
+to peers told apart and counted over all of them, to compare with what goes over the wire."""
 
 import json
 import pathlib
@@ -38,6 +41,7 @@ def sample_items(regions):
         "row": {"id": user, "key": f"confirm#{region}#credentials", "at": "0" * 16, "origin": region, "kind": "confirm", "fields": {"region": region, "company": "example-company", "reason": bytes(120)}},
         "replay": {"id": "h" * 64, "expires_at": 1_763_700_000},
         "outcome": {"id": "h" * 64, "expires_at": 1_763_700_000, "document": "d" * 240},
+        "setting": {"id": "regions", "document": "d" * 350 * len(regions)},
         "company": {"id": "example-company", "document": "d" * 1500},
     }
 
@@ -66,6 +70,7 @@ class Call:
 
     def __init__(self, call, sizes, peers):
         self.name = call["call"] + (f" {call['table']}" if "table" in call else "")
+        self.table = call.get("table")
         self.times = call.get("times", 0 if "times_per_peer" in call else 1) + call.get("times_per_peer", 0) * peers
         read = [sizes[name] for name in call.get("read", [])]
         written = [sizes[name] for name in call.get("write", [])]
@@ -237,13 +242,14 @@ def page():
 <!-- Made by terraform/costs.py of terraform/costs.json; edit those. -->
 
 US dollars per million of each operation, without taxes, free tiers and volume discounts. A million registrations cost {register[0]:.0f} in two regions and {register[1]:.0f} in three, a
-million logins {login[0]:.0f}: **KMS is the greater part of nearly everything**, as each write makes a data key that every region wraps.
+million logins {login[0]:.0f}. **KMS is the largest part of most operations**, as each write makes a data key that every region wraps.
 
 What this rests on:
 
 - **Prices are from memory, of {ASSUMED['date']}, not fetched**: compare them with AWS's pages before you rely on a sum. They are a table in `terraform/costs.json`;
   change them there, and run `terraform/costs.py`.
-- **Calls** were counted by reading the code; they are in the same file, for the cloud run to compare with what goes over the wire. {DATA['case']}
+- **Calls** were counted by reading the code; they are in the same file, for the cloud run to compare with what goes over the wire
+  (`costs.py --calls PEERS` prints them as it counts). {DATA['case']}
 - **Times are assumptions**: {ASSUMED['own_call_millis']} ms for a call in the own region, {ASSUMED['peer_call_millis']['2']} ms (two regions) or {ASSUMED['peer_call_millis']['3']} ms (three) for one to the farthest peer, {ASSUMED['hash_millis']} ms of argon2id at {ASSUMED['api_memory_mb']} MB (10 to 30 were measured, by machine), {ASSUMED['overhead_millis']} ms of
   everything else. So is the replicator's batch: one for each operation, as when there is little to do. Under load a batch carries up to 100 records.
 - Not in it: reserved capacity, support, the sending of alarms, Route 53 (about 1 a month for a region's health check), cold starts, which cost their duration.
@@ -266,8 +272,7 @@ What else an operation causes, and costs nothing: Lambda's reading of the stream
 rows that remember requests. No message is sent while everything answers. A copy that a peer does not take costs a `SendMessage`, later a `ReceiveMessage` and a `DeleteMessage`
 (together {3 * eu['sqs']:.2f} a million), a read of the own item, and the copy itself; a wrapped key that is missing the same, one `Decrypt`, one `Encrypt` and one write in each region.
 
-What lowers it: a look-up or login that meets a data key in the function's cache (5 minutes, {10000:,} keys a function) saves its `Decrypt`, a company in the cache (5 s) its read.
-`peer_wrap_budget_ms` 0 moves the peers' wraps to the repair, which is dearer. A password change and a status change write the part that is smaller.
+What lowers it: whoever meets a data key in the function's cache (5 minutes, {10000:,} keys a function) saves its `Decrypt`, a company in the cache (5 s) and settings (30 s) their reads.
 
 ## Items
 
@@ -293,13 +298,32 @@ under a dollar a month for a region.
 """
 
 
+def calls_by_operation(peers):
+    """{operation: {"api" | "replicator": {call: times}}}"""
+    sizes = {name: item_size(item) for name, item in sample_items(DATA["deployments"]["3"]).items()}
+    found = {}
+    for name, operation in DATA["operations"].items():
+        counts = {"api": {}, "replicator": {}}
+        for (function, place), calls in calls_of(operation, sizes, peers).items():
+            for call in calls:
+                key = call.name.split(" ")[0] + (" at a peer" if place == "peer" else "")
+                times = call.times * (peers if place == "peer" else 1)
+                if times and call.table not in ("settings", "companies"):
+                    counts[function][key] = counts[function].get(key, 0) + times
+        found[name] = counts
+    return found
+
+
 def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "--calls":
+        print(json.dumps(calls_by_operation(int(sys.argv[2])), indent=2))
+        return
     text = page()
     if sys.argv[1:] == ["--check"]:
         if not PAGE.exists() or PAGE.read_text() != text:
             sys.exit("docs/costs.md is not what terraform/costs.py makes of terraform/costs.json: run it")
     elif sys.argv[1:]:
-        sys.exit("usage: costs.py [--check]")
+        sys.exit("usage: costs.py [--check | --calls PEERS]")
     else:
         PAGE.write_text(text)
 

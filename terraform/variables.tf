@@ -232,13 +232,14 @@ variable "tracing" {
 }
 
 variable "alarms" {
-  description = "Who gets alarms by e-mail, and above what they are raised."
+  description = "Who gets alarms by e-mail, and above what they are raised within five minutes."
   type = object({
     emails                     = optional(list(string), [])
     iterator_age_secs          = optional(number, 60)
     queue_age_secs             = optional(number, 900)
     queue_depth                = optional(number, 10000)
     replication_lag_p99_millis = optional(number, 5000)
+    key_errors                 = optional(number, 10)
     api_5xx_percent            = optional(number, 1)
     api_latency_p99_millis     = optional(number, 2000)
   })

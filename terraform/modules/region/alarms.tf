@@ -42,13 +42,14 @@ locals {
         means     = "Copies reach the peers late."
       }
       missing-wrapped-keys = {
-        metric    = "MissingWrappedKeys", namespace = local.names.metrics.namespace, dimensions = local.deployment
-        statistic = "Maximum", above = 0, minutes = 5
+        metric = "MissingWrappedKeys", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        # The sweep says it once a day.
+        statistic = "Maximum", above = 0, minutes = 24 * 60
         means     = "The sweep found parts that some region's KMS has not wrapped: should that region be left alone, it cannot read them."
       }
       key-errors = {
         metric    = "KeyErrors", namespace = local.names.metrics.namespace, dimensions = local.deployment
-        statistic = "Sum", above = 0, minutes = 5
+        statistic = "Sum", above = var.alarms.key_errors, minutes = 5
         means     = "Calls to a KMS failed, of this region or of a peer."
       }
       parked = {
