@@ -1,17 +1,21 @@
-//! What is done later: copies that a peer did not take at once, and data keys that some region has not wrapped.
+//! What is done later: copies that a peer did not take at once, data keys that some region has not wrapped, and
+//! everything for a region that joins.
 //!
-//! Each function is one run, started by a schedule; runs may overlap and may be dropped at any await, because a message
-//! is deleted only after what it asks for is done, and doing it twice is doing it once. A run never fails as a whole:
-//! its report says what was done and why it ended.
+//! [`drain_retries`] and [`repair_keys`] are one run each, started by a schedule; runs may overlap and may be dropped at
+//! any await, because a message is deleted only after what it asks for is done, and doing it twice is doing it once. A
+//! run never fails as a whole: its report says what was done and why it ended. [`Fill`] is an operator's, and may be
+//! broken off and begun anew in the same way.
 //!
 //! A message is never dropped. One that cannot be served yet is released with a growing delay, and after a few rounds
 //! replaced by a fresh one, so that waiting for a region does not make dead letters. Dead letters are for what fails
 //! for good.
 
+mod fill;
 mod keys;
 mod messages;
 mod retries;
 
+pub use fill::{Fill, FillReport};
 pub use keys::{RepairReport, repair_keys};
 pub use retries::{RetryReport, drain_retries};
 

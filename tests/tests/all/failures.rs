@@ -1,6 +1,7 @@
 //! The failure table: each row is a test here.
 
 mod delivery;
+mod join;
 mod keys;
 mod kills;
 mod peers;

@@ -1,0 +1,172 @@
+//! Filling a region that joins with what a serving region holds.
+//!
+//! The new region is a peer already, so whatever is written from now on reaches it by itself; what was written before is
+//! brought by passes over the tables of a serving region. A pass looks whether the new region has each part and row and
+//! copies what it lacks, as the replicator would: the newest version wins, claims are derived, an erasure arrives as its
+//! tombstone and is confirmed. Parts whose data key the new region has not wrapped are listed for the key repair. So
+//! passes may be broken off and repeated at will, and the first one that finds nothing missing is the proof that the
+//! region has everything.
+//!
+//! What is younger than a minute does not count as missing: it is on its way.
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
+use umoja_schema::{Hlc, Log, LogRow, Millis, PartRecord, Region, Resolution, resolve};
+use umoja_store::copy::{confirmation_key, copy_part, copy_row};
+use umoja_store::ports::StoreError;
+use umoja_store::repairs::enqueue_if_incomplete;
+use umoja_store::{Home, RegionPorts};
+
+use crate::CONCURRENT;
+
+/// How long a write may be on its way, in milliseconds.
+const ON_ITS_WAY_MS: u64 = 60_000;
+
+/// How many parts or rows one step looks at.
+const PAGE: usize = 100;
+
+/// What a pass has done so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FillReport {
+    /// Parts that the serving region holds, as far as they were looked at.
+    pub parts: u64,
+    /// Parts that were copied.
+    pub parts_copied: u64,
+    /// Rows of all logs.
+    pub rows: u64,
+    /// Rows that were copied.
+    pub rows_copied: u64,
+    /// Parts and rows among the copied ones that were not on their way: it takes another pass without any.
+    pub missing: u64,
+    /// Parts without a data key that the new region has wrapped; they are listed for the key repair.
+    pub unwrapped: u64,
+}
+
+impl FillReport {
+    /// True if the new region has all that the pass looked at.
+    pub const fn is_complete(&self) -> bool {
+        self.missing == 0 && self.unwrapped == 0
+    }
+
+    fn add(&mut self, found: &Found) {
+        let Found { row, copied, young, unwrapped } = *found;
+        if row {
+            self.rows += 1;
+            self.rows_copied += u64::from(copied);
+        } else {
+            self.parts += 1;
+            self.parts_copied += u64::from(copied);
+        }
+        self.missing += u64::from(copied && !young);
+        self.unwrapped += u64::from(unwrapped && !young);
+    }
+}
+
+/// What became of a part or row.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    row: bool,
+    copied: bool,
+    young: bool,
+    unwrapped: bool,
+}
+
+/// One pass over what a serving region holds.
+pub struct Fill<'a> {
+    source: &'a Home,
+    target: &'a RegionPorts,
+    /// What was written after this is on its way.
+    settled: Millis,
+    place: Place,
+    report: FillReport,
+}
+
+/// Where a pass goes on.
+#[derive(Debug, Clone)]
+enum Place {
+    Parts(Option<String>),
+    Rows(Log, Option<String>),
+    End,
+}
+
+impl Place {
+    /// The first page of the next log.
+    fn after(log: Option<Log>) -> Self {
+        let next = log.map_or(0, |log| Log::ALL.iter().position(|other| *other == log).map_or(0, |at| at + 1));
+        Log::ALL.get(next).map_or(Self::End, |log| Self::Rows(*log, None))
+    }
+}
+
+impl<'a> Fill<'a> {
+    /// A new pass over what the region of `source` holds, for one of its peers; nothing if it has no such peer.
+    pub fn new(source: &'a Home, target: &Region) -> Option<Self> {
+        let target = &source.peers.iter().find(|peer| peer.ports.name == *target)?.ports;
+        let settled = Millis(source.clock.now().0.saturating_sub(ON_ITS_WAY_MS));
+        Some(Self { source, target, settled, place: Place::Parts(None), report: FillReport::default() })
+    }
+
+    /// What was done so far.
+    pub const fn report(&self) -> &FillReport {
+        &self.report
+    }
+
+    /// Looks at the next page. False if there was none left. After an error, the same page comes again.
+    ///
+    /// # Errors
+    /// If one of the regions does not do as asked.
+    pub async fn step(&mut self) -> Result<bool, StoreError> {
+        let (found, next) = match self.place.clone() {
+            Place::Parts(after) => {
+                let page = self.source.own.users.scan(after, PAGE).await?;
+                let found = self.all(page.records.iter().map(|record| self.part(record)).collect()).await?;
+                (found, page.next.map_or_else(|| Place::after(None), |next| Place::Parts(Some(next))))
+            }
+            Place::Rows(log, after) => {
+                let page = self.source.own.logs.scan_rows(log, after, PAGE).await?;
+                let found = self.all(page.rows.iter().map(|row| self.row(log, row)).collect()).await?;
+                (found, page.next.map_or_else(|| Place::after(Some(log)), |next| Place::Rows(log, Some(next))))
+            }
+            Place::End => return Ok(false),
+        };
+        self.place = next;
+        found.iter().for_each(|found| self.report.add(found));
+        Ok(!matches!(self.place, Place::End))
+    }
+
+    async fn all(&self, work: Vec<impl Future<Output = Result<Found, StoreError>>>) -> Result<Vec<Found>, StoreError> {
+        stream::iter(work).buffered(CONCURRENT).try_collect().await
+    }
+
+    async fn part(&self, record: &PartRecord) -> Result<Found, StoreError> {
+        let stored = self.target.users.part(record.id, record.part).await?;
+        let there = resolve(stored.as_ref(), record) == Resolution::KeepStored && self.is_confirmed(record).await?;
+        if !there {
+            copy_part(self.source, self.target, record).await?;
+        }
+        let young = self.is_young(record.version.hlc);
+        let unwrapped = record.live().is_some_and(|live| !live.keys.contains_key(&self.target.name));
+        if unwrapped && !young {
+            enqueue_if_incomplete(self.source, record).await?;
+        }
+        Ok(Found { row: false, copied: !there, young, unwrapped })
+    }
+
+    /// Whether it is written down that the new region holds a tombstone.
+    async fn is_confirmed(&self, record: &PartRecord) -> Result<bool, StoreError> {
+        if !record.version.erased {
+            return Ok(true);
+        }
+        let key = confirmation_key(&self.target.name, record.part);
+        Ok(self.source.own.logs.row(Log::Receipts, record.id, &key).await?.is_some())
+    }
+
+    async fn row(&self, log: Log, row: &LogRow) -> Result<Found, StoreError> {
+        let there = self.target.logs.row(log, row.user, &row.key).await?.is_some();
+        let copied = !there && copy_row(self.target, log, row).await?;
+        Ok(Found { row: true, copied, young: self.is_young(row.at), unwrapped: false })
+    }
+
+    fn is_young(&self, written: Hlc) -> bool {
+        written.millis() > self.settled
+    }
+}
