@@ -133,11 +133,15 @@ run "keys" {
     condition = one([
       for statement in jsondecode(aws_kms_key.data.policy).Statement : statement.Condition.ArnLike["aws:PrincipalArn"] if contains(statement.Action, "kms:Decrypt")
       ]) == [
-      "arn:aws:iam::123456789012:role/umoja-*-api",
-      "arn:aws:iam::123456789012:role/umoja-*-reconcile-keys",
+      "arn:aws:iam::123456789012:role/umoja-eu-west-1-api",
+      "arn:aws:iam::123456789012:role/umoja-us-east-1-api",
+      "arn:aws:iam::123456789012:role/umoja-af-south-1-api",
+      "arn:aws:iam::123456789012:role/umoja-eu-west-1-reconcile-keys",
+      "arn:aws:iam::123456789012:role/umoja-us-east-1-reconcile-keys",
+      "arn:aws:iam::123456789012:role/umoja-af-south-1-reconcile-keys",
       "arn:aws:iam::123456789012:role/operators",
     ]
-    error_message = "The data key is used by two functions, of any region, and by operators."
+    error_message = "The data key is used by two functions of each region, and by operators."
   }
   assert {
     condition = alltrue([

@@ -37,9 +37,12 @@ locals {
     Resource = "*"
   }
 
-  # The roles of these functions of any region: a peer's key may be the only one that answers.
+  # These functions of every region: a peer's key may be the only one that answers.
   data_key_users = concat(
-    [for name in ["api", "reconcile-keys"] : "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-*-${name}"],
+    [
+      for pair in setproduct(["api", "reconcile-keys"], var.regions) :
+      "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-${pair[1]}-${pair[0]}"
+    ],
     var.operators,
   )
 }
