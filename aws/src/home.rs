@@ -1,6 +1,7 @@
 //! A region's ports, and what it reaches of its peers, from the deployment's settings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use umoja_schema::Region;
 use umoja_schema::names::{DEAD_LETTERS, environment, queue};
@@ -8,7 +9,7 @@ use umoja_store::deployment::RegionEntry;
 use umoja_store::ports::{Clock, Entropy, Queue};
 use umoja_store::{Home, Infrastructure, Peer, RegionPorts};
 
-use crate::{AwsRegion, Session};
+use crate::{AwsRegion, Service, Session};
 
 /// Where a deployment is in AWS.
 #[derive(Debug, Clone)]
@@ -31,9 +32,16 @@ impl Deployment {
     /// The clients of one of its regions: at the endpoint that the environment names for the region
     /// ([`environment::ENDPOINT`]), else where AWS has it.
     pub fn region(&self, region: &Region) -> AwsRegion {
-        let suffix = region.as_str().replace('-', "_").to_ascii_uppercase();
-        let endpoint = std::env::var(format!("{}_{suffix}", environment::ENDPOINT)).ok();
-        self.session.region(region, endpoint.as_deref())
+        self.session.region(region, endpoint(region).as_deref())
+    }
+
+    /// Opens a connection to each of these services, in parallel, for the clients to use later: [`Session::connect`].
+    pub async fn connect(&self, services: Vec<(Region, Service)>, within: Duration) {
+        let services = services.into_iter().map(|(region, service)| {
+            let endpoint = endpoint(&region);
+            (region, service, endpoint)
+        });
+        self.session.connect(services.collect(), within).await;
     }
 
     /// What is reached of a region, own or peer.
@@ -78,4 +86,10 @@ impl Deployment {
             entropy,
         }
     }
+}
+
+/// The endpoint that the environment names for a region.
+fn endpoint(region: &Region) -> Option<String> {
+    let suffix = region.as_str().replace('-', "_").to_ascii_uppercase();
+    std::env::var(format!("{}_{suffix}", environment::ENDPOINT)).ok()
 }

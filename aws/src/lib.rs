@@ -14,6 +14,7 @@
 //! left out, because some quote values.
 
 mod attribute;
+mod connections;
 mod dynamodb;
 mod error;
 mod home;
@@ -26,6 +27,7 @@ mod session;
 mod sqs;
 pub mod tables;
 
+pub use connections::Service;
 pub use dynamodb::DynamoDb;
 pub use home::Deployment;
 pub use kms::KmsKeys;

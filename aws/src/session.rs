@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use umoja_schema::Region;
 
+use crate::connections::Connections;
 use crate::{DynamoDb, KmsKeys, SqsQueue};
 
 /// How long to wait, and how often to try.
@@ -30,7 +31,9 @@ impl Default for Options {
 /// What the clients of all regions share: credentials and the pool of connections.
 #[derive(Debug, Clone)]
 pub struct Session {
-    shared: SdkConfig,
+    pub(crate) shared: SdkConfig,
+    /// The pool; nothing in a process without network.
+    pub(crate) connections: Option<Connections>,
 }
 
 impl Session {
@@ -41,12 +44,14 @@ impl Session {
             .operation_attempt_timeout(options.attempt)
             .operation_timeout(options.attempt * options.attempts.max(1))
             .build();
+        let connections = Connections::new(options.connect);
         let shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(connections.clone())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(options.attempts.max(1)))
             .load()
             .await;
-        Self { shared }
+        Self { shared, connections: Some(connections) }
     }
 
     /// A session whose requests are answered in this process: no network, no time-outs, no retries.
@@ -61,7 +66,7 @@ impl Session {
             .timeout_config(TimeoutConfig::disabled())
             .retry_config(RetryConfig::disabled())
             .build();
-        Self { shared }
+        Self { shared, connections: None }
     }
 
     /// The clients of one region; `endpoint` replaces AWS's own (an emulator, a private link).

@@ -1,0 +1,195 @@
+//! The API behind API Gateway: the router of [`umoja_api`], once the region serves.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use tower::ServiceExt as _;
+use umoja_api::{ApiConfig, App, PROBLEMS};
+use umoja_aws::Service;
+use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
+use umoja_host::{HashPool, PoolSettings};
+use umoja_schema::api::Problem;
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::ports::Hasher;
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::{Secrets, SecretsError};
+use umoja_store::{Home, RegionState};
+
+use crate::aws::Needs;
+use crate::function::Function;
+use crate::region::{Build, NotReady, Settings};
+
+/// What the API calls.
+pub const NEEDS: Needs = Needs { own: &[Service::Kms], peers: &[Service::Kms] };
+
+/// The fewest characters of a new password (NIST SP 800-63B section 3.1.1.2).
+const MIN_PASSWORD_CHARS: usize = 8;
+
+/// One request at a time is what an instance gets, so one hash at a time is all there can be.
+const POOL: PoolSettings = PoolSettings { at_once: 1, waiting: 1, wait: std::time::Duration::from_secs(2) };
+
+/// Makes the router.
+pub struct BuildApi {
+    hasher: Arc<dyn Hasher>,
+}
+
+impl BuildApi {
+    /// Chooses the password engine, once for the life of the instance.
+    ///
+    /// # Errors
+    /// If no engine gives the published answers on this machine.
+    pub fn new() -> Result<Self, EngineError> {
+        let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
+        Ok(Self { hasher: Arc::new(HashPool::new(Arc::new(passwords), POOL)) })
+    }
+}
+
+/// The API of a region.
+pub struct Api {
+    router: Router,
+    serves: bool,
+}
+
+#[async_trait]
+impl Build for BuildApi {
+    type Service = Api;
+    const SECRETS: bool = true;
+
+    async fn build(&self, home: Home, settings: &Settings) -> Result<Api, NotReady> {
+        let ring = KeyRing::new(&home, PEER_WRAP_BUDGET_MS);
+        let sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
+        let document = settings.secrets.as_ref().ok_or(SecretsError::Absent)?;
+        let secrets = Arc::new(Secrets::open(document, sealer.ring()).await?);
+        let url = |entry: &umoja_store::RegionEntry| (entry.name().clone(), entry.infrastructure.base_url.clone());
+        let config = ApiConfig {
+            base_url: settings.own.infrastructure.base_url.clone(),
+            regions: settings.serving().map(url).collect(),
+            min_password_chars: MIN_PASSWORD_CHARS,
+        };
+        let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
+        let serves = settings.own.state == RegionState::Serving;
+        Ok(Api { router: umoja_api::router(Arc::new(app)), serves })
+    }
+}
+
+impl Api {
+    /// Answers a request. A region that does not serve yet answers for its health and its discovery documents only.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response
+    where
+        B: axum::body::HttpBody<Data = axum::body::Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let path = request.uri().path();
+        if !self.serves && (path == "/readyz" || path.starts_with("/v1/")) {
+            return unavailable();
+        }
+        let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
+        response
+    }
+}
+
+/// Answers a request of API Gateway.
+pub async fn handle(function: &Function<BuildApi>, request: lambda_http::Request) -> Response {
+    let response = match function.live.service().await {
+        Ok(api) => api.answer(request).await,
+        Err(reason) => not_ready(&request, &reason),
+    };
+    function.metrics.write();
+    response
+}
+
+/// Before there are settings: the process runs, and that is all that can be said.
+fn not_ready<B>(request: &Request<B>, reason: &NotReady) -> Response {
+    if request.uri().path() == "/healthz" {
+        return axum::Json(serde_json::json!({ "status": "ok" })).into_response();
+    }
+    tracing::error!(%reason, "not ready");
+    unavailable()
+}
+
+/// The API's own problem for what passes with time.
+fn unavailable() -> Response {
+    let kind = PROBLEMS.iter().find(|kind| kind.code == "unavailable").expect("the API has this problem");
+    let problem = Problem {
+        type_uri: format!("urn:umoja:problem:{}", kind.code),
+        title: kind.title.to_owned(),
+        status: kind.status,
+        detail: kind.detail.to_owned(),
+        code: kind.code.to_owned(),
+        field: None,
+        version: None,
+    };
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, axum::Json(problem)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::region::Live;
+    use crate::testing::{Regions, document};
+    use http_body_util::BodyExt as _;
+    use serde_json::Value;
+    use umoja_host::InlineHasher;
+
+    async fn get(live: &Live<BuildApi>, path: &str) -> (u16, Value) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        answer(live, request).await
+    }
+
+    async fn answer(live: &Live<BuildApi>, request: Request<Body>) -> (u16, Value) {
+        let response = match live.service().await {
+            Ok(api) => api.answer(request).await,
+            Err(reason) => not_ready(&request, &reason),
+        };
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    fn live(regions: &Arc<Regions>) -> Live<BuildApi> {
+        let params = Params { m_kib: 8, t: 1, p: 1 };
+        let passwords = Arc::new(Passwords::new(params, EngineChoice::Auto, None).unwrap());
+        let build = BuildApi { hasher: Arc::new(InlineHasher::new(passwords)) };
+        Live::new(Arc::clone(regions) as _, build, regions.own().clone(), Arc::clone(&regions.clock) as _)
+    }
+
+    fn operation() -> Request<Body> {
+        Request::post("/v1/users/lookup").body(Body::empty()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn before_there_are_settings_only_health_is_answered() {
+        let regions = Regions::new(&["eu"]);
+        let live = live(&regions);
+        assert_eq!(get(&live, "/healthz").await.0, 200);
+        assert_eq!(get(&live, "/readyz").await.0, 503);
+        let (status, problem) = answer(&live, operation()).await;
+        assert_eq!((status, problem["code"].as_str()), (503, Some("unavailable")));
+        regions.put(&document(&[("eu", RegionState::Serving)])).await;
+        regions.put_secrets().await;
+        assert_eq!(get(&live, "/readyz").await.0, 200);
+        assert_eq!(answer(&live, operation()).await.0, 415);
+    }
+
+    #[tokio::test]
+    async fn a_region_that_joins_serves_nobody_and_is_listed_nowhere() {
+        let regions = Regions::new(&["eu", "us"]);
+        let live = live(&regions);
+        regions.put(&document(&[("eu", RegionState::Joining), ("us", RegionState::Serving)])).await;
+        regions.put_secrets().await;
+        assert_eq!(get(&live, "/healthz").await.0, 200);
+        assert_eq!(get(&live, "/readyz").await.0, 503);
+        assert_eq!(answer(&live, operation()).await.0, 503);
+        let (status, document) = get(&live, "/.well-known/umoja.json").await;
+        assert_eq!(status, 200);
+        assert_eq!(document["regions"], serde_json::json!([{ "name": "us", "url": "https://us.example" }]));
+    }
+}

@@ -1,0 +1,11 @@
+//! The API, behind API Gateway.
+
+use lambda_http::{Error, Request, service_fn};
+use umoja_lambda::api::{BuildApi, NEEDS, handle};
+use umoja_lambda::function::Function;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let function = Function::start(NEEDS, BuildApi::new).await?;
+    lambda_http::run(service_fn(async |request: Request| Ok::<_, Error>(handle(&function, request).await))).await
+}

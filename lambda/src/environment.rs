@@ -1,0 +1,59 @@
+//! What a function is told from outside: its environment, and nothing else.
+
+use umoja_schema::Region;
+use umoja_schema::names::environment;
+
+/// The region, as Lambda itself says.
+const REGION: &str = "AWS_REGION";
+
+/// What is logged: a level, or targets with levels (`info,umoja_replicator=debug`).
+const LOG: &str = "UMOJA_LOG";
+
+/// A function's environment. The endpoints are read by [`umoja_aws::Deployment::region`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// The deployment's prefix of names.
+    pub prefix: String,
+    /// The region.
+    pub region: Region,
+    /// What is logged; errors, warnings and one line for each event if it is not said.
+    pub log: Option<String>,
+}
+
+/// A variable that is absent or malformed. Nothing will mend that but another deployment of the function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable `{0}` is absent or malformed")]
+pub struct EnvironmentError(&'static str);
+
+impl Environment {
+    /// Reads it; `variable` is such as [`std::env::var`].
+    ///
+    /// # Errors
+    /// If a variable that has to be there is absent or malformed.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
+        let prefix = variable(environment::PREFIX).filter(|prefix| !prefix.is_empty());
+        Ok(Self {
+            prefix: prefix.ok_or(EnvironmentError(environment::PREFIX))?,
+            region: variable(REGION).and_then(|name| name.parse().ok()).ok_or(EnvironmentError(REGION))?,
+            log: variable(LOG),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Environment, EnvironmentError> {
+        Environment::read(|name| Some(variables.iter().find(|(known, _)| *known == name)?.1.to_owned()))
+    }
+
+    #[test]
+    fn the_prefix_and_the_region_have_to_be_there() {
+        let read_both = read(&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "eu-west-1")]).unwrap();
+        assert_eq!((read_both.prefix.as_str(), read_both.region.as_str()), ("umoja", "eu-west-1"));
+        assert_eq!(read(&[("AWS_REGION", "eu-west-1")]), Err(EnvironmentError("UMOJA_PREFIX")));
+        assert_eq!(read(&[("UMOJA_PREFIX", ""), ("AWS_REGION", "x")]), Err(EnvironmentError("UMOJA_PREFIX")));
+        assert_eq!(read(&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "A b")]), Err(EnvironmentError("AWS_REGION")));
+    }
+}

@@ -1,0 +1,79 @@
+//! Starting a function, and the time that an event has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join;
+use lambda_runtime::Context;
+use umoja_aws::{Deployment, Options, Session};
+use umoja_host::SystemClock;
+use umoja_schema::Millis;
+use umoja_store::ports::Clock;
+
+use crate::aws::{Aws, Needs};
+use crate::environment::Environment;
+use crate::log;
+use crate::metrics::Metrics;
+use crate::region::{Build, Live};
+
+/// What is kept of an event's time for its answer.
+const MARGIN_MS: u64 = 2_000;
+
+/// A started function.
+pub struct Function<B: Build> {
+    /// What handles events.
+    pub live: Live<B>,
+    /// Its metrics.
+    pub metrics: Metrics,
+    /// The deployment's prefix of names.
+    pub prefix: String,
+}
+
+impl<B: Build> Function<B> {
+    /// Starts: reads environment and settings, opens connections, and makes what handles events. Succeeds without
+    /// settings too; they are looked for again at each event.
+    ///
+    /// # Errors
+    /// If the environment is not complete, or `build` fails.
+    pub async fn start<E: Into<lambda_runtime::Error>>(
+        needs: Needs,
+        build: impl FnOnce() -> Result<B, E>,
+    ) -> Result<Self, lambda_runtime::Error> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let began = clock.now();
+        let build = build().map_err(Into::into)?;
+        let environment = Environment::read(|name| std::env::var(name).ok())?;
+        log::start(environment.log.as_deref());
+        let metrics = Metrics::start(&environment.prefix)?;
+        let session = Session::from_environment(&Options::default()).await;
+        let deployment = Deployment::new(session, &environment.prefix);
+        let source = Arc::new(Aws::new(deployment, environment.region.clone(), needs, Arc::clone(&clock)));
+        let live = Live::new(Arc::clone(&source) as _, build, environment.region, Arc::clone(&clock));
+        let (service, ()) = join(live.service(), source.connect_own()).await;
+        let init_ms = clock.now().since(began);
+        match service {
+            Ok(_) => tracing::info!(init_ms, "started"),
+            Err(reason) => tracing::warn!(init_ms, %reason, "started, and not ready"),
+        }
+        Ok(Self { live, metrics, prefix: environment.prefix })
+    }
+}
+
+/// How long the work of an event may take from now on. Less than Lambda gives it, so that the answer still gets out.
+pub fn time_left(context: &Context, now: Millis) -> Duration {
+    Duration::from_millis(Millis(context.deadline).since(now).saturating_sub(MARGIN_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_ends_before_lambda_ends_it() {
+        let mut context = Context::default();
+        context.deadline = 10_000;
+        assert_eq!(time_left(&context, Millis(4_000)), Duration::from_secs(4));
+        assert_eq!(time_left(&context, Millis(9_000)), Duration::ZERO);
+        assert_eq!(time_left(&context, Millis(11_000)), Duration::ZERO);
+    }
+}

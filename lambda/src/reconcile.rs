@@ -1,0 +1,152 @@
+//! The schedules: [`umoja_reconciler`] in Lambda.
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use lambda_runtime::{Error, LambdaEvent};
+use serde_json::Value;
+use std::time::Duration;
+use umoja_aws::Service;
+use umoja_reconciler::{Ended, drain_retries, repair_keys};
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::ports::Clock;
+use umoja_store::seal::Sealer;
+use umoja_store::{Home, Peer};
+
+use crate::aws::Needs;
+use crate::function::{Function, time_left};
+use crate::metrics;
+use crate::region::{Build, NotReady, Settings};
+
+/// What draining the retry queues calls.
+pub const WRITES_NEED: Needs = Needs { own: &[Service::Sqs], peers: &[Service::DynamoDb] };
+
+/// What repairing keys calls.
+pub const KEYS_NEED: Needs = Needs { own: &[Service::Sqs, Service::Kms], peers: &[Service::DynamoDb, Service::Kms] };
+
+/// The least time in which another run is begun.
+const ANOTHER_RUN_MS: u64 = 10_000;
+
+/// Makes what the retry queues are drained with, and what the region is swept with: the region's ports.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildHome;
+
+#[async_trait]
+impl Build for BuildHome {
+    type Service = Home;
+    const SECRETS: bool = false;
+
+    async fn build(&self, home: Home, _: &Settings) -> Result<Home, NotReady> {
+        Ok(home)
+    }
+}
+
+/// Makes what keys are repaired with.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildRepair;
+
+/// The region's ports and its keys.
+pub struct Repair {
+    home: Home,
+    sealer: Sealer,
+}
+
+#[async_trait]
+impl Build for BuildRepair {
+    type Service = Repair;
+    const SECRETS: bool = false;
+
+    async fn build(&self, home: Home, _: &Settings) -> Result<Repair, NotReady> {
+        let sealer = Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), std::sync::Arc::clone(&home.entropy));
+        Ok(Repair { home, sealer })
+    }
+}
+
+/// Drains the retry queue of every peer, as far as the time goes. Peers do not wait for each other.
+///
+/// # Errors
+/// Never: what was not done is done by the next run.
+pub async fn writes(function: &Function<BuildHome>, event: LambdaEvent<Value>) -> Result<(), Error> {
+    if let Some(home) = ready(function).await {
+        let clock = function.live.clock();
+        let time = time_left(&event.context, clock.now());
+        join_all(home.peers.iter().map(|peer| drain(&home, peer, clock, time))).await;
+    }
+    function.metrics.write();
+    Ok(())
+}
+
+/// Drains one queue until it is empty or the time is over. Whatever is under way then is received again later.
+async fn drain(home: &Home, peer: &Peer, clock: &dyn Clock, time: Duration) {
+    let until = clock.now().plus(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let runs = async {
+        loop {
+            let report = drain_retries(home, peer).await;
+            metrics::copies(report.copied, 0);
+            metrics::parked(report.parked);
+            if report.ended != Ended::Bounded || until.since(clock.now()) < ANOTHER_RUN_MS {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(time, runs).await.is_err() {
+        tracing::warn!(peer = %peer.ports.name, "the time is over; the next run goes on");
+    }
+}
+
+/// Repairs wrapped keys, as far as the time goes.
+///
+/// # Errors
+/// Never: what was not done is done by the next run.
+pub async fn keys(function: &Function<BuildRepair>, event: LambdaEvent<Value>) -> Result<(), Error> {
+    if let Some(repair) = ready(function).await {
+        let clock = function.live.clock();
+        let time = time_left(&event.context, clock.now());
+        let until = clock.now().plus(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let runs = async {
+            loop {
+                let report = repair_keys(&repair.home, &repair.sealer).await;
+                metrics::parked(report.parked);
+                if report.ended != Ended::Bounded || until.since(clock.now()) < ANOTHER_RUN_MS {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(time, runs).await.is_err() {
+            tracing::warn!("the time is over; the next run goes on");
+        }
+    }
+    function.metrics.write();
+    Ok(())
+}
+
+/// What a schedule works with; nothing, and a line that says why, while there are no settings.
+pub(crate) async fn ready<B: Build>(function: &Function<B>) -> Option<std::sync::Arc<B::Service>> {
+    match function.live.service().await {
+        Ok(service) => Some(service),
+        Err(reason) => {
+            tracing::warn!(%reason, "nothing is done");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Regions, Silent, document};
+    use umoja_store::RegionState;
+
+    #[tokio::test]
+    async fn a_queue_that_does_not_answer_ends_with_the_time_and_holds_up_no_other() {
+        let regions = Regions::new(&["eu", "us", "af"]);
+        let all = [("eu", RegionState::Serving), ("us", RegionState::Serving), ("af", RegionState::Serving)];
+        let mut home = regions.home_of(&document(&all));
+        home.peers[0].retry = std::sync::Arc::new(Silent);
+        let id = umoja_schema::UserId::v8([7; 16]);
+        let message = umoja_schema::Message::CopyPart { id, part: umoja_schema::Part::Profile };
+        home.peers[1].retry.send(&message, 0).await.unwrap();
+        let drained = |peer, secs| drain(&home, &home.peers[peer], &*regions.clock, Duration::from_secs(secs));
+        futures_util::future::join(drained(0, 1), drained(1, 60)).await;
+        assert_eq!(home.peers[1].retry.depth().await.unwrap().waiting, 0);
+    }
+}

@@ -1,0 +1,72 @@
+//! The stream, handled: [`umoja_replicator`] in Lambda.
+
+use async_trait::async_trait;
+use lambda_runtime::{Error, LambdaEvent};
+use umoja_aws::Service;
+use umoja_replicator::Replicator;
+use umoja_schema::Region;
+use umoja_store::Home;
+
+use crate::aws::Needs;
+use crate::function::{Function, time_left};
+use crate::region::{Build, NotReady, Settings};
+use crate::stream::{BatchAnswer, StreamEvent};
+
+/// What the replicator calls.
+pub const NEEDS: Needs = Needs { own: &[Service::Sqs], peers: &[Service::DynamoDb] };
+
+/// Makes the replicator.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildReplicator;
+
+/// The replicator of a region.
+pub struct Replicating {
+    own: Region,
+    replicator: Replicator,
+}
+
+#[async_trait]
+impl Build for BuildReplicator {
+    type Service = Replicating;
+    const SECRETS: bool = false;
+
+    async fn build(&self, home: Home, settings: &Settings) -> Result<Replicating, NotReady> {
+        Ok(Replicating { own: settings.own.name().clone(), replicator: Replicator::new(home) })
+    }
+}
+
+/// Handles a batch. What was not handled, for whatever reason, is delivered again.
+///
+/// # Errors
+/// If the batch has a record without a name to report it by; the whole batch is delivered again.
+pub async fn handle(
+    function: &Function<BuildReplicator>,
+    event: LambdaEvent<StreamEvent>,
+) -> Result<BatchAnswer, Error> {
+    let batch =
+        event.payload.into_batch(&function.prefix).inspect_err(|error| tracing::error!(%error, "unreadable"))?;
+    let Some(first) = batch.changes.first().map(|change| change.sequence.clone()) else {
+        return Ok(BatchAnswer::failed_from(None));
+    };
+    let service = match function.live.service().await {
+        Ok(service) => service,
+        Err(reason) => {
+            tracing::error!(%reason, records = batch.changes.len(), "a batch cannot be handled yet");
+            return Ok(BatchAnswer::failed_from(Some(first)));
+        }
+    };
+    let time = time_left(&event.context, function.live.clock().now());
+    let Ok(outcome) = tokio::time::timeout(time, service.replicator.handle(&batch.changes)).await else {
+        tracing::error!(records = batch.changes.len(), "a batch was not handled in time");
+        function.metrics.write();
+        return Ok(BatchAnswer::failed_from(Some(first)));
+    };
+    tracing::info!(?outcome, "batch");
+    let lags = if outcome.sent > 0 {
+        batch.lags(&service.own, outcome.failed.as_deref(), function.live.clock().now())
+    } else {
+        Vec::new() // no peer took anything: it is in the queues, and has no end yet
+    };
+    function.metrics.write_batch(&outcome, &lags);
+    Ok(BatchAnswer::failed_from(outcome.failed))
+}

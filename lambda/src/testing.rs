@@ -1,0 +1,198 @@
+//! What the tests stand on: regions in memory, a clock that is set by hand, and a recorder of metrics.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, LocalRecorderGuard, Metadata, Recorder};
+use metrics::{SharedString, Unit};
+use umoja_host::OsEntropy;
+use umoja_local::RegionStore;
+use umoja_schema::names::{queue, setting};
+use umoja_schema::{Message, Millis, Region};
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::ports::{Clock, Delivery, Queue, QueueDepth, Registry, StoreError};
+use umoja_store::secrets::SecretsDocument;
+use umoja_store::{Home, Infrastructure, Peer, RegionEntry, RegionPorts, RegionState, RegionsDocument};
+
+use crate::region::Source;
+
+pub(crate) struct SetClock(AtomicU64);
+
+impl SetClock {
+    pub(crate) fn pass(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Regions in memory; the first is the own one.
+pub(crate) struct Regions {
+    pub(crate) clock: Arc<SetClock>,
+    stores: Vec<RegionStore>,
+}
+
+impl Regions {
+    pub(crate) fn new(names: &[&str]) -> Arc<Self> {
+        let clock = Arc::new(SetClock(AtomicU64::new(1_800_000_000_000)));
+        let store =
+            |name: &&str| RegionStore::in_memory(name.parse().unwrap(), Arc::clone(&clock) as _, Arc::new(OsEntropy));
+        Arc::new(Self { stores: names.iter().map(store).collect(), clock })
+    }
+
+    pub(crate) fn own(&self) -> &Region {
+        self.store().region()
+    }
+
+    pub(crate) fn store(&self) -> &RegionStore {
+        &self.stores[0]
+    }
+
+    /// Writes the list of regions.
+    pub(crate) async fn put(&self, document: &RegionsDocument) {
+        self.store().put_setting(setting::REGIONS, &serde_json::to_value(document).unwrap()).await.unwrap();
+    }
+
+    /// Makes the secrets of all regions.
+    pub(crate) async fn put_secrets(&self) {
+        let names: Vec<_> = self.stores.iter().map(|store| (store.region().as_str(), RegionState::Serving)).collect();
+        let ring = KeyRing::new(&self.home_of(&document(&names)), PEER_WRAP_BUDGET_MS);
+        let secrets = SecretsDocument::create(&ring, self.clock.now()).await.unwrap();
+        self.store().put_setting(setting::SECRETS, &serde_json::to_value(secrets).unwrap()).await.unwrap();
+    }
+
+    pub(crate) fn home_of(&self, document: &RegionsDocument) -> Home {
+        self.home(document.get(self.own()).unwrap(), &document.regions)
+    }
+
+    fn ports(&self, name: &Region) -> RegionPorts {
+        let store = self.stores.iter().find(|store| store.region() == name).unwrap();
+        let (users, logs) = (Arc::new(store.clone()), Arc::new(store.clone()));
+        RegionPorts { name: name.clone(), users, logs, keys: Arc::new(store.keys()) }
+    }
+}
+
+#[async_trait]
+impl Source for Regions {
+    fn registry(&self) -> &dyn Registry {
+        self.store()
+    }
+
+    fn home(&self, own: &RegionEntry, regions: &[RegionEntry]) -> Home {
+        let store = self.store();
+        let peer = |entry: &RegionEntry| Peer {
+            ports: self.ports(entry.name()),
+            retry: Arc::new(store.queue(&format!("{}-{}", queue::RETRY, entry.name()))),
+        };
+        Home {
+            own: self.ports(own.name()),
+            peers: regions.iter().filter(|entry| entry.name() != own.name()).map(peer).collect(),
+            repairs: Arc::new(store.queue(queue::KEYS)),
+            parked: Arc::new(store.queue(queue::PARKED)),
+            registry: Arc::new(store.clone()),
+            requests: Arc::new(store.clone()),
+            clock: Arc::clone(&self.clock) as _,
+            entropy: Arc::new(OsEntropy),
+        }
+    }
+
+    async fn connect(&self, _: &[RegionEntry]) {}
+}
+
+/// A queue that never answers.
+pub(crate) struct Silent;
+
+#[async_trait]
+impl Queue for Silent {
+    async fn send(&self, _: &Message, _: u32) -> Result<(), StoreError> {
+        pending().await
+    }
+
+    async fn receive(&self, _: usize, _: u32) -> Result<Vec<Delivery>, StoreError> {
+        pending().await
+    }
+
+    async fn delete(&self, _: &str) -> Result<(), StoreError> {
+        pending().await
+    }
+
+    async fn release(&self, _: &str, _: u32) -> Result<(), StoreError> {
+        pending().await
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, StoreError> {
+        pending().await
+    }
+}
+
+/// A list of regions.
+pub(crate) fn document(regions: &[(&str, RegionState)]) -> RegionsDocument {
+    let entry = |(name, state): &(&str, RegionState)| {
+        let region: Region = name.parse().unwrap();
+        let base_url = format!("https://{name}.example");
+        let [data_key, queues] = ["arn:k", "https://q"].map(str::to_owned);
+        RegionEntry { infrastructure: Infrastructure { region, base_url, data_key, queues }, state: *state }
+    };
+    RegionsDocument { regions: regions.iter().map(entry).collect(), env: None }
+}
+
+/// What this thread records from now on.
+pub(crate) struct Recorded {
+    values: Arc<Values>,
+    _guard: LocalRecorderGuard<'static>,
+}
+
+#[derive(Default)]
+struct Values(Mutex<BTreeMap<String, u64>>);
+
+impl Recorded {
+    pub(crate) fn start() -> Self {
+        let values = Arc::<Values>::default();
+        let leaked: &'static LocalRecorder = Box::leak(Box::new(LocalRecorder(Arc::clone(&values))));
+        Self { values, _guard: metrics::set_default_local_recorder(leaked) }
+    }
+
+    pub(crate) fn of(&self, name: &str) -> u64 {
+        self.values.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied().unwrap_or_default()
+    }
+}
+
+struct LocalRecorder(Arc<Values>);
+
+struct Count {
+    name: String,
+    values: Arc<Values>,
+}
+
+impl CounterFn for Count {
+    fn increment(&self, value: u64) {
+        *self.values.0.lock().unwrap_or_else(PoisonError::into_inner).entry(self.name.clone()).or_default() += value;
+    }
+
+    fn absolute(&self, _: u64) {}
+}
+
+impl Recorder for LocalRecorder {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(Arc::new(Count { name: key.name().to_owned(), values: Arc::clone(&self.0) }))
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
