@@ -7,7 +7,8 @@
 //! passes may be broken off and repeated at will, and the first one that finds nothing missing is the proof that the
 //! region has everything.
 //!
-//! What is younger than a minute does not count as missing: it is on its way.
+//! What is younger than a minute, and was written when every function knew of the new region, does not count as missing:
+//! it is on its way, and its replicator lists it for the key repair if need be.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
@@ -98,10 +99,11 @@ impl Place {
 }
 
 impl<'a> Fill<'a> {
-    /// A new pass over what the region of `source` holds, for one of its peers; nothing if it has no such peer.
-    pub fn new(source: &'a Home, target: &Region) -> Option<Self> {
+    /// A new pass over what the region of `source` holds, for one of its peers; nothing if it has no such peer. `since`
+    /// is when every function had read that there is this peer.
+    pub fn new(source: &'a Home, target: &Region, since: Millis) -> Option<Self> {
         let target = &source.peers.iter().find(|peer| peer.ports.name == *target)?.ports;
-        let settled = Millis(source.clock.now().0.saturating_sub(ON_ITS_WAY_MS));
+        let settled = since.max(Millis(source.clock.now().0.saturating_sub(ON_ITS_WAY_MS)));
         Some(Self { source, target, settled, place: Place::Parts(None), report: FillReport::default() })
     }
 

@@ -3,6 +3,7 @@
 mod company;
 mod init;
 mod logging;
+mod region;
 mod rotate;
 mod serve;
 mod sign;
@@ -29,6 +30,7 @@ use crate::output::Output;
   umoja company add soko --dir DIR --out soko.json
   umoja serve --dir DIR
   umoja status --dir DIR
+  umoja status --prefix PREFIX --region eu-west-1  the same for a deployment in AWS
 
 Exit codes: 0 done, 1 failed or needs attention, 2 a command line that makes no sense.")]
 struct Cli {
@@ -43,6 +45,7 @@ struct Cli {
 enum Command {
     Init(init::Init),
     Serve(serve::Serve),
+    Region(region::Command),
     Company(company::Command),
     Rotate(rotate::Command),
     User(user::Command),
@@ -96,6 +99,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
     match command {
         Command::Init(init) => init.run(output).await,
         Command::Serve(serve) => serve.run(output).await,
+        Command::Region(region) => region.run(output).await,
         Command::Company(company) => company.run(output).await,
         Command::Rotate(rotate) => rotate.run(output).await,
         Command::User(user) => user.run(output).await,

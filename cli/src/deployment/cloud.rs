@@ -3,6 +3,7 @@
 //!
 //! Credentials come from where every AWS program has them (environment, profile, container, instance).
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use umoja_host::{OsEntropy, SystemClock};
 use umoja_schema::Region;
 use umoja_schema::names::setting;
 use umoja_store::ports::{Clock, Entropy, Registry, StoreError};
-use umoja_store::{Infrastructure, RegionState, RegionsDocument};
+use umoja_store::{Infrastructure, RegionsDocument};
 
 use super::{DeployedRegion, Regions};
 use crate::CliError;
@@ -158,19 +159,43 @@ impl Cloud {
         }
     }
 
-    /// Writes the list of regions into every one of them; into those that already serve first, because their functions
-    /// have to know of a new one before it may rely on them.
-    pub async fn store(&self, document: &RegionsDocument, regions: &Regions) -> Result<(), CliError> {
+    /// The list of regions as far as any of these regions has it, and those that it names: a command may have been
+    /// interrupted between two of them. Nothing before `umoja init`.
+    pub async fn list(&self, regions: &[Region]) -> Result<Option<RegionsDocument>, CloudError> {
+        let (mut ask, mut asked) = (VecDeque::from(regions.to_vec()), BTreeSet::new());
+        let mut list: Option<RegionsDocument> = None;
+        while let Some(region) = ask.pop_front() {
+            if !asked.insert(region.clone()) {
+                continue;
+            }
+            let found = match self.document(&region).await {
+                // Nothing is expected in a region that the deployment does not have.
+                Err(_) if list.as_ref().is_some_and(|list| list.get(&region).is_none()) => None,
+                found => found?,
+            };
+            let Some(found) = found else { continue };
+            ask.extend(found.regions.iter().map(|entry| entry.name().clone()));
+            match &mut list {
+                Some(list) => list.merge(&found),
+                None => list = Some(found),
+            }
+        }
+        Ok(list)
+    }
+
+    /// Writes the list of regions into these regions, one after the other.
+    pub async fn store(
+        &self,
+        document: &RegionsDocument,
+        regions: impl IntoIterator<Item = &DeployedRegion>,
+    ) -> Result<(), CliError> {
         let value = serde_json::to_value(document).map_err(|error| CliError::Failed(error.to_string()))?;
-        let (serving, joining): (Vec<_>, Vec<_>) =
-            regions.list.iter().partition(|region| region.state == RegionState::Serving);
-        for region in serving.into_iter().chain(joining) {
-            let registry = &region.home.registry;
-            let stored =
-                registry.setting(setting::REGIONS).await.map_err(|source| self.failed(region.name(), source))?;
+        for region in regions {
+            let (name, registry) = (region.name(), &region.home.registry);
+            let stored = registry.setting(setting::REGIONS).await.map_err(|source| self.failed(name, source))?;
             if stored.as_ref() != Some(&value) {
                 let put = registry.put_setting(setting::REGIONS, &value).await;
-                put.map_err(|source| self.failed(region.name(), source))?;
+                put.map_err(|source| self.failed(name, source))?;
             }
         }
         Ok(())

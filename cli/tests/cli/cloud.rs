@@ -1,14 +1,23 @@
-//! Operators' commands against AWS: an emulator, whose address is in `UMOJA_TEST_ENDPOINT` (`.ci/emulator` sets it).
+//! Operators' commands against AWS: an emulator, whose address is in `AWS_ENDPOINT_URL` (`.ci/emulator` sets it).
 
 use std::process::Output;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use umoja_aws::{AwsRegion, Options, Session, provision};
+use umoja_aws::{AwsRegion, Deployment, Options, Session, provision};
 use umoja_cli::CompanyFile;
-use umoja_schema::Region;
-use umoja_store::Infrastructure;
+use umoja_host::{OsEntropy, SystemClock};
+use umoja_reconciler::repair_keys;
+use umoja_schema::{
+    AccountStatus, Attributes, BlindIndex, Claim, Credentials, Facts, Hlc, IdentifierKind, Identity, Log, LogRow, Part,
+    PartRecord, ProfileFacts, Region, UserId, Version,
+};
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::ports::{ClaimWrite, Clock as _, Condition, PartWrite, Registry as _, Users as _, Writes};
+use umoja_store::seal::Sealer;
+use umoja_store::{Home, Infrastructure, RegionsDocument};
 
 use crate::support::{path, text, umoja};
 
@@ -16,7 +25,6 @@ const REGIONS: [&str; 3] = ["eu-west-1", "af-south-1", "ap-south-1"];
 
 /// A deployment of three regions as Terraform would leave it, under a prefix of its own.
 struct Cloud {
-    endpoint: String,
     prefix: String,
     session: Session,
     dir: tempfile::TempDir,
@@ -26,11 +34,11 @@ impl Cloud {
     /// Makes the regions at these positions.
     async fn new(made: &[usize]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let endpoint = std::env::var("UMOJA_TEST_ENDPOINT").expect("UMOJA_TEST_ENDPOINT; .ci/emulator sets it");
+        assert!(std::env::var_os("AWS_ENDPOINT_URL").is_some(), "an emulator is needed: .ci/emulator");
         let options = Options { connect: Duration::from_secs(5), attempt: Duration::from_secs(30), attempts: 1 };
         let session = Session::from_environment(&options).await;
         let prefix = format!("c{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let cloud = Self { endpoint, prefix, session, dir: tempfile::tempdir().unwrap() };
+        let cloud = Self { prefix, session, dir: tempfile::tempdir().unwrap() };
         for position in made {
             cloud.make(*position).await;
         }
@@ -42,7 +50,7 @@ impl Cloud {
     }
 
     fn region(&self, position: usize) -> AwsRegion {
-        self.session.region(&Self::name(position), Some(&self.endpoint))
+        self.session.region(&Self::name(position), None)
     }
 
     async fn make(&self, position: usize) -> Infrastructure {
@@ -53,9 +61,7 @@ impl Cloud {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = umoja();
-        command.args(arguments).args(["--prefix", &self.prefix]).env("AWS_ENDPOINT_URL", &self.endpoint);
-        command.output().unwrap()
+        umoja().args(arguments).args(["--prefix", &self.prefix]).output().unwrap()
     }
 
     fn done(&self, arguments: &[&str]) -> String {
@@ -76,7 +82,6 @@ impl Cloud {
     }
 
     async fn setting(&self, position: usize, name: &str) -> Option<Value> {
-        use umoja_store::ports::Registry as _;
         self.region(position).tables(&self.prefix).setting(name).await.unwrap()
     }
 }
@@ -122,4 +127,132 @@ async fn a_deployment_is_made_and_companies_are_added_with_the_words_of_a_direct
     assert_eq!(status["well"], true);
     assert_eq!(status["regions"][1]["replication"]["alarm"], format!("{}-iterator-age", cloud.prefix));
     cloud.fails(&[&["user", "show", "00000000-0000-7000-8000-000000000000"][..], &at].concat(), "no region holds");
+}
+
+impl Cloud {
+    /// What the functions of a region run with, as the settings say now.
+    async fn home(&self, position: usize) -> Home {
+        let registry = self.region(position).tables(&self.prefix);
+        let document = RegionsDocument::load(&registry).await.unwrap().unwrap();
+        let own = document.get(&Self::name(position)).unwrap().infrastructure.clone();
+        let deployment = Deployment::new(self.session.clone(), &self.prefix);
+        deployment.home(&own, &document.regions, Arc::new(SystemClock), Arc::new(OsEntropy))
+    }
+
+    /// Registers a user in both of the first regions, as the API and the replicator would.
+    async fn register(&self, n: u8) -> UserId {
+        let home = self.home(0).await;
+        let id = UserId::v8([n; 16]);
+        let (now, origin) = (SystemClock.now(), home.own.name.clone());
+        let version = Version { erased: false, hlc: Hlc::at(now), origin: origin.clone() };
+        let claim = Claim {
+            kind: IdentifierKind::Username,
+            key_version: 1,
+            claimed_at: now,
+            region: origin,
+            verified: false,
+            company: None,
+            unknown: Attributes::new(),
+        };
+        let claims = [(BlindIndex::new([n; 32]), claim)].into();
+        let facts = Facts::Profile(ProfileFacts { created_at: now, claims, links: [].into(), merged_into: None });
+        let status = Facts::Credentials { status: AccountStatus::Active };
+        let sealer = sealer(&home);
+        let (identity, secrets, none) = (Identity::default(), Credentials::default(), Attributes::new());
+        let profile = sealer.seal(id, version.clone(), facts, &identity, none.clone()).await.unwrap();
+        let credentials = sealer.seal(id, version, status, &secrets, none).await.unwrap();
+        self.put(&[profile, credentials]).await;
+        id
+    }
+
+    async fn erase(&self, id: UserId) {
+        let home = self.home(0).await;
+        let hlc = Hlc::at(SystemClock.now());
+        let version = Version { erased: true, hlc, origin: home.own.name.clone() };
+        let row = LogRow {
+            user: id,
+            key: format!("erase#{hlc}"),
+            at: hlc,
+            origin: home.own.name.clone(),
+            kind: "erase".into(),
+            fields: Attributes::new(),
+        };
+        home.own.logs.append(Log::Receipts, &row).await.unwrap();
+        self.put(&Part::ALL.map(|part| PartRecord::tombstone(id, part, version.clone()))).await;
+    }
+
+    async fn put(&self, records: &[PartRecord]) {
+        for position in 0..2 {
+            let tables = self.region(position).tables(&self.prefix);
+            for record in records {
+                let before = tables.part(record.id, record.part).await.unwrap();
+                let before = before.as_ref().map(|before| before.claims().clone()).unwrap_or_default();
+                let plan = umoja_store::apply::plan_claims(&tables, record.id, &before, record.claims()).await;
+                let claims: Vec<ClaimWrite> = plan.unwrap();
+                let parts = vec![PartWrite { record: record.clone(), condition: Condition::Older }];
+                tables.commit(&Writes { parts, claims, rows: Vec::new() }).await.unwrap();
+            }
+        }
+    }
+}
+
+fn sealer(home: &Home) -> Sealer {
+    Sealer::new(KeyRing::new(home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an AWS emulator: .ci/emulator"]
+async fn a_region_is_added_and_an_interrupted_addition_goes_on() {
+    let cloud = Cloud::new(&[0, 1]).await;
+    let at = ["--region", "eu-west-1"];
+    cloud.done(&["init", "--regions", "eu-west-1,af-south-1"]);
+    cloud.done(&[&["company", "add", "soko"][..], &at].concat());
+    let mut users = Vec::new();
+    for n in 1..=60 {
+        users.push(cloud.register(n).await);
+    }
+    cloud.erase(users[0]).await;
+
+    let add = [&["region", "add", "ap-south-1", "--settings-wait-secs", "1"][..], &at].concat();
+    cloud.fails(&add, "`terraform apply` for ap-south-1");
+    assert_eq!(cloud.json(&[&["region", "list"][..], &at].concat())["regions"].as_array().unwrap().len(), 2);
+    cloud.make(2).await;
+    // Nothing repairs keys yet.
+    cloud.fails(&[&add[..], &["--timeout-secs", "1"]].concat(), "118 parts have no data key that ap-south-1 wrapped");
+    let list = cloud.json(&[&["region", "list"][..], &at].concat());
+    assert_eq!((&list["regions"][2]["state"], &list["regions"][2]["key"]), (&json!("joining"), &json!("enabled")));
+
+    let home = cloud.home(0).await;
+    let schedule = tokio::spawn(async move {
+        let sealer = sealer(&home);
+        loop {
+            repair_keys(&home, &sealer).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    });
+    let added = cloud.json(&add);
+    schedule.abort();
+    assert_eq!((&added["state"], &added["added"]), (&json!("serving"), &json!(true)), "{added}");
+    assert_eq!(cloud.json(&add)["added"], false);
+
+    let status = cloud.json(&[&["status"][..], &at].concat());
+    let regions = status["regions"].as_array().unwrap();
+    assert_eq!((&status["well"], regions.len()), (&json!(true), 3), "{status}");
+    assert!(regions.iter().all(|region| region["scan"] == regions[0]["scan"] && region["companies"] == 1), "{status}");
+    let id = users[7].to_string();
+    let shown = cloud.json(&["user", "show", &id, "--region", "ap-south-1"]);
+    assert_eq!(shown["agree"], true);
+    let wrapped = &shown["regions"][2]["parts"]["profile"]["wrapped_regions"];
+    assert_eq!(*wrapped, json!(["af-south-1", "ap-south-1", "eu-west-1"]));
+    let erased = cloud.json(&["user", "show", &users[0].to_string(), "--region", "ap-south-1", "--only", "ap-south-1"]);
+    assert_eq!(erased["regions"][0]["parts"]["credentials"]["erased"], true);
+    assert_eq!(erased["regions"][0]["receipt_rows"], 3, "the erasure, and its confirmation for each part");
+    let (tables, indexes) = (cloud.region(2).tables(&cloud.prefix), [1, 8].map(|n| BlindIndex::new([n; 32])));
+    let claims = tables.claims(&indexes);
+    let winners: Vec<_> = claims.await.unwrap().iter().map(|item| item.winner().map(|(id, _)| id)).collect();
+    assert_eq!(winners, [None, Some(users[7])]);
+    for name in ["secrets", "regions"] {
+        assert_eq!(cloud.setting(0, name).await, cloud.setting(2, name).await, "{name}");
+    }
+    assert_eq!(cloud.json(&["init", "--region", "ap-south-1"])["changed"], json!([]));
 }

@@ -1,6 +1,6 @@
 //! `umoja init` in AWS: writes what all regions share into the settings of each.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use umoja_schema::Region;
@@ -45,7 +45,7 @@ pub(super) async fn run(
         (_, first) => first,
     };
     let first = first.ok_or_else(no_region)?;
-    let stored = stored(&cloud, &first, wanted.as_deref()).await?;
+    let stored = cloud.list(wanted.as_deref().unwrap_or(std::slice::from_ref(&first))).await?;
     let mut document = match (&stored, wanted) {
         (Some(stored), wanted) => {
             refuse_changes(prefix, stored, wanted.as_deref(), env.as_deref())?;
@@ -73,36 +73,12 @@ pub(super) async fn run(
     cloud.check_queues(&regions).await?;
     // Secrets first: whoever finds the list of regions finds what it needs beside it.
     let created = regions.ensure_secrets_anew(&anew).await?;
-    cloud.store(&document, &regions).await?;
+    cloud.store(&document, &regions.list).await?;
 
     let created = created || stored.is_none();
     let answer = Answer { prefix, created, changed, env: &regions.env, regions: document.regions.iter().collect() };
     output.answer(&answer, || answer.text(&anew, &first));
     Ok(())
-}
-
-/// The list as far as any region has it: an earlier run may have been interrupted between two of them.
-async fn stored(cloud: &Cloud, first: &Region, wanted: Option<&[Region]>) -> Result<Option<RegionsDocument>, CliError> {
-    let mut asked = BTreeSet::new();
-    let mut ask: VecDeque<Region> = wanted.map_or_else(|| vec![first.clone()], <[Region]>::to_vec).into();
-    let mut list: Option<RegionsDocument> = None;
-    while let Some(region) = ask.pop_front() {
-        if !asked.insert(region.clone()) {
-            continue;
-        }
-        let found = match cloud.document(&region).await {
-            // A region that the deployment does not have is refused, whatever is there.
-            Err(_) if list.as_ref().is_some_and(|list| list.get(&region).is_none()) => None,
-            found => found?,
-        };
-        let Some(found) = found else { continue };
-        ask.extend(found.regions.iter().map(|entry| entry.name().clone()));
-        match &mut list {
-            Some(list) => list.merge(&found),
-            None => list = Some(found),
-        }
-    }
-    Ok(list)
 }
 
 /// What each region consists of; every region that cannot be used is named.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use umoja_local::RegionPump;
 use umoja_reconciler::{Fill, FillReport};
-use umoja_schema::{Credentials, Log, Part, UserId};
+use umoja_schema::{Credentials, Log, Millis, Part, UserId};
 use umoja_store::Home;
 use umoja_store::apply::apply_copy;
 use umoja_store::copy::confirmation_key;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Logs as _, Registry as _, Users as _};
+use umoja_store::ports::{Clock as _, Logs as _, Registry as _, Users as _};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_tests::world::{World, killed_after, run};
@@ -26,6 +26,8 @@ struct Joining {
     /// What the regions run with once they know of it.
     homes: Vec<Home>,
     users: Vec<UserId>,
+    /// When the last region had read of it.
+    since: Millis,
 }
 
 impl Joining {
@@ -33,7 +35,7 @@ impl Joining {
     async fn new(seed: u64, users: usize) -> Self {
         let world = World::new(seed, 3).await;
         let homes: Vec<Home> = world.regions.iter().map(|region| region.home.clone()).collect();
-        let mut joining = Self { world, homes, users: Vec::new() };
+        let mut joining = Self { world, homes, users: Vec::new(), since: Millis(0) };
         for at in 0..NEW {
             let mut home = joining.homes[at].clone();
             home.peers.retain(|peer| peer.ports.name != *joining.world.name(NEW));
@@ -51,7 +53,6 @@ impl Joining {
             world.rename(n % 2, joining.users[n * 10 + 1], &format!("new{n}@example.com")).await.unwrap();
         }
         joining.world.settle().await;
-        joining.world.clock.advance(120_000);
         joining
     }
 
@@ -66,11 +67,17 @@ impl Joining {
     /// A region reads the settings, which say now that there is a new one.
     fn introduce(&mut self, at: usize) {
         self.work_with(at, self.homes[at].clone());
+        self.since = self.world.clock.now();
+        self.world.clock.advance(1);
+    }
+
+    fn begin(&self, at: usize) -> Fill<'_> {
+        Fill::new(&self.world.regions[at].home, self.world.name(NEW), self.since).unwrap()
     }
 
     /// A pass over what a region holds.
     async fn pass(&self, at: usize) -> FillReport {
-        let mut fill = Fill::new(&self.world.regions[at].home, self.world.name(NEW)).unwrap();
+        let mut fill = self.begin(at);
         while fill.step().await.unwrap() {}
         fill.report().clone()
     }
@@ -125,7 +132,7 @@ fn writes_made_while_a_region_is_filled_all_arrive() {
         for seed in 0..3 {
             let mut joining = Joining::new(seed, 150).await;
             (0..NEW).for_each(|at| joining.introduce(at));
-            let mut fill = Fill::new(&joining.world.regions[0].home, joining.world.name(NEW)).unwrap();
+            let mut fill = joining.begin(0);
             let (world, users) = (&joining.world, &joining.users);
             let mut steps = 0;
             while fill.step().await.unwrap() {
@@ -198,7 +205,6 @@ fn what_only_another_region_holds_is_found_by_the_pass_over_that_one() {
         let id = joining.world.register(1, "late@example.com", "phc").await.unwrap();
         joining.world.deliver().await;
         joining.introduce(1);
-        joining.world.clock.advance(120_000);
         assert!(!joining.pass(0).await.is_complete());
         assert_eq!(joining.world.stored(NEW, id, Part::Profile).await, None);
         let missing = joining.pass(1).await;
@@ -215,13 +221,16 @@ fn a_page_that_failed_comes_again_and_is_counted_once() {
     run(async {
         let mut joining = Joining::new(5, 20).await;
         (0..NEW).for_each(|at| joining.introduce(at));
-        let mut fill = Fill::new(&joining.world.regions[0].home, joining.world.name(NEW)).unwrap();
+        let mut fill = joining.begin(0);
         joining.world.set_down(NEW, true);
         assert!(fill.step().await.unwrap_err().is_transient());
         joining.world.set_down(NEW, false);
         while fill.step().await.unwrap() {}
         assert_eq!(fill.report().parts, 40);
-        assert!(Fill::new(&joining.world.regions[0].home, joining.world.name(0)).is_none(), "it is no peer of itself");
+        assert!(
+            Fill::new(&joining.world.regions[0].home, joining.world.name(0), joining.since).is_none(),
+            "it is no peer of itself"
+        );
     });
 }
 
@@ -242,7 +251,7 @@ fn the_secrets_are_wrapped_for_a_region_that_joins_and_stay_the_same() {
         let mut merged = before.clone();
         assert!(merged.merge(&document, &ring).await.unwrap());
         assert_eq!(merged, document);
-        let other = SecretsDocument::create(&ring, umoja_schema::Millis(1_800_000_000_000)).await.unwrap();
+        let other = SecretsDocument::create(&ring, Millis(1_800_000_000_000)).await.unwrap();
         assert!(!merged.merge(&other, &ring).await.unwrap(), "others, made in the same second");
         assert_eq!(merged, document);
 

@@ -1,0 +1,202 @@
+//! `umoja region add`: a new region, filled before it serves. Stream first, then copy, then keys: whatever is written
+//! while it is filled reaches it by itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use umoja_schema::{Millis, Region};
+use umoja_store::deployment::SETTINGS_RELOAD_SECS;
+use umoja_store::keyring::MAX_WRAPPED_KEYS;
+use umoja_store::ports::StoreError;
+use umoja_store::{RegionEntry, RegionState, RegionsDocument};
+
+use super::fill::Filler;
+use crate::CliError;
+use crate::commands::target::{Place, Target, connect, no_region};
+use crate::deployment::{Cloud, CloudError, DeployedRegion, Regions};
+use crate::output::{Output, note};
+
+/// How long the settings take to be read by every function that is warm.
+const SETTINGS_WAIT_SECS: u64 = 2 * SETTINGS_RELOAD_SECS;
+
+/// How often somebody who waits is told so, in seconds.
+const TELL_SECS: u64 = 10;
+
+/// Add a region to a deployment in AWS: fill it with everything there is, then let it serve.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Add a region to a deployment in AWS: fill it with everything there is, then let it serve. Users are \
+served all the time. Terraform has to know the region already: applied in it, and in every other region with it on the \
+list.
+
+In this order: the secrets are wrapped by the new region's key; every region lists the new one as joining, and once every \
+function has read that, all that is written reaches it; then what was written before is copied, tables of parts and of \
+rows, and the scheduled key repair (reconcile-keys) has the new region's key wrap the data keys; when nothing is missing \
+in it that any serving region holds, it serves.
+
+Each step can be repeated: after an interruption, run the same command again, and it goes on.
+
+It needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings and PREFIX-companies, Scan \
+on PREFIX-companies; GetItem, PutItem, UpdateItem, BatchGetItem and Scan on PREFIX-users, PREFIX-identifiers (and \
+DeleteItem there), PREFIX-journal, PREFIX-receipts and PREFIX-audit; kms:DescribeKey, and Encrypt and Decrypt with the data \
+key, which can be limited to secrets by the condition kms:EncryptionContextKeys = umoja:secret, umoja:version; \
+sqs:GetQueueAttributes on PREFIX-* and SendMessage on PREFIX-keys. Copying opens no user's data."
+)]
+#[command(after_help = "Examples:
+  umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
+  umoja region add ap-south-1 --prefix PREFIX --region eu-west-1 --rate 2000")]
+pub(super) struct Add {
+    /// The new region.
+    name: Region,
+    #[command(flatten)]
+    target: Target,
+    /// How many parts and rows are copied in a second at most; 0 for as many as can be.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    rate: u32,
+    /// How long to wait for every function to read the new settings, in seconds.
+    #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
+    settings_wait_secs: u64,
+    /// How long to wait for the new region to have everything, in seconds. Running the command again goes on.
+    #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
+    timeout_secs: u64,
+}
+
+impl Add {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        match self.target.place()? {
+            Place::Directory(_) => Err(CliError::Failed(
+                "a deployment in a directory cannot be given another region yet; make a new one with \
+                 `umoja init --dir DIR --regions ...`"
+                    .into(),
+            )),
+            Place::Cloud { prefix, region } => {
+                let first = region.ok_or_else(no_region)?;
+                self.cloud(&connect(&prefix).await, &first, output).await
+            }
+        }
+    }
+
+    async fn cloud(&self, cloud: &Cloud, first: &Region, output: Output) -> Result<(), CliError> {
+        let name = &self.name;
+        if first == name {
+            return Err(CliError::Usage("--region has to be one of the regions that serve already".into()));
+        }
+        let mut document = self.document(cloud, first).await?;
+        if document.get(name).is_some_and(|entry| entry.state == RegionState::Serving) {
+            // The last step may have been interrupted between two regions.
+            let regions = cloud.regions(&document, first);
+            cloud.store(&document, &regions.list).await?;
+            output.answer(&json!({ "region": name, "state": "serving", "added": false }), || {
+                format!("{name} serves already.")
+            });
+            return Ok(());
+        }
+        let another_key = self.list_as_joining(cloud, &mut document).await?;
+        let regions = cloud.regions(&document, first);
+        let new = check(cloud, &regions, name).await?;
+
+        note(&format!("{name}: the deployment's secrets are wrapped by its key"));
+        let anew = if another_key { BTreeSet::from([name.clone()]) } else { BTreeSet::new() };
+        regions.ensure_secrets_anew(&anew).await?;
+        let others = || regions.list.iter().filter(|region| region.name() != name);
+        // Those that serve first: the new region may rely on them from the moment at which it is listed itself.
+        cloud.store(&document, others().chain([new])).await?;
+        copy_companies(&regions, new).await?;
+        self.wait_for_settings(name).await;
+
+        let filler = Filler {
+            regions: &regions,
+            target: name,
+            since: regions.clock.now(),
+            rate: self.rate,
+            deadline: Millis(regions.clock.now().0.saturating_add(self.timeout_secs.saturating_mul(1000))),
+            prefix: cloud.prefix(),
+        };
+        let filled = filler.run().await?;
+
+        copy_companies(&regions, new).await?;
+        for entry in &mut document.regions {
+            if entry.name() == name {
+                entry.state = RegionState::Serving;
+            }
+        }
+        // The new region first: it has to serve when the others say that it does.
+        cloud.store(&document, [new].into_iter().chain(others())).await?;
+        let answer = json!({ "region": name, "state": "serving", "added": true, "copied": filled });
+        output.answer(&answer, || {
+            format!(
+                "{name} has everything and serves, within {SETTINGS_RELOAD_SECS} seconds, at {}\n  {} parts and {} rows \
+                 were copied; what was written meanwhile came by itself.",
+                new.url.as_deref().unwrap_or_default(),
+                filled.parts_copied,
+                filled.rows_copied
+            )
+        });
+        Ok(())
+    }
+
+    /// The list of regions, as far as any region has it.
+    async fn document(&self, cloud: &Cloud, first: &Region) -> Result<RegionsDocument, CliError> {
+        // Says what to do if there is none.
+        let known = cloud.open(first).await?;
+        let names: Vec<Region> = known.list.iter().map(|region| region.name().clone()).collect();
+        let list = cloud.list(&[&[first.clone()], &names[..], std::slice::from_ref(&self.name)].concat()).await?;
+        list.ok_or_else(|| CliError::Failed("the list of regions was there and is gone; run the command again".into()))
+    }
+
+    /// Puts the region on the list. True if it was there with another key.
+    async fn list_as_joining(&self, cloud: &Cloud, document: &mut RegionsDocument) -> Result<bool, CliError> {
+        let infrastructure = cloud.infrastructure(&self.name).await?;
+        let entry = RegionEntry { infrastructure, state: RegionState::Joining };
+        if let Some(stored) = document.regions.iter_mut().find(|stored| stored.name() == &self.name) {
+            let another = stored.infrastructure.data_key != entry.infrastructure.data_key;
+            *stored = entry;
+            return Ok(another);
+        }
+        if document.regions.len() >= MAX_WRAPPED_KEYS {
+            return Err(CliError::Failed(format!("a deployment has {MAX_WRAPPED_KEYS} regions at most")));
+        }
+        document.regions.push(entry);
+        Ok(false)
+    }
+
+    async fn wait_for_settings(&self, name: &Region) {
+        let mut left = self.settings_wait_secs;
+        while left > 0 {
+            note(&format!("{name}: listed in every region; waiting {left} s until every function has read it"));
+            let step = left.min(TELL_SECS);
+            tokio::time::sleep(Duration::from_secs(step)).await;
+            left -= step;
+        }
+    }
+}
+
+/// Looks whether everything is there that the region needs.
+async fn check<'a>(cloud: &Cloud, regions: &'a Regions, name: &Region) -> Result<&'a DeployedRegion, CliError> {
+    cloud.check_queues(regions).await?;
+    let new = regions.list.iter().find(|region| region.name() == name);
+    let new = new.ok_or_else(|| CliError::Failed(format!("{name} is not on the list of regions")))?;
+    if let Err(error) = new.home.own.keys.probe().await {
+        return Err(CliError::Failed(format!("the KMS key of {name} cannot be used: {error}")));
+    }
+    new.home.own.users.probe().await.map_err(|source| cloud.failed(name, source))?;
+    Ok(new)
+}
+
+/// Brings the companies to the new region, also what is changed meanwhile: whoever changes one from now on writes it
+/// there too.
+async fn copy_companies(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
+    let failed = |source: StoreError| CloudError::Failed { region: new.name().clone(), source };
+    loop {
+        let companies = regions.companies().await?;
+        let there = new.home.registry.companies().await.map_err(failed)?;
+        for company in companies.iter().filter(|company| !there.contains(company)) {
+            new.home.registry.put_company(company).await.map_err(failed)?;
+        }
+        if regions.companies().await? == companies {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Passes over every serving region until the new one has everything, with what people want to know meanwhile.
+
+use std::time::Duration;
+
+use umoja_reconciler::{Fill, FillReport};
+use umoja_schema::names::{function, queue};
+use umoja_schema::{Millis, Region};
+use umoja_store::RegionState;
+use umoja_store::ports::StoreError;
+
+use crate::CliError;
+use crate::deployment::{CloudError, DeployedRegion, Regions};
+use crate::output::note;
+
+/// How often somebody who waits is told so.
+const TELL_MS: u64 = 10_000;
+
+/// How often the key-repair queue is looked at.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// After so long the next pass is made although the queue is not empty: other things may be in it.
+const STALLED_MS: u64 = 10 * 60_000;
+
+/// How often a page is tried while a region does not answer.
+const TRIES: u32 = 8;
+
+/// Fills a region.
+pub(super) struct Filler<'a> {
+    pub(super) regions: &'a Regions,
+    /// The region to fill.
+    pub(super) target: &'a Region,
+    /// When every function had read that there is this region.
+    pub(super) since: Millis,
+    /// How many parts and rows are copied in a second at most; 0 for as many as can be.
+    pub(super) rate: u32,
+    /// When to give up.
+    pub(super) deadline: Millis,
+    /// The prefix of the deployment's names.
+    pub(super) prefix: &'a str,
+}
+
+impl Filler<'_> {
+    /// Ends when a pass over each serving region has found nothing missing; gives what was copied in all passes.
+    pub(super) async fn run(&self) -> Result<FillReport, CliError> {
+        let mut total = FillReport::default();
+        let serving = |region: &&DeployedRegion| region.state == RegionState::Serving;
+        // The region that was asked for is copied from; the others are compared, and hold nothing else as a rule.
+        let first = self.regions.first()?.name();
+        let mut sources: Vec<&DeployedRegion> = self.regions.list.iter().filter(serving).collect();
+        sources.sort_by_key(|region| region.name() != first);
+        for source in sources {
+            loop {
+                let pass = self.pass(source).await?;
+                total.parts = total.parts.max(pass.parts);
+                total.rows = total.rows.max(pass.rows);
+                total.parts_copied += pass.parts_copied;
+                total.rows_copied += pass.rows_copied;
+                if pass.is_complete() {
+                    note(&format!("{}: has everything that {} holds", self.target, source.name()));
+                    break;
+                }
+                self.wait(source, &pass).await?;
+            }
+        }
+        Ok(total)
+    }
+
+    fn now(&self) -> Millis {
+        self.regions.clock.now()
+    }
+
+    async fn pass(&self, source: &DeployedRegion) -> Result<FillReport, CliError> {
+        let unknown = || CliError::Failed(format!("{} does not know {}", source.name(), self.target));
+        let mut fill = Fill::new(&source.home, self.target, self.since).ok_or_else(unknown)?;
+        let started = self.now();
+        let mut told = started;
+        while self.step(source, &mut fill).await? {
+            self.pace(started, fill.report()).await;
+            if self.now().since(told) >= TELL_MS {
+                told = self.now();
+                self.tell(source, started, fill.report());
+            }
+        }
+        self.tell(source, started, fill.report());
+        Ok(fill.report().clone())
+    }
+
+    /// One page; again after a while if a region does not answer.
+    async fn step(&self, source: &DeployedRegion, fill: &mut Fill<'_>) -> Result<bool, CliError> {
+        let mut tries = 0;
+        loop {
+            match fill.step().await {
+                Ok(more) => return Ok(more),
+                Err(error) if error.is_transient() && tries < TRIES => {
+                    tries += 1;
+                    let secs = 1 << tries.min(5);
+                    note(&format!("{} to {}: {error}; again in {secs} s", source.name(), self.target));
+                    tokio::time::sleep(Duration::from_secs(secs)).await;
+                }
+                Err(error) => return Err(self.stopped(source, error)),
+            }
+        }
+    }
+
+    fn stopped(&self, source: &DeployedRegion, error: StoreError) -> CliError {
+        let (from, to) = (source.name(), self.target);
+        let error = CloudError::Failed { region: from.clone(), source: error };
+        CliError::Failed(format!(
+            "copying from {from} to {to} stopped: {error}; run the same command again, it goes on"
+        ))
+    }
+
+    /// Holds copies back to the rate.
+    async fn pace(&self, started: Millis, report: &FillReport) {
+        if self.rate == 0 {
+            return;
+        }
+        let due = (report.parts_copied + report.rows_copied).saturating_mul(1000) / u64::from(self.rate);
+        let early = due.saturating_sub(self.now().since(started));
+        if early > 0 {
+            tokio::time::sleep(Duration::from_millis(early)).await;
+        }
+    }
+
+    fn tell(&self, source: &DeployedRegion, started: Millis, report: &FillReport) {
+        let FillReport { parts, parts_copied, rows, rows_copied, unwrapped, .. } = report;
+        let rate = (parts + rows) * 1000 / self.now().since(started).max(1);
+        note(&format!(
+            "{} to {}: {parts} parts looked at, {parts_copied} copied, {unwrapped} to be wrapped; {rows} rows looked \
+             at, {rows_copied} copied; {rate}/s",
+            source.name(),
+            self.target
+        ));
+    }
+
+    /// Waits until the key repair has nothing left to do, as far as one can see.
+    async fn wait(&self, source: &DeployedRegion, pass: &FillReport) -> Result<(), CliError> {
+        let started = self.now();
+        let mut told = Millis(0);
+        let mut empty = 0;
+        while pass.unwrapped > 0 && self.now().since(started) < STALLED_MS {
+            tokio::time::sleep(LOOK).await;
+            // The count is approximate: a queue is empty when it is so twice.
+            let depth = source.home.repairs.depth().await.map_err(|error| self.stopped(source, error))?;
+            let left = depth.waiting + depth.in_flight;
+            empty = if left == 0 { empty + 1 } else { 0 };
+            if empty >= 2 {
+                break;
+            }
+            if self.now().since(told) >= TELL_MS {
+                told = self.now();
+                let (keys, repair) = (queue::KEYS, function::RECONCILE_KEYS);
+                note(&format!("{}: {left} messages in {}-{keys} for {repair}", source.name(), self.prefix));
+            }
+            self.check_deadline(source, pass)?;
+        }
+        self.check_deadline(source, pass)
+    }
+
+    fn check_deadline(&self, source: &DeployedRegion, pass: &FillReport) -> Result<(), CliError> {
+        if self.now() < self.deadline {
+            return Ok(());
+        }
+        let (from, to) = (source.name(), self.target);
+        let why = if pass.unwrapped > 0 {
+            format!(
+                "{} parts have no data key that {to} wrapped; {}-{} in {from} works on them, if its schedule runs and the \
+                 KMS key of {to} can be used",
+                pass.unwrapped,
+                self.prefix,
+                function::RECONCILE_KEYS
+            )
+        } else {
+            format!("{} parts and rows of {from} were missing at the last look", pass.missing)
+        };
+        Err(CliError::Failed(format!("{to} does not serve yet: {why}; run the same command again, it goes on")))
+    }
+}
