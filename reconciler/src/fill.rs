@@ -49,27 +49,15 @@ impl FillReport {
         self.missing == 0 && self.unwrapped == 0
     }
 
-    fn add(&mut self, found: &Found) {
-        let Found { row, copied, young, unwrapped } = *found;
-        if row {
-            self.rows += 1;
-            self.rows_copied += u64::from(copied);
-        } else {
-            self.parts += 1;
-            self.parts_copied += u64::from(copied);
-        }
-        self.missing += u64::from(copied && !young);
-        self.unwrapped += u64::from(unwrapped && !young);
+    /// Counts something else too.
+    pub const fn add(&mut self, other: &Self) {
+        self.parts += other.parts;
+        self.parts_copied += other.parts_copied;
+        self.rows += other.rows;
+        self.rows_copied += other.rows_copied;
+        self.missing += other.missing;
+        self.unwrapped += other.unwrapped;
     }
-}
-
-/// What became of a part or row.
-#[derive(Debug, Clone, Copy)]
-struct Found {
-    row: bool,
-    copied: bool,
-    young: bool,
-    unwrapped: bool,
 }
 
 /// One pass over what a serving region holds.
@@ -131,15 +119,20 @@ impl<'a> Fill<'a> {
             Place::End => return Ok(false),
         };
         self.place = next;
-        found.iter().for_each(|found| self.report.add(found));
+        for one in &found {
+            self.report.add(one);
+        }
         Ok(!matches!(self.place, Place::End))
     }
 
-    async fn all(&self, work: Vec<impl Future<Output = Result<Found, StoreError>>>) -> Result<Vec<Found>, StoreError> {
+    async fn all(
+        &self,
+        work: Vec<impl Future<Output = Result<FillReport, StoreError>>>,
+    ) -> Result<Vec<FillReport>, StoreError> {
         stream::iter(work).buffered(CONCURRENT).try_collect().await
     }
 
-    async fn part(&self, record: &PartRecord) -> Result<Found, StoreError> {
+    async fn part(&self, record: &PartRecord) -> Result<FillReport, StoreError> {
         let stored = self.target.users.part(record.id, record.part).await?;
         let there = resolve(stored.as_ref(), record) == Resolution::KeepStored && self.is_confirmed(record).await?;
         if !there {
@@ -150,7 +143,13 @@ impl<'a> Fill<'a> {
         if unwrapped && !young {
             enqueue_if_incomplete(self.source, record).await?;
         }
-        Ok(Found { row: false, copied: !there, young, unwrapped })
+        Ok(FillReport {
+            parts: 1,
+            parts_copied: (!there).into(),
+            missing: (!there && !young).into(),
+            unwrapped: (unwrapped && !young).into(),
+            ..FillReport::default()
+        })
     }
 
     /// Whether it is written down that the new region holds a tombstone.
@@ -162,10 +161,11 @@ impl<'a> Fill<'a> {
         Ok(self.source.own.logs.row(Log::Receipts, record.id, &key).await?.is_some())
     }
 
-    async fn row(&self, log: Log, row: &LogRow) -> Result<Found, StoreError> {
+    async fn row(&self, log: Log, row: &LogRow) -> Result<FillReport, StoreError> {
         let there = self.target.logs.row(log, row.user, &row.key).await?.is_some();
         let copied = !there && copy_row(self.target, log, row).await?;
-        Ok(Found { row: true, copied, young: self.is_young(row.at), unwrapped: false })
+        let missing = (copied && !self.is_young(row.at)).into();
+        Ok(FillReport { rows: 1, rows_copied: copied.into(), missing, ..FillReport::default() })
     }
 
     fn is_young(&self, written: Hlc) -> bool {

@@ -40,7 +40,10 @@ enum Action {
 #[derive(Debug, Args)]
 #[command(
     long_about = "Add a company, in every region. Without --public-key a key pair (Ed25519) is made for it. The API \
-key and the private key are shown once and kept nowhere: write them to a file with --out, or hand over the JSON."
+key and the private key are shown once and kept nowhere: write them to a file with --out, or hand over the JSON.
+
+In AWS, this command and its sisters need credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; \
+GetItem, PutItem and Scan on PREFIX-companies."
 )]
 #[command(after_help = "Examples:
   umoja company add soko --dir DIR --name 'Soko Ltd' --out soko.json

@@ -14,18 +14,19 @@ const DIR: &str = "UMOJA_DIR";
 const PREFIX: &str = "UMOJA_PREFIX";
 const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
+const HEADING: &str = "Deployment";
+
 /// Which deployment: what the command line says, else the environment.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Deployment")]
 pub(super) struct Target {
     /// A deployment on this machine: its directory [env: UMOJA_DIR].
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["prefix", "region"])]
+    #[arg(long, help_heading = HEADING, value_name = "DIR", conflicts_with_all = ["prefix", "region"])]
     dir: Option<PathBuf>,
     /// A deployment in AWS: the prefix of its tables and queues [env: UMOJA_PREFIX].
-    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
+    #[arg(long, help_heading = HEADING, value_name = "PREFIX", value_parser = prefix)]
     prefix: Option<String>,
     /// With --prefix: the region that is asked first [env: AWS_REGION, AWS_DEFAULT_REGION].
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, help_heading = HEADING, value_name = "REGION")]
     region: Option<Region>,
 }
 
@@ -47,7 +48,7 @@ pub(super) enum Opened {
     /// In a directory of this machine.
     Local(Deployment),
     /// In AWS.
-    Cloud(Cloud, Regions),
+    Cloud(Box<Cloud>, Regions),
 }
 
 fn prefix(text: &str) -> Result<String, String> {
@@ -106,7 +107,7 @@ impl Target {
                 let region = region.ok_or_else(no_region)?;
                 let cloud = connect(&prefix).await;
                 let regions = cloud.open(&region).await?;
-                Ok(Opened::Cloud(cloud, regions))
+                Ok(Opened::Cloud(Box::new(cloud), regions))
             }
         }
     }

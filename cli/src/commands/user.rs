@@ -24,6 +24,13 @@ enum Action {
 
 /// Show what each region holds on a user: versions, wrapped keys, claims, links; no secrets, no personal data.
 #[derive(Debug, Args)]
+#[command(
+    long_about = "Show what each region holds on a user: versions, wrapped keys, claims, links; no secrets, no personal \
+data. Nothing is opened.
+
+In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; Query on PREFIX-users, \
+PREFIX-journal and PREFIX-receipts."
+)]
 #[command(after_help = "Examples:
   umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
   umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR --only eu-west-1 --json

@@ -161,8 +161,11 @@ impl Cloud {
 
     /// The list of regions as far as any of these regions has it, and those that it names: a command may have been
     /// interrupted between two of them. Nothing before `umoja init`.
-    pub async fn list(&self, regions: &[Region]) -> Result<Option<RegionsDocument>, CloudError> {
-        let (mut ask, mut asked) = (VecDeque::from(regions.to_vec()), BTreeSet::new());
+    pub async fn list(
+        &self,
+        regions: impl IntoIterator<Item = &Region>,
+    ) -> Result<Option<RegionsDocument>, CloudError> {
+        let (mut ask, mut asked) = (regions.into_iter().cloned().collect::<VecDeque<_>>(), BTreeSet::new());
         let mut list: Option<RegionsDocument> = None;
         while let Some(region) = ask.pop_front() {
             if !asked.insert(region.clone()) {

@@ -89,8 +89,8 @@ impl Regions {
 
 fn different(region: &Region) -> CliError {
     CliError::Failed(format!(
-        "the regions hold different secrets ({} differs), and none are ever replaced; if somebody is changing them now, \
-         let that end and run the command again, else restore the setting `{SETTING}` from a backup",
+        "the regions hold different secrets ({} differs), and none are ever replaced; if a key is being rotated, let \
+         `umoja rotate signing-key` end or run it again, else restore the setting `{SETTING}` from a backup",
         names([region])
     ))
 }

@@ -255,4 +255,50 @@ async fn a_region_is_added_and_an_interrupted_addition_goes_on() {
         assert_eq!(cloud.setting(0, name).await, cloud.setting(2, name).await, "{name}");
     }
     assert_eq!(cloud.json(&["init", "--region", "ap-south-1"])["changed"], json!([]));
+
+    // The last step is interrupted between two regions.
+    let list = cloud.setting(1, "regions").await.unwrap();
+    let mut before = list.clone();
+    before["regions"][2]["state"] = json!("joining");
+    cloud.region(1).tables(&cloud.prefix).put_setting("regions", &before).await.unwrap();
+    assert_eq!(cloud.json(&add)["added"], false);
+    assert_eq!(cloud.setting(1, "regions").await, Some(list));
+}
+
+#[tokio::test]
+#[ignore = "needs an AWS emulator: .ci/emulator"]
+async fn what_terraform_changes_is_taken_over_and_what_was_interrupted_is_completed() {
+    let cloud = Cloud::new(&[0, 1]).await;
+    let regions = ["init", "--regions", "eu-west-1,af-south-1"];
+    cloud.done(&[&regions[..], &["--env", "test"]].concat());
+    let before = cloud.setting(0, "secrets").await.unwrap();
+
+    let data_key = provision::create_key(&cloud.region(1)).await.unwrap();
+    let infrastructure = Infrastructure::load(&cloud.region(1).tables(&cloud.prefix)).await.unwrap().unwrap();
+    let changed = Infrastructure { base_url: "https://id.example.com".into(), data_key, ..infrastructure };
+    provision::put_infrastructure(&cloud.region(1), &cloud.prefix, &changed).await.unwrap();
+    let again = cloud.json(&["init", "--region", "eu-west-1"]);
+    assert_eq!((&again["changed"], &again["env"]), (&json!(["af-south-1"]), &json!("test")));
+    let after = cloud.setting(0, "secrets").await.unwrap();
+    let wrapped = |secrets: &Value, region: &str| secrets["index"][0]["wrapped"][region].clone();
+    assert_eq!(wrapped(&after, "eu-west-1"), wrapped(&before, "eu-west-1"));
+    assert_ne!(wrapped(&after, "af-south-1"), wrapped(&before, "af-south-1"), "by the new key");
+    let shown = cloud.json(&["region", "list", "--region", "af-south-1"]);
+    assert_eq!(shown["regions"][1]["url"], "https://id.example.com");
+    cloud.fails(&[&regions[..], &["--env", "live"]].concat(), "is for `test`");
+
+    // One region has not got the new wraps, and no list.
+    cloud.region(1).tables(&cloud.prefix).put_setting("secrets", &before).await.unwrap();
+    cloud.region(1).tables(&cloud.prefix).put_setting("regions", &json!({ "regions": [] })).await.unwrap();
+    cloud.done(&regions);
+    for name in ["secrets", "regions"] {
+        assert_eq!(cloud.setting(0, name).await, cloud.setting(1, name).await, "{name}");
+    }
+    // Others' secrets are a mistake that only a person can mend.
+    let other = Cloud::new(&[0, 1]).await;
+    other.done(&regions);
+    let theirs = other.setting(0, "secrets").await.unwrap();
+    cloud.region(1).tables(&cloud.prefix).put_setting("secrets", &theirs).await.unwrap();
+    cloud.fails(&regions, "af-south-1 differs");
+    assert_eq!(cloud.setting(1, "secrets").await, Some(theirs));
 }

@@ -1,6 +1,6 @@
 //! Help, exit codes, and the form of answers.
 
-use crate::support::{World, done, json, run, run_with_input, text};
+use crate::support::{World, done, json, run, run_with_input, text, umoja};
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
@@ -8,6 +8,9 @@ fn every_command_explains_itself_with_an_example() {
         "",
         "init",
         "serve",
+        "region list",
+        "region add",
+        "rotate signing-key",
         "company add",
         "company list",
         "company disable",
@@ -37,6 +40,69 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
     assert!(text(&open.stderr).contains("--behind-tls"));
     let signed = run_with_input(&["sign", "--company-file", "x", "--url", "http://127.0.0.1:1/elsewhere"], "{}");
     assert_eq!(signed.status.code(), Some(2));
+}
+
+#[test]
+fn a_command_says_which_deployment_it_wants_to_know_of() {
+    let said = |words: &[&str], variables: &[(&str, &str)]| {
+        let output = umoja().args(words).envs(variables.iter().copied()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?} {variables:?}");
+        text(&output.stderr)
+    };
+    let (dir, prefix) = (("UMOJA_DIR", "/nowhere"), ("UMOJA_PREFIX", "p"));
+    let commands = [
+        &["status"][..],
+        &["company", "list"],
+        &["region", "list"],
+        &["region", "add", "x"],
+        &["init"],
+        &["rotate", "signing-key"],
+    ];
+    for command in commands {
+        assert!(said(command, &[]).contains("--prefix PREFIX"), "{command:?}");
+        assert!(said(command, &[dir, prefix]).contains("both set"), "{command:?}");
+        assert!(said(command, &[prefix]).contains("AWS_REGION"), "{command:?}");
+        assert!(said(&[command, &["--dir", "d", "--prefix", "p"]].concat(), &[]).contains("cannot be used with"));
+        assert!(said(&[command, &["--dir", "d", "--region", "r"]].concat(), &[]).contains("cannot be used with"));
+        assert!(said(&[command, &["--region", "r"]].concat(), &[dir]).contains("--region goes with --prefix"));
+        assert!(said(&[command, &["--prefix", "p/q"]].concat(), &[]).contains("a prefix is"), "{command:?}");
+    }
+    assert!(said(&["status"], &[prefix, ("AWS_REGION", "Not A Region")]).contains("AWS_REGION: "));
+    let local = ["init", "--prefix", "p", "--regions", "a,b", "--port-base", "7300"];
+    assert!(said(&local, &[]).contains("--port-base goes with --dir"));
+    assert!(said(&["region", "add", "a", "--prefix", "p", "--region", "a"], &[]).contains("serve already"));
+    // What the command line says goes before what the environment says.
+    let output = umoja().args(["status", "--dir", "/nowhere/at-all"]).envs([prefix]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn regions_of_a_directory_are_listed_and_cannot_be_added_yet() {
+    let world = World::new();
+    let list = json(&["region", "list", "--dir", &world.deployment()]);
+    let region = &list["regions"][0];
+    assert_eq!(
+        (&region["name"], &region["state"], &region["key"]),
+        (&"eu-west-1".into(), &"serving".into(), &"enabled".into())
+    );
+    let refused = run(&["region", "add", "us-east-1", "--dir", &world.deployment()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("cannot be given another region yet"));
+}
+
+#[test]
+fn a_deployment_that_cannot_be_reached_says_so() {
+    let mut command = umoja();
+    command.args(["status", "--prefix", "p", "--region", "eu-west-1"]);
+    command.envs([
+        ("AWS_ACCESS_KEY_ID", "x"),
+        ("AWS_SECRET_ACCESS_KEY", "x"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+    ]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("eu-west-1") && said.contains("check the network") && said.contains("AWS_PROFILE"), "{said}");
 }
 
 #[test]

@@ -32,8 +32,9 @@ takes over what Terraform has changed since (a URL, a key); it never replaces a 
 `umoja region add`.
 
 It needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings; kms:GenerateDataKey, \
-Encrypt and Decrypt with the deployment's data key, which can be limited to secrets by the condition \
-kms:EncryptionContextKeys = umoja:secret, umoja:version; sqs:GetQueueAttributes on PREFIX-*."
+Encrypt and Decrypt with the deployment's data key, which can be limited to the secrets by a condition on \
+kms:EncryptionContext:umoja:secret; sqs:GetQueueAttributes on PREFIX-*. Profiles that need more than keys or a role \
+(single sign-on) are exported first: eval \"$(aws configure export-credentials --format env)\"."
 )]
 #[command(after_help = "Examples:
   umoja init --dir DIR

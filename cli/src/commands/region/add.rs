@@ -38,11 +38,14 @@ in it that any serving region holds, it serves.
 
 Each step can be repeated: after an interruption, run the same command again, and it goes on.
 
-It needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings and PREFIX-companies, Scan \
-on PREFIX-companies; GetItem, PutItem, UpdateItem, BatchGetItem and Scan on PREFIX-users, PREFIX-identifiers (and \
-DeleteItem there), PREFIX-journal, PREFIX-receipts and PREFIX-audit; kms:DescribeKey, and Encrypt and Decrypt with the data \
-key, which can be limited to secrets by the condition kms:EncryptionContextKeys = umoja:secret, umoja:version; \
-sqs:GetQueueAttributes on PREFIX-* and SendMessage on PREFIX-keys. Copying opens no user's data."
+It needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings, Scan on PREFIX-companies; \
+kms:DescribeKey, Encrypt and Decrypt with the data key, which can be limited to the secrets by a condition on \
+kms:EncryptionContext:umoja:secret, since copying opens no user's data; sqs:GetQueueAttributes on PREFIX-*. \
+In those that serve: dynamodb:Scan on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutItem on \
+PREFIX-receipts; sqs:SendMessage on PREFIX-keys. \
+In the new one: dynamodb:PutItem on PREFIX-companies; GetItem, PutItem and UpdateItem on PREFIX-users; GetItem, \
+BatchGetItem, PutItem, DeleteItem and ConditionCheckItem on PREFIX-identifiers; GetItem and PutItem on PREFIX-journal, \
+PREFIX-receipts and PREFIX-audit."
 )]
 #[command(after_help = "Examples:
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
@@ -114,7 +117,7 @@ impl Add {
             deadline: Millis(regions.clock.now().0.saturating_add(self.timeout_secs.saturating_mul(1000))),
             prefix: cloud.prefix(),
         };
-        let filled = filler.run().await?;
+        let copied = filler.run().await?;
 
         copy_companies(&regions, new).await?;
         for entry in &mut document.regions {
@@ -124,14 +127,15 @@ impl Add {
         }
         // The new region first: it has to serve when the others say that it does.
         cloud.store(&document, [new].into_iter().chain(others())).await?;
-        let answer = json!({ "region": name, "state": "serving", "added": true, "copied": filled });
+        let answer = json!({ "region": name, "state": "serving", "added": true,
+            "parts_copied": copied.parts_copied, "rows_copied": copied.rows_copied });
         output.answer(&answer, || {
             format!(
                 "{name} has everything and serves, within {SETTINGS_RELOAD_SECS} seconds, at {}\n  {} parts and {} rows \
                  were copied; what was written meanwhile came by itself.",
                 new.url.as_deref().unwrap_or_default(),
-                filled.parts_copied,
-                filled.rows_copied
+                copied.parts_copied,
+                copied.rows_copied
             )
         });
         Ok(())
@@ -141,8 +145,8 @@ impl Add {
     async fn document(&self, cloud: &Cloud, first: &Region) -> Result<RegionsDocument, CliError> {
         // Says what to do if there is none.
         let known = cloud.open(first).await?;
-        let names: Vec<Region> = known.list.iter().map(|region| region.name().clone()).collect();
-        let list = cloud.list(&[&[first.clone()], &names[..], std::slice::from_ref(&self.name)].concat()).await?;
+        let known = known.list.iter().map(DeployedRegion::name);
+        let list = cloud.list([first].into_iter().chain(known).chain([&self.name])).await?;
         list.ok_or_else(|| CliError::Failed("the list of regions was there and is gone; run the command again".into()))
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    /// Ends when a pass over each serving region has found nothing missing; gives what was copied in all passes.
+    /// Ends when a pass over each serving region has found nothing missing; gives what all passes did.
     pub(super) async fn run(&self) -> Result<FillReport, CliError> {
         let mut total = FillReport::default();
         let serving = |region: &&DeployedRegion| region.state == RegionState::Serving;
@@ -51,10 +51,7 @@ impl Filler<'_> {
         for source in sources {
             loop {
                 let pass = self.pass(source).await?;
-                total.parts = total.parts.max(pass.parts);
-                total.rows = total.rows.max(pass.rows);
-                total.parts_copied += pass.parts_copied;
-                total.rows_copied += pass.rows_copied;
+                total.add(&pass);
                 if pass.is_complete() {
                     note(&format!("{}: has everything that {} holds", self.target, source.name()));
                     break;
