@@ -3,26 +3,81 @@
 //! Lambda's runtime puts every event into a span with `requestId` and `xrayTraceId`, which each line carries. Spans of
 //! X-Ray itself are made by Lambda (active tracing is a setting of the function): by the trace id, a trace leads to its
 //! lines and a line to its trace. CloudWatch adds the time.
+//!
+//! # Danger
+//!
+//! At level `trace` Lambda's runtime logs each event as it came, passwords included, and at `debug` AWS's SDK logs what
+//! it was answered. So crates that are not Umoja's never get to say more than `info`, whatever the environment asks for.
 
-use tracing::Level;
-use tracing_subscriber::filter::Targets;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{Targets, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Starts logging: what `filter` asks for, or else the lines of level `info`. The first call of a process decides.
 pub fn start(filter: Option<&str>) {
-    let targets = filter.and_then(|text| text.parse::<Targets>().ok());
-    let default = || Targets::new().with_default(Level::INFO);
+    let targets = filter.map(str::parse::<Targets>);
+    let understood = !matches!(targets, Some(Err(_)));
+    let targets = targets.and_then(Result::ok).unwrap_or_else(|| Targets::new().with_default(Level::INFO));
+    // A second start is a test's: the first goes on.
+    let _ = lines(targets, std::io::stderr).try_init();
+    if !understood {
+        tracing::warn!("what UMOJA_LOG asks for is not understood; logging at level info");
+    }
+}
+
+fn lines<W>(targets: Targets, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
         .without_time()
-        .with_writer(std::io::stderr);
-    // A second start is a test's: the first goes on.
-    let _ = tracing_subscriber::registry().with(lines).with(targets.unwrap_or_else(default)).try_init();
-    if filter.is_some_and(|text| text.parse::<Targets>().is_err()) {
-        tracing::warn!("what UMOJA_LOG asks for is not understood; logging at level info");
+        .with_writer(writer);
+    tracing_subscriber::registry().with(lines).with(targets).with(filter_fn(may_be_logged))
+}
+
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("umoja") || *metadata.level() <= Level::INFO
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn whatever_is_asked_for_the_runtime_does_not_log_events() {
+        let written = Lines::default();
+        let writer = written.clone();
+        let subscriber = lines("trace".parse().unwrap(), move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!(target: "lambda_runtime::layers::trace", "invoke", requestId = "r-1");
+            let _entered = span.enter();
+            tracing::trace!(target: "lambda_runtime::layers::api_response", body = "canary", "raw JSON event");
+            tracing::debug!(target: "aws_smithy_runtime::client::orchestrator", err = "canary", "error");
+            tracing::trace!(target: "umoja_api", "ours");
+        });
+        let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written.lines().count(), 1, "{written}");
+        let line: serde_json::Value = serde_json::from_str(&written).unwrap();
+        assert_eq!((&line["message"], &line["span"]["requestId"]), (&"ours".into(), &"r-1".into()));
     }
 }

@@ -1,6 +1,8 @@
 //! Metrics, in CloudWatch's embedded metric format: lines of JSON on standard output, which CloudWatch turns into
 //! metrics. No call, no permission, and nothing personal: there are numbers, names and the deployment's prefix.
 
+use std::io::Write;
+
 use metrics::Unit;
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use umoja_replicator::BatchOutcome;
@@ -30,22 +32,24 @@ impl Metrics {
 
     /// Writes what was recorded since the last time.
     pub fn write(self) {
-        if let Err(error) = self.0.flush(std::io::stdout().lock()) {
-            tracing::error!(%error, "metrics could not be written");
-        }
+        told(self.0.flush(std::io::stdout().lock()));
     }
 
     /// Writes how many parts lack a wrapped key, also if none does: an alarm should hear that.
     pub fn write_missing_keys(self, parts: u64) {
-        let written =
-            self.0.write_single(metric::MISSING_WRAPPED_KEYS, Some(Unit::Count), parts, std::io::stdout().lock());
-        if let Err(error) = written {
-            tracing::error!(%error, "metrics could not be written");
-        }
+        self.write_missing_keys_to(parts, std::io::stdout().lock());
     }
 
     /// Writes what a batch of the stream did; `lags` are the milliseconds from the stamps of its records until now.
     pub fn write_batch(self, outcome: &BatchOutcome, lags: &[u64]) {
+        self.write_batch_to(outcome, lags, &mut std::io::stdout().lock());
+    }
+
+    fn write_missing_keys_to(self, parts: u64, out: impl Write) {
+        told(self.0.write_single(metric::MISSING_WRAPPED_KEYS, Some(Unit::Count), parts, out));
+    }
+
+    fn write_batch_to(self, outcome: &BatchOutcome, lags: &[u64], out: &mut impl Write) {
         copies(outcome.sent, outcome.queued);
         parked(outcome.parked);
         let lag = metrics::histogram!(metric::REPLICATION_LAG);
@@ -54,9 +58,15 @@ impl Metrics {
                 #[allow(clippy::cast_precision_loss, reason = "a lag of 2^53 ms is no lag")]
                 lag.record(*ms as f64);
             }
-            self.write();
+            told(self.0.flush(&mut *out));
         }
-        self.write();
+        told(self.0.flush(out));
+    }
+}
+
+fn told(written: std::io::Result<()>) {
+    if let Err(error) = written {
+        tracing::error!(%error, "metrics could not be written");
     }
 }
 
@@ -74,4 +84,32 @@ pub fn parked(records: usize) {
 /// Records a call to a KMS that failed.
 pub fn key_error() {
     metrics::counter!(metric::KEY_ERRORS).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn lines_are_of_the_embedded_format_and_hold_a_hundred_values_at_most() {
+        let metrics = Metrics::start("umoja").unwrap();
+        let mut out = Vec::new();
+        metrics.write_batch_to(&BatchOutcome { sent: 3, ..BatchOutcome::default() }, &[7; 250], &mut out);
+        let lines: Vec<Value> =
+            std::str::from_utf8(&out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let values = lines.iter().filter_map(|line| line[metric::REPLICATION_LAG].as_array());
+        assert_eq!(values.map(Vec::len).collect::<Vec<_>>(), [100, 100, 50]);
+        assert!(lines[0][metric::COPIES_SENT].as_u64() >= Some(3));
+        let last = &lines[2]["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!((&last["Namespace"], &last["Dimensions"]), (&json!("Umoja"), &json!([["Deployment"]])));
+        assert_eq!(lines[2]["Deployment"], "umoja");
+        let unit = json!({ "Name": metric::REPLICATION_LAG, "Unit": "Milliseconds" });
+        assert!(last["Metrics"].as_array().unwrap().contains(&unit));
+
+        let mut out = Vec::new();
+        metrics.write_missing_keys_to(0, &mut out);
+        let line: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(line[metric::MISSING_WRAPPED_KEYS], 0);
+    }
 }
