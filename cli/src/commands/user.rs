@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use umoja_schema::{Claim, CompanyId, Facts, Log, Part, PartRecord, ProfileFacts, Region, UserId};
-use umoja_store::ports::Parts;
+use umoja_store::ports::{Parts, StoreError};
 
 use super::target::Target;
 use crate::CliError;
@@ -64,9 +64,15 @@ impl Show {
     async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment = self.target.regions().await?;
         let wanted = |region: &&DeployedRegion| self.only.as_ref().is_none_or(|only| only == region.name());
-        let mut held = Vec::new();
+        let (mut held, mut unseen) = (Vec::new(), Vec::new());
         for region in deployment.list.iter().filter(wanted) {
-            held.push(read(region, self.id).await?);
+            match read(region, self.id).await {
+                Ok(read) => held.push(read),
+                Err(error) => unseen.push((region.name(), error.to_string())),
+            }
+        }
+        if let (true, Some((region, error))) = (held.is_empty(), unseen.first()) {
+            return Err(CliError::Failed(format!("{region}: {error}")));
         }
         if held.is_empty() {
             return Err(CliError::Usage("--only: the deployment has no such region".into()));
@@ -77,29 +83,34 @@ impl Show {
         // What is stored is equal: versions, envelopes, wrapped keys, facts.
         let agree = held.iter().all(|other| other.parts == held[0].parts);
         let regions: Vec<Value> = held.iter().map(Held::json).collect();
-        let answer = json!({ "id": self.id, "regions": regions, "agree": (held.len() > 1).then_some(agree) });
+        let mut answer = json!({ "id": self.id, "regions": regions, "agree": (held.len() > 1).then_some(agree) });
+        if !unseen.is_empty() {
+            answer["unseen"] =
+                unseen.iter().map(|(region, error)| json!({ "region": region, "error": error })).collect();
+        }
         output.answer(&answer, || {
             let mut text = format!("User {}\n", self.id);
             for held in &held {
                 text.push_str(&held.text());
             }
             if held.len() > 1 {
-                text.push_str(if agree { "\nAll regions hold the same." } else { "\nThe regions differ." });
+                text.push_str(if agree { "\nAll regions hold the same.\n" } else { "\nThe regions differ.\n" });
             }
+            let lines = unseen.iter().map(|(region, error)| format!("\n{region} cannot be looked at: {error}\n"));
+            text.extend(lines);
             text
         });
-        Ok(())
+        if unseen.is_empty() { Ok(()) } else { Err(CliError::Said) }
     }
 }
 
-async fn read(region: &DeployedRegion, id: UserId) -> Result<Held, CliError> {
-    let error = |source| region.failed(source);
+async fn read(region: &DeployedRegion, id: UserId) -> Result<Held, StoreError> {
     let own = &region.home.own;
     Ok(Held {
         region: region.name().clone(),
-        parts: own.users.parts(id).await.map_err(error)?,
-        journal: own.logs.rows(Log::Journal, id).await.map_err(error)?.len(),
-        receipts: own.logs.rows(Log::Receipts, id).await.map_err(error)?.len(),
+        parts: own.users.parts(id).await?,
+        journal: own.logs.rows(Log::Journal, id).await?.len(),
+        receipts: own.logs.rows(Log::Receipts, id).await?.len(),
     })
 }
 

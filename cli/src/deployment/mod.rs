@@ -74,14 +74,17 @@ impl Regions {
         region.home.registry.companies().await.map_err(|source| region.failed(source))
     }
 
-    /// A company, from the first region that has it.
+    /// A company, from the first region that has it. A region that does not answer is passed over if another has it.
     pub async fn company(&self, id: &CompanyId) -> Result<Option<Company>, CliError> {
+        let mut failed = None;
         for region in &self.list {
-            if let Some(company) = region.home.registry.company(id).await.map_err(|source| region.failed(source))? {
-                return Ok(Some(company));
+            match region.home.registry.company(id).await {
+                Ok(Some(company)) => return Ok(Some(company)),
+                Ok(None) => {}
+                Err(source) => failed = Some(region.failed(source)),
             }
         }
-        Ok(None)
+        failed.map_or(Ok(None), Err)
     }
 
     /// Writes a company in every region. Tells of every region that did not take it.

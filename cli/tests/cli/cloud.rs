@@ -81,6 +81,16 @@ impl Cloud {
         assert!(said.contains(why), "{arguments:?}: {said}");
     }
 
+    /// Runs it while a region does not answer; gives what it said on both channels.
+    fn cut_off(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = umoja();
+        command.args(arguments).args(["--prefix", &self.prefix, "--region", REGIONS[0]]);
+        let emulator = std::env::var("AWS_ENDPOINT_URL").unwrap();
+        command.env_remove("AWS_ENDPOINT_URL").env("UMOJA_ENDPOINT_EU_WEST_1", emulator);
+        let output = command.env("UMOJA_ENDPOINT_AF_SOUTH_1", "http://127.0.0.1:1").output().unwrap();
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    }
+
     async fn setting(&self, position: usize, name: &str) -> Option<Value> {
         self.region(position).tables(&self.prefix).setting(name).await.unwrap()
     }
@@ -127,6 +137,36 @@ async fn a_deployment_is_made_and_companies_are_added_with_the_words_of_a_direct
     assert_eq!(status["well"], true);
     assert_eq!(status["regions"][1]["replication"]["alarm"], format!("{}-iterator-age", cloud.prefix));
     cloud.fails(&[&["user", "show", "00000000-0000-7000-8000-000000000000"][..], &at].concat(), "no region holds");
+}
+
+#[tokio::test]
+#[ignore = "needs an AWS emulator: .ci/emulator"]
+async fn while_a_region_does_not_answer_the_others_are_shown_and_written() {
+    let cloud = Cloud::new(&[0, 1]).await;
+    cloud.done(&["init", "--regions", "eu-west-1,af-south-1"]);
+    cloud.done(&["company", "add", "soko", "--region", "af-south-1"]);
+    let id = cloud.register(1).await.to_string();
+    let (code, said) = cloud.cut_off(&["status", "--json"]);
+    assert_eq!(code, Some(1), "{said}");
+    let status: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(status["regions"][0]["scan"]["users"], 1);
+    assert!(status["attention"][0].as_str().unwrap().starts_with("af-south-1 cannot be looked at"), "{said}");
+    let (code, said) = cloud.cut_off(&["user", "show", &id]);
+    assert!(code == Some(1) && said.contains("status active") && said.contains("af-south-1 cannot"), "{said}");
+    let (code, said) = cloud.cut_off(&["company", "disable", "soko"]);
+    assert!(code == Some(1) && said.contains("not stored in af-south-1"), "{said}");
+    let enabled = |region| cloud.json(&["company", "list", "--region", region])["companies"][0]["enabled"].clone();
+    assert_eq!((enabled("eu-west-1"), enabled("af-south-1")), (json!(false), json!(true)));
+    let differs = text(&cloud.run(&["status", "--region", "eu-west-1", "--fast"]).stdout);
+    assert!(differs.contains("different companies"), "{differs}");
+    cloud.done(&["company", "disable", "soko", "--region", "eu-west-1"]);
+    assert_eq!(enabled("af-south-1"), json!(false));
+    // Nothing is given out, and nothing is left behind, if no region took it.
+    let out = cloud.dir.path().join("duka.json");
+    let (code, said) = cloud.cut_off(&["company", "add", "duka", "--out", path(&out)]);
+    assert!(code == Some(1) && !out.exists() && said.contains("af-south-1"), "{said}");
+    let (code, said) = cloud.cut_off(&["init", "--json"]);
+    assert!(code == Some(1) && said.contains("af-south-1"), "{said}");
 }
 
 impl Cloud {

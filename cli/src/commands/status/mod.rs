@@ -1,33 +1,30 @@
 //! `umoja status`: whether all is well.
 
+mod scan;
 mod stream;
-
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use umoja_schema::Region;
 use umoja_schema::names::queue;
+use umoja_schema::{Company, Region};
 use umoja_store::RegionState;
-use umoja_store::digest::Digest;
 use umoja_store::ports::{Keys, KeysError, QueueDepth, StoreError};
 
+use self::scan::Scan;
 use self::stream::Replication;
 use super::target::{Opened, Target};
 use crate::deployment::local::retry_queue;
 use crate::deployment::{DeployedRegion, Regions};
-use crate::output::{Output, note, table};
+use crate::output::{Output, table};
 use crate::{CliError, DeploymentError};
-
-/// After how many parts a scan says how far it has come.
-const PROGRESS: u64 = 100_000;
 
 /// Show whether all is well: queues, replication, wrapped keys, key services.
 #[derive(Debug, Args)]
 #[command(long_about = "Show whether all is well: queues, replication, wrapped keys, key services.
 
 Reads every part once to count users and wrapped keys that are missing; --fast leaves that out. The exit code is 0 if all \
-is well and 1 if something needs attention, which is then named.
+is well and 1 if something needs attention, which is then named. While users are written to, digests differ for a moment: in \
+AWS that is taken for a difference only if nothing was written for a minute.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies and \
 PREFIX-users; kms:DescribeKey; sqs:GetQueueAttributes on PREFIX-*. How far the streams are behind is CloudWatch's to say: \
@@ -51,7 +48,21 @@ struct Answer {
     /// Whether a process serves it; not known in AWS, where functions do.
     #[serde(skip_serializing_if = "Option::is_none")]
     serving: Option<bool>,
-    regions: Vec<RegionStatus>,
+    regions: Vec<Looked>,
+}
+
+/// What became of looking at a region.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Looked {
+    Seen(Box<RegionStatus>),
+    /// It does not answer.
+    Unseen {
+        region: Region,
+        url: Option<String>,
+        state: RegionState,
+        error: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -61,6 +72,8 @@ struct RegionStatus {
     state: RegionState,
     key: &'static str,
     companies: usize,
+    #[serde(skip)]
+    known: Vec<Company>,
     replication: Replication,
     queues: Vec<QueueStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,14 +86,6 @@ struct QueueStatus {
     waiting: u64,
     in_flight: u64,
     dead: u64,
-}
-
-#[derive(Serialize)]
-struct Scan {
-    users: u64,
-    parts: u64,
-    missing_keys: u64,
-    digest: String,
 }
 
 impl Status {
@@ -96,15 +101,33 @@ impl Status {
                 Opened::Local(local) => stream::position(local, position).await,
                 Opened::Cloud(cloud, _) => Ok(stream::alarm(cloud.prefix())),
             };
-            let replication = replication.map_err(|source| region.failed(source))?;
-            let status = region_status(&deployment, region, replication, self.fast).await;
-            regions.push(status.map_err(|source| region.failed(source))?);
+            let seen = match replication {
+                Ok(replication) => region_status(&deployment, region, replication, self.fast).await,
+                Err(error) => Err(error),
+            };
+            regions.push(match seen {
+                Ok(status) => Looked::Seen(Box::new(status)),
+                Err(error) => Looked::Unseen {
+                    region: region.name().clone(),
+                    url: region.url.clone(),
+                    state: region.state,
+                    error: error.to_string(),
+                },
+            });
         }
-        let mut attention: Vec<String> = regions.iter().flat_map(RegionStatus::attention).collect();
-        if companies_differ(&deployment).await? {
-            attention.push("the regions know different companies; run the last `umoja company` command again".into());
+        let mut attention: Vec<String> = regions.iter().flat_map(Looked::attention).collect();
+        let seen: Vec<&RegionStatus> = regions.iter().filter_map(Looked::seen).collect();
+        if seen.windows(2).any(|pair| pair[0].known != pair[1].known) {
+            attention.push(
+                "the regions know different companies; run the last `umoja company` command again, or \
+                 `umoja company enable ID` (or `disable`) for the company that differs"
+                    .into(),
+            );
         }
-        if digests_differ(&regions) && still_differ(&deployment).await? {
+        // A region that is being filled differs until it is.
+        let serving_now = |status: &&&RegionStatus| status.state == RegionState::Serving;
+        let scans: Vec<&Scan> = seen.iter().filter(serving_now).filter_map(|status| status.scan.as_ref()).collect();
+        if scan::differ(&scans) && !explained(&opened, &deployment, &scans).await? {
             attention.push("the regions hold different users".into());
         }
         let answer = Answer { well: attention.is_empty(), attention, serving, regions };
@@ -144,71 +167,53 @@ async fn region_status(
         let QueueDepth { waiting, in_flight, dead } = port.depth().await?;
         queues.push(QueueStatus { queue: name, waiting, in_flight, dead });
     }
+    let known = home.registry.companies().await?;
     Ok(RegionStatus {
         region: region.name().clone(),
         url: region.url.clone(),
         state: region.state,
         key: key_state(&*home.own.keys).await,
-        companies: home.registry.companies().await?.len(),
+        companies: known.len(),
+        known,
         replication,
         queues,
-        scan: if fast { None } else { Some(scan(region, deployment.list.len()).await?) },
+        scan: if fast { None } else { Some(scan::scan(region, deployment.list.len()).await?) },
     })
 }
 
-async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan, StoreError> {
-    let mut digest = Digest::default();
-    let (mut users, mut after) = (0, None);
-    loop {
-        let page = region.home.own.users.scan(after, 1000).await?;
-        for record in &page.records {
-            digest.add(record, regions);
-            users += u64::from(record.profile_facts().is_some());
-        }
-        if digest.parts / PROGRESS != (digest.parts - page.records.len() as u64) / PROGRESS {
-            note(&format!("{}: {} parts read", region.name(), digest.parts));
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
+/// Whether writes that are on their way explain that digests differ. A directory is small enough to look again; a
+/// deployment in AWS is only compared while nobody writes.
+async fn explained(opened: &Opened, deployment: &Regions, scans: &[&Scan]) -> Result<bool, CliError> {
+    match opened {
+        Opened::Local(_) => scan::agree_soon(deployment).await,
+        Opened::Cloud(..) => Ok(scan::is_young(scans, deployment.clock.now())),
     }
-    let Digest { parts, missing_keys, .. } = digest;
-    Ok(Scan { users, parts, missing_keys, digest: digest.to_string() })
 }
 
-async fn companies_differ(deployment: &Regions) -> Result<bool, CliError> {
-    let mut first = None;
-    for region in &deployment.list {
-        let companies = region.home.registry.companies().await.map_err(|source| region.failed(source))?;
-        if *first.get_or_insert_with(|| companies.clone()) != companies {
-            return Ok(true);
+impl Looked {
+    fn seen(&self) -> Option<&RegionStatus> {
+        match self {
+            Self::Seen(status) => Some(status),
+            Self::Unseen { .. } => None,
         }
     }
-    Ok(false)
-}
 
-fn digests_differ(regions: &[RegionStatus]) -> bool {
-    let mut digests = regions.iter().filter_map(|region| region.scan.as_ref()).map(|scan| &scan.digest);
-    let first = digests.next();
-    digests.any(|digest| Some(digest) != first)
-}
-
-/// Writes that are on their way make digests differ for a moment: looks again a few times.
-async fn still_differ(deployment: &Regions) -> Result<bool, CliError> {
-    let regions = deployment.list.len();
-    for _ in 0..5 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let mut digests = Vec::new();
-        for region in &deployment.list {
-            let digest = Digest::of(&*region.home.own.users, regions).await;
-            digests.push(digest.map_err(|source| region.failed(source))?);
-        }
-        if digests.windows(2).all(|pair| pair[0] == pair[1]) {
-            return Ok(false);
+    /// What an operator has to look at.
+    fn attention(&self) -> Vec<String> {
+        match self {
+            Self::Seen(status) => status.attention(),
+            Self::Unseen { region, error, .. } => vec![format!("{region} cannot be looked at: {error}")],
         }
     }
-    Ok(true)
+
+    fn text(&self) -> String {
+        match self {
+            Self::Seen(status) => status.text(),
+            Self::Unseen { region, error, .. } => {
+                format!("{region}\n{}", table(&[vec!["cannot be looked at".into(), error.clone()]]))
+            }
+        }
+    }
 }
 
 impl RegionStatus {
@@ -216,6 +221,11 @@ impl RegionStatus {
     fn attention(&self) -> Vec<String> {
         let region = &self.region;
         let mut attention = Vec::new();
+        if self.state == RegionState::Joining {
+            attention.push(format!(
+                "{region} is being filled and serves nobody; if `umoja region add {region}` was interrupted, run it again"
+            ));
+        }
         if self.key != "enabled" {
             attention.push(format!("{region}: its key is {}", self.key));
         }
@@ -263,7 +273,7 @@ impl RegionStatus {
 
 impl Answer {
     fn text(&self) -> String {
-        let regions: Vec<String> = self.regions.iter().map(RegionStatus::text).collect();
+        let regions: Vec<String> = self.regions.iter().map(Looked::text).collect();
         let serving = match self.serving {
             Some(true) => "Being served. ",
             Some(false) => "Not being served. ",

@@ -1,0 +1,79 @@
+//! What a scan of a region's users says.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use umoja_schema::Millis;
+use umoja_store::digest::Digest;
+use umoja_store::ports::StoreError;
+
+use crate::CliError;
+use crate::deployment::{DeployedRegion, Regions};
+use crate::output::note;
+
+/// After how many parts a scan says how far it has come.
+const PROGRESS: u64 = 100_000;
+
+/// How long a write may be on its way, in milliseconds.
+const ON_ITS_WAY_MS: u64 = 60_000;
+
+/// What a region holds.
+#[derive(Serialize)]
+pub(super) struct Scan {
+    pub(super) users: u64,
+    pub(super) parts: u64,
+    pub(super) missing_keys: u64,
+    pub(super) digest: String,
+    /// When its newest part was written.
+    newest_ms: Millis,
+}
+
+/// Reads every part of a region once.
+pub(super) async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan, StoreError> {
+    let mut digest = Digest::default();
+    let (mut users, mut newest, mut after) = (0, Millis(0), None);
+    loop {
+        let page = region.home.own.users.scan(after, 1000).await?;
+        for record in &page.records {
+            digest.add(record, regions);
+            users += u64::from(record.profile_facts().is_some());
+            newest = newest.max(record.version.hlc.millis());
+        }
+        if digest.parts / PROGRESS != (digest.parts - page.records.len() as u64) / PROGRESS {
+            note(&format!("{}: {} parts read", region.name(), digest.parts));
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let Digest { parts, missing_keys, .. } = digest;
+    Ok(Scan { users, parts, missing_keys, digest: digest.to_string(), newest_ms: newest })
+}
+
+/// Whether regions hold different users.
+pub(super) fn differ(scans: &[&Scan]) -> bool {
+    scans.windows(2).any(|pair| pair[0].digest != pair[1].digest)
+}
+
+/// Whether something was written in the last minute: what differs may be that, on its way.
+pub(super) fn is_young(scans: &[&Scan], now: Millis) -> bool {
+    scans.iter().any(|scan| now.since(scan.newest_ms) < ON_ITS_WAY_MS)
+}
+
+/// Looks again a few times whether the regions hold the same.
+pub(super) async fn agree_soon(deployment: &Regions) -> Result<bool, CliError> {
+    let regions = deployment.list.len();
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let mut digests = Vec::new();
+        for region in &deployment.list {
+            let digest = Digest::of(&*region.home.own.users, regions).await;
+            digests.push(digest.map_err(|source| region.failed(source))?);
+        }
+        if digests.windows(2).all(|pair| pair[0] == pair[1]) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
