@@ -71,14 +71,18 @@ impl Session {
 
     /// The clients of one region; `endpoint` replaces AWS's own (an emulator, a private link).
     pub fn region(&self, region: &Region, endpoint: Option<&str>) -> AwsRegion {
-        let mut builder = self.shared.to_builder().region(SdkRegion::new(region.as_str().to_owned()));
-        builder.set_endpoint_url(endpoint.map(str::to_owned).or_else(|| self.shared.endpoint_url().map(str::to_owned)));
-        let config = builder.build();
-        AwsRegion {
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            kms: aws_sdk_kms::Client::new(&config),
-            sqs: aws_sdk_sqs::Client::new(&config),
+        let shared = self.shared.to_builder().region(SdkRegion::new(region.as_str().to_owned())).build();
+        // On the service's own configuration: an endpoint on the shared one gives way to `AWS_ENDPOINT_URL`.
+        macro_rules! client {
+            ($service:ident) => {{
+                let mut config = $service::config::Builder::from(&shared);
+                if let Some(endpoint) = endpoint {
+                    config.set_endpoint_url(Some(endpoint.to_owned()));
+                }
+                $service::Client::from_conf(config.build())
+            }};
         }
+        AwsRegion { dynamodb: client!(aws_sdk_dynamodb), kms: client!(aws_sdk_kms), sqs: client!(aws_sdk_sqs) }
     }
 }
 
