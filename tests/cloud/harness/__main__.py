@@ -39,14 +39,15 @@ def play(system: System, story: Story) -> None:
     system.apply(FIRST)
     system.found(FIRST)
     here, there = d.regions
-    with progress.part("One account everywhere"):
-        amina = story.everywhere(here, [there])
+    # What the rest is about: without these two there is nothing more to see.
+    progress.chapter("One account everywhere")
+    amina = story.everywhere(here, [there])
+    progress.chapter("One person, two companies")
+    baraka = story.two_companies(here, there)
+    with progress.part("A disabled user"):
+        story.disabled(baraka, here, there)
     with progress.part("Who calls"):
         story.callers(here, there)
-    with progress.part("One person, two companies"):
-        baraka = story.two_companies(here, there)
-        progress.chapter("A disabled user")
-        story.disabled(baraka, here, there)
 
     progress.chapter("A third region")
     system.add_region(THIRD)

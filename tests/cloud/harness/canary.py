@@ -8,6 +8,9 @@ from urllib.parse import quote
 from .deployment import Deployment
 from .story import Story
 
+# No form of a value is shorter.
+LEAST = 8
+
 
 def forms(value: str) -> dict[str, bytes]:
     """How a value could have got out: as it is, in the encodings that are in use here, and hashed without a key."""
@@ -27,6 +30,20 @@ def forms(value: str) -> dict[str, bytes]:
         found[f"its {name} in hex"] = digest.hexdigest().encode()
         found[f"its {name} in base64"] = base64.b64encode(digest.digest()).rstrip(b"=")
     return found
+
+
+def within(text: bytes, values: set[str]) -> list[str]:
+    """Which values are in a text, in which form: one pass, by the first bytes of every form of every value."""
+    needles: dict[bytes, list[tuple[bytes, str]]] = {}
+    for value in values:
+        for form, needle in forms(value).items():
+            needles.setdefault(needle[:LEAST], []).append((needle, f"{value[:6]}... {form}"))
+    found = set()
+    for start in range(len(text) - LEAST + 1):
+        for needle, what in needles.get(text[start : start + LEAST], ()):
+            if text.startswith(needle, start):
+                found.add(what)
+    return sorted(found)
 
 
 def plain(value) -> bytes:
@@ -88,11 +105,7 @@ def search(story: Story, known: str) -> None:
     wire = next(iter(searched.values()))
     progress.check(known.encode() in wire and known.encode() in searched[f"tables of {d.regions[0].name}"],
                    "the search finds what is there: a user's id")
-    found = [
-        f"{value.split()[0]}... {form} in {place}"
-        for value in sorted(story.people.canaries) for form, needle in forms(value).items()
-        for place, text in searched.items() if needle in text
-    ]
+    found = [f"{what} in {place}" for place, text in searched.items() for what in within(text, story.people.canaries)]
     sizes = sum(len(text) for text in searched.values())
     text = (f"{len(story.people.canaries)} personal values, each in {len(forms('x@y'))} forms, are in none of "
             f"{len(searched)} places ({sizes / 1e6:.1f} MB)")

@@ -10,7 +10,7 @@ from .deployment import Deployment, Region
 from .story import SAFARI, SOKO, Story
 from .wire import Call
 
-ROUNDS = 3
+ROUNDS = 2
 # Read again each few seconds, whatever is asked for.
 SETTINGS = "settings"
 AT_PEER = " at a peer"
@@ -24,12 +24,12 @@ def operations(story: Story, here: Region) -> Iterator[tuple[str, Callable[[], o
     new_phone = people.new("Halima").phone_number
     number = [0]
 
-    def ask(operation: str, status: int = 200, change: bool = False, **body) -> Callable[[], object]:
+    def ask(operation: str, code: int = 200, change: bool = False, **body) -> Callable[[], object]:
         def act() -> object:
             number[0] += 1
             key = {"idempotency_key": f"{person.id}-{number[0]}"} if change else {}
             of = body if "email" in body else {"id": person.id} | body
-            return d.call(here, SOKO, operation, of, status, **key)
+            return d.call(here, SOKO, operation, of, code, **key)
 
         return act
 

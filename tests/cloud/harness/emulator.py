@@ -17,6 +17,7 @@ from .progress import Failed
 # The emulator takes these for the account's root; what it gives to functions are sessions of their roles.
 ACCESS_KEY = "test"
 SECRET_KEY = "test"
+ACCOUNT = "000000000000"
 
 
 def free_port() -> int:

@@ -30,13 +30,13 @@ def region_out(story: Story, amina: Person) -> None:
             d.readable(region, SAFARI, baraka.id, baraka.version, story.bound * 2)
             progress.check(True, f"{region.name} has Baraka meanwhile: other peers are unaffected")
 
-        def waiting() -> int | None:
-            depths = [d.depth(here.name, f"retry-{there.name}"), d.depth(there.name, f"retry-{here.name}")]
-            # Baraka's two parts and Amina's profile in the one, Chausiku's two in the other.
-            return sum(depths) if depths[0] >= 3 and depths[1] >= 2 else None
+        def waiting(region: str, peer: str, copies: int) -> int:
+            return progress.until(f"the queue of {region} for {peer} fills", 60, lambda: (
+                lambda depth: depth if depth >= copies else None)(d.depth(region, f"retry-{peer}")), pause=0.5)
 
-        copies = progress.until("the retry queues fill", 60, waiting, pause=0.5)
-        progress.check(True, f"{copies} copies wait in the retry queues of {here.name} and {there.name}")
+        # Baraka's two parts and Amina's profile in the one, Chausiku's two in the other.
+        copies = waiting(here.name, there.name, 3), waiting(there.name, here.name, 2)
+        progress.check(True, f"{copies[0]} copies wait in {here.name}, {copies[1]} in {there.name}")
         runs = scheduled_runs(story, here.name, "reconcile-writes", before)
         progress.until("the scheduled function looks at the queue while the region is out", SCHEDULE, lambda: (
             scheduled_runs(story, here.name, "reconcile-writes", before) > runs))

@@ -84,4 +84,6 @@ def all_refused(d: Deployment, progress: Progress) -> None:
     progress.check("Item" in reader.get_item(**settings), "the replicator's role reads the settings: it is alive")
     progress.check(not allowed, f"{refused} uses of functions' roles for more than their job are refused by IAM"
                    + "".join(f"\n  NOT REFUSED {text}" for text in allowed))
+    progress.cannot_show("That a key's policy names a role by the role's ARN: the emulator compares its session's, so "
+                         "the sessions are named as operators.")
     progress.cannot_show("Conditions on kms:EncryptionContext and kms:ViaService: the emulator does not evaluate them.")
