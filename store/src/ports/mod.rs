@@ -1,4 +1,4 @@
-//! What Umoja needs from the world, as traits. An adapter implements them; [`crate::contract`] says what it must do,
+//! What Umoja needs from the world, as traits. An adapter implements them; the module `contract` says what it must do,
 //! in tests that every adapter passes.
 
 mod clock;
