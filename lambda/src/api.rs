@@ -23,8 +23,9 @@ use crate::aws::Needs;
 use crate::function::Function;
 use crate::region::{Build, NotReady, Settings};
 
-/// What the API calls.
-pub const NEEDS: Needs = Needs { own: &[Service::Kms], peers: &[Service::Kms] };
+/// What the API calls. A registration has its two parts' keys wrapped at once, and a connection that is opened only then
+/// may take longer than a write waits for its peers.
+pub const NEEDS: Needs = Needs { own: &[Service::Kms], peers: &[Service::Kms, Service::Kms] };
 
 /// The fewest characters of a new password (NIST SP 800-63B section 3.1.1.2).
 const MIN_PASSWORD_CHARS: usize = 8;
