@@ -191,7 +191,7 @@ run "functions" {
     error_message = "Functions are binaries."
   }
   assert {
-    condition     = aws_lambda_function.this["api"].memory_size == 1769
+    condition     = aws_lambda_function.this["api"].memory_size == 1024
     error_message = "The api has one vCPU."
   }
   assert {

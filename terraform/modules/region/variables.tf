@@ -72,13 +72,13 @@ variable "architecture" {
 }
 
 variable "functions" {
-  description = "Memory in MB, time-out in seconds and reserved concurrency (null: none) of each function. 1769 MB is one vCPU, which the api's password hashes need."
+  description = "Memory in MB, time-out in seconds and reserved concurrency (null: none) of each function. docs/functions.md says why these."
   type = object({
-    api              = optional(object({ memory = optional(number, 1769), timeout = optional(number, 29), concurrency = optional(number) }), {})
-    replicator       = optional(object({ memory = optional(number, 512), timeout = optional(number, 60), concurrency = optional(number) }), {})
+    api              = optional(object({ memory = optional(number, 1024), timeout = optional(number, 29), concurrency = optional(number) }), {})
+    replicator       = optional(object({ memory = optional(number, 256), timeout = optional(number, 60), concurrency = optional(number) }), {})
     reconcile_writes = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
     reconcile_keys   = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
-    sweep            = optional(object({ memory = optional(number, 512), timeout = optional(number, 900), concurrency = optional(number) }), {})
+    sweep            = optional(object({ memory = optional(number, 256), timeout = optional(number, 900), concurrency = optional(number) }), {})
   })
   default  = {}
   nullable = false
