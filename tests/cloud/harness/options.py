@@ -33,7 +33,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--umoja", type=Path, metavar="FILE", help="the umoja program, instead of `cargo build --release --bin umoja`",
     )
     parser.add_argument(
-        "--users", type=int, default=30, metavar="N", help="people whose replication is timed [default: %(default)s]",
+        "--users", type=int, default=100, metavar="N", help="people whose replication is timed [default: %(default)s]",
     )
     parser.add_argument(
         "--bound", type=float, default=15.0, metavar="SECONDS",
