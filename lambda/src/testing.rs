@@ -140,7 +140,7 @@ pub(crate) fn document(regions: &[(&str, RegionState)]) -> RegionsDocument {
         let [data_key, queues] = ["arn:k", "https://q"].map(str::to_owned);
         RegionEntry { infrastructure: Infrastructure { region, base_url, data_key, queues }, state: *state }
     };
-    RegionsDocument { regions: regions.iter().map(entry).collect(), env: None }
+    RegionsDocument { revision: 1, regions: regions.iter().map(entry).collect(), env: None }
 }
 
 /// What this thread records from now on.

@@ -1,6 +1,8 @@
 //! The settings that say what a deployment in the cloud consists of. Every region holds the same list of regions, and
 //! what its own infrastructure is.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 use umoja_schema::Region;
 use umoja_schema::names::setting;
@@ -28,6 +30,9 @@ pub struct Infrastructure {
 /// The regions of a deployment ([`setting::REGIONS`]), the same in every region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionsDocument {
+    /// Counts the changes: of two regions' copies, the one that was changed more often is ahead.
+    #[serde(default)]
+    pub revision: u64,
     /// The regions, in the order in which they came.
     pub regions: Vec<RegionEntry>,
     /// What the deployment is for, such as `live` or `test`: a part of each API key.
@@ -76,9 +81,14 @@ impl RegionsDocument {
         self.regions.iter().find(|entry| entry.name() == region)
     }
 
-    /// Takes over what another region's copy of the list is ahead of this one, after an operator's command was
-    /// interrupted between two regions. Regions are only ever added, and then serve, so the order does not matter.
+    /// Takes over another region's copy of the list if it is ahead of this one, after an operator's command was
+    /// interrupted between two regions. Copies that two operators made of the same one at the same time are united.
     pub fn merge(&mut self, other: &Self) {
+        match other.revision.cmp(&self.revision) {
+            Ordering::Less => return,
+            Ordering::Greater => return self.clone_from(other),
+            Ordering::Equal => {}
+        }
         for theirs in &other.regions {
             match self.regions.iter_mut().find(|own| own.name() == theirs.name()) {
                 Some(own) if theirs.state == RegionState::Serving => own.state = RegionState::Serving,
@@ -119,14 +129,14 @@ mod tests {
             let infrastructure = Infrastructure { region: name.parse().unwrap(), base_url, data_key, queues };
             RegionEntry { infrastructure, state: *state }
         };
-        RegionsDocument { regions: regions.iter().map(entry).collect(), env: None }
+        RegionsDocument { revision: 1, regions: regions.iter().map(entry).collect(), env: None }
     }
 
     #[test]
-    fn of_two_lists_the_one_that_is_ahead_counts_region_by_region() {
+    fn of_two_copies_the_one_that_was_changed_more_often_counts() {
         use RegionState::{Joining, Serving};
-        let (older, newer) =
-            (list(&[("a", Serving), ("b", Joining)]), list(&[("a", Serving), ("b", Serving), ("c", Joining)]));
+        let older = list(&[("a", Serving), ("b", Serving), ("c", Serving)]);
+        let newer = RegionsDocument { revision: 2, ..list(&[("a", Serving), ("b", Joining)]) };
         for (mut one, other) in [(older.clone(), newer.clone()), (newer.clone(), older)] {
             one.merge(&other);
             assert_eq!(one, newer);
@@ -134,10 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn a_list_without_an_environment_is_read() {
+    fn copies_that_were_changed_at_the_same_time_are_united() {
+        use RegionState::{Joining, Serving};
+        let one = list(&[("a", Serving), ("b", Joining)]);
+        let other = list(&[("a", Serving), ("b", Serving), ("c", Joining)]);
+        for (mut one, two) in [(one.clone(), other.clone()), (other.clone(), one)] {
+            one.merge(&two);
+            assert_eq!(one, other);
+        }
+    }
+
+    #[test]
+    fn a_list_without_revision_and_environment_is_read() {
         let read: RegionsDocument = serde_json::from_str(r#"{"regions":[]}"#).unwrap();
-        assert_eq!(read, list(&[]));
-        assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"regions":[]}"#);
+        assert_eq!(read, RegionsDocument { revision: 0, ..list(&[]) });
+        assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"revision":0,"regions":[]}"#);
     }
 
     #[test]

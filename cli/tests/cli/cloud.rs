@@ -300,9 +300,19 @@ async fn a_region_is_added_and_an_interrupted_addition_goes_on() {
     let list = cloud.setting(1, "regions").await.unwrap();
     let mut before = list.clone();
     before["regions"][2]["state"] = json!("joining");
+    before["revision"] = json!(list["revision"].as_u64().unwrap() - 1);
     cloud.region(1).tables(&cloud.prefix).put_setting("regions", &before).await.unwrap();
     assert_eq!(cloud.json(&add)["added"], false);
     assert_eq!(cloud.setting(1, "regions").await, Some(list));
+
+    // A restored table lacks who came since, and holds who has been erased since.
+    let late = cloud.register(61).await;
+    cloud.erase(users[9]).await;
+    let shown = |id: UserId| cloud.json(&["user", "show", &id.to_string(), "--region", "eu-west-1"]);
+    assert_eq!((&shown(late)["agree"], &shown(users[9])["agree"]), (&json!(false), &json!(false)));
+    let again = cloud.json(&[&add[..], &["--again"]].concat());
+    assert_eq!((&again["state"], &again["added"]), (&json!("serving"), &json!(true)), "{again}");
+    assert_eq!((&shown(late)["agree"], &shown(users[9])["agree"]), (&json!(true), &json!(true)));
 }
 
 #[tokio::test]

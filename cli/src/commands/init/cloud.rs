@@ -56,7 +56,9 @@ pub(super) async fn run(
             cloud.open(&first).await?;
             return Err(no_region());
         }
-        (None, Some(wanted)) => RegionsDocument { regions: infrastructure(&cloud, &wanted).await?, env: None },
+        (None, Some(wanted)) => {
+            RegionsDocument { revision: 0, regions: infrastructure(&cloud, &wanted).await?, env: None }
+        }
     };
     let anew = refresh(&cloud, &mut document).await?;
     if document.env.is_none() {
@@ -69,6 +71,9 @@ pub(super) async fn run(
             document.regions.iter().filter(differs).map(|entry| entry.name().clone()).collect()
         }
     };
+    if stored.as_ref() != Some(&document) {
+        document.revision += 1;
+    }
     let regions = cloud.regions(&document, &first);
     cloud.check_queues(&regions).await?;
     // Secrets first: whoever finds the list of regions finds what it needs beside it.

@@ -38,6 +38,9 @@ in it that any serving region holds, it serves.
 
 Each step can be repeated: after an interruption, run the same command again, and it goes on.
 
+With --again a region that serves already is taken out of service and filled anew: after one of its tables was restored \
+from a backup, or made anew. Erasures since the backup come with everything else.
+
 It needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings, Scan on PREFIX-companies; \
 kms:DescribeKey, Encrypt and Decrypt with the data key, which can be limited to the secrets by a condition on \
 kms:EncryptionContext:umoja:secret, since copying opens no user's data; sqs:GetQueueAttributes on PREFIX-*. \
@@ -49,12 +52,16 @@ PREFIX-receipts and PREFIX-audit."
 )]
 #[command(after_help = "Examples:
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
-  umoja region add ap-south-1 --prefix PREFIX --region eu-west-1 --rate 2000")]
+  umoja region add ap-south-1 --prefix PREFIX --region eu-west-1 --rate 2000
+  umoja region add ap-south-1 --prefix PREFIX --region eu-west-1 --again")]
 pub(super) struct Add {
     /// The new region.
     name: Region,
     #[command(flatten)]
     target: Target,
+    /// Fill a region anew that serves already, after its tables were restored or lost: it is taken out of service first.
+    #[arg(long)]
+    again: bool,
     /// How many parts and rows are copied in a second at most; 0 for as many as can be.
     #[arg(long, value_name = "N", default_value_t = 500)]
     rate: u32,
@@ -87,16 +94,17 @@ impl Add {
             return Err(CliError::Usage("--region has to be one of the regions that serve already".into()));
         }
         let mut document = self.document(cloud, first).await?;
-        if document.get(name).is_some_and(|entry| entry.state == RegionState::Serving) {
+        if !self.again && document.get(name).is_some_and(|entry| entry.state == RegionState::Serving) {
             // The last step may have been interrupted between two regions.
             let regions = cloud.regions(&document, first);
             cloud.store(&document, &regions.list).await?;
             output.answer(&json!({ "region": name, "state": "serving", "added": false }), || {
-                format!("{name} serves already.")
+                format!("{name} serves already; --again takes it out of service and fills it anew.")
             });
             return Ok(());
         }
         let another_key = self.list_as_joining(cloud, &mut document).await?;
+        document.revision += 1;
         let regions = cloud.regions(&document, first);
         let new = check(cloud, &regions, name).await?;
 
@@ -125,6 +133,7 @@ impl Add {
                 entry.state = RegionState::Serving;
             }
         }
+        document.revision += 1;
         // The new region first: it has to serve when the others say that it does.
         cloud.store(&document, [new].into_iter().chain(others())).await?;
         let answer = json!({ "region": name, "state": "serving", "added": true,
