@@ -112,6 +112,7 @@ class Probe(Scheduled):
 
     def life_elsewhere(self) -> None:
         """What changes here is read there, erasures and their confirmations too."""
+        self.reads(self.there, self.of_one_address("Zuri"))
         person = self.registered(self.here)
         body = {"id": person.id, "set": {"email": self.story.people.new("Imani").email}}
         person.version = self.d.call(self.here, SOKO, "update", body, 200).body["user"]["version"]

@@ -42,6 +42,15 @@ class Scheduled:
             self.reads(other, person)
         return person
 
+    def of_one_address(self, name: str) -> Person:
+        """Somebody new here with one identifier only: a single claim is read in another way than several."""
+        person = self.story.people.new(name)
+        body = person.registration()
+        del body["phone_number"]
+        user = self.d.call(self.here, SOKO, "register", body, 201).body["user"]
+        person.id, person.version = user["id"], user["version"]
+        return person
+
     def confirmed(self, person: Person) -> None:
         """The peer knows that all have confirmed an erasure."""
         self.until("confirmed", lambda: self.d.ask(self.there, SOKO, "erasure", {"id": person.id}).body.get(
@@ -52,6 +61,7 @@ class Scheduled:
         known, gone = self.registered(self.here, "Pendo"), self.registered(self.here, "Rehema")
         self.d.cut_off(self.there.name)
         new = self.story.register(self.here, SOKO, "Sauda")
+        self.lone = self.of_one_address("Zuri")
         body = {"id": known.id, "set": {"email": self.story.people.new("Pendo").email, "phone_number": None}}
         known.version = self.d.call(self.here, SOKO, "update", body, 200).body["user"]["version"]
         twin = self.story.people.new("Tatu")
@@ -65,6 +75,7 @@ class Scheduled:
     def arrived(self, new: Person, known: Person, gone: Person) -> None:
         """What was apart is the same."""
         self.reads(self.there, new)
+        self.reads(self.there, self.lone)
         self.reads(self.there, known)
         self.invoke("reconcile-writes")
         self.confirmed(gone)
