@@ -10,7 +10,7 @@ use umoja_schema::{
     Region, UserId, Version,
 };
 use umoja_store::Home;
-use umoja_store::apply::{commit_own, conflicts, plan_claims};
+use umoja_store::apply::{commit_own, conflicts, plan_claims, plan_members};
 use umoja_store::ports::{ClaimWrite, Commit, Condition, Hasher, PartWrite, Parts, StoreError, Writes};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
@@ -139,8 +139,9 @@ impl App {
     ) -> Result<Option<PartRecord>, Refusal> {
         let rows = conflicts(record.id, &record.version, &claims, &self.home.own.name);
         let condition = Condition::VersionIs(stored.version.clone());
+        let members = plan_members(Some(stored), &record);
         let parts = vec![PartWrite { record: record.clone(), condition }];
-        match self.commit(&Writes { parts, claims, rows }).await? {
+        match self.commit(&Writes { parts, claims, members, rows }).await? {
             Commit::Done => Ok(Some(record)),
             Commit::Conflict { .. } => Ok(None),
         }

@@ -177,6 +177,7 @@ async fn create(app: &App, new: &New, parts: &[PartRecord; 2]) -> Result<Option<
     let writes = Writes {
         parts: parts.iter().map(|record| PartWrite { record: record.clone(), condition: Condition::Absent }).collect(),
         claims: new.claims.clone(),
+        members: Vec::new(),
         rows: conflicts(new.id, &profile.version, &new.claims, &app.home.own.name),
     };
     match app.commit(&writes).await? {

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{
 };
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{ClaimItem, Log, LogRow, PartRecord};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, StoreError, Users as _, Writes};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, MemberWrite, PartWrite, StoreError, Users as _, Writes};
 
 use super::{DynamoDb, Placeholders, key};
 use crate::attribute::{Item, from_item, to_item, to_value};
@@ -55,6 +55,9 @@ impl DynamoDb {
         }
         for claim in &writes.claims {
             items.push(self.claim_write(claim).map_err(malformed)?);
+        }
+        for member in &writes.members {
+            items.push(self.member_item(*member).map_err(malformed)?);
         }
         // A transaction takes each item once; writing a row again changes nothing anyway.
         let mut seen = BTreeSet::new();
@@ -119,6 +122,18 @@ impl DynamoDb {
             let put = Put::builder().table_name(table).set_item(Some(to_item(write.after.to_item())));
             let put = put.condition_expression(condition).set_expression_attribute_names(names);
             item.put(put.set_expression_attribute_values(placeholders.values()).build()?).build()
+        })
+    }
+
+    /// A pointer is written without a condition: that of the part which it is derived from decides.
+    fn member_item(&self, write: MemberWrite) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+        let table = self.table(table::MEMBERS);
+        let key = key([(attribute::ID, write.root.to_string()), (attribute::MEMBER, write.member.to_string())]);
+        let item = TransactWriteItem::builder();
+        Ok(if write.present {
+            item.put(Put::builder().table_name(table).set_item(Some(key)).build()?).build()
+        } else {
+            item.delete(Delete::builder().table_name(table).set_key(Some(key)).build()?).build()
         })
     }
 

@@ -102,6 +102,7 @@ async fn register(users: &dyn Users, id: UserId, identifiers: &[u8]) -> bool {
             part_write(credentials(id, version(1)), Condition::Absent),
         ],
         claims: identifiers.iter().map(|n| claim_write(unclaimed(*n), claimed(*n, [(id, claim(1))]))).collect(),
+        members: vec![],
         rows: vec![(Log::Audit, row(id, "registered"))],
     };
     let indexes: Vec<_> = identifiers.iter().map(|n| index(*n)).collect();

@@ -39,6 +39,7 @@ impl World {
             self.check_acknowledged(region, &records);
             check_tombstones(region, &records);
             self.check_claims(region, &records).await;
+            check_members(region, &records).await;
             check_readable(region, &records).await;
             contents.push(records);
         }
@@ -144,6 +145,21 @@ async fn scan(region: &WorldRegion) -> Records {
             Some(next) => after = Some(next),
             None => return records,
         }
+    }
+}
+
+/// 8: who is merged into whom is what a rebuild from the users gives.
+async fn check_members(region: &WorldRegion, records: &Records) {
+    let mut rebuilt: BTreeMap<UserId, Vec<UserId>> = BTreeMap::new();
+    for ((id, _), record) in records {
+        rebuilt.entry(*id).or_default();
+        if let Some(root) = record.profile_facts().and_then(|facts| facts.merged_into) {
+            rebuilt.entry(root).or_default().push(*id);
+        }
+    }
+    for (root, expected) in rebuilt {
+        let stored = region.store.members(root).await.expect("a store can be read");
+        assert_eq!(stored, expected, "8: {} derived other members of {root} than its users say", region.name);
     }
 }
 
