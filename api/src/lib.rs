@@ -6,6 +6,7 @@
 mod app;
 mod caller;
 mod discovery;
+mod group;
 mod handler;
 mod idempotency;
 mod identifiers;

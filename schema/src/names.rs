@@ -57,6 +57,12 @@ pub mod attribute {
     pub const MERGED_INTO: &str = "merged_into";
     /// Sort key of `members`: the user that points at the partition key's.
     pub const MEMBER: &str = "member";
+    /// In rows about merges: the user that is pointed at.
+    pub const SURVIVOR: &str = "survivor";
+    /// In rows about merges: the user that points.
+    pub const DUPLICATE: &str = "duplicate";
+    /// In receipts: the users that were erased together.
+    pub const TOGETHER: &str = "together";
     /// Kind of identifier, or of event.
     pub const KIND: &str = "kind";
     /// Version of the blind index key.

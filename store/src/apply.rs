@@ -109,11 +109,11 @@ pub async fn plan_claims_of(users: &dyn Users, changes: &[ClaimChange<'_>]) -> R
         let all = change.before.keys().chain(change.after.keys());
         all.filter(|index| differ(change, index)).copied().collect::<Vec<_>>()
     };
-    let changed: Vec<BlindIndex> = changes.iter().flat_map(indexes).collect::<BTreeSet<_>>().into_iter().collect();
-    if changed.is_empty() {
+    let distinct: BTreeSet<BlindIndex> = changes.iter().flat_map(indexes).collect();
+    if distinct.is_empty() {
         return Ok(Vec::new());
     }
-    let current = users.claims(&changed).await?;
+    let current = users.claims(&distinct.into_iter().collect::<Vec<_>>()).await?;
     let write = |before: ClaimItem| {
         let mut after = before.clone();
         for change in changes.iter().filter(|change| differ(change, &before.index)) {
@@ -146,6 +146,9 @@ pub fn conflicts(id: UserId, version: &Version, claims: &[ClaimWrite], observer:
     let mut rows = BTreeMap::new();
     for write in claims {
         let (Some(claim), Some((winner, _))) = (write.after.claimants.get(&id), write.after.winner()) else { continue };
+        if write.before.claimants.get(&id) == Some(claim) {
+            continue; // The change is somebody else's.
+        }
         for other in write.after.claimants.keys().filter(|other| **other != id) {
             for (user, rival) in [(id, *other), (*other, id)] {
                 let kind = claim.kind.as_str();

@@ -9,7 +9,7 @@ use umoja_schema::{
 use umoja_store::Home;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::{Logs as _, Users as _, Writes};
+use umoja_store::ports::{Logs as _, Parts, Users as _, Writes};
 use umoja_store::seal::Sealer;
 
 use super::{World, WorldRegion};
@@ -109,6 +109,29 @@ impl World {
             let expected = rebuilt.get(&item.index).cloned().unwrap_or_else(|| ClaimItem::unclaimed(item.index));
             assert_eq!(item, expected, "8: {} derived other claims than its users make", region.name);
         }
+    }
+
+    /// The users that are one person have one root, from whichever of them and in whichever region one starts. Gives the
+    /// root of each that is live.
+    pub async fn check_groups(&self, ids: &[UserId]) -> BTreeMap<UserId, UserId> {
+        let mut roots = Vec::new();
+        for region in &self.regions {
+            let mut found = BTreeMap::new();
+            for id in ids {
+                let group = umoja_store::group::read(&region.store, *id).await.expect("a store can be read");
+                let Some(group) = group else { continue };
+                let root = group.root.id().expect("the root is live");
+                for user in group.users().filter_map(Parts::id) {
+                    let again = umoja_store::group::read(&region.store, user).await.expect("a store can be read");
+                    let again = again.expect("who is in a group is live");
+                    assert_eq!((&again.root, &again.members), (&group.root, &group.members), "the group of {user}");
+                }
+                found.insert(*id, root);
+            }
+            roots.push(found);
+        }
+        assert!(roots.iter().all(|found| *found == roots[0]), "regions have other roots: {roots:?}");
+        roots.swap_remove(0)
     }
 
     /// 1: the journals of all regions are equal too.

@@ -1,0 +1,115 @@
+//! Whose password and status count.
+
+use super::*;
+
+async fn accepts(d: &Deployment, by: Value, password: &str) -> bool {
+    let mut body = by;
+    body["password"] = json!(password);
+    let reply = d.call(0, "authenticate", body).await;
+    assert_eq!(d.hasher.take().1, 1, "one attempt, whatever is stored");
+    reply.ok(200).body["authenticated"] == json!(true)
+}
+
+#[test]
+fn the_roots_password_is_right_for_every_identifier_and_a_members_for_none() {
+    story(720, async |d| {
+        let (ada, countess) = two(&d).await;
+        merge(&d, 0, &ada, &countess).await.ok(200);
+        d.hasher.take();
+        for by in [json!({ "email": "ada@example.com" }), json!({ "username": "countess" }), json!({ "id": countess })]
+        {
+            assert!(accepts(&d, by.clone(), "correct horse").await, "{by}");
+            assert!(!accepts(&d, by.clone(), "battery staple").await, "{by}");
+        }
+    });
+}
+
+#[test]
+fn a_members_password_is_tried_while_the_root_has_none_and_then_becomes_the_roots() {
+    story(721, async |d| {
+        let root = d.call(0, "register", json!({ "username": "root" })).await.id();
+        d.world.clock.advance(1000);
+        let blank = person(&d, 0, "blank").await;
+        let first = d.register(0, "first@example.com", "correct horse").await.id();
+        d.world.clock.advance(1000);
+        let second = d.register(0, "second@example.com", "battery staple").await.id();
+        for duplicate in [&second, &blank, &first] {
+            merge(&d, 0, &root, duplicate).await.ok(200);
+        }
+        d.hasher.take();
+        let root_is = json!({ "username": "root" });
+        assert!(!accepts(&d, root_is.clone(), "battery staple").await, "only the first that has one is tried");
+        assert!(!accepts(&d, json!({ "email": "second@example.com" }), "battery staple").await);
+        let before = lookup(&d, 0, root_is.clone()).await.version();
+        assert!(accepts(&d, root_is.clone(), "correct horse").await);
+        let after = lookup(&d, 0, root_is.clone()).await.version();
+        assert_ne!(before, after, "the root has it now");
+        assert!(accepts(&d, json!({ "email": "second@example.com" }), "correct horse").await);
+        assert_eq!(lookup(&d, 0, root_is.clone()).await.version(), after);
+        // It stays the root's own.
+        unmerge(&d, 0, &first).await.ok(200);
+        assert!(accepts(&d, root_is, "correct horse").await);
+        assert!(accepts(&d, json!({ "email": "first@example.com" }), "correct horse").await);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn the_roots_status_counts_and_is_what_is_set() {
+    story(722, async |d| {
+        let (ada, countess) = two(&d).await;
+        d.call(0, "status", json!({ "id": countess, "status": "disabled" })).await.ok(200);
+        merge(&d, 0, &ada, &countess).await.ok(200);
+        d.hasher.take();
+        assert!(accepts(&d, json!({ "username": "countess" }), "correct horse").await, "the root is active");
+        let reply = d.call(0, "status", json!({ "id": countess, "status": "disabled" })).await;
+        assert_eq!((reply.ok(200).id(), &reply.body["user"]["status"]), (ada.clone(), &json!("disabled")));
+        assert!(!accepts(&d, json!({ "username": "countess" }), "correct horse").await);
+        d.call(0, "status", json!({ "id": ada, "status": "active" })).await.ok(200);
+        unmerge(&d, 0, &countess).await.ok(200);
+        let user = lookup(&d, 0, json!({ "id": countess })).await;
+        assert_eq!(user.body["user"]["status"], "disabled", "as it was before the merge");
+    });
+}
+
+#[test]
+fn a_password_is_changed_through_any_id_and_a_members_can_be_the_current_one() {
+    story(723, async |d| {
+        let root = d.call(0, "register", json!({ "username": "root" })).await.id();
+        let member = d.register(0, "ada@example.com", "correct horse").await.id();
+        merge(&d, 0, &root, &member).await.ok(200);
+        let change = |id: &str, from: &str, to: &str| json!({ "id": id, "current_password": from, "new_password": to });
+        let reply = d.call(0, "password/change", change(&root, "wrong horse", "battery staple")).await;
+        assert_eq!(reply.ok(200).body["changed"], false);
+        let reply = d.call(0, "password/change", change(&root, "correct horse", "battery staple")).await;
+        assert_eq!(reply.ok(200).body["changed"], true);
+        assert_eq!(reply.body["version"], json!(lookup(&d, 0, json!({ "id": root })).await.version()));
+        let reply = d.call(0, "password/change", change(&member, "battery staple", "third password")).await;
+        assert_eq!(reply.ok(200).body["changed"], true);
+        assert!(d.accepts(0, "ada@example.com", "third password").await);
+        unmerge(&d, 0, &member).await.ok(200);
+        assert!(d.accepts(0, "ada@example.com", "correct horse").await, "the member's was never touched");
+    });
+}
+
+#[test]
+fn a_company_that_is_linked_to_any_user_of_the_person_is_linked_and_another_becomes_so_at_the_root() {
+    story(724, async |d| {
+        let (ada, countess) = two(&d).await;
+        let nickname = |id: &str| json!({ "id": id, "set": { "profile": { "nickname": "A" } } });
+        d.call_as(&d.food, 0, "update", nickname(&ada)).await.refused(403, "not_linked");
+        merge(&d, 0, &ada, &countess).await.ok(200);
+        d.call_as(&d.food, 0, "update", nickname(&ada)).await.ok(200);
+        let login = json!({ "username": "countess", "password": "correct horse" });
+        let version = lookup(&d, 0, json!({ "id": ada })).await.version();
+        d.call_as(&d.food, 0, "authenticate", login.clone()).await.ok(200);
+        assert_eq!(lookup(&d, 0, json!({ "id": ada })).await.version(), version, "linked already");
+        let reply = d.call_as(&d.blog, 0, "authenticate", login).await;
+        assert!(reply.ok(200).body["user"]["accounts"]["blog"].is_object());
+        unmerge(&d, 0, &countess).await.ok(200);
+        let accounts = async |id: &str| lookup(&d, 0, json!({ "id": id })).await.body["user"]["accounts"].clone();
+        assert!(accounts(&ada).await["blog"].is_object());
+        assert!(accounts(&countess).await.get("blog").is_none());
+    });
+}
