@@ -2,14 +2,14 @@
 //! What callers see is derived from that, so merging commutes, can be repeated, and can be undone.
 
 use umoja_schema::names::attribute;
-use umoja_schema::{LogRow, Scope, UserId, Version, api};
+use umoja_schema::{LogRow, Part, Scope, UserId, Version, api};
 use umoja_store::group::MAX_MERGED;
 
 use crate::app::{App, Rewrite, company_field, until_written};
 use crate::caller::Caller;
 use crate::group::Group;
 use crate::handler::{Answer, Operation};
-use crate::problem::{ALREADY_MERGED, GROUP_TOO_LARGE, INTERNAL, MERGED_OTHERWISE, NOT_FOUND, Refusal};
+use crate::problem::{ALREADY_MERGED, BEHIND, GROUP_TOO_LARGE, INTERNAL, MERGED_OTHERWISE, NOT_FOUND, Refusal};
 
 pub(crate) struct Merge;
 
@@ -39,6 +39,7 @@ impl Operation for Merge {
             if is_done(&survivor, &duplicate, &body)? {
                 return answer(&survivor, &body).map(Some);
             }
+            may_point(app, &duplicate, &body).await?;
             if body.preview {
                 return answer(&joined(&survivor, &duplicate, &body)?, &body).map(Some);
             }
@@ -61,22 +62,29 @@ async fn both(app: &App, body: &api::Merge) -> Result<(Option<Group>, Option<Gro
 /// True if the two are one person already, in a way that the survivor's values may count as asked for.
 ///
 /// What would make a cycle in this region is refused: the survivor is a duplicate of the duplicate, and an answer of
-/// success would be of a merge the other way round. (Two regions can make one at the same time; it has a root.) So is
-/// moving a pointer: who is merged into somebody else would silently stop being that person.
+/// success would be of a merge the other way round. (Two regions can make one at the same time; it has a root.)
 fn is_done(survivor: &Group, duplicate: &Group, body: &api::Merge) -> Result<bool, Refusal> {
     if survivor.holds(body.duplicate) {
         let the_other_way_only =
             survivor.leads(body.survivor, body.duplicate) && !survivor.leads(body.duplicate, body.survivor);
         return if the_other_way_only { Err(Refusal::from(&MERGED_OTHERWISE)) } else { Ok(true) };
     }
-    let target = duplicate.get(body.duplicate).and_then(|user| user.facts.merged_into);
-    if target.is_some_and(|target| duplicate.holds(target)) {
-        return Err(Refusal::from(&ALREADY_MERGED));
-    }
     if survivor.users().count() + duplicate.users().count() > MAX_MERGED {
         return Err(Refusal::from(&GROUP_TOO_LARGE));
     }
     Ok(false)
+}
+
+/// Refuses to move a pointer: who is merged into somebody else would silently stop being that person. One at somebody who
+/// was erased can be moved; one at somebody who has not arrived here has to wait.
+async fn may_point(app: &App, duplicate: &Group, body: &api::Merge) -> Result<(), Refusal> {
+    let Some(target) = duplicate.get(body.duplicate).and_then(|user| user.facts.merged_into) else { return Ok(()) };
+    if duplicate.holds(target) {
+        return Err(Refusal::from(&ALREADY_MERGED));
+    }
+    let parts = app.home.own.users.parts(target).await?;
+    let erased = Part::ALL.into_iter().filter_map(|part| parts.get(part)).any(|record| record.version.erased);
+    if erased { Ok(()) } else { Err(Refusal::from(&BEHIND)) }
 }
 
 /// What the two groups are together.

@@ -1,6 +1,8 @@
 //! Merges in several regions: read-your-writes, cycles, and what they cost.
 
 use super::*;
+use umoja_schema::Part;
+use umoja_store::apply::apply_copy;
 use umoja_tests::world::World;
 
 #[test]
@@ -25,6 +27,29 @@ fn the_duplicates_version_asks_a_region_that_is_behind_for_the_merged_user() {
         lookup(&d, 1, by.clone()).await.refused(503, "behind");
         d.world.settle().await;
         assert!(lookup(&d, 1, by).await.ok(200).body["user"].get("members").is_none());
+    });
+}
+
+#[test]
+fn a_pointer_at_somebody_who_has_not_arrived_is_not_moved_and_one_at_somebody_erased_is() {
+    story(755, async |d| {
+        let (ada, countess) = two(&d).await;
+        d.world.settle().await;
+        let third = person(&d, 0, "third").await;
+        merge(&d, 0, &third, &countess).await.ok(200);
+        let stored = d.world.stored(0, countess.parse().unwrap(), Part::Profile).await.unwrap();
+        apply_copy(&d.world.regions[1].store, &stored, d.world.name(1)).await.unwrap();
+        assert_eq!(lookup(&d, 1, json!({ "id": countess })).await.id(), countess);
+        merge(&d, 1, &ada, &countess).await.refused(503, "behind");
+        d.world.settle().await;
+        merge(&d, 1, &ada, &countess).await.refused(409, "already_merged");
+        // Erased by a region that does not know of the merge, so that the duplicate is left.
+        d.world.erase(1, third.parse().unwrap()).await.unwrap();
+        assert_eq!(lookup(&d, 1, json!({ "id": countess })).await.id(), countess);
+        assert_eq!(merge(&d, 1, &ada, &countess).await.ok(200).id(), ada);
+        d.world.settle().await;
+        assert_eq!(lookup(&d, 0, json!({ "id": countess })).await.id(), ada);
+        d.world.check_invariants().await;
     });
 }
 
