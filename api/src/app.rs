@@ -85,12 +85,14 @@ impl App {
     }
 
     /// Seals and stores profile parts over the stored ones, with their claims and pointers and with further rows about
-    /// them, all or none. Gives them in the same order; nothing if somebody got in between: the caller starts over from
-    /// what is stored then. `claims` is what was planned for the same facts.
+    /// them, all or none. Gives them in the same order; nothing if somebody got in between, or if one of the users that
+    /// have to be `live` is not: the caller starts over from what is stored then. `claims` is what was planned for the
+    /// same facts.
     pub(crate) async fn write_profiles(
         &self,
         changes: &[Rewrite<'_>],
         claims: Vec<ClaimWrite>,
+        live: Vec<UserId>,
         rows: impl Fn(&Version) -> Vec<LogRow>,
     ) -> Result<Option<Vec<PartRecord>>, Refusal> {
         let seal = async |change: &Rewrite<'_>| {
@@ -100,7 +102,7 @@ impl App {
             Ok::<_, Refusal>(self.sealer.seal(stored.id, version, facts, identity, stored.unknown.clone()).await?)
         };
         let records = try_join_all(changes.iter().map(seal)).await?;
-        let mut writes = Writes { claims, ..Writes::default() };
+        let mut writes = Writes { claims, live, ..Writes::default() };
         for (change, record) in changes.iter().zip(&records) {
             let condition = Condition::VersionIs(change.stored.version.clone());
             writes.parts.push(PartWrite { record: record.clone(), condition });
@@ -120,7 +122,7 @@ impl App {
         claims: Vec<ClaimWrite>,
     ) -> Result<Option<PartRecord>, Refusal> {
         let change = Rewrite { stored, identity: identity.clone(), facts };
-        let written = self.write_profiles(&[change], claims, |_| Vec::new()).await?;
+        let written = self.write_profiles(&[change], claims, Vec::new(), |_| Vec::new()).await?;
         Ok(written.and_then(|mut records| records.pop()))
     }
 

@@ -55,7 +55,7 @@ pub async fn apply_copy(users: &dyn Users, incoming: &PartRecord, observer: &Reg
                 let members = plan_members(stored.as_ref(), incoming);
                 let rows = conflicts(incoming.id, &incoming.version, &claims, observer);
                 let parts = vec![PartWrite { record: incoming.clone(), condition }];
-                if users.commit(&Writes { parts, claims, members, rows }).await? == Commit::Done {
+                if users.commit(&Writes { parts, claims, members, rows, ..Writes::default() }).await? == Commit::Done {
                     return Ok(Applied::Written);
                 }
             }

@@ -92,14 +92,15 @@ fn joined(survivor: &Group, duplicate: &Group, body: &api::Merge) -> Result<Grou
     survivor.joined(duplicate, body.duplicate, body.survivor)?.ok_or(Refusal::from(&INTERNAL))
 }
 
-/// Writes the pointer. Nothing if somebody got in between.
+/// Writes the pointer, at somebody who is live at that moment: an erasure sees every pointer that was written before it,
+/// and none is written after it. Nothing if somebody got in between.
 async fn point(app: &App, caller: &Caller, group: &Group, body: &api::Merge) -> Result<Option<Group>, Refusal> {
     let user = group.get(body.duplicate).ok_or(Refusal::from(&INTERNAL))?;
     let (identity, mut facts) = (user.identity.clone(), user.facts.clone());
     facts.merged_into = Some(body.survivor);
     let change = Rewrite { stored: &user.profile, identity: identity.clone(), facts };
     let rows = |version: &Version| pointer_rows(app, caller, "merged", version, body.survivor, body.duplicate);
-    let written = app.write_profiles(&[change], Vec::new(), rows).await?;
+    let written = app.write_profiles(&[change], Vec::new(), vec![body.survivor], rows).await?;
     let profile = written.and_then(|mut records| records.pop());
     Ok(profile.and_then(|profile| group.clone().with_profile(profile, identity)))
 }

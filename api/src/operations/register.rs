@@ -211,8 +211,8 @@ async fn create(app: &App, new: &New, parts: &[PartRecord; 2]) -> Result<Option<
     let writes = Writes {
         parts: parts.iter().map(|record| PartWrite { record: record.clone(), condition: Condition::Absent }).collect(),
         claims: new.claims.clone(),
-        members: Vec::new(),
         rows: conflicts(new.id, &profile.version, &new.claims, &app.home.own.name),
+        ..Writes::default()
     };
     match app.commit(&writes).await? {
         Commit::Done => Ok(Stored::new(profile.clone(), credentials.clone(), new.identity.clone()).map(Group::of)),

@@ -42,7 +42,7 @@ impl Operation for Unmerge {
             facts.merged_into = None;
             let change = Rewrite { stored: &user.profile, identity: user.identity.clone(), facts };
             let rows = |version: &Version| pointer_rows(app, caller, "unmerged", version, root, body.id);
-            Ok(app.write_profiles(&[change], Vec::new(), rows).await?.map(|_| ()))
+            Ok(app.write_profiles(&[change], Vec::new(), Vec::new(), rows).await?.map(|_| ()))
         })?;
         found_again(app, 200, body.id).await
     }

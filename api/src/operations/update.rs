@@ -99,7 +99,9 @@ async fn write(app: &App, group: &Group, changed: Vec<Changed<'_>>) -> Result<Op
             facts: facts.clone(),
         });
         let rewrites: Vec<_> = rewrites.collect();
-        let Some(records) = app.write_profiles(&rewrites, claims, |_| Vec::new()).await? else { return Ok(None) };
+        let Some(records) = app.write_profiles(&rewrites, claims, Vec::new(), |_| Vec::new()).await? else {
+            return Ok(None);
+        };
         for (profile, (_, (identity, _))) in records.into_iter().zip(batch) {
             let Some(next) = written.with_profile(profile, identity.clone()) else { return Ok(None) };
             written = next;

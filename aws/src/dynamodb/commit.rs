@@ -13,9 +13,10 @@ use aws_sdk_dynamodb::types::{
     TransactWriteItem, Update,
 };
 use umoja_schema::names::{attribute, table};
-use umoja_schema::{ClaimItem, Log, LogRow, PartRecord};
+use umoja_schema::{ClaimItem, Log, LogRow, Part, PartRecord, UserId};
 use umoja_store::ports::{ClaimWrite, Commit, Condition, MemberWrite, PartWrite, StoreError, Users as _, Writes};
 
+use super::users::part_key;
 use super::{DynamoDb, Placeholders, key};
 use crate::attribute::{Item, from_item, to_item, to_value};
 use crate::error;
@@ -58,6 +59,9 @@ impl DynamoDb {
         }
         for member in &writes.members {
             items.push(self.member_item(*member).map_err(malformed)?);
+        }
+        for id in &writes.live {
+            items.push(self.live_check(*id).map_err(malformed)?);
         }
         // A transaction takes each item once; writing a row again changes nothing anyway.
         let mut seen = BTreeSet::new();
@@ -135,6 +139,16 @@ impl DynamoDb {
         } else {
             item.delete(Delete::builder().table_name(table).set_key(Some(key)).build()?).build()
         })
+    }
+
+    /// A tombstone has no envelope.
+    fn live_check(&self, id: UserId) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+        let check = ConditionCheck::builder()
+            .table_name(self.table(table::USERS))
+            .set_key(Some(part_key(id, Part::Profile)))
+            .condition_expression("attribute_exists(#data)")
+            .expression_attribute_names("#data", attribute::DATA);
+        Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
     }
 
     /// A row is written without a condition, so that one that is there already does not cancel the transaction: each

@@ -58,8 +58,9 @@ impl Users for DynamoDb {
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
-        let nothing_else = writes.claims.is_empty() && writes.members.is_empty() && writes.rows.is_empty();
-        match (&writes.parts[..], nothing_else) {
+        let Writes { parts, claims, members, live, rows } = writes;
+        let nothing_else = claims.is_empty() && members.is_empty() && live.is_empty() && rows.is_empty();
+        match (&parts[..], nothing_else) {
             ([], true) => Ok(Commit::Done),
             ([part], true) => self.put_part(part).await,
             _ => self.transact(writes).await,

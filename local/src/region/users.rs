@@ -144,6 +144,7 @@ struct Prepared {
     parts: Vec<PreparedPart>,
     claims: Vec<PreparedClaim>,
     members: Vec<MemberWrite>,
+    live: Vec<UserId>,
     rows: Vec<logs::PreparedRow>,
 }
 
@@ -169,9 +170,9 @@ enum Place {
 
 impl Prepared {
     fn new(writes: &Writes) -> Result<Self, StoreError> {
-        let Writes { parts, claims, members, rows } = writes;
+        let Writes { parts, claims, members, live, rows } = writes;
         let refused = |why: &str| Err(StoreError::Refused(why.to_owned()));
-        if parts.len() + claims.len() + members.len() + rows.len() > MAX_WRITES {
+        if parts.len() + claims.len() + members.len() + live.len() + rows.len() > MAX_WRITES {
             return refused("a transaction of more than 100 writes");
         }
         let distinct = parts.iter().map(|write| (write.record.id, write.record.part)).collect::<BTreeSet<_>>();
@@ -184,10 +185,14 @@ impl Prepared {
         if members.iter().map(|write| (write.root, write.member)).collect::<BTreeSet<_>>().len() < members.len() {
             return refused("two writes of one pointer in a transaction");
         }
+        if live.iter().any(|id| distinct.contains(&(*id, Part::Profile))) {
+            return refused("a part that is written and has to be live in a transaction");
+        }
         Ok(Self {
             parts: parts.iter().map(PreparedPart::new).collect::<Result<_, _>>()?,
             claims: claims.iter().map(PreparedClaim::new).collect::<Result<_, _>>()?,
             members: members.clone(),
+            live: live.clone(),
             rows: rows.iter().map(|(log, row)| logs::PreparedRow::new(*log, row)).collect::<Result<_, _>>()?,
         })
     }
@@ -202,6 +207,11 @@ impl Prepared {
         }
         for claim in &self.claims {
             if !claim.condition_holds(tx)? {
+                return self.conflict(tx);
+            }
+        }
+        for id in &self.live {
+            if stored(tx, *id, Part::Profile)?.is_none_or(|record| record.live().is_none()) {
                 return self.conflict(tx);
             }
         }

@@ -48,8 +48,8 @@ fn registration(n: u8) -> Writes {
             claim_write(unclaimed(1), claimed(1, [(user(n), claim(1))])),
             claim_write(unclaimed(2), claimed(2, [(user(n), claim(1))])),
         ],
-        members: vec![],
         rows: vec![(Log::Audit, row(user(n), "registered"))],
+        ..Writes::default()
     }
 }
 
@@ -167,8 +167,8 @@ pub async fn a_rename_releases_one_identifier_and_takes_another_at_once(t: Table
             claim_write(claimed(1, [(user(1), claim(1))]), unclaimed(1)),
             claim_write(unclaimed(3), claimed(3, [(user(1), claim(2))])),
         ],
-        members: vec![],
         rows: vec![],
+        ..Writes::default()
     };
     assert_eq!(t.users.commit(&writes).await, Ok(Commit::Done));
     assert_eq!(claims_on(&*t.users, 1).await, unclaimed(1));

@@ -79,6 +79,7 @@ macro_rules! users_contract {
             a_pointer_that_moves_is_at_its_new_place_only,
             an_erasure_removes_the_pointer_and_leaves_those_of_others,
             a_pointer_that_is_written_again_changes_nothing_and_refuses_nothing,
+            what_needs_a_live_user_is_done_only_while_there_is_one,
             a_user_may_point_at_itself,
             copies_in_any_order_leave_the_pointer_of_the_newest,
         }

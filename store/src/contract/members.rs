@@ -52,6 +52,7 @@ pub async fn a_pointer_is_written_with_its_part_or_not_at_all(t: Tables) {
         claims: vec![claim_write(claimed(1, [(user(9), claim(1))]), unclaimed(1))],
         members: plan_members(Some(&before), &merged),
         rows: vec![(Log::Journal, row(user(1), "merged"))],
+        ..Writes::default()
     };
     assert_ne!(t.users.commit(&writes).await, Ok(Commit::Done));
     assert_eq!(t.users.members(user(2)).await, Ok(vec![]));
@@ -88,6 +89,30 @@ pub async fn a_pointer_that_is_written_again_changes_nothing_and_refuses_nothing
         assert_eq!(t.users.commit(&writes).await, Ok(Commit::Done));
         assert_eq!(t.users.members(user(1)).await, Ok(if present { vec![user(2)] } else { vec![] }));
     }
+}
+
+pub async fn what_needs_a_live_user_is_done_only_while_there_is_one(t: Tables) {
+    let before = profile(user(1), version(1));
+    put(&*t.users, &before, Condition::Absent).await;
+    let merged = pointing(user(1), version(2), Some(user(2)));
+    let writes = Writes {
+        parts: vec![part_write(merged.clone(), Condition::VersionIs(version(1)))],
+        members: plan_members(Some(&before), &merged),
+        live: vec![user(2)],
+        rows: vec![(Log::Journal, row(user(1), "merged"))],
+        ..Writes::default()
+    };
+    let conflict = found(&before);
+    assert_eq!(t.users.commit(&writes).await, Ok(conflict.clone()), "absent");
+    put(&*t.users, &credentials(user(2), version(1)), Condition::Absent).await;
+    assert_eq!(t.users.commit(&writes).await, Ok(conflict.clone()), "half there");
+    put(&*t.users, &PartRecord::tombstone(user(2), Part::Profile, erased(1)), Condition::Absent).await;
+    assert_eq!(t.users.commit(&writes).await, Ok(conflict), "erased");
+    assert_eq!(t.users.members(user(2)).await, Ok(vec![]));
+    assert_eq!(t.logs.rows(Log::Journal, user(1)).await, Ok(vec![]));
+    put(&*t.users, &profile(user(3), version(9)), Condition::Absent).await;
+    assert_eq!(t.users.commit(&Writes { live: vec![user(3)], ..writes }).await, Ok(Commit::Done));
+    assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(merged)));
 }
 
 pub async fn a_user_may_point_at_itself(t: Tables) {

@@ -102,8 +102,8 @@ async fn register(users: &dyn Users, id: UserId, identifiers: &[u8]) -> bool {
             part_write(credentials(id, version(1)), Condition::Absent),
         ],
         claims: identifiers.iter().map(|n| claim_write(unclaimed(*n), claimed(*n, [(id, claim(1))]))).collect(),
-        members: vec![],
         rows: vec![(Log::Audit, row(id, "registered"))],
+        ..Writes::default()
     };
     let indexes: Vec<_> = identifiers.iter().map(|n| index(*n)).collect();
     while users.commit(&writes).await.unwrap() != Commit::Done {

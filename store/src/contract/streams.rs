@@ -51,8 +51,8 @@ pub async fn all_parts_of_a_transaction_appear_and_its_claims_do_not(s: Streamed
             part_write(credentials(user(1), version(1)), Condition::Absent),
         ],
         claims: vec![claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))],
-        members: vec![],
         rows: vec![(Log::Journal, row(user(1), "a"))],
+        ..Writes::default()
     };
     assert_eq!(s.tables.users.commit(&writes).await, Ok(Commit::Done));
     assert_eq!(images(&*s.changes, user(1), Part::Profile).await, [record.to_item()]);
@@ -71,8 +71,8 @@ pub async fn a_write_that_was_refused_does_not_appear(s: Streamed) {
     let writes = Writes {
         parts: vec![part_write(profile(user(1), version(7)), Condition::Older)],
         claims: vec![claim_write(claimed(1, [(user(9), claim(1))]), unclaimed(1))],
-        members: vec![],
         rows: vec![(Log::Journal, row(user(1), "a"))],
+        ..Writes::default()
     };
     assert_ne!(s.tables.users.commit(&writes).await, Ok(Commit::Done));
     let all = s.changes.all().await;

@@ -22,8 +22,8 @@ pub trait Users: Send + Sync {
     /// said by its own part.
     async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError>;
 
-    /// Does all writes, or none of them if a condition does not hold. A single part without claims, pointers or rows is a
-    /// plain conditional write (half the cost of a transaction on DynamoDB). Parts that were written appear in the region's
+    /// Does all writes, or none of them if a condition does not hold. A single part and nothing else is a plain
+    /// conditional write (half the cost of a transaction on DynamoDB). Parts that were written appear in the region's
     /// stream in the order of their writes.
     ///
     /// [`StoreError::Unavailable`] means that the writes may have been done: the caller repeats them and compares
@@ -108,6 +108,8 @@ pub struct Writes {
     /// Pointers of the parts, for those who look for them from the other end; at most one per (root, member). Without
     /// a condition of their own: the member's part, which is written with them, has one.
     pub members: Vec<MemberWrite>,
+    /// Users whose profile part has to be live: otherwise nothing is done. None of them is among [`Writes::parts`].
+    pub live: Vec<UserId>,
     /// Append-only rows. Their keys name the event, so writing one again changes nothing.
     pub rows: Vec<(Log, LogRow)>,
 }

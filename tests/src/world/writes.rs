@@ -215,7 +215,7 @@ impl World {
             let condition = stored.map_or(Condition::Absent, |stored| Condition::VersionIs(stored.version));
             PartWrite { record, condition }
         });
-        let writes = Writes { parts: parts.collect(), claims, members, rows };
+        let writes = Writes { parts: parts.collect(), claims, members, rows, ..Writes::default() };
         if commit_own(users, &writes).await? != Commit::Done {
             return Ok(false);
         }
