@@ -2,6 +2,7 @@
 
 use super::*;
 use umoja_schema::{Part, UserId};
+use umoja_store::copy::copy_part;
 
 /// Nothing of anybody is left, and everybody has a receipt, in every region.
 async fn check_gone(d: &Deployment, ids: &[String]) {
@@ -54,6 +55,29 @@ fn an_erasure_by_any_id_erases_everybody_and_each_has_a_receipt() {
             d.call(0, "register", json!({ "username": "countess" })).await.ok(201);
         });
     }
+}
+
+#[test]
+fn a_receipt_is_complete_when_everybody_who_was_erased_together_is_gone_everywhere() {
+    story(745, async |d| {
+        let (ada, countess) = two(&d).await;
+        merge(&d, 0, &ada, &countess).await.ok(200);
+        d.world.settle().await;
+        d.call(0, "erase", json!({ "id": countess })).await.ok(202);
+        let home = &d.world.regions[0].home;
+        for (id, complete) in [(&countess, false), (&ada, true)] {
+            for part in Part::ALL {
+                let tombstone = d.world.stored(0, id.parse().unwrap(), part).await.unwrap();
+                copy_part(home, &home.peers[0].ports, &tombstone).await.unwrap();
+            }
+            for id in [&ada, &countess] {
+                let receipt = d.call(0, "erasure", json!({ "id": id })).await.body["receipt"].clone();
+                assert_eq!(receipt["complete"], complete);
+                assert_eq!(receipt["regions"]["eu-west-1"]["confirmed"], complete);
+            }
+        }
+        check_gone(&d, &[ada, countess]).await;
+    });
 }
 
 #[test]
