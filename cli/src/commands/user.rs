@@ -28,7 +28,7 @@ enum Action {
     long_about = "Show what each region holds on a user: versions, wrapped keys, claims, links; no secrets, no personal \
 data. Nothing is opened.
 
-In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; Query on PREFIX-users, \
+In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; Query on PREFIX-users, PREFIX-members, \
 PREFIX-journal and PREFIX-receipts."
 )]
 #[command(after_help = "Examples:
