@@ -93,9 +93,9 @@ class Deployment:
         return next(region for region in self.regions if region.name == name)
 
     def depth(self, region: str, queue: str) -> int:
-        """How many messages are in a queue, those in flight too."""
+        """How many messages are in a queue, those in flight and those for later too."""
         client = self.emulator.client("sqs", region)
-        attributes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
         found = client.get_queue_attributes(QueueUrl=self.queue_url(region, queue), AttributeNames=attributes)
         return sum(int(found["Attributes"][name]) for name in attributes)
 

@@ -5,6 +5,7 @@
 
 import time
 
+from .people import Person
 from .probe_queues import Scheduled
 from .progress import Failed
 from .story import SAFARI, SOKO, Story
@@ -33,6 +34,7 @@ class Probe(Scheduled):
         broken = []
         for name, step in self.steps[function].items():
             try:
+                self.purge()
                 step()
             except Exception as error:  # noqa: BLE001
                 # Whatever goes wrong is what is looked for.
@@ -50,6 +52,10 @@ class Probe(Scheduled):
             for region in self.d.regions:
                 for function in ("reconcile-keys", "reconcile-writes"):
                     self.invoke(function, region)
+        self.purge()
+
+    def purge(self) -> None:
+        """Empty queues: what an earlier step has left is none of the next one's."""
         for region in self.d.regions:
             client = self.d.emulator.client("sqs", region.name)
             for queue in self.d.queues(region.name):
@@ -77,6 +83,7 @@ class Probe(Scheduled):
         self.forget()
         d.call(here, SOKO, "lookup", {"email": person.email}, 200)
         d.call(here, SAFARI, "authenticate", person.login(), 200)
+        self.merged_and_unmerged(user["id"])
         other = self.story.people.new("Juma").email
         d.call(here, SOKO, "update", {"id": user["id"], "set": {"email": other, "phone_number": None}}, 200)
         change = {"id": user["id"], "current_password": person.password, "new_password": self.story.people.secret("a")}
@@ -85,6 +92,13 @@ class Probe(Scheduled):
         d.call(here, SOKO, "export", {"id": user["id"]}, 200)
         d.call(here, SOKO, "erase", {"id": user["id"]}, 202)
         d.call(here, SOKO, "erasure", {"id": user["id"]}, 200)
+
+    def merged_and_unmerged(self, survivor: str) -> Person:
+        """A duplicate is merged into somebody, and not any more."""
+        duplicate = self.story.register(self.here, SOKO, "Jumah")
+        self.d.call(self.here, SOKO, "merge", {"survivor": survivor, "duplicate": duplicate.id}, 200)
+        self.d.call(self.here, SOKO, "unmerge", {"id": duplicate.id}, 200)
+        return duplicate
 
     def squatter(self) -> None:
         """A verified claim takes an unverified one over, and the journal says so."""
@@ -117,6 +131,9 @@ class Probe(Scheduled):
         body = {"id": person.id, "set": {"email": self.story.people.new("Imani").email}}
         person.version = self.d.call(self.here, SOKO, "update", body, 200).body["user"]["version"]
         self.reads(self.there, person)
+        duplicate = self.merged_and_unmerged(person.id)
+        self.until("the duplicate there", lambda: self.d.ask(
+            self.there, SOKO, "lookup", {"email": duplicate.email}).body.get("user", {}).get("id") == duplicate.id)
         self.d.call(self.here, SOKO, "erase", {"id": person.id}, 202)
         self.confirmed(person)
 

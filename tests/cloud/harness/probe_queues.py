@@ -1,7 +1,6 @@
 """What the probe does with the functions that run on a schedule: it starts them itself, with something to do."""
 
 import json
-import time
 
 from .deployment import Region
 from .people import Person
@@ -56,17 +55,19 @@ class Scheduled:
         self.until("confirmed", lambda: self.d.ask(self.there, SOKO, "erasure", {"id": person.id}).body.get(
             "receipt", {}).get("complete"))
 
-    def apart(self) -> list[Person]:
-        """Everything that can differ, while neither region reaches the other."""
+    def apart(self, key_out: Region | None = None) -> list[Person]:
+        """Everything that can differ, while neither region reaches the other; a region's KMS may be out as well."""
         known, gone = self.registered(self.here, "Pendo"), self.registered(self.here, "Rehema")
         self.d.cut_off(self.there.name)
+        twin = self.story.people.new("Tatu")
+        self.d.call(self.there, SOKO, "register", twin.registration(), 201)
+        if key_out:
+            self.d.key_service(key_out.name, False)
+        self.d.call(self.here, SOKO, "register", twin.registration(), 201)
         new = self.story.register(self.here, SOKO, "Sauda")
         self.lone = self.of_one_address("Zuri")
         body = {"id": known.id, "set": {"email": self.story.people.new("Pendo").email, "phone_number": None}}
         known.version = self.d.call(self.here, SOKO, "update", body, 200).body["user"]["version"]
-        twin = self.story.people.new("Tatu")
-        for region in (self.there, self.here):
-            self.d.call(region, SOKO, "register", twin.registration(), 201)
         self.d.call(self.here, SOKO, "erase", {"id": gone.id}, 202)
         self.until("the retry queue fills",
                    lambda: self.d.depth(self.here.name, f"retry-{self.there.name}") >= 6)
@@ -89,32 +90,40 @@ class Scheduled:
         self.arrived(*people)
 
     def postponed(self) -> None:
-        """The peer answers, and takes nothing: messages are put back, and replaced before they are dead."""
+        """The peer answers, and takes nothing."""
         queue = f"retry-{self.there.name}"
-        self.d.cut_off(self.there.name)
-        self.story.register(self.here, SOKO, "Upendo")
-        self.until("the retry queue fills", lambda: self.d.depth(self.here.name, queue) >= 2)
-        self.d.proxy.heal()
-        self.fail(queue, "reconcile-writes", COPIES)
 
-    def fail(self, queue: str, function: str, actions: tuple[str, ...]) -> None:
-        """Runs a function on messages that were received before, while the peer takes nothing."""
+        def fill() -> None:
+            self.d.cut_off(self.there.name)
+            self.story.register(self.here, SOKO, "Upendo")
+            self.until("the retry queue fills", lambda: self.d.depth(self.here.name, queue) >= 2)
+            self.d.proxy.heal()
+
+        self.fail(queue, "reconcile-writes", COPIES, fill)
+
+    def fail(self, queue: str, function: str, actions: tuple[str, ...], fill) -> None:
+        """The peer takes nothing: messages are put back, and those that were received often are replaced."""
         client, url = self.d.emulator.client("sqs", self.here.name), self.d.queue_url(self.here.name, queue)
-        self.d.proxy.refuse((self.here.name, self.there.name), *actions)
-        for rounds in (1, 6):
-            for _ in range(rounds):
+        for received in (0, 6):
+            client.purge_queue(QueueUrl=url)
+            fill()
+            for _ in range(received):
                 client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+            before = self.oldest(url)
+            self.d.proxy.refuse((self.here.name, self.there.name), *actions)
             self.invoke(function)
+            self.d.proxy.heal()
             depth = self.d.depth(self.here.name, queue)
             if depth < 2:
                 raise Failed(f"messages are lost: {depth} are left")
-            # Whatever was put back for later is there again at once.
-            for message in client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get(
-                    "Messages", []):
-                client.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"],
-                                                 VisibilityTimeout=0)
-            time.sleep(1)
-        self.d.proxy.heal()
+            if received and before & self.oldest(url):
+                raise Failed("messages that were received often are not replaced")
+
+    def oldest(self, url: str) -> set[str]:
+        """The ids of the messages that can be received now."""
+        client = self.d.emulator.client("sqs", self.here.name)
+        answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return {message["MessageId"] for message in answer.get("Messages", [])}
 
     def garbage(self, queue: str, function: str) -> None:
         """A message that nobody can read is parked."""
@@ -126,9 +135,12 @@ class Scheduled:
 
     def lacking(self, region: Region, apart: bool = False) -> list[Person]:
         """People whose parts lack a region's key."""
-        self.d.key_service(region.name, False)
         try:
-            people = self.apart() if apart else [self.story.register(self.here, SOKO, "Wanjiru")]
+            if apart:
+                people = self.apart(key_out=region)
+            else:
+                self.d.key_service(region.name, False)
+                people = [self.story.register(self.here, SOKO, "Wanjiru")]
             self.until("the repair queue fills", lambda: self.d.depth(self.here.name, "keys") >= 2)
         finally:
             self.d.key_service(region.name, True)
@@ -167,9 +179,8 @@ class Scheduled:
         self.wrapped(people[0])
 
     def not_repaired(self) -> None:
-        """The peer takes nothing: messages are put back, and replaced before they are dead."""
-        self.lacking(self.there)
-        self.fail("keys", "reconcile-keys", (*COPIES, "Encrypt"))
+        """The peer takes nothing."""
+        self.fail("keys", "reconcile-keys", (*COPIES, "Encrypt"), lambda: self.lacking(self.there))
 
     def swept(self) -> None:
         """What lacks a key, and is in no queue any more, is found."""
