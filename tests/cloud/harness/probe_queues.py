@@ -50,6 +50,36 @@ class Scheduled:
         person.id, person.version = user["id"], user["version"]
         return person
 
+    def touched(self, person: Person) -> None:
+        """The peer loses its own wrapped key of somebody's profile, and the record here appears in the stream again."""
+        name = f"{self.d.prefix}-users"
+        here, there = (self.d.emulator.client("dynamodb", region.name) for region in (self.here, self.there))
+        at = {"TableName": name, "Key": {"id": {"S": person.id}, "part": {"S": "profile"}}}
+        names = {"#keys": "keys", "#region": self.there.name}
+        key = here.get_item(**at)["Item"]["keys"]["M"][self.there.name]
+        remove = {"UpdateExpression": "REMOVE #keys.#region", "ExpressionAttributeNames": names}
+        there.update_item(**at, **remove)
+        # The same item written twice is no change for a stream: the key goes, and comes back.
+        here.update_item(**at, **remove)
+        here.update_item(**at, UpdateExpression="SET #keys.#region = :key", ExpressionAttributeNames=names,
+                         ExpressionAttributeValues={":key": key})
+
+    def key_at_peer(self) -> None:
+        """A key that only the peer lacks is brought by the stream."""
+        person = self.registered(self.here, "Yusuf")
+        self.touched(person)
+        self.wrapped(person)
+
+    def key_drained(self) -> None:
+        """And from the retry queue, if the peer was out."""
+        queue, person = f"retry-{self.there.name}", self.registered(self.here, "Yusuf")
+        self.d.cut_off(self.there.name)
+        self.touched(person)
+        self.until("the retry queue fills", lambda: self.d.depth(self.here.name, queue) >= 1)
+        self.d.proxy.heal()
+        self.invoke("reconcile-writes")
+        self.wrapped(person)
+
     def confirmed(self, person: Person) -> None:
         """The peer knows that all have confirmed an erasure."""
         self.until("confirmed", lambda: self.d.ask(self.there, SOKO, "erasure", {"id": person.id}).body.get(
