@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::future::try_join_all;
 use umoja_schema::api::Selector;
 use umoja_schema::names::attribute;
 use umoja_schema::{
@@ -11,15 +10,15 @@ use umoja_schema::{
     Region, UserId, Version,
 };
 use umoja_store::Home;
-use umoja_store::apply::{commit_own, conflicts, plan_claims, plan_members};
-use umoja_store::group::GroupParts;
-use umoja_store::ports::{ClaimWrite, Commit, Condition, Hasher, PartWrite, StoreError, Writes};
+use umoja_store::apply::{commit_own, conflicts, plan_claims};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, Hasher, PartWrite, Parts, StoreError, Writes};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
 use crate::caller::{Caller, Companies};
 use crate::identifiers::{parse, slot};
 use crate::problem::Refusal;
+use crate::user::{Stored, is_gone};
 
 /// What differs from region to region and from operator to operator.
 #[derive(Debug, Clone)]
@@ -60,14 +59,14 @@ impl App {
         Ok(Version { erased, hlc, origin: self.home.own.name.clone() })
     }
 
-    /// The users of the person that a selector means: consistent reads of the claims and then of the users, so that a
+    /// Both parts of the user that a selector means: consistent reads of the claims and then of the user, so that a
     /// user is found right after sign-up. Nothing if there is none, or if it was erased.
     ///
     /// The table of claims is under no MAC. So a user is found by an identifier only if its own part claims it, and that
-    /// part is bound: it has to be opened before anything is answered. The same goes for the table of members.
-    pub(crate) async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Option<GroupParts>, Refusal> {
+    /// part is bound: it has to be opened before anything is answered.
+    pub(crate) async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Option<Parts>, Refusal> {
         let (kind, text) = match selector {
-            Selector::Id(id) => return self.group(*id).await,
+            Selector::Id(id) => return self.live_parts(*id).await,
             Selector::Identifier(kind, text) => (*kind, text),
         };
         let parsed = parse(caller, kind, text).map_err(|error| Refusal::identifier("", error))?;
@@ -76,44 +75,36 @@ impl App {
         let indexes: Vec<BlindIndex> = indexes.into_iter().map(|(_, index)| index).collect();
         let claims = self.home.own.users.claims(&indexes).await?;
         let Some((id, _)) = ClaimItem::winner_of(&claims) else { return Ok(None) };
-        let group = self.group(id).await?;
-        let claims_it = |group: &GroupParts| {
-            let profile = group.get(id).and_then(|parts| parts.profile.as_ref());
+        let parts = self.live_parts(id).await?;
+        let claims_it = |parts: &Parts| {
+            let profile = parts.profile.as_ref();
             profile.is_some_and(|profile| indexes.iter().any(|index| profile.claims().contains_key(index)))
         };
-        Ok(group.filter(claims_it))
+        Ok(parts.filter(claims_it))
     }
 
-    /// Seals and stores profile parts over the stored ones, with their claims and pointers and with further rows about
-    /// them, all or none. Gives them in the same order; nothing if somebody got in between, or if one of the users that
-    /// have to be `live` is not: the caller starts over from what is stored then. `claims` is what was planned for the
-    /// same facts.
-    pub(crate) async fn write_profiles(
-        &self,
-        changes: &[Rewrite<'_>],
-        claims: Vec<ClaimWrite>,
-        live: Vec<UserId>,
-        rows: impl Fn(&Version) -> Vec<LogRow>,
-    ) -> Result<Option<Vec<PartRecord>>, Refusal> {
-        let seal = async |change: &Rewrite<'_>| {
-            let Rewrite { stored, identity, facts } = change;
-            let version = self.next_version(false, Some(&stored.version))?;
-            let facts = Facts::Profile(facts.clone());
-            Ok::<_, Refusal>(self.sealer.seal(stored.id, version, facts, identity, stored.unknown.clone()).await?)
-        };
-        let records = try_join_all(changes.iter().map(seal)).await?;
-        let mut writes = Writes { claims, live, ..Writes::default() };
-        for (change, record) in changes.iter().zip(&records) {
-            let condition = Condition::VersionIs(change.stored.version.clone());
-            writes.parts.push(PartWrite { record: record.clone(), condition });
-            writes.members.extend(plan_members(Some(change.stored), record));
-            writes.rows.extend(conflicts(record.id, &record.version, &writes.claims, &self.home.own.name));
-            writes.rows.extend(rows(&record.version).into_iter().map(|row| (Log::Journal, row)));
+    async fn live_parts(&self, id: UserId) -> Result<Option<Parts>, Refusal> {
+        let parts = self.home.own.users.parts(id).await?;
+        Ok(if is_gone(&parts) { None } else { Some(parts) })
+    }
+
+    /// Opens a user's profile part.
+    pub(crate) async fn open(&self, parts: Parts) -> Result<Option<Stored>, Refusal> {
+        let (Some(profile), Some(credentials)) = (parts.profile, parts.credentials) else { return Ok(None) };
+        let identity = self.sealer.open::<Identity>(&profile).await?;
+        Ok(Stored::new(profile, credentials, identity))
+    }
+
+    /// A live user by id, opened.
+    pub(crate) async fn load(&self, id: UserId) -> Result<Option<Stored>, Refusal> {
+        match self.live_parts(id).await? {
+            Some(parts) => self.open(parts).await,
+            None => Ok(None),
         }
-        Ok(if self.commit(&writes).await? == Commit::Done { Some(records) } else { None })
     }
 
-    /// The same for one part and no further rows.
+    /// Seals and stores a profile part over the stored one, with its claims. Nothing if somebody got in between: the
+    /// caller starts over from what is stored then. `claims` is what [`App::plan`] gave for the same facts.
     pub(crate) async fn write_profile(
         &self,
         stored: &PartRecord,
@@ -121,9 +112,10 @@ impl App {
         facts: ProfileFacts,
         claims: Vec<ClaimWrite>,
     ) -> Result<Option<PartRecord>, Refusal> {
-        let change = Rewrite { stored, identity: identity.clone(), facts };
-        let written = self.write_profiles(&[change], claims, Vec::new(), |_| Vec::new()).await?;
-        Ok(written.and_then(|mut records| records.pop()))
+        let version = self.next_version(false, Some(&stored.version))?;
+        let facts = Facts::Profile(facts);
+        let record = self.sealer.seal(stored.id, version, facts, identity, stored.unknown.clone()).await?;
+        self.commit_over(stored, record, claims).await
     }
 
     /// Seals and stores a credentials part over the stored one. Nothing if somebody got in between.
@@ -136,10 +128,22 @@ impl App {
         let version = self.next_version(false, Some(&stored.version))?;
         let facts = Facts::Credentials { status };
         let record = self.sealer.seal(stored.id, version, facts, credentials, stored.unknown.clone()).await?;
+        self.commit_over(stored, record, Vec::new()).await
+    }
+
+    async fn commit_over(
+        &self,
+        stored: &PartRecord,
+        record: PartRecord,
+        claims: Vec<ClaimWrite>,
+    ) -> Result<Option<PartRecord>, Refusal> {
+        let rows = conflicts(record.id, &record.version, &claims, &self.home.own.name);
         let condition = Condition::VersionIs(stored.version.clone());
         let parts = vec![PartWrite { record: record.clone(), condition }];
-        let done = self.commit(&Writes { parts, ..Writes::default() }).await? == Commit::Done;
-        Ok(done.then_some(record))
+        match self.commit(&Writes { parts, claims, rows }).await? {
+            Commit::Done => Ok(Some(record)),
+            Commit::Conflict { .. } => Ok(None),
+        }
     }
 
     /// Commits a local write; two operations that touch the same items at once see a conflict, not an error.
@@ -174,13 +178,6 @@ impl App {
     pub(crate) async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
         self.home.own.logs.rows(log, user).await
     }
-}
-
-/// A profile part that is written anew.
-pub(crate) struct Rewrite<'a> {
-    pub(crate) stored: &'a PartRecord,
-    pub(crate) identity: Identity,
-    pub(crate) facts: ProfileFacts,
 }
 
 /// Repeats a step until it gives `Some`: until a conditional write gets through. Each lost round was lost to a write

@@ -79,29 +79,19 @@ pub(crate) fn set_claim(
     }
 }
 
-/// True if another person holds an identifier against a claim that a user newly makes, or newly has verified. A verified
+/// True if another user holds an identifier against a claim that a user newly makes, or newly has verified. A verified
 /// claim takes an unverified one over, so that nobody can squat on an address; it does not take over a verified one.
-/// `same` says which users are the same person.
-pub(crate) fn is_taken(write: &ClaimWrite, id: UserId, same: impl Fn(UserId) -> bool) -> bool {
+pub(crate) fn is_taken(write: &ClaimWrite, id: UserId) -> bool {
     let Some(claim) = write.after.claimants.get(&id) else { return false };
     if write.before.claimants.get(&id).is_some_and(|had| had.verified >= claim.verified) {
         return false;
     }
-    write
-        .before
-        .claimants
-        .iter()
-        .any(|(other, held)| *other != id && !same(*other) && (held.verified || !claim.verified))
+    write.before.claimants.iter().any(|(other, held)| *other != id && (held.verified || !claim.verified))
 }
 
-/// Refuses claims on identifiers that other people hold.
-pub(crate) fn refuse_taken(
-    claims: &[ClaimWrite],
-    id: UserId,
-    same: impl Fn(UserId) -> bool,
-    prefix: &str,
-) -> Result<(), Refusal> {
-    let taken = claims.iter().find(|write| is_taken(write, id, &same));
+/// Refuses claims on identifiers that other users hold.
+pub(crate) fn refuse_taken(claims: &[ClaimWrite], id: UserId, prefix: &str) -> Result<(), Refusal> {
+    let taken = claims.iter().find(|write| is_taken(write, id));
     match taken.and_then(|write| write.after.claimants.get(&id)) {
         Some(claim) => Err(Refusal::taken(&format!("{prefix}{}", claim.kind.as_str()))),
         None => Ok(()),

@@ -6,7 +6,6 @@
 mod app;
 mod caller;
 mod discovery;
-mod group;
 mod handler;
 mod idempotency;
 mod identifiers;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
 use umoja_schema::api::{Confirmation, Receipt};
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, Log, LogRow, Millis, Part, UserId};
@@ -32,40 +31,21 @@ pub(crate) async fn receipt(app: &App, id: UserId) -> Result<Receipt, Refusal> {
         Some(Attribute::B(sealed)) => app.secrets.open_text(erase, sealed),
         _ => None,
     };
-    let erased_with = together(erase).filter(|other| *other != id).collect::<Vec<_>>();
-    let mut all = vec![rows];
-    all.extend(try_join_all(erased_with.iter().map(|other| app.rows(Log::Receipts, *other))).await?);
     let regions: BTreeMap<_, _> =
-        app.home.region_names().map(|region| (region.clone(), confirmed(&all, region))).collect();
+        app.home.region_names().map(|region| (region.clone(), confirmed(&rows, region))).collect();
     Ok(Receipt {
         id,
         requested_by: company,
         requested_at: requested_at.secs(),
         reason,
         complete: regions.values().all(|region| region.confirmed),
-        erased_with,
         regions,
     })
 }
 
-/// The users that one request erased.
-fn together(erase: &LogRow) -> impl Iterator<Item = UserId> {
-    let ids = match erase.fields.get(attribute::TOGETHER) {
-        Some(Attribute::L(ids)) => &ids[..],
-        _ => &[],
-    };
-    ids.iter().filter_map(|id| match id {
-        Attribute::S(text) => text.parse().ok(),
-        _ => None,
-    })
-}
-
-/// A region has confirmed once it holds the tombstones of both parts of every user that was erased; `all` are the rows of
-/// each of them.
-fn confirmed(all: &[Vec<LogRow>], region: &umoja_schema::Region) -> Confirmation {
-    let of_part =
-        |rows: &[LogRow], part| rows.iter().find(|row| row.key == confirmation_key(region, part)).map(|row| row.at);
-    let stamps = all.iter().flat_map(|rows| Part::ALL.map(|part| of_part(rows, part)));
-    let at = stamps.collect::<Option<Vec<_>>>().and_then(|at| at.into_iter().max());
+/// A region has confirmed once it holds the tombstones of both parts.
+fn confirmed(rows: &[LogRow], region: &umoja_schema::Region) -> Confirmation {
+    let of_part = |part| rows.iter().find(|row| row.key == confirmation_key(region, part)).map(|row| row.at);
+    let at = Part::ALL.map(of_part).into_iter().collect::<Option<Vec<_>>>().and_then(|at| at.into_iter().max());
     Confirmation { confirmed: at.is_some(), confirmed_at: at.map(|at| at.millis().secs()) }
 }

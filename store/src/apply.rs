@@ -1,7 +1,7 @@
-//! Applying a part with its claims and its pointer in one transaction. The API, the replicator, the reconcilers and
-//! imports all write through here, so the claims and the members of a region always are what its users say.
+//! Applying a part with its claims in one transaction. The API, the replicator, the reconcilers and imports all
+//! write through here, so the claims of a region always are what its users say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use umoja_schema::names::attribute;
 use umoja_schema::{
@@ -9,7 +9,7 @@ use umoja_schema::{
     UserId, Version, resolve,
 };
 
-use crate::ports::{ClaimWrite, Commit, Condition, KeyAdded, MemberWrite, PartWrite, StoreError, Users, Writes};
+use crate::ports::{ClaimWrite, Commit, Condition, KeyAdded, PartWrite, StoreError, Users, Writes};
 
 /// How often a write is repeated when others get in between. Each round is lost to a write that succeeded, so running
 /// out means a very hot item; the caller is told to try again.
@@ -52,10 +52,9 @@ pub async fn apply_copy(users: &dyn Users, incoming: &PartRecord, observer: &Reg
                 let before = stored.as_ref().map(PartRecord::claims);
                 let claims =
                     plan_claims(users, incoming.id, before.unwrap_or(&BTreeMap::new()), incoming.claims()).await?;
-                let members = plan_members(stored.as_ref(), incoming);
                 let rows = conflicts(incoming.id, &incoming.version, &claims, observer);
                 let parts = vec![PartWrite { record: incoming.clone(), condition }];
-                if users.commit(&Writes { parts, claims, members, rows, ..Writes::default() }).await? == Commit::Done {
+                if users.commit(&Writes { parts, claims, rows }).await? == Commit::Done {
                     return Ok(Applied::Written);
                 }
             }
@@ -88,51 +87,21 @@ pub async fn plan_claims(
     before: &BTreeMap<BlindIndex, Claim>,
     after: &BTreeMap<BlindIndex, Claim>,
 ) -> Result<Vec<ClaimWrite>, StoreError> {
-    plan_claims_of(users, &[ClaimChange { id, before, after }]).await
-}
-
-/// One user's claims before and after a write.
-#[derive(Debug, Clone, Copy)]
-pub struct ClaimChange<'a> {
-    /// The user.
-    pub id: UserId,
-    /// What its stored part claims.
-    pub before: &'a BTreeMap<BlindIndex, Claim>,
-    /// What the part that is being written claims.
-    pub after: &'a BTreeMap<BlindIndex, Claim>,
-}
-
-/// The same for several users whose parts are written together: users of one person may claim one identifier.
-pub async fn plan_claims_of(users: &dyn Users, changes: &[ClaimChange<'_>]) -> Result<Vec<ClaimWrite>, StoreError> {
-    let differ = |change: &ClaimChange<'_>, index: &BlindIndex| change.before.get(index) != change.after.get(index);
-    let indexes = |change: &ClaimChange<'_>| {
-        let all = change.before.keys().chain(change.after.keys());
-        all.filter(|index| differ(change, index)).copied().collect::<Vec<_>>()
-    };
-    let distinct: BTreeSet<BlindIndex> = changes.iter().flat_map(indexes).collect();
-    if distinct.is_empty() {
+    let changed: Vec<BlindIndex> = before
+        .keys()
+        .chain(after.keys().filter(|index| !before.contains_key(*index)))
+        .filter(|index| before.get(*index) != after.get(*index))
+        .copied()
+        .collect();
+    if changed.is_empty() {
         return Ok(Vec::new());
     }
-    let current = users.claims(&distinct.into_iter().collect::<Vec<_>>()).await?;
-    let write = |before: ClaimItem| {
-        let mut after = before.clone();
-        for change in changes.iter().filter(|change| differ(change, &before.index)) {
-            after = after.with(change.id, change.after.get(&before.index)).unwrap_or(after);
-        }
-        (after != before).then_some(ClaimWrite { before, after })
+    let current = users.claims(&changed).await?;
+    let write = |item: ClaimItem| {
+        let after = item.with(id, after.get(&item.index))?;
+        Some(ClaimWrite { before: item, after })
     };
     Ok(current.into_iter().filter_map(write).collect())
-}
-
-/// The pointer writes that go with replacing a stored part by another. Empty if the pointer stays as it is.
-pub fn plan_members(before: Option<&PartRecord>, after: &PartRecord) -> Vec<MemberWrite> {
-    let pointer = |record: &PartRecord| record.profile_facts().and_then(|facts| facts.merged_into);
-    let (had, has) = (before.and_then(pointer), pointer(after));
-    if had == has {
-        return Vec::new();
-    }
-    let write = |root, present| MemberWrite { root, member: after.id, present };
-    had.map(|root| write(root, false)).into_iter().chain(has.map(|root| write(root, true))).collect()
 }
 
 /// Journal rows for claims that `id` makes on identifiers that others claim too: one for each of the two users, so
@@ -146,9 +115,6 @@ pub fn conflicts(id: UserId, version: &Version, claims: &[ClaimWrite], observer:
     let mut rows = BTreeMap::new();
     for write in claims {
         let (Some(claim), Some((winner, _))) = (write.after.claimants.get(&id), write.after.winner()) else { continue };
-        if write.before.claimants.get(&id) == Some(claim) {
-            continue; // The change is somebody else's.
-        }
         for other in write.after.claimants.keys().filter(|other| **other != id) {
             for (user, rival) in [(id, *other), (*other, id)] {
                 let kind = claim.kind.as_str();

@@ -9,7 +9,6 @@ pub mod copy;
 pub mod deployment;
 pub mod digest;
 pub mod faulty;
-pub mod group;
 pub mod keyring;
 pub mod ports;
 pub mod regions;

@@ -2,7 +2,6 @@
 
 use umoja_schema::api;
 use umoja_schema::{RecordVersion, Scope};
-use umoja_store::group::GroupParts;
 use umoja_store::ports::Parts;
 
 use super::found;
@@ -18,7 +17,7 @@ impl Operation for Lookup {
     const SCOPE: Scope = Scope::Lookup;
     const CHANGES: bool = false;
     type Body = api::Lookup;
-    type Read = (Option<RecordVersion>, Option<GroupParts>);
+    type Read = (Option<RecordVersion>, Option<Parts>);
 
     async fn read(app: &App, caller: &Caller, body: &api::Lookup) -> Result<Self::Read, Refusal> {
         let min_version = body.min_version.as_ref().map(|text| version("min_version", text)).transpose()?;
@@ -33,13 +32,10 @@ impl Operation for Lookup {
         (min_version, first): Self::Read,
     ) -> Result<Answer, Refusal> {
         let covered = |parts: &Parts, wanted| parts.version().is_some_and(|have| have.covers(wanted));
-        // The version may be of any of the users that are merged: of the root, or of the duplicate that a merge wrote.
-        let new_enough = |group: &GroupParts, wanted| group.users().any(|parts| covered(parts, wanted));
-        let group = match &min_version {
-            Some(wanted) if !first.as_ref().is_some_and(|group| new_enough(group, wanted)) => {
-                // Not found, somebody else, or too old: the version's user may be erased, renamed or unmerged since, or
-                // not have arrived. If it has by now (a tombstone is newer than all), what is found from now on is new
-                // enough.
+        let parts = match &min_version {
+            Some(wanted) if !first.as_ref().is_some_and(|parts| covered(parts, wanted)) => {
+                // Not found, somebody else, or too old: the version's user may be erased or renamed since, or not have
+                // arrived. If it has by now (a tombstone is newer than all), what is found from now on is new enough.
                 if !covered(&app.home.own.users.parts(wanted.id).await?, wanted) {
                     return Err(Refusal::from(&BEHIND));
                 }
@@ -47,11 +43,11 @@ impl Operation for Lookup {
             }
             _ => first,
         };
-        let group = match group {
-            Some(group) => app.open(group).await?,
+        let stored = match parts {
+            Some(parts) => app.open(parts).await?,
             None => None,
         };
-        found(200, &group.ok_or(Refusal::from(&NOT_FOUND))?)
+        found(200, &stored.ok_or(Refusal::from(&NOT_FOUND))?)
     }
 }
 

@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 use umoja_schema::api::{Register, UserPatch};
-use umoja_schema::{IdentifierKind, Identity, Profile, ProfileFacts};
+use umoja_schema::{IdentifierKind, Identity, ProfileFacts};
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::group::Group;
 use crate::identifiers::{self, Parsed, drop_claim, set_claim, slot};
 use crate::problem::Refusal;
 use crate::user::source;
@@ -77,44 +76,6 @@ impl Patch {
         Ok(Self { identifiers, profile: body.profile.clone(), prefix: "" })
     }
 
-    /// Every user of a person with the patch applied, the root first. What is set is set on the root. What is removed is
-    /// removed from all of them, for else another one's value would show in its place: who asks for a value to be
-    /// removed wants it gone. A verified flag goes where the value is that callers see.
-    pub(crate) fn apply_to(
-        &self,
-        app: &App,
-        caller: &Caller,
-        group: &Group,
-    ) -> Result<Vec<(Identity, ProfileFacts)>, Refusal> {
-        let shown = |kind| group.users().position(|user| value_of(&user.identity, caller, kind).is_some()).unwrap_or(0);
-        let mut own = self.clone();
-        own.identifiers.retain(|(kind, change)| !matches!(change, Change::Verify(_)) || shown(*kind) == 0);
-        let mut all = vec![own.apply(app, caller, &group.root.identity, &group.root.facts)?];
-        for (n, user) in group.members.iter().enumerate() {
-            let (mut identity, mut facts) = (user.identity.clone(), user.facts.clone());
-            for (kind, change) in &self.identifiers {
-                let concerns = match change {
-                    Change::Set(..) => false,
-                    Change::Verify(_) => shown(*kind) == n + 1,
-                    Change::Remove => true,
-                };
-                if concerns {
-                    self.apply_identifier(app, caller, &mut identity, &mut facts, *kind, change)?;
-                }
-            }
-            if let Some(patch) = &self.profile {
-                let profile = identity.profile.without(patch);
-                set_profile(caller, &mut identity, profile);
-            }
-            all.push((identity, facts));
-        }
-        if all.iter().all(|(_, facts)| facts.claims.is_empty()) {
-            let rule = "A user keeps at least one of `email`, `phone_number`, `username`, `external_id`.";
-            return Err(Refusal::invalid("set", rule));
-        }
-        Ok(all)
-    }
-
     /// The user with the patch applied, as the calling company says it.
     pub(crate) fn apply(
         &self,
@@ -131,7 +92,20 @@ impl Patch {
             let field = format!("{}profile", self.prefix);
             let profile =
                 identity.profile.patched(patch).map_err(|error| Refusal::invalid(&field, format!("{error}.")))?;
-            set_profile(caller, &mut identity, profile);
+            for name in profile.changed_fields(&identity.profile) {
+                let key = format!("profile.{name}");
+                let present = serde_json::to_value(&profile).is_ok_and(|value| value.get(&name).is_some());
+                if present {
+                    identity.sources.insert(key, source(caller))
+                } else {
+                    identity.sources.remove(&key)
+                };
+            }
+            identity.profile = profile;
+        }
+        if facts.claims.is_empty() {
+            let rule = "A user keeps at least one of `email`, `phone_number`, `username`, `external_id`.";
+            return Err(Refusal::invalid("set", rule));
         }
         Ok((identity, facts))
     }
@@ -176,20 +150,6 @@ impl Patch {
     pub(crate) fn retain_identifiers(&mut self, keep: impl Fn(IdentifierKind) -> bool) {
         self.identifiers.retain(|(kind, _)| keep(*kind));
     }
-}
-
-/// Replaces the profile; the calling company is the source of what changed.
-fn set_profile(caller: &Caller, identity: &mut Identity, profile: Profile) {
-    for name in profile.changed_fields(&identity.profile) {
-        let key = format!("profile.{name}");
-        let present = serde_json::to_value(&profile).is_ok_and(|value| value.get(&name).is_some());
-        if present {
-            identity.sources.insert(key, source(caller))
-        } else {
-            identity.sources.remove(&key)
-        };
-    }
-    identity.profile = profile;
 }
 
 fn parse(caller: &Caller, kind: IdentifierKind, text: &str, prefix: &str) -> Result<Parsed, Refusal> {

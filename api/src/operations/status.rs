@@ -1,4 +1,4 @@
-//! `status`: disables and activates a user, for all companies. Of merged users the root's status counts.
+//! `status`: disables and activates a user, for all companies.
 
 use umoja_schema::api;
 use umoja_schema::{Credentials, Scope};
@@ -6,10 +6,9 @@ use umoja_schema::{Credentials, Scope};
 use super::{found, reason};
 use crate::app::{App, until_written};
 use crate::caller::Caller;
-use crate::group::Group;
 use crate::handler::{Answer, Operation};
 use crate::problem::{NOT_FOUND, Refusal};
-use crate::user::source;
+use crate::user::{Stored, source};
 
 pub(crate) struct Status;
 
@@ -18,7 +17,7 @@ impl Operation for Status {
     const SCOPE: Scope = Scope::Status;
     const CHANGES: bool = true;
     type Body = api::SetStatus;
-    type Read = (Option<String>, Option<Group>);
+    type Read = (Option<String>, Option<Stored>);
 
     async fn read(app: &App, _: &Caller, body: &api::SetStatus) -> Result<Self::Read, Refusal> {
         Ok((reason(body.reason.as_ref())?, app.load(body.id).await?))
@@ -32,15 +31,14 @@ impl Operation for Status {
     ) -> Result<Answer, Refusal> {
         let mut first = Some(first);
         until_written!({
-            let group = match first.take() {
+            let stored = match first.take() {
                 Some(read) => read,
                 None => app.load(body.id).await?,
             };
-            let mut group = group.ok_or(Refusal::from(&NOT_FOUND))?;
-            let stored = &mut group.root;
+            let mut stored = stored.ok_or(Refusal::from(&NOT_FOUND))?;
             let credentials: Credentials = app.sealer.open(&stored.credentials).await?;
             if stored.status == body.status && credentials.status_reason == reason {
-                return found(200, &group).map(Some);
+                return found(200, &stored).map(Some);
             }
             let changed =
                 Credentials { status_reason: reason.clone(), status_source: Some(source(caller)), ..credentials };
@@ -48,7 +46,7 @@ impl Operation for Status {
             let Some(written) = written else { return Ok(None) };
             stored.credentials = written;
             stored.status = body.status;
-            found(200, &group).map(Some)
+            found(200, &stored).map(Some)
         })
     }
 }

@@ -13,10 +13,9 @@ use aws_sdk_dynamodb::types::{
     TransactWriteItem, Update,
 };
 use umoja_schema::names::{attribute, table};
-use umoja_schema::{ClaimItem, Log, LogRow, Part, PartRecord, UserId};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, MemberWrite, PartWrite, StoreError, Users as _, Writes};
+use umoja_schema::{ClaimItem, Log, LogRow, PartRecord};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, StoreError, Users as _, Writes};
 
-use super::users::part_key;
 use super::{DynamoDb, Placeholders, key};
 use crate::attribute::{Item, from_item, to_item, to_value};
 use crate::error;
@@ -56,12 +55,6 @@ impl DynamoDb {
         }
         for claim in &writes.claims {
             items.push(self.claim_write(claim).map_err(malformed)?);
-        }
-        for member in &writes.members {
-            items.push(self.member_item(*member).map_err(malformed)?);
-        }
-        for id in &writes.live {
-            items.push(self.live_check(*id).map_err(malformed)?);
         }
         // A transaction takes each item once; writing a row again changes nothing anyway.
         let mut seen = BTreeSet::new();
@@ -127,28 +120,6 @@ impl DynamoDb {
             let put = put.condition_expression(condition).set_expression_attribute_names(names);
             item.put(put.set_expression_attribute_values(placeholders.values()).build()?).build()
         })
-    }
-
-    /// A pointer is written without a condition: that of the part which it is derived from decides.
-    fn member_item(&self, write: MemberWrite) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
-        let table = self.table(table::MEMBERS);
-        let key = key([(attribute::ID, write.root.to_string()), (attribute::MEMBER, write.member.to_string())]);
-        let item = TransactWriteItem::builder();
-        Ok(if write.present {
-            item.put(Put::builder().table_name(table).set_item(Some(key)).build()?).build()
-        } else {
-            item.delete(Delete::builder().table_name(table).set_key(Some(key)).build()?).build()
-        })
-    }
-
-    /// A tombstone has no envelope.
-    fn live_check(&self, id: UserId) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
-        let check = ConditionCheck::builder()
-            .table_name(self.table(table::USERS))
-            .set_key(Some(part_key(id, Part::Profile)))
-            .condition_expression("attribute_exists(#data)")
-            .expression_attribute_names("#data", attribute::DATA);
-        Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
     }
 
     /// A row is written without a condition, so that one that is there already does not cancel the transaction: each

@@ -1,4 +1,4 @@
-//! Users, claims, and who points at whom.
+//! Users and claims.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Body, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
-use umoja_store::ports::{
-    ClaimWrite, Commit, Condition, KeyAdded, MemberWrite, Page, PartWrite, Parts, StoreError, Users, Writes,
-};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, StoreError, Users, Writes};
 
 use super::{RegionStore, changes, logs};
 use crate::codec;
@@ -38,19 +36,6 @@ impl Users for RegionStore {
     async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError> {
         self.0.main.read(table::IDENTIFIERS, |connection| {
             indexes.iter().map(|index| Ok(claim(connection, *index)?.unwrap_or(ClaimItem::unclaimed(*index)))).collect()
-        })
-    }
-
-    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
-        self.0.main.read(table::MEMBERS, |connection| {
-            let mut select = connection.prepare_cached("SELECT member FROM members WHERE id = ?1 ORDER BY member")?;
-            let mut rows = select.query([id.to_string()])?;
-            let mut members = Vec::new();
-            while let Some(row) = rows.next()? {
-                let member: Result<UserId, _> = row.get::<_, String>(0)?.parse();
-                members.push(member.map_err(|_| StoreError::from(ItemError::new("member")))?);
-            }
-            Ok(members)
         })
     }
 
@@ -143,8 +128,6 @@ fn claim(connection: &Connection, index: BlindIndex) -> Result<Option<ClaimItem>
 struct Prepared {
     parts: Vec<PreparedPart>,
     claims: Vec<PreparedClaim>,
-    members: Vec<MemberWrite>,
-    live: Vec<UserId>,
     rows: Vec<logs::PreparedRow>,
 }
 
@@ -170,9 +153,9 @@ enum Place {
 
 impl Prepared {
     fn new(writes: &Writes) -> Result<Self, StoreError> {
-        let Writes { parts, claims, members, live, rows } = writes;
+        let Writes { parts, claims, rows } = writes;
         let refused = |why: &str| Err(StoreError::Refused(why.to_owned()));
-        if parts.len() + claims.len() + members.len() + live.len() + rows.len() > MAX_WRITES {
+        if parts.len() + claims.len() + rows.len() > MAX_WRITES {
             return refused("a transaction of more than 100 writes");
         }
         let distinct = parts.iter().map(|write| (write.record.id, write.record.part)).collect::<BTreeSet<_>>();
@@ -182,17 +165,9 @@ impl Prepared {
         if claims.iter().map(|write| write.after.index).collect::<BTreeSet<_>>().len() < claims.len() {
             return refused("two writes of one identifier in a transaction");
         }
-        if members.iter().map(|write| (write.root, write.member)).collect::<BTreeSet<_>>().len() < members.len() {
-            return refused("two writes of one pointer in a transaction");
-        }
-        if live.iter().any(|id| distinct.contains(&(*id, Part::Profile))) {
-            return refused("a part that is written and has to be live in a transaction");
-        }
         Ok(Self {
             parts: parts.iter().map(PreparedPart::new).collect::<Result<_, _>>()?,
             claims: claims.iter().map(PreparedClaim::new).collect::<Result<_, _>>()?,
-            members: members.clone(),
-            live: live.clone(),
             rows: rows.iter().map(|(log, row)| logs::PreparedRow::new(*log, row)).collect::<Result<_, _>>()?,
         })
     }
@@ -210,19 +185,11 @@ impl Prepared {
                 return self.conflict(tx);
             }
         }
-        for id in &self.live {
-            if stored(tx, *id, Part::Profile)?.is_none_or(|record| record.live().is_none()) {
-                return self.conflict(tx);
-            }
-        }
         for (part, place) in self.parts.iter().zip(places) {
             part.write(tx, place)?;
         }
         for claim in &self.claims {
             claim.write(tx)?;
-        }
-        for member in &self.members {
-            write_member(tx, *member)?;
         }
         for row in &self.rows {
             row.append(tx)?;
@@ -275,16 +242,6 @@ impl PreparedPart {
         };
         changes::append(tx, table::USERS, item)
     }
-}
-
-fn write_member(tx: &Tx<'_>, write: MemberWrite) -> Result<(), Fault> {
-    let sql = if write.present {
-        "INSERT OR IGNORE INTO members (id, member) VALUES (?1, ?2)"
-    } else {
-        "DELETE FROM members WHERE id = ?1 AND member = ?2"
-    };
-    tx.prepare_cached(sql)?.execute([write.root.to_string(), write.member.to_string()])?;
-    Ok(())
 }
 
 impl PreparedClaim {

@@ -22,7 +22,7 @@ macro_rules! contract_cases {
     };
 }
 
-/// The tests of an adapter's users, claims and pointers: takes a function that gives new [`Tables`](crate::contract::Tables), after any
+/// The tests of an adapter's users and claims: takes a function that gives new [`Tables`](crate::contract::Tables), after any
 /// attributes that the tests are to have.
 #[macro_export]
 macro_rules! users_contract {
@@ -71,17 +71,6 @@ macro_rules! users_contract {
             a_rename_releases_one_identifier_and_takes_another_at_once,
             a_row_that_is_written_again_changes_nothing_and_refuses_nothing,
             rows_alone_are_written,
-        }
-        $crate::contract_cases! { [$(#[$attribute])*] $make, members:
-            a_user_at_whom_nobody_points_has_no_members,
-            members_are_given_in_the_order_of_their_ids_and_only_of_that_user,
-            a_pointer_is_written_with_its_part_or_not_at_all,
-            a_pointer_that_moves_is_at_its_new_place_only,
-            an_erasure_removes_the_pointer_and_leaves_those_of_others,
-            a_pointer_that_is_written_again_changes_nothing_and_refuses_nothing,
-            what_needs_a_live_user_is_done_only_while_there_is_one,
-            a_user_may_point_at_itself,
-            copies_in_any_order_leave_the_pointer_of_the_newest,
         }
         $crate::contract_cases! { [$(#[$attribute])*] $make, wrapped:
             a_wrapped_key_is_added_and_everything_else_stays,
@@ -220,7 +209,6 @@ mod tests {
             ("users", include_str!("users.rs")),
             ("conditions", include_str!("conditions.rs")),
             ("claims", include_str!("claims.rs")),
-            ("members", include_str!("members.rs")),
             ("wrapped", include_str!("wrapped.rs")),
             ("races", include_str!("races.rs")),
             ("logs", include_str!("logs.rs")),

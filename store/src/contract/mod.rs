@@ -33,7 +33,6 @@ pub mod claims;
 pub mod conditions;
 pub mod keys;
 pub mod logs;
-pub mod members;
 pub mod queue;
 pub mod races;
 pub mod registry;

@@ -17,7 +17,7 @@ pub use logs::{Logs, RowPage};
 pub use queue::{Delivery, Queue, QueueDepth};
 pub use registry::Registry;
 pub use requests::{Outcome, Requests};
-pub use users::{ClaimWrite, Commit, Condition, KeyAdded, MemberWrite, Page, PartWrite, Parts, Users, Writes};
+pub use users::{ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, Users, Writes};
 
 use umoja_schema::ItemError;
 

@@ -8,10 +8,9 @@ locals {
       Resource = [local.own_table["companies"]]
     },
     {
-      # GetItem: readiness, and what is stored where a condition failed beside it. ConditionCheckItem: a merge is written
-      # only while its survivor is live.
+      # GetItem: readiness, and what is stored where a condition failed beside it.
       Sid      = "ReadAndWriteUsers"
-      Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
       Resource = [local.own_table["users"]]
     },
     {
@@ -19,11 +18,6 @@ locals {
       Sid      = "ReadAndChangeClaims"
       Action   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = [local.own_table["identifiers"]]
-    },
-    {
-      Sid      = "ReadAndChangeMembers"
-      Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
-      Resource = [local.own_table["members"]]
     },
     {
       Sid      = "JournalConflictsAndKeepReceipts"

@@ -9,7 +9,7 @@ use umoja_schema::{
 use umoja_store::Home;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::{Logs as _, Parts, Users as _, Writes};
+use umoja_store::ports::{Logs as _, Users as _, Writes};
 use umoja_store::seal::Sealer;
 
 use super::{World, WorldRegion};
@@ -39,7 +39,6 @@ impl World {
             self.check_acknowledged(region, &records);
             check_tombstones(region, &records);
             self.check_claims(region, &records).await;
-            check_members(region, &records).await;
             check_readable(region, &records).await;
             contents.push(records);
         }
@@ -111,29 +110,6 @@ impl World {
         }
     }
 
-    /// The users that are one person have one root, from whichever of them and in whichever region one starts. Gives the
-    /// root of each that is live.
-    pub async fn check_groups(&self, ids: &[UserId]) -> BTreeMap<UserId, UserId> {
-        let mut roots = Vec::new();
-        for region in &self.regions {
-            let mut found = BTreeMap::new();
-            for id in ids {
-                let group = umoja_store::group::read(&region.store, *id).await.expect("a store can be read");
-                let Some(group) = group else { continue };
-                let root = group.root.id().expect("the root is live");
-                for user in group.users().filter_map(Parts::id) {
-                    let again = umoja_store::group::read(&region.store, user).await.expect("a store can be read");
-                    let again = again.expect("who is in a group is live");
-                    assert_eq!((&again.root, &again.members), (&group.root, &group.members), "the group of {user}");
-                }
-                found.insert(*id, root);
-            }
-            roots.push(found);
-        }
-        assert!(roots.iter().all(|found| *found == roots[0]), "regions have other roots: {roots:?}");
-        roots.swap_remove(0)
-    }
-
     /// 1: the journals of all regions are equal too.
     async fn check_journals(&self, records: &Records) {
         for (id, _) in records.keys().filter(|(_, part)| *part == Part::Profile) {
@@ -168,21 +144,6 @@ async fn scan(region: &WorldRegion) -> Records {
             Some(next) => after = Some(next),
             None => return records,
         }
-    }
-}
-
-/// 8: who is merged into whom is what a rebuild from the users gives.
-async fn check_members(region: &WorldRegion, records: &Records) {
-    let mut rebuilt: BTreeMap<UserId, Vec<UserId>> = BTreeMap::new();
-    for ((id, _), record) in records {
-        rebuilt.entry(*id).or_default();
-        if let Some(root) = record.profile_facts().and_then(|facts| facts.merged_into) {
-            rebuilt.entry(root).or_default().push(*id);
-        }
-    }
-    for (root, expected) in rebuilt {
-        let stored = region.store.members(root).await.expect("a store can be read");
-        assert_eq!(stored, expected, "8: {} derived other members of {root} than its users say", region.name);
     }
 }
 

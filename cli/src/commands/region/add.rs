@@ -46,8 +46,7 @@ kms:DescribeKey, Encrypt and Decrypt with the data key, which can be limited to 
 kms:EncryptionContext:umoja:secret, since copying opens no user's data; sqs:GetQueueAttributes on PREFIX-*. \
 In those that serve: dynamodb:Scan on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutItem on \
 PREFIX-receipts; sqs:SendMessage on PREFIX-keys. \
-In the new one: dynamodb:PutItem on PREFIX-companies; GetItem, PutItem and UpdateItem on PREFIX-users; \
-PutItem and DeleteItem on PREFIX-members; GetItem, \
+In the new one: dynamodb:PutItem on PREFIX-companies; GetItem, PutItem and UpdateItem on PREFIX-users; GetItem, \
 BatchGetItem, PutItem, DeleteItem and ConditionCheckItem on PREFIX-identifiers; GetItem and PutItem on PREFIX-journal, \
 PREFIX-receipts and PREFIX-audit."
 )]

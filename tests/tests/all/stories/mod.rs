@@ -8,7 +8,6 @@ mod export;
 mod faults;
 mod idempotency;
 mod lookup;
-mod merge;
 mod password;
 mod races;
 mod register;
