@@ -28,7 +28,8 @@ pub async fn create_region(
     let url = aws.sqs.get_queue_url().queue_name(format!("{prefix}-{}", queue::KEYS)).send().await;
     let url = url.map_err(|e| error::store("GetQueueUrl", &e))?.queue_url.unwrap_or_default();
     let queues = url.rsplit_once('/').map(|(base, _)| base.to_owned()).unwrap_or_default();
-    let infrastructure = Infrastructure { region: region.clone(), base_url: base_url.to_owned(), data_key, queues };
+    let infrastructure =
+        Infrastructure { region: region.clone(), base_url: base_url.to_owned(), data_key, queues, regions: Vec::new() };
     put_infrastructure(aws, prefix, &infrastructure).await?;
     Ok(infrastructure)
 }

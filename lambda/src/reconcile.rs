@@ -98,22 +98,21 @@ async fn drain(home: &Home, peer: &Peer, clock: &dyn Clock, time: Duration) {
 /// # Errors
 /// Never: what was not done is done by the next run.
 pub async fn keys(function: &Function<BuildRepair>, event: LambdaEvent<Value>) -> Result<(), Error> {
-    if let Some(repair) = ready(function).await {
-        let clock = function.live.clock();
-        let time = time_left(&event.context, clock.now());
-        let until = clock.now().plus(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        let runs = async {
-            loop {
-                let report = repair_keys(&repair.home, &repair.sealer).await;
-                metrics::parked(report.parked);
-                if report.ended != Ended::Bounded || until.since(clock.now()) < ANOTHER_RUN_MS {
-                    return;
-                }
+    let clock = function.live.clock();
+    let time = time_left(&event.context, clock.now());
+    let until = clock.now().plus(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let runs = async {
+        // Ready anew for each run: which regions have to wrap a key is for the settings of that moment to say.
+        while let Some(repair) = ready(function).await {
+            let report = repair_keys(&repair.home, &repair.sealer).await;
+            metrics::parked(report.parked);
+            if report.ended != Ended::Bounded || until.since(clock.now()) < ANOTHER_RUN_MS {
+                return;
             }
-        };
-        if tokio::time::timeout(time, runs).await.is_err() {
-            tracing::warn!("the time is over; the next run goes on");
         }
+    };
+    if tokio::time::timeout(time, runs).await.is_err() {
+        tracing::warn!("the time is over; the next run goes on");
     }
     function.metrics.write();
     Ok(())

@@ -138,7 +138,10 @@ pub(crate) fn document(regions: &[(&str, RegionState)]) -> RegionsDocument {
         let region: Region = name.parse().unwrap();
         let base_url = format!("https://{name}.example");
         let [data_key, queues] = ["arn:k", "https://q"].map(str::to_owned);
-        RegionEntry { infrastructure: Infrastructure { region, base_url, data_key, queues }, state: *state }
+        RegionEntry {
+            infrastructure: Infrastructure { region, base_url, data_key, queues, regions: Vec::new() },
+            state: *state,
+        }
     };
     RegionsDocument { revision: 1, regions: regions.iter().map(entry).collect(), env: None }
 }

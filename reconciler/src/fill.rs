@@ -10,11 +10,14 @@
 //! What is younger than a minute, and was written when every function knew of the new region, does not count as missing:
 //! it is on its way, and its replicator lists it for the key repair if need be.
 
+use std::collections::BTreeMap;
+
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::{Hlc, Log, LogRow, Millis, PartRecord, Region, Resolution, resolve};
+use umoja_store::apply::plan_claims;
 use umoja_store::copy::{confirmation_key, copy_part, copy_row};
-use umoja_store::ports::StoreError;
+use umoja_store::ports::{Condition, PartWrite, StoreError, Writes};
 use umoja_store::repairs::enqueue_if_incomplete;
 use umoja_store::{Home, RegionPorts};
 
@@ -66,6 +69,8 @@ pub struct Fill<'a> {
     target: &'a RegionPorts,
     /// What was written after this is on its way.
     settled: Millis,
+    /// Whether claims are looked at too where the part is there.
+    derives: bool,
     place: Place,
     report: FillReport,
 }
@@ -92,7 +97,14 @@ impl<'a> Fill<'a> {
     pub fn new(source: &'a Home, target: &Region, since: Millis) -> Option<Self> {
         let target = &source.peers.iter().find(|peer| peer.ports.name == *target)?.ports;
         let settled = since.max(Millis(source.clock.now().0.saturating_sub(ON_ITS_WAY_MS)));
-        Some(Self { source, target, settled, place: Place::Parts(None), report: FillReport::default() })
+        let (place, report) = (Place::Parts(None), FillReport::default());
+        Some(Self { source, target, settled, derives: false, place, report })
+    }
+
+    /// Derives claims again also where the part is there: for a region whose table of claims was restored or lost.
+    #[must_use]
+    pub fn deriving(self) -> Self {
+        Self { derives: true, ..self }
     }
 
     /// What was done so far.
@@ -138,6 +150,10 @@ impl<'a> Fill<'a> {
         if !there {
             copy_part(self.source, self.target, record).await?;
         }
+        let derived = match &stored {
+            Some(stored) if there && self.derives => self.derive(stored).await?,
+            _ => false,
+        };
         let young = self.is_young(record.version.hlc);
         let unwrapped = record.live().is_some_and(|live| !live.keys.contains_key(&self.target.name));
         if unwrapped && !young {
@@ -146,10 +162,24 @@ impl<'a> Fill<'a> {
         Ok(FillReport {
             parts: 1,
             parts_copied: (!there).into(),
-            missing: (!there && !young).into(),
+            missing: (derived || !there && !young).into(),
             unwrapped: (unwrapped && !young).into(),
             ..FillReport::default()
         })
+    }
+
+    /// Writes the claims that a part of the new region makes and its table of claims lacks, with the part as it is: if
+    /// that changed meanwhile, its claims did too. True if any were lacking; another pass looks again.
+    async fn derive(&self, stored: &PartRecord) -> Result<bool, StoreError> {
+        let users = &*self.target.users;
+        let claims = plan_claims(users, stored.id, &BTreeMap::new(), stored.claims()).await?;
+        if claims.is_empty() {
+            return Ok(false);
+        }
+        let condition = Condition::VersionIs(stored.version.clone());
+        let parts = vec![PartWrite { record: stored.clone(), condition }];
+        users.commit(&Writes { parts, claims, ..Writes::default() }).await?;
+        Ok(true)
     }
 
     /// Whether it is written down that the new region holds a tombstone.

@@ -25,6 +25,9 @@ pub struct Infrastructure {
     pub data_key: String,
     /// The URL of its queues without the last segment, which is the queue's name.
     pub queues: String,
+    /// All regions of the deployment, as Terraform lists them. In the list of regions it says nothing, and is left out.
+    #[serde(default, skip_serializing)]
+    pub regions: Vec<Region>,
 }
 
 /// The regions of a deployment ([`setting::REGIONS`]), the same in every region.
@@ -82,7 +85,8 @@ impl RegionsDocument {
     }
 
     /// Takes over another region's copy of the list if it is ahead of this one, after an operator's command was
-    /// interrupted between two regions. Copies that two operators made of the same one at the same time are united.
+    /// interrupted between two regions. Copies that two operators made of the same one at the same time are united; a
+    /// region that one of them is filling does not serve.
     pub fn merge(&mut self, other: &Self) {
         match other.revision.cmp(&self.revision) {
             Ordering::Less => return,
@@ -91,7 +95,7 @@ impl RegionsDocument {
         }
         for theirs in &other.regions {
             match self.regions.iter_mut().find(|own| own.name() == theirs.name()) {
-                Some(own) if theirs.state == RegionState::Serving => own.state = RegionState::Serving,
+                Some(own) if theirs.state == RegionState::Joining => own.state = RegionState::Joining,
                 Some(_) => {}
                 None => self.regions.push(theirs.clone()),
             }
@@ -126,7 +130,8 @@ mod tests {
     fn list(regions: &[(&str, RegionState)]) -> RegionsDocument {
         let entry = |(name, state): &(&str, RegionState)| {
             let [base_url, data_key, queues] = ["https://x", "arn:k", "https://q"].map(str::to_owned);
-            let infrastructure = Infrastructure { region: name.parse().unwrap(), base_url, data_key, queues };
+            let infrastructure =
+                Infrastructure { region: name.parse().unwrap(), base_url, data_key, queues, regions: Vec::new() };
             RegionEntry { infrastructure, state: *state }
         };
         RegionsDocument { revision: 1, regions: regions.iter().map(entry).collect(), env: None }
@@ -148,9 +153,9 @@ mod tests {
         use RegionState::{Joining, Serving};
         let one = list(&[("a", Serving), ("b", Joining)]);
         let other = list(&[("a", Serving), ("b", Serving), ("c", Joining)]);
-        for (mut one, two) in [(one.clone(), other.clone()), (other.clone(), one)] {
+        for (mut one, two) in [(one.clone(), other.clone()), (other, one)] {
             one.merge(&two);
-            assert_eq!(one, other);
+            assert_eq!(one, list(&[("a", Serving), ("b", Joining), ("c", Joining)]));
         }
     }
 
@@ -166,6 +171,7 @@ mod tests {
         let written =
             r#"{"region":"eu-west-1","base_url":"https://eu.example","data_key":"arn:k","queues":"https://q/1"}"#;
         let infrastructure: Infrastructure = serde_json::from_str(written).unwrap();
+        assert_eq!(infrastructure.regions, []);
         let entry = RegionEntry { infrastructure, state: RegionState::Joining };
         let text = serde_json::to_string(&entry).unwrap();
         assert_eq!(text, written.replace('}', r#","state":"joining"}"#));

@@ -53,13 +53,12 @@ impl Command {
 
 impl SigningKey {
     async fn run(self, output: Output) -> Result<(), CliError> {
-        let kids = match self.target.open().await? {
-            Opened::Local(deployment) => {
-                let _not_served = deployment.lock()?;
-                rotate(&deployment.regions(), false).await?
-            }
-            Opened::Cloud(_, regions) => rotate(&regions, true).await?,
+        let opened = self.target.open().await?;
+        let _not_served = match &opened {
+            Opened::Local(deployment) => Some(deployment.lock()?),
+            Opened::Cloud(..) => None,
         };
+        let kids = rotate(&opened).await?;
         let signs = kids.last().map(String::as_str).unwrap_or_default();
         output.answer(&json!({ "signing_key": signs }), || format!("Answers are signed with {signs}."));
         Ok(())
@@ -67,17 +66,22 @@ impl SigningKey {
 }
 
 /// Does every step that is left; gives the ids of the keys that are published then.
-async fn rotate(regions: &Regions, wait: bool) -> Result<Vec<String>, CliError> {
-    let mut secrets = regions.newest_secrets().await?;
+async fn rotate(opened: &Opened) -> Result<Vec<String>, CliError> {
+    let (mut secrets, was_interrupted) = regions(opened).await?.newest_secrets().await?;
+    if was_interrupted && secrets.signing_step() == SigningStep::Publish {
+        note("the last step of an interrupted rotation is completed");
+        return Ok(secrets.signing_key_ids());
+    }
     loop {
         let step = secrets.signing_step();
         let secs = step.wait_secs();
-        if wait && secs > 0 {
+        if secs > 0 && matches!(opened, Opened::Cloud(..)) {
             let what = if step == SigningStep::Promote { "publishes the new key" } else { "signs with the new key" };
             note(&format!("waiting {secs} s, until every instance {what}"));
             tokio::time::sleep(Duration::from_secs(secs)).await;
         }
-        let done = regions.rotate_signing(&mut secrets).await?;
+        // Another region may have come meanwhile.
+        let done = regions(opened).await?.rotate_signing(&mut secrets).await?;
         let (last, what) = match done {
             SigningStep::Publish => (false, "a new key is published"),
             SigningStep::Promote => (false, "the new key signs"),
@@ -87,5 +91,13 @@ async fn rotate(regions: &Regions, wait: bool) -> Result<Vec<String>, CliError> 
         if last {
             return Ok(secrets.signing_key_ids());
         }
+    }
+}
+
+/// The regions as they are now.
+async fn regions(opened: &Opened) -> Result<Regions, CliError> {
+    match opened {
+        Opened::Local(deployment) => Ok(deployment.regions()),
+        Opened::Cloud(cloud, regions) => cloud.open(regions.first()?.name()).await,
     }
 }

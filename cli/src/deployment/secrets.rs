@@ -42,19 +42,35 @@ impl Regions {
     }
 
     /// The secrets of the region that is ahead, brought to every other one: a rotation may have been interrupted between
-    /// two regions.
-    pub(crate) async fn newest_secrets(&self) -> Result<SecretsDocument, CliError> {
+    /// two regions. True if there was anything to bring.
+    pub(crate) async fn newest_secrets(&self) -> Result<(SecretsDocument, bool), CliError> {
         let stored = self.stored_secrets().await?;
         let newest = stored.iter().flatten().max_by_key(|document| document.signing_progress());
-        let newest = newest.ok_or(SecretsError::Absent)?.clone();
+        let mut newest = newest.ok_or(SecretsError::Absent)?.clone();
+        // As far as they are of the same keys, each region's copy may have wraps that the others lack.
+        let ring = KeyRing::new(&self.first()?.home, WRAP_BUDGET_MS);
+        for other in stored.iter().flatten() {
+            newest.merge(other, &ring).await?;
+        }
+        let behind = stored.iter().any(|stored| stored.as_ref() != Some(&newest));
         self.store(&newest, &stored).await?;
-        Ok(newest)
+        Ok((newest, behind))
     }
 
-    /// Does the next step of rotating the key that signs answers, and writes it in every region.
+    /// Does the next step of rotating the key that signs answers, and writes it in every region. Refuses if the secrets
+    /// are not as this rotation left them.
     pub(crate) async fn rotate_signing(&self, secrets: &mut SecretsDocument) -> Result<SigningStep, CliError> {
         let ring = KeyRing::new(&self.first()?.home, WRAP_BUDGET_MS);
         let stored = self.stored_secrets().await?;
+        for (region, stored) in self.list.iter().zip(&stored) {
+            if stored.as_ref() != Some(secrets) {
+                return Err(CliError::Failed(format!(
+                    "somebody else is changing the deployment's secrets ({} differs); let that end, and run the command \
+                     again: it goes on",
+                    region.name()
+                )));
+            }
+        }
         let step = secrets.rotate_signing(&ring, self.clock.now()).await?;
         self.store(secrets, &stored).await?;
         Ok(step)

@@ -11,8 +11,8 @@ operators = [
 ]
 
 functions = {
-  api        = { memory = 3538, concurrency = 200 }
-  replicator = { memory = 1024 }
+  api        = { concurrency = 200 }
+  replicator = { memory = 512 }
 }
 
 schedules = {

@@ -83,6 +83,14 @@ locals {
       }
     },
     {
+      # Their age says nothing, because repairs that wait are sent anew.
+      "${local.names.queues.keys}-depth" = {
+        metric    = "ApproximateNumberOfMessagesVisible", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${local.names.queues.keys}" }
+        statistic = "Minimum", above = 0, minutes = 60
+        means     = "Data keys have been waiting for an hour to be wrapped by a region that lacks them."
+      }
+    },
+    {
       for queue in concat([for queue in local.queues : "${queue}${local.names.dead_letters}"], keys(aws_sqs_queue.end)) : queue => {
         metric    = "ApproximateNumberOfMessagesVisible", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${queue}" }
         statistic = "Maximum", above = 0, minutes = 5

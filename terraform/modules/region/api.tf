@@ -38,7 +38,7 @@ resource "aws_apigatewayv2_stage" "default" {
     detailed_metrics_enabled = false
   }
 
-  # No address of a caller and no path: nothing here is about a person.
+  # No address of a caller, no path, and no text of an error: nothing here is about a person.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
     format = jsonencode({
@@ -49,7 +49,6 @@ resource "aws_apigatewayv2_stage" "default" {
       responseLatency    = "$context.responseLatency"
       integrationLatency = "$context.integrationLatency"
       integrationStatus  = "$context.integrationStatus"
-      integrationError   = "$context.integrationErrorMessage"
     })
   }
 }

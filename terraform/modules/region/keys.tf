@@ -102,6 +102,15 @@ resource "aws_kms_key" "rest" {
         }
       },
       {
+        # DynamoDB looks whether the key of a table can be used.
+        Sid       = "TablesOnTheirOwn"
+        Effect    = "Allow"
+        Principal = { Service = "dynamodb.amazonaws.com" }
+        Action    = ["kms:Describe*", "kms:Get*", "kms:List*"]
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      },
+      {
         Sid       = "Logs"
         Effect    = "Allow"
         Principal = { Service = "logs.${var.region}.${data.aws_partition.this.dns_suffix}" }

@@ -6,9 +6,9 @@ locals {
   retry_queues = { for peer in local.peers : peer => "${local.names.queues.retry}-${peer}" }
   queues       = concat(values(local.retry_queues), [local.names.queues.keys, local.names.queues.parked])
 
-  # A standard queue's message keeps the time of its first sending when it becomes a dead letter.
-  source_retention_secs = 4 * 24 * 3600
-  dead_retention_secs   = 14 * 24 * 3600
+  # As long as SQS keeps messages. Those of a peer that is out are left alone, so they are not received too often and
+  # never become dead letters: SQS would delete them at their age.
+  retention_secs = 14 * 24 * 3600
 
   # The reconcilers replace a message after 4 receives, so waiting for a region makes no dead letters. What they do not
   # replace is what fails for good, and messages that only a newer version can read: with their growing delays 20
@@ -23,7 +23,7 @@ resource "aws_sqs_queue" "this" {
   for_each = toset(local.queues)
 
   name                       = "${var.prefix}-${each.key}"
-  message_retention_seconds  = local.source_retention_secs
+  message_retention_seconds  = local.retention_secs
   visibility_timeout_seconds = 60
   sqs_managed_sse_enabled    = true
 
@@ -37,7 +37,7 @@ resource "aws_sqs_queue" "dead" {
   for_each = toset(local.queues)
 
   name                      = "${var.prefix}-${each.key}${local.names.dead_letters}"
-  message_retention_seconds = local.dead_retention_secs
+  message_retention_seconds = local.retention_secs
   sqs_managed_sse_enabled   = true
 }
 
@@ -57,6 +57,6 @@ resource "aws_sqs_queue" "end" {
   for_each = toset(["stream-failures", "schedule-failures"])
 
   name                      = "${var.prefix}-${each.key}"
-  message_retention_seconds = local.dead_retention_secs
+  message_retention_seconds = local.retention_secs
   sqs_managed_sse_enabled   = true
 }

@@ -1,5 +1,5 @@
-# A run that fails is followed by the next: nothing is retried, and the event says nothing. What could not even be
-# started is noted.
+# A run that fails is followed by the next: nothing is retried, and the event says nothing. What Scheduler could
+# not hand to Lambda is noted; what Lambda could not start in time shows as a throttle.
 
 resource "aws_scheduler_schedule_group" "this" {
   name = var.prefix

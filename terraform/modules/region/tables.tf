@@ -52,6 +52,7 @@ resource "aws_dynamodb_table_item" "infrastructure" {
         base_url = local.base_url
         data_key = aws_kms_key.data.arn
         queues   = local.queues_url
+        regions  = var.regions
       })
     }
   })

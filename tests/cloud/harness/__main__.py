@@ -7,7 +7,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from . import canary, coldstart, counts, options, outages, permissions, refusals, timing
+from . import canary, coldstart, counts, options, outages, permissions, procedures, refusals, timing
 from .people import People
 from .progress import Failed, Progress
 from .story import SAFARI, Story
@@ -52,6 +52,7 @@ def play(system: System, story: Story) -> None:
     progress.chapter("A third region")
     system.add_region(THIRD)
     third = d.regions[2]
+    rotation = procedures.rotate_signing_key(system)
     with progress.part(f"{THIRD} serves"):
         progress.check(d.agreed(120) > 0, f"{THIRD} holds what the others hold, its keys too")
         progress.check(story.logs_in(third, SAFARI, amina), f"Amina logs in in {THIRD}")
@@ -60,6 +61,11 @@ def play(system: System, story: Story) -> None:
         outages.region_out(story, amina)
     with progress.part(f"The key service of {here.name} is out"):
         outages.key_out(story)
+    with progress.part("Keys are rotated"):
+        procedures.signing_key_rotated(system, rotation)
+        procedures.rotate_api_key(system)
+    with progress.part("A table has lost somebody"):
+        procedures.fill_again(system, story)
     with progress.part("Erasure, with receipts"):
         story.erased(amina, here, third)
     with progress.part("How long replication takes"):

@@ -8,7 +8,7 @@ Deploys the whole system with Terraform to an emulator of AWS (MiniStack, with I
 API Gateway, breaks what can break, adds a region, counts every call to AWS, and destroys it all again.
 
 Needs Python 3.11, Terraform and what building the functions needs; no AWS account. Terraform's AWS provider is taken
-from the plugin directory UMOJA_TERRAFORM_PLUGINS, else from one found on this machine, else downloaded.
+from the plugin directory TF_PLUGIN_DIR, else from one found on this machine, else downloaded.
 """
 
 EPILOG = """\

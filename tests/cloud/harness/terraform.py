@@ -17,8 +17,8 @@ PLACES = ("~/.terraform.d/plugins", "~/.local/share/terraform", "/usr/local/shar
 
 def plugins() -> str | None:
     """The plugin directory, if there is one: five levels above the AWS provider."""
-    if "UMOJA_TERRAFORM_PLUGINS" in os.environ:
-        return os.environ["UMOJA_TERRAFORM_PLUGINS"] or None
+    if "TF_PLUGIN_DIR" in os.environ:
+        return os.environ["TF_PLUGIN_DIR"] or None
     for place in PLACES:
         # <directory>/<host>/<namespace>/<name>/<version>/<platform>/<provider>
         for depth in ("*/*/*/*/*", "*/*/*/*/*/*"):

@@ -57,7 +57,9 @@ pub(super) async fn run(
             return Err(no_region());
         }
         (None, Some(wanted)) => {
-            RegionsDocument { revision: 0, regions: infrastructure(&cloud, &wanted).await?, env: None }
+            let regions = infrastructure(&cloud, &wanted).await?;
+            refuse_some_of_all(&regions)?;
+            RegionsDocument { revision: 0, regions, env: None }
         }
     };
     let anew = refresh(&cloud, &mut document).await?;
@@ -98,6 +100,24 @@ async fn infrastructure(cloud: &Cloud, regions: &[Region]) -> Result<Vec<RegionE
     if problems.is_empty() { Ok(entries) } else { Err(CliError::Failed(problems.join("\n       "))) }
 }
 
+/// Refuses to make a deployment of some of the regions that Terraform lists: the others may have one already, and two under
+/// one prefix would have different secrets.
+fn refuse_some_of_all(regions: &[RegionEntry]) -> Result<(), CliError> {
+    let named: BTreeSet<&Region> = regions.iter().map(RegionEntry::name).collect();
+    for entry in regions {
+        let listed = &entry.infrastructure.regions;
+        if !listed.is_empty() && listed.iter().collect::<BTreeSet<_>>() != named {
+            return Err(CliError::Failed(format!(
+                "Terraform lists {} in {}: name all of them with --regions; if the others have a deployment already, a \
+                 new region comes into it by `umoja region add`",
+                names(listed),
+                entry.name()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Takes over what Terraform has changed; gives the regions that have another key now.
 async fn refresh(cloud: &Cloud, document: &mut RegionsDocument) -> Result<BTreeSet<Region>, CliError> {
     let known: Vec<Region> = document.regions.iter().map(|entry| entry.name().clone()).collect();
@@ -108,7 +128,7 @@ async fn refresh(cloud: &Cloud, document: &mut RegionsDocument) -> Result<BTreeS
         if *data_key != found.infrastructure.data_key {
             anew.insert(entry.name().clone());
         }
-        entry.infrastructure = found.infrastructure;
+        entry.infrastructure = Infrastructure { regions: Vec::new(), ..found.infrastructure };
     }
     Ok(anew)
 }

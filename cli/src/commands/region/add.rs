@@ -47,8 +47,8 @@ kms:EncryptionContext:umoja:secret, since copying opens no user's data; sqs:GetQ
 In those that serve: dynamodb:Scan on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutItem on \
 PREFIX-receipts; sqs:SendMessage on PREFIX-keys. \
 In the new one: dynamodb:PutItem on PREFIX-companies; GetItem, PutItem and UpdateItem on PREFIX-users; GetItem, \
-BatchGetItem, PutItem, DeleteItem and ConditionCheckItem on PREFIX-identifiers; GetItem and PutItem on PREFIX-journal, \
-PREFIX-receipts and PREFIX-audit."
+BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on PREFIX-journal, PREFIX-receipts and \
+PREFIX-audit, UpdateItem on PREFIX-journal."
 )]
 #[command(after_help = "Examples:
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
@@ -121,6 +121,7 @@ impl Add {
             regions: &regions,
             target: name,
             since: regions.clock.now(),
+            derives: self.again,
             rate: self.rate,
             deadline: Millis(regions.clock.now().0.saturating_add(self.timeout_secs.saturating_mul(1000))),
             prefix: cloud.prefix(),
@@ -128,21 +129,26 @@ impl Add {
         let copied = filler.run().await?;
 
         copy_companies(&regions, new).await?;
+        // Hours may have passed: what others have changed meanwhile stays.
+        let mut document = self.document(cloud, first).await?;
         for entry in &mut document.regions {
             if entry.name() == name {
                 entry.state = RegionState::Serving;
             }
         }
         document.revision += 1;
+        let regions = cloud.regions(&document, first);
+        let (new, others): (Vec<_>, Vec<_>) = regions.list.iter().partition(|region| region.name() == name);
         // The new region first: it has to serve when the others say that it does.
-        cloud.store(&document, [new].into_iter().chain(others())).await?;
+        cloud.store(&document, new.iter().chain(&others).copied()).await?;
+        let url = new.first().and_then(|region| region.url.as_deref()).unwrap_or_default();
         let answer = json!({ "region": name, "state": "serving", "added": true,
             "parts_copied": copied.parts_copied, "rows_copied": copied.rows_copied });
         output.answer(&answer, || {
             format!(
                 "{name} has everything and serves, within {SETTINGS_RELOAD_SECS} seconds, at {}\n  {} parts and {} rows \
                  were copied; what was written meanwhile came by itself.",
-                new.url.as_deref().unwrap_or_default(),
+                url,
                 copied.parts_copied,
                 copied.rows_copied
             )

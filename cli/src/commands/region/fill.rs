@@ -31,6 +31,8 @@ pub(super) struct Filler<'a> {
     pub(super) target: &'a Region,
     /// When every function had read that there is this region.
     pub(super) since: Millis,
+    /// Whether claims are derived again where parts are there.
+    pub(super) derives: bool,
     /// How many parts and rows are copied in a second at most; 0 for as many as can be.
     pub(super) rate: u32,
     /// When to give up.
@@ -69,6 +71,9 @@ impl Filler<'_> {
     async fn pass(&self, source: &DeployedRegion) -> Result<FillReport, CliError> {
         let unknown = || CliError::Failed(format!("{} does not know {}", source.name(), self.target));
         let mut fill = Fill::new(&source.home, self.target, self.since).ok_or_else(unknown)?;
+        if self.derives {
+            fill = fill.deriving();
+        }
         let started = self.now();
         let mut told = started;
         while self.step(source, &mut fill).await? {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use umoja_local::RegionPump;
 use umoja_reconciler::{Fill, FillReport};
-use umoja_schema::{Credentials, Log, Millis, Part, UserId};
+use umoja_schema::{ClaimItem, Credentials, Log, Millis, Part, UserId};
 use umoja_store::Home;
 use umoja_store::apply::apply_copy;
 use umoja_store::copy::confirmation_key;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Clock as _, Logs as _, Registry as _, Users as _};
+use umoja_store::ports::{ClaimWrite, Clock as _, Commit, Logs as _, Registry as _, Users as _, Writes};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_tests::world::{World, killed_after, run};
@@ -262,5 +262,35 @@ fn the_secrets_are_wrapped_for_a_region_that_joins_and_stay_the_same() {
         let id = world.register(NEW, "ada@example.com", "phc").await.unwrap();
         assert!(world.read::<Credentials>(NEW, id).await.is_ok());
         assert!(world.regions[NEW].store.parts(id).await.unwrap().version().is_some());
+    });
+}
+
+#[test]
+fn claims_that_were_lost_are_derived_again_from_the_parts_that_are_there() {
+    run(async {
+        let mut joining = Joining::new(8, 20).await;
+        (0..NEW).for_each(|at| joining.introduce(at));
+        joining.fill().await;
+        joining.world.settle().await;
+
+        let store = &joining.world.regions[NEW].store;
+        let profile = store.part(joining.users[5], Part::Profile).await.unwrap().unwrap();
+        let indexes: Vec<_> = profile.claims().keys().copied().collect();
+        let claims = store.claims(&indexes).await.unwrap().into_iter().map(|before| {
+            let after = ClaimItem::unclaimed(before.index);
+            ClaimWrite { before, after }
+        });
+        let lost = Writes { claims: claims.collect(), ..Writes::default() };
+        assert_eq!(store.commit(&lost).await, Ok(Commit::Done));
+
+        assert!(joining.pass(0).await.is_complete(), "the parts are there");
+        let mut fill = joining.begin(0).deriving();
+        while fill.step().await.unwrap() {}
+        assert!(fill.report().missing > 0, "and their claims are looked at when asked for");
+        let mut again = joining.begin(0).deriving();
+        while again.step().await.unwrap() {}
+        assert!(again.report().is_complete(), "{:?}", again.report());
+        joining.world.settle().await;
+        joining.world.check_invariants().await;
     });
 }
