@@ -5,7 +5,6 @@
 
 import time
 
-from .people import Person
 from .probe_queues import Scheduled
 from .progress import Failed
 from .story import SAFARI, SOKO, Story
@@ -85,7 +84,6 @@ class Probe(Scheduled):
         self.forget()
         d.call(here, SOKO, "lookup", {"email": person.email}, 200)
         d.call(here, SAFARI, "authenticate", person.login(), 200)
-        self.merged_and_unmerged(user["id"])
         other = self.story.people.new("Juma").email
         d.call(here, SOKO, "update", {"id": user["id"], "set": {"email": other, "phone_number": None}}, 200)
         change = {"id": user["id"], "current_password": person.password, "new_password": self.story.people.secret("a")}
@@ -94,13 +92,6 @@ class Probe(Scheduled):
         d.call(here, SOKO, "export", {"id": user["id"]}, 200)
         d.call(here, SOKO, "erase", {"id": user["id"]}, 202)
         d.call(here, SOKO, "erasure", {"id": user["id"]}, 200)
-
-    def merged_and_unmerged(self, survivor: str) -> Person:
-        """A duplicate is merged into somebody, and not any more."""
-        duplicate = self.story.register(self.here, SOKO, "Jumah")
-        self.d.call(self.here, SOKO, "merge", {"survivor": survivor, "duplicate": duplicate.id}, 200)
-        self.d.call(self.here, SOKO, "unmerge", {"id": duplicate.id}, 200)
-        return duplicate
 
     def squatter(self) -> None:
         """A verified claim takes an unverified one over, and the journal says so."""
@@ -133,9 +124,6 @@ class Probe(Scheduled):
         body = {"id": person.id, "set": {"email": self.story.people.new("Imani").email}}
         person.version = self.d.call(self.here, SOKO, "update", body, 200).body["user"]["version"]
         self.reads(self.there, person)
-        duplicate = self.merged_and_unmerged(person.id)
-        self.until("the duplicate there", lambda: self.d.ask(
-            self.there, SOKO, "lookup", {"email": duplicate.email}).body.get("user", {}).get("id") == duplicate.id)
         self.d.call(self.here, SOKO, "erase", {"id": person.id}, 202)
         self.confirmed(person)
 
