@@ -156,8 +156,8 @@ run "queues" {
   }
 
   assert {
-    condition     = alltrue([for queue in aws_sqs_queue.this : queue.message_retention_seconds == 345600 && jsondecode(queue.redrive_policy).maxReceiveCount > 4])
-    error_message = "Messages are kept for 4 days, and received more often than the reconcilers wait for before they replace one."
+    condition     = alltrue([for queue in aws_sqs_queue.this : queue.message_retention_seconds == 1209600 && jsondecode(queue.redrive_policy).maxReceiveCount > 4])
+    error_message = "Messages are kept for 14 days, and received more often than the reconcilers wait for before they replace one."
   }
   assert {
     condition     = alltrue([for queue in merge(aws_sqs_queue.dead, aws_sqs_queue.end) : queue.message_retention_seconds == 1209600])
