@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use umoja_crypto::SigningKey;
 
 use crate::app::App;
-use crate::handler::unsigned;
-use crate::problem::{Refusal, UNAVAILABLE};
+use crate::handler::unavailable;
 
 /// The process runs.
 pub(crate) async fn healthz() -> Json<Value> {
@@ -24,7 +23,7 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
         Ok(()) => (StatusCode::OK, Json(json!({ "status": "ready", "region": app.home.own.name }))).into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            unsigned(&Refusal::from(&UNAVAILABLE))
+            unavailable()
         }
     }
 }

@@ -19,7 +19,9 @@ use umoja_store::rotation::ANSWER_LIFETIME_SECS;
 use crate::app::App;
 use crate::caller::{Caller, verify};
 use crate::idempotency::Remembered;
-use crate::problem::{CONTENT_TYPE, INTERNAL, MALFORMED, METHOD, NO_OPERATION, REPLAYED, Refusal, TOO_LARGE};
+use crate::problem::{
+    CONTENT_TYPE, INTERNAL, MALFORMED, METHOD, NO_OPERATION, REPLAYED, Refusal, TOO_LARGE, UNAVAILABLE,
+};
 use crate::{discovery, operations as op};
 
 /// The most bytes of a body.
@@ -237,6 +239,11 @@ fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body: Value, ret
     let mut response = (code(status), [(header::CONTENT_TYPE, "application/jwt")], token).into_response();
     set_retry_after(&mut response, retry_after);
     response
+}
+
+/// The answer 503 to anybody, while the region cannot serve.
+pub fn unavailable() -> Response {
+    unsigned(&Refusal::from(&UNAVAILABLE))
 }
 
 /// An answer to somebody who is not known to be a caller.

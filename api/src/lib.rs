@@ -15,5 +15,5 @@ mod receipt;
 mod user;
 
 pub use app::{ApiConfig, App};
-pub use handler::router;
+pub use handler::{router, unavailable};
 pub use problem::{PROBLEMS, ProblemKind};

@@ -9,7 +9,7 @@ use umoja_store::deployment::RegionEntry;
 use umoja_store::ports::{Clock, Entropy, Queue};
 use umoja_store::{Home, Infrastructure, Peer, RegionPorts};
 
-use crate::{AwsRegion, Service, Session};
+use crate::{AwsRegion, DynamoDb, Service, Session};
 
 /// Where a deployment is in AWS.
 #[derive(Debug, Clone)]
@@ -44,24 +44,6 @@ impl Deployment {
         self.session.connect(services.collect(), within).await;
     }
 
-    /// What is reached of a region, own or peer.
-    pub fn ports(&self, region: &Infrastructure) -> RegionPorts {
-        let aws = self.region(&region.region);
-        let tables = Arc::new(aws.tables(&self.prefix));
-        RegionPorts {
-            name: region.region.clone(),
-            users: Arc::clone(&tables) as _,
-            logs: tables,
-            keys: Arc::new(aws.keys(&region.data_key)),
-        }
-    }
-
-    /// A queue of a region, by its name without the prefix.
-    pub fn queue(&self, region: &Infrastructure, name: &str) -> Arc<dyn Queue> {
-        let url = format!("{}/{}-{name}", region.queues, self.prefix);
-        Arc::new(self.region(&region.region).queue(&url, &format!("{url}{DEAD_LETTERS}")))
-    }
-
     /// What the services of `own` run with: every other one of `regions` is a peer.
     pub fn home(
         &self,
@@ -70,21 +52,42 @@ impl Deployment {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Home {
-        let tables = Arc::new(self.region(&own.region).tables(&self.prefix));
-        let peer = |entry: &RegionEntry| Peer {
-            ports: self.ports(&entry.infrastructure),
-            retry: self.queue(own, &format!("{}-{}", queue::RETRY, entry.name())),
+        let aws = self.region(&own.region);
+        let tables = Arc::new(aws.tables(&self.prefix));
+        let queue = |name: &str| self.queue(&aws, own, name);
+        let peer = |entry: &RegionEntry| {
+            let aws = self.region(entry.name());
+            Peer {
+                ports: ports(&aws, Arc::new(aws.tables(&self.prefix)), &entry.infrastructure),
+                retry: queue(&format!("{}-{}", queue::RETRY, entry.name())),
+            }
         };
         Home {
-            own: self.ports(own),
+            own: ports(&aws, Arc::clone(&tables), own),
             peers: regions.iter().filter(|entry| *entry.name() != own.region).map(peer).collect(),
-            repairs: self.queue(own, queue::KEYS),
-            parked: self.queue(own, queue::PARKED),
+            repairs: queue(queue::KEYS),
+            parked: queue(queue::PARKED),
             registry: Arc::clone(&tables) as _,
             requests: tables,
             clock,
             entropy,
         }
+    }
+
+    /// A queue of a region, by its name without the prefix.
+    fn queue(&self, aws: &AwsRegion, region: &Infrastructure, name: &str) -> Arc<dyn Queue> {
+        let url = format!("{}/{}-{name}", region.queues, self.prefix);
+        Arc::new(aws.queue(&url, &format!("{url}{DEAD_LETTERS}")))
+    }
+}
+
+/// What is reached of a region, own or peer, with the clients of that region: to make clients costs a cold start time.
+fn ports(aws: &AwsRegion, tables: Arc<DynamoDb>, region: &Infrastructure) -> RegionPorts {
+    RegionPorts {
+        name: region.region.clone(),
+        users: Arc::clone(&tables) as _,
+        logs: tables,
+        keys: Arc::new(aws.keys(&region.data_key)),
     }
 }
 

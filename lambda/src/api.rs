@@ -5,14 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::http::Request;
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
-use umoja_api::{ApiConfig, App, PROBLEMS};
+use umoja_api::{ApiConfig, App, unavailable};
 use umoja_aws::Service;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
 use umoja_host::{HashPool, PoolSettings};
-use umoja_schema::api::Problem;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::Hasher;
 use umoja_store::seal::Sealer;
@@ -110,25 +109,6 @@ fn not_ready<B>(request: &Request<B>, reason: &NotReady) -> Response {
     }
     tracing::error!(%reason, "not ready");
     unavailable()
-}
-
-/// The API's own problem for what passes with time.
-fn unavailable() -> Response {
-    let kind = PROBLEMS.iter().find(|kind| kind.code == "unavailable").expect("the API has this problem");
-    let problem = Problem {
-        type_uri: format!("urn:umoja:problem:{}", kind.code),
-        title: kind.title.to_owned(),
-        status: kind.status,
-        detail: kind.detail.to_owned(),
-        code: kind.code.to_owned(),
-        field: None,
-        version: None,
-    };
-    let mut response = (StatusCode::SERVICE_UNAVAILABLE, axum::Json(problem)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    response
 }
 
 #[cfg(test)]

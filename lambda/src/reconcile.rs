@@ -75,22 +75,25 @@ pub async fn writes(function: &Function<BuildHome>, event: LambdaEvent<Value>) -
     Ok(())
 }
 
-/// Drains one queue until it is empty or the time is over. Whatever is under way then is received again later.
+/// Drains one queue.
 async fn drain(home: &Home, peer: &Peer, clock: &dyn Clock, time: Duration) {
-    let until = clock.now().plus(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    let runs = async {
-        loop {
-            let report = drain_retries(home, peer).await;
-            metrics::copies(report.copied, 0);
-            metrics::parked(report.parked);
-            if report.ended != Ended::Bounded || until.since(clock.now()) < ANOTHER_RUN_MS {
-                return;
-            }
-        }
+    let run = async || {
+        let report = drain_retries(home, peer).await;
+        metrics::copies(report.copied, 0);
+        metrics::parked(report.parked);
+        Some(report.ended)
     };
-    if tokio::time::timeout(time, runs).await.is_err() {
+    if !repeated(clock, time, run).await {
         tracing::warn!(peer = %peer.ports.name, "the time is over; the next run goes on");
     }
+}
+
+/// Repeats a run for as long as one ends because it did the most that one run does, and there is time for another.
+/// False if the time ended a run: whatever is under way then is received again later.
+async fn repeated(clock: &dyn Clock, time: Duration, run: impl AsyncFn() -> Option<Ended>) -> bool {
+    let until = clock.now().plus(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let runs = async { while run().await == Some(Ended::Bounded) && until.since(clock.now()) >= ANOTHER_RUN_MS {} };
+    tokio::time::timeout(time, runs).await.is_ok()
 }
 
 /// Repairs wrapped keys, as far as the time goes.
@@ -100,18 +103,14 @@ async fn drain(home: &Home, peer: &Peer, clock: &dyn Clock, time: Duration) {
 pub async fn keys(function: &Function<BuildRepair>, event: LambdaEvent<Value>) -> Result<(), Error> {
     let clock = function.live.clock();
     let time = time_left(&event.context, clock.now());
-    let until = clock.now().plus(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    let runs = async {
-        // Ready anew for each run: which regions have to wrap a key is for the settings of that moment to say.
-        while let Some(repair) = ready(function).await {
-            let report = repair_keys(&repair.home, &repair.sealer).await;
-            metrics::parked(report.parked);
-            if report.ended != Ended::Bounded || until.since(clock.now()) < ANOTHER_RUN_MS {
-                return;
-            }
-        }
+    // Ready anew for each run: which regions have to wrap a key is for the settings of that moment to say.
+    let run = async || {
+        let repair = ready(function).await?;
+        let report = repair_keys(&repair.home, &repair.sealer).await;
+        metrics::parked(report.parked);
+        Some(report.ended)
     };
-    if tokio::time::timeout(time, runs).await.is_err() {
+    if !repeated(clock, time, run).await {
         tracing::warn!("the time is over; the next run goes on");
     }
     function.metrics.write();

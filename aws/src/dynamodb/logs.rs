@@ -2,13 +2,12 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::names::attribute;
 use umoja_schema::{ItemError, Log, LogRow, UserId};
 use umoja_store::ports::{Logs, RowPage, StoreError};
 
 use super::{DynamoDb, key};
-use crate::attribute::{Item, from_item, to_item};
+use crate::attribute::{Item, to_item};
 use crate::error;
 
 #[async_trait]
@@ -41,30 +40,13 @@ impl Logs for DynamoDb {
     }
 
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
-        let page = self
-            .client
-            .scan()
-            .table_name(self.log_table(log))
-            .consistent_read(true)
-            .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(after.as_deref().map(read_cursor).transpose()?);
-        let page = page.send().await.map_err(|e| error::store(&format!("Scan on {}", log.table()), &e))?;
-        let mut rows = Vec::new();
-        for item in page.items.unwrap_or_default() {
-            rows.push(LogRow::from_item(from_item(item)?)?);
-        }
-        Ok(RowPage { rows, next: page.last_evaluated_key.as_ref().map(cursor).transpose()? })
+        let after = after.as_deref().map(read_cursor).transpose()?;
+        let (items, next) = self.scan_page(log.table(), attribute::KEY, after, limit).await?;
+        Ok(RowPage { rows: items.into_iter().map(LogRow::from_item).collect::<Result<_, _>>()?, next })
     }
 }
 
-/// The last key of a page as text: user id and key.
-fn cursor(last: &Item) -> Result<String, ItemError> {
-    match (last.get(attribute::ID), last.get(attribute::KEY)) {
-        (Some(AttributeValue::S(id)), Some(AttributeValue::S(key))) => Ok(format!("{id}/{key}")),
-        _ => Err(ItemError::new("LastEvaluatedKey")),
-    }
-}
-
+/// The key in the text of a cursor: user id and key.
 fn read_cursor(cursor: &str) -> Result<Item, StoreError> {
     let (id, row) = cursor.split_once('/').ok_or(ItemError::new("cursor"))?;
     Ok(key([(attribute::ID, id.to_owned()), (attribute::KEY, row.to_owned())]))

@@ -9,7 +9,7 @@ mod users;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::names::attribute;
-use umoja_schema::{Attributes, Log};
+use umoja_schema::{Attributes, ItemError, Log};
 use umoja_store::ports::StoreError;
 
 use crate::attribute::{Item, from_item};
@@ -64,6 +64,33 @@ impl DynamoDb {
         let answer = self.client.get_item().table_name(self.table(table)).set_key(Some(key)).consistent_read(true);
         let answer = answer.send().await.map_err(|e| error::store(&format!("GetItem on {table}"), &e))?;
         Ok(answer.item.map(from_item).transpose()?)
+    }
+
+    /// One page of a table that is keyed by `id` and `sort`, from after the key `after` on; and where to go on, as text.
+    async fn scan_page(
+        &self,
+        table: &str,
+        sort: &str,
+        after: Option<Item>,
+        limit: usize,
+    ) -> Result<(Vec<Attributes>, Option<String>), StoreError> {
+        let page = self
+            .client
+            .scan()
+            .table_name(self.table(table))
+            .consistent_read(true)
+            .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(after);
+        let page = page.send().await.map_err(|e| error::store(&format!("Scan on {table}"), &e))?;
+        let items = page.items.unwrap_or_default().into_iter().map(from_item).collect::<Result<_, _>>()?;
+        let next = match &page.last_evaluated_key {
+            None => None,
+            Some(last) => match (last.get(attribute::ID), last.get(sort)) {
+                (Some(AttributeValue::S(id)), Some(AttributeValue::S(sort))) => Some(format!("{id}/{sort}")),
+                _ => return Err(ItemError::new("LastEvaluatedKey").into()),
+            },
+        };
+        Ok((items, next))
     }
 
     /// All items of one partition of a table that is keyed by `id`, in the order of their sort keys.

@@ -95,19 +95,9 @@ impl Users for DynamoDb {
     }
 
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
-        let page = self
-            .client
-            .scan()
-            .table_name(self.table(table::USERS))
-            .consistent_read(true)
-            .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(after.as_deref().map(read_cursor).transpose()?);
-        let page = page.send().await.map_err(|e| error::store("Scan on users", &e))?;
-        let mut records = Vec::new();
-        for item in page.items.unwrap_or_default() {
-            records.push(PartRecord::from_item(from_item(item)?)?);
-        }
-        Ok(Page { records, next: page.last_evaluated_key.as_ref().map(cursor).transpose()? })
+        let after = after.as_deref().map(read_cursor).transpose()?;
+        let (items, next) = self.scan_page(table::USERS, attribute::PART, after, limit).await?;
+        Ok(Page { records: items.into_iter().map(PartRecord::from_item).collect::<Result<_, _>>()?, next })
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
@@ -156,14 +146,7 @@ pub(super) fn part_key(id: UserId, part: Part) -> Item {
     key([(attribute::ID, id.to_string()), (attribute::PART, part.to_string())])
 }
 
-/// The last key of a page as text: user id and part.
-fn cursor(last: &Item) -> Result<String, ItemError> {
-    match (last.get(attribute::ID), last.get(attribute::PART)) {
-        (Some(AttributeValue::S(id)), Some(AttributeValue::S(part))) => Ok(format!("{id}/{part}")),
-        _ => Err(ItemError::new("LastEvaluatedKey")),
-    }
-}
-
+/// The key in the text of a cursor: user id and part.
 fn read_cursor(cursor: &str) -> Result<Item, StoreError> {
     let parsed = cursor.split_once('/').and_then(|(id, part)| Some((id.parse().ok()?, part.parse().ok()?)));
     parsed.map(|(id, part)| part_key(id, part)).ok_or(ItemError::new("cursor").into())

@@ -26,7 +26,7 @@ resource "aws_iam_role_policy" "schedules" {
         Effect = "Allow"
         Action = ["lambda:InvokeFunction"]
         Resource = [
-          for name in ["reconcile-writes", "reconcile-keys", "sweep"] :
+          for name in keys(local.scheduled) :
           "arn:${local.partition}:lambda:${var.region}:${local.account}:function:${local.function_name[name]}"
         ]
       },

@@ -1,6 +1,14 @@
 # A run that fails is followed by the next: nothing is retried, and the event says nothing. What Scheduler could
 # not hand to Lambda is noted; what Lambda could not start in time shows as a throttle.
 
+locals {
+  scheduled = {
+    "reconcile-writes" = var.schedules.reconcile_writes
+    "reconcile-keys"   = var.schedules.reconcile_keys
+    "sweep"            = var.schedules.sweep
+  }
+}
+
 resource "aws_scheduler_schedule_group" "this" {
   name = var.prefix
 }
@@ -8,11 +16,7 @@ resource "aws_scheduler_schedule_group" "this" {
 resource "aws_scheduler_schedule" "this" {
   #checkov:skip=CKV_AWS_297:A schedule holds a time, the name of a function and an empty object.
 
-  for_each = {
-    "reconcile-writes" = var.schedules.reconcile_writes
-    "reconcile-keys"   = var.schedules.reconcile_keys
-    "sweep"            = var.schedules.sweep
-  }
+  for_each = local.scheduled
 
   name                = local.function_name[each.key]
   group_name          = aws_scheduler_schedule_group.this.name
@@ -44,7 +48,7 @@ resource "aws_scheduler_schedule" "this" {
 
 # Lambda would try a failed run twice more by itself, at the time of the next runs.
 resource "aws_lambda_function_event_invoke_config" "scheduled" {
-  for_each = toset(["reconcile-writes", "reconcile-keys", "sweep"])
+  for_each = local.scheduled
 
   function_name                = aws_lambda_function.this[each.key].function_name
   maximum_retry_attempts       = 0
