@@ -45,16 +45,53 @@ impl SqsQueue {
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, message: &Message, delay_secs: u32) -> Result<(), StoreError> {
-        let request = self.client.send_message().queue_url(&self.url).message_body(message.to_text());
+        self.send_text(&message.to_text(), delay_secs).await
+    }
+
+    async fn receive(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.receive_from(&self.url, max, visibility_secs).await
+    }
+
+    async fn delete(&self, receipt: &str) -> Result<(), StoreError> {
+        self.delete_from(&self.url, receipt).await
+    }
+
+    async fn release(&self, receipt: &str, delay_secs: u32) -> Result<(), StoreError> {
+        self.release_to(&self.url, receipt, delay_secs).await
+    }
+
+    async fn receive_dead(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.receive_from(&self.dead_letter_url, max, visibility_secs).await
+    }
+
+    async fn redrive(&self, dead: &Delivery) -> Result<(), StoreError> {
+        self.send_text(&dead.text, 0).await?;
+        self.delete_from(&self.dead_letter_url, &dead.receipt).await
+    }
+
+    async fn release_dead(&self, receipt: &str) -> Result<(), StoreError> {
+        self.release_to(&self.dead_letter_url, receipt, 0).await
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, StoreError> {
+        let (waiting, in_flight) = self.counts(&self.url).await?;
+        let (dead, dead_in_flight) = self.counts(&self.dead_letter_url).await?;
+        Ok(QueueDepth { waiting, in_flight, dead: dead + dead_in_flight })
+    }
+}
+
+impl SqsQueue {
+    async fn send_text(&self, text: &str, delay_secs: u32) -> Result<(), StoreError> {
+        let request = self.client.send_message().queue_url(&self.url).message_body(text);
         let sent = request.delay_seconds(seconds(delay_secs, 900)).send().await;
         sent.map(|_| ()).map_err(|e| error::store("SendMessage", &e))
     }
 
-    async fn receive(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError> {
+    async fn receive_from(&self, url: &str, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError> {
         let answer = self
             .client
             .receive_message()
-            .queue_url(&self.url)
+            .queue_url(url)
             .max_number_of_messages(i32::try_from(max.clamp(1, 10)).unwrap_or(10))
             .visibility_timeout(seconds(visibility_secs, MAX_VISIBILITY))
             .wait_time_seconds(WAIT_SECS)
@@ -69,21 +106,15 @@ impl Queue for SqsQueue {
         Ok(answer.messages.unwrap_or_default().into_iter().filter_map(delivery).collect())
     }
 
-    async fn delete(&self, receipt: &str) -> Result<(), StoreError> {
-        let deleted = self.client.delete_message().queue_url(&self.url).receipt_handle(receipt).send().await;
+    async fn delete_from(&self, url: &str, receipt: &str) -> Result<(), StoreError> {
+        let deleted = self.client.delete_message().queue_url(url).receipt_handle(receipt).send().await;
         deleted.map(|_| ()).map_err(|e| error::store("DeleteMessage", &e))
     }
 
-    async fn release(&self, receipt: &str, delay_secs: u32) -> Result<(), StoreError> {
-        let change = self.client.change_message_visibility().queue_url(&self.url).receipt_handle(receipt);
+    async fn release_to(&self, url: &str, receipt: &str, delay_secs: u32) -> Result<(), StoreError> {
+        let change = self.client.change_message_visibility().queue_url(url).receipt_handle(receipt);
         let changed = change.visibility_timeout(seconds(delay_secs, MAX_VISIBILITY)).send().await;
         changed.map(|_| ()).map_err(|e| error::store("ChangeMessageVisibility", &e))
-    }
-
-    async fn depth(&self) -> Result<QueueDepth, StoreError> {
-        let (waiting, in_flight) = self.counts(&self.url).await?;
-        let (dead, dead_in_flight) = self.counts(&self.dead_letter_url).await?;
-        Ok(QueueDepth { waiting, in_flight, dead: dead + dead_in_flight })
     }
 }
 

@@ -127,6 +127,18 @@ impl Queue for Silent {
         pending().await
     }
 
+    async fn receive_dead(&self, _: usize, _: u32) -> Result<Vec<Delivery>, StoreError> {
+        pending().await
+    }
+
+    async fn redrive(&self, _: &Delivery) -> Result<(), StoreError> {
+        pending().await
+    }
+
+    async fn release_dead(&self, _: &str) -> Result<(), StoreError> {
+        pending().await
+    }
+
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
         pending().await
     }

@@ -26,5 +26,5 @@ pub mod region;
 
 pub use keys::{KeyringError, LocalKeys};
 pub use pump::{Pump, PumpSettings, RegionPump};
-pub use queue::{DeadLetter, LocalQueue};
+pub use queue::LocalQueue;
 pub use region::{Housekept, OpenError, Options, RegionStore};

@@ -36,21 +36,6 @@ impl std::fmt::Debug for LocalQueue {
     }
 }
 
-/// A message that was received too often.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// Its place among the dead letters of the queue.
-    pub number: u64,
-    /// The text of the message.
-    pub text: String,
-    /// How often it was received.
-    pub received: u32,
-    /// When it was sent.
-    pub sent_at: Millis,
-    /// When it was given up.
-    pub died_at: Millis,
-}
-
 #[async_trait]
 impl Queue for LocalQueue {
     async fn send(&self, message: &Message, delay_secs: u32) -> Result<(), StoreError> {
@@ -122,6 +107,45 @@ impl Queue for LocalQueue {
         .await
     }
 
+    async fn receive_dead(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError> {
+        let (name, now, max) = (Arc::clone(&self.name), self.clock.now(), max.min(MAX_RECEIVED));
+        self.write(move |tx| {
+            let Some(queue) = queue_number(tx, &name)? else { return Ok(Vec::new()) };
+            let dead = visible_dead(tx, queue, int(now.0), max)?;
+            let mut take = tx.prepare_cached(
+                "INSERT INTO dead_letters_hidden (queue, number, visible_at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (queue, number) DO UPDATE SET visible_at = ?3",
+            )?;
+            for (number, _) in &dead {
+                take.execute(params![queue, number, after(now, visibility_secs)])?;
+            }
+            Ok(dead.into_iter().map(|(_, letter)| letter).collect())
+        })
+        .await
+    }
+
+    async fn redrive(&self, dead: &Delivery) -> Result<(), StoreError> {
+        let (name, now, body) = (Arc::clone(&self.name), int(self.clock.now().0), dead.text.clone());
+        let number = parse_dead(&dead.receipt)?;
+        self.write(move |tx| {
+            let Some(queue) = queue_number(tx, &name)? else { return Ok(()) };
+            if discard(tx, queue, number)? {
+                insert(tx, &name, &body, now, now)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn release_dead(&self, receipt: &str) -> Result<(), StoreError> {
+        let (name, number) = (Arc::clone(&self.name), parse_dead(receipt)?);
+        self.write(move |tx| match queue_number(tx, &name)? {
+            Some(queue) => unhide(tx, queue, number),
+            None => Ok(()),
+        })
+        .await
+    }
+
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
         let now = int(self.clock.now().0);
         self.engine.read("queue", |connection| {
@@ -147,54 +171,6 @@ impl LocalQueue {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Dead letters in the order in which they were sent, from after the number `after` on.
-    pub fn dead_letters(&self, after: u64, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        self.engine.read("queue", |connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT number, body, received, sent_at, died_at FROM dead_letters
-                 WHERE queue = (SELECT queue FROM queues WHERE name = ?1) AND number > ?2 ORDER BY number LIMIT ?3",
-            )?;
-            let rows = select.query_map(params![&*self.name, int(after), most(limit)], |row| {
-                Ok(DeadLetter {
-                    number: uint(row.get(0)?),
-                    text: row.get(1)?,
-                    received: row.get(2)?,
-                    sent_at: Millis(uint(row.get(3)?)),
-                    died_at: Millis(uint(row.get(4)?)),
-                })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-    }
-
-    /// Sends the oldest dead letters back to the queue as new messages, at most `limit`; how many they were.
-    pub async fn redrive(&self, limit: usize) -> Result<usize, StoreError> {
-        let (name, now) = (Arc::clone(&self.name), int(self.clock.now().0));
-        self.write(move |tx| {
-            let Some(queue) = queue_number(tx, &name)? else { return Ok(0) };
-            let letters: Vec<(i64, String)> = tx
-                .prepare_cached("SELECT number, body FROM dead_letters WHERE queue = ?1 ORDER BY number LIMIT ?2")?
-                .query_map(params![queue, most(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<Result<_, _>>()?;
-            for (number, body) in &letters {
-                discard(tx, queue, *number)?;
-                insert(tx, &name, body, now, now)?;
-            }
-            Ok(letters.len())
-        })
-        .await
-    }
-
-    /// Removes one dead letter for good; true if it was there.
-    pub async fn discard_dead_letter(&self, number: u64) -> Result<bool, StoreError> {
-        let name = Arc::clone(&self.name);
-        self.write(move |tx| match queue_number(tx, &name)? {
-            Some(queue) => discard(tx, queue, int(number)),
-            None => Ok(false),
-        })
-        .await
     }
 
     fn has_visible(&self, now: Millis) -> Result<bool, StoreError> {
@@ -273,7 +249,30 @@ fn bury(tx: &Tx<'_>, queue: i64, number: i64, now: i64) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The oldest dead letters that nobody has taken out.
+fn visible_dead(tx: &Tx<'_>, queue: i64, now: i64, limit: usize) -> Result<Vec<(i64, Delivery)>, Fault> {
+    let mut select = tx.prepare_cached(
+        "SELECT number, body, received FROM dead_letters
+         WHERE queue = ?1 AND NOT EXISTS (
+             SELECT 1 FROM dead_letters_hidden AS hidden
+             WHERE hidden.queue = ?1 AND hidden.number = dead_letters.number AND hidden.visible_at > ?2)
+         ORDER BY number LIMIT ?3",
+    )?;
+    let rows = select.query_map(params![queue, now, most(limit)], |row| {
+        let number: i64 = row.get(0)?;
+        Ok((number, Delivery { text: row.get(1)?, receipt: number.to_string(), received: row.get(2)? }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn unhide(tx: &Tx<'_>, queue: i64, number: i64) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM dead_letters_hidden WHERE queue = ?1 AND number = ?2")?.execute([queue, number])?;
+    Ok(())
+}
+
+/// True if it was there.
 fn discard(tx: &Tx<'_>, queue: i64, number: i64) -> Result<bool, Fault> {
+    unhide(tx, queue, number)?;
     let removed =
         tx.prepare_cached("DELETE FROM dead_letters WHERE queue = ?1 AND number = ?2")?.execute([queue, number])?;
     if removed > 0 {
@@ -285,7 +284,16 @@ fn discard(tx: &Tx<'_>, queue: i64, number: i64) -> Result<bool, Fault> {
 fn parse(receipt: &str) -> Result<(i64, i64), StoreError> {
     let parsed =
         receipt.split_once('.').and_then(|(number, received)| Some((number.parse().ok()?, received.parse().ok()?)));
-    parsed.ok_or_else(|| StoreError::Refused("a receipt that no queue gave".into()))
+    parsed.ok_or_else(unknown_receipt)
+}
+
+/// The receipt of a dead letter is its number, which no other message of the queue ever gets.
+fn parse_dead(receipt: &str) -> Result<i64, StoreError> {
+    receipt.parse().map_err(|_| unknown_receipt())
+}
+
+fn unknown_receipt() -> StoreError {
+    StoreError::Refused("a receipt that no queue gave".into())
 }
 
 #[cfg(test)]

@@ -13,10 +13,12 @@
 mod fill;
 mod keys;
 mod messages;
+mod redrive;
 mod retries;
 
 pub use fill::{Fill, FillReport};
 pub use keys::{RepairReport, repair_keys};
+pub use redrive::{Redriven, redrive_parked};
 pub use retries::{RetryReport, drain_retries};
 
 use serde::Serialize;

@@ -253,6 +253,18 @@ impl Queue for Faulty<dyn Queue> {
         self.faults.call("release", self.inner.release(receipt, delay_secs)).await
     }
 
+    async fn receive_dead(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.faults.call("receive_dead", self.inner.receive_dead(max, visibility_secs)).await
+    }
+
+    async fn redrive(&self, dead: &Delivery) -> Result<(), StoreError> {
+        self.faults.call("redrive", self.inner.redrive(dead)).await
+    }
+
+    async fn release_dead(&self, receipt: &str) -> Result<(), StoreError> {
+        self.faults.call("release_dead", self.inner.release_dead(receipt)).await
+    }
+
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
         self.faults.call("depth", self.inner.depth()).await
     }

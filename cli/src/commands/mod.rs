@@ -3,6 +3,7 @@
 mod company;
 mod init;
 mod logging;
+mod redrive;
 mod region;
 mod rotate;
 mod serve;
@@ -48,6 +49,7 @@ enum Command {
     Region(region::Command),
     Company(company::Command),
     Rotate(rotate::Command),
+    Redrive(redrive::Redrive),
     User(user::Command),
     Status(status::Status),
     Sign(sign::Sign),
@@ -102,6 +104,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Region(region) => region.run(output).await,
         Command::Company(company) => company.run(output).await,
         Command::Rotate(rotate) => rotate.run(output).await,
+        Command::Redrive(redrive) => redrive.run(output).await,
         Command::User(user) => user.run(output).await,
         Command::Status(status) => status.run(output).await,
         Command::Sign(sign) => sign.run(output).await,

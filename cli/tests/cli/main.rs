@@ -8,6 +8,7 @@ mod demo;
 mod examples;
 mod init;
 mod operators;
+mod redrive;
 mod rotate;
 mod serve;
 mod support;

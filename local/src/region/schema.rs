@@ -43,6 +43,9 @@ const MAIN: &str = "
         queue INTEGER NOT NULL, number INTEGER NOT NULL, received INTEGER NOT NULL, sent_at INTEGER NOT NULL,
         died_at INTEGER NOT NULL, body TEXT NOT NULL,
         PRIMARY KEY (queue, number)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS dead_letters_hidden (
+        queue INTEGER NOT NULL, number INTEGER NOT NULL, visible_at INTEGER NOT NULL,
+        PRIMARY KEY (queue, number)) WITHOUT ROWID;
 ";
 
 /// What only has to last until a request expires.

@@ -194,6 +194,8 @@ macro_rules! queue_contract {
             a_deleted_message_does_not_come_back,
             a_released_message_comes_back_after_the_delay_that_was_asked_for,
             a_message_that_was_received_too_often_goes_to_the_dead_letters,
+            a_dead_letter_that_is_sent_back_is_a_new_message,
+            a_dead_letter_that_was_taken_is_hidden_until_it_is_released_or_its_visibility_ends,
             messages_are_taken_in_batches_and_none_twice,
             the_depth_counts_what_waits_and_what_is_in_flight,
         }

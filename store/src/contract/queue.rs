@@ -79,19 +79,53 @@ pub async fn a_released_message_comes_back_after_the_delay_that_was_asked_for(q:
     receive_one(&*q.queue).await;
 }
 
-pub async fn a_message_that_was_received_too_often_goes_to_the_dead_letters(mut q: Queued) {
-    q.max_receives = q.max_receives.max(2);
-    q.queue.send(&message(1), 0).await.unwrap();
+/// Receives the only message until it is received too often.
+async fn wear_out(q: &Queued) {
     for n in 1..=q.max_receives {
         let delivery = receive_one(&*q.queue).await;
         assert_eq!(delivery.received, n);
         q.queue.release(&delivery.receipt, 0).await.unwrap();
     }
+    assert_eq!(receive(&*q.queue).await, []);
+}
+
+pub async fn a_message_that_was_received_too_often_goes_to_the_dead_letters(q: Queued) {
+    q.queue.send(&message(1), 0).await.unwrap();
+    wear_out(&q).await;
     q.queue.send(&message(2), 0).await.unwrap();
     let neighbour = receive(&*q.queue).await;
     assert!(neighbour.iter().all(|delivery| Message::from_text(&delivery.text) == Ok(message(2))));
     assert_eq!(neighbour.len(), 1, "its neighbour is not held up");
     assert_eq!(q.queue.depth().await, Ok(depth(0, 1, 1)));
+}
+
+pub async fn a_dead_letter_that_is_sent_back_is_a_new_message(q: Queued) {
+    assert_eq!(q.queue.receive_dead(10, 60).await, Ok(vec![]));
+    q.queue.send(&message(1), 0).await.unwrap();
+    wear_out(&q).await;
+    let dead = q.queue.receive_dead(10, 60).await.unwrap();
+    assert_eq!(dead.len(), 1);
+    assert_eq!(Message::from_text(&dead[0].text), Ok(message(1)));
+    q.queue.redrive(&dead[0]).await.unwrap();
+    let again = receive_one(&*q.queue).await;
+    assert_eq!((Message::from_text(&again.text), again.received), (Ok(message(1)), 1));
+    assert_eq!(q.queue.depth().await, Ok(depth(0, 1, 0)));
+    assert_eq!(q.queue.receive_dead(10, 60).await, Ok(vec![]));
+}
+
+pub async fn a_dead_letter_that_was_taken_is_hidden_until_it_is_released_or_its_visibility_ends(q: Queued) {
+    q.queue.send(&message(1), 0).await.unwrap();
+    wear_out(&q).await;
+    let dead = q.queue.receive_dead(10, 2).await.unwrap();
+    assert_eq!(dead.len(), 1);
+    assert_eq!(q.queue.receive_dead(10, 2).await, Ok(vec![]));
+    assert_eq!(q.queue.depth().await, Ok(depth(0, 0, 1)));
+    q.queue.release_dead(&dead[0].receipt).await.unwrap();
+    assert_eq!(q.queue.receive_dead(10, 2).await.unwrap().len(), 1);
+    q.time.advance(3).await;
+    let last = q.queue.receive_dead(10, 2).await.unwrap();
+    assert_eq!((last.len(), &last[0].text), (1, &dead[0].text));
+    assert_eq!(receive(&*q.queue).await, [], "it stays dead");
 }
 
 pub async fn messages_are_taken_in_batches_and_none_twice(q: Queued) {

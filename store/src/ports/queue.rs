@@ -20,6 +20,18 @@ pub trait Queue: Send + Sync {
     /// Makes a received message visible again after `delay_secs`.
     async fn release(&self, receipt: &str, delay_secs: u32) -> Result<(), StoreError>;
 
+    /// Takes out up to `max` (at most 10) dead letters and hides them for `visibility_secs`: for an operator, who sends
+    /// them back with [`Queue::redrive`] or puts them down again with [`Queue::release_dead`].
+    async fn receive_dead(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Sends a received dead letter back to the queue as a new message, whose receives are counted anew, and then removes
+    /// it from the dead letters. One that is interrupted between the two has done the first: doing it again sends the
+    /// message twice, and what a message asks for is done twice as once.
+    async fn redrive(&self, dead: &Delivery) -> Result<(), StoreError>;
+
+    /// Makes a received dead letter visible to [`Queue::receive_dead`] again.
+    async fn release_dead(&self, receipt: &str) -> Result<(), StoreError>;
+
     /// How much is in it (approximate on SQS).
     async fn depth(&self) -> Result<QueueDepth, StoreError>;
 }

@@ -6,4 +6,5 @@ mod keys;
 mod kills;
 mod peers;
 mod races;
+mod redrive;
 mod stream;

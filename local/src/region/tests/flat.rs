@@ -59,11 +59,11 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     }
     assert_eq!(queue.receive(10, 60).await, Ok(vec![]));
     assert_eq!(queue.depth().await.unwrap().dead, 1);
-    queue.dead_letters(0, 10).unwrap();
-    queue.redrive(1).await.unwrap();
+    let dead = queue.receive_dead(10, 60).await.unwrap().remove(0);
+    queue.release_dead(&dead.receipt).await.unwrap();
+    queue.redrive(&dead).await.unwrap();
     let delivery = queue.receive(10, 60).await.unwrap().remove(0);
     queue.delete(&delivery.receipt).await.unwrap();
-    assert_eq!(queue.discard_dead_letter(1).await, Ok(false));
 }
 
 #[tokio::test]

@@ -1,0 +1,72 @@
+//! `umoja redrive`.
+
+use serde_json::json;
+use umoja_cli::Deployment;
+use umoja_schema::{Message, Part, UserId};
+use umoja_store::ports::Queue as _;
+
+use crate::support::{World, client, done, json as ask, run, text};
+
+#[tokio::test]
+async fn dead_letters_and_parked_records_are_shown_and_sent_back() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let served = world.serve();
+    let answer = client(&served.urls[0], &company).call("register", json!({ "username": "amina" })).await.unwrap();
+    let id: UserId = answer.body["user"]["id"].as_str().unwrap().parse().unwrap();
+    drop(served);
+    assert_eq!(ask(&["redrive", "--dir", &dir, "--dry-run"])["left"], json!([]));
+
+    {
+        let deployment = Deployment::open(dir.as_ref()).unwrap();
+        let store = &deployment.stores()[0];
+        let retry = store.queue("retry-af-south-1");
+        retry.send(&Message::CopyPart { id, part: Part::Credentials }, 0).await.unwrap();
+        loop {
+            let Some(delivery) = retry.receive(1, 60).await.unwrap().pop() else { break };
+            retry.release(&delivery.receipt, 0).await.unwrap();
+        }
+        let parked = |key: &str, region: &str| Message::Parked {
+            table: "users".into(),
+            sequence: "7".into(),
+            key: key.into(),
+            reason: "a reason".into(),
+            region: region.parse().unwrap(),
+        };
+        let nobody = UserId::v8([9; 16]);
+        for key in [format!("{id}/profile"), format!("{nobody}/profile"), "?".into()] {
+            store.queue("parked").send(&parked(&key, "eu-west-1"), 0).await.unwrap();
+        }
+    }
+    let shown = run(&["redrive", "--dir", &dir, "--dry-run"]);
+    let said = text(&shown.stdout);
+    assert_eq!(shown.status.code(), Some(1), "{said}");
+    for what in ["retry-af-south-1", "dead letter", &format!("{id}/credentials"), "users ?", "a reason", "4 messages"] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    let again = run(&["redrive", "--dir", &dir, "--dry-run", "--json"]);
+    let again: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(again["left"].as_array().unwrap().len(), 4, "showing hides nothing");
+    assert_eq!(ask(&["redrive", "--dir", &dir, "--only", "af-south-1"])["moved"], 0);
+    assert_eq!(ask(&["redrive", "--dir", &dir, "--queue", "retry-af-south-1"])["moved"], 1);
+    assert_eq!(run(&["redrive", "--dir", &dir, "--queue", "nonsense"]).status.code(), Some(2));
+
+    let moved = run(&["redrive", "--dir", &dir, "--json"]);
+    assert_eq!(moved.status.code(), Some(1), "one names no item");
+    let moved: serde_json::Value = serde_json::from_slice(&moved.stdout).unwrap();
+    assert_eq!((&moved["moved"], &moved["settled"]), (&json!(1), &json!(1)), "{moved}");
+    assert_eq!(moved["left"][0]["key"], "users ?");
+
+    // What was sent back is worked on.
+    let served = world.serve();
+    crate::support::eventually("empty queues", async || {
+        let status = run(&["status", "--dir", &dir, "--fast", "--json"]);
+        let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+        let queues = status["regions"][0]["queues"].as_array().unwrap().clone();
+        let waiting = |name: &str| queues.iter().find(|queue| queue["queue"] == name).unwrap()["waiting"].clone();
+        (waiting("retry-af-south-1") == 0 && waiting("parked") == 1).then_some(())
+    })
+    .await;
+    drop(served);
+    assert!(done(&["redrive", "--dir", &dir, "--dry-run", "--queue", "keys"]).contains("Nothing is dead or parked"));
+}
