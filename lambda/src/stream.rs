@@ -298,6 +298,7 @@ mod tests {
         assert_eq!(batch.lags(&own, None, Millis(101_000)), [1_000, 500, 100]);
     }
 
+    /// Failure: stream partial batch
     #[test]
     fn the_lowest_failed_sequence_is_all_that_is_said() {
         let text = |answer| serde_json::to_string(&answer).unwrap();

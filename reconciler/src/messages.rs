@@ -158,6 +158,7 @@ mod tests {
         }
     }
 
+    /// Failure: peer throttled
     #[test]
     fn messages_that_failed_together_come_back_apart() {
         assert_ne!(delay_secs(8, &Fixed(1)), delay_secs(8, &Fixed(2)));

@@ -12,7 +12,10 @@ WRITES = ("PutItem", "TransactWriteItems", "UpdateItem")
 
 
 def region_out(story: Story, amina: Person) -> None:
-    """A region is cut off; its retry queues fill; the scheduled function drains them."""
+    """A region is cut off; its retry queues fill; the scheduled function drains them.
+
+    Failure: peer region down
+    """
     d, progress = story.deployment, story.progress
     here, there = d.regions[0], d.regions[1]
     others = [region for region in d.regions if region not in (here, there)]
@@ -80,7 +83,10 @@ def dead(story: Story) -> dict[str, int]:
 
 
 def key_out(story: Story) -> None:
-    """A region's KMS key is disabled: others make the keys, and what is missing is repaired by the schedule."""
+    """A region's KMS key is disabled: others make the keys, and what is missing is repaired by the schedule.
+
+    Failure: KMS key disabled
+    """
     d, progress = story.deployment, story.progress
     here, there = d.regions[0], d.regions[1]
     before = d.wire.mark()

@@ -17,6 +17,7 @@ async fn entries(world: &World, at: usize, id: UserId) -> Vec<usize> {
     (0..world.regions.len()).filter(|region| keys.contains_key(world.name(*region))).collect()
 }
 
+/// Failure: own KMS down at write
 #[test]
 fn with_the_own_kms_down_a_write_is_taken_and_repaired_later() {
     run(async {
@@ -35,6 +36,7 @@ fn with_the_own_kms_down_a_write_is_taken_and_repaired_later() {
     });
 }
 
+/// Failure: one region's KMS down at write
 #[test]
 fn with_a_peers_kms_down_a_write_is_taken_and_repaired_later() {
     run(async {
@@ -54,6 +56,7 @@ fn with_a_peers_kms_down_a_write_is_taken_and_repaired_later() {
     });
 }
 
+/// Failure: own KMS down at read
 #[test]
 fn with_the_own_kms_down_a_read_uses_another_entry_and_is_never_wrong() {
     run(async {
@@ -81,6 +84,7 @@ fn with_every_kms_down_a_write_is_refused_and_nothing_is_stored() {
     });
 }
 
+/// Failure: KMS key disabled
 #[test]
 fn a_disabled_key_costs_no_calls_makes_no_dead_letters_and_heals_when_enabled() {
     run(async {
@@ -107,6 +111,7 @@ fn a_disabled_key_costs_no_calls_makes_no_dead_letters_and_heals_when_enabled() 
     });
 }
 
+/// Failure: KMS key disabled
 #[test]
 fn a_disabled_key_does_not_stop_the_repairs_of_other_regions() {
     run(async {
@@ -127,6 +132,7 @@ fn a_disabled_key_does_not_stop_the_repairs_of_other_regions() {
     });
 }
 
+/// Failure: KMS throttled
 #[test]
 fn a_throttled_kms_is_asked_again_later() {
     run(async {
@@ -148,6 +154,7 @@ fn a_throttled_kms_is_asked_again_later() {
     });
 }
 
+/// Failure: KMS throttled
 #[test]
 fn calls_to_kms_are_bounded_for_each_operation() {
     run(async {
@@ -171,6 +178,7 @@ fn calls_to_kms_are_bounded_for_each_operation() {
     });
 }
 
+/// Failure: key repair overtaken by a newer version
 #[test]
 fn a_repair_that_was_overtaken_touches_nothing() {
     run(async {
@@ -191,6 +199,7 @@ fn a_repair_that_was_overtaken_touches_nothing() {
     });
 }
 
+/// Failure: key repair overtaken by a newer version
 #[test]
 fn a_version_that_is_written_while_a_repair_runs_gets_no_foreign_key() {
     run(async {

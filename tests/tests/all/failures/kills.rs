@@ -66,6 +66,7 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
+    /// Failure: any function killed at any await
     #[test]
     fn functions_killed_at_any_await_lose_nothing_and_do_nothing_by_half(
         seed: u64,

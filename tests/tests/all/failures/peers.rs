@@ -1,11 +1,12 @@
 //! Peers that are down, throttled or cut off, and the queues that remember what they missed.
 
 use umoja_reconciler::{Ended, drain_retries};
-use umoja_schema::{Credentials, Identity, Message, Part};
+use umoja_schema::{Attribute, Credentials, Identity, Message, Part};
 use umoja_store::digest::Digest;
 use umoja_store::faulty::Fault;
 use umoja_tests::world::{World, run};
 
+/// Failure: peer region down
 #[test]
 fn a_peer_that_is_down_holds_up_no_other_and_gets_everything_later() {
     run(async {
@@ -49,6 +50,7 @@ fn a_peer_that_does_not_answer_is_asked_once_a_batch() {
     });
 }
 
+/// Failure: peer throttled
 #[test]
 fn a_throttled_peer_stalls_no_stream() {
     run(async {
@@ -62,11 +64,26 @@ fn a_throttled_peer_stalls_no_stream() {
         assert_eq!(step.outcome.sent + step.outcome.queued, 40);
         assert!(step.outcome.queued > 0);
         assert_eq!(Digest::of(&world.regions[2].store, 3).await.unwrap().parts, 20);
+        // And while it throttles every call, for a long time.
+        let link = &world.regions[0].faults.links[world.name(1)];
+        for n in 10..40 {
+            world.register(0, &format!("user{n}@example.com"), "phc").await.unwrap();
+            link.then([Fault::Throttled]);
+            let step = world.regions[0].pump.replicate().await.unwrap();
+            assert_eq!((step.outcome.failed, step.outcome.sent, step.outcome.queued), (None, 2, 2), "{n}");
+            assert_eq!(Digest::of(&world.regions[2].store, 3).await.unwrap().parts, 2 * n + 2);
+            // The retries are throttled after the probe, and wait longer and longer.
+            link.then([Fault::None, Fault::Throttled]);
+            let home = &world.regions[0].home;
+            let report = drain_retries(home, &home.peers[0]).await;
+            assert_eq!((report.copied, report.postponed), (0, report.received));
+        }
         world.settle().await;
         world.check_invariants().await;
     });
 }
 
+/// Failure: peer region down
 #[test]
 fn messages_for_a_peer_that_is_down_are_not_received() {
     run(async {
@@ -82,6 +99,7 @@ fn messages_for_a_peer_that_is_down_are_not_received() {
     });
 }
 
+/// Failure: peer region down
 #[test]
 fn a_peer_that_fails_in_the_middle_of_a_run_ends_it_and_loses_nothing() {
     run(async {
@@ -108,6 +126,7 @@ fn a_peer_that_fails_in_the_middle_of_a_run_ends_it_and_loses_nothing() {
     });
 }
 
+/// Failure: hot user (1,000 updates)
 #[test]
 fn a_backlog_of_one_user_costs_one_write_a_part() {
     run(async {
@@ -131,6 +150,7 @@ fn a_backlog_of_one_user_costs_one_write_a_part() {
     });
 }
 
+/// Failure: peer throttled
 #[test]
 fn messages_come_back_later_and_later_and_never_die_of_a_peer_that_fails_each_write() {
     run(async {
@@ -156,6 +176,7 @@ fn messages_come_back_later_and_later_and_never_die_of_a_peer_that_fails_each_wr
     });
 }
 
+/// Failure: poison record
 #[test]
 fn a_message_that_nobody_can_read_is_parked_and_its_neighbours_are_served() {
     run(async {
@@ -175,23 +196,28 @@ fn a_message_that_nobody_can_read_is_parked_and_its_neighbours_are_served() {
     });
 }
 
+/// Failure: message size
 #[test]
-fn the_largest_profile_gets_through_a_retry_queue() {
+fn an_item_of_nearly_400_kb_gets_through_a_retry_queue() {
     run(async {
         let world = World::new(9, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         world.set_cut(0, 1, true);
-        world.edit(0, id, &"x".repeat(200_000)).await.unwrap();
+        world.edit(0, id, &"x".repeat(400_000)).await.unwrap();
+        let record = world.stored(0, id, Part::Profile).await.unwrap();
+        let Attribute::B(sealed) = &record.live().unwrap().data.0["info"] else { panic!() };
+        assert!(sealed.len() > 400_000, "{}", sealed.len());
         world.deliver().await;
         assert_eq!(world.backlog(0, 1).await.waiting, 2);
         world.set_cut(0, 1, false);
         world.settle().await;
         world.check_invariants().await;
         let identity: Identity = world.read(1, id).await.unwrap();
-        assert_eq!(identity.profile.given_name.unwrap().len(), 200_000);
+        assert_eq!(identity.profile.given_name.unwrap().len(), 400_000);
     });
 }
 
+/// Failure: split network, both sides write
 #[test]
 fn a_split_network_on_both_sides_of_which_was_written_heals_to_one_state() {
     run(async {

@@ -1,10 +1,14 @@
 //! Writes that race each other across regions.
 
-use umoja_schema::{Credentials, Identity, Log, Part};
+use std::collections::BTreeSet;
+
+use umoja_schema::{Credentials, Identity, Log, Part, UserId};
+use umoja_store::copy::confirmation_key;
 use umoja_store::faulty::Fault;
 use umoja_store::ports::Logs as _;
 use umoja_tests::world::{Refused, World, run};
 
+/// Failure: update races erase, older and newer
 #[test]
 fn an_erasure_beats_updates_that_are_older_and_newer() {
     run(async {
@@ -30,6 +34,7 @@ fn an_erasure_beats_updates_that_are_older_and_newer() {
                 }
                 assert_eq!(world.find(at, "ada@example.com").await, None);
                 assert_eq!(world.edit(at, id, "again").await, Err(Refused::Unknown));
+                check_receipt(&world, at, id).await;
             }
             // The address is free again, everywhere.
             let next = world.register(1, "ada@example.com", "phc").await.unwrap();
@@ -40,6 +45,20 @@ fn an_erasure_beats_updates_that_are_older_and_newer() {
     });
 }
 
+/// One erasure, confirmed by both peers for both parts, as the tombstones in every region say too.
+async fn check_receipt(world: &World, at: usize, id: UserId) {
+    let rows = world.regions[at].store.rows(Log::Receipts, id).await.unwrap();
+    let of = |kind: &str| rows.iter().filter(|row| row.kind == kind).collect::<Vec<_>>();
+    let erased = of("erase");
+    assert_eq!(erased.len(), 1);
+    let tombstone = world.stored(at, id, Part::Profile).await.unwrap();
+    assert_eq!((erased[0].at, &erased[0].origin), (tombstone.version.hlc, &tombstone.version.origin));
+    let confirmed: BTreeSet<_> = of("confirm").into_iter().map(|row| row.key.clone()).collect();
+    let regions = [1, 2].map(|peer| Part::ALL.map(|part| confirmation_key(world.name(peer), part)));
+    assert_eq!(confirmed, regions.into_iter().flatten().collect());
+}
+
+/// Failure: profile edit races password change or disable
 #[test]
 fn a_profile_edit_and_a_password_change_in_two_regions_both_survive() {
     run(async {
@@ -102,6 +121,7 @@ fn a_conflict_is_in_the_journal_of_a_region_that_never_saw_both_sides() {
     });
 }
 
+/// Failure: two creates of one e-mail in two regions
 #[test]
 fn of_two_users_who_claim_one_address_in_two_regions_the_same_one_wins_everywhere() {
     run(async {
@@ -130,6 +150,7 @@ fn of_two_users_who_claim_one_address_in_two_regions_the_same_one_wins_everywher
     });
 }
 
+/// Failure: rename races create
 #[test]
 fn a_rename_that_races_a_create_leaves_one_winner_of_each_address() {
     run(async {
@@ -167,6 +188,7 @@ fn inside_a_region_a_second_claim_is_refused() {
     });
 }
 
+/// Failure: answer lost after the write
 #[test]
 fn a_write_whose_answer_was_lost_is_one_write_and_a_success() {
     run(async {
@@ -195,6 +217,7 @@ fn a_write_whose_request_was_lost_is_sent_again() {
     });
 }
 
+/// Failure: clock skew of +/-10 min
 #[test]
 fn a_clock_ten_minutes_ahead_or_behind_diverges_nothing_and_captures_no_user_for_long() {
     run(async {

@@ -16,6 +16,7 @@ async fn redrive(world: &World) -> Vec<Redriven> {
     redriven
 }
 
+/// Failure: poison record
 #[test]
 fn a_parked_record_reaches_every_peer_once_it_is_sent_back_also_if_it_was_overtaken() {
     run(async {

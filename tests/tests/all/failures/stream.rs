@@ -8,6 +8,7 @@ use umoja_store::faulty::Fault;
 use umoja_store::ports::{Logs as _, Users as _};
 use umoja_tests::world::{World, run};
 
+/// Failure: retry queue unreachable
 #[test]
 fn while_neither_the_peer_nor_its_queue_answers_no_record_is_acknowledged() {
     run(async {
@@ -28,6 +29,7 @@ fn while_neither_the_peer_nor_its_queue_answers_no_record_is_acknowledged() {
     });
 }
 
+/// Failure: stream partial batch
 #[test]
 fn a_batch_that_fails_in_the_middle_is_delivered_again_from_there() {
     run(async {
@@ -50,6 +52,7 @@ fn a_batch_that_fails_in_the_middle_is_delivered_again_from_there() {
     });
 }
 
+/// Failure: stream partial batch
 #[test]
 fn of_two_peers_that_fail_the_earlier_failure_counts() {
     run(async {
@@ -79,6 +82,7 @@ fn of_two_peers_that_fail_the_earlier_failure_counts() {
     });
 }
 
+/// Failure: stream partial batch
 #[test]
 fn a_coalesced_record_is_not_acknowledged_before_the_one_that_stands_for_it() {
     run(async {
@@ -128,6 +132,7 @@ fn spoil(change: &mut Change, how: usize) {
     }
 }
 
+/// Failure: poison record
 #[test]
 fn poison_is_parked_with_a_reason_and_its_neighbours_go_on() {
     run(async {
@@ -154,6 +159,7 @@ fn poison_is_parked_with_a_reason_and_its_neighbours_go_on() {
     });
 }
 
+/// Failure: poison record
 #[test]
 fn poison_is_parked_once_although_its_batch_is_delivered_again() {
     run(async {
@@ -196,6 +202,7 @@ fn what_is_parked_holds_no_more_than_a_key() {
     });
 }
 
+/// Failure: clock skew of +/-10 min
 #[test]
 fn a_stamp_from_the_far_future_is_parked_and_not_sent() {
     run(async {
@@ -214,6 +221,7 @@ fn a_stamp_from_the_far_future_is_parked_and_not_sent() {
     });
 }
 
+/// Failure: hot user (1,000 updates)
 #[test]
 fn a_thousand_updates_of_one_user_are_sent_as_a_few() {
     run(async {

@@ -33,6 +33,7 @@ fn an_erased_person_is_gone_everywhere_and_every_region_confirms() {
     });
 }
 
+/// Failure: update races erase, older and newer
 #[test]
 fn an_erasure_beats_a_later_update_in_another_region() {
     story(71, async |d| {

@@ -32,6 +32,8 @@ fn a_region_that_is_cut_off_keeps_serving_and_catches_up() {
     });
 }
 
+/// Failure: own KMS down at write
+/// Failure: own KMS down at read
 #[test]
 fn the_own_kms_out_costs_no_write_and_no_read() {
     story(111, async |d| {
@@ -62,6 +64,7 @@ fn every_kms_out_is_a_503_that_loses_nothing() {
     });
 }
 
+/// Failure: answer lost after the write
 #[test]
 fn an_answer_of_the_store_that_is_lost_after_the_write_is_one_effect_and_the_same_answer() {
     story(113, async |d| {
@@ -85,6 +88,7 @@ fn a_store_that_is_out_is_a_503_and_not_ready() {
     });
 }
 
+/// Failure: any function killed at any await
 #[test]
 fn a_registration_killed_at_any_await_and_sent_again_is_one_user() {
     // Every port gives way once a call, so each number of polls is another place to be killed at.
@@ -116,6 +120,7 @@ fn a_registration_killed_at_any_await_and_sent_again_is_one_user() {
     panic!("it never finished");
 }
 
+/// Failure: any function killed at any await
 #[test]
 fn an_erasure_killed_at_any_await_and_sent_again_is_one_erasure_with_its_receipt() {
     let mut finished = false;
@@ -164,6 +169,7 @@ fn a_right_password_is_accepted_although_nothing_can_be_written() {
     });
 }
 
+/// Failure: answer lost after the write
 #[test]
 fn a_write_whose_answer_was_lost_and_that_was_overtaken_is_not_done_twice() {
     story(118, async |d| {

@@ -44,6 +44,7 @@ fn a_disabled_user_changes_no_password() {
     });
 }
 
+/// Failure: profile edit races password change or disable
 #[test]
 fn a_profile_edit_in_one_region_and_a_password_change_in_the_other_both_survive() {
     story(53, async |d| {

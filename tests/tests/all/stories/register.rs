@@ -177,6 +177,7 @@ fn an_external_id_belongs_to_its_company() {
     });
 }
 
+/// Failure: two creates of one e-mail in two regions
 #[test]
 fn two_regions_that_register_one_address_at_once_agree_on_the_winner() {
     story(13, async |d| {

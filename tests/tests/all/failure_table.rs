@@ -1,0 +1,190 @@
+//! The page `docs/failures.md`: every failure that the design names, its rule, what has to be shown, and the tests that
+//! show it. A test says so in its documentation by a line `Failure: <name>`; a step of the cloud run in its docstring.
+//!
+//! `UPDATE=1 cargo test -p umoja-tests failure_table` writes the page anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Failure, rule, and what a test has to show.
+const ROWS: [[&str; 3]; 30] = [
+    [
+        "peer region down",
+        "keep pending, probe, resume",
+        "other peers unaffected; backlog drains to 0; states equal; no dead letters",
+    ],
+    ["peer throttled", "back off with jitter; per-peer isolation", "no shard stalls"],
+    [
+        "one region's KMS down at write",
+        "wrap with the others, repair later",
+        "acknowledged; repaired; readable in every region",
+    ],
+    ["own KMS down at write", "another region's KMS makes the key", "acknowledged; repaired; readable in every region"],
+    ["own KMS down at read", "fall back to another entry", "read succeeds; slower, never wrong"],
+    ["KMS key disabled", "terminal for that entry, no hot loop", "re-enable heals; nothing dropped"],
+    ["KMS throttled", "cache on read, back off", "calls per operation bounded"],
+    ["key repair overtaken by a newer version", "condition on the version", "no foreign wrap on the new version"],
+    ["poison record", "park once with reason", "neighbours progress; visible; can be redriven"],
+    ["stream partial batch", "report the lowest failed sequence number", "never acknowledges an unhandled record"],
+    ["queue duplicate, reorder", "idempotent application", "same state at 1x, 2x, 3x delivery in any permutation"],
+    ["retry queue unreachable", "fail the stream record so that Lambda retries", "nothing lost"],
+    ["stream gap over 24 h", "alarm on iterator age; anti-entropy", "digests equal afterwards"],
+    ["clock skew of +/-10 min", "refuse far-future stamps", "no region captured by a bad clock"],
+    ["message size", "messages carry keys", "a 400 KB item replicates through the queue"],
+    ["any function killed at any await", "redelivery", "no loss, no double effect"],
+    ["answer lost after the write", "own version found = success", "one effect, same answer"],
+    ["hot user (1,000 updates)", "coalesce to newest", "fewer peer writes than updates; final state equal"],
+    ["new region added", "stream first, then copy, then keys", "writes made during the copy all arrive"],
+    ["region back after 48 h", "freeze, diff, then serve", "old writes do not win wrongly"],
+    ["queue purged by mistake", "anti-entropy", "digests equal"],
+    ["update races erase, older and newer", "erased beats all", "no resurrection; receipt stays true"],
+    ["profile edit races password change or disable", "two parts", "both survive"],
+    ["two creates of one e-mail in two regions", "claims", "same winner everywhere, both journaled"],
+    ["rename races create", "claims recomputed", "exactly one winner per identifier"],
+    ["merge races merge (cycle), update, erase", "pointers", "same root everywhere; erase covers members"],
+    ["split network, both sides write", "versions", "heal -> one digest"],
+    [
+        "old and new software side by side",
+        "unknown attributes kept; the old format is written until a setting says so; any version replicates any format \
+         unopened",
+        "N-1 reads and replicates",
+    ],
+    ["KMS key rotated", "old material still unwraps", "old blobs readable; rewrap idempotent"],
+    ["restore from a backup", "replay receipts; rebuild derived tables", "erased users stay erased"],
+];
+
+/// Rows that no test shows yet. Only shrinks: a row that has a test may not be listed.
+const MISSING: &[&str] = &[
+    "stream gap over 24 h",
+    "region back after 48 h",
+    "queue purged by mistake",
+    "merge races merge (cycle), update, erase",
+    "old and new software side by side",
+    "KMS key rotated",
+    "restore from a backup",
+];
+
+/// Where tests are, and steps of the cloud run.
+const FOLDERS: [&str; 11] = [
+    "api/src",
+    "aws/src",
+    "cli/src",
+    "cli/tests",
+    "lambda/src",
+    "local/src",
+    "local/tests",
+    "reconciler/src",
+    "replicator/src",
+    "store/src",
+    "tests",
+];
+
+const MARK: &str = "Failure: ";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+            found.push(path);
+        }
+    }
+}
+
+/// The marks of a file: the failure, and the name of the test or step.
+fn marks(text: &str) -> Result<Vec<(String, String)>, String> {
+    let (mut found, mut waiting, mut is_test, mut step) = (Vec::new(), Vec::new(), false, None);
+    for line in text.lines().map(str::trim) {
+        let name = |rest: &str| rest.split(['(', '<']).next().unwrap_or_default().to_owned();
+        if let Some(failure) = line.strip_prefix("/// ").and_then(|line| line.strip_prefix(MARK)) {
+            waiting.push(failure.to_owned());
+        } else if let (Some(failure), Some(step)) = (line.strip_prefix(MARK), &step) {
+            found.push((failure.to_owned(), String::clone(step)));
+        } else if let Some(rest) = line.strip_prefix("def ") {
+            step = Some(name(rest));
+        } else if line == "#[test]" || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if let Some((before, rest)) = line.split_once("fn ") {
+            let is_case = before == "pub async "; // Of a contract suite: a macro makes the test.
+            if !waiting.is_empty() && !is_test && !is_case {
+                return Err(format!("`{}` is no test", name(rest)));
+            }
+            found.extend(waiting.drain(..).map(|failure| (failure, name(rest))));
+            is_test = false;
+        }
+    }
+    Ok(found)
+}
+
+/// By failure: the path and name of each test.
+fn shown() -> BTreeMap<String, Vec<(String, String)>> {
+    let (root, mut files) = (root(), Vec::new());
+    for folder in FOLDERS {
+        sources(&root.join(folder), &mut files);
+    }
+    let mut shown: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for file in files {
+        let path = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let marks = marks(&std::fs::read_to_string(&file).unwrap()).unwrap_or_else(|why| panic!("{path}: {why}"));
+        for (failure, name) in marks {
+            shown.entry(failure).or_default().push((path.clone(), name));
+        }
+    }
+    shown
+}
+
+fn page(shown: &BTreeMap<String, Vec<(String, String)>>) -> String {
+    let mut page = "# Failures, and the tests that show what becomes of them\n\n\
+        Generated: `UPDATE=1 cargo test -p umoja-tests failure_table`. A test is listed here by a line `Failure: <name>` \
+        in its\ndocumentation. Simulated runs meet most of these failures together, in orders that nobody thought of.\n\n\
+        | failure | rule | has to be shown | shown by |\n|---|---|---|---|\n"
+        .to_owned();
+    for [failure, rule, has_to_be_shown] in ROWS {
+        let tests = shown.get(failure).map_or(&[][..], Vec::as_slice);
+        let tests: Vec<String> = tests.iter().map(|(path, name)| format!("[{name}](../{path})")).collect();
+        let tests = if tests.is_empty() { "**not shown yet**".to_owned() } else { tests.join("<br>") };
+        writeln!(page, "| {failure} | {rule} | {has_to_be_shown} | {tests} |").unwrap();
+    }
+    page
+}
+
+#[test]
+fn every_failure_has_a_test_and_the_page_says_which() {
+    let shown = shown();
+    let known = |failure: &str| ROWS.iter().any(|[name, ..]| *name == failure);
+    for (failure, tests) in &shown {
+        assert!(known(failure), "{tests:?} show a failure that the table does not have: {failure}");
+    }
+    for [failure, ..] in ROWS {
+        let (has_test, is_missing) = (shown.contains_key(failure), MISSING.contains(&failure));
+        assert!(has_test || is_missing, "no test shows what becomes of: {failure}");
+        assert!(!has_test || !is_missing, "there is a test now, strike it from the list of what is missing: {failure}");
+    }
+    assert!(MISSING.iter().all(|failure| known(failure)));
+
+    let (path, page) = (root().join("docs/failures.md"), page(&shown));
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(stored == page, "docs/failures.md: run UPDATE=1 cargo test -p umoja-tests failure_table");
+}
+
+#[test]
+fn a_mark_belongs_to_the_test_or_step_that_it_documents() {
+    let pair = |failure: &str, name: &str| (failure.to_owned(), name.to_owned());
+    let rust = "/// Failure: one\n/// Failure: two\n#[test]\nfn a_test() {\n    let x = |y| y;\n}\n\nfn other() {}\n";
+    assert_eq!(marks(rust), Ok(vec![pair("one", "a_test"), pair("two", "a_test")]));
+    assert_eq!(marks("/// Failure: one\n    pub async fn case(x: X) {"), Ok(vec![pair("one", "case")]));
+    assert!(marks("/// Failure: one\nfn helper() {}\n").is_err());
+    assert!(marks("#[test]\nfn a() {}\n/// Failure: one\nfn helper() {}\n").is_err());
+    let python = "def step(x):\n    \"\"\"Says.\n\n    Failure: one\n    \"\"\"\n";
+    assert_eq!(marks(python), Ok(vec![pair("one", "step")]));
+}
