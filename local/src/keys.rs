@@ -99,6 +99,15 @@ impl LocalKeys {
         self.change(|ring| ring.rotate(&*self.0.entropy, self.0.clock.now()))
     }
 
+    /// Puts another key in the place of this one, as a region gets one when its KMS key is gone: what the old key wrapped
+    /// opens no more. Returns the new key's id.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if the file cannot be written.
+    pub fn replace(&self) -> Result<String, KeyringError> {
+        self.change(|ring| ring.replace(&*self.0.entropy, self.0.clock.now()))
+    }
+
     /// In this process only: calls above this rate are throttled.
     pub fn set_calls_per_sec(&self, calls_per_sec: Option<u32>) {
         held(&self.0.rate).calls_per_sec = calls_per_sec;

@@ -15,11 +15,13 @@ mod keys;
 mod messages;
 mod redrive;
 mod retries;
+mod rewrite;
 
 pub use fill::{Fill, FillReport};
 pub use keys::{RepairReport, repair_keys};
 pub use redrive::{Redriven, redrive_parked};
 pub use retries::{RetryReport, drain_retries};
+pub use rewrite::{Rewrite, RewriteReport, Rule};
 
 use serde::Serialize;
 

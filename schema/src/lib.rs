@@ -42,7 +42,8 @@ pub use merge::{Resolution, resolve};
 pub use message::Message;
 pub use profile::Profile;
 pub use record::{
-    AccountStatus, Body, Credentials, Facts, Identity, Live, OldHash, PartRecord, ProfileFacts, SealedData, Source,
+    AccountStatus, Body, Credentials, Facts, Identity, Live, MAX_IDENTIFIERS, OldHash, PartRecord, ProfileFacts,
+    SealedData, Source,
 };
 pub use stamp::{Hlc, Millis, StampError};
 pub use version::{RecordVersion, Version};

@@ -1,6 +1,6 @@
 //! A user's two parts as they are stored: what is sealed, and the facts beside it that have to be readable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,17 @@ pub struct ProfileFacts {
     pub links: BTreeMap<CompanyId, Millis>,
     /// The user that this one is a duplicate of.
     pub merged_into: Option<UserId>,
+}
+
+/// The most identifiers that a user may have. One transaction holds a hundred writes, and an erasure writes each
+/// identifier's claims under every live index key, two while one is rotated, beside the parts and the receipt.
+pub const MAX_IDENTIFIERS: usize = 40;
+
+impl ProfileFacts {
+    /// How many identifiers the user has; each is claimed under every live index key.
+    pub fn identifiers(&self) -> usize {
+        self.claims.values().map(|claim| (claim.kind, claim.company.as_ref())).collect::<BTreeSet<_>>().len()
+    }
 }
 
 /// Whether a user may log in.

@@ -58,6 +58,13 @@ impl Hlc {
         if next.is_far_ahead_of(now) { Err(StampError::FarFuture) } else { Ok(next) }
     }
 
+    /// The stamp right after this one: of a write that changes nothing that anybody said, and so must not win over what
+    /// somebody says in another region at the same time.
+    #[must_use]
+    pub const fn successor(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// The first stamp of a millisecond.
     pub const fn at(now: Millis) -> Self {
         Self((now.0 & 0xffff_ffff_ffff) << 16)

@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod change;
+pub mod claims;
 #[cfg(feature = "testing")]
 pub mod contract;
 pub mod copy;
@@ -10,12 +11,14 @@ pub mod deployment;
 pub mod digest;
 pub mod faulty;
 pub mod keyring;
+pub mod old_key;
 pub mod ports;
 pub mod regions;
 pub mod repairs;
 pub mod rotation;
 pub mod seal;
 pub mod secrets;
+pub mod shared_secrets;
 
 pub use change::Change;
 pub use deployment::{Infrastructure, RegionEntry, RegionState, RegionsDocument};

@@ -20,6 +20,7 @@ use umoja_schema::{
 };
 use zeroize::Zeroizing;
 
+use crate::RegionPorts;
 use crate::keyring::KeyRing;
 use crate::ports::{EncryptionContext, Entropy, KeysError};
 
@@ -76,25 +77,67 @@ impl Sealer {
         unknown: Attributes,
     ) -> Result<PartRecord, SealError> {
         let bytes = Zeroizing::new(serde_json::to_vec(plaintext).map_err(|_| SealError::Opaque)?);
+        self.seal_bytes((id, T::PART), version, facts, &bytes, unknown).await
+    }
+
+    async fn seal_bytes(
+        &self,
+        (id, part): (UserId, Part),
+        version: Version,
+        facts: Facts,
+        bytes: &[u8],
+        unknown: Attributes,
+    ) -> Result<PartRecord, SealError> {
         let mid: [u8; 32] = self.entropy.array();
-        let new = self.ring.generate(&context(id, T::PART, &version, &mid)).await?;
-        let aad = aad(id, T::PART, &version, &facts);
-        let data = to_map(envelope::seal(&new.key, mid, self.entropy.array(), &aad, &bytes));
+        let new = self.ring.generate(&context(id, part, &version, &mid)).await?;
+        let aad = aad(id, part, &version, &facts);
+        let data = to_map(envelope::seal(&new.key, mid, self.entropy.array(), &aad, bytes));
         let body = Body::Live(Box::new(Live { data, keys: new.wrapped, facts }));
-        Ok(PartRecord { id, part: T::PART, version, body, unknown })
+        Ok(PartRecord { id, part, version, body, unknown })
     }
 
     /// Opens a live part.
     pub async fn open<T: Sealed>(&self, record: &PartRecord) -> Result<T, SealError> {
-        let (live, envelope) = envelope_of(record)?;
         if record.part != T::PART {
             return Err(SealError::Opaque);
         }
+        serde_json::from_slice(&self.open_bytes(record).await?).map_err(|_| SealError::Opaque)
+    }
+
+    async fn open_bytes(&self, record: &PartRecord) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let (live, envelope) = envelope_of(record)?;
         let context = context(record.id, record.part, &record.version, &envelope.mid);
         let key = self.ring.unwrap_cached(&live.keys, &context).await?;
         let aad = aad(record.id, record.part, &record.version, &live.facts);
-        let bytes = envelope::open(&key, &aad, &envelope).map_err(|_| SealError::Opaque)?;
-        serde_json::from_slice(&bytes).map_err(|_| SealError::Opaque)
+        envelope::open(&key, &aad, &envelope).map_err(|_| SealError::Opaque)
+    }
+
+    /// Seals what a live part holds under a fresh data key, as another version with these facts. What is sealed is not
+    /// looked at, so a part of a newer version of Umoja loses nothing.
+    pub async fn seal_again(
+        &self,
+        record: &PartRecord,
+        version: Version,
+        facts: Facts,
+    ) -> Result<PartRecord, SealError> {
+        let bytes = self.open_bytes(record).await?;
+        self.seal_bytes((record.id, record.part), version, facts, &bytes, record.unknown.clone()).await
+    }
+
+    /// True if a region's KMS key, as it is now, opens the region's entry of a live part; false if it refuses it, as it
+    /// does when another key wrapped it, or if there is none. Asks that key itself, whatever the ring knows.
+    ///
+    /// # Errors
+    /// If the KMS does not answer, or its key is disabled: then nobody knows.
+    pub async fn is_wrapped_by(&self, record: &PartRecord, region: &RegionPorts) -> Result<bool, SealError> {
+        let (live, envelope) = envelope_of(record)?;
+        let Some(entry) = live.keys.get(&region.name) else { return Ok(false) };
+        let context = context(record.id, record.part, &record.version, &envelope.mid);
+        match region.keys.unwrap(entry, &context).await {
+            Ok(key) => Ok(envelope::commits(&key, &envelope)),
+            Err(KeysError::Refused) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The data key of a part, checked against the envelope's commitment: a wrong key is never wrapped again.

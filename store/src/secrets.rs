@@ -21,15 +21,18 @@ use crate::ports::{EncryptionContext, Entropy, KeysError, Registry, StoreError};
 /// The name of the setting that holds them.
 pub const SETTING: &str = umoja_schema::names::setting::SECRETS;
 
-const INDEX: &str = "index";
-const SIGNING: &str = "signing";
+pub(crate) const INDEX: &str = "index";
+pub(crate) const SIGNING: &str = "signing";
 const DERIVATION: &str = "derivation";
 
 /// The setting's document. Wrapped secrets only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretsDocument {
-    /// Blind index keys; two while one is rotated.
+    /// Blind index keys, the newest last; two while one is rotated.
     pub index: Vec<WrappedSecret>,
+    /// Versions of blind index keys that are gone, and whose claims have still to be taken out of profiles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped_index: Vec<u32>,
     /// Response signing keys, the one to sign with last; the others are still published.
     pub signing: Vec<WrappedSecret>,
     /// What ids, tokens and the sealing of rows are derived from.
@@ -80,6 +83,7 @@ impl SecretsDocument {
     pub async fn create(ring: &KeyRing, now: Millis) -> Result<Self, SecretsError> {
         Ok(Self {
             index: vec![WrappedSecret::create(ring, INDEX, 1, now).await?],
+            dropped_index: Vec::new(),
             signing: vec![WrappedSecret::create(ring, SIGNING, 1, now).await?],
             derivation: vec![WrappedSecret::create(ring, DERIVATION, 1, now).await?],
         })
@@ -89,6 +93,25 @@ impl SecretsDocument {
     pub async fn stored(registry: &dyn Registry) -> Result<Option<Self>, SecretsError> {
         let document = registry.setting(SETTING).await?;
         document.map(serde_json::from_value).transpose().map_err(|_| SecretsError::Malformed)
+    }
+
+    /// True if every secret's entry of a region opens under the KMS key that the region has now; false if that refuses
+    /// one, or has wrapped none: it is another key than the one that wrapped them.
+    ///
+    /// # Errors
+    /// If the region's KMS does not answer, or its key is disabled.
+    pub async fn is_wrapped_by(&self, ring: &KeyRing, region: &Region) -> Result<bool, SecretsError> {
+        let keys = ring.keys_of(region).ok_or_else(|| SecretsError::RegionMissing(region.clone()))?;
+        for (purpose, secret) in self.secrets() {
+            let Some(entry) = secret.wrapped.get(region) else { return Ok(false) };
+            let blob = URL_SAFE_NO_PAD.decode(entry).map_err(|_| SecretsError::Malformed)?;
+            match keys.unwrap(&blob, &context(purpose, secret.version)).await {
+                Ok(_) => {}
+                Err(KeysError::Refused) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
     }
 
     /// Has every secret wrapped by each region of the ring that lacks it, and by those of `anew` again, whose key is
@@ -106,7 +129,7 @@ impl SecretsDocument {
     pub async fn merge(&mut self, other: &Self, ring: &KeyRing) -> Result<bool, SecretsError> {
         let own: Vec<_> = self.secrets().collect();
         let theirs: Vec<_> = other.secrets().collect();
-        if own.len() != theirs.len() {
+        if own.len() != theirs.len() || self.dropped_index != other.dropped_index {
             return Ok(false);
         }
         for ((purpose, own), (their_purpose, theirs)) in own.iter().zip(&theirs) {
@@ -248,6 +271,11 @@ impl Secrets {
         normalised: &str,
     ) -> Vec<(u32, BlindIndex)> {
         self.index.iter().map(|key| (key.version(), blind(key, kind, company, normalised))).collect()
+    }
+
+    /// The versions of the live blind index keys.
+    pub fn index_key_versions(&self) -> impl Iterator<Item = u32> {
+        self.index.iter().map(IndexKey::version)
     }
 
     /// The key that signs responses.

@@ -11,6 +11,7 @@
 
 mod invariants;
 mod region;
+mod rotation;
 mod time;
 mod writes;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use umoja_schema::api::{Register, UserPatch};
-use umoja_schema::{IdentifierKind, Identity, ProfileFacts};
+use umoja_schema::{IdentifierKind, Identity, MAX_IDENTIFIERS, ProfileFacts};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -84,6 +84,7 @@ impl Patch {
         identity: &Identity,
         facts: &ProfileFacts,
     ) -> Result<(Identity, ProfileFacts), Refusal> {
+        let before = facts.identifiers();
         let (mut identity, mut facts) = (identity.clone(), facts.clone());
         for (kind, change) in &self.identifiers {
             self.apply_identifier(app, caller, &mut identity, &mut facts, *kind, change)?;
@@ -106,6 +107,11 @@ impl Patch {
         if facts.claims.is_empty() {
             let rule = "A user keeps at least one of `email`, `phone_number`, `username`, `external_id`.";
             return Err(Refusal::invalid("set", rule));
+        }
+        if facts.identifiers() > MAX_IDENTIFIERS.max(before) {
+            let rule =
+                format!("A user has at most {MAX_IDENTIFIERS} identifiers, each company's `external_id` being one.");
+            return Err(Refusal::invalid(if self.prefix.is_empty() { "body" } else { "set" }, rule));
         }
         Ok((identity, facts))
     }

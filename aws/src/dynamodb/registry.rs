@@ -1,6 +1,7 @@
 //! [`Registry`]: JSON documents by id.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -48,6 +49,31 @@ impl Registry for DynamoDb {
 
     async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError> {
         self.put_document(table::SETTINGS, name, value.to_string()).await
+    }
+
+    async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(self.table(table::SETTINGS))
+            .item(attribute::ID, AttributeValue::S(name.to_owned()))
+            .item(attribute::DOCUMENT, AttributeValue::S(value.to_string()));
+        let put = match expected {
+            None => {
+                put.condition_expression("attribute_not_exists(#id)").expression_attribute_names("#id", attribute::ID)
+            }
+            Some(expected) => put
+                .condition_expression("#document = :expected")
+                .expression_attribute_names("#document", attribute::DOCUMENT)
+                .expression_attribute_values(":expected", AttributeValue::S(expected.to_string())),
+        };
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(error::store("PutItem on settings", &error)),
+            },
+        }
     }
 }
 

@@ -34,6 +34,7 @@ enum Action {
     Disable(Disable),
     Enable(Enable),
     RotateKey(RotateKey),
+    RetireKey(RetireKey),
 }
 
 /// Add a company, in every region. Its keys are shown once.
@@ -131,6 +132,21 @@ struct RotateKey {
     company_file: Option<PathBuf>,
 }
 
+/// End an API key of a company now, within 5 seconds: before its time, or because it has leaked.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  umoja company list --dir DIR                      shows the keys' ids
+  umoja company retire-key soko 3f9a1c02 --dir DIR
+  umoja company retire-key soko 3f9a1c02 --prefix PREFIX --region eu-west-1")]
+struct RetireKey {
+    /// The company's id.
+    id: CompanyId,
+    /// The id of the API key: the part of it after the environment, which `umoja company list` shows.
+    key: String,
+    #[command(flatten)]
+    target: Target,
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Scopes {
     All,
@@ -158,6 +174,7 @@ impl Command {
             Action::Disable(Disable { id, target }) => set_enabled(&target, id, false, output).await,
             Action::Enable(Enable { id, target }) => set_enabled(&target, id, true, output).await,
             Action::RotateKey(rotate) => rotate.run(output).await,
+            Action::RetireKey(retire) => retire.run(output).await,
         }
     }
 }
@@ -317,11 +334,22 @@ async fn list(deployment: &Regions, output: Output) -> Result<(), CliError> {
             let trusted = if company.trusted { "trusted" } else { "" };
             let scopes: Vec<&str> =
                 company.scopes.iter().map(|scope| scope.as_str().trim_start_matches("users:")).collect();
-            vec![company.id.to_string(), company.name.clone(), state.into(), trusted.into(), scopes.join(" ")]
+            let keys: Vec<String> = company.api_keys.iter().filter_map(|key| described(key, now)).collect();
+            let (id, name) = (company.id.to_string(), company.name.clone());
+            vec![id, name, state.into(), trusted.into(), keys.join(" "), scopes.join(" ")]
         };
         table(&companies.iter().map(row).collect::<Vec<_>>())
     });
     Ok(())
+}
+
+/// A live API key for people: its id, and how long it still works.
+fn described(key: &ApiKeyHash, now_secs: u64) -> Option<String> {
+    match key.expires_at {
+        None => Some(key.id.clone()),
+        Some(at) if now_secs < at => Some(format!("{}({} s)", key.id, at - now_secs)),
+        Some(_) => None,
+    }
 }
 
 async fn known(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
@@ -380,5 +408,34 @@ impl RotateKey {
             ),
         }
         stored
+    }
+}
+
+impl RetireKey {
+    async fn run(self, output: Output) -> Result<(), CliError> {
+        let deployment = self.target.regions().await?;
+        let mut company = known(&deployment, &self.id).await?;
+        let now = deployment.clock.now().secs();
+        let is_live = |key: &ApiKeyHash| key.expires_at.is_none_or(|at| now < at);
+        let was_live = company.api_keys.iter().any(|key| key.id == self.key && is_live(key));
+        if was_live && !company.api_keys.iter().any(|key| key.id != self.key && is_live(key)) {
+            return Err(CliError::Failed(format!(
+                "{} is the only API key of {1}; give it another one first with `umoja company rotate-key {1}`, or refuse \
+                 all of its requests with `umoja company disable {1}`",
+                self.key, self.id
+            )));
+        }
+        // A key that is gone already may still be in a region that did not answer before: it is written everywhere.
+        company.api_keys.retain(|key| key.id != self.key && is_live(key));
+        deployment.put_company(&company).await?;
+        output.answer(&json!({ "id": self.id, "api_key_id": self.key, "was_live": was_live }), || {
+            let key = &self.key;
+            if was_live {
+                format!("The API key {key} is ended; regions that are being served notice within 5 seconds.")
+            } else {
+                format!("The company {} has no live API key {key}.", self.id)
+            }
+        });
+        Ok(())
     }
 }

@@ -5,6 +5,8 @@ mod init;
 mod logging;
 mod redrive;
 mod region;
+mod rewrap;
+mod rewrite;
 mod rotate;
 mod serve;
 mod sign;
@@ -50,6 +52,7 @@ enum Command {
     Company(company::Command),
     Rotate(rotate::Command),
     Redrive(redrive::Redrive),
+    Rewrap(rewrap::Rewrap),
     User(user::Command),
     Status(status::Status),
     Sign(sign::Sign),
@@ -105,6 +108,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Company(company) => company.run(output).await,
         Command::Rotate(rotate) => rotate.run(output).await,
         Command::Redrive(redrive) => redrive.run(output).await,
+        Command::Rewrap(rewrap) => rewrap.run(output).await,
         Command::User(user) => user.run(output).await,
         Command::Status(status) => status.run(output).await,
         Command::Sign(sign) => sign.run(output).await,

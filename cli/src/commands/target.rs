@@ -1,5 +1,6 @@
 //! Which deployment a command is for: one in a directory of this machine, or one in AWS.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -49,6 +50,24 @@ pub(super) enum Opened {
     Local(Deployment),
     /// In AWS.
     Cloud(Box<Cloud>, Regions),
+}
+
+impl Opened {
+    /// The regions as they are now: another one may have come.
+    pub(super) async fn regions_now(&self) -> Result<Regions, CliError> {
+        match self {
+            Self::Local(deployment) => Ok(deployment.regions()),
+            Self::Cloud(cloud, regions) => cloud.open(regions.first()?.name()).await,
+        }
+    }
+
+    /// Takes the right to serve a deployment in a directory, so that nobody else does; nothing in AWS.
+    pub(super) fn lock(&self) -> Result<Option<File>, CliError> {
+        match self {
+            Self::Local(deployment) => Ok(Some(deployment.lock()?)),
+            Self::Cloud(..) => Ok(None),
+        }
+    }
 }
 
 fn prefix(text: &str) -> Result<String, String> {

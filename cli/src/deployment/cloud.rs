@@ -11,7 +11,7 @@ use umoja_aws::{Options, Session};
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_schema::Region;
 use umoja_schema::names::setting;
-use umoja_store::ports::{Clock, Entropy, Registry, StoreError};
+use umoja_store::ports::{Clock, Entropy, Keys, Registry, StoreError};
 use umoja_store::{Infrastructure, RegionsDocument};
 
 use super::{DeployedRegion, Regions};
@@ -221,6 +221,11 @@ impl Cloud {
             }
         }
         Ok(())
+    }
+
+    /// A KMS key in a region, by its ARN.
+    pub fn keys(&self, region: &Region, arn: &str) -> Arc<dyn Keys> {
+        Arc::new(self.aws.region(region).keys(arn))
     }
 
     fn settings(&self, region: &Region) -> Arc<dyn Registry> {

@@ -68,6 +68,12 @@ impl Regions {
         self.list.get(self.first).ok_or_else(|| CliError::Failed("the deployment has no regions".into()))
     }
 
+    /// A region by its name.
+    pub(crate) fn get(&self, name: &Region) -> Result<&DeployedRegion, CliError> {
+        let found = self.list.iter().find(|region| region.name() == name);
+        found.ok_or_else(|| CliError::Failed(format!("{name} is not a region of the deployment")))
+    }
+
     /// The companies, as the region says that is asked first.
     pub async fn companies(&self) -> Result<Vec<Company>, CliError> {
         let region = self.first()?;

@@ -1,13 +1,14 @@
-//! The deployment's secrets: made once, the same in every region, wrapped by every region's key.
+//! The deployment's secrets, as commands change them: made once, the same in every region, wrapped by every region's key.
 
 use std::collections::BTreeSet;
 
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
-use umoja_store::rotation::SigningStep;
-use umoja_store::secrets::{SETTING, SecretsDocument, SecretsError};
+use umoja_store::rotation::{IndexStep, SigningStep};
+use umoja_store::secrets::{SETTING, SecretsDocument};
+use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 
-use super::{Regions, names};
+use super::Regions;
 use crate::CliError;
 
 /// How long a region's key service may take to wrap a secret, in milliseconds: nobody waits for this.
@@ -21,92 +22,53 @@ impl Regions {
 
     /// As [`Regions::ensure_secrets`]; the regions of `anew` have got another key, which has to wrap them again.
     pub(crate) async fn ensure_secrets_anew(&self, anew: &BTreeSet<Region>) -> Result<bool, CliError> {
-        let ring = KeyRing::new(&self.first()?.home, WRAP_BUDGET_MS);
-        let stored = self.stored_secrets().await?;
-        let (document, made) = match stored.iter().flatten().next() {
-            None => (SecretsDocument::create(&ring, self.clock.now()).await?, true),
-            Some(document) => {
-                let mut document = document.clone();
-                for (region, other) in self.list.iter().zip(&stored) {
-                    let Some(other) = other.as_ref().filter(|other| **other != document) else { continue };
-                    if !document.merge(other, &ring).await? {
-                        return Err(different(region.name()));
-                    }
-                }
-                document.wrap_for_all(&ring, anew).await?;
-                (document, false)
-            }
-        };
-        self.store(&document, &stored).await?;
-        Ok(made)
+        Ok(self.shared_secrets()?.ensure(anew, self.clock.now()).await?)
     }
 
     /// The secrets of the region that is ahead, brought to every other one: a rotation may have been interrupted between
     /// two regions. True if there was anything to bring.
     pub(crate) async fn newest_secrets(&self) -> Result<(SecretsDocument, bool), CliError> {
-        let stored = self.stored_secrets().await?;
-        let newest = stored.iter().flatten().max_by_key(|document| document.signing_progress());
-        let mut newest = newest.ok_or(SecretsError::Absent)?.clone();
-        // As far as they are of the same keys, each region's copy may have wraps that the others lack.
-        let ring = KeyRing::new(&self.first()?.home, WRAP_BUDGET_MS);
-        for other in stored.iter().flatten() {
-            newest.merge(other, &ring).await?;
-        }
-        let behind = stored.iter().any(|stored| stored.as_ref() != Some(&newest));
-        self.store(&newest, &stored).await?;
-        Ok((newest, behind))
+        Ok(self.shared_secrets()?.newest().await?)
     }
 
-    /// Does the next step of rotating the key that signs answers, and writes it in every region. Refuses if the secrets
-    /// are not as this rotation left them.
+    /// Does the next step of rotating the key that signs answers, and writes it in every region.
     pub(crate) async fn rotate_signing(&self, secrets: &mut SecretsDocument) -> Result<SigningStep, CliError> {
-        let ring = KeyRing::new(&self.first()?.home, WRAP_BUDGET_MS);
-        let stored = self.stored_secrets().await?;
-        for (region, stored) in self.list.iter().zip(&stored) {
-            if stored.as_ref() != Some(secrets) {
-                return Err(CliError::Failed(format!(
-                    "somebody else is changing the deployment's secrets ({} differs); let that end, and run the command \
-                     again: it goes on",
-                    region.name()
-                )));
-            }
-        }
-        let step = secrets.rotate_signing(&ring, self.clock.now()).await?;
-        self.store(secrets, &stored).await?;
-        Ok(step)
+        Ok(self.shared_secrets()?.rotate_signing(secrets, self.clock.now()).await?)
     }
 
-    async fn stored_secrets(&self) -> Result<Vec<Option<SecretsDocument>>, CliError> {
-        let mut stored = Vec::new();
-        for region in &self.list {
-            let document = SecretsDocument::stored(&*region.home.registry).await;
-            stored.push(document.map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })?);
-        }
-        Ok(stored)
+    /// Does the next step of rotating the blind index key, and writes it in every region.
+    pub(crate) async fn rotate_index(&self, secrets: &mut SecretsDocument) -> Result<IndexStep, CliError> {
+        Ok(self.shared_secrets()?.rotate_index(secrets, self.clock.now()).await?)
     }
 
-    /// Writes the secrets where they are not so yet, and looks whether nobody else has made others meanwhile.
-    async fn store(&self, document: &SecretsDocument, stored: &[Option<SecretsDocument>]) -> Result<(), CliError> {
-        let value = serde_json::to_value(document).map_err(|error| CliError::Failed(error.to_string()))?;
-        let lacks = |(_, stored): &(_, &Option<SecretsDocument>)| stored.as_ref() != Some(document);
-        for (region, _) in self.list.iter().zip(stored).filter(lacks) {
-            let put = region.home.registry.put_setting(SETTING, &value).await;
-            put.map_err(|source| region.failed(source))?;
-        }
-        for region in &self.list {
-            let now = region.home.registry.setting(SETTING).await.map_err(|source| region.failed(source))?;
-            if now.as_ref() != Some(&value) {
-                return Err(different(region.name()));
-            }
-        }
-        Ok(())
+    /// Whether a region's KMS key, as it is now, opens the deployment's secrets.
+    pub(crate) async fn secrets_are_wrapped_by(&self, region: &Region) -> Result<bool, CliError> {
+        Ok(self.shared_secrets()?.is_wrapped_by(region).await?)
+    }
+
+    /// What reaches every region's KMS key, from the region that is asked first.
+    pub(crate) fn ring(&self, wrap_budget_ms: u64) -> Result<KeyRing, CliError> {
+        Ok(KeyRing::new(&self.first()?.home, wrap_budget_ms))
+    }
+
+    fn shared_secrets(&self) -> Result<SharedSecrets<'_>, CliError> {
+        let homes = self.list.iter().map(|region| &region.home);
+        Ok(SharedSecrets::new(homes, self.ring(WRAP_BUDGET_MS)?))
     }
 }
 
-fn different(region: &Region) -> CliError {
-    CliError::Failed(format!(
-        "the regions hold different secrets ({} differs), and none are ever replaced; if a key is being rotated, let \
-         `umoja rotate signing-key` end or run it again, else restore the setting `{SETTING}` from a backup",
-        names([region])
-    ))
+impl From<SharedSecretsError> for CliError {
+    fn from(error: SharedSecretsError) -> Self {
+        match error {
+            SharedSecretsError::Region { region, source } => Self::RegionSecrets { region, source },
+            SharedSecretsError::Secrets(source) => Self::Secrets(source),
+            SharedSecretsError::Different(_) => Self::Failed(format!(
+                "{error}, and none are ever replaced; if a key is being rotated, let `umoja rotate` end or run it again, \
+                 else restore the setting `{SETTING}` from a backup"
+            )),
+            SharedSecretsError::Changing(_) => {
+                Self::Failed(format!("{error}; let that end, and run the command again: it goes on"))
+            }
+        }
+    }
 }

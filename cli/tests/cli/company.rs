@@ -75,6 +75,35 @@ fn a_new_api_key_works_and_the_old_one_as_long_as_it_was_told() {
 }
 
 #[test]
+fn an_old_api_key_can_be_ended_before_its_time_and_the_last_one_cannot() {
+    let world = World::new();
+    let old = world.company("soko");
+    let (dir, file) = (world.deployment(), world.file("soko.json"));
+    std::fs::write(&file, serde_json::to_vec(&old).unwrap()).unwrap();
+    done(&["company", "rotate-key", "soko", "--dir", &dir, "--company-file", path(&file)]);
+    let new = CompanyFile::read(&file).unwrap();
+    let served = world.serve();
+    let url = &served.urls[1];
+    assert_eq!((status_of(url, &old), status_of(url, &new)), (404, 404), "both work");
+
+    let live = || {
+        let keys = ask(&["company", "list", "--dir", &dir])["companies"][0]["api_keys"].as_array().unwrap().clone();
+        keys.into_iter().map(|key| key["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let [first, second] = live().try_into().unwrap();
+    assert!(old.api_key.contains(&first) && new.api_key.contains(&second));
+    let shown = done(&["company", "list", "--dir", &dir]);
+    assert!(shown.contains(&format!("{first}(")) && shown.contains(&format!(" {second}")), "{shown}");
+    let retire = |key: &str| ask(&["company", "retire-key", "soko", key, "--dir", &dir])["was_live"].clone();
+    assert_eq!((retire(&first), retire(&first)), (json!(true), json!(false)));
+    until("the end of the old key", || (status_of(url, &old) == 401).then_some(()));
+    assert_eq!((status_of(url, &new), live()), (404, vec![second.clone()]));
+    let last = run(&["company", "retire-key", "soko", &second, "--dir", &dir]);
+    assert_eq!(last.status.code(), Some(1));
+    assert!(text(&last.stderr).contains("the only API key"), "{}", text(&last.stderr));
+}
+
+#[test]
 fn keys_can_go_to_a_file_of_its_owner_and_are_shown_once() {
     let world = World::new();
     let out = world.file("soko.json");

@@ -1,8 +1,9 @@
-//! `umoja rotate`.
+//! `umoja rotate` and `umoja rewrap`.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use umoja_cli::CompanyFile;
 
-use crate::support::{World, client, done, json as ask, run, text};
+use crate::support::{World, client, done, eventually, json as ask, run, text};
 
 #[tokio::test]
 async fn answers_are_signed_with_a_new_key_and_requests_are_served_as_before() {
@@ -27,4 +28,105 @@ async fn answers_are_signed_with_a_new_key_and_requests_are_served_as_before() {
         assert_eq!(kids, ["umoja-3"]);
         assert_eq!(client.call("lookup", json!({ "username": "nobody" })).await.unwrap().status, 404);
     }
+}
+
+/// Registers a user in the first region, and waits until the second one has it.
+async fn register(world: &World, company: &CompanyFile, name: &str) -> String {
+    let served = world.serve();
+    let body = json!({ "username": name, "email": format!("{name}@example.com"), "password": "a good password" });
+    let answer = client(&served.urls[0], company).call("register", body).await.unwrap();
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let id = answer.body["user"]["id"].as_str().unwrap().to_owned();
+    let words = ["user", "show", &id, "--dir", &world.deployment()];
+    eventually("agreement", async || Some(()).filter(|()| ask(&words)["agree"] == true)).await;
+    id
+}
+
+/// The versions of the index keys in a region's claims of a user, in their order.
+fn key_versions(world: &World, id: &str, region: usize) -> Vec<u64> {
+    let shown = ask(&["user", "show", id, "--dir", &world.deployment()]);
+    let claims = shown["regions"][region]["parts"]["profile"]["claims"].as_array().unwrap().clone();
+    let mut versions: Vec<u64> = claims.iter().map(|claim| claim["key_version"].as_u64().unwrap()).collect();
+    versions.sort_unstable();
+    versions
+}
+
+#[tokio::test]
+async fn identifiers_are_indexed_by_a_new_key_and_everybody_is_found_as_before() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let id = register(&world, &company, "amina").await;
+    let rotate = ["rotate", "index-key", "--dir", &dir];
+    let served = world.serve();
+    assert!(text(&run(&rotate).stderr).contains("served by another process"));
+    drop(served);
+
+    // Interrupted after a new key was made and some profiles were written.
+    let interrupted = run(&[&rotate[..], &["--timeout-secs", "0"]].concat());
+    assert_eq!(interrupted.status.code(), Some(1));
+    let said = text(&interrupted.stderr);
+    assert!(said.contains("a new key is published") && said.contains("it goes on"), "{said}");
+    assert_eq!(key_versions(&world, &id, 0), [1, 1, 2, 2]);
+    let second = register(&world, &company, "bahati").await;
+    assert_eq!(key_versions(&world, &second, 1), [1, 1, 2, 2], "who serves writes under both");
+
+    let done_now = run(&[&rotate[..], &["--json"]].concat());
+    let said = text(&done_now.stderr);
+    assert!(said.contains("going on with the rotation that was interrupted"), "{said}");
+    let answer: Value = serde_json::from_slice(&done_now.stdout).unwrap();
+    assert_eq!(answer["index_key"], 2, "{answer}");
+    for (id, region) in [(&id, 0), (&id, 1), (&second, 0), (&second, 1)] {
+        assert_eq!(key_versions(&world, id, region), [2, 2]);
+    }
+
+    let served = world.serve();
+    for url in &served.urls {
+        let client = client(url, &company);
+        let found = client.call("lookup", json!({ "email": "amina@example.com" })).await.unwrap();
+        assert_eq!((found.status, &found.body["user"]["id"]), (200, &json!(id)));
+        let again = client.call("register", json!({ "username": "Bahati" })).await.unwrap();
+        assert_eq!(again.status, 409);
+        let login = json!({ "username": "amina", "password": "a good password" });
+        assert_eq!(client.call("authenticate", login).await.unwrap().body["authenticated"], true);
+    }
+    drop(served);
+    assert!(done(&rotate).contains("indexed by key 3 alone"));
+    assert_eq!(key_versions(&world, &id, 1), [3, 3]);
+}
+
+#[tokio::test]
+async fn a_region_whose_key_ring_was_lost_opens_everything_by_itself_again() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let id = register(&world, &company, "amina").await;
+    let rewrap = |region| ["rewrap", region, "--dir", dir.as_str()];
+    let nothing = ask(&rewrap("af-south-1"));
+    assert_eq!(nothing, json!({ "region": "af-south-1", "rewritten": 0, "secrets_rewrapped": false }));
+    let lose = |region: &str| std::fs::remove_file(world.file("d").join(region).join("keyring.json")).unwrap();
+
+    lose("af-south-1");
+    let again = ask(&rewrap("af-south-1"));
+    assert_eq!(again, json!({ "region": "af-south-1", "rewritten": 2, "secrets_rewrapped": true }));
+    assert!(done(&rewrap("af-south-1")).contains("0 were written again"));
+    // Now the other one is all that is left: of the secrets too.
+    lose("eu-west-1");
+    assert_eq!(ask(&rewrap("eu-west-1"))["rewritten"], 2);
+    let served = world.serve();
+    for url in &served.urls {
+        let login = json!({ "username": "amina", "password": "a good password" });
+        let answer = client(url, &company).call("authenticate", login).await.unwrap();
+        assert_eq!((&answer.body["authenticated"], &answer.body["user"]["id"]), (&json!(true), &json!(id)));
+    }
+    drop(served);
+
+    // With both gone, nothing opens any more, and the command says so.
+    lose("eu-west-1");
+    lose("af-south-1");
+    let lost = run(&rewrap("eu-west-1"));
+    assert_eq!(lost.status.code(), Some(1));
+    assert!(!text(&lost.stderr).is_empty());
+    let unknown = run(&rewrap("nowhere"));
+    assert_eq!(unknown.status.code(), Some(1));
+    let arn = run(&[&rewrap("eu-west-1")[..], &["--old-key", "arn"]].concat());
+    assert_eq!(arn.status.code(), Some(2));
 }

@@ -11,11 +11,14 @@ fn every_command_explains_itself_with_an_example() {
         "region list",
         "region add",
         "rotate signing-key",
+        "rotate index-key",
+        "rewrap",
         "company add",
         "company list",
         "company disable",
         "company enable",
         "company rotate-key",
+        "company retire-key",
         "user show",
         "status",
         "sign",
@@ -57,6 +60,8 @@ fn a_command_says_which_deployment_it_wants_to_know_of() {
         &["region", "add", "x"],
         &["init"],
         &["rotate", "signing-key"],
+        &["rotate", "index-key"],
+        &["rewrap", "x"],
     ];
     for command in commands {
         assert!(said(command, &[]).contains("--prefix PREFIX"), "{command:?}");

@@ -73,9 +73,21 @@ impl Keyring {
     }
 
     pub(super) fn rotate(&mut self, entropy: &dyn Entropy, now: Millis) -> String {
-        let id = format!("local:{}:{}", self.region, self.materials.len() + 1);
+        let id = self.next_id();
         self.materials.push(Material::new(id.clone(), now, Zeroizing::new(entropy.array())));
         id
+    }
+
+    pub(super) fn replace(&mut self, entropy: &dyn Entropy, now: Millis) -> String {
+        let id = self.next_id();
+        self.materials = vec![Material::new(id.clone(), now, Zeroizing::new(entropy.array()))];
+        id
+    }
+
+    /// `local:<region>:<number>`, one more than the newest.
+    fn next_id(&self) -> String {
+        let number = self.current().id.rsplit(':').next().and_then(|number| number.parse::<u64>().ok());
+        format!("local:{}:{}", self.region, number.unwrap_or_default() + 1)
     }
 }
 

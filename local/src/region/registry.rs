@@ -54,4 +54,21 @@ impl Registry for RegionStore {
         };
         self.0.main.write(table::SETTINGS, work).await
     }
+
+    async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError> {
+        let (name, document) = (name.to_owned(), json(value)?);
+        let expected = expected.map(json).transpose()?;
+        let work = move |tx: &crate::engine::Tx<'_>| {
+            let changed = match &expected {
+                None => tx
+                    .prepare_cached("INSERT OR IGNORE INTO settings (name, document) VALUES (?1, ?2)")?
+                    .execute(params![name, document])?,
+                Some(expected) => tx
+                    .prepare_cached("UPDATE settings SET document = ?2 WHERE name = ?1 AND document = ?3")?
+                    .execute(params![name, document, expected])?,
+            };
+            Ok(changed == 1)
+        };
+        self.0.main.write(table::SETTINGS, work).await
+    }
 }

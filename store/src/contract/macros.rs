@@ -124,6 +124,8 @@ macro_rules! registry_contract {
             a_setting_is_read_as_it_was_last_stored,
             settings_and_companies_of_one_name_are_apart,
             a_large_setting_is_kept_whole,
+            a_setting_is_replaced_only_where_it_is_what_was_expected,
+            of_many_who_replace_one_setting_exactly_one_does,
         }
     };
 }

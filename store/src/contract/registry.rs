@@ -1,6 +1,9 @@
 //! Cases of [`Registry`](crate::ports::Registry).
 
+use std::sync::Arc;
+
 use serde_json::json;
+use tokio::task::JoinSet;
 use umoja_schema::company::ApiKeyHash;
 use umoja_schema::{Company, CompanyKey, Scope};
 
@@ -66,4 +69,34 @@ pub async fn a_large_setting_is_kept_whole(t: Tables) {
     let value = json!({"text": "x".repeat(200 * 1024)});
     t.registry.put_setting("large", &value).await.unwrap();
     assert_eq!(t.registry.setting("large").await, Ok(Some(value)));
+}
+
+pub async fn a_setting_is_replaced_only_where_it_is_what_was_expected(t: Tables) {
+    let [one, two, three] = [1, 2, 3].map(|n| json!({ "n": n, "a": ["é", { "b": null, "aa": 1.5 }] }));
+    assert_eq!(t.registry.replace_setting("s", Some(&one), &two).await, Ok(false), "nothing is stored");
+    assert_eq!(t.registry.setting("s").await, Ok(None));
+    assert_eq!(t.registry.replace_setting("s", None, &one).await, Ok(true));
+    assert_eq!(t.registry.replace_setting("s", None, &two).await, Ok(false), "something is stored");
+    assert_eq!(t.registry.replace_setting("s", Some(&two), &three).await, Ok(false), "something else is stored");
+    assert_eq!(t.registry.setting("s").await, Ok(Some(one)));
+    // As it was read, not as it was written.
+    let read = t.registry.setting("s").await.unwrap().unwrap();
+    assert_eq!(t.registry.replace_setting("s", Some(&read), &two).await, Ok(true));
+    assert_eq!(t.registry.setting("s").await, Ok(Some(two)));
+}
+
+pub async fn of_many_who_replace_one_setting_exactly_one_does(t: Tables) {
+    for expected in [None, Some(json!(0))] {
+        let mut tasks = JoinSet::new();
+        for n in 0..12 {
+            let (registry, expected) = (Arc::clone(&t.registry), expected.clone());
+            tasks.spawn(async move {
+                let value = json!(if expected.is_none() { 0 } else { n + 1 });
+                registry.replace_setting("s", expected.as_ref(), &value).await
+            });
+        }
+        let done = tasks.join_all().await;
+        assert_eq!(done.iter().filter(|done| **done == Ok(true)).count(), 1, "{done:?}");
+        assert_eq!(done.iter().filter(|done| **done == Ok(false)).count(), 11, "{done:?}");
+    }
 }

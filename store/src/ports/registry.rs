@@ -21,4 +21,10 @@ pub trait Registry: Send + Sync {
 
     /// Stores a setting.
     async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError>;
+
+    /// Stores a setting if what is stored is exactly `expected` (`None`: nothing); true if it did. Of any number of
+    /// callers that expect the same, exactly one succeeds.
+    ///
+    /// [`StoreError::Unavailable`] means that it may have been stored: the caller reads it again.
+    async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError>;
 }

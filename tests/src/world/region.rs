@@ -84,6 +84,12 @@ impl WorldRegion {
         self.secrets = Some(Arc::new(secrets.expect("every KMS answers")));
     }
 
+    /// Works with other secrets from now on, as an instance does that has read the settings at another time; gives those
+    /// that it worked with.
+    pub fn work_with(&mut self, secrets: Arc<Secrets>) -> Arc<Secrets> {
+        self.secrets.replace(secrets).expect("secrets are loaded when the world is made")
+    }
+
     /// The names of the queues that have to be empty when there is nothing left to do.
     pub fn working_queues(&self) -> impl Iterator<Item = String> {
         let retries = self.home.peers.iter().map(|peer| retry_queue(&peer.ports.name));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::{
-    AccountStatus, Attributes, BlindIndex, Claim, Credentials, Email, Facts, Hlc, IdentifierKind, Identity, Log,
-    LogRow, Part, PartRecord, ProfileFacts, UserId, Version,
+    AccountStatus, Attributes, BlindIndex, Claim, ClaimItem, Credentials, Email, Facts, Hlc, IdentifierKind, Identity,
+    Log, LogRow, Part, PartRecord, ProfileFacts, UserId, Version,
 };
 use umoja_store::apply::{commit_own, conflicts, plan_claims};
 use umoja_store::ports::{Clock as _, Commit, Condition, Entropy, PartWrite, StoreError, Users, Writes};
@@ -130,7 +130,7 @@ impl World {
         let region = &self.regions[at];
         let indexes: Vec<BlindIndex> = self.claims_on(region, email).into_keys().collect();
         let items = region.store.claims(&indexes).await.expect("a store can be read");
-        items.iter().find_map(|item| item.winner().map(|(id, _)| id))
+        ClaimItem::winner_of(&items).map(|(id, _)| id)
     }
 
     /// A part as a region stores it.

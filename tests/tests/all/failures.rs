@@ -7,4 +7,6 @@ mod kills;
 mod peers;
 mod races;
 mod redrive;
+mod rewrap;
+mod rotation;
 mod stream;

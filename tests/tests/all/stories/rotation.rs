@@ -1,66 +1,156 @@
-//! Rotating keys: of blind indexes, and of answers.
+//! Rotating keys: of blind indexes, of answers, and of companies.
 
 use serde_json::json;
-use umoja_store::ports::{Clock as _, Registry as _};
-use umoja_store::rotation::SigningStep;
-use umoja_store::secrets::{SETTING, SecretsDocument, WrappedSecret};
+use umoja_schema::company::ApiKeyHash;
+use umoja_schema::{MAX_IDENTIFIERS, Scope};
+use umoja_store::ports::Clock as _;
+use umoja_store::rotation::{IndexStep, SigningStep};
+use umoja_tests::caller::{Caller, Endpoint};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::{World, run};
 
-async fn secrets(world: &World) -> SecretsDocument {
-    let stored = world.regions[0].home.registry.setting(SETTING).await.unwrap();
-    serde_json::from_value(stored.unwrap()).unwrap()
+use super::story;
+
+/// The API of instances that read the settings now, with the companies that there were.
+async fn restarted(mut world: World) -> Deployment {
+    // Longer than a request is remembered: the callers count theirs from the start.
+    world.clock.advance(120_000);
+    world.reload().await;
+    Deployment::of(world).await
 }
 
-async fn put_secrets(world: &mut World, document: &SecretsDocument) {
-    for region in &mut world.regions {
-        region.store.put_setting(SETTING, &serde_json::to_value(document).unwrap()).await.unwrap();
-        region.load_secrets().await;
+/// A deployment after the next step, and the instances that have not read it yet.
+async fn stepped(d: Deployment, expected: IndexStep) -> (Deployment, Vec<Endpoint>) {
+    let Deployment { world, endpoints: stale, .. } = d;
+    if expected != IndexStep::Publish {
+        world.settle_claims().await;
+    }
+    assert_eq!(world.rotate_index().await.unwrap(), expected);
+    (restarted(world).await, stale)
+}
+
+async fn call(d: &Deployment, at: &Endpoint, operation: &str, body: serde_json::Value) -> umoja_tests::caller::Reply {
+    d.shop.call(at, operation, d.now(), body).await
+}
+
+/// Everybody is found by everything, by instances of both kinds and in both regions, and nobody registers twice.
+async fn check(d: &Deployment, stale: &[Endpoint], id: &str) {
+    let identifiers =
+        [("email", "ada@example.com"), ("phone_number", "+254712123456"), ("username", "Ada"), ("external_id", "4711")];
+    for at in d.endpoints.iter().chain(stale) {
+        for (kind, value) in identifiers {
+            let found = call(d, at, "lookup", json!({ kind: value })).await;
+            assert_eq!(found.ok(200).id(), id, "{kind}");
+            let twice = call(d, at, "register", json!({ kind: value })).await;
+            twice.refused(409, "identifier_taken");
+        }
+        let food = json!({ "email": "ada@example.com", "email_verified": true });
+        let matched = d.food.call(at, "register", d.now(), food).await;
+        assert_eq!(matched.ok(200).id(), id);
+        let login = json!({ "email": "ADA@example.com", "password": "correct horse" });
+        assert_eq!(call(d, at, "authenticate", login).await.body["authenticated"], true);
     }
 }
 
+/// Who registers with an instance of one kind is found by one of the other, and has the address to themselves.
+async fn check_new(d: &Deployment, stale: &[Endpoint], step: &str) {
+    for (n, [one, other]) in [[&d.endpoints[0], &stale[0]], [&stale[0], &d.endpoints[0]]].into_iter().enumerate() {
+        let email = json!({ "email": format!("{step}{n}@example.com") });
+        let id = call(d, one, "register", email.clone()).await.ok(201).id();
+        assert_eq!(call(d, other, "lookup", email.clone()).await.ok(200).id(), id);
+        call(d, other, "register", email.clone()).await.refused(409, "identifier_taken");
+        // Renamed by the other, the address is free for both.
+        let renamed = json!({ "id": id, "set": { "email": format!("renamed-{step}{n}@example.com") } });
+        call(d, other, "update", renamed).await.ok(200);
+        call(d, one, "lookup", email.clone()).await.refused(404, "user_not_found");
+        call(d, one, "register", email).await.ok(201);
+        call(d, one, "erase", json!({ "id": id })).await.ok(202);
+    }
+    d.world.settle().await;
+}
+
 #[test]
-fn with_a_second_index_key_everybody_is_found_and_nobody_registers_twice() {
-    run(async {
-        let before = Deployment::new(700).await;
-        let ada = before.register(0, "ada@example.com", "correct horse").await.id();
-        before.world.settle().await;
-
-        let mut world = before.world;
-        let mut document = secrets(&world).await;
-        let ring = world.regions[0].sealer.ring();
-        document.index.push(WrappedSecret::create(ring, "index", 2, world.clock.now()).await.unwrap());
-        put_secrets(&mut world, &document).await;
-        let d = Deployment::of(world).await;
-
-        // Who registered under the first key.
-        for at in 0..2 {
-            assert_eq!(d.call(at, "lookup", json!({ "email": "ada@example.com" })).await.ok(200).id(), ada);
-        }
-        d.call(0, "register", json!({ "email": "ada@example.com" })).await.refused(409, "identifier_taken");
-        let food = json!({ "email": "ada@example.com", "email_verified": true });
-        assert_eq!(d.call_as(&d.food, 0, "register", food).await.ok(200).id(), ada);
-        // Who registers under both.
-        let bob = d.register(0, "bob@example.com", "correct horse").await.id();
+fn users_are_served_alike_before_during_and_after_the_index_key_is_rotated() {
+    story(700, async |d| {
+        let ada = json!({ "email": "Ada@example.com", "email_verified": true, "phone_number": "0712 123 456",
+            "username": "ada", "external_id": "4711", "password": "correct horse" });
+        let id = d.call(0, "register", ada).await.ok(201).id();
         d.world.settle().await;
-        assert!(d.accepts(1, "bob@example.com", "correct horse").await);
-        d.call(1, "update", json!({ "id": bob, "set": { "email": "robert@example.com" } })).await.ok(200);
-        d.call(1, "lookup", json!({ "email": "bob@example.com" })).await.refused(404, "user_not_found");
-        d.call(1, "erase", json!({ "id": bob })).await.ok(202);
-        d.world.settle().await;
+        check(&d, &[], &id).await;
+        let (d, stale) = stepped(d, IndexStep::Publish).await;
+        check(&d, &stale, &id).await;
+        check_new(&d, &stale, "published").await;
+        let (d, stale) = stepped(d, IndexStep::Drop).await;
+        check(&d, &stale, &id).await;
+        check_new(&d, &stale, "dropped").await;
+        let (d, stale) = stepped(d, IndexStep::Finish).await;
+        check(&d, &stale, &id).await;
+        check_new(&d, &stale, "finished").await;
         d.world.check_invariants().await;
     });
 }
 
 #[test]
-fn a_new_signing_key_is_published_before_it_signs_and_the_old_one_until_nobody_checks_it() {
+fn what_a_caller_has_seen_stays_valid_but_for_the_version_that_a_change_is_conditional_on() {
+    story(702, async |d| {
+        let seen = d.register(0, "ada@example.com", "correct horse").await;
+        d.world.settle().await;
+        let (d, _) = stepped(d, IndexStep::Publish).await;
+        d.world.settle_claims().await;
+        let (id, version) = (seen.id(), seen.version());
+        let now = d.call(1, "lookup", json!({ "id": id, "min_version": version })).await;
+        assert_ne!(now.ok(200).version(), version);
+        assert_eq!(now.body["user"]["updated_at"], seen.body["user"]["updated_at"], "nobody has said anything new");
+        let change = json!({ "id": id, "if_version": version, "set": { "profile": { "given_name": "Ada" } } });
+        d.call(0, "update", change).await.refused(409, "version_conflict");
+        let change = json!({ "id": id, "if_version": now.version(), "set": { "profile": { "given_name": "Ada" } } });
+        d.call(0, "update", change).await.ok(200);
+    });
+}
+
+#[test]
+fn a_user_with_as_many_identifiers_as_there_may_be_goes_through_a_rotation_and_is_erased_in_its_middle() {
+    story(703, async |d| {
+        let companies: Vec<Caller> =
+            (0..MAX_IDENTIFIERS).map(|n| Caller::new(&format!("c{n}"), 10 + n as u8)).collect();
+        for caller in &companies {
+            d.put_company(&caller.company(&Scope::ALL, true)).await;
+        }
+        let body = |who: &str, n: usize| json!({ "email": format!("{who}@example.com"), "email_verified": true, "external_id": format!("{who}{n}") });
+        let mut ids = Vec::new();
+        for who in ["ada", "bob"] {
+            let mut id = String::new();
+            for (n, caller) in companies.iter().enumerate() {
+                let at = if n == 0 { 0 } else { n % 2 };
+                let reply = d.call_as(caller, at, "register", body(who, n)).await;
+                if n + 1 < MAX_IDENTIFIERS {
+                    id = reply.ok(if n == 0 { 201 } else { 200 }).id();
+                    d.world.settle().await;
+                } else {
+                    assert_eq!(reply.refused(422, "invalid_body").body["field"], "body");
+                }
+            }
+            ids.push(id);
+        }
+        let (d, _) = stepped(d, IndexStep::Publish).await;
+        d.world.settle_claims().await;
+        d.call(1, "erase", json!({ "id": ids[0] })).await.ok(202);
+        d.world.settle().await;
+        d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
+        let (d, _) = stepped(d, IndexStep::Drop).await;
+        let (d, _) = stepped(d, IndexStep::Finish).await;
+        assert_eq!(d.call(1, "lookup", json!({ "email": "bob@example.com" })).await.ok(200).id(), ids[1]);
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn whatever_step_an_instance_has_read_its_answers_verify_with_what_any_other_publishes() {
     run(async {
         let mut d = Deployment::new(701).await;
-        let kids = |d: &Deployment| {
-            d.world.regions[0].secrets().signing_keys().iter().map(|key| key.kid().to_owned()).collect::<Vec<_>>()
-        };
         let signs = |d: &Deployment| d.world.regions[0].secrets().signing_key().kid().to_owned();
-        assert_eq!(kids(&d), ["umoja-1"]);
+        let kids = |d: &Deployment| d.endpoints[0].jwks.iter().map(|(kid, _)| kid.clone()).collect::<Vec<_>>();
+        assert_eq!((signs(&d).as_str(), kids(&d)), ("umoja-1", vec!["umoja-1".to_owned()]));
         let steps = [
             (SigningStep::Publish, "umoja-1", 2),
             (SigningStep::Promote, "umoja-2", 2),
@@ -68,17 +158,63 @@ fn a_new_signing_key_is_published_before_it_signs_and_the_old_one_until_nobody_c
             (SigningStep::Publish, "umoja-2", 2),
         ];
         for (step, signer, published) in steps {
-            let mut world = d.world;
-            let mut document = secrets(&world).await;
-            let done = document.rotate_signing(world.regions[0].sealer.ring(), world.clock.now()).await.unwrap();
-            assert_eq!(done, step);
-            put_secrets(&mut world, &document).await;
-            d = Deployment::of(world).await;
+            let Deployment { world, endpoints: stale, .. } = d;
+            let before = world.secrets().await.unwrap();
+            assert_eq!(before.signing_step(), step);
+            let mut document = before.clone();
+            // Written in one region, and then the operator's command is killed: the next one finds out.
+            let ring = world.regions[0].sealer.ring();
+            document.rotate_signing(ring, world.clock.now()).await.unwrap();
+            let value = serde_json::to_value(&document).unwrap();
+            let first = &world.regions[0].home.registry;
+            first.put_setting(umoja_store::secrets::SETTING, &value).await.unwrap();
+            assert_eq!(world.shared_secrets().newest().await.unwrap(), (document, true));
+            d = restarted(world).await;
             assert_eq!((signs(&d).as_str(), kids(&d).len()), (signer, published), "{step:?}");
-            if step == SigningStep::Promote {
-                // The caller checks the answer against what is published.
-                d.call(0, "lookup", json!({ "email": "nobody@example.com" })).await.refused(404, "user_not_found");
+            // An answer of either kind of instance, checked against what either kind publishes.
+            for at in 0..2 {
+                for answers in [&stale[at], &d.endpoints[at]] {
+                    for publishes in [&stale[at], &d.endpoints[at]] {
+                        let to = Endpoint { jwks: publishes.jwks.clone(), ..answers.clone() };
+                        let nobody = json!({ "email": "nobody@example.com" });
+                        call(&d, &to, "lookup", nobody).await.refused(404, "user_not_found");
+                    }
+                }
             }
+        }
+    });
+}
+
+#[test]
+fn two_api_keys_of_a_company_work_at_once_until_the_old_one_ends() {
+    story(704, async |d| {
+        // One key pair and two API keys.
+        let with_api_key = |seed| {
+            let mut caller = Caller::new("mall", seed);
+            caller.key = umoja_crypto::SigningKey::from_seed("mall-1", [90; 32]);
+            caller
+        };
+        let [old, new] = [90, 91].map(with_api_key);
+        let mut company = old.company(&Scope::ALL, false);
+        let ends = d.now() + 3600;
+        company.api_keys[0].expires_at = Some(ends);
+        company.api_keys.push(ApiKeyHash { id: new.api_key.id().into(), sha256: new.api_key.akh(), expires_at: None });
+        d.put_company(&company).await;
+        let asks = async |caller: &Caller, at: usize| {
+            // Both count their requests from the start, and a request is remembered for a minute.
+            d.world.clock.advance(70_000);
+            let claims = caller.claims(&d.endpoints[at], "lookup", d.now(), None, json!({ "username": "nobody" }));
+            let token = umoja_crypto::jws::sign_request(&caller.key, &claims);
+            caller.send(&d.endpoints[at], &claims.path, &token).await.status
+        };
+        for at in 0..2 {
+            assert_eq!((asks(&old, at).await, asks(&new, at).await), (404, 404), "both at once");
+        }
+        // The key that signs and the API key are told apart: neither stands in for the other.
+        assert_eq!(asks(&with_api_key(92), 0).await, 401);
+        d.world.clock.advance((ends - d.now()) * 1000);
+        for at in 0..2 {
+            assert_eq!((asks(&old, at).await, asks(&new, at).await), (401, 404), "the old one has ended");
         }
     });
 }

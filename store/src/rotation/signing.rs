@@ -3,9 +3,10 @@
 
 use umoja_schema::Millis;
 
+use super::newest;
 use crate::deployment::SETTINGS_RELOAD_SECS;
 use crate::keyring::KeyRing;
-use crate::secrets::{SecretsDocument, SecretsError, WrappedSecret, signing_key_id};
+use crate::secrets::{SIGNING, SecretsDocument, SecretsError, WrappedSecret, signing_key_id};
 
 /// How long an answer is valid, in seconds: for so long somebody may still check one that the old key signed.
 pub const ANSWER_LIFETIME_SECS: u64 = 60;
@@ -35,24 +36,12 @@ impl SigningStep {
 impl SecretsDocument {
     /// The next step. The last key of the list signs; all are published.
     pub fn signing_step(&self) -> SigningStep {
-        let newest = self.signing.iter().map(|secret| secret.version).max();
-        let signs = self.signing.last().map(|secret| secret.version);
-        match (newest == signs, self.signing.len()) {
+        let signs = self.signing.last().is_some_and(|secret| secret.version == newest(&self.signing));
+        match (signs, self.signing.len()) {
             (false, _) => SigningStep::Promote,
             (true, 0 | 1) => SigningStep::Publish,
             (true, _) => SigningStep::Retire,
         }
-    }
-
-    /// How far the rotations of this document have come, to compare the copies of two regions: the greater is ahead.
-    pub fn signing_progress(&self) -> (u32, u8) {
-        let newest = self.signing.iter().map(|secret| secret.version).max().unwrap_or_default();
-        let stage = match self.signing_step() {
-            SigningStep::Promote => 0,
-            SigningStep::Retire => 1,
-            SigningStep::Publish => 2,
-        };
-        (newest, stage)
     }
 
     /// The ids (`kid`) of the keys that are published, the one that signs last.
@@ -69,7 +58,7 @@ impl SecretsDocument {
         match step {
             SigningStep::Publish => {
                 let signs = self.signing.last().ok_or(SecretsError::Malformed)?.version;
-                let new = WrappedSecret::create(ring, "signing", signs + 1, now).await?;
+                let new = WrappedSecret::create(ring, SIGNING, signs + 1, now).await?;
                 self.signing.insert(self.signing.len() - 1, new);
             }
             SigningStep::Promote => self.signing.sort_by_key(|secret| secret.version),

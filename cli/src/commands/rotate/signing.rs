@@ -1,27 +1,14 @@
-//! `umoja rotate`: new keys in the place of old ones.
+//! `umoja rotate signing-key`.
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::json;
 use umoja_store::rotation::SigningStep;
 
-use super::target::{Opened, Target};
 use crate::CliError;
-use crate::deployment::Regions;
+use crate::commands::target::{Opened, Target};
 use crate::output::{Output, note};
-
-/// Rotate the deployment's own keys. (Companies' are rotated with `umoja company rotate-key`.)
-#[derive(Debug, Args)]
-pub(super) struct Command {
-    #[command(subcommand)]
-    key: Key,
-}
-
-#[derive(Debug, Subcommand)]
-enum Key {
-    SigningKey(SigningKey),
-}
 
 /// Rotate the key that signs answers.
 #[derive(Debug, Args)]
@@ -38,26 +25,15 @@ It needs the credentials that `umoja init` needs."
 #[command(after_help = "Examples:
   umoja rotate signing-key --prefix PREFIX --region eu-west-1
   umoja rotate signing-key --dir DIR")]
-struct SigningKey {
+pub(super) struct SigningKey {
     #[command(flatten)]
     target: Target,
 }
 
-impl Command {
-    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        match self.key {
-            Key::SigningKey(key) => key.run(output).await,
-        }
-    }
-}
-
 impl SigningKey {
-    async fn run(self, output: Output) -> Result<(), CliError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let opened = self.target.open().await?;
-        let _not_served = match &opened {
-            Opened::Local(deployment) => Some(deployment.lock()?),
-            Opened::Cloud(..) => None,
-        };
+        let _not_served = opened.lock()?;
         let kids = rotate(&opened).await?;
         let signs = kids.last().map(String::as_str).unwrap_or_default();
         output.answer(&json!({ "signing_key": signs }), || format!("Answers are signed with {signs}."));
@@ -67,7 +43,7 @@ impl SigningKey {
 
 /// Does every step that is left; gives the ids of the keys that are published then.
 async fn rotate(opened: &Opened) -> Result<Vec<String>, CliError> {
-    let (mut secrets, was_interrupted) = regions(opened).await?.newest_secrets().await?;
+    let (mut secrets, was_interrupted) = opened.regions_now().await?.newest_secrets().await?;
     if was_interrupted && secrets.signing_step() == SigningStep::Publish {
         note("the last step of an interrupted rotation is completed");
         return Ok(secrets.signing_key_ids());
@@ -81,7 +57,7 @@ async fn rotate(opened: &Opened) -> Result<Vec<String>, CliError> {
             tokio::time::sleep(Duration::from_secs(secs)).await;
         }
         // Another region may have come meanwhile.
-        let done = regions(opened).await?.rotate_signing(&mut secrets).await?;
+        let done = opened.regions_now().await?.rotate_signing(&mut secrets).await?;
         let (last, what) = match done {
             SigningStep::Publish => (false, "a new key is published"),
             SigningStep::Promote => (false, "the new key signs"),
@@ -91,13 +67,5 @@ async fn rotate(opened: &Opened) -> Result<Vec<String>, CliError> {
         if last {
             return Ok(secrets.signing_key_ids());
         }
-    }
-}
-
-/// The regions as they are now.
-async fn regions(opened: &Opened) -> Result<Regions, CliError> {
-    match opened {
-        Opened::Local(deployment) => Ok(deployment.regions()),
-        Opened::Cloud(cloud, regions) => cloud.open(regions.first()?.name()).await,
     }
 }

@@ -1,0 +1,31 @@
+//! `umoja rotate`: new keys in the place of old ones.
+
+mod index;
+mod signing;
+
+use clap::{Args, Subcommand};
+
+use crate::CliError;
+use crate::output::Output;
+
+/// Rotate the deployment's own keys. (Companies' are rotated with `umoja company rotate-key`.)
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    key: Key,
+}
+
+#[derive(Debug, Subcommand)]
+enum Key {
+    SigningKey(signing::SigningKey),
+    IndexKey(index::IndexKey),
+}
+
+impl Command {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        match self.key {
+            Key::SigningKey(key) => key.run(output).await,
+            Key::IndexKey(key) => key.run(output).await,
+        }
+    }
+}

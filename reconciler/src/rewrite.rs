@@ -1,0 +1,240 @@
+//! Writing parts again that the deployment's keys have left behind: profiles without claims under a live blind index
+//! key or with claims under a dropped one, and parts whose entry a region's KMS key does not open any more.
+//!
+//! A pass looks at every part of every region and writes again what is behind, where it lies, as a local write: a new
+//! version under a new data key, which replicates by itself. What a part is behind in shows in the part, so passes may
+//! be broken off and repeated at will, and one that finds nothing behind is the proof that nothing is.
+//!
+//! Writing again says nothing new, so it must not win over what somebody says: its stamp is the one right after the
+//! stored one and not the time. A change that another region makes of the same version, or has made and not sent yet, is
+//! later and beats it. (It is not where that region's clock is behind the stored stamp: then the two are equal, and the
+//! name of the region decides, as between any two changes.)
+//!
+//! One region leads: what it holds in the same or a newer version is left to it, so that the regions do not write the
+//! same part again all at once while it is on its way.
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
+use umoja_schema::{Facts, Identity, Part, PartRecord, Region, UserId, Version};
+use umoja_store::apply::{commit_own, conflicts, plan_claims};
+use umoja_store::claims;
+use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, StoreError, Writes};
+use umoja_store::repairs::enqueue_if_incomplete;
+use umoja_store::seal::{SealError, Sealer};
+use umoja_store::secrets::Secrets;
+use umoja_store::{Home, RegionPorts};
+
+use crate::CONCURRENT;
+
+/// How many parts one step looks at.
+const PAGE: usize = 100;
+
+/// How many users are named that cannot be written again.
+const NAMED: usize = 10;
+
+/// What no part may be behind in.
+#[derive(Clone, Copy)]
+pub enum Rule<'a> {
+    /// Every profile claims its identifiers under each live blind index key, and under no other.
+    Claims(&'a Secrets),
+    /// The KMS key that this region has now opens its entry of every part.
+    WrappedBy(&'a RegionPorts),
+}
+
+/// What a pass has done so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RewriteReport {
+    /// Parts that were looked at.
+    pub parts: u64,
+    /// Parts that were written again.
+    pub rewritten: u64,
+    /// Parts that are behind, and that the leading region holds in the same or a newer version.
+    pub on_their_way: u64,
+    /// Parts that somebody else wrote at the same moment: another pass looks at them.
+    pub overtaken: u64,
+    /// Parts whose stamp is too far ahead of the clock to be written over.
+    pub ahead: u64,
+    /// Parts that lack an entry of the region; they are listed for the key repair.
+    pub unwrapped: u64,
+    /// Parts that are behind and cannot be opened.
+    pub unreadable: u64,
+    /// Some of the users of those.
+    pub unreadable_users: Vec<UserId>,
+}
+
+impl RewriteReport {
+    /// True if nothing that was looked at was behind.
+    pub const fn is_complete(&self) -> bool {
+        self.rewritten + self.on_their_way + self.overtaken + self.ahead + self.unwrapped + self.unreadable == 0
+    }
+
+    fn add(&mut self, other: Self) {
+        self.parts += other.parts;
+        self.rewritten += other.rewritten;
+        self.on_their_way += other.on_their_way;
+        self.overtaken += other.overtaken;
+        self.ahead += other.ahead;
+        self.unwrapped += other.unwrapped;
+        self.unreadable += other.unreadable;
+        let room = NAMED.saturating_sub(self.unreadable_users.len());
+        self.unreadable_users.extend(other.unreadable_users.into_iter().take(room));
+    }
+}
+
+/// One pass over what every region holds.
+pub struct Rewrite<'a> {
+    rule: Rule<'a>,
+    regions: Vec<(&'a Home, &'a Sealer)>,
+    lead: Option<&'a Region>,
+    /// Which region, and from where on.
+    at: usize,
+    after: Option<String>,
+    report: RewriteReport,
+}
+
+impl<'a> Rewrite<'a> {
+    /// A new pass over what these regions hold: all of the deployment's, those that do not serve too. The first one
+    /// leads, or the one that the rule is about.
+    pub fn new(rule: Rule<'a>, regions: impl IntoIterator<Item = (&'a Home, &'a Sealer)>) -> Self {
+        let mut regions: Vec<_> = regions.into_iter().collect();
+        let lead = match &rule {
+            Rule::Claims(_) => regions.first().map(|(home, _)| &home.own.name),
+            // Last: what comes to it from a region while that is looked at, it looks at itself.
+            Rule::WrappedBy(region) => {
+                regions.sort_by_key(|(home, _)| home.own.name == region.name);
+                Some(&region.name)
+            }
+        };
+        Self { rule, regions, lead, at: 0, after: None, report: RewriteReport::default() }
+    }
+
+    /// What was done so far.
+    pub const fn report(&self) -> &RewriteReport {
+        &self.report
+    }
+
+    /// The region that is looked at now; nothing at the end.
+    pub fn region(&self) -> Option<&'a Region> {
+        self.regions.get(self.at).map(|(home, _)| &home.own.name)
+    }
+
+    /// Looks at the next page. False if there was none left. After an error, the same page comes again.
+    ///
+    /// # Errors
+    /// If a region or a KMS does not do as asked.
+    pub async fn step(&mut self) -> Result<bool, StoreError> {
+        let Some((home, sealer)) = self.regions.get(self.at).copied() else { return Ok(false) };
+        let page = home.own.users.scan(self.after.clone(), PAGE).await?;
+        let source = Source { rule: &self.rule, home, sealer, lead: lead(home, self.lead) };
+        let work = page.records.iter().map(|record| source.part(record)).collect::<Vec<_>>();
+        let done: Vec<RewriteReport> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        self.after = page.next;
+        if self.after.is_none() {
+            self.at += 1;
+        }
+        for one in done {
+            self.report.add(one);
+        }
+        Ok(self.at < self.regions.len())
+    }
+}
+
+/// The leading region as another one reaches it.
+fn lead<'a>(home: &'a Home, name: Option<&Region>) -> Option<&'a RegionPorts> {
+    home.peers.iter().map(|peer| &peer.ports).find(|peer| Some(&peer.name) == name)
+}
+
+struct Source<'a> {
+    rule: &'a Rule<'a>,
+    home: &'a Home,
+    sealer: &'a Sealer,
+    lead: Option<&'a RegionPorts>,
+}
+
+impl Source<'_> {
+    async fn part(&self, record: &PartRecord) -> Result<RewriteReport, StoreError> {
+        let looked = RewriteReport { parts: 1, ..RewriteReport::default() };
+        if record.live().is_none() {
+            return Ok(looked);
+        }
+        match self.rule {
+            Rule::Claims(secrets) => {
+                if record.part != Part::Profile || claims::are_current(secrets, record.claims()) {
+                    return Ok(looked);
+                }
+                if self.lead_has(record).await? {
+                    return Ok(RewriteReport { on_their_way: 1, ..looked });
+                }
+            }
+            Rule::WrappedBy(region) => {
+                // Reading falls back to another entry: what the leading region has, it looks at itself.
+                if self.lead_has(record).await? {
+                    return Ok(looked);
+                }
+                if record.live().is_some_and(|live| !live.keys.contains_key(&region.name)) {
+                    enqueue_if_incomplete(self.home, record).await?;
+                    return Ok(RewriteReport { unwrapped: 1, ..looked });
+                }
+                match self.sealer.is_wrapped_by(record, region).await {
+                    Ok(true) => return Ok(looked),
+                    Ok(false) => {}
+                    Err(error) => return unreadable(record, error, looked),
+                }
+            }
+        }
+        self.rewrite(record, looked).await
+    }
+
+    async fn lead_has(&self, record: &PartRecord) -> Result<bool, StoreError> {
+        let Some(lead) = self.lead else { return Ok(false) };
+        let there = lead.users.part(record.id, record.part).await?;
+        Ok(there.is_some_and(|there| there.version >= record.version))
+    }
+
+    async fn rewrite(&self, record: &PartRecord, looked: RewriteReport) -> Result<RewriteReport, StoreError> {
+        let hlc = record.version.hlc.successor();
+        if hlc.is_far_ahead_of(self.home.clock.now()) {
+            return Ok(RewriteReport { ahead: 1, ..looked });
+        }
+        let version = Version { erased: false, hlc, origin: self.home.own.name.clone() };
+        let next = match self.sealed(record, version).await {
+            Ok(next) => next,
+            Err(error) => return unreadable(record, error, looked),
+        };
+        let users = &*self.home.own.users;
+        let claims = plan_claims(users, record.id, record.claims(), next.claims()).await?;
+        let rows = conflicts(record.id, &next.version, &claims, &self.home.own.name);
+        let condition = Condition::VersionIs(record.version.clone());
+        let parts = vec![PartWrite { record: next, condition }];
+        Ok(match commit_own(users, &Writes { parts, claims, rows }).await? {
+            Commit::Done => RewriteReport { rewritten: 1, ..looked },
+            Commit::Conflict { .. } => RewriteReport { overtaken: 1, ..looked },
+        })
+    }
+
+    async fn sealed(&self, record: &PartRecord, version: Version) -> Result<PartRecord, SealError> {
+        let live = record.live().ok_or(SealError::Opaque)?;
+        let facts = match (&self.rule, &live.facts) {
+            (Rule::Claims(secrets), Facts::Profile(facts)) => {
+                let identity = self.sealer.open::<Identity>(record).await?;
+                let claims = claims::current(secrets, &facts.claims, &identity).ok_or(SealError::Opaque)?;
+                Facts::Profile(umoja_schema::ProfileFacts { claims, ..facts.clone() })
+            }
+            (_, facts) => facts.clone(),
+        };
+        self.sealer.seal_again(record, version, facts).await
+    }
+}
+
+/// An outage stops the pass, which can go on later; a part that nobody can open holds up no other.
+fn unreadable(record: &PartRecord, error: SealError, looked: RewriteReport) -> Result<RewriteReport, StoreError> {
+    match error {
+        SealError::Keys(KeysError::Unavailable) => Err(StoreError::Unavailable("a KMS".into())),
+        SealError::Keys(KeysError::Throttled) => Err(StoreError::Throttled("a KMS".into())),
+        SealError::Keys(KeysError::Disabled) => Err(StoreError::Refused("a KMS key, which is disabled,".into())),
+        SealError::Keys(KeysError::Refused) | SealError::Opaque => {
+            tracing::warn!(user = %record.id, part = %record.part, "a part cannot be opened");
+            Ok(RewriteReport { unreadable: 1, unreadable_users: vec![record.id], ..looked })
+        }
+    }
+}

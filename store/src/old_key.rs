@@ -1,0 +1,39 @@
+//! A region's KMS key and the one before it, which still opens what it wrapped.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use umoja_crypto::DataKey;
+
+use crate::ports::{EncryptionContext, Keys, KeysError};
+
+/// A key that is used for everything, and an old one that unwraps what the new one refuses. For as long as parts are
+/// wrapped anew: where no other region has wrapped a data key, the old key is all that opens it.
+pub struct WithOldKey {
+    /// The region's key.
+    pub key: Arc<dyn Keys>,
+    /// The one before.
+    pub old: Arc<dyn Keys>,
+}
+
+#[async_trait]
+impl Keys for WithOldKey {
+    async fn generate(&self, context: &EncryptionContext) -> Result<(DataKey, Vec<u8>), KeysError> {
+        self.key.generate(context).await
+    }
+
+    async fn wrap(&self, key: &DataKey, context: &EncryptionContext) -> Result<Vec<u8>, KeysError> {
+        self.key.wrap(key, context).await
+    }
+
+    async fn unwrap(&self, wrapped: &[u8], context: &EncryptionContext) -> Result<DataKey, KeysError> {
+        match self.key.unwrap(wrapped, context).await {
+            Err(KeysError::Refused) => self.old.unwrap(wrapped, context).await,
+            answer => answer,
+        }
+    }
+
+    async fn probe(&self) -> Result<(), KeysError> {
+        self.key.probe().await
+    }
+}

@@ -1,0 +1,208 @@
+//! The deployment's secrets over all regions: one document, the same in each region's settings, wrapped by every
+//! region's KMS key.
+//!
+//! The regions are written one after the other, the first of the list first and only over what was read there: of
+//! several operators who change the secrets at once, exactly one does. Whoever is interrupted between two regions leaves
+//! copies of which one is ahead, and the next command brings that to the others before it does anything.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use umoja_schema::{Millis, Region};
+
+use crate::Home;
+use crate::keyring::KeyRing;
+use crate::ports::StoreError;
+use crate::rotation::{IndexStep, SigningStep};
+use crate::secrets::{SETTING, SecretsDocument, SecretsError};
+
+/// Why the secrets of all regions cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SharedSecretsError {
+    /// A region's settings.
+    #[error("{region}: {source}")]
+    Region {
+        /// Which region.
+        region: Region,
+        /// Why.
+        source: SecretsError,
+    },
+    /// The secrets themselves.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The regions hold secrets of which none are a later state of the others.
+    #[error("the regions hold different secrets ({0} differs)")]
+    Different(Region),
+    /// They are not as they were a moment ago.
+    #[error("somebody else is changing the deployment's secrets ({0} differs)")]
+    Changing(Region),
+}
+
+/// The secrets of all regions of a deployment.
+pub struct SharedSecrets<'a> {
+    homes: Vec<&'a Home>,
+    ring: KeyRing,
+}
+
+/// What each region's settings hold, as it was read.
+type Stored = Vec<Option<(Value, SecretsDocument)>>;
+
+impl<'a> SharedSecrets<'a> {
+    /// Of these regions, in the order of the deployment's list: who works on the same deployment has to go by the same
+    /// order. `ring` reaches every region's KMS key.
+    pub fn new(homes: impl IntoIterator<Item = &'a Home>, ring: KeyRing) -> Self {
+        Self { homes: homes.into_iter().collect(), ring }
+    }
+
+    /// Makes the secrets, or brings those that there are to every region; the regions of `anew` have got another key,
+    /// which has to wrap them again. True if they were made now.
+    ///
+    /// # Errors
+    /// If a region does not do as asked, or the regions hold different secrets.
+    pub async fn ensure(&self, anew: &BTreeSet<Region>, now: Millis) -> Result<bool, SharedSecretsError> {
+        let stored = self.stored().await?;
+        let (document, made) = match stored.iter().flatten().next() {
+            None => (SecretsDocument::create(&self.ring, now).await?, true),
+            Some((_, document)) => {
+                let mut document = document.clone();
+                for (home, other) in self.homes.iter().zip(&stored) {
+                    let Some((_, other)) = other.as_ref().filter(|(_, other)| *other != document) else { continue };
+                    if !document.merge(other, &self.ring).await? {
+                        return Err(SharedSecretsError::Different(home.own.name.clone()));
+                    }
+                }
+                document.wrap_for_all(&self.ring, anew).await?;
+                (document, false)
+            }
+        };
+        self.store(&document, &stored).await?;
+        Ok(made)
+    }
+
+    /// The secrets of the region that is ahead, brought to every other one: a rotation may have been interrupted between
+    /// two regions. True if there was anything to bring.
+    ///
+    /// # Errors
+    /// If a region does not do as asked, or there are no secrets.
+    pub async fn newest(&self) -> Result<(SecretsDocument, bool), SharedSecretsError> {
+        let stored = self.stored().await?;
+        let documents = || stored.iter().flatten().map(|(_, document)| document);
+        let mut newest =
+            documents().max_by_key(|document| document.rotation_steps()).ok_or(SecretsError::Absent)?.clone();
+        // As far as they are of the same keys, each region's copy may have wraps that the others lack.
+        for other in documents() {
+            newest.merge(other, &self.ring).await?;
+        }
+        let behind = stored.iter().any(|stored| stored.as_ref().map(|(_, document)| document) != Some(&newest));
+        self.store(&newest, &stored).await?;
+        Ok((newest, behind))
+    }
+
+    /// Does the next step of rotating the key that signs answers, and writes it in every region.
+    ///
+    /// # Errors
+    /// If the secrets are not as this rotation left them, or a region does not do as asked.
+    pub async fn rotate_signing(
+        &self,
+        secrets: &mut SecretsDocument,
+        now: Millis,
+    ) -> Result<SigningStep, SharedSecretsError> {
+        let stored = self.unchanged(secrets).await?;
+        let step = secrets.rotate_signing(&self.ring, now).await?;
+        self.store(secrets, &stored).await?;
+        Ok(step)
+    }
+
+    /// Does the next step of rotating the blind index key, and writes it in every region. That no profile is behind is
+    /// for the caller to have seen ([`SecretsDocument::rotate_index`]).
+    ///
+    /// # Errors
+    /// If the secrets are not as this rotation left them, or a region does not do as asked.
+    pub async fn rotate_index(
+        &self,
+        secrets: &mut SecretsDocument,
+        now: Millis,
+    ) -> Result<IndexStep, SharedSecretsError> {
+        let stored = self.unchanged(secrets).await?;
+        let step = secrets.rotate_index(&self.ring, now).await?;
+        self.store(secrets, &stored).await?;
+        Ok(step)
+    }
+
+    /// Whether a region's KMS key, as it is now, opens every secret's entry of the region.
+    ///
+    /// # Errors
+    /// If the region's KMS does not answer, or there are no secrets.
+    pub async fn is_wrapped_by(&self, region: &Region) -> Result<bool, SharedSecretsError> {
+        let (document, _) = self.newest().await?;
+        Ok(document.is_wrapped_by(&self.ring, region).await?)
+    }
+
+    /// What is stored, if it is this document everywhere.
+    async fn unchanged(&self, document: &SecretsDocument) -> Result<Stored, SharedSecretsError> {
+        let stored = self.stored().await?;
+        for (home, stored) in self.homes.iter().zip(&stored) {
+            if stored.as_ref().map(|(_, document)| document) != Some(document) {
+                return Err(SharedSecretsError::Changing(home.own.name.clone()));
+            }
+        }
+        Ok(stored)
+    }
+
+    async fn stored(&self) -> Result<Stored, SharedSecretsError> {
+        let mut stored = Vec::new();
+        for home in &self.homes {
+            let Some(value) = read(home).await? else {
+                stored.push(None);
+                continue;
+            };
+            let malformed = |_| in_region(home, SecretsError::Malformed);
+            let document = serde_json::from_value(value.clone()).map_err(malformed)?;
+            stored.push(Some((value, document)));
+        }
+        Ok(stored)
+    }
+
+    /// Writes the secrets where they are not so yet, and looks whether nobody else has made others meanwhile.
+    async fn store(&self, document: &SecretsDocument, stored: &Stored) -> Result<(), SharedSecretsError> {
+        let value = serde_json::to_value(document).map_err(|_| SecretsError::Malformed)?;
+        for (at, (home, stored)) in self.homes.iter().zip(stored).enumerate() {
+            let stored = stored.as_ref().map(|(value, _)| value);
+            if stored == Some(&value) {
+                continue;
+            }
+            if at > 0 {
+                home.registry.put_setting(SETTING, &value).await.map_err(|error| failed(home, error))?;
+                continue;
+            }
+            match home.registry.replace_setting(SETTING, stored, &value).await {
+                Ok(true) => {}
+                // Not done, or its answer was lost: what is stored tells.
+                Ok(false) | Err(StoreError::Unavailable(_)) => {
+                    if read(home).await?.as_ref() != Some(&value) {
+                        return Err(SharedSecretsError::Changing(home.own.name.clone()));
+                    }
+                }
+                Err(error) => return Err(failed(home, error)),
+            }
+        }
+        for home in &self.homes {
+            if read(home).await?.as_ref() != Some(&value) {
+                return Err(SharedSecretsError::Changing(home.own.name.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn read(home: &Home) -> Result<Option<Value>, SharedSecretsError> {
+    home.registry.setting(SETTING).await.map_err(|error| failed(home, error))
+}
+
+fn failed(home: &Home, error: StoreError) -> SharedSecretsError {
+    in_region(home, error.into())
+}
+
+fn in_region(home: &Home, source: SecretsError) -> SharedSecretsError {
+    SharedSecretsError::Region { region: home.own.name.clone(), source }
+}

@@ -1,0 +1,177 @@
+//! A region whose KMS key is another one: its entries are wrapped anew, by writing the parts again.
+
+use std::collections::BTreeSet;
+
+use umoja_schema::{Credentials, Identity, Part, PartRecord, UserId};
+use umoja_store::ports::{Clock as _, KeysError, StoreError};
+use umoja_store::seal::SealError;
+use umoja_tests::world::{World, killed_after, run};
+
+/// Three regions with six users of which one is erased.
+async fn world(seed: u64) -> (World, Vec<UserId>) {
+    let world = World::new(seed, 3).await;
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        ids.push(world.register(n % 3, &format!("user{n}@example.com"), "phc").await.unwrap());
+    }
+    world.settle().await;
+    world.erase(0, ids[5]).await.unwrap();
+    world.settle().await;
+    (world, ids)
+}
+
+async fn stored(world: &World, at: usize, ids: &[UserId]) -> Vec<PartRecord> {
+    let mut records = Vec::new();
+    for id in ids {
+        for part in Part::ALL {
+            records.push(world.stored(at, *id, part).await.unwrap());
+        }
+    }
+    records
+}
+
+/// Passes until one finds nothing to do.
+async fn rewrapped(world: &World, at: usize) {
+    let mut passes = Vec::new();
+    while passes.last().is_none_or(|pass: &umoja_reconciler::RewriteReport| !pass.is_complete()) {
+        assert!(passes.len() < 5, "{passes:?}");
+        passes.push(world.rewrap(at).await.unwrap());
+        world.settle().await;
+    }
+}
+
+/// Failure: KMS key rotated
+#[test]
+fn a_kms_key_that_rotated_still_opens_what_it_wrapped_and_nothing_is_to_be_wrapped_again() {
+    run(async {
+        let (world, ids) = world(20).await;
+        let before = stored(&world, 1, &ids).await;
+        world.regions[1].store.keys().rotate().unwrap();
+        // Every reader has forgotten the keys that it has unwrapped.
+        world.clock.advance(10 * 60 * 1000);
+        world.check_invariants().await;
+        let pass = world.rewrap(1).await.unwrap();
+        assert!(pass.is_complete() && pass.parts == 36, "{pass:?}");
+        assert_eq!(stored(&world, 1, &ids).await, before);
+        assert!(world.shared_secrets().is_wrapped_by(world.name(1)).await.unwrap());
+        // What is written now is wrapped by the new material, beside the old.
+        world.edit(1, ids[0], "Ada").await.unwrap();
+        world.settle().await;
+        assert!(world.rewrap(1).await.unwrap().is_complete());
+        world.check_invariants().await;
+    });
+}
+
+/// Failure: KMS key rotated
+#[test]
+fn after_a_kms_key_was_replaced_every_part_opens_under_the_new_one_again() {
+    run(async {
+        let (mut world, ids) = world(21).await;
+        let before = stored(&world, 0, &ids).await;
+        world.regions[1].store.keys().replace().unwrap();
+        world.clock.advance(10 * 60 * 1000);
+        // Slower, never wrong.
+        assert!(world.read::<Identity>(1, ids[0]).await.is_ok(), "another region's entry opens it");
+        assert!(!world.shared_secrets().is_wrapped_by(world.name(1)).await.unwrap());
+        let now = world.clock.now();
+        world.shared_secrets().ensure(&BTreeSet::from([world.name(1).clone()]), now).await.unwrap();
+        assert!(world.shared_secrets().is_wrapped_by(world.name(1)).await.unwrap());
+        world.regions[1].load_secrets().await;
+
+        let first = world.rewrap(1).await.unwrap();
+        assert_eq!((first.parts, first.rewritten, first.unreadable), (36, 10, 0), "two parts of five users: {first:?}");
+        world.settle().await;
+        let second = world.rewrap(1).await.unwrap();
+        assert!(second.is_complete(), "{second:?}");
+        world.check_invariants().await;
+        for at in [0, 2] {
+            world.regions[at].faults.kms.set_down(true);
+        }
+        for id in &ids[..5] {
+            assert!(world.read::<Credentials>(1, *id).await.is_ok(), "by the own entry alone");
+        }
+        // Callers see the same time of change, and the erased stay as they were.
+        for (before, after) in before.iter().zip(stored(&world, 0, &ids).await) {
+            assert_eq!(before.version.hlc.millis(), after.version.hlc.millis());
+            assert_eq!(before.live().is_none(), after.live().is_none());
+            assert_eq!(before.live().is_none(), *before == after);
+        }
+    });
+}
+
+#[test]
+fn a_change_made_while_parts_are_wrapped_anew_survives() {
+    run(async {
+        let (world, ids) = world(22).await;
+        world.regions[1].store.keys().replace().unwrap();
+        world.clock.advance(1000);
+        world.edit(0, ids[0], "Ada").await.unwrap();
+        world.set_password(2, ids[1], "changed").await.unwrap();
+        world.clock.advance(1000);
+        // Neither has arrived in the region yet.
+        assert!(world.rewrap(1).await.unwrap().rewritten >= 8);
+        world.erase(0, ids[2]).await.unwrap();
+        world.settle().await;
+        for at in 0..3 {
+            let name = world.read::<Identity>(at, ids[0]).await.unwrap().profile.given_name;
+            assert_eq!(name.as_deref(), Some("Ada"));
+            assert_eq!(world.read::<Credentials>(at, ids[1]).await.unwrap().secret.as_deref(), Some("changed"));
+            assert!(world.read::<Credentials>(at, ids[2]).await.is_err());
+        }
+        rewrapped(&world, 1).await;
+        world.check_invariants().await;
+    });
+}
+
+/// Failure: any function killed at any await
+#[test]
+fn wrapping_anew_that_is_killed_anywhere_is_gone_on_with() {
+    run(async {
+        let (world, ids) = world(23).await;
+        world.regions[2].store.keys().replace().unwrap();
+        world.set_pausing(true);
+        for polls in (1..500).step_by(17) {
+            killed_after(polls, world.rewrap(2)).await;
+        }
+        world.set_pausing(false);
+        world.edit(0, ids[0], "Ada").await.unwrap();
+        world.settle().await;
+        rewrapped(&world, 2).await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_key_that_cannot_be_asked_is_not_taken_for_another_one() {
+    run(async {
+        let (world, ids) = world(24).await;
+        let before = stored(&world, 1, &ids).await;
+        world.regions[1].faults.kms.set_down(true);
+        assert!(matches!(world.rewrap(1).await, Err(StoreError::Unavailable(_))));
+        world.regions[1].faults.kms.set_down(false);
+        world.regions[1].store.keys().set_enabled(false).unwrap();
+        assert!(matches!(world.rewrap(1).await, Err(StoreError::Refused(_))));
+        world.regions[1].store.keys().set_enabled(true).unwrap();
+        assert_eq!(stored(&world, 1, &ids).await, before);
+        assert!(world.rewrap(1).await.unwrap().is_complete());
+    });
+}
+
+#[test]
+fn parts_that_no_key_opens_any_more_are_counted_and_hold_up_no_other() {
+    run(async {
+        let (world, ids) = world(25).await;
+        // Written while every other region's KMS was out, and then the key is gone before the repair came.
+        [0, 2].into_iter().for_each(|at| world.regions[at].faults.kms.set_down(true));
+        world.clock.advance(1000);
+        world.set_password(1, ids[0], "lost").await.unwrap();
+        [0, 2].into_iter().for_each(|at| world.regions[at].faults.kms.set_down(false));
+        world.regions[1].store.keys().replace().unwrap();
+        world.clock.advance(10 * 60 * 1000);
+        let refused = world.read::<Credentials>(1, ids[0]).await.map(drop).unwrap_err();
+        assert_eq!(refused, umoja_tests::world::Refused::Sealing(SealError::Keys(KeysError::Refused)));
+        let pass = world.rewrap(1).await.unwrap();
+        assert_eq!((pass.unreadable, &pass.unreadable_users[..]), (1, &ids[..1]), "{pass:?}");
+        assert_eq!(pass.rewritten, 9);
+    });
+}

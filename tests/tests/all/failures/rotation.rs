@@ -1,0 +1,439 @@
+//! Rotating the blind index key while everything else goes on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use umoja_schema::{IdentifierKind, Identity, Part, UserId};
+use umoja_store::ports::{Registry as _, Users as _};
+use umoja_store::rotation::IndexStep;
+use umoja_store::secrets::{SETTING, Secrets};
+use umoja_store::shared_secrets::SharedSecretsError;
+use umoja_tests::world::{Refused, World, killed_after, run};
+
+/// The versions of the index keys under which a user's profile claims anything.
+async fn key_versions(world: &World, at: usize, id: UserId) -> BTreeSet<u32> {
+    let profile = world.stored(at, id, Part::Profile).await.unwrap();
+    profile.claims().values().map(|claim| claim.key_version).collect()
+}
+
+async fn publish(world: &mut World) {
+    assert_eq!(world.rotate_index().await.unwrap(), IndexStep::Publish);
+    world.reload().await;
+}
+
+/// What is left of a rotation, with everybody reading each step.
+async fn finish(world: &mut World) {
+    loop {
+        world.reload().await;
+        if world.secrets().await.unwrap().index_step() == IndexStep::Publish {
+            return;
+        }
+        world.settle_claims().await;
+        world.rotate_index().await.unwrap();
+    }
+}
+
+/// Nobody has a claim under another key than the newest.
+async fn check_finished(world: &World, ids: &[UserId], newest: u32) {
+    world.check_invariants().await;
+    for id in ids {
+        for at in 0..world.regions.len() {
+            let stored = world.stored(at, *id, Part::Profile).await.unwrap();
+            if stored.live().is_some() {
+                assert_eq!(key_versions(world, at, *id).await, BTreeSet::from([newest]));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rotated_index_key_leaves_everybody_findable_and_nothing_of_the_old_key() {
+    run(async {
+        let mut world = World::new(1, 3).await;
+        let mut ids = Vec::new();
+        for n in 0..8 {
+            ids.push(world.register(n % 3, &format!("user{n}@example.com"), "phc").await.unwrap());
+        }
+        world.settle().await;
+        world.erase(0, ids[7]).await.unwrap();
+        let email = |n: usize| format!("user{n}@example.com");
+        let old = Arc::clone(world.regions[0].secrets());
+
+        publish(&mut world).await;
+        // One looks under both keys while some have claims under one of them only.
+        world.edit(1, ids[0], "Ada").await.unwrap();
+        world.rename(1, ids[1], "new@example.com").await.unwrap();
+        world.deliver().await;
+        assert_eq!(key_versions(&world, 0, ids[0]).await, [1].into(), "an edit changes no claims");
+        assert_eq!(key_versions(&world, 0, ids[1]).await, [1, 2].into());
+        assert_eq!(world.find(2, "new@example.com").await, Some(ids[1]));
+        assert_eq!(world.find(2, &email(2)).await, Some(ids[2]));
+        assert_eq!(world.register(2, &email(2), "phc").await, Err(Refused::Taken));
+
+        let first = world.rewrite_claims().await.unwrap();
+        assert_eq!((first.rewritten, first.overtaken, first.unreadable), (6, 0, 0), "{first:?}");
+        assert!(first.on_their_way > 0 && !first.is_complete(), "the other regions lack them still: {first:?}");
+        world.settle().await;
+        assert!(world.rewrite_claims().await.unwrap().is_complete());
+        for n in 2..7 {
+            assert_eq!(key_versions(&world, 2, ids[n]).await, [1, 2].into());
+        }
+        assert_eq!(world.rotate_index().await.unwrap(), IndexStep::Drop);
+        // Regions that know both keys and one that knows the new one only meet under the new one.
+        world.regions[1].load_secrets().await;
+        assert_eq!(world.find(1, &email(3)).await, Some(ids[3]));
+        let late = world.register(1, "late@example.com", "phc").await.unwrap();
+        world.deliver().await;
+        assert_eq!(key_versions(&world, 0, late).await, [2].into());
+        assert_eq!(world.find(0, "late@example.com").await, Some(late), "who knows both finds it under the new one");
+        assert_eq!(world.register(0, "late@example.com", "phc").await, Err(Refused::Taken));
+        world.reload().await;
+        finish(&mut world).await;
+        for n in [0, 2, 3, 4, 5, 6] {
+            assert_eq!(world.find(n % 3, &email(n)).await, Some(ids[n]));
+        }
+        assert_eq!(world.find(0, &email(1)).await, None, "renamed before");
+        assert_eq!(world.find(0, &email(7)).await, None, "erased before");
+        check_finished(&world, &ids, 2).await;
+        // The table of identifiers holds nothing that the old key made.
+        for n in 0..8 {
+            for (_, index) in old.indexes(IdentifierKind::Email, None, &email(n)) {
+                assert!(world.regions[0].store.claims(&[index]).await.unwrap()[0].claimants.is_empty());
+            }
+        }
+        assert_eq!(world.read::<Identity>(2, ids[0]).await.unwrap().profile.given_name.as_deref(), Some("Ada"));
+    });
+}
+
+#[test]
+fn writing_a_profile_again_never_wins_over_a_change_that_another_region_makes_meanwhile() {
+    run(async {
+        for first in [true, false] {
+            let mut world = World::new(2, 2).await;
+            let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+            world.settle().await;
+            publish(&mut world).await;
+            world.clock.advance(1000);
+            // Neither has seen the other's; the rewrite comes later by the clock if the change is the first.
+            let edit = async || world.edit(1, id, "Ada").await.map(drop).unwrap();
+            let rewrite = async || assert!(world.rewrite_claims().await.unwrap().rewritten > 0);
+            world.set_cut(0, 1, true);
+            world.set_cut(1, 0, true);
+            if first {
+                edit().await;
+                world.clock.advance(1000);
+            }
+            let pass = world.rewrite_claims().await;
+            assert!(pass.is_err(), "the second region asks the first what it holds");
+            assert_eq!(key_versions(&world, 0, id).await, [1, 2].into(), "the first was written again");
+            if !first {
+                world.clock.advance(1000);
+                edit().await;
+            }
+            world.set_cut(0, 1, false);
+            world.set_cut(1, 0, false);
+            world.settle().await;
+            for at in 0..2 {
+                let name = world.read::<Identity>(at, id).await.unwrap().profile.given_name;
+                assert_eq!(name.as_deref(), Some("Ada"), "first: {first}");
+            }
+            rewrite().await;
+            finish(&mut world).await;
+            check_finished(&world, &[id], 2).await;
+        }
+    });
+}
+
+#[test]
+fn the_old_key_is_not_dropped_before_what_a_cut_off_region_wrote_is_known() {
+    run(async {
+        let mut world = World::new(3, 3).await;
+        let ada = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        // The third region is cut off, and an instance in it goes on with the old settings.
+        let old = Arc::clone(world.regions[2].secrets());
+        publish(&mut world).await;
+        for at in 0..2 {
+            world.set_cut(2, at, true);
+            world.set_cut(at, 2, true);
+        }
+        world.regions[2].work_with(old);
+        let eve = world.register(2, "eve@example.com", "phc").await.unwrap();
+        assert_eq!(key_versions(&world, 2, eve).await, [1].into());
+        world.regions[2].load_secrets().await;
+        assert!(world.rewrite_claims().await.is_err(), "a pass that cannot look everywhere proves nothing");
+        for at in 0..2 {
+            world.set_cut(2, at, false);
+            world.set_cut(at, 2, false);
+        }
+        let pass = world.rewrite_claims().await.unwrap();
+        assert!(!pass.is_complete());
+        world.settle().await;
+        assert_eq!(key_versions(&world, 0, eve).await, [1, 2].into(), "written again where it was");
+        finish(&mut world).await;
+        assert_eq!(world.find(0, "eve@example.com").await, Some(eve));
+        check_finished(&world, &[ada, eve], 2).await;
+    });
+}
+
+#[test]
+fn an_instance_that_has_not_read_the_new_key_shares_the_old_index_with_one_that_has() {
+    run(async {
+        let mut world = World::new(4, 2).await;
+        let old = Arc::clone(world.regions[0].secrets());
+        publish(&mut world).await;
+        let new = Arc::clone(world.regions[0].secrets());
+        // Two instances in one region, one after the other in either order.
+        for (n, order) in [[&old, &new], [&new, &old]].into_iter().enumerate() {
+            let email = format!("user{n}@example.com");
+            world.regions[0].work_with(Arc::clone(order[0]));
+            let id = world.register(0, &email, "phc").await.unwrap();
+            world.regions[0].work_with(Arc::clone(order[1]));
+            assert_eq!(world.register(0, &email, "phc").await, Err(Refused::Taken));
+            assert_eq!(world.find(0, &email).await, Some(id));
+            // What the one wrote under both keys, the other takes away under both.
+            world.rename(0, id, &format!("renamed{n}@example.com")).await.unwrap();
+            world.regions[0].work_with(Arc::clone(&new));
+            assert_eq!(world.find(0, &email).await, None);
+        }
+        world.settle().await;
+        finish(&mut world).await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn the_winner_of_an_identifier_is_the_same_at_every_step() {
+    run(async {
+        let mut world = World::new(5, 3).await;
+        // Each region has a claimant of its own: the first one wins.
+        let mut ids = Vec::new();
+        for at in [1, 0, 2] {
+            ids.push(world.register(at, "ada@example.com", "phc").await.unwrap());
+            world.clock.advance(10);
+        }
+        world.settle().await;
+        let check = async |world: &World, what: &str| {
+            for at in 0..3 {
+                assert_eq!(world.find(at, "ada@example.com").await, Some(ids[0]), "{what}, in region {at}");
+            }
+        };
+        check(&world, "before").await;
+        publish(&mut world).await;
+        // Losers are written again before the winner is.
+        for at in [2, 1, 0] {
+            check(&world, "published").await;
+            let secrets = world.opened_secrets(at).await;
+            let region = &world.regions[at];
+            let rule = umoja_reconciler::Rule::Claims(&secrets);
+            let mut pass = umoja_reconciler::Rewrite::new(rule, [(&region.home, &*region.sealer)]);
+            while pass.step().await.unwrap() {}
+            check(&world, "written again").await;
+            world.deliver().await;
+        }
+        world.settle_claims().await;
+        check(&world, "under both").await;
+        assert_eq!(world.rotate_index().await.unwrap(), IndexStep::Drop);
+        world.reload().await;
+        check(&world, "dropped").await;
+        finish(&mut world).await;
+        check(&world, "finished").await;
+        check_finished(&world, &ids, 2).await;
+    });
+}
+
+/// Failure: any function killed at any await
+#[test]
+fn a_rotation_that_is_killed_anywhere_is_gone_on_with() {
+    run(async {
+        let mut world = World::new(6, 3).await;
+        let mut ids = Vec::new();
+        for n in 0..6 {
+            ids.push(world.register(n % 3, &format!("user{n}@example.com"), "phc").await.unwrap());
+        }
+        world.settle().await;
+        for newest in 2..4 {
+            publish(&mut world).await;
+            while world.secrets().await.unwrap().index_step() != IndexStep::Publish {
+                for polls in (1..300).step_by(13) {
+                    world.set_pausing(true);
+                    killed_after(polls, world.rewrite_claims()).await;
+                    world.set_pausing(false);
+                    if polls % 5 == 0 {
+                        world.edit(polls % 3, ids[polls % 6], &format!("name{polls}")).await.unwrap();
+                        world.deliver().await;
+                    }
+                }
+                world.settle_claims().await;
+                world.rotate_index().await.unwrap();
+                world.reload().await;
+            }
+            check_finished(&world, &ids, newest).await;
+        }
+    });
+}
+
+#[test]
+fn a_step_that_was_written_in_one_region_only_is_brought_to_the_others() {
+    run(async {
+        let mut world = World::new(7, 3).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        let mut steps = Vec::new();
+        for _ in 0..3 {
+            let before = world.regions[1].store.setting(SETTING).await.unwrap().unwrap();
+            world.settle_claims().await;
+            steps.push(world.rotate_index().await.unwrap());
+            let after = world.regions[0].store.setting(SETTING).await.unwrap();
+            for at in 1..3 {
+                world.regions[at].store.put_setting(SETTING, &before).await.unwrap();
+            }
+            let (_, was_behind) = world.shared_secrets().newest().await.unwrap();
+            assert!(was_behind);
+            for region in &world.regions {
+                assert_eq!(region.store.setting(SETTING).await.unwrap(), after);
+            }
+            world.reload().await;
+        }
+        assert_eq!(steps, [IndexStep::Publish, IndexStep::Drop, IndexStep::Finish]);
+        check_finished(&world, &[id], 2).await;
+    });
+}
+
+#[test]
+fn of_two_operators_who_make_a_key_at_once_one_does() {
+    run(async {
+        let mut world = World::new(8, 3).await;
+        let now = umoja_store::ports::Clock::now(&*world.clock);
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        let mut one = world.secrets().await.unwrap();
+        let mut other = one.clone();
+        world.set_pausing(true);
+        let (shared, again) = (world.shared_secrets(), world.shared_secrets());
+        let (a, b) = tokio::join!(shared.rotate_index(&mut one, now), again.rotate_index(&mut other, now));
+        world.set_pausing(false);
+        let refused = |done: &Result<_, _>| matches!(done, Err(SharedSecretsError::Changing(_)));
+        assert!(a.is_ok() != b.is_ok() && (refused(&a) || refused(&b)), "{a:?} {b:?}");
+        drop((shared, again));
+        let stored = world.secrets().await.unwrap();
+        assert_eq!(stored, if a.is_ok() { one } else { other });
+        // Both go on with it, each from another region.
+        world.reload().await;
+        let both: Vec<Arc<Secrets>> = vec![world.opened_secrets(0).await, world.opened_secrets(2).await];
+        world.settle().await;
+        world.set_pausing(true);
+        let pass = async |secrets: &Secrets, order: [usize; 3]| {
+            let regions = order.map(|at| (&world.regions[at].home, &*world.regions[at].sealer));
+            let mut pass = umoja_reconciler::Rewrite::new(umoja_reconciler::Rule::Claims(secrets), regions);
+            while pass.step().await.unwrap() {}
+        };
+        tokio::join!(pass(&both[0], [0, 1, 2]), pass(&both[1], [2, 1, 0]));
+        world.set_pausing(false);
+        world.settle().await;
+        finish(&mut world).await;
+        check_finished(&world, &[id], 2).await;
+    });
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Register(usize),
+    Edit(usize),
+    Rename(usize),
+    Erase(usize),
+    Replicate(usize),
+    Cut(usize, usize, bool),
+    /// A region reads its settings.
+    Read(usize),
+    /// The operator makes a pass, and does the next step if everybody has read the one before and nothing is behind.
+    Operate,
+    Wait,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let at = || 0usize..3;
+    prop_oneof![
+        3 => at().prop_map(Act::Register),
+        3 => at().prop_map(Act::Edit),
+        3 => at().prop_map(Act::Rename),
+        1 => at().prop_map(Act::Erase),
+        8 => at().prop_map(Act::Replicate),
+        1 => (at(), at(), any::<bool>()).prop_map(|(from, to, cut)| Act::Cut(from, to, cut)),
+        5 => at().prop_map(Act::Read),
+        6 => Just(Act::Operate),
+        2 => Just(Act::Wait),
+    ]
+}
+
+/// Everybody reads the settings within a minute: an operator waits for it, which is why a step is not done before.
+async fn operate(world: &World, unread: &mut BTreeSet<usize>, polls: usize) {
+    let done = killed_after(20 * polls, world.rewrite_claims()).await;
+    let is_proven = unread.is_empty() && done.is_some_and(|pass| pass.is_ok_and(|pass| pass.is_complete()));
+    let step = world.secrets().await.unwrap().index_step();
+    if step == IndexStep::Publish && unread.is_empty() || is_proven {
+        // A new key is not made while some region's KMS does not answer.
+        if world.rotate_index().await.is_ok() {
+            *unread = BTreeSet::from([0, 1, 2]);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_during_rotations_nobody_is_lost_and_no_old_claim_stays(
+        seed: u64,
+        acts in prop::collection::vec((act(), 0usize..80), 1..80),
+    ) {
+        run(async {
+            let mut world = World::new(seed, 3).await;
+            let mut ids = Vec::new();
+            for n in 0..4 {
+                ids.push(world.register(n % 3, &format!("first{n}@example.com"), "phc").await.unwrap());
+            }
+            let mut unread = BTreeSet::new();
+            for (act, polls) in &acts {
+                let user = ids[*polls % ids.len()];
+                let email = format!("user{}@example.com", polls % 5);
+                world.set_pausing(true);
+                match act {
+                    Act::Register(at) => {
+                        if let Some(Ok(id)) = killed_after(*polls, world.register(*at, &email, "phc")).await {
+                            ids.push(id);
+                        }
+                    }
+                    Act::Edit(at) => drop(killed_after(*polls, world.edit(*at, user, "edited")).await),
+                    Act::Rename(at) => drop(killed_after(*polls, world.rename(*at, user, &email)).await),
+                    Act::Erase(at) => drop(killed_after(*polls, world.erase(*at, user)).await),
+                    Act::Replicate(at) => drop(killed_after(*polls, world.regions[*at].pump.replicate()).await),
+                    Act::Cut(from, to, cut) if from != to => world.set_cut(*from, *to, *cut),
+                    Act::Cut(..) => {}
+                    Act::Read(at) => {
+                        world.set_pausing(false);
+                        world.regions[*at].load_secrets().await;
+                        unread.remove(at);
+                    }
+                    Act::Operate => operate(&world, &mut unread, *polls).await,
+                    Act::Wait => world.clock.advance(61_000),
+                }
+                world.set_pausing(false);
+            }
+            for at in 0..3 {
+                (0..3).filter(|to| *to != at).for_each(|to| world.set_cut(at, to, false));
+            }
+            world.settle().await;
+            finish(&mut world).await;
+            let newest = *world.secrets().await.unwrap().index_key_versions().last().unwrap();
+            check_finished(&world, &ids, newest).await;
+            // Whoever has an address is found by it, or somebody else who claims it is.
+            for id in ids {
+                let Ok(identity) = world.read::<Identity>(0, id).await else { continue };
+                let email = identity.email.unwrap();
+                let found = world.find(1, &email).await.unwrap();
+                assert_eq!(world.read::<Identity>(1, found).await.unwrap().email.as_deref(), Some(email.as_str()));
+            }
+        });
+    }
+}
