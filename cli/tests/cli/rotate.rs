@@ -122,9 +122,9 @@ async fn a_region_whose_key_ring_was_lost_opens_everything_by_itself_again() {
     // With both gone, nothing opens any more, and the command says so.
     lose("eu-west-1");
     lose("af-south-1");
-    let lost = run(&rewrap("eu-west-1"));
-    assert_eq!(lost.status.code(), Some(1));
-    assert!(!text(&lost.stderr).is_empty());
+    let nobody = run(&rewrap("eu-west-1"));
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(!text(&nobody.stderr).is_empty());
     let unknown = run(&rewrap("nowhere"));
     assert_eq!(unknown.status.code(), Some(1));
     let arn = run(&[&rewrap("eu-west-1")[..], &["--old-key", "arn"]].concat());

@@ -61,7 +61,6 @@ const MISSING: &[&str] = &[
     "queue purged by mistake",
     "merge races merge (cycle), update, erase",
     "old and new software side by side",
-    "KMS key rotated",
     "restore from a backup",
 ];
 

@@ -1,11 +1,16 @@
 //! A region whose KMS key is another one: its entries are wrapped anew, by writing the parts again.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use umoja_schema::{Credentials, Identity, Part, PartRecord, UserId};
-use umoja_store::ports::{Clock as _, KeysError, StoreError};
-use umoja_store::seal::SealError;
-use umoja_tests::world::{World, killed_after, run};
+use umoja_local::LocalKeys;
+use umoja_reconciler::{Rewrite, RewriteReport, Rule};
+use umoja_schema::{AccountStatus, Attributes, Credentials, Facts, Hlc, Identity, Part, PartRecord, UserId, Version};
+use umoja_store::keyring::KeyRing;
+use umoja_store::old_key::WithOldKey;
+use umoja_store::ports::{Clock, Commit, Condition, Entropy, Keys, KeysError, PartWrite, StoreError, Writes};
+use umoja_store::seal::{SealError, Sealer};
+use umoja_tests::world::{Refused, World, killed_after, run};
 
 /// Three regions with six users of which one is erased.
 async fn world(seed: u64) -> (World, Vec<UserId>) {
@@ -33,7 +38,7 @@ async fn stored(world: &World, at: usize, ids: &[UserId]) -> Vec<PartRecord> {
 /// Passes until one finds nothing to do.
 async fn rewrapped(world: &World, at: usize) {
     let mut passes = Vec::new();
-    while passes.last().is_none_or(|pass: &umoja_reconciler::RewriteReport| !pass.is_complete()) {
+    while passes.last().is_none_or(|pass: &RewriteReport| !pass.is_complete()) {
         assert!(passes.len() < 5, "{passes:?}");
         passes.push(world.rewrap(at).await.unwrap());
         world.settle().await;
@@ -162,16 +167,63 @@ fn parts_that_no_key_opens_any_more_are_counted_and_hold_up_no_other() {
     run(async {
         let (world, ids) = world(25).await;
         // Written while every other region's KMS was out, and then the key is gone before the repair came.
-        [0, 2].into_iter().for_each(|at| world.regions[at].faults.kms.set_down(true));
+        for at in [0, 2] {
+            world.regions[at].faults.kms.set_down(true);
+        }
         world.clock.advance(1000);
         world.set_password(1, ids[0], "lost").await.unwrap();
-        [0, 2].into_iter().for_each(|at| world.regions[at].faults.kms.set_down(false));
+        for at in [0, 2] {
+            world.regions[at].faults.kms.set_down(false);
+        }
         world.regions[1].store.keys().replace().unwrap();
         world.clock.advance(10 * 60 * 1000);
         let refused = world.read::<Credentials>(1, ids[0]).await.map(drop).unwrap_err();
-        assert_eq!(refused, umoja_tests::world::Refused::Sealing(SealError::Keys(KeysError::Refused)));
+        assert_eq!(refused, Refused::Sealing(SealError::Keys(KeysError::Refused)));
         let pass = world.rewrap(1).await.unwrap();
         assert_eq!((pass.unreadable, &pass.unreadable_users[..]), (1, &ids[..1]), "{pass:?}");
         assert_eq!(pass.rewritten, 9);
+    });
+}
+
+#[test]
+fn the_key_before_opens_what_no_other_region_has_wrapped() {
+    run(async {
+        let world = World::new(26, 2).await;
+        // A deployment of one region: nobody else has wrapped anything.
+        let mut home = world.regions[0].home.clone();
+        home.peers.clear();
+        let entropy = || Arc::clone(&world.entropy) as Arc<dyn Entropy>;
+        let key = |name: &str| -> Arc<dyn Keys> {
+            let clock = Arc::clone(&world.regions[0].clock) as Arc<dyn Clock>;
+            Arc::new(LocalKeys::in_memory(name.parse().unwrap(), clock, entropy(), None))
+        };
+        let (old, new) = (key("old"), key("new"));
+        home.own.keys = Arc::clone(&new);
+        let sealer = |keys: &Arc<dyn Keys>| {
+            let mut with = home.clone();
+            with.own.keys = Arc::clone(keys);
+            Sealer::new(KeyRing::new(&with, 0), entropy())
+        };
+        let (id, origin) = (UserId::v8([1; 16]), home.own.name.clone());
+        let version = Version { erased: false, hlc: Hlc::at(world.clock.now()), origin };
+        let facts = Facts::Credentials { status: AccountStatus::Active };
+        let credentials = Credentials { secret: Some("phc".into()), ..Credentials::default() };
+        let record = sealer(&old).seal(id, version, facts, &credentials, Attributes::new()).await.unwrap();
+        let parts = vec![PartWrite { record, condition: Condition::Absent }];
+        assert_eq!(home.own.users.commit(&Writes { parts, ..Writes::default() }).await, Ok(Commit::Done));
+
+        let pass = async |sealer: &Sealer| {
+            let mut pass = Rewrite::new(Rule::WrappedBy(&home.own), [(&home, sealer)]);
+            while pass.step().await.unwrap() {}
+            pass.report().clone()
+        };
+        assert_eq!(pass(&sealer(&new)).await.unreadable, 1);
+        let with_old: Arc<dyn Keys> = Arc::new(WithOldKey { key: Arc::clone(&new), old: Arc::clone(&old) });
+        let done = pass(&sealer(&with_old)).await;
+        assert_eq!((done.rewritten, done.unreadable), (1, 0), "the old key does not count as the one that wraps now");
+        assert!(pass(&sealer(&new)).await.is_complete());
+        let stored = home.own.users.part(id, Part::Credentials).await.unwrap().unwrap();
+        assert_eq!(sealer(&new).open::<Credentials>(&stored).await.unwrap().secret.as_deref(), Some("phc"));
+        assert!(sealer(&old).open::<Credentials>(&stored).await.is_err());
     });
 }

@@ -76,8 +76,8 @@ fn a_rotated_index_key_leaves_everybody_findable_and_nothing_of_the_old_key() {
         assert!(first.on_their_way > 0 && !first.is_complete(), "the other regions lack them still: {first:?}");
         world.settle().await;
         assert!(world.rewrite_claims().await.unwrap().is_complete());
-        for n in 2..7 {
-            assert_eq!(key_versions(&world, 2, ids[n]).await, [1, 2].into());
+        for id in &ids[2..7] {
+            assert_eq!(key_versions(&world, 2, *id).await, [1, 2].into());
         }
         assert_eq!(world.rotate_index().await.unwrap(), IndexStep::Drop);
         // Regions that know both keys and one that knows the new one only meet under the new one.

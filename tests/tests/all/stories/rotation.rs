@@ -111,8 +111,8 @@ fn what_a_caller_has_seen_stays_valid_but_for_the_version_that_a_change_is_condi
 #[test]
 fn a_user_with_as_many_identifiers_as_there_may_be_goes_through_a_rotation_and_is_erased_in_its_middle() {
     story(703, async |d| {
-        let companies: Vec<Caller> =
-            (0..MAX_IDENTIFIERS).map(|n| Caller::new(&format!("c{n}"), 10 + n as u8)).collect();
+        let seeds = (10u8..).take(MAX_IDENTIFIERS);
+        let companies: Vec<Caller> = seeds.map(|seed| Caller::new(&format!("c{seed}"), seed)).collect();
         for caller in &companies {
             d.put_company(&caller.company(&Scope::ALL, true)).await;
         }
@@ -172,9 +172,9 @@ fn whatever_step_an_instance_has_read_its_answers_verify_with_what_any_other_pub
             d = restarted(world).await;
             assert_eq!((signs(&d).as_str(), kids(&d).len()), (signer, published), "{step:?}");
             // An answer of either kind of instance, checked against what either kind publishes.
-            for at in 0..2 {
-                for answers in [&stale[at], &d.endpoints[at]] {
-                    for publishes in [&stale[at], &d.endpoints[at]] {
+            for instances in stale.iter().zip(&d.endpoints).map(|(stale, current)| [stale, current]) {
+                for answers in instances {
+                    for publishes in instances {
                         let to = Endpoint { jwks: publishes.jwks.clone(), ..answers.clone() };
                         let nobody = json!({ "email": "nobody@example.com" });
                         call(&d, &to, "lookup", nobody).await.refused(404, "user_not_found");
