@@ -68,7 +68,8 @@ impl Deployment {
             repairs: queue(queue::KEYS),
             parked: queue(queue::PARKED),
             registry: Arc::clone(&tables) as _,
-            requests: tables,
+            requests: Arc::clone(&tables) as _,
+            sweeps: tables,
             clock,
             entropy,
         }

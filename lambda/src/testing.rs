@@ -98,6 +98,7 @@ impl Source for Regions {
             parked: Arc::new(store.queue(queue::PARKED)),
             registry: Arc::new(store.clone()),
             requests: Arc::new(store.clone()),
+            sweeps: Arc::new(store.clone()),
             clock: Arc::clone(&self.clock) as _,
             entropy: Arc::new(OsEntropy),
         }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use umoja_reconciler::{RepairReport, RetryReport, drain_retries, repair_keys};
+use umoja_reconciler::{RepairReport, RetryReport, SweepRun, SweepSettings, drain_retries, repair_keys, sweep};
 use umoja_replicator::{BatchOutcome, Replicator};
 use umoja_schema::{Millis, Region};
 use umoja_store::ports::StoreError;
@@ -30,6 +30,10 @@ const HOUSEKEEP: usize = 1000;
 /// How often, in milliseconds, a stream notes how far it has come. What was handled after the last note is handled
 /// again after a crash.
 const SAVE_MS: u64 = 200;
+/// How long a sweep works before it is kept, and how often it is looked whether one is due.
+const SWEEP_RUN: Duration = Duration::from_secs(2);
+/// The pause of a sweep after each page of some hundred items, in which requests find the files free.
+const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 /// The first and the longest wait of a stream that does not get on.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -94,6 +98,13 @@ impl RegionPump {
             retries.push((peer.ports.name.clone(), drain_retries(&self.home, peer).await));
         }
         Reconciled { retries, keys: repair_keys(&self.home, &self.sealer).await }
+    }
+
+    /// Compares the region with each of its peers, and its users with what is derived from them, and mends what differs,
+    /// until all is done or the time is `until`.
+    pub async fn sweep(&self, settings: &SweepSettings, until: Millis) -> Vec<SweepRun> {
+        let peers: Vec<Region> = self.home.peers.iter().map(|peer| peer.ports.name.clone()).collect();
+        sweep(&self.home, &peers, settings, until).await
     }
 
     /// Removes what has expired, and changes that were handled. Gives what it removed.
@@ -213,12 +224,14 @@ pub struct PumpSettings {
     pub reconcile: Duration,
     /// How often what has expired is removed.
     pub housekeep: Duration,
+    /// How often regions are compared; never if absent.
+    pub sweep: Option<Duration>,
 }
 
 impl Default for PumpSettings {
     fn default() -> Self {
         let [poll, reconcile, housekeep] = [100, 1000, 10_000].map(Duration::from_millis);
-        Self { poll, reconcile, housekeep }
+        Self { poll, reconcile, housekeep, sweep: Some(Duration::from_hours(1)) }
     }
 }
 
@@ -249,6 +262,10 @@ impl Pump {
             tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {
                 repair_keys(&keys.home, &keys.sealer).await;
             }));
+            if let Some(period) = settings.sweep {
+                let swept = Arc::clone(&region);
+                tasks.spawn(sweeps(period, stop.subscribe(), swept));
+            }
             tasks.spawn(every(settings.housekeep, stop.subscribe(), async move || {
                 if let Err(error) = region.housekeep().await {
                     tracing::warn!(region = %region.region(), %error, "housekeeping failed");
@@ -267,6 +284,18 @@ impl Pump {
             }
         }
     }
+}
+
+/// Looks often whether a pass is due, and works for a short time at once: so a stop does not wait for a pass to end, and
+/// a restart goes on with it. What was never swept is due at once.
+async fn sweeps(period: Duration, stop: watch::Receiver<bool>, region: Arc<RegionPump>) {
+    let settings =
+        SweepSettings { every_ms: u64::try_from(period.as_millis()).unwrap_or(u64::MAX), pause: SWEEP_PAUSE };
+    every(SWEEP_RUN.min(period), stop, async move || {
+        let until = region.home.clock.now().plus(u64::try_from(SWEEP_RUN.as_millis()).unwrap_or(u64::MAX));
+        region.sweep(&settings, until).await;
+    })
+    .await;
 }
 
 async fn every(period: Duration, mut stop: watch::Receiver<bool>, work: impl AsyncFn()) {

@@ -10,21 +10,16 @@
 //! What is younger than a minute, and was written when every function knew of the new region, does not count as missing:
 //! it is on its way, and its replicator lists it for the key repair if need be.
 
-use std::collections::BTreeMap;
-
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::{Hlc, Log, LogRow, Millis, PartRecord, Region, Resolution, resolve};
-use umoja_store::apply::plan_claims;
 use umoja_store::copy::{confirmation_key, copy_part, copy_row};
-use umoja_store::ports::{Condition, PartWrite, StoreError, Writes};
+use umoja_store::derive::{derive, underived};
+use umoja_store::ports::StoreError;
 use umoja_store::repairs::enqueue_if_incomplete;
 use umoja_store::{Home, RegionPorts};
 
-use crate::CONCURRENT;
-
-/// How long a write may be on its way, in milliseconds.
-const ON_ITS_WAY_MS: u64 = 60_000;
+use crate::{CONCURRENT, ON_ITS_WAY_MS};
 
 /// How many parts or rows one step looks at.
 const PAGE: usize = 100;
@@ -168,17 +163,12 @@ impl<'a> Fill<'a> {
         })
     }
 
-    /// Writes the claims that a part of the new region makes and its table of claims lacks, with the part as it is: if
-    /// that changed meanwhile, its claims did too. True if any were lacking; another pass looks again.
+    /// Writes the claims that a part of the new region makes and its table of claims lacks. True if any were lacking;
+    /// another pass looks again.
     async fn derive(&self, stored: &PartRecord) -> Result<bool, StoreError> {
-        let users = &*self.target.users;
-        let claims = plan_claims(users, stored.id, &BTreeMap::new(), stored.claims()).await?;
-        if claims.is_empty() {
-            return Ok(false);
-        }
-        let condition = Condition::VersionIs(stored.version.clone());
-        let parts = vec![PartWrite { record: stored.clone(), condition }];
-        users.commit(&Writes { parts, claims, ..Writes::default() }).await?;
+        let (users, indexes) = (&*self.target.users, stored.claims().keys().copied().collect::<Vec<_>>());
+        let Some(found) = underived(users, stored.id, &indexes).await? else { return Ok(false) };
+        derive(users, &found, &self.target.name).await?;
         Ok(true)
     }
 

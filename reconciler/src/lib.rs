@@ -1,5 +1,5 @@
-//! What is done later: copies that a peer did not take at once, data keys that some region has not wrapped, and
-//! everything for a region that joins.
+//! What is done later: copies that a peer did not take at once, data keys that some region has not wrapped, everything for
+//! a region that joins, and what nobody remembers ([`sweep`]).
 //!
 //! [`drain_retries`] and [`repair_keys`] are one run each, started by a schedule; runs may overlap and may be dropped at
 //! any await, because a message is deleted only after what it asks for is done, and doing it twice is doing it once. A
@@ -16,12 +16,16 @@ mod messages;
 mod redrive;
 mod retries;
 mod rewrite;
+mod sweep;
 
 pub use fill::{Fill, FillReport};
 pub use keys::{RepairReport, repair_keys};
 pub use redrive::{Redriven, redrive_parked};
 pub use retries::{RetryReport, drain_retries};
 pub use rewrite::{Rewrite, RewriteReport, Rule};
+pub use sweep::{
+    Difference, LastSweep, ON_ITS_WAY_MS, Sweep, SweepEnd, SweepReport, SweepRun, SweepSettings, last_sweeps, sweep,
+};
 
 use serde::Serialize;
 

@@ -77,6 +77,8 @@ pub mod attribute {
     pub const AT: &str = "at";
     /// The rest of an append-only row.
     pub const FIELDS: &str = "fields";
+    /// The state of a sweep.
+    pub const STATE: &str = "state";
     /// A JSON document (companies, settings, idempotency).
     pub const DOCUMENT: &str = "document";
     /// When DynamoDB may delete the item, Unix seconds.
@@ -170,6 +172,7 @@ pub fn document() -> serde_json::Value {
             table::SETTINGS: { "keys": id(attribute::ID), "stream": false },
             table::REPLAYS: { "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT },
             table::IDEMPOTENCY: { "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT },
+            table::SWEEPS: { "keys": id(attribute::ID), "stream": false },
             table::JOURNAL: { "keys": log_keys, "stream": true },
             table::RECEIPTS: { "keys": log_keys, "stream": true },
             table::AUDIT: { "keys": log_keys, "stream": true },

@@ -63,6 +63,17 @@ pub enum RegionState {
     Serving,
 }
 
+impl RegionState {
+    /// Whether sweeps compare such a region with its peers. One that is being filled lacks whatever was not copied yet:
+    /// that is for the filling to bring.
+    pub const fn is_swept(self) -> bool {
+        match self {
+            Self::Joining => false,
+            Self::Serving => true,
+        }
+    }
+}
+
 impl RegionEntry {
     /// Its name.
     pub fn name(&self) -> &Region {

@@ -11,8 +11,8 @@ use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Message, Part, PartRecord
 
 use crate::RegionPorts;
 use crate::ports::{
-    Commit, Delivery, EncryptionContext, KeyAdded, Keys, KeysError, Logs, Page, Parts, Queue, QueueDepth, RowPage,
-    StoreError, Users, Writes,
+    ClaimPage, Commit, Delivery, EncryptionContext, KeyAdded, Keys, KeysError, Logs, Page, Parts, Queue, QueueDepth,
+    RowPage, StoreError, Sweeps, Users, Writes,
 };
 
 /// What goes wrong with one call.
@@ -177,6 +177,10 @@ impl Users for Faulty<dyn Users> {
         self.faults.call("commit", self.inner.commit(writes)).await
     }
 
+    async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError> {
+        self.faults.call("derive", self.inner.derive(id, profile, writes)).await
+    }
+
     async fn add_wrapped_key(
         &self,
         id: UserId,
@@ -190,6 +194,10 @@ impl Users for Faulty<dyn Users> {
 
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
         self.faults.call("scan", self.inner.scan(after, limit)).await
+    }
+
+    async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError> {
+        self.faults.call("scan_claims", self.inner.scan_claims(after, limit)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
@@ -213,6 +221,17 @@ impl Logs for Faulty<dyn Logs> {
 
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
         self.faults.call("scan_rows", self.inner.scan_rows(log, after, limit)).await
+    }
+}
+
+#[async_trait]
+impl Sweeps for Faulty<dyn Sweeps> {
+    async fn sweep(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.faults.call("sweep", self.inner.sweep(name)).await
+    }
+
+    async fn put_sweep(&self, name: &str, state: &[u8]) -> Result<(), StoreError> {
+        self.faults.call("put_sweep", self.inner.put_sweep(name, state)).await
     }
 }
 

@@ -8,6 +8,7 @@ pub mod claims;
 pub mod contract;
 pub mod copy;
 pub mod deployment;
+pub mod derive;
 pub mod digest;
 pub mod faulty;
 pub mod keyring;

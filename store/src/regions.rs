@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use umoja_schema::Region;
 
-use crate::ports::{Clock, Entropy, Keys, Logs, Queue, Registry, Requests, Users};
+use crate::ports::{Clock, Entropy, Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
 
 /// What is reached of any region, own or peer.
 #[derive(Clone)]
@@ -43,6 +43,8 @@ pub struct Home {
     pub registry: Arc<dyn Registry>,
     /// Request ids and idempotency keys.
     pub requests: Arc<dyn Requests>,
+    /// How far the sweeps have come.
+    pub sweeps: Arc<dyn Sweeps>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

@@ -42,6 +42,7 @@ fn home(own: &RegionStore, peer: &RegionStore) -> Home {
         parked: Arc::new(own.queue(names::queue::PARKED)),
         registry: Arc::new(own.clone()),
         requests: Arc::new(own.clone()),
+        sweeps: Arc::new(own.clone()),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
     }

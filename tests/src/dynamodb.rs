@@ -57,7 +57,8 @@ impl DynamoRegion {
             users: Arc::clone(&tables) as _,
             logs: Arc::clone(&tables) as _,
             registry: Arc::clone(&tables) as _,
-            requests: tables,
+            requests: Arc::clone(&tables) as _,
+            sweeps: tables,
             guard: Box::new(()),
         };
         Streamed { tables, changes: self.stream }

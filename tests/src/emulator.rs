@@ -40,7 +40,8 @@ pub async fn new_tables() -> Tables {
         users: Arc::clone(&tables) as _,
         logs: Arc::clone(&tables) as _,
         registry: Arc::clone(&tables) as _,
-        requests: tables,
+        requests: Arc::clone(&tables) as _,
+        sweeps: tables,
         guard: Box::new(()),
     }
 }

@@ -20,6 +20,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
+use umoja_reconciler::{ON_ITS_WAY_MS, SweepRun, SweepSettings};
 use umoja_schema::{BlindIndex, Millis, Part, Region, UserId, Version};
 use umoja_store::Change;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
@@ -36,6 +37,8 @@ const START: Millis = Millis(1_800_000_000_000);
 const LONG_MS: u64 = 16 * 60 * 1000;
 /// A world that is not quiet after so many rounds sends in circles.
 const MAX_ROUNDS: usize = 60;
+/// Sweeps that are always due and as fast as can be.
+pub const SWEEP: SweepSettings = SweepSettings { every_ms: 0, pause: std::time::Duration::ZERO };
 const NAMES: [&str; 5] = ["af-south-1", "eu-west-1", "us-east-1", "ap-south-1", "me-south-1"];
 
 /// A deployment in memory.
@@ -189,6 +192,36 @@ impl World {
             }
         }
         true
+    }
+
+    /// A minute later, when nothing is on its way any more, sweeps every region whole: each with each of its peers, and
+    /// its users with what is derived from them.
+    pub async fn sweep(&self) -> Vec<SweepRun> {
+        self.clock.advance(ON_ITS_WAY_MS + 1);
+        let mut runs = Vec::new();
+        for region in &self.regions {
+            runs.extend(region.pump.sweep(&SWEEP, Millis(u64::MAX)).await);
+        }
+        self.observe().await;
+        runs
+    }
+
+    /// Forgets every message of a region's queues, as an operator may by mistake.
+    pub async fn purge(&self, at: usize) {
+        let region = &self.regions[at];
+        for name in region.working_queues() {
+            let queue = region.store.queue(&name);
+            self.clock.advance(LONG_MS);
+            loop {
+                let received = queue.receive(10, 60).await.expect("a queue can be read");
+                if received.is_empty() {
+                    break;
+                }
+                for delivery in received {
+                    queue.delete(&delivery.receipt).await.expect("a queue can be written");
+                }
+            }
+        }
     }
 
     /// How much is in a region's retry queue for a peer.

@@ -13,9 +13,10 @@ use aws_sdk_dynamodb::types::{
     TransactWriteItem, Update,
 };
 use umoja_schema::names::{attribute, table};
-use umoja_schema::{ClaimItem, Log, LogRow, PartRecord};
+use umoja_schema::{ClaimItem, Log, LogRow, Part, PartRecord, UserId, Version};
 use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, StoreError, Users as _, Writes};
 
+use super::users::part_key;
 use super::{DynamoDb, Placeholders, key};
 use crate::attribute::{Item, from_item, to_item, to_value};
 use crate::error;
@@ -49,31 +50,72 @@ impl DynamoDb {
 
     pub(super) async fn transact(&self, writes: &Writes) -> Result<Commit, StoreError> {
         let malformed = |_| StoreError::Refused(format!("{TRANSACTION} (incomplete)"));
-        let mut items = Vec::new();
-        for part in &writes.parts {
-            items.push(self.part_item(part).map_err(malformed)?);
+        let items = self.items(writes).map_err(malformed)?;
+        match self.send(items).await? {
+            None => Ok(Commit::Done),
+            Some(reasons) => self.conflict(writes, &reasons).await,
         }
-        for claim in &writes.claims {
-            items.push(self.claim_write(claim).map_err(malformed)?);
+    }
+
+    /// Writes without parts, if the user's profile part is of exactly this version, or absent.
+    pub(super) async fn transact_if(
+        &self,
+        id: UserId,
+        profile: Option<&Version>,
+        writes: &Writes,
+    ) -> Result<bool, StoreError> {
+        if !writes.parts.is_empty() {
+            return Err(StoreError::Refused("parts among what is derived from one".into()));
         }
-        // A transaction takes each item once; writing a row again changes nothing anyway.
-        let mut seen = BTreeSet::new();
-        for (log, row) in &writes.rows {
-            if seen.insert((*log, row.user, &row.key)) {
-                items.push(self.row_item(*log, row).map_err(malformed)?);
-            }
-        }
+        let malformed = |_| StoreError::Refused(format!("{TRANSACTION} (incomplete)"));
+        let (condition, placeholders) = match profile {
+            Some(version) => is_version(version),
+            None => is_absent(),
+        };
+        let check = ConditionCheck::builder()
+            .table_name(self.table(table::USERS))
+            .set_key(Some(part_key(id, Part::Profile)))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(placeholders.names.clone()))
+            .set_expression_attribute_values(placeholders.values())
+            .build()
+            .map_err(malformed)?;
+        let mut items = vec![TransactWriteItem::builder().condition_check(check).build()];
+        items.extend(self.items(writes).map_err(malformed)?);
+        Ok(self.send(items).await?.is_none())
+    }
+
+    /// Does all writes or none. Gives why each was cancelled, if something else was stored than a condition wants.
+    async fn send(&self, items: Vec<TransactWriteItem>) -> Result<Option<Vec<CancellationReason>>, StoreError> {
         let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
-        let Err(error) = sent else { return Ok(Commit::Done) };
+        let Err(error) = sent else { return Ok(None) };
         let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
             return Err(error::store(TRANSACTION, &error));
         };
         let reasons = cancelled.cancellation_reasons();
         match verdict(reasons) {
-            Verdict::Conflict => self.conflict(writes, reasons).await,
+            Verdict::Conflict => Ok(Some(reasons.to_vec())),
             Verdict::Throttled => Err(StoreError::Throttled(TRANSACTION.into())),
             Verdict::Refused(code) => Err(StoreError::Refused(format!("{TRANSACTION} ({code})"))),
         }
+    }
+
+    fn items(&self, writes: &Writes) -> Result<Vec<TransactWriteItem>, aws_sdk_dynamodb::error::BuildError> {
+        let mut items = Vec::new();
+        for part in &writes.parts {
+            items.push(self.part_item(part)?);
+        }
+        for claim in &writes.claims {
+            items.push(self.claim_write(claim)?);
+        }
+        // A transaction takes each item once; writing a row again changes nothing anyway.
+        let mut seen = BTreeSet::new();
+        for (log, row) in &writes.rows {
+            if seen.insert((*log, row.user, &row.key)) {
+                items.push(self.row_item(*log, row)?);
+            }
+        }
+        Ok(items)
     }
 
     /// What is stored for each part: as the failed condition returned it, and read where the condition held.
@@ -182,10 +224,8 @@ fn part_condition(write: &PartWrite) -> (&'static str, Placeholders) {
     let some = Placeholders::default();
     let version = |version: &umoja_schema::Version| AttributeValue::S(version.to_string());
     match &write.condition {
-        Condition::Absent => ("attribute_not_exists(#id)", some.name("#id", attribute::ID)),
-        Condition::VersionIs(is) => {
-            ("#version = :version", some.name("#version", attribute::VERSION).value(":version", version(is)))
-        }
+        Condition::Absent => is_absent(),
+        Condition::VersionIs(is) => is_version(is),
         Condition::Older => (
             "attribute_not_exists(#id) OR #version < :version",
             some.name("#id", attribute::ID)
@@ -193,6 +233,15 @@ fn part_condition(write: &PartWrite) -> (&'static str, Placeholders) {
                 .value(":version", version(&write.record.version)),
         ),
     }
+}
+
+fn is_absent() -> (&'static str, Placeholders) {
+    ("attribute_not_exists(#id)", Placeholders::default().name("#id", attribute::ID))
+}
+
+fn is_version(version: &Version) -> (&'static str, Placeholders) {
+    let version = AttributeValue::S(version.to_string());
+    ("#version = :version", Placeholders::default().name("#version", attribute::VERSION).value(":version", version))
 }
 
 /// The claimants as a whole are compared with those that were read.

@@ -4,6 +4,7 @@ mod commit;
 mod logs;
 mod registry;
 mod requests;
+mod sweeps;
 mod users;
 
 use aws_sdk_dynamodb::Client;
@@ -39,7 +40,7 @@ impl Placeholders {
     }
 }
 
-/// `Users`, `Logs`, `Registry` and `Requests` over the tables `<prefix>-users` and so on.
+/// `Users`, `Logs`, `Registry`, `Requests` and `Sweeps` over the tables `<prefix>-users` and so on.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,
@@ -74,6 +75,24 @@ impl DynamoDb {
         after: Option<Item>,
         limit: usize,
     ) -> Result<(Vec<Attributes>, Option<String>), StoreError> {
+        let (items, last) = self.scan_items(table, after, limit).await?;
+        let next = match &last {
+            None => None,
+            Some(last) => match (last.get(attribute::ID), last.get(sort)) {
+                (Some(AttributeValue::S(id)), Some(AttributeValue::S(sort))) => Some(format!("{id}/{sort}")),
+                _ => return Err(ItemError::new("LastEvaluatedKey").into()),
+            },
+        };
+        Ok((items, next))
+    }
+
+    /// One page of a table from after the key `after` on, and the key to go on after.
+    async fn scan_items(
+        &self,
+        table: &str,
+        after: Option<Item>,
+        limit: usize,
+    ) -> Result<(Vec<Attributes>, Option<Item>), StoreError> {
         let page = self
             .client
             .scan()
@@ -83,14 +102,7 @@ impl DynamoDb {
             .set_exclusive_start_key(after);
         let page = page.send().await.map_err(|e| error::store(&format!("Scan on {table}"), &e))?;
         let items = page.items.unwrap_or_default().into_iter().map(from_item).collect::<Result<_, _>>()?;
-        let next = match &page.last_evaluated_key {
-            None => None,
-            Some(last) => match (last.get(attribute::ID), last.get(sort)) {
-                (Some(AttributeValue::S(id)), Some(AttributeValue::S(sort))) => Some(format!("{id}/{sort}")),
-                _ => return Err(ItemError::new("LastEvaluatedKey").into()),
-            },
-        };
-        Ok((items, next))
+        Ok((items, page.last_evaluated_key))
     }
 
     /// All items of one partition of a table that is keyed by `id`, in the order of their sort keys.

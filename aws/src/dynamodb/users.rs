@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{BlindIndex, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
-use umoja_store::ports::{Commit, KeyAdded, Page, Parts, StoreError, Users, Writes};
+use umoja_store::ports::{ClaimPage, Commit, KeyAdded, Page, Parts, StoreError, Users, Writes};
 
 use super::{DynamoDb, key};
 use crate::attribute::{Item, from_item};
@@ -52,6 +52,10 @@ impl Users for DynamoDb {
             ([part], true) => self.put_part(part).await,
             _ => self.transact(writes).await,
         }
+    }
+
+    async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError> {
+        self.transact_if(id, profile, writes).await
     }
 
     async fn add_wrapped_key(
@@ -98,6 +102,17 @@ impl Users for DynamoDb {
         let after = after.as_deref().map(read_cursor).transpose()?;
         let (items, next) = self.scan_page(table::USERS, attribute::PART, after, limit).await?;
         Ok(Page { records: items.into_iter().map(PartRecord::from_item).collect::<Result<_, _>>()?, next })
+    }
+
+    async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError> {
+        let after = after.map(|index| key([(attribute::INDEX, index)]));
+        let (items, last) = self.scan_items(table::IDENTIFIERS, after, limit).await?;
+        let next = match last.map(|mut last| last.remove(attribute::INDEX)) {
+            None => None,
+            Some(Some(AttributeValue::S(index))) => Some(index),
+            Some(_) => return Err(ItemError::new("LastEvaluatedKey").into()),
+        };
+        Ok(ClaimPage { items: items.into_iter().map(ClaimItem::from_item).collect::<Result<_, _>>()?, next })
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

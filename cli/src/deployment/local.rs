@@ -166,6 +166,7 @@ impl Deployment {
                 parked: Arc::new(store.queue(queue::PARKED)),
                 registry: Arc::new(store.clone()),
                 requests: Arc::new(store.clone()),
+                sweeps: Arc::new(store.clone()),
                 clock: Arc::clone(&self.clock),
                 entropy: Arc::clone(&self.entropy),
             }

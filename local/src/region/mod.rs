@@ -5,6 +5,7 @@ mod logs;
 mod registry;
 mod requests;
 mod schema;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 mod users;

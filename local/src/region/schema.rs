@@ -27,6 +27,7 @@ const MAIN: &str = "
     CREATE TABLE IF NOT EXISTS idempotency (
         key BLOB NOT NULL PRIMARY KEY, document TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS idempotency_expiry ON idempotency (expires_at);
+    CREATE TABLE IF NOT EXISTS sweeps (name TEXT NOT NULL PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS changes (
         sequence INTEGER PRIMARY KEY, table_name TEXT NOT NULL, image BLOB NOT NULL);
     CREATE TABLE IF NOT EXISTS cursors (name TEXT NOT NULL PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Body, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, StoreError, Users, Writes};
+use umoja_store::ports::{
+    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, StoreError, Users, Writes,
+};
 
 use super::{RegionStore, changes, logs};
 use crate::codec;
@@ -42,6 +44,20 @@ impl Users for RegionStore {
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
         let writes = Prepared::new(writes)?;
         self.0.main.write(table::USERS, move |tx| writes.commit(tx)).await
+    }
+
+    async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError> {
+        if !writes.parts.is_empty() {
+            return Err(StoreError::Refused("parts among what is derived from one".into()));
+        }
+        let (writes, wanted) = (Prepared::new(writes)?, profile.map(ToString::to_string));
+        let derive = move |tx: &Tx<'_>| {
+            let mut select = tx.prepare_cached("SELECT version FROM users WHERE id = ?1 AND part = ?2")?;
+            let version: Option<String> =
+                select.query_row(params![id.as_bytes(), Part::Profile.as_str()], |row| row.get(0)).optional()?;
+            Ok(version == wanted && writes.commit(tx)? == Commit::Done)
+        };
+        self.0.main.write(table::IDENTIFIERS, derive).await
     }
 
     async fn add_wrapped_key(
@@ -95,6 +111,27 @@ impl Users for RegionStore {
             }
             let next = (records.len() == limit).then(|| last.to_string());
             Ok(Page { records, next })
+        })
+    }
+
+    /// In the order of the blind indexes.
+    async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError> {
+        let after: Option<BlindIndex> = match after {
+            None => None,
+            Some(text) => Some(text.parse().map_err(|_| StoreError::Refused("a scan from an unknown place".into()))?),
+        };
+        let (after, limit) = (after.map_or(Vec::new(), |index| index.as_bytes().to_vec()), limit.max(1));
+        self.0.main.read(table::IDENTIFIERS, |connection| {
+            let mut select = connection
+                .prepare_cached("SELECT item FROM identifiers WHERE blind_index > ?1 ORDER BY blind_index LIMIT ?2")?;
+            let mut rows = select.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut items = Vec::new();
+            while let Some(row) = rows.next()? {
+                let item = codec::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
+                items.push(ClaimItem::from_item(item).map_err(StoreError::from)?);
+            }
+            let next = items.last().filter(|_| items.len() == limit).map(|last| last.index.to_string());
+            Ok(ClaimPage { items, next })
         })
     }
 

@@ -53,7 +53,8 @@ fn tables_of(store: &RegionStore, guard: Box<dyn Any + Send + Sync>) -> Tables {
         users: Arc::clone(&store) as _,
         logs: Arc::clone(&store) as _,
         registry: Arc::clone(&store) as _,
-        requests: store,
+        requests: Arc::clone(&store) as _,
+        sweeps: store,
         guard,
     }
 }
@@ -101,6 +102,7 @@ mod on_disk {
     umoja_store::logs_contract!(tables);
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
+    umoja_store::sweeps_contract!(tables);
     umoja_store::streams_contract!(streamed);
     umoja_store::keys_contract!(key_pair);
     umoja_store::queue_contract!(queued);
@@ -132,6 +134,7 @@ mod in_memory {
     umoja_store::logs_contract!(tables);
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
+    umoja_store::sweeps_contract!(tables);
     umoja_store::streams_contract!(streamed);
     umoja_store::keys_contract!(key_pair);
     umoja_store::queue_contract!(queued);

@@ -72,6 +72,13 @@ macro_rules! users_contract {
             a_row_that_is_written_again_changes_nothing_and_refuses_nothing,
             rows_alone_are_written,
         }
+        $crate::contract_cases! { [$(#[$attribute])*] $make, derived:
+            what_is_derived_from_a_part_is_written_while_the_part_is_of_that_version,
+            what_is_derived_from_nothing_is_written_while_there_is_no_part,
+            what_is_derived_over_other_claimants_is_not_written,
+            what_is_derived_does_not_touch_the_part,
+            a_scan_of_claims_gives_every_identifier_exactly_once_whatever_the_page_size,
+        }
         $crate::contract_cases! { [$(#[$attribute])*] $make, wrapped:
             a_wrapped_key_is_added_and_everything_else_stays,
             a_region_that_has_a_wrapped_key_keeps_it,
@@ -149,6 +156,20 @@ macro_rules! requests_contract {
     };
 }
 
+/// The tests of an adapter's sweeps: takes a function that gives new [`Tables`](crate::contract::Tables), after any
+/// attributes that the tests are to have.
+#[macro_export]
+macro_rules! sweeps_contract {
+    ($(#[$attribute:meta])* $make:path) => {
+        $crate::contract_cases! { [$(#[$attribute])*] $make, sweeps:
+            a_sweep_that_never_ran_has_no_state,
+            a_state_is_read_as_it_was_last_stored,
+            states_of_two_sweeps_are_apart,
+            a_state_of_300_kilobytes_is_kept_whole,
+        }
+    };
+}
+
 /// The tests of an adapter's streams: takes a function that gives new [`Streamed`](crate::contract::Streamed), after any
 /// attributes that the tests are to have.
 #[macro_export]
@@ -213,11 +234,13 @@ mod tests {
             ("users", include_str!("users.rs")),
             ("conditions", include_str!("conditions.rs")),
             ("claims", include_str!("claims.rs")),
+            ("derived", include_str!("derived.rs")),
             ("wrapped", include_str!("wrapped.rs")),
             ("races", include_str!("races.rs")),
             ("logs", include_str!("logs.rs")),
             ("registry", include_str!("registry.rs")),
             ("requests", include_str!("requests.rs")),
+            ("sweeps", include_str!("sweeps.rs")),
             ("streams", include_str!("streams.rs")),
             ("keys", include_str!("keys.rs")),
             ("queue", include_str!("queue.rs")),

@@ -27,10 +27,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::change::Change;
-use crate::ports::{Keys, Logs, Queue, Registry, Requests, Users};
+use crate::ports::{Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
 
 pub mod claims;
 pub mod conditions;
+pub mod derived;
 pub mod keys;
 pub mod logs;
 pub mod queue;
@@ -39,6 +40,7 @@ pub mod registry;
 pub mod requests;
 pub mod sample;
 pub mod streams;
+pub mod sweeps;
 pub mod users;
 pub mod wrapped;
 
@@ -54,6 +56,8 @@ pub struct Tables {
     pub registry: Arc<dyn Registry>,
     /// Request ids and idempotency keys.
     pub requests: Arc<dyn Requests>,
+    /// How far sweeps have come.
+    pub sweeps: Arc<dyn Sweeps>,
     /// What has to live as long as the test: a temporary directory, a process. `Box::new(())` if nothing has to.
     pub guard: Box<dyn Any + Send + Sync>,
 }

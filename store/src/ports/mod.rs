@@ -8,6 +8,7 @@ mod logs;
 mod queue;
 mod registry;
 mod requests;
+mod sweeps;
 mod users;
 
 pub use clock::{Clock, Entropy};
@@ -17,7 +18,8 @@ pub use logs::{Logs, RowPage};
 pub use queue::{Delivery, Queue, QueueDepth};
 pub use registry::Registry;
 pub use requests::{Outcome, Requests};
-pub use users::{ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, Users, Writes};
+pub use sweeps::Sweeps;
+pub use users::{ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, Users, Writes};
 
 use umoja_schema::ItemError;
 

@@ -25,6 +25,10 @@ pub trait Users: Send + Sync {
     /// what is stored with its own write.
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError>;
 
+    /// Does writes that hold no parts, if the user's profile part is of exactly this version, or absent if that is said:
+    /// what is derived from a part is written without writing the part. True if they were done.
+    async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError>;
+
     /// Adds one region's wrapped key to a live part if the stored version is exactly `version` and the region has no
     /// entry. Never changes the version. The change appears in the stream.
     async fn add_wrapped_key(
@@ -38,6 +42,10 @@ pub trait Users: Send + Sync {
 
     /// Parts in the order of the adapter, from after `after` on; a user's two parts may be on different pages.
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError>;
+
+    /// Items of `identifiers` in the order of the adapter, from after `after` on. One that is written meanwhile may be
+    /// left out.
+    async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError>;
 
     /// Asks for an answer, as cheaply as possible: a peer that is down is left alone until this succeeds.
     async fn probe(&self) -> Result<(), StoreError>;
@@ -145,6 +153,15 @@ pub enum KeyAdded {
 pub struct Page {
     /// The parts.
     pub records: Vec<PartRecord>,
+    /// Where to go on; nothing at the end.
+    pub next: Option<String>,
+}
+
+/// A page of a scan of claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimPage {
+    /// The claims on each identifier.
+    pub items: Vec<ClaimItem>,
     /// Where to go on; nothing at the end.
     pub next: Option<String>,
 }

@@ -7,7 +7,7 @@ use umoja_local::{RegionPump, RegionStore};
 use umoja_schema::{Region, names};
 use umoja_store::faulty::{Faults, Faulty, faulty_region};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Clock, Entropy, Queue};
+use umoja_store::ports::{Clock, Entropy, Queue, Sweeps};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 use umoja_store::{Home, Peer, RegionPorts};
@@ -49,6 +49,8 @@ pub struct RegionFaults {
     pub repairs: Arc<Faults>,
     /// Its queue of parked records.
     pub parked: Arc<Faults>,
+    /// Where its sweeps keep how far they have come.
+    pub sweeps: Arc<Faults>,
 }
 
 impl RegionFaults {
@@ -62,13 +64,14 @@ impl RegionFaults {
             retries: of_peers(),
             repairs: Arc::default(),
             parked: Arc::default(),
+            sweeps: Arc::default(),
         }
     }
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Faults>> {
         let by_peer = [&self.links, &self.kms_links, &self.retries].into_iter().flat_map(BTreeMap::values);
-        by_peer.chain([&self.tables, &self.kms, &self.repairs, &self.parked])
+        by_peer.chain([&self.tables, &self.kms, &self.repairs, &self.parked, &self.sweeps])
     }
 }
 
@@ -145,6 +148,10 @@ pub(super) fn build(names: &[&str], clock: &Arc<WorldClock>, entropy: &Arc<Seede
             parked: queue(names::queue::PARKED, &faults.parked),
             registry: Arc::new(store.clone()),
             requests: Arc::new(store.clone()),
+            sweeps: {
+                let sweeps: Arc<dyn Sweeps> = Arc::new(store.clone());
+                Arc::new(Faulty::new(sweeps, Arc::clone(&faults.sweeps)))
+            },
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::clone(&entropy),
         };

@@ -10,3 +10,4 @@ mod redrive;
 mod rewrap;
 mod rotation;
 mod stream;
+mod sweep;

@@ -13,6 +13,7 @@ const OFTEN: PumpSettings = PumpSettings {
     poll: Duration::from_millis(5),
     reconcile: Duration::from_millis(5),
     housekeep: Duration::from_millis(5),
+    sweep: None,
 };
 
 fn start(world: &World) -> Pump {

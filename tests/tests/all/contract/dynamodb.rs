@@ -20,6 +20,7 @@ umoja_store::users_contract!(tables);
 umoja_store::logs_contract!(tables);
 umoja_store::registry_contract!(tables);
 umoja_store::requests_contract!(tables);
+umoja_store::sweeps_contract!(tables);
 umoja_store::streams_contract!(streamed);
 
 fn calls(of: &[(&str, u64)]) -> BTreeMap<String, u64> {

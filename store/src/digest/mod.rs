@@ -1,9 +1,14 @@
-//! A digest of what a region holds: equal digests mean equal users, whatever the order they arrived in.
+//! Digests of what a region holds: equal digests mean equal content, whatever the order it arrived in. [`Digest`] is one
+//! over all users of a region, [`Buckets`] says where two tables differ.
+
+mod buckets;
 
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
-use umoja_schema::PartRecord;
+use umoja_schema::{PartRecord, Region};
+
+pub use buckets::{BUCKETS, Bucket, Buckets, Fingerprint};
 
 use crate::ports::{StoreError, Users};
 
@@ -21,20 +26,10 @@ pub struct Digest {
 impl Digest {
     /// Adds a part; `regions` is how many wrapped keys a live part should have.
     pub fn add(&mut self, record: &PartRecord, regions: usize) {
-        let mut hash = Sha256::new();
-        let mut field = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        field(record.id.as_bytes());
-        field(record.part.as_str().as_bytes());
-        field(record.version.to_string().as_bytes());
-        if let Some(live) = record.live() {
-            live.keys.keys().for_each(|region| field(region.as_str().as_bytes()));
-            self.missing_keys += u64::from(live.keys.len() < regions);
-        }
+        let hash = hash_part(record, |_| true);
+        self.missing_keys += u64::from(record.live().is_some_and(|live| live.keys.len() < regions));
         let mut carry = 0u16;
-        for (sum, byte) in self.sum.iter_mut().rev().zip(hash.finalize().iter().rev()) {
+        for (sum, byte) in self.sum.iter_mut().rev().zip(hash.iter().rev()) {
             carry += u16::from(*sum) + u16::from(*byte);
             *sum = (carry & 0xff) as u8;
             carry >>= 8;
@@ -55,6 +50,32 @@ impl Digest {
             }
         }
     }
+}
+
+/// SHA-256 of fields, none of which can be taken for a part of its neighbour.
+#[derive(Default)]
+struct Fields(Sha256);
+
+impl Fields {
+    fn add(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+    }
+
+    fn hash(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+/// Over user, part, version, and those wrapped keys whose region counts.
+fn hash_part(record: &PartRecord, counts: impl Fn(&Region) -> bool) -> [u8; 32] {
+    let mut fields = Fields::default();
+    fields.add(record.id.as_bytes());
+    fields.add(record.part.as_str().as_bytes());
+    fields.add(record.version.to_string().as_bytes());
+    let keys = record.live().into_iter().flat_map(|live| live.keys.keys());
+    keys.filter(|region| counts(region)).for_each(|region| fields.add(region.as_str().as_bytes()));
+    fields.hash()
 }
 
 impl fmt::Display for Digest {

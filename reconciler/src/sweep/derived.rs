@@ -1,0 +1,95 @@
+//! What a region's users say, and its derived tables do not.
+
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt as _};
+use umoja_schema::{BlindIndex, Claim, ClaimItem, Part, PartRecord, UserId};
+use umoja_store::derive::{derive, underived};
+use umoja_store::digest::{Bucket, Fingerprint};
+use umoja_store::ports::StoreError;
+use umoja_store::repairs::{enqueue_if_incomplete, missing_regions};
+
+use super::{Difference, Examined, Item, Sweep, SweepReport};
+use crate::CONCURRENT;
+
+/// What stands for the claims that a user makes.
+pub(super) fn entries(
+    id: UserId,
+    claims: &BTreeMap<BlindIndex, Claim>,
+) -> impl Iterator<Item = (Bucket, Fingerprint)> + '_ {
+    claims.iter().map(move |(index, claim)| (Bucket::of_identifier(index), Fingerprint::of_claim(index, id, claim)))
+}
+
+/// What stands for the claims on an identifier.
+pub(super) fn item_entries(item: &ClaimItem) -> impl Iterator<Item = (Bucket, Fingerprint)> + '_ {
+    let bucket = Bucket::of_identifier(&item.index);
+    item.claimants.iter().map(move |(id, claim)| (bucket, Fingerprint::of_claim(&item.index, *id, claim)))
+}
+
+impl Sweep<'_> {
+    /// Counts what lacks a wrapped key, and lists it for repair. What is young has been listed by the replicator.
+    pub(super) async fn missing_keys(&mut self, items: &[Item]) {
+        let settled = self.progress.settled;
+        let old = items.iter().filter_map(|item| match item {
+            Item::Part(record) if record.version.hlc.millis() <= settled => Some(&**record),
+            _ => None,
+        });
+        let missing: Vec<&PartRecord> = old.filter(|record| !missing_regions(self.home, record).is_empty()).collect();
+        self.progress.report.missing_keys += missing.len() as u64;
+        if !self.mends {
+            return;
+        }
+        let listed: Vec<_> = missing.into_iter().map(|record| enqueue_if_incomplete(self.home, record)).collect();
+        let listed: Vec<_> = stream::iter(listed).buffered(CONCURRENT).collect().await;
+        for listed in listed {
+            if let Err(error) = listed {
+                tracing::warn!(%error, "a missing key could not be listed for repair");
+                self.progress.report.unlisted += 1;
+            }
+        }
+    }
+
+    /// Whether the claims that a part makes are there, as far as they are in buckets that differ.
+    pub(super) async fn claims_of(&self, record: &PartRecord) -> Result<Examined, StoreError> {
+        let differs = |index: &&BlindIndex| self.buckets.differ_in(Bucket::of_identifier(index));
+        let indexes: Vec<BlindIndex> = record.claims().keys().filter(differs).copied().collect();
+        let stored = self.home.own.users.claims(&indexes).await?;
+        let said = |item: &ClaimItem| item.claimants.get(&record.id) == record.claims().get(&item.index);
+        if stored.iter().all(said) {
+            return Ok(Examined::default());
+        }
+        self.rederive(record.id, &indexes).await
+    }
+
+    /// Whether somebody is among the claimants of an identifier whose part does not say so.
+    pub(super) async fn claimants(&self, item: &ClaimItem) -> Result<Examined, StoreError> {
+        let mut all = Examined::default();
+        for id in item.claimants.keys() {
+            let part = self.home.own.users.part(*id, Part::Profile).await?;
+            if part.is_some_and(|part| part.claims().contains_key(&item.index)) {
+                continue;
+            }
+            let one = self.rederive(*id, &[item.index]).await?;
+            all.report.add(&one.report);
+            all.difference = all.difference.or(one.difference);
+        }
+        Ok(all)
+    }
+
+    async fn rederive(&self, id: UserId, indexes: &[BlindIndex]) -> Result<Examined, StoreError> {
+        let users = &*self.home.own.users;
+        let Some(found) = underived(users, id, indexes).await? else { return Ok(Examined::default()) };
+        let difference = Difference::Claims {
+            id,
+            version: found.version.clone(),
+            missing: found.missing(),
+            superfluous: found.superfluous(),
+        };
+        let mut report = SweepReport { found: 1, ..SweepReport::default() };
+        if self.mends && derive(users, &found, &self.home.own.name).await? {
+            report.claims_added += found.missing() as u64;
+            report.claims_removed += found.superfluous() as u64;
+        }
+        Ok(Examined { report, difference: Some(difference) })
+    }
+}

@@ -1,0 +1,262 @@
+//! Anti-entropy: what two regions, or a region's users and the tables that are derived from them, disagree about, found
+//! by digests of buckets and mended.
+//!
+//! # What is promised
+//!
+//! - A pass reads each of two tables once and so learns in which buckets they differ ([`Buckets`]). If in any, it reads
+//!   both once more, and of the other side what belongs to those buckets, item by item. It writes what differs and nothing
+//!   else. Memory does not grow with the tables.
+//! - Between regions it mends both ways, whoever wrote what is missing: nobody forwards for a region that is gone. A part is
+//!   copied as the replicator copies it (the newest version wins, wrapped keys are united), a row is appended.
+//! - Within a region, claims that are missing are added and superfluous ones removed, if user and claims still are what was
+//!   read.
+//! - What is younger than a minute is on its way, and left alone. Young is what the stamp says: writes of a clock that is
+//!   fast are young for longer, and those of one that is slow are copied although they are on their way, which does no harm.
+//! - A pass may be broken off anywhere and goes on from where it was last kept ([`Sweep::state`]); what is mended twice is
+//!   mended once.
+//!
+//! A bucket also differs if something was written between the two scans. That costs reads, never a write.
+
+mod derived;
+mod exchange;
+mod run;
+mod state;
+
+use std::collections::BTreeSet;
+
+use futures_util::future::try_join;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use umoja_schema::{Hlc, Log, LogRow, Millis, PartRecord, Region};
+use umoja_store::digest::{Bucket, Buckets, Fingerprint};
+use umoja_store::ports::StoreError;
+use umoja_store::{Home, RegionPorts};
+
+use crate::CONCURRENT;
+pub use run::{SweepEnd, SweepRun, SweepSettings, last_sweeps, sweep};
+use state::{Cursor, Phase, Progress};
+pub use state::{Difference, LastSweep, SweepReport};
+
+/// How long a write may be on its way, in milliseconds.
+pub const ON_ITS_WAY_MS: u64 = 60_000;
+
+/// How many items of each side one step looks at.
+const PAGE: usize = 500;
+
+/// One comparison of a region with a peer, or of its users with what is derived from them. Does a page at a time, so that
+/// who runs it decides how fast and how long.
+pub struct Sweep<'a> {
+    home: &'a Home,
+    peer: Option<&'a RegionPorts>,
+    /// Whose wrapped keys count.
+    regions: BTreeSet<Region>,
+    mends: bool,
+    progress: Progress,
+    buckets: Buckets,
+}
+
+/// One of the two things that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// The region; within it, its users.
+    Own,
+    /// The peer; within a region, the derived table.
+    Other,
+}
+
+/// Something that a table holds.
+enum Item {
+    /// A part, and those of its claims that count where they are compared.
+    Part(Box<PartRecord>),
+    Row(Log, Box<LogRow>),
+    Claims(umoja_schema::ClaimItem),
+}
+
+/// What became of an item that was looked at.
+#[derive(Default)]
+struct Examined {
+    report: SweepReport,
+    difference: Option<Difference>,
+}
+
+impl<'a> Sweep<'a> {
+    /// A pass that compares the region of `home` with one of its peers, and mends both; nothing if it has no such peer.
+    pub fn with_peer(home: &'a Home, peer: &Region) -> Option<Self> {
+        let peer = &home.peers.iter().find(|known| known.ports.name == *peer)?.ports;
+        Some(Self::new(home, Some(peer)))
+    }
+
+    /// A pass that compares the users of the region of `home` with what is derived from them, and mends that. It also
+    /// counts the parts that lack a wrapped key, and lists them for the key repair.
+    pub fn within(home: &'a Home) -> Self {
+        Self::new(home, None)
+    }
+
+    fn new(home: &'a Home, peer: Option<&'a RegionPorts>) -> Self {
+        let regions = home.region_names().cloned().collect();
+        let progress = Progress::new(home.clock.now());
+        Self { home, peer, regions, mends: true, progress, buckets: Buckets::default() }
+    }
+
+    /// The same without writing anything.
+    #[must_use]
+    pub fn looking(self) -> Self {
+        Self { mends: false, ..self }
+    }
+
+    /// What was found so far.
+    pub const fn report(&self) -> &SweepReport {
+        &self.progress.report
+    }
+
+    /// Looks at the next page of each side, and mends what differs. Gives what differed; to be called until
+    /// [`Sweep::is_done`]. After an error the same page comes again.
+    ///
+    /// # Errors
+    /// If one of the regions does not do as asked.
+    pub async fn step(&mut self) -> Result<Vec<Difference>, StoreError> {
+        match self.progress.phase {
+            Phase::Digest => self.digest().await.map(|()| Vec::new()),
+            Phase::Mend => self.mend().await,
+            Phase::Done => Ok(Vec::new()),
+        }
+    }
+
+    /// True once everything was looked at.
+    pub fn is_done(&self) -> bool {
+        self.progress.phase == Phase::Done
+    }
+
+    /// Adds up the next page of both sides, at once.
+    async fn digest(&mut self) -> Result<(), StoreError> {
+        let (own, other) = try_join(self.page(Side::Own), self.page(Side::Other)).await?;
+        for (side, page) in [(Side::Own, own), (Side::Other, other)] {
+            let Some((items, next)) = page else { continue };
+            if side == Side::Own && self.peer.is_none() {
+                self.missing_keys(&items).await;
+            }
+            for item in &items {
+                self.count(side, item);
+            }
+            *self.progress.cursor(side == Side::Own) = next;
+        }
+        if self.progress.at_end() {
+            let differing = self.buckets.differing() as u64;
+            self.progress.report.differing += differing;
+            self.progress.report.buckets += umoja_store::digest::BUCKETS as u64;
+            if differing == 0 {
+                self.next_table();
+            } else {
+                self.progress.turn(Phase::Mend);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, side: Side, item: &Item) {
+        let looked_at = match side {
+            Side::Own => &mut self.progress.report.own,
+            Side::Other => &mut self.progress.report.other,
+        };
+        *looked_at += 1;
+        if item.stamp().is_some_and(|stamp| stamp.millis() > self.progress.settled) {
+            return;
+        }
+        for (bucket, fingerprint) in self.entries(item) {
+            match side {
+                Side::Own => self.buckets.add(bucket, fingerprint),
+                Side::Other => self.buckets.take(bucket, fingerprint),
+            }
+        }
+    }
+
+    /// What stands for an item where it is compared.
+    fn entries(&self, item: &Item) -> Vec<(Bucket, Fingerprint)> {
+        match item {
+            Item::Part(record) if self.peer.is_none() => derived::entries(record.id, record.claims()).collect(),
+            Item::Part(record) => vec![(Bucket::of_user(record.id), Fingerprint::of_part(record, &self.regions))],
+            Item::Row(log, row) => vec![(Bucket::of_user(row.user), Fingerprint::of_row(*log, row))],
+            Item::Claims(item) => derived::item_entries(item).collect(),
+        }
+    }
+
+    /// Looks again at what belongs to buckets that differ: first what the own side holds, then what the other does.
+    async fn mend(&mut self) -> Result<Vec<Difference>, StoreError> {
+        let side = if self.progress.own.is_end() { Side::Other } else { Side::Own };
+        let Some((items, next)) = self.page(side).await? else { return Ok(Vec::new()) };
+        let differing =
+            items.iter().filter(|item| self.entries(item).iter().any(|(bucket, _)| self.buckets.differ_in(*bucket)));
+        let examined: Vec<_> = differing.map(|item| self.examine(side, item)).collect();
+        let examined: Vec<Examined> = stream::iter(examined).buffered(CONCURRENT).try_collect().await?;
+        *self.progress.cursor(side == Side::Own) = next;
+        if self.progress.at_end() {
+            self.next_table();
+        }
+        for one in &examined {
+            self.progress.report.add(&one.report);
+        }
+        Ok(examined.into_iter().filter_map(|one| one.difference).collect())
+    }
+
+    async fn examine(&self, side: Side, item: &Item) -> Result<Examined, StoreError> {
+        match (item, self.peer) {
+            (Item::Part(record), Some(peer)) => self.part(peer, side, record).await,
+            (Item::Row(log, row), Some(peer)) => self.row(peer, side, *log, row).await,
+            (Item::Part(record), None) => self.claims_of(record).await,
+            (Item::Claims(item), None) => self.claimants(item).await,
+            (Item::Row(..), None) | (Item::Claims(_), Some(_)) => Ok(Examined::default()),
+        }
+    }
+
+    /// The next page of a side and where to go on after it; nothing if the side was read to its end.
+    async fn page(&self, side: Side) -> Result<Option<(Vec<Item>, Cursor)>, StoreError> {
+        let cursor = if side == Side::Own { &self.progress.own } else { &self.progress.other };
+        let Cursor::After(after) = cursor.clone() else { return Ok(None) };
+        let other = match (side, self.peer) {
+            (Side::Other, Some(peer)) => peer,
+            _ => &self.home.own,
+        };
+        let (items, next) = if side == Side::Other && self.peer.is_none() {
+            let page = other.users.scan_claims(after, PAGE).await?;
+            (page.items.into_iter().map(Item::Claims).collect(), page.next)
+        } else if let Some(log) = self.progress.log() {
+            let page = other.logs.scan_rows(log, after, PAGE).await?;
+            (page.rows.into_iter().map(|row| Item::Row(log, Box::new(row))).collect(), page.next)
+        } else {
+            let page = other.users.scan(after, PAGE).await?;
+            (page.records.into_iter().map(|record| Item::Part(Box::new(record))).collect(), page.next)
+        };
+        Ok(Some((items, next.map_or(Cursor::End, |next| Cursor::After(Some(next))))))
+    }
+
+    fn next_table(&mut self) {
+        let last = self.peer.is_none() || self.progress.table == Log::ALL.len();
+        self.buckets = Buckets::default();
+        if last {
+            self.progress.turn(Phase::Done);
+        } else {
+            self.progress.table += 1;
+            self.progress.settled = settled(self.home.clock.now());
+            self.progress.turn(Phase::Digest);
+        }
+    }
+
+    fn is_young(&self, written: Hlc) -> bool {
+        written.millis() > settled(self.home.clock.now())
+    }
+}
+
+/// What was written until then has arrived, if all is well.
+const fn settled(now: Millis) -> Millis {
+    Millis(now.0.saturating_sub(ON_ITS_WAY_MS))
+}
+
+impl Item {
+    /// When it was written. Claims do not say: they are written with their part.
+    fn stamp(&self) -> Option<Hlc> {
+        match self {
+            Self::Part(record) => Some(record.version.hlc),
+            Self::Row(_, row) => Some(row.at),
+            Self::Claims(_) => None,
+        }
+    }
+}
