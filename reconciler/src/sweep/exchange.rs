@@ -90,7 +90,8 @@ impl Sweep<'_> {
         if self.is_young(row.at) {
             return Ok(Examined { report: SweepReport { young: 1, ..SweepReport::default() }, difference: None });
         }
-        let difference = Difference::Row { log, user: row.user, lacking: lacking.name.clone(), since: row.at.millis() };
+        let difference =
+            Difference::Row { log: log.table(), user: row.user, lacking: lacking.name.clone(), since: row.at.millis() };
         let mut report = SweepReport { found: 1, ..SweepReport::default() };
         if self.mends && copy_row(lacking, log, row).await? {
             match side {

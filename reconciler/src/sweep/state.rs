@@ -86,9 +86,8 @@ pub enum Difference {
     },
     /// A region lacks a row that the other has.
     Row {
-        /// Of which log.
-        #[serde(serialize_with = "log_name")]
-        log: Log,
+        /// Of which log: the name of its table.
+        log: &'static str,
         /// About whom.
         user: UserId,
         /// The region that lacks it.
@@ -107,10 +106,6 @@ pub enum Difference {
         /// Claims that the user does not make.
         superfluous: usize,
     },
-}
-
-fn log_name<S: serde::Serializer>(log: &Log, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(log.table())
 }
 
 /// The last pass that came to its end.

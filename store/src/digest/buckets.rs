@@ -71,8 +71,7 @@ impl Fingerprint {
     }
 
     fn of(hash: [u8; 32]) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = hash;
-        Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        Self(hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
     }
 }
 
