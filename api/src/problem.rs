@@ -49,6 +49,7 @@ problems! {
     BEHIND = 503 "behind" "This region has not caught up yet" "Try again after `Retry-After` seconds, or in the region that answered the write.";
     BUSY = 503 "busy" "Too many requests" "Try again after `Retry-After` seconds.";
     UNAVAILABLE = 503 "unavailable" "The service cannot answer now" "Try again after `Retry-After` seconds with the same `idk`, here or in another region.";
+    NEWER_FORMAT = 503 "newer_format" "This region cannot read the user yet" "A newer version wrote the user, and this region does not run it yet: try again in the region that answered the write, or here later.";
     INTERNAL = 500 "internal" "Something is wrong on our side" "Report the time of the request to the operator.";
 }
 
@@ -123,6 +124,7 @@ impl From<SealError> for Refusal {
             // A blob that the KMS refuses has been tampered with, as one that does not open: no retry will help.
             SealError::Opaque | SealError::Keys(KeysError::Refused) => &INTERNAL,
             SealError::Keys(_) => &UNAVAILABLE,
+            SealError::Newer => return Self { retry_after_secs: Some(60), ..Self::from(&NEWER_FORMAT) },
         })
     }
 }

@@ -47,6 +47,7 @@ impl Caller {
             phone_country: None,
             api_keys: vec![ApiKeyHash { id: api_key.id().into(), sha256: api_key.akh(), expires_at: None }],
             keys: vec![CompanyKey { kid: key.kid().into(), alg: alg.clone(), public_key_pem: key.public_key_pem() }],
+            unknown: serde_json::Map::new(),
         };
         let file = CompanyFile {
             id,

@@ -275,10 +275,9 @@ async fn wrap(
         return Ok(Vec::new());
     }
     let key = sealer.committed_key(record).await.map_err(|error| match error {
-        SealError::Opaque => {
-            Served::Parked("the data key does not fit the envelope, or the envelope's format is unknown")
-        }
-        SealError::Keys(KeysError::Disabled | KeysError::Refused) => Served::Blocked,
+        SealError::Opaque => Served::Parked("the data key does not fit the envelope"),
+        // A reconciler of that version will do it.
+        SealError::Newer | SealError::Keys(KeysError::Disabled | KeysError::Refused) => Served::Blocked,
         SealError::Keys(_) => Served::Later,
     })?;
     let wraps = join_all(missing.iter().map(|region| sealer.wrap_for(record, &key, region))).await;

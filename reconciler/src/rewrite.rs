@@ -232,7 +232,7 @@ fn unreadable(record: &PartRecord, error: SealError, looked: RewriteReport) -> R
         SealError::Keys(KeysError::Unavailable) => Err(StoreError::Unavailable("a KMS".into())),
         SealError::Keys(KeysError::Throttled) => Err(StoreError::Throttled("a KMS".into())),
         SealError::Keys(KeysError::Disabled) => Err(StoreError::Refused("a KMS key, which is disabled,".into())),
-        SealError::Keys(KeysError::Refused) | SealError::Opaque => {
+        SealError::Keys(KeysError::Refused) | SealError::Opaque | SealError::Newer => {
             tracing::warn!(user = %record.id, part = %record.part, "a part cannot be opened");
             Ok(RewriteReport { unreadable: 1, unreadable_users: vec![record.id], ..looked })
         }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::CompanyId;
 
@@ -26,6 +27,9 @@ pub struct Company {
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.
     pub keys: Vec<CompanyKey>,
+    /// Members written by a newer version of Umoja.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
 /// What is kept of an API key.
@@ -134,6 +138,16 @@ impl Company {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn members_of_a_newer_version_survive() {
+        let written = serde_json::json!({
+            "id": "acme", "name": "Acme", "enabled": true, "trusted": false, "scopes": [], "api_keys": [], "keys": [],
+            "novelty": { "of": ["a", "newer", "version"] },
+        });
+        let read: Company = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), written);
+    }
 
     #[test]
     fn scopes_are_stored_under_their_names() {

@@ -33,7 +33,7 @@ pub mod version;
 
 pub use attributes::{Attribute, Attributes};
 pub use claim::{Claim, ClaimItem};
-pub use company::{Company, CompanyKey, Scope};
+pub use company::{ApiKeyHash, Company, CompanyKey, Scope};
 pub use identifier::{Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, Username};
 pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, UserId};
 pub use item::ItemError;

@@ -62,7 +62,12 @@ struct Versioned {
 #[derive(Deserialize)]
 struct Head {
     v: u32,
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
+
+/// The kinds of messages of [`MESSAGE_VERSION`].
+const KINDS: [&str; 4] = ["copy_part", "copy_row", "wrap_keys", "parked"];
 
 impl Message {
     /// The text to put into a queue.
@@ -77,11 +82,12 @@ impl Message {
     /// Reads the text of a message.
     ///
     /// # Errors
-    /// If it is not a message of this version.
+    /// If it is not a message of this version. One of another version or kind says `message version`: somebody else may
+    /// read it.
     pub fn from_text(text: &str) -> Result<Self, ItemError> {
         // The version first: a message of another one may have any other form.
         let head: Head = serde_json::from_str(text).map_err(|_| ItemError::new("message"))?;
-        if head.v != MESSAGE_VERSION {
+        if head.v != MESSAGE_VERSION || head.kind.is_some_and(|kind| !KINDS.contains(&kind.as_str())) {
             return Err(ItemError::new("message version"));
         }
         let versioned: Versioned = serde_json::from_str(text).map_err(|_| ItemError::new("message"))?;
@@ -102,11 +108,29 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_message_is_known_by_its_name() {
+        let (id, part, text) = (UserId::v8([1; 16]), Part::Profile, String::new);
+        let region: Region = "a".parse().unwrap();
+        let version = Version { erased: false, hlc: crate::Hlc::at(crate::Millis(1)), origin: region.clone() };
+        let all = [
+            Message::CopyPart { id, part },
+            Message::CopyRow { table: text(), id, key: text() },
+            Message::WrapKeys { id, part, version },
+            Message::Parked { table: text(), sequence: text(), key: text(), reason: text(), region },
+        ];
+        let kinds =
+            all.iter().map(|message| serde_json::to_value(message).unwrap()["type"].as_str().unwrap().to_owned());
+        assert_eq!(kinds.collect::<Vec<_>>(), KINDS);
+        assert!(all.iter().all(|message| Message::from_text(&message.to_text()).as_ref() == Ok(message)));
+    }
+
+    #[test]
     fn a_message_of_a_newer_version_is_not_guessed_at() {
         let text = Message::CopyPart { id: UserId::v8([1; 16]), part: Part::Profile }.to_text();
         let newer = Err(ItemError::new("message version"));
         assert_eq!(Message::from_text(&text.replace("\"v\":1", "\"v\":2")), newer);
         assert_eq!(Message::from_text("{\"v\":2,\"type\":\"novel\"}"), newer);
+        assert_eq!(Message::from_text("{\"v\":1,\"type\":\"novel\"}"), newer);
         assert_eq!(Message::from_text("{}"), Err(ItemError::new("message")));
     }
 }

@@ -30,9 +30,14 @@ pub enum SealError {
     /// No KMS made, wrapped or unwrapped the key.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// The envelope does not open: another format, another key, or somebody changed it. Says nothing more.
+    /// The envelope does not open: another key, or somebody changed it. Says nothing more.
     #[error("the part cannot be opened")]
     Opaque,
+    /// The envelope says that it is of a format or suite of a newer version: it is kept and copied, and can be opened
+    /// once this region runs that version. (The number is under no MAC before the envelope is opened: whoever changes it
+    /// in the table makes a part as unreadable as by changing anything else.)
+    #[error("the part is of a newer format than this version reads")]
+    Newer,
 }
 
 /// A plaintext that a part seals.
@@ -159,6 +164,9 @@ impl Sealer {
 
 fn envelope_of(record: &PartRecord) -> Result<(&Live, Envelope), SealError> {
     let live = record.live().ok_or(SealError::Opaque)?;
+    if is_newer(&live.data) {
+        return Err(SealError::Newer);
+    }
     Ok((live, from_map(&live.data).ok_or(SealError::Opaque)?))
 }
 
@@ -219,6 +227,19 @@ fn to_map(envelope: Envelope) -> SealedData {
     ]))
 }
 
+fn number(data: &SealedData, name: &str) -> Option<u64> {
+    match data.0.get(name) {
+        Some(Attribute::N(number)) => number.parse().ok(),
+        _ => None,
+    }
+}
+
+/// True for an envelope of a newer version, whatever else it looks like.
+fn is_newer(data: &SealedData) -> bool {
+    let above = |name: &str, known: u8| number(data, name).is_some_and(|found| found > u64::from(known));
+    above("fmt", envelope::FMT) || above("suite", envelope::SUITE_A256CBC_HS512)
+}
+
 fn from_map(data: &SealedData) -> Option<Envelope> {
     fn bytes<const N: usize>(data: &SealedData, name: &str) -> Option<[u8; N]> {
         match data.0.get(name) {
@@ -226,10 +247,7 @@ fn from_map(data: &SealedData) -> Option<Envelope> {
             _ => None,
         }
     }
-    let number = |name: &str| match data.0.get(name) {
-        Some(Attribute::N(number)) => number.parse::<u8>().ok(),
-        _ => None,
-    };
+    let number = |name: &str| number(data, name)?.try_into().ok();
     let Some(Attribute::B(info)) = data.0.get("info") else { return None };
     Some(Envelope {
         fmt: number("fmt")?,

@@ -92,6 +92,7 @@ impl Caller {
                 alg: "EdDSA".into(),
                 public_key_pem: self.key.public_key_pem(),
             }],
+            unknown: serde_json::Map::new(),
         }
     }
 

@@ -201,6 +201,7 @@ pub(crate) fn new_company(
         phone_country: None,
         api_keys: vec![hash],
         keys: vec![pair],
+        unknown: serde_json::Map::new(),
     };
     let private_key_pem = Some(key.private_key_pem().to_string());
     Ok((company, CompanyFile { id: id.clone(), api_key, kid, alg, private_key_pem }))

@@ -19,6 +19,7 @@ fn company(id: &str) -> Company {
         phone_country: Some("KE".into()),
         api_keys: vec![ApiKeyHash { id: "k1".into(), sha256: "hash".into(), expires_at: Some(9) }],
         keys: vec![CompanyKey { kid: "1".into(), alg: "ES256".into(), public_key_pem: "pem\n".into() }],
+        unknown: serde_json::Map::from_iter([("novelty".into(), serde_json::json!({ "of": ["a newer version"] }))]),
     }
 }
 

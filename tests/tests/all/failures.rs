@@ -11,3 +11,4 @@ mod rewrap;
 mod rotation;
 mod stream;
 mod sweep;
+mod versions;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in helpers of tests as in tests")]
 
 mod contract;
+mod corpus;
 mod failure_table;
 mod failures;
 mod pump;

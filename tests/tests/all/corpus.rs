@@ -1,0 +1,305 @@
+//! Items as every version ever wrote them, frozen: today's code has to understand them all.
+//!
+//! `tests/corpus/<n>` holds what was written when the folder was made, and is never changed. What a version writes
+//! differently is a new folder: `cargo test -p umoja-tests corpus::write_a_new_folder -- --ignored`, once.
+
+mod form;
+mod home;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use umoja_replicator::Replicator;
+use umoja_schema::{
+    Attribute, ClaimItem, Company, Credentials, IdentifierKind, Identity, Log, LogRow, Message, Part, PartRecord,
+};
+use umoja_store::apply::{Applied, apply_copy};
+use umoja_store::ports::{Logs as _, Outcome, Queue, Registry as _, Requests as _, Users as _};
+use umoja_store::secrets::{Secrets, SecretsDocument};
+use umoja_store::{Infrastructure, RegionsDocument};
+use umoja_tests::world::run;
+
+use form::{from_json, from_sql, to_json};
+use home::{Place, REGIONS, open};
+
+const SUMS: &str = "SHA256SUMS";
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}
+
+fn folders() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(corpus()).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    assert!(!folders.is_empty());
+    folders
+}
+
+fn sums() -> String {
+    let mut sums = String::new();
+    for folder in folders() {
+        let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        for file in files {
+            let sum = Sha256::digest(std::fs::read(&file).unwrap());
+            let sum = sum.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+            writeln!(sums, "{sum}  {}", file.strip_prefix(corpus()).unwrap().display()).unwrap();
+        }
+    }
+    sums
+}
+
+#[test]
+#[ignore = "writes a new folder of the corpus"]
+fn write_a_new_folder() {
+    std::fs::create_dir_all(corpus()).unwrap();
+    let next = (1..1000).map(|n| corpus().join(n.to_string())).find(|folder| !folder.exists()).unwrap();
+    write::write(&next);
+    std::fs::write(corpus().join(SUMS), sums()).unwrap();
+}
+
+#[test]
+fn nothing_that_was_frozen_has_changed() {
+    assert_eq!(std::fs::read_to_string(corpus().join(SUMS)).unwrap(), sums());
+}
+
+/// A folder of the corpus with its regions opened: empty but for their keys, settings and companies.
+struct Frozen {
+    folder: PathBuf,
+    places: [Place; 2],
+    _dir: tempfile::TempDir,
+}
+
+impl Frozen {
+    async fn open(folder: PathBuf, with_database: bool) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for region in REGIONS {
+            let own = dir.path().join(region);
+            std::fs::create_dir(&own).unwrap();
+            std::fs::copy(folder.join(format!("keyring-{region}.json")), own.join("keyring.json")).unwrap();
+        }
+        if with_database {
+            let sql = std::fs::read_to_string(folder.join("region.sql")).unwrap();
+            from_sql(&sql, &dir.path().join(REGIONS[0]).join("region.sqlite"));
+        }
+        let frozen = Self { places: open(dir.path()), folder, _dir: dir };
+        for place in &frozen.places {
+            for (name, document) in frozen.read("settings.json").as_object().unwrap() {
+                place.store.put_setting(name, document).await.unwrap();
+            }
+        }
+        frozen
+    }
+
+    fn read(&self, name: &str) -> Value {
+        serde_json::from_str(&std::fs::read_to_string(self.folder.join(name)).unwrap()).unwrap()
+    }
+
+    fn list(&self, name: &str) -> Vec<Value> {
+        let Value::Array(list) = self.read(name) else { panic!("{name} is no list") };
+        assert!(!list.is_empty(), "{name}");
+        list
+    }
+
+    /// The parts with what is sealed in them.
+    fn parts(&self) -> Vec<(PartRecord, Value)> {
+        let part = |frozen: Value| {
+            let item = from_json(&frozen["item"]);
+            let record = PartRecord::from_item(item.clone()).unwrap();
+            assert_eq!(record.to_item(), item, "nothing is lost on the way");
+            (record, frozen["plain"].clone())
+        };
+        self.list("users.json").into_iter().map(part).collect()
+    }
+}
+
+fn each(with_database: bool, check: impl AsyncFn(&Frozen)) {
+    for folder in folders() {
+        run(async { check(&Frozen::open(folder, with_database).await).await });
+    }
+}
+
+async fn opened(place: &Place, record: &PartRecord) -> Value {
+    match record.part {
+        Part::Profile => serde_json::to_value(place.sealer.open::<Identity>(record).await.unwrap()).unwrap(),
+        Part::Credentials => serde_json::to_value(place.sealer.open::<Credentials>(record).await.unwrap()).unwrap(),
+    }
+}
+
+#[test]
+fn every_part_is_stored_found_replicated_and_opened_in_either_region() {
+    each(false, async |frozen| {
+        let [here, there] = &frozen.places;
+        for (record, _) in frozen.parts() {
+            assert_eq!(apply_copy(&here.store, &record, here.store.region()).await, Ok(Applied::Written));
+        }
+        let outcome = Replicator::new(here.home.clone()).handle(&here.store.changes(0, 1000).unwrap()).await;
+        assert_eq!((outcome.failed, outcome.parked, outcome.queued), (None, 0, 0));
+        for place in [here, there] {
+            for (record, plain) in frozen.parts() {
+                let stored = place.store.part(record.id, record.part).await.unwrap().unwrap();
+                assert_eq!(stored, record);
+                match record.live() {
+                    Some(_) => assert_eq!(opened(place, &stored).await, plain),
+                    None => assert_eq!(plain, Value::Null),
+                }
+            }
+            let secrets = Secrets::load(&place.store, place.sealer.ring()).await.unwrap();
+            for lookup in frozen.list("lookups.json") {
+                let kind = IdentifierKind::from_name(lookup["kind"].as_str().unwrap()).unwrap();
+                let company = lookup["company"].as_str().map(|company| company.parse().unwrap());
+                let indexes = secrets.indexes(kind, company.as_ref(), lookup["text"].as_str().unwrap());
+                let indexes: Vec<_> = indexes.into_iter().map(|(_, index)| index).collect();
+                let items = place.store.claims(&indexes).await.unwrap();
+                let found = ClaimItem::winner_of(&items).map(|(id, _)| id.to_string());
+                assert_eq!(found.as_deref(), lookup["finds"].as_str(), "{lookup}");
+            }
+            // The claims that were stored are what today's code derives.
+            for item in frozen.list("identifiers.json") {
+                let item = ClaimItem::from_item(from_json(&item)).unwrap();
+                assert_eq!(place.store.claims(&[item.index]).await.unwrap(), [item]);
+            }
+        }
+    });
+}
+
+#[test]
+fn what_nobody_knows_in_an_old_item_survives_a_change_and_is_replicated() {
+    each(false, async |frozen| {
+        let [here, there] = &frozen.places;
+        for (mut record, _) in frozen.parts().into_iter().filter(|(record, _)| record.live().is_some()) {
+            record.unknown.insert("novelty".into(), Attribute::Ns(vec!["1".into()]));
+            apply_copy(&here.store, &record, here.store.region()).await.unwrap();
+            // As every writer of this version does it: opened, changed, sealed anew.
+            let mut version = record.version.clone();
+            version.hlc = umoja_schema::Hlc::next(here.home.clock.now(), Some(version.hlc)).unwrap();
+            let (facts, unknown) = (record.live().unwrap().facts.clone(), record.unknown.clone());
+            let next = match record.part {
+                Part::Profile => {
+                    let mut identity: Identity = here.sealer.open(&record).await.unwrap();
+                    identity.profile.nickname = Some("changed".into());
+                    here.sealer.seal(record.id, version, facts, &identity, unknown).await.unwrap()
+                }
+                Part::Credentials => {
+                    let credentials: Credentials = here.sealer.open(&record).await.unwrap();
+                    here.sealer.seal(record.id, version, facts, &credentials, unknown).await.unwrap()
+                }
+            };
+            apply_copy(&here.store, &next, here.store.region()).await.unwrap();
+            let outcome = Replicator::new(here.home.clone()).handle(&here.store.changes(0, 1000).unwrap()).await;
+            assert_eq!((outcome.failed, outcome.parked), (None, 0));
+            let copied = there.store.part(record.id, record.part).await.unwrap().unwrap();
+            assert_eq!(copied, next);
+            assert_eq!(copied.unknown, record.unknown);
+        }
+    });
+}
+
+#[test]
+fn rows_messages_outcomes_companies_and_settings_are_understood() {
+    each(false, async |frozen| {
+        let here = &frozen.places[0];
+        let secrets = Secrets::load(&here.store, here.sealer.ring()).await.unwrap();
+        for frozen in frozen.list("rows.json") {
+            let item = from_json(&frozen["item"]);
+            let row = LogRow::from_item(item).unwrap();
+            assert_eq!(to_json(&row.to_item()), frozen["item"]);
+            assert!(frozen["table"].as_str().unwrap().parse::<Log>().is_ok());
+            if let (Some(text), Some(Attribute::B(sealed))) = (frozen["reason"].as_str(), row.fields.get("reason")) {
+                assert_eq!(secrets.open_text(&row, sealed).as_deref(), Some(text));
+            }
+        }
+        for text in frozen.list("messages.json") {
+            let message = Message::from_text(text.as_str().unwrap()).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Value>(&message.to_text()).unwrap()["type"],
+                serde_json::from_str::<Value>(text.as_str().unwrap()).unwrap()["type"]
+            );
+        }
+        for outcome in frozen.list("outcomes.json") {
+            let read: Outcome = serde_json::from_value(outcome.clone()).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), outcome);
+        }
+        for company in frozen.list("companies.json") {
+            let read: Company = serde_json::from_value(company.clone()).unwrap();
+            contains(&serde_json::to_value(&read).unwrap(), &company);
+            here.store.put_company(&read).await.unwrap();
+            assert_eq!(here.store.company(&read.id).await.unwrap(), Some(read));
+        }
+        let settings = frozen.read("settings.json");
+        let secrets = SecretsDocument::stored(&here.store).await.unwrap().unwrap();
+        contains(&serde_json::to_value(secrets).unwrap(), &settings["secrets"]);
+        let regions = RegionsDocument::load(&here.store).await.unwrap().unwrap();
+        contains(&serde_json::to_value(regions).unwrap(), &settings["regions"]);
+        let infrastructure = Infrastructure::load(&here.store).await.unwrap().unwrap();
+        assert_eq!(infrastructure.regions.len(), 2);
+    });
+}
+
+/// A later version may write more members, and none less.
+fn contains(now: &Value, frozen: &Value) {
+    match (now, frozen) {
+        (Value::Object(now), Value::Object(frozen)) => {
+            frozen.iter().for_each(|(name, value)| contains(now.get(name).unwrap_or(&Value::Null), value));
+        }
+        (Value::Array(now), Value::Array(frozen)) => {
+            assert_eq!(now.len(), frozen.len());
+            now.iter().zip(frozen).for_each(|(now, frozen)| contains(now, frozen));
+        }
+        (now, frozen) => assert_eq!(now, frozen),
+    }
+}
+
+#[test]
+fn a_directory_of_an_old_version_is_opened_and_holds_what_it_held() {
+    each(true, async |frozen| {
+        let here = &frozen.places[0];
+        let mut stored = BTreeMap::new();
+        for record in here.store.scan(None, 100).await.unwrap().records {
+            stored.insert((record.id, record.part), record);
+        }
+        let parts = frozen.parts();
+        assert_eq!(stored.len(), parts.len());
+        for (record, plain) in parts {
+            assert_eq!(stored[&(record.id, record.part)], record);
+            if record.live().is_some() {
+                assert_eq!(opened(here, &record).await, plain);
+            }
+        }
+        for item in frozen.list("identifiers.json") {
+            let item = ClaimItem::from_item(from_json(&item)).unwrap();
+            assert_eq!(here.store.claims(&[item.index]).await.unwrap(), [item]);
+        }
+        for frozen in frozen.list("rows.json") {
+            let row = LogRow::from_item(from_json(&frozen["item"])).unwrap();
+            let log: Log = frozen["table"].as_str().unwrap().parse().unwrap();
+            assert_eq!(here.store.row(log, row.user, &row.key).await.unwrap(), Some(row));
+        }
+        let companies = serde_json::to_value(here.store.companies().await.unwrap()).unwrap();
+        contains(&companies, &frozen.read("companies.json"));
+        for (key, outcome) in (1u8..).zip(frozen.list("outcomes.json")) {
+            let outcome: Outcome = serde_json::from_value(outcome).unwrap();
+            let new = Outcome { request: "another".into(), ..outcome.clone() };
+            let later = home::NOW.plus(60_000);
+            assert_eq!(here.store.begin(&[key; 32], &new, home::NOW, later).await, Ok(Some(outcome)));
+        }
+        let mut messages = Vec::new();
+        for queue in [&here.home.peers[0].retry, &here.home.repairs, &here.home.parked] {
+            let received = Queue::receive(&**queue, 10, 60).await.unwrap();
+            messages.extend(received.into_iter().map(|delivery| delivery.text));
+        }
+        let frozen_messages = frozen.list("messages.json");
+        assert_eq!(messages, frozen_messages.iter().map(|text| text.as_str().unwrap()).collect::<Vec<_>>());
+        // What was not replicated yet is.
+        let outcome = Replicator::new(here.home.clone()).handle(&here.store.changes(0, 1000).unwrap()).await;
+        assert_eq!((outcome.failed, outcome.parked, outcome.queued), (None, 0, 0));
+        for (key, record) in stored {
+            assert_eq!(frozen.places[1].store.part(key.0, key.1).await.unwrap(), Some(record));
+        }
+    });
+}

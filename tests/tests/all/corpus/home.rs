@@ -1,0 +1,55 @@
+//! Two regions in directories, one of which every frozen item comes from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use umoja_local::{Options, RegionStore};
+use umoja_schema::{Millis, Region, names};
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::seal::Sealer;
+use umoja_store::{Home, Peer, RegionPorts};
+use umoja_tests::world::{SeededEntropy, WorldClock};
+
+/// The regions, the one that writes first.
+pub(super) const REGIONS: [&str; 2] = ["af-south-1", "eu-west-1"];
+/// When everything is written.
+pub(super) const NOW: Millis = Millis(1_800_000_000_000);
+
+pub(super) struct Place {
+    pub(super) store: RegionStore,
+    pub(super) home: Home,
+    pub(super) sealer: Sealer,
+}
+
+/// Opens both regions, each in a directory of its name, with the key rings that are there.
+pub(super) fn open(dir: &Path) -> [Place; 2] {
+    let clock = Arc::new(WorldClock::new(NOW));
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let stores = REGIONS.map(|name| {
+        let (dir, region): (_, Region) = (dir.join(name), name.parse().unwrap());
+        RegionStore::open(&dir, region, clock.clone(), entropy.clone(), Options::default()).unwrap()
+    });
+    let ports = |store: &RegionStore| RegionPorts {
+        name: store.region().clone(),
+        users: Arc::new(store.clone()),
+        logs: Arc::new(store.clone()),
+        keys: Arc::new(store.keys()),
+    };
+    [0, 1].map(|at| {
+        let (own, peer) = (&stores[at], &stores[1 - at]);
+        let retry = Arc::new(own.queue(&format!("{}-{}", names::queue::RETRY, peer.region())));
+        let home = Home {
+            own: ports(own),
+            peers: vec![Peer { ports: ports(peer), retry }],
+            repairs: Arc::new(own.queue(names::queue::KEYS)),
+            parked: Arc::new(own.queue(names::queue::PARKED)),
+            registry: Arc::new(own.clone()),
+            requests: Arc::new(own.clone()),
+            sweeps: Arc::new(own.clone()),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
+        let sealer = Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), entropy.clone());
+        Place { store: own.clone(), home, sealer }
+    })
+}
