@@ -1,5 +1,7 @@
 //! Operators' commands against AWS: an emulator, whose address is in `AWS_ENDPOINT_URL` (`.ci/emulator` sets it).
 
+mod keys;
+
 use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -60,6 +60,22 @@ impl World {
         Ok(pass.report().clone())
     }
 
+    /// What is left of rotating the blind index key, with every region reading each step.
+    ///
+    /// # Panics
+    /// If a region does not answer, or profiles stay behind.
+    pub async fn finish_index_rotation(&mut self) {
+        loop {
+            self.reload().await;
+            let secrets = self.secrets().await.expect("every region answers");
+            if secrets.index_step() == IndexStep::Publish {
+                return;
+            }
+            self.settle_claims().await;
+            self.rotate_index().await.expect("every region answers");
+        }
+    }
+
     /// Passes until one finds nothing behind, with everything that runs by itself between them.
     ///
     /// # Panics

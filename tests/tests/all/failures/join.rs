@@ -296,3 +296,32 @@ fn claims_that_were_lost_are_derived_again_from_the_parts_that_are_there() {
         joining.world.check_invariants().await;
     });
 }
+
+/// Failure: new region added
+#[test]
+fn a_region_that_joins_while_the_index_key_is_rotated_is_looked_at_too() {
+    run(async {
+        let mut joining = Joining::new(9, 30).await;
+        joining.world.rotate_index().await.unwrap();
+        joining.world.reload().await;
+        // Some profiles have claims under both keys, and the new region gets both kinds.
+        killed_after(25, joining.world.rewrite_claims()).await;
+        for at in 0..NEW {
+            joining.introduce(at);
+        }
+        assert!(!joining.pass(0).await.is_complete());
+        let late = joining.world.register(1, "late@example.com", "phc").await.unwrap();
+        let pass = joining.world.rewrite_claims().await.unwrap();
+        assert!(pass.on_their_way > 0 && !pass.is_complete(), "what the new region holds is behind: {pass:?}");
+        joining.fill().await;
+        joining.world.settle().await;
+        joining.world.finish_index_rotation().await;
+        joining.world.settle().await;
+        joining.world.check_invariants().await;
+        for id in [late, joining.users[5]] {
+            let profile = joining.world.stored(NEW, id, Part::Profile).await.unwrap();
+            assert!(profile.claims().values().all(|claim| claim.key_version == 2));
+        }
+        assert_eq!(joining.world.find(NEW, "late@example.com").await, Some(late));
+    });
+}

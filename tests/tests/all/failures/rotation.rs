@@ -22,18 +22,6 @@ async fn publish(world: &mut World) {
     world.reload().await;
 }
 
-/// What is left of a rotation, with everybody reading each step.
-async fn finish(world: &mut World) {
-    loop {
-        world.reload().await;
-        if world.secrets().await.unwrap().index_step() == IndexStep::Publish {
-            return;
-        }
-        world.settle_claims().await;
-        world.rotate_index().await.unwrap();
-    }
-}
-
 /// Nobody has a claim under another key than the newest.
 async fn check_finished(world: &World, ids: &[UserId], newest: u32) {
     world.check_invariants().await;
@@ -89,7 +77,7 @@ fn a_rotated_index_key_leaves_everybody_findable_and_nothing_of_the_old_key() {
         assert_eq!(world.find(0, "late@example.com").await, Some(late), "who knows both finds it under the new one");
         assert_eq!(world.register(0, "late@example.com", "phc").await, Err(Refused::Taken));
         world.reload().await;
-        finish(&mut world).await;
+        world.finish_index_rotation().await;
         for n in [0, 2, 3, 4, 5, 6] {
             assert_eq!(world.find(n % 3, &email(n)).await, Some(ids[n]));
         }
@@ -139,7 +127,7 @@ fn writing_a_profile_again_never_wins_over_a_change_that_another_region_makes_me
                 assert_eq!(name.as_deref(), Some("Ada"), "first: {first}");
             }
             rewrite().await;
-            finish(&mut world).await;
+            world.finish_index_rotation().await;
             check_finished(&world, &[id], 2).await;
         }
     });
@@ -171,7 +159,7 @@ fn the_old_key_is_not_dropped_before_what_a_cut_off_region_wrote_is_known() {
         assert!(!pass.is_complete());
         world.settle().await;
         assert_eq!(key_versions(&world, 0, eve).await, [1, 2].into(), "written again where it was");
-        finish(&mut world).await;
+        world.finish_index_rotation().await;
         assert_eq!(world.find(0, "eve@example.com").await, Some(eve));
         check_finished(&world, &[ada, eve], 2).await;
     });
@@ -198,7 +186,7 @@ fn an_instance_that_has_not_read_the_new_key_shares_the_old_index_with_one_that_
             assert_eq!(world.find(0, &email).await, None);
         }
         world.settle().await;
-        finish(&mut world).await;
+        world.finish_index_rotation().await;
         world.check_invariants().await;
     });
 }
@@ -237,7 +225,7 @@ fn the_winner_of_an_identifier_is_the_same_at_every_step() {
         assert_eq!(world.rotate_index().await.unwrap(), IndexStep::Drop);
         world.reload().await;
         check(&world, "dropped").await;
-        finish(&mut world).await;
+        world.finish_index_rotation().await;
         check(&world, "finished").await;
         check_finished(&world, &ids, 2).await;
     });
@@ -331,7 +319,7 @@ fn of_two_operators_who_make_a_key_at_once_one_does() {
         tokio::join!(pass(&both[0], [0, 1, 2]), pass(&both[1], [2, 1, 0]));
         world.set_pausing(false);
         world.settle().await;
-        finish(&mut world).await;
+        world.finish_index_rotation().await;
         check_finished(&world, &[id], 2).await;
     });
 }
@@ -424,7 +412,7 @@ proptest! {
                 (0..3).filter(|to| *to != at).for_each(|to| world.set_cut(at, to, false));
             }
             world.settle().await;
-            finish(&mut world).await;
+            world.finish_index_rotation().await;
             let newest = *world.secrets().await.unwrap().index_key_versions().last().unwrap();
             check_finished(&world, &ids, newest).await;
             // Whoever has an address is found by it, or somebody else who claims it is.
