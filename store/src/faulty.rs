@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use umoja_crypto::DataKey;
-use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Message, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Message, Millis, Part, PartRecord, Region, UserId, Version};
 
 use crate::RegionPorts;
 use crate::ports::{
-    ClaimPage, Commit, Delivery, EncryptionContext, KeyAdded, Keys, KeysError, Logs, Page, Parts, Queue, QueueDepth,
-    RowPage, StoreError, Sweeps, Users, Writes,
+    ClaimPage, Commit, Delivery, EncryptionContext, KeyAdded, Keys, KeysError, Logs, Outcome, Page, Parts, Queue,
+    QueueDepth, Requests, RowPage, StoreError, Sweeps, Users, Writes,
 };
 
 /// What goes wrong with one call.
@@ -40,6 +40,20 @@ struct State {
     pausing: bool,
     next: VecDeque<Fault>,
     calls: BTreeMap<&'static str, u64>,
+    met: Met,
+}
+
+/// How many calls met which fault.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Met {
+    /// Calls while the service was down.
+    pub down: u64,
+    /// Requests that never arrived.
+    pub requests_lost: u64,
+    /// Answers that never arrived.
+    pub answers_lost: u64,
+    /// Refusals because of too many.
+    pub throttled: u64,
 }
 
 impl Faults {
@@ -59,6 +73,18 @@ impl Faults {
         self.state().next.extend(faults);
     }
 
+    /// Ends every fault, and forgets those that were to come.
+    pub fn mend(&self) {
+        let mut state = self.state();
+        state.down = false;
+        state.next.clear();
+    }
+
+    /// How many calls met which fault since the service was made.
+    pub fn met(&self) -> Met {
+        self.state().met
+    }
+
     /// How often each operation was called, failed calls included.
     pub fn calls(&self) -> BTreeMap<&'static str, u64> {
         self.state().calls.clone()
@@ -76,7 +102,18 @@ impl Faults {
     fn meet(&self, operation: &'static str) -> Fault {
         let mut state = self.state();
         *state.calls.entry(operation).or_default() += 1;
-        if state.down { Fault::RequestLost } else { state.next.pop_front().unwrap_or(Fault::None) }
+        if state.down {
+            state.met.down += 1;
+            return Fault::RequestLost;
+        }
+        let fault = state.next.pop_front().unwrap_or(Fault::None);
+        match fault {
+            Fault::None => {}
+            Fault::RequestLost => state.met.requests_lost += 1,
+            Fault::AnswerLost => state.met.answers_lost += 1,
+            Fault::Throttled => state.met.throttled += 1,
+        }
+        fault
     }
 
     async fn call<T, E: Failure>(
@@ -286,5 +323,26 @@ impl Queue for Faulty<dyn Queue> {
 
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
         self.faults.call("depth", self.inner.depth()).await
+    }
+}
+
+#[async_trait]
+impl Requests for Faulty<dyn Requests> {
+    async fn first_use(&self, hash: &[u8; 32], now: Millis, expires_at: Millis) -> Result<bool, StoreError> {
+        self.faults.call("first_use", self.inner.first_use(hash, now, expires_at)).await
+    }
+
+    async fn begin(
+        &self,
+        key: &[u8; 32],
+        outcome: &Outcome,
+        now: Millis,
+        expires_at: Millis,
+    ) -> Result<Option<Outcome>, StoreError> {
+        self.faults.call("begin", self.inner.begin(key, outcome, now, expires_at)).await
+    }
+
+    async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError> {
+        self.faults.call("finish", self.inner.finish(key, outcome, expires_at)).await
     }
 }

@@ -10,7 +10,7 @@ use umoja_crypto::{EngineChoice, Params, Password, Passwords};
 use umoja_host::InlineHasher;
 use umoja_schema::{Company, Region, Scope};
 use umoja_store::Home;
-use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, Registry as _, Verdict};
+use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, Verdict};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
@@ -41,7 +41,11 @@ impl Deployment {
 
     /// The API over a world.
     pub async fn of(world: World) -> Self {
-        let hasher = Arc::new(CountingHasher::default());
+        Self::hashing_with(world, Arc::default()).await
+    }
+
+    /// The same with a hasher that is there already: to check its engines takes longer than a short run.
+    pub async fn hashing_with(world: World, hasher: Arc<CountingHasher>) -> Self {
         let names: Vec<Region> = world.regions.iter().map(|region| region.name.clone()).collect();
         let endpoint = |region: &WorldRegion| {
             let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
@@ -59,7 +63,7 @@ impl Deployment {
     /// Stores a company in every region.
     pub async fn put_company(&self, company: &Company) {
         for region in &self.world.regions {
-            region.store.put_company(company).await.expect("companies can be written");
+            region.tables.registry.put_company(company).await.expect("companies can be written");
         }
     }
 

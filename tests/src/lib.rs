@@ -8,4 +8,5 @@ pub mod cloud;
 pub mod deployment;
 pub mod dynamodb;
 pub mod emulator;
+pub mod sim;
 pub mod world;

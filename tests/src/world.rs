@@ -12,6 +12,7 @@
 mod invariants;
 mod region;
 mod rotation;
+mod tables;
 mod time;
 mod writes;
 
@@ -22,12 +23,13 @@ use std::task::Poll;
 
 use umoja_reconciler::{ON_ITS_WAY_MS, SweepRun, SweepSettings};
 use umoja_schema::{BlindIndex, Millis, Part, Region, UserId, Version};
-use umoja_store::Change;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Queue as _, QueueDepth, Registry as _};
+use umoja_store::ports::{Queue as _, QueueDepth};
 use umoja_store::secrets::{SETTING, SecretsDocument};
+use umoja_store::{Change, RegionPorts};
 
 pub use region::{RegionFaults, WorldRegion};
+pub use tables::{Tables, TablesOn};
 pub use time::{RegionClock, SeededEntropy, WorldClock};
 pub use writes::Refused;
 
@@ -50,6 +52,16 @@ pub struct World {
     /// The regions, in the order of [`World::name`].
     pub regions: Vec<WorldRegion>,
     known: Mutex<Known>,
+}
+
+/// How a world is made.
+pub struct Setup<'a> {
+    /// How many regions, 2 to 5.
+    pub regions: usize,
+    /// What keeps their tables.
+    pub tables: TablesOn,
+    /// Put around each region's ports, inside of the faults: everybody, the region itself too, sees it through this.
+    pub around: &'a dyn Fn(RegionPorts) -> RegionPorts,
 }
 
 /// What a world remembers in order to check its promises.
@@ -77,14 +89,19 @@ pub struct Round {
 impl World {
     /// A deployment of `count` regions (2 to 5) with its secrets made.
     pub async fn new(seed: u64, count: usize) -> Self {
+        Self::of(seed, &Setup { regions: count, tables: TablesOn::Local, around: &std::convert::identity }).await
+    }
+
+    /// A deployment with its secrets made.
+    pub async fn of(seed: u64, setup: &Setup<'_>) -> Self {
         let clock = Arc::new(WorldClock::new(START));
         let entropy = Arc::new(SeededEntropy::new(seed));
-        let regions = region::build(&NAMES[..count], &clock, &entropy);
+        let regions = region::build(&NAMES[..setup.regions], setup, &clock, &entropy).await;
         let ring = KeyRing::new(&regions[0].home, PEER_WRAP_BUDGET_MS);
         let document = SecretsDocument::create(&ring, START).await.expect("every KMS answers");
         let document = serde_json::to_value(document).expect("secrets are JSON");
         for region in &regions {
-            region.store.put_setting(SETTING, &document).await.expect("settings can be written");
+            region.tables.registry.put_setting(SETTING, &document).await.expect("settings can be written");
         }
         let mut world = Self { clock, entropy, regions, known: Mutex::default() };
         for region in &mut world.regions {

@@ -9,7 +9,7 @@ use umoja_schema::{
 use umoja_store::Home;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::{Logs as _, Users as _, Writes};
+use umoja_store::ports::Writes;
 use umoja_store::seal::Sealer;
 
 use super::{World, WorldRegion};
@@ -19,7 +19,7 @@ impl World {
     pub async fn digests(&self) -> Vec<Digest> {
         let mut digests = Vec::new();
         for region in &self.regions {
-            digests.push(Digest::of(&region.store, self.regions.len()).await.expect("a store can be read"));
+            digests.push(Digest::of(&*region.tables.users, self.regions.len()).await.expect("a store can be read"));
         }
         digests
     }
@@ -67,6 +67,11 @@ impl World {
         }
     }
 
+    /// Notes identifiers that were claimed at some time: nothing of them may stay behind.
+    pub fn note_claimed(&self, indexes: impl IntoIterator<Item = BlindIndex>) {
+        self.known().indexes.extend(indexes);
+    }
+
     /// Notes what the API acknowledged: the version that it answered with.
     pub fn acknowledge_record(&self, id: UserId, version: &RecordVersion) {
         self.acknowledge_part(id, Part::Profile, &version.profile);
@@ -103,7 +108,7 @@ impl World {
         }
         let indexes: Vec<BlindIndex> = self.known().indexes.iter().copied().collect();
         assert!(rebuilt.keys().all(|index| indexes.contains(index)), "8: a claim on an identifier nobody used");
-        let stored = region.store.claims(&indexes).await.expect("a store can be read");
+        let stored = region.tables.users.claims(&indexes).await.expect("a store can be read");
         for item in stored {
             let expected = rebuilt.get(&item.index).cloned().unwrap_or_else(|| ClaimItem::unclaimed(item.index));
             assert_eq!(item, expected, "8: {} derived other claims than its users make", region.name);
@@ -115,7 +120,7 @@ impl World {
         for (id, _) in records.keys().filter(|(_, part)| *part == Part::Profile) {
             let mut journals = Vec::new();
             for region in &self.regions {
-                journals.push(region.store.rows(Log::Journal, *id).await.expect("a store can be read"));
+                journals.push(region.tables.logs.rows(Log::Journal, *id).await.expect("a store can be read"));
             }
             assert!(journals.iter().all(|rows| *rows == journals[0]), "1: the journals of {id} differ: {journals:?}");
         }
@@ -138,7 +143,7 @@ type Records = BTreeMap<(UserId, Part), PartRecord>;
 async fn scan(region: &WorldRegion) -> Records {
     let (mut records, mut after) = (Records::new(), None);
     loop {
-        let page = region.store.scan(after, 500).await.expect("a store can be read");
+        let page = region.tables.users.scan(after, 500).await.expect("a store can be read");
         records.extend(page.records.into_iter().map(|record| ((record.id, record.part), record)));
         match page.next {
             Some(next) => after = Some(next),

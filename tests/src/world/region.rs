@@ -7,19 +7,22 @@ use umoja_local::{RegionPump, RegionStore};
 use umoja_schema::{Region, names};
 use umoja_store::faulty::{Faults, Faulty, faulty_region};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Clock, Entropy, Queue, Sweeps};
+use umoja_store::ports::{Clock, Entropy, Queue, Requests, Sweeps};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 use umoja_store::{Home, Peer, RegionPorts};
 
-use super::{RegionClock, SeededEntropy, WorldClock};
+use super::tables::Tables;
+use super::{RegionClock, SeededEntropy, Setup, WorldClock};
 
 /// One region.
 pub struct WorldRegion {
     /// Its name.
     pub name: Region,
-    /// Its store, without faults.
+    /// Its store, without faults: queues and the key ring, and the tables unless those are on DynamoDB.
     pub store: RegionStore,
+    /// Its tables, without faults.
+    pub tables: Tables,
     /// What its services see, with faults.
     pub home: Home,
     /// What its services seal and open parts with.
@@ -51,6 +54,8 @@ pub struct RegionFaults {
     pub parked: Arc<Faults>,
     /// Where its sweeps keep how far they have come.
     pub sweeps: Arc<Faults>,
+    /// What it remembers of requests.
+    pub requests: Arc<Faults>,
 }
 
 impl RegionFaults {
@@ -65,13 +70,15 @@ impl RegionFaults {
             repairs: Arc::default(),
             parked: Arc::default(),
             sweeps: Arc::default(),
+            requests: Arc::default(),
         }
     }
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Faults>> {
         let by_peer = [&self.links, &self.kms_links, &self.retries].into_iter().flat_map(BTreeMap::values);
-        by_peer.chain([&self.tables, &self.kms, &self.repairs, &self.parked, &self.sweeps])
+        let own = [&self.tables, &self.kms, &self.repairs, &self.parked, &self.sweeps, &self.requests];
+        by_peer.chain(own)
     }
 }
 
@@ -105,33 +112,37 @@ pub(super) fn retry_queue(peer: &Region) -> String {
     format!("{}-{peer}", names::queue::RETRY)
 }
 
-pub(super) fn build(names: &[&str], clock: &Arc<WorldClock>, entropy: &Arc<SeededEntropy>) -> Vec<WorldRegion> {
+pub(super) async fn build(
+    names: &[&str],
+    setup: &Setup<'_>,
+    clock: &Arc<WorldClock>,
+    entropy: &Arc<SeededEntropy>,
+) -> Vec<WorldRegion> {
     let names: Vec<Region> = names.iter().map(|name| name.parse().expect("a region's name")).collect();
-    let stores: Vec<_> = names
-        .iter()
-        .map(|name| {
-            let clock = Arc::new(RegionClock::new(Arc::clone(clock)));
-            let entropy: Arc<dyn Entropy> = entropy.clone();
-            let store = RegionStore::in_memory(name.clone(), Arc::clone(&clock) as Arc<dyn Clock>, entropy);
-            let peers: Vec<Region> = names.iter().filter(|peer| *peer != name).cloned().collect();
-            (store, clock, RegionFaults::new(&peers))
-        })
-        .collect();
+    let mut stores = Vec::new();
+    for name in &names {
+        let clock = Arc::new(RegionClock::new(Arc::clone(clock)));
+        let entropy: Arc<dyn Entropy> = entropy.clone();
+        let store = RegionStore::in_memory(name.clone(), Arc::clone(&clock) as Arc<dyn Clock>, entropy);
+        let tables = Tables::new(setup.tables, &store).await;
+        let peers: Vec<Region> = names.iter().filter(|peer| *peer != name).cloned().collect();
+        stores.push((store, tables, clock, RegionFaults::new(&peers)));
+    }
     // As everybody sees a region: through its own faults.
     let seen: Vec<RegionPorts> = stores
         .iter()
-        .map(|(store, _, faults)| {
+        .map(|(store, tables, _, faults)| {
             let ports = RegionPorts {
                 name: store.region().clone(),
-                users: Arc::new(store.clone()),
-                logs: Arc::new(store.clone()),
+                users: Arc::clone(&tables.users),
+                logs: Arc::clone(&tables.logs),
                 keys: Arc::new(store.keys()),
             };
-            faulty_region(&ports, &faults.tables, &faults.kms)
+            faulty_region(&(setup.around)(ports), &faults.tables, &faults.kms)
         })
         .collect();
     let entropy: Arc<dyn Entropy> = entropy.clone();
-    let build = |(at, (store, clock, faults)): (usize, (RegionStore, Arc<RegionClock>, RegionFaults))| {
+    let build = |(at, (store, tables, clock, faults)): (usize, (RegionStore, Tables, Arc<RegionClock>, RegionFaults))| {
         let queue = |name: &str, faults: &Arc<Faults>| -> Arc<dyn Queue> {
             let queue: Arc<dyn Queue> = Arc::new(store.queue(name));
             Arc::new(Faulty::new(queue, Arc::clone(faults)))
@@ -141,15 +152,17 @@ pub(super) fn build(names: &[&str], clock: &Arc<WorldClock>, entropy: &Arc<Seede
             let ports = faulty_region(peer, &faults.links[name], &faults.kms_links[name]);
             Peer { ports, retry: queue(&retry_queue(name), &faults.retries[name]) }
         });
+        let requests: Arc<dyn Requests> =
+            Arc::new(Faulty::new(Arc::clone(&tables.requests), Arc::clone(&faults.requests)));
         let home = Home {
             own: seen[at].clone(),
             peers: peers.collect(),
             repairs: queue(names::queue::KEYS, &faults.repairs),
             parked: queue(names::queue::PARKED, &faults.parked),
-            registry: Arc::new(store.clone()),
-            requests: Arc::new(store.clone()),
+            registry: Arc::clone(&tables.registry),
+            requests,
             sweeps: {
-                let sweeps: Arc<dyn Sweeps> = Arc::new(store.clone());
+                let sweeps: Arc<dyn Sweeps> = Arc::clone(&tables.sweeps);
                 Arc::new(Faulty::new(sweeps, Arc::clone(&faults.sweeps)))
             },
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -157,7 +170,7 @@ pub(super) fn build(names: &[&str], clock: &Arc<WorldClock>, entropy: &Arc<Seede
         };
         let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&entropy)));
         let pump = RegionPump::new(store.clone(), home.clone(), Arc::clone(&sealer));
-        WorldRegion { name: store.region().clone(), store, home, sealer, pump, faults, clock, secrets: None }
+        WorldRegion { name: store.region().clone(), store, tables, home, sealer, pump, faults, clock, secrets: None }
     };
     stores.into_iter().enumerate().map(build).collect()
 }

@@ -1,0 +1,43 @@
+//! `cargo run --release -p umoja-tests --bin sim`: the simulation, for people and for CI.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+
+mod mutations;
+mod options;
+mod regressions;
+mod report;
+mod runs;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use options::Options;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    // A run that fails panics, and is reported with its seed.
+    std::panic::set_hook(Box::new(|_| {}));
+    match done(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// True if all is well.
+fn done(options: &Options) -> Result<bool, String> {
+    if options.mutations {
+        return Ok(mutations::all_are_seen(options));
+    }
+    if !regressions::hold(options)? {
+        return Ok(false);
+    }
+    if options.replay.is_some() {
+        return Ok(true);
+    }
+    Ok(runs::hold(options))
+}

@@ -1,0 +1,31 @@
+//! Leaves out one rule of the design after the other: the simulation is worth what it notices.
+
+use serde_json::json;
+use umoja_tests::sim::{Plan, Rule, Runner};
+
+use crate::options::{Options, Store};
+
+/// True if each rule that was left out was noticed in time.
+pub(crate) fn all_are_seen(options: &Options) -> bool {
+    let mut all = true;
+    for rule in Rule::ALL {
+        let runner = Runner::new(options.store.unwrap_or(Store::Local).tables(), Some(rule));
+        let seeds = (0..options.within).map(|number| options.seed.wrapping_add(number));
+        let seen = seeds.enumerate().find_map(|(number, seed)| Some((number + 1, runner.run(&Plan::of(seed)).err()?)));
+        all &= seen.is_some();
+        let (runs, reason) = seen.map_or((None, None), |(runs, failure)| (Some(runs), Some(failure.reason)));
+        if options.json {
+            println!("{}", json!({ "without": rule.name(), "noticed_in_run": runs, "by": reason }));
+        } else {
+            match (runs, reason) {
+                (Some(runs), Some(reason)) => println!("without {:20} noticed in run {runs:3}: {}", rule.name(), first_line(&reason)),
+                _ => println!("without {:20} NOT NOTICED in {} runs", rule.name(), options.within),
+            }
+        }
+    }
+    all
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(140).collect()
+}

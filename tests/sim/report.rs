@@ -1,0 +1,109 @@
+//! What is printed.
+
+use std::time::Duration;
+
+use serde_json::json;
+use umoja_tests::sim::coverage::{OPERATIONS, faults, possible};
+use umoja_tests::sim::shrink::shrink;
+use umoja_tests::sim::{Coverage, Failure, Runner};
+
+use crate::options::{Options, Store};
+use crate::regressions;
+use crate::runs::Total;
+
+/// The most runs that shrinking takes.
+const SHRINKING: usize = 3000;
+
+pub(crate) fn progress(done: u64, all: u64, took: Duration) {
+    let rate = done as f64 / took.as_secs_f64();
+    let left = all.saturating_sub(done) as f64 / rate;
+    eprintln!("{done} of {all} runs, {rate:.0} a second, {left:.0} s left");
+}
+
+pub(crate) fn total(options: &Options, total: &Total) {
+    let runs: u64 = total.runs.values().sum();
+    let rate = runs as f64 / total.took.as_secs_f64();
+    let missing = total.coverage.missing();
+    if options.json {
+        let table: Vec<_> = OPERATIONS
+            .into_iter()
+            .flat_map(|operation| faults().into_iter().map(move |fault| (operation, fault)))
+            .map(|(operation, fault)| (operation, fault, total.coverage.count(operation, fault)))
+            .filter(|(_, _, count)| *count > 0)
+            .map(|(operation, fault, count)| json!({ "operation": operation, "fault": fault, "steps": count }))
+            .collect();
+        println!(
+            "{}",
+            json!({
+                "runs": total.runs,
+                "steps": total.steps,
+                "seconds": total.took.as_secs_f64(),
+                "runs_per_second": rate,
+                "held": total.failed.is_none(),
+                "coverage": table,
+                "never_met": missing.iter().map(|(operation, fault)| format!("{operation}: {fault}")).collect::<Vec<_>>(),
+            })
+        );
+        return;
+    }
+    let stores: Vec<String> = total.runs.iter().map(|(store, runs)| format!("{runs} on {store}")).collect();
+    let (steps, seconds) = (total.steps, total.took.as_secs_f64());
+    println!("{runs} runs ({}), {steps} steps, {seconds:.1} s, {rate:.0} runs a second", stores.join(", "));
+    if options.coverage {
+        print!("{}", table(&total.coverage));
+    }
+    let possible = OPERATIONS.iter().map(|operation| faults().iter().filter(|fault| possible(operation, fault)).count());
+    let possible: usize = possible.sum();
+    println!("{} of {possible} pairs of operation and fault were met", possible - missing.len());
+    for operation in OPERATIONS {
+        let faults: Vec<_> = missing.iter().filter(|(other, _)| *other == operation).map(|(_, fault)| *fault).collect();
+        if !faults.is_empty() {
+            println!("  {operation} never met: {}", faults.join(", "));
+        }
+    }
+}
+
+/// Which operation met which fault in how many steps.
+fn table(coverage: &Coverage) -> String {
+    let mut text = format!("{:24}", "");
+    for operation in OPERATIONS {
+        text += &format!("{operation:>13}");
+    }
+    text.push('\n');
+    for fault in faults() {
+        text += &format!("{fault:24}");
+        for operation in OPERATIONS {
+            let count = coverage.count(operation, fault);
+            let cell = if count == 0 && !possible(operation, fault) { "-".to_owned() } else { count.to_string() };
+            text += &format!("{cell:>13}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+pub(crate) fn failure(options: &Options, seed: u64, store: Store, failure: &Failure) {
+    if !options.json {
+        println!("seed {seed} on {} failed: {}", store.name(), failure.reason);
+        println!("shrinking ...");
+    }
+    let runner = Runner::new(store.tables(), None);
+    let Some(shrunk) = shrink(&runner, seed, SHRINKING) else {
+        println!("seed {seed} did not fail again: what decides the run is not all in its seed");
+        return;
+    };
+    let line = regressions::line(&shrunk.plan, "?");
+    if options.json {
+        let shrunk_plan = serde_json::to_value(&shrunk.plan).expect("a plan is JSON");
+        println!(
+            "{}",
+            json!({ "failed": seed, "store": store.name(), "reason": failure.reason, "shrunk": shrunk_plan, "shrunk_reason": shrunk.failure.reason })
+        );
+        return;
+    }
+    println!("{} steps are left after {} runs: {}", shrunk.plan.steps.len(), shrunk.runs, shrunk.failure.reason);
+    for step in &shrunk.plan.steps {
+        println!("  {}", serde_json::to_string(step).expect("a step is JSON"));
+    }
+    println!("to keep it, say what it was in this line of tests/sim/regressions.jsonl:\n{line}");
+}

@@ -1,0 +1,260 @@
+//! Companies that call the API, and what they may believe of the answers.
+
+use serde_json::{Value, json};
+use umoja_crypto::jws::sign_request;
+use umoja_schema::{Part, RecordVersion, UserId, Version};
+use umoja_store::ports::Clock as _;
+
+use super::fleet::{Fleet, Repeatable};
+use super::history::{Attempt, Secret};
+use super::plan::{By, Call, Set};
+use super::rules::Rule;
+use crate::caller::Reply;
+
+/// An answer, and what it was the answer to.
+pub(super) struct Answered {
+    /// The region.
+    pub(super) at: usize,
+    /// The call.
+    pub(super) call: Call,
+    /// Whom it was about.
+    pub(super) id: UserId,
+    /// The password that was given was the stored one, as far as is known; nothing if that is not known.
+    pub(super) right: Option<bool>,
+    /// The `min_version` that was sent.
+    pub(super) min_version: Option<RecordVersion>,
+    /// The answer.
+    pub(super) reply: Reply,
+}
+
+/// A request before it is signed.
+struct Request {
+    company: usize,
+    operation: &'static str,
+    idk: Option<String>,
+    body: Value,
+    secret: Option<Secret>,
+    right: Option<bool>,
+    min_version: Option<RecordVersion>,
+}
+
+pub(super) fn email(number: u8) -> String {
+    format!("person{number}@example.com")
+}
+
+pub(super) fn phone(number: u8) -> String {
+    format!("+25471234567{number}")
+}
+
+pub(super) fn username(number: u8) -> String {
+    format!("person{number}")
+}
+
+impl Fleet {
+    /// One call, its answer verified and noted.
+    pub(super) async fn call(&self, at: usize, company: usize, user: usize, call: &Call) {
+        let Some(request) = self.request(at, company, user, call) else { return };
+        let caller = self.company(request.company);
+        let endpoint = &self.deployment.endpoints[at];
+        // As if the caller's clock were wrong with the region's: else a region would refuse all while its clock is.
+        let now = || self.region(at).clock.now().secs();
+        let claims = caller.claims(endpoint, request.operation, now(), request.idk.as_deref(), request.body.clone());
+        let token = sign_request(&caller.key, &claims);
+        let id = self.id_of(user);
+        let attempt = self.attempts.borrow().len();
+        let new = matches!(request.secret, Some(Secret::New(_)));
+        let id_known = (!new).then_some(id);
+        self.attempts.borrow_mut().push(Attempt { at, id: id_known, writes: request.secret.clone(), made: None });
+        if request.operation == "erase" {
+            self.erasing.borrow_mut().insert(id);
+        }
+        let raw = caller.send(endpoint, &claims.path, &token).await;
+        if raw.headers["content-type"] == "application/problem+json" {
+            assert_eq!(raw.status, 503, "answer: {} was answered {}", request.operation, raw.problem());
+            return;
+        }
+        let reply = caller.verify(endpoint, &claims, &token, &raw, now());
+        assert_ne!(reply.status, 500, "answer: {} failed inside: {}", request.operation, reply.body["code"]);
+        self.believe(user, id, attempt, &request, &reply);
+        let call = call.clone();
+        let Request { right, min_version, .. } = request;
+        self.answers.borrow_mut().push(Answered { at, call, id, right, min_version, reply });
+    }
+
+    /// Notes what an answer says.
+    fn believe(&self, user: usize, asked: UserId, attempt: usize, request: &Request, reply: &Reply) {
+        let person = &mut self.people.borrow_mut()[user];
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let mut version = None;
+        if let Some(answered) = reply.body.get("user").filter(|answered| answered.is_object()) {
+            let id: UserId = answered["id"].as_str().expect("a user has an id").parse().expect("ids are read back");
+            match request.operation {
+                // A match may be somebody who is known under another number.
+                "register" if person.id.is_none() || reply.status == 201 => {
+                    if let Some(idk) = request.idk.as_ref().filter(|_| reply.status == 201) {
+                        let made = *self.made.borrow_mut().entry(idk.clone()).or_insert(id);
+                        assert_eq!(made, id, "answer: a retry made another user");
+                    }
+                    person.id = Some(id);
+                }
+                "lookup" | "authenticate" | "register" => {}
+                operation => assert_eq!(asked, id, "answer: {operation} is about somebody else"),
+            }
+            let found: RecordVersion =
+                answered["version"].as_str().expect("a user has a version").parse().expect("versions are read back");
+            self.world().acknowledge_record(id, &found);
+            if person.id == Some(id) {
+                version = text(&answered["version"]);
+            }
+        } else if request.operation == "password/change" {
+            version = text(&reply.body["version"]);
+            if let Some(version) = &version {
+                let made: RecordVersion = version.parse().expect("versions are read back");
+                self.world().acknowledge_record(made.id, &made);
+            }
+        }
+        if request.operation == "erase" && reply.status == 202 {
+            self.erased.borrow_mut().insert(asked);
+        }
+        let made = version.as_ref().and_then(|version| version.parse::<RecordVersion>().ok());
+        let refused = (400..500).contains(&reply.status);
+        let attempt = &mut self.attempts.borrow_mut()[attempt];
+        if refused || made.is_none() && reply.body.get("changed") == Some(&json!(false)) {
+            attempt.writes = None;
+        }
+        attempt.made = made.map(|made| made.credentials);
+        if let Some(answered) = reply.body.get("user").and_then(|user| user["id"].as_str()) {
+            attempt.id = answered.parse().ok();
+        }
+        if version.is_some() {
+            person.version = version;
+        }
+    }
+
+    fn request(&self, at: usize, company: usize, user: usize, call: &Call) -> Option<Request> {
+        let number = self.calls.replace(self.calls.get() + 1);
+        let id = self.id_of(user);
+        let known = self.history.borrow().passwords(at, id).and_then(|all| {
+            let [only] = &all.iter().collect::<Vec<_>>()[..] else { return None };
+            Some((*only).clone())
+        });
+        let new_password = format!("password number {number}");
+        let plain = |operation, body| Request {
+            company,
+            operation,
+            idk: None,
+            body,
+            secret: None,
+            right: None,
+            min_version: None,
+        };
+        let given = |right: bool| match &known {
+            Some(Some(password)) if right => (password.clone(), Some(true)),
+            _ if right => ("not known any more".to_owned(), None),
+            _ => ("never set by anybody".to_owned(), Some(false)),
+        };
+        let (mut request, idk) = match call {
+            Call::Register { email, phone, name, verified, password, idk } => {
+                let mut body = registration(*email, *phone, *name, user);
+                body["email_verified"] = json!(email.is_some() && *verified);
+                if *password {
+                    body["password"] = json!(new_password);
+                }
+                let secret = Some(Secret::New(password.then_some(new_password)));
+                (Request { secret, ..plain("register", body) }, *idk)
+            }
+            Call::Lookup { by, min_version } => {
+                let version = self.people.borrow()[user].version.clone().filter(|_| *min_version);
+                let mut body = selector(*by, id);
+                if let Some(version) = version.as_ref().filter(|_| self.without != Some(Rule::MinVersion)) {
+                    body["min_version"] = json!(version);
+                }
+                let min_version = version.and_then(|version| version.parse().ok());
+                (Request { min_version, ..plain("lookup", body) }, false)
+            }
+            Call::Authenticate { by, right } => {
+                let mut body = selector(*by, id);
+                let (password, right) = given(*right);
+                body["password"] = json!(password);
+                (Request { right, ..plain("authenticate", body) }, false)
+            }
+            Call::Update { set, if_version, idk } => {
+                let mut body = json!({ "id": id, "set": patch(set, number) });
+                if let Some(version) = self.people.borrow()[user].version.as_ref().filter(|_| *if_version) {
+                    body["if_version"] = json!(version);
+                }
+                (plain("update", body), *idk)
+            }
+            Call::Password { right, idk } => {
+                let (current, right) = given(*right);
+                let body = json!({ "id": id, "current_password": current, "new_password": new_password });
+                let secret = Some(Secret::Changed(new_password));
+                (Request { secret, right, ..plain("password/change", body) }, *idk)
+            }
+            Call::Status { active, idk } => {
+                let status = if *active { "active" } else { "disabled" };
+                let body = json!({ "id": id, "status": status, "reason": format!("number {number}") });
+                (Request { secret: Some(Secret::Kept), ..plain("status", body) }, *idk)
+            }
+            Call::Export => (plain("export", json!({ "id": id })), false),
+            Call::Erase { idk } => (plain("erase", json!({ "id": id, "reason": "asked" })), *idk),
+            Call::Erasure => (plain("erasure", json!({ "id": id })), false),
+            Call::Repeat => {
+                let Repeatable { company, operation, idk, body, secret } =
+                    self.people.borrow()[user].repeatable.clone()?;
+                return Some(Request { company, idk: Some(idk), secret, ..plain(operation, body) });
+            }
+        };
+        if idk {
+            let (operation, body, secret) = (request.operation, request.body.clone(), request.secret.clone());
+            let idk = format!("key-{number}");
+            request.idk = Some(idk.clone());
+            let repeatable = Repeatable { company, operation, idk, body, secret };
+            self.people.borrow_mut()[user].repeatable = Some(repeatable);
+        }
+        Some(request)
+    }
+
+    /// What a region stores of a user now.
+    pub(super) fn version_at(&self, at: usize, id: UserId) -> [Option<Version>; 2] {
+        let history = self.history.borrow();
+        Part::ALL.map(|part| history.stored(at, id, part).map(|record| record.version.clone()))
+    }
+}
+
+fn registration(email_no: Option<u8>, phone_no: Option<u8>, name: Option<u8>, user: usize) -> Value {
+    let mut body = json!({});
+    if let Some(number) = email_no {
+        body["email"] = json!(email(number));
+    }
+    if let Some(number) = phone_no {
+        body["phone_number"] = json!(phone(number));
+    }
+    if let Some(number) = name {
+        body["username"] = json!(username(number));
+    }
+    if email_no.or(phone_no).or(name).is_none() {
+        body["external_id"] = json!(format!("user {user}"));
+    }
+    body
+}
+
+fn selector(by: By, id: UserId) -> Value {
+    match by {
+        By::Id => json!({ "id": id }),
+        By::Email(number) => json!({ "email": email(number) }),
+        By::Phone(number) => json!({ "phone_number": phone(number) }),
+        By::Name(number) => json!({ "username": username(number) }),
+    }
+}
+
+fn patch(set: &Set, number: u64) -> Value {
+    match set {
+        Set::Nickname => json!({ "profile": { "nickname": format!("number {number}") } }),
+        Set::Email { email: None, .. } => json!({ "email": null }),
+        Set::Email { email: Some(to), verified } => json!({ "email": email(*to), "email_verified": verified }),
+        Set::Phone { phone: None, .. } => json!({ "phone_number": null }),
+        Set::Phone { phone: Some(to), verified } => json!({ "phone_number": phone(*to), "phone_number_verified": verified }),
+        Set::ExternalId(to) => json!({ "external_id": format!("number {to}") }),
+    }
+}

@@ -1,0 +1,226 @@
+//! What has to hold: of each answer when nothing went wrong, and of everything once messages have stopped. The numbers
+//! are those of the design's list of invariants.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use umoja_schema::{BlindIndex, ClaimItem, Email, IdentifierKind, Part, PartRecord, PhoneNumber, UserId, Username};
+use umoja_store::ports::Clock as _;
+
+use super::calls::{Answered, email};
+use super::fleet::Fleet;
+use super::plan::{By, Call, IDENTIFIERS};
+use crate::caller::Reply;
+
+impl Fleet {
+    /// The answers of a step. `calm` if it ran alone, to its end, and met no fault: then they have to be exactly right.
+    pub(super) fn check_answers(&self, calm: bool) {
+        // What they are compared with is what the regions store after the step.
+        if !self.answers.borrow().is_empty() {
+            self.note_changes();
+        }
+        for answer in self.answers.take() {
+            check_read_your_writes(&answer);
+            if answer.right == Some(false) && matches!(answer.call, Call::Authenticate { .. }) {
+                let accepted = answer.reply.body["authenticated"] == json!(true);
+                assert!(!accepted, "answer: a password that nobody set was accepted");
+            }
+            if calm {
+                self.check_calm(&answer);
+            }
+        }
+    }
+
+    fn check_calm(&self, answer: &Answered) {
+        let Answered { at, call, id, reply, .. } = answer;
+        let code = reply.body["code"].as_str().unwrap_or_default();
+        let live = self.is_live(*at, *id);
+        if reply.status == 503 {
+            let behind = code == "behind" && !matches!(call, Call::Authenticate { .. } | Call::Status { .. });
+            assert!(behind || self.is_captured(*at), "answer: {call:?} was refused ({code}) although nothing was wrong");
+        }
+        match call {
+            Call::Lookup { by, .. } => self.check_lookup(answer, *by, code),
+            Call::Authenticate { by, .. } if reply.status == 200 => {
+                let means_user = *by == By::Id || self.owner(*at, *by) == Some(*id);
+                if let Some(right) = answer.right.filter(|_| means_user) {
+                    let expected = right && live && self.is_active(*at, *id);
+                    let accepted = reply.body["authenticated"] == json!(true);
+                    assert_eq!(accepted, expected, "answer: the right password ({right}) was answered {accepted}");
+                }
+            }
+            Call::Export | Call::Status { .. } | Call::Password { .. } => {
+                let found = reply.status == 200;
+                assert!(found == live || reply.status == 503, "answer: {call:?} was answered {}", reply.status);
+            }
+            _ => {}
+        }
+    }
+
+    fn check_lookup(&self, answer: &Answered, by: By, code: &str) {
+        let Answered { at, id, reply, min_version, .. } = answer;
+        let expected = if by == By::Id { Some(*id) } else { self.owner(*at, by) };
+        let expected = expected.filter(|id| self.is_live(*at, *id));
+        match reply.status {
+            200 => {
+                let found: UserId = reply.id().parse().expect("an id");
+                assert_eq!(Some(found), expected, "answer: {by:?} found somebody else");
+                let stored = self.version_at(*at, found);
+                let version: umoja_schema::RecordVersion = reply.version().parse().expect("a version");
+                assert_eq!([Some(version.profile), Some(version.credentials)], stored, "answer: an older record");
+            }
+            404 => assert_eq!(expected, None, "answer: {by:?} did not find a user that is there"),
+            _ => {
+                let wanted = min_version.as_ref().expect("behind what?");
+                let [profile, credentials] = self.version_at(*at, wanted.id);
+                let covered =
+                    profile >= Some(wanted.profile.clone()) && credentials >= Some(wanted.credentials.clone());
+                assert!(!covered, "answer: {code}, and the region has what was asked for");
+            }
+        }
+    }
+
+    /// True if some stamp of the region is too far ahead of its clock to be written over.
+    fn is_captured(&self, at: usize) -> bool {
+        let now = self.region(at).clock.now();
+        let history = self.history.borrow();
+        let far = |record: &PartRecord| record.version.hlc.is_far_ahead_of(now);
+        history.users().into_iter().any(|id| Part::ALL.into_iter().any(|part| history.stored(at, id, part).is_some_and(far)))
+    }
+
+    fn is_live(&self, at: usize, id: UserId) -> bool {
+        let history = self.history.borrow();
+        Part::ALL.into_iter().all(|part| history.stored(at, id, part).is_some_and(|record| record.live().is_some()))
+    }
+
+    fn is_active(&self, at: usize, id: UserId) -> bool {
+        let history = self.history.borrow();
+        let status = history.stored(at, id, Part::Credentials).and_then(PartRecord::status);
+        status == Some(umoja_schema::AccountStatus::Active)
+    }
+
+    /// Whom a region has to find by an identifier, computed anew from its users.
+    fn owner(&self, at: usize, by: By) -> Option<UserId> {
+        let secrets = self.region(at).secrets();
+        let indexes = match by {
+            By::Id => return None,
+            By::Email(number) => {
+                let parsed = Email::parse(&email(number)).expect("an e-mail address");
+                secrets.indexes(IdentifierKind::Email, None, parsed.normalised())
+            }
+            By::Phone(number) => {
+                let parsed = PhoneNumber::parse(&super::calls::phone(number), None).expect("a phone number");
+                secrets.indexes(IdentifierKind::PhoneNumber, None, parsed.normalised())
+            }
+            By::Name(number) => {
+                let parsed = Username::parse(&super::calls::username(number)).expect("a user name");
+                secrets.indexes(IdentifierKind::Username, None, parsed.normalised())
+            }
+        };
+        let mut items: BTreeMap<BlindIndex, ClaimItem> =
+            indexes.into_iter().map(|(_, index)| (index, ClaimItem::unclaimed(index))).collect();
+        for profile in self.history.borrow().profiles(at) {
+            for (index, item) in &mut items {
+                if let Some(claim) = profile.claims().get(index) {
+                    item.claimants.insert(profile.id, claim.clone());
+                }
+            }
+        }
+        let items: Vec<ClaimItem> = items.into_values().collect();
+        ClaimItem::winner_of(&items).map(|(id, _)| id)
+    }
+
+    /// Everything that has to hold once messages have stopped.
+    pub(super) async fn check(&self) {
+        self.world().note_claimed(self.history.borrow().claimed.iter().copied());
+        self.world().check_invariants().await;
+        let users = self.history.borrow().users();
+        for id in users {
+            if self.erased.borrow().contains(&id) || !self.is_live(0, id) {
+                let asked = self.erasing.borrow().contains(&id);
+                assert!(asked, "5: {id} is not live and nobody asked for that");
+                assert!(!self.is_live(0, id), "5: {id} was erased and is live");
+                self.check_erased(id).await;
+            } else {
+                self.check_user(id).await;
+            }
+        }
+        for number in 0..IDENTIFIERS {
+            let found = self.everywhere("lookup", json!({ "email": email(number) })).await;
+            let ids: Vec<Value> = found.iter().map(|reply| reply.body["user"]["id"].clone()).collect();
+            assert!(ids.iter().all(|id| *id == ids[0]), "4: {} belongs to {ids:?}", email(number));
+            let owner = self.owner(0, By::Email(number)).map_or(Value::Null, |id| json!(id));
+            assert_eq!(ids[0], owner, "4: {} has another owner than its users say", email(number));
+        }
+        self.check_writable().await;
+    }
+
+    async fn check_erased(&self, id: UserId) {
+        for reply in self.everywhere("lookup", json!({ "id": id })).await {
+            assert_eq!(reply.status, 404, "5: an erased user is found by id");
+        }
+        let receipts = self.everywhere("erasure", json!({ "id": id })).await;
+        for receipt in &receipts {
+            assert_eq!(receipt.status, 200, "5: an erasure has no receipt: {}", receipt.body["code"]);
+            let receipt = &receipt.body["receipt"];
+            assert_eq!(receipt["complete"], json!(true), "5: a region did not confirm: {receipt}");
+            let first = &receipts[0].body["receipt"];
+            for field in ["requested_by", "requested_at", "reason"] {
+                assert_eq!(receipt[field], first[field], "1: two receipts of one erasure");
+            }
+        }
+    }
+
+    async fn check_user(&self, id: UserId) {
+        let found = self.everywhere("lookup", json!({ "id": id })).await;
+        for reply in &found {
+            assert_eq!((reply.status, &reply.body), (200, &found[0].body), "1: a user differs between regions");
+        }
+        let active = self.is_active(0, id);
+        let passwords = self.history.borrow().passwords(0, id).cloned().unwrap_or_default();
+        let mut accepted = 0;
+        for password in passwords.iter().flatten() {
+            let answers = self.everywhere("authenticate", json!({ "id": id, "password": password })).await;
+            let right: Vec<bool> = answers.iter().map(|reply| reply.body["authenticated"] == json!(true)).collect();
+            assert!(right.iter().all(|other| *other == right[0]), "1: {id} can log in only somewhere: {right:?}");
+            accepted += usize::from(right[0]);
+        }
+        let expected = usize::from(active && !passwords.contains(&None));
+        assert!(accepted >= expected && accepted <= 1, "3: {accepted} of the possible passwords of {id} are accepted");
+    }
+
+    /// Every region can write every user: none is captured by a clock that was wrong.
+    async fn check_writable(&self) {
+        for (number, id) in self.history.borrow().users().into_iter().enumerate().collect::<Vec<_>>() {
+            if self.is_live(0, id) {
+                let at = number % self.world().regions.len();
+                let body = json!({ "id": id, "status": "active", "reason": "the end" });
+                let reply = self.ask(at, "status", body).await;
+                assert_eq!(reply.status, 200, "clock: a region cannot write a user: {}", reply.body["code"]);
+            }
+        }
+    }
+
+    /// A call of every region.
+    async fn everywhere(&self, operation: &str, body: Value) -> Vec<Reply> {
+        let mut replies = Vec::new();
+        for at in 0..self.world().regions.len() {
+            replies.push(self.ask(at, operation, body.clone()).await);
+        }
+        replies
+    }
+
+    async fn ask(&self, at: usize, operation: &str, body: Value) -> Reply {
+        let now = self.region(at).clock.now().secs();
+        self.company(0).call(&self.deployment.endpoints[at], operation, now, body).await
+    }
+}
+
+/// What is found is as new as the caller has seen it, whatever went wrong.
+fn check_read_your_writes(answer: &Answered) {
+    if let Some(wanted) = answer.min_version.as_ref().filter(|_| answer.reply.status == 200) {
+        let found: umoja_schema::RecordVersion = answer.reply.version().parse().expect("a version");
+        let older = found.id == wanted.id && !found.covers(wanted);
+        assert!(!older, "3: {found:?} was found by who has seen {wanted:?}");
+    }
+}

@@ -1,0 +1,153 @@
+//! Which operation met which fault.
+
+use std::collections::BTreeMap;
+
+use umoja_store::faulty::Met;
+
+use super::plan::{Call, Job, Service};
+
+/// Everything that a region does.
+pub const OPERATIONS: [&str; 14] = [
+    "register",
+    "lookup",
+    "authenticate",
+    "update",
+    "password",
+    "status",
+    "export",
+    "erase",
+    "erasure",
+    "repeat",
+    "replicate",
+    "drain",
+    "repair",
+    "fill",
+];
+
+/// How often each operation met each fault.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    counts: BTreeMap<(&'static str, &'static str), u64>,
+}
+
+/// The names of what a service's calls can meet.
+const fn faults_of(service: Service) -> [&'static str; 4] {
+    match service {
+        Service::Tables => ["tables down", "tables: request lost", "tables: answer lost", "tables throttled"],
+        Service::Kms => ["KMS down", "KMS: request lost", "KMS: answer lost", "KMS throttled"],
+        Service::Requests => ["requests down", "requests: request lost", "requests: answer lost", "requests throttled"],
+        Service::Retries => ["retries down", "retries: request lost", "retries: answer lost", "retries throttled"],
+        Service::Repairs => ["repairs down", "repairs: request lost", "repairs: answer lost", "repairs throttled"],
+        Service::Parked => ["parking down", "parking: request lost", "parking: answer lost", "parking throttled"],
+        Service::Links => ["link cut", "link: request lost", "link: answer lost", "link throttled"],
+        Service::KmsLinks => ["KMS link cut", "KMS link: request lost", "KMS link: answer lost", "KMS link throttled"],
+    }
+}
+
+/// Faults that are not a service's.
+const OTHERS: [&str; 6] = ["killed", "raced", "clock wrong", "newer version", "delivered again", "reordered"];
+
+/// Every fault, in the order of the table.
+pub fn faults() -> Vec<&'static str> {
+    Service::ALL.into_iter().flat_map(faults_of).chain(OTHERS).collect()
+}
+
+/// The name of what a job does.
+pub const fn operation(job: &Job) -> &'static str {
+    match job {
+        Job::Call { call, .. } => match call {
+            Call::Register { .. } => "register",
+            Call::Lookup { .. } => "lookup",
+            Call::Authenticate { .. } => "authenticate",
+            Call::Update { .. } => "update",
+            Call::Password { .. } => "password",
+            Call::Status { .. } => "status",
+            Call::Export => "export",
+            Call::Erase { .. } => "erase",
+            Call::Erasure => "erasure",
+            Call::Repeat => "repeat",
+        },
+        Job::Replicate { .. } => "replicate",
+        Job::Drain { .. } => "drain",
+        Job::Repair { .. } => "repair",
+        Job::Fill { .. } => "fill",
+    }
+}
+
+/// Whether an operation can meet a fault at all: it calls the service, or it is delivered by one that does so twice.
+pub fn possible(operation: &str, fault: &str) -> bool {
+    let service = Service::ALL.into_iter().find(|service| faults_of(*service).contains(&fault));
+    let Some(service) = service else {
+        return match fault {
+            "killed" | "raced" | "clock wrong" | "newer version" => true,
+            _ => operation == "replicate",
+        };
+    };
+    match operation {
+        "replicate" => !matches!(service, Service::Kms | Service::KmsLinks | Service::Requests),
+        "drain" => matches!(service, Service::Tables | Service::Links | Service::Retries | Service::Parked),
+        "repair" => !matches!(service, Service::Retries | Service::Requests | Service::Parked),
+        "fill" => matches!(service, Service::Tables | Service::Links | Service::Repairs),
+        // Nothing is sealed or opened.
+        "erase" | "erasure" => matches!(service, Service::Tables | Service::Requests),
+        _ => matches!(service, Service::Tables | Service::Requests | Service::Kms | Service::KmsLinks),
+    }
+}
+
+impl Coverage {
+    /// Notes that an operation met a fault.
+    pub fn note(&mut self, operation: &'static str, fault: &'static str) {
+        *self.counts.entry((operation, fault)).or_default() += 1;
+    }
+
+    /// Notes what an operation's calls of a service met.
+    pub fn note_met(&mut self, operation: &'static str, service: Service, before: Met, after: Met) {
+        let counts = |met: Met| [met.down, met.requests_lost, met.answers_lost, met.throttled];
+        for ((fault, before), after) in faults_of(service).into_iter().zip(counts(before)).zip(counts(after)) {
+            if after > before {
+                self.note(operation, fault);
+            }
+        }
+    }
+
+    /// Takes in another run's.
+    pub fn add(&mut self, other: &Self) {
+        for (pair, count) in &other.counts {
+            *self.counts.entry(*pair).or_default() += count;
+        }
+    }
+
+    /// How often an operation met a fault.
+    pub fn count(&self, operation: &'static str, fault: &'static str) -> u64 {
+        self.counts.get(&(operation, fault)).copied().unwrap_or_default()
+    }
+
+    /// The pairs that are possible and did not happen.
+    pub fn missing(&self) -> Vec<(&'static str, &'static str)> {
+        let pairs = OPERATIONS.into_iter().flat_map(|operation| faults().into_iter().map(move |fault| (operation, fault)));
+        pairs.filter(|(operation, fault)| possible(operation, fault) && self.count(operation, fault) == 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_has_a_name_for_each_kind_of_fault_and_no_two_share_one() {
+        let mut names = faults();
+        assert_eq!(names.len(), Service::ALL.len() * 4 + OTHERS.len());
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Service::ALL.len() * 4 + OTHERS.len());
+    }
+
+    #[test]
+    fn what_did_not_happen_is_missing_and_what_cannot_happen_is_not() {
+        let mut coverage = Coverage::default();
+        let all = coverage.missing().len();
+        assert!(!coverage.missing().contains(&("lookup", "retries down")));
+        coverage.note("lookup", "tables down");
+        assert_eq!(coverage.missing().len(), all - 1);
+    }
+}

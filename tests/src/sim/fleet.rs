@@ -1,0 +1,237 @@
+//! The deployment that a run is about: regions, companies, streams, and what is known of the users.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+use umoja_local::LocalQueue;
+use umoja_replicator::Replicator;
+use umoja_schema::{Message, UserId, names};
+use umoja_store::RegionPorts;
+use umoja_store::faulty::{Fault, Faults};
+use umoja_store::ports::Queue as _;
+
+use super::coverage::Coverage;
+use super::history::{Attempt, History};
+use super::plan::{Plan, Service, Step, Trouble, USERS};
+use super::rules::{Rule, Software, Written};
+use super::stream::Stream;
+use crate::caller::Caller;
+use crate::deployment::{CountingHasher, Deployment};
+use crate::world::{Setup, TablesOn, World, WorldRegion};
+
+/// What all runs of a thread share, because it takes longer to make than a run.
+#[derive(Default, Clone)]
+pub(super) struct Shared {
+    hasher: Arc<CountingHasher>,
+}
+
+/// A deployment in the middle of a run.
+pub(super) struct Fleet {
+    pub(super) deployment: Deployment,
+    pub(super) software: Vec<Arc<Software>>,
+    pub(super) replicators: Vec<Replicator>,
+    pub(super) streams: Vec<Stream>,
+    pub(super) people: RefCell<Vec<Person>>,
+    pub(super) history: RefCell<History>,
+    /// Whose erasure somebody asked for.
+    pub(super) erasing: RefCell<BTreeSet<UserId>>,
+    /// Whose erasure was acknowledged.
+    pub(super) erased: RefCell<BTreeSet<UserId>>,
+    /// Who was registered under which idempotency key.
+    pub(super) made: RefCell<BTreeMap<String, UserId>>,
+    /// The calls of the step that may write.
+    pub(super) attempts: RefCell<Vec<Attempt>>,
+    /// The answers of the step.
+    pub(super) answers: RefCell<Vec<super::calls::Answered>>,
+    pub(super) coverage: RefCell<Coverage>,
+    /// Numbers the calls.
+    pub(super) calls: Cell<u64>,
+    /// True if something was lost that only anti-entropy can bring.
+    pub(super) lost: Cell<bool>,
+    pub(super) without: Option<Rule>,
+}
+
+/// What is known of a user.
+#[derive(Default)]
+pub(super) struct Person {
+    /// The id, once an answer named it.
+    pub(super) id: Option<UserId>,
+    /// The last version that an answer carried.
+    pub(super) version: Option<String>,
+    /// The last call with an idempotency key.
+    pub(super) repeatable: Option<Repeatable>,
+}
+
+/// A call that can be repeated.
+#[derive(Clone)]
+pub(super) struct Repeatable {
+    pub(super) company: usize,
+    pub(super) operation: &'static str,
+    pub(super) idk: String,
+    pub(super) body: Value,
+    pub(super) secret: Option<super::history::Secret>,
+}
+
+impl Fleet {
+    /// The deployment of a plan, before its first step.
+    pub(super) async fn new(plan: &Plan, tables: TablesOn, without: Option<Rule>, shared: &Shared) -> Self {
+        let count = usize::from(plan.regions);
+        let software: Vec<Arc<Software>> = (0..count).map(|_| Software::new(without)).collect();
+        let (next, given) = (Cell::new(0), software.clone());
+        let around = move |ports: RegionPorts| {
+            let software = Arc::clone(&given[next.replace(next.get() + 1)]);
+            RegionPorts { users: Written::new(ports.users, ports.name.clone(), software), ..ports }
+        };
+        let world = World::of(plan.seed, &Setup { regions: count, tables, around: &around }).await;
+        for (region, software) in world.regions.iter().zip(&software) {
+            software.seal_with(&region.sealer);
+        }
+        let names = world.regions.iter().map(|region| region.name.clone()).collect();
+        let replicators = world.regions.iter().map(|region| Replicator::new(region.home.clone())).collect();
+        let streams = world.regions.iter().map(|_| Stream::default()).collect();
+        let deployment = Deployment::hashing_with(world, Arc::clone(&shared.hasher)).await;
+        Self {
+            deployment,
+            software,
+            replicators,
+            streams,
+            people: RefCell::new((0..USERS).map(|_| Person::default()).collect()),
+            history: RefCell::new(History::new(names)),
+            erasing: RefCell::default(),
+            erased: RefCell::default(),
+            made: RefCell::default(),
+            attempts: RefCell::default(),
+            answers: RefCell::default(),
+            coverage: RefCell::default(),
+            calls: Cell::new(0),
+            lost: Cell::new(false),
+            without,
+        }
+    }
+
+    /// The world under it.
+    pub(super) fn world(&self) -> &World {
+        &self.deployment.world
+    }
+
+    /// What met what so far.
+    pub(super) fn coverage(&self) -> Coverage {
+        self.coverage.borrow().clone()
+    }
+
+    /// The number of a region.
+    pub(super) fn at(&self, number: u8) -> usize {
+        usize::from(number) % self.world().regions.len()
+    }
+
+    pub(super) fn region(&self, at: usize) -> &WorldRegion {
+        &self.world().regions[at]
+    }
+
+    /// The company of a number.
+    pub(super) fn company(&self, number: usize) -> &Caller {
+        [&self.deployment.shop, &self.deployment.food, &self.deployment.blog][number % 3]
+    }
+
+    /// Whoever a number means; somebody whom nobody registered if it is nobody yet.
+    pub(super) fn id_of(&self, user: usize) -> UserId {
+        let nobody = UserId::v8([u8::try_from(user).expect("few users"); 16]);
+        self.people.borrow()[user].id.unwrap_or(nobody)
+    }
+
+    fn faults(&self, at: usize, service: Service) -> Vec<&Arc<Faults>> {
+        let faults = &self.region(at).faults;
+        match service {
+            Service::Tables => vec![&faults.tables],
+            Service::Kms => vec![&faults.kms],
+            Service::Requests => vec![&faults.requests],
+            Service::Repairs => vec![&faults.repairs],
+            Service::Parked => vec![&faults.parked],
+            Service::Retries => faults.retries.values().collect(),
+            Service::Links => faults.links.values().collect(),
+            Service::KmsLinks => faults.kms_links.values().collect(),
+        }
+    }
+
+    /// Every fault of a service, in all regions.
+    pub(super) fn all_faults(&self, service: Service) -> impl Iterator<Item = &Arc<Faults>> {
+        (0..self.world().regions.len()).flat_map(move |at| self.faults(at, service))
+    }
+
+    /// A step that is no task.
+    pub(super) async fn disturb(&self, step: &Step) {
+        match step {
+            Step::Run(_) => unreachable!("a task is no disturbance"),
+            Step::Down { at, service, down } => {
+                self.faults(self.at(*at), *service).iter().for_each(|faults| faults.set_down(*down));
+            }
+            Step::Next { at, service, trouble, calls } => {
+                let fault = match trouble {
+                    Trouble::RequestLost => Fault::RequestLost,
+                    Trouble::AnswerLost => Fault::AnswerLost,
+                    Trouble::Throttled => Fault::Throttled,
+                };
+                let coming = vec![fault; usize::from(*calls)];
+                self.faults(self.at(*at), *service).iter().for_each(|faults| faults.then(coming.clone()));
+            }
+            Step::Cut { from, to, cut } => {
+                let (from, to) = (self.at(*from), self.at(*to));
+                if from != to {
+                    self.world().set_cut(from, to, *cut);
+                }
+            }
+            Step::Skew { at, secs } => self.region(self.at(*at)).clock.set_skew(i64::from(*secs) * 1000),
+            Step::Wait { ms } => self.world().clock.advance(u64::from(*ms)),
+            Step::Purge { at, service } => {
+                for queue in self.queues(self.at(*at), *service) {
+                    self.purge(&queue).await;
+                }
+            }
+            Step::Twice { at, service } => {
+                for queue in self.queues(self.at(*at), *service) {
+                    for delivery in queue.receive(10, 0).await.expect("a queue can be read") {
+                        let message = Message::from_text(&delivery.text).expect("a message can be read");
+                        queue.send(&message, 0).await.expect("a queue can be written");
+                        queue.release(&delivery.receipt, 0).await.expect("a queue can be written");
+                    }
+                }
+            }
+            Step::Trim { at } => {
+                if self.streams[self.at(*at)].trim() {
+                    self.lost.set(true);
+                }
+            }
+            Step::Newer { at, newer } => self.software[self.at(*at)].set_newer(*newer),
+        }
+    }
+
+    /// The queues of a service; none if it has none.
+    pub(super) fn queues(&self, at: usize, service: Service) -> Vec<LocalQueue> {
+        let region = self.region(at);
+        let names = match service {
+            Service::Retries => {
+                region.home.peers.iter().map(|peer| format!("{}-{}", names::queue::RETRY, peer.ports.name)).collect()
+            }
+            Service::Repairs => vec![names::queue::KEYS.to_owned()],
+            Service::Parked => vec![names::queue::PARKED.to_owned()],
+            _ => Vec::new(),
+        };
+        names.iter().map(|name| region.store.queue(name)).collect()
+    }
+
+    /// Throws away what a queue can give.
+    pub(super) async fn purge(&self, queue: &LocalQueue) {
+        loop {
+            let received = queue.receive(10, 60).await.expect("a queue can be read");
+            if received.is_empty() {
+                return;
+            }
+            self.lost.set(true);
+            for delivery in received {
+                queue.delete(&delivery.receipt).await.expect("a queue can be written");
+            }
+        }
+    }
+}

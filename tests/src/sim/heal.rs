@@ -1,0 +1,98 @@
+//! The end of all faults: everything works, operators do what operators do, and messages stop.
+
+use umoja_reconciler::{Redriven, redrive_parked};
+use umoja_store::ports::Queue as _;
+
+use super::fleet::Fleet;
+use super::plan::Service;
+
+/// More than the longest delay of a queue, than any visibility time-out, and than any clock is wrong.
+const LONG_MS: u64 = 16 * 60 * 1000;
+/// Who is not quiet after so many rounds sends in circles.
+const MAX_ROUNDS: usize = 60;
+/// Passes of anti-entropy after which nothing may be missing.
+const MAX_PASSES: usize = 6;
+
+impl Fleet {
+    /// Ends every fault and waits until nothing is left to do.
+    pub(super) async fn heal(&self) {
+        for region in &self.world().regions {
+            region.faults.all().for_each(|faults| faults.mend());
+            region.clock.set_skew(0);
+        }
+        self.settle().await;
+        // What a region parked because its clock went back is sent back by an operator when the clock has caught up.
+        self.world().clock.advance(LONG_MS);
+        for region in &self.world().regions {
+            for parked in region.home.parked.receive(10, 60).await.expect("a queue can be read") {
+                let redriven = redrive_parked(&region.home, &parked).await.expect("nothing is out of order");
+                assert!(!matches!(redriven, Redriven::Left(_)), "1: {redriven:?}: {}", parked.text);
+            }
+        }
+        self.settle().await;
+        if self.lost.get() {
+            self.sweep().await;
+        }
+    }
+
+    /// Anti-entropy between all pairs, until nothing is missing.
+    async fn sweep(&self) {
+        for _ in 0..MAX_PASSES {
+            // What is younger than a minute counts as on its way.
+            self.world().clock.advance(LONG_MS);
+            let mut complete = true;
+            for at in 0..self.world().regions.len() {
+                for peer in 0..self.region(at).home.peers.len() {
+                    complete &= self.fill(at, peer).await;
+                    self.note_changes();
+                }
+            }
+            self.settle().await;
+            if complete {
+                return;
+            }
+        }
+        panic!("1: anti-entropy finds something in each of {MAX_PASSES} passes");
+    }
+
+    /// Streams, retries and repairs, until all is quiet; time passes whenever nothing was delivered.
+    pub(super) async fn settle(&self) {
+        for _ in 0..MAX_ROUNDS {
+            let mut delivered = false;
+            for at in 0..self.world().regions.len() {
+                self.note_changes();
+                delivered |= !self.streams[at].is_empty();
+                self.replicate(at, (0, 0, 0), true).await;
+            }
+            for at in 0..self.world().regions.len() {
+                for peer in 0..self.region(at).home.peers.len() {
+                    self.note_changes();
+                    self.drain(at, peer, true).await;
+                }
+                self.repair(at).await;
+                self.note_changes();
+            }
+            if self.is_quiet().await {
+                return;
+            }
+            if !delivered {
+                self.world().clock.advance(LONG_MS);
+            }
+        }
+        panic!("6: not quiet after {MAX_ROUNDS} rounds");
+    }
+
+    async fn is_quiet(&self) -> bool {
+        let mut quiet = self.streams.iter().all(super::stream::Stream::is_empty);
+        for at in 0..self.world().regions.len() {
+            for queue in [Service::Retries, Service::Repairs].into_iter().flat_map(|service| self.queues(at, service)) {
+                let depth = queue.depth().await.expect("a queue can be counted");
+                quiet &= depth.waiting + depth.in_flight + depth.dead == 0;
+                for dead in queue.receive_dead(10, 60).await.expect("dead letters can be read") {
+                    queue.redrive(&dead).await.expect("dead letters can be sent back");
+                }
+            }
+        }
+        quiet
+    }
+}

@@ -1,0 +1,300 @@
+//! What happens in a run, as plain data: made from a seed, kept in files, shrunk by leaving steps out. Every number is
+//! taken modulo what there is, so that any list of steps means something.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde::{Deserialize, Serialize};
+
+/// Users that a run talks about, by number.
+pub const USERS: u8 = 5;
+/// E-mail addresses and phone numbers that they share.
+pub const IDENTIFIERS: u8 = 4;
+/// Companies.
+pub const COMPANIES: u8 = 3;
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What its randomness comes from.
+    pub seed: u64,
+    /// How many regions, 2 to 4.
+    pub regions: u8,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Tasks that run at the same time, one await of each after the other.
+    Run(Vec<Task>),
+    /// A service of a region stops, or works again.
+    Down { at: u8, service: Service, down: bool },
+    /// What the next calls of a service meet.
+    Next { at: u8, service: Service, trouble: Trouble, calls: u8 },
+    /// A one-way link between two regions is cut or mended.
+    Cut { from: u8, to: u8, cut: bool },
+    /// A region's clock is wrong by so many seconds.
+    Skew { at: u8, secs: i16 },
+    /// Time passes.
+    Wait { ms: u32 },
+    /// Whatever a queue can give is thrown away.
+    Purge { at: u8, service: Service },
+    /// Messages of a queue are there twice.
+    Twice { at: u8, service: Service },
+    /// What a stream has not delivered yet is lost.
+    Trim { at: u8 },
+    /// A region runs a newer version that writes more attributes, or the present one again.
+    Newer { at: u8, newer: bool },
+}
+
+/// Something that a region does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// What.
+    pub job: Job,
+    /// It begins so many awaits later than the others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late: u8,
+    /// It is killed after so many awaits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub killed: Option<u8>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
+
+/// What a task does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Job {
+    /// A company calls the API.
+    Call { at: u8, company: u8, user: u8, call: Call },
+    /// A batch of a region's stream: `take` new records (all if 0), and `again` that were delivered before; in another
+    /// order unless `order` is 0.
+    Replicate { at: u8, take: u8, again: u8, order: u16 },
+    /// A region drains its retry queue for a peer.
+    Drain { at: u8, peer: u8 },
+    /// A region repairs wrapped keys.
+    Repair { at: u8 },
+    /// A pass that fills a region from another.
+    Fill { at: u8, peer: u8 },
+}
+
+/// A call of the API about a user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    Register { email: Option<u8>, phone: Option<u8>, name: Option<u8>, verified: bool, password: bool, idk: bool },
+    Lookup { by: By, min_version: bool },
+    Authenticate { by: By, right: bool },
+    Update { set: Set, if_version: bool, idk: bool },
+    Password { right: bool, idk: bool },
+    Status { active: bool, idk: bool },
+    Export,
+    Erase { idk: bool },
+    Erasure,
+    /// The user's last call with an idempotency key once more.
+    Repeat,
+}
+
+/// What a user is looked up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    Id,
+    Email(u8),
+    Phone(u8),
+    Name(u8),
+}
+
+/// What an update changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Set {
+    Nickname,
+    Email { email: Option<u8>, verified: bool },
+    Phone { phone: Option<u8>, verified: bool },
+    ExternalId(u8),
+}
+
+/// What can be out of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// A region's tables, for everybody.
+    Tables,
+    /// A region's KMS key, for everybody.
+    Kms,
+    /// What a region remembers of requests.
+    Requests,
+    /// A region's retry queues.
+    Retries,
+    /// A region's key-repair queue.
+    Repairs,
+    /// A region's queue of parked records.
+    Parked,
+    /// A region's way to its peers' tables.
+    Links,
+    /// A region's way to its peers' KMS keys.
+    KmsLinks,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Tables,
+        Self::Kms,
+        Self::Requests,
+        Self::Retries,
+        Self::Repairs,
+        Self::Parked,
+        Self::Links,
+        Self::KmsLinks,
+    ];
+}
+
+/// What a call can meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    RequestLost,
+    AnswerLost,
+    Throttled,
+}
+
+fn maybe(odds: f64) -> impl Strategy<Value = bool> {
+    prop::bool::weighted(odds)
+}
+
+fn identifier() -> impl Strategy<Value = u8> {
+    0..IDENTIFIERS
+}
+
+fn some_identifier(odds: f64) -> impl Strategy<Value = Option<u8>> {
+    prop::option::weighted(odds, identifier())
+}
+
+fn by() -> impl Strategy<Value = By> {
+    prop_oneof![
+        3 => Just(By::Id),
+        3 => identifier().prop_map(By::Email),
+        1 => identifier().prop_map(By::Phone),
+        1 => identifier().prop_map(By::Name),
+    ]
+}
+
+fn register() -> impl Strategy<Value = Call> {
+    (some_identifier(0.9), some_identifier(0.3), some_identifier(0.3), maybe(0.5), maybe(0.9), maybe(0.4)).prop_map(
+        |(email, phone, name, verified, password, idk)| Call::Register { email, phone, name, verified, password, idk },
+    )
+}
+
+fn set() -> impl Strategy<Value = Set> {
+    prop_oneof![
+        3 => Just(Set::Nickname),
+        3 => (some_identifier(0.9), maybe(0.5)).prop_map(|(email, verified)| Set::Email { email, verified }),
+        1 => (some_identifier(0.9), maybe(0.5)).prop_map(|(phone, verified)| Set::Phone { phone, verified }),
+        1 => identifier().prop_map(Set::ExternalId),
+    ]
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        6 => register(),
+        3 => (by(), maybe(0.6)).prop_map(|(by, min_version)| Call::Lookup { by, min_version }),
+        2 => (by(), maybe(0.8)).prop_map(|(by, right)| Call::Authenticate { by, right }),
+        8 => (set(), maybe(0.2), maybe(0.3)).prop_map(|(set, if_version, idk)| Call::Update { set, if_version, idk }),
+        4 => (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::Password { right, idk }),
+        2 => (maybe(0.5), maybe(0.3)).prop_map(|(active, idk)| Call::Status { active, idk }),
+        1 => Just(Call::Export),
+        1 => maybe(0.3).prop_map(|idk| Call::Erase { idk }),
+        1 => Just(Call::Erasure),
+        2 => Just(Call::Repeat),
+    ]
+}
+
+fn job() -> impl Strategy<Value = Job> {
+    let at = || 0..4u8;
+    prop_oneof![
+        12 => (at(), 0..COMPANIES, 0..USERS, call())
+            .prop_map(|(at, company, user, call)| Job::Call { at, company, user, call }),
+        6 => (at(), prop_oneof![Just(0u8), 1..6u8], prop_oneof![4 => Just(0u8), 1 => 1..5u8], prop_oneof![3 => Just(0u16), 1 => any::<u16>()])
+            .prop_map(|(at, take, again, order)| Job::Replicate { at, take, again, order }),
+        2 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Drain { at, peer }),
+        2 => at().prop_map(|at| Job::Repair { at }),
+        1 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Fill { at, peer }),
+    ]
+}
+
+fn task() -> impl Strategy<Value = Task> {
+    (job(), 0..12u8, prop::option::weighted(0.25, 0..40u8)).prop_map(|(job, late, killed)| Task { job, late, killed })
+}
+
+fn alone() -> impl Strategy<Value = Step> {
+    (job(), prop::option::weighted(0.1, 0..40u8))
+        .prop_map(|(job, killed)| Step::Run(vec![Task { job, late: 0, killed }]))
+}
+
+fn service() -> impl Strategy<Value = Service> {
+    prop_oneof![
+        4 => Just(Service::Tables),
+        3 => Just(Service::Kms),
+        1 => Just(Service::Requests),
+        2 => Just(Service::Retries),
+        1 => Just(Service::Repairs),
+        1 => Just(Service::Parked),
+        3 => Just(Service::Links),
+        1 => Just(Service::KmsLinks),
+    ]
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![1 => Just(Trouble::RequestLost), 2 => Just(Trouble::AnswerLost), 1 => Just(Trouble::Throttled)]
+}
+
+fn queue() -> impl Strategy<Value = Service> {
+    prop_oneof![Just(Service::Retries), Just(Service::Repairs)]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let at = || 0..4u8;
+    prop_oneof![
+        60 => alone(),
+        10 => prop::collection::vec(task(), 2..4).prop_map(Step::Run),
+        5 => (at(), service(), maybe(0.6)).prop_map(|(at, service, down)| Step::Down { at, service, down }),
+        8 => (at(), service(), trouble(), 1..4u8)
+            .prop_map(|(at, service, trouble, calls)| Step::Next { at, service, trouble, calls }),
+        4 => (at(), at(), maybe(0.6)).prop_map(|(from, to, cut)| Step::Cut { from, to, cut }),
+        2 => (at(), prop_oneof![3 => -600..=600i16, 1 => Just(0i16)]).prop_map(|(at, secs)| Step::Skew { at, secs }),
+        4 => prop_oneof![1..50u32, 50..5_000u32, 60_000..1_000_000u32].prop_map(|ms| Step::Wait { ms }),
+        1 => (at(), queue()).prop_map(|(at, service)| Step::Purge { at, service }),
+        1 => (at(), queue()).prop_map(|(at, service)| Step::Twice { at, service }),
+        1 => at().prop_map(|at| Step::Trim { at }),
+        1 => (at(), maybe(0.7)).prop_map(|(at, newer)| Step::Newer { at, newer }),
+    ]
+}
+
+fn plan(seed: u64) -> impl Strategy<Value = Plan> {
+    (2..=4u8, prop::collection::vec(step(), 5..=40)).prop_map(move |(regions, steps)| Plan { seed, regions, steps })
+}
+
+/// The run of a seed, and all smaller ones.
+pub fn tree(seed: u64) -> impl ValueTree<Value = Plan> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_be_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config { failure_persistence: None, ..Config::default() }, rng);
+    plan(seed).new_tree(&mut runner).expect("nothing is filtered")
+}
+
+impl Plan {
+    /// The run of a seed.
+    pub fn of(seed: u64) -> Self {
+        tree(seed).current()
+    }
+}

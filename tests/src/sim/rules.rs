@@ -1,0 +1,254 @@
+//! Rules that can be left out, to see that the simulation notices.
+//!
+//! A rule is left out by a wrapper around a region's table that does what a version without the rule would have done.
+//! The code that keeps the rules carries no switch for it, and cannot be shipped with one on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use umoja_schema::{
+    Attribute, BlindIndex, ClaimItem, Credentials, Part, PartRecord, Region, UserId, Version,
+};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, StoreError, Users, Writes};
+use umoja_store::seal::Sealer;
+
+/// The attribute that a newer version writes.
+pub const NEWER: &str = "from_a_newer_version";
+
+/// A rule that the design calls necessary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Of two writes with the same stamp the one of the greater region wins.
+    Tiebreak,
+    /// An erasure beats every live write, later ones too.
+    ErasedFirst,
+    /// Claims are computed anew from all claimants.
+    Claims,
+    /// Only the region that made a version sends it on.
+    Loop,
+    /// Profile and credentials have versions of their own.
+    TwoParts,
+    /// A copy that is older than what is stored is not written.
+    NewestWins,
+    /// A local write is conditional on the version that was read.
+    Conditions,
+    /// What was not handled of a batch is delivered again.
+    Redelivery,
+    /// Missing wrapped keys are made later.
+    KeyRepair,
+    /// A request with `min_version` is not answered with anything older.
+    MinVersion,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Tiebreak,
+        Self::ErasedFirst,
+        Self::Claims,
+        Self::Loop,
+        Self::TwoParts,
+        Self::NewestWins,
+        Self::Conditions,
+        Self::Redelivery,
+        Self::KeyRepair,
+        Self::MinVersion,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tiebreak => "tiebreak",
+            Self::ErasedFirst => "erased-first",
+            Self::Claims => "claim-recomputation",
+            Self::Loop => "loop",
+            Self::TwoParts => "two-parts",
+            Self::NewestWins => "newest-wins",
+            Self::Conditions => "conditional-writes",
+            Self::Redelivery => "redelivery",
+            Self::KeyRepair => "key-repair",
+            Self::MinVersion => "min-version",
+        }
+    }
+}
+
+/// What a region runs: which version, and without which rule.
+pub struct Software {
+    /// The rule that is left out.
+    pub without: Option<Rule>,
+    newer: AtomicBool,
+    sealer: OnceLock<Arc<Sealer>>,
+}
+
+impl Software {
+    /// The present version.
+    pub fn new(without: Option<Rule>) -> Arc<Self> {
+        Arc::new(Self { without, newer: AtomicBool::new(false), sealer: OnceLock::new() })
+    }
+
+    /// Makes it a newer version, or the present one again.
+    pub fn set_newer(&self, newer: bool) {
+        self.newer.store(newer, Ordering::Relaxed);
+    }
+
+    /// True while it is a newer version.
+    pub fn is_newer(&self) -> bool {
+        self.newer.load(Ordering::Relaxed)
+    }
+
+    /// What it seals with.
+    pub fn seal_with(&self, sealer: &Arc<Sealer>) {
+        self.sealer.set(Arc::clone(sealer)).unwrap_or_else(|_| unreachable!("set once"));
+    }
+}
+
+/// A region's table as its software writes it.
+pub struct Written {
+    inner: Arc<dyn Users>,
+    region: Region,
+    software: Arc<Software>,
+}
+
+impl Written {
+    /// A wrapper around the table of a region.
+    pub fn new(inner: Arc<dyn Users>, region: Region, software: Arc<Software>) -> Arc<dyn Users> {
+        Arc::new(Self { inner, region, software })
+    }
+
+    fn is_own(&self, record: &PartRecord) -> bool {
+        record.version.origin == self.region
+    }
+
+    /// The writes as they are done; nothing if they are taken for done.
+    async fn bent(&self, writes: &Writes) -> Result<Option<Writes>, StoreError> {
+        let mut writes = writes.clone();
+        if self.software.is_newer() {
+            for write in writes.parts.iter_mut().filter(|write| self.is_own(&write.record)) {
+                let written = write.record.version.hlc.to_string();
+                if write.record.live().is_some() {
+                    write.record.unknown.insert(NEWER.into(), Attribute::S(written));
+                }
+            }
+        }
+        match self.software.without {
+            Some(rule @ (Rule::Tiebreak | Rule::ErasedFirst | Rule::NewestWins)) => {
+                if self.skips_copy(rule, &mut writes).await? {
+                    return Ok(None);
+                }
+            }
+            Some(Rule::Conditions) => {
+                for write in &mut writes.parts {
+                    if self.is_own(&write.record)
+                        && matches!(write.condition, Condition::VersionIs(_))
+                        && let Some(stored) = self.inner.part(write.record.id, write.record.part).await?
+                    {
+                        write.condition = Condition::VersionIs(stored.version);
+                    }
+                }
+            }
+            Some(Rule::Claims) => {
+                writes.claims = writes.claims.into_iter().filter_map(winner_only).collect();
+            }
+            Some(Rule::TwoParts) => self.as_one_record(&mut writes).await?,
+            _ => {}
+        }
+        Ok(Some(writes))
+    }
+
+    async fn skips_copy(&self, rule: Rule, writes: &mut Writes) -> Result<bool, StoreError> {
+        let [write] = &mut writes.parts[..] else { return Ok(false) };
+        if self.is_own(&write.record) {
+            return Ok(false);
+        }
+        let Some(stored) = self.inner.part(write.record.id, write.record.part).await? else { return Ok(false) };
+        let (new, old) = (&write.record.version, &stored.version);
+        match rule {
+            Rule::Tiebreak => Ok((new.erased, new.hlc) == (old.erased, old.hlc) && new.origin != old.origin),
+            Rule::ErasedFirst => Ok(new.erased && !old.erased && (old.hlc, &old.origin) > (new.hlc, &new.origin)),
+            _ => {
+                if write.condition == Condition::Older {
+                    write.condition = Condition::VersionIs(old.clone());
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// A profile is written with the credentials as this region has them, under one version.
+    async fn as_one_record(&self, writes: &mut Writes) -> Result<(), StoreError> {
+        let [write] = &writes.parts[..] else { return Ok(()) };
+        let profile = &write.record;
+        if profile.part != Part::Profile || profile.live().is_none() || !self.is_own(profile) {
+            return Ok(());
+        }
+        let Some(sealer) = self.software.sealer.get() else { return Ok(()) };
+        let Some(stored) = self.inner.part(profile.id, Part::Credentials).await? else { return Ok(()) };
+        let Some(facts) = stored.live().map(|live| live.facts.clone()) else { return Ok(()) };
+        if profile.version <= stored.version {
+            return Ok(());
+        }
+        let Ok(opened) = sealer.open::<Credentials>(&stored).await else { return Ok(()) };
+        let sealed = sealer.seal(profile.id, profile.version.clone(), facts, &opened, stored.unknown.clone()).await;
+        if let Ok(record) = sealed {
+            writes.parts.push(PartWrite { record, condition: Condition::VersionIs(stored.version) });
+        }
+        Ok(())
+    }
+}
+
+fn winner_only(write: ClaimWrite) -> Option<ClaimWrite> {
+    let winner = write.after.winner().map(|(id, _)| id);
+    let mut after = write.after;
+    after.claimants.retain(|id, _| Some(*id) == winner);
+    (after != write.before).then_some(ClaimWrite { before: write.before, after })
+}
+
+#[async_trait]
+impl Users for Written {
+    async fn part(&self, id: UserId, part: Part) -> Result<Option<PartRecord>, StoreError> {
+        self.inner.part(id, part).await
+    }
+
+    async fn parts(&self, id: UserId) -> Result<Parts, StoreError> {
+        self.inner.parts(id).await
+    }
+
+    async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError> {
+        self.inner.claims(indexes).await
+    }
+
+    async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
+        if self.software.without.is_none() && !self.software.is_newer() {
+            return self.inner.commit(writes).await;
+        }
+        let Some(bent) = self.bent(writes).await? else { return Ok(Commit::Done) };
+        let commit = self.inner.commit(&bent).await?;
+        Ok(match commit {
+            Commit::Conflict { mut stored } => {
+                stored.truncate(writes.parts.len());
+                Commit::Conflict { stored }
+            }
+            Commit::Done => Commit::Done,
+        })
+    }
+
+    async fn add_wrapped_key(
+        &self,
+        id: UserId,
+        part: Part,
+        version: &Version,
+        region: &Region,
+        wrapped: &[u8],
+    ) -> Result<KeyAdded, StoreError> {
+        self.inner.add_wrapped_key(id, part, version, region, wrapped).await
+    }
+
+    async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
+        self.inner.scan(after, limit).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.inner.probe().await
+    }
+}

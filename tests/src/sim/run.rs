@@ -1,0 +1,261 @@
+//! One run: the steps of a plan, then healing, then everything that has to hold.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use futures_util::future::join_all;
+use umoja_reconciler::{Fill, drain_retries, repair_keys};
+use umoja_schema::names::attribute;
+use umoja_schema::{Attribute, Millis};
+use umoja_store::faulty::Met;
+use umoja_store::ports::Clock as _;
+use umoja_store::{Change, Home, RegionPorts};
+
+use super::coverage::{Coverage, operation};
+use super::fleet::{Fleet, Shared};
+use super::plan::{Job, Plan, Service, Step, Task};
+use super::rules::Rule;
+use crate::world::{TablesOn, killed_after};
+
+/// The most calls of a peer's table that one record or message may cost: a loop costs more.
+const CALLS_PER_COPY: u64 = 12;
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What did not hold: the number of the invariant first, if it has one.
+    pub reason: String,
+}
+
+impl Failure {
+    /// What the reason begins with: two failures of the same kind have it in common.
+    pub fn kind(&self) -> &str {
+        self.reason.split(':').next().unwrap_or_default()
+    }
+}
+
+/// How runs are done.
+#[derive(Clone)]
+pub struct Runner {
+    /// What keeps the tables.
+    pub tables: TablesOn,
+    /// The rule to leave out.
+    pub without: Option<Rule>,
+    shared: Shared,
+}
+
+impl Runner {
+    /// Runs on an adapter.
+    pub fn new(tables: TablesOn, without: Option<Rule>) -> Self {
+        Self { tables, without, shared: Shared::default() }
+    }
+
+    /// Does one run, on this thread and in virtual time.
+    ///
+    /// # Errors
+    /// If something does not hold.
+    pub fn run(&self, plan: &Plan) -> Result<Coverage, Failure> {
+        let run = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+            runtime.expect("a runtime").block_on(self.play(plan))
+        };
+        catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            let text = text.unwrap_or_else(|| "a panic without a text".to_owned());
+            let reason = text.strip_prefix("assertion `left == right` failed: ").unwrap_or(&text).to_owned();
+            Failure { reason }
+        })
+    }
+
+    async fn play(&self, plan: &Plan) -> Coverage {
+        let fleet = Fleet::new(plan, self.tables, self.without, &self.shared).await;
+        fleet.note_changes();
+        for step in &plan.steps {
+            match step {
+                Step::Run(tasks) => fleet.run(tasks).await,
+                disturbance => fleet.disturb(disturbance).await,
+            }
+            fleet.note_changes();
+        }
+        fleet.heal().await;
+        fleet.check().await;
+        fleet.coverage()
+    }
+}
+
+impl Fleet {
+    /// Takes in what every region wrote since the last look.
+    pub(super) fn note_changes(&self) {
+        let changes: Vec<Vec<Change>> =
+            self.world().regions.iter().map(|region| region.tables.new_changes()).collect();
+        let newer: Vec<bool> = self.software.iter().map(|software| software.is_newer()).collect();
+        self.history.borrow_mut().advance(&changes, &self.attempts.take(), &newer);
+        for (stream, changes) in self.streams.iter().zip(changes) {
+            stream.extend(changes);
+        }
+    }
+
+    async fn run(&self, tasks: &[Task]) {
+        let pausing = tasks.len() > 1 || tasks.iter().any(|task| task.killed.is_some());
+        self.world().set_pausing(pausing);
+        let before = self.met();
+        let ended = join_all(tasks.iter().map(|task| async {
+            killed_after(task.late.into(), std::future::pending::<()>()).await;
+            let job = Box::pin(self.job(&task.job, !pausing));
+            match task.killed {
+                Some(awaits) => killed_after(awaits.into(), job).await.is_some(),
+                None => {
+                    job.await;
+                    true
+                }
+            }
+        }))
+        .await;
+        self.world().set_pausing(false);
+        let after = self.met();
+        self.note_coverage(tasks, &ended, before, after);
+        self.check_answers(!pausing && before == after);
+    }
+
+    fn met(&self) -> [Met; 8] {
+        Service::ALL.map(|service| {
+            self.all_faults(service).fold(Met::default(), |sum, faults| {
+                let met = faults.met();
+                Met {
+                    down: sum.down + met.down,
+                    requests_lost: sum.requests_lost + met.requests_lost,
+                    answers_lost: sum.answers_lost + met.answers_lost,
+                    throttled: sum.throttled + met.throttled,
+                }
+            })
+        })
+    }
+
+    fn note_coverage(&self, tasks: &[Task], ended: &[bool], before: [Met; 8], after: [Met; 8]) {
+        let coverage = &mut *self.coverage.borrow_mut();
+        for (task, ended) in tasks.iter().zip(ended) {
+            let operation = operation(&task.job);
+            // Of tasks that ran together, nobody knows whose call it was.
+            if tasks.len() == 1 {
+                for ((service, before), after) in Service::ALL.into_iter().zip(before).zip(after) {
+                    coverage.note_met(operation, service, before, after);
+                }
+            } else {
+                coverage.note(operation, "raced");
+            }
+            if !ended {
+                coverage.note(operation, "killed");
+            }
+            let (Job::Call { at, .. }
+            | Job::Replicate { at, .. }
+            | Job::Drain { at, .. }
+            | Job::Repair { at }
+            | Job::Fill { at, .. }) = &task.job;
+            let at = self.at(*at);
+            if self.region(at).clock.now() != self.world().clock.now() {
+                coverage.note(operation, "clock wrong");
+            }
+            if self.software[at].is_newer() {
+                coverage.note(operation, "newer version");
+            }
+        }
+    }
+
+    async fn job(&self, job: &Job, alone: bool) {
+        match job {
+            Job::Call { at, company, user, call } => {
+                let user = usize::from(*user) % self.people.borrow().len();
+                self.call(self.at(*at), usize::from(*company), user, call).await;
+            }
+            Job::Replicate { at, take, again, order } => {
+                self.replicate(self.at(*at), (*take, *again, *order), alone).await;
+            }
+            Job::Drain { at, peer } => self.drain(self.at(*at), usize::from(*peer), alone).await,
+            Job::Repair { at } => self.repair(self.at(*at)).await,
+            Job::Fill { at, peer } => {
+                self.fill(self.at(*at), usize::from(*peer)).await;
+            }
+        }
+    }
+
+    /// A batch of a region's stream.
+    pub(super) async fn replicate(&self, at: usize, (take, again, order): (u8, u8, u16), alone: bool) {
+        let mut batch = self.streams[at].batch(take, again, order);
+        {
+            let coverage = &mut *self.coverage.borrow_mut();
+            if batch.is_repeated {
+                coverage.note("replicate", "delivered again");
+            }
+            if order != 0 && batch.changes.len() > 1 {
+                coverage.note("replicate", "reordered");
+            }
+        }
+        let sends = self.sends(at);
+        let outcome = self.replicators[at].handle(&batch.changes).await;
+        if self.without == Some(Rule::Loop) {
+            self.send_on(at, &batch.changes).await;
+        }
+        let region = self.region(at);
+        let own = Some(Attribute::S(region.name.to_string()));
+        let own = batch.changes.iter().filter(|change| change.image.get(attribute::ORIGIN).cloned() == own).count();
+        if alone {
+            let bound = own as u64 * region.home.peers.len() as u64 * CALLS_PER_COPY;
+            let sent = self.sends(at) - sends;
+            assert!(sent <= bound, "6: {own} own records were sent by {sent} calls");
+        }
+        batch.handled_until(outcome.failed.as_ref().filter(|_| self.without != Some(Rule::Redelivery)));
+    }
+
+    /// Sends on what others made, as if the region had.
+    async fn send_on(&self, at: usize, changes: &[Change]) {
+        let home = &self.region(at).home;
+        for origin in home.peers.iter().map(|peer| peer.ports.name.clone()) {
+            let own = RegionPorts { name: origin, ..home.own.clone() };
+            umoja_replicator::Replicator::new(Home { own, ..home.clone() }).handle(changes).await;
+        }
+    }
+
+    /// How often a region called its peers' tables, probes not counted.
+    fn sends(&self, at: usize) -> u64 {
+        let links = self.region(at).faults.links.values();
+        links.flat_map(|faults| faults.calls()).filter(|(name, _)| *name != "probe").map(|(_, count)| count).sum()
+    }
+
+    /// A run of the retries for one peer.
+    pub(super) async fn drain(&self, at: usize, peer: usize, alone: bool) {
+        let home = &self.region(at).home;
+        let sends = self.sends(at);
+        let report = drain_retries(home, &home.peers[peer % home.peers.len()]).await;
+        if alone {
+            let (received, sent) = (report.received as u64, self.sends(at) - sends);
+            assert!(sent <= received * CALLS_PER_COPY, "6: {received} messages were served by {sent} calls");
+        }
+    }
+
+    /// A run of the key repair.
+    pub(super) async fn repair(&self, at: usize) {
+        let region = self.region(at);
+        if self.without == Some(Rule::KeyRepair) {
+            for queue in self.queues(at, Service::Repairs) {
+                self.purge(&queue).await;
+            }
+            self.lost.set(false);
+            return;
+        }
+        repair_keys(&region.home, &region.sealer).await;
+    }
+
+    /// A pass over a region that brings a peer what it lacks; true if it lacked nothing.
+    pub(super) async fn fill(&self, at: usize, peer: usize) -> bool {
+        let home = &self.region(at).home;
+        let target = &home.peers[peer % home.peers.len()].ports.name;
+        let mut fill = Fill::new(home, target, Millis(0)).expect("a peer");
+        loop {
+            match fill.step().await {
+                Ok(true) => {}
+                Ok(false) => return fill.report().is_complete(),
+                Err(_) => return false,
+            }
+        }
+    }
+}
