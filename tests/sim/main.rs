@@ -4,7 +4,7 @@
 
 mod mutations;
 mod options;
-mod regressions;
+mod replay;
 mod report;
 mod runs;
 
@@ -33,7 +33,7 @@ fn done(options: &Options) -> Result<bool, String> {
     if options.mutations {
         return Ok(mutations::all_are_seen(options));
     }
-    if !regressions::hold(options)? {
+    if !replay::hold(options)? {
         return Ok(false);
     }
     if options.replay.is_some() {

@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use umoja_tests::sim::coverage::{OPERATIONS, faults, possible};
+use umoja_tests::sim::regressions;
 use umoja_tests::sim::shrink::shrink;
-use umoja_tests::sim::{Coverage, Failure, Runner};
+use umoja_tests::sim::{Coverage, Failure, Plan, Runner};
 
 use crate::options::{Options, Store};
-use crate::regressions;
 use crate::runs::Total;
-
-/// The most runs that shrinking takes.
-const SHRINKING: usize = 3000;
 
 pub(crate) fn progress(done: u64, all: u64, took: Duration) {
     let rate = done as f64 / took.as_secs_f64();
@@ -52,7 +49,8 @@ pub(crate) fn total(options: &Options, total: &Total) {
     if options.coverage {
         print!("{}", table(&total.coverage));
     }
-    let possible = OPERATIONS.iter().map(|operation| faults().iter().filter(|fault| possible(operation, fault)).count());
+    let possible =
+        OPERATIONS.iter().map(|operation| faults().iter().filter(|fault| possible(operation, fault)).count());
     let possible: usize = possible.sum();
     println!("{} of {possible} pairs of operation and fault were met", possible - missing.len());
     for operation in OPERATIONS {
@@ -82,22 +80,22 @@ fn table(coverage: &Coverage) -> String {
     text
 }
 
-pub(crate) fn failure(options: &Options, seed: u64, store: Store, failure: &Failure) {
+/// A run that failed, and the fewest steps that fail as it did.
+pub(crate) fn failure(options: &Options, name: &str, plan: &Plan, store: Store, failure: &Failure) {
     if !options.json {
-        println!("seed {seed} on {} failed: {}", store.name(), failure.reason);
+        println!("{name} on {} failed: {}", store.name(), failure.reason);
         println!("shrinking ...");
     }
-    let runner = Runner::new(store.tables(), None);
-    let Some(shrunk) = shrink(&runner, seed, SHRINKING) else {
-        println!("seed {seed} did not fail again: what decides the run is not all in its seed");
+    let Some(shrunk) = shrink(&Runner::new(store.tables(), None), plan) else {
+        println!("{name} did not fail again: something decides it that is not in its plan");
         return;
     };
-    let line = regressions::line(&shrunk.plan, "?");
     if options.json {
-        let shrunk_plan = serde_json::to_value(&shrunk.plan).expect("a plan is JSON");
+        let (reason, shrunk_reason) = (&failure.reason, &shrunk.failure.reason);
+        let plan = serde_json::to_value(&shrunk.plan).expect("a plan is JSON");
         println!(
             "{}",
-            json!({ "failed": seed, "store": store.name(), "reason": failure.reason, "shrunk": shrunk_plan, "shrunk_reason": shrunk.failure.reason })
+            json!({ "failed": name, "store": store.name(), "reason": reason, "shrunk": plan, "shrunk_reason": shrunk_reason })
         );
         return;
     }
@@ -105,5 +103,6 @@ pub(crate) fn failure(options: &Options, seed: u64, store: Store, failure: &Fail
     for step in &shrunk.plan.steps {
         println!("  {}", serde_json::to_string(step).expect("a step is JSON"));
     }
-    println!("to keep it, say what it was in this line of tests/sim/regressions.jsonl:\n{line}");
+    println!("to keep it, say what it was in this line of tests/sim/regressions.jsonl:");
+    println!("{}", regressions::line(&shrunk.plan, "?"));
 }

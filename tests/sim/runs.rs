@@ -33,7 +33,7 @@ pub(crate) fn hold(options: &Options) -> bool {
     report::total(options, &total);
     match &total.failed {
         Some((seed, store, failure)) => {
-            report::failure(options, *seed, *store, failure);
+            report::failure(options, &format!("seed {seed}"), &Plan::of(*seed), *store, failure);
             false
         }
         None => true,

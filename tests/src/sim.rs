@@ -13,6 +13,7 @@ mod heal;
 mod history;
 #[allow(missing_docs, reason = "the names of steps say what they are")]
 pub mod plan;
+pub mod regressions;
 pub mod rules;
 mod run;
 pub mod shrink;

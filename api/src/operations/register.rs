@@ -16,7 +16,7 @@ use crate::caller::Caller;
 use crate::handler::{Answer, Operation};
 use crate::identifiers::{is_taken, refuse_taken};
 use crate::problem::{BEHIND, ERASED, IDK_REUSED, Refusal};
-use crate::user::{Stored, link, source};
+use crate::user::{Stored, is_gone, link, source};
 
 pub(crate) struct Register;
 
@@ -131,7 +131,13 @@ fn matched(new: &New) -> Option<(UserId, Vec<BlindIndex>)> {
 /// the user does not have the identifiers any more that it was matched by: the claims were read before the user, and
 /// are under no MAC.
 async fn fill(app: &App, caller: &Caller, id: UserId, by: &[BlindIndex], new: &New) -> Result<Option<Answer>, Refusal> {
-    let Some(stored) = app.load(id).await? else { return Ok(None) };
+    let parts = app.home.own.users.parts(id).await?;
+    if is_gone(&parts) {
+        // It has the identifiers, and its other part or what became of it has not arrived yet.
+        let is_partial = parts.profile.is_some_and(|profile| profile.live().is_some());
+        return if is_partial { Err(Refusal::from(&BEHIND)) } else { Ok(None) };
+    }
+    let Some(stored) = app.open(parts).await? else { return Ok(None) };
     if !by.iter().all(|index| stored.facts.claims.get(index).is_some_and(|claim| claim.verified)) {
         return Ok(None);
     }

@@ -60,7 +60,9 @@ impl Fleet {
         let now = || self.region(at).clock.now().secs();
         let claims = caller.claims(endpoint, request.operation, now(), request.idk.as_deref(), request.body.clone());
         let token = sign_request(&caller.key, &claims);
-        let id = self.id_of(user);
+        // A repeated call is about whoever it was about the first time.
+        let named = request.body["id"].as_str().and_then(|id| id.parse().ok());
+        let id = named.unwrap_or_else(|| self.id_of(user));
         let attempt = self.attempts.borrow().len();
         let new = matches!(request.secret, Some(Secret::New(_)));
         let id_known = (!new).then_some(id);
@@ -254,7 +256,9 @@ fn patch(set: &Set, number: u64) -> Value {
         Set::Email { email: None, .. } => json!({ "email": null }),
         Set::Email { email: Some(to), verified } => json!({ "email": email(*to), "email_verified": verified }),
         Set::Phone { phone: None, .. } => json!({ "phone_number": null }),
-        Set::Phone { phone: Some(to), verified } => json!({ "phone_number": phone(*to), "phone_number_verified": verified }),
+        Set::Phone { phone: Some(to), verified } => {
+            json!({ "phone_number": phone(*to), "phone_number_verified": verified })
+        }
         Set::ExternalId(to) => json!({ "external_id": format!("number {to}") }),
     }
 }

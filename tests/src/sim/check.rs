@@ -12,6 +12,9 @@ use super::fleet::Fleet;
 use super::plan::{By, Call, IDENTIFIERS};
 use crate::caller::Reply;
 
+/// How far ahead a clock may have been.
+const WRONGEST_CLOCK_MS: u64 = 10 * 60 * 1000;
+
 impl Fleet {
     /// The answers of a step. `calm` if it ran alone, to its end, and met no fault: then they have to be exactly right.
     pub(super) fn check_answers(&self, calm: bool) {
@@ -37,7 +40,10 @@ impl Fleet {
         let live = self.is_live(*at, *id);
         if reply.status == 503 {
             let behind = code == "behind" && !matches!(call, Call::Authenticate { .. } | Call::Status { .. });
-            assert!(behind || self.is_captured(*at), "answer: {call:?} was refused ({code}) although nothing was wrong");
+            assert!(
+                behind || self.is_captured(*at),
+                "answer: {call:?} was refused ({code}) although nothing was wrong"
+            );
         }
         match call {
             Call::Lookup { by, .. } => self.check_lookup(answer, *by, code),
@@ -85,7 +91,10 @@ impl Fleet {
         let now = self.region(at).clock.now();
         let history = self.history.borrow();
         let far = |record: &PartRecord| record.version.hlc.is_far_ahead_of(now);
-        history.users().into_iter().any(|id| Part::ALL.into_iter().any(|part| history.stored(at, id, part).is_some_and(far)))
+        history
+            .users()
+            .into_iter()
+            .any(|id| Part::ALL.into_iter().any(|part| history.stored(at, id, part).is_some_and(far)))
     }
 
     fn is_live(&self, at: usize, id: UserId) -> bool {
@@ -189,8 +198,9 @@ impl Fleet {
         assert!(accepted >= expected && accepted <= 1, "3: {accepted} of the possible passwords of {id} are accepted");
     }
 
-    /// Every region can write every user: none is captured by a clock that was wrong.
+    /// Every region can write every user, once its clock has passed any that was wrong: none is captured.
     async fn check_writable(&self) {
+        self.world().clock.advance(WRONGEST_CLOCK_MS);
         for (number, id) in self.history.borrow().users().into_iter().enumerate().collect::<Vec<_>>() {
             if self.is_live(0, id) {
                 let at = number % self.world().regions.len();

@@ -122,9 +122,15 @@ impl Coverage {
         self.counts.get(&(operation, fault)).copied().unwrap_or_default()
     }
 
+    /// How often anything met anything.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
     /// The pairs that are possible and did not happen.
     pub fn missing(&self) -> Vec<(&'static str, &'static str)> {
-        let pairs = OPERATIONS.into_iter().flat_map(|operation| faults().into_iter().map(move |fault| (operation, fault)));
+        let pairs =
+            OPERATIONS.into_iter().flat_map(|operation| faults().into_iter().map(move |fault| (operation, fault)));
         pairs.filter(|(operation, fault)| possible(operation, fault) && self.count(operation, fault) == 0).collect()
     }
 }

@@ -163,7 +163,7 @@ impl Fleet {
     /// A step that is no task.
     pub(super) async fn disturb(&self, step: &Step) {
         match step {
-            Step::Run(_) => unreachable!("a task is no disturbance"),
+            Step::Run(_) | Step::Round => unreachable!("what a region does is no disturbance"),
             Step::Down { at, service, down } => {
                 self.faults(self.at(*at), *service).iter().for_each(|faults| faults.set_down(*down));
             }

@@ -58,20 +58,7 @@ impl Fleet {
     /// Streams, retries and repairs, until all is quiet; time passes whenever nothing was delivered.
     pub(super) async fn settle(&self) {
         for _ in 0..MAX_ROUNDS {
-            let mut delivered = false;
-            for at in 0..self.world().regions.len() {
-                self.note_changes();
-                delivered |= !self.streams[at].is_empty();
-                self.replicate(at, (0, 0, 0), true).await;
-            }
-            for at in 0..self.world().regions.len() {
-                for peer in 0..self.region(at).home.peers.len() {
-                    self.note_changes();
-                    self.drain(at, peer, true).await;
-                }
-                self.repair(at).await;
-                self.note_changes();
-            }
+            let delivered = self.round().await;
             if self.is_quiet().await {
                 return;
             }
@@ -80,6 +67,25 @@ impl Fleet {
             }
         }
         panic!("6: not quiet after {MAX_ROUNDS} rounds");
+    }
+
+    /// One round of everything that runs by itself; true if a stream had anything to deliver.
+    pub(super) async fn round(&self) -> bool {
+        let mut delivered = false;
+        for at in 0..self.world().regions.len() {
+            self.note_changes();
+            delivered |= !self.streams[at].is_empty();
+            self.replicate(at, (0, 0, 0), true).await;
+        }
+        for at in 0..self.world().regions.len() {
+            for peer in 0..self.region(at).home.peers.len() {
+                self.note_changes();
+                self.drain(at, peer, true).await;
+            }
+            self.repair(at).await;
+            self.note_changes();
+        }
+        delivered
     }
 
     async fn is_quiet(&self) -> bool {

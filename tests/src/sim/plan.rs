@@ -2,14 +2,14 @@
 //! taken modulo what there is, so that any list of steps means something.
 
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde::{Deserialize, Serialize};
 
 /// Users that a run talks about, by number.
-pub const USERS: u8 = 5;
+pub const USERS: u8 = 4;
 /// E-mail addresses and phone numbers that they share.
-pub const IDENTIFIERS: u8 = 4;
+pub const IDENTIFIERS: u8 = 3;
 /// Companies.
 pub const COMPANIES: u8 = 3;
 
@@ -44,6 +44,8 @@ pub enum Step {
     Purge { at: u8, service: Service },
     /// Messages of a queue are there twice.
     Twice { at: u8, service: Service },
+    /// Everything that runs by itself does so once, in every region.
+    Round,
     /// What a stream has not delivered yet is lost.
     Trim { at: u8 },
     /// A region runs a newer version that writes more attributes, or the present one again.
@@ -89,14 +91,39 @@ pub enum Job {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
-    Register { email: Option<u8>, phone: Option<u8>, name: Option<u8>, verified: bool, password: bool, idk: bool },
-    Lookup { by: By, min_version: bool },
-    Authenticate { by: By, right: bool },
-    Update { set: Set, if_version: bool, idk: bool },
-    Password { right: bool, idk: bool },
-    Status { active: bool, idk: bool },
+    Register {
+        email: Option<u8>,
+        phone: Option<u8>,
+        name: Option<u8>,
+        verified: bool,
+        password: bool,
+        idk: bool,
+    },
+    Lookup {
+        by: By,
+        min_version: bool,
+    },
+    Authenticate {
+        by: By,
+        right: bool,
+    },
+    Update {
+        set: Set,
+        if_version: bool,
+        idk: bool,
+    },
+    Password {
+        right: bool,
+        idk: bool,
+    },
+    Status {
+        active: bool,
+        idk: bool,
+    },
     Export,
-    Erase { idk: bool },
+    Erase {
+        idk: bool,
+    },
     Erasure,
     /// The user's last call with an idempotency key once more.
     Repeat,
@@ -203,25 +230,45 @@ fn set() -> impl Strategy<Value = Set> {
     ]
 }
 
-fn call() -> impl Strategy<Value = Call> {
+/// A call that may write an existing user.
+fn write() -> impl Strategy<Value = Call> {
     prop_oneof![
-        6 => register(),
-        3 => (by(), maybe(0.6)).prop_map(|(by, min_version)| Call::Lookup { by, min_version }),
-        2 => (by(), maybe(0.8)).prop_map(|(by, right)| Call::Authenticate { by, right }),
         8 => (set(), maybe(0.2), maybe(0.3)).prop_map(|(set, if_version, idk)| Call::Update { set, if_version, idk }),
         4 => (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::Password { right, idk }),
         2 => (maybe(0.5), maybe(0.3)).prop_map(|(active, idk)| Call::Status { active, idk }),
+        2 => maybe(0.3).prop_map(|idk| Call::Erase { idk }),
+    ]
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        5 => register(),
+        3 => (by(), maybe(0.6)).prop_map(|(by, min_version)| Call::Lookup { by, min_version }),
+        2 => (by(), maybe(0.8)).prop_map(|(by, right)| Call::Authenticate { by, right }),
+        12 => write(),
         1 => Just(Call::Export),
-        1 => maybe(0.3).prop_map(|idk| Call::Erase { idk }),
         1 => Just(Call::Erasure),
         2 => Just(Call::Repeat),
     ]
 }
 
+/// Whom things are about: some more than others, so that they meet.
+fn user() -> impl Strategy<Value = u8> {
+    prop_oneof![4 => Just(0u8), 2 => Just(1u8), 1 => 0..USERS]
+}
+
+fn called(at: u8, company: u8, user: u8, call: Call) -> Step {
+    Step::Run(vec![Task { job: Job::Call { at, company, user, call }, late: 0, killed: None }])
+}
+
+fn replicated(at: u8) -> Step {
+    Step::Run(vec![Task { job: Job::Replicate { at, take: 0, again: 0, order: 0 }, late: 0, killed: None }])
+}
+
 fn job() -> impl Strategy<Value = Job> {
     let at = || 0..4u8;
     prop_oneof![
-        12 => (at(), 0..COMPANIES, 0..USERS, call())
+        12 => (at(), 0..COMPANIES, user(), call())
             .prop_map(|(at, company, user, call)| Job::Call { at, company, user, call }),
         6 => (at(), prop_oneof![Just(0u8), 1..6u8], prop_oneof![4 => Just(0u8), 1 => 1..5u8], prop_oneof![3 => Just(0u16), 1 => any::<u16>()])
             .prop_map(|(at, take, again, order)| Job::Replicate { at, take, again, order }),
@@ -274,27 +321,71 @@ fn step() -> impl Strategy<Value = Step> {
         4 => prop_oneof![1..50u32, 50..5_000u32, 60_000..1_000_000u32].prop_map(|ms| Step::Wait { ms }),
         1 => (at(), queue()).prop_map(|(at, service)| Step::Purge { at, service }),
         1 => (at(), queue()).prop_map(|(at, service)| Step::Twice { at, service }),
+        3 => Just(Step::Round),
         1 => at().prop_map(|at| Step::Trim { at }),
         1 => (at(), maybe(0.7)).prop_map(|(at, newer)| Step::Newer { at, newer }),
     ]
 }
 
-fn plan(seed: u64) -> impl Strategy<Value = Plan> {
-    (2..=4u8, prop::collection::vec(step(), 5..=40)).prop_map(move |(regions, steps)| Plan { seed, regions, steps })
+/// Steps that seldom come together by chance.
+fn scene() -> impl Strategy<Value = Vec<Step>> {
+    let at = || 0..4u8;
+    let writes = || (at(), 0..COMPANIES, write());
+    prop_oneof![
+        40 => step().prop_map(|step| vec![step]),
+        // Two regions write one user before they hear of each other.
+        4 => (user(), writes(), writes()).prop_map(|(user, (at, company, call), (other, another, second))| {
+            vec![Step::Round, called(at, company, user, call), called(other, another, user, second)]
+        }),
+        // Several functions of a region write one user at the same time.
+        2 => (at(), user(), prop::collection::vec((0..COMPANIES, write(), 0..12u8), 2..4)).prop_map(|(at, user, calls)| {
+            let task = |(company, call, late)| Task { job: Job::Call { at, company, user, call }, late, killed: None };
+            vec![Step::Run(calls.into_iter().map(task).collect())]
+        }),
+        // Two regions give one identifier to two users.
+        2 => (at(), at(), register(), register()).prop_map(|(at, other, first, second)| {
+            vec![called(at, 0, 2, first), called(other, 1, 3, second)]
+        }),
+        // Somebody asks another region for what was just written.
+        2 => (user(), writes(), at(), by()).prop_map(|(user, (at, company, call), other, by)| {
+            let lookup = Call::Lookup { by, min_version: true };
+            vec![Step::Round, called(at, company, user, call), called(other, company, user, lookup)]
+        }),
+        // A region can neither reach its peers nor remember that.
+        1 => (user(), writes()).prop_map(|(user, (at, company, call))| {
+            let down = |service, down| Step::Down { at, service, down };
+            vec![
+                down(Service::Links, true),
+                down(Service::Retries, true),
+                called(at, company, user, call),
+                replicated(at),
+                down(Service::Retries, false),
+                down(Service::Links, false),
+            ]
+        }),
+    ]
 }
 
-/// The run of a seed, and all smaller ones.
-pub fn tree(seed: u64) -> impl ValueTree<Value = Plan> {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_be_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(Config { failure_persistence: None, ..Config::default() }, rng);
-    plan(seed).new_tree(&mut runner).expect("nothing is filtered")
+fn plan(seed: u64) -> impl Strategy<Value = Plan> {
+    let first = prop::collection::vec((0..4u8, 0..COMPANIES, register()), 1..=2).prop_map(|calls| {
+        let numbered = calls.into_iter().zip(0..);
+        numbered.map(|((at, company, call), user)| called(at, company, user, call)).collect::<Vec<_>>()
+    });
+    let regions = prop_oneof![2 => Just(2u8), 2 => Just(3u8), 1 => Just(4u8)];
+    (regions, first, prop::collection::vec(scene(), 1..=24)).prop_map(move |(regions, first, scenes)| Plan {
+        seed,
+        regions,
+        steps: first.into_iter().chain(scenes.into_iter().flatten()).collect(),
+    })
 }
 
 impl Plan {
     /// The run of a seed.
     pub fn of(seed: u64) -> Self {
-        tree(seed).current()
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_be_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut runner = TestRunner::new_with_rng(Config { failure_persistence: None, ..Config::default() }, rng);
+        plan(seed).new_tree(&mut runner).expect("nothing is filtered").current()
     }
 }

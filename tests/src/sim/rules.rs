@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use umoja_schema::{
-    Attribute, BlindIndex, ClaimItem, Credentials, Part, PartRecord, Region, UserId, Version,
-};
+use umoja_schema::{Attribute, BlindIndex, ClaimItem, Credentials, Part, PartRecord, Region, UserId, Version};
 use umoja_store::ports::{ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, StoreError, Users, Writes};
 use umoja_store::seal::Sealer;
 

@@ -73,6 +73,7 @@ impl Runner {
         for step in &plan.steps {
             match step {
                 Step::Run(tasks) => fleet.run(tasks).await,
+                Step::Round => drop(fleet.round().await),
                 disturbance => fleet.disturb(disturbance).await,
             }
             fleet.note_changes();
@@ -86,8 +87,7 @@ impl Runner {
 impl Fleet {
     /// Takes in what every region wrote since the last look.
     pub(super) fn note_changes(&self) {
-        let changes: Vec<Vec<Change>> =
-            self.world().regions.iter().map(|region| region.tables.new_changes()).collect();
+        let changes: Vec<Vec<Change>> = self.world().regions.iter().map(|region| region.tables.new_changes()).collect();
         let newer: Vec<bool> = self.software.iter().map(|software| software.is_newer()).collect();
         self.history.borrow_mut().advance(&changes, &self.attempts.take(), &newer);
         for (stream, changes) in self.streams.iter().zip(changes) {

@@ -1,8 +1,7 @@
-//! From a run that fails to the fewest steps that fail in the same way.
+//! From a run that fails to the fewest steps that fail in the same way (Zeller and Hildebrandt, "Simplifying and
+//! Isolating Failure-Inducing Input", 2002, without its complements: a run is cheap).
 
-use proptest::strategy::ValueTree as _;
-
-use super::plan::{Plan, tree};
+use super::plan::{Plan, Step};
 use super::run::{Failure, Runner};
 
 /// A failing run, shrunk.
@@ -16,22 +15,72 @@ pub struct Shrunk {
     pub runs: usize,
 }
 
-/// Leaves out and simplifies steps of a seed's run for as long as it fails in the same way; nothing if it does not fail.
-/// Gives what it has after `most` runs.
-pub fn shrink(runner: &Runner, seed: u64, most: usize) -> Option<Shrunk> {
-    let mut tree = tree(seed);
-    let mut best = Shrunk { failure: runner.run(&tree.current()).err()?, plan: tree.current(), runs: 1 };
-    let mut going = tree.simplify();
-    while going && best.runs < most {
-        let plan = tree.current();
-        best.runs += 1;
-        match runner.run(&plan) {
-            Err(failure) if failure.kind() == best.failure.kind() => {
-                (best.plan, best.failure) = (plan, failure);
-                going = tree.simplify();
+/// Leaves out and simplifies steps for as long as the run fails in the same way; nothing if it does not fail.
+pub fn shrink(runner: &Runner, plan: &Plan) -> Option<Shrunk> {
+    let failure = runner.run(plan).err()?;
+    let mut best = Shrunk { plan: plan.clone(), failure, runs: 1 };
+    loop {
+        let before = best.plan.clone();
+        let mut size = best.plan.steps.len().div_ceil(2);
+        while size > 0 {
+            let mut from = 0;
+            while from < best.plan.steps.len() {
+                let mut plan = best.plan.clone();
+                plan.steps.drain(from..(from + size).min(plan.steps.len()));
+                if !best.takes(runner, plan) {
+                    from += size;
+                }
             }
-            _ => going = tree.complicate(),
+            size /= 2;
+        }
+        for at in 0..best.plan.steps.len() {
+            for simpler in simpler(&best.plan.steps[at]) {
+                let mut plan = best.plan.clone();
+                plan.steps[at] = simpler;
+                best.takes(runner, plan);
+            }
+        }
+        if best.plan.regions > 2 {
+            let plan = Plan { regions: best.plan.regions - 1, ..best.plan.clone() };
+            best.takes(runner, plan);
+        }
+        if best.plan == before {
+            return Some(best);
         }
     }
-    Some(best)
+}
+
+impl Shrunk {
+    /// Takes a smaller run if it fails in the same way.
+    fn takes(&mut self, runner: &Runner, plan: Plan) -> bool {
+        self.runs += 1;
+        match runner.run(&plan) {
+            Err(failure) if failure.kind() == self.failure.kind() => {
+                (self.plan, self.failure) = (plan, failure);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A step with a task less, with a task that is not killed, or that begins at once.
+fn simpler(step: &Step) -> Vec<Step> {
+    let Step::Run(tasks) = step else { return Vec::new() };
+    let mut all = Vec::new();
+    for at in 0..tasks.len() {
+        if tasks.len() > 1 {
+            let mut fewer = tasks.clone();
+            fewer.remove(at);
+            all.push(Step::Run(fewer));
+        }
+        for (late, killed) in [(0, tasks[at].killed), (tasks[at].late, None)] {
+            let mut plainer = tasks.clone();
+            (plainer[at].late, plainer[at].killed) = (late, killed);
+            if plainer != *tasks {
+                all.push(Step::Run(plainer));
+            }
+        }
+    }
+    all
 }

@@ -142,10 +142,42 @@ pub(super) async fn build(
         })
         .collect();
     let entropy: Arc<dyn Entropy> = entropy.clone();
-    let build = |(at, (store, tables, clock, faults)): (usize, (RegionStore, Tables, Arc<RegionClock>, RegionFaults))| {
-        let queue = |name: &str, faults: &Arc<Faults>| -> Arc<dyn Queue> {
-            let queue: Arc<dyn Queue> = Arc::new(store.queue(name));
-            Arc::new(Faulty::new(queue, Arc::clone(faults)))
+    let build =
+        |(at, (store, tables, clock, faults)): (usize, (RegionStore, Tables, Arc<RegionClock>, RegionFaults))| {
+            let queue = |name: &str, faults: &Arc<Faults>| -> Arc<dyn Queue> {
+                let queue: Arc<dyn Queue> = Arc::new(store.queue(name));
+                Arc::new(Faulty::new(queue, Arc::clone(faults)))
+            };
+            let peers = seen.iter().filter(|peer| peer.name != *store.region()).map(|peer| {
+                let name = &peer.name;
+                let ports = faulty_region(peer, &faults.links[name], &faults.kms_links[name]);
+                Peer { ports, retry: queue(&retry_queue(name), &faults.retries[name]) }
+            });
+            let requests: Arc<dyn Requests> =
+                Arc::new(Faulty::new(Arc::clone(&tables.requests), Arc::clone(&faults.requests)));
+            let home = Home {
+                own: seen[at].clone(),
+                peers: peers.collect(),
+                repairs: queue(names::queue::KEYS, &faults.repairs),
+                parked: queue(names::queue::PARKED, &faults.parked),
+                registry: Arc::clone(&tables.registry),
+                requests,
+                clock: Arc::clone(&clock) as Arc<dyn Clock>,
+                entropy: Arc::clone(&entropy),
+            };
+            let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&entropy)));
+            let pump = RegionPump::new(store.clone(), home.clone(), Arc::clone(&sealer));
+            WorldRegion {
+                name: store.region().clone(),
+                store,
+                tables,
+                home,
+                sealer,
+                pump,
+                faults,
+                clock,
+                secrets: None,
+            }
         };
         let peers = seen.iter().filter(|peer| peer.name != *store.region()).map(|peer| {
             let name = &peer.name;

@@ -7,5 +7,6 @@ mod corpus;
 mod failure_table;
 mod failures;
 mod pump;
+mod simulation;
 mod stories;
 mod threats;
