@@ -24,7 +24,7 @@ pub(crate) fn all_are_seen(options: &Options) -> bool {
         } else {
             match (runs, reason) {
                 (Some(runs), Some(reason)) => {
-                    println!("without {:20} noticed in run {runs:3}: {}", rule.name(), first_line(&reason))
+                    println!("without {:20} noticed in run {runs:3}: {}", rule.name(), first_line(&reason));
                 }
                 _ => println!("without {:20} NOT NOTICED in {} runs", rule.name(), options.within),
             }

@@ -11,15 +11,24 @@ use umoja_tests::sim::{Coverage, Failure, Plan, Runner};
 use crate::options::{Options, Store};
 use crate::runs::Total;
 
+#[allow(clippy::cast_precision_loss, reason = "nobody reads more digits")]
+const fn number(count: u64) -> f64 {
+    count as f64
+}
+
+fn per_second(count: u64, took: Duration) -> f64 {
+    number(count) / took.as_secs_f64()
+}
+
 pub(crate) fn progress(done: u64, all: u64, took: Duration) {
-    let rate = done as f64 / took.as_secs_f64();
-    let left = all.saturating_sub(done) as f64 / rate;
+    let rate = per_second(done, took);
+    let left = number(all.saturating_sub(done)) / rate;
     eprintln!("{done} of {all} runs, {rate:.0} a second, {left:.0} s left");
 }
 
 pub(crate) fn total(options: &Options, total: &Total) {
     let runs: u64 = total.runs.values().sum();
-    let rate = runs as f64 / total.took.as_secs_f64();
+    let rate = per_second(runs, total.took);
     let missing = total.coverage.missing();
     if options.json {
         let table: Vec<_> = OPERATIONS
@@ -63,19 +72,17 @@ pub(crate) fn total(options: &Options, total: &Total) {
 
 /// Which operation met which fault in how many steps.
 fn table(coverage: &Coverage) -> String {
-    let mut text = format!("{:24}", "");
-    for operation in OPERATIONS {
-        text += &format!("{operation:>13}");
-    }
-    text.push('\n');
+    let row = |name: &str, cells: Vec<String>| {
+        let cells = cells.into_iter().map(|cell| format!("{cell:>13}")).collect::<Vec<_>>().concat();
+        format!("{name:24}{cells}\n")
+    };
+    let mut text = row("", OPERATIONS.map(str::to_owned).to_vec());
     for fault in faults() {
-        text += &format!("{fault:24}");
-        for operation in OPERATIONS {
-            let count = coverage.count(operation, fault);
-            let cell = if count == 0 && !possible(operation, fault) { "-".to_owned() } else { count.to_string() };
-            text += &format!("{cell:>13}");
-        }
-        text.push('\n');
+        let cells = OPERATIONS.map(|operation| match coverage.count(operation, fault) {
+            0 if !possible(operation, fault) => "-".to_owned(),
+            count => count.to_string(),
+        });
+        text += &row(fault, cells.to_vec());
     }
     text
 }

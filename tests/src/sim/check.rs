@@ -201,7 +201,8 @@ impl Fleet {
     /// Every region can write every user, once its clock has passed any that was wrong: none is captured.
     async fn check_writable(&self) {
         self.world().clock.advance(WRONGEST_CLOCK_MS);
-        for (number, id) in self.history.borrow().users().into_iter().enumerate().collect::<Vec<_>>() {
+        let users = self.history.borrow().users();
+        for (number, id) in users.into_iter().enumerate() {
             if self.is_live(0, id) {
                 let at = number % self.world().regions.len();
                 let body = json!({ "id": id, "status": "active", "reason": "the end" });

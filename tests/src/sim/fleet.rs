@@ -82,7 +82,7 @@ impl Fleet {
         let (next, given) = (Cell::new(0), software.clone());
         let around = move |ports: RegionPorts| {
             let software = Arc::clone(&given[next.replace(next.get() + 1)]);
-            RegionPorts { users: Written::new(ports.users, ports.name.clone(), software), ..ports }
+            RegionPorts { users: Arc::new(Written::new(ports.users, ports.name.clone(), software)), ..ports }
         };
         let world = World::of(plan.seed, &Setup { regions: count, tables, around: &around }).await;
         for (region, software) in world.regions.iter().zip(&software) {

@@ -165,7 +165,7 @@ impl History {
     fn check_unique(&self, at: usize, record: &PartRecord) {
         let had = self.stored(at, record.id, Part::Profile).map(PartRecord::claims);
         let is_new = |index: &BlindIndex, claim: &Claim| {
-            !had.and_then(|had| had.get(index)).is_some_and(|had| had.verified >= claim.verified)
+            had.and_then(|had| had.get(index)).is_none_or(|had| claim.verified && !had.verified)
         };
         for (index, claim) in record.claims().iter().filter(|(index, claim)| is_new(index, claim)) {
             for other in self.profiles(at).filter(|other| other.id != record.id) {

@@ -110,8 +110,8 @@ pub struct Written {
 
 impl Written {
     /// A wrapper around the table of a region.
-    pub fn new(inner: Arc<dyn Users>, region: Region, software: Arc<Software>) -> Arc<dyn Users> {
-        Arc::new(Self { inner, region, software })
+    pub fn new(inner: Arc<dyn Users>, region: Region, software: Arc<Software>) -> Self {
+        Self { inner, region, software }
     }
 
     fn is_own(&self, record: &PartRecord) -> bool {
@@ -130,10 +130,10 @@ impl Written {
             }
         }
         match self.software.without {
-            Some(rule @ (Rule::Tiebreak | Rule::ErasedFirst | Rule::NewestWins)) => {
-                if self.skips_copy(rule, &mut writes).await? {
-                    return Ok(None);
-                }
+            Some(rule @ (Rule::Tiebreak | Rule::ErasedFirst | Rule::NewestWins))
+                if self.skips_copy(rule, &mut writes).await? =>
+            {
+                return Ok(None);
             }
             Some(Rule::Conditions) => {
                 for write in &mut writes.parts {
@@ -187,8 +187,8 @@ impl Written {
             return Ok(());
         }
         let Ok(opened) = sealer.open::<Credentials>(&stored).await else { return Ok(()) };
-        let sealed = sealer.seal(profile.id, profile.version.clone(), facts, &opened, stored.unknown.clone()).await;
-        if let Ok(record) = sealed {
+        let resealed = sealer.seal(profile.id, profile.version.clone(), facts, &opened, stored.unknown.clone()).await;
+        if let Ok(record) = resealed {
             writes.parts.push(PartWrite { record, condition: Condition::VersionIs(stored.version) });
         }
         Ok(())

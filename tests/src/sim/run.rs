@@ -102,13 +102,11 @@ impl Fleet {
         let ended = join_all(tasks.iter().map(|task| async {
             killed_after(task.late.into(), std::future::pending::<()>()).await;
             let job = Box::pin(self.job(&task.job, !pausing));
-            match task.killed {
-                Some(awaits) => killed_after(awaits.into(), job).await.is_some(),
-                None => {
-                    job.await;
-                    true
-                }
-            }
+            let Some(awaits) = task.killed else {
+                job.await;
+                return true;
+            };
+            killed_after(awaits.into(), job).await.is_some()
         }))
         .await;
         self.world().set_pausing(false);
