@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service};
 
 /// Everything that a region does.
-pub const OPERATIONS: [&str; 14] = [
+pub const OPERATIONS: [&str; 15] = [
     "register",
     "lookup",
     "authenticate",
@@ -22,6 +22,7 @@ pub const OPERATIONS: [&str; 14] = [
     "drain",
     "repair",
     "fill",
+    "sweep",
 ];
 
 /// How often each operation met each fault.
@@ -40,6 +41,7 @@ const fn faults_of(service: Service) -> [&'static str; 4] {
         Service::Repairs => ["repairs down", "repairs: request lost", "repairs: answer lost", "repairs throttled"],
         Service::Parked => ["parking down", "parking: request lost", "parking: answer lost", "parking throttled"],
         Service::Links => ["link cut", "link: request lost", "link: answer lost", "link throttled"],
+        Service::Sweeps => ["sweeps down", "sweeps: request lost", "sweeps: answer lost", "sweeps throttled"],
         Service::KmsLinks => ["KMS link cut", "KMS link: request lost", "KMS link: answer lost", "KMS link throttled"],
     }
 }
@@ -71,6 +73,7 @@ pub const fn operation(job: &Job) -> &'static str {
         Job::Drain { .. } => "drain",
         Job::Repair { .. } => "repair",
         Job::Fill { .. } => "fill",
+        Job::Sweep { .. } => "sweep",
     }
 }
 
@@ -84,10 +87,15 @@ pub fn possible(operation: &str, fault: &str) -> bool {
         };
     };
     match operation {
-        "replicate" => !matches!(service, Service::Kms | Service::KmsLinks | Service::Requests),
+        "replicate" => {
+            matches!(service, Service::Tables | Service::Links | Service::Retries | Service::Repairs | Service::Parked)
+        }
         "drain" => matches!(service, Service::Tables | Service::Links | Service::Retries | Service::Parked),
-        "repair" => !matches!(service, Service::Retries | Service::Requests | Service::Parked),
+        "repair" => {
+            matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks | Service::Repairs)
+        }
         "fill" => matches!(service, Service::Tables | Service::Links | Service::Repairs),
+        "sweep" => matches!(service, Service::Tables | Service::Links | Service::Repairs | Service::Sweeps),
         // Nothing is sealed or opened.
         "erase" | "erasure" => matches!(service, Service::Tables | Service::Requests),
         _ => matches!(service, Service::Tables | Service::Requests | Service::Kms | Service::KmsLinks),

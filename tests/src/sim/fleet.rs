@@ -150,6 +150,7 @@ impl Fleet {
             Service::Repairs => vec![&faults.repairs],
             Service::Parked => vec![&faults.parked],
             Service::Retries => faults.retries.values().collect(),
+            Service::Sweeps => vec![&faults.sweeps],
             Service::Links => faults.links.values().collect(),
             Service::KmsLinks => faults.kms_links.values().collect(),
         }

@@ -85,6 +85,8 @@ pub enum Job {
     Repair { at: u8 },
     /// A pass that fills a region from another.
     Fill { at: u8, peer: u8 },
+    /// A region is compared with its peers and with itself, and what differs is mended.
+    Sweep { at: u8 },
 }
 
 /// A call of the API about a user.
@@ -169,11 +171,13 @@ pub enum Service {
     Links,
     /// A region's way to its peers' KMS keys.
     KmsLinks,
+    /// Where a region's sweeps keep how far they have come.
+    Sweeps,
 }
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Tables,
         Self::Kms,
         Self::Requests,
@@ -182,6 +186,7 @@ impl Service {
         Self::Parked,
         Self::Links,
         Self::KmsLinks,
+        Self::Sweeps,
     ];
 }
 
@@ -275,6 +280,7 @@ fn job() -> impl Strategy<Value = Job> {
         2 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Drain { at, peer }),
         2 => at().prop_map(|at| Job::Repair { at }),
         1 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Fill { at, peer }),
+        1 => at().prop_map(|at| Job::Sweep { at }),
     ]
 }
 
@@ -297,6 +303,7 @@ fn service() -> impl Strategy<Value = Service> {
         1 => Just(Service::Parked),
         3 => Just(Service::Links),
         1 => Just(Service::KmsLinks),
+        1 => Just(Service::Sweeps),
     ]
 }
 

@@ -8,7 +8,9 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use umoja_schema::{Attribute, BlindIndex, ClaimItem, Credentials, Part, PartRecord, Region, UserId, Version};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, StoreError, Users, Writes};
+use umoja_store::ports::{
+    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, StoreError, Users, Writes,
+};
 use umoja_store::seal::Sealer;
 
 /// The attribute that a newer version writes.
@@ -229,6 +231,14 @@ impl Users for Written {
             }
             Commit::Done => Commit::Done,
         })
+    }
+
+    async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError> {
+        self.inner.derive(id, profile, writes).await
+    }
+
+    async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError> {
+        self.inner.scan_claims(after, limit).await
     }
 
     async fn add_wrapped_key(

@@ -3,9 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::future::join_all;
-use umoja_reconciler::{Fill, drain_retries, repair_keys};
+use umoja_reconciler::{Fill, drain_retries, repair_keys, sweep};
 use umoja_schema::names::attribute;
-use umoja_schema::{Attribute, Millis};
+use umoja_schema::{Attribute, Millis, Region};
 use umoja_store::faulty::Met;
 use umoja_store::ports::Clock as _;
 use umoja_store::{Change, Home, RegionPorts};
@@ -14,7 +14,7 @@ use super::coverage::{Coverage, operation};
 use super::fleet::{Fleet, Shared};
 use super::plan::{Job, Plan, Service, Step, Task};
 use super::rules::Rule;
-use crate::world::{TablesOn, killed_after};
+use crate::world::{SWEEP, TablesOn, killed_after};
 
 /// The most calls of a peer's table that one record or message may cost: a loop costs more.
 const CALLS_PER_COPY: u64 = 12;
@@ -111,11 +111,11 @@ impl Fleet {
         .await;
         self.world().set_pausing(false);
         let after = self.met();
-        self.note_coverage(tasks, &ended, before, after);
+        self.note_coverage(tasks, &ended, &before, &after);
         self.check_answers(!pausing && before == after);
     }
 
-    fn met(&self) -> [Met; 8] {
+    fn met(&self) -> [Met; 9] {
         Service::ALL.map(|service| {
             self.all_faults(service).fold(Met::default(), |sum, faults| {
                 let met = faults.met();
@@ -129,14 +129,14 @@ impl Fleet {
         })
     }
 
-    fn note_coverage(&self, tasks: &[Task], ended: &[bool], before: [Met; 8], after: [Met; 8]) {
+    fn note_coverage(&self, tasks: &[Task], ended: &[bool], before: &[Met; 9], after: &[Met; 9]) {
         let coverage = &mut *self.coverage.borrow_mut();
         for (task, ended) in tasks.iter().zip(ended) {
             let operation = operation(&task.job);
             // Of tasks that ran together, nobody knows whose call it was.
             if tasks.len() == 1 {
                 for ((service, before), after) in Service::ALL.into_iter().zip(before).zip(after) {
-                    coverage.note_met(operation, service, before, after);
+                    coverage.note_met(operation, service, *before, *after);
                 }
             } else {
                 coverage.note(operation, "raced");
@@ -148,6 +148,7 @@ impl Fleet {
             | Job::Replicate { at, .. }
             | Job::Drain { at, .. }
             | Job::Repair { at }
+            | Job::Sweep { at }
             | Job::Fill { at, .. }) = &task.job;
             let at = self.at(*at);
             if self.region(at).clock.now() != self.world().clock.now() {
@@ -173,6 +174,7 @@ impl Fleet {
             Job::Fill { at, peer } => {
                 self.fill(self.at(*at), usize::from(*peer)).await;
             }
+            Job::Sweep { at } => self.sweep_from(self.at(*at)).await,
         }
     }
 
@@ -243,17 +245,18 @@ impl Fleet {
         repair_keys(&region.home, &region.sealer).await;
     }
 
-    /// A pass over a region that brings a peer what it lacks; true if it lacked nothing.
-    pub(super) async fn fill(&self, at: usize, peer: usize) -> bool {
+    /// A sweep of a region, its peers and its derived tables.
+    async fn sweep_from(&self, at: usize) {
+        let home = &self.region(at).home;
+        let peers: Vec<Region> = home.peers.iter().map(|peer| peer.ports.name.clone()).collect();
+        sweep(home, &peers, &SWEEP, Millis(u64::MAX)).await;
+    }
+
+    /// A pass over a region that brings a peer what it lacks, until it ends or something does not answer.
+    async fn fill(&self, at: usize, peer: usize) {
         let home = &self.region(at).home;
         let target = &home.peers[peer % home.peers.len()].ports.name;
         let mut fill = Fill::new(home, target, Millis(0)).expect("a peer");
-        loop {
-            match fill.step().await {
-                Ok(true) => {}
-                Ok(false) => return fill.report().is_complete(),
-                Err(_) => return false,
-            }
-        }
+        while fill.step().await == Ok(true) {}
     }
 }

@@ -162,6 +162,10 @@ pub(super) async fn build(
                 parked: queue(names::queue::PARKED, &faults.parked),
                 registry: Arc::clone(&tables.registry),
                 requests,
+                sweeps: {
+                    let sweeps: Arc<dyn Sweeps> = Arc::clone(&tables.sweeps);
+                    Arc::new(Faulty::new(sweeps, Arc::clone(&faults.sweeps)))
+                },
                 clock: Arc::clone(&clock) as Arc<dyn Clock>,
                 entropy: Arc::clone(&entropy),
             };
@@ -179,30 +183,5 @@ pub(super) async fn build(
                 secrets: None,
             }
         };
-        let peers = seen.iter().filter(|peer| peer.name != *store.region()).map(|peer| {
-            let name = &peer.name;
-            let ports = faulty_region(peer, &faults.links[name], &faults.kms_links[name]);
-            Peer { ports, retry: queue(&retry_queue(name), &faults.retries[name]) }
-        });
-        let requests: Arc<dyn Requests> =
-            Arc::new(Faulty::new(Arc::clone(&tables.requests), Arc::clone(&faults.requests)));
-        let home = Home {
-            own: seen[at].clone(),
-            peers: peers.collect(),
-            repairs: queue(names::queue::KEYS, &faults.repairs),
-            parked: queue(names::queue::PARKED, &faults.parked),
-            registry: Arc::clone(&tables.registry),
-            requests,
-            sweeps: {
-                let sweeps: Arc<dyn Sweeps> = Arc::clone(&tables.sweeps);
-                Arc::new(Faulty::new(sweeps, Arc::clone(&faults.sweeps)))
-            },
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            entropy: Arc::clone(&entropy),
-        };
-        let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&entropy)));
-        let pump = RegionPump::new(store.clone(), home.clone(), Arc::clone(&sealer));
-        WorldRegion { name: store.region().clone(), store, tables, home, sealer, pump, faults, clock, secrets: None }
-    };
     stores.into_iter().enumerate().map(build).collect()
 }
