@@ -79,6 +79,9 @@ async fn identifiers_are_indexed_by_a_new_key_and_everybody_is_found_as_before()
         assert_eq!(key_versions(&world, id, region), [2, 2]);
     }
 
+    let nothing = ask(&[&rotate[..], &["--no-new-key"]].concat());
+    assert_eq!(nothing, json!({ "index_key": 2, "rewritten": 0 }));
+
     let served = world.serve();
     for url in &served.urls {
         let client = client(url, &company);

@@ -137,3 +137,17 @@ fn debug_of_a_key_names_it_and_shows_nothing_of_it() {
     assert!(shown.contains("local:a:1"));
     assert!(!shown.contains(&secret[..8]));
 }
+
+#[tokio::test]
+async fn a_key_in_the_place_of_another_opens_nothing_that_the_other_wrapped() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = open(dir.path(), "eu-west-1").unwrap();
+    keys.rotate().unwrap();
+    let (_, wrapped) = keys.generate(&context()).await.unwrap();
+    assert_eq!(keys.replace().unwrap(), "local:eu-west-1:3");
+    for keys in [keys, open(dir.path(), "eu-west-1").unwrap()] {
+        assert_eq!(keys.unwrap(&wrapped, &context()).await.map(drop), Err(KeysError::Refused));
+        let (new, wrapped) = keys.generate(&context()).await.unwrap();
+        assert_eq!(keys.unwrap(&wrapped, &context()).await.unwrap().expose(), new.expose());
+    }
+}

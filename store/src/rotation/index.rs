@@ -76,3 +76,49 @@ impl SecretsDocument {
         Ok(step)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(version: u32) -> WrappedSecret {
+        WrappedSecret { version, created_at: 1, wrapped: [].into() }
+    }
+
+    fn document(index: &[u32], dropped: &[u32]) -> SecretsDocument {
+        let secrets = |versions: &[u32]| versions.iter().map(|version| secret(*version)).collect();
+        SecretsDocument {
+            index: secrets(index),
+            dropped_index: dropped.to_vec(),
+            signing: secrets(&[1]),
+            derivation: secrets(&[1]),
+        }
+    }
+
+    #[test]
+    fn the_document_says_what_is_next_and_each_step_is_ahead_of_the_one_before() {
+        let states = [
+            (document(&[1], &[]), IndexStep::Publish),
+            (document(&[1, 2], &[]), IndexStep::Drop),
+            (document(&[2], &[1]), IndexStep::Finish),
+            (document(&[2], &[]), IndexStep::Publish),
+            (document(&[2, 3], &[]), IndexStep::Drop),
+        ];
+        for (document, step) in &states {
+            assert_eq!(document.index_step(), *step, "{document:?}");
+        }
+        assert!(states.is_sorted_by(|(one, _), (next, _)| one.rotation_steps() + 1 == next.rotation_steps()));
+        // Rotating the other key counts too, and each state of both is another number than the one before it.
+        let signing = SecretsDocument { signing: vec![secret(2), secret(1)], ..document(&[1, 2], &[]) };
+        assert_eq!(signing.rotation_steps(), document(&[1, 2], &[]).rotation_steps() + 1);
+    }
+
+    #[test]
+    fn a_document_of_a_version_that_knows_no_dropped_keys_is_read_and_written_as_it_was() {
+        let text = serde_json::to_string(&document(&[1], &[])).unwrap();
+        assert!(!text.contains("dropped_index"));
+        assert_eq!(serde_json::from_str::<SecretsDocument>(&text).unwrap(), document(&[1], &[]));
+        let text = serde_json::to_string(&document(&[2], &[1])).unwrap();
+        assert_eq!(serde_json::from_str::<SecretsDocument>(&text).unwrap(), document(&[2], &[1]));
+    }
+}

@@ -39,10 +39,15 @@ the data key, for users' data keys too."
 #[command(after_help = "Examples:
   umoja rotate index-key --prefix PREFIX --region eu-west-1
   umoja rotate index-key --prefix PREFIX --region eu-west-1 --rate 1000
+  umoja rotate index-key --prefix PREFIX --region eu-west-1 --no-new-key
   umoja rotate index-key --dir DIR")]
 pub(super) struct IndexKey {
     #[command(flatten)]
     target: Target,
+    /// Make no new key: only complete what was interrupted, and write profiles again whose claims are not those of the live
+    /// key, as after a table was restored from a backup.
+    #[arg(long)]
+    no_new_key: bool,
     #[command(flatten)]
     pace: Pace,
 }
@@ -68,6 +73,10 @@ impl IndexKey {
             note("what an interrupted command left in some regions only was brought to the others");
         }
         let mut rewritten = 0;
+        if self.no_new_key && secrets.index_step() == IndexStep::Publish {
+            let rewritten = self.rewrite(opened, &secrets, "claims under other keys").await?;
+            return Ok((secrets, rewritten));
+        }
         loop {
             let (what, waits_for) = match secrets.index_step() {
                 IndexStep::Publish => ("", ""),

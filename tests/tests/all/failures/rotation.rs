@@ -290,6 +290,25 @@ fn a_step_that_was_written_in_one_region_only_is_brought_to_the_others() {
 }
 
 #[test]
+fn a_profile_with_claims_under_a_key_that_is_gone_is_found_again_after_a_pass() {
+    run(async {
+        let mut world = World::new(9, 2).await;
+        let before = Arc::clone(world.regions[0].secrets());
+        publish(&mut world).await;
+        world.finish_index_rotation().await;
+        // As a table holds it that was restored from a backup.
+        let now = world.regions[0].work_with(before);
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.regions[0].work_with(now);
+        world.settle().await;
+        assert_eq!(world.find(1, "ada@example.com").await, None);
+        world.settle_claims().await;
+        assert_eq!(world.find(1, "ada@example.com").await, Some(id));
+        check_finished(&world, &[id], 2).await;
+    });
+}
+
+#[test]
 fn of_two_operators_who_make_a_key_at_once_one_does() {
     run(async {
         let mut world = World::new(8, 3).await;
