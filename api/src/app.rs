@@ -6,19 +6,19 @@ use std::sync::Arc;
 use umoja_schema::api::Selector;
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attributes, BlindIndex, ClaimItem, Credentials, Facts, Hlc, Identity, Log, LogRow, PartRecord, ProfileFacts,
-    Region, UserId, Version,
+    Attributes, BlindIndex, ClaimItem, Credentials, Facts, Hlc, Log, LogRow, PartRecord, ProfileFacts, Region, UserId,
+    Version,
 };
 use umoja_store::Home;
-use umoja_store::apply::{commit_own, conflicts, plan_claims};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, Hasher, PartWrite, Parts, StoreError, Writes};
+use umoja_store::apply::{commit_own, plan_claims};
+use umoja_store::group::GroupParts;
+use umoja_store::ports::{ClaimWrite, Commit, Condition, Hasher, PartWrite, StoreError, Writes};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
 use crate::caller::{Caller, Companies};
 use crate::identifiers::{parse, slot};
 use crate::problem::Refusal;
-use crate::user::{Stored, is_gone};
 
 /// What differs from region to region and from operator to operator.
 #[derive(Debug, Clone)]
@@ -59,14 +59,14 @@ impl App {
         Ok(Version { erased, hlc, origin: self.home.own.name.clone() })
     }
 
-    /// Both parts of the user that a selector means: consistent reads of the claims and then of the user, so that a
+    /// The users of the person that a selector means: consistent reads of the claims and then of the users, so that a
     /// user is found right after sign-up. Nothing if there is none, or if it was erased.
     ///
     /// The table of claims is under no MAC. So a user is found by an identifier only if its own part claims it, and that
-    /// part is bound: it has to be opened before anything is answered.
-    pub(crate) async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Option<Parts>, Refusal> {
+    /// part is bound: it has to be opened before anything is answered. The same goes for the table of members.
+    pub(crate) async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Option<GroupParts>, Refusal> {
         let (kind, text) = match selector {
-            Selector::Id(id) => return self.live_parts(*id).await,
+            Selector::Id(id) => return self.group(*id).await,
             Selector::Identifier(kind, text) => (*kind, text),
         };
         let parsed = parse(caller, kind, text).map_err(|error| Refusal::identifier("", error))?;
@@ -75,47 +75,12 @@ impl App {
         let indexes: Vec<BlindIndex> = indexes.into_iter().map(|(_, index)| index).collect();
         let claims = self.home.own.users.claims(&indexes).await?;
         let Some((id, _)) = ClaimItem::winner_of(&claims) else { return Ok(None) };
-        let parts = self.live_parts(id).await?;
-        let claims_it = |parts: &Parts| {
-            let profile = parts.profile.as_ref();
+        let group = self.group(id).await?;
+        let claims_it = |group: &GroupParts| {
+            let profile = group.get(id).and_then(|parts| parts.profile.as_ref());
             profile.is_some_and(|profile| indexes.iter().any(|index| profile.claims().contains_key(index)))
         };
-        Ok(parts.filter(claims_it))
-    }
-
-    async fn live_parts(&self, id: UserId) -> Result<Option<Parts>, Refusal> {
-        let parts = self.home.own.users.parts(id).await?;
-        Ok(if is_gone(&parts) { None } else { Some(parts) })
-    }
-
-    /// Opens a user's profile part.
-    pub(crate) async fn open(&self, parts: Parts) -> Result<Option<Stored>, Refusal> {
-        let (Some(profile), Some(credentials)) = (parts.profile, parts.credentials) else { return Ok(None) };
-        let identity = self.sealer.open::<Identity>(&profile).await?;
-        Ok(Stored::new(profile, credentials, identity))
-    }
-
-    /// A live user by id, opened.
-    pub(crate) async fn load(&self, id: UserId) -> Result<Option<Stored>, Refusal> {
-        match self.live_parts(id).await? {
-            Some(parts) => self.open(parts).await,
-            None => Ok(None),
-        }
-    }
-
-    /// Seals and stores a profile part over the stored one, with its claims. Nothing if somebody got in between: the
-    /// caller starts over from what is stored then. `claims` is what [`App::plan`] gave for the same facts.
-    pub(crate) async fn write_profile(
-        &self,
-        stored: &PartRecord,
-        identity: &Identity,
-        facts: ProfileFacts,
-        claims: Vec<ClaimWrite>,
-    ) -> Result<Option<PartRecord>, Refusal> {
-        let version = self.next_version(false, Some(&stored.version))?;
-        let facts = Facts::Profile(facts);
-        let record = self.sealer.seal(stored.id, version, facts, identity, stored.unknown.clone()).await?;
-        self.commit_over(stored, record, claims).await
+        Ok(group.filter(claims_it))
     }
 
     /// Seals and stores a credentials part over the stored one. Nothing if somebody got in between.
@@ -128,22 +93,10 @@ impl App {
         let version = self.next_version(false, Some(&stored.version))?;
         let facts = Facts::Credentials { status };
         let record = self.sealer.seal(stored.id, version, facts, credentials, stored.unknown.clone()).await?;
-        self.commit_over(stored, record, Vec::new()).await
-    }
-
-    async fn commit_over(
-        &self,
-        stored: &PartRecord,
-        record: PartRecord,
-        claims: Vec<ClaimWrite>,
-    ) -> Result<Option<PartRecord>, Refusal> {
-        let rows = conflicts(record.id, &record.version, &claims, &self.home.own.name);
         let condition = Condition::VersionIs(stored.version.clone());
         let parts = vec![PartWrite { record: record.clone(), condition }];
-        match self.commit(&Writes { parts, claims, rows }).await? {
-            Commit::Done => Ok(Some(record)),
-            Commit::Conflict { .. } => Ok(None),
-        }
+        let done = self.commit(&Writes { parts, ..Writes::default() }).await? == Commit::Done;
+        Ok(done.then_some(record))
     }
 
     /// Commits a local write; two operations that touch the same items at once see a conflict, not an error.

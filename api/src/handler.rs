@@ -111,6 +111,8 @@ pub fn router(app: Arc<App>) -> Router {
     router = operation::<op::erase::Erase>(router);
     router = operation::<op::erasure::Erasure>(router);
     router = operation::<op::export::Export>(router);
+    router = operation::<op::merge::Merge>(router);
+    router = operation::<op::unmerge::Unmerge>(router);
     router
         .method_not_allowed_fallback(async || unsigned(&Refusal::from(&METHOD)))
         .fallback(async || unsigned(&Refusal::from(&NO_OPERATION)))

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::{
-    Attributes, BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber,
-    ProfileFacts, UserId, Username,
+    Attributes, BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, Identity,
+    PhoneNumber, ProfileFacts, UserId, Username,
 };
 use umoja_store::ports::ClaimWrite;
 
@@ -50,6 +50,34 @@ pub(crate) fn drop_claim(facts: &mut ProfileFacts, slot: &Slot) {
     facts.claims.retain(|_, claim| (claim.kind, claim.company.as_ref()) != (slot.0, slot.1.as_ref()));
 }
 
+/// The key under which the source of an identifier is kept.
+pub(crate) fn source_key((kind, company): &Slot) -> String {
+    company.as_ref().map_or_else(|| kind.as_str().to_owned(), |company| format!("external_id.{company}"))
+}
+
+/// Sets the value of an identifier, or removes it.
+pub(crate) fn set_value(identity: &mut Identity, (kind, company): &Slot, value: Option<String>) {
+    match (kind, company) {
+        (IdentifierKind::Email, _) => identity.email = value,
+        (IdentifierKind::PhoneNumber, _) => identity.phone_number = value,
+        (IdentifierKind::Username, _) => identity.username = value,
+        (IdentifierKind::ExternalId, Some(company)) => {
+            match value {
+                Some(value) => identity.external_ids.insert(company.clone(), value),
+                None => identity.external_ids.remove(company),
+            };
+        }
+        (IdentifierKind::ExternalId, None) => {}
+    }
+}
+
+/// Removes a user's identifier: value, source and claim.
+pub(crate) fn drop_identifier(identity: &mut Identity, facts: &mut ProfileFacts, slot: &Slot) {
+    drop_claim(facts, slot);
+    set_value(identity, slot, None);
+    identity.sources.remove(&source_key(slot));
+}
+
 /// Sets a user's claim of a slot to an identifier, under every live index key. An identifier that the user has already
 /// keeps the time of its claim. Whether it is verified is for trusted companies to say, either way; from others it
 /// stays as it is, and is unverified if it is new.
@@ -79,19 +107,29 @@ pub(crate) fn set_claim(
     }
 }
 
-/// True if another user holds an identifier against a claim that a user newly makes, or newly has verified. A verified
+/// True if another person holds an identifier against a claim that a user newly makes, or newly has verified. A verified
 /// claim takes an unverified one over, so that nobody can squat on an address; it does not take over a verified one.
-pub(crate) fn is_taken(write: &ClaimWrite, id: UserId) -> bool {
+/// `same` says which users are the same person.
+pub(crate) fn is_taken(write: &ClaimWrite, id: UserId, same: impl Fn(UserId) -> bool) -> bool {
     let Some(claim) = write.after.claimants.get(&id) else { return false };
     if write.before.claimants.get(&id).is_some_and(|had| had.verified >= claim.verified) {
         return false;
     }
-    write.before.claimants.iter().any(|(other, held)| *other != id && (held.verified || !claim.verified))
+    write
+        .before
+        .claimants
+        .iter()
+        .any(|(other, held)| *other != id && !same(*other) && (held.verified || !claim.verified))
 }
 
-/// Refuses claims on identifiers that other users hold.
-pub(crate) fn refuse_taken(claims: &[ClaimWrite], id: UserId, prefix: &str) -> Result<(), Refusal> {
-    let taken = claims.iter().find(|write| is_taken(write, id));
+/// Refuses claims on identifiers that other people hold.
+pub(crate) fn refuse_taken(
+    claims: &[ClaimWrite],
+    id: UserId,
+    same: impl Fn(UserId) -> bool,
+    prefix: &str,
+) -> Result<(), Refusal> {
+    let taken = claims.iter().find(|write| is_taken(write, id, &same));
     match taken.and_then(|write| write.after.claimants.get(&id)) {
         Some(claim) => Err(Refusal::taken(&format!("{prefix}{}", claim.kind.as_str()))),
         None => Ok(()),

@@ -5,12 +5,15 @@
 
 mod app;
 mod caller;
+mod deciding;
 mod discovery;
+mod group;
 mod handler;
 mod idempotency;
 mod identifiers;
 mod operations;
 mod problem;
+mod profiles;
 mod receipt;
 mod user;
 

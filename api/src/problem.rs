@@ -4,6 +4,7 @@
 use umoja_crypto::{JwsError, PolicyError};
 use umoja_schema::api::Problem;
 use umoja_schema::{IdentifierError, StampError};
+use umoja_store::group::{GroupError, TooLarge};
 use umoja_store::ports::{Busy, KeysError, StoreError};
 use umoja_store::seal::SealError;
 
@@ -42,6 +43,10 @@ problems! {
     TAKEN = 409 "identifier_taken" "The identifier belongs to another user" "Look the user up, or register with a verified identifier.";
     VERSION = 409 "version_conflict" "The user has changed" "Read the user, apply the change to the version in `version`, and send that as `if_version`.";
     ERASED = 409 "user_erased" "The user was erased" "An erased user stays erased; register anew with another `idk`.";
+    ALREADY_MERGED = 409 "already_merged" "The duplicate is merged into another user" "Merge that other user, or unmerge the duplicate first.";
+    MERGED_OTHERWISE = 409 "merged_otherwise" "The survivor is merged into the duplicate" "They are one person already; to have it the other way round, unmerge the survivor first.";
+    NO_IDENTIFIER_LEFT = 409 "no_identifier_left" "Somebody would be left without any identifier" "The two share their only identifier, or one of them has none: give the merged user another identifier first.";
+    GROUP_TOO_LARGE = 409 "too_many_merged" "Too many users are merged into one" "Unmerge some of them.";
     TOO_LARGE = 413 "too_large" "The body is too large" "Send at most 256 KiB.";
     CONTENT_TYPE = 415 "unsupported_media_type" "The content type is not supported" "Send `Content-Type: application/jwt`.";
     INVALID = 422 "invalid_body" "The body is not of the operation's form" "Correct the member named by `field`.";
@@ -67,6 +72,11 @@ impl Refusal {
     /// 422: a member of the body is wrong, for a reason that says the rule and never the value.
     pub(crate) fn invalid(field: &str, rule: impl Into<String>) -> Self {
         Self { field: Some(field.to_owned()), detail: Some(rule.into()), ..Self::from(&INVALID) }
+    }
+
+    /// 404: the user that a member of the body names.
+    pub(crate) fn not_found(field: &str) -> Self {
+        Self { field: Some(field.to_owned()), ..Self::from(&NOT_FOUND) }
     }
 
     /// 409: a member of the body is an identifier that another user holds.
@@ -117,12 +127,29 @@ impl From<StoreError> for Refusal {
     }
 }
 
+impl From<TooLarge> for Refusal {
+    fn from(error: TooLarge) -> Self {
+        tracing::error!(%error, "a group cannot be read");
+        Self::from(&GROUP_TOO_LARGE)
+    }
+}
+
+impl From<GroupError> for Refusal {
+    fn from(error: GroupError) -> Self {
+        match error {
+            GroupError::Store(error) => error.into(),
+            GroupError::TooLarge(error) => error.into(),
+        }
+    }
+}
+
 impl From<SealError> for Refusal {
     fn from(error: SealError) -> Self {
         tracing::error!(%error, "a part could not be sealed or opened");
         Self::from(match error {
             // A blob that the KMS refuses has been tampered with, as one that does not open: no retry will help.
             SealError::Opaque | SealError::Keys(KeysError::Refused) => &INTERNAL,
+            // Another region's key may be open to it.
             SealError::Keys(_) => &UNAVAILABLE,
             SealError::Newer => return Self { retry_after_secs: Some(60), ..Self::from(&NEWER_FORMAT) },
         })

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use umoja_schema::api::{Account, User};
 use umoja_schema::{
-    AccountStatus, CompanyId, IdentifierKind, Identity, PartRecord, ProfileFacts, RecordVersion, Source,
+    AccountStatus, CompanyId, IdentifierKind, Identity, PartRecord, ProfileFacts, RecordVersion, Source, UserId,
 };
-use umoja_store::ports::Parts;
 
 use crate::caller::Caller;
 use crate::identifiers::verified;
@@ -37,6 +36,10 @@ impl Stored {
         Some(self)
     }
 
+    pub(crate) fn id(&self) -> UserId {
+        self.profile.id
+    }
+
     pub(crate) fn version(&self) -> RecordVersion {
         RecordVersion {
             id: self.profile.id,
@@ -49,7 +52,7 @@ impl Stored {
         self.facts.links.contains_key(company)
     }
 
-    /// As callers see it.
+    /// As callers see it, without those that are merged into it.
     pub(crate) fn view(&self) -> User {
         let identity = self.identity.clone();
         let accounts = self.facts.links.iter().map(|(company, since)| {
@@ -70,14 +73,10 @@ impl Stored {
             profile: identity.profile,
             created_at: self.facts.created_at.secs(),
             updated_at: updated.millis().secs(),
+            members: Vec::new(),
+            filled_from: BTreeMap::new(),
         }
     }
-}
-
-/// True unless both parts have arrived and are live.
-pub(crate) fn is_gone(parts: &Parts) -> bool {
-    let live = |part: &Option<PartRecord>| part.as_ref().is_some_and(|part| part.live().is_some());
-    !live(&parts.profile) || !live(&parts.credentials)
 }
 
 /// Links the calling company to a user.

@@ -53,19 +53,22 @@ pub(crate) fn store<E: ProvideErrorMetadata>(what: &str, error: &SdkError<E, Htt
     }
 }
 
-/// The key service's error for a failed call. Only codes that mean "this blob, this context, this caller: never" are
+/// The key service's error for a failed call. Only codes that mean "this blob, this context: never" are
 /// refusals. Anything unknown is taken for an outage, which is retried, because a refusal is not.
 pub(crate) fn keys<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> KeysError {
-    match classify(error) {
+    of_key(classify(error))
+}
+
+fn of_key(failure: Failure<'_>) -> KeysError {
+    match failure {
         Failure::Unavailable => KeysError::Unavailable,
         Failure::Throttled => KeysError::Throttled,
         Failure::Refused(code) => match code {
             "DisabledException" | "KMSInvalidStateException" => KeysError::Disabled,
+            "AccessDeniedException" | "NotFoundException" => KeysError::Denied,
             "InvalidCiphertextException"
             | "IncorrectKeyException"
             | "InvalidKeyUsageException"
-            | "AccessDeniedException"
-            | "NotFoundException"
             | "ValidationException" => KeysError::Refused,
             _ => KeysError::Unavailable,
         },
@@ -88,6 +91,20 @@ mod tests {
         for code in ["ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded"] {
             assert_eq!(classify_code(code, 400), Failure::Throttled);
             assert_eq!(classify_code(code, 503), Failure::Throttled);
+        }
+    }
+
+    #[test]
+    fn access_denied_says_nothing_about_a_wrapped_key() {
+        for (code, expected) in [
+            ("AccessDeniedException", KeysError::Denied),
+            ("NotFoundException", KeysError::Denied),
+            ("InvalidCiphertextException", KeysError::Refused),
+            ("IncorrectKeyException", KeysError::Refused),
+            ("DisabledException", KeysError::Disabled),
+            ("SomethingNew", KeysError::Unavailable),
+        ] {
+            assert_eq!(of_key(Failure::Refused(code)), expected, "{code}");
         }
     }
 

@@ -82,7 +82,7 @@ fn registration(n: u64) -> Writes {
         let after = before.with(id(n), Some(&claim())).unwrap();
         ClaimWrite { before, after }
     };
-    Writes { parts: Part::ALL.map(part).into(), claims: vec![claimed(0), claimed(1)], rows: vec![] }
+    Writes { parts: Part::ALL.map(part).into(), claims: vec![claimed(0), claimed(1)], ..Writes::default() }
 }
 
 /// Runs `work` with growing numbers in `clients` tasks for a while.

@@ -14,7 +14,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::{Hlc, Log, LogRow, Millis, PartRecord, Region, Resolution, resolve};
 use umoja_store::copy::{confirmation_key, copy_part, copy_row};
-use umoja_store::derive::{derive, underived};
+use umoja_store::derive::{derive, derive_pointer, underived};
 use umoja_store::ports::StoreError;
 use umoja_store::repairs::enqueue_if_incomplete;
 use umoja_store::{Home, RegionPorts};
@@ -64,7 +64,7 @@ pub struct Fill<'a> {
     target: &'a RegionPorts,
     /// What was written after this is on its way.
     settled: Millis,
-    /// Whether claims are looked at too where the part is there.
+    /// Whether claims and pointers are looked at too where the part is there.
     derives: bool,
     place: Place,
     report: FillReport,
@@ -96,7 +96,8 @@ impl<'a> Fill<'a> {
         Some(Self { source, target, settled, derives: false, place, report })
     }
 
-    /// Derives claims again also where the part is there: for a region whose table of claims was restored or lost.
+    /// Derives claims and pointers again also where the part is there: for a region whose tables of claims or members
+    /// were restored or lost.
     #[must_use]
     pub fn deriving(self) -> Self {
         Self { derives: true, ..self }
@@ -163,11 +164,12 @@ impl<'a> Fill<'a> {
         })
     }
 
-    /// Writes the claims that a part of the new region makes and its table of claims lacks. True if any were lacking;
-    /// another pass looks again.
+    /// Writes the claims and the pointer that a part of the new region makes and its derived tables lack. True if any were
+    /// lacking; another pass looks again.
     async fn derive(&self, stored: &PartRecord) -> Result<bool, StoreError> {
         let (users, indexes) = (&*self.target.users, stored.claims().keys().copied().collect::<Vec<_>>());
-        let Some(found) = underived(users, stored.id, &indexes).await? else { return Ok(false) };
+        let pointer = derive_pointer(users, stored).await?;
+        let Some(found) = underived(users, stored.id, &indexes).await? else { return Ok(pointer) };
         derive(users, &found, &self.target.name).await?;
         Ok(true)
     }

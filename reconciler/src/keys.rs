@@ -1,4 +1,4 @@
-//! Data keys that some region has not wrapped.
+//! The repair queue: data keys that some region has not wrapped, and users that turn out to be one person.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use umoja_store::ports::{Delivery, KeyAdded, KeysError, StoreError};
 use umoja_store::repairs::missing_regions;
 use umoja_store::seal::{SealError, Sealer};
 
+use crate::merges::merge_verified;
 use crate::messages::{Place, Unfit, block, delete, park, postpone, receive, release};
 use crate::{CHUNKS, CONCURRENT, Ended};
 
@@ -23,9 +24,11 @@ pub struct RepairReport {
     pub received: usize,
     /// Parts that every region's KMS has wrapped now, in every region.
     pub repaired: usize,
+    /// Users that were merged, because two trusted companies verified the same identifier of both.
+    pub merged: usize,
     /// Wrapped keys that were made.
     pub wrapped: usize,
-    /// Messages about a version that is no longer stored.
+    /// Messages about a version that is no longer stored, or about users that are not to be merged, or are.
     pub overtaken: usize,
     /// Messages that another message of the run stood in for.
     pub coalesced: usize,
@@ -65,7 +68,7 @@ async fn run(home: &Home, sealer: &Sealer, report: &mut RepairReport) -> Ended {
             Ok(deliveries) if deliveries.is_empty() => return Ended::Empty,
             Ok(deliveries) => deliveries,
             Err(error) => {
-                tracing::warn!(%error, "the key-repair queue does not answer");
+                tracing::warn!(%error, "the repair queue does not answer");
                 return Ended::QueueDown;
             }
         };
@@ -127,18 +130,29 @@ impl Reach {
     }
 }
 
-/// What a message asks for.
+/// The part whose data key is wanted.
 type Wanted = (UserId, Part, Version);
 
-fn read(text: &str) -> Result<Wanted, Unfit> {
+/// Reads what a message asks for, to be served once however many messages ask for it.
+fn read(text: &str) -> Result<Message, Unfit> {
     match Unfit::read(text)? {
-        Message::WrapKeys { id, part, version } => Ok((id, part, version)),
-        _ => Err(Unfit::Unreadable("the message is not one of the key-repair queue")),
+        message @ (Message::WrapKeys { .. } | Message::MergeVerified { .. }) => Ok(message),
+        _ => Err(Unfit::Unreadable("the message is not one of the repair queue")),
     }
 }
 
-enum Served {
+/// The key that an operator finds a parked message's user by.
+fn key_of(message: &Message) -> String {
+    match message {
+        Message::WrapKeys { id, part, .. } => format!("{id}/{part}"),
+        Message::MergeVerified { one, other } => format!("{one}/{other}"),
+        _ => "?".to_owned(),
+    }
+}
+
+pub(crate) enum Served {
     Repaired,
+    Merged,
     Overtaken,
     /// Something does not answer; try again after a growing delay.
     Later,
@@ -160,11 +174,11 @@ async fn serve(
 ) -> Option<Ended> {
     let queue = &*home.repairs;
     let place = |key: String| Place { table: names::queue::KEYS.to_owned(), key };
-    let mut wanted: BTreeMap<Wanted, Vec<Delivery>> = BTreeMap::new();
+    let mut wanted: BTreeMap<Message, Vec<Delivery>> = BTreeMap::new();
     report.received += deliveries.len();
     for delivery in deliveries {
         match read(&delivery.text) {
-            Ok(item) => wanted.entry(item).or_default().push(delivery),
+            Ok(message) => wanted.entry(message).or_default().push(delivery),
             Err(Unfit::Newer) => {
                 release(queue, &[delivery], &*home.entropy).await;
                 report.postponed += 1;
@@ -174,24 +188,24 @@ async fn serve(
             }
         }
     }
-    let repairs: Vec<_> = wanted.keys().map(|wanted| repair(home, sealer, reach, wanted)).collect();
+    let repairs: Vec<_> = wanted.keys().map(|message| repair(home, sealer, reach, message)).collect();
     let served: Vec<(Served, usize)> = stream::iter(repairs).buffered(CONCURRENT).collect().await;
 
     let mut ended = None;
-    for (((id, part, version), deliveries), (served, wrapped)) in wanted.iter().zip(served) {
+    for ((message, deliveries), (served, wrapped)) in wanted.iter().zip(served) {
         report.wrapped += wrapped;
-        let message = Message::WrapKeys { id: *id, part: *part, version: version.clone() };
         match &served {
-            Served::Repaired | Served::Overtaken => delete(queue, deliveries).await,
-            Served::Later | Served::Stopped => postpone(queue, deliveries, &message, &*home.entropy).await,
-            Served::Blocked => block(queue, deliveries, &message, &*home.entropy).await,
+            Served::Repaired | Served::Merged | Served::Overtaken => delete(queue, deliveries).await,
+            Served::Later | Served::Stopped => postpone(queue, deliveries, message, &*home.entropy).await,
+            Served::Blocked => block(queue, deliveries, message, &*home.entropy).await,
             Served::Failed => release(queue, deliveries, &*home.entropy).await,
             Served::Parked(reason) => {
-                report.parked += park(home, queue, place(format!("{id}/{part}")), reason, deliveries).await;
+                report.parked += park(home, queue, place(key_of(message)), reason, deliveries).await;
             }
         }
         match served {
             Served::Repaired => report.repaired += 1,
+            Served::Merged => report.merged += 1,
             Served::Overtaken => report.overtaken += deliveries.len(),
             Served::Parked(_) => {}
             Served::Stopped => {
@@ -205,10 +219,17 @@ async fn serve(
     ended
 }
 
-async fn repair(home: &Home, sealer: &Sealer, reach: &Reach, wanted: &Wanted) -> (Served, usize) {
+async fn repair(home: &Home, sealer: &Sealer, reach: &Reach, message: &Message) -> (Served, usize) {
     let mut wrapped = 0;
-    let served = match repair_counting(home, sealer, reach, wanted, &mut wrapped).await {
-        Ok(served) | Err(served) => served,
+    let served = match message {
+        Message::WrapKeys { id, part, version } => {
+            let wanted = (*id, *part, version.clone());
+            match repair_counting(home, sealer, reach, &wanted, &mut wrapped).await {
+                Ok(served) | Err(served) => served,
+            }
+        }
+        Message::MergeVerified { one, other } => merge_verified(home, sealer, *one, *other).await,
+        _ => Served::Failed,
     };
     (served, wrapped)
 }
@@ -234,7 +255,10 @@ async fn repair_counting(
         }
         for region in missing_regions(home, &record) {
             worst = match (worst, reach.key_error(&region)) {
-                (Served::Repaired | Served::Later, Some(KeysError::Disabled | KeysError::Refused)) => Served::Blocked,
+                (
+                    Served::Repaired | Served::Later,
+                    Some(KeysError::Disabled | KeysError::Denied | KeysError::Refused),
+                ) => Served::Blocked,
                 (Served::Repaired, _) => Served::Later,
                 (worst, _) => worst,
             };
@@ -257,7 +281,7 @@ async fn current(home: &Home, (id, part, version): &Wanted) -> Result<PartRecord
     }
 }
 
-fn own_failed(error: &StoreError) -> Served {
+pub(crate) fn own_failed(error: &StoreError) -> Served {
     tracing::warn!(%error, "the own table did not do as asked");
     if error.is_transient() { Served::Stopped } else { Served::Failed }
 }
@@ -277,7 +301,9 @@ async fn wrap(
     let key = sealer.committed_key(record).await.map_err(|error| match error {
         SealError::Opaque => Served::Parked("the data key does not fit the envelope"),
         // A reconciler of that version will do it.
-        SealError::Newer | SealError::Keys(KeysError::Disabled | KeysError::Refused) => Served::Blocked,
+        SealError::Newer | SealError::Keys(KeysError::Disabled | KeysError::Denied | KeysError::Refused) => {
+            Served::Blocked
+        }
         SealError::Keys(_) => Served::Later,
     })?;
     let wraps = join_all(missing.iter().map(|region| sealer.wrap_for(record, &key, region))).await;

@@ -1,5 +1,5 @@
-//! What is done later: copies that a peer did not take at once, data keys that some region has not wrapped, everything for
-//! a region that joins, and what nobody remembers ([`sweep`]).
+//! What is done later: copies that a peer did not take at once, data keys that some region has not wrapped, users that
+//! turn out to be one person, everything for a region that joins, and what nobody remembers ([`sweep`]).
 //!
 //! [`drain_retries`] and [`repair_keys`] are one run each, started by a schedule; runs may overlap and may be dropped at
 //! any await, because a message is deleted only after what it asks for is done, and doing it twice is doing it once. A
@@ -12,6 +12,7 @@
 
 mod fill;
 mod keys;
+mod merges;
 mod messages;
 mod redrive;
 mod retries;

@@ -3,7 +3,7 @@
 use umoja_schema::names::{queue, table};
 use umoja_schema::{Log, Message, Part, UserId};
 use umoja_store::ports::{Delivery, StoreError};
-use umoja_store::repairs::enqueue_if_incomplete;
+use umoja_store::repairs::{enqueue_if_incomplete, enqueue_if_verified};
 use umoja_store::{Home, Peer};
 
 /// What became of a parked record.
@@ -23,7 +23,7 @@ const NO_RECORD: &str = "the text is not that of a parked record";
 const NO_KEY: &str = "it does not say which item it is about; comparing the regions finds what is missing";
 const UNREADABLE: &str = "the stored item cannot be read";
 
-/// Puts a parked record back: into the retry queues of the peers that have not got it, or into the key-repair queue. What
+/// Puts a parked record back: into the retry queues of the peers that have not got it, or into the repair queue. What
 /// is copied then is what is stored at that moment, so a record that was overtaken meanwhile does no harm. Interrupted, it
 /// is queued and still parked, and doing it again does it once.
 ///
@@ -52,6 +52,8 @@ enum Item {
     Row(Log, UserId, String),
     /// A part whose data key is to be wrapped.
     Keys(UserId, Part),
+    /// Two users who may be one person.
+    Merge(UserId, UserId),
     /// A part or a row that one peer has not got.
     Retry(String, UserId, String),
 }
@@ -65,7 +67,8 @@ impl Item {
             return Some(Self::Part(id, sort.parse().ok()?));
         }
         if place == queue::KEYS {
-            return Some(Self::Keys(id, sort.parse().ok()?));
+            let merge = || sort.parse().ok().map(|other| Self::Merge(id, other));
+            return sort.parse().ok().map(|part| Self::Keys(id, part)).or_else(merge);
         }
         if let Some(peer) = place.strip_prefix(queue::RETRY).and_then(|rest| rest.strip_prefix('-')) {
             return Some(Self::Retry(peer.to_owned(), id, sort.to_owned()));
@@ -82,8 +85,9 @@ impl Item {
                 to_all(home, &Message::CopyPart { id, part }).await
             }
             Self::Row(log, id, key) => {
-                if home.own.logs.row(log, id, &key).await?.is_none() {
-                    return Ok(false);
+                let Some(row) = home.own.logs.row(log, id, &key).await? else { return Ok(false) };
+                if log == Log::Journal {
+                    enqueue_if_verified(home, &row).await?;
                 }
                 to_all(home, &Message::CopyRow { table: log.table().to_owned(), id, key }).await
             }
@@ -94,6 +98,10 @@ impl Item {
                 }
                 _ => Ok(false),
             },
+            Self::Merge(one, other) => {
+                home.repairs.send(&Message::MergeVerified { one, other }, 0).await?;
+                Ok(true)
+            }
             Self::Retry(peer, id, sort) => match home.peers.iter().find(|one| one.ports.name.as_str() == peer) {
                 Some(peer) => to_one(home, peer, id, &sort).await,
                 None => Ok(false),

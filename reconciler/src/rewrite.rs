@@ -16,7 +16,7 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::{Facts, Identity, Part, PartRecord, Region, UserId, Version};
-use umoja_store::apply::{commit_own, conflicts, plan_claims};
+use umoja_store::apply::{commit_own, conflicts, plan_claims, same_person};
 use umoja_store::claims;
 use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, StoreError, Writes};
 use umoja_store::repairs::enqueue_if_incomplete;
@@ -203,10 +203,11 @@ impl Source<'_> {
         };
         let users = &*self.home.own.users;
         let claims = plan_claims(users, record.id, record.claims(), next.claims()).await?;
-        let rows = conflicts(record.id, &next.version, &claims, &self.home.own.name);
+        let same = same_person(users, &next, &claims).await?;
+        let rows = conflicts(record.id, &next.version, &claims, &self.home.own.name, |other| same.contains(&other));
         let condition = Condition::VersionIs(record.version.clone());
         let parts = vec![PartWrite { record: next, condition }];
-        Ok(match commit_own(users, &Writes { parts, claims, rows }).await? {
+        Ok(match commit_own(users, &Writes { parts, claims, rows, ..Writes::default() }).await? {
             Commit::Done => RewriteReport { rewritten: 1, ..looked },
             Commit::Conflict { .. } => RewriteReport { overtaken: 1, ..looked },
         })
@@ -232,6 +233,7 @@ fn unreadable(record: &PartRecord, error: SealError, looked: RewriteReport) -> R
         SealError::Keys(KeysError::Unavailable) => Err(StoreError::Unavailable("a KMS".into())),
         SealError::Keys(KeysError::Throttled) => Err(StoreError::Throttled("a KMS".into())),
         SealError::Keys(KeysError::Disabled) => Err(StoreError::Refused("a KMS key, which is disabled,".into())),
+        SealError::Keys(KeysError::Denied) => Err(StoreError::Refused("a KMS key, which may not be used,".into())),
         SealError::Keys(KeysError::Refused) | SealError::Opaque | SealError::Newer => {
             tracing::warn!(user = %record.id, part = %record.part, "a part cannot be opened");
             Ok(RewriteReport { unreadable: 1, unreadable_users: vec![record.id], ..looked })

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
+use umoja_schema::Log;
 use umoja_store::copy::{copy_part, copy_row};
 use umoja_store::ports::StoreError;
 use umoja_store::{Home, Peer, repairs};
@@ -96,18 +97,23 @@ async fn copy(home: &Home, peer: &Peer, cargo: &Cargo) -> Result<(), StoreError>
     }
 }
 
-/// Lists the parts that lack a wrapped key.
+/// Lists what is to be done in the own region: parts that lack a wrapped key, and users that are one person because two
+/// trusted companies verified the same identifier of both.
 pub(crate) async fn repairs(home: &Home, jobs: &[Job]) -> Tally {
     all(jobs.iter().map(|job| list(home, job)).collect()).await
 }
 
 async fn list(home: &Home, job: &Job) -> Done {
-    let Cargo::Part(record) = &job.cargo else { return Done::Nothing };
-    match repairs::enqueue_if_incomplete(home, record).await {
+    let listed = match &job.cargo {
+        Cargo::Part(record) => repairs::enqueue_if_incomplete(home, record).await,
+        Cargo::Row(Log::Journal, row) => repairs::enqueue_if_verified(home, row).await,
+        Cargo::Row(..) => return Done::Nothing,
+    };
+    match listed {
         Ok(true) => Done::Queued,
         Ok(false) => Done::Nothing,
         Err(error) => {
-            tracing::error!(%error, "the key-repair queue did not take a message");
+            tracing::error!(%error, "the repair queue did not take a message");
             Done::Failed(job.first)
         }
     }

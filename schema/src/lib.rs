@@ -46,4 +46,4 @@ pub use record::{
     SealedData, Source,
 };
 pub use stamp::{Hlc, Millis, StampError};
-pub use version::{RecordVersion, Version};
+pub use version::{PersonVersion, RecordVersion, Version};

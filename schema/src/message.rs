@@ -37,6 +37,13 @@ pub enum Message {
         /// The version whose key is meant; a newer version has a key of its own.
         version: Version,
     },
+    /// Two users both claim one identifier, and both as verified: merge them if what their parts say is just that.
+    MergeVerified {
+        /// The one with the lesser id, so that the pair has one message.
+        one: UserId,
+        /// The other.
+        other: UserId,
+    },
     /// A stream record that cannot be handled; kept for an operator.
     Parked {
         /// The table.
@@ -67,7 +74,7 @@ struct Head {
 }
 
 /// The kinds of messages of [`MESSAGE_VERSION`].
-const KINDS: [&str; 4] = ["copy_part", "copy_row", "wrap_keys", "parked"];
+const KINDS: [&str; 5] = ["copy_part", "copy_row", "wrap_keys", "merge_verified", "parked"];
 
 impl Message {
     /// The text to put into a queue.
@@ -116,6 +123,7 @@ mod tests {
             Message::CopyPart { id, part },
             Message::CopyRow { table: text(), id, key: text() },
             Message::WrapKeys { id, part, version },
+            Message::MergeVerified { one: id, other: id },
             Message::Parked { table: text(), sequence: text(), key: text(), reason: text(), region },
         ];
         let kinds =

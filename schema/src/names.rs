@@ -55,6 +55,16 @@ pub mod attribute {
     pub const LINKS: &str = "links";
     /// Root of a duplicate.
     pub const MERGED_INTO: &str = "merged_into";
+    /// Sort key of `members`: the user that points at the partition key's.
+    pub const MEMBER: &str = "member";
+    /// In rows about merges: the user that is pointed at.
+    pub const SURVIVOR: &str = "survivor";
+    /// In rows about merges: the user that points.
+    pub const DUPLICATE: &str = "duplicate";
+    /// In receipts: the users that were erased together.
+    pub const TOGETHER: &str = "together";
+    /// In rows about an identifier that two users claim: the other one.
+    pub const RIVAL: &str = "rival";
     /// Kind of identifier, or of event.
     pub const KIND: &str = "kind";
     /// Version of the blind index key.
@@ -162,12 +172,14 @@ pub mod metric {
 /// `names.json`: what Terraform needs of these names.
 pub fn document() -> serde_json::Value {
     let user_keys = serde_json::json!({ "hash_key": attribute::ID, "range_key": attribute::PART });
+    let member_keys = serde_json::json!({ "hash_key": attribute::ID, "range_key": attribute::MEMBER });
     let log_keys = serde_json::json!({ "hash_key": attribute::ID, "range_key": attribute::KEY });
     let id = |name: &str| serde_json::json!({ "hash_key": name });
     serde_json::json!({
         "tables": {
             table::USERS: { "keys": user_keys, "stream": true },
             table::IDENTIFIERS: { "keys": id(attribute::INDEX), "stream": false },
+            table::MEMBERS: { "keys": member_keys, "stream": false },
             table::COMPANIES: { "keys": id(attribute::ID), "stream": false },
             table::SETTINGS: { "keys": id(attribute::ID), "stream": false },
             table::REPLAYS: { "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT },

@@ -89,24 +89,31 @@ the HTTP status the same), signed with a key of `/.well-known/jwks.json`; check 
 differs from region to region: to fail over, sign for the next one.";
 
 fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
-    macro_rules! schema {
-        ($type:ty) => {
-            generator.subschema_for::<$type>().to_value()
-        };
-    }
+    let mut operations = operations_on_accounts(generator);
+    operations.extend(operations_on_people(generator));
+    operations
+}
+
+macro_rules! schema {
+    ($generator:ident, $type:ty) => {
+        $generator.subschema_for::<$type>().to_value()
+    };
+}
+
+fn operations_on_accounts(generator: &mut SchemaGenerator) -> Vec<Operation> {
     vec![
         Operation {
             path: "/v1/users/register",
             id: "register",
             summary: "Register a user, or match the one with the same verified identifier.",
             scope: Scope::Register,
-            body: schema!(api::Register),
+            body: schema!(generator, api::Register),
             answers: vec![
-                (201, "A new user.", schema!(api::Registered)),
+                (201, "A new user.", schema!(generator, api::Registered)),
                 (
                     200,
                     "The identifier is known, and both claims are verified by trusted companies: the existing user, now linked.",
-                    schema!(api::Registered),
+                    schema!(generator, api::Registered),
                 ),
             ],
             refusals: &[409, 422, 503],
@@ -116,8 +123,8 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
             id: "lookup",
             summary: "Find a user by id or identifier.",
             scope: Scope::Lookup,
-            body: schema!(api::Lookup),
-            answers: vec![(200, "The user.", schema!(api::Found))],
+            body: schema!(generator, api::Lookup),
+            answers: vec![(200, "The user.", schema!(generator, api::Found))],
             refusals: &[404, 409, 422, 503],
         },
         Operation {
@@ -125,11 +132,11 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
             id: "authenticate",
             summary: "Check a password.",
             scope: Scope::Authenticate,
-            body: schema!(api::Authenticate),
+            body: schema!(generator, api::Authenticate),
             answers: vec![(
                 200,
                 "Whether it is right; the same answer for unknown, wrong and disabled.",
-                schema!(api::Authenticated),
+                schema!(generator, api::Authenticated),
             )],
             refusals: &[409, 422, 503],
         },
@@ -138,8 +145,8 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
             id: "update",
             summary: "Change profile and identifiers of a linked user.",
             scope: Scope::Update,
-            body: schema!(api::Update),
-            answers: vec![(200, "The user as it is now.", schema!(api::Found))],
+            body: schema!(generator, api::Update),
+            answers: vec![(200, "The user as it is now.", schema!(generator, api::Found))],
             refusals: &[404, 409, 422, 503],
         },
         Operation {
@@ -147,8 +154,8 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
             id: "changePassword",
             summary: "Change a password, given the current one.",
             scope: Scope::Password,
-            body: schema!(api::PasswordChange),
-            answers: vec![(200, "Whether it was changed.", schema!(api::PasswordChanged))],
+            body: schema!(generator, api::PasswordChange),
+            answers: vec![(200, "Whether it was changed.", schema!(generator, api::PasswordChanged))],
             refusals: &[404, 409, 422, 503],
         },
         Operation {
@@ -156,17 +163,23 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
             id: "setStatus",
             summary: "Disable or activate a user.",
             scope: Scope::Status,
-            body: schema!(api::SetStatus),
-            answers: vec![(200, "The user as it is now.", schema!(api::Found))],
+            body: schema!(generator, api::SetStatus),
+            answers: vec![(200, "The user as it is now.", schema!(generator, api::Found))],
             refusals: &[404, 409, 422, 503],
         },
+    ]
+}
+
+/// On all that is held on a person.
+fn operations_on_people(generator: &mut SchemaGenerator) -> Vec<Operation> {
+    vec![
         Operation {
             path: "/v1/users/erase",
             id: "erase",
             summary: "Erase a person for all companies, for ever.",
             scope: Scope::Erase,
-            body: schema!(api::Erase),
-            answers: vec![(202, "The receipt; regions confirm one by one.", schema!(api::Erased))],
+            body: schema!(generator, api::Erase),
+            answers: vec![(202, "The receipt; regions confirm one by one.", schema!(generator, api::Erased))],
             refusals: &[404, 409, 422, 503],
         },
         Operation {
@@ -174,8 +187,8 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
             id: "erasure",
             summary: "The receipt of an erasure.",
             scope: Scope::Erase,
-            body: schema!(api::Erasure),
-            answers: vec![(200, "The receipt with each region's confirmation.", schema!(api::Erased))],
+            body: schema!(generator, api::Erasure),
+            answers: vec![(200, "The receipt with each region's confirmation.", schema!(generator, api::Erased))],
             refusals: &[404, 409, 422, 503],
         },
         Operation {
@@ -183,8 +196,30 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
             id: "export",
             summary: "All that is held on a person, with where it came from.",
             scope: Scope::Export,
-            body: schema!(api::Export),
-            answers: vec![(200, "Everything but password hashes.", schema!(api::Exported))],
+            body: schema!(generator, api::Export),
+            answers: vec![(200, "Everything but password hashes.", schema!(generator, api::Exported))],
+            refusals: &[404, 409, 422, 503],
+        },
+        Operation {
+            path: "/v1/users/merge",
+            id: "merge",
+            summary: "Make two users one: nothing is lost, every id and identifier goes on to find the person.",
+            scope: Scope::Merge,
+            body: schema!(generator, api::Merge),
+            answers: vec![(
+                200,
+                "The merged user; or, with `preview`, what it would be.",
+                schema!(generator, api::Found),
+            )],
+            refusals: &[404, 409, 422, 503],
+        },
+        Operation {
+            path: "/v1/users/unmerge",
+            id: "unmerge",
+            summary: "Undo a merge: the duplicate is a user of its own again.",
+            scope: Scope::Merge,
+            body: schema!(generator, api::Unmerge),
+            answers: vec![(200, "The user of its own, also if it was not merged.", schema!(generator, api::Found))],
             refusals: &[404, 409, 422, 503],
         },
     ]
@@ -222,7 +257,10 @@ fn refusal(status: u16) -> &'static str {
     match status {
         403 => "The company lacks the scope, is disabled, or is not linked to the user.",
         404 => "There is no such user.",
-        409 => "The `jti` was seen before, the identifier belongs to another user, or the version is not current.",
+        409 => {
+            "The `jti` was seen before, the identifier belongs to another user, the version is not current, or users are \
+             merged in another way; see `code`."
+        }
         422 => "The body is not of the operation's form; `field` names the member.",
         _ => "Not now: see `Retry-After`.",
     }
@@ -330,7 +368,7 @@ mod tests {
     fn every_reference_of_the_document_resolves() {
         let document = document("https://example.com");
         check_refs(&document, &document);
-        assert_eq!(document["paths"].as_object().unwrap().len(), 9 + 5);
+        assert_eq!(document["paths"].as_object().unwrap().len(), 11 + 5);
     }
 
     #[test]

@@ -130,6 +130,43 @@ impl Profile {
         Self::from_value(filled).unwrap_or_else(|_| self.clone())
     }
 
+    /// As [`Profile::filled_from`], with the names of what was taken: `given_name`, or within objects that both have
+    /// `address.country`, `custom.size`. For showing, so without a limit of size.
+    #[must_use]
+    pub fn filled_with_names(&self, other: &Self) -> (Self, Vec<String>) {
+        let mut names = Vec::new();
+        if let (Ok(Value::Object(mut own)), Ok(Value::Object(other))) =
+            (serde_json::to_value(self), serde_json::to_value(other))
+        {
+            fill(&mut own, &other, "", &mut names);
+            if let Ok(filled) = serde_json::from_value(Value::Object(own)) {
+                return (filled, names);
+            }
+        }
+        (self.clone(), Vec::new())
+    }
+
+    /// What of this profile `shown` leaves blank.
+    #[must_use]
+    pub fn missing_in(&self, shown: &Self) -> Self {
+        let (Ok(mut value), Ok(shown)) = (serde_json::to_value(self), serde_json::to_value(shown)) else {
+            return Self::default();
+        };
+        subtract(&mut value, &shown);
+        serde_json::from_value(value).unwrap_or_default()
+    }
+
+    /// The profile without what a merge patch removes; what the patch sets is left alone.
+    #[must_use]
+    pub fn without(&self, patch: &Value) -> Self {
+        if patch.is_null() {
+            return Self::default();
+        }
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        remove(&mut value, patch);
+        serde_json::from_value(value).unwrap_or_else(|_| self.clone())
+    }
+
     /// The top-level members that differ between this profile and `other`, by name.
     pub fn changed_fields(&self, other: &Self) -> Vec<String> {
         let members = |profile: &Self| match serde_json::to_value(profile) {
@@ -158,6 +195,41 @@ fn merge_patch(target: &mut Value, patch: &Value) {
             } else {
                 merge_patch(target.entry(name.clone()).or_insert(Value::Null), value);
             }
+        }
+    }
+}
+
+fn fill(own: &mut Map<String, Value>, other: &Map<String, Value>, prefix: &str, names: &mut Vec<String>) {
+    for (name, value) in other {
+        let path = format!("{prefix}{name}");
+        match (own.get_mut(name), value) {
+            (None, value) => {
+                own.insert(name.clone(), value.clone());
+                names.push(path);
+            }
+            (Some(Value::Object(own)), Value::Object(other)) => fill(own, other, &format!("{path}."), names),
+            (Some(_), _) => {}
+        }
+    }
+}
+
+fn subtract(target: &mut Value, shown: &Value) {
+    let (Value::Object(target), Value::Object(shown)) = (target, shown) else { return };
+    for (name, value) in shown {
+        match (target.get_mut(name), value) {
+            (Some(own @ Value::Object(_)), Value::Object(_)) => subtract(own, value),
+            _ => drop(target.remove(name)),
+        }
+    }
+}
+
+fn remove(target: &mut Value, patch: &Value) {
+    let (Value::Object(target), Value::Object(patch)) = (target, patch) else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            target.remove(name);
+        } else if let Some(member) = target.get_mut(name) {
+            remove(member, value);
         }
     }
 }
@@ -221,6 +293,40 @@ mod tests {
             filled,
             json!({"given_name": "Ada", "family_name": "L", "address": {"locality": "Nairobi", "country": "KE"}})
         );
+    }
+
+    #[test]
+    fn what_was_filled_is_named_as_precisely_as_it_was_taken() {
+        let own = Profile::from_value(json!({"given_name": "Ada", "address": {"country": "KE"}})).unwrap();
+        let other = json!({"given_name": "Eve", "address": {"locality": "Nairobi"}, "custom": {"a": 1, "b": {"c": 2}}});
+        let other = Profile::from_value(other).unwrap();
+        let (filled, names) = own.filled_with_names(&other);
+        assert_eq!(filled, own.filled_from(&other));
+        assert_eq!(names, ["address.locality", "custom"]);
+        let third = Profile::from_value(json!({"custom": {"a": 3, "b": {"d": 4}, "e": 5}})).unwrap();
+        assert_eq!(filled.filled_with_names(&third).1, ["custom.b.d", "custom.e"]);
+    }
+
+    #[test]
+    fn what_another_profile_shows_is_not_missing_in_it() {
+        let own = json!({"given_name": "Ada", "nickname": "A", "address": {"country": "KE", "locality": "N"}, "custom": {"a": 1, "b": {}}});
+        let shown = json!({"given_name": "Eve", "address": {"country": "NG"}, "custom": {"a": {"x": 1}, "b": 2}});
+        let (own, shown) = (Profile::from_value(own).unwrap(), Profile::from_value(shown).unwrap());
+        let missing = serde_json::to_value(own.missing_in(&shown)).unwrap();
+        assert_eq!(missing, json!({"nickname": "A", "address": {"locality": "N"}}));
+        assert_eq!(shown.filled_from(&own.missing_in(&shown)), shown.filled_from(&own));
+        assert!(own.missing_in(&Profile::default()) == own);
+    }
+
+    #[test]
+    fn what_a_patch_removes_is_removed_and_what_it_sets_is_not_set() {
+        let profile =
+            json!({"nickname": "A", "address": {"country": "KE", "locality": "N"}, "custom": {"a": 1, "b": 2}});
+        let profile = Profile::from_value(profile).unwrap();
+        let patch = json!({"nickname": null, "name": "X", "address": {"country": null, "region": "Y"}, "custom": {"a": {"z": null}}});
+        let left = serde_json::to_value(profile.without(&patch)).unwrap();
+        assert_eq!(left, json!({"address": {"locality": "N"}, "custom": {"a": 1, "b": 2}}));
+        assert_eq!(profile.without(&Value::Null), Profile::default());
     }
 
     #[test]

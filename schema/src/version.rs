@@ -99,6 +99,41 @@ impl FromStr for RecordVersion {
     }
 }
 
+/// The version of a person: of the user whose values count, and then of those that are merged with it. What callers see
+/// depends on all of them, so that an answer's version asks another region for all that the answer showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonVersion(Vec<RecordVersion>);
+
+impl PersonVersion {
+    /// The version over these users.
+    pub fn of(root: RecordVersion, others: impl IntoIterator<Item = RecordVersion>) -> Self {
+        Self(std::iter::once(root).chain(others).collect())
+    }
+
+    /// The version of each user.
+    pub fn users(&self) -> &[RecordVersion] {
+        &self.0
+    }
+}
+
+/// Opaque to callers; of one user, the version of its record.
+impl fmt::Display for PersonVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, user) in self.0.iter().enumerate() {
+            write!(f, "{}{user}", if n > 0 { "." } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for PersonVersion {
+    type Err = ItemError;
+
+    fn from_str(text: &str) -> Result<Self, ItemError> {
+        text.split('.').map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -124,6 +159,10 @@ pub(crate) mod tests {
             prop_assert_eq!(&a.to_string().parse::<Version>().unwrap(), &a);
             let record = RecordVersion { id: UserId::v8([1; 16]), profile: a, credentials: b };
             prop_assert_eq!(&record.to_string().parse::<RecordVersion>().unwrap(), &record);
+            let one = PersonVersion::of(record.clone(), []);
+            prop_assert_eq!(one.to_string(), record.to_string());
+            let two = PersonVersion::of(record.clone(), [RecordVersion { id: UserId::v8([2; 16]), ..record }]);
+            prop_assert_eq!(&two.to_string().parse::<PersonVersion>().unwrap(), &two);
         }
     }
 
@@ -151,6 +190,7 @@ pub(crate) mod tests {
         for wrong in ["", "0", "0-", "2-0000000000000000-a", "0-zz-a", "0-000000000000000A-a", "é"] {
             assert!(wrong.parse::<Version>().is_err(), "{wrong}");
             assert!(wrong.parse::<RecordVersion>().is_err(), "{wrong}");
+            assert!(wrong.parse::<PersonVersion>().is_err(), "{wrong}");
         }
     }
 }

@@ -1,15 +1,16 @@
-//! Applying a part with its claims in one transaction. The API, the replicator, the reconcilers and imports all
-//! write through here, so the claims of a region always are what its users say.
+//! Applying a part with its claims and its pointer in one transaction. The API, the replicator, the reconcilers and
+//! imports all write through here, so the claims and the members of a region always are what its users say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Log, LogRow, Part, PartRecord, Region, Resolution,
-    UserId, Version, resolve,
+    Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, IdentifierKind, Log, LogRow, Part, PartRecord, Region,
+    Resolution, UserId, Version, resolve,
 };
 
-use crate::ports::{ClaimWrite, Commit, Condition, KeyAdded, PartWrite, StoreError, Users, Writes};
+use crate::group::is_same_person;
+use crate::ports::{ClaimWrite, Commit, Condition, KeyAdded, MemberWrite, PartWrite, StoreError, Users, Writes};
 
 /// How often a write is repeated when others get in between. Each round is lost to a write that succeeded, so running
 /// out means a very hot item; the caller is told to try again.
@@ -52,15 +53,36 @@ pub async fn apply_copy(users: &dyn Users, incoming: &PartRecord, observer: &Reg
                 let before = stored.as_ref().map(PartRecord::claims);
                 let claims =
                     plan_claims(users, incoming.id, before.unwrap_or(&BTreeMap::new()), incoming.claims()).await?;
-                let rows = conflicts(incoming.id, &incoming.version, &claims, observer);
+                let members = plan_members(stored.as_ref(), incoming);
+                let same = same_person(users, incoming, &claims).await?;
+                let rows = conflicts(incoming.id, &incoming.version, &claims, observer, |other| same.contains(&other));
                 let parts = vec![PartWrite { record: incoming.clone(), condition }];
-                if users.commit(&Writes { parts, claims, rows }).await? == Commit::Done {
+                if users.commit(&Writes { parts, claims, members, rows, ..Writes::default() }).await? == Commit::Done {
                     return Ok(Applied::Written);
                 }
             }
         }
     }
     Err(StoreError::Throttled(format!("a {} part that is written very often", incoming.part)))
+}
+
+/// The rivals of a part that are the same person as its user: no conflict. Looked for only where there is any rival.
+///
+/// # Errors
+/// If the store fails.
+pub async fn same_person(
+    users: &dyn Users,
+    incoming: &PartRecord,
+    claims: &[ClaimWrite],
+) -> Result<BTreeSet<UserId>, StoreError> {
+    let rivals: BTreeSet<_> = rivals(incoming.id, claims).map(|(rival, ..)| rival).collect();
+    let mut same = BTreeSet::new();
+    for rival in rivals {
+        if is_same_person(users, incoming, rival).await? {
+            same.insert(rival);
+        }
+    }
+    Ok(same)
 }
 
 /// True if all wrapped keys are there; false if another version got in between.
@@ -87,55 +109,108 @@ pub async fn plan_claims(
     before: &BTreeMap<BlindIndex, Claim>,
     after: &BTreeMap<BlindIndex, Claim>,
 ) -> Result<Vec<ClaimWrite>, StoreError> {
-    let changed: Vec<BlindIndex> = before
-        .keys()
-        .chain(after.keys().filter(|index| !before.contains_key(*index)))
-        .filter(|index| before.get(*index) != after.get(*index))
-        .copied()
-        .collect();
-    if changed.is_empty() {
+    plan_claims_of(users, &[ClaimChange { id, before, after }]).await
+}
+
+/// One user's claims before and after a write.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimChange<'a> {
+    /// The user.
+    pub id: UserId,
+    /// What its stored part claims.
+    pub before: &'a BTreeMap<BlindIndex, Claim>,
+    /// What the part that is being written claims.
+    pub after: &'a BTreeMap<BlindIndex, Claim>,
+}
+
+/// The same for several users whose parts are written together: users of one person may claim one identifier.
+pub async fn plan_claims_of(users: &dyn Users, changes: &[ClaimChange<'_>]) -> Result<Vec<ClaimWrite>, StoreError> {
+    let differ = |change: &ClaimChange<'_>, index: &BlindIndex| change.before.get(index) != change.after.get(index);
+    let indexes = |change: &ClaimChange<'_>| {
+        let all = change.before.keys().chain(change.after.keys());
+        all.filter(|index| differ(change, index)).copied().collect::<Vec<_>>()
+    };
+    let distinct: BTreeSet<BlindIndex> = changes.iter().flat_map(indexes).collect();
+    if distinct.is_empty() {
         return Ok(Vec::new());
     }
-    let current = users.claims(&changed).await?;
-    let write = |item: ClaimItem| {
-        let after = item.with(id, after.get(&item.index))?;
-        Some(ClaimWrite { before: item, after })
+    let current = users.claims(&distinct.into_iter().collect::<Vec<_>>()).await?;
+    let write = |before: ClaimItem| {
+        let mut after = before.clone();
+        for change in changes.iter().filter(|change| differ(change, &before.index)) {
+            after = after.with(change.id, change.after.get(&before.index)).unwrap_or(after);
+        }
+        (after != before).then_some(ClaimWrite { before, after })
     };
     Ok(current.into_iter().filter_map(write).collect())
 }
 
+/// The pointer writes that go with replacing a stored part by another. Empty if the pointer stays as it is.
+pub fn plan_members(before: Option<&PartRecord>, after: &PartRecord) -> Vec<MemberWrite> {
+    let pointer = |record: &PartRecord| record.profile_facts().and_then(|facts| facts.merged_into);
+    let (had, has) = (before.and_then(pointer), pointer(after));
+    if had == has {
+        return Vec::new();
+    }
+    let write = |root, present| MemberWrite { root, member: after.id, present };
+    had.map(|root| write(root, false)).into_iter().chain(has.map(|root| write(root, true))).collect()
+}
+
 /// Journal rows for claims that `id` makes on identifiers that others claim too: one for each of the two users, so
-/// that either's history shows it.
+/// that either's history shows it. `same` says which users are the same person, and so no rivals.
 ///
 /// A row's key names the event: which write, between whom, over what kind of identifier, seen by which region. So no
 /// two regions write the same row, and put-if-absent gives all regions the same rows. The blind index is not in it:
 /// rows stay for ever, and an erased person's index must not.
-pub fn conflicts(id: UserId, version: &Version, claims: &[ClaimWrite], observer: &Region) -> Vec<(Log, LogRow)> {
+pub fn conflicts(
+    id: UserId,
+    version: &Version,
+    claims: &[ClaimWrite],
+    observer: &Region,
+    same: impl Fn(UserId) -> bool,
+) -> Vec<(Log, LogRow)> {
     // An identifier has an index for each live key, so one event can show in several claims.
     let mut rows = BTreeMap::new();
-    for write in claims {
-        let (Some(claim), Some((winner, _))) = (write.after.claimants.get(&id), write.after.winner()) else { continue };
-        for other in write.after.claimants.keys().filter(|other| **other != id) {
-            for (user, rival) in [(id, *other), (*other, id)] {
-                let kind = claim.kind.as_str();
-                let fields = Attributes::from([
-                    (attribute::KIND.into(), Attribute::from(kind)),
-                    ("rival".into(), rival.to_string().into()),
-                    ("winner".into(), winner.to_string().into()),
-                ]);
-                let row = LogRow {
-                    user,
-                    key: format!("identifier#{kind}#{version}#{rival}#{observer}"),
-                    at: version.hlc,
-                    origin: observer.clone(),
-                    kind: "identifier_conflict".into(),
-                    fields,
-                };
-                rows.entry((user, row.key.clone())).or_insert(row);
+    for (other, own, held, winner) in rivals(id, claims).filter(|(other, ..)| !same(*other)) {
+        for (user, rival) in [(id, other), (other, id)] {
+            let kind = own.kind.as_str();
+            let mut fields = Attributes::from([
+                (attribute::KIND.into(), Attribute::from(kind)),
+                (attribute::RIVAL.into(), rival.to_string().into()),
+                ("winner".into(), winner.to_string().into()),
+            ]);
+            // External ids name nobody outside of one company, which may well give one to two people.
+            if own.verified && held.verified && own.kind != IdentifierKind::ExternalId {
+                fields.insert(attribute::VERIFIED.into(), Attribute::Bool(true));
             }
+            let row = LogRow {
+                user,
+                key: format!("identifier#{kind}#{version}#{rival}#{observer}"),
+                at: version.hlc,
+                origin: observer.clone(),
+                kind: IDENTIFIER_CONFLICT.into(),
+                fields,
+            };
+            rows.entry((user, row.key.clone())).or_insert(row);
         }
     }
     rows.into_values().map(|row| (Log::Journal, row)).collect()
+}
+
+/// The kind of a journal row about two users who claim one identifier.
+pub const IDENTIFIER_CONFLICT: &str = "identifier_conflict";
+
+/// Who else claims what `id` newly claims: the other user, both claims, and the winner.
+fn rivals(id: UserId, claims: &[ClaimWrite]) -> impl Iterator<Item = (UserId, &Claim, &Claim, UserId)> {
+    let new = claims.iter().filter_map(move |write| {
+        let (own, (winner, _)) = (write.after.claimants.get(&id)?, write.after.winner()?);
+        // Otherwise the change is somebody else's.
+        (write.before.claimants.get(&id) != Some(own)).then_some((write, own, winner))
+    });
+    new.flat_map(move |(write, own, winner)| {
+        let others = write.after.claimants.iter().filter(move |(other, _)| **other != id);
+        others.map(move |(other, held)| (*other, own, held, winner))
+    })
 }
 
 /// Commits a local write. A lost answer is asked for again, and finding one's own write stored is a success: one
@@ -179,7 +254,7 @@ fn is_base(write: &PartWrite, stored: Option<&PartRecord>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use umoja_schema::{Hlc, IdentifierKind, Millis};
+    use umoja_schema::{Hlc, Millis};
 
     #[test]
     fn a_conflict_is_one_row_for_each_user_and_observer_and_names_no_index() {
@@ -202,7 +277,7 @@ mod tests {
             ClaimWrite { before, after }
         });
         let version = |ms| Version { erased: false, hlc: Hlc::at(Millis(ms)), origin: region("here") };
-        let rows = |ms, observer| conflicts(eve, &version(ms), &claims, &region(observer));
+        let rows = |ms, observer| conflicts(eve, &version(ms), &claims, &region(observer), |_| false);
 
         let seen: Vec<_> =
             rows(1, "here").into_iter().map(|(_, row)| (row.user, row.field("rival").map(str::to_owned))).collect();
@@ -211,6 +286,18 @@ mod tests {
         assert_eq!(keys(1, "here"), keys(1, "here"));
         assert_ne!(keys(1, "here"), keys(2, "here"));
         assert_ne!(keys(1, "here"), keys(1, "there"));
+        assert!(conflicts(eve, &version(1), &claims, &region("here"), |other| other == ada).is_empty(), "one person");
+        let mut verified = claims.clone();
+        let said = |rows: Vec<(Log, LogRow)>| rows.iter().all(|(_, row)| row.fields.contains_key(attribute::VERIFIED));
+        assert!(!said(rows(1, "here")));
+        for write in &mut verified {
+            write.after.claimants.values_mut().for_each(|claim| claim.verified = true);
+        }
+        assert!(said(conflicts(eve, &version(1), &verified, &region("here"), |_| false)), "both are verified");
+        for write in &mut verified {
+            write.after.claimants.get_mut(&ada).unwrap().verified = false;
+        }
+        assert!(!said(conflicts(eve, &version(1), &verified, &region("here"), |_| false)), "only one is");
         for (_, row) in rows(1, "here") {
             let item = serde_json::to_string(&row.to_item()).unwrap();
             assert!(indexes.iter().all(|index| !item.contains(&index.to_string())), "{item}");

@@ -2,11 +2,11 @@
 //! a backup, or lost, or was written by hand. This is the one place that knows what is derived from a part and checks it;
 //! who writes parts plans it in [`crate::apply`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::{BlindIndex, Part, PartRecord, Region, UserId, Version};
 
-use crate::apply::conflicts;
+use crate::apply::{conflicts, plan_members, same_person};
 use crate::ports::{ClaimWrite, StoreError, Users, Writes};
 
 /// What the derived tables would have to say of a user, and do not.
@@ -18,6 +18,8 @@ pub struct Underived {
     /// be derived from it.
     pub version: Option<Version>,
     claims: Vec<ClaimWrite>,
+    /// Who of the claimants is the same person.
+    same: BTreeSet<UserId>,
 }
 
 impl Underived {
@@ -48,13 +50,33 @@ pub async fn underived(users: &dyn Users, id: UserId, indexes: &[BlindIndex]) ->
         Some(ClaimWrite { before, after })
     };
     let claims: Vec<_> = claims.into_iter().filter_map(write).collect();
-    Ok((!claims.is_empty()).then(|| Underived { id, version: version(&part), claims }))
+    if claims.is_empty() {
+        return Ok(None);
+    }
+    let same = match &part {
+        Some(part) => same_person(users, part, &claims).await?,
+        None => BTreeSet::new(),
+    };
+    Ok(Some(Underived { id, version: version(&part), claims, same }))
 }
 
 /// Writes it. False if the part or the derived tables were written in the meantime, and then nothing was done. `observer`
 /// is the region, for the journal.
 pub async fn derive(users: &dyn Users, found: &Underived, observer: &Region) -> Result<bool, StoreError> {
-    let rows = found.version.as_ref().map(|version| conflicts(found.id, version, &found.claims, observer));
+    let same = |other| found.same.contains(&other);
+    let rows = found.version.as_ref().map(|version| conflicts(found.id, version, &found.claims, observer, same));
     let writes = Writes { claims: found.claims.clone(), rows: rows.unwrap_or_default(), ..Writes::default() };
     users.derive(found.id, found.version.as_ref(), &writes).await
+}
+
+/// Writes the pointer of a stored profile part if the table of members lacks it. True if it did; a part that was written
+/// in the meantime brought its own.
+pub async fn derive_pointer(users: &dyn Users, part: &PartRecord) -> Result<bool, StoreError> {
+    let members = plan_members(None, part);
+    let Some(pointer) = members.first() else { return Ok(false) };
+    if users.members(pointer.root).await?.contains(&part.id) {
+        return Ok(false);
+    }
+    users.derive(part.id, Some(&part.version), &Writes { members, ..Writes::default() }).await?;
+    Ok(true)
 }

@@ -210,6 +210,10 @@ impl Users for Faulty<dyn Users> {
         self.faults.call("claims", self.inner.claims(indexes)).await
     }
 
+    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
+        self.faults.call("members", self.inner.members(id)).await
+    }
+
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
         self.faults.call("commit", self.inner.commit(writes)).await
     }

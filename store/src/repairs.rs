@@ -1,11 +1,14 @@
-//! Finding parts whose data key some region has not wrapped, and putting them on the list.
+//! Finding what a region has to mend by itself, and putting it on the list: parts whose data key some region has not
+//! wrapped, and users that two trusted companies say are one person.
 //!
 //! Only the replicator lists them, from the stream: a writer could be killed between its write and the listing, but a
 //! stream record is delivered until it was handled. So a write pays for no queue, and loses nothing.
 
-use umoja_schema::{Message, PartRecord, Region};
+use umoja_schema::names::attribute;
+use umoja_schema::{Attribute, LogRow, Message, PartRecord, Region};
 
 use crate::Home;
+use crate::apply::IDENTIFIER_CONFLICT;
 use crate::ports::StoreError;
 
 /// The regions that cannot unwrap the data key of a live part by themselves, the own region first.
@@ -22,5 +25,15 @@ pub async fn enqueue_if_incomplete(home: &Home, record: &PartRecord) -> Result<b
     }
     let (id, part, version) = (record.id, record.part, record.version.clone());
     home.repairs.send(&Message::WrapKeys { id, part, version }, 0).await?;
+    Ok(true)
+}
+
+/// Asks for the merge of two users whose verified claims on one identifier replication brought together; true if the
+/// journal row is about such. Of the two rows of a conflict one asks. What the row says is only where to look.
+pub async fn enqueue_if_verified(home: &Home, row: &LogRow) -> Result<bool, StoreError> {
+    let verified = row.fields.get(attribute::VERIFIED) == Some(&Attribute::Bool(true));
+    let rival = row.field(attribute::RIVAL).and_then(|rival| rival.parse().ok()).filter(|rival| row.user < *rival);
+    let Some(other) = rival.filter(|_| verified && row.kind == IDENTIFIER_CONFLICT) else { return Ok(false) };
+    home.repairs.send(&Message::MergeVerified { one: row.user, other }, 0).await?;
     Ok(true)
 }

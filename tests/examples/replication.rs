@@ -77,7 +77,7 @@ async fn register(home: &Home, sealer: &Sealer, n: u64) -> (UserId, Version) {
     let records = [profile.expect("sealed"), credentials.expect("sealed")];
     let claims = plan_claims(&*home.own.users, id, &BTreeMap::new(), records[0].claims()).await.expect("read");
     let parts = records.map(|record| PartWrite { record, condition: Condition::Absent });
-    let writes = Writes { parts: parts.into(), claims, rows: Vec::new() };
+    let writes = Writes { parts: parts.into(), claims, ..Writes::default() };
     assert_eq!(commit_own(&*home.own.users, &writes).await, Ok(Commit::Done));
     (id, version)
 }

@@ -81,9 +81,8 @@ impl Deployment {
     pub async fn call_as(&self, caller: &Caller, at: usize, operation: &str, body: Value) -> Reply {
         let reply = caller.call(&self.endpoints[at], operation, self.now(), body).await;
         if let Some(user) = reply.body.get("user").filter(|user| user.is_object()) {
-            let text = |name: &str| user[name].as_str().expect("a user has an id and a version");
-            let version = text("version").parse().expect("a version is read back");
-            self.world.acknowledge_record(text("id").parse().expect("an id is a user id"), &version);
+            let version = user["version"].as_str().expect("a user has a version");
+            self.world.acknowledge_version(&version.parse().expect("a version is read back"));
         }
         reply
     }

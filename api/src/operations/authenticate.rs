@@ -1,17 +1,21 @@
 //! `authenticate`: checks a password. The answer, and the number of hashes behind it, are the same for users that are
-//! unknown, disabled, or given a wrong password.
+//! unknown, disabled, or given a wrong password. Of merged users the root's credentials and status decide.
 
 use umoja_crypto::Password;
 use umoja_schema::api::{self, Authenticated};
-use umoja_schema::{AccountStatus, Credentials, Scope};
-use umoja_store::ports::{Attempt, Parts, Verdict};
+use umoja_schema::{AccountStatus, Credentials, PartRecord, Scope};
+use umoja_store::group::GroupParts;
+use umoja_store::ports::{Attempt, Verdict};
 
 use super::lookup::one_selector;
 use crate::app::{App, until_written};
 use crate::caller::Caller;
+use crate::deciding::Deciding;
+use crate::group::Group;
 use crate::handler::{Answer, Operation};
 use crate::problem::Refusal;
-use crate::user::{Stored, link};
+use crate::profiles::{Change, Rules};
+use crate::user::link;
 
 pub(crate) struct Authenticate;
 
@@ -20,27 +24,32 @@ impl Operation for Authenticate {
     const SCOPE: Scope = Scope::Authenticate;
     const CHANGES: bool = false;
     type Body = api::Authenticate;
-    type Read = Option<Parts>;
+    type Read = Option<GroupParts>;
 
-    async fn read(app: &App, caller: &Caller, body: &api::Authenticate) -> Result<Option<Parts>, Refusal> {
+    async fn read(app: &App, caller: &Caller, body: &api::Authenticate) -> Result<Option<GroupParts>, Refusal> {
         let selector = body.selector().ok_or_else(one_selector)?;
         app.find(caller, &selector).await
     }
 
-    async fn run(app: &App, caller: &Caller, body: api::Authenticate, parts: Option<Parts>) -> Result<Answer, Refusal> {
-        let mut first = Some(parts);
+    async fn run(
+        app: &App,
+        caller: &Caller,
+        body: api::Authenticate,
+        group: Option<GroupParts>,
+    ) -> Result<Answer, Refusal> {
+        let mut first = Some(group);
         let login = until_written!({
-            let parts = match first.take() {
+            let group = match first.take() {
                 Some(read) => read,
                 None => Self::read(app, caller, &body).await?,
             };
-            Ok(match login(app, caller, &body.password, parts).await? {
+            Ok(match login(app, caller, &body.password, group).await? {
                 Login::Overtaken => None,
                 Login::Refused => Some(None),
-                Login::Accepted(stored) => Some(Some(stored)),
+                Login::Accepted(group) => Some(Some(group)),
             })
         })?;
-        let user = login.map(|stored| stored.view());
+        let user = login.map(|group| group.view());
         Answer::new(200, &Authenticated { authenticated: user.is_some(), user })
     }
 }
@@ -48,42 +57,52 @@ impl Operation for Authenticate {
 /// What became of one attempt.
 enum Login {
     /// The password is right, and the user may log in.
-    Accepted(Box<Stored>),
+    Accepted(Box<Group>),
     /// Anything else; nobody learns what.
     Refused,
     /// The credentials changed under the attempt: it has to be made again.
     Overtaken,
 }
 
-async fn login(app: &App, caller: &Caller, password: &str, parts: Option<Parts>) -> Result<Login, Refusal> {
-    let record = parts.as_ref().and_then(|parts| parts.credentials.clone());
-    let credentials = match &record {
-        Some(record) => app.sealer.open(record).await?,
-        None => Credentials::default(),
+async fn login(app: &App, caller: &Caller, password: &str, group: Option<GroupParts>) -> Result<Login, Refusal> {
+    let deciding = match &group {
+        Some(group) => app.deciding(group).await?,
+        None => Deciding::nobody(),
     };
+    let Deciding { record, credentials } = deciding;
     let verdict = app.hasher.verify(attempt(app, Password::attempt(password), &credentials)).await?;
-    let (Some(record), Some(mut parts)) = (record, parts) else { return Ok(Login::Refused) };
-    if verdict == Verdict::Wrong || record.status() != Some(AccountStatus::Active) {
+    let (Some(mut group), Some(record)) = (group, record) else { return Ok(Login::Refused) };
+    let secret = match verdict {
+        Verdict::Wrong => return Ok(Login::Refused),
+        Verdict::Verified => None,
+        Verdict::Upgrade(secret) => Some(secret),
+    };
+    if !is_active(&group) {
         return Ok(Login::Refused);
     }
-    if let Verdict::Upgrade(secret) = verdict {
-        let upgraded = Credentials { secret: Some(secret), old_hashes: Vec::new(), ..credentials };
+    if secret.is_some() {
+        let upgraded = Credentials { secret, old_hashes: Vec::new(), ..credentials };
         match app.write_credentials(&record, &upgraded, AccountStatus::Active).await {
-            Ok(Some(written)) => parts.set(written),
+            Ok(Some(written)) => group.set(written),
             Ok(None) => return Ok(Login::Overtaken),
             // The password is right all the same; the next login upgrades.
             Err(refusal) => tracing::warn!(code = refusal.kind.code, "a password hash was not upgraded"),
         }
     }
-    let Some(stored) = app.open(parts).await? else { return Ok(Login::Refused) };
-    if stored.is_linked_to(&caller.company.id) {
-        return Ok(Login::Accepted(Box::new(stored)));
+    let Some(group) = app.open(group).await? else { return Ok(Login::Refused) };
+    if group.is_linked_to(&caller.company.id) {
+        return Ok(Login::Accepted(Box::new(group)));
     }
-    Ok(linked(app, caller, &stored).await.unwrap_or_else(|refusal| {
+    Ok(linked(app, caller, &group).await.unwrap_or_else(|refusal| {
         // As well: the next login links.
         tracing::warn!(code = refusal.kind.code, "a user was not linked to the company that authenticated it");
-        Login::Accepted(Box::new(stored))
+        Login::Accepted(Box::new(group))
     }))
+}
+
+/// True if the root may log in: its status counts.
+pub(super) fn is_active(group: &GroupParts) -> bool {
+    group.root.credentials.as_ref().and_then(PartRecord::status) == Some(AccountStatus::Active)
 }
 
 /// The work of checking a password against what is stored.
@@ -97,19 +116,22 @@ pub(super) fn attempt(app: &App, password: Password, credentials: &Credentials) 
 }
 
 /// Links the calling company to the user whose password was checked, which gives it the right to change the profile.
-async fn linked(app: &App, caller: &Caller, checked: &Stored) -> Result<Login, Refusal> {
+async fn linked(app: &App, caller: &Caller, checked: &Group) -> Result<Login, Refusal> {
     until_written!({
-        let Some(stored) = app.load(checked.profile.id).await? else { return Ok(Some(Login::Refused)) };
-        if stored.credentials.version != checked.credentials.version {
+        let Some(group) = app.load(checked.root.id()).await? else { return Ok(Some(Login::Refused)) };
+        let root = &group.root;
+        let credentials =
+            |group: &Group| group.users().map(|user| user.credentials.version.clone()).collect::<Vec<_>>();
+        if root.id() != checked.root.id() || credentials(&group) != credentials(checked) {
             return Ok(Some(Login::Overtaken));
         }
-        let (mut identity, mut facts) = (stored.identity.clone(), stored.facts.clone());
-        link(caller, &mut identity, &mut facts);
-        if facts == stored.facts {
-            return Ok(Some(Login::Accepted(Box::new(stored))));
+        if group.is_linked_to(&caller.company.id) {
+            return Ok(Some(Login::Accepted(Box::new(group))));
         }
-        let written = app.write_profile(&stored.profile, &identity, facts, Vec::new()).await?;
-        let linked = written.and_then(|profile| stored.with_profile(profile, identity));
-        Ok(linked.map(|stored| Login::Accepted(Box::new(stored))))
+        let (mut identity, mut facts) = (root.identity.clone(), root.facts.clone());
+        link(caller, &mut identity, &mut facts);
+        let change = Change { id: root.id(), identity, facts };
+        let linked = app.write_profiles(&group, &[change], &Rules::default(), |_| Vec::new()).await?;
+        Ok(linked.map(|group| Login::Accepted(Box::new(group))))
     })
 }

@@ -1,7 +1,9 @@
 //! `lookup`: a user by id or identifier, at least as new as the caller has seen it.
 
+use futures_util::future::try_join_all;
 use umoja_schema::api;
-use umoja_schema::{RecordVersion, Scope};
+use umoja_schema::{PersonVersion, RecordVersion, Scope};
+use umoja_store::group::{GroupParts, MAX_USERS};
 use umoja_store::ports::Parts;
 
 use super::found;
@@ -17,7 +19,7 @@ impl Operation for Lookup {
     const SCOPE: Scope = Scope::Lookup;
     const CHANGES: bool = false;
     type Body = api::Lookup;
-    type Read = (Option<RecordVersion>, Option<Parts>);
+    type Read = (Option<PersonVersion>, Option<GroupParts>);
 
     async fn read(app: &App, caller: &Caller, body: &api::Lookup) -> Result<Self::Read, Refusal> {
         let min_version = body.min_version.as_ref().map(|text| version("min_version", text)).transpose()?;
@@ -31,24 +33,34 @@ impl Operation for Lookup {
         body: api::Lookup,
         (min_version, first): Self::Read,
     ) -> Result<Answer, Refusal> {
-        let covered = |parts: &Parts, wanted| parts.version().is_some_and(|have| have.covers(wanted));
-        let parts = match &min_version {
-            Some(wanted) if !first.as_ref().is_some_and(|parts| covered(parts, wanted)) => {
-                // Not found, somebody else, or too old: the version's user may be erased or renamed since, or not have
-                // arrived. If it has by now (a tombstone is newer than all), what is found from now on is new enough.
-                if !covered(&app.home.own.users.parts(wanted.id).await?, wanted) {
+        let new_enough = |group: &GroupParts, wanted: &PersonVersion| {
+            wanted.users().iter().all(|wanted| group.get(wanted.id).is_some_and(|parts| covers(parts, wanted)))
+        };
+        let group = match &min_version {
+            Some(wanted) if !first.as_ref().is_some_and(|group| new_enough(group, wanted)) => {
+                // Not found, somebody else, or too old: a user of the version may be erased, renamed or unmerged since,
+                // or not have arrived. If all have by now (a tombstone is newer than all), what is found from now on is
+                // new enough.
+                let stored = wanted.users().iter().map(|wanted| app.home.own.users.parts(wanted.id));
+                let stored = try_join_all(stored).await?;
+                if !stored.iter().zip(wanted.users()).all(|(parts, wanted)| covers(parts, wanted)) {
                     return Err(Refusal::from(&BEHIND));
                 }
                 app.find(caller, &body.selector().ok_or_else(one_selector)?).await?
             }
             _ => first,
         };
-        let stored = match parts {
-            Some(parts) => app.open(parts).await?,
+        let group = match group {
+            Some(group) => app.open(group).await?,
             None => None,
         };
-        found(200, &stored.ok_or(Refusal::from(&NOT_FOUND))?)
+        let group = group.ok_or(Refusal::from(&NOT_FOUND))?;
+        found(200, &group, group.root.id())
     }
+}
+
+fn covers(parts: &Parts, wanted: &RecordVersion) -> bool {
+    parts.version().is_some_and(|have| have.covers(wanted))
 }
 
 /// 422 unless there is exactly one of the members that name a user.
@@ -57,6 +69,7 @@ pub(super) fn one_selector() -> Refusal {
 }
 
 /// Reads a version that the caller sent back.
-pub(super) fn version(field: &str, text: &str) -> Result<RecordVersion, Refusal> {
-    text.parse().map_err(|_| Refusal::invalid(field, "Send back a `version` as it was given."))
+pub(super) fn version(field: &str, text: &str) -> Result<PersonVersion, Refusal> {
+    let version = text.parse().ok().filter(|version: &PersonVersion| version.users().len() <= MAX_USERS);
+    version.ok_or_else(|| Refusal::invalid(field, "Send back a `version` as it was given."))
 }

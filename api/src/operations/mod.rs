@@ -5,33 +5,35 @@ pub(crate) mod erase;
 pub(crate) mod erasure;
 pub(crate) mod export;
 pub(crate) mod lookup;
+pub(crate) mod merge;
 pub(crate) mod password_change;
 mod patch;
 pub(crate) mod register;
 pub(crate) mod status;
+pub(crate) mod unmerge;
 pub(crate) mod update;
 
 use umoja_schema::UserId;
 use umoja_schema::api::Found;
 
 use crate::app::App;
+use crate::group::Group;
 use crate::handler::Answer;
 use crate::problem::{NOT_FOUND, Refusal};
-use crate::user::Stored;
 
 /// The most characters of a reason.
 const MAX_REASON_CHARS: usize = 256;
 
-/// The answer `{user}`.
-fn found(status: u16, stored: &Stored) -> Result<Answer, Refusal> {
-    let version = stored.version().to_string();
-    Ok(Answer::new(status, &Found { user: stored.view() })?.of(stored.profile.id, Some(version)))
+/// The answer `{user}` to a request about a user: who that is merged with may be another one when it is repeated.
+fn found(status: u16, group: &Group, id: UserId) -> Result<Answer, Refusal> {
+    let version = group.version().to_string();
+    Ok(Answer::new(status, &Found { user: group.view() })?.of(id, Some(version)))
 }
 
 /// The answer `{user}` to a request that was done before.
 pub(crate) async fn found_again(app: &App, status: u16, id: UserId) -> Result<Answer, Refusal> {
-    let stored = app.load(id).await?.ok_or(Refusal::from(&NOT_FOUND))?;
-    found(status, &stored)
+    let group = app.load(id).await?.ok_or(Refusal::from(&NOT_FOUND))?;
+    found(status, &group, id)
 }
 
 /// Checks a reason.

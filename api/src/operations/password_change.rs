@@ -1,16 +1,17 @@
-//! `password/change`: a new password for who knows the current one.
+//! `password/change`: a new password for who knows the current one. Of merged users it is changed where that one is.
 
 use umoja_crypto::Password;
 use umoja_schema::api::{self, PasswordChanged};
 use umoja_schema::{AccountStatus, Credentials, Scope, UserId};
-use umoja_store::ports::{Parts, Verdict};
+use umoja_store::group::GroupParts;
+use umoja_store::ports::Verdict;
 
-use super::authenticate::attempt;
+use super::authenticate::{attempt, is_active};
 use crate::app::{App, until_written};
 use crate::caller::Caller;
 use crate::handler::{Answer, Operation};
 use crate::problem::{NOT_FOUND, Refusal};
-use crate::user::{is_gone, source};
+use crate::user::source;
 
 pub(crate) struct PasswordChange;
 
@@ -19,38 +20,36 @@ impl Operation for PasswordChange {
     const SCOPE: Scope = Scope::Password;
     const CHANGES: bool = true;
     type Body = api::PasswordChange;
-    type Read = (Password, Parts);
+    type Read = (Password, Option<GroupParts>);
 
     async fn read(app: &App, _: &Caller, body: &api::PasswordChange) -> Result<Self::Read, Refusal> {
         let password = Password::new(&body.new_password, app.config.min_password_chars);
         let password = password.map_err(|error| Refusal::password("new_password", &error))?;
-        Ok((password, app.home.own.users.parts(body.id).await?))
+        Ok((password, app.group(body.id).await?))
     }
 
     async fn run(
         app: &App,
         caller: &Caller,
         body: api::PasswordChange,
-        (password, parts): Self::Read,
+        (password, group): Self::Read,
     ) -> Result<Answer, Refusal> {
-        let mut parts = Some(parts);
+        let mut first = Some(group);
         let changed = until_written!({
-            let parts = match parts.take() {
+            let group = match first.take() {
                 Some(read) => read,
-                None => app.home.own.users.parts(body.id).await?,
+                None => app.group(body.id).await?,
             };
-            if is_gone(&parts) {
-                return Err(Refusal::from(&NOT_FOUND));
-            }
-            let Some(record) = &parts.credentials else { return Err(Refusal::from(&NOT_FOUND)) };
-            let credentials: Credentials = app.sealer.open(record).await?;
+            let mut group = group.ok_or(Refusal::from(&NOT_FOUND))?;
+            let deciding = app.deciding(&group).await?;
+            let Some(record) = &deciding.record else { return Err(Refusal::from(&NOT_FOUND)) };
             let given = Password::attempt(&body.current_password);
-            let verdict = app.hasher.verify(attempt(app, given, &credentials)).await?;
-            let active = record.status() == Some(AccountStatus::Active);
+            let verdict = app.hasher.verify(attempt(app, given, &deciding.credentials)).await?;
+            let active = is_active(&group);
             if verdict == Verdict::Wrong && active && caller.is_repeat {
                 // A request that is repeated under its idempotency key meets its own effect.
-                let again = app.hasher.verify(attempt(app, password.clone(), &credentials)).await?;
-                return Ok(Some((again != Verdict::Wrong).then_some(parts)));
+                let again = app.hasher.verify(attempt(app, password.clone(), &deciding.credentials)).await?;
+                return Ok(Some((again != Verdict::Wrong).then_some(group)));
             }
             if verdict == Verdict::Wrong || !active {
                 return Ok(Some(None));
@@ -60,16 +59,15 @@ impl Operation for PasswordChange {
                 secret: Some(secret),
                 old_hashes: Vec::new(),
                 password_source: Some(source(caller)),
-                ..credentials
+                ..deciding.credentials
             };
             let written = app.write_credentials(record, &changed, AccountStatus::Active).await?;
             Ok(written.map(|written| {
-                let mut parts = parts;
-                parts.set(written);
-                Some(parts)
+                group.set(written);
+                Some(group)
             }))
         })?;
-        let version = changed.and_then(|parts| parts.version()).map(|version| version.to_string());
+        let version = changed.and_then(|group| group.version()).map(|version| version.to_string());
         answer(version.is_some(), body.id, version)
     }
 

@@ -2,28 +2,31 @@
 
 use serde_json::Value;
 use umoja_schema::api::{Register, UserPatch};
-use umoja_schema::{IdentifierKind, Identity, MAX_IDENTIFIERS, ProfileFacts};
+use umoja_schema::{IdentifierKind, Identity, MAX_IDENTIFIERS, Profile, ProfileFacts};
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::identifiers::{self, Parsed, drop_claim, set_claim, slot};
+use crate::group::Group;
+use crate::identifiers::{self, Parsed, drop_identifier, set_claim, set_value, slot, source_key};
 use crate::problem::Refusal;
+use crate::profiles::Change;
 use crate::user::source;
 
 /// A checked patch.
 #[derive(Clone)]
 pub(crate) struct Patch {
     /// Identifiers to set (with their verified flag, if given) or to remove.
-    identifiers: Vec<(IdentifierKind, Change)>,
+    identifiers: Vec<(IdentifierKind, Set)>,
     pub(crate) profile: Option<Value>,
     prefix: &'static str,
 }
 
+/// What an identifier is set to.
 #[derive(Clone)]
-enum Change {
-    Set(Parsed, Option<bool>),
-    Verify(bool),
-    Remove,
+enum Set {
+    Value(Parsed, Option<bool>),
+    Verified(bool),
+    Nothing,
 }
 
 impl Patch {
@@ -38,9 +41,9 @@ impl Patch {
         let mut identifiers = Vec::new();
         for (kind, value, verified) in fields {
             let change = match (value, verified) {
-                (Some(Some(text)), verified) => Change::Set(parse(caller, kind, text, "set.")?, verified),
-                (Some(None), _) => Change::Remove,
-                (None, Some(verified)) => Change::Verify(verified),
+                (Some(Some(text)), verified) => Set::Value(parse(caller, kind, text, "set.")?, verified),
+                (Some(None), _) => Set::Nothing,
+                (None, Some(verified)) => Set::Verified(verified),
                 (None, None) => continue,
             };
             identifiers.push((kind, change));
@@ -60,7 +63,7 @@ impl Patch {
         for (kind, value, verified) in fields {
             match (value, verified) {
                 (Some(text), verified) => {
-                    identifiers.push((kind, Change::Set(parse(caller, kind, text, "")?, verified)));
+                    identifiers.push((kind, Set::Value(parse(caller, kind, text, "")?, verified)));
                 }
                 (None, Some(true)) => {
                     let field = format!("{}_verified", kind.as_str());
@@ -74,6 +77,36 @@ impl Patch {
             return Err(Refusal::invalid("body", rule));
         }
         Ok(Self { identifiers, profile: body.profile.clone(), prefix: "" })
+    }
+
+    /// What becomes of the users of a person, the root last; nothing of those that stay as they are.
+    ///
+    /// An identifier is set, and verified, at the user whose value callers see: the old one must not go on to find the
+    /// person from behind the new one. (The others' find the person as well, and are shown by an export.) What is removed
+    /// is removed from all of them, for else another one's value would show in its place. The profile is set at the root.
+    pub(crate) fn apply_to(&self, app: &App, caller: &Caller, group: &Group) -> Result<Vec<Change>, Refusal> {
+        let mut all = Vec::new();
+        for (n, user) in group.users().enumerate() {
+            let concerns = |(kind, change): &(IdentifierKind, Set)| match change {
+                Set::Value(..) | Set::Verified(_) => place_of(group, caller, *kind) == n,
+                Set::Nothing => true,
+            };
+            let mut own = self.clone();
+            own.identifiers.retain(concerns);
+            own.profile = self.profile.clone().filter(|_| n == 0);
+            let (mut identity, facts) = own.apply(app, caller, &user.identity, &user.facts)?;
+            if let Some(patch) = self.profile.as_ref().filter(|_| n > 0) {
+                let profile = identity.profile.without(patch);
+                set_profile(caller, &mut identity, profile);
+            }
+            all.push((user, Change { id: user.id(), identity, facts }));
+        }
+        if all.iter().all(|(_, change)| change.facts.claims.is_empty()) {
+            let rule = "A user keeps at least one of `email`, `phone_number`, `username`, `external_id`.";
+            return Err(Refusal::invalid("set", rule));
+        }
+        all.retain(|(user, change)| change.identity != user.identity || change.facts != user.facts);
+        Ok(all.into_iter().rev().map(|(_, change)| change).collect())
     }
 
     /// The user with the patch applied, as the calling company says it.
@@ -93,20 +126,7 @@ impl Patch {
             let field = format!("{}profile", self.prefix);
             let profile =
                 identity.profile.patched(patch).map_err(|error| Refusal::invalid(&field, format!("{error}.")))?;
-            for name in profile.changed_fields(&identity.profile) {
-                let key = format!("profile.{name}");
-                let present = serde_json::to_value(&profile).is_ok_and(|value| value.get(&name).is_some());
-                if present {
-                    identity.sources.insert(key, source(caller))
-                } else {
-                    identity.sources.remove(&key)
-                };
-            }
-            identity.profile = profile;
-        }
-        if facts.claims.is_empty() {
-            let rule = "A user keeps at least one of `email`, `phone_number`, `username`, `external_id`.";
-            return Err(Refusal::invalid("set", rule));
+            set_profile(caller, &mut identity, profile);
         }
         if facts.identifiers() > MAX_IDENTIFIERS.max(before) {
             let rule =
@@ -123,24 +143,23 @@ impl Patch {
         identity: &mut Identity,
         facts: &mut ProfileFacts,
         kind: IdentifierKind,
-        change: &Change,
+        change: &Set,
     ) -> Result<(), Refusal> {
         let slot = slot(caller, kind);
-        let key = slot.1.as_ref().map_or_else(|| kind.as_str().to_owned(), |company| format!("external_id.{company}"));
+        let key = source_key(&slot);
         match change {
-            Change::Set(parsed, verified) => {
+            Set::Value(parsed, verified) => {
+                let key_slot = slot.clone();
                 set_claim(app, caller, facts, slot, &parsed.normalised, *verified);
                 if value_of(identity, caller, kind) != Some(&parsed.stored) {
-                    set_value(identity, caller, kind, Some(parsed.stored.clone()));
+                    set_value(identity, &key_slot, Some(parsed.stored.clone()));
                     identity.sources.insert(key, source(caller));
                 }
             }
-            Change::Remove => {
-                drop_claim(facts, &slot);
-                set_value(identity, caller, kind, None);
-                identity.sources.remove(&key);
+            Set::Nothing => {
+                drop_identifier(identity, facts, &slot);
             }
-            Change::Verify(verified) => {
+            Set::Verified(verified) => {
                 let Some(stored) = value_of(identity, caller, kind).cloned() else {
                     let field = format!("{}{}_verified", self.prefix, kind.as_str());
                     return Err(Refusal::invalid(&field, "There is nothing to be verified."));
@@ -158,6 +177,29 @@ impl Patch {
     }
 }
 
+/// The user of a person at whom an identifier of a kind is set: whose value callers see, or else the root. A company's
+/// external id goes with its link.
+fn place_of(group: &Group, caller: &Caller, kind: IdentifierKind) -> usize {
+    let seen = group.users().position(|user| value_of(&user.identity, caller, kind).is_some());
+    let linked = || group.users().position(|user| user.is_linked_to(&caller.company.id));
+    let place = if kind == IdentifierKind::ExternalId { seen.or_else(linked) } else { seen };
+    place.unwrap_or(0)
+}
+
+/// Replaces the profile; the calling company is the source of what changed.
+fn set_profile(caller: &Caller, identity: &mut Identity, profile: Profile) {
+    for name in profile.changed_fields(&identity.profile) {
+        let key = format!("profile.{name}");
+        let present = serde_json::to_value(&profile).is_ok_and(|value| value.get(&name).is_some());
+        if present {
+            identity.sources.insert(key, source(caller))
+        } else {
+            identity.sources.remove(&key)
+        };
+    }
+    identity.profile = profile;
+}
+
 fn parse(caller: &Caller, kind: IdentifierKind, text: &str, prefix: &str) -> Result<Parsed, Refusal> {
     identifiers::parse(caller, kind, text).map_err(|error| Refusal::identifier(prefix, error))
 }
@@ -169,19 +211,5 @@ pub(crate) fn value_of<'a>(identity: &'a Identity, caller: &Caller, kind: Identi
         IdentifierKind::PhoneNumber => identity.phone_number.as_ref(),
         IdentifierKind::Username => identity.username.as_ref(),
         IdentifierKind::ExternalId => identity.external_ids.get(&caller.company.id),
-    }
-}
-
-fn set_value(identity: &mut Identity, caller: &Caller, kind: IdentifierKind, value: Option<String>) {
-    match kind {
-        IdentifierKind::Email => identity.email = value,
-        IdentifierKind::PhoneNumber => identity.phone_number = value,
-        IdentifierKind::Username => identity.username = value,
-        IdentifierKind::ExternalId => {
-            match value {
-                Some(value) => identity.external_ids.insert(caller.company.id.clone(), value),
-                None => identity.external_ids.remove(&caller.company.id),
-            };
-        }
     }
 }

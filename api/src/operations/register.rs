@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use umoja_crypto::Password;
 use umoja_schema::api::{self, RegisterOutcome, Registered};
 use umoja_schema::{
-    AccountStatus, Attributes, BlindIndex, Credentials, Facts, Identity, PartRecord, ProfileFacts, Scope, UserId,
+    AccountStatus, Attributes, BlindIndex, Credentials, Facts, Identity, Part, PartRecord, ProfileFacts, Scope, UserId,
 };
 use umoja_store::apply::conflicts;
 use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Parts, Writes};
@@ -13,10 +13,12 @@ use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Parts, Writes
 use super::patch::{Patch, value_of};
 use crate::app::{App, until_written};
 use crate::caller::Caller;
+use crate::group::Group;
 use crate::handler::{Answer, Operation};
 use crate::identifiers::{is_taken, refuse_taken};
 use crate::problem::{BEHIND, ERASED, IDK_REUSED, Refusal};
-use crate::user::{Stored, is_gone, link, source};
+use crate::profiles::{Change, Rules};
+use crate::user::{Stored, link, source};
 
 pub(crate) struct Register;
 
@@ -63,38 +65,43 @@ impl Operation for Register {
             if (caller.idk.is_some() || rounds > 1)
                 && let Some(own) = registered_before(app, caller, new.id).await?
             {
-                return answer(201, RegisterOutcome::Created, &own).map(Some);
+                return answer(201, RegisterOutcome::Created, &own, new.id).map(Some);
             }
             if rounds > 1 {
                 new.claims = app.plan(None, new.id, &new.facts).await?;
             }
-            if let Some((owner, by)) = matched(&new) {
-                return fill(app, caller, owner, &by, &new).await;
+            if let Some(known) = known(&new) {
+                match fill(app, caller, &known, &new).await? {
+                    Filled::Matched(answer) => return Ok(Some(answer)),
+                    Filled::Overtaken => return Ok(None),
+                    Filled::SeveralPeople => {}
+                }
             }
-            refuse_taken(&new.claims, new.id, "")?;
+            refuse_taken(&new.claims, new.id, |_| false, "")?;
             let parts = match &sealed {
                 Some(parts) => parts,
                 None => sealed.insert(seal(app, caller, &new).await?),
             };
             let created = create(app, &new, parts).await?;
-            created.map(|stored| answer(201, RegisterOutcome::Created, &stored)).transpose()
+            created.map(|group| answer(201, RegisterOutcome::Created, &group, new.id)).transpose()
         })
     }
 
     async fn again(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Refusal> {
         let outcome = if status == 201 { RegisterOutcome::Created } else { RegisterOutcome::Matched };
-        answer(status, outcome, &app.load(id).await?.ok_or(Refusal::from(&ERASED))?)
+        answer(status, outcome, &app.load(id).await?.ok_or(Refusal::from(&ERASED))?, id)
     }
 }
 
-fn answer(status: u16, outcome: RegisterOutcome, stored: &Stored) -> Result<Answer, Refusal> {
-    let version = stored.version().to_string();
-    Ok(Answer::new(status, &Registered { outcome, user: stored.view() })?.of(stored.profile.id, Some(version)))
+/// The answer about a person of whom `id` is the user that was registered or matched.
+fn answer(status: u16, outcome: RegisterOutcome, group: &Group, id: UserId) -> Result<Answer, Refusal> {
+    let version = group.version().to_string();
+    Ok(Answer::new(status, &Registered { outcome, user: group.view() })?.of(id, Some(version)))
 }
 
 /// The user that an earlier request with the same idempotency key made, in this region or another, or an earlier round
 /// of this one.
-async fn registered_before(app: &App, caller: &Caller, id: UserId) -> Result<Option<Stored>, Refusal> {
+async fn registered_before(app: &App, caller: &Caller, id: UserId) -> Result<Option<Group>, Refusal> {
     let parts = app.home.own.users.parts(id).await?;
     if parts == Parts::default() {
         return Ok(None);
@@ -103,61 +110,90 @@ async fn registered_before(app: &App, caller: &Caller, id: UserId) -> Result<Opt
         return Err(Refusal::from(&ERASED));
     }
     // A part of a user that another region registered has not arrived yet.
-    let stored = app.open(parts).await?.ok_or(Refusal::from(&BEHIND))?;
-    if stored.identity.registered_by == caller.request { Ok(Some(stored)) } else { Err(Refusal::from(&IDK_REUSED)) }
+    let group = app.load(id).await?.ok_or(Refusal::from(&BEHIND))?;
+    let own = group.get(id).is_some_and(|user| user.identity.registered_by == caller.request);
+    if own { Ok(Some(group)) } else { Err(Refusal::from(&IDK_REUSED)) }
 }
 
-/// The one user that all of the new user's verified identifiers belong to, where theirs are verified too, and by which
-/// of them. Anything less is no match: an unverified account must not wait for its victim.
-fn matched(new: &New) -> Option<(UserId, Vec<BlindIndex>)> {
-    let mut owners: BTreeMap<UserId, Vec<BlindIndex>> = BTreeMap::new();
+/// Who has the new user's identifiers.
+struct Known {
+    /// The users that verified identifiers of the new user belong to, where theirs are verified too.
+    by: Vec<(UserId, BlindIndex)>,
+    /// The users that whatever else is taken belongs to.
+    others: Vec<UserId>,
+}
+
+/// Whom the new user may be, if they are all one person. Anything less than a verified claim on both sides is no match:
+/// an unverified account must not wait for its victim.
+fn known(new: &New) -> Option<Known> {
+    let mut by = Vec::new();
     for write in &new.claims {
         let own = write.after.claimants.get(&new.id)?;
         if let Some((owner, held)) = write.before.winner()
             && own.verified
             && held.verified
         {
-            owners.entry(owner).or_default().push(write.before.index);
+            by.push((owner, write.before.index));
         }
     }
-    let (owner, by) = owners.pop_first().filter(|_| owners.is_empty())?;
-    // Whatever else is taken has to be this user's too.
-    let others = new.claims.iter().filter(|write| is_taken(write, new.id));
-    let mut winners = others.filter_map(|write| write.before.winner());
-    winners.all(|(winner, _)| winner == owner).then_some((owner, by))
+    let others = new.claims.iter().filter(|write| is_taken(write, new.id, |_| false));
+    let others = others.filter_map(|write| write.before.winner()).map(|(id, _)| id).collect();
+    (!by.is_empty()).then_some(Known { by, others })
 }
 
-/// Links an existing user to the calling company and fills what it leaves blank. The password is ignored. Nothing if
-/// the user does not have the identifiers any more that it was matched by: the claims were read before the user, and
-/// are under no MAC.
-async fn fill(app: &App, caller: &Caller, id: UserId, by: &[BlindIndex], new: &New) -> Result<Option<Answer>, Refusal> {
-    let parts = app.home.own.users.parts(id).await?;
-    if is_gone(&parts) {
-        // It has the identifiers, and its other part or what became of it has not arrived yet.
-        let is_partial = parts.profile.is_some_and(|profile| profile.live().is_some());
-        return if is_partial { Err(Refusal::from(&BEHIND)) } else { Ok(None) };
+/// What became of a match.
+enum Filled {
+    /// It was one.
+    Matched(Answer),
+    /// The user does not have the identifiers any more, or somebody wrote it in between.
+    Overtaken,
+    /// The identifiers belong to more than one person.
+    SeveralPeople,
+}
+
+/// Links an existing user to the calling company and fills what it leaves blank. The password is ignored. The claims
+/// were read before the user, and are under no MAC: what they say has to be in the user's own part.
+async fn fill(app: &App, caller: &Caller, known: &Known, new: &New) -> Result<Filled, Refusal> {
+    let Some((owner, _)) = known.by.first() else { return Ok(Filled::SeveralPeople) };
+    let Some(parts) = app.group(*owner).await? else {
+        // It may have the identifiers, and its other part or what became of it has not arrived yet.
+        let profile = app.home.own.users.part(*owner, Part::Profile).await?;
+        let is_partial = profile.is_some_and(|profile| profile.live().is_some());
+        return if is_partial { Err(Refusal::from(&BEHIND)) } else { Ok(Filled::Overtaken) };
+    };
+    if known.by.iter().map(|(id, _)| id).chain(&known.others).any(|id| parts.get(*id).is_none()) {
+        return Ok(Filled::SeveralPeople);
     }
-    let Some(stored) = app.open(parts).await? else { return Ok(None) };
-    if !by.iter().all(|index| stored.facts.claims.get(index).is_some_and(|claim| claim.verified)) {
-        return Ok(None);
+    let Some(group) = app.open(parts).await? else { return Ok(Filled::Overtaken) };
+    let has = |(id, index): &(UserId, BlindIndex)| {
+        group.get(*id).and_then(|user| user.facts.claims.get(index)).is_some_and(|claim| claim.verified)
+    };
+    if !known.by.iter().all(has) {
+        return Ok(Filled::Overtaken);
     }
+    let (root, shown) = (&group.root, group.view());
     let mut patch = new.patch.clone();
-    patch.retain_identifiers(|kind| value_of(&stored.identity, caller, kind).is_none());
+    patch.retain_identifiers(|kind| group.users().all(|user| value_of(&user.identity, caller, kind).is_none()));
     patch.profile = None;
-    let (mut identity, mut facts) = patch.apply(app, caller, &stored.identity, &stored.facts)?;
-    identity.profile = stored.identity.profile.filled_from(&new.identity.profile);
-    for name in identity.profile.changed_fields(&stored.identity.profile) {
+    let (mut identity, mut facts) = patch.apply(app, caller, &root.identity, &root.facts)?;
+    identity.profile = root.identity.profile.filled_from(&new.identity.profile.missing_in(&shown.profile));
+    for name in identity.profile.changed_fields(&root.identity.profile) {
         identity.sources.insert(format!("profile.{name}"), source(caller));
     }
-    link(caller, &mut identity, &mut facts);
-    if facts == stored.facts && identity == stored.identity {
-        return answer(200, RegisterOutcome::Matched, &stored).map(Some);
+    // An external id goes with a link of the same user: that of a member is not enough then.
+    let company = &caller.company.id;
+    if !group.is_linked_to(company) || identity.external_ids.contains_key(company) {
+        link(caller, &mut identity, &mut facts);
     }
-    let claims = app.plan(Some(&stored.profile), id, &facts).await?;
-    refuse_taken(&claims, id, "")?;
-    let written = app.write_profile(&stored.profile, &identity, facts, claims).await?;
-    let stored = written.and_then(|profile| stored.with_profile(profile, identity));
-    stored.map(|stored| answer(200, RegisterOutcome::Matched, &stored)).transpose()
+    if facts == root.facts && identity == root.identity {
+        return answer(200, RegisterOutcome::Matched, &group, *owner).map(Filled::Matched);
+    }
+    let change = Change { id: root.id(), identity, facts };
+    let rules = Rules { refuse_taken: Some(""), ..Rules::default() };
+    match app.write_profiles(&group, &[change], &rules, |_| Vec::new()).await? {
+        Some(group) => answer(200, RegisterOutcome::Matched, &group, *owner).map(Filled::Matched),
+        None => Ok(Filled::Overtaken),
+    }
 }
 
 /// Both parts, profile first.
@@ -178,15 +214,16 @@ async fn seal(app: &App, caller: &Caller, new: &New) -> Result<[PartRecord; 2], 
 }
 
 /// Both parts and all claims in one transaction. Nothing if somebody got in between.
-async fn create(app: &App, new: &New, parts: &[PartRecord; 2]) -> Result<Option<Stored>, Refusal> {
+async fn create(app: &App, new: &New, parts: &[PartRecord; 2]) -> Result<Option<Group>, Refusal> {
     let [profile, credentials] = parts;
     let writes = Writes {
         parts: parts.iter().map(|record| PartWrite { record: record.clone(), condition: Condition::Absent }).collect(),
         claims: new.claims.clone(),
-        rows: conflicts(new.id, &profile.version, &new.claims, &app.home.own.name),
+        rows: conflicts(new.id, &profile.version, &new.claims, &app.home.own.name, |_| false),
+        ..Writes::default()
     };
     match app.commit(&writes).await? {
-        Commit::Done => Ok(Stored::new(profile.clone(), credentials.clone(), new.identity.clone())),
+        Commit::Done => Ok(Stored::new(profile.clone(), credentials.clone(), new.identity.clone()).map(Group::of)),
         Commit::Conflict { .. } => Ok(None),
     }
 }

@@ -1,17 +1,17 @@
-//! `update`: changes the profile and the identifiers of a linked user.
+//! `update`: changes the profile and the identifiers of a linked user. Of merged users an identifier is changed where
+//! callers see it from, and the profile at the root; what is removed is removed from all of them.
 
-use umoja_schema::api;
-use umoja_schema::{RecordVersion, Scope};
+use umoja_schema::{PersonVersion, Scope, api};
 
 use super::found;
 use super::lookup::version;
 use super::patch::Patch;
 use crate::app::{App, until_written};
 use crate::caller::Caller;
+use crate::group::Group;
 use crate::handler::{Answer, Operation};
-use crate::identifiers::refuse_taken;
 use crate::problem::{BEHIND, NOT_FOUND, NOT_LINKED, Refusal};
-use crate::user::Stored;
+use crate::profiles::Rules;
 
 pub(crate) struct Update;
 
@@ -20,7 +20,7 @@ impl Operation for Update {
     const SCOPE: Scope = Scope::Update;
     const CHANGES: bool = true;
     type Body = api::Update;
-    type Read = (Option<RecordVersion>, Patch, Option<Stored>);
+    type Read = (Option<PersonVersion>, Patch, Option<Group>);
 
     async fn read(app: &App, caller: &Caller, body: &api::Update) -> Result<Self::Read, Refusal> {
         let if_version = body.if_version.as_ref().map(|text| version("if_version", text)).transpose()?;
@@ -35,31 +35,38 @@ impl Operation for Update {
     ) -> Result<Answer, Refusal> {
         let mut first = Some(first);
         until_written!({
-            let stored = match first.take() {
+            let group = match first.take() {
                 Some(read) => read,
                 None => app.load(body.id).await?,
             };
-            let stored = stored.ok_or(Refusal::from(&NOT_FOUND))?;
-            if !stored.is_linked_to(&caller.company.id) {
+            let group = group.ok_or(Refusal::from(&NOT_FOUND))?;
+            if !group.is_linked_to(&caller.company.id) {
                 return Err(Refusal::from(&NOT_LINKED));
             }
-            let (identity, facts) = patch.apply(app, caller, &stored.identity, &stored.facts)?;
-            let changes = identity != stored.identity || facts != stored.facts;
-            let current = stored.version();
-            // A request that is repeated under its idempotency key meets its own effect: then nothing is left to change.
-            let done_before = caller.is_repeat && !changes;
-            if let Some(wanted) = if_version.as_ref().filter(|wanted| **wanted != current && !done_before) {
-                let behind = wanted.id == current.id && !current.covers(wanted);
+            let changed = patch.apply_to(app, caller, &group)?;
+            let current = group.version();
+            // A request that is repeated under its idempotency key meets its own effect: nothing is left to change, or,
+            // as the root is written last, only others than the root have changed.
+            let root_is_as_wanted = |wanted: &PersonVersion| wanted.users().first() == current.users().first();
+            let met = |wanted: &PersonVersion| {
+                *wanted == current || caller.is_repeat && (changed.is_empty() || root_is_as_wanted(wanted))
+            };
+            if let Some(wanted) = if_version.as_ref().filter(|wanted| !met(wanted)) {
+                let behind = is_behind(&group, wanted);
                 return Err(if behind { Refusal::from(&BEHIND) } else { Refusal::version(current.to_string()) });
             }
-            if !changes {
-                return found(200, &stored).map(Some);
+            if changed.is_empty() {
+                return found(200, &group, body.id).map(Some);
             }
-            let claims = app.plan(Some(&stored.profile), body.id, &facts).await?;
-            refuse_taken(&claims, body.id, "set.")?;
-            let written = app.write_profile(&stored.profile, &identity, facts, claims).await?;
-            let stored = written.and_then(|profile| stored.with_profile(profile, identity));
-            stored.map(|stored| found(200, &stored)).transpose()
+            let rules = Rules { refuse_taken: Some("set."), ..Rules::default() };
+            let written = app.write_profiles(&group, &changed, &rules, |_| Vec::new()).await?;
+            written.map(|group| found(200, &group, body.id)).transpose()
         })
     }
+}
+
+/// True if a version is newer than what is stored of one of its users, as far as they are of this person.
+fn is_behind(group: &Group, wanted: &PersonVersion) -> bool {
+    let users = wanted.users().iter().filter_map(|wanted| Some((group.get(wanted.id)?.version(), wanted)));
+    users.into_iter().any(|(have, wanted)| !have.covers(wanted))
 }

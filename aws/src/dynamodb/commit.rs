@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{
 };
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{ClaimItem, Log, LogRow, Part, PartRecord, UserId, Version};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, StoreError, Users as _, Writes};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, MemberWrite, PartWrite, StoreError, Users as _, Writes};
 
 use super::users::part_key;
 use super::{DynamoDb, Placeholders, key};
@@ -68,19 +68,7 @@ impl DynamoDb {
             return Err(StoreError::Refused("parts among what is derived from one".into()));
         }
         let malformed = |_| StoreError::Refused(format!("{TRANSACTION} (incomplete)"));
-        let (condition, placeholders) = match profile {
-            Some(version) => is_version(version),
-            None => is_absent(),
-        };
-        let check = ConditionCheck::builder()
-            .table_name(self.table(table::USERS))
-            .set_key(Some(part_key(id, Part::Profile)))
-            .condition_expression(condition)
-            .set_expression_attribute_names(Some(placeholders.names.clone()))
-            .set_expression_attribute_values(placeholders.values())
-            .build()
-            .map_err(malformed)?;
-        let mut items = vec![TransactWriteItem::builder().condition_check(check).build()];
+        let mut items = vec![self.profile_check(id, profile).map_err(malformed)?];
         items.extend(self.items(writes).map_err(malformed)?);
         Ok(self.send(items).await?.is_none())
     }
@@ -107,6 +95,12 @@ impl DynamoDb {
         }
         for claim in &writes.claims {
             items.push(self.claim_write(claim)?);
+        }
+        for member in &writes.members {
+            items.push(self.member_item(*member)?);
+        }
+        for (id, version) in &writes.unchanged {
+            items.push(self.profile_check(*id, Some(version))?);
         }
         // A transaction takes each item once; writing a row again changes nothing anyway.
         let mut seen = BTreeSet::new();
@@ -162,6 +156,37 @@ impl DynamoDb {
             let put = put.condition_expression(condition).set_expression_attribute_names(names);
             item.put(put.set_expression_attribute_values(placeholders.values()).build()?).build()
         })
+    }
+
+    /// A pointer is written without a condition: that of the part which it is derived from decides.
+    fn member_item(&self, write: MemberWrite) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+        let table = self.table(table::MEMBERS);
+        let key = key([(attribute::ID, write.root.to_string()), (attribute::MEMBER, write.member.to_string())]);
+        let item = TransactWriteItem::builder();
+        Ok(if write.present {
+            item.put(Put::builder().table_name(table).set_item(Some(key)).build()?).build()
+        } else {
+            item.delete(Delete::builder().table_name(table).set_key(Some(key)).build()?).build()
+        })
+    }
+
+    /// The profile part is of this version, or absent.
+    fn profile_check(
+        &self,
+        id: UserId,
+        version: Option<&Version>,
+    ) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+        let (condition, placeholders) = match version {
+            Some(version) => is_version(version),
+            None => is_absent(),
+        };
+        let check = ConditionCheck::builder()
+            .table_name(self.table(table::USERS))
+            .set_key(Some(part_key(id, Part::Profile)))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(placeholders.names.clone()))
+            .set_expression_attribute_values(placeholders.values());
+        Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
     }
 
     /// A row is written without a condition, so that one that is there already does not cancel the transaction: each

@@ -7,7 +7,9 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use umoja_schema::names::{attribute, table};
-use umoja_schema::{BlindIndex, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::{
+    Attribute, Attributes, BlindIndex, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version,
+};
 use umoja_store::ports::{ClaimPage, Commit, KeyAdded, Page, Parts, StoreError, Users, Writes};
 
 use super::{DynamoDb, key};
@@ -46,8 +48,19 @@ impl Users for DynamoDb {
         Ok(indexes.iter().map(item).collect())
     }
 
+    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
+        let items = self.query(table::MEMBERS, &id.to_string()).await?;
+        let member = |item: &Attributes| match item.get(attribute::MEMBER) {
+            Some(Attribute::S(text)) => text.parse().map_err(|_| ItemError::new(attribute::MEMBER)),
+            _ => Err(ItemError::new(attribute::MEMBER)),
+        };
+        Ok(items.iter().map(member).collect::<Result<_, _>>()?)
+    }
+
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
-        match (&writes.parts[..], writes.claims.is_empty() && writes.rows.is_empty()) {
+        let Writes { parts, claims, members, unchanged, rows } = writes;
+        let nothing_else = claims.is_empty() && members.is_empty() && unchanged.is_empty() && rows.is_empty();
+        match (&parts[..], nothing_else) {
             ([], true) => Ok(Commit::Done),
             ([part], true) => self.put_part(part).await,
             _ => self.transact(writes).await,

@@ -28,7 +28,7 @@ enum Action {
     long_about = "Show what each region holds on a user: versions, wrapped keys, claims, links; no secrets, no personal \
 data. Nothing is opened.
 
-In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; Query on PREFIX-users, \
+In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; Query on PREFIX-users, PREFIX-members, \
 PREFIX-journal and PREFIX-receipts."
 )]
 #[command(after_help = "Examples:
@@ -49,6 +49,7 @@ struct Show {
 struct Held {
     region: Region,
     parts: Parts,
+    members: Vec<UserId>,
     journal: usize,
     receipts: usize,
 }
@@ -109,6 +110,7 @@ async fn read(region: &DeployedRegion, id: UserId) -> Result<Held, StoreError> {
     Ok(Held {
         region: region.name().clone(),
         parts: own.users.parts(id).await?,
+        members: own.users.members(id).await?,
         journal: own.logs.rows(Log::Journal, id).await?.len(),
         receipts: own.logs.rows(Log::Receipts, id).await?.len(),
     })
@@ -120,7 +122,13 @@ impl Held {
             .into_iter()
             .map(|part| (part.to_string(), self.parts.get(part).map_or(Value::Null, part_json)))
             .collect();
-        json!({ "region": self.region, "parts": parts, "journal_rows": self.journal, "receipt_rows": self.receipts })
+        json!({
+            "region": self.region,
+            "parts": parts,
+            "members": self.members,
+            "journal_rows": self.journal,
+            "receipt_rows": self.receipts,
+        })
     }
 
     fn text(&self) -> String {
@@ -131,6 +139,9 @@ impl Held {
                 None => row(part.as_str(), "absent".into()),
                 Some(record) => part_rows(record, &mut row),
             }
+        }
+        for member in &self.members {
+            rows.push(vec!["member".into(), member.to_string()]);
         }
         let logs = format!("{} in the journal, {} of receipts", self.journal, self.receipts);
         rows.push(vec!["rows".into(), logs]);

@@ -232,7 +232,7 @@ impl Cloud {
                 let plan = umoja_store::apply::plan_claims(&tables, record.id, &before, record.claims()).await;
                 let claims: Vec<ClaimWrite> = plan.unwrap();
                 let parts = vec![PartWrite { record: record.clone(), condition: Condition::Older }];
-                tables.commit(&Writes { parts, claims, rows: Vec::new() }).await.unwrap();
+                tables.commit(&Writes { parts, claims, ..Writes::default() }).await.unwrap();
             }
         }
     }

@@ -12,8 +12,9 @@ use super::batch::Held;
 use super::{Durability, Settings, beside};
 use crate::files;
 
-/// The layout of the tables that this code writes.
-const LAYOUT: i64 = 1;
+/// The layout of the tables that this code writes. 2: `members` is written with every pointer; whoever does not know
+/// it must not write here.
+const LAYOUT: i64 = 2;
 /// How long to wait for a process that does not take our lock.
 const BUSY: Duration = Duration::from_secs(5);
 /// The memory that a connection keeps pages in, in KiB (negative, as SQLite counts it). Small: the operating system

@@ -19,6 +19,8 @@ const MAIN: &str = "
         UNIQUE (id, part));
     CREATE TABLE IF NOT EXISTS identifiers (
         blind_index BLOB NOT NULL PRIMARY KEY, item BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS members (
+        id TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (id, member)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS logs (
         log TEXT NOT NULL, id BLOB NOT NULL, key TEXT NOT NULL, item BLOB NOT NULL,
         PRIMARY KEY (log, id, key)) WITHOUT ROWID;

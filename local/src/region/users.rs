@@ -1,4 +1,4 @@
-//! Users and claims.
+//! Users, claims, and who points at whom.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,13 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Body, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
 use umoja_store::ports::{
-    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, StoreError, Users, Writes,
+    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, MAX_WRITES, MemberWrite, Page, PartWrite, Parts, StoreError,
+    Users, Writes,
 };
 
 use super::{RegionStore, changes, logs};
 use crate::codec;
 use crate::engine::{Fault, Tx};
-
-/// The most writes in one transaction: DynamoDB's limit, so that what works here works in the cloud.
-const MAX_WRITES: usize = 100;
 
 #[async_trait]
 impl Users for RegionStore {
@@ -38,6 +36,19 @@ impl Users for RegionStore {
     async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError> {
         self.0.main.read(table::IDENTIFIERS, |connection| {
             indexes.iter().map(|index| Ok(claim(connection, *index)?.unwrap_or(ClaimItem::unclaimed(*index)))).collect()
+        })
+    }
+
+    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
+        self.0.main.read(table::MEMBERS, |connection| {
+            let mut select = connection.prepare_cached("SELECT member FROM members WHERE id = ?1 ORDER BY member")?;
+            let mut rows = select.query([id.to_string()])?;
+            let mut members = Vec::new();
+            while let Some(row) = rows.next()? {
+                let member: Result<UserId, _> = row.get::<_, String>(0)?.parse();
+                members.push(member.map_err(|_| StoreError::from(ItemError::new("member")))?);
+            }
+            Ok(members)
         })
     }
 
@@ -165,6 +176,8 @@ fn claim(connection: &Connection, index: BlindIndex) -> Result<Option<ClaimItem>
 struct Prepared {
     parts: Vec<PreparedPart>,
     claims: Vec<PreparedClaim>,
+    members: Vec<MemberWrite>,
+    unchanged: Vec<(UserId, Version)>,
     rows: Vec<logs::PreparedRow>,
 }
 
@@ -190,9 +203,10 @@ enum Place {
 
 impl Prepared {
     fn new(writes: &Writes) -> Result<Self, StoreError> {
-        let Writes { parts, claims, rows } = writes;
+        let Writes { parts, claims, members, unchanged, rows } = writes;
         let refused = |why: &str| Err(StoreError::Refused(why.to_owned()));
-        if parts.len() + claims.len() + rows.len() > MAX_WRITES {
+        // So that what works here works in the cloud.
+        if writes.count() > MAX_WRITES {
             return refused("a transaction of more than 100 writes");
         }
         let distinct = parts.iter().map(|write| (write.record.id, write.record.part)).collect::<BTreeSet<_>>();
@@ -202,9 +216,18 @@ impl Prepared {
         if claims.iter().map(|write| write.after.index).collect::<BTreeSet<_>>().len() < claims.len() {
             return refused("two writes of one identifier in a transaction");
         }
+        if members.iter().map(|write| (write.root, write.member)).collect::<BTreeSet<_>>().len() < members.len() {
+            return refused("two writes of one pointer in a transaction");
+        }
+        let mut checked = BTreeSet::new();
+        if unchanged.iter().any(|(id, _)| distinct.contains(&(*id, Part::Profile)) || !checked.insert(*id)) {
+            return refused("a part that is written or checked twice in a transaction");
+        }
         Ok(Self {
             parts: parts.iter().map(PreparedPart::new).collect::<Result<_, _>>()?,
             claims: claims.iter().map(PreparedClaim::new).collect::<Result<_, _>>()?,
+            members: members.clone(),
+            unchanged: unchanged.clone(),
             rows: rows.iter().map(|(log, row)| logs::PreparedRow::new(*log, row)).collect::<Result<_, _>>()?,
         })
     }
@@ -222,11 +245,19 @@ impl Prepared {
                 return self.conflict(tx);
             }
         }
+        for (id, version) in &self.unchanged {
+            if stored(tx, *id, Part::Profile)?.is_none_or(|record| record.version != *version) {
+                return self.conflict(tx);
+            }
+        }
         for (part, place) in self.parts.iter().zip(places) {
             part.write(tx, place)?;
         }
         for claim in &self.claims {
             claim.write(tx)?;
+        }
+        for member in &self.members {
+            write_member(tx, *member)?;
         }
         for row in &self.rows {
             row.append(tx)?;
@@ -279,6 +310,16 @@ impl PreparedPart {
         };
         changes::append(tx, table::USERS, item)
     }
+}
+
+fn write_member(tx: &Tx<'_>, write: MemberWrite) -> Result<(), Fault> {
+    let sql = if write.present {
+        "INSERT OR IGNORE INTO members (id, member) VALUES (?1, ?2)"
+    } else {
+        "DELETE FROM members WHERE id = ?1 AND member = ?2"
+    };
+    tx.prepare_cached(sql)?.execute([write.root.to_string(), write.member.to_string()])?;
+    Ok(())
 }
 
 impl PreparedClaim {

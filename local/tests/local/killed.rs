@@ -121,6 +121,7 @@ async fn a_write_whose_caller_has_gone_is_done_whole_or_not_at_all() {
             parts: vec![part_write(profile(user(n), version(1)), Condition::Absent)],
             claims: vec![claim_write(unclaimed(n), claimed(n, [(user(n), claim(1))]))],
             rows: vec![(Log::Audit, row(user(n), "event"))],
+            ..Writes::default()
         };
         let task = tokio::spawn(async move { store.commit(&writes).await });
         if n % 2 == 0 {

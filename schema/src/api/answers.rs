@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountStatus, CompanyId, Profile, Region, Source, UserId};
 
-never_printed!(User, Exported);
+never_printed!(User, Exported, ExportedMember);
 
-/// A user as callers see one. Times are in seconds since the Unix epoch, as OIDC's `updated_at`.
+/// A user as callers see one: of users that are merged, the root, with what it leaves blank filled from the others in
+/// the order in which they were registered. Times are in seconds since the Unix epoch, as OIDC's `updated_at`.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct User {
-    /// User id: the same in every region and for every company.
+    /// User id: the same in every region and for every company. Of merged users the root's, whichever was asked for.
     pub id: UserId,
     /// Whether the user may log in.
     pub status: AccountStatus,
-    /// Opaque; for `min_version` and `if_version`.
+    /// Opaque; for `min_version` and `if_version`. Of merged users the root's.
     pub version: String,
     /// E-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +42,14 @@ pub struct User {
     pub created_at: u64,
     /// When the user was last changed.
     pub updated_at: u64,
+    /// The users that are merged into this one, in the order in which they were registered. Their ids and identifiers
+    /// find this user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<UserId>,
+    /// Which of them a value was taken from: `email`, `profile.given_name`, `profile.address.country`,
+    /// `accounts.<company>`, `external_id.<company>`, ...
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub filled_from: BTreeMap<String, UserId>,
 }
 
 /// A company's link to a user.
@@ -72,7 +81,7 @@ pub enum RegisterOutcome {
     Matched,
 }
 
-/// Answer of `lookup`, `update` and `status`.
+/// Answer of `lookup`, `update`, `status`, `merge` and `unmerge`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Found {
     /// The user.
@@ -120,6 +129,9 @@ pub struct Receipt {
     pub reason: Option<String>,
     /// True once every region has confirmed.
     pub complete: bool,
+    /// The users that were merged with this one and erased with it. `complete` and `regions` are about all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub erased_with: Vec<UserId>,
     /// Each region of the deployment.
     pub regions: BTreeMap<Region, Confirmation>,
 }
@@ -143,7 +155,26 @@ pub struct Exported {
     pub sources: BTreeMap<String, Source>,
     /// What is held of credentials; never a hash.
     pub credentials: ExportedCredentials,
-    /// Conflicts with other users over identifiers.
+    /// Conflicts with other users over identifiers, and merges.
+    pub journal: Vec<JournalEntry>,
+    /// The same of each user that is merged into this one, as it is by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<ExportedMember>,
+}
+
+/// What is held of a user that is merged into another.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct ExportedMember {
+    /// The user, as it was before the merge.
+    pub user: User,
+    /// The user that it is merged into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<UserId>,
+    /// Where each field came from.
+    pub sources: BTreeMap<String, Source>,
+    /// What is held of credentials; never a hash.
+    pub credentials: ExportedCredentials,
+    /// Conflicts with other users over identifiers, and merges.
     pub journal: Vec<JournalEntry>,
 }
 
@@ -166,7 +197,7 @@ pub struct ExportedCredentials {
     pub status_source: Option<Source>,
 }
 
-/// A conflict over an identifier.
+/// A conflict over an identifier, a merge or its undoing.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct JournalEntry {
     /// What happened.

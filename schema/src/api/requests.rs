@@ -19,7 +19,9 @@ never_printed!(
     SetStatus,
     Erase,
     Erasure,
-    Export
+    Export,
+    Merge,
+    Unmerge
 );
 
 /// Body of `register`. At least one identifier.
@@ -231,6 +233,28 @@ pub struct Erasure {
 #[serde(deny_unknown_fields)]
 pub struct Export {
     /// The user.
+    pub id: UserId,
+}
+
+/// Body of `merge`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Merge {
+    /// The user whose values, credentials and status count from then on; or, if it is a duplicate itself, those of the
+    /// user that it was merged into.
+    pub survivor: UserId,
+    /// The user that is the same person. It keeps its data and identifiers; its id goes on to find the person.
+    pub duplicate: UserId,
+    /// True changes nothing, and answers what the merged user would look like.
+    #[serde(default)]
+    pub preview: bool,
+}
+
+/// Body of `unmerge`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unmerge {
+    /// The duplicate that is a person of its own after all, with those that were merged into it.
     pub id: UserId,
 }
 

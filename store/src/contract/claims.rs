@@ -49,6 +49,7 @@ fn registration(n: u8) -> Writes {
             claim_write(unclaimed(2), claimed(2, [(user(n), claim(1))])),
         ],
         rows: vec![(Log::Audit, row(user(n), "registered"))],
+        ..Writes::default()
     }
 }
 
@@ -167,6 +168,7 @@ pub async fn a_rename_releases_one_identifier_and_takes_another_at_once(t: Table
             claim_write(unclaimed(3), claimed(3, [(user(1), claim(2))])),
         ],
         rows: vec![],
+        ..Writes::default()
     };
     assert_eq!(t.users.commit(&writes).await, Ok(Commit::Done));
     assert_eq!(claims_on(&*t.users, 1).await, unclaimed(1));

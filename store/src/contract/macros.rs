@@ -22,7 +22,7 @@ macro_rules! contract_cases {
     };
 }
 
-/// The tests of an adapter's users and claims: takes a function that gives new [`Tables`](crate::contract::Tables), after any
+/// The tests of an adapter's users, claims and pointers: takes a function that gives new [`Tables`](crate::contract::Tables), after any
 /// attributes that the tests are to have.
 #[macro_export]
 macro_rules! users_contract {
@@ -78,6 +78,17 @@ macro_rules! users_contract {
             what_is_derived_over_other_claimants_is_not_written,
             what_is_derived_does_not_touch_the_part,
             a_scan_of_claims_gives_every_identifier_exactly_once_whatever_the_page_size,
+        }
+        $crate::contract_cases! { [$(#[$attribute])*] $make, members:
+            a_user_at_whom_nobody_points_has_no_members,
+            members_are_given_in_the_order_of_their_ids_and_only_of_that_user,
+            a_pointer_is_written_with_its_part_or_not_at_all,
+            a_pointer_that_moves_is_at_its_new_place_only,
+            an_erasure_removes_the_pointer_and_leaves_those_of_others,
+            a_pointer_that_is_written_again_changes_nothing_and_refuses_nothing,
+            what_needs_another_users_profile_to_stay_as_it_was_is_done_only_then,
+            a_user_may_point_at_itself,
+            copies_in_any_order_leave_the_pointer_of_the_newest,
         }
         $crate::contract_cases! { [$(#[$attribute])*] $make, wrapped:
             a_wrapped_key_is_added_and_everything_else_stays,
@@ -235,6 +246,7 @@ mod tests {
             ("conditions", include_str!("conditions.rs")),
             ("claims", include_str!("claims.rs")),
             ("derived", include_str!("derived.rs")),
+            ("members", include_str!("members.rs")),
             ("wrapped", include_str!("wrapped.rs")),
             ("races", include_str!("races.rs")),
             ("logs", include_str!("logs.rs")),

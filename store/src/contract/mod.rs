@@ -34,6 +34,7 @@ pub mod conditions;
 pub mod derived;
 pub mod keys;
 pub mod logs;
+pub mod members;
 pub mod queue;
 pub mod races;
 pub mod registry;

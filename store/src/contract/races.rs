@@ -103,6 +103,7 @@ async fn register(users: &dyn Users, id: UserId, identifiers: &[u8]) -> bool {
         ],
         claims: identifiers.iter().map(|n| claim_write(unclaimed(*n), claimed(*n, [(id, claim(1))]))).collect(),
         rows: vec![(Log::Audit, row(id, "registered"))],
+        ..Writes::default()
     };
     let indexes: Vec<_> = identifiers.iter().map(|n| index(*n)).collect();
     while users.commit(&writes).await.unwrap() != Commit::Done {

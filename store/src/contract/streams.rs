@@ -7,7 +7,7 @@ use umoja_schema::{Attributes, Log, Part, PartRecord, UserId};
 
 use super::sample::*;
 use super::{Changes, Streamed};
-use crate::ports::{Commit, Condition, KeyAdded, Outcome, Writes};
+use crate::ports::{Commit, Condition, KeyAdded, MemberWrite, Outcome, Writes};
 
 /// The images of one user's part, in order.
 async fn images(changes: &dyn Changes, id: UserId, part: Part) -> Vec<Attributes> {
@@ -52,6 +52,7 @@ pub async fn all_parts_of_a_transaction_appear_and_its_claims_do_not(s: Streamed
         ],
         claims: vec![claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))],
         rows: vec![(Log::Journal, row(user(1), "a"))],
+        ..Writes::default()
     };
     assert_eq!(s.tables.users.commit(&writes).await, Ok(Commit::Done));
     assert_eq!(images(&*s.changes, user(1), Part::Profile).await, [record.to_item()]);
@@ -71,6 +72,7 @@ pub async fn a_write_that_was_refused_does_not_appear(s: Streamed) {
         parts: vec![part_write(profile(user(1), version(7)), Condition::Older)],
         claims: vec![claim_write(claimed(1, [(user(9), claim(1))]), unclaimed(1))],
         rows: vec![(Log::Journal, row(user(1), "a"))],
+        ..Writes::default()
     };
     assert_ne!(s.tables.users.commit(&writes).await, Ok(Commit::Done));
     let all = s.changes.all().await;
@@ -111,6 +113,8 @@ pub async fn a_row_appears_once_however_often_it_is_written(s: Streamed) {
 pub async fn what_is_local_to_a_region_does_not_appear(s: Streamed) {
     let now = umoja_schema::Millis(1_000_000);
     put_claims(&*s.tables.users, [claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))]).await;
+    let members = vec![MemberWrite { root: user(1), member: user(2), present: true }];
+    s.tables.users.commit(&Writes { members, ..Writes::default() }).await.unwrap();
     s.tables.registry.put_setting("a", &serde_json::json!(1)).await.unwrap();
     s.tables.requests.first_use(&[1; 32], now, now.plus(1000)).await.unwrap();
     let outcome = Outcome { request: "r".into(), status: None, id: None, version: None };

@@ -35,7 +35,10 @@ pub enum KeysError {
     /// The key is disabled or scheduled for deletion: an operator has to act.
     #[error("the key is disabled")]
     Disabled,
-    /// Wrong context, another key's blob, a damaged blob, or access denied.
+    /// The caller may not use the key, or there is no such key: an operator has to act. Says nothing about the blob.
+    #[error("the key may not be used")]
+    Denied,
+    /// Wrong context, another key's blob, or a damaged blob: it will never open.
     #[error("the key service refused the blob")]
     Refused,
 }

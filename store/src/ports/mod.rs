@@ -19,7 +19,9 @@ pub use queue::{Delivery, Queue, QueueDepth};
 pub use registry::Registry;
 pub use requests::{Outcome, Requests};
 pub use sweeps::Sweeps;
-pub use users::{ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, Users, Writes};
+pub use users::{
+    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, MAX_WRITES, MemberWrite, Page, PartWrite, Parts, Users, Writes,
+};
 
 use umoja_schema::ItemError;
 

@@ -3,7 +3,8 @@ use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Part, PartRecord, RecordV
 
 use super::StoreError;
 
-/// The users of one region and the claims on their identifiers (tables `users` and `identifiers`).
+/// The users of one region, the claims on their identifiers, and who is merged into whom (tables `users`, `identifiers`
+/// and `members`).
 ///
 /// Every read is strongly consistent: it sees every write that was acknowledged before it began.
 #[async_trait]
@@ -17,7 +18,11 @@ pub trait Users: Send + Sync {
     /// The claims on identifiers, in the order asked for; [`ClaimItem::unclaimed`] where there is none.
     async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError>;
 
-    /// Does all writes, or none of them if a condition does not hold. A single part without claims or rows is a plain
+    /// The users that point at a user (`merged_into`), in the order of their ids. Derived: whether one of them does is
+    /// said by its own part.
+    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError>;
+
+    /// Does all writes, or none of them if a condition does not hold. A single part and nothing else is a plain
     /// conditional write (half the cost of a transaction on DynamoDB). Parts that were written appear in the region's
     /// stream in the order of their writes.
     ///
@@ -77,6 +82,22 @@ impl Parts {
         }
     }
 
+    /// Whose parts they are, if there is any.
+    pub fn id(&self) -> Option<UserId> {
+        self.profile.as_ref().or(self.credentials.as_ref()).map(|part| part.id)
+    }
+
+    /// True if both parts are tombstones.
+    pub fn is_erased(&self) -> bool {
+        Part::ALL.into_iter().all(|part| self.get(part).is_some_and(|record| record.version.erased))
+    }
+
+    /// True once both parts have arrived, and while both are live.
+    pub fn is_live(&self) -> bool {
+        let live = |part: &Option<PartRecord>| part.as_ref().is_some_and(|part| part.live().is_some());
+        live(&self.profile) && live(&self.credentials)
+    }
+
     /// The version over both parts, once both have arrived.
     pub fn version(&self) -> Option<RecordVersion> {
         let (profile, credentials) = (self.profile.as_ref()?, self.credentials.as_ref()?);
@@ -92,6 +113,12 @@ pub struct Writes {
     pub parts: Vec<PartWrite>,
     /// Claims, each conditional on what was read; at most one per identifier.
     pub claims: Vec<ClaimWrite>,
+    /// Pointers of the parts, for those who look for them from the other end; at most one per (root, member). Without
+    /// a condition of their own: the member's part, which is written with them, has one.
+    pub members: Vec<MemberWrite>,
+    /// Profile parts that have to be stored in exactly this version: otherwise nothing is done. None of them is among
+    /// [`Writes::parts`]; at most one per user.
+    pub unchanged: Vec<(UserId, Version)>,
     /// Append-only rows. Their keys name the event, so writing one again changes nothing.
     pub rows: Vec<(Log, LogRow)>,
 }
@@ -124,6 +151,27 @@ pub struct ClaimWrite {
     /// What to store; the item is deleted if nobody claims it any more.
     pub after: ClaimItem,
 }
+
+/// A write of one pointer between users, as seen from the user that is pointed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberWrite {
+    /// The user that is pointed at.
+    pub root: UserId,
+    /// The user that points.
+    pub member: UserId,
+    /// Whether it does from now on.
+    pub present: bool,
+}
+
+impl Writes {
+    /// How many writes and checks they are in one transaction, of which it takes [`MAX_WRITES`].
+    pub fn count(&self) -> usize {
+        self.parts.len() + self.claims.len() + self.members.len() + self.unchanged.len() + self.rows.len()
+    }
+}
+
+/// The most writes and checks in one transaction (DynamoDB's limit).
+pub const MAX_WRITES: usize = 100;
 
 /// What became of the writes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,9 +8,10 @@ locals {
       Resource = [local.own_table["companies"]]
     },
     {
-      # GetItem: readiness, and what is stored where a condition failed beside it.
+      # GetItem: readiness, and what is stored where a condition failed beside it. ConditionCheckItem: what holds of
+      # several users who are one person has to hold when it is written.
       Sid      = "ReadAndWriteUsers"
-      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
       Resource = [local.own_table["users"]]
     },
     {
@@ -18,6 +19,11 @@ locals {
       Sid      = "ReadAndChangeClaims"
       Action   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = [local.own_table["identifiers"]]
+    },
+    {
+      Sid      = "ReadAndChangeMembers"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Resource = [local.own_table["members"]]
     },
     {
       Sid      = "JournalConflictsAndKeepReceipts"

@@ -1,8 +1,8 @@
 # One role for each function, with one policy named `permissions`. What a function may do is what its code calls, no
 # more; a statement's name says what for. The region is in the name of the role, because IAM has no regions.
 #
-# `TransactWriteItems` has no permission of its own: DynamoDB asks for those of the writes in it. `ConditionCheckItem`
-# is missing because a claim that does not change is not written.
+# `TransactWriteItems` has no permission of its own: DynamoDB asks for those of the writes in it. Of
+# identifiers `ConditionCheckItem` is missing because a claim that does not change is not written.
 
 locals {
   policies = {

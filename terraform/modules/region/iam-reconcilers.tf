@@ -1,5 +1,5 @@
 # The reconcilers do later what was not done at once. Only the one for keys may use keys: it opens a data key, checks
-# that it is the record's, and has the regions wrap it that have not.
+# that it is the record's, and has the regions wrap it that have not; and it merges users who turn out to be one person.
 
 locals {
   policy_reconcile_writes = concat(
@@ -34,9 +34,27 @@ locals {
         Resource = [local.own_table["users"]]
       },
       {
-        # DescribeKey: a key that is out is asked once in a run, not for every message.
-        Sid      = "OpenAndWrapDataKeys"
-        Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"]
+        # Users of whom two trusted companies have verified the same identifier: both are opened, and one is written to
+        # point at the other.
+        Sid      = "MergeWhoIsOnePerson"
+        Action   = ["dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:Query"]
+        Resource = [local.own_table["users"]]
+      },
+      {
+        Sid      = "ReadAndAddMembers"
+        Action   = ["dynamodb:PutItem", "dynamodb:Query"]
+        Resource = [local.own_table["members"]]
+      },
+      {
+        Sid      = "JournalMerges"
+        Action   = ["dynamodb:UpdateItem"]
+        Resource = [local.own_table["journal"]]
+      },
+      {
+        # DescribeKey: a key that is out is asked once in a run, not for every message. GenerateDataKey: a merge writes
+        # a part.
+        Sid      = "OpenMakeAndWrapDataKeys"
+        Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
         Resource = [local.own_data_key_arn]
       },
       {

@@ -48,6 +48,11 @@ locals {
       Resource = local.peer_table["identifiers"]
     },
     {
+      Sid      = "ChangeMembersAtPeers"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem"]
+      Resource = local.peer_table["members"]
+    },
+    {
       Sid      = "JournalConflictsAtPeers"
       Action   = ["dynamodb:UpdateItem"]
       Resource = local.peer_table["journal"]

@@ -5,6 +5,7 @@
 
 import time
 
+from .people import Person
 from .probe_queues import Scheduled
 from .progress import Failed
 from .story import SAFARI, SOKO, Story
@@ -26,6 +27,7 @@ class Probe(Scheduled):
                                  "garbage": lambda: self.garbage(f"retry-{self.there.name}", "reconcile-writes")},
             "reconcile-keys": {"repairs": self.repaired, "repairs of what the peer lacks": self.repaired_apart,
                                "its KMS out": self.repaired_own, "repairs that fail": self.not_repaired,
+                               "two who are one person": self.one_person,
                                "garbage": lambda: self.garbage("keys", "reconcile-keys")},
             "sweep": {"a missing key": self.swept},
         }
@@ -84,6 +86,7 @@ class Probe(Scheduled):
         self.forget()
         d.call(here, SOKO, "lookup", {"email": person.email}, 200)
         d.call(here, SAFARI, "authenticate", person.login(), 200)
+        self.merged_and_unmerged(user["id"])
         other = self.story.people.new("Juma").email
         d.call(here, SOKO, "update", {"id": user["id"], "set": {"email": other, "phone_number": None}}, 200)
         change = {"id": user["id"], "current_password": person.password, "new_password": self.story.people.secret("a")}
@@ -92,6 +95,13 @@ class Probe(Scheduled):
         d.call(here, SOKO, "export", {"id": user["id"]}, 200)
         d.call(here, SOKO, "erase", {"id": user["id"]}, 202)
         d.call(here, SOKO, "erasure", {"id": user["id"]}, 200)
+
+    def merged_and_unmerged(self, survivor: str) -> Person:
+        """A duplicate is merged into somebody, and not any more."""
+        duplicate = self.story.register(self.here, SOKO, "Jumah")
+        self.d.call(self.here, SOKO, "merge", {"survivor": survivor, "duplicate": duplicate.id}, 200)
+        self.d.call(self.here, SOKO, "unmerge", {"id": duplicate.id}, 200)
+        return duplicate
 
     def squatter(self) -> None:
         """A verified claim takes an unverified one over, and the journal says so."""
@@ -124,24 +134,39 @@ class Probe(Scheduled):
         body = {"id": person.id, "set": {"email": self.story.people.new("Imani").email}}
         person.version = self.d.call(self.here, SOKO, "update", body, 200).body["user"]["version"]
         self.reads(self.there, person)
+        duplicate = self.registered(self.here, "Jumah")
+        for operation, root in (("merge", person.id), ("unmerge", duplicate.id)):
+            ids = {"survivor": person.id, "duplicate": duplicate.id} if operation == "merge" else {"id": duplicate.id}
+            self.d.call(self.here, SOKO, operation, ids, 200)
+            self.until(f"the {operation} there", lambda: self.root(self.there, duplicate.id) == root)
         self.d.call(self.here, SOKO, "erase", {"id": person.id}, 202)
         self.confirmed(person)
 
-    def same_address(self, path: tuple[str, str]) -> None:
-        """The same address is registered on both sides of a broken path: there first, then here."""
+    def same_address(self, path: tuple[str, str]) -> tuple[str, str]:
+        """The same address is registered on both sides of a broken path: there first, then here. Gives their ids."""
         self.d.proxy.cut(path)
         person = self.story.people.new("Musa")
         rival = self.d.call(self.there, SOKO, "register", person.registration(), 201).body["user"]["id"]
         mine = person.registration() | {"password": self.story.people.secret("b")}
-        self.d.call(self.here, SAFARI, "register", mine, 201)
+        own = self.d.call(self.here, SAFARI, "register", mine, 201).body["user"]["id"]
         self.until("the journal there", lambda: any(
             item["id"]["S"] == rival for item in self.d.items(self.there.name, "journal")) or None)
+        return rival, own
 
     def conflict(self) -> None:
         """A copy conflicts at the peer, which gets it in its journal."""
         self.same_address((self.there.name, self.here.name))
         self.d.proxy.heal()
         self.invoke("reconcile-writes", self.there)
+
+    def one_person(self) -> None:
+        """Two of whom two companies have verified the same address are one person."""
+        rival, own = self.same_address((self.there.name, self.here.name))
+        self.d.proxy.heal()
+        self.invoke("reconcile-writes", self.there)
+        self.until("the repair queue fills", lambda: self.d.depth(self.here.name, "keys") >= 1)
+        self.invoke("reconcile-keys")
+        self.until("they are merged", lambda: self.root(self.here, rival) == self.root(self.here, own))
 
     def peer_out(self) -> None:
         """What the peer does not take is queued."""

@@ -35,6 +35,10 @@ class Scheduled:
         """A region has somebody's version."""
         self.d.readable(region, SOKO, person.id, person.version, PATIENCE)
 
+    def root(self, region: Region, user: str) -> str | None:
+        """Who somebody is, merged users being one person."""
+        return self.d.ask(region, SOKO, "lookup", {"id": user}).body.get("user", {}).get("id")
+
     def registered(self, region: Region, name: str = "Imani") -> Person:
         """Somebody new, whom both regions have."""
         person = self.story.register(region, SOKO, name)
@@ -91,6 +95,9 @@ class Scheduled:
     def apart(self, key_out: Region | None = None) -> list[Person]:
         """Everything that can differ, while neither region reaches the other; a region's KMS may be out as well."""
         known, gone = self.registered(self.here, "Pendo"), self.registered(self.here, "Rehema")
+        double, undone = self.registered(self.here, "Penda"), self.registered(self.here, "Penda")
+        self.d.call(self.here, SOKO, "merge", {"survivor": known.id, "duplicate": undone.id}, 200)
+        self.until("the merge there", lambda: self.root(self.there, undone.id) == known.id)
         self.d.cut_off(self.there.name)
         twin = self.story.people.new("Tatu")
         self.d.call(self.there, SOKO, "register", twin.registration(), 201)
@@ -101,11 +108,14 @@ class Scheduled:
         self.lone = self.of_one_address("Zuri")
         body = {"id": known.id, "set": {"email": self.story.people.new("Pendo").email, "phone_number": None}}
         known.version = self.d.call(self.here, SOKO, "update", body, 200).body["user"]["version"]
+        self.d.call(self.here, SOKO, "unmerge", {"id": undone.id}, 200)
+        self.d.call(self.here, SOKO, "merge", {"survivor": known.id, "duplicate": double.id}, 200)
+        known.version = self.d.call(self.here, SOKO, "lookup", {"id": known.id}, 200).body["user"]["version"]
         self.d.call(self.here, SOKO, "erase", {"id": gone.id}, 202)
-        # Two parts of each of three, a part, two tombstones and their receipt: what the stream still has when the path
-        # is healed would come from the replicator.
+        # Two parts of each of three, three parts, two tombstones and their receipt, rows of two merges: what the stream
+        # still has when the path is healed would come from the replicator.
         self.until("the retry queue fills",
-                   lambda: self.d.depth(self.here.name, f"retry-{self.there.name}") >= 10)
+                   lambda: self.d.depth(self.here.name, f"retry-{self.there.name}") >= 16)
         return [new, known, gone]
 
     def arrived(self, new: Person, known: Person, gone: Person) -> None:

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use umoja_crypto::jws::sign_request;
-use umoja_schema::{Part, RecordVersion, UserId, Version};
+use umoja_schema::{Part, PersonVersion, RecordVersion, UserId, Version};
 use umoja_store::ports::Clock as _;
 
 use super::fleet::{Fleet, Repeatable};
@@ -104,7 +104,7 @@ impl Fleet {
             }
             let found: RecordVersion =
                 answered["version"].as_str().expect("a user has a version").parse().expect("versions are read back");
-            self.world().acknowledge_record(id, &found);
+            self.world().acknowledge_version(&PersonVersion::of(found.clone(), []));
             if person.id == Some(id) {
                 version = text(&answered["version"]);
             }
@@ -112,7 +112,7 @@ impl Fleet {
             version = text(&reply.body["version"]);
             if let Some(version) = &version {
                 let made: RecordVersion = version.parse().expect("versions are read back");
-                self.world().acknowledge_record(made.id, &made);
+                self.world().acknowledge_version(&PersonVersion::of(made, []));
             }
         }
         if request.operation == "erase" && reply.status == 202 {

@@ -1,15 +1,15 @@
 //! What has to hold in every simulated run (the numbers are those of the design's list).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use umoja_schema::{
-    BlindIndex, ClaimItem, Credentials, Identity, Log, Part, PartRecord, RecordVersion, UserId, Version,
+    BlindIndex, ClaimItem, Credentials, Identity, Log, Part, PartRecord, PersonVersion, UserId, Version,
 };
 use umoja_store::Home;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::Writes;
+use umoja_store::ports::{Parts, Writes};
 use umoja_store::seal::Sealer;
 
 use super::{World, WorldRegion};
@@ -39,6 +39,7 @@ impl World {
             self.check_acknowledged(region, &records);
             check_tombstones(region, &records);
             self.check_claims(region, &records).await;
+            check_members(region, &records).await;
             check_readable(region, &records).await;
             contents.push(records);
         }
@@ -73,9 +74,11 @@ impl World {
     }
 
     /// Notes what the API acknowledged: the version that it answered with.
-    pub fn acknowledge_record(&self, id: UserId, version: &RecordVersion) {
-        self.acknowledge_part(id, Part::Profile, &version.profile);
-        self.acknowledge_part(id, Part::Credentials, &version.credentials);
+    pub fn acknowledge_version(&self, version: &PersonVersion) {
+        for user in version.users() {
+            self.acknowledge_part(user.id, Part::Profile, &user.profile);
+            self.acknowledge_part(user.id, Part::Credentials, &user.credentials);
+        }
     }
 
     fn acknowledge_part(&self, id: UserId, part: Part, version: &Version) {
@@ -115,6 +118,32 @@ impl World {
         }
     }
 
+    /// The users that are one person have one root, from whichever of them and in whichever region one starts. Gives the
+    /// root of each that is live.
+    pub async fn check_groups(&self, ids: &[UserId]) -> BTreeMap<UserId, UserId> {
+        let (mut roots, none) = (Vec::new(), BTreeSet::new());
+        for region in &self.regions {
+            let mut found = BTreeMap::new();
+            for id in ids {
+                let group =
+                    umoja_store::group::read(&*region.tables.users, *id, &none).await.expect("a store can be read");
+                let Some(group) = group else { continue };
+                let root = group.root.id().expect("the root is live");
+                for user in group.users().filter_map(Parts::id) {
+                    let again = umoja_store::group::read(&*region.tables.users, user, &none)
+                        .await
+                        .expect("a store can be read");
+                    let again = again.expect("who is in a group is live");
+                    assert_eq!((&again.root, &again.members), (&group.root, &group.members), "the group of {user}");
+                }
+                found.insert(*id, root);
+            }
+            roots.push(found);
+        }
+        assert!(roots.iter().all(|found| *found == roots[0]), "regions have other roots: {roots:?}");
+        roots.swap_remove(0)
+    }
+
     /// 1: the journals of all regions are equal too.
     async fn check_journals(&self, records: &Records) {
         for (id, _) in records.keys().filter(|(_, part)| *part == Part::Profile) {
@@ -149,6 +178,21 @@ async fn scan(region: &WorldRegion) -> Records {
             Some(next) => after = Some(next),
             None => return records,
         }
+    }
+}
+
+/// 8: who is merged into whom is what a rebuild from the users gives.
+async fn check_members(region: &WorldRegion, records: &Records) {
+    let mut rebuilt: BTreeMap<UserId, Vec<UserId>> = BTreeMap::new();
+    for ((id, _), record) in records {
+        rebuilt.entry(*id).or_default();
+        if let Some(root) = record.profile_facts().and_then(|facts| facts.merged_into) {
+            rebuilt.entry(root).or_default().push(*id);
+        }
+    }
+    for (root, expected) in rebuilt {
+        let stored = region.tables.users.members(root).await.expect("a store can be read");
+        assert_eq!(stored, expected, "8: {} derived other members of {root} than its users say", region.name);
     }
 }
 

@@ -6,7 +6,7 @@ use umoja_schema::{
     AccountStatus, Attributes, BlindIndex, Claim, ClaimItem, Credentials, Email, Facts, Hlc, IdentifierKind, Identity,
     Log, LogRow, Part, PartRecord, ProfileFacts, UserId, Version,
 };
-use umoja_store::apply::{commit_own, conflicts, plan_claims};
+use umoja_store::apply::{commit_own, conflicts, plan_claims, plan_members};
 use umoja_store::ports::{Clock as _, Commit, Condition, Entropy, PartWrite, StoreError, Users, Writes};
 use umoja_store::seal::{SealError, Sealed};
 
@@ -85,6 +85,16 @@ impl World {
     pub async fn disable(&self, at: usize, id: UserId) -> Result<Version, Refused> {
         let status = AccountStatus::Disabled;
         self.update(at, id, |_: &mut Credentials, facts| *facts = Facts::Credentials { status }).await
+    }
+
+    /// Merges one user into another, or undoes it.
+    pub async fn merge(&self, at: usize, id: UserId, into: Option<UserId>) -> Result<Version, Refused> {
+        let change = |_: &mut Identity, facts: &mut Facts| {
+            if let Facts::Profile(facts) = facts {
+                facts.merged_into = into;
+            }
+        };
+        self.update(at, id, change).await
     }
 
     /// Erases the user: tombstones over both parts, and a receipt.
@@ -189,7 +199,7 @@ impl World {
         mut rows: Vec<(Log, LogRow)>,
     ) -> Result<bool, Refused> {
         let users = &*region.home.own.users;
-        let mut claims = Vec::new();
+        let (mut claims, mut members) = (Vec::new(), Vec::new());
         for (stored, next) in parts.iter().filter(|(_, next)| next.part == Part::Profile) {
             let none = BTreeMap::new();
             let before = stored.as_ref().map_or(&none, PartRecord::claims);
@@ -198,13 +208,14 @@ impl World {
             if claims.iter().filter(newly).any(|write| write.before.claimants.keys().any(|other| *other != next.id)) {
                 return Err(Refused::Taken);
             }
-            rows.extend(conflicts(next.id, &next.version, &claims, &region.name));
+            rows.extend(conflicts(next.id, &next.version, &claims, &region.name, |_| false));
+            members.extend(plan_members(stored.as_ref(), next));
         }
         let parts = parts.into_iter().map(|(stored, record)| {
             let condition = stored.map_or(Condition::Absent, |stored| Condition::VersionIs(stored.version));
             PartWrite { record, condition }
         });
-        let writes = Writes { parts: parts.collect(), claims, rows };
+        let writes = Writes { parts: parts.collect(), claims, members, rows, ..Writes::default() };
         if commit_own(users, &writes).await? != Commit::Done {
             return Ok(false);
         }

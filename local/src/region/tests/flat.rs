@@ -21,6 +21,7 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
             parts: vec![part_write(profile(user(1), version(ms)), Condition::Older)],
             claims: if ms == 1 { vec![claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))] } else { vec![] },
             rows: vec![(Log::Audit, row(user(1), "a"))],
+            ..Writes::default()
         };
         assert_eq!(store.commit(&writes).await, Ok(Commit::Done));
         assert!(matches!(store.commit(&writes).await, Ok(Commit::Conflict { .. })));

@@ -45,6 +45,7 @@ async fn a_write_that_changes_an_identifier_is_one_transaction() {
         parts: vec![part_write(record, Condition::Absent)],
         claims: vec![claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))],
         rows: vec![],
+        ..Writes::default()
     };
     assert_eq!(region.tables.commit(&writes).await, Ok(Commit::Done));
     assert_eq!(region.calls.all(), calls(&[("TransactWriteItems", 1)]));

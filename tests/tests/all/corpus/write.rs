@@ -147,7 +147,7 @@ fn facts(place: &Place, secrets: &Secrets, ms: u64, identifiers: &Identifiers<'_
 async fn put(place: &Place, record: PartRecord, condition: Condition) {
     let none = BTreeMap::new();
     let claims = plan_claims(&place.store, record.id, &none, record.claims()).await.unwrap();
-    let rows = conflicts(record.id, &record.version, &claims, place.store.region());
+    let rows = conflicts(record.id, &record.version, &claims, place.store.region(), |_| false);
     let parts = vec![PartWrite { record, condition }];
     let mut writes = Writes { parts, ..Writes::default() };
     (writes.claims, writes.rows) = (claims, rows);

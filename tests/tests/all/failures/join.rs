@@ -12,7 +12,7 @@ use umoja_store::apply::apply_copy;
 use umoja_store::copy::confirmation_key;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{ClaimWrite, Clock as _, Commit, Logs as _, Registry as _, Users as _, Writes};
+use umoja_store::ports::{ClaimWrite, Clock as _, Commit, Logs as _, MemberWrite, Registry as _, Users as _, Writes};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_tests::world::{World, killed_after, run};
@@ -323,5 +323,32 @@ fn a_region_that_joins_while_the_index_key_is_rotated_is_looked_at_too() {
             assert!(profile.claims().values().all(|claim| claim.key_version == 2));
         }
         assert_eq!(joining.world.find(NEW, "late@example.com").await, Some(late));
+    });
+}
+
+#[test]
+fn pointers_that_a_region_lost_are_derived_again_from_its_parts() {
+    run(async {
+        let mut joining = Joining::new(9, 20).await;
+        let (root, member) = (joining.users[1], joining.users[2]);
+        joining.world.merge(0, member, Some(root)).await.unwrap();
+        joining.world.deliver().await;
+        (0..NEW).for_each(|at| joining.introduce(at));
+        joining.fill().await;
+        let store = &joining.world.regions[NEW].store;
+        assert_eq!(store.members(root).await, Ok(vec![member]));
+        let members = vec![MemberWrite { root, member, present: false }];
+        assert_eq!(store.commit(&Writes { members, ..Writes::default() }).await, Ok(Commit::Done));
+
+        assert!(joining.pass(0).await.is_complete(), "the parts are there");
+        let mut fill = joining.begin(0).deriving();
+        while fill.step().await.unwrap() {}
+        assert_eq!(fill.report().missing, 1, "and the pointer is looked at when asked for");
+        assert_eq!(store.members(root).await, Ok(vec![member]));
+        let mut again = joining.begin(0).deriving();
+        while again.step().await.unwrap() {}
+        assert!(again.report().is_complete(), "{:?}", again.report());
+        joining.world.settle().await;
+        joining.world.check_invariants().await;
     });
 }

@@ -11,6 +11,8 @@ enum Act {
     Edit(usize),
     Password(usize),
     Erase(usize),
+    Merge(usize, usize),
+    Unmerge(usize),
     Replicate(usize),
     Retry(usize, usize),
     Repair(usize),
@@ -26,6 +28,8 @@ fn act() -> impl Strategy<Value = Act> {
         3 => at().prop_map(Act::Edit),
         2 => at().prop_map(Act::Password),
         1 => at().prop_map(Act::Erase),
+        3 => (at(), 0usize..4).prop_map(|(at, into)| Act::Merge(at, into)),
+        1 => at().prop_map(Act::Unmerge),
         8 => at().prop_map(Act::Replicate),
         4 => (at(), 0usize..2).prop_map(|(at, peer)| Act::Retry(at, peer)),
         4 => at().prop_map(Act::Repair),
@@ -47,6 +51,8 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
         Act::Edit(at) => drop(killed_after(polls, world.edit(*at, user(*at), "edited")).await),
         Act::Password(at) => drop(killed_after(polls, world.set_password(*at, user(*at), "changed")).await),
         Act::Erase(at) => drop(killed_after(polls, world.erase(*at, user(*at))).await),
+        Act::Merge(at, into) => drop(killed_after(polls, world.merge(*at, user(*at), Some(ids[*into]))).await),
+        Act::Unmerge(at) => drop(killed_after(polls, world.merge(*at, user(*at), None)).await),
         Act::Replicate(at) => drop(killed_after(polls, world.regions[*at].pump.replicate()).await),
         Act::Retry(at, peer) => {
             let home = &world.regions[*at].home;
@@ -89,6 +95,7 @@ proptest! {
             }
             world.settle().await;
             world.check_invariants().await;
+            world.check_groups(&ids).await;
         });
     }
 }

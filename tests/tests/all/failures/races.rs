@@ -177,6 +177,30 @@ fn a_rename_that_races_a_create_leaves_one_winner_of_each_address() {
     });
 }
 
+/// Failure: merge races merge (cycle), update, erase
+#[test]
+fn users_merged_in_every_direction_in_every_region_at_once_have_one_root_everywhere() {
+    run(async {
+        for (seed, turn) in (0..8).zip(0usize..) {
+            let world = World::new(seed, 3).await;
+            let mut ids = Vec::new();
+            for n in 0..5 {
+                ids.push(world.register(n % 3, &format!("user{n}@example.com"), "phc").await.unwrap());
+                world.clock.advance(seed % 3);
+            }
+            world.settle().await;
+            for n in 0..9usize {
+                let (at, from, to) = (n % 3, (n * 7 + turn) % 5, (n * 3 + turn / 2) % 5);
+                world.merge(at, ids[from], Some(ids[to])).await.unwrap();
+            }
+            world.erase(1, ids[turn % 5]).await.unwrap();
+            world.settle().await;
+            world.check_invariants().await;
+            assert_eq!(world.check_groups(&ids).await.len(), 4);
+        }
+    });
+}
+
 #[test]
 fn inside_a_region_a_second_claim_is_refused() {
     run(async {

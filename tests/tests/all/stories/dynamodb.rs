@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use umoja_store::digest::Digest;
+use umoja_store::ports::Users as _;
 use umoja_tests::cloud::Cloud;
 use umoja_tests::world::run;
 
@@ -51,29 +52,30 @@ fn each_operation_makes_as_few_requests_as_it_can() {
     run(async {
         let c = Cloud::new(601).await;
         let id = c.call(0, "register", json!({ "email": "ada@example.com", "password": "correct horse" })).await.id();
-        // (The company is remembered for five seconds, the request id is a PutItem.)
+        // (The company is remembered for five seconds, the request id is a PutItem. A user is two queries at once: its
+        // parts, and who is merged into it.)
         for (operation, body, requests) in [
-            ("lookup", json!({ "id": id }), vec![("PutItem", 1), ("Query", 1)]),
-            ("lookup", json!({ "email": "ada@example.com" }), vec![("GetItem", 1), ("PutItem", 1), ("Query", 1)]),
-            ("authenticate", json!({ "id": id, "password": "correct horse" }), vec![("PutItem", 1), ("Query", 1)]),
-            ("authenticate", json!({ "id": id, "password": "wrong horse" }), vec![("PutItem", 1), ("Query", 1)]),
+            ("lookup", json!({ "id": id }), vec![("PutItem", 1), ("Query", 2)]),
+            ("lookup", json!({ "email": "ada@example.com" }), vec![("GetItem", 1), ("PutItem", 1), ("Query", 2)]),
+            ("authenticate", json!({ "id": id, "password": "correct horse" }), vec![("PutItem", 1), ("Query", 2)]),
+            ("authenticate", json!({ "id": id, "password": "wrong horse" }), vec![("PutItem", 1), ("Query", 2)]),
             // No identifier changes: no transaction.
             (
                 "update",
                 json!({ "id": id, "set": { "profile": { "nickname": "A" } } }),
-                vec![("PutItem", 2), ("Query", 1)],
+                vec![("PutItem", 2), ("Query", 2)],
             ),
-            ("status", json!({ "id": id, "status": "disabled" }), vec![("PutItem", 2), ("Query", 1)]),
-            ("status", json!({ "id": id, "status": "active" }), vec![("PutItem", 2), ("Query", 1)]),
+            ("status", json!({ "id": id, "status": "disabled" }), vec![("PutItem", 2), ("Query", 2)]),
+            ("status", json!({ "id": id, "status": "active" }), vec![("PutItem", 2), ("Query", 2)]),
             (
                 "password/change",
                 json!({ "id": id, "current_password": "correct horse", "new_password": "battery staple" }),
-                vec![("PutItem", 2), ("Query", 1)],
+                vec![("PutItem", 2), ("Query", 2)],
             ),
             (
                 "update",
                 json!({ "id": id, "set": { "email": "lovelace@example.com" } }),
-                vec![("BatchGetItem", 1), ("PutItem", 1), ("Query", 1), ("TransactWriteItems", 1)],
+                vec![("BatchGetItem", 1), ("PutItem", 1), ("Query", 2), ("TransactWriteItems", 1)],
             ),
             ("register", json!({ "username": "bob" }), vec![("GetItem", 1), ("PutItem", 1), ("TransactWriteItems", 1)]),
         ] {
@@ -83,5 +85,63 @@ fn each_operation_makes_as_few_requests_as_it_can() {
                 requests.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
             assert_eq!(c.regions[0].tables.calls.all(), expected, "{operation} {body}");
         }
+    });
+}
+
+#[test]
+fn a_merge_its_undoing_and_an_erasure_of_both_on_dynamodb() {
+    run(async {
+        let c = Cloud::new(602).await;
+        let ada = json!({ "email": "ada@example.com", "email_verified": true, "password": "correct horse" });
+        let ada = c.call(0, "register", ada).await.id();
+        let countess = json!({ "username": "countess", "external_id": "c1", "profile": { "nickname": "A" } });
+        let countess = c.call(1, "register", countess).await.id();
+        c.settle().await;
+        let requests = |at: usize| c.regions[at].tables.calls.all();
+        let expected = |of: &[(&str, u64)]| {
+            of.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect::<BTreeMap<_, _>>()
+        };
+        let body = json!({ "survivor": ada, "duplicate": countess });
+        c.regions[0].tables.calls.reset();
+        let merged = c.call(0, "merge", body.clone()).await;
+        assert_eq!(merged.ok(200).body["user"]["profile"]["nickname"], "A");
+        // Both persons, and after the write whether they have become too many.
+        assert_eq!(requests(0), expected(&[("PutItem", 1), ("Query", 8), ("TransactWriteItems", 1)]));
+        let version = merged.version();
+        c.call(1, "lookup", json!({ "id": ada, "min_version": version })).await.refused(503, "behind");
+        // The other way round in the other region, at once.
+        c.call(1, "merge", json!({ "survivor": countess, "duplicate": ada })).await.ok(200);
+        c.settle().await;
+        for at in 0..2 {
+            for by in
+                [json!({ "id": countess }), json!({ "username": "countess" }), json!({ "email": "ada@example.com" })]
+            {
+                let user = c.call(at, "lookup", by).await.ok(200).body["user"].clone();
+                assert_eq!((&user["id"], &user["members"]), (&json!(ada), &json!([countess])));
+            }
+        }
+        c.regions[0].tables.calls.reset();
+        c.call(0, "lookup", json!({ "id": countess })).await.ok(200);
+        assert_eq!(requests(0), expected(&[("PutItem", 1), ("Query", 4)]));
+        let update = json!({ "id": ada, "set": { "username": null, "profile": { "nickname": null } } });
+        let user = c.call(0, "update", update).await.ok(200).body["user"].clone();
+        assert_eq!((user.get("username"), &user["profile"]), (None, &json!({})));
+        c.settle().await;
+        c.call(1, "unmerge", json!({ "id": ada })).await.ok(200);
+        c.call(1, "unmerge", json!({ "id": countess })).await.ok(200);
+        c.settle().await;
+        assert_eq!(c.call(0, "lookup", json!({ "id": countess })).await.id(), countess);
+        c.call(0, "merge", body).await.ok(200);
+        c.call(0, "erase", json!({ "id": countess })).await.ok(202);
+        c.settle().await;
+        for at in 0..2 {
+            for id in [&ada, &countess] {
+                c.call(at, "lookup", json!({ "id": id })).await.refused(404, "user_not_found");
+                assert_eq!(c.call(at, "erasure", json!({ "id": id })).await.body["receipt"]["complete"], true);
+                assert_eq!(c.regions[at].tables.tables.members(id.parse().unwrap()).await, Ok(vec![]));
+            }
+        }
+        let digest = async |at: usize| Digest::of(&*c.regions[at].tables.tables, 2).await.unwrap();
+        assert_eq!(digest(0).await, digest(1).await);
     });
 }

@@ -69,8 +69,8 @@ fn every_kms_out_is_a_503_that_loses_nothing() {
 fn an_answer_of_the_store_that_is_lost_after_the_write_is_one_effect_and_the_same_answer() {
     story(113, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
-        // The update reads the user, then writes it: the write's answer is lost.
-        d.world.regions[0].faults.tables.then([Fault::None, Fault::AnswerLost]);
+        // The update reads the user and its members, then writes it: the write's answer is lost.
+        d.world.regions[0].faults.tables.then([Fault::None, Fault::None, Fault::AnswerLost]);
         let reply = d.call(0, "update", json!({ "id": id, "set": { "profile": { "nickname": "A" } } })).await;
         assert_eq!(reply.ok(200).body["user"]["profile"]["nickname"], "A");
         assert_eq!(d.call(0, "lookup", json!({ "id": id })).await.version(), reply.version());

@@ -8,6 +8,7 @@ mod export;
 mod faults;
 mod idempotency;
 mod lookup;
+mod merge;
 mod password;
 mod races;
 mod register;

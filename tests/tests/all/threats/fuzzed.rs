@@ -8,10 +8,21 @@ use umoja_crypto::jws::sign_request;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
 
-const OPERATIONS: [&str; 9] =
-    ["register", "lookup", "authenticate", "update", "password/change", "status", "erase", "erasure", "export"];
+const OPERATIONS: [&str; 11] = [
+    "register",
+    "lookup",
+    "authenticate",
+    "update",
+    "password/change",
+    "status",
+    "erase",
+    "erasure",
+    "export",
+    "merge",
+    "unmerge",
+];
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 19] = [
     "id",
     "email",
     "email_verified",
@@ -28,6 +39,9 @@ const NAMES: [&str; 16] = [
     "reason",
     "min_version",
     "client",
+    "survivor",
+    "duplicate",
+    "preview",
 ];
 
 fn value() -> impl Strategy<Value = Value> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use umoja_schema::{AccountStatus, Body, ClaimItem, Email, Facts, IdentifierKind, Part, PartRecord, UserId};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Users as _, Writes};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, MemberWrite, PartWrite, Users as _, Writes};
 use umoja_store::seal::{SealError, Sealer};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
@@ -175,5 +175,64 @@ fn an_address_pointed_at_somebody_else_in_the_table_finds_nobody() {
         .await;
         assert!(!d.accepts(0, "ada@example.com", "eves password").await);
         d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
+    });
+}
+
+fn id(text: &str) -> UserId {
+    text.parse().unwrap()
+}
+
+/// Lists a user as a member of another in the table that is under no MAC.
+async fn list_member(d: &Deployment, root: &str, member: &str) {
+    let members = vec![MemberWrite { root: id(root), member: id(member), present: true }];
+    let done = d.world.regions[0].store.commit(&Writes { members, ..Writes::default() }).await;
+    assert_eq!(done, Ok(Commit::Done));
+}
+
+#[test]
+fn a_user_listed_as_a_member_in_the_table_is_nobodys() {
+    run(async {
+        let d = Deployment::new(307).await;
+        let ada = d.call(0, "register", json!({ "username": "ada" })).await.id();
+        let eve = d.register(0, "eve@example.com", "eves password").await.id();
+        list_member(&d, &ada, &eve).await;
+        let login = json!({ "username": "ada", "password": "eves password" });
+        assert_eq!(d.call(0, "authenticate", login).await.ok(200).body["authenticated"], false);
+        let user = d.call(0, "lookup", json!({ "id": ada })).await.ok(200).body["user"].clone();
+        assert!(user.get("members").is_none() && user.get("email").is_none());
+        d.call(0, "erase", json!({ "id": ada })).await.ok(202);
+        d.call(0, "lookup", json!({ "id": eve })).await.ok(200);
+    });
+}
+
+#[test]
+fn a_pointer_written_into_the_table_lets_nobody_in_and_erases_nobody_else() {
+    run(async {
+        let d = Deployment::new(308).await;
+        let ada = d.call(0, "register", json!({ "username": "ada" })).await.id();
+        let eve = d.register(0, "eve@example.com", "eves password").await.id();
+        let mut record = stored(&d, &eve, Part::Profile).await;
+        let Body::Live(live) = &mut record.body else { panic!("live") };
+        let Facts::Profile(facts) = &mut live.facts else { panic!("a profile") };
+        facts.merged_into = Some(id(&ada));
+        overwrite(&d, &record).await;
+        list_member(&d, &ada, &eve).await;
+        let before = stored(&d, &ada, Part::Credentials).await;
+        // The one whose part was written is nobody any more; the other goes on without.
+        let login = |mut login: serde_json::Value| {
+            login["password"] = json!("eves password");
+            login
+        };
+        d.call(0, "authenticate", login(json!({ "id": eve }))).await.refused(500, "internal");
+        let reply = d.call(0, "authenticate", login(json!({ "username": "ada" }))).await;
+        assert_eq!(reply.ok(200).body["authenticated"], false);
+        d.call(0, "lookup", json!({ "id": eve })).await.refused(500, "internal");
+        d.call(0, "status", json!({ "id": eve, "status": "disabled" })).await.refused(500, "internal");
+        let user = d.call(0, "lookup", json!({ "id": ada })).await.ok(200).body["user"].clone();
+        assert!(user.get("members").is_none() && user.get("email").is_none());
+        assert_eq!(stored(&d, &ada, Part::Credentials).await, before);
+        let receipt = d.call(0, "erase", json!({ "id": eve })).await.ok(202).body["receipt"].clone();
+        assert!(receipt.get("erased_with").is_none());
+        d.call(0, "lookup", json!({ "id": ada })).await.ok(200);
     });
 }

@@ -1,0 +1,61 @@
+//! Whose password is checked.
+
+use futures_util::stream::{self, StreamExt as _};
+use umoja_schema::{AccountStatus, Credentials, PartRecord};
+use umoja_store::group::GroupParts;
+
+use crate::app::App;
+use crate::group::unreadable;
+use crate::problem::Refusal;
+
+/// The credentials that decide, and the part that they are in. Whatever is written goes there and nowhere else: a member's
+/// password never becomes the root's, so that an undone merge leaves nobody with another person's.
+pub(crate) struct Deciding {
+    /// Nothing of a user that does not exist.
+    pub(crate) record: Option<PartRecord>,
+    pub(crate) credentials: Credentials,
+}
+
+impl Deciding {
+    /// Nothing, as of a user that does not exist.
+    pub(crate) fn nobody() -> Self {
+        Self { record: None, credentials: Credentials::default() }
+    }
+}
+
+fn has_any(credentials: &Credentials) -> bool {
+    credentials.secret.is_some() || !credentials.old_hashes.is_empty()
+}
+
+/// How many members' credentials are opened at the same time. The first that has any decides, so more are seldom needed.
+const AHEAD: usize = 4;
+
+impl App {
+    /// The root's credentials. While the root has none, those of the first member that is active and has any; one whose
+    /// part does not open has none.
+    ///
+    /// `group` is as [`App::group`] gives it: its members are. Otherwise a pointer that somebody wrote into the table
+    /// would let one user in as another.
+    pub(crate) async fn deciding(&self, group: &GroupParts) -> Result<Deciding, Refusal> {
+        let Some(root) = &group.root.credentials else { return Ok(Deciding::nobody()) };
+        let credentials = self.sealer.open::<Credentials>(root).await?;
+        let root = Deciding { record: Some(root.clone()), credentials };
+        if has_any(&root.credentials) {
+            return Ok(root);
+        }
+        let members = group.members.iter().filter_map(|parts| parts.credentials.as_ref());
+        let active: Vec<_> = members.filter(|record| record.status() == Some(AccountStatus::Active)).collect();
+        let opened: Vec<_> = active.iter().map(|record| self.sealer.open::<Credentials>(record)).collect();
+        let mut opened = stream::iter(opened).buffered(AHEAD);
+        for record in active {
+            match opened.next().await.unwrap_or(Ok(Credentials::default())) {
+                Ok(credentials) if has_any(&credentials) => {
+                    return Ok(Deciding { record: Some(record.clone()), credentials });
+                }
+                Ok(_) => {}
+                Err(error) => drop(unreadable(record, error)?),
+            }
+        }
+        Ok(root)
+    }
+}

@@ -1,0 +1,141 @@
+//! `merge`: two users are one person from now on. One thing is written: the duplicate's part points at the survivor.
+//! What callers see is derived from that, so merging commutes, can be repeated, and can be undone.
+
+use std::collections::BTreeSet;
+
+use umoja_schema::{Part, PartRecord, ProfileFacts, Scope, UserId, api};
+use umoja_store::group::{GroupError, MAX_MERGED};
+use umoja_store::pointers::{MERGED, UNMERGED, pointer_rows};
+
+use super::found;
+use crate::app::{App, company_field, until_written};
+use crate::caller::Caller;
+use crate::group::Group;
+use crate::handler::{Answer, Operation};
+use crate::problem::{ALREADY_MERGED, BEHIND, GROUP_TOO_LARGE, INTERNAL, MERGED_OTHERWISE, Refusal};
+use crate::profiles::{Change, Rules};
+
+pub(crate) struct Merge;
+
+impl Operation for Merge {
+    const PATH: &'static str = "/v1/users/merge";
+    const SCOPE: Scope = Scope::Merge;
+    const CHANGES: bool = true;
+    type Body = api::Merge;
+    type Read = (Option<Group>, Option<Group>);
+
+    async fn read(app: &App, _: &Caller, body: &api::Merge) -> Result<Self::Read, Refusal> {
+        if body.survivor == body.duplicate {
+            return Err(Refusal::invalid("duplicate", "A user is not merged into itself."));
+        }
+        both(app, body).await
+    }
+
+    async fn run(app: &App, caller: &Caller, body: api::Merge, first: Self::Read) -> Result<Answer, Refusal> {
+        let mut first = Some(first);
+        until_written!({
+            let (survivor, duplicate) = match first.take() {
+                Some(read) => read,
+                None => both(app, &body).await?,
+            };
+            let survivor = survivor.ok_or_else(|| Refusal::not_found("survivor"))?;
+            let duplicate = duplicate.ok_or_else(|| Refusal::not_found("duplicate"))?;
+            if is_done(&survivor, &duplicate, &body)? {
+                return answer(&survivor, &body).map(Some);
+            }
+            may_point(app, &duplicate, &body).await?;
+            let joined = survivor.pointed(Some(&duplicate), body.duplicate, Some(body.survivor))?;
+            let joined = joined.ok_or(Refusal::from(&INTERNAL))?;
+            if body.preview {
+                return answer(&joined, &body).map(Some);
+            }
+            let Some(merged) = write(app, caller, &joined, body.survivor, &body).await? else { return Ok(None) };
+            if !is_small(app, body.survivor).await? {
+                // Merges at the same moment do not see each other; whoever finds too many takes its own back.
+                unwrite(app, caller, &merged, &body).await?;
+                return Err(Refusal::from(&GROUP_TOO_LARGE));
+            }
+            answer(&merged, &body).map(Some)
+        })
+    }
+}
+
+async fn both(app: &App, body: &api::Merge) -> Result<(Option<Group>, Option<Group>), Refusal> {
+    tokio::try_join!(app.load(body.survivor), app.load(body.duplicate))
+}
+
+/// True if the two are one person already, in a way that the survivor's values may count as asked for.
+///
+/// What would make a cycle in this region is refused: the survivor is a duplicate of the duplicate, and an answer of
+/// success would be of a merge the other way round. (Two regions can make one at the same time; it has a root.)
+fn is_done(survivor: &Group, duplicate: &Group, body: &api::Merge) -> Result<bool, Refusal> {
+    if survivor.holds(body.duplicate) {
+        let the_other_way_only =
+            survivor.leads(body.survivor, body.duplicate) && !survivor.leads(body.duplicate, body.survivor);
+        return if the_other_way_only { Err(Refusal::from(&MERGED_OTHERWISE)) } else { Ok(true) };
+    }
+    if survivor.users().count() + duplicate.users().count() > MAX_MERGED {
+        return Err(Refusal::from(&GROUP_TOO_LARGE));
+    }
+    Ok(false)
+}
+
+/// Refuses to move a pointer: who is merged into somebody else would silently stop being that person. One at somebody who
+/// was erased can be moved; one at somebody who has not arrived here has to wait.
+async fn may_point(app: &App, duplicate: &Group, body: &api::Merge) -> Result<(), Refusal> {
+    let Some(target) = duplicate.get(body.duplicate).and_then(|user| user.facts.merged_into) else { return Ok(()) };
+    if duplicate.holds(target) {
+        return Err(Refusal::from(&ALREADY_MERGED));
+    }
+    let parts = app.home.own.users.parts(target).await?;
+    let erased = Part::ALL.into_iter().filter_map(|part| parts.get(part)).any(|record| record.version.erased);
+    if erased { Ok(()) } else { Err(Refusal::from(&BEHIND)) }
+}
+
+/// Writes the pointer, while everybody of both persons is as it was read: an erasure sees every pointer that was written
+/// before it, and none is written after it. Nothing if somebody got in between.
+async fn write(
+    app: &App,
+    caller: &Caller,
+    joined: &Group,
+    survivor: UserId,
+    body: &api::Merge,
+) -> Result<Option<Group>, Refusal> {
+    let change = pointing(joined, body.duplicate, Some(survivor))?;
+    let rules = Rules { all_as_read: true, ..Rules::default() };
+    let rows = |part: &PartRecord| {
+        let why = company_field(caller);
+        pointer_rows(&app.home.own.name, MERGED, &part.version, survivor, body.duplicate, &why)
+    };
+    app.write_profiles(joined, &[change], &rules, rows).await
+}
+
+/// Removes the pointer that was just written; somebody who wrote over it meanwhile has it as they read it.
+async fn unwrite(app: &App, caller: &Caller, merged: &Group, body: &api::Merge) -> Result<(), Refusal> {
+    let change = pointing(merged, body.duplicate, None)?;
+    let rows = |part: &PartRecord| {
+        let why = company_field(caller);
+        pointer_rows(&app.home.own.name, UNMERGED, &part.version, body.survivor, body.duplicate, &why)
+    };
+    app.write_profiles(merged, &[change], &Rules::default(), rows).await.map(drop)
+}
+
+async fn is_small(app: &App, survivor: UserId) -> Result<bool, Refusal> {
+    match umoja_store::group::read(&*app.home.own.users, survivor, &BTreeSet::new()).await {
+        Ok(group) => Ok(group.is_none_or(|group| group.users().count() <= MAX_MERGED)),
+        Err(GroupError::TooLarge(_)) => Ok(false),
+        Err(GroupError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// A user of a group with its pointer changed, and nothing else.
+pub(super) fn pointing(group: &Group, id: UserId, merged_into: Option<UserId>) -> Result<Change, Refusal> {
+    let user = group.get(id).ok_or(Refusal::from(&INTERNAL))?;
+    Ok(Change { id, identity: user.identity.clone(), facts: ProfileFacts { merged_into, ..user.facts.clone() } })
+}
+
+fn answer(group: &Group, body: &api::Merge) -> Result<Answer, Refusal> {
+    let answer = found(200, group, body.duplicate)?;
+    // A preview is nothing to be remembered.
+    Ok(if body.preview { Answer { made: None, ..answer } } else { answer })
+}

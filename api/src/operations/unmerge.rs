@@ -1,0 +1,140 @@
+//! `unmerge`: a duplicate is a person of its own again, with those that point at it. Its data and identifiers never went
+//! anywhere, so its pointer is removed; what both persons would claim then is left to one of them.
+
+use std::collections::BTreeMap;
+
+use umoja_schema::{BlindIndex, Claim, ClaimItem, PartRecord, Scope, UserId, api};
+use umoja_store::pointers::{UNMERGED, pointer_rows};
+
+use super::found_again;
+use super::merge::pointing;
+use crate::app::{App, company_field, until_written};
+use crate::caller::Caller;
+use crate::group::Group;
+use crate::handler::{Answer, Operation};
+use crate::identifiers::drop_identifier;
+use crate::problem::{GROUP_TOO_LARGE, INTERNAL, NO_IDENTIFIER_LEFT, NOT_FOUND, Refusal};
+use crate::profiles::{Change, Rules};
+use crate::user::Stored;
+
+pub(crate) struct Unmerge;
+
+impl Operation for Unmerge {
+    const PATH: &'static str = "/v1/users/unmerge";
+    const SCOPE: Scope = Scope::Merge;
+    const CHANGES: bool = true;
+    type Body = api::Unmerge;
+    type Read = Option<Group>;
+
+    async fn read(app: &App, _: &Caller, body: &api::Unmerge) -> Result<Option<Group>, Refusal> {
+        group_or_alone(app, body.id).await
+    }
+
+    async fn run(app: &App, caller: &Caller, body: api::Unmerge, first: Option<Group>) -> Result<Answer, Refusal> {
+        let mut first = Some(first);
+        until_written!({
+            let group = match first.take() {
+                Some(read) => read,
+                None => group_or_alone(app, body.id).await?,
+            };
+            let group = group.ok_or(Refusal::from(&NOT_FOUND))?;
+            let user = group.get(body.id).ok_or(Refusal::from(&INTERNAL))?;
+            // Who is not merged is as the caller wants them: a retry meets its own effect.
+            let Some(root) = user.facts.merged_into else { return Ok(Some(())) };
+            let rules = Rules { all_as_read: true, ..Rules::default() };
+            let rows = |part: &PartRecord| {
+                let why = company_field(caller);
+                let rows = || pointer_rows(&app.home.own.name, UNMERGED, &part.version, root, body.id, &why);
+                if part.id == body.id { rows() } else { Vec::new() }
+            };
+            Ok(app.write_profiles(&group, &parted(&group, body.id)?, &rules, rows).await?.map(|_| ()))
+        })?;
+        found_again(app, 200, body.id).await
+    }
+}
+
+/// The person; of one that has become too large to be read, the duplicate alone, so that it can be made smaller.
+async fn group_or_alone(app: &App, id: UserId) -> Result<Option<Group>, Refusal> {
+    match app.load(id).await {
+        Err(refusal) if *refusal.kind == GROUP_TOO_LARGE => {
+            let parts = app.home.own.users.parts(id).await?;
+            Ok(app.open_user(parts).await?.map(Group::of))
+        }
+        read => read,
+    }
+}
+
+/// Who keeps what two persons both claim.
+#[derive(Clone, Copy)]
+enum Keeps {
+    /// Whose claim wins, for each identifier.
+    Winner,
+    /// One of the two, all of it.
+    Side(usize),
+}
+
+/// What becomes of the users of a person once one of them points at nobody: its own pointer, last, and the identifiers
+/// that the two persons both claim.
+///
+/// The loser of an identifier, by the order of claims, gives it up: look-ups would not find it by that anyway, and nobody
+/// would merge the two by themselves again. But neither may be left without any.
+fn parted(group: &Group, id: UserId) -> Result<Vec<Change>, Refusal> {
+    let own = group.pointed(None, id, None)?.ok_or(Refusal::from(&INTERNAL))?;
+    let (ours, rest): (Vec<_>, Vec<_>) = group.users().partition(|user| own.holds(user.id()));
+    let pointer = pointing(group, id, None)?;
+    if rest.is_empty() {
+        return Ok(vec![pointer]);
+    }
+    let sides = [ours, rest];
+    let shared = shared(&sides);
+    for keeps in [Keeps::Winner, Keeps::Side(0), Keeps::Side(1)] {
+        let mut changes: Vec<Change> = Vec::new();
+        let mut all_have_some = true;
+        for (n, side) in sides.iter().enumerate() {
+            let loses = |index: &BlindIndex| match (keeps, shared.get(index)) {
+                (_, None) => false,
+                (Keeps::Winner, Some(winner)) => *winner != n,
+                (Keeps::Side(keeper), Some(_)) => keeper != n,
+            };
+            let left: Vec<_> = side.iter().map(|user| without(user, loses)).collect();
+            all_have_some &= left.iter().any(|change| !change.facts.claims.is_empty());
+            let losing = side.iter().zip(left).filter(|(user, left)| user.facts != left.facts);
+            changes.extend(losing.map(|(_, left)| left));
+        }
+        if all_have_some {
+            let mut last = changes.extract_if(.., |change| change.id == id).next().unwrap_or(pointer);
+            last.facts.merged_into = None;
+            changes.push(last);
+            return Ok(changes);
+        }
+    }
+    Err(Refusal::from(&NO_IDENTIFIER_LEFT))
+}
+
+/// The identifiers that both sides claim, and the side whose claim wins.
+fn shared(sides: &[Vec<&Stored>; 2]) -> BTreeMap<BlindIndex, usize> {
+    let mut claims: BTreeMap<BlindIndex, [BTreeMap<UserId, Claim>; 2]> = BTreeMap::new();
+    for (n, side) in sides.iter().enumerate() {
+        for user in side {
+            for (index, claim) in &user.facts.claims {
+                claims.entry(*index).or_default()[n].insert(user.id(), claim.clone());
+            }
+        }
+    }
+    let winner = |index, [ours, rest]: [BTreeMap<UserId, Claim>; 2]| {
+        let both = !ours.is_empty() && !rest.is_empty();
+        let claimants = ours.iter().chain(&rest).map(|(id, claim)| (*id, claim.clone())).collect();
+        let (winner, _) = ClaimItem { index, claimants }.winner().filter(|_| both)?;
+        Some((index, usize::from(rest.contains_key(&winner))))
+    };
+    claims.into_iter().filter_map(|(index, claimants)| winner(index, claimants)).collect()
+}
+
+/// A user without the identifiers that it loses.
+fn without(user: &Stored, loses: impl Fn(&BlindIndex) -> bool) -> Change {
+    let (mut identity, mut facts) = (user.identity.clone(), user.facts.clone());
+    for (_, claim) in user.facts.claims.iter().filter(|(index, _)| loses(index)) {
+        drop_identifier(&mut identity, &mut facts, &(claim.kind, claim.company.clone()));
+    }
+    Change { id: user.id(), identity, facts }
+}

@@ -1,0 +1,263 @@
+//! Users that become one person by themselves: both have an identifier that a trusted company verified.
+
+use super::*;
+use umoja_reconciler::repair_keys;
+use umoja_schema::{Log, Message, Part, UserId};
+use umoja_store::ports::Logs as _;
+
+/// Registers a user in a region, without the other one knowing.
+async fn apart(d: &Deployment, at: usize, by: &Caller, body: Value) -> String {
+    let id = d.call_as(by, at, "register", body).await.ok(201).id();
+    d.world.clock.advance(1000);
+    id
+}
+
+async fn root(d: &Deployment, at: usize, id: &str) -> String {
+    lookup(d, at, json!({ "id": id })).await.ok(200).id()
+}
+
+fn verified() -> Value {
+    json!({ "email": "ada@example.com", "email_verified": true })
+}
+
+/// Two users with one address, the first in region 0 and the second in region 1, and the regions have met.
+async fn met(d: &Deployment, first: (&Caller, Value), second: (&Caller, Value)) -> (String, String) {
+    let one = apart(d, 0, first.0, first.1).await;
+    let two = apart(d, 1, second.0, second.1).await;
+    d.world.settle().await;
+    d.world.check_invariants().await;
+    (one, two)
+}
+
+async fn kinds(d: &Deployment, at: usize, id: &str) -> Vec<String> {
+    let rows = d.world.regions[at].store.rows(Log::Journal, id.parse().unwrap()).await.unwrap();
+    rows.into_iter().map(|row| row.kind).collect()
+}
+
+#[test]
+fn two_verified_claims_on_one_address_that_replication_brings_together_are_one_person() {
+    story(800, async |d| {
+        let (one, two) = met(&d, (&d.shop, verified()), (&d.food, verified())).await;
+        for at in 0..2 {
+            for id in [&one, &two] {
+                let user = lookup(&d, at, json!({ "id": id })).await.ok(200).body["user"].clone();
+                assert_eq!((&user["id"], &user["members"]), (&json!(one), &json!([two])));
+            }
+            assert_eq!(lookup(&d, at, json!({ "email": "ada@example.com" })).await.id(), one);
+            let row = d.world.regions[at].store.rows(Log::Journal, two.parse().unwrap()).await.unwrap();
+            let row = row.into_iter().find(|row| row.kind == "merged").unwrap();
+            assert_eq!((row.field("survivor"), row.field("reason")), (Some(one.as_str()), Some("verified")));
+        }
+    });
+}
+
+#[test]
+fn nothing_less_than_two_verified_claims_merges_anybody() {
+    let plain = json!({ "email": "ada@example.com" });
+    for (first, second) in [(verified(), plain.clone()), (plain.clone(), verified()), (plain.clone(), plain)] {
+        story(801, async |d| {
+            let (one, two) = met(&d, (&d.shop, first.clone()), (&d.food, second.clone())).await;
+            for at in 0..2 {
+                assert_eq!((root(&d, at, &one).await, root(&d, at, &two).await), (one.clone(), two.clone()));
+                assert!(
+                    kinds(&d, at, &one).await.contains(&"identifier_conflict".to_owned()),
+                    "it waits in the journal"
+                );
+            }
+        });
+    }
+    story(802, async |d| {
+        // Who is not trusted to verify says nothing by saying so.
+        let (one, two) = met(&d, (&d.shop, verified()), (&d.blog, verified())).await;
+        assert_eq!((root(&d, 0, &one).await, root(&d, 0, &two).await), (one, two));
+    });
+    story(803, async |d| {
+        // An external id is one company's, which may give one to two people.
+        let body = json!({ "external_id": "1" });
+        let (one, two) = met(&d, (&d.shop, body.clone()), (&d.shop, body)).await;
+        assert_eq!((root(&d, 0, &one).await, root(&d, 0, &two).await), (one, two));
+    });
+}
+
+#[test]
+fn undoing_it_is_not_undone_whatever_arrives_late() {
+    story(804, async |d| {
+        let mut first = verified();
+        first["username"] = json!("one");
+        let mut second = verified();
+        second["username"] = json!("two");
+        let (one, two) = met(&d, (&d.shop, first), (&d.food, second)).await;
+        unmerge(&d, 1, &two).await.ok(200);
+        // A message that was sent before comes once more.
+        let ids: [UserId; 2] = [one.parse().unwrap(), two.parse().unwrap()];
+        let message = Message::MergeVerified { one: ids[0].min(ids[1]), other: ids[0].max(ids[1]) };
+        for at in 0..2 {
+            d.world.regions[at].home.repairs.send(&message, 0).await.unwrap();
+        }
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        for at in 0..2 {
+            assert_eq!((root(&d, at, &one).await, root(&d, at, &two).await), (one.clone(), two.clone()));
+            assert_eq!(lookup(&d, at, json!({ "email": "ada@example.com" })).await.id(), one);
+        }
+    });
+}
+
+#[test]
+fn an_undoing_in_one_region_beats_the_merge_that_another_makes_later() {
+    story(805, async |d| {
+        // Region 1 hears of nothing: region 0 merges by itself, and somebody takes that back.
+        let mut first = verified();
+        first["username"] = json!("one");
+        let one = apart(&d, 0, &d.shop, first).await;
+        let mut second = verified();
+        second["username"] = json!("two");
+        let two = apart(&d, 1, &d.food, second).await;
+        d.world.set_cut(0, 1, true);
+        d.world.rounds(3).await;
+        assert_eq!(root(&d, 0, &two).await, one);
+        // Region 1 learns of the other user as it was, and merges on its own much later.
+        let stored = d.world.stored(0, one.parse().unwrap(), Part::Profile).await.unwrap();
+        unmerge(&d, 0, &two).await.ok(200);
+        d.world.clock.advance(60_000);
+        let credentials = d.world.stored(0, one.parse().unwrap(), Part::Credentials).await.unwrap();
+        for part in [stored, credentials] {
+            umoja_store::apply::apply_copy(&d.world.regions[1].store, &part, d.world.name(1)).await.unwrap();
+        }
+        d.world.rounds(3).await;
+        assert_eq!(root(&d, 1, &two).await, one);
+        d.world.set_cut(0, 1, false);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        for at in 0..2 {
+            assert_eq!((root(&d, at, &one).await, root(&d, at, &two).await), (one.clone(), two.clone()));
+        }
+    });
+}
+
+#[test]
+fn who_was_erased_or_merged_elsewhere_meanwhile_is_left_alone() {
+    story(806, async |d| {
+        let one = apart(&d, 0, &d.shop, verified()).await;
+        let two = apart(&d, 1, &d.food, verified()).await;
+        let third = person(&d, 1, "third").await;
+        merge(&d, 1, &third, &two).await.ok(200);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        for at in 0..2 {
+            assert_eq!((root(&d, at, &one).await, root(&d, at, &two).await), (one.clone(), third.clone()));
+        }
+        d.call(0, "erase", json!({ "id": two })).await.ok(202);
+        let ids: [UserId; 2] = [one.parse().unwrap(), two.parse().unwrap()];
+        let message = Message::MergeVerified { one: ids[0].min(ids[1]), other: ids[0].max(ids[1]) };
+        d.world.regions[0].home.repairs.send(&message, 0).await.unwrap();
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        assert_eq!(root(&d, 0, &one).await, one);
+        lookup(&d, 0, json!({ "id": third })).await.refused(404, "user_not_found");
+    });
+}
+
+#[test]
+fn somebody_who_can_write_the_queue_merges_nobody() {
+    story(807, async |d| {
+        let (one, two) = (person(&d, 0, "one").await, person(&d, 0, "two").await);
+        let ids: [UserId; 2] = [one.parse().unwrap(), two.parse().unwrap()];
+        let message = Message::MergeVerified { one: ids[0], other: ids[1] };
+        d.world.regions[0].home.repairs.send(&message, 0).await.unwrap();
+        d.world.settle().await;
+        assert_eq!((root(&d, 0, &one).await, root(&d, 0, &two).await), (one, two));
+    });
+}
+
+#[test]
+fn it_waits_for_what_has_not_arrived() {
+    story(808, async |d| {
+        let (one, two) = (apart(&d, 0, &d.shop, verified()).await, apart(&d, 1, &d.food, verified()).await);
+        let profile = d.world.stored(1, two.parse().unwrap(), Part::Profile).await.unwrap();
+        umoja_store::apply::apply_copy(&d.world.regions[0].store, &profile, d.world.name(0)).await.unwrap();
+        d.world.set_cut(1, 0, true);
+        d.world.regions[0].pump.replicate().await.unwrap();
+        let region = &d.world.regions[0];
+        let report = repair_keys(&region.home, &region.sealer).await;
+        assert_eq!((report.merged, report.postponed), (0, 1));
+        d.world.set_cut(1, 0, false);
+        d.world.settle().await;
+        assert_eq!(root(&d, 0, &two).await, one);
+    });
+}
+
+/// Failure: any function killed at any await
+#[test]
+fn killed_at_any_await_it_is_done_once_in_each_region() {
+    let mut finished = false;
+    for polls in 0..120 {
+        story(809, async |d| {
+            let (one, two) = (apart(&d, 0, &d.shop, verified()).await, apart(&d, 1, &d.food, verified()).await);
+            // Everything is known everywhere, and nothing repaired yet.
+            for _ in 0..2 {
+                for region in &d.world.regions {
+                    region.pump.replicate().await.unwrap();
+                }
+            }
+            d.world.set_pausing(true);
+            let region = &d.world.regions[0];
+            finished =
+                umoja_tests::world::killed_after(polls, repair_keys(&region.home, &region.sealer)).await.is_some();
+            d.world.set_pausing(false);
+            d.world.clock.advance(61_000);
+            d.world.settle().await;
+            d.world.check_invariants().await;
+            for at in 0..2 {
+                assert_eq!(root(&d, at, &two).await, one);
+                let merged = kinds(&d, at, &two).await.into_iter().filter(|kind| kind == "merged").count();
+                assert!((1..=2).contains(&merged), "at most one of each region: {merged}");
+            }
+        });
+        if finished {
+            assert!(polls > 10, "it was killed at {polls} places");
+            return;
+        }
+    }
+    panic!("it never finished");
+}
+
+#[test]
+fn members_of_one_person_are_no_conflict() {
+    story(810, async |d| {
+        let (one, two) = met(&d, (&d.shop, verified()), (&d.food, verified())).await;
+        let before = [kinds(&d, 0, &one).await, kinds(&d, 0, &two).await].concat().len();
+        // Both claims change together, in one region and in the copy.
+        let set = json!({ "email_verified": false });
+        d.call(0, "update", json!({ "id": one, "set": set })).await.ok(200);
+        d.call(0, "update", json!({ "id": one, "set": { "email_verified": true } })).await.ok(200);
+        d.world.settle().await;
+        assert_eq!([kinds(&d, 0, &one).await, kinds(&d, 0, &two).await].concat().len(), before);
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_pair_of_whom_one_does_not_open_is_parked_and_merged_once_it_is_sent_back() {
+    story(811, async |d| {
+        let (one, two) = (apart(&d, 0, &d.shop, verified()).await, apart(&d, 1, &d.food, verified()).await);
+        for region in &d.world.regions {
+            region.pump.replicate().await.unwrap();
+        }
+        d.world.set_cut(1, 0, true);
+        d.world.regions[0].pump.replicate().await.unwrap();
+        let whole = d.world.stored(0, two.parse().unwrap(), Part::Profile).await.unwrap();
+        super::unreadable::damage(&d, &two, Part::Profile).await;
+        let region = &d.world.regions[0];
+        let report = repair_keys(&region.home, &region.sealer).await;
+        assert_eq!((report.merged, report.parked), (0, 1));
+        super::unreadable::put(&d, whole).await;
+        for parked in region.home.parked.receive(10, 60).await.unwrap() {
+            let redriven = umoja_reconciler::redrive_parked(&region.home, &parked).await;
+            assert_eq!(redriven, Ok(umoja_reconciler::Redriven::Queued));
+        }
+        let report = repair_keys(&region.home, &region.sealer).await;
+        assert_eq!(report.merged, 1);
+        assert_eq!(root(&d, 0, &two).await, one);
+    });
+}

@@ -1,0 +1,284 @@
+//! Merges that meet other operations half way, in one region and across regions, in both orders.
+
+use std::pin::pin;
+
+use super::*;
+use umoja_schema::Log;
+use umoja_store::ports::{Logs as _, Users as _};
+use umoja_tests::world::{killed_after, polled};
+
+/// Runs `first` until each of its awaits, then `between`, then the rest of `first`; and judges each time.
+fn in_between(
+    seed: u64,
+    first: impl Fn(&str, &str) -> (&'static str, Value),
+    between: impl AsyncFn(&Deployment, &str, &str),
+    check: impl AsyncFn(&Deployment, &str, &str, &Reply),
+) {
+    for polls in 1..120 {
+        let mut ended = false;
+        story(seed, async |d| {
+            let (ada, countess) = two(&d).await;
+            let (operation, body) = first(&ada, &countess);
+            d.world.set_pausing(true);
+            let mut call = pin!(d.call(0, operation, body));
+            ended = polled(polls, call.as_mut()).await.is_some();
+            d.world.set_pausing(false);
+            if !ended {
+                between(&d, &ada, &countess).await;
+                let reply = call.await;
+                d.world.settle().await;
+                check(&d, &ada, &countess, &reply).await;
+                d.world.check_invariants().await;
+            }
+        });
+        if ended {
+            assert!(polls > 3, "there were {polls} places to get in between");
+            return;
+        }
+    }
+    panic!("it never ended");
+}
+
+fn merging(ada: &str, countess: &str) -> (&'static str, Value) {
+    ("merge", json!({ "survivor": ada, "duplicate": countess }))
+}
+
+async fn nickname(d: &Deployment, at: usize, id: &str, name: &str) {
+    let update = json!({ "id": id, "set": { "profile": { "nickname": name } } });
+    d.call_as(&d.food, at, "update", update).await.ok(200);
+}
+
+/// Failure: merge races merge (cycle), update, erase
+#[test]
+fn an_update_of_the_duplicate_in_the_middle_of_a_merge_is_not_lost() {
+    in_between(
+        760,
+        merging,
+        async |d, _, countess| nickname(d, 0, countess, "A").await,
+        async |d, ada, countess, reply| {
+            assert_eq!(reply.ok(200).id(), ada);
+            for at in 0..2 {
+                let user = lookup(d, at, json!({ "id": countess })).await.body["user"].clone();
+                assert_eq!((&user["id"], &user["profile"]["nickname"]), (&json!(ada), &json!("A")));
+            }
+        },
+    );
+}
+
+#[test]
+fn a_merge_in_the_middle_of_an_update_of_the_duplicate_is_not_lost() {
+    in_between(
+        761,
+        |_, countess| ("status", json!({ "id": countess, "status": "disabled" })),
+        async |d, ada, countess| {
+            merge(d, 0, ada, countess).await.ok(200);
+        },
+        async |d, ada, countess, reply| {
+            reply.ok(200);
+            assert_eq!(lookup(d, 1, json!({ "id": countess })).await.id(), ada);
+        },
+    );
+    in_between(
+        762,
+        |ada, _| ("update", json!({ "id": ada, "set": { "profile": { "nickname": "A" } } })),
+        async |d, ada, countess| {
+            merge(d, 0, countess, ada).await.ok(200);
+        },
+        async |d, ada, countess, reply| {
+            reply.ok(200);
+            let user = lookup(d, 1, json!({ "id": ada })).await.body["user"].clone();
+            assert_eq!((&user["id"], &user["profile"]["nickname"]), (&json!(countess), &json!("A")));
+        },
+    );
+}
+
+/// Failure: merge races merge (cycle), update, erase
+#[test]
+fn a_merge_in_the_middle_of_an_erasure_is_of_somebody_erased_or_refused() {
+    in_between(
+        763,
+        |ada, _| ("erase", json!({ "id": ada })),
+        async |d, ada, countess| {
+            let reply = merge(d, 0, ada, countess).await;
+            assert!([200, 404].contains(&reply.status), "{reply:?}");
+        },
+        async |d, ada, countess, reply| {
+            reply.ok(202);
+            lookup(d, 0, json!({ "id": ada })).await.refused(404, "user_not_found");
+            // Who was merged before the erasure was done is erased with it, and nobody is merged after it.
+            let left = lookup(d, 1, json!({ "id": countess })).await;
+            let journal = d.world.regions[0].store.rows(Log::Journal, countess.parse().unwrap()).await.unwrap();
+            assert_eq!(journal.iter().any(|row| row.kind == "merged"), left.status == 404);
+            if left.status == 200 {
+                assert_eq!(left.id(), *countess);
+                assert!(d.world.regions[0].store.members(ada.parse().unwrap()).await.unwrap().is_empty());
+            }
+        },
+    );
+}
+
+/// Failure: merge races merge (cycle), update, erase
+#[test]
+fn an_erasure_in_the_middle_of_a_merge_leaves_nobody_half_erased() {
+    for duplicate in [false, true] {
+        in_between(
+            764,
+            merging,
+            async |d, ada, countess| {
+                let id = if duplicate { countess } else { ada };
+                d.call(0, "erase", json!({ "id": id })).await.ok(202);
+            },
+            async |d, ada, countess, reply| {
+                assert!([200, 404].contains(&reply.status), "{reply:?}");
+                let (erased, other) = if duplicate { (countess, ada) } else { (ada, countess) };
+                lookup(d, 1, json!({ "id": erased })).await.refused(404, "user_not_found");
+                // Either the merge was first, and the other is erased as well; or it was refused.
+                let left = lookup(d, 1, json!({ "id": other })).await;
+                assert_eq!(left.status == 404, reply.status == 200);
+                assert!(left.status == 404 || left.id() == *other, "{left:?}");
+            },
+        );
+    }
+}
+
+/// Failure: merge races merge (cycle), update, erase
+#[test]
+fn two_merges_the_other_way_round_at_once_have_one_root() {
+    in_between(
+        765,
+        merging,
+        async |d, ada, countess| {
+            let reply = merge(d, 0, countess, ada).await;
+            assert!(reply.status == 200 || reply.status == 409, "{reply:?}");
+        },
+        async |d, ada, countess, reply| {
+            assert!(reply.status == 200 || reply.status == 409, "{reply:?}");
+            let root = lookup(d, 0, json!({ "id": ada })).await.id();
+            for at in 0..2 {
+                for id in [ada, countess] {
+                    let user = lookup(d, at, json!({ "id": id })).await;
+                    assert_eq!((user.id(), user.body["user"]["members"].as_array().unwrap().len()), (root.clone(), 1));
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn an_undoing_in_the_middle_of_a_login_or_an_update_confuses_nobody() {
+    in_between(
+        766,
+        |_, countess| ("authenticate", json!({ "id": countess, "password": "correct horse" })),
+        async |d, ada, countess| {
+            merge(d, 0, ada, countess).await.ok(200);
+        },
+        async |_, ada, _, reply| {
+            // Either it was before the merge, and not their password, or after it, and the root's.
+            if reply.ok(200).body["authenticated"] == json!(true) {
+                assert_eq!(reply.id(), ada);
+            }
+        },
+    );
+}
+
+/// Failure: any function killed at any await
+#[test]
+fn a_merge_and_an_undoing_killed_at_any_await_and_sent_again_are_done_once() {
+    for (operation, kind) in [("merge", "merged"), ("unmerge", "unmerged")] {
+        let mut finished = false;
+        for polls in 0..120 {
+            story(767, async |d| {
+                let (ada, countess) = two(&d).await;
+                let mut body = json!({ "survivor": ada, "duplicate": countess });
+                if operation == "unmerge" {
+                    merge(&d, 0, &ada, &countess).await.ok(200);
+                    body = json!({ "id": countess });
+                }
+                d.world.set_pausing(true);
+                finished = killed_after(polls, d.call_idk(0, operation, "k", body.clone())).await.is_some();
+                d.world.set_pausing(false);
+                d.call_idk(0, operation, "k", body).await.ok(200);
+                d.world.settle().await;
+                for at in 0..2 {
+                    let root = if operation == "merge" { &ada } else { &countess };
+                    assert_eq!(&lookup(&d, at, json!({ "id": countess })).await.id(), root);
+                    for id in [&ada, &countess] {
+                        let rows = d.world.regions[at].store.rows(Log::Journal, id.parse().unwrap()).await.unwrap();
+                        assert_eq!(rows.iter().filter(|row| row.kind == kind).count(), 1);
+                    }
+                }
+                d.world.check_invariants().await;
+            });
+            if finished {
+                assert!(polls > 6, "it was killed at {polls} places");
+                break;
+            }
+        }
+        assert!(finished, "it never finished");
+    }
+}
+
+#[test]
+fn an_update_in_one_region_and_a_merge_in_another_leave_a_root_that_all_agree_on() {
+    // Both write the duplicate's profile: the newer one stands, everywhere, as with any two writes of one part.
+    for merge_first in [true, false] {
+        story(768, async |d| {
+            let (ada, countess) = two(&d).await;
+            d.world.settle().await;
+            if merge_first {
+                merge(&d, 0, &ada, &countess).await.ok(200);
+                d.world.clock.advance(1000);
+            }
+            nickname(&d, 1, &countess, "A").await;
+            if !merge_first {
+                d.world.clock.advance(1000);
+                merge(&d, 0, &ada, &countess).await.ok(200);
+            }
+            d.world.settle().await;
+            d.world.check_invariants().await;
+            for at in 0..2 {
+                let root = if merge_first { &countess } else { &ada };
+                assert_eq!(&lookup(&d, at, json!({ "id": countess })).await.id(), root);
+            }
+        });
+    }
+}
+
+#[test]
+fn merges_at_once_do_not_bring_more_together_than_one_merge_may() {
+    // Two groups of 25 and one of 24 into one root: any two fit, all three do not.
+    for polls in (1..400).step_by(23) {
+        let mut ended = false;
+        story(769, async |d| {
+            let root = person(&d, 0, "root").await;
+            let mut groups = Vec::new();
+            for group in ["a", "b"] {
+                let head = person(&d, 0, group).await;
+                for n in 1..25 {
+                    let id = person(&d, 0, &format!("{group}{n}")).await.parse().unwrap();
+                    d.world.merge(0, id, Some(head.parse().unwrap())).await.unwrap();
+                }
+                groups.push(head);
+            }
+            let [a, b] = &groups[..] else { panic!("two") };
+            d.world.set_pausing(true);
+            let mut call = pin!(d.call(0, "merge", json!({ "survivor": root, "duplicate": a })));
+            ended = polled(polls, call.as_mut()).await.is_some();
+            d.world.set_pausing(false);
+            let other = merge(&d, 0, &root, b).await;
+            if !ended {
+                let reply = call.await;
+                assert!(reply.status != 200 || other.status != 200, "only one of them fits: {polls}");
+            }
+            let members = lookup(&d, 0, json!({ "id": root })).await.body["user"]["members"].clone();
+            assert!(members.as_array().is_none_or(|members| members.len() < 50), "{polls}");
+            d.world.settle().await;
+            d.world.check_invariants().await;
+        });
+        if ended {
+            assert!(polls > 50, "it was overtaken until {polls}");
+            return;
+        }
+    }
+    panic!("it never ended");
+}

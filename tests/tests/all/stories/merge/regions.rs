@@ -1,0 +1,173 @@
+//! Merges in several regions: read-your-writes, cycles, and what they cost.
+
+use super::*;
+use umoja_schema::Part;
+use umoja_store::apply::apply_copy;
+use umoja_tests::world::World;
+
+#[test]
+fn the_version_of_a_merge_asks_a_region_that_is_behind_for_the_merged_user() {
+    story(750, async |d| {
+        let (ada, countess) = two(&d).await;
+        d.world.settle().await;
+        let merged = merge(&d, 0, &ada, &countess).await;
+        let version = merged.version();
+        let selectors = [json!({ "id": ada }), json!({ "id": countess }), json!({ "email": "ada@example.com" })];
+        for mut by in selectors.clone() {
+            by["min_version"] = json!(version);
+            lookup(&d, 1, by).await.refused(503, "behind");
+        }
+        d.world.settle().await;
+        for mut by in selectors {
+            by["min_version"] = json!(version);
+            assert_eq!(lookup(&d, 1, by).await.ok(200).body["user"], merged.body["user"]);
+        }
+        let undone = unmerge(&d, 0, &countess).await;
+        let by = json!({ "id": ada, "min_version": undone.version() });
+        lookup(&d, 1, by.clone()).await.refused(503, "behind");
+        d.world.settle().await;
+        assert!(lookup(&d, 1, by).await.ok(200).body["user"].get("members").is_none());
+    });
+}
+
+#[test]
+fn a_pointer_at_somebody_who_has_not_arrived_is_not_moved_and_one_at_somebody_erased_is() {
+    story(755, async |d| {
+        let (ada, countess) = two(&d).await;
+        d.world.settle().await;
+        let third = person(&d, 0, "third").await;
+        merge(&d, 0, &third, &countess).await.ok(200);
+        let stored = d.world.stored(0, countess.parse().unwrap(), Part::Profile).await.unwrap();
+        apply_copy(&d.world.regions[1].store, &stored, d.world.name(1)).await.unwrap();
+        assert_eq!(lookup(&d, 1, json!({ "id": countess })).await.id(), countess);
+        merge(&d, 1, &ada, &countess).await.refused(503, "behind");
+        d.world.settle().await;
+        merge(&d, 1, &ada, &countess).await.refused(409, "already_merged");
+        // Erased by a region that does not know of the merge, so that the duplicate is left.
+        d.world.erase(1, third.parse().unwrap()).await.unwrap();
+        assert_eq!(lookup(&d, 1, json!({ "id": countess })).await.id(), countess);
+        assert_eq!(merge(&d, 1, &ada, &countess).await.ok(200).id(), ada);
+        d.world.settle().await;
+        assert_eq!(lookup(&d, 0, json!({ "id": countess })).await.id(), ada);
+        d.world.check_invariants().await;
+    });
+}
+
+/// Failure: merge races merge (cycle), update, erase
+#[test]
+fn two_regions_that_merge_the_same_two_the_other_way_round_have_one_root() {
+    for at in 0..2 {
+        story(751, async |d| {
+            let (ada, countess) = two(&d).await;
+            let third = person(&d, 0, "third").await;
+            d.world.settle().await;
+            merge(&d, at, &ada, &countess).await.ok(200);
+            merge(&d, 1 - at, &countess, &ada).await.ok(200);
+            merge(&d, 0, &countess, &third).await.ok(200);
+            d.world.settle().await;
+            d.world.check_invariants().await;
+            for at in 0..2 {
+                for id in [&ada, &countess, &third] {
+                    let user = lookup(&d, at, json!({ "id": id })).await.ok(200).body["user"].clone();
+                    assert_eq!((&user["id"], &user["members"]), (&json!(ada), &json!([countess, third])));
+                }
+                // Either is done already.
+                merge(&d, at, &ada, &countess).await.ok(200);
+                merge(&d, at, &countess, &ada).await.ok(200);
+            }
+            assert!(d.accepts(1, "countess@example.com", "correct horse").await);
+            // Undoing one of the two leaves the other.
+            unmerge(&d, 0, &ada).await.ok(200);
+            d.world.settle().await;
+            for at in 0..2 {
+                let user = lookup(&d, at, json!({ "id": third })).await.ok(200).body["user"].clone();
+                assert_eq!((&user["id"], &user["members"]), (&json!(ada), &json!([countess, third])));
+            }
+            unmerge(&d, 1, &countess).await.ok(200);
+            d.world.settle().await;
+            assert_eq!(lookup(&d, 0, json!({ "id": ada })).await.id(), ada);
+            assert_eq!(lookup(&d, 0, json!({ "id": third })).await.id(), countess);
+            d.world.check_invariants().await;
+        });
+    }
+}
+
+#[test]
+fn a_ring_that_three_regions_made_has_one_root_and_can_be_erased() {
+    umoja_tests::world::run(async {
+        let d = Deployment::of(World::new(752, 3).await).await;
+        let mut ids = Vec::new();
+        for name in ["a", "b", "c"] {
+            ids.push(person(&d, 0, name).await);
+        }
+        d.world.settle().await;
+        for at in 0..3 {
+            merge(&d, at, &ids[at], &ids[(at + 1) % 3]).await.ok(200);
+        }
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        for at in 0..3 {
+            for id in &ids {
+                let user = lookup(&d, at, json!({ "id": id })).await.ok(200).body["user"].clone();
+                assert_eq!((&user["id"], &user["members"]), (&json!(ids[0]), &json!(ids[1..])));
+            }
+        }
+        d.call(2, "erase", json!({ "id": ids[1] })).await.ok(202);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        for id in &ids {
+            lookup(&d, 0, json!({ "id": id })).await.refused(404, "user_not_found");
+        }
+    });
+}
+
+#[test]
+fn a_user_who_is_not_merged_costs_no_key_more_and_a_merged_one_a_key_for_each_profile() {
+    story(753, async |d| {
+        let (ada, countess) = two(&d).await;
+        d.world.settle().await;
+        // In the other region nothing is remembered yet.
+        d.world.reset_calls();
+        lookup(&d, 1, json!({ "id": ada })).await.ok(200);
+        assert_eq!(d.world.kms_calls(), 1);
+        let tables = &d.world.regions[1].faults.tables;
+        assert_eq!(tables.calls(), [("members", 1), ("parts", 1)].into());
+        d.world.reset_calls();
+        assert!(d.accepts(1, "ada@example.com", "correct horse").await);
+        assert_eq!(d.world.kms_calls(), 1, "the credentials");
+        assert_eq!(tables.calls(), [("claims", 1), ("members", 1), ("parts", 1)].into());
+
+        d.world.reset_calls();
+        merge(&d, 0, &ada, &countess).await.ok(200);
+        let keys = |operation: &str| {
+            d.world.regions.iter().map(|region| region.faults.kms.calls().get(operation).copied().unwrap_or(0)).sum()
+        };
+        let (generated, wrapped): (u64, u64) = (keys("generate"), keys("wrap"));
+        assert_eq!((generated, wrapped), (1, 1), "one part was written");
+        d.world.settle().await;
+        d.world.reset_calls();
+        lookup(&d, 1, json!({ "id": ada })).await.ok(200);
+        assert_eq!(d.world.kms_calls(), 1, "the member's profile, which is new");
+        d.world.reset_calls();
+        lookup(&d, 1, json!({ "id": countess })).await.ok(200);
+        assert_eq!(d.world.kms_calls(), 0);
+    });
+}
+
+#[test]
+fn a_region_that_was_cut_off_learns_of_merges_and_undoings_it_missed() {
+    story(754, async |d| {
+        let (ada, countess) = two(&d).await;
+        d.world.settle().await;
+        d.world.set_cut(0, 1, true);
+        merge(&d, 0, &ada, &countess).await.ok(200);
+        unmerge(&d, 0, &countess).await.ok(200);
+        merge(&d, 0, &countess, &ada).await.ok(200);
+        d.world.rounds(2).await;
+        assert_eq!(lookup(&d, 1, json!({ "id": ada })).await.id(), ada);
+        d.world.set_cut(0, 1, false);
+        d.world.settle().await;
+        assert_eq!(lookup(&d, 1, json!({ "id": ada })).await.id(), countess);
+        d.world.check_invariants().await;
+    });
+}

@@ -1,0 +1,92 @@
+//! A member whose part does not open, and keys that cannot be used.
+
+use super::*;
+use umoja_schema::{Attribute, Body, Part, PartRecord, UserId};
+use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
+
+/// Damages the ciphertext of a stored part.
+pub(super) async fn damage(d: &Deployment, id: &str, part: Part) {
+    let id: UserId = id.parse().unwrap();
+    let mut record: PartRecord = d.world.stored(0, id, part).await.unwrap();
+    let Body::Live(live) = &mut record.body else { panic!("live") };
+    let Some(Attribute::B(info)) = live.data.0.get_mut("info") else { panic!("a ciphertext") };
+    info[0] ^= 1;
+    put(d, record).await;
+}
+
+/// Writes a part over one of the same version, as somebody would who can write the table.
+pub(super) async fn put(d: &Deployment, record: PartRecord) {
+    let condition = Condition::VersionIs(record.version.clone());
+    let parts = vec![PartWrite { record, condition }];
+    let done = d.world.regions[0].store.commit(&Writes { parts, ..Writes::default() }).await;
+    assert_eq!(done, Ok(Commit::Done));
+}
+
+/// Three users of one person, registered in that order, the last pointing at the second.
+async fn three(d: &Deployment) -> [String; 3] {
+    let root = d.register(0, "root@example.com", "correct horse").await.id();
+    d.world.clock.advance(1000);
+    let (one, two) = (person(d, 0, "one").await, person(d, 0, "two").await);
+    merge(d, 0, &root, &one).await.ok(200);
+    merge(d, 0, &one, &two).await.ok(200);
+    [root, one, two]
+}
+
+#[test]
+fn a_member_that_does_not_open_takes_nobody_down() {
+    story(840, async |d| {
+        let [root, one, two] = three(&d).await;
+        damage(&d, &one, Part::Profile).await;
+        let user = lookup(&d, 0, json!({ "email": "root@example.com" })).await.ok(200).body["user"].clone();
+        assert_eq!((&user["id"], user.get("members")), (&json!(root), None));
+        assert!(d.accepts(0, "root@example.com", "correct horse").await);
+        lookup(&d, 0, json!({ "id": one })).await.refused(500, "internal");
+        // Who points at it is by itself for the time being.
+        let user = lookup(&d, 0, json!({ "username": "two" })).await.ok(200).body["user"].clone();
+        assert_eq!((&user["id"], user.get("members")), (&json!(two), None));
+        // What it says about pointers is not believed, and so it is not erased with the others; by its own id it is.
+        let receipt = d.call(0, "erase", json!({ "id": root })).await.ok(202).body["receipt"].clone();
+        assert!(receipt.get("erased_with").is_none());
+        lookup(&d, 0, json!({ "id": two })).await.ok(200);
+        let receipt = d.call(0, "erase", json!({ "id": one })).await.ok(202).body["receipt"].clone();
+        assert_eq!(receipt["erased_with"], json!([two]), "that one's pointer is true");
+    });
+}
+
+#[test]
+fn a_members_credentials_that_do_not_open_are_none() {
+    story(841, async |d| {
+        let root = d.call(0, "register", json!({ "username": "root" })).await.id();
+        let broken = d.register(0, "broken@example.com", "battery staple").await.id();
+        d.world.clock.advance(1000);
+        let member = d.register(0, "member@example.com", "correct horse").await.id();
+        for duplicate in [&broken, &member] {
+            merge(&d, 0, &root, duplicate).await.ok(200);
+        }
+        damage(&d, &broken, Part::Credentials).await;
+        assert!(d.accepts(0, "broken@example.com", "correct horse").await);
+        assert!(!d.accepts(0, "broken@example.com", "battery staple").await);
+    });
+}
+
+#[test]
+fn while_no_key_can_be_used_nobody_is_taken_for_unreadable() {
+    story(842, async |d| {
+        let [root, _, two] = three(&d).await;
+        d.world.settle().await;
+        for region in &d.world.regions {
+            region.faults.kms.set_down(true);
+        }
+        // The keys that were unwrapped before are forgotten.
+        d.world.clock.advance(10 * 60 * 1000);
+        for id in [&root, &two] {
+            lookup(&d, 0, json!({ "id": id })).await.refused(503, "unavailable");
+            d.call(0, "erase", json!({ "id": id })).await.refused(503, "unavailable");
+        }
+        for region in &d.world.regions {
+            region.faults.kms.set_down(false);
+        }
+        let receipt = d.call(0, "erase", json!({ "id": two })).await.ok(202).body["receipt"].clone();
+        assert_eq!(receipt["erased_with"].as_array().unwrap().len(), 2);
+    });
+}
