@@ -4,6 +4,7 @@
 
 mod contract;
 mod corpus;
+mod exhaustive;
 mod failure_table;
 mod failures;
 mod pump;
