@@ -4,6 +4,7 @@
 
 mod mutations;
 mod options;
+mod partition;
 mod replay;
 mod report;
 mod runs;
@@ -16,6 +17,10 @@ use options::Options;
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if let Some(hours) = options.partition_hours {
+        partition::heals(&options, hours);
+        return ExitCode::SUCCESS;
+    }
     // A run that fails panics, and is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
     match done(&options) {

@@ -20,6 +20,8 @@ Examples:
   sim --runs 1 --seed 4711             one run again
   sim --runs 500 --store dynamodb      on the AWS adapter and DynamoDB in process
   sim --mutations                      leaves out each rule of the design; every one has to be noticed
+  sim --partition-hours 48 --writes 10000
+                                       two regions apart for two days: how long until they are equal, and what it costs
   sim --replay failed.jsonl            runs from a file, one JSON object a line
 
 Exit codes: 0 all held; 1 something did not, or a rule that was left out was not noticed; 2 the command cannot be done.
@@ -51,6 +53,12 @@ pub(crate) struct Options {
     /// Does the runs of a file (or of standard input, with `-`) instead of making them from seeds.
     #[arg(long)]
     pub(crate) replay: Option<PathBuf>,
+    /// Instead of runs: two regions are cut off from each other for so many simulated hours, and both write.
+    #[arg(long)]
+    pub(crate) partition_hours: Option<u64>,
+    /// How many writes each side does while it is cut off.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) writes: u64,
     /// Prints which operation met which fault how often.
     #[arg(long)]
     pub(crate) coverage: bool,

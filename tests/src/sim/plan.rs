@@ -284,6 +284,30 @@ fn job() -> impl Strategy<Value = Job> {
     ]
 }
 
+/// What lists missing keys or makes them.
+fn repairing() -> impl Strategy<Value = Job> {
+    prop_oneof![
+        2 => Just(Job::Repair { at: 0 }),
+        1 => (0..3u8).prop_map(|peer| Job::Fill { at: 0, peer }),
+        1 => Just(Job::Sweep { at: 0 }),
+        1 => Just(Job::Replicate { at: 0, take: 0, again: 4, order: 0 }),
+    ]
+}
+
+impl Job {
+    /// The same in another region.
+    fn moved_to(mut self, region: u8) -> Self {
+        let (Self::Call { at, .. }
+        | Self::Replicate { at, .. }
+        | Self::Drain { at, .. }
+        | Self::Repair { at }
+        | Self::Fill { at, .. }
+        | Self::Sweep { at }) = &mut self;
+        *at = region;
+        self
+    }
+}
+
 fn task() -> impl Strategy<Value = Task> {
     (job(), 0..12u8, prop::option::weighted(0.25, 0..40u8)).prop_map(|(job, late, killed)| Task { job, late, killed })
 }
@@ -357,6 +381,41 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
         2 => (user(), writes(), at(), by()).prop_map(|(user, (at, company, call), other, by)| {
             let lookup = Call::Lookup { by, min_version: true };
             vec![Step::Round, called(at, company, user, call), called(other, company, user, lookup)]
+        }),
+        // A service is out of order for whoever needs it next.
+        12 => (at(), service(), prop::option::weighted(0.8, trouble()), 1..4u8, prop::collection::vec(job(), 1..=2)).prop_map(
+            |(at, service, trouble, calls, jobs)| {
+                let disturbed = match trouble {
+                    Some(trouble) => Step::Next { at, service, trouble, calls },
+                    None => Step::Down { at, service, down: true },
+                };
+                let jobs = jobs.into_iter().map(|job| Step::Run(vec![Task { job: job.moved_to(at), late: 0, killed: None }]));
+                let mended = trouble.is_none().then_some(Step::Down { at, service, down: false });
+                std::iter::once(disturbed).chain(jobs).chain(mended).collect()
+            }
+        ),
+        // Keys are missing, and whoever looks for them is disturbed.
+        2 => (user(), writes(), service(), trouble(), repairing()).prop_map(|(user, (at, company, call), service, trouble, job)| {
+            vec![
+                Step::Next { at, service: Service::KmsLinks, trouble: Trouble::RequestLost, calls: 2 },
+                called(at, company, user, call),
+                replicated(at),
+                Step::Wait { ms: 61_000 },
+                Step::Next { at, service, trouble, calls: 1 },
+                Step::Run(vec![Task { job: job.moved_to(at), late: 0, killed: None }]),
+            ]
+        }),
+        // A clock goes back, and what was written before is parked.
+        1 => (user(), writes(), trouble(), 1..3u8, any::<bool>()).prop_map(|(user, (at, company, call), trouble, calls, later)| {
+            let cut = |down| Step::Down { at, service: Service::Links, down };
+            let mut steps = vec![Step::Skew { at, secs: 600 }, called(at, company, user, call)];
+            if later {
+                steps.extend([cut(true), replicated(at), cut(false)]);
+            }
+            steps.extend([Step::Skew { at, secs: 0 }, Step::Next { at, service: Service::Parked, trouble, calls }]);
+            let drained = |peer| Step::Run(vec![Task { job: Job::Drain { at, peer }, late: 0, killed: None }]);
+                steps.extend((0..3).map(|peer| if later { drained(peer) } else { replicated(at) }));
+            steps
         }),
         // A region can neither reach its peers nor remember that.
         1 => (user(), writes()).prop_map(|(user, (at, company, call))| {
