@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
-use umoja_schema::{Log, Message, Part, UserId};
+use umoja_schema::{Log, Message, Part, PartRecord, UserId, Version};
 use umoja_store::copy::{copy_part, copy_row};
 use umoja_store::ports::{Delivery, StoreError};
 use umoja_store::{Home, Peer};
@@ -52,6 +53,7 @@ async fn run(home: &Home, peer: &Peer, report: &mut RetryReport) -> Ended {
         tracing::warn!(peer = %peer.ports.name, %error, "a peer does not answer; its messages are left alone");
         return Ended::PeerDown;
     }
+    let given = Copied::default();
     for _ in 0..CHUNKS {
         let deliveries = match receive(&*peer.retry).await {
             Ok(deliveries) if deliveries.is_empty() => return Ended::Empty,
@@ -61,7 +63,7 @@ async fn run(home: &Home, peer: &Peer, report: &mut RetryReport) -> Ended {
                 return Ended::QueueDown;
             }
         };
-        if let Some(ended) = serve(home, peer, deliveries, report).await {
+        if let Some(ended) = serve(home, peer, &given, deliveries, report).await {
             return ended;
         }
     }
@@ -112,7 +114,17 @@ enum Served {
     Parked(&'static str),
 }
 
-async fn serve(home: &Home, peer: &Peer, deliveries: Vec<Delivery>, report: &mut RetryReport) -> Option<Ended> {
+/// What this run has copied of parts, by version and number of wrapped keys: a part that was written often has messages
+/// in many chunks, and what the peer was given once need not be offered again.
+type Copied = Mutex<BTreeMap<(UserId, Part), (Version, usize)>>;
+
+async fn serve(
+    home: &Home,
+    peer: &Peer,
+    given: &Copied,
+    deliveries: Vec<Delivery>,
+    report: &mut RetryReport,
+) -> Option<Ended> {
     let mut wanted: BTreeMap<Item, Vec<Delivery>> = BTreeMap::new();
     report.received += deliveries.len();
     for delivery in deliveries {
@@ -129,7 +141,7 @@ async fn serve(home: &Home, peer: &Peer, deliveries: Vec<Delivery>, report: &mut
         }
     }
     let stopped = AtomicBool::new(false);
-    let copies: Vec<_> = wanted.keys().map(|item| copy_unless(home, peer, item, &stopped)).collect();
+    let copies: Vec<_> = wanted.keys().map(|item| copy_unless(home, peer, given, item, &stopped)).collect();
     let served: Vec<Served> = stream::iter(copies).buffered(CONCURRENT).collect().await;
 
     let mut ended = None;
@@ -162,24 +174,24 @@ async fn serve(home: &Home, peer: &Peer, deliveries: Vec<Delivery>, report: &mut
     ended
 }
 
-async fn copy_unless(home: &Home, peer: &Peer, item: &Item, stopped: &AtomicBool) -> Served {
+async fn copy_unless(home: &Home, peer: &Peer, given: &Copied, item: &Item, stopped: &AtomicBool) -> Served {
     if stopped.load(Ordering::Relaxed) {
         return Served::Stopped(None);
     }
-    let served = copy(home, peer, item).await;
+    let served = copy(home, peer, given, item).await;
     if matches!(served, Served::Stopped(_)) {
         stopped.store(true, Ordering::Relaxed);
     }
     served
 }
 
-async fn copy(home: &Home, peer: &Peer, item: &Item) -> Served {
+async fn copy(home: &Home, peer: &Peer, given: &Copied, item: &Item) -> Served {
     let copied = match item {
         Item::Part(id, part) => match home.own.users.part(*id, *part).await {
             Ok(Some(record)) if record.version.hlc.is_far_ahead_of(home.clock.now()) => {
                 return Served::Parked("the stamp is more than five minutes ahead of this region's clock");
             }
-            Ok(Some(record)) => copy_part(home, &peer.ports, &record).await.map(drop),
+            Ok(Some(record)) => copy_once(home, peer, given, &record).await,
             Ok(None) => return Served::Absent,
             Err(error) => return own_failed(&error),
         },
@@ -196,6 +208,17 @@ async fn copy(home: &Home, peer: &Peer, item: &Item) -> Served {
             if error.is_transient() { Served::Stopped(Some(Ended::PeerDown)) } else { Served::Failed }
         }
     }
+}
+
+async fn copy_once(home: &Home, peer: &Peer, given: &Copied, record: &PartRecord) -> Result<(), StoreError> {
+    let item = (record.id, record.part);
+    let state = (record.version.clone(), record.live().map_or(0, |live| live.keys.len()));
+    let is_known = given.lock().unwrap_or_else(PoisonError::into_inner).get(&item) == Some(&state);
+    if !is_known {
+        copy_part(home, &peer.ports, record).await?;
+        given.lock().unwrap_or_else(PoisonError::into_inner).insert(item, state);
+    }
+    Ok(())
 }
 
 fn own_failed(error: &StoreError) -> Served {

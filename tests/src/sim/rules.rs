@@ -227,10 +227,6 @@ impl Users for Written {
         self.inner.claims(indexes).await
     }
 
-    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
-        self.inner.members(id).await
-    }
-
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
         let writes = &unasked(writes);
         if self.software.without.is_none() && !self.software.is_newer() {
@@ -245,6 +241,10 @@ impl Users for Written {
             }
             Commit::Done => Commit::Done,
         })
+    }
+
+    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
+        self.inner.members(id).await
     }
 
     async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError> {

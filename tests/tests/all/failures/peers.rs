@@ -50,6 +50,30 @@ fn a_peer_that_does_not_answer_is_asked_once_a_batch() {
     });
 }
 
+/// Failure: hot user (1,000 updates)
+#[test]
+fn a_part_with_messages_in_many_chunks_is_written_to_the_peer_once() {
+    run(async {
+        let world = World::new(9, 2).await;
+        let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+        world.settle().await;
+        world.set_cut(0, 1, true);
+        for n in 0..250 {
+            world.set_password(0, id, &format!("phc {n}")).await.unwrap();
+            world.regions[0].pump.replicate().await.unwrap();
+        }
+        assert_eq!(world.backlog(0, 1).await.waiting, 250);
+        world.set_cut(0, 1, false);
+        world.reset_calls();
+        let report = drain_retries(&world.regions[0].home, &world.regions[0].home.peers[0]).await;
+        assert_eq!((report.received, report.ended), (250, Ended::Empty));
+        let asked = world.regions[0].faults.links[world.name(1)].calls();
+        assert_eq!(asked.get("commit"), Some(&1), "{asked:?}");
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
 /// Failure: peer throttled
 #[test]
 fn a_throttled_peer_stalls_no_stream() {
