@@ -66,6 +66,8 @@ pub struct Fill<'a> {
     settled: Millis,
     /// Whether claims and pointers are looked at too where the part is there.
     derives: bool,
+    /// Whether the source writes nothing any more.
+    ended: bool,
     place: Place,
     report: FillReport,
 }
@@ -93,7 +95,14 @@ impl<'a> Fill<'a> {
         let target = &source.peers.iter().find(|peer| peer.ports.name == *target)?.ports;
         let settled = since.max(Millis(source.clock.now().0.saturating_sub(ON_ITS_WAY_MS)));
         let (place, report) = (Place::Parts(None), FillReport::default());
-        Some(Self { source, target, settled, derives: false, place, report })
+        Some(Self { source, target, settled, derives: false, ended: false, place, report })
+    }
+
+    /// Counts also what is young, if the source itself wrote it: for a source that serves nobody any more, whose own ways
+    /// are not to be relied on.
+    #[must_use]
+    pub fn of_ended(self) -> Self {
+        Self { ended: true, ..self }
     }
 
     /// Derives claims and pointers again also where the part is there: for a region whose tables of claims or members
@@ -141,6 +150,7 @@ impl<'a> Fill<'a> {
     }
 
     async fn part(&self, record: &PartRecord) -> Result<FillReport, StoreError> {
+        let record = &*self.source.listed(record);
         let stored = self.target.users.part(record.id, record.part).await?;
         let there = resolve(stored.as_ref(), record) == Resolution::KeepStored && self.is_confirmed(record).await?;
         if !there {
@@ -150,7 +160,7 @@ impl<'a> Fill<'a> {
             Some(stored) if there && self.derives => self.derive(stored).await?,
             _ => false,
         };
-        let young = self.is_young(record.version.hlc);
+        let young = self.is_young(record.version.hlc, &record.version.origin);
         let unwrapped = record.live().is_some_and(|live| !live.keys.contains_key(&self.target.name));
         if unwrapped && !young {
             enqueue_if_incomplete(self.source, record).await?;
@@ -186,11 +196,11 @@ impl<'a> Fill<'a> {
     async fn row(&self, log: Log, row: &LogRow) -> Result<FillReport, StoreError> {
         let there = self.target.logs.row(log, row.user, &row.key).await?.is_some();
         let copied = !there && copy_row(self.target, log, row).await?;
-        let missing = (copied && !self.is_young(row.at)).into();
+        let missing = (copied && !self.is_young(row.at, &row.origin)).into();
         Ok(FillReport { rows: 1, rows_copied: copied.into(), missing, ..FillReport::default() })
     }
 
-    fn is_young(&self, written: Hlc) -> bool {
-        written.millis() > self.settled
+    fn is_young(&self, written: Hlc, origin: &Region) -> bool {
+        written.millis() > self.settled && !(self.ended && *origin == self.source.own.name)
     }
 }

@@ -18,6 +18,7 @@ mod redrive;
 mod retries;
 mod rewrite;
 mod sweep;
+mod unlist;
 
 pub use fill::{Fill, FillReport};
 pub use keys::{RepairReport, repair_keys};
@@ -27,6 +28,7 @@ pub use rewrite::{Rewrite, RewriteReport, Rule};
 pub use sweep::{
     Difference, LastSweep, ON_ITS_WAY_MS, Sweep, SweepEnd, SweepReport, SweepRun, SweepSettings, last_sweeps, sweep,
 };
+pub use unlist::{Unlist, UnlistReport};
 
 use serde::Serialize;
 

@@ -23,10 +23,10 @@ pub fn confirmation(home: &Home, tombstone: &PartRecord, region: &Region) -> Log
     }
 }
 
-/// Copies a part to a peer. Once a tombstone is there, its confirmation is written into the own region, from where it
+/// Copies a part to a peer, with the wrapped keys of the regions that the deployment lists. Once a tombstone is there, its confirmation is written into the own region, from where it
 /// is replicated like any other row.
 pub async fn copy_part(home: &Home, peer: &RegionPorts, record: &PartRecord) -> Result<Applied, StoreError> {
-    let applied = apply_copy(&*peer.users, record, &peer.name).await?;
+    let applied = apply_copy(&*peer.users, &home.listed(record), &peer.name).await?;
     if record.version.erased {
         home.own.logs.append(Log::Receipts, &confirmation(home, record, &peer.name)).await?;
     }

@@ -53,14 +53,44 @@ pub struct RegionEntry {
     pub state: RegionState,
 }
 
-/// What a region does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What a region does. Of two operators' changes at the same time the later of these counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RegionState {
+    /// It serves.
+    #[default]
+    Serving,
     /// It is being filled: its peers send it everything they write, and it serves nobody.
     Joining,
-    /// It serves.
-    Serving,
+    /// It was frozen and is being compared with its peers, both ways: it sends again, and serves nobody.
+    Thawing,
+    /// It is to be removed: it sends what its peers have not got, and serves nobody.
+    Leaving,
+    /// It serves nobody and sends nothing. Its peers send it everything they write.
+    Frozen,
+}
+
+impl RegionState {
+    /// True if its API answers, and clients are told of it.
+    pub const fn serves(self) -> bool {
+        matches!(self, Self::Serving)
+    }
+
+    /// True if it copies to its peers what it holds.
+    pub const fn sends(self) -> bool {
+        !matches!(self, Self::Frozen)
+    }
+
+    /// The word for it in settings and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Joining => "joining",
+            Self::Thawing => "thawing",
+            Self::Leaving => "leaving",
+            Self::Frozen => "frozen",
+        }
+    }
 }
 
 impl RegionState {
@@ -97,7 +127,7 @@ impl RegionsDocument {
 
     /// Takes over another region's copy of the list if it is ahead of this one, after an operator's command was
     /// interrupted between two regions. Copies that two operators made of the same one at the same time are united; a
-    /// region that one of them is filling does not serve.
+    /// region that does not serve in one of them does not serve.
     pub fn merge(&mut self, other: &Self) {
         match other.revision.cmp(&self.revision) {
             Ordering::Less => return,
@@ -106,8 +136,7 @@ impl RegionsDocument {
         }
         for theirs in &other.regions {
             match self.regions.iter_mut().find(|own| own.name() == theirs.name()) {
-                Some(own) if theirs.state == RegionState::Joining => own.state = RegionState::Joining,
-                Some(_) => {}
+                Some(own) => own.state = own.state.max(theirs.state),
                 None => self.regions.push(theirs.clone()),
             }
         }
@@ -167,6 +196,15 @@ mod tests {
         for (mut one, two) in [(one.clone(), other.clone()), (other, one)] {
             one.merge(&two);
             assert_eq!(one, list(&[("a", Serving), ("b", Joining), ("c", Joining)]));
+        }
+    }
+
+    #[test]
+    fn the_word_for_a_state_is_the_one_in_the_settings() {
+        use RegionState::{Frozen, Joining, Leaving, Serving, Thawing};
+        for state in [Serving, Joining, Thawing, Leaving, Frozen] {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+            assert_eq!(state.serves(), state == Serving);
         }
     }
 

@@ -11,8 +11,8 @@ use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Message, Millis, Part, Pa
 
 use crate::RegionPorts;
 use crate::ports::{
-    ClaimPage, Commit, Delivery, EncryptionContext, KeyAdded, Keys, KeysError, Logs, Outcome, Page, Parts, Queue,
-    QueueDepth, Requests, RowPage, StoreError, Sweeps, Users, Writes,
+    ClaimPage, Commit, Delivery, EncryptionContext, KeyAdded, KeyRemoved, Keys, KeysError, Logs, Outcome, Page, Parts,
+    Queue, QueueDepth, Requests, RowPage, StoreError, Sweeps, Users, Writes,
 };
 
 /// What goes wrong with one call.
@@ -231,6 +231,16 @@ impl Users for Faulty<dyn Users> {
         wrapped: &[u8],
     ) -> Result<KeyAdded, StoreError> {
         self.faults.call("add_wrapped_key", self.inner.add_wrapped_key(id, part, version, region, wrapped)).await
+    }
+
+    async fn remove_wrapped_key(
+        &self,
+        id: UserId,
+        part: Part,
+        version: &Version,
+        region: &Region,
+    ) -> Result<KeyRemoved, StoreError> {
+        self.faults.call("remove_wrapped_key", self.inner.remove_wrapped_key(id, part, version, region)).await
     }
 
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {

@@ -1,8 +1,9 @@
 //! A region as its services see it: its own ports, and what they may reach of its peers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use umoja_schema::Region;
+use umoja_schema::{Body, PartRecord, Region};
 
 use crate::ports::{Clock, Entropy, Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
 
@@ -55,5 +56,20 @@ impl Home {
     /// The names of all regions, the own one first.
     pub fn region_names(&self) -> impl Iterator<Item = &Region> {
         std::iter::once(&self.own.name).chain(self.peers.iter().map(|peer| &peer.ports.name))
+    }
+
+    /// A part without the wrapped keys of regions that the deployment does not list: of one that was removed, whose keys
+    /// are dropped everywhere and must not come back with a copy. Within one version the keys of listed regions only
+    /// grow, and those of others only go.
+    pub fn listed<'a>(&self, record: &'a PartRecord) -> Cow<'a, PartRecord> {
+        let is_listed = |region: &Region| self.region_names().any(|name| name == region);
+        if record.live().is_none_or(|live| live.keys.keys().all(is_listed)) {
+            return Cow::Borrowed(record);
+        }
+        let mut record = record.clone();
+        if let Body::Live(live) = &mut record.body {
+            live.keys.retain(|region, _| is_listed(region));
+        }
+        Cow::Owned(record)
     }
 }

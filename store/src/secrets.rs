@@ -147,6 +147,19 @@ impl SecretsDocument {
         Ok(true)
     }
 
+    /// Drops what a region's KMS has wrapped, after the region was removed from the deployment. False, and nothing is
+    /// changed, if some secret would have no wrap left.
+    pub fn forget(&mut self, region: &Region) -> bool {
+        let needed = |(_, secret): (_, &WrappedSecret)| !secret.wrapped.keys().any(|other| other != region);
+        if self.secrets().any(needed) {
+            return false;
+        }
+        for (_, secret) in self.secrets_mut() {
+            secret.wrapped.remove(region);
+        }
+        true
+    }
+
     fn secrets(&self) -> impl Iterator<Item = (&'static str, &WrappedSecret)> {
         let index = self.index.iter().map(|secret| (INDEX, secret));
         let signing = self.signing.iter().map(|secret| (SIGNING, secret));

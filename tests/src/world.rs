@@ -282,6 +282,12 @@ impl World {
         store.advance_cursor(umoja_local::pump::CURSOR, newest).await.expect("a cursor can be written");
     }
 
+    /// A region's tables were restored from a backup: what it holds may be older than what was seen there.
+    pub fn restored(&self, at: usize) {
+        let name = self.name(at);
+        self.known().seen.retain(|(region, _, _), _| region != name);
+    }
+
     /// How often other regions were asked to write something, since the world began or the calls were last reset.
     pub fn sends(&self) -> u64 {
         let links = self.regions.iter().flat_map(|region| region.faults.links.values());

@@ -10,7 +10,7 @@ use umoja_schema::names::{attribute, table};
 use umoja_schema::{
     Attribute, Attributes, BlindIndex, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version,
 };
-use umoja_store::ports::{ClaimPage, Commit, KeyAdded, Page, Parts, StoreError, Users, Writes};
+use umoja_store::ports::{ClaimPage, Commit, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
 
 use super::{DynamoDb, key};
 use crate::attribute::{Item, from_item};
@@ -108,6 +108,41 @@ impl Users for DynamoDb {
             KeyAdded::Present
         } else {
             KeyAdded::OtherVersion(Some(stored.version))
+        })
+    }
+
+    async fn remove_wrapped_key(
+        &self,
+        id: UserId,
+        part: Part,
+        version: &Version,
+        region: &Region,
+    ) -> Result<KeyRemoved, StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(self.table(table::USERS))
+            .set_key(Some(part_key(id, part)))
+            .update_expression("REMOVE #keys.#region")
+            .condition_expression("#version = :version AND attribute_exists(#keys.#region)")
+            .expression_attribute_names("#keys", attribute::KEYS)
+            .expression_attribute_names("#region", region.as_str())
+            .expression_attribute_names("#version", attribute::VERSION)
+            .expression_attribute_values(":version", AttributeValue::S(version.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = updated else { return Ok(KeyRemoved::Removed) };
+        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
+            return Err(error::store("UpdateItem on users", &error));
+        };
+        let Some(stored) = failed.item() else { return Ok(KeyRemoved::OtherVersion(None)) };
+        let stored = PartRecord::from_item(from_item(stored.clone())?)?;
+        let live = stored.live().is_some();
+        Ok(if stored.version == *version && live {
+            KeyRemoved::Absent
+        } else {
+            KeyRemoved::OtherVersion(Some(stored.version))
         })
     }
 

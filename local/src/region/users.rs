@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Body, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
 use umoja_store::ports::{
-    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, MAX_WRITES, MemberWrite, Page, PartWrite, Parts, StoreError,
-    Users, Writes,
+    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, KeyRemoved, MAX_WRITES, MemberWrite, Page, PartWrite, Parts,
+    StoreError, Users, Writes,
 };
 
 use super::{RegionStore, changes, logs};
@@ -92,16 +92,35 @@ impl Users for RegionStore {
                 return Ok(KeyAdded::Present);
             }
             live.keys.insert(region.clone(), wrapped.clone());
-            let item = codec::encode(&record.to_item())?;
-            tx.prepare_cached("UPDATE users SET item = ?3 WHERE id = ?1 AND part = ?2")?.execute(params![
-                id.as_bytes(),
-                part.as_str(),
-                item
-            ])?;
-            changes::append(tx, table::USERS, &item)?;
+            replace(tx, &record)?;
             Ok(KeyAdded::Added)
         };
         self.0.main.write(table::USERS, add).await
+    }
+
+    async fn remove_wrapped_key(
+        &self,
+        id: UserId,
+        part: Part,
+        version: &Version,
+        region: &Region,
+    ) -> Result<KeyRemoved, StoreError> {
+        let (version, region) = (version.clone(), region.clone());
+        let remove = move |tx: &Tx<'_>| {
+            let Some(mut record) = stored(tx, id, part)? else { return Ok(KeyRemoved::OtherVersion(None)) };
+            let Body::Live(live) = &mut record.body else {
+                return Ok(KeyRemoved::OtherVersion(Some(record.version)));
+            };
+            if record.version != version {
+                return Ok(KeyRemoved::OtherVersion(Some(record.version)));
+            }
+            if live.keys.remove(&region).is_none() {
+                return Ok(KeyRemoved::Absent);
+            }
+            replace(tx, &record)?;
+            Ok(KeyRemoved::Removed)
+        };
+        self.0.main.write(table::USERS, remove).await
     }
 
     /// In the order in which the parts arrived.
@@ -269,6 +288,14 @@ impl Prepared {
         let stored = self.parts.iter().map(|part| stored(tx, part.id, part.part)).collect::<Result<_, _>>()?;
         Ok(Commit::Conflict { stored })
     }
+}
+
+/// Stores a part whose version stays.
+fn replace(tx: &Tx<'_>, record: &PartRecord) -> Result<(), Fault> {
+    let item = codec::encode(&record.to_item())?;
+    let (id, part) = (record.id.as_bytes(), record.part.as_str());
+    tx.prepare_cached("UPDATE users SET item = ?3 WHERE id = ?1 AND part = ?2")?.execute(params![id, part, item])?;
+    changes::append(tx, table::USERS, &item)
 }
 
 impl PreparedPart {

@@ -99,6 +99,9 @@ macro_rules! users_contract {
             wrapped_keys_of_many_regions_added_at_once_all_stay,
             of_many_wrapped_keys_for_one_region_exactly_one_is_added,
             a_repair_that_races_a_newer_version_never_puts_its_key_there,
+            a_removed_wrapped_key_leaves_everything_else_as_it_was,
+            a_wrapped_key_of_another_version_is_not_removed,
+            a_tombstone_has_no_wrapped_key_to_remove,
         }
         $crate::contract_cases! { [$(#[$attribute])*] $make, races:
             of_many_writers_of_one_version_exactly_one_wins,

@@ -1,4 +1,4 @@
-//! Cases of wrapped keys: within one version they only grow, and the version stays.
+//! Cases of wrapped keys: within one version those of listed regions only grow, and the version stays.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use umoja_schema::{Body, Part, PartRecord};
 
 use super::Tables;
 use super::sample::*;
-use crate::ports::{Commit, Condition, KeyAdded};
+use crate::ports::{Commit, Condition, KeyAdded, KeyRemoved};
 
 fn with_key(mut record: PartRecord, name: &str, wrapped: &[u8]) -> PartRecord {
     let Body::Live(live) = &mut record.body else { unreachable!() };
@@ -110,4 +110,35 @@ pub async fn a_repair_that_races_a_newer_version_never_puts_its_key_there(t: Tab
         assert!(matches!(added, KeyAdded::Added | KeyAdded::OtherVersion(Some(_))), "{added:?}");
         assert_eq!(t.users.part(user(n), Part::Profile).await, Ok(Some(profile(user(n), version(2)))));
     }
+}
+
+pub async fn a_removed_wrapped_key_leaves_everything_else_as_it_was(t: Tables) {
+    let mut record = claiming(user(1), version(1), [(index(1), claim(1))]);
+    record.unknown = every_type();
+    put(&*t.users, &with_key(record.clone(), "af-south-1", &[1, 2]), Condition::Absent).await;
+    let remove = async || t.users.remove_wrapped_key(user(1), Part::Profile, &version(1), &region("af-south-1")).await;
+    assert_eq!(remove().await, Ok(KeyRemoved::Removed));
+    assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(record.clone())));
+    assert_eq!(remove().await, Ok(KeyRemoved::Absent));
+    assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(record)));
+}
+
+pub async fn a_wrapped_key_of_another_version_is_not_removed(t: Tables) {
+    let record = profile(user(1), version(5));
+    put(&*t.users, &record, Condition::Absent).await;
+    for other in [version(4), version(6), version_of(5, "af-south-1"), erased(5)] {
+        let removed = t.users.remove_wrapped_key(user(1), Part::Profile, &other, &region(HERE)).await;
+        assert_eq!(removed, Ok(KeyRemoved::OtherVersion(Some(version(5)))));
+    }
+    assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(record)));
+    let absent = t.users.remove_wrapped_key(user(1), Part::Credentials, &version(5), &region(HERE)).await;
+    assert_eq!(absent, Ok(KeyRemoved::OtherVersion(None)));
+}
+
+pub async fn a_tombstone_has_no_wrapped_key_to_remove(t: Tables) {
+    let tombstone = PartRecord::tombstone(user(1), Part::Profile, erased(1));
+    put(&*t.users, &tombstone, Condition::Absent).await;
+    let removed = t.users.remove_wrapped_key(user(1), Part::Profile, &erased(1), &region(HERE)).await;
+    assert_eq!(removed, Ok(KeyRemoved::OtherVersion(Some(erased(1)))));
+    assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(tombstone)));
 }

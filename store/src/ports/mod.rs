@@ -20,7 +20,8 @@ pub use registry::Registry;
 pub use requests::{Outcome, Requests};
 pub use sweeps::Sweeps;
 pub use users::{
-    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, MAX_WRITES, MemberWrite, Page, PartWrite, Parts, Users, Writes,
+    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, KeyRemoved, MAX_WRITES, MemberWrite, Page, PartWrite, Parts,
+    Users, Writes,
 };
 
 use umoja_schema::ItemError;

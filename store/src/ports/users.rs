@@ -45,6 +45,17 @@ pub trait Users: Send + Sync {
         wrapped: &[u8],
     ) -> Result<KeyAdded, StoreError>;
 
+    /// Removes one region's wrapped key from a live part if the stored version is exactly `version`. Never changes the
+    /// version. For a region that was removed from the deployment, and for nothing else: within one version the wrapped
+    /// keys of listed regions only grow.
+    async fn remove_wrapped_key(
+        &self,
+        id: UserId,
+        part: Part,
+        version: &Version,
+        region: &Region,
+    ) -> Result<KeyRemoved, StoreError>;
+
     /// Parts in the order of the adapter, from after `after` on; a user's two parts may be on different pages.
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError>;
 
@@ -192,6 +203,17 @@ pub enum KeyAdded {
     Added,
     /// The region already had one.
     Present,
+    /// Another version is stored, or none.
+    OtherVersion(Option<Version>),
+}
+
+/// What became of removing a wrapped key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyRemoved {
+    /// It was removed.
+    Removed,
+    /// The region had none.
+    Absent,
     /// Another version is stored, or none.
     OtherVersion(Option<Version>),
 }

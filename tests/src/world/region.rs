@@ -100,6 +100,14 @@ impl WorldRegion {
         self.secrets.replace(secrets).expect("secrets are loaded when the world is made")
     }
 
+    /// The region's services go on with other ports: its settings have changed.
+    pub fn run_with(&mut self, home: Home) {
+        let ring = KeyRing::new(&home, PEER_WRAP_BUDGET_MS);
+        self.sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
+        self.pump = RegionPump::new(self.store.clone(), home.clone(), Arc::clone(&self.sealer));
+        self.home = home;
+    }
+
     /// The names of the queues that have to be empty when there is nothing left to do.
     pub fn working_queues(&self) -> impl Iterator<Item = String> {
         let retries = self.home.peers.iter().map(|peer| retry_queue(&peer.ports.name));

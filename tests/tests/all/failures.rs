@@ -1,5 +1,6 @@
 //! The failure table: each row is a test here.
 
+mod away;
 mod delivery;
 mod join;
 mod keys;
@@ -7,6 +8,7 @@ mod kills;
 mod peers;
 mod races;
 mod redrive;
+mod removal;
 mod rewrap;
 mod rotation;
 mod stream;

@@ -2,9 +2,7 @@
 //! wrapped. Writes made meanwhile all arrive.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use umoja_local::RegionPump;
 use umoja_reconciler::{Fill, FillReport};
 use umoja_schema::{ClaimItem, Credentials, Log, Millis, Part, UserId};
 use umoja_store::Home;
@@ -13,7 +11,6 @@ use umoja_store::copy::confirmation_key;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::{ClaimWrite, Clock as _, Commit, Logs as _, MemberWrite, Registry as _, Users as _, Writes};
-use umoja_store::seal::Sealer;
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_tests::world::{World, killed_after, run};
 
@@ -39,7 +36,7 @@ impl Joining {
         for at in 0..NEW {
             let mut home = joining.homes[at].clone();
             home.peers.retain(|peer| peer.ports.name != *joining.world.name(NEW));
-            joining.work_with(at, home);
+            joining.world.regions[at].run_with(home);
         }
         for n in 0..users {
             // Two regions register the same address: one of them loses it.
@@ -56,17 +53,9 @@ impl Joining {
         joining
     }
 
-    fn work_with(&mut self, at: usize, home: Home) {
-        let region = &mut self.world.regions[at];
-        let ring = KeyRing::new(&home, PEER_WRAP_BUDGET_MS);
-        region.sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
-        region.pump = RegionPump::new(region.store.clone(), home.clone(), Arc::clone(&region.sealer));
-        region.home = home;
-    }
-
     /// A region reads the settings, which say now that there is a new one.
     fn introduce(&mut self, at: usize) {
-        self.work_with(at, self.homes[at].clone());
+        self.world.regions[at].run_with(self.homes[at].clone());
         self.since = self.world.clock.now();
         self.world.clock.advance(1);
     }

@@ -1,0 +1,215 @@
+//! A region that was away for longer than its stream remembers, and one whose tables are older than they were: frozen,
+//! compared with its peers both ways, and then it serves.
+
+use umoja_host::OsEntropy;
+use umoja_local::RegionStore;
+use umoja_reconciler::Fill;
+use umoja_schema::{Identity, Log, Millis, Part, PartRecord, UserId};
+use umoja_store::apply::plan_claims;
+use umoja_store::ports::{Condition, Logs as _, PartWrite, Queue as _, Registry as _, Users as _, Writes};
+use umoja_store::secrets::SETTING;
+use umoja_tests::world::{World, run};
+
+/// The region that was away.
+const AWAY: usize = 2;
+const HOURS_48_MS: u64 = 48 * 60 * 60 * 1000;
+
+async fn registered(world: &World, users: usize) -> Vec<UserId> {
+    let mut ids = Vec::new();
+    for n in 0..users {
+        ids.push(world.register(n % 3, &format!("user{n}@example.com"), "phc").await.unwrap());
+    }
+    world.settle().await;
+    ids
+}
+
+/// What the operator's command does: passes from one region to another until one finds nothing missing.
+async fn bring(world: &World, from: usize, to: usize, derives: bool) {
+    for _ in 0..5 {
+        let mut fill = Fill::new(&world.regions[from].home, world.name(to), Millis(0)).unwrap();
+        if from == AWAY {
+            fill = fill.of_ended();
+        }
+        if derives {
+            fill = fill.deriving();
+        }
+        while fill.step().await.unwrap() {}
+        if fill.report().is_complete() {
+            return;
+        }
+        world.settle().await;
+        world.clock.advance(61_000);
+    }
+    panic!("{from} to {to} is never complete");
+}
+
+/// Everything that waits for a region is forgotten.
+async fn purge_retries(world: &World, peer: usize) {
+    for at in (0..world.regions.len()).filter(|at| *at != peer) {
+        let queue = world.regions[at].store.queue(&format!("retry-{}", world.name(peer)));
+        loop {
+            let deliveries = queue.receive(10, 60).await.unwrap();
+            if deliveries.is_empty() && queue.depth().await.unwrap().waiting == 0 {
+                break;
+            }
+            for delivery in &deliveries {
+                queue.delete(&delivery.receipt).await.unwrap();
+            }
+            if deliveries.is_empty() {
+                world.clock.advance(16 * 60 * 1000);
+            }
+        }
+    }
+}
+
+#[test]
+fn old_writes_of_a_region_that_is_back_after_48_hours_win_only_where_they_are_the_newest() {
+    run(async {
+        for seed in 0..3 {
+            let world = World::new(seed, 3).await;
+            let ids = registered(&world, 30).await;
+            for at in 0..AWAY {
+                world.set_cut(at, AWAY, true);
+                world.set_cut(AWAY, at, true);
+            }
+            // Away first, so that everything here is older than what the others write.
+            for n in 0..10 {
+                world.edit(AWAY, ids[n], "old").await.unwrap();
+                world.rename(AWAY, ids[10 + n], &format!("old{n}@example.com")).await.unwrap();
+            }
+            world.erase(AWAY, ids[20]).await.unwrap();
+            let nobody_has = world.register(AWAY, "taken@example.com", "phc").await.unwrap();
+            world.skip_stream(AWAY).await;
+            world.clock.advance(HOURS_48_MS);
+            for n in 0..5 {
+                world.edit(n % 2, ids[n], "new").await.unwrap();
+                world.rename(n % 2, ids[10 + n], &format!("new{n}@example.com")).await.unwrap();
+            }
+            world.edit(0, ids[20], "erased elsewhere").await.unwrap();
+            world.erase(1, ids[21]).await.unwrap();
+            let rival = world.register(0, "taken@example.com", "phc").await.unwrap();
+            world.rounds(3).await;
+            purge_retries(&world, AWAY).await;
+            for at in 0..AWAY {
+                world.set_cut(at, AWAY, false);
+                world.set_cut(AWAY, at, false);
+            }
+
+            // Frozen: what the others hold comes in. Thawing: what nobody else has goes out.
+            for at in 0..AWAY {
+                bring(&world, at, AWAY, true).await;
+            }
+            for at in 0..AWAY {
+                bring(&world, AWAY, at, true).await;
+            }
+            world.settle().await;
+            for at in 0..3 {
+                let name = async |n: usize| world.read::<Identity>(at, ids[n]).await.unwrap().profile.given_name;
+                for n in 0..10 {
+                    assert_eq!(name(n).await.as_deref(), Some(if n < 5 { "new" } else { "old" }), "{n} in {at}");
+                    let which = if n < 5 { "new" } else { "old" };
+                    assert_eq!(world.find(at, &format!("{which}{n}@example.com")).await, Some(ids[10 + n]));
+                }
+                for n in [20, 21] {
+                    assert!(world.stored(at, ids[n], Part::Profile).await.unwrap().version.erased, "{n} in {at}");
+                }
+                // The claim is older, wherever it was made; the other keeps its id, and the journal says so.
+                assert_eq!(world.find(at, "taken@example.com").await, Some(nobody_has));
+                assert!(world.stored(at, rival, Part::Profile).await.is_some());
+                assert!(!world.regions[at].store.rows(Log::Journal, rival).await.unwrap().is_empty());
+            }
+            world.check_invariants().await;
+        }
+    });
+}
+
+/// What a region's tables hold at a moment.
+struct Backup {
+    parts: Vec<PartRecord>,
+    rows: Vec<(Log, umoja_schema::LogRow)>,
+}
+
+async fn backup(world: &World, at: usize) -> Backup {
+    let store = &world.regions[at].store;
+    let mut rows = Vec::new();
+    for log in Log::ALL {
+        rows.extend(store.scan_rows(log, None, 10_000).await.unwrap().rows.into_iter().map(|row| (log, row)));
+    }
+    Backup { parts: store.scan(None, 10_000).await.unwrap().records, rows }
+}
+
+/// Restores a region's tables; with the table of identifiers or without, which is empty then.
+async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers: bool) {
+    let region = &world.regions[at];
+    let store = RegionStore::in_memory(region.name.clone(), region.clock.clone(), std::sync::Arc::new(OsEntropy));
+    for record in backup.parts {
+        let none = std::collections::BTreeMap::new();
+        let after = if with_identifiers { record.claims() } else { &none };
+        let claims = plan_claims(&store, record.id, &none, after).await.unwrap();
+        let parts = vec![PartWrite { record, condition: Condition::Absent }];
+        store.commit(&Writes { parts, claims, rows: Vec::new() }).await.unwrap();
+    }
+    for (log, row) in backup.rows {
+        store.append(log, &row).await.unwrap();
+    }
+    let secrets = region.store.setting(SETTING).await.unwrap().unwrap();
+    store.put_setting(SETTING, &secrets).await.unwrap();
+    // The new tables' stream begins with what is written to them from now on.
+    store.advance_cursor(umoja_local::pump::CURSOR, store.newest_change().unwrap()).await.unwrap();
+    let (name, users) = (region.name.clone(), std::sync::Arc::new(store.clone()));
+    for n in 0..world.regions.len() {
+        let mut home = world.regions[n].home.clone();
+        if n == at {
+            (home.own.users, home.own.logs) = (users.clone(), users.clone());
+            (home.registry, home.requests) = (users.clone(), users.clone());
+            home.repairs = std::sync::Arc::new(store.queue("keys"));
+            home.parked = std::sync::Arc::new(store.queue("parked"));
+            for peer in &mut home.peers {
+                peer.retry = std::sync::Arc::new(store.queue(&format!("retry-{}", peer.ports.name)));
+            }
+            world.regions[n].store = store.clone();
+        }
+        for peer in home.peers.iter_mut().filter(|peer| peer.ports.name == name) {
+            (peer.ports.users, peer.ports.logs) = (users.clone(), users.clone());
+        }
+        world.regions[n].run_with(home);
+    }
+    world.restored(at);
+}
+
+#[test]
+fn erased_users_stay_erased_when_a_region_is_restored_from_an_old_backup_and_its_claims_are_rebuilt() {
+    run(async {
+        for (seed, with_identifiers) in [(1, true), (2, false)] {
+            let mut world = World::new(seed, 3).await;
+            let ids = registered(&world, 30).await;
+            let old = backup(&world, AWAY).await;
+            for n in 0..5 {
+                world.erase(n % 3, ids[n]).await.unwrap();
+                world.rename(n % 3, ids[10 + n], &format!("new{n}@example.com")).await.unwrap();
+                world.set_password(n % 3, ids[20 + n], "newer").await.unwrap();
+                world.register(n % 3, &format!("late{n}@example.com"), "phc").await.unwrap();
+            }
+            world.settle().await;
+            let receipts = world.regions[0].store.rows(Log::Receipts, ids[0]).await.unwrap();
+
+            restore(&mut world, AWAY, old, with_identifiers).await;
+            assert!(!world.stored(AWAY, ids[0], Part::Profile).await.unwrap().version.erased);
+            assert_ne!(world.digests().await[AWAY], world.digests().await[0]);
+            for at in 0..AWAY {
+                bring(&world, at, AWAY, true).await;
+            }
+            world.settle().await;
+            for n in 0..5 {
+                for part in Part::ALL {
+                    assert!(world.stored(AWAY, ids[n], part).await.unwrap().version.erased);
+                }
+                assert_eq!(world.find(AWAY, &format!("user{n}@example.com")).await, None);
+                assert_eq!(world.find(AWAY, &format!("new{n}@example.com")).await, Some(ids[10 + n]));
+            }
+            let restored = world.regions[AWAY].store.rows(Log::Receipts, ids[0]).await.unwrap();
+            assert_eq!(restored, receipts, "the receipts too");
+            world.check_invariants().await;
+        }
+    });
+}
