@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -246,6 +247,18 @@ fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body: Value, ret
 /// The answer 503 to anybody, while the region cannot serve.
 pub fn unavailable() -> Response {
     unsigned(&Refusal::from(&UNAVAILABLE))
+}
+
+/// The API of a region that does not serve: its health and its discovery documents are answered, and everything else is
+/// refused with 503 before it is read.
+pub fn closed(router: Router) -> Router {
+    router.layer(middleware::from_fn(async |request: Request, next: Next| {
+        let path = request.uri().path();
+        if path == "/readyz" || path.starts_with("/v1/") {
+            return unsigned(&Refusal::not_serving());
+        }
+        next.run(request).await
+    }))
 }
 
 /// An answer to somebody who is not known to be a caller.

@@ -18,5 +18,5 @@ mod receipt;
 mod user;
 
 pub use app::{ApiConfig, App};
-pub use handler::{router, unavailable};
+pub use handler::{closed, router, unavailable};
 pub use problem::{PROBLEMS, ProblemKind};

@@ -55,6 +55,7 @@ problems! {
     BUSY = 503 "busy" "Too many requests" "Try again after `Retry-After` seconds.";
     UNAVAILABLE = 503 "unavailable" "The service cannot answer now" "Try again after `Retry-After` seconds with the same `idk`, here or in another region.";
     NEWER_FORMAT = 503 "newer_format" "This region cannot read the user yet" "A newer version wrote the user, and this region does not run it yet: try again in the region that answered the write, or here later.";
+    NOT_SERVING = 503 "region_not_serving" "This region does not serve now" "Call another region of /.well-known/umoja.json; ask here again after `Retry-After` seconds.";
     INTERNAL = 500 "internal" "Something is wrong on our side" "Report the time of the request to the operator.";
 }
 
@@ -87,6 +88,11 @@ impl Refusal {
     /// 409: another version is current.
     pub(crate) fn version(current: String) -> Self {
         Self { version: Some(current), ..Self::from(&VERSION) }
+    }
+
+    /// 503: an operator decides when the region serves again, so that asking often does not help.
+    pub(crate) fn not_serving() -> Self {
+        Self { retry_after_secs: Some(60), ..Self::from(&NOT_SERVING) }
     }
 
     /// An identifier that cannot be one.

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use umoja_crypto::EngineChoice;
 use umoja_schema::Region;
+use umoja_store::RegionState;
 use umoja_store::keyring::{MAX_WRAPPED_KEYS, PEER_WRAP_BUDGET_MS};
 
 use crate::DeploymentError;
@@ -50,6 +51,14 @@ pub struct RegionConfig {
     /// The base URL that clients know, if it is not this machine's own: the `aud` of requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
+    /// What it does; `umoja region` changes it.
+    #[serde(default, skip_serializing_if = "serves")]
+    pub state: RegionState,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn serves(state: &RegionState) -> bool {
+    state.serves()
 }
 
 /// The argon2 engine that hashes passwords.
@@ -88,7 +97,12 @@ impl Config {
             env: "local".into(),
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
             regions: regions
-                .map(|(n, name)| RegionConfig { name: name.clone(), port: port(n), public_url: None })
+                .map(|(n, name)| RegionConfig {
+                    name: name.clone(),
+                    port: port(n),
+                    public_url: None,
+                    state: RegionState::Serving,
+                })
                 .collect(),
             peer_wrap_budget_ms: PEER_WRAP_BUDGET_MS,
             min_password_chars: 8,
@@ -99,6 +113,11 @@ impl Config {
     /// Every region and its base URL.
     pub fn urls(&self) -> Vec<(Region, String)> {
         self.regions.iter().map(|region| (region.name.clone(), region.url(self.listen))).collect()
+    }
+
+    /// What a region does; one that is not there does not serve.
+    pub fn state(&self, region: &Region) -> RegionState {
+        self.regions.iter().find(|one| one.name == *region).map_or(RegionState::Frozen, |one| one.state)
     }
 
     /// The settings of the deployment in a directory; nothing if there is none.

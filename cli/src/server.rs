@@ -9,7 +9,7 @@ use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use umoja_api::{ApiConfig, App, router};
+use umoja_api::{ApiConfig, App, closed, router};
 use umoja_crypto::{Params, Passwords};
 use umoja_host::{HashPool, PoolSettings};
 use umoja_local::{Pump, PumpSettings, RegionPump};
@@ -109,21 +109,28 @@ impl Server {
         let (stop, _) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let (mut pumps, mut sealers) = (Vec::new(), Vec::new());
+        let serving: Vec<_> =
+            urls.iter().filter(|(name, _)| deployment.config().state(name).serves()).cloned().collect();
         for (((home, store), listener), (region, url)) in
             homes.iter().zip(deployment.stores()).zip(listeners).zip(&urls)
         {
             let sealer = Arc::new(deployment.sealer(home));
             let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
+            let state = deployment.config().state(region);
             let config = ApiConfig {
                 base_url: url.clone(),
-                regions: urls.clone(),
+                regions: serving.clone(),
                 min_password_chars: deployment.config().min_password_chars,
             };
             let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&hasher), config);
-            tasks.spawn(serve(region.clone(), listener, router(Arc::new(app)), stop.subscribe()));
-            pumps.push(RegionPump::new(store.clone(), home.clone(), Arc::clone(&sealer)));
+            let router = router(Arc::new(app));
+            let router = if state.serves() { router } else { closed(router) };
+            tasks.spawn(serve(region.clone(), listener, router, stop.subscribe()));
+            if state.sends() {
+                pumps.push(RegionPump::new(store.clone(), home.clone(), Arc::clone(&sealer)));
+            }
             sealers.push(sealer);
-            tracing::info!(%region, url, "serving");
+            tracing::info!(%region, url, state = state.as_str(), "serving");
         }
         let pump = Pump::start(pumps, settings.pump);
         Ok(Self { urls, homes, sealers, stop, listeners: tasks, pump, _lock: lock })

@@ -12,11 +12,11 @@ use umoja_api::{ApiConfig, App, unavailable};
 use umoja_aws::Service;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
 use umoja_host::{HashPool, PoolSettings};
+use umoja_store::Home;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::Hasher;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::{Secrets, SecretsError};
-use umoja_store::{Home, RegionState};
 
 use crate::aws::Needs;
 use crate::function::Function;
@@ -51,7 +51,6 @@ impl BuildApi {
 /// The API of a region.
 pub struct Api {
     router: Router,
-    serves: bool,
 }
 
 #[async_trait]
@@ -71,22 +70,18 @@ impl Build for BuildApi {
             min_password_chars: MIN_PASSWORD_CHARS,
         };
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
-        let serves = settings.own.state == RegionState::Serving;
-        Ok(Api { router: umoja_api::router(Arc::new(app)), serves })
+        let router = umoja_api::router(Arc::new(app));
+        Ok(Api { router: if settings.own.state.serves() { router } else { umoja_api::closed(router) } })
     }
 }
 
 impl Api {
-    /// Answers a request. A region that does not serve yet answers for its health and its discovery documents only.
+    /// Answers a request. A region that does not serve answers for its health and its discovery documents only.
     pub async fn answer<B>(&self, request: Request<B>) -> Response
     where
         B: axum::body::HttpBody<Data = axum::body::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let path = request.uri().path();
-        if !self.serves && (path == "/readyz" || path.starts_with("/v1/")) {
-            return unavailable();
-        }
         let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
         response
     }
@@ -119,6 +114,7 @@ mod tests {
     use http_body_util::BodyExt as _;
     use serde_json::Value;
     use umoja_host::InlineHasher;
+    use umoja_store::RegionState;
 
     async fn get(live: &Live<BuildApi>, path: &str) -> (u16, Value) {
         let request = Request::get(path).body(Body::empty()).unwrap();
@@ -161,16 +157,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_region_that_joins_serves_nobody_and_is_listed_nowhere() {
+    async fn a_region_that_does_not_serve_says_so_to_everybody_and_is_listed_nowhere() {
+        for state in [RegionState::Joining, RegionState::Thawing, RegionState::Leaving, RegionState::Frozen] {
+            let regions = Regions::new(&["eu", "us"]);
+            let live = live(&regions);
+            regions.put(&document(&[("eu", state), ("us", RegionState::Serving)])).await;
+            regions.put_secrets().await;
+            assert_eq!(get(&live, "/healthz").await.0, 200);
+            assert_eq!(get(&live, "/readyz").await.0, 503);
+            let refused = live.service().await.unwrap().answer(operation()).await;
+            assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"60".parse().unwrap()));
+            let (_, problem) = answer(&live, operation()).await;
+            assert_eq!(problem["code"], "region_not_serving");
+            let (status, document) = get(&live, "/.well-known/umoja.json").await;
+            assert_eq!(status, 200);
+            assert_eq!(document["regions"], serde_json::json!([{ "name": "us", "url": "https://us.example" }]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_region_that_is_frozen_stops_to_serve_within_the_interval_and_serves_again_when_it_is_thawed() {
         let regions = Regions::new(&["eu", "us"]);
         let live = live(&regions);
-        regions.put(&document(&[("eu", RegionState::Joining), ("us", RegionState::Serving)])).await;
-        regions.put_secrets().await;
-        assert_eq!(get(&live, "/healthz").await.0, 200);
-        assert_eq!(get(&live, "/readyz").await.0, 503);
-        assert_eq!(answer(&live, operation()).await.0, 503);
-        let (status, document) = get(&live, "/.well-known/umoja.json").await;
-        assert_eq!(status, 200);
-        assert_eq!(document["regions"], serde_json::json!([{ "name": "us", "url": "https://us.example" }]));
+        let states = [(RegionState::Serving, 415), (RegionState::Frozen, 503), (RegionState::Serving, 415)];
+        for (state, wanted) in states {
+            regions.put(&document(&[("eu", state), ("us", RegionState::Serving)])).await;
+            regions.put_secrets().await;
+            regions.clock.pass(umoja_store::deployment::SETTINGS_RELOAD_SECS * 1000);
+            assert_eq!(answer(&live, operation()).await.0, wanted, "{state:?}");
+        }
     }
 }

@@ -35,7 +35,8 @@ impl Build for BuildHome {
     type Service = Home;
     const SECRETS: bool = false;
 
-    async fn build(&self, home: Home, _: &Settings) -> Result<Home, NotReady> {
+    async fn build(&self, home: Home, settings: &Settings) -> Result<Home, NotReady> {
+        settings.may_send()?;
         Ok(home)
     }
 }
@@ -55,7 +56,8 @@ impl Build for BuildRepair {
     type Service = Repair;
     const SECRETS: bool = false;
 
-    async fn build(&self, home: Home, _: &Settings) -> Result<Repair, NotReady> {
+    async fn build(&self, home: Home, settings: &Settings) -> Result<Repair, NotReady> {
+        settings.may_send()?;
         let sealer = Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), std::sync::Arc::clone(&home.entropy));
         Ok(Repair { home, sealer })
     }

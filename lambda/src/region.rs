@@ -18,7 +18,7 @@ use umoja_schema::{Millis, Region};
 use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::ports::{Clock, Registry, StoreError};
 use umoja_store::secrets::{SecretsDocument, SecretsError};
-use umoja_store::{Home, RegionEntry, RegionState, RegionsDocument};
+use umoja_store::{Home, RegionEntry, RegionsDocument};
 
 /// How long reading the settings may take, while the old ones would still do.
 const READ: Duration = Duration::from_secs(2);
@@ -69,6 +69,11 @@ pub enum NotReady {
     /// This region is not one of the deployment.
     #[error("the region is not in the deployment's settings; run `umoja region add`")]
     NotAMember,
+    /// An operator has frozen this region: it sends nothing.
+    #[error(
+        "the region is frozen and sends nothing; `umoja region thaw` compares it with the others and lets it serve"
+    )]
+    Frozen,
     /// The settings cannot be read.
     #[error("the settings cannot be read: {0}")]
     Settings(#[from] StoreError),
@@ -95,7 +100,15 @@ impl Settings {
 
     /// The regions that serve.
     pub fn serving(&self) -> impl Iterator<Item = &RegionEntry> {
-        self.regions.iter().filter(|entry| entry.state == RegionState::Serving)
+        self.regions.iter().filter(|entry| entry.state.serves())
+    }
+
+    /// Refuses what would send something to a peer while the region is frozen.
+    ///
+    /// # Errors
+    /// [`NotReady::Frozen`]
+    pub const fn may_send(&self) -> Result<(), NotReady> {
+        if self.own.state.sends() { Ok(()) } else { Err(NotReady::Frozen) }
     }
 }
 
@@ -171,6 +184,7 @@ mod tests {
     use super::*;
     use crate::testing::{Regions, document};
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use umoja_store::RegionState;
 
     /// Gives the names of the peers, and counts how often it was built.
     #[derive(Default)]
@@ -219,6 +233,27 @@ mod tests {
         regions.clock.pass(1);
         assert_eq!(*live.service().await.unwrap(), ["us", "af"]);
         assert_eq!(live.build.0.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn a_frozen_region_sends_nothing_and_goes_on_once_it_is_thawed() {
+        use crate::reconcile::{BuildHome, BuildRepair};
+        use crate::replicator::BuildReplicator;
+        let regions = Regions::new(&["eu", "us"]);
+        let of = |state| document(&[("eu", state), ("us", RegionState::Serving)]);
+        async fn ready<B: Build>(regions: &Arc<Regions>, build: B) -> Result<(), NotReady> {
+            let (own, clock) = (regions.own().clone(), Arc::clone(&regions.clock) as _);
+            Live::new(Arc::clone(regions) as _, build, own, clock).service().await.map(drop)
+        }
+        regions.put(&of(RegionState::Frozen)).await;
+        assert!(matches!(ready(&regions, BuildReplicator).await, Err(NotReady::Frozen)));
+        assert!(matches!(ready(&regions, BuildHome).await, Err(NotReady::Frozen)));
+        assert!(matches!(ready(&regions, BuildRepair).await, Err(NotReady::Frozen)));
+        for state in [RegionState::Thawing, RegionState::Leaving, RegionState::Joining, RegionState::Serving] {
+            regions.put(&of(state)).await;
+            assert!(ready(&regions, BuildReplicator).await.is_ok(), "{state:?}");
+            assert!(ready(&regions, BuildHome).await.is_ok() && ready(&regions, BuildRepair).await.is_ok());
+        }
     }
 
     #[tokio::test]

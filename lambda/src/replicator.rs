@@ -31,6 +31,7 @@ impl Build for BuildReplicator {
     const SECRETS: bool = false;
 
     async fn build(&self, home: Home, settings: &Settings) -> Result<Replicating, NotReady> {
+        settings.may_send()?;
         Ok(Replicating { own: settings.own.name().clone(), replicator: Replicator::new(home) })
     }
 }

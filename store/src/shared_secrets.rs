@@ -138,6 +138,21 @@ impl<'a> SharedSecrets<'a> {
         Ok(document.is_wrapped_by(&self.ring, region).await?)
     }
 
+    /// Drops what the KMS of a region has wrapped that is none of these any more. False, and nothing is changed, if some
+    /// secret has no other wrap.
+    ///
+    /// # Errors
+    /// If a region does not do as asked, or there are no secrets.
+    pub async fn forget(&self, removed: &Region) -> Result<bool, SharedSecretsError> {
+        let (mut document, _) = self.newest().await?;
+        let stored = self.stored().await?;
+        if !document.forget(removed) {
+            return Ok(false);
+        }
+        self.store(&document, &stored).await?;
+        Ok(true)
+    }
+
     /// What is stored, if it is this document everywhere.
     async fn unchanged(&self, document: &SecretsDocument) -> Result<Stored, SharedSecretsError> {
         let stored = self.stored().await?;

@@ -12,7 +12,7 @@ use umoja_host::{OsEntropy, SystemClock};
 use umoja_schema::Region;
 use umoja_schema::names::setting;
 use umoja_store::ports::{Clock, Entropy, Keys, Registry, StoreError};
-use umoja_store::{Infrastructure, RegionsDocument};
+use umoja_store::{Infrastructure, RegionState, RegionsDocument};
 
 use super::{DeployedRegion, Regions};
 use crate::CliError;
@@ -165,6 +165,15 @@ impl Cloud {
         &self,
         regions: impl IntoIterator<Item = &Region>,
     ) -> Result<Option<RegionsDocument>, CloudError> {
+        self.list_without(regions, None).await
+    }
+
+    /// As [`Cloud::list`], while one region need not answer.
+    pub async fn list_without(
+        &self,
+        regions: impl IntoIterator<Item = &Region>,
+        away: Option<&Region>,
+    ) -> Result<Option<RegionsDocument>, CloudError> {
         let (mut ask, mut asked) = (regions.into_iter().cloned().collect::<VecDeque<_>>(), BTreeSet::new());
         let mut list: Option<RegionsDocument> = None;
         while let Some(region) = ask.pop_front() {
@@ -173,6 +182,7 @@ impl Cloud {
             }
             let found = match self.document(&region).await {
                 // Nothing is expected in a region that the deployment does not have.
+                Err(_) if away == Some(&region) => None,
                 Err(_) if list.as_ref().is_some_and(|list| list.get(&region).is_none()) => None,
                 found => found?,
             };
@@ -202,6 +212,15 @@ impl Cloud {
             }
         }
         Ok(())
+    }
+
+    /// A region that is on the list no more, to be told so; nothing if it has not the deployment's settings.
+    pub(crate) async fn unlisted(&self, region: &Region, list: &RegionsDocument) -> Option<DeployedRegion> {
+        let infrastructure = self.infrastructure(region).await.ok()?;
+        self.document(region).await.ok()??;
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        let home = self.aws.home(&infrastructure, &list.regions, clock, entropy);
+        Some(DeployedRegion { home, url: Some(infrastructure.base_url), state: RegionState::Leaving })
     }
 
     /// Looks whether every region has a retry queue for every other one.

@@ -100,6 +100,14 @@ impl Deployment {
         Self::with(dir, config)
     }
 
+    /// Opens the deployment in a directory as if it had not this region: one whose directory is lost would be made anew.
+    pub(crate) fn open_without(dir: &Path, lost: &Region) -> Result<Self, DeploymentError> {
+        let mut config = Config::read(dir)?.ok_or_else(|| DeploymentError::Absent(dir.to_owned()))?;
+        config.regions.retain(|region| region.name != *lost);
+        config.check()?;
+        Self::with(dir, config)
+    }
+
     fn with(dir: &Path, config: Config) -> Result<Self, DeploymentError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
@@ -123,7 +131,8 @@ impl Deployment {
         &self.config
     }
 
-    /// Changes its settings, which takes effect when it is served the next time. Regions cannot be changed.
+    /// Changes its settings, which takes effect when it is served the next time. Which regions there are cannot be
+    /// changed.
     pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) -> Result<(), DeploymentError> {
         let mut config = self.config.clone();
         change(&mut config);
@@ -132,6 +141,19 @@ impl Deployment {
             self.config = config;
         }
         Ok(())
+    }
+
+    /// Changes what a region does.
+    pub(crate) fn set_state(&mut self, region: &Region, state: RegionState) -> Result<(), DeploymentError> {
+        self.reconfigure(|config| {
+            config.regions.iter_mut().filter(|one| one.name == *region).for_each(|one| one.state = state);
+        })
+    }
+
+    /// Goes on with other regions: those of these settings.
+    pub(crate) fn with_regions(self, regions: Vec<RegionConfig>) -> Result<Self, DeploymentError> {
+        let config = Config { regions, ..self.config.clone() };
+        Self::create(&self.dir, config)
     }
 
     /// The stores of its regions, in the order of the settings.
@@ -183,11 +205,8 @@ impl Deployment {
     pub fn regions(&self) -> Regions {
         let known = |region: &RegionConfig| region.port != 0 || region.public_url.is_some();
         let url = |region: &RegionConfig| known(region).then(|| region.url(self.config.listen));
-        let region = |(home, config): (Home, &RegionConfig)| DeployedRegion {
-            home,
-            url: url(config),
-            state: RegionState::Serving,
-        };
+        let region =
+            |(home, config): (Home, &RegionConfig)| DeployedRegion { home, url: url(config), state: config.state };
         Regions {
             env: self.config.env.clone(),
             list: self.homes(None).into_iter().zip(&self.config.regions).map(region).collect(),

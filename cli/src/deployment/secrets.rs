@@ -41,6 +41,11 @@ impl Regions {
         Ok(self.shared_secrets()?.rotate_index(secrets, self.clock.now()).await?)
     }
 
+    /// Drops the wraps of a region that is no longer one of these. False if they are all there is.
+    pub(crate) async fn forget_in_secrets(&self, removed: &Region) -> Result<bool, CliError> {
+        Ok(self.shared_secrets()?.forget(removed).await?)
+    }
+
     /// Whether a region's KMS key, as it is now, opens the deployment's secrets.
     pub(crate) async fn secrets_are_wrapped_by(&self, region: &Region) -> Result<bool, CliError> {
         Ok(self.shared_secrets()?.is_wrapped_by(region).await?)

@@ -26,15 +26,15 @@ use crate::support::{path, text, umoja};
 const REGIONS: [&str; 3] = ["eu-west-1", "af-south-1", "ap-south-1"];
 
 /// A deployment of three regions as Terraform would leave it, under a prefix of its own.
-struct Cloud {
-    prefix: String,
+pub(crate) struct Cloud {
+    pub(crate) prefix: String,
     session: Session,
     dir: tempfile::TempDir,
 }
 
 impl Cloud {
     /// Makes the regions at these positions.
-    async fn new(made: &[usize]) -> Self {
+    pub(crate) async fn new(made: &[usize]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         assert!(std::env::var_os("AWS_ENDPOINT_URL").is_some(), "an emulator is needed: .ci/emulator");
         let options = Options { connect: Duration::from_secs(5), attempt: Duration::from_secs(30), attempts: 1 };
@@ -47,11 +47,11 @@ impl Cloud {
         cloud
     }
 
-    fn name(position: usize) -> Region {
+    pub(crate) fn name(position: usize) -> Region {
         REGIONS[position].parse().unwrap()
     }
 
-    fn region(&self, position: usize) -> AwsRegion {
+    pub(crate) fn region(&self, position: usize) -> AwsRegion {
         self.session.region(&Self::name(position), None)
     }
 
@@ -62,21 +62,21 @@ impl Cloud {
         provision::create_region(&region, &self.prefix, &name, &peers, &url).await.unwrap()
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         umoja().args(arguments).args(["--prefix", &self.prefix]).output().unwrap()
     }
 
-    fn done(&self, arguments: &[&str]) -> String {
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
         text(&output.stdout)
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.done(&[arguments, &["--json"]].concat())).unwrap()
     }
 
-    fn fails(&self, arguments: &[&str], why: &str) {
+    pub(crate) fn fails(&self, arguments: &[&str], why: &str) {
         let output = self.run(arguments);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
@@ -84,7 +84,7 @@ impl Cloud {
     }
 
     /// Runs it while a region does not answer; gives what it said on both channels.
-    fn cut_off(&self, arguments: &[&str]) -> (Option<i32>, String) {
+    pub(crate) fn cut_off(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = umoja();
         command.args(arguments).args(["--prefix", &self.prefix, "--region", REGIONS[0]]);
         let emulator = std::env::var("AWS_ENDPOINT_URL").unwrap();
@@ -93,7 +93,7 @@ impl Cloud {
         (output.status.code(), text(&output.stdout) + &text(&output.stderr))
     }
 
-    async fn setting(&self, position: usize, name: &str) -> Option<Value> {
+    pub(crate) async fn setting(&self, position: usize, name: &str) -> Option<Value> {
         self.region(position).tables(&self.prefix).setting(name).await.unwrap()
     }
 }
@@ -173,7 +173,7 @@ async fn while_a_region_does_not_answer_the_others_are_shown_and_written() {
 
 impl Cloud {
     /// What the functions of a region run with, as the settings say now.
-    async fn home(&self, position: usize) -> Home {
+    pub(crate) async fn home(&self, position: usize) -> Home {
         let registry = self.region(position).tables(&self.prefix);
         let document = RegionsDocument::load(&registry).await.unwrap().unwrap();
         let own = document.get(&Self::name(position)).unwrap().infrastructure.clone();
@@ -182,8 +182,13 @@ impl Cloud {
     }
 
     /// Registers a user in both of the first regions, as the API and the replicator would.
-    async fn register(&self, n: u8) -> UserId {
-        let home = self.home(0).await;
+    pub(crate) async fn register(&self, n: u8) -> UserId {
+        self.register_in(&[0, 1], n).await
+    }
+
+    /// Registers a user in these regions, the first of which accepts it.
+    pub(crate) async fn register_in(&self, positions: &[usize], n: u8) -> UserId {
+        let home = self.home(positions[0]).await;
         let id = UserId::v8([n; 16]);
         let (now, origin) = (SystemClock.now(), home.own.name.clone());
         let version = Version { erased: false, hlc: Hlc::at(now), origin: origin.clone() };
@@ -203,7 +208,7 @@ impl Cloud {
         let (identity, secrets, none) = (Identity::default(), Credentials::default(), Attributes::new());
         let profile = sealer.seal(id, version.clone(), facts, &identity, none.clone()).await.unwrap();
         let credentials = sealer.seal(id, version, status, &secrets, none).await.unwrap();
-        self.put(&[profile, credentials]).await;
+        self.put(positions, &[profile, credentials]).await;
         id
     }
 
@@ -220,12 +225,12 @@ impl Cloud {
             fields: Attributes::new(),
         };
         home.own.logs.append(Log::Receipts, &row).await.unwrap();
-        self.put(&Part::ALL.map(|part| PartRecord::tombstone(id, part, version.clone()))).await;
+        self.put(&[0, 1], &Part::ALL.map(|part| PartRecord::tombstone(id, part, version.clone()))).await;
     }
 
-    async fn put(&self, records: &[PartRecord]) {
-        for position in 0..2 {
-            let tables = self.region(position).tables(&self.prefix);
+    async fn put(&self, positions: &[usize], records: &[PartRecord]) {
+        for position in positions {
+            let tables = self.region(*position).tables(&self.prefix);
             for record in records {
                 let before = tables.part(record.id, record.part).await.unwrap();
                 let before = before.as_ref().map(|before| before.claims().clone()).unwrap_or_default();
@@ -238,7 +243,7 @@ impl Cloud {
     }
 }
 
-fn sealer(home: &Home) -> Sealer {
+pub(crate) fn sealer(home: &Home) -> Sealer {
     Sealer::new(KeyRing::new(home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy))
 }
 

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod cloud;
+mod cloud_lifecycle;
 mod company;
 mod demo;
 mod examples;
 mod init;
 mod operators;
 mod redrive;
+mod region;
 mod rotate;
 mod serve;
 mod support;

@@ -2,34 +2,29 @@
 //! while it is filled reaches it by itself.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
 use umoja_schema::{Millis, Region};
 use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
-use umoja_store::ports::StoreError;
 use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
-use super::fill::Filler;
+use super::change::{SETTINGS_WAIT_SECS, copy_companies, deadline, find, newest_list, open, wait_for_settings};
+use super::fill::{Filler, Repairs};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
-use crate::deployment::{Cloud, CloudError, DeployedRegion, Regions};
+use crate::config::RegionConfig;
+use crate::deployment::{Cloud, DeployedRegion, Regions};
 use crate::output::{Output, note};
 
-/// How long the settings take to be read by every function that is warm.
-const SETTINGS_WAIT_SECS: u64 = 2 * SETTINGS_RELOAD_SECS;
-
-/// How often somebody who waits is told so, in seconds.
-const TELL_SECS: u64 = 10;
-
-/// Add a region to a deployment in AWS: fill it with everything there is, then let it serve.
+/// Add a region to a deployment: fill it with everything there is, then let it serve.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Add a region to a deployment in AWS: fill it with everything there is, then let it serve. Users are \
-served all the time. Terraform has to know the region already: applied in it, and in every other region with it on the \
-list.
+#[command(long_about = "Add a region to a deployment: fill it with everything there is, then let it serve.
+
+In a directory the deployment must not be served meanwhile. In AWS users are served all the time, and Terraform has to know \
+the region already: applied in it, and in every other region with it on the list.
 
 In this order: the secrets are wrapped by the new region's key; every region lists the new one as joining, and once every \
 function has read that, all that is written reaches it; then what was written before is copied, tables of parts and of \
@@ -41,16 +36,16 @@ Each step can be repeated: after an interruption, run the same command again, an
 With --again a region that serves already is taken out of service and filled anew: after one of its tables was restored \
 from a backup, or made anew. Erasures since the backup come with everything else.
 
-It needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings, Scan on PREFIX-companies; \
+In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings, Scan on PREFIX-companies; \
 kms:DescribeKey, Encrypt and Decrypt with the data key, which can be limited to the secrets by a condition on \
 kms:EncryptionContext:umoja:secret, since copying opens no user's data; sqs:GetQueueAttributes on PREFIX-*. \
 In those that serve: dynamodb:Scan on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutItem on \
 PREFIX-receipts; sqs:SendMessage on PREFIX-keys. \
 In the new one: dynamodb:PutItem on PREFIX-companies; GetItem, PutItem and UpdateItem on PREFIX-users; Query, \
 PutItem and DeleteItem on PREFIX-members; GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on \
-PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal."
-)]
+PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal.")]
 #[command(after_help = "Examples:
+  umoja region add ap-south-1 --dir DIR
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1 --rate 2000
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1 --again")]
@@ -65,7 +60,7 @@ pub(super) struct Add {
     /// How many parts and rows are copied in a second at most; 0 for as many as can be.
     #[arg(long, value_name = "N", default_value_t = 500)]
     rate: u32,
-    /// How long to wait for every function to read the new settings, in seconds.
+    /// In AWS: how long to wait for every function to read the new settings, in seconds.
     #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
     settings_wait_secs: u64,
     /// How long to wait for the new region to have everything, in seconds. Running the command again goes on.
@@ -76,11 +71,7 @@ pub(super) struct Add {
 impl Add {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         match self.target.place()? {
-            Place::Directory(_) => Err(CliError::Failed(
-                "a deployment in a directory cannot be given another region yet; make a new one with \
-                 `umoja init --dir DIR --regions ...`"
-                    .into(),
-            )),
+            Place::Directory(dir) => self.local(&dir, output).await,
             Place::Cloud { prefix, region } => {
                 let first = region.ok_or_else(no_region)?;
                 self.cloud(&connect(&prefix).await, &first, output).await
@@ -93,8 +84,9 @@ impl Add {
         if first == name {
             return Err(CliError::Usage("--region has to be one of the regions that serve already".into()));
         }
-        let mut document = self.document(cloud, first).await?;
-        if !self.again && document.get(name).is_some_and(|entry| entry.state == RegionState::Serving) {
+        let mut document = newest_list(cloud, first, &self.name, false).await?;
+        refuse(name, document.get(name).map(|entry| entry.state))?;
+        if !self.again && document.get(name).is_some_and(|entry| entry.state.serves()) {
             // The last step may have been interrupted between two regions.
             let regions = cloud.regions(&document, first);
             cloud.store(&document, &regions.list).await?;
@@ -115,7 +107,7 @@ impl Add {
         // Those that serve first: the new region may rely on them from the moment at which it is listed itself.
         cloud.store(&document, others().chain([new])).await?;
         copy_companies(&regions, new).await?;
-        self.wait_for_settings(name).await;
+        wait_for_settings(name, self.settings_wait_secs).await;
 
         let filler = Filler {
             regions: &regions,
@@ -123,14 +115,14 @@ impl Add {
             since: regions.clock.now(),
             derives: self.again,
             rate: self.rate,
-            deadline: Millis(regions.clock.now().0.saturating_add(self.timeout_secs.saturating_mul(1000))),
-            prefix: cloud.prefix(),
+            deadline: deadline(&regions, self.timeout_secs),
+            repairs: Repairs::Scheduled(cloud.prefix()),
         };
         let copied = filler.run().await?;
 
         copy_companies(&regions, new).await?;
         // Hours may have passed: what others have changed meanwhile stays.
-        let mut document = self.document(cloud, first).await?;
+        let mut document = newest_list(cloud, first, &self.name, false).await?;
         for entry in &mut document.regions {
             if entry.name() == name {
                 entry.state = RegionState::Serving;
@@ -156,13 +148,48 @@ impl Add {
         Ok(())
     }
 
-    /// The list of regions, as far as any region has it.
-    async fn document(&self, cloud: &Cloud, first: &Region) -> Result<RegionsDocument, CliError> {
-        // Says what to do if there is none.
-        let known = cloud.open(first).await?;
-        let known = known.list.iter().map(DeployedRegion::name);
-        let list = cloud.list([first].into_iter().chain(known).chain([&self.name])).await?;
-        list.ok_or_else(|| CliError::Failed("the list of regions was there and is gone; run the command again".into()))
+    /// In a directory that nobody serves meanwhile.
+    async fn local(&self, dir: &Path, output: Output) -> Result<(), CliError> {
+        let (deployment, _lock) = open(dir).await?;
+        let name = &self.name;
+        let stored = deployment.config().regions.iter().find(|region| region.name == *name);
+        refuse(name, stored.map(|region| region.state))?;
+        if !self.again && stored.is_some_and(|region| region.state.serves()) {
+            output.answer(&json!({ "region": name, "state": "serving", "added": false }), || {
+                format!("{name} is a region already; --again fills it anew.")
+            });
+            return Ok(());
+        }
+        let mut regions = deployment.config().regions.clone();
+        match regions.iter_mut().find(|region| region.name == *name) {
+            Some(region) => region.state = RegionState::Joining,
+            None => regions.push(new_region(dir, name, &regions)?),
+        }
+        let mut deployment = deployment.with_regions(regions)?;
+        let regions = deployment.regions();
+        deployment.ensure_secrets().await?;
+        let new = find(&regions, name)?;
+        copy_companies(&regions, new).await?;
+        let filler = Filler {
+            regions: &regions,
+            target: name,
+            since: Millis(0),
+            derives: self.again,
+            rate: self.rate,
+            deadline: deadline(&regions, self.timeout_secs),
+            repairs: Repairs::Here(&deployment),
+        };
+        let copied = filler.run().await?;
+        deployment.set_state(name, RegionState::Serving)?;
+        let answer = json!({ "region": name, "state": "serving", "added": true,
+            "parts_copied": copied.parts_copied, "rows_copied": copied.rows_copied });
+        output.answer(&answer, || {
+            format!(
+                "{name} has everything: {} parts and {} rows were copied. `umoja serve` serves it too.",
+                copied.parts_copied, copied.rows_copied
+            )
+        });
+        Ok(())
     }
 
     /// Puts the region on the list. True if it was there with another key.
@@ -180,16 +207,6 @@ impl Add {
         document.regions.push(entry);
         Ok(false)
     }
-
-    async fn wait_for_settings(&self, name: &Region) {
-        let mut left = self.settings_wait_secs;
-        while left > 0 {
-            note(&format!("{name}: listed in every region; waiting {left} s until every function has read it"));
-            let step = left.min(TELL_SECS);
-            tokio::time::sleep(Duration::from_secs(step)).await;
-            left -= step;
-        }
-    }
 }
 
 /// Looks whether everything is there that the region needs.
@@ -204,18 +221,31 @@ async fn check<'a>(cloud: &Cloud, regions: &'a Regions, name: &Region) -> Result
     Ok(new)
 }
 
-/// Brings the companies to the new region, also what is changed meanwhile: whoever changes one from now on writes it
-/// there too.
-async fn copy_companies(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
-    let failed = |source: StoreError| CloudError::Failed { region: new.name().clone(), source };
-    loop {
-        let companies = regions.companies().await?;
-        let there = new.home.registry.companies().await.map_err(failed)?;
-        for company in companies.iter().filter(|company| !there.contains(company)) {
-            new.home.registry.put_company(company).await.map_err(failed)?;
+/// Refuses a region that is on its way to something else.
+fn refuse(name: &Region, state: Option<RegionState>) -> Result<(), CliError> {
+    match state {
+        Some(state @ (RegionState::Frozen | RegionState::Thawing)) => Err(CliError::Failed(format!(
+            "{name} is {}, and may hold what nobody else has: `umoja region thaw {name}` compares it both ways",
+            state.as_str()
+        ))),
+        Some(RegionState::Leaving) => {
+            Err(CliError::Failed(format!("{name} is to be removed: `umoja region remove {name}` goes on with it")))
         }
-        if regions.companies().await? == companies {
-            return Ok(());
-        }
+        Some(RegionState::Serving | RegionState::Joining) | None => Ok(()),
     }
+}
+
+/// The settings of a new region of a directory.
+fn new_region(dir: &Path, name: &Region, others: &[RegionConfig]) -> Result<RegionConfig, CliError> {
+    let own = dir.join(name.as_str());
+    if own.exists() {
+        return Err(CliError::Failed(format!(
+            "{} is there already, of a region that was removed; move it away first",
+            own.display()
+        )));
+    }
+    // Behind the last port, if they were chosen.
+    let last = others.iter().map(|region| region.port).max().unwrap_or_default();
+    let port = if last == 0 { 0 } else { last.checked_add(1).unwrap_or_default() };
+    Ok(RegionConfig { name: name.clone(), port, public_url: None, state: RegionState::Joining })
 }

@@ -1,15 +1,14 @@
-//! Passes over every serving region until the new one has everything, with what people want to know meanwhile.
+//! Passes over regions until another has everything that they hold, with what people want to know meanwhile.
 
 use std::time::Duration;
 
-use umoja_reconciler::{Fill, FillReport};
+use umoja_reconciler::{Ended, Fill, FillReport, repair_keys};
 use umoja_schema::names::{function, queue};
 use umoja_schema::{Millis, Region};
-use umoja_store::RegionState;
 use umoja_store::ports::StoreError;
 
 use crate::CliError;
-use crate::deployment::{CloudError, DeployedRegion, Regions};
+use crate::deployment::{DeployedRegion, Deployment, Regions, names};
 use crate::output::note;
 
 /// How often somebody who waits is told so.
@@ -37,22 +36,36 @@ pub(super) struct Filler<'a> {
     pub(super) rate: u32,
     /// When to give up.
     pub(super) deadline: Millis,
-    /// The prefix of the deployment's names.
-    pub(super) prefix: &'a str,
+    /// Who wraps the data keys that lack the region's wrap.
+    pub(super) repairs: Repairs<'a>,
+}
+
+/// Who repairs wrapped keys while a region is filled.
+#[derive(Clone, Copy)]
+pub(super) enum Repairs<'a> {
+    /// The functions of a deployment in AWS with this prefix, by their schedule.
+    Scheduled(&'a str),
+    /// This process: nobody serves the directory meanwhile.
+    Here(&'a Deployment),
 }
 
 impl Filler<'_> {
     /// Ends when a pass over each serving region has found nothing missing; gives what all passes did.
     pub(super) async fn run(&self) -> Result<FillReport, CliError> {
-        let mut total = FillReport::default();
-        let serving = |region: &&DeployedRegion| region.state == RegionState::Serving;
+        let serving = |region: &&DeployedRegion| region.state.serves() && region.name() != self.target;
         // The region that was asked for is copied from; the others are compared, and hold nothing else as a rule.
         let first = self.regions.first()?.name();
         let mut sources: Vec<&DeployedRegion> = self.regions.list.iter().filter(serving).collect();
         sources.sort_by_key(|region| region.name() != first);
+        self.from(&sources, false).await
+    }
+
+    /// As [`Filler::run`], from these regions. `ended` are sources that write nothing any more.
+    pub(super) async fn from(&self, sources: &[&DeployedRegion], ended: bool) -> Result<FillReport, CliError> {
+        let mut total = FillReport::default();
         for source in sources {
             loop {
-                let pass = self.pass(source).await?;
+                let pass = self.pass(source, ended).await?;
                 total.add(&pass);
                 if pass.is_complete() {
                     note(&format!("{}: has everything that {} holds", self.target, source.name()));
@@ -68,11 +81,19 @@ impl Filler<'_> {
         self.regions.clock.now()
     }
 
-    async fn pass(&self, source: &DeployedRegion) -> Result<FillReport, CliError> {
+    async fn pass(&self, source: &DeployedRegion, ended: bool) -> Result<FillReport, CliError> {
         let unknown = || CliError::Failed(format!("{} does not know {}", source.name(), self.target));
-        let mut fill = Fill::new(&source.home, self.target, self.since).ok_or_else(unknown)?;
+        let since = match self.repairs {
+            Repairs::Scheduled(_) => self.since,
+            // Nobody works: nothing is on its way.
+            Repairs::Here(_) => Millis(u64::MAX),
+        };
+        let mut fill = Fill::new(&source.home, self.target, since).ok_or_else(unknown)?;
         if self.derives {
             fill = fill.deriving();
+        }
+        if ended {
+            fill = fill.of_ended();
         }
         let started = self.now();
         let mut told = started;
@@ -106,7 +127,7 @@ impl Filler<'_> {
 
     fn stopped(&self, source: &DeployedRegion, error: StoreError) -> CliError {
         let (from, to) = (source.name(), self.target);
-        let error = CloudError::Failed { region: from.clone(), source: error };
+        let error = source.failed(error);
         CliError::Failed(format!(
             "copying from {from} to {to} stopped: {error}; run the same command again, it goes on"
         ))
@@ -137,6 +158,23 @@ impl Filler<'_> {
 
     /// Waits until the key repair has nothing left to do, as far as one can see.
     async fn wait(&self, source: &DeployedRegion, pass: &FillReport) -> Result<(), CliError> {
+        match self.repairs {
+            Repairs::Here(deployment) => {
+                if pass.unwrapped > 0 {
+                    repair_here(deployment, source).await?;
+                }
+                self.check_deadline(source, pass)
+            }
+            Repairs::Scheduled(prefix) => self.wait_for_schedule(source, pass, prefix).await,
+        }
+    }
+
+    async fn wait_for_schedule(
+        &self,
+        source: &DeployedRegion,
+        pass: &FillReport,
+        prefix: &str,
+    ) -> Result<(), CliError> {
         let started = self.now();
         let mut told = Millis(0);
         let mut empty = 0;
@@ -152,7 +190,7 @@ impl Filler<'_> {
             if self.now().since(told) >= TELL_MS {
                 told = self.now();
                 let (keys, repair) = (queue::KEYS, function::RECONCILE_KEYS);
-                note(&format!("{}: {left} messages in {}-{keys} for {repair}", source.name(), self.prefix));
+                note(&format!("{}: {left} messages in {prefix}-{keys} for {repair}", source.name()));
             }
             self.check_deadline(source, pass)?;
         }
@@ -165,16 +203,41 @@ impl Filler<'_> {
         }
         let (from, to) = (source.name(), self.target);
         let why = if pass.unwrapped > 0 {
+            let repair = function::RECONCILE_KEYS;
+            let who = match self.repairs {
+                Repairs::Scheduled(prefix) => {
+                    format!("{prefix}-{repair} in {from} works on them, if its schedule runs")
+                }
+                Repairs::Here(_) => format!("this command works on them, if they can be opened in {from}"),
+            };
             format!(
-                "{} parts have no data key that {to} wrapped; {}-{} in {from} works on them, if its schedule runs and the \
-                 KMS key of {to} can be used",
-                pass.unwrapped,
-                self.prefix,
-                function::RECONCILE_KEYS
+                "{} parts have no data key that {to} wrapped; {who} and the KMS key of {to} can be used",
+                pass.unwrapped
             )
         } else {
             format!("{} parts and rows of {from} were missing at the last look", pass.missing)
         };
-        Err(CliError::Failed(format!("{to} does not serve yet: {why}; run the same command again, it goes on")))
+        Err(CliError::Failed(format!("{to} has not everything yet: {why}; run the same command again, it goes on")))
+    }
+}
+
+/// Does what the key repair of a region would do by its schedule.
+pub(super) async fn repair_here(deployment: &Deployment, region: &DeployedRegion) -> Result<(), CliError> {
+    let sealer = deployment.sealer(&region.home);
+    loop {
+        let report = repair_keys(&region.home, &sealer).await;
+        if report.postponed > 0 || report.parked > 0 {
+            let out = names(&report.keys_out);
+            return Err(CliError::Failed(format!(
+                "{}: {} data keys could not be wrapped, {} cannot be opened; the keys of these regions cannot be used: \
+                 [{out}]",
+                region.name(),
+                report.postponed,
+                report.parked
+            )));
+        }
+        if report.ended != Ended::Bounded {
+            return Ok(());
+        }
     }
 }

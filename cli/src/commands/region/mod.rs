@@ -1,7 +1,10 @@
 //! `umoja region`: the regions of a deployment.
 
 mod add;
+mod change;
 mod fill;
+mod freeze;
+mod remove;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -13,7 +16,7 @@ use super::target::Target;
 use crate::CliError;
 use crate::output::{Output, table};
 
-/// The regions of a deployment: list them, add one.
+/// The regions of a deployment: list, add, freeze, thaw, remove.
 #[derive(Debug, Args)]
 pub(super) struct Command {
     #[command(subcommand)]
@@ -24,6 +27,9 @@ pub(super) struct Command {
 enum Action {
     List(List),
     Add(Box<add::Add>),
+    Freeze(freeze::Freeze),
+    Thaw(Box<freeze::Thaw>),
+    Remove(Box<remove::Remove>),
 }
 
 /// List the regions: what each does, its URL, whether its key can be used.
@@ -55,6 +61,9 @@ impl Command {
         match self.action {
             Action::List(list) => list.run(output).await,
             Action::Add(add) => add.run(output).await,
+            Action::Freeze(freeze) => freeze.run(output).await,
+            Action::Thaw(thaw) => thaw.run(output).await,
+            Action::Remove(remove) => remove.run(output).await,
         }
     }
 }
@@ -73,12 +82,8 @@ impl List {
         let answer = Answer { regions };
         output.answer(&answer, || {
             let row = |region: &RegionAnswer| {
-                let state = match region.state {
-                    RegionState::Joining => "joining",
-                    RegionState::Serving => "serving",
-                };
                 let url = region.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
-                vec![region.name.to_string(), state.into(), url, format!("key {}", region.key)]
+                vec![region.name.to_string(), region.state.as_str().into(), url, format!("key {}", region.key)]
             };
             table(&answer.regions.iter().map(row).collect::<Vec<_>>())
         });

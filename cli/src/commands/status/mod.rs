@@ -125,7 +125,7 @@ impl Status {
             );
         }
         // A region that is being filled differs until it is.
-        let serving_now = |status: &&&RegionStatus| status.state == RegionState::Serving;
+        let serving_now = |status: &&&RegionStatus| status.state.serves();
         let scans: Vec<&Scan> = seen.iter().filter(serving_now).filter_map(|status| status.scan.as_ref()).collect();
         if scan::differ(&scans) && !explained(&opened, &deployment, &scans).await? {
             attention.push("the regions hold different users".into());
@@ -190,6 +190,16 @@ async fn explained(opened: &Opened, deployment: &Regions, scans: &[&Scan]) -> Re
     }
 }
 
+/// The command that brings a region on that does not serve.
+const fn next_step(state: RegionState) -> Option<&'static str> {
+    match state {
+        RegionState::Serving => None,
+        RegionState::Joining => Some("add"),
+        RegionState::Frozen | RegionState::Thawing => Some("thaw"),
+        RegionState::Leaving => Some("remove"),
+    }
+}
+
 impl Looked {
     fn seen(&self) -> Option<&RegionStatus> {
         match self {
@@ -221,10 +231,10 @@ impl RegionStatus {
     fn attention(&self) -> Vec<String> {
         let region = &self.region;
         let mut attention = Vec::new();
-        if self.state == RegionState::Joining {
-            attention.push(format!(
-                "{region} is being filled and serves nobody; if `umoja region add {region}` was interrupted, run it again"
-            ));
+        if let Some(next) = next_step(self.state) {
+            let state = self.state.as_str();
+            attention
+                .push(format!("{region} is {state} and serves nobody; `umoja region {next} {region}` goes on with it"));
         }
         if self.key != "enabled" {
             attention.push(format!("{region}: its key is {}", self.key));
@@ -251,8 +261,8 @@ impl RegionStatus {
     fn text(&self) -> String {
         let url = self.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
         let mut rows = vec![vec!["url".into(), url]];
-        if self.state == RegionState::Joining {
-            rows.push(vec!["state".into(), "joining: it is being filled, and serves nobody".into()]);
+        if !self.state.serves() {
+            rows.push(vec!["state".into(), format!("{}: it serves nobody", self.state.as_str())]);
         }
         if let Some(scan) = &self.scan {
             rows.push(vec![

@@ -1,0 +1,85 @@
+//! What every change of the list of regions needs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use umoja_schema::{Millis, Region};
+use umoja_store::RegionsDocument;
+use umoja_store::deployment::SETTINGS_RELOAD_SECS;
+
+use crate::CliError;
+use crate::deployment::{Cloud, CloudError, DeployedRegion, Deployment, Regions};
+use crate::output::note;
+use crate::server::ServeLock;
+
+/// How long the settings take to be read by every function that is warm.
+pub(super) const SETTINGS_WAIT_SECS: u64 = 2 * SETTINGS_RELOAD_SECS;
+
+/// How often somebody who waits is told so, in seconds.
+const TELL_SECS: u64 = 10;
+
+/// The list of regions, as far as any region has it. `name`, which is being changed, need not answer if it is `away`.
+pub(super) async fn newest_list(
+    cloud: &Cloud,
+    first: &Region,
+    name: &Region,
+    away: bool,
+) -> Result<RegionsDocument, CliError> {
+    let known = cloud.document(first).await?;
+    let absent = || CloudError::NotInitialised { region: first.clone(), prefix: cloud.prefix().to_owned() };
+    let known = known.ok_or_else(absent)?;
+    let known = known.regions.iter().map(umoja_store::RegionEntry::name);
+    let list = cloud.list_without([first].into_iter().chain(known).chain([name]), away.then_some(name)).await?;
+    list.ok_or_else(|| CliError::Failed("the list of regions was there and is gone; run the command again".into()))
+}
+
+/// A directory's deployment, and the right to be the only one that serves it.
+pub(super) async fn open(dir: &Path) -> Result<(Deployment, ServeLock), CliError> {
+    let deployment = Deployment::open(dir)?;
+    let lock = ServeLock::take(&deployment).await?;
+    Ok((deployment, lock))
+}
+
+/// One of the regions.
+pub(super) fn find<'a>(regions: &'a Regions, name: &Region) -> Result<&'a DeployedRegion, CliError> {
+    let region = regions.list.iter().find(|region| region.name() == name);
+    region.ok_or_else(|| CliError::Usage(format!("the deployment has no region {name}")))
+}
+
+/// Waits until every function has read the settings that every region has got now.
+pub(super) async fn wait_for_settings(name: &Region, secs: u64) {
+    let mut left = secs;
+    while left > 0 {
+        note(&format!("{name}: every region says so; waiting {left} s until every function has read it"));
+        let step = left.min(TELL_SECS);
+        tokio::time::sleep(Duration::from_secs(step)).await;
+        left -= step;
+    }
+}
+
+/// When to give up.
+pub(super) fn deadline(regions: &Regions, timeout_secs: u64) -> Millis {
+    Millis(regions.clock.now().0.saturating_add(timeout_secs.saturating_mul(1000)))
+}
+
+/// Brings the companies to a region, also what is changed meanwhile: whoever changes one from now on writes it there too.
+pub(super) async fn copy_companies(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
+    loop {
+        let companies = regions.companies().await?;
+        let there = new.home.registry.companies().await.map_err(|source| new.failed(source))?;
+        for company in companies.iter().filter(|company| !there.contains(company)) {
+            new.home.registry.put_company(company).await.map_err(|source| new.failed(source))?;
+        }
+        if regions.companies().await? == companies {
+            return Ok(());
+        }
+    }
+}
+
+/// Refuses to take the last region out of service.
+pub(super) fn refuse_last<'a>(mut others_serve: impl Iterator<Item = &'a bool>, name: &Region) -> Result<(), CliError> {
+    if others_serve.any(|serves| *serves) {
+        return Ok(());
+    }
+    Err(CliError::Failed(format!("{name} is the only region that serves")))
+}

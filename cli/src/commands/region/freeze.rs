@@ -1,0 +1,281 @@
+//! `umoja region freeze` and `umoja region thaw`: a region that was away for longer than messages last does not serve until
+//! it was compared with the others, both ways.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use umoja_reconciler::FillReport;
+use umoja_schema::{Millis, Region};
+use umoja_store::{RegionState, RegionsDocument};
+
+use super::change::{
+    SETTINGS_WAIT_SECS, copy_companies, deadline, find, newest_list, open, refuse_last, wait_for_settings,
+};
+use super::fill::{Filler, Repairs};
+use crate::CliError;
+use crate::commands::target::{Place, Target, connect, no_region};
+use crate::deployment::{Cloud, DeployedRegion, Regions};
+use crate::output::{Output, note};
+
+/// How often a region is tried that does not answer.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Freeze a region: it serves nobody and sends nothing, and is sent everything.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Freeze a region: it serves nobody and sends nothing, while its peers send it everything they write. For a \
+region that was away for longer than messages last (its stream 24 hours, its peers' retry queues 14 days): what it holds \
+is old, and whoever changed an old record there would undo newer changes of others. `umoja region thaw` compares it with \
+the others and lets it serve again.
+
+Its API answers 503 with the code region_not_serving, and no other region lists it. In AWS that takes up to a minute, the \
+time in which functions read their settings. A region that does not answer cannot be told, and would serve as soon as it is \
+back: freeze it while it is away, with --timeout-secs, and it is told as soon as it answers. In a directory the deployment \
+must not be served meanwhile.
+
+In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings."
+)]
+#[command(after_help = "Examples:
+  umoja region freeze us-east-1 --prefix PREFIX --region eu-west-1 --timeout-secs 86400
+  umoja region freeze us-east-1 --dir DIR")]
+pub(super) struct Freeze {
+    /// The region.
+    name: Region,
+    #[command(flatten)]
+    target: Target,
+    /// In AWS: how long to try to reach the region, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    timeout_secs: u64,
+}
+
+/// Compare a frozen region with every other one, both ways, and let it serve.
+#[derive(Debug, Args)]
+#[command(long_about = "Compare a frozen region with every other one, both ways, and let it serve.
+
+In this order: companies and the deployment's secrets are brought to it; then every part and row of each serving region \
+that it lacks or holds in an older version, and claims are derived anew; then it sends again, and every part and row of its \
+own that another region lacks is brought there. By version the newest wins, whoever wrote it, and an erasure wins over \
+everything: what the region wrote before it was away undoes nothing. When nothing is missing either way, it serves. Each \
+step can be repeated: after an interruption, run the same command again.
+
+In a directory the deployment must not be served meanwhile. In AWS it needs what `umoja region add` needs, where the region \
+and every serving one is both source and target.")]
+#[command(after_help = "Examples:
+  umoja region thaw us-east-1 --prefix PREFIX --region eu-west-1
+  umoja region thaw us-east-1 --dir DIR")]
+pub(super) struct Thaw {
+    /// The region.
+    name: Region,
+    #[command(flatten)]
+    target: Target,
+    /// How many parts and rows are copied in a second at most; 0 for as many as can be.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    rate: u32,
+    /// In AWS: how long to wait for every function to read the new settings, in seconds.
+    #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
+    settings_wait_secs: u64,
+    /// How long to wait until nothing is missing, in seconds. Running the command again goes on.
+    #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
+    timeout_secs: u64,
+}
+
+impl Freeze {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        match self.target.place()? {
+            Place::Directory(dir) => self.local(&dir).await?,
+            Place::Cloud { prefix, region } => {
+                let first = region.ok_or_else(no_region)?;
+                self.cloud(&connect(&prefix).await, &first).await?;
+            }
+        }
+        let name = &self.name;
+        output.answer(&json!({ "region": name, "state": "frozen" }), || {
+            format!("{name} is frozen: it serves nobody and sends nothing. Next: umoja region thaw {name} ...")
+        });
+        Ok(())
+    }
+
+    async fn local(&self, dir: &Path) -> Result<(), CliError> {
+        let (mut deployment, _lock) = open(dir).await?;
+        let regions = deployment.regions();
+        refuse_freezing(&self.name, find(&regions, &self.name)?.state)?;
+        refuse_last(&mut serving_others(&regions, &self.name).iter(), &self.name)?;
+        Ok(deployment.set_state(&self.name, RegionState::Frozen)?)
+    }
+
+    async fn cloud(&self, cloud: &Cloud, first: &Region) -> Result<(), CliError> {
+        let name = &self.name;
+        refuse_first(first, name)?;
+        let mut document = newest_list(cloud, first, name, true).await?;
+        let regions = cloud.regions(&document, first);
+        refuse_freezing(name, find(&regions, name)?.state)?;
+        refuse_last(&mut serving_others(&regions, name).iter(), name)?;
+        set_state(&mut document, name, RegionState::Frozen);
+        let regions = cloud.regions(&document, first);
+        let (frozen, others): (Vec<_>, Vec<_>) = regions.list.iter().partition(|region| region.name() == name);
+        cloud.store(&document, others).await?;
+        let until = deadline(&regions, self.timeout_secs);
+        loop {
+            let Err(error) = cloud.store(&document, frozen.iter().copied()).await else { return Ok(()) };
+            if regions.clock.now() >= until {
+                return Err(CliError::Failed(format!(
+                    "every other region knows that {name} is frozen, and {name} could not be told ({error}): it would serve \
+                     as soon as it is back; run the command again with --timeout-secs"
+                )));
+            }
+            note(&format!("{name} does not answer yet: {error}"));
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+impl Thaw {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let done = match self.target.place()? {
+            Place::Directory(dir) => self.local(&dir).await?,
+            Place::Cloud { prefix, region } => {
+                let first = region.ok_or_else(no_region)?;
+                self.cloud(&connect(&prefix).await, &first).await?
+            }
+        };
+        let name = &self.name;
+        let Some((came, went)) = done else {
+            output.answer(&json!({ "region": name, "state": "serving", "thawed": false }), || {
+                format!("{name} serves already.")
+            });
+            return Ok(());
+        };
+        let answer = json!({ "region": name, "state": "serving", "thawed": true,
+            "parts_received": came.parts_copied, "rows_received": came.rows_copied,
+            "parts_sent": went.parts_copied, "rows_sent": went.rows_copied });
+        output.answer(&answer, || {
+            format!(
+                "{name} holds what every other region holds, and serves.\n  {} parts and {} rows were brought to it, {} parts \
+                 and {} rows from it.",
+                came.parts_copied, came.rows_copied, went.parts_copied, went.rows_copied
+            )
+        });
+        Ok(())
+    }
+
+    async fn local(&self, dir: &Path) -> Result<Option<(FillReport, FillReport)>, CliError> {
+        let (mut deployment, _lock) = open(dir).await?;
+        let regions = deployment.regions();
+        let region = find(&regions, &self.name)?;
+        if refuse_thawing(&self.name, region.state)? {
+            return Ok(None);
+        }
+        deployment.ensure_secrets().await?;
+        copy_companies(&first_serving(&regions), region).await?;
+        let came = self.filler(&regions, &self.name, Repairs::Here(&deployment)).run().await?;
+        let went = self.send(&regions, Repairs::Here(&deployment)).await?;
+        deployment.set_state(&self.name, RegionState::Serving)?;
+        Ok(Some((came, went)))
+    }
+
+    async fn cloud(&self, cloud: &Cloud, first: &Region) -> Result<Option<(FillReport, FillReport)>, CliError> {
+        let name = &self.name;
+        refuse_first(first, name)?;
+        let mut list = newest_list(cloud, first, name, false).await?;
+        let regions = cloud.regions(&list, first);
+        let region = find(&regions, name)?;
+        if refuse_thawing(name, region.state)? {
+            // The last step may have been interrupted between two regions.
+            cloud.store(&list, &regions.list).await?;
+            return Ok(None);
+        }
+        cloud.check_queues(&regions).await?;
+        regions.newest_secrets().await?;
+        copy_companies(&regions, region).await?;
+        let came = self.filler(&regions, name, Repairs::Scheduled(cloud.prefix())).run().await?;
+
+        note(&format!("{name}: sends again"));
+        set_state(&mut list, name, RegionState::Thawing);
+        let regions = cloud.regions(&list, first);
+        cloud.store(&list, &regions.list).await?;
+        wait_for_settings(name, self.settings_wait_secs).await;
+        let went = self.send(&regions, Repairs::Scheduled(cloud.prefix())).await?;
+
+        copy_companies(&regions, find(&regions, name)?).await?;
+        // Hours may have passed: what others have changed meanwhile stays.
+        let mut list = newest_list(cloud, first, name, false).await?;
+        set_state(&mut list, name, RegionState::Serving);
+        let regions = cloud.regions(&list, first);
+        let (own, others): (Vec<_>, Vec<_>) = regions.list.iter().partition(|region| region.name() == name);
+        // The region first: it has to serve when the others say that it does.
+        cloud.store(&list, own.iter().chain(&others).copied()).await?;
+        Ok(Some((came, went)))
+    }
+
+    /// Brings what the region holds to every serving one.
+    async fn send(&self, regions: &Regions, repairs: Repairs<'_>) -> Result<FillReport, CliError> {
+        let source = find(regions, &self.name)?;
+        let mut went = FillReport::default();
+        for peer in regions.list.iter().filter(|peer| peer.state.serves()) {
+            went.add(&self.filler(regions, peer.name(), repairs).from(&[source], true).await?);
+        }
+        Ok(went)
+    }
+
+    fn filler<'a>(&'a self, regions: &'a Regions, target: &'a Region, repairs: Repairs<'a>) -> Filler<'a> {
+        Filler {
+            regions,
+            target,
+            // It was on the list all the time.
+            since: Millis(0),
+            derives: *target == self.name,
+            rate: self.rate,
+            deadline: deadline(regions, self.timeout_secs),
+            repairs,
+        }
+    }
+}
+
+/// Which of the other regions serve.
+fn serving_others(regions: &Regions, name: &Region) -> Vec<bool> {
+    regions.list.iter().filter(|region| region.name() != name).map(|region| region.state.serves()).collect()
+}
+
+/// The same regions, with one that serves asked first.
+fn first_serving(regions: &Regions) -> Regions {
+    let first = regions.list.iter().position(|region: &DeployedRegion| region.state.serves());
+    Regions { first: first.unwrap_or(regions.first), ..regions.clone() }
+}
+
+fn refuse_first(first: &Region, name: &Region) -> Result<(), CliError> {
+    if first == name {
+        return Err(CliError::Usage("--region has to be another region, which serves".into()));
+    }
+    Ok(())
+}
+
+fn refuse_freezing(name: &Region, state: RegionState) -> Result<(), CliError> {
+    match state {
+        RegionState::Serving | RegionState::Frozen | RegionState::Thawing => Ok(()),
+        RegionState::Joining | RegionState::Leaving => {
+            Err(CliError::Failed(format!("{name} is {} and serves nobody already", state.as_str())))
+        }
+    }
+}
+
+/// True if there is nothing to do.
+fn refuse_thawing(name: &Region, state: RegionState) -> Result<bool, CliError> {
+    match state {
+        RegionState::Serving => Ok(true),
+        RegionState::Frozen | RegionState::Thawing => Ok(false),
+        RegionState::Joining | RegionState::Leaving => {
+            Err(CliError::Failed(format!("{name} is {} and not frozen", state.as_str())))
+        }
+    }
+}
+
+/// Changes what a region does; a list that says so already stays as it is.
+pub(super) fn set_state(document: &mut RegionsDocument, name: &Region, state: RegionState) {
+    let entry = document.regions.iter_mut().find(|entry| entry.name() == name && entry.state != state);
+    if let Some(entry) = entry {
+        entry.state = state;
+        document.revision += 1;
+    }
+}

@@ -1,0 +1,305 @@
+//! `umoja region remove`: what only the region holds goes out first, then it is taken off the list, then its wrapped keys are
+//! dropped.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use umoja_reconciler::{FillReport, Unlist, UnlistReport};
+use umoja_schema::{Millis, Region};
+use umoja_store::RegionState;
+
+use super::change::{SETTINGS_WAIT_SECS, deadline, find, newest_list, open, refuse_last, wait_for_settings};
+use super::fill::{Filler, Repairs, repair_here};
+use super::freeze::set_state;
+use crate::CliError;
+use crate::commands::target::{Place, Target, connect, no_region};
+use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions};
+use crate::output::{Output, note};
+
+/// How often parts are looked at again that only the key of the region opens.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// How often somebody who waits is told so.
+const TELL_MS: u64 = 10_000;
+
+/// Remove a region from a deployment.
+#[derive(Debug, Args)]
+#[command(long_about = "Remove a region from a deployment.
+
+In this order: the region stops serving; every part and row that another region lacks is brought there, and every part is \
+wrapped by a region that stays; then it is taken off the list of regions everywhere; then its wraps of the deployment's \
+secrets and of users' data keys are dropped. Its tables, its key and the others' retry queues for it are Terraform's to \
+destroy, afterwards; in a directory its files are left.
+
+With --lost it is a region that is gone for good, or does not answer: everything that needs it is left out. What it had \
+accepted and not sent is lost, and so is every part that only its key can open; how many those are is said, and their \
+entries stay. It blocks neither `umoja init`, `rotate` nor `region add` any more.
+
+Each step can be repeated: after an interruption, run the same command again. It goes on where it was, also after the \
+region is off the list.
+
+In a directory the deployment must not be served meanwhile. In AWS it needs credentials that may, in every region: \
+dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem, PutItem and UpdateItem on PREFIX-users; GetItem, \
+BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; Scan, GetItem and PutItem on PREFIX-journal, PREFIX-receipts and \
+PREFIX-audit, UpdateItem on PREFIX-journal; sqs:SendMessage and GetQueueAttributes on PREFIX-keys. With --lost, in those \
+that stay: dynamodb:GetItem and PutItem on PREFIX-settings, Scan and UpdateItem on PREFIX-users, sqs:SendMessage on \
+PREFIX-keys.")]
+#[command(after_help = "Examples:
+  umoja region remove ap-south-1 --prefix PREFIX --region eu-west-1
+  umoja region remove ap-south-1 --prefix PREFIX --region eu-west-1 --lost
+  umoja region remove ap-south-1 --dir DIR")]
+pub(super) struct Remove {
+    /// The region.
+    name: Region,
+    #[command(flatten)]
+    target: Target,
+    /// The region is gone for good: leave out everything that needs it.
+    #[arg(long)]
+    lost: bool,
+    /// How many parts and rows are copied or changed in a second at most; 0 for as many as can be.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    rate: u32,
+    /// In AWS: how long to wait for every function to read the new settings, in seconds.
+    #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
+    settings_wait_secs: u64,
+    /// How long to wait until nothing needs the region, in seconds. Running the command again goes on.
+    #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
+    timeout_secs: u64,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    region: Region,
+    lost: bool,
+    /// What it held and another region lacked.
+    parts_sent: u64,
+    rows_sent: u64,
+    /// Its wrapped keys that were dropped, over all regions.
+    keys_dropped: u64,
+    /// Parts that only its key can open, in the region that has the most of them.
+    unreadable_parts: u64,
+}
+
+impl Remove {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let (sent, dropped) = match self.target.place()? {
+            Place::Directory(dir) => self.local(&dir).await?,
+            Place::Cloud { prefix, region } => {
+                let first = region.ok_or_else(no_region)?;
+                self.cloud(&connect(&prefix).await, &first).await?
+            }
+        };
+        let answer = Answer {
+            region: self.name,
+            lost: self.lost,
+            parts_sent: sent.parts_copied,
+            rows_sent: sent.rows_copied,
+            keys_dropped: dropped.dropped,
+            unreadable_parts: dropped.needed,
+        };
+        output.answer(&answer, || answer.text());
+        if answer.unreadable_parts == 0 { Ok(()) } else { Err(CliError::Said) }
+    }
+
+    async fn local(&self, dir: &Path) -> Result<(FillReport, UnlistReport), CliError> {
+        let name = &self.name;
+        let listed = |deployment: &Deployment| deployment.config().regions.iter().any(|region| region.name == *name);
+        let (deployment, lock) = if self.lost {
+            let deployment = Deployment::open_without(dir, name)?;
+            let lock = crate::server::ServeLock::take(&deployment).await?;
+            (deployment, lock)
+        } else {
+            open(dir).await?
+        };
+        let mut sent = FillReport::default();
+        let mut rest = deployment;
+        if listed(&rest) {
+            let regions = rest.regions();
+            self.refuse(&regions)?;
+            rest.set_state(name, RegionState::Leaving)?;
+            sent = self.send(&regions, Repairs::Here(&rest)).await?;
+            self.wrap_elsewhere(&regions, Some(&rest)).await?;
+        }
+        let mut staying = rest.config().regions.clone();
+        staying.retain(|region| region.name != *name);
+        let rest = rest.with_regions(staying)?;
+        let dropped = self.drop_keys(&rest.regions()).await?;
+        drop(lock);
+        Ok((sent, dropped))
+    }
+
+    async fn cloud(&self, cloud: &Cloud, first: &Region) -> Result<(FillReport, UnlistReport), CliError> {
+        let name = &self.name;
+        if first == name {
+            return Err(CliError::Usage("--region has to be a region that stays".into()));
+        }
+        let mut list = newest_list(cloud, first, name, true).await?;
+        let mut sent = FillReport::default();
+        if list.get(name).is_some() {
+            let regions = cloud.regions(&list, first);
+            self.refuse(&regions)?;
+            if !self.lost {
+                set_state(&mut list, name, RegionState::Leaving);
+                let regions = cloud.regions(&list, first);
+                cloud.store(&list, others(&regions, name).into_iter().chain([find(&regions, name)?])).await?;
+                wait_for_settings(name, self.settings_wait_secs).await;
+                sent = self.send(&regions, Repairs::Scheduled(cloud.prefix())).await?;
+                self.wrap_elsewhere(&regions, None).await?;
+                // Hours may have passed: what others have changed meanwhile stays.
+                list = newest_list(cloud, first, name, true).await?;
+            }
+            list.regions.retain(|entry| entry.name() != name);
+            list.revision += 1;
+        }
+        let regions = cloud.regions(&list, first);
+        // Those that stay first: from now on nobody sends to it.
+        cloud.store(&list, &regions.list).await?;
+        if let (false, Some(own)) = (self.lost, cloud.unlisted(name, &list).await) {
+            cloud.store(&list, [&own]).await?;
+        }
+        wait_for_settings(name, self.settings_wait_secs).await;
+        Ok((sent, self.drop_keys(&regions).await?))
+    }
+
+    fn refuse(&self, regions: &Regions) -> Result<(), CliError> {
+        let serving: Vec<bool> = others(regions, &self.name).iter().map(|region| region.state.serves()).collect();
+        refuse_last(serving.iter(), &self.name)?;
+        match find(regions, &self.name)?.state {
+            RegionState::Frozen if !self.lost => Err(CliError::Failed(format!(
+                "{0} is frozen, and may hold what nobody else has: `umoja region thaw {0}` first, or --lost",
+                self.name
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings what the region holds to every one that stays.
+    async fn send(&self, regions: &Regions, repairs: Repairs<'_>) -> Result<FillReport, CliError> {
+        let source = find(regions, &self.name)?;
+        let mut sent = FillReport::default();
+        for peer in others(regions, &self.name) {
+            let filler = Filler {
+                regions,
+                target: peer.name(),
+                since: Millis(0),
+                derives: false,
+                rate: self.rate,
+                deadline: deadline(regions, self.timeout_secs),
+                repairs,
+            };
+            sent.add(&filler.from(&[source], true).await?);
+        }
+        Ok(sent)
+    }
+
+    /// Waits until every part in every region that stays can be opened there without the region's key.
+    async fn wrap_elsewhere(&self, regions: &Regions, here: Option<&Deployment>) -> Result<(), CliError> {
+        let until = deadline(regions, self.timeout_secs);
+        for region in others(regions, &self.name) {
+            loop {
+                let found = self.pass(regions, region, Unlist::look(&region.home, &self.name)).await?;
+                if found.needed == 0 {
+                    break;
+                }
+                if regions.clock.now() >= until {
+                    return Err(CliError::Failed(format!(
+                        "{}: {} parts can be opened by the key of {} alone; they are listed for the key repair; run the \
+                         command again, it goes on",
+                        region.name(),
+                        found.needed,
+                        self.name
+                    )));
+                }
+                match here {
+                    Some(deployment) => repair_here(deployment, region).await?,
+                    None => tokio::time::sleep(LOOK).await,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops what the region's key has wrapped, in the secrets and in every part of every region.
+    async fn drop_keys(&self, regions: &Regions) -> Result<UnlistReport, CliError> {
+        if !regions.forget_in_secrets(&self.name).await? {
+            return Err(CliError::Failed(format!(
+                "the deployment's secrets can be opened by the key of {} alone; `umoja init` has every region wrap them",
+                self.name
+            )));
+        }
+        let mut all = UnlistReport::default();
+        for region in &regions.list {
+            loop {
+                let listed = || CliError::Failed(format!("{} is on the list of regions again", self.name));
+                let unlist = Unlist::drop_keys(&region.home, &self.name).ok_or_else(listed)?;
+                let found = self.pass(regions, region, unlist).await?;
+                all.dropped += found.dropped;
+                if found.overtaken == 0 {
+                    all.needed = all.needed.max(found.needed);
+                    break;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// One pass, held back to the rate.
+    async fn pass(
+        &self,
+        regions: &Regions,
+        region: &DeployedRegion,
+        mut unlist: Unlist<'_>,
+    ) -> Result<UnlistReport, CliError> {
+        let clock = &*regions.clock;
+        let (started, mut told) = (clock.now(), clock.now());
+        let tell = |found: &UnlistReport| {
+            let UnlistReport { parts, dropped, needed, .. } = found;
+            let (at, name) = (region.name(), &self.name);
+            note(&format!(
+                "{at}: {parts} parts looked at, {dropped} wrapped keys of {name} dropped, {needed} parts need its key"
+            ));
+        };
+        let mut more = true;
+        while more {
+            more = unlist.step().await.map_err(|source| region.failed(source))?;
+            if self.rate > 0 {
+                let due = unlist.report().dropped.saturating_mul(1000) / u64::from(self.rate);
+                let early = due.saturating_sub(clock.now().since(started));
+                tokio::time::sleep(Duration::from_millis(early)).await;
+            }
+            if clock.now().since(told) >= TELL_MS {
+                told = clock.now();
+                tell(unlist.report());
+            }
+        }
+        tell(unlist.report());
+        Ok(*unlist.report())
+    }
+}
+
+/// The regions that stay.
+fn others<'a>(regions: &'a Regions, name: &Region) -> Vec<&'a DeployedRegion> {
+    regions.list.iter().filter(|region| region.name() != name).collect()
+}
+
+impl Answer {
+    fn text(&self) -> String {
+        let Self { region, parts_sent, rows_sent, keys_dropped, unreadable_parts, .. } = self;
+        let mut text = format!(
+            "{region} is removed: {parts_sent} parts and {rows_sent} rows that only it held were brought to others, \
+             {keys_dropped} wrapped keys of it were dropped.\n"
+        );
+        if self.lost {
+            text.push_str("What it had accepted and not sent when it was lost is lost.\n");
+        }
+        if *unreadable_parts > 0 {
+            text.push_str(&format!(
+                "{unreadable_parts} parts can be opened by its key alone: they are lost unless that key can be used again, \
+                 after `umoja region add {region}` with the same key. Their entries stay.\n"
+            ));
+        }
+        text + "In AWS: take it off Terraform's list now, apply the others, and destroy it."
+    }
+}

@@ -1,0 +1,134 @@
+//! `umoja region` on a directory: add, freeze, thaw, remove.
+
+use serde_json::{Value, json};
+use umoja_cli::Deployment;
+use umoja_schema::{Part, PartRecord, UserId};
+use umoja_store::ports::Users as _;
+
+use crate::support::{World, client, done, eventually, json as ask, run, text};
+
+fn well(dir: &str) {
+    let status = run(&["status", "--dir", dir, "--json"]);
+    let said: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(said["well"], true, "{said}");
+    let regions = said["regions"].as_array().unwrap();
+    assert!(regions.windows(2).all(|pair| pair[0]["scan"] == pair[1]["scan"]), "{said}");
+}
+
+async fn part(dir: &str, region: usize, id: UserId) -> Option<PartRecord> {
+    let deployment = Deployment::open(dir.as_ref()).unwrap();
+    deployment.stores()[region].part(id, Part::Profile).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_region_is_added_frozen_thawed_and_removed() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let served = world.serve();
+    let mut ids: Vec<UserId> = Vec::new();
+    for name in ["amina", "baraka", "chausiku"] {
+        let answer = client(&served.urls[0], &company).call("register", json!({ "username": name })).await.unwrap();
+        ids.push(answer.body["user"]["id"].as_str().unwrap().parse().unwrap());
+    }
+    let refused = run(&["region", "add", "us-east-1", "--dir", &dir]);
+    assert!(text(&refused.stderr).contains("served by another process"), "{}", text(&refused.stderr));
+    drop(served);
+
+    // Added, with everything that was written before.
+    let added = ask(&["region", "add", "us-east-1", "--dir", &dir]);
+    assert_eq!((&added["state"], &added["added"]), (&json!("serving"), &json!(true)), "{added}");
+    assert_eq!(ask(&["region", "add", "us-east-1", "--dir", &dir])["added"], false);
+    well(&dir);
+    let served = world.serve();
+    assert_eq!(served.urls.len(), 3);
+    let here = client(&served.urls[2], &company);
+    assert_eq!(here.call("lookup", json!({ "username": "amina" })).await.unwrap().status, 200);
+    let late = here.call("register", json!({ "username": "dalila" })).await.unwrap();
+    ids.push(late.body["user"]["id"].as_str().unwrap().parse().unwrap());
+    eventually("the user in every region", async || {
+        part(&dir, 0, ids[3]).await?;
+        part(&dir, 1, ids[3]).await
+    })
+    .await;
+    drop(served);
+
+    // Frozen: it serves nobody, is listed nowhere, and is sent everything.
+    assert_eq!(ask(&["region", "freeze", "us-east-1", "--dir", &dir])["state"], "frozen");
+    assert_eq!(ask(&["region", "list", "--dir", &dir])["regions"][2]["state"], "frozen");
+    let add = run(&["region", "add", "us-east-1", "--dir", &dir]);
+    assert!(text(&add.stderr).contains("region thaw"), "{}", text(&add.stderr));
+    let status = run(&["status", "--dir", &dir]);
+    assert!(status.status.code() == Some(1) && text(&status.stdout).contains("us-east-1 is frozen"));
+    let served = world.serve();
+    let refused = client(&served.urls[2], &company).call("lookup", json!({ "username": "amina" })).await;
+    assert!(refused.unwrap_err().to_string().contains("503 region_not_serving"));
+    let listed = client(&served.urls[0], &company).get("/.well-known/umoja.json").await.unwrap();
+    assert!(!text(&listed.body).contains("us-east-1"), "{}", text(&listed.body));
+    let renamed = client(&served.urls[0], &company)
+        .call("update", json!({ "id": ids[0], "set": { "profile": { "given_name": "Amina" } } }))
+        .await
+        .unwrap();
+    assert_eq!(renamed.status, 200, "{}", renamed.body);
+    eventually("the change in the frozen region", async || {
+        (part(&dir, 2, ids[0]).await?.version == part(&dir, 0, ids[0]).await?.version).then_some(())
+    })
+    .await;
+    drop(served);
+    let thawed = ask(&["region", "thaw", "us-east-1", "--dir", &dir]);
+    assert_eq!((&thawed["state"], &thawed["thawed"]), (&json!("serving"), &json!(true)), "{thawed}");
+    assert_eq!(ask(&["region", "thaw", "us-east-1", "--dir", &dir])["thawed"], false);
+    well(&dir);
+
+    // Removed: its wrapped keys are gone, and what only it held is not.
+    let served = world.serve();
+    let only = client(&served.urls[2], &company).call("register", json!({ "username": "eshe" })).await.unwrap();
+    ids.push(only.body["user"]["id"].as_str().unwrap().parse().unwrap());
+    drop(served);
+    let removed = ask(&["region", "remove", "us-east-1", "--dir", &dir]);
+    assert_eq!((&removed["lost"], &removed["unreadable_parts"]), (&json!(false), &json!(0)), "{removed}");
+    assert!(removed["keys_dropped"].as_u64().unwrap() >= 8, "{removed}");
+    well(&dir);
+    for region in 0..2 {
+        for id in &ids {
+            let record = part(&dir, region, *id).await.unwrap();
+            let regions: Vec<_> = record.live().unwrap().keys.keys().map(ToString::to_string).collect();
+            assert_eq!(regions, ["af-south-1", "eu-west-1"], "{id}");
+        }
+    }
+    assert_eq!(ask(&["region", "remove", "us-east-1", "--dir", &dir])["keys_dropped"], 0, "it goes on where it was");
+    let served = world.serve();
+    assert_eq!(served.urls.len(), 2);
+    let found = client(&served.urls[1], &company).call("lookup", json!({ "username": "eshe" })).await.unwrap();
+    assert_eq!(found.status, 200);
+    drop(served);
+    let again = run(&["region", "add", "us-east-1", "--dir", &dir]);
+    assert!(text(&again.stderr).contains("move it away first"), "{}", text(&again.stderr));
+}
+
+#[tokio::test]
+async fn a_region_that_is_lost_is_removed_without_it_and_blocks_nothing() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let served = world.serve();
+    let answer = client(&served.urls[0], &company).call("register", json!({ "username": "amina" })).await.unwrap();
+    let id: UserId = answer.body["user"]["id"].as_str().unwrap().parse().unwrap();
+    eventually("the user in both", async || part(&dir, 1, id).await).await;
+    drop(served);
+    let lost = world.file("d").join("af-south-1");
+    std::fs::rename(&lost, world.file("lost")).unwrap();
+    let removed = ask(&["region", "remove", "af-south-1", "--dir", &dir, "--lost"]);
+    assert_eq!((&removed["keys_dropped"], &removed["unreadable_parts"]), (&json!(2), &json!(0)), "{removed}");
+    assert!(!lost.exists(), "it was not made anew");
+    let last = run(&["region", "freeze", "eu-west-1", "--dir", &dir]);
+    assert!(text(&last.stderr).contains("the only region that serves"), "{}", text(&last.stderr));
+    let last = run(&["region", "remove", "eu-west-1", "--dir", &dir]);
+    assert_eq!(last.status.code(), Some(1));
+
+    done(&["init", "--dir", &dir]);
+    done(&["rotate", "signing-key", "--dir", &dir]);
+    done(&["region", "add", "ap-south-1", "--dir", &dir]);
+    well(&dir);
+    let served = world.serve();
+    let found = client(&served.urls[1], &company).call("lookup", json!({ "username": "amina" })).await.unwrap();
+    assert_eq!(found.status, 200);
+}
