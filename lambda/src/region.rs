@@ -235,16 +235,17 @@ mod tests {
         assert_eq!(live.build.0.load(Ordering::Relaxed), 2);
     }
 
+    async fn ready<B: Build>(regions: &Arc<Regions>, build: B) -> Result<(), NotReady> {
+        let (own, clock) = (regions.own().clone(), Arc::clone(&regions.clock) as _);
+        Live::new(Arc::clone(regions) as _, build, own, clock).service().await.map(drop)
+    }
+
     #[tokio::test]
     async fn a_frozen_region_sends_nothing_and_goes_on_once_it_is_thawed() {
         use crate::reconcile::{BuildHome, BuildRepair};
         use crate::replicator::BuildReplicator;
         let regions = Regions::new(&["eu", "us"]);
         let of = |state| document(&[("eu", state), ("us", RegionState::Serving)]);
-        async fn ready<B: Build>(regions: &Arc<Regions>, build: B) -> Result<(), NotReady> {
-            let (own, clock) = (regions.own().clone(), Arc::clone(&regions.clock) as _);
-            Live::new(Arc::clone(regions) as _, build, own, clock).service().await.map(drop)
-        }
         regions.put(&of(RegionState::Frozen)).await;
         assert!(matches!(ready(&regions, BuildReplicator).await, Err(NotReady::Frozen)));
         assert!(matches!(ready(&regions, BuildHome).await, Err(NotReady::Frozen)));

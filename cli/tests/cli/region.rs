@@ -119,10 +119,10 @@ async fn a_region_that_is_lost_is_removed_without_it_and_blocks_nothing() {
     let removed = ask(&["region", "remove", "af-south-1", "--dir", &dir, "--lost"]);
     assert_eq!((&removed["keys_dropped"], &removed["unreadable_parts"]), (&json!(2), &json!(0)), "{removed}");
     assert!(!lost.exists(), "it was not made anew");
-    let last = run(&["region", "freeze", "eu-west-1", "--dir", &dir]);
-    assert!(text(&last.stderr).contains("the only region that serves"), "{}", text(&last.stderr));
-    let last = run(&["region", "remove", "eu-west-1", "--dir", &dir]);
-    assert_eq!(last.status.code(), Some(1));
+    let refused = run(&["region", "freeze", "eu-west-1", "--dir", &dir]);
+    assert!(text(&refused.stderr).contains("the only region that serves"), "{}", text(&refused.stderr));
+    let refused = run(&["region", "remove", "eu-west-1", "--dir", &dir]);
+    assert_eq!(refused.status.code(), Some(1));
 
     done(&["init", "--dir", &dir]);
     done(&["rotate", "signing-key", "--dir", &dir]);

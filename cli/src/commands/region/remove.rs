@@ -41,7 +41,8 @@ Each step can be repeated: after an interruption, run the same command again. It
 region is off the list.
 
 In a directory the deployment must not be served meanwhile. In AWS it needs credentials that may, in every region: \
-dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem, PutItem and UpdateItem on PREFIX-users; GetItem, \
+dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem, PutItem and UpdateItem on PREFIX-users; Query, PutItem and \
+DeleteItem on PREFIX-members; GetItem, \
 BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; Scan, GetItem and PutItem on PREFIX-journal, PREFIX-receipts and \
 PREFIX-audit, UpdateItem on PREFIX-journal; sqs:SendMessage and GetQueueAttributes on PREFIX-keys. With --lost, in those \
 that stay: dynamodb:GetItem and PutItem on PREFIX-settings, Scan and UpdateItem on PREFIX-users, sqs:SendMessage on \
@@ -295,10 +296,11 @@ impl Answer {
             text.push_str("What it had accepted and not sent when it was lost is lost.\n");
         }
         if *unreadable_parts > 0 {
-            text.push_str(&format!(
+            let unreadable = format!(
                 "{unreadable_parts} parts can be opened by its key alone: they are lost unless that key can be used again, \
                  after `umoja region add {region}` with the same key. Their entries stay.\n"
-            ));
+            );
+            text.push_str(&unreadable);
         }
         text + "In AWS: take it off Terraform's list now, apply the others, and destroy it."
     }

@@ -62,6 +62,7 @@ async fn purge_retries(world: &World, peer: usize) {
     }
 }
 
+/// Failure: region back after 48 h
 #[test]
 fn old_writes_of_a_region_that_is_back_after_48_hours_win_only_where_they_are_the_newest() {
     run(async {
@@ -177,6 +178,7 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
     world.restored(at);
 }
 
+/// Failure: restore from a backup
 #[test]
 fn erased_users_stay_erased_when_a_region_is_restored_from_an_old_backup_and_its_claims_are_rebuilt() {
     run(async {
