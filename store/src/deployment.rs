@@ -81,6 +81,12 @@ impl RegionState {
         !matches!(self, Self::Frozen)
     }
 
+    /// Whether sweeps compare such a region with its peers. One that is being filled lacks whatever was not copied yet:
+    /// that is for the filling to bring. One that is frozen is not copied from.
+    pub const fn is_swept(self) -> bool {
+        !matches!(self, Self::Joining | Self::Frozen)
+    }
+
     /// The word for it in settings and answers.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -89,17 +95,6 @@ impl RegionState {
             Self::Thawing => "thawing",
             Self::Leaving => "leaving",
             Self::Frozen => "frozen",
-        }
-    }
-}
-
-impl RegionState {
-    /// Whether sweeps compare such a region with its peers. One that is being filled lacks whatever was not copied yet:
-    /// that is for the filling to bring.
-    pub const fn is_swept(self) -> bool {
-        match self {
-            Self::Joining => false,
-            Self::Serving => true,
         }
     }
 }

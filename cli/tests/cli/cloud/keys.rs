@@ -36,7 +36,7 @@ impl Cloud {
         let identity = Identity { username: Some(name.to_owned()), ..Identity::default() };
         let profile = sealer.seal(id, version.clone(), facts, &identity, none.clone()).await.unwrap();
         let credentials = sealer.seal(id, version, status, &Credentials::default(), none).await.unwrap();
-        self.put(&[profile, credentials]).await;
+        self.put(&[0, 1], &[profile, credentials]).await;
         id
     }
 
