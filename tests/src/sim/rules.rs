@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use umoja_schema::{Attribute, BlindIndex, ClaimItem, Credentials, Part, PartRecord, Region, UserId, Version};
 use umoja_store::ports::{
-    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, Page, PartWrite, Parts, StoreError, Users, Writes,
+    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, KeyRemoved, Page, PartWrite, Parts, StoreError, Users, Writes,
 };
 use umoja_store::seal::Sealer;
 
@@ -264,6 +264,16 @@ impl Users for Written {
         wrapped: &[u8],
     ) -> Result<KeyAdded, StoreError> {
         self.inner.add_wrapped_key(id, part, version, region, wrapped).await
+    }
+
+    async fn remove_wrapped_key(
+        &self,
+        id: UserId,
+        part: Part,
+        version: &Version,
+        region: &Region,
+    ) -> Result<KeyRemoved, StoreError> {
+        self.inner.remove_wrapped_key(id, part, version, region).await
     }
 
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {

@@ -148,7 +148,7 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
         let after = if with_identifiers { record.claims() } else { &none };
         let claims = plan_claims(&store, record.id, &none, after).await.unwrap();
         let parts = vec![PartWrite { record, condition: Condition::Absent }];
-        store.commit(&Writes { parts, claims, rows: Vec::new() }).await.unwrap();
+        store.commit(&Writes { parts, claims, ..Writes::default() }).await.unwrap();
     }
     for (log, row) in backup.rows {
         store.append(log, &row).await.unwrap();
@@ -168,7 +168,11 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
             for peer in &mut home.peers {
                 peer.retry = std::sync::Arc::new(store.queue(&format!("retry-{}", peer.ports.name)));
             }
-            world.regions[n].store = store.clone();
+            home.sweeps = users.clone();
+            let region = &mut world.regions[n];
+            (region.tables.users, region.tables.logs) = (users.clone(), users.clone());
+            (region.tables.registry, region.tables.requests) = (users.clone(), users.clone());
+            (region.tables.sweeps, region.store) = (users.clone(), store.clone());
         }
         for peer in home.peers.iter_mut().filter(|peer| peer.ports.name == name) {
             (peer.ports.users, peer.ports.logs) = (users.clone(), users.clone());
