@@ -38,6 +38,15 @@ pub struct Config {
     pub min_password_chars: usize,
     /// The argon2 engine.
     pub password_engine: PasswordEngine,
+    /// How long after the beginning of a sweep, which compares the regions with each other, the next one is due, in
+    /// minutes; 0 never sweeps.
+    #[serde(default = "sweep_every_mins")]
+    pub sweep_every_mins: u64,
+}
+
+/// What a deployment has whose settings do not say.
+const fn sweep_every_mins() -> u64 {
+    60
 }
 
 /// One region in `deployment.json`.
@@ -107,6 +116,7 @@ impl Config {
             peer_wrap_budget_ms: PEER_WRAP_BUDGET_MS,
             min_password_chars: 8,
             password_engine: PasswordEngine::Auto,
+            sweep_every_mins: sweep_every_mins(),
         }
     }
 

@@ -24,6 +24,9 @@ pub enum CliError {
     /// The command has said already what failed.
     #[error("the command failed")]
     Said,
+    /// The command has said already what it could not look at.
+    #[error("not everything could be looked at")]
+    Unseen,
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     File {
@@ -94,10 +97,10 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// 2 for a command line that makes no sense, else 1.
+    /// 2 for a command line that makes no sense and for what could not be looked at, else 1.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Unseen => 2,
             _ => 1,
         }
     }

@@ -6,7 +6,7 @@
 //! | `replicator` | DynamoDB stream | [`umoja_replicator`]; answers the lowest failed sequence |
 //! | `reconcile-writes` | schedule | drains every peer's retry queue, peers in parallel |
 //! | `reconcile-keys` | schedule | wraps keys that regions lack |
-//! | `sweep` | schedule | lists parts that lack a wrapped key, says what the region holds |
+//! | `sweep` | schedule | compares the region with its peers and its users with derived tables, mends what differs |
 //!
 //! # Start
 //!

@@ -40,6 +40,11 @@ impl Metrics {
         self.write_missing_keys_to(parts, std::io::stdout().lock());
     }
 
+    /// Writes how long ago the oldest of the last sweeps began that came to their end.
+    pub fn write_sweep_age(self, ms: u64) {
+        told(self.0.write_single(metric::SWEEP_AGE, Some(Unit::Milliseconds), ms, std::io::stdout().lock()));
+    }
+
     /// Writes what a batch of the stream did; `lags` are the milliseconds from the stamps of its records until now.
     pub fn write_batch(self, outcome: &BatchOutcome, lags: &[u64]) {
         self.write_batch_to(outcome, lags, &mut std::io::stdout().lock());
@@ -74,6 +79,11 @@ fn told(written: std::io::Result<()>) {
 pub fn copies(sent: usize, queued: usize) {
     metrics::counter!(metric::COPIES_SENT).increment(sent as u64);
     metrics::counter!(metric::COPIES_QUEUED).increment(queued as u64);
+}
+
+/// Records what a sweep mended: what streams and queues have lost.
+pub fn mended(items: u64) {
+    metrics::counter!(metric::SWEEP_MENDED).increment(items);
 }
 
 /// Records what was parked.

@@ -26,7 +26,7 @@ pub const KEYS_NEED: Needs = Needs { own: &[Service::Sqs, Service::Kms], peers: 
 /// The least time in which another run is begun.
 const ANOTHER_RUN_MS: u64 = 10_000;
 
-/// Makes what the retry queues are drained with, and what the region is swept with: the region's ports.
+/// Makes what the retry queues are drained with: the region's ports.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildHome;
 

@@ -1,110 +1,132 @@
-//! The sweep: reads every part of the own region, lists those that lack a wrapped key for repair, and says what the
-//! region holds. Comparing regions belongs to the anti-entropy that is not built yet.
+//! The sweep: compares the region with each of its peers, and its users with what is derived from them, and mends what
+//! differs ([`umoja_reconciler::sweep`]). Lists parts that lack a wrapped key for repair.
+//!
+//! A pass over large tables takes longer than an invocation may: the next invocation goes on with it. So the schedule
+//! starts the function more often than a pass is due, and most invocations have nothing to do. An event `{"now": true}`
+//! begins a pass at once.
 
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
+use async_trait::async_trait;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use umoja_aws::Service;
+use umoja_reconciler::{SweepEnd, SweepRun, SweepSettings, sweep};
+use umoja_schema::{Millis, Region};
 use umoja_store::Home;
-use umoja_store::digest::Digest;
-use umoja_store::ports::StoreError;
-use umoja_store::repairs::enqueue_if_incomplete;
 
 use crate::aws::Needs;
 use crate::function::{Function, time_left};
-use crate::reconcile::{BuildHome, ready};
+use crate::reconcile::ready;
+use crate::region::{Build, NotReady, Settings};
 
 /// What the sweep calls.
-pub const NEEDS: Needs = Needs { own: &[Service::Sqs], peers: &[] };
+pub const NEEDS: Needs = Needs { own: &[Service::Sqs], peers: &[Service::DynamoDb] };
 
-/// Parts of a page.
-const PAGE: usize = 500;
+/// How long after the beginning of a pass the next one is due: a day, but for what a schedule may be late.
+const EVERY_MS: u64 = 47 * 30 * 60 * 1000;
 
-/// Messages that are sent at the same time.
-const CONCURRENT: usize = 16;
+/// The pause after each page: at most ten pages a second of each side, of at most 1 MB each. A new table on demand gives
+/// 12,000 read units a second; this takes 2,560 of them at most.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// What a sweep found, as far as it came.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Found {
-    digest: Digest,
-    /// Parts that lack a wrapped key.
-    missing: u64,
-    /// Of those, how many could not be listed for repair.
-    unlisted: u64,
+/// What is left of an invocation's time for keeping where the pass is.
+const KEEPING: Duration = Duration::from_secs(10);
+
+/// Makes what the region is swept with.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildSweep;
+
+/// The region's ports, and with whom it is compared.
+pub struct Swept {
+    home: Home,
+    /// Nothing while the region itself is being filled.
+    peers: Option<Vec<Region>>,
 }
 
-/// Sweeps the region once. Of a sweep that was not finished nothing is told but that: a part of the number of missing
-/// keys would be a lie.
+#[async_trait]
+impl Build for BuildSweep {
+    type Service = Swept;
+    const SECRETS: bool = false;
+
+    async fn build(&self, home: Home, settings: &Settings) -> Result<Swept, NotReady> {
+        let others = settings.regions.iter().filter(|entry| entry.name() != settings.own.name());
+        let peers = others.filter(|entry| entry.state.is_swept()).map(|entry| entry.name().clone()).collect();
+        Ok(Swept { home, peers: settings.own.state.is_swept().then_some(peers) })
+    }
+}
+
+/// Sweeps the region as far as the time goes. How many keys are missing is told at the end of a pass: a part of the number
+/// would be a lie.
 ///
 /// # Errors
-/// Never: the next sweep starts over.
-pub async fn handle(function: &Function<BuildHome>, event: LambdaEvent<Value>) -> Result<(), Error> {
-    if let Some(home) = ready(function).await {
-        let time = time_left(&event.context, function.live.clock().now());
-        if let Some(found) = sweep(&home, time).await {
-            function.metrics.write_missing_keys(found.missing);
+/// Never: the next invocation goes on.
+pub async fn handle(function: &Function<BuildSweep>, event: LambdaEvent<Value>) -> Result<(), Error> {
+    if let Some(swept) = ready(function).await {
+        let now = function.live.clock().now();
+        let runs = run(&swept, event.payload["now"] == true, now, time_left(&event.context, now)).await;
+        if let Some(parts) = missing_keys(&runs) {
+            function.metrics.write_missing_keys(parts);
         }
+        if let Some(age_ms) = age_ms(&runs, function.live.clock().now()) {
+            function.metrics.write_sweep_age(age_ms);
+        }
+        crate::metrics::mended(
+            runs.iter().filter(|run| run.ended == SweepEnd::Done).map(|run| run.report.mended()).sum(),
+        );
     }
     function.metrics.write();
     Ok(())
 }
 
-/// Sweeps within a time. Nothing if that was not enough, or the table failed.
-async fn sweep(home: &Home, time: Duration) -> Option<Found> {
-    let mut found = Found::default();
-    let ended = tokio::time::timeout(time, pages(home, &mut found)).await;
-    let Found { digest, missing, unlisted } = found;
-    match ended {
-        Ok(Ok(())) => {
-            tracing::info!(parts = digest.parts, missing, unlisted, %digest, "swept");
-            Some(found)
-        }
-        Ok(Err(error)) => {
-            tracing::error!(%error, parts = digest.parts, "the sweep was broken off");
-            None
-        }
-        Err(_) => {
-            tracing::error!(parts = digest.parts, "the sweep did not end in its time; give the function more");
-            None
-        }
-    }
+async fn run(swept: &Swept, at_once: bool, now: Millis, time: Duration) -> Vec<SweepRun> {
+    let Some(peers) = &swept.peers else {
+        tracing::info!("the region is being filled, and not compared");
+        return Vec::new();
+    };
+    let settings = SweepSettings { every_ms: if at_once { 0 } else { EVERY_MS }, pause: PAUSE };
+    let until = now.plus(u64::try_from(time.saturating_sub(KEEPING).as_millis()).unwrap_or(u64::MAX));
+    // A call that hangs ends with the time; what was kept last is gone on with.
+    let runs = tokio::time::timeout(time, sweep(&swept.home, peers, &settings, until)).await;
+    runs.unwrap_or_else(|_| {
+        tracing::error!("the sweep hung; the next one goes on from where it was kept");
+        Vec::new()
+    })
 }
 
-async fn pages(home: &Home, found: &mut Found) -> Result<(), StoreError> {
-    let regions = home.region_names().count();
-    let mut after = None;
-    loop {
-        let page = home.own.users.scan(after, PAGE).await?;
-        page.records.iter().for_each(|record| found.digest.add(record, regions));
-        let listed = stream::iter(page.records.iter().map(|record| enqueue_if_incomplete(home, record)));
-        for listed in listed.buffer_unordered(CONCURRENT).collect::<Vec<_>>().await {
-            match listed {
-                Ok(missing) => found.missing += u64::from(missing),
-                Err(error) => {
-                    tracing::warn!(%error, "a missing key could not be listed for repair");
-                    found.missing += 1;
-                    found.unlisted += 1;
-                }
-            }
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
-        }
-    }
+/// What lacked a wrapped key, if a pass over all parts has come to its end.
+fn missing_keys(runs: &[SweepRun]) -> Option<u64> {
+    let ended = runs.iter().find(|run| run.peer.is_none() && run.ended == SweepEnd::Done);
+    ended.map(|run| run.report.missing_keys)
+}
+
+/// How long ago the pass began that is the oldest of the last ones that came to their end.
+fn age_ms(runs: &[SweepRun], now: Millis) -> Option<u64> {
+    runs.iter().filter_map(|run| run.last_began).map(|began| now.since(began)).max()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{Regions, Silent, document};
-    use umoja_schema::{AccountStatus, Attributes, Credentials, Facts, Hlc, Millis, UserId, Version};
-    use umoja_store::RegionState::Serving;
+    use umoja_schema::{AccountStatus, Attributes, Credentials, Facts, Hlc, Part, UserId, Version};
+    use umoja_store::RegionState::{Joining, Serving};
     use umoja_store::keyring::KeyRing;
     use umoja_store::ports::{Commit, Condition, PartWrite, Writes};
     use umoja_store::seal::Sealer;
+    use umoja_store::{RegionState, RegionsDocument};
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    async fn swept(regions: &Regions, document: &RegionsDocument) -> Swept {
+        let own = document.get(regions.own()).unwrap().clone();
+        let settings = Settings { own, regions: document.regions.clone(), secrets: None };
+        BuildSweep.build(regions.home_of(document), &settings).await.unwrap()
+    }
+
+    fn both(states: [RegionState; 2]) -> RegionsDocument {
+        document(&[("eu", states[0]), ("us", states[1])])
+    }
 
     /// Stores the credentials of a user, wrapped by the regions of `home`.
     async fn store(home: &Home, user: u8) {
@@ -119,23 +141,55 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn parts_from_before_a_region_came_are_counted_and_listed_for_repair() {
+    async fn parts_from_before_a_region_came_are_counted_listed_for_repair_and_brought_there() {
         let regions = Regions::new(&["eu", "us"]);
-        let alone = regions.home_of(&document(&[("eu", Serving)]));
-        let both = regions.home_of(&document(&[("eu", Serving), ("us", Serving)]));
-        store(&alone, 1).await;
-        store(&both, 2).await;
-        let found = sweep(&both, Duration::from_mins(1)).await.unwrap();
-        assert_eq!((found.digest.parts, found.missing, found.unlisted), (2, 1, 0));
-        assert_eq!(both.repairs.depth().await.unwrap().waiting, 1);
+        store(&regions.home_of(&document(&[("eu", Serving)])), 1).await;
+        let swept = swept(&regions, &both([Serving, Serving])).await;
+        store(&swept.home, 2).await;
+        let runs = run(&swept, false, swept.home.clock.now(), MINUTE).await;
+        assert_eq!(missing_keys(&runs), Some(1));
+        assert_eq!(swept.home.repairs.depth().await.unwrap().waiting, 1);
+        assert_eq!(runs.iter().map(|run| run.report.pushed).sum::<u64>(), 2);
+        let peer = &swept.home.peers[0].ports.users;
+        assert!(peer.part(UserId::v8([1; 16]), Part::Credentials).await.unwrap().is_some());
+        assert_eq!(age_ms(&runs, swept.home.clock.now().plus(7)), Some(7));
     }
 
     #[tokio::test]
-    async fn a_sweep_that_does_not_end_in_time_says_nothing() {
+    async fn a_pass_is_due_once_a_day_or_when_somebody_asks() {
+        let regions = Regions::new(&["eu", "us"]);
+        let swept = swept(&regions, &both([Serving, Serving])).await;
+        let ended = async |at_once| {
+            let runs = run(&swept, at_once, swept.home.clock.now(), MINUTE).await;
+            runs.into_iter().map(|run| run.ended).collect::<Vec<_>>()
+        };
+        assert_eq!(ended(false).await, [SweepEnd::Done; 2]);
+        regions.clock.pass(EVERY_MS - 1);
+        assert_eq!(ended(false).await, [SweepEnd::NotDue; 2]);
+        assert_eq!(ended(true).await, [SweepEnd::Done; 2]);
+        regions.clock.pass(EVERY_MS);
+        assert_eq!(ended(false).await, [SweepEnd::Done; 2]);
+    }
+
+    #[tokio::test]
+    async fn a_region_that_is_being_filled_is_not_compared() {
+        let regions = Regions::new(&["eu", "us"]);
+        let serving = swept(&regions, &both([Serving, Joining])).await;
+        let runs = run(&serving, true, serving.home.clock.now(), MINUTE).await;
+        assert_eq!(runs.iter().map(|run| run.peer.clone()).collect::<Vec<_>>(), [None]);
+        let joining = swept(&regions, &both([Joining, Serving])).await;
+        assert_eq!(run(&joining, true, joining.home.clock.now(), MINUTE).await, []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sweep_without_time_or_that_hangs_says_nothing_of_missing_keys() {
         let regions = Regions::new(&["eu", "us"]);
         store(&regions.home_of(&document(&[("eu", Serving)])), 1).await;
-        let mut home = regions.home_of(&document(&[("eu", Serving), ("us", Serving)]));
-        home.repairs = std::sync::Arc::new(Silent);
-        assert_eq!(sweep(&home, Duration::from_secs(1)).await, None);
+        let mut swept = swept(&regions, &both([Serving, Serving])).await;
+        let runs = run(&swept, true, swept.home.clock.now(), KEEPING).await;
+        assert!(runs.iter().all(|run| run.ended == SweepEnd::OutOfTime), "{runs:?}");
+        assert_eq!((missing_keys(&runs), age_ms(&runs, Millis(0))), (None, None));
+        swept.home.repairs = std::sync::Arc::new(Silent);
+        assert_eq!(run(&swept, true, swept.home.clock.now(), MINUTE).await, []);
     }
 }

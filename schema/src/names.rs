@@ -128,7 +128,7 @@ pub mod function {
     pub const RECONCILE_WRITES: &str = "reconcile-writes";
     /// Wraps data keys for regions that lack them, by a schedule.
     pub const RECONCILE_KEYS: &str = "reconcile-keys";
-    /// Reads every part of the region, by a schedule: what lacks a wrapped key is listed for repair.
+    /// Compares the region with its peers, by a schedule, and mends what differs.
     pub const SWEEP: &str = "sweep";
 }
 
@@ -156,15 +156,21 @@ pub mod metric {
     pub const PARKED: &str = "Parked";
     /// Parts that lack a wrapped key, as the last sweep found them.
     pub const MISSING_WRAPPED_KEYS: &str = "MissingWrappedKeys";
+    /// What sweeps mended: parts, rows and claims that streams and queues have lost.
+    pub const SWEEP_MENDED: &str = "SweepMended";
+    /// How long ago the oldest of a region's last sweeps began that came to their end, milliseconds.
+    pub const SWEEP_AGE: &str = "SweepAge";
     /// Calls to a KMS that failed, of any region.
     pub const KEY_ERRORS: &str = "KeyErrors";
     /// All of them, with their CloudWatch units.
-    pub const ALL: [(&str, &str); 6] = [
+    pub const ALL: [(&str, &str); 8] = [
         (REPLICATION_LAG, "Milliseconds"),
         (COPIES_SENT, "Count"),
         (COPIES_QUEUED, "Count"),
         (PARKED, "Count"),
         (MISSING_WRAPPED_KEYS, "Count"),
+        (SWEEP_MENDED, "Count"),
+        (SWEEP_AGE, "Milliseconds"),
         (KEY_ERRORS, "Count"),
     ];
 }

@@ -199,7 +199,7 @@ run "functions" {
     error_message = "Schedules run, and note what they could not start."
   }
   assert {
-    condition     = aws_scheduler_schedule.this["reconcile-writes"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-keys"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["sweep"].schedule_expression == "rate(1 day)"
+    condition     = aws_scheduler_schedule.this["reconcile-writes"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-keys"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["sweep"].schedule_expression == "rate(1 hour)"
     error_message = "How often the scheduled functions run."
   }
 }

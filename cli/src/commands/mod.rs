@@ -1,6 +1,8 @@
 //! The command line: one file per command.
 
 mod company;
+mod digest;
+mod doctor;
 mod init;
 mod logging;
 mod redrive;
@@ -35,7 +37,8 @@ use crate::output::Output;
   umoja status --dir DIR
   umoja status --prefix PREFIX --region eu-west-1  the same for a deployment in AWS
 
-Exit codes: 0 done, 1 failed or needs attention, 2 a command line that makes no sense.")]
+Exit codes: 0 done, 1 failed or needs attention, 2 a command line that makes no sense (digest and doctor: something could \
+not be looked at).")]
 struct Cli {
     /// Answer in JSON, for programs.
     #[arg(long, global = true)]
@@ -55,6 +58,8 @@ enum Command {
     Rewrap(rewrap::Rewrap),
     User(user::Command),
     Status(status::Status),
+    Digest(digest::DigestCommand),
+    Doctor(doctor::Doctor),
     Sign(sign::Sign),
     Demo(demo::Demo),
 }
@@ -92,7 +97,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if !matches!(error, CliError::Said) {
+            if !matches!(error, CliError::Said | CliError::Unseen) {
                 output.error(&error);
             }
             ExitCode::from(error.exit_code())
@@ -111,6 +116,8 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Rewrap(rewrap) => rewrap.run(output).await,
         Command::User(user) => user.run(output).await,
         Command::Status(status) => status.run(output).await,
+        Command::Digest(digest) => digest.run(output).await,
+        Command::Doctor(doctor) => doctor.run(output).await,
         Command::Sign(sign) => sign.run(output).await,
         Command::Demo(demo) => demo.run(output).await,
     }

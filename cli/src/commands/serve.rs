@@ -1,6 +1,7 @@
 //! `umoja serve`: every region of a deployment in one process.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -68,7 +69,10 @@ impl Serve {
         deployment.reconfigure(|stored| *stored = config)?;
         logging::start(self.log_format, "info");
         let mut stopped = stop_signal()?;
-        let server = Server::start_locked(&mut deployment, ServerSettings::default(), lock).await?;
+        let mut settings = ServerSettings::default();
+        let minutes = deployment.config().sweep_every_mins;
+        settings.pump.sweep = (minutes > 0).then(|| Duration::from_secs(minutes.saturating_mul(60)));
+        let server = Server::start_locked(&mut deployment, settings, lock).await?;
         let regions: Vec<_> = server.urls().iter().map(|(name, url)| json!({ "name": name, "url": url })).collect();
         let rows: Vec<Vec<String>> =
             server.urls().iter().map(|(name, url)| vec![name.to_string(), url.clone()]).collect();

@@ -6,6 +6,7 @@ mod cloud;
 mod cloud_lifecycle;
 mod company;
 mod demo;
+mod doctor;
 mod examples;
 mod init;
 mod operators;

@@ -16,7 +16,7 @@ functions = {
 }
 
 schedules = {
-  sweep = "cron(30 2 * * ? *)"
+  sweep = "cron(0/20 1-5 * * ? *)"
 }
 
 stream = {

@@ -47,6 +47,17 @@ locals {
         statistic = "Maximum", above = 0, minutes = 24 * 60
         means     = "The sweep found parts that some region's KMS has not wrapped: should that region be left alone, it cannot read them."
       }
+      sweep-mended = {
+        metric    = "SweepMended", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        statistic = "Sum", above = 0, minutes = 24 * 60
+        means     = "The sweep found and mended what streams and queues have lost, or what was changed by hand: look for the cause."
+      }
+      sweep-age = {
+        metric = "SweepAge", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        # A pass a day; the first one of a large deployment takes some hours.
+        statistic = "Minimum", above = 3 * 24 * 3600 * 1000, minutes = 24 * 60
+        means     = "The region was not compared with one of its peers for three days."
+      }
       key-errors = {
         metric    = "KeyErrors", namespace = local.names.metrics.namespace, dimensions = local.deployment
         statistic = "Sum", above = var.alarms.key_errors, minutes = 5

@@ -67,17 +67,4 @@ locals {
     ],
     local.copy_parts_to_peers,
   )
-
-  policy_sweep = [
-    {
-      Sid      = "ReadEveryPart"
-      Action   = ["dynamodb:Scan"]
-      Resource = [local.own_table["users"]]
-    },
-    {
-      Sid      = "ListMissingWrappedKeys"
-      Action   = ["sqs:SendMessage"]
-      Resource = [local.keys_queue_arn]
-    },
-  ]
 }

@@ -102,7 +102,7 @@ variable "schedules" {
   type = object({
     reconcile_writes = optional(string, "rate(1 minute)")
     reconcile_keys   = optional(string, "rate(1 minute)")
-    sweep            = optional(string, "rate(1 day)")
+    sweep            = optional(string, "rate(1 hour)")
     enabled          = optional(bool, true)
   })
   default  = {}

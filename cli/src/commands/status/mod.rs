@@ -80,12 +80,13 @@ struct RegionStatus {
     scan: Option<Scan>,
 }
 
+/// What a queue holds.
 #[derive(Serialize)]
-struct QueueStatus {
-    queue: String,
-    waiting: u64,
-    in_flight: u64,
-    dead: u64,
+pub(super) struct QueueStatus {
+    pub(super) queue: String,
+    pub(super) waiting: u64,
+    pub(super) in_flight: u64,
+    pub(super) dead: u64,
 }
 
 impl Status {
@@ -153,12 +154,8 @@ pub(super) async fn key_state(keys: &dyn Keys) -> &'static str {
     }
 }
 
-async fn region_status(
-    deployment: &Regions,
-    region: &DeployedRegion,
-    replication: Replication,
-    fast: bool,
-) -> Result<RegionStatus, StoreError> {
+/// What the queues of a region hold.
+pub(super) async fn queues(region: &DeployedRegion) -> Result<Vec<QueueStatus>, StoreError> {
     let home = &region.home;
     let mut queues = Vec::new();
     let retries = home.peers.iter().map(|peer| (retry_queue(&peer.ports.name), &peer.retry));
@@ -167,6 +164,17 @@ async fn region_status(
         let QueueDepth { waiting, in_flight, dead } = port.depth().await?;
         queues.push(QueueStatus { queue: name, waiting, in_flight, dead });
     }
+    Ok(queues)
+}
+
+async fn region_status(
+    deployment: &Regions,
+    region: &DeployedRegion,
+    replication: Replication,
+    fast: bool,
+) -> Result<RegionStatus, StoreError> {
+    let home = &region.home;
+    let queues = queues(region).await?;
     let known = home.registry.companies().await?;
     Ok(RegionStatus {
         region: region.name().clone(),

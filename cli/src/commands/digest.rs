@@ -1,0 +1,136 @@
+//! `umoja digest`: whether all regions hold the same, and as of when.
+
+use clap::Args;
+use serde::Serialize;
+use umoja_reconciler::ON_ITS_WAY_MS;
+use umoja_schema::{Millis, Region};
+use umoja_store::RegionState;
+use umoja_store::digest::Digest;
+use umoja_store::ports::StoreError;
+
+use super::doctor::compare::{How, compare, time};
+use super::target::Target;
+use crate::CliError;
+use crate::deployment::{DeployedRegion, Regions};
+use crate::output::{Output, table};
+
+/// Show whether all regions hold the same users, and as of when.
+#[derive(Debug, Args)]
+#[command(name = "digest")]
+#[command(long_about = "Show whether all regions hold the same users, and as of when.
+
+Reads every part of every region once, but for what was written in the last minute, which is on its way. If the digests \
+are equal, all regions hold the same, as of a minute before the command began. If they differ, something may have been \
+written meanwhile: then the regions are compared bucket by bucket, and it is said whether they do differ. What differs, \
+`umoja doctor` names.
+
+The exit code is 0 if all regions hold the same, 1 if they do not, and 2 if one could not be looked at.
+
+In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; Scan and GetItem on \
+PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit.")]
+#[command(after_help = "Examples:
+  umoja digest --dir DIR
+  umoja digest --prefix PREFIX --region eu-west-1 --json")]
+pub(super) struct DigestCommand {
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    /// Whether the regions hold the same; nothing if one could not be looked at.
+    converged: Option<bool>,
+    as_of: String,
+    as_of_ms: Millis,
+    regions: Vec<Held>,
+    /// Differences between two regions, if the digests differ.
+    differences: u64,
+}
+
+/// What a region holds.
+#[derive(Serialize)]
+struct Held {
+    region: Region,
+    state: RegionState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    parts: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl DigestCommand {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let regions = self.target.regions().await?;
+        let as_of = Millis(regions.clock.now().0.saturating_sub(ON_ITS_WAY_MS));
+        let mut held = Vec::new();
+        for region in &regions.list {
+            let (name, state) = (region.name().clone(), region.state);
+            held.push(match digest(region, regions.list.len(), as_of).await {
+                Ok(digest) => {
+                    Held { region: name, state, digest: Some(digest.to_string()), parts: digest.parts, error: None }
+                }
+                Err(error) => Held { region: name, state, digest: None, parts: 0, error: Some(error.to_string()) },
+            });
+        }
+        let (converged, differences) = converged(&regions, &held).await;
+        let answer = Answer { converged, as_of: time(as_of), as_of_ms: as_of, regions: held, differences };
+        output.answer(&answer, || answer.text());
+        match converged {
+            Some(true) => Ok(()),
+            Some(false) => Err(CliError::Said),
+            None => Err(CliError::Unseen),
+        }
+    }
+}
+
+/// The digest of all that was written until then.
+async fn digest(region: &DeployedRegion, regions: usize, until: Millis) -> Result<Digest, StoreError> {
+    let (mut digest, mut after) = (Digest::default(), None);
+    loop {
+        let page = region.home.own.users.scan(after, 1000).await?;
+        let settled = page.records.iter().filter(|record| record.version.hlc.millis() <= until);
+        settled.for_each(|record| digest.add(record, regions));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(digest),
+        }
+    }
+}
+
+/// Whether the regions hold the same, and how many differences there are. One that is being filled differs until it is.
+async fn converged(regions: &Regions, held: &[Held]) -> (Option<bool>, u64) {
+    if held.iter().any(|one| one.error.is_some()) {
+        return (None, 0);
+    }
+    let mut digests = held.iter().filter(|one| one.state.is_swept()).map(|one| &one.digest);
+    let first = digests.next();
+    if digests.all(|digest| Some(digest) == first) {
+        return (Some(true), 0);
+    }
+    let compared = compare(regions, How { mends: false, derived: false, most: 0 }).await;
+    let found = compared.iter().map(|one| one.report.found).sum();
+    let seen = compared.iter().all(|one| one.error.is_none());
+    (seen.then_some(found == 0), found)
+}
+
+impl Answer {
+    fn text(&self) -> String {
+        let row = |held: &Held| match (&held.digest, &held.error) {
+            (Some(digest), _) => {
+                vec![held.region.to_string(), format!("{} parts", held.parts), digest.clone()]
+            }
+            (None, error) => {
+                let error = error.clone().unwrap_or_default();
+                vec![held.region.to_string(), "cannot be looked at".into(), error]
+            }
+        };
+        let rows: Vec<_> = self.regions.iter().map(row).collect();
+        let end = match self.converged {
+            Some(true) => format!("Converged as of {}.", self.as_of),
+            Some(false) => format!("The regions differ in {} places: see `umoja doctor`.", self.differences),
+            None => "Not known: a region could not be looked at.".to_owned(),
+        };
+        format!("{}{end}", table(&rows))
+    }
+}

@@ -1,0 +1,174 @@
+//! `umoja doctor`: what the regions disagree about, and mending it.
+
+pub(super) mod compare;
+mod settings;
+
+use clap::Args;
+use serde::Serialize;
+use umoja_schema::Region;
+use umoja_schema::names::queue;
+
+use self::compare::{Compared, How, compare};
+use super::status;
+use super::target::Target;
+use crate::CliError;
+use crate::deployment::Regions;
+use crate::output::{Output, note};
+
+/// Find what the regions of a deployment disagree about, and mend it.
+#[derive(Debug, Args)]
+#[command(long_about = "Find what the regions of a deployment disagree about, and mend it.
+
+Compares every pair of regions (users, journal, receipts, audit), and in every region the users with the claims that are \
+derived from them: by digests first, and item by item where those differ. Says for each difference whose it is (ids of \
+users, never personal data), where, and since when. What was written in the last minute is on its way, and is no \
+difference. Also says which parts lack a wrapped key, which queues hold dead letters or parked records, and whether lists \
+of regions, secrets and companies differ between regions.
+
+--repair mends both ways, as the sweep does every day: the newest version wins, rows are appended, claims are made what \
+users say, missing wrapped keys are listed for the key repair. Then it looks again. It may be broken off and run again at \
+any time. Dead letters and parked records are left to `umoja redrive`.
+
+The exit code is 0 if nothing is wrong, 1 if something is, and 2 if not everything could be looked at.
+
+In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies; \
+Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; Scan, GetItem and BatchGetItem on \
+PREFIX-identifiers; sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey. With --repair also PutItem and UpdateItem on \
+PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and DeleteItem \
+on PREFIX-identifiers; sqs:SendMessage on PREFIX-keys.")]
+#[command(after_help = "Examples:
+  umoja doctor --dir DIR
+  umoja doctor --dir DIR --repair
+  umoja doctor --prefix PREFIX --region eu-west-1 --json")]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    target: Target,
+    /// Mend what differs, and look again.
+    #[arg(long)]
+    repair: bool,
+    /// How many differences of one comparison are named; all are counted.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    most: usize,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    healthy: bool,
+    /// What an operator has to look at.
+    attention: Vec<String>,
+    /// Regions that do not answer.
+    unseen: Vec<Unseen>,
+    /// What was mended, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repaired: Vec<Compared>,
+    /// How things are, after the repair.
+    compared: Vec<Compared>,
+}
+
+#[derive(Serialize)]
+struct Unseen {
+    region: Region,
+    error: String,
+}
+
+impl Doctor {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let regions = self.target.regions().await?;
+        let how = How { mends: false, derived: true, most: self.most };
+        let mut repaired = Vec::new();
+        if self.repair {
+            note("mending what differs");
+            repaired = compare(&regions, How { mends: true, ..how }).await;
+            note("looking again");
+        }
+        let (unseen, mut attention) = look_at_queues(&regions).await;
+        attention.extend(settings::differences(&regions).await);
+        let compared = compare(&regions, how).await;
+        attention.extend(compared.iter().flat_map(|one| said(one, self.most)));
+        let blind = !unseen.is_empty() || compared.iter().chain(&repaired).any(|one| one.error.is_some());
+        let answer = Answer { healthy: !blind && attention.is_empty(), attention, unseen, repaired, compared };
+        output.answer(&answer, || answer.text());
+        match (blind, answer.healthy) {
+            (true, _) => Err(CliError::Unseen),
+            (false, true) => Ok(()),
+            (false, false) => Err(CliError::Said),
+        }
+    }
+}
+
+/// Regions that do not answer; and of the others what their queues and keys say.
+async fn look_at_queues(regions: &Regions) -> (Vec<Unseen>, Vec<String>) {
+    let (mut unseen, mut attention) = (Vec::new(), Vec::new());
+    for region in &regions.list {
+        let name = region.name();
+        let queues = match region.home.own.users.probe().await {
+            Ok(()) => status::queues(region).await,
+            Err(error) => Err(error),
+        };
+        let queues = match queues {
+            Ok(queues) => queues,
+            Err(error) => {
+                unseen.push(Unseen { region: name.clone(), error: error.to_string() });
+                continue;
+            }
+        };
+        for one in queues {
+            if one.dead > 0 {
+                attention.push(format!("{name}: {} dead letters in {}; see `umoja redrive`", one.dead, one.queue));
+            }
+            if one.waiting > 0 && one.queue == queue::PARKED {
+                attention.push(format!("{name}: {} records are parked; see `umoja redrive`", one.waiting));
+            }
+        }
+        let key = status::key_state(&*region.home.own.keys).await;
+        if key != "enabled" {
+            attention.push(format!("{name}: its key is {key}"));
+        }
+    }
+    (unseen, attention)
+}
+
+/// What a comparison has found.
+fn said(compared: &Compared, most: usize) -> Vec<String> {
+    let report = &compared.report;
+    let mut said: Vec<String> =
+        compared.differences.iter().map(|difference| compare::line(difference, compared)).collect();
+    let named = said.len() as u64;
+    if report.found > named {
+        let more = report.found - named;
+        said.push(format!("{}: {more} more differences (--most {most})", compared.title()));
+    }
+    if report.missing_keys > 0 {
+        said.push(format!("{}: {} parts lack a wrapped key", compared.region, report.missing_keys));
+    }
+    said
+}
+
+impl Answer {
+    fn text(&self) -> String {
+        let mut lines = Vec::new();
+        for one in &self.repaired {
+            lines.push(format!("{}: {} of {} differences mended", one.title(), one.report.mended(), one.report.found));
+        }
+        for one in &self.compared {
+            let end = match &one.error {
+                Some(error) => format!("not looked at to the end: {error}"),
+                None if one.report.found == 0 => "no difference".to_owned(),
+                None => format!("{} differences", one.report.found),
+            };
+            let young = match one.report.young {
+                0 => String::new(),
+                young => format!(", {young} on their way"),
+            };
+            lines.push(format!("{}: {} and {} items: {end}{young}", one.title(), one.report.own, one.report.other));
+        }
+        lines.extend(self.unseen.iter().map(|one| format!("{} cannot be looked at: {}", one.region, one.error)));
+        if self.healthy {
+            lines.push("Nothing is wrong.".to_owned());
+        } else if !self.attention.is_empty() {
+            lines.push("Needs attention:".to_owned());
+            lines.extend(self.attention.iter().map(|text| format!("  - {text}")));
+        }
+        lines.join("\n")
+    }
+}
