@@ -199,15 +199,15 @@ def month_section():
     for count, regions in DATA["deployments"].items():
         peers, prices = len(regions) - 1, prices_of(regions[0])
         functions, queues, ends = 5, peers + 2, 2
-        alarms = 6 + 1 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
+        alarms = 8 + 1 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
         runs = MONTH["schedule_runs"]
         lambdas = 2 * runs * (prices["lambda_request"] / 1e6 + MONTH["reconciler_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])
         polls = runs * (peers + 1) * prices["sqs"] / 1e6
         probes = runs * (2 + peers) * 0.5 * prices["dynamodb_read"] / 1e6
         logs = 2 * runs * 400 / 1e9 * prices["log_gb"]
-        lines = [2 * MONTH["kms_key"], alarms * MONTH["alarm"], 6 * MONTH["metric"], MONTH["dashboard"], lambdas, polls + probes + logs]
+        lines = [2 * MONTH["kms_key"], alarms * MONTH["alarm"], 8 * MONTH["metric"], MONTH["dashboard"], lambdas, polls + probes + logs]
         rows.append([count, f"{alarms}"] + [dollars(line) for line in lines] + [f"**{dollars(sum(lines))}**"])
-    return table(["regions", "alarms", "2 KMS keys", "alarms", "6 metrics", "dashboard", "reconcilers", "their polls, probes, logs", "**a region, a month**"], rows)
+    return table(["regions", "alarms", "2 KMS keys", "alarms", "8 metrics", "dashboard", "reconcilers", "their polls, probes, logs", "**a region, a month**"], rows)
 
 
 def storage_section():
@@ -217,11 +217,13 @@ def storage_section():
         sizes = {name: item_size(item) for name, item in sample_items(regions).items()}
         user = sizes["profile"] + sizes["credentials"] + 2 * sizes["claim"] + 4 * 100
         gigabytes = user * 1e6 / 1e9
-        scanned = (sizes["profile"] + sizes["credentials"]) * 1e6
-        sweep = 30 * scanned / 4096 * prices["dynamodb_read"] / 1e6
+        # Within the region: users and claims. With each peer: the users of both.
+        peers, parts, claims = len(regions) - 1, (sizes["profile"] + sizes["credentials"]) * 1e6, 2 * sizes["claim"] * 1e6
+        units = ((1 + 2 * peers) * parts + claims) / 4096
+        sweep = 30 * (units * prices["dynamodb_read"] / 1e6 + peers * parts / 1e9 * prices["transfer_region_gb"])
         cells = [gigabytes * prices["dynamodb_storage_gb_month"], gigabytes * prices["dynamodb_backup_gb_month"], sweep]
-        rows.append([count, f"{user} B", f"{gigabytes:.2f} GB"] + [dollars(cell) for cell in cells] + [f"**{dollars(sum(cells))}**"])
-    return table(["regions", "a user", "a million users", "storage", "point-in-time recovery", "daily sweep", "**a region, a month**"], rows)
+        rows.append([count, f"{user} B", f"{gigabytes:.2f} GB", f"{units:,.0f} RRU"] + [dollars(cell) for cell in cells] + [f"**{dollars(sum(cells))}**"])
+    return table(["regions", "a user", "a million users", "a sweep", "storage", "point-in-time recovery", "daily sweeps", "**a region, a month**"], rows)
 
 
 def page():
@@ -291,6 +293,11 @@ KMS adds 1 a month for each of a key's first two yearly rotations. DynamoDB asks
 under a dollar a month for a region.
 
 {storage_section()}
+
+A sweep of a region reads its users and claims once, and once for each peer the users of both regions (strongly
+consistent; transfer between regions included). Where something differs it reads the tables concerned once more, so twice
+that at most, and of the other side one item for each that is in a bucket that differs: of 32,768 buckets, one holds
+about 30 of a million users. Logs come on top and are small. `schedules.sweep` says how often it may run.
 
 ## Prices
 

@@ -70,9 +70,9 @@ run "roles" {
   assert {
     condition = alltrue(flatten([
       for statement in jsondecode(aws_iam_role_policy.function["sweep"].policy).Statement :
-      [for resource in statement.Resource : endswith(resource, "-identifiers")] if contains(statement.Action, "dynamodb:DeleteItem")
+      [for resource in statement.Resource : endswith(resource, "-identifiers") || endswith(resource, "-members")] if contains(statement.Action, "dynamodb:DeleteItem")
     ]))
-    error_message = "The sweep deletes claims, and nothing else."
+    error_message = "The sweep deletes what is derived, and nothing else."
   }
   assert {
     condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([

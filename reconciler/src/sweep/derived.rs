@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _};
 use umoja_schema::{BlindIndex, Claim, ClaimItem, Part, PartRecord, UserId};
-use umoja_store::derive::{derive, underived};
+use umoja_store::derive::{derive, derive_pointer, underived};
 use umoja_store::digest::{Bucket, Fingerprint};
 use umoja_store::ports::StoreError;
 use umoja_store::repairs::{enqueue_if_incomplete, missing_regions};
@@ -47,6 +47,28 @@ impl Sweep<'_> {
                 self.progress.report.unlisted += 1;
             }
         }
+    }
+
+    /// Adds the pointers of merged users that the table of members lacks. Few users are merged: each is looked up.
+    pub(super) async fn pointers(&mut self, items: &[Item]) -> Result<Vec<Difference>, StoreError> {
+        let users = &*self.home.own.users;
+        let (mut report, mut found) = (SweepReport::default(), Vec::new());
+        for item in items {
+            let Item::Part(seen) = item else { continue };
+            let Some(root) = seen.profile_facts().and_then(|facts| facts.merged_into) else { continue };
+            if users.members(root).await?.contains(&seen.id) {
+                continue;
+            }
+            let stored = users.part(seen.id, Part::Profile).await?;
+            if stored.is_none_or(|stored| stored.version != seen.version) {
+                continue;
+            }
+            report.found += 1;
+            report.members_added += u64::from(self.mends && derive_pointer(users, seen).await?);
+            found.push(Difference::Member { id: seen.id, root, since: seen.version.hlc.millis() });
+        }
+        self.progress.report.add(&report);
+        Ok(found)
     }
 
     /// Whether the claims that a part makes are there, as far as they are in buckets that differ.

@@ -9,7 +9,8 @@
 //! - Between regions it mends both ways, whoever wrote what is missing: nobody forwards for a region that is gone. A part is
 //!   copied as the replicator copies it (the newest version wins, wrapped keys are united), a row is appended.
 //! - Within a region, claims that are missing are added and superfluous ones removed, if user and claims still are what was
-//!   read.
+//!   read; and pointers of merged users that the table of members lacks are added. (One too many there does no harm: a
+//!   member's own part says whether it is one.)
 //! - What is younger than a minute is on its way, and left alone. Young is what the stamp says: writes of a clock that is
 //!   fast are young for longer, and those of one that is slow are copied although they are on their way, which does no harm.
 //! - A pass may be broken off anywhere and goes on from where it was last kept ([`Sweep::state`]); what is mended twice is
@@ -115,7 +116,7 @@ impl<'a> Sweep<'a> {
     /// If one of the regions does not do as asked.
     pub async fn step(&mut self) -> Result<Vec<Difference>, StoreError> {
         match self.progress.phase {
-            Phase::Digest => self.digest().await.map(|()| Vec::new()),
+            Phase::Digest => self.digest().await,
             Phase::Mend => self.mend().await,
             Phase::Done => Ok(Vec::new()),
         }
@@ -127,8 +128,14 @@ impl<'a> Sweep<'a> {
     }
 
     /// Adds up the next page of both sides, at once.
-    async fn digest(&mut self) -> Result<(), StoreError> {
+    async fn digest(&mut self) -> Result<Vec<Difference>, StoreError> {
         let (own, other) = try_join(self.page(Side::Own), self.page(Side::Other)).await?;
+        let mut found = Vec::new();
+        if self.peer.is_none()
+            && let Some((items, _)) = &own
+        {
+            found = self.pointers(items).await?;
+        }
         for (side, page) in [(Side::Own, own), (Side::Other, other)] {
             let Some((items, next)) = page else { continue };
             if side == Side::Own && self.peer.is_none() {
@@ -149,7 +156,7 @@ impl<'a> Sweep<'a> {
                 self.progress.turn(Phase::Mend);
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     fn count(&mut self, side: Side, item: &Item) {

@@ -36,6 +36,9 @@ pub struct SweepReport {
     pub claims_added: u64,
     /// Claims that nobody makes, and are gone now.
     pub claims_removed: u64,
+    /// Merged users that the table of members lacked, and has now.
+    #[serde(default)]
+    pub members_added: u64,
     /// Parts that lack a wrapped key.
     pub missing_keys: u64,
     /// Of those, how many could not be listed for repair.
@@ -57,13 +60,15 @@ impl SweepReport {
         self.rows_pulled += other.rows_pulled;
         self.claims_added += other.claims_added;
         self.claims_removed += other.claims_removed;
+        self.members_added += other.members_added;
         self.missing_keys += other.missing_keys;
         self.unlisted += other.unlisted;
     }
 
     /// What was written.
     pub const fn mended(&self) -> u64 {
-        self.pushed + self.pulled + self.rows_pushed + self.rows_pulled + self.claims_added + self.claims_removed
+        let exchanged = self.pushed + self.pulled + self.rows_pushed + self.rows_pulled;
+        exchanged + self.claims_added + self.claims_removed + self.members_added
     }
 }
 
@@ -105,6 +110,15 @@ pub enum Difference {
         missing: usize,
         /// Claims that the user does not make.
         superfluous: usize,
+    },
+    /// A user is merged into another, and the table of members does not say so.
+    Member {
+        /// The user.
+        id: UserId,
+        /// The other.
+        root: UserId,
+        /// When the part was written that says so.
+        since: Millis,
     },
 }
 

@@ -36,6 +36,11 @@ locals {
         Resource = [local.own_table["identifiers"]]
       },
       {
+        Sid      = "ReadAndChangeMembers"
+        Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+        Resource = [local.own_table["members"]]
+      },
+      {
         Sid      = "JournalConflicts"
         Action   = ["dynamodb:UpdateItem"]
         Resource = [local.own_table["journal"]]

@@ -6,12 +6,12 @@
 import time
 
 from .people import Person
-from .probe_queues import Scheduled
+from .probe_sweep import Swept
 from .progress import Failed
 from .story import SAFARI, SOKO, Story
 
 
-class Probe(Scheduled):
+class Probe(Swept):
     """The steps of each function, by name; a step raises if something in it is not as it should be."""
 
     def __init__(self, story: Story) -> None:
@@ -29,7 +29,8 @@ class Probe(Scheduled):
                                "its KMS out": self.repaired_own, "repairs that fail": self.not_repaired,
                                "two who are one person": self.one_person,
                                "garbage": lambda: self.garbage("keys", "reconcile-keys")},
-            "sweep": {"a missing key": self.swept},
+            "sweep": {"what the peer lost": self.peer_lost, "what it lost itself": self.own_lost,
+                      "claims": self.claims_lost, "a missing key": self.key_lost},
         }
 
     def run(self, function: str) -> list[str]:

@@ -13,17 +13,17 @@ COPIES = ("PutItem", "UpdateItem", "TransactWriteItems")
 
 
 class Scheduled:
-    """Steps of the reconcilers and the sweep."""
+    """Steps of the reconcilers."""
 
     def __init__(self, story: Story) -> None:
         self.story, self.d = story, story.deployment
         self.here, self.there = self.d.regions[0], self.d.regions[1]
 
-    def invoke(self, function: str, region: Region | None = None) -> None:
+    def invoke(self, function: str, region: Region | None = None, payload: bytes = b"{}") -> None:
         """Runs a scheduled function now."""
         region = region or self.here
         answer = self.d.emulator.client("lambda", region.name).invoke(
-            FunctionName=f"{self.d.prefix}-{function}", Payload=b"{}")
+            FunctionName=f"{self.d.prefix}-{function}", Payload=payload)
         if "FunctionError" in answer:
             raise Failed(f"{function} failed: {answer['Payload'].read()[:200].decode(errors='replace')}")
 
@@ -226,12 +226,3 @@ class Scheduled:
     def not_repaired(self) -> None:
         """The peer takes nothing."""
         self.fail("keys", "reconcile-keys", (*COPIES, "Encrypt"), lambda: self.lacking(self.there))
-
-    def swept(self) -> None:
-        """What lacks a key, and is in no queue any more, is found."""
-        self.lacking(self.there)
-        url = self.d.queue_url(self.here.name, "keys")
-        self.d.emulator.client("sqs", self.here.name).purge_queue(QueueUrl=url)
-        self.invoke("sweep")
-        self.until("the repair queue fills again", lambda: self.d.depth(self.here.name, "keys") >= 2)
-        self.invoke("reconcile-keys")

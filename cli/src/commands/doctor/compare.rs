@@ -109,6 +109,9 @@ pub(super) fn line(difference: &Difference, compared: &Compared) -> String {
         Difference::Row { log, user, lacking, since } => {
             format!("{user}: {lacking} lacks a row of {log}, since {}", time(*since))
         }
+        Difference::Member { id, root, since } => {
+            format!("{id}: {region} does not list it as a member of {root}, since {}", time(*since))
+        }
         Difference::Claims { id, version, missing, superfluous } => {
             let of = version.as_ref().map_or_else(|| "no part".to_owned(), ToString::to_string);
             format!("{id}: {missing} claims missing, {superfluous} superfluous in {region} (by {of})")

@@ -33,9 +33,9 @@ The exit code is 0 if nothing is wrong, 1 if something is, and 2 if not everythi
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies; \
 Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; Scan, GetItem and BatchGetItem on \
-PREFIX-identifiers; sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey. With --repair also PutItem and UpdateItem on \
+PREFIX-identifiers; Query on PREFIX-members; sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey. With --repair also PutItem and UpdateItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and DeleteItem \
-on PREFIX-identifiers; sqs:SendMessage on PREFIX-keys.")]
+on PREFIX-identifiers and PREFIX-members; sqs:SendMessage on PREFIX-keys.")]
 #[command(after_help = "Examples:
   umoja doctor --dir DIR
   umoja doctor --dir DIR --repair
