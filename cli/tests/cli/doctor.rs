@@ -3,7 +3,7 @@
 use serde_json::json;
 use umoja_cli::Deployment;
 use umoja_schema::{Part, UserId};
-use umoja_store::ports::{ClaimWrite, Commit, Users as _, Writes};
+use umoja_store::ports::{ClaimWrite, Commit, Registry as _, Users as _, Writes};
 
 use crate::support::{World, client, done, eventually, json as ask, run, text};
 
@@ -34,7 +34,6 @@ async fn what_one_region_lost_is_named_mended_and_then_nothing_is_wrong() {
     let writes = Writes { claims: vec![ClaimWrite { before, after }], ..Writes::default() };
     assert_eq!(store.commit(&writes).await, Ok(Commit::Done));
     // A company that one region knows differently.
-    use umoja_store::ports::Registry as _;
     let mut soko = store.companies().await.unwrap().remove(0);
     soko.enabled = false;
     store.put_company(&soko).await.unwrap();
