@@ -2,7 +2,7 @@
 
 use umoja_reconciler::{Difference, ON_ITS_WAY_MS, Sweep};
 use umoja_schema::{BlindIndex, ClaimItem, Log, Part, UserId};
-use umoja_store::ports::{ClaimWrite, Commit, Logs as _, Users as _, Writes};
+use umoja_store::ports::{ClaimWrite, Commit, Logs as _, MemberWrite, Users as _, Writes};
 use umoja_tests::world::{World, polled, run};
 
 use super::{populated, total, writes};
@@ -64,6 +64,23 @@ fn a_claim_that_differs_from_the_part_is_made_what_the_part_says() {
         put_claims(&world, 1, vec![ClaimWrite { before: before.clone(), after }]).await;
         assert_eq!(total(&world.sweep().await).claims_added, 1);
         assert_eq!(claims_on(&world, 1, ids[0]).await[0], before);
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_merged_user_that_the_table_of_members_lacks_is_added() {
+    run(async {
+        let (world, ids) = populated(18, 2, 3).await;
+        world.merge(0, ids[1], Some(ids[0])).await.unwrap();
+        world.settle().await;
+        let lost = MemberWrite { root: ids[0], member: ids[1], present: false };
+        let writes = Writes { members: vec![lost], ..Writes::default() };
+        assert_eq!(world.regions[1].store.commit(&writes).await, Ok(Commit::Done));
+        assert_eq!(world.regions[1].store.members(ids[0]).await, Ok(vec![]));
+        let report = total(&world.sweep().await);
+        assert_eq!((report.found, report.members_added), (1, 1));
+        assert_eq!(world.regions[1].store.members(ids[0]).await, Ok(vec![ids[1]]));
         world.check_invariants().await;
     });
 }
