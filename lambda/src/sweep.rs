@@ -40,7 +40,7 @@ pub struct BuildSweep;
 /// The region's ports, and with whom it is compared.
 pub struct Swept {
     home: Home,
-    /// Nothing while the region itself is being filled.
+    /// Nothing while the region itself is being filled or frozen.
     peers: Option<Vec<Region>>,
 }
 
@@ -81,7 +81,7 @@ pub async fn handle(function: &Function<BuildSweep>, event: LambdaEvent<Value>) 
 
 async fn run(swept: &Swept, at_once: bool, now: Millis, time: Duration) -> Vec<SweepRun> {
     let Some(peers) = &swept.peers else {
-        tracing::info!("the region is being filled, and not compared");
+        tracing::info!("the region is being filled or frozen, and not compared");
         return Vec::new();
     };
     let settings = SweepSettings { every_ms: if at_once { 0 } else { EVERY_MS }, pause: PAUSE };
