@@ -107,12 +107,28 @@ pub(crate) fn set_claim(
     }
 }
 
+/// Whether a profile had an identifier that it is to have: a claim of the same slot with an index that stays, and not less
+/// verified.
+pub(crate) fn keeps(before: &BTreeMap<BlindIndex, Claim>, after: &ProfileFacts, claim: &Claim) -> bool {
+    before.iter().any(|(index, had)| {
+        (had.kind, &had.company) == (claim.kind, &claim.company)
+            && had.verified >= claim.verified
+            && after.claims.contains_key(index)
+    })
+}
+
 /// True if another person holds an identifier against a claim that a user newly makes, or newly has verified. A verified
 /// claim takes an unverified one over, so that nobody can squat on an address; it does not take over a verified one.
-/// `same` says which users are the same person.
-pub(crate) fn is_taken(write: &ClaimWrite, id: UserId, same: impl Fn(UserId) -> bool) -> bool {
+/// `same` says which users are the same person, and `keeps` which claims repeat what the user claims already under another
+/// index key: while two are live, one of two rivals may be claimed under both before the other is.
+pub(crate) fn is_taken(
+    write: &ClaimWrite,
+    id: UserId,
+    same: impl Fn(UserId) -> bool,
+    keeps: impl Fn(&Claim) -> bool,
+) -> bool {
     let Some(claim) = write.after.claimants.get(&id) else { return false };
-    if write.before.claimants.get(&id).is_some_and(|had| had.verified >= claim.verified) {
+    if write.before.claimants.get(&id).is_some_and(|had| had.verified >= claim.verified) || keeps(claim) {
         return false;
     }
     write
@@ -127,9 +143,10 @@ pub(crate) fn refuse_taken(
     claims: &[ClaimWrite],
     id: UserId,
     same: impl Fn(UserId) -> bool,
+    keeps: impl Fn(&Claim) -> bool,
     prefix: &str,
 ) -> Result<(), Refusal> {
-    let taken = claims.iter().find(|write| is_taken(write, id, &same));
+    let taken = claims.iter().find(|write| is_taken(write, id, &same, &keeps));
     match taken.and_then(|write| write.after.claimants.get(&id)) {
         Some(claim) => Err(Refusal::taken(&format!("{prefix}{}", claim.kind.as_str()))),
         None => Ok(()),

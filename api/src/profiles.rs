@@ -1,12 +1,13 @@
 //! Writing profile parts of one person, with their claims and pointers.
 
 use umoja_schema::{Facts, Identity, Log, LogRow, PartRecord, ProfileFacts, UserId};
+use umoja_store::claims;
 use umoja_store::apply::{ClaimChange, conflicts, plan_claims_of, plan_members};
 use umoja_store::ports::{ClaimWrite, Commit, Condition, MAX_WRITES, PartWrite, Writes};
 
 use crate::app::App;
 use crate::group::Group;
-use crate::identifiers::refuse_taken;
+use crate::identifiers::{keeps, refuse_taken};
 use crate::problem::{INTERNAL, Refusal};
 
 /// What one user of a person is to be.
@@ -43,12 +44,16 @@ impl App {
         rules: &Rules<'_>,
         rows: impl Fn(&PartRecord) -> Vec<(Log, LogRow)>,
     ) -> Result<Option<Group>, Refusal> {
-        let claims = self.plan_changes(group, changes).await?;
+        let current: Vec<Change> = changes.iter().map(|change| self.with_current_claims(change)).collect();
+        let claims = self.plan_changes(group, &current).await?;
         if let Some(prefix) = rules.refuse_taken {
             for change in changes {
-                refuse_taken(&claims, change.id, |other| group.holds(other), prefix)?;
+                let had = group.get(change.id).ok_or(Refusal::from(&INTERNAL))?.profile.claims();
+                let keeps = |claim: &_| keeps(had, &change.facts, claim);
+                refuse_taken(&claims, change.id, |other| group.holds(other), keeps, prefix)?;
             }
         }
+        let changes = &*current;
         let together = 4 * changes.len() + claims.len() + group.users().count();
         if changes.len() <= MAX_PARTS && together <= MAX_WRITES {
             return self.write_batch(group, changes, claims, rules, &rows).await;
@@ -62,6 +67,18 @@ impl App {
             }
         }
         Ok(Some(written))
+    }
+
+    /// The change with its claims under each live index key and no other: what is written while a key is rotated is not
+    /// left behind. A profile without an identifier that it claims stays as it is, for an operator to see.
+    fn with_current_claims(&self, change: &Change) -> Change {
+        let mut change = change.clone();
+        if !claims::are_current(&self.secrets, &change.facts.claims)
+            && let Some(claims) = claims::current(&self.secrets, &change.facts.claims, &change.identity)
+        {
+            change.facts.claims = claims;
+        }
+        change
     }
 
     async fn plan_changes(&self, group: &Group, changes: &[Change]) -> Result<Vec<ClaimWrite>, Refusal> {

@@ -3,7 +3,8 @@
 //!
 //! A pass looks at every part of every region and writes again what is behind, where it lies, as a local write: a new
 //! version under a new data key, which replicates by itself. What a part is behind in shows in the part, so passes may
-//! be broken off and repeated at will, and one that finds nothing behind is the proof that nothing is.
+//! be broken off and repeated at will, and one that finds nothing behind is the proof that nothing is. That nothing behind
+//! is on its way between regions either is a rule of its own ([`Rule::ClaimsArrived`]).
 //!
 //! Writing again says nothing new, so it must not win over what somebody says: its stamp is the one right after the
 //! stored one and not the time. A change that another region makes of the same version, or has made and not sent yet, is
@@ -13,6 +14,7 @@
 //! One region leads: what it holds in the same or a newer version is left to it, so that the regions do not write the
 //! same part again all at once while it is on its way.
 
+use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::{Facts, Identity, Part, PartRecord, Region, UserId, Version};
@@ -29,6 +31,9 @@ use crate::CONCURRENT;
 /// How many parts one step looks at.
 const PAGE: usize = 100;
 
+/// How many parts that are on their way [`Rewrite::look_again`] looks at; more are left to the next pass.
+const LOOKED_AT_AGAIN: usize = 10_000;
+
 /// How many users are named that cannot be written again.
 const NAMED: usize = 10;
 
@@ -37,6 +42,9 @@ const NAMED: usize = 10;
 pub enum Rule<'a> {
     /// Every profile claims its identifiers under each live blind index key, and under no other.
     Claims(&'a Secrets),
+    /// The same, and the profile is in every region in the same version. Else a version without those claims could still
+    /// arrive somewhere: of the versions that are on their way to a region, none is newer than where it comes from holds.
+    ClaimsArrived(&'a Secrets),
     /// The KMS key that this region has now opens its entry of every part.
     WrappedBy(&'a RegionPorts),
 }
@@ -48,7 +56,8 @@ pub struct RewriteReport {
     pub parts: u64,
     /// Parts that were written again.
     pub rewritten: u64,
-    /// Parts that are behind, and that the leading region holds in the same or a newer version.
+    /// Parts that are behind, and that the leading region holds in the same or a newer version; and profiles that are
+    /// not in every region in the same version, where that counts.
     pub on_their_way: u64,
     /// Parts that somebody else wrote at the same moment: another pass looks at them.
     pub overtaken: u64,
@@ -60,12 +69,26 @@ pub struct RewriteReport {
     pub unreadable: u64,
     /// Some of the users of those.
     pub unreadable_users: Vec<UserId>,
+    /// The users of some of the parts that are not in every region in the same version.
+    #[serde(skip)]
+    waiting: Vec<UserId>,
 }
 
 impl RewriteReport {
     /// True if nothing that was looked at was behind.
     pub const fn is_complete(&self) -> bool {
         self.rewritten + self.on_their_way + self.overtaken + self.ahead + self.unwrapped + self.unreadable == 0
+    }
+
+    /// True if only parts that cannot be opened are left. Other regions' copies of them count as on their way, so that is
+    /// known once the pass before did nothing either and left as much.
+    pub fn is_stuck_since(&self, before: Option<&Self>) -> bool {
+        let is_same = |before: &Self| before.is_idle() && before.on_their_way == self.on_their_way;
+        self.unreadable > 0 && self.is_idle() && (self.on_their_way == 0 || before.is_some_and(is_same))
+    }
+
+    const fn is_idle(&self) -> bool {
+        self.rewritten + self.overtaken + self.ahead + self.unwrapped == 0
     }
 
     fn add(&mut self, other: Self) {
@@ -78,6 +101,8 @@ impl RewriteReport {
         self.unreadable += other.unreadable;
         let room = NAMED.saturating_sub(self.unreadable_users.len());
         self.unreadable_users.extend(other.unreadable_users.into_iter().take(room));
+        let room = LOOKED_AT_AGAIN.saturating_sub(self.waiting.len());
+        self.waiting.extend(other.waiting.into_iter().take(room));
     }
 }
 
@@ -86,6 +111,8 @@ pub struct Rewrite<'a> {
     rule: Rule<'a>,
     regions: Vec<(&'a Home, &'a Sealer)>,
     lead: Option<&'a Region>,
+    /// False if parts that lack an entry are only counted.
+    lists: bool,
     /// Which region, and from where on.
     at: usize,
     after: Option<String>,
@@ -98,14 +125,20 @@ impl<'a> Rewrite<'a> {
     pub fn new(rule: Rule<'a>, regions: impl IntoIterator<Item = (&'a Home, &'a Sealer)>) -> Self {
         let mut regions: Vec<_> = regions.into_iter().collect();
         let lead = match &rule {
-            Rule::Claims(_) => regions.first().map(|(home, _)| &home.own.name),
+            Rule::Claims(_) | Rule::ClaimsArrived(_) => regions.first().map(|(home, _)| &home.own.name),
             // Last: what comes to it from a region while that is looked at, it looks at itself.
             Rule::WrappedBy(region) => {
                 regions.sort_by_key(|(home, _)| home.own.name == region.name);
                 Some(&region.name)
             }
         };
-        Self { rule, regions, lead, at: 0, after: None, report: RewriteReport::default() }
+        Self { rule, regions, lead, lists: true, at: 0, after: None, report: RewriteReport::default() }
+    }
+
+    /// The same, but what lacks an entry is only counted: a pass before has listed it for the key repair.
+    #[must_use]
+    pub fn without_listing(self) -> Self {
+        Self { lists: false, ..self }
     }
 
     /// What was done so far.
@@ -125,7 +158,12 @@ impl<'a> Rewrite<'a> {
     pub async fn step(&mut self) -> Result<bool, StoreError> {
         let Some((home, sealer)) = self.regions.get(self.at).copied() else { return Ok(false) };
         let page = home.own.users.scan(self.after.clone(), PAGE).await?;
-        let source = Source { rule: &self.rule, home, sealer, lead: lead(home, self.lead) };
+        // What the leading region holds is compared with all others, and the others with that.
+        let is_lead = Some(&home.own.name) == self.lead;
+        let all = self.regions.iter().map(|(home, _)| &home.own);
+        let others = all.filter(|other| other.name != home.own.name && (is_lead || Some(&other.name) == self.lead));
+        let others = others.collect();
+        let source = Source { rule: &self.rule, home, sealer, lead: lead(home, self.lead), others, lists: self.lists };
         let work = page.records.iter().map(|record| source.part(record)).collect::<Vec<_>>();
         let done: Vec<RewriteReport> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
         self.after = page.next;
@@ -136,6 +174,37 @@ impl<'a> Rewrite<'a> {
             self.report.add(one);
         }
         Ok(self.at < self.regions.len())
+    }
+
+    /// Looks again at what was on its way, after a while: with somebody writing all the time, something always is when a
+    /// pass looks. False if there is none left to look at.
+    ///
+    /// # Errors
+    /// If a region does not do as asked.
+    pub async fn look_again(&mut self) -> Result<bool, StoreError> {
+        let looked = self.report.waiting.iter().map(async |id| Ok::<_, StoreError>((*id, self.has_arrived(*id).await?)));
+        let looked: Vec<(UserId, bool)> =
+            stream::iter(looked.collect::<Vec<_>>()).buffered(CONCURRENT).try_collect().await?;
+        self.report.waiting.clear();
+        for (id, has_arrived) in looked {
+            if has_arrived {
+                self.report.on_their_way -= 1;
+            } else {
+                self.report.waiting.push(id);
+            }
+        }
+        Ok(!self.report.waiting.is_empty())
+    }
+
+    /// Whether every region holds the same version of a profile now, with the claims that it should have.
+    async fn has_arrived(&self, id: UserId) -> Result<bool, StoreError> {
+        let (Rule::Claims(secrets) | Rule::ClaimsArrived(secrets)) = self.rule else { return Ok(false) };
+        let held = self.regions.iter().map(|(home, _)| home.own.users.part(id, Part::Profile));
+        let held = try_join_all(held).await?;
+        let is_current = |record: &PartRecord| record.live().is_none() || claims::are_current(secrets, record.claims());
+        let version = |record: &Option<PartRecord>| record.as_ref().map(|record| record.version.clone());
+        let is_same = held.windows(2).all(|pair| version(&pair[0]) == version(&pair[1]));
+        Ok(is_same && held.first().is_some_and(|held| held.as_ref().is_none_or(is_current)))
     }
 }
 
@@ -149,6 +218,9 @@ struct Source<'a> {
     home: &'a Home,
     sealer: &'a Sealer,
     lead: Option<&'a RegionPorts>,
+    /// Where versions have to be the same, if they have to be anywhere.
+    others: Vec<&'a RegionPorts>,
+    lists: bool,
 }
 
 impl Source<'_> {
@@ -158,9 +230,15 @@ impl Source<'_> {
             return Ok(looked);
         }
         match self.rule {
-            Rule::Claims(secrets) => {
-                if record.part != Part::Profile || claims::are_current(secrets, record.claims()) {
+            Rule::Claims(secrets) | Rule::ClaimsArrived(secrets) => {
+                if record.part != Part::Profile {
                     return Ok(looked);
+                }
+                if claims::are_current(secrets, record.claims()) {
+                    if matches!(self.rule, Rule::Claims(_)) || self.is_everywhere(record).await? {
+                        return Ok(looked);
+                    }
+                    return Ok(RewriteReport { on_their_way: 1, waiting: vec![record.id], ..looked });
                 }
                 if self.lead_has(record).await? {
                     return Ok(RewriteReport { on_their_way: 1, ..looked });
@@ -172,7 +250,9 @@ impl Source<'_> {
                     return Ok(looked);
                 }
                 if record.live().is_some_and(|live| !live.keys.contains_key(&region.name)) {
-                    enqueue_if_incomplete(self.home, record).await?;
+                    if self.lists {
+                        enqueue_if_incomplete(self.home, record).await?;
+                    }
                     return Ok(RewriteReport { unwrapped: 1, ..looked });
                 }
                 match self.sealer.is_wrapped_by(record, region).await {
@@ -189,6 +269,12 @@ impl Source<'_> {
         let Some(lead) = self.lead else { return Ok(false) };
         let there = lead.users.part(record.id, record.part).await?;
         Ok(there.is_some_and(|there| there.version >= record.version))
+    }
+
+    async fn is_everywhere(&self, record: &PartRecord) -> Result<bool, StoreError> {
+        let held = self.others.iter().map(|other| other.users.part(record.id, record.part));
+        let held = try_join_all(held).await?;
+        Ok(held.iter().all(|held| held.as_ref().is_some_and(|held| held.version == record.version)))
     }
 
     async fn rewrite(&self, record: &PartRecord, looked: RewriteReport) -> Result<RewriteReport, StoreError> {
@@ -216,7 +302,7 @@ impl Source<'_> {
     async fn sealed(&self, record: &PartRecord, version: Version) -> Result<PartRecord, SealError> {
         let live = record.live().ok_or(SealError::Opaque)?;
         let facts = match (&self.rule, &live.facts) {
-            (Rule::Claims(secrets), Facts::Profile(facts)) => {
+            (Rule::Claims(secrets) | Rule::ClaimsArrived(secrets), Facts::Profile(facts)) => {
                 let identity = self.sealer.open::<Identity>(record).await?;
                 let claims = claims::current(secrets, &facts.claims, &identity).ok_or(SealError::Opaque)?;
                 Facts::Profile(umoja_schema::ProfileFacts { claims, ..facts.clone() })

@@ -9,9 +9,13 @@ use umoja_schema::names::setting;
 
 use crate::ports::{Registry, StoreError};
 
-/// How old the settings may be that an instance of a function works with, in seconds. Who changes them waits twice as
-/// long before relying on the change.
+/// How old the settings may be that an instance of a function works with, in seconds; twice as old if it cannot read
+/// them.
 pub const SETTINGS_RELOAD_SECS: u64 = 30;
+
+/// How long who changes settings waits before relying on the change, in seconds: a request may begin with settings that
+/// are twice [`SETTINGS_RELOAD_SECS`] old, and takes at most as long as that again.
+pub const SETTINGS_WAIT_SECS: u64 = 3 * SETTINGS_RELOAD_SECS;
 
 /// What the infrastructure of one region is, as Terraform says in that region's settings
 /// ([`setting::INFRASTRUCTURE`]).

@@ -1,10 +1,13 @@
 //! A region's KMS key and the one before it, which still opens what it wrapped.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use umoja_crypto::DataKey;
+use umoja_schema::Region;
 
+use crate::Home;
 use crate::ports::{EncryptionContext, Keys, KeysError};
 
 /// A key that is used for everything, and an old one that unwraps what the new one refuses. For as long as parts are
@@ -14,6 +17,18 @@ pub struct WithOldKey {
     pub key: Arc<dyn Keys>,
     /// The one before.
     pub old: Arc<dyn Keys>,
+}
+
+/// A region's ports where the keys that some regions had before still open what they wrapped.
+pub fn with_old_keys(home: &Home, old: &BTreeMap<Region, Arc<dyn Keys>>) -> Home {
+    let mut with_old = home.clone();
+    let all = std::iter::once(&mut with_old.own).chain(with_old.peers.iter_mut().map(|peer| &mut peer.ports));
+    for ports in all {
+        if let Some(old) = old.get(&ports.name) {
+            ports.keys = Arc::new(WithOldKey { key: Arc::clone(&ports.keys), old: Arc::clone(old) });
+        }
+    }
+    with_old
 }
 
 #[async_trait]

@@ -197,9 +197,11 @@ impl WrappedSecret {
         }
         let mut others = self.clone();
         others.wrapped.retain(|region, _| !anew.contains(region));
-        // With every region's key replaced at once, only the old entries are left to try.
-        let source = if others.wrapped.is_empty() { &*self } else { &others };
-        let key = source.unwrap(ring, purpose).await?;
+        // With every region's key replaced at once, only the old entries are left to try: the keys of before open them.
+        let key = match others.unwrap(ring, purpose).await {
+            Ok(key) => key,
+            Err(error) => self.unwrap(ring, purpose).await.map_err(|_| error)?,
+        };
         for region in lacking {
             let keys = ring.keys_of(&region).ok_or_else(|| SecretsError::RegionMissing(region.clone()))?;
             let wrapped = keys.wrap(&key, &context(purpose, self.version)).await;

@@ -1,7 +1,7 @@
 //! The deployment's secrets over all regions: one document, the same in each region's settings, wrapped by every
 //! region's KMS key.
 //!
-//! The regions are written one after the other, the first of the list first and only over what was read there: of
+//! The regions are written one after the other, the first of the list first and each only over what was read there: of
 //! several operators who change the secrets at once, exactly one does. Whoever is interrupted between two regions leaves
 //! copies of which one is ahead, and the next command brings that to the others before it does anything.
 
@@ -83,15 +83,20 @@ impl<'a> SharedSecrets<'a> {
     /// two regions. True if there was anything to bring.
     ///
     /// # Errors
-    /// If a region does not do as asked, or there are no secrets.
+    /// If a region does not do as asked, there are no secrets, or two regions' differ and neither is ahead.
     pub async fn newest(&self) -> Result<(SecretsDocument, bool), SharedSecretsError> {
         let stored = self.stored().await?;
         let documents = || stored.iter().flatten().map(|(_, document)| document);
         let mut newest =
             documents().max_by_key(|document| document.rotation_steps()).ok_or(SecretsError::Absent)?.clone();
         // As far as they are of the same keys, each region's copy may have wraps that the others lack.
-        for other in documents() {
-            newest.merge(other, &self.ring).await?;
+        for (home, stored) in self.homes.iter().zip(&stored) {
+            let Some((_, other)) = stored else { continue };
+            let is_merged = newest.merge(other, &self.ring).await?;
+            // Neither is ahead: a key that only one of them has must not be lost.
+            if !is_merged && other.rotation_steps() == newest.rotation_steps() {
+                return Err(SharedSecretsError::Different(home.own.name.clone()));
+            }
         }
         let behind = stored.iter().any(|stored| stored.as_ref().map(|(_, document)| document) != Some(&newest));
         self.store(&newest, &stored).await?;
@@ -181,13 +186,9 @@ impl<'a> SharedSecrets<'a> {
     /// Writes the secrets where they are not so yet, and looks whether nobody else has made others meanwhile.
     async fn store(&self, document: &SecretsDocument, stored: &Stored) -> Result<(), SharedSecretsError> {
         let value = serde_json::to_value(document).map_err(|_| SecretsError::Malformed)?;
-        for (at, (home, stored)) in self.homes.iter().zip(stored).enumerate() {
+        for (home, stored) in self.homes.iter().zip(stored) {
             let stored = stored.as_ref().map(|(value, _)| value);
             if stored == Some(&value) {
-                continue;
-            }
-            if at > 0 {
-                home.registry.put_setting(SETTING, &value).await.map_err(|error| failed(home, error))?;
                 continue;
             }
             match home.registry.replace_setting(SETTING, stored, &value).await {

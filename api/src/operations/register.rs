@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use umoja_crypto::Password;
 use umoja_schema::api::{self, RegisterOutcome, Registered};
 use umoja_schema::{
-    AccountStatus, Attributes, BlindIndex, Credentials, Facts, Identity, Part, PartRecord, ProfileFacts, Scope, UserId,
+    AccountStatus, Attributes, BlindIndex, Claim, ClaimItem, Credentials, Facts, Identity, Part, PartRecord, ProfileFacts, Scope, UserId,
 };
 use umoja_store::apply::conflicts;
 use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Parts, Writes};
@@ -77,7 +77,7 @@ impl Operation for Register {
                     Filled::SeveralPeople => {}
                 }
             }
-            refuse_taken(&new.claims, new.id, |_| false, "")?;
+            refuse_taken(&new.claims, new.id, |_| false, |_| false, "")?;
             let parts = match &sealed {
                 Some(parts) => parts,
                 None => sealed.insert(seal(app, caller, &new).await?),
@@ -126,19 +126,26 @@ struct Known {
 /// Whom the new user may be, if they are all one person. Anything less than a verified claim on both sides is no match:
 /// an unverified account must not wait for its victim.
 fn known(new: &New) -> Option<Known> {
-    let mut by = Vec::new();
+    let (mut by, mut others) = (Vec::new(), Vec::new());
     for write in &new.claims {
         let own = write.after.claimants.get(&new.id)?;
-        if let Some((owner, held)) = write.before.winner()
-            && own.verified
-            && held.verified
-        {
+        // Of an identifier under several index keys, all together say whose it is.
+        let same = new.claims.iter().filter(|other| is_same(other, own, new.id));
+        let items: Vec<ClaimItem> = same.map(|write| write.before.clone()).collect();
+        let Some((owner, held)) = ClaimItem::winner_of(&items) else { continue };
+        if own.verified && held.verified && write.before.claimants.contains_key(&owner) {
             by.push((owner, write.before.index));
         }
+        if is_taken(write, new.id, |_| false, |_| false) {
+            others.push(owner);
+        }
     }
-    let others = new.claims.iter().filter(|write| is_taken(write, new.id, |_| false));
-    let others = others.filter_map(|write| write.before.winner()).map(|(id, _)| id).collect();
     (!by.is_empty()).then_some(Known { by, others })
+}
+
+/// Whether a write is about the identifier that a claim of a user is about.
+fn is_same(write: &ClaimWrite, own: &Claim, id: UserId) -> bool {
+    write.after.claimants.get(&id).is_some_and(|claim| (claim.kind, &claim.company) == (own.kind, &own.company))
 }
 
 /// What became of a match.

@@ -1,6 +1,7 @@
 //! `umoja redrive`: dead letters and parked records go back to where they are worked on.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use umoja_schema::names::queue;
 use umoja_schema::{Message, Millis, Region};
 use umoja_store::ports::{Clock, Delivery, Queue, StoreError};
 
-use super::target::Target;
+use super::target::{Opened, Target};
 use crate::CliError;
 use crate::deployment::DeployedRegion;
 use crate::deployment::local::retry_queue;
@@ -19,6 +20,15 @@ use crate::output::{Output, note, table};
 
 /// How long a message is hidden that this command has taken out, in seconds.
 const HIDDEN_SECS: u32 = 120;
+
+/// How many messages of a queue --dry-run shows at most: as many as come and are put down again while they are hidden.
+const SHOWN: u64 = 1000;
+
+/// SQS counts late: how often, in AWS, a count is looked at again before something is said to be left.
+const LOOKS: u32 = 12;
+
+/// How long there is between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
 /// How often somebody who waits is told so.
 const TELL_MS: u64 = 10_000;
@@ -32,16 +42,17 @@ which read again what is stored: one that was overtaken meanwhile does no harm, 
 was not mended ends up where it was.
 
 --dry-run shows what there is, keys and reasons only, and moves nothing: each line has the region, the queue, what it is \
-(dead letter or parked record), the key and the reason. Taking a message out hides it for up to two minutes if the command \
+(dead letter or parked record), the key and the reason; of each queue a thousand messages at most, and equal ones once. Taking a message out hides it for up to two minutes if the command \
 is interrupted.
 
-The exit code is 0 if nothing is left, and 1 if something is, which is then named; with --dry-run it is 1 if there is \
-anything to send back.
+The exit code is 0 if nothing is left, and 1 if something is, which is then named; what somebody else has taken out of a \
+queue at that moment is counted, and told (in AWS that count may be a minute old, and is waited for). With --dry-run it \
+is 1 if there is anything to send back.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, PREFIX-users, PREFIX-journal, \
 PREFIX-receipts and PREFIX-audit; sqs:ReceiveMessage, DeleteMessage and ChangeMessageVisibility on PREFIX-*-dead and \
-PREFIX-parked; sqs:SendMessage on PREFIX-*. With --dry-run, dynamodb:GetItem on PREFIX-settings, and of SQS \
-ReceiveMessage and ChangeMessageVisibility."
+PREFIX-parked; sqs:SendMessage and GetQueueAttributes on PREFIX-*. With --dry-run, dynamodb:GetItem on PREFIX-settings, \
+and of SQS ReceiveMessage, ChangeMessageVisibility and GetQueueAttributes."
 )]
 #[command(after_help = "Examples:
   umoja redrive --dir DIR --dry-run
@@ -73,6 +84,9 @@ struct Answer {
     settled: usize,
     /// With --dry-run what there is; else what stays.
     left: Vec<Line>,
+    /// What is counted besides: more than is shown, or hidden by another receive.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rest: Vec<Rest>,
     /// Regions that did not do as asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unseen: Vec<Unseen>,
@@ -85,6 +99,14 @@ struct Line {
     kind: &'static str,
     key: String,
     reason: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Rest {
+    region: Region,
+    queue: String,
+    what: &'static str,
+    count: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,7 +124,9 @@ struct Source<'a> {
 
 impl Redrive {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let regions = self.target.regions().await?;
+        let opened = self.target.open().await?;
+        let looks = if matches!(opened, Opened::Cloud(..)) { LOOKS } else { 0 };
+        let regions = opened.regions_now().await?;
         let wanted = |region: &&DeployedRegion| self.only.as_ref().is_none_or(|only| only == region.name());
         let chosen: Vec<&DeployedRegion> = regions.list.iter().filter(wanted).collect();
         if chosen.is_empty() {
@@ -112,7 +136,7 @@ impl Redrive {
         if sources.iter().all(Vec::is_empty) {
             return Err(CliError::Usage("--queue: there is no such queue; it is retry-REGION, keys or parked".into()));
         }
-        let mut work = Work::new(&self, Arc::clone(&regions.clock));
+        let mut work = Work::new(&self, looks, Arc::clone(&regions.clock));
         for source in sources.iter().flatten() {
             if work.answer.unseen.iter().any(|unseen| unseen.region == *source.region.name()) {
                 continue;
@@ -124,7 +148,7 @@ impl Redrive {
         }
         let answer = work.answer;
         output.answer(&answer, || answer.text());
-        if answer.left.is_empty() && answer.unseen.is_empty() { Ok(()) } else { Err(CliError::Said) }
+        if answer.left.is_empty() && answer.rest.is_empty() && answer.unseen.is_empty() { Ok(()) } else { Err(CliError::Said) }
     }
 
     fn sources<'a>(&self, region: &'a DeployedRegion) -> Vec<Source<'a>> {
@@ -136,9 +160,56 @@ impl Redrive {
     }
 }
 
+/// What is shown of a queue: each message once, though a receive gives a message again when it has been hidden for long
+/// enough. At most as many as there were, and as are shown.
+struct Sight {
+    there_were: u64,
+    received: u64,
+    seen: BTreeSet<u64>,
+    is_over: bool,
+}
+
+impl Sight {
+    fn of(there_were: u64) -> Self {
+        Self { there_were, received: 0, seen: BTreeSet::new(), is_over: false }
+    }
+
+    /// True if nothing new is to be expected, or enough is shown.
+    fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Those that were not seen yet; every receipt is kept, to put the message down.
+    fn new_of(&mut self, deliveries: Vec<Delivery>, receipts: &mut Vec<String>) -> Vec<Delivery> {
+        self.received += deliveries.len() as u64;
+        receipts.extend(deliveries.iter().map(|delivery| delivery.receipt.clone()));
+        let new: Vec<_> =
+            deliveries.into_iter().filter(|delivery| self.seen.insert(fingerprint(&delivery.text))).collect();
+        // A receive without anything new is the end, and so is as much as anybody reads.
+        self.is_over = new.is_empty() || self.received >= SHOWN;
+        new
+    }
+
+    /// How many there were besides.
+    fn unseen(&self) -> u64 {
+        self.there_were.saturating_sub(self.received)
+    }
+}
+
+/// Tells texts apart in little memory.
+fn fingerprint(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// A run of the command.
 struct Work {
     rate: u32,
+    /// How often the count of a queue is looked at before it is believed that something is left.
+    looks: u32,
+    /// Messages of the present queue that were left on purpose.
+    stay: u64,
     clock: Arc<dyn Clock>,
     started: Millis,
     told: Millis,
@@ -146,55 +217,90 @@ struct Work {
 }
 
 impl Work {
-    fn new(command: &Redrive, clock: Arc<dyn Clock>) -> Self {
+    fn new(command: &Redrive, looks: u32, clock: Arc<dyn Clock>) -> Self {
         let now = clock.now();
         let answer = Answer { dry_run: command.dry_run, ..Answer::default() };
-        Self { rate: command.rate, clock, started: now, told: now, answer }
+        Self { rate: command.rate, looks, stay: 0, clock, started: now, told: now, answer }
     }
 
     async fn queue(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
+        self.stay = 0;
         self.dead_letters(source).await?;
-        if source.name == queue::PARKED { self.parked(source).await } else { Ok(()) }
+        if source.name == queue::PARKED {
+            self.parked(source).await?;
+        }
+        if self.answer.dry_run { Ok(()) } else { self.look_for_rest(source).await }
     }
 
     async fn dead_letters(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
-        let mut shown = Vec::new();
+        if self.answer.dry_run {
+            return self.shown_dead_letters(source).await;
+        }
         loop {
             let dead = source.queue.receive_dead(10, HIDDEN_SECS).await?;
             if dead.is_empty() {
-                break;
+                return Ok(());
             }
             for letter in dead {
-                if self.answer.dry_run {
-                    self.answer.left.push(dead_letter(source, &letter));
-                    shown.push(letter.receipt);
-                } else {
-                    source.queue.redrive(&letter).await?;
-                    self.answer.moved += 1;
-                    self.pace(source).await;
-                }
+                source.queue.redrive(&letter).await?;
+                self.answer.moved += 1;
+                self.pace(source).await;
+            }
+        }
+    }
+
+    async fn shown_dead_letters(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
+        let mut sight = Sight::of(source.queue.depth().await?.dead);
+        let mut shown = Vec::new();
+        while !sight.is_over() {
+            let letters = source.queue.receive_dead(10, HIDDEN_SECS).await?;
+            for letter in sight.new_of(letters, &mut shown) {
+                self.answer.left.push(dead_letter(source, &letter));
             }
         }
         for receipt in shown {
             put_down(source, source.queue.release_dead(&receipt).await);
         }
+        self.answer.add_rest(source, "dead letters", sight.unseen());
+        Ok(())
+    }
+
+    async fn shown_parked(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
+        let depth = source.queue.depth().await?;
+        let mut sight = Sight::of(depth.waiting + depth.in_flight);
+        let mut shown = Vec::new();
+        while !sight.is_over() {
+            let records = source.queue.receive(10, HIDDEN_SECS).await?;
+            for record in sight.new_of(records, &mut shown) {
+                self.answer.left.push(parked_record(source, &record, None));
+            }
+        }
+        for receipt in shown {
+            put_down(source, source.queue.release(&receipt, 0).await);
+        }
+        self.answer.add_rest(source, "parked records", sight.unseen());
         Ok(())
     }
 
     async fn parked(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
-        // What is parked again while this runs is seen once.
-        let (mut seen, mut kept) = (BTreeSet::new(), Vec::new());
+        if self.answer.dry_run {
+            return self.shown_parked(source).await;
+        }
+        // What comes after as many as there were, and was seen, was parked again meanwhile.
+        let there_were = source.queue.depth().await?.waiting;
+        let (mut seen, mut named, mut kept) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        let mut handled = 0;
         loop {
             let parked = source.queue.receive(10, HIDDEN_SECS).await?;
-            if parked.is_empty() {
-                break;
-            }
+            let mut any_is_new = false;
             for record in parked {
-                let first = seen.insert(record.text.clone());
-                let left = match (self.answer.dry_run, first) {
-                    (true, _) => Some("to be sent back"),
-                    (false, false) => Some("it was parked again at once"),
-                    (false, true) => match redrive_parked(&source.region.home, &record).await? {
+                let text = fingerprint(&record.text);
+                let is_first = seen.insert(text);
+                any_is_new |= is_first || handled < there_were;
+                let left = if !is_first && handled >= there_were {
+                    Some("it was parked again at once")
+                } else {
+                    match redrive_parked(&source.region.home, &record).await? {
                         Redriven::Queued => {
                             self.answer.moved += 1;
                             None
@@ -204,21 +310,46 @@ impl Work {
                             None
                         }
                         Redriven::Left(why) => Some(why),
-                    },
-                };
-                match left {
-                    Some(why) => {
-                        self.answer.left.push(parked_record(source, &record, (!self.answer.dry_run).then_some(why)));
-                        kept.push(record.receipt);
                     }
-                    None => self.pace(source).await,
+                };
+                handled += 1;
+                let Some(why) = left else {
+                    self.pace(source).await;
+                    continue;
+                };
+                if named.insert(text) {
+                    self.answer.left.push(parked_record(source, &record, Some(why)));
                 }
+                kept.push(record.receipt);
+            }
+            if !any_is_new {
+                break;
             }
         }
+        self.stay = kept.len() as u64;
         for receipt in kept {
             put_down(source, source.queue.release(&receipt, 0).await);
         }
         Ok(())
+    }
+
+    /// What the queue still counts: messages that somebody else has taken out do not come to who receives.
+    async fn look_for_rest(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
+        let is_parked = source.name == queue::PARKED;
+        let mut tries = 0;
+        loop {
+            let depth = source.queue.depth().await?;
+            let parked = if is_parked { depth.waiting + depth.in_flight } else { 0 };
+            let rest = [("dead letters", depth.dead), ("parked records", parked.saturating_sub(self.stay))];
+            if tries >= self.looks || rest.iter().all(|(_, count)| *count == 0) {
+                for (what, count) in rest {
+                    self.answer.add_rest(source, what, count);
+                }
+                return Ok(());
+            }
+            tries += 1;
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
     }
 
     /// Holds the work back to the rate, and says how far it is.
@@ -269,6 +400,13 @@ fn line(source: &Source<'_>, kind: &'static str, key: String, reason: String) ->
 }
 
 impl Answer {
+    fn add_rest(&mut self, source: &Source<'_>, what: &'static str, count: u64) {
+        if count > 0 {
+            let (region, queue) = (source.region.name().clone(), source.name.clone());
+            self.rest.push(Rest { region, queue, what, count });
+        }
+    }
+
     fn text(&self) -> String {
         let row = |line: &Line| {
             let Line { region, queue, kind, key, reason } = line;
@@ -279,7 +417,12 @@ impl Answer {
             format!("{} did not do as asked: {}; run the command again\n", unseen.region, unseen.error)
         };
         text.extend(self.unseen.iter().map(unseen));
+        let why = if self.dry_run { "more than is shown, or" } else { "it has come since, or is" };
+        text.extend(self.rest.iter().map(|Rest { region, queue, what, count }| {
+            format!("{region}: {queue}: {count} more {what}: {why} hidden for a while by somebody who took it out\n")
+        }));
         let end = match (self.dry_run, self.left.len()) {
+            (true, 0) if !self.rest.is_empty() => "Nothing of it could be taken out; try again in two minutes.".to_owned(),
             (true, 0) => "Nothing is dead or parked.".to_owned(),
             (true, left) => format!("{left} messages would be sent back."),
             (false, left) => {
@@ -287,5 +430,40 @@ impl Answer {
             }
         };
         text + &end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(n: u64) -> Delivery {
+        Delivery { text: format!("text {n}"), receipt: n.to_string(), received: 1 }
+    }
+
+    #[test]
+    fn a_queue_whose_messages_come_again_is_shown_once_and_to_an_end() {
+        let (mut sight, mut receipts) = (Sight::of(30), Vec::new());
+        let mut shown = Vec::new();
+        // Each ten after two others.
+        for receive in 0.. {
+            assert!(receive < 10, "it does not end");
+            let tens = (receive % 3) * 10;
+            shown.extend(sight.new_of((tens..tens + 10).map(delivery).collect(), &mut receipts));
+            if sight.is_over() {
+                break;
+            }
+        }
+        assert_eq!((shown.len(), sight.unseen()), (30, 0));
+    }
+
+    #[test]
+    fn of_a_long_queue_a_thousand_messages_are_shown_and_the_others_counted() {
+        let (mut sight, mut receipts, mut shown) = (Sight::of(1_000_000), Vec::new(), 0);
+        while !sight.is_over() {
+            let next = receipts.len() as u64;
+            shown += sight.new_of((next..next + 10).map(delivery).collect(), &mut receipts).len();
+        }
+        assert_eq!((shown, receipts.len(), sight.unseen()), (1000, 1000, 999_000));
     }
 }

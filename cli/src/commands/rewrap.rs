@@ -7,9 +7,10 @@ use serde_json::json;
 use umoja_schema::Region;
 use umoja_store::ports::{EncryptionContext, Keys, KeysError};
 
-use super::rewrite::{Behind, OldKey, Pace, Rewriter};
+use super::rewrite::{Behind, Pace, Rewriter};
 use super::target::{Opened, Target};
 use crate::CliError;
+use crate::deployment::secrets::OldKeys;
 use crate::deployment::{Cloud, Regions};
 use crate::output::{Output, note};
 
@@ -27,7 +28,7 @@ somebody makes at the same time wins. A caller's `if_version` from before is ref
 finds nothing more, the old key is needed no longer.
 
 With --old-key the old key, as long as it can be used, unwraps what no other region has wrapped: a deployment of one region \
-needs that.
+needs that, and needs the old key for `umoja init` already (cancel its deletion before).
 
 It can be interrupted and run again. Exit code 1 if some records cannot be opened by any key; everything else is done then.
 
@@ -58,7 +59,7 @@ impl Rewrap {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let opened = self.target.open().await?;
         let _not_served = opened.lock()?;
-        let old_key = self.old_key(&opened)?;
+        let old_keys = self.old_keys(&opened)?;
         let regions = opened.regions_now().await?;
         let region = regions.get(&self.name)?;
         if let Opened::Cloud(cloud, regions) = &opened {
@@ -68,10 +69,10 @@ impl Rewrap {
         let secrets = !regions.secrets_are_wrapped_by(&self.name).await?;
         if secrets {
             note(&format!("{}: the deployment's secrets are wrapped by its key", self.name));
-            regions.ensure_secrets_anew(&BTreeSet::from([self.name.clone()])).await?;
+            regions.ensure_secrets_anew(&BTreeSet::from([self.name.clone()]), &old_keys).await?;
         }
         self.pace.wait_for_settings(&opened, "uses the new key").await;
-        let rewriter = Rewriter { opened: &opened, pace: &self.pace, what: "records under another key", old_key };
+        let rewriter = Rewriter { opened: &opened, pace: &self.pace, what: "records under another key", old_keys };
         let rewritten = rewriter.run(Behind::WrappedBy(&self.name)).await?;
         let answer = json!({ "region": self.name, "rewritten": rewritten, "secrets_rewrapped": secrets });
         output.answer(&answer, || {
@@ -80,14 +81,14 @@ impl Rewrap {
         Ok(())
     }
 
-    fn old_key(&self, opened: &Opened) -> Result<Option<OldKey>, CliError> {
+    fn old_keys(&self, opened: &Opened) -> Result<OldKeys, CliError> {
         match (&self.old_key, opened) {
-            (None, _) => Ok(None),
+            (None, _) => Ok(OldKeys::new()),
             (Some(_), Opened::Local(_)) => Err(CliError::Usage(
                 "--old-key is the ARN of a key in AWS, and this deployment is in a directory".into(),
             )),
             (Some(arn), Opened::Cloud(cloud, _)) => {
-                Ok(Some(OldKey { region: self.name.clone(), keys: cloud.keys(&self.name, arn) }))
+                Ok(OldKeys::from([(self.name.clone(), cloud.keys(&self.name, arn))]))
             }
         }
     }

@@ -7,16 +7,17 @@ use clap::Args;
 use umoja_local::RegionPump;
 use umoja_reconciler::{Rewrite, RewriteReport, Rule};
 use umoja_schema::{Millis, Region};
-use umoja_store::deployment::SETTINGS_RELOAD_SECS;
+use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::keyring::KeyRing;
-use umoja_store::old_key::WithOldKey;
-use umoja_store::ports::{Keys, StoreError};
+use umoja_store::old_key::with_old_keys;
+use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
-use umoja_store::{Home, RegionPorts};
+use umoja_store::Home;
 
 use super::target::Opened;
 use crate::CliError;
+use crate::deployment::secrets::OldKeys;
 use crate::deployment::{Deployment, Regions};
 use crate::output::note;
 
@@ -25,6 +26,12 @@ const TELL_MS: u64 = 10_000;
 
 /// How long a pass after the first waits for what is on its way.
 const BETWEEN: Duration = Duration::from_secs(5);
+
+/// How often within a pass it is looked whether what was on its way has arrived.
+const LOOKS: u32 = 12;
+
+/// Of how many passes one lists what lacks an entry for the key repair: once for each try of the repair is enough.
+const LISTED_EVERY: u64 = 24;
 
 /// How often a page is tried while a region does not answer.
 const TRIES: u32 = 8;
@@ -36,11 +43,12 @@ const WRAP_BUDGET_MS: u64 = 5_000;
 /// How fast, and how long.
 #[derive(Debug, Args)]
 pub(super) struct Pace {
-    /// How many parts are written again in a second at most; 0 for as many as can be.
+    /// How many parts are written again in a second at most; 0 for as many as can be. 200 are 4.3 million in six hours,
+    /// which is how long a step lasts by itself: see --timeout-secs.
     #[arg(long, value_name = "N", default_value_t = 200)]
     rate: u32,
     /// In AWS: how long to wait for every function to read new settings, in seconds.
-    #[arg(long, value_name = "N", default_value_t = 2 * SETTINGS_RELOAD_SECS)]
+    #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
     settings_wait_secs: u64,
     /// How long to wait for nothing to be behind, in seconds. Running the command again goes on.
     #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
@@ -62,6 +70,8 @@ impl Pace {
 pub(super) enum Behind<'a> {
     /// Claims that are not those of the live index keys.
     Claims(&'a Secrets),
+    /// The same, and nothing of the kind is on its way between regions.
+    ClaimsArrived(&'a Secrets),
     /// An entry that the region's key does not open.
     WrappedBy(&'a Region),
 }
@@ -70,15 +80,10 @@ impl<'a> Behind<'a> {
     fn rule(self, regions: &'a Regions) -> Result<Rule<'a>, CliError> {
         match self {
             Self::Claims(secrets) => Ok(Rule::Claims(secrets)),
+            Self::ClaimsArrived(secrets) => Ok(Rule::ClaimsArrived(secrets)),
             Self::WrappedBy(name) => Ok(Rule::WrappedBy(&regions.get(name)?.home.own)),
         }
     }
-}
-
-/// A key that a region had before, to unwrap with what nothing else unwraps.
-pub(super) struct OldKey {
-    pub(super) region: Region,
-    pub(super) keys: Arc<dyn Keys>,
 }
 
 /// Writes parts again.
@@ -87,7 +92,8 @@ pub(super) struct Rewriter<'a> {
     pub(super) pace: &'a Pace,
     /// What is written again, for people.
     pub(super) what: &'static str,
-    pub(super) old_key: Option<OldKey>,
+    /// What regions had before, to unwrap with what nothing else unwraps.
+    pub(super) old_keys: OldKeys,
 }
 
 impl Rewriter<'_> {
@@ -95,33 +101,46 @@ impl Rewriter<'_> {
     pub(super) async fn run(&self, behind: Behind<'_>) -> Result<u64, CliError> {
         let mut rewritten = 0;
         let mut deadline = None;
-        loop {
+        let mut last: Option<RewriteReport> = None;
+        for n in 0_u64.. {
             // Another region may have come.
             let regions = self.opened.regions_now().await?;
             let now = regions.clock.now();
             let deadline = *deadline.get_or_insert(now.plus(self.pace.timeout_secs.saturating_mul(1000)));
-            let pass = self.pass(&regions, behind.rule(&regions)?).await?;
+            let pass = self.pass(&regions, behind.rule(&regions)?, n % LISTED_EVERY == 0).await?;
             rewritten += pass.rewritten;
             if pass.is_complete() {
                 return Ok(rewritten);
             }
-            let others = pass.rewritten + pass.on_their_way + pass.overtaken + pass.ahead + pass.unwrapped;
-            if pass.unreadable > 0 && others == 0 {
+            if pass.is_stuck_since(last.as_ref()) {
                 return Err(self.unreadable(&pass));
             }
-            match self.opened {
-                Opened::Local(deployment) => deliver(deployment).await?,
-                Opened::Cloud(..) => tokio::time::sleep(BETWEEN).await,
-            }
+            self.pause().await?;
             if regions.clock.now() >= deadline {
                 return Err(self.late(&pass));
+            }
+            last = Some(pass);
+        }
+        Ok(rewritten)
+    }
+
+    /// Lets what was written arrive.
+    async fn pause(&self) -> Result<(), CliError> {
+        match self.opened {
+            Opened::Local(deployment) => deliver(deployment).await,
+            Opened::Cloud(..) => {
+                tokio::time::sleep(BETWEEN).await;
+                Ok(())
             }
         }
     }
 
-    async fn pass(&self, regions: &Regions, rule: Rule<'_>) -> Result<RewriteReport, CliError> {
+    async fn pass(&self, regions: &Regions, rule: Rule<'_>, lists: bool) -> Result<RewriteReport, CliError> {
         let sealers: Vec<(Home, Sealer)> = regions.list.iter().map(|region| self.sealing(&region.home)).collect();
         let mut pass = Rewrite::new(rule, sealers.iter().map(|(home, sealer)| (home, sealer)));
+        if !lists {
+            pass = pass.without_listing();
+        }
         let started = regions.clock.now();
         let mut told = started;
         while self.step(&mut pass).await? {
@@ -132,21 +151,19 @@ impl Rewriter<'_> {
                 self.tell(started, now, pass.report());
             }
         }
+        for _ in 0..LOOKS {
+            if !matches!(rule, Rule::ClaimsArrived(_)) || !self.look_again(&mut pass).await? {
+                break;
+            }
+            self.pause().await?;
+        }
         self.tell(started, regions.clock.now(), pass.report());
         Ok(pass.report().clone())
     }
 
     /// What a region's parts are opened and sealed with.
     fn sealing(&self, home: &Home) -> (Home, Sealer) {
-        let mut with_old = home.clone();
-        if let Some(old) = &self.old_key {
-            let all = std::iter::once(&mut with_old.own).chain(with_old.peers.iter_mut().map(|peer| &mut peer.ports));
-            for RegionPorts { name, keys, .. } in all {
-                if *name == old.region {
-                    *keys = Arc::new(WithOldKey { key: Arc::clone(keys), old: Arc::clone(&old.keys) });
-                }
-            }
-        }
+        let with_old = with_old_keys(home, &self.old_keys);
         let sealer = Sealer::new(KeyRing::new(&with_old, WRAP_BUDGET_MS), Arc::clone(&home.entropy));
         (home.clone(), sealer)
     }
@@ -158,15 +175,32 @@ impl Rewriter<'_> {
             let region = pass.region().map(ToString::to_string).unwrap_or_default();
             match pass.step().await {
                 Ok(more) => return Ok(more),
-                Err(error) if error.is_transient() && tries < TRIES => {
-                    tries += 1;
-                    let secs = 1 << tries.min(5);
-                    note(&format!("{region}: {error}; again in {secs} s"));
-                    tokio::time::sleep(Duration::from_secs(secs)).await;
-                }
-                Err(source) => return Err(stopped(&region, &source)),
+                Err(error) => self.again(&region, error, &mut tries).await?,
             }
         }
+    }
+
+    /// Looks again at what was on its way; true if something still is.
+    async fn look_again(&self, pass: &mut Rewrite<'_>) -> Result<bool, CliError> {
+        let mut tries = 0;
+        loop {
+            match pass.look_again().await {
+                Ok(more) => return Ok(more),
+                Err(error) => self.again("what is on its way", error, &mut tries).await?,
+            }
+        }
+    }
+
+    /// Waits before a try after an error that may pass.
+    async fn again(&self, region: &str, error: StoreError, tries: &mut u32) -> Result<(), CliError> {
+        if !error.is_transient() || *tries >= TRIES {
+            return Err(stopped(region, &error));
+        }
+        *tries += 1;
+        let secs = 1 << (*tries).min(5);
+        note(&format!("{region}: {error}; again in {secs} s"));
+        tokio::time::sleep(Duration::from_secs(secs)).await;
+        Ok(())
     }
 
     /// Holds writes back to the rate.
@@ -192,7 +226,7 @@ impl Rewriter<'_> {
     }
 
     fn unreadable(&self, pass: &RewriteReport) -> CliError {
-        let users = pass.unreadable_users.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let users = users(pass);
         CliError::Failed(format!(
             "{}: everything else is done, and {} parts cannot be opened: no key opens them, or they are damaged, or a newer \
              version of Umoja wrote them ({users}); mend or erase these users, then run the same command again, it goes on",
@@ -205,11 +239,17 @@ impl Rewriter<'_> {
         CliError::Failed(format!(
             "{}: not done yet: at the last look {rewritten} parts were written again, {on_their_way} were on their way to \
              another region, {overtaken} changed at that moment, {ahead} have a stamp more than five minutes ahead of \
-             the clock, {unwrapped} wait for the key repair, {unreadable} cannot be opened; run the same command again, \
+             the clock, {unwrapped} wait for the key repair, {unreadable} cannot be opened{}; run the same command again, \
              it goes on",
-            self.what
+            self.what,
+            if *unreadable > 0 { format!(" ({})", users(pass)) } else { String::new() }
         ))
     }
+}
+
+/// Some of the users whose parts cannot be opened.
+fn users(pass: &RewriteReport) -> String {
+    pass.unreadable_users.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn stopped(region: &str, source: &StoreError) -> CliError {

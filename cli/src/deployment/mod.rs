@@ -5,7 +5,7 @@
 
 pub mod cloud;
 pub mod local;
-mod secrets;
+pub(crate) mod secrets;
 
 use std::sync::Arc;
 

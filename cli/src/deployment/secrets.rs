@@ -1,9 +1,12 @@
 //! The deployment's secrets, as commands change them: made once, the same in every region, wrapped by every region's key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
+use umoja_store::old_key::with_old_keys;
+use umoja_store::ports::Keys;
 use umoja_store::rotation::{IndexStep, SigningStep};
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
@@ -14,15 +17,20 @@ use crate::CliError;
 /// How long a region's key service may take to wrap a secret, in milliseconds: nobody waits for this.
 const WRAP_BUDGET_MS: u64 = 30_000;
 
+/// The keys that regions had before.
+pub(crate) type OldKeys = BTreeMap<Region, Arc<dyn Keys>>;
+
 impl Regions {
     /// Makes the secrets, or brings those that there are to every region. True if they were made now.
     pub async fn ensure_secrets(&self) -> Result<bool, CliError> {
-        self.ensure_secrets_anew(&BTreeSet::new()).await
+        self.ensure_secrets_anew(&BTreeSet::new(), &OldKeys::new()).await
     }
 
-    /// As [`Regions::ensure_secrets`]; the regions of `anew` have got another key, which has to wrap them again.
-    pub(crate) async fn ensure_secrets_anew(&self, anew: &BTreeSet<Region>) -> Result<bool, CliError> {
-        Ok(self.shared_secrets()?.ensure(anew, self.clock.now()).await?)
+    /// As [`Regions::ensure_secrets`]; the regions of `anew` have got another key, which has to wrap them again. Where no
+    /// other region has wrapped them, the key of before opens them, as far as it is in `old`.
+    pub(crate) async fn ensure_secrets_anew(&self, anew: &BTreeSet<Region>, old: &OldKeys) -> Result<bool, CliError> {
+        let ring = KeyRing::new(&with_old_keys(&self.first()?.home, old), WRAP_BUDGET_MS);
+        Ok(self.shared_secrets_with(ring).ensure(anew, self.clock.now()).await?)
     }
 
     /// The secrets of the region that is ahead, brought to every other one: a rotation may have been interrupted between
@@ -57,8 +65,11 @@ impl Regions {
     }
 
     fn shared_secrets(&self) -> Result<SharedSecrets<'_>, CliError> {
-        let homes = self.list.iter().map(|region| &region.home);
-        Ok(SharedSecrets::new(homes, self.ring(WRAP_BUDGET_MS)?))
+        Ok(self.shared_secrets_with(self.ring(WRAP_BUDGET_MS)?))
+    }
+
+    fn shared_secrets_with(&self, ring: KeyRing) -> SharedSecrets<'_> {
+        SharedSecrets::new(self.list.iter().map(|region| &region.home), ring)
     }
 }
 

@@ -70,3 +70,36 @@ async fn dead_letters_and_parked_records_are_shown_and_sent_back() {
     drop(served);
     assert!(done(&["redrive", "--dir", &dir, "--dry-run", "--queue", "keys"]).contains("Nothing is dead or parked"));
 }
+
+#[tokio::test]
+async fn equal_records_are_all_settled_and_what_somebody_else_has_taken_out_is_not_forgotten() {
+    let world = World::new();
+    let dir = world.deployment();
+    let parked = || {
+        let nobody = UserId::v8([9; 16]);
+        Message::Parked {
+            table: "users".into(),
+            sequence: "7".into(),
+            key: format!("{nobody}/profile"),
+            reason: "a reason".into(),
+            region: "eu-west-1".parse().unwrap(),
+        }
+    };
+    let send = async |count: usize| {
+        let deployment = Deployment::open(dir.as_ref()).unwrap();
+        let queue = deployment.stores()[0].queue("parked");
+        for _ in 0..count {
+            queue.send(&parked(), 0).await.unwrap();
+        }
+        if count == 1 { queue.receive(1, 600).await.unwrap().len() } else { 0 }
+    };
+    send(12).await;
+    assert_eq!(ask(&["redrive", "--dir", &dir])["settled"], 12, "with exit code 0");
+    assert_eq!(send(1).await, 1);
+    for args in [&["redrive", "--dir", &dir][..], &["redrive", "--dir", &dir, "--dry-run"]] {
+        let hidden = run(args);
+        let said = text(&hidden.stdout);
+        assert_eq!(hidden.status.code(), Some(1), "{said}");
+        assert!(said.contains("1 more parked records"), "{said}");
+    }
+}

@@ -13,7 +13,7 @@
 use umoja_schema::Millis;
 
 use super::newest;
-use crate::deployment::SETTINGS_RELOAD_SECS;
+use crate::deployment::SETTINGS_WAIT_SECS;
 use crate::keyring::KeyRing;
 use crate::secrets::{INDEX, SecretsDocument, SecretsError, WrappedSecret};
 
@@ -34,7 +34,7 @@ impl IndexStep {
     pub const fn wait_secs(self) -> u64 {
         match self {
             Self::Publish => 0,
-            Self::Drop | Self::Finish => 2 * SETTINGS_RELOAD_SECS,
+            Self::Drop | Self::Finish => SETTINGS_WAIT_SECS,
         }
     }
 }

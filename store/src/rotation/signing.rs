@@ -4,7 +4,7 @@
 use umoja_schema::Millis;
 
 use super::newest;
-use crate::deployment::SETTINGS_RELOAD_SECS;
+use crate::deployment::SETTINGS_WAIT_SECS;
 use crate::keyring::KeyRing;
 use crate::secrets::{SIGNING, SecretsDocument, SecretsError, WrappedSecret, signing_key_id};
 
@@ -27,8 +27,8 @@ impl SigningStep {
     pub const fn wait_secs(self) -> u64 {
         match self {
             Self::Publish => 0,
-            Self::Promote => 2 * SETTINGS_RELOAD_SECS,
-            Self::Retire => 2 * SETTINGS_RELOAD_SECS + ANSWER_LIFETIME_SECS,
+            Self::Promote => SETTINGS_WAIT_SECS,
+            Self::Retire => SETTINGS_WAIT_SECS + ANSWER_LIFETIME_SECS,
         }
     }
 }

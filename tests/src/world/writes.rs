@@ -61,7 +61,11 @@ impl World {
 
     /// Changes the user's given name.
     pub async fn edit(&self, at: usize, id: UserId, name: &str) -> Result<Version, Refused> {
-        self.update(at, id, |identity: &mut Identity, _| identity.profile.given_name = Some(name.to_owned())).await
+        let change = |identity: &mut Identity, facts: &mut Facts| {
+            identity.profile.given_name = Some(name.to_owned());
+            self.update_claims(at, identity, facts);
+        };
+        self.update(at, id, change).await
     }
 
     /// Changes the user's e-mail address.
@@ -89,10 +93,11 @@ impl World {
 
     /// Merges one user into another, or undoes it.
     pub async fn merge(&self, at: usize, id: UserId, into: Option<UserId>) -> Result<Version, Refused> {
-        let change = |_: &mut Identity, facts: &mut Facts| {
+        let change = |identity: &mut Identity, facts: &mut Facts| {
             if let Facts::Profile(facts) = facts {
                 facts.merged_into = into;
             }
+            self.update_claims(at, identity, facts);
         };
         self.update(at, id, change).await
     }
@@ -169,6 +174,16 @@ impl World {
         claims
     }
 
+    /// Brings the claims of a profile that is written up to date.
+    fn update_claims(&self, at: usize, identity: &Identity, facts: &mut Facts) {
+        if let Facts::Profile(facts) = facts
+            && let Some(claims) = umoja_store::claims::current(self.regions[at].secrets(), &facts.claims, identity)
+        {
+            self.known().indexes.extend(claims.keys());
+            facts.claims = claims;
+        }
+    }
+
     async fn update<T: Sealed>(
         &self,
         at: usize,
@@ -204,7 +219,11 @@ impl World {
             let none = BTreeMap::new();
             let before = stored.as_ref().map_or(&none, PartRecord::claims);
             claims = plan_claims(users, next.id, before, next.claims()).await?;
-            let newly = |write: &&umoja_store::ports::ClaimWrite| write.after.claimants.contains_key(&next.id);
+            // The address of before under another index key is nothing new.
+            let keeps = before.keys().any(|index| next.claims().contains_key(index));
+            let newly = |write: &&umoja_store::ports::ClaimWrite| {
+                !keeps && write.after.claimants.contains_key(&next.id)
+            };
             if claims.iter().filter(newly).any(|write| write.before.claimants.keys().any(|other| *other != next.id)) {
                 return Err(Refused::Taken);
             }

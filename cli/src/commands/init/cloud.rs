@@ -79,7 +79,12 @@ pub(super) async fn run(
     let regions = cloud.regions(&document, &first);
     cloud.check_queues(&regions).await?;
     // Secrets first: whoever finds the list of regions finds what it needs beside it.
-    let created = regions.ensure_secrets_anew(&anew).await?;
+    let old_keys = stored.iter().flat_map(|stored| &stored.regions).filter(|entry| anew.contains(entry.name()));
+    let old_keys = old_keys.map(|entry| {
+        let name = entry.name();
+        (name.clone(), cloud.keys(name, &entry.infrastructure.data_key))
+    });
+    let created = regions.ensure_secrets_anew(&anew, &old_keys.collect()).await?;
     cloud.store(&document, &regions.list).await?;
 
     let created = created || stored.is_none();

@@ -28,11 +28,11 @@ that was interrupted. The regions cannot be changed by it.
 
 In AWS (--prefix) Terraform has made what each region consists of, and every region has to be reachable. The list of \
 regions and the secrets are written into the settings of each. Running it again completes a run that was interrupted and \
-takes over what Terraform has changed since (a URL, a key); it never replaces a secret. More regions come by \
-`umoja region add`.
+takes over what Terraform has changed since (a URL, a key); it never replaces a secret. Where no other region's key opens \
+the secrets, the key that was replaced has to (cancel its deletion before). More regions come by `umoja region add`.
 
 It needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings; kms:GenerateDataKey, \
-Encrypt and Decrypt with the deployment's data key, which can be limited to the secrets by a condition on \
+Encrypt and Decrypt with the deployment's data key (Decrypt with the one before it), which can be limited to the secrets by a condition on \
 kms:EncryptionContext:umoja:secret; sqs:GetQueueAttributes on PREFIX-*. Profiles that need more than keys or a role \
 (single sign-on) are exported first: eval \"$(aws configure export-credentials --format env)\"."
 )]

@@ -16,6 +16,7 @@ use super::fill::{Filler, Repairs};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::config::RegionConfig;
+use crate::deployment::secrets::OldKeys;
 use crate::deployment::{Cloud, DeployedRegion, Regions};
 use crate::output::{Output, note};
 
@@ -102,7 +103,7 @@ impl Add {
 
         note(&format!("{name}: the deployment's secrets are wrapped by its key"));
         let anew = if another_key { BTreeSet::from([name.clone()]) } else { BTreeSet::new() };
-        regions.ensure_secrets_anew(&anew).await?;
+        regions.ensure_secrets_anew(&anew, &OldKeys::new()).await?;
         let others = || regions.list.iter().filter(|region| region.name() != name);
         // Those that serve first: the new region may rely on them from the moment at which it is listed itself.
         cloud.store(&document, others().chain([new])).await?;

@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use umoja_schema::{Millis, Region};
 use umoja_store::RegionsDocument;
-use umoja_store::deployment::SETTINGS_RELOAD_SECS;
+pub(super) use umoja_store::deployment::SETTINGS_WAIT_SECS;
 
 use crate::CliError;
 use crate::deployment::{Cloud, CloudError, DeployedRegion, Deployment, Regions};
 use crate::output::note;
 use crate::server::ServeLock;
-
-/// How long the settings take to be read by every function that is warm.
-pub(super) const SETTINGS_WAIT_SECS: u64 = 2 * SETTINGS_RELOAD_SECS;
 
 /// How often somebody who waits is told so, in seconds.
 const TELL_SECS: u64 = 10;

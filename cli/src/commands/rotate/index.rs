@@ -8,6 +8,7 @@ use umoja_store::secrets::{Secrets, SecretsDocument};
 use crate::CliError;
 use crate::commands::rewrite::{Behind, Pace, Rewriter};
 use crate::commands::target::{Opened, Target};
+use crate::deployment::secrets::OldKeys;
 use crate::output::{Output, note};
 
 /// Secrets are only unwrapped here: no peer has to wrap anything in time.
@@ -20,8 +21,8 @@ const NO_WRAPS: u64 = 0;
 indexed by. Users are served all the time, and nobody becomes unknown or can register twice.
 
 In this order: a new key is made, and from then on everything is written and looked up under both; every profile that has \
-no claims under the new key is written again; when a look at every region finds none, the old key is dropped; then the \
-claims that it made are taken out of the profiles. In AWS each step waits until every instance of a function has read the \
+no claims under the new key is written again; when a look at every region finds none, and every profile is in every region \
+in the same version, the old key is dropped; then the claims that it made are taken out of the profiles. In AWS each step waits until every instance of a function has read the \
 one before. Every region has to answer, those too that do not serve.
 
 Each profile is written twice, each time as a new version under a new data key. So a caller's `if_version` from before is \
@@ -74,7 +75,7 @@ impl IndexKey {
         }
         let mut rewritten = 0;
         if self.no_new_key && secrets.index_step() == IndexStep::Publish {
-            let rewritten = self.rewrite(opened, &secrets, "claims under other keys").await?;
+            let rewritten = self.rewrite(opened, &secrets, "claims under other keys", false).await?;
             return Ok((secrets, rewritten));
         }
         loop {
@@ -85,7 +86,11 @@ impl IndexKey {
             };
             if secrets.index_step() != IndexStep::Publish {
                 self.pace.wait_for_settings(opened, waits_for).await;
-                rewritten += self.rewrite(opened, &secrets, what).await?;
+                rewritten += self.rewrite(opened, &secrets, what, false).await?;
+            }
+            if secrets.index_step() == IndexStep::Drop {
+                note("comparing the regions: nothing without claims under the new key may be on its way");
+                rewritten += self.rewrite(opened, &secrets, what, true).await?;
             }
             // Another region may have come meanwhile.
             let step = opened.regions_now().await?.rotate_index(&mut secrets).await?;
@@ -100,10 +105,17 @@ impl IndexKey {
         }
     }
 
-    async fn rewrite(&self, opened: &Opened, document: &SecretsDocument, what: &'static str) -> Result<u64, CliError> {
+    async fn rewrite(
+        &self,
+        opened: &Opened,
+        document: &SecretsDocument,
+        what: &'static str,
+        arrived: bool,
+    ) -> Result<u64, CliError> {
         let ring = opened.regions_now().await?.ring(NO_WRAPS)?;
         let secrets = Secrets::open(document, &ring).await?;
-        let rewriter = Rewriter { opened, pace: &self.pace, what, old_key: None };
-        rewriter.run(Behind::Claims(&secrets)).await
+        let rewriter = Rewriter { opened, pace: &self.pace, what, old_keys: OldKeys::new() };
+        let behind = if arrived { Behind::ClaimsArrived(&secrets) } else { Behind::Claims(&secrets) };
+        rewriter.run(behind).await
     }
 }

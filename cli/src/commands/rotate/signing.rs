@@ -15,7 +15,7 @@ use crate::output::{Output, note};
 #[command(
     long_about = "Rotate the key that signs answers. A new one is made and published, then it signs, and then the old one \
 is retired; in AWS each step waits until every instance of a function has read the one before, so that nobody ever gets \
-an answer whose key is not published: about three and a half minutes in all. A rotation that was interrupted is completed \
+an answer whose key is not published: about four minutes in all. A rotation that was interrupted is completed \
 by running the command again.
 
 In a directory all steps are done at once, and the deployment must not be served meanwhile.

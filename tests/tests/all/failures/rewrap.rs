@@ -1,15 +1,17 @@
 //! A region whose KMS key is another one: its entries are wrapped anew, by writing the parts again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use umoja_local::LocalKeys;
 use umoja_reconciler::{Rewrite, RewriteReport, Rule};
 use umoja_schema::{AccountStatus, Attributes, Credentials, Facts, Hlc, Identity, Part, PartRecord, UserId, Version};
+use umoja_store::Home;
 use umoja_store::keyring::KeyRing;
-use umoja_store::old_key::WithOldKey;
+use umoja_store::old_key::{WithOldKey, with_old_keys};
 use umoja_store::ports::{Clock, Commit, Condition, Entropy, Keys, KeysError, PartWrite, StoreError, Writes};
 use umoja_store::seal::{SealError, Sealer};
+use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 use umoja_tests::world::{Refused, World, killed_after, run};
 
 /// Three regions with six users of which one is erased.
@@ -225,5 +227,57 @@ fn the_key_before_opens_what_no_other_region_has_wrapped() {
         let stored = home.own.users.part(id, Part::Credentials).await.unwrap().unwrap();
         assert_eq!(sealer(&new).open::<Credentials>(&stored).await.unwrap().secret.as_deref(), Some("phc"));
         assert!(sealer(&old).open::<Credentials>(&stored).await.is_err());
+    });
+}
+
+#[test]
+fn the_secrets_of_one_region_are_wrapped_by_its_new_key_with_the_help_of_the_one_before() {
+    run(async {
+        for regions in [1, 2] {
+            let world = World::new(27, regions).await;
+            let now = world.clock.now();
+            let entropy = Arc::clone(&world.entropy) as Arc<dyn Entropy>;
+            // As after every region's key was replaced by another one.
+            let mut home = world.regions[0].home.clone();
+            let mut old = BTreeMap::new();
+            let all = std::iter::once(&mut home.own).chain(home.peers.iter_mut().map(|peer| &mut peer.ports));
+            for ports in all {
+                let clock = Arc::clone(&world.regions[0].clock) as Arc<dyn Clock>;
+                let new = LocalKeys::in_memory(ports.name.clone(), clock, Arc::clone(&entropy), None);
+                old.insert(ports.name.clone(), std::mem::replace(&mut ports.keys, Arc::new(new)));
+            }
+            let anew: BTreeSet<_> = old.keys().cloned().collect();
+            let shared = |home: &Home| {
+                let homes = world.regions.iter().map(|region| &region.home);
+                SharedSecrets::new(homes, KeyRing::new(home, 1000))
+            };
+            let refused = shared(&home).ensure(&anew, now).await;
+            assert!(matches!(refused, Err(SharedSecretsError::Secrets(_))), "{refused:?}");
+            shared(&with_old_keys(&home, &old)).ensure(&anew, now).await.unwrap();
+            for name in &anew {
+                assert!(shared(&home).is_wrapped_by(name).await.unwrap(), "by the new key alone");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_lacks_an_entry_is_listed_for_the_key_repair_only_when_asked_for() {
+    run(async {
+        let (world, ids) = world(28).await;
+        world.regions[1].faults.kms.set_down(true);
+        world.set_password(0, ids[0], "changed").await.unwrap();
+        world.regions[1].faults.kms.set_down(false);
+        assert_eq!(world.unrepaired(0).await.waiting, 0);
+        for (lists, waiting) in [(false, 0), (true, 1), (false, 1)] {
+            let regions = world.regions.iter().map(|region| (&region.home, &*region.sealer));
+            let mut pass = Rewrite::new(Rule::WrappedBy(&world.regions[1].home.own), regions);
+            if !lists {
+                pass = pass.without_listing();
+            }
+            while pass.step().await.unwrap() {}
+            assert_eq!(pass.report().unwrapped, 1);
+            assert_eq!(world.unrepaired(0).await.waiting, waiting);
+        }
     });
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use umoja_schema::company::ApiKeyHash;
-use umoja_schema::{MAX_IDENTIFIERS, Scope};
+use umoja_schema::{MAX_IDENTIFIERS, Part, Scope};
 use umoja_store::ports::Clock as _;
 use umoja_store::rotation::{IndexStep, SigningStep};
 use umoja_tests::caller::{Caller, Endpoint};
@@ -216,5 +216,36 @@ fn two_api_keys_of_a_company_work_at_once_until_the_old_one_ends() {
         for at in 0..2 {
             assert_eq!((asks(&old, at).await, asks(&new, at).await), (401, 404), "the old one has ended");
         }
+    });
+}
+
+#[test]
+fn of_two_who_have_one_address_each_keeps_it_while_the_index_key_is_rotated() {
+    story(710, async |d| {
+        let mut ids = Vec::new();
+        for at in 0..2 {
+            let new = json!({ "email": "ada@example.com", "email_verified": true, "username": format!("ada{at}") });
+            ids.push(d.food.call(&d.endpoints[at], "register", d.now(), new).await.ok(201).id());
+            d.world.clock.advance(10);
+        }
+        d.world.deliver().await;
+        let (d, _) = stepped(d, IndexStep::Publish).await;
+        // What is written now is claimed under the new key too: the second one's address first.
+        let named = json!({ "id": ids[1], "set": { "profile": { "given_name": "Ada" } } });
+        d.food.call(&d.endpoints[0], "update", d.now(), named).await.ok(200);
+        let id = ids[1].parse().unwrap();
+        let profile = d.world.stored(0, id, Part::Profile).await.unwrap();
+        let versions: std::collections::BTreeSet<u32> =
+            profile.claims().values().map(|claim| claim.key_version).collect();
+        assert_eq!(versions, [1, 2].into());
+        // It is the first one's, under every key.
+        let verified = json!({ "email": "ada@example.com", "email_verified": true });
+        assert_eq!(d.food.call(&d.endpoints[0], "register", d.now(), verified).await.ok(200).id(), ids[0]);
+        for id in [&ids[0], &ids[1]] {
+            let same = json!({ "id": id, "set": { "email": "ADA@example.com", "email_verified": true } });
+            d.food.call(&d.endpoints[0], "update", d.now(), same).await.ok(200);
+        }
+        // Nobody else gets it.
+        d.call(0, "register", json!({ "email": "ada@example.com" })).await.refused(409, "identifier_taken");
     });
 }
