@@ -1,8 +1,8 @@
 //! Writing profile parts of one person, with their claims and pointers.
 
 use umoja_schema::{Facts, Identity, Log, LogRow, PartRecord, ProfileFacts, UserId};
-use umoja_store::claims;
 use umoja_store::apply::{ClaimChange, conflicts, plan_claims_of, plan_members};
+use umoja_store::claims;
 use umoja_store::ports::{ClaimWrite, Commit, Condition, MAX_WRITES, PartWrite, Writes};
 
 use crate::app::App;

@@ -182,7 +182,8 @@ impl<'a> Rewrite<'a> {
     /// # Errors
     /// If a region does not do as asked.
     pub async fn look_again(&mut self) -> Result<bool, StoreError> {
-        let looked = self.report.waiting.iter().map(async |id| Ok::<_, StoreError>((*id, self.has_arrived(*id).await?)));
+        let looked =
+            self.report.waiting.iter().map(async |id| Ok::<_, StoreError>((*id, self.has_arrived(*id).await?)));
         let looked: Vec<(UserId, bool)> =
             stream::iter(looked.collect::<Vec<_>>()).buffered(CONCURRENT).try_collect().await?;
         self.report.waiting.clear();

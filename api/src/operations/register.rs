@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use umoja_crypto::Password;
 use umoja_schema::api::{self, RegisterOutcome, Registered};
 use umoja_schema::{
-    AccountStatus, Attributes, BlindIndex, Claim, ClaimItem, Credentials, Facts, Identity, Part, PartRecord, ProfileFacts, Scope, UserId,
+    AccountStatus, Attributes, BlindIndex, Claim, ClaimItem, Credentials, Facts, Identity, Part, PartRecord,
+    ProfileFacts, Scope, UserId,
 };
 use umoja_store::apply::conflicts;
 use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Parts, Writes};

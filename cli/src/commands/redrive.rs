@@ -148,7 +148,11 @@ impl Redrive {
         }
         let answer = work.answer;
         output.answer(&answer, || answer.text());
-        if answer.left.is_empty() && answer.rest.is_empty() && answer.unseen.is_empty() { Ok(()) } else { Err(CliError::Said) }
+        if answer.left.is_empty() && answer.rest.is_empty() && answer.unseen.is_empty() {
+            Ok(())
+        } else {
+            Err(CliError::Said)
+        }
     }
 
     fn sources<'a>(&self, region: &'a DeployedRegion) -> Vec<Source<'a>> {
@@ -422,7 +426,9 @@ impl Answer {
             format!("{region}: {queue}: {count} more {what}: {why} hidden for a while by somebody who took it out\n")
         }));
         let end = match (self.dry_run, self.left.len()) {
-            (true, 0) if !self.rest.is_empty() => "Nothing of it could be taken out; try again in two minutes.".to_owned(),
+            (true, 0) if !self.rest.is_empty() => {
+                "Nothing of it could be taken out; try again in two minutes.".to_owned()
+            }
             (true, 0) => "Nothing is dead or parked.".to_owned(),
             (true, left) => format!("{left} messages would be sent back."),
             (false, left) => {

@@ -7,13 +7,13 @@ use clap::Args;
 use umoja_local::RegionPump;
 use umoja_reconciler::{Rewrite, RewriteReport, Rule};
 use umoja_schema::{Millis, Region};
+use umoja_store::Home;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::keyring::KeyRing;
 use umoja_store::old_key::with_old_keys;
 use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
-use umoja_store::Home;
 
 use super::target::Opened;
 use crate::CliError;

@@ -221,9 +221,8 @@ impl World {
             claims = plan_claims(users, next.id, before, next.claims()).await?;
             // The address of before under another index key is nothing new.
             let keeps = before.keys().any(|index| next.claims().contains_key(index));
-            let newly = |write: &&umoja_store::ports::ClaimWrite| {
-                !keeps && write.after.claimants.contains_key(&next.id)
-            };
+            let newly =
+                |write: &&umoja_store::ports::ClaimWrite| !keeps && write.after.claimants.contains_key(&next.id);
             if claims.iter().filter(newly).any(|write| write.before.claimants.keys().any(|other| *other != next.id)) {
                 return Err(Refused::Taken);
             }
