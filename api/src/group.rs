@@ -163,7 +163,8 @@ impl App {
             if group.members.is_empty() {
                 return Ok(Some(group));
             }
-            let more = self.unreadable(group.users().filter_map(|parts| parts.profile.as_ref()).collect()).await?;
+            let profiles = group.users().filter_map(|parts| parts.profile.as_ref()).collect();
+            let more = self.unreadable(profiles, Some(id)).await?;
             if more.is_empty() {
                 return Ok(Some(group));
             }
@@ -173,11 +174,34 @@ impl App {
 
     /// Whose profile parts do not open: damaged, or written by somebody who has no key. An outage is an error, and so is
     /// a key that may not be used: they say nothing about the parts.
-    pub(crate) async fn unreadable(&self, profiles: Vec<&PartRecord>) -> Result<BTreeSet<UserId>, Refusal> {
+    ///
+    /// So is a part that cannot be opened here yet, of a newer format or without the key of any region that this one
+    /// knows; unless `read` says which user is only read, and it is another's. Anybody who can write the table can mark a
+    /// part so, and it must not take down whom it points at.
+    pub(crate) async fn unreadable(
+        &self,
+        profiles: Vec<&PartRecord>,
+        read: Option<UserId>,
+    ) -> Result<BTreeSet<UserId>, Refusal> {
         let opened: Vec<_> = profiles.iter().map(|profile| self.sealer.open::<Identity>(profile)).collect();
         let opened: Vec<_> = stream::iter(opened).buffered(CONCURRENT).collect().await;
         let failed = profiles.into_iter().zip(opened).filter_map(|(profile, opened)| Some((profile, opened.err()?)));
-        failed.map(|(profile, error)| unreadable(profile, error)).collect()
+        let is_foreign = |profile: &PartRecord| read.is_some_and(|id| id != profile.id);
+        let unreadable = |(profile, error): (&PartRecord, SealError)| {
+            if is_foreign(profile) && self.is_unknown(profile, error) {
+                tracing::warn!(user = %profile.id, %error, "a user is left out of a person until its part can be opened");
+                return Ok(profile.id);
+            }
+            unreadable(profile, error)
+        };
+        failed.map(unreadable).collect()
+    }
+
+    /// True if a part is not for this region to open, as it is configured now.
+    fn is_unknown(&self, part: &PartRecord, error: SealError) -> bool {
+        let keys = part.live().map(|live| &live.keys);
+        let has_key = keys.is_none_or(|keys| self.home.region_names().any(|region| keys.contains_key(region)));
+        error == SealError::Newer || error == SealError::Keys(KeysError::Unavailable) && !has_key
     }
 
     /// Opens every profile part. Nothing if a part is not live.

@@ -7,6 +7,7 @@ use umoja_schema::api::{Confirmation, Receipt};
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, Log, LogRow, Millis, Part, UserId};
 use umoja_store::copy::confirmation_key;
+use umoja_store::group::read_to_erase;
 use umoja_store::ports::Parts;
 
 use crate::app::{App, SEALED_REASON};
@@ -35,12 +36,14 @@ pub(crate) async fn receipt(app: &App, id: UserId) -> Result<Receipt, Refusal> {
     };
     let regions: BTreeMap<_, _> =
         app.home.region_names().map(|region| (region.clone(), confirmed(&all, region))).collect();
+    let left = left(app, id, all.keys().copied().collect()).await?;
     Ok(Receipt {
         id,
         requested_by: company,
         requested_at: requested_at.secs(),
         reason,
-        complete: regions.values().all(|region| region.confirmed),
+        complete: left == 0 && regions.values().all(|region| region.confirmed),
+        left,
         erased_with: all.keys().filter(|other| **other != id).copied().collect(),
         regions,
     })
@@ -54,6 +57,13 @@ pub(crate) async fn erased_together(app: &App, id: UserId) -> Result<BTreeSet<Us
 /// True if the user was erased.
 pub(crate) fn any_erased(parts: &Parts) -> bool {
     Part::ALL.into_iter().filter_map(|part| parts.get(part)).any(|record| record.version.erased)
+}
+
+/// How many users are one person with those who were erased, and were not: merged where the erasure was not known yet.
+/// Nobody is erased for what these parts say, so they are not opened: one that does not open is left as well.
+async fn left(app: &App, id: UserId, erased: BTreeSet<UserId>) -> Result<usize, Refusal> {
+    let users = read_to_erase(&*app.home.own.users, id, &erased, &BTreeSet::new()).await?;
+    Ok(users.iter().filter(|(id, _)| !erased.contains(id)).count())
 }
 
 /// How many users' rows are read at the same time.

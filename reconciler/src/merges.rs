@@ -1,4 +1,5 @@
-//! Merging by itself: two users of whom two trusted companies have verified the same identifier are one person.
+//! Merging by itself: two active users of whom the same identifier was verified, by trusted companies, are one person.
+//! One company is enough: it may have verified both, in two regions.
 //!
 //! Nothing less merges: a claim that is not verified may be anybody's, and an external id is one company's. What the
 //! message says is only where to look. The rule is asked of both parts as this region opened them, so somebody who can
@@ -11,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join;
 
-use umoja_schema::{Claim, ClaimItem, Facts, IdentifierKind, Identity, PartRecord, ProfileFacts, UserId, Version};
+use umoja_schema::{
+    AccountStatus, Claim, ClaimItem, Facts, IdentifierKind, Identity, PartRecord, ProfileFacts, UserId, Version,
+};
 use umoja_store::Home;
 use umoja_store::apply::{commit_own, plan_members};
 use umoja_store::group::{self, GroupError, MAX_MERGED};
@@ -41,11 +44,18 @@ async fn attempt(home: &Home, sealer: &Sealer, one: UserId, other: UserId) -> Re
     Ok(if written { Served::Merged } else { Served::Later })
 }
 
-/// A live user's profile part, opened.
+/// An active user's profile part, opened.
 async fn opened(home: &Home, sealer: &Sealer, id: UserId) -> Result<(PartRecord, Identity), Served> {
     let parts = home.own.users.parts(id).await.map_err(|error| own_failed(&error))?;
-    let (Some(profile), Some(credentials)) = (parts.profile, parts.credentials) else { return Err(Served::Later) };
+    let (Some(profile), Some(credentials)) = (parts.profile, parts.credentials) else {
+        // On its way; or a message about nobody, which must not go round for ever.
+        return Err(Served::Failed);
+    };
     if profile.version.erased || credentials.version.erased {
+        return Err(Served::Overtaken);
+    }
+    // Whom somebody disabled neither comes back as a duplicate of an active user, nor disables one.
+    if credentials.status() != Some(AccountStatus::Active) {
         return Err(Served::Overtaken);
     }
     match sealer.open(&profile).await {

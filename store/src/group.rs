@@ -18,7 +18,8 @@ use umoja_schema::{Millis, Part, PartRecord, PersonVersion, ProfileFacts, UserId
 use crate::ports::{Parts, StoreError, Users};
 
 /// The most users of one person that are read. Merges stop at a tenth of it ([`MAX_MERGED`]), so that merges in several
-/// regions at once do not get here. An erasure has no such limit, and undoing a merge neither.
+/// regions at once do not get here. An erasure reads as many as one request can, and so is limited by time and memory
+/// only; undoing a merge looks at the duplicate alone then.
 pub const MAX_USERS: usize = 500;
 
 /// The most users that a merge may bring together.

@@ -129,7 +129,9 @@ impl KeyRing {
         if wrapped.len() > MAX_WRAPPED_KEYS {
             return Err(KeysError::Refused);
         }
-        let mut error = KeysError::Refused;
+        // Wrapped by regions of which this one has not heard yet, if by any.
+        let none_known = !wrapped.is_empty() && !self.regions.keys().any(|region| wrapped.contains_key(region));
+        let mut error = if none_known { KeysError::Unavailable } else { KeysError::Refused };
         for (region, keys) in self.own_first() {
             let Some(blob) = wrapped.get(region) else { continue };
             match in_time(keys.unwrap(blob, context)).await {
@@ -277,6 +279,17 @@ mod tests {
         assert_eq!(new.wrapped.into_keys().collect::<Vec<_>>(), [region(1), region(2)]);
         let wrapped = BTreeMap::from([(region(0), vec![1]), (region(1), vec![1])]);
         assert!(ring.unwrap(&wrapped, &context(0)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_key_that_only_unknown_regions_wrapped_may_open_once_they_are_known() {
+        let open = async |wrapped: &[usize]| {
+            let wrapped = wrapped.iter().map(|n| (region(*n), vec![1])).collect();
+            ring(&[kms(false)], 0).unwrap(&wrapped, &context(0)).await.map(drop)
+        };
+        assert_eq!(open(&[7]).await, Err(KeysError::Unavailable));
+        assert_eq!(open(&[0, 7]).await, Ok(()));
+        assert_eq!(open(&[]).await, Err(KeysError::Refused), "nobody ever will");
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ use umoja_store::copy::confirmation;
 use umoja_store::group::read_to_erase;
 use umoja_store::ports::{Commit, Condition, MAX_WRITES, PartWrite, Parts, Writes};
 
+use super::lookup::at_least;
 use super::reason;
 use crate::app::{App, SEALED_REASON, company_field};
 use crate::caller::Caller;
@@ -31,6 +32,8 @@ impl Operation for Erase {
 
     async fn read(app: &App, _: &Caller, body: &api::Erase) -> Result<Self::Read, Refusal> {
         let reason = reason(body.reason.as_ref())?;
+        // First: what is read from then on is as new.
+        at_least(app, body.min_version.as_ref()).await?;
         let alone = BTreeSet::from([body.id]);
         let (before, left_alone) = tokio::try_join!(erased_together(app, body.id), left(app, body.id, &alone))?;
         let left = if before == alone { left_alone } else { left(app, body.id, &before).await? };
@@ -96,7 +99,7 @@ async fn left(app: &App, id: UserId, with: &BTreeSet<UserId>) -> Result<Left, Re
     let mut disbelieved = BTreeSet::new();
     loop {
         let users = read_to_erase(&*app.home.own.users, id, with, &disbelieved).await?;
-        let unreadable = app.unreadable(pointing(&users, &disbelieved)).await?;
+        let unreadable = app.unreadable(pointing(&users, &disbelieved), None).await?;
         if unreadable.is_empty() {
             return Ok(users);
         }

@@ -1,6 +1,8 @@
 //! `lookup`: a user by id or identifier, at least as new as the caller has seen it.
 
-use futures_util::future::try_join_all;
+use std::collections::BTreeSet;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::api;
 use umoja_schema::{PersonVersion, RecordVersion, Scope};
 use umoja_store::group::{GroupParts, MAX_USERS};
@@ -41,11 +43,7 @@ impl Operation for Lookup {
                 // Not found, somebody else, or too old: a user of the version may be erased, renamed or unmerged since,
                 // or not have arrived. If all have by now (a tombstone is newer than all), what is found from now on is
                 // new enough.
-                let stored = wanted.users().iter().map(|wanted| app.home.own.users.parts(wanted.id));
-                let stored = try_join_all(stored).await?;
-                if !stored.iter().zip(wanted.users()).all(|(parts, wanted)| covers(parts, wanted)) {
-                    return Err(Refusal::from(&BEHIND));
-                }
+                not_behind(app, wanted).await?;
                 app.find(caller, &body.selector().ok_or_else(one_selector)?).await?
             }
             _ => first,
@@ -56,6 +54,25 @@ impl Operation for Lookup {
         };
         let group = group.ok_or(Refusal::from(&NOT_FOUND))?;
         found(200, &group, group.root.id())
+    }
+}
+
+/// How many users are read at the same time.
+const CONCURRENT: usize = 16;
+
+/// 503 while a user of a version is older here than in that version, or has not arrived.
+pub(super) async fn not_behind(app: &App, wanted: &PersonVersion) -> Result<(), Refusal> {
+    let stored: Vec<_> = wanted.users().iter().map(|wanted| app.home.own.users.parts(wanted.id)).collect();
+    let stored: Vec<_> = stream::iter(stored).buffered(CONCURRENT).try_collect().await?;
+    let all = stored.iter().zip(wanted.users()).all(|(parts, wanted)| covers(parts, wanted));
+    if all { Ok(()) } else { Err(Refusal::from(&BEHIND)) }
+}
+
+/// The same for the `min_version` of a request that changes something.
+pub(super) async fn at_least(app: &App, min_version: Option<&String>) -> Result<(), Refusal> {
+    match min_version {
+        Some(text) => not_behind(app, &version("min_version", text)?).await,
+        None => Ok(()),
     }
 }
 
@@ -70,6 +87,11 @@ pub(super) fn one_selector() -> Refusal {
 
 /// Reads a version that the caller sent back.
 pub(super) fn version(field: &str, text: &str) -> Result<PersonVersion, Refusal> {
-    let version = text.parse().ok().filter(|version: &PersonVersion| version.users().len() <= MAX_USERS);
+    // A caller can make one up: each user of it costs a read.
+    let is_plausible = |version: &PersonVersion| {
+        let users: BTreeSet<_> = version.users().iter().map(|user| user.id).collect();
+        users.len() == version.users().len() && users.len() <= MAX_USERS
+    };
+    let version = text.parse().ok().filter(is_plausible);
     version.ok_or_else(|| Refusal::invalid(field, "Send back a `version` as it was given."))
 }

@@ -3,17 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::{Part, PartRecord, ProfileFacts, Scope, UserId, api};
+use umoja_schema::{PartRecord, ProfileFacts, Scope, UserId, api};
 use umoja_store::group::{GroupError, MAX_MERGED};
 use umoja_store::pointers::{MERGED, UNMERGED, pointer_rows};
 
 use super::found;
+use super::lookup::at_least;
 use crate::app::{App, company_field, until_written};
 use crate::caller::Caller;
 use crate::group::Group;
 use crate::handler::{Answer, Operation};
-use crate::problem::{ALREADY_MERGED, BEHIND, GROUP_TOO_LARGE, INTERNAL, MERGED_OTHERWISE, Refusal};
+use crate::problem::{ALREADY_MERGED, BEHIND, BUSY, GROUP_TOO_LARGE, INTERNAL, MERGED_OTHERWISE, Refusal};
 use crate::profiles::{Change, Rules};
+use crate::receipt::any_erased;
 
 pub(crate) struct Merge;
 
@@ -28,6 +30,7 @@ impl Operation for Merge {
         if body.survivor == body.duplicate {
             return Err(Refusal::invalid("duplicate", "A user is not merged into itself."));
         }
+        at_least(app, body.min_version.as_ref()).await?;
         both(app, body).await
     }
 
@@ -52,8 +55,8 @@ impl Operation for Merge {
             let Some(merged) = write(app, caller, &joined, body.survivor, &body).await? else { return Ok(None) };
             if !is_small(app, body.survivor).await? {
                 // Merges at the same moment do not see each other; whoever finds too many takes its own back.
-                unwrite(app, caller, &merged, &body).await?;
-                return Err(Refusal::from(&GROUP_TOO_LARGE));
+                let is_unwritten = unwrite(app, caller, &merged, &body).await?;
+                return Err(Refusal::from(if is_unwritten { &GROUP_TOO_LARGE } else { &BUSY }));
             }
             answer(&merged, &body).map(Some)
         })
@@ -88,8 +91,7 @@ async fn may_point(app: &App, duplicate: &Group, body: &api::Merge) -> Result<()
         return Err(Refusal::from(&ALREADY_MERGED));
     }
     let parts = app.home.own.users.parts(target).await?;
-    let erased = Part::ALL.into_iter().filter_map(|part| parts.get(part)).any(|record| record.version.erased);
-    if erased { Ok(()) } else { Err(Refusal::from(&BEHIND)) }
+    if any_erased(&parts) { Ok(()) } else { Err(Refusal::from(&BEHIND)) }
 }
 
 /// Writes the pointer, while everybody of both persons is as it was read: an erasure sees every pointer that was written
@@ -110,14 +112,14 @@ async fn write(
     app.write_profiles(joined, &[change], &rules, rows).await
 }
 
-/// Removes the pointer that was just written; somebody who wrote over it meanwhile has it as they read it.
-async fn unwrite(app: &App, caller: &Caller, merged: &Group, body: &api::Merge) -> Result<(), Refusal> {
+/// Removes the pointer that was just written. False if somebody wrote over it meanwhile, who has it as they read it.
+async fn unwrite(app: &App, caller: &Caller, merged: &Group, body: &api::Merge) -> Result<bool, Refusal> {
     let change = pointing(merged, body.duplicate, None)?;
     let rows = |part: &PartRecord| {
         let why = company_field(caller);
         pointer_rows(&app.home.own.name, UNMERGED, &part.version, body.survivor, body.duplicate, &why)
     };
-    app.write_profiles(merged, &[change], &Rules::default(), rows).await.map(drop)
+    Ok(app.write_profiles(merged, &[change], &Rules::default(), rows).await?.is_some())
 }
 
 async fn is_small(app: &App, survivor: UserId) -> Result<bool, Refusal> {

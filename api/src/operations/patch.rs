@@ -1,16 +1,18 @@
 //! What a caller sets on a user: the same for `register`, where it is set on nothing, and `update`.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use umoja_schema::api::{Register, UserPatch};
-use umoja_schema::{IdentifierKind, Identity, MAX_IDENTIFIERS, Profile, ProfileFacts};
+use umoja_schema::{BlindIndex, IdentifierKind, Identity, MAX_IDENTIFIERS, Profile, ProfileFacts};
 
 use crate::app::App;
 use crate::caller::Caller;
 use crate::group::Group;
-use crate::identifiers::{self, Parsed, drop_identifier, set_claim, set_value, slot, source_key};
+use crate::identifiers::{self, Parsed, Slot, drop_identifier, set_claim, set_value, slot, source_key};
 use crate::problem::Refusal;
 use crate::profiles::Change;
-use crate::user::source;
+use crate::user::{Stored, source};
 
 /// A checked patch.
 #[derive(Clone)]
@@ -81,11 +83,12 @@ impl Patch {
 
     /// What becomes of the users of a person, the root last; nothing of those that stay as they are.
     ///
-    /// An identifier is set, and verified, at the user whose value callers see: the old one must not go on to find the
-    /// person from behind the new one. (The others' find the person as well, and are shown by an export.) What is removed
-    /// is removed from all of them, for else another one's value would show in its place. The profile is set at the root.
+    /// An identifier is set, and verified, at the user whose value callers see, and the others follow where they claim the
+    /// same one: the old one must not go on to find the person from behind the new one. (The others' own find the person
+    /// as well, and are shown by an export.) What is removed is removed from all of them, for else another one's value
+    /// would show in its place. The profile is set at the root.
     pub(crate) fn apply_to(&self, app: &App, caller: &Caller, group: &Group) -> Result<Vec<Change>, Refusal> {
-        let mut all = Vec::new();
+        let mut all = Vec::<(_, Change)>::new();
         for (n, user) in group.users().enumerate() {
             let concerns = |(kind, change): &(IdentifierKind, Set)| match change {
                 Set::Value(..) | Set::Verified(_) => place_of(group, caller, *kind) == n,
@@ -101,12 +104,48 @@ impl Patch {
             }
             all.push((user, Change { id: user.id(), identity, facts }));
         }
+        for (kind, set) in &self.identifiers {
+            self.follow(app, caller, place_of(group, caller, *kind), &mut all, *kind, set)?;
+        }
         if all.iter().all(|(_, change)| change.facts.claims.is_empty()) {
             let rule = "A user keeps at least one of `email`, `phone_number`, `username`, `external_id`.";
             return Err(Refusal::invalid("set", rule));
         }
         all.retain(|(user, change)| change.identity != user.identity || change.facts != user.facts);
         Ok(all.into_iter().rev().map(|(_, change)| change).collect())
+    }
+
+    /// What an identifier that was set at one user means for the others who claim the same: what that user gave up they
+    /// give up too, or else its next owner would be taken for this person; and whether it is verified is the same of all.
+    fn follow(
+        &self,
+        app: &App,
+        caller: &Caller,
+        place: usize,
+        all: &mut [(&Stored, Change)],
+        kind: IdentifierKind,
+        set: &Set,
+    ) -> Result<(), Refusal> {
+        let slot = slot(caller, kind);
+        let verified = match set {
+            Set::Value(_, verified) => *verified,
+            Set::Verified(verified) => Some(*verified),
+            Set::Nothing => return Ok(()),
+        };
+        let (placed, change) = &all[place];
+        let (before, after) = (indexes_of(&placed.facts, &slot), indexes_of(&change.facts, &slot));
+        // One index key may be on its way out: the same value is indexed alike under another.
+        let is_replaced = before.is_disjoint(&after);
+        for (_, (user, change)) in all.iter_mut().enumerate().filter(|(n, _)| *n != place) {
+            let claims = indexes_of(&user.facts, &slot);
+            if is_replaced && !claims.is_disjoint(&before) {
+                drop_identifier(&mut change.identity, &mut change.facts, &slot);
+            } else if let Some(verified) = verified.filter(|_| !claims.is_disjoint(&after)) {
+                let set = Set::Verified(verified);
+                self.apply_identifier(app, caller, &mut change.identity, &mut change.facts, kind, &set)?;
+            }
+        }
+        Ok(())
     }
 
     /// The user with the patch applied, as the calling company says it.
@@ -184,6 +223,12 @@ fn place_of(group: &Group, caller: &Caller, kind: IdentifierKind) -> usize {
     let linked = || group.users().position(|user| user.is_linked_to(&caller.company.id));
     let place = if kind == IdentifierKind::ExternalId { seen.or_else(linked) } else { seen };
     place.unwrap_or(0)
+}
+
+/// The indexes that a user claims for a slot.
+fn indexes_of(facts: &ProfileFacts, slot: &Slot) -> BTreeSet<BlindIndex> {
+    let of_slot = facts.claims.iter().filter(|(_, claim)| (claim.kind, &claim.company) == (slot.0, &slot.1));
+    of_slot.map(|(index, _)| *index).collect()
 }
 
 /// Replaces the profile; the calling company is the source of what changed.

@@ -7,14 +7,16 @@ use umoja_schema::{BlindIndex, Claim, ClaimItem, PartRecord, Scope, UserId, api}
 use umoja_store::pointers::{UNMERGED, pointer_rows};
 
 use super::found_again;
+use super::lookup::at_least;
 use super::merge::pointing;
 use crate::app::{App, company_field, until_written};
 use crate::caller::Caller;
 use crate::group::Group;
 use crate::handler::{Answer, Operation};
 use crate::identifiers::drop_identifier;
-use crate::problem::{GROUP_TOO_LARGE, INTERNAL, NO_IDENTIFIER_LEFT, NOT_FOUND, Refusal};
+use crate::problem::{BEHIND, GROUP_TOO_LARGE, INTERNAL, NO_IDENTIFIER_LEFT, NOT_FOUND, Refusal};
 use crate::profiles::{Change, Rules};
+use crate::receipt::any_erased;
 use crate::user::Stored;
 
 pub(crate) struct Unmerge;
@@ -24,23 +26,27 @@ impl Operation for Unmerge {
     const SCOPE: Scope = Scope::Merge;
     const CHANGES: bool = true;
     type Body = api::Unmerge;
-    type Read = Option<Group>;
+    type Read = Option<Read>;
 
-    async fn read(app: &App, _: &Caller, body: &api::Unmerge) -> Result<Option<Group>, Refusal> {
+    async fn read(app: &App, _: &Caller, body: &api::Unmerge) -> Result<Option<Read>, Refusal> {
+        at_least(app, body.min_version.as_ref()).await?;
         group_or_alone(app, body.id).await
     }
 
-    async fn run(app: &App, caller: &Caller, body: api::Unmerge, first: Option<Group>) -> Result<Answer, Refusal> {
+    async fn run(app: &App, caller: &Caller, body: api::Unmerge, first: Option<Read>) -> Result<Answer, Refusal> {
         let mut first = Some(first);
         until_written!({
-            let group = match first.take() {
+            let read = match first.take() {
                 Some(read) => read,
                 None => group_or_alone(app, body.id).await?,
             };
-            let group = group.ok_or(Refusal::from(&NOT_FOUND))?;
+            let Read { group, is_whole } = read.ok_or(Refusal::from(&NOT_FOUND))?;
             let user = group.get(body.id).ok_or(Refusal::from(&INTERNAL))?;
             // Who is not merged is as the caller wants them: a retry meets its own effect.
             let Some(root) = user.facts.merged_into else { return Ok(Some(())) };
+            if is_whole && !group.holds(root) && !is_erased(app, root).await? {
+                return Ok(None);
+            }
             let rules = Rules { all_as_read: true, ..Rules::default() };
             let rows = |part: &PartRecord| {
                 let why = company_field(caller);
@@ -53,15 +59,34 @@ impl Operation for Unmerge {
     }
 }
 
-/// The person; of one that has become too large to be read, the duplicate alone, so that it can be made smaller.
-async fn group_or_alone(app: &App, id: UserId) -> Result<Option<Group>, Refusal> {
+/// What an unmerge read.
+pub(crate) struct Read {
+    group: Group,
+    /// False of a person that has become too large to be read: the duplicate alone, so that it can be made smaller.
+    is_whole: bool,
+}
+
+async fn group_or_alone(app: &App, id: UserId) -> Result<Option<Read>, Refusal> {
     match app.load(id).await {
         Err(refusal) if *refusal.kind == GROUP_TOO_LARGE => {
-            let parts = app.home.own.users.parts(id).await?;
-            Ok(app.open_user(parts).await?.map(Group::of))
+            let user = app.open_user(app.home.own.users.parts(id).await?).await?;
+            Ok(user.map(|user| Read { group: Group::of(user), is_whole: false }))
         }
-        read => read,
+        read => Ok(read?.map(|group| Read { group, is_whole: true })),
     }
+}
+
+/// Whether somebody whom a duplicate points at, and who is not among its person, was erased. What both claim has to be left
+/// to one of them, so an unmerge waits for who has not arrived, and fails while their part does not open: two users
+/// with one verified identifier would be merged again by themselves. False if they have just come.
+async fn is_erased(app: &App, target: UserId) -> Result<bool, Refusal> {
+    let parts = app.home.own.users.parts(target).await?;
+    if any_erased(&parts) {
+        return Ok(true);
+    }
+    let (Some(profile), Some(_)) = (&parts.profile, &parts.credentials) else { return Err(Refusal::from(&BEHIND)) };
+    let unreadable = app.unreadable(vec![profile], None).await?;
+    if unreadable.is_empty() { Ok(false) } else { Err(Refusal::from(&INTERNAL)) }
 }
 
 /// Who keeps what two persons both claim.

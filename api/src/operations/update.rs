@@ -4,13 +4,13 @@
 use umoja_schema::{PersonVersion, Scope, api};
 
 use super::found;
-use super::lookup::version;
+use super::lookup::{not_behind, version};
 use super::patch::Patch;
 use crate::app::{App, until_written};
 use crate::caller::Caller;
 use crate::group::Group;
 use crate::handler::{Answer, Operation};
-use crate::problem::{BEHIND, NOT_FOUND, NOT_LINKED, Refusal};
+use crate::problem::{NOT_FOUND, NOT_LINKED, Refusal};
 use crate::profiles::Rules;
 
 pub(crate) struct Update;
@@ -52,8 +52,9 @@ impl Operation for Update {
                 *wanted == current || caller.is_repeat && (changed.is_empty() || root_is_as_wanted(wanted))
             };
             if let Some(wanted) = if_version.as_ref().filter(|wanted| !met(wanted)) {
-                let behind = is_behind(&group, wanted);
-                return Err(if behind { Refusal::from(&BEHIND) } else { Refusal::version(current.to_string()) });
+                // Newer than what is stored of anybody: or merged with somebody, of which nothing has arrived here.
+                not_behind(app, wanted).await?;
+                return Err(Refusal::version(current.to_string()));
             }
             if changed.is_empty() {
                 return found(200, &group, body.id).map(Some);
@@ -63,10 +64,4 @@ impl Operation for Update {
             written.map(|group| found(200, &group, body.id)).transpose()
         })
     }
-}
-
-/// True if a version is newer than what is stored of one of its users, as far as they are of this person.
-fn is_behind(group: &Group, wanted: &PersonVersion) -> bool {
-    let users = wanted.users().iter().filter_map(|wanted| Some((group.get(wanted.id)?.version(), wanted)));
-    users.into_iter().any(|(have, wanted)| !have.covers(wanted))
 }

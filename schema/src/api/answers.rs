@@ -17,7 +17,7 @@ pub struct User {
     pub id: UserId,
     /// Whether the user may log in.
     pub status: AccountStatus,
-    /// Opaque; for `min_version` and `if_version`. Of merged users the root's.
+    /// Opaque; for `min_version` and `if_version`. Of merged users over all of them.
     pub version: String,
     /// E-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,13 +127,22 @@ pub struct Receipt {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// True once every region has confirmed.
+    /// True once every region has confirmed, and nobody is left.
     pub complete: bool,
+    /// How many users are one person with those who were erased, and were not erased: merged in a region that did not know
+    /// of the erasure, or not readable at the moment. Repeat the erasure.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left: usize,
     /// The users that were merged with this one and erased with it. `complete` and `regions` are about all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub erased_with: Vec<UserId>,
     /// Each region of the deployment.
     pub regions: BTreeMap<Region, Confirmation>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Whether a region holds nothing of the person any more.

@@ -218,6 +218,9 @@ pub struct Erase {
     pub id: UserId,
     /// Why, in up to 256 characters. Kept sealed in the receipt.
     pub reason: Option<String>,
+    /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing. Send
+    /// that of an `unmerge`, for else a region that has not heard of it erases both.
+    pub min_version: Option<String>,
 }
 
 /// Body of `erasure`.
@@ -248,14 +251,20 @@ pub struct Merge {
     /// True changes nothing, and answers what the merged user would look like.
     #[serde(default)]
     pub preview: bool,
+    /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing.
+    pub min_version: Option<String>,
 }
 
 /// Body of `unmerge`.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unmerge {
-    /// The duplicate that is a person of its own after all, with those that were merged into it.
+    /// The duplicate that is a person of its own after all, with those that were merged into it. If two users were merged
+    /// into each other, in two regions at once, this undoes one of the two: the answer's `id` and `members` say whether
+    /// they are still one person, and `unmerge` of the other user undoes that.
     pub id: UserId,
+    /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing.
+    pub min_version: Option<String>,
 }
 
 #[cfg(test)]

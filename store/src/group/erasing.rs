@@ -12,7 +12,7 @@ use crate::ports::{Parts, StoreError, Users};
 /// `disbelieved` users say about pointers is not followed.
 ///
 /// Somebody at whom a user points is the same person although nothing of them has arrived here: the tombstone waits for
-/// them. There is no limit to how many they are.
+/// them. All of them are read at once, so memory and time are the limit to how many they are.
 ///
 /// # Errors
 /// If the store fails.

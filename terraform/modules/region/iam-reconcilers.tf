@@ -58,8 +58,9 @@ locals {
         Resource = [local.own_data_key_arn]
       },
       {
-        Sid       = "OpenAndWrapDataKeysByPeers"
-        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"]
+        # GenerateDataKey: a merge, while the own KMS is out.
+        Sid       = "OpenMakeAndWrapDataKeysByPeers"
+        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
         Resource  = local.peer_keys
         Condition = local.only_data_keys
       },

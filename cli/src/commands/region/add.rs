@@ -42,7 +42,7 @@ kms:DescribeKey, Encrypt and Decrypt with the data key, which can be limited to 
 kms:EncryptionContext:umoja:secret, since copying opens no user's data; sqs:GetQueueAttributes on PREFIX-*. \
 In those that serve: dynamodb:Scan on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutItem on \
 PREFIX-receipts; sqs:SendMessage on PREFIX-keys. \
-In the new one: dynamodb:PutItem on PREFIX-companies; GetItem, PutItem and UpdateItem on PREFIX-users; Query, \
+In the new one: dynamodb:PutItem on PREFIX-companies; ConditionCheckItem, GetItem, PutItem and UpdateItem on PREFIX-users; Query, \
 PutItem and DeleteItem on PREFIX-members; GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on \
 PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal.")]
 #[command(after_help = "Examples:

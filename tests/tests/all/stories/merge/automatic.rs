@@ -238,6 +238,73 @@ fn members_of_one_person_are_no_conflict() {
 }
 
 #[test]
+fn an_identifier_that_the_person_gave_up_is_its_next_owners_though_both_users_claimed_it() {
+    story(812, async |d| {
+        let (one, two) = met(&d, (&d.shop, verified()), (&d.food, verified())).await;
+        let set = json!({ "email": "new@example.com", "email_verified": true });
+        d.call(0, "update", json!({ "id": two, "set": set })).await.ok(200);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        for at in 0..2 {
+            lookup(&d, at, json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
+            assert_eq!(lookup(&d, at, json!({ "email": "new@example.com" })).await.ok(200).id(), one);
+        }
+        let next = d.call_as(&d.food, 1, "register", verified()).await.ok(201).id();
+        assert_eq!(lookup(&d, 1, json!({ "email": "ada@example.com" })).await.ok(200).id(), next);
+    });
+}
+
+#[test]
+fn whether_an_identifier_that_both_users_claim_is_verified_is_the_same_of_both() {
+    for set in [json!({ "email_verified": false }), json!({ "email": "Ada@example.com", "email_verified": false })] {
+        story(813, async |d| {
+            let (one, _) = met(&d, (&d.shop, verified()), (&d.food, verified())).await;
+            d.call(0, "update", json!({ "id": one, "set": set })).await.ok(200);
+            d.world.settle().await;
+            d.world.check_invariants().await;
+            // Nobody is taken for this person by an address that is not known to be theirs.
+            let next = d.call_as(&d.food, 1, "register", verified()).await.ok(201).id();
+            assert_eq!(lookup(&d, 1, json!({ "email": "ada@example.com" })).await.ok(200).id(), next);
+        });
+    }
+}
+
+#[test]
+fn somebody_who_was_disabled_is_merged_with_nobody() {
+    for disabled in 0..2 {
+        story(814, async |d| {
+            let one = apart(&d, 0, &d.shop, verified()).await;
+            let two = apart(&d, 1, &d.food, verified()).await;
+            let id = [&one, &two][disabled];
+            d.call(disabled, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
+            d.world.settle().await;
+            d.world.check_invariants().await;
+            for at in 0..2 {
+                assert_eq!((root(&d, at, &one).await, root(&d, at, &two).await), (one.clone(), two.clone()));
+                assert!(kinds(&d, at, &one).await.contains(&"identifier_conflict".to_owned()), "it is left to people");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_message_about_nobody_ends_among_the_dead_letters() {
+    story(815, async |d| {
+        let ids: [UserId; 2] = [1, 2].map(|n| UserId::v8([n; 16]));
+        let message = Message::MergeVerified { one: ids[0], other: ids[1] };
+        let region = &d.world.regions[0];
+        region.home.repairs.send(&message, 0).await.unwrap();
+        let mut runs = 0;
+        while d.world.unrepaired(0).await.dead == 0 {
+            repair_keys(&region.home, &region.sealer).await;
+            d.world.clock.advance(900_000);
+            runs += 1;
+            assert!(runs < 100, "it goes round for ever");
+        }
+    });
+}
+
+#[test]
 fn a_pair_of_whom_one_does_not_open_is_parked_and_merged_once_it_is_sent_back() {
     story(811, async |d| {
         let (one, two) = (apart(&d, 0, &d.shop, verified()).await, apart(&d, 1, &d.food, verified()).await);

@@ -161,3 +161,25 @@ fn an_erasure_of_somebody_who_has_not_arrived_erases_nobody() {
         check_gone(&d, &[root, member]).await;
     });
 }
+
+/// Failure: merge races merge (cycle), update, erase
+#[test]
+fn a_receipt_is_not_complete_while_somebody_who_was_merged_into_the_erased_is_left() {
+    story(823, async |d| {
+        let (a, late, later) = (person(&d, 0, "a").await, person(&d, 0, "late").await, person(&d, 0, "later").await);
+        d.world.settle().await;
+        d.call(0, "erase", json!({ "id": a })).await.ok(202);
+        // Region 1 does not know yet.
+        merge(&d, 1, &a, &late).await.ok(200);
+        merge(&d, 1, &late, &later).await.ok(200);
+        d.world.settle().await;
+        for at in 0..2 {
+            let receipt = d.call(at, "erasure", json!({ "id": a })).await.ok(200).body["receipt"].clone();
+            assert_eq!((&receipt["complete"], &receipt["left"]), (&json!(false), &json!(2)), "in {at}");
+            assert_eq!(receipt["regions"][d.world.name(1).as_str()]["confirmed"], true, "what was erased is");
+        }
+        let receipt = d.call(0, "erase", json!({ "id": a })).await.ok(202).body["receipt"].clone();
+        assert!(receipt.get("left").is_none());
+        check_gone(&d, &[a, late, later]).await;
+    });
+}

@@ -53,6 +53,69 @@ fn a_pointer_at_somebody_who_has_not_arrived_is_not_moved_and_one_at_somebody_er
     });
 }
 
+#[test]
+fn an_unmerge_waits_for_whom_the_duplicate_points_at() {
+    story(756, async |d| {
+        let (one, two) = (person(&d, 0, "one").await, person(&d, 0, "two").await);
+        d.world.settle().await;
+        let third = person(&d, 0, "third").await;
+        for duplicate in [&one, &two] {
+            merge(&d, 0, &third, duplicate).await.ok(200);
+            let stored = d.world.stored(0, duplicate.parse().unwrap(), Part::Profile).await.unwrap();
+            apply_copy(&d.world.regions[1].store, &stored, d.world.name(1)).await.unwrap();
+            unmerge(&d, 1, duplicate).await.refused(503, "behind");
+        }
+        d.world.settle().await;
+        unmerge(&d, 1, &one).await.ok(200);
+        // Erased by a region that does not look for who was merged.
+        d.world.erase(1, third.parse().unwrap()).await.unwrap();
+        assert_eq!(unmerge(&d, 1, &two).await.ok(200).id(), two);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_region_that_has_not_heard_of_an_unmerge_says_so_to_whoever_has_seen_it() {
+    story(757, async |d| {
+        let (ada, countess) = two(&d).await;
+        merge(&d, 0, &ada, &countess).await.ok(200);
+        d.world.settle().await;
+        let seen = unmerge(&d, 0, &countess).await.version();
+        let erase = json!({ "id": ada, "min_version": seen });
+        d.call(1, "erase", erase.clone()).await.refused(503, "behind");
+        let merge = json!({ "survivor": ada, "duplicate": countess, "min_version": seen });
+        d.call(1, "merge", merge.clone()).await.refused(503, "behind");
+        d.call(1, "unmerge", json!({ "id": countess, "min_version": seen })).await.refused(503, "behind");
+        for text in ["x".to_owned(), format!("{seen}.{seen}")] {
+            let reply = d.call(1, "erase", json!({ "id": ada, "min_version": text })).await;
+            assert_eq!(reply.refused(422, "invalid_body").body["field"], "min_version");
+        }
+        d.world.settle().await;
+        let mut preview = merge;
+        preview["preview"] = json!(true);
+        d.call(1, "merge", preview).await.ok(200);
+        d.call(1, "unmerge", json!({ "id": countess, "min_version": seen })).await.ok(200);
+        let receipt = d.call(1, "erase", erase).await.ok(202).body["receipt"].clone();
+        assert!(receipt.get("erased_with").is_none());
+        assert_eq!(lookup(&d, 1, json!({ "id": countess })).await.ok(200).id(), countess);
+    });
+}
+
+#[test]
+fn a_change_of_a_version_that_shows_a_merge_which_has_not_arrived_is_asked_to_wait() {
+    story(758, async |d| {
+        let (ada, countess) = two(&d).await;
+        d.world.settle().await;
+        let version = merge(&d, 0, &ada, &countess).await.version();
+        let update = json!({ "id": ada, "set": { "profile": { "nickname": "A" } }, "if_version": version });
+        d.call(1, "update", update.clone()).await.refused(503, "behind");
+        d.world.settle().await;
+        d.call(1, "update", update.clone()).await.ok(200);
+        d.call(1, "update", update).await.refused(409, "version_conflict");
+    });
+}
+
 /// Failure: merge races merge (cycle), update, erase
 #[test]
 fn two_regions_that_merge_the_same_two_the_other_way_round_have_one_root() {

@@ -1,7 +1,7 @@
 //! A member whose part does not open, and keys that cannot be used.
 
 use super::*;
-use umoja_schema::{Attribute, Body, Part, PartRecord, UserId};
+use umoja_schema::{Attribute, Body, Live, Part, PartRecord, UserId};
 use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
 
 /// Damages the ciphertext of a stored part.
@@ -47,10 +47,49 @@ fn a_member_that_does_not_open_takes_nobody_down() {
         // What it says about pointers is not believed, and so it is not erased with the others; by its own id it is.
         let receipt = d.call(0, "erase", json!({ "id": root })).await.ok(202).body["receipt"].clone();
         assert!(receipt.get("erased_with").is_none());
+        assert_eq!(receipt["left"], json!(2), "so that somebody looks for them");
         lookup(&d, 0, json!({ "id": two })).await.ok(200);
         let receipt = d.call(0, "erase", json!({ "id": one })).await.ok(202).body["receipt"].clone();
         assert_eq!(receipt["erased_with"], json!([two]), "that one's pointer is true");
     });
+}
+
+#[test]
+fn an_unmerge_from_somebody_whose_part_does_not_open_waits_until_it_is_mended() {
+    story(843, async |d| {
+        let [root, one, _] = three(&d).await;
+        let whole = d.world.stored(0, root.parse().unwrap(), Part::Profile).await.unwrap();
+        damage(&d, &root, Part::Profile).await;
+        unmerge(&d, 0, &one).await.refused(500, "internal");
+        put(&d, whole).await;
+        unmerge(&d, 0, &one).await.ok(200);
+    });
+}
+
+#[test]
+fn a_part_that_cannot_be_opened_yet_takes_nobody_else_down_and_nobody_is_erased_by_guess() {
+    let newer = |live: &mut Live| drop(live.data.0.insert("fmt".into(), 2u64.into()));
+    let elsewhere = |live: &mut Live| live.keys = [("mars-east-1".parse().unwrap(), vec![1])].into();
+    let marks: [(fn(&mut Live), &str); 2] = [(newer, "newer_format"), (elsewhere, "unavailable")];
+    for (mark, code) in marks {
+        story(844, async |d| {
+            let [root, one, two] = three(&d).await;
+            let mut record = d.world.stored(0, one.parse().unwrap(), Part::Profile).await.unwrap();
+            let Body::Live(live) = &mut record.body else { panic!("live") };
+            mark(live);
+            put(&d, record).await;
+            // What was unwrapped before is forgotten.
+            d.world.clock.advance(10 * 60 * 1000);
+            for id in [&root, &two] {
+                let user = lookup(&d, 0, json!({ "id": id })).await.ok(200).body["user"].clone();
+                assert_eq!((&user["id"], user.get("members")), (&json!(id), None));
+            }
+            assert!(d.accepts(0, "root@example.com", "correct horse").await);
+            lookup(&d, 0, json!({ "id": one })).await.refused(503, code);
+            unmerge(&d, 0, &two).await.refused(503, code);
+            d.call(0, "erase", json!({ "id": root })).await.refused(503, code);
+        });
+    }
 }
 
 #[test]
