@@ -1,7 +1,8 @@
 //! `umoja redrive`: dead letters and parked records go back to where they are worked on.
 
+mod sight;
+
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +18,10 @@ use crate::CliError;
 use crate::deployment::DeployedRegion;
 use crate::deployment::local::retry_queue;
 use crate::output::{Output, note, table};
+use sight::{Sight, fingerprint};
 
 /// How long a message is hidden that this command has taken out, in seconds.
 const HIDDEN_SECS: u32 = 120;
-
-/// How many messages of a queue --dry-run shows at most: as many as come and are put down again while they are hidden.
-const SHOWN: u64 = 1000;
 
 /// SQS counts late: how often, in AWS, a count is looked at again before something is said to be left.
 const LOOKS: u32 = 12;
@@ -162,49 +161,6 @@ impl Redrive {
         let wanted = all.filter(|(name, _)| self.queue.as_ref().is_none_or(|queue| queue == name));
         wanted.map(|(name, queue)| Source { region, name, queue: Arc::clone(queue) }).collect()
     }
-}
-
-/// What is shown of a queue: each message once, though a receive gives a message again when it has been hidden for long
-/// enough. At most as many as there were, and as are shown.
-struct Sight {
-    there_were: u64,
-    received: u64,
-    seen: BTreeSet<u64>,
-    is_over: bool,
-}
-
-impl Sight {
-    fn of(there_were: u64) -> Self {
-        Self { there_were, received: 0, seen: BTreeSet::new(), is_over: false }
-    }
-
-    /// True if nothing new is to be expected, or enough is shown.
-    fn is_over(&self) -> bool {
-        self.is_over
-    }
-
-    /// Those that were not seen yet; every receipt is kept, to put the message down.
-    fn new_of(&mut self, deliveries: Vec<Delivery>, receipts: &mut Vec<String>) -> Vec<Delivery> {
-        self.received += deliveries.len() as u64;
-        receipts.extend(deliveries.iter().map(|delivery| delivery.receipt.clone()));
-        let new: Vec<_> =
-            deliveries.into_iter().filter(|delivery| self.seen.insert(fingerprint(&delivery.text))).collect();
-        // A receive without anything new is the end, and so is as much as anybody reads.
-        self.is_over = new.is_empty() || self.received >= SHOWN;
-        new
-    }
-
-    /// How many there were besides.
-    fn unseen(&self) -> u64 {
-        self.there_were.saturating_sub(self.received)
-    }
-}
-
-/// Tells texts apart in little memory.
-fn fingerprint(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// A run of the command.
@@ -436,40 +392,5 @@ impl Answer {
             }
         };
         text + &end
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn delivery(n: u64) -> Delivery {
-        Delivery { text: format!("text {n}"), receipt: n.to_string(), received: 1 }
-    }
-
-    #[test]
-    fn a_queue_whose_messages_come_again_is_shown_once_and_to_an_end() {
-        let (mut sight, mut receipts) = (Sight::of(30), Vec::new());
-        let mut shown = Vec::new();
-        // Each ten after two others.
-        for receive in 0.. {
-            assert!(receive < 10, "it does not end");
-            let tens = (receive % 3) * 10;
-            shown.extend(sight.new_of((tens..tens + 10).map(delivery).collect(), &mut receipts));
-            if sight.is_over() {
-                break;
-            }
-        }
-        assert_eq!((shown.len(), sight.unseen()), (30, 0));
-    }
-
-    #[test]
-    fn of_a_long_queue_a_thousand_messages_are_shown_and_the_others_counted() {
-        let (mut sight, mut receipts, mut shown) = (Sight::of(1_000_000), Vec::new(), 0);
-        while !sight.is_over() {
-            let next = receipts.len() as u64;
-            shown += sight.new_of((next..next + 10).map(delivery).collect(), &mut receipts).len();
-        }
-        assert_eq!((shown, receipts.len(), sight.unseen()), (1000, 1000, 999_000));
     }
 }
