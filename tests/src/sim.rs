@@ -11,6 +11,8 @@ pub mod coverage;
 mod fleet;
 mod heal;
 mod history;
+mod merged;
+mod people;
 #[allow(missing_docs, reason = "the names of steps say what they are")]
 pub mod plan;
 pub mod regressions;

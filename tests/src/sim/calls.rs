@@ -1,8 +1,10 @@
 //! Companies that call the API, and what they may believe of the answers.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 use umoja_crypto::jws::sign_request;
-use umoja_schema::{Part, PersonVersion, RecordVersion, UserId, Version};
+use umoja_schema::{Part, PersonVersion, UserId, Version};
 use umoja_store::ports::Clock as _;
 
 use super::fleet::{Fleet, Repeatable};
@@ -19,10 +21,14 @@ pub(super) struct Answered {
     pub(super) call: Call,
     /// Whom it was about.
     pub(super) id: UserId,
+    /// Everybody who was one person with them in the region before the step, the root first.
+    pub(super) person: Vec<UserId>,
+    /// Whom an erasure could reach then.
+    pub(super) reach: BTreeSet<UserId>,
     /// The password that was given was the stored one, as far as is known; nothing if that is not known.
     pub(super) right: Option<bool>,
     /// The `min_version` that was sent.
-    pub(super) min_version: Option<RecordVersion>,
+    pub(super) min_version: Option<PersonVersion>,
     /// The answer.
     pub(super) reply: Reply,
 }
@@ -35,7 +41,7 @@ struct Request {
     body: Value,
     secret: Option<Secret>,
     right: Option<bool>,
-    min_version: Option<RecordVersion>,
+    min_version: Option<PersonVersion>,
 }
 
 pub(super) fn email(number: u8) -> String {
@@ -61,12 +67,19 @@ impl Fleet {
         let claims = caller.claims(endpoint, request.operation, now(), request.idk.as_deref(), request.body.clone());
         let token = sign_request(&caller.key, &claims);
         // A repeated call is about whoever it was about the first time.
-        let named = request.body["id"].as_str().and_then(|id| id.parse().ok());
-        let id = named.unwrap_or_else(|| self.id_of(user));
+        let id = named(&request.body, "id").or_else(|| named(&request.body, "duplicate"));
+        let id = id.unwrap_or_else(|| self.id_of(user));
+        let points = match request.operation {
+            "merge" if request.body["preview"] == json!(false) => Some((id, named(&request.body, "survivor"))),
+            "unmerge" => Some((id, None)),
+            _ => None,
+        };
+        let (person, reach) = (self.history.borrow().person(at, id), self.history.borrow().reach(at, id));
         let attempt = self.attempts.borrow().len();
         let new = matches!(request.secret, Some(Secret::New(_)));
         let id_known = (!new).then_some(id);
-        self.attempts.borrow_mut().push(Attempt { at, id: id_known, writes: request.secret.clone(), made: None });
+        let (writes, made) = (request.secret.clone(), BTreeMap::new());
+        self.attempts.borrow_mut().push(Attempt { at, id: id_known, writes, points, made });
         if request.operation == "erase" {
             self.erasing.borrow_mut().insert(id);
         }
@@ -80,66 +93,64 @@ impl Fleet {
         self.believe(user, id, attempt, &request, &reply);
         let call = call.clone();
         let Request { right, min_version, .. } = request;
-        self.answers.borrow_mut().push(Answered { at, call, id, right, min_version, reply });
+        self.answers.borrow_mut().push(Answered { at, call, id, person, reach, right, min_version, reply });
     }
 
     /// Notes what an answer says.
     fn believe(&self, user: usize, asked: UserId, attempt: usize, request: &Request, reply: &Reply) {
         let person = &mut self.people.borrow_mut()[user];
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let mut version = None;
-        if let Some(answered) = reply.body.get("user").filter(|answered| answered.is_object()) {
-            let id: UserId = answered["id"].as_str().expect("a user has an id").parse().expect("ids are read back");
+        let answered = reply.body.get("user").filter(|answered| answered.is_object());
+        let text = answered.map_or(&reply.body["version"], |answered| &answered["version"]).as_str();
+        let version: Option<PersonVersion> = text.map(|text| text.parse().expect("versions are read back"));
+        let users: BTreeSet<UserId> =
+            version.iter().flat_map(|version| version.users()).map(|version| version.id).collect();
+        if let (Some(answered), Some(version)) = (answered, &version) {
+            let root: UserId = answered["id"].as_str().expect("a user has an id").parse().expect("ids are read back");
+            assert_eq!(root, version.users()[0].id, "answer: a version is not of the user that it came with");
             match request.operation {
                 // A match may be somebody who is known under another number.
                 "register" if person.id.is_none() || reply.status == 201 => {
                     if let Some(idk) = request.idk.as_ref().filter(|_| reply.status == 201) {
-                        let made = *self.made.borrow_mut().entry(idk.clone()).or_insert(id);
-                        assert_eq!(made, id, "answer: a retry made another user");
+                        // Of merged users any may be the one that was made, as long as it is among them each time.
+                        let mut made = self.made.borrow_mut();
+                        let made = made.entry(idk.clone()).or_insert_with(|| users.clone());
+                        made.retain(|id| users.contains(id));
+                        assert!(!made.is_empty(), "answer: a retry made another user");
                     }
-                    person.id = Some(id);
+                    if person.id.is_none_or(|known| !users.contains(&known)) {
+                        person.id = Some(root);
+                    }
                 }
                 "lookup" | "authenticate" | "register" => {}
-                operation => assert_eq!(asked, id, "answer: {operation} is about somebody else"),
+                operation => assert!(users.contains(&asked), "answer: {operation} is about somebody else"),
             }
-            let found: RecordVersion =
-                answered["version"].as_str().expect("a user has a version").parse().expect("versions are read back");
-            self.world().acknowledge_version(&PersonVersion::of(found.clone(), []));
-            if person.id == Some(id) {
-                version = text(&answered["version"]);
-            }
-        } else if request.operation == "password/change" {
-            version = text(&reply.body["version"]);
-            if let Some(version) = &version {
-                let made: RecordVersion = version.parse().expect("versions are read back");
-                self.world().acknowledge_version(&PersonVersion::of(made, []));
-            }
+        }
+        if let Some(version) = &version {
+            self.world().acknowledge_version(version);
         }
         if request.operation == "erase" && reply.status == 202 {
             self.erased.borrow_mut().insert(asked);
         }
-        let made = version.as_ref().and_then(|version| version.parse::<RecordVersion>().ok());
         let refused = (400..500).contains(&reply.status);
         let attempt = &mut self.attempts.borrow_mut()[attempt];
-        if refused || made.is_none() && reply.body.get("changed") == Some(&json!(false)) {
+        if refused {
+            attempt.points = None;
+        }
+        if refused || version.is_none() && reply.body.get("changed") == Some(&json!(false)) {
             attempt.writes = None;
         }
-        attempt.made = made.map(|made| made.credentials);
-        if let Some(answered) = reply.body.get("user").and_then(|user| user["id"].as_str()) {
-            attempt.id = answered.parse().ok();
-        }
-        if version.is_some() {
-            person.version = version;
+        let made = version.iter().flat_map(|version| version.users());
+        attempt.made = made.map(|version| (version.id, version.credentials.clone())).collect();
+        if person.id.is_some_and(|id| users.contains(&id)) {
+            person.version = text.map(str::to_owned);
         }
     }
 
     fn request(&self, at: usize, company: usize, user: usize, call: &Call) -> Option<Request> {
         let number = self.calls.replace(self.calls.get() + 1);
         let id = self.id_of(user);
-        let known = self.history.borrow().passwords(at, id).and_then(|all| {
-            let [only] = &all.iter().collect::<Vec<_>>()[..] else { return None };
-            Some((*only).clone())
-        });
+        let known = self.history.borrow().passwords_of_person(at, id);
+        let known = known.filter(|all| all.len() == 1).and_then(|mut all| all.pop_first());
         let new_password = format!("password number {number}");
         let plain = |operation, body| Request {
             company,
@@ -200,6 +211,12 @@ impl Fleet {
             }
             Call::Export => (plain("export", json!({ "id": id })), false),
             Call::Erase { idk } => (plain("erase", json!({ "id": id, "reason": "asked" })), *idk),
+            Call::Merge { other, preview, idk } => {
+                let survivor = self.id_of(usize::from(*other) % self.people.borrow().len());
+                let body = json!({ "survivor": survivor, "duplicate": id, "preview": preview });
+                (plain("merge", body), *idk && !*preview)
+            }
+            Call::Unmerge { idk } => (plain("unmerge", json!({ "id": id })), *idk),
             Call::Erasure => (plain("erasure", json!({ "id": id })), false),
             Call::Repeat => {
                 let Repeatable { company, operation, idk, body, secret } =
@@ -222,6 +239,11 @@ impl Fleet {
         let history = self.history.borrow();
         Part::ALL.map(|part| history.stored(at, id, part).map(|record| record.version.clone()))
     }
+}
+
+/// The user that a member of a body names.
+fn named(body: &Value, member: &str) -> Option<UserId> {
+    body[member].as_str().and_then(|id| id.parse().ok())
 }
 
 fn registration(email_no: Option<u8>, phone_no: Option<u8>, name: Option<u8>, user: usize) -> Value {

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use umoja_schema::{BlindIndex, ClaimItem, Email, IdentifierKind, Part, PartRecord, PhoneNumber, UserId, Username};
+use umoja_schema::{
+    BlindIndex, ClaimItem, Email, IdentifierKind, Part, PartRecord, PersonVersion, PhoneNumber, UserId, Username,
+};
 use umoja_store::ports::Clock as _;
 
 use super::calls::{Answered, email};
@@ -16,8 +18,8 @@ use crate::caller::Reply;
 const WRONGEST_CLOCK_MS: u64 = 10 * 60 * 1000;
 
 impl Fleet {
-    /// The answers of a step. `calm` if it ran alone, to its end, and met no fault: then they have to be exactly right.
-    pub(super) fn check_answers(&self, calm: bool) {
+    /// The answers of a step. If it ran `alone`, to its end, and met no fault, they have to be exactly right.
+    pub(super) fn check_answers(&self, alone: bool, unharmed: bool) {
         // What they are compared with is what the regions store after the step.
         if !self.answers.borrow().is_empty() {
             self.note_changes();
@@ -28,7 +30,10 @@ impl Fleet {
                 let accepted = answer.reply.body["authenticated"] == json!(true);
                 assert!(!accepted, "answer: a password that nobody set was accepted");
             }
-            if calm {
+            if alone && matches!(answer.call, Call::Erase { .. }) && answer.reply.status == 202 {
+                self.check_covered(&answer);
+            }
+            if alone && unharmed {
                 self.check_calm(&answer);
             }
         }
@@ -48,9 +53,12 @@ impl Fleet {
         match call {
             Call::Lookup { by, .. } => self.check_lookup(answer, *by, code),
             Call::Authenticate { by, .. } if reply.status == 200 => {
-                let means_user = *by == By::Id || self.owner(*at, *by) == Some(*id);
+                let history = self.history.borrow();
+                let root = history.root(*at, *id);
+                let found = || self.owner(*at, *by).and_then(|owner| history.root(*at, owner));
+                let means_user = *by == By::Id || root.is_some() && found() == root;
                 if let Some(right) = answer.right.filter(|_| means_user) {
-                    let expected = right && live && self.is_active(*at, *id);
+                    let expected = right && root.is_some_and(|root| history.is_active(*at, root));
                     let accepted = reply.body["authenticated"] == json!(true);
                     assert_eq!(accepted, expected, "answer: the right password ({right}) was answered {accepted}");
                 }
@@ -59,28 +67,32 @@ impl Fleet {
                 let found = reply.status == 200;
                 assert!(found == live || reply.status == 503, "answer: {call:?} was answered {}", reply.status);
             }
+            Call::Merge { .. } | Call::Unmerge { .. } => self.check_merging(answer, code),
             _ => {}
         }
     }
 
     fn check_lookup(&self, answer: &Answered, by: By, code: &str) {
         let Answered { at, id, reply, min_version, .. } = answer;
-        let expected = if by == By::Id { Some(*id) } else { self.owner(*at, by) };
-        let expected = expected.filter(|id| self.is_live(*at, *id));
+        let meant = if by == By::Id { Some(*id) } else { self.owner(*at, by) };
+        let expected = meant.map(|id| self.history.borrow().person(*at, id)).unwrap_or_default();
         match reply.status {
             200 => {
-                let found: UserId = reply.id().parse().expect("an id");
-                assert_eq!(Some(found), expected, "answer: {by:?} found somebody else");
-                let stored = self.version_at(*at, found);
-                let version: umoja_schema::RecordVersion = reply.version().parse().expect("a version");
-                assert_eq!([Some(version.profile), Some(version.credentials)], stored, "answer: an older record");
+                let version: PersonVersion = reply.version().parse().expect("a version");
+                let found: Vec<UserId> = version.users().iter().map(|version| version.id).collect();
+                assert_eq!(found, expected, "answer: {by:?} found somebody else");
+                for version in version.users() {
+                    let answered = [Some(version.profile.clone()), Some(version.credentials.clone())];
+                    assert_eq!(answered, self.version_at(*at, version.id), "answer: an older record");
+                }
             }
-            404 => assert_eq!(expected, None, "answer: {by:?} did not find a user that is there"),
+            404 => assert!(expected.is_empty(), "answer: {by:?} did not find a user that is there"),
             _ => {
                 let wanted = min_version.as_ref().expect("behind what?");
-                let [profile, credentials] = self.version_at(*at, wanted.id);
-                let covered =
-                    profile >= Some(wanted.profile.clone()) && credentials >= Some(wanted.credentials.clone());
+                let covered = wanted.users().iter().all(|wanted| {
+                    let [profile, credentials] = self.version_at(*at, wanted.id);
+                    profile >= Some(wanted.profile.clone()) && credentials >= Some(wanted.credentials.clone())
+                });
                 assert!(!covered, "answer: {code}, and the region has what was asked for");
             }
         }
@@ -97,18 +109,11 @@ impl Fleet {
             .any(|id| Part::ALL.into_iter().any(|part| history.stored(at, id, part).is_some_and(far)))
     }
 
-    fn is_live(&self, at: usize, id: UserId) -> bool {
-        let history = self.history.borrow();
-        Part::ALL.into_iter().all(|part| history.stored(at, id, part).is_some_and(|record| record.live().is_some()))
+    pub(super) fn is_live(&self, at: usize, id: UserId) -> bool {
+        self.history.borrow().is_live(at, id)
     }
 
-    fn is_active(&self, at: usize, id: UserId) -> bool {
-        let history = self.history.borrow();
-        let status = history.stored(at, id, Part::Credentials).and_then(PartRecord::status);
-        status == Some(umoja_schema::AccountStatus::Active)
-    }
-
-    /// Whom a region has to find by an identifier, computed anew from its users.
+    /// Whose an identifier is in a region, computed anew from its users: look-ups find the root of that person.
     fn owner(&self, at: usize, by: By) -> Option<UserId> {
         let secrets = self.region(at).secrets();
         let indexes = match by {
@@ -141,12 +146,17 @@ impl Fleet {
 
     /// Everything that has to hold once messages have stopped.
     pub(super) async fn check(&self) {
+        self.erase_again().await;
         self.world().note_claimed(self.history.borrow().claimed.iter().copied());
         self.world().check_invariants().await;
         let users = self.history.borrow().users();
+        self.check_people().await;
         for id in users {
             if self.erased.borrow().contains(&id) || !self.is_live(0, id) {
-                let asked = self.erasing.borrow().contains(&id);
+                // An erasure covers the person: all users that were merged with who was asked for when it was asked.
+                let history = self.history.borrow();
+                let asked = self.erasing.borrow().iter().any(|asked| history.were_ever_one(*asked, id));
+                drop(history);
                 assert!(asked, "5: {id} is not live and nobody asked for that");
                 assert!(!self.is_live(0, id), "5: {id} was erased and is live");
                 self.check_erased(id).await;
@@ -158,8 +168,14 @@ impl Fleet {
             let found = self.everywhere("lookup", json!({ "email": email(number) })).await;
             let ids: Vec<Value> = found.iter().map(|reply| reply.body["user"]["id"].clone()).collect();
             assert!(ids.iter().all(|id| *id == ids[0]), "4: {} belongs to {ids:?}", email(number));
-            let owner = self.owner(0, By::Email(number)).map_or(Value::Null, |id| json!(id));
+            let owner = self.owner(0, By::Email(number)).and_then(|owner| self.history.borrow().root(0, owner));
+            let owner = owner.map_or(Value::Null, |id| json!(id));
             assert_eq!(ids[0], owner, "4: {} has another owner than its users say", email(number));
+        }
+        for id in self.history.borrow().users() {
+            if self.is_live(0, id) {
+                self.check_passwords(id).await;
+            }
         }
         self.check_writable().await;
     }
@@ -185,8 +201,15 @@ impl Fleet {
         for reply in &found {
             assert_eq!((reply.status, &reply.body), (200, &found[0].body), "1: a user differs between regions");
         }
-        let active = self.is_active(0, id);
-        let passwords = self.history.borrow().passwords(0, id).cloned().unwrap_or_default();
+        let root = self.history.borrow().root(0, id).expect("the user is live");
+        assert_eq!(found[0].id(), root.to_string(), "merge: {id} is found as somebody else");
+    }
+
+    /// Links the company to the root, so nothing is compared any more after it.
+    async fn check_passwords(&self, id: UserId) {
+        let root = self.history.borrow().root(0, id).expect("the user is live");
+        let active = self.history.borrow().is_active(0, root);
+        let passwords = self.history.borrow().passwords_of_person(0, id).unwrap_or_default();
         let mut accepted = 0;
         for password in passwords.iter().flatten() {
             let answers = self.everywhere("authenticate", json!({ "id": id, "password": password })).await;
@@ -213,7 +236,7 @@ impl Fleet {
     }
 
     /// A call of every region.
-    async fn everywhere(&self, operation: &str, body: Value) -> Vec<Reply> {
+    pub(super) async fn everywhere(&self, operation: &str, body: Value) -> Vec<Reply> {
         let mut replies = Vec::new();
         for at in 0..self.world().regions.len() {
             replies.push(self.ask(at, operation, body.clone()).await);
@@ -221,7 +244,7 @@ impl Fleet {
         replies
     }
 
-    async fn ask(&self, at: usize, operation: &str, body: Value) -> Reply {
+    pub(super) async fn ask(&self, at: usize, operation: &str, body: Value) -> Reply {
         let now = self.region(at).clock.now().secs();
         self.company(0).call(&self.deployment.endpoints[at], operation, now, body).await
     }
@@ -230,8 +253,10 @@ impl Fleet {
 /// What is found is as new as the caller has seen it, whatever went wrong.
 fn check_read_your_writes(answer: &Answered) {
     if let Some(wanted) = answer.min_version.as_ref().filter(|_| answer.reply.status == 200) {
-        let found: umoja_schema::RecordVersion = answer.reply.version().parse().expect("a version");
-        let older = found.id == wanted.id && !found.covers(wanted);
-        assert!(!older, "3: {found:?} was found by who has seen {wanted:?}");
+        let found: PersonVersion = answer.reply.version().parse().expect("a version");
+        for found in found.users() {
+            let older = wanted.users().iter().any(|wanted| found.id == wanted.id && !found.covers(wanted));
+            assert!(!older, "3: {found:?} was found by who has seen {wanted:?}");
+        }
     }
 }

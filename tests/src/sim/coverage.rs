@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service};
 
 /// Everything that a region does.
-pub const OPERATIONS: [&str; 15] = [
+pub const OPERATIONS: [&str; 17] = [
     "register",
     "lookup",
     "authenticate",
@@ -17,6 +17,8 @@ pub const OPERATIONS: [&str; 15] = [
     "export",
     "erase",
     "erasure",
+    "merge",
+    "unmerge",
     "repeat",
     "replicate",
     "drain",
@@ -67,6 +69,8 @@ pub const fn operation(job: &Job) -> &'static str {
             Call::Export => "export",
             Call::Erase { .. } => "erase",
             Call::Erasure => "erasure",
+            Call::Merge { .. } => "merge",
+            Call::Unmerge { .. } => "unmerge",
             Call::Repeat => "repeat",
         },
         Job::Replicate { .. } => "replicate",
@@ -97,7 +101,7 @@ pub fn possible(operation: &str, fault: &str) -> bool {
         "fill" => matches!(service, Service::Tables | Service::Links | Service::Repairs),
         "sweep" => matches!(service, Service::Tables | Service::Links | Service::Repairs | Service::Sweeps),
         // Nothing is sealed or opened.
-        "erase" | "erasure" => matches!(service, Service::Tables | Service::Requests),
+        "erasure" => matches!(service, Service::Tables | Service::Requests),
         _ => matches!(service, Service::Tables | Service::Requests | Service::Kms | Service::KmsLinks),
     }
 }

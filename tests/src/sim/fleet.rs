@@ -39,8 +39,8 @@ pub(super) struct Fleet {
     pub(super) erasing: RefCell<BTreeSet<UserId>>,
     /// Whose erasure was acknowledged.
     pub(super) erased: RefCell<BTreeSet<UserId>>,
-    /// Who was registered under which idempotency key.
-    pub(super) made: RefCell<BTreeMap<String, UserId>>,
+    /// Who may have been registered under which idempotency key.
+    pub(super) made: RefCell<BTreeMap<String, BTreeSet<UserId>>>,
     /// The calls of the step that may write.
     pub(super) attempts: RefCell<Vec<Attempt>>,
     /// The answers of the step.

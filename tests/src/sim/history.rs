@@ -6,17 +6,21 @@ use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Claim, Part, PartRecord, Region, UserId, Version};
 use umoja_store::Change;
 
+use super::people::{pointer, verified_winner};
+
 /// A call that may have written, as far as its caller knows.
 #[derive(Debug, Clone)]
 pub(super) struct Attempt {
     /// The region.
     pub(super) at: usize,
-    /// The user; nothing while a registration is not answered.
+    /// The user that it is about; nothing of a registration.
     pub(super) id: Option<UserId>,
     /// What it would have written of the credentials.
     pub(super) writes: Option<Secret>,
-    /// The version of the credentials that it was answered with.
-    pub(super) made: Option<Version>,
+    /// The user whose pointer it would have written, and the pointer.
+    pub(super) points: Option<(UserId, Option<UserId>)>,
+    /// The versions of the credentials that it was answered with, of each user of the person; none if it was not.
+    pub(super) made: BTreeMap<UserId, Version>,
 }
 
 /// What a call writes of the credentials.
@@ -47,13 +51,18 @@ pub(super) struct History {
     made: BTreeMap<(UserId, Part, Version), Made>,
     /// Every identifier that was ever claimed.
     pub(super) claimed: BTreeSet<BlindIndex>,
+    /// Every pointer that was ever stored.
+    pointers: BTreeSet<(UserId, UserId)>,
+    /// Whom each region has erased itself in the last step.
+    erased: Vec<BTreeSet<UserId>>,
 }
 
 impl History {
     /// Of regions without any users.
     pub(super) fn new(regions: Vec<Region>) -> Self {
         let stored = regions.iter().map(|_| BTreeMap::new()).collect();
-        Self { regions, stored, ..Self::default() }
+        let erased = regions.iter().map(|_| BTreeSet::new()).collect();
+        Self { regions, stored, erased, ..Self::default() }
     }
 
     /// A part as a region stores it.
@@ -71,6 +80,16 @@ impl History {
         self.stored.iter().flat_map(BTreeMap::keys).map(|(id, _)| *id).collect()
     }
 
+    /// Every pointer that was ever stored anywhere.
+    pub(super) fn pointers(&self) -> impl Iterator<Item = (UserId, UserId)> {
+        self.pointers.iter().copied()
+    }
+
+    /// Whom a region has erased itself in the last step.
+    pub(super) fn erased(&self, at: usize) -> &BTreeSet<UserId> {
+        &self.erased[at]
+    }
+
     /// What the password can be that a region stores.
     pub(super) fn passwords(&self, at: usize, id: UserId) -> Option<&Passwords> {
         let version = self.stored(at, id, Part::Credentials)?.version.clone();
@@ -83,6 +102,7 @@ impl History {
     /// If something was stored that must not be.
     pub(super) fn advance(&mut self, changes: &[Vec<Change>], attempts: &[Attempt], newer: &[bool]) {
         let mut copies = Vec::new();
+        self.erased.iter_mut().for_each(BTreeSet::clear);
         for (at, changes) in changes.iter().enumerate() {
             for change in changes.iter().filter(|change| change.table == table::USERS) {
                 let record = PartRecord::from_item(change.image.clone()).expect("what is stored can be read");
@@ -101,8 +121,10 @@ impl History {
 
     fn take(&mut self, at: usize, record: &PartRecord, attempts: &[Attempt], newer: bool) {
         let (id, part, name) = (record.id, record.part, &self.regions[at]);
-        let base = self.stored[at].get(&(id, part));
+        let base = self.stored[at].get(&(id, part)).cloned();
+        let base = base.as_ref();
         self.claimed.extend(record.claims().keys());
+        self.pointers.extend(pointer(record).map(|target| (id, target)));
         let is_new = base.is_none_or(|base| base.version != record.version);
         if let Some(base) = base {
             assert!(record.version >= base.version, "2: {part} of {id} went backwards in {name}");
@@ -116,6 +138,10 @@ impl History {
         if is_new && record.version.origin == *name {
             if part == Part::Profile {
                 self.check_unique(at, record);
+                self.check_pointer(at, record, attempts);
+            }
+            if record.version.erased {
+                self.erased[at].insert(id);
             }
             if !newer
                 && let Some(base) = base.filter(|base| base.live().is_some())
@@ -135,7 +161,9 @@ impl History {
 
     /// What the passwords can be after a write.
     fn written(&self, at: usize, record: &PartRecord, base: Option<&PartRecord>, attempts: &[Attempt]) -> Passwords {
-        let own = |attempt: &&Attempt| attempt.at == at && attempt.id.is_none_or(|id| id == record.id);
+        // What is asked about a user is done to whoever of the person decides.
+        let about = |attempt: &Attempt| attempt.id.is_none_or(|id| self.were_ever_one(id, record.id));
+        let own = |attempt: &&Attempt| attempt.at == at && about(attempt);
         let kept = || base.and_then(|base| self.made.get(&(base.id, base.part, base.version.clone())));
         let effect = |secret: &Secret| match secret {
             Secret::New(password) if base.is_none() => Passwords::from([password.clone()]),
@@ -147,7 +175,7 @@ impl History {
         for attempt in attempts.iter().filter(own) {
             let Some(secret) = &attempt.writes else { continue };
             // Who was answered with another version did not make this one.
-            if attempt.made.as_ref().is_none_or(|made| *made == record.version) {
+            if attempt.made.is_empty() || attempt.made.get(&record.id) == Some(&record.version) {
                 possible.extend(effect(secret));
             }
         }
@@ -161,18 +189,38 @@ impl History {
     }
 
     /// Inside a region, an identifier that somebody holds is refused to others, unless theirs is verified and nobody's
-    /// before was.
+    /// before was, or they are one person.
     fn check_unique(&self, at: usize, record: &PartRecord) {
         let had = self.stored(at, record.id, Part::Profile).map(PartRecord::claims);
+        let person = self.person(at, record.id);
         let is_new = |index: &BlindIndex, claim: &Claim| {
             had.and_then(|had| had.get(index)).is_none_or(|had| claim.verified && !had.verified)
         };
         for (index, claim) in record.claims().iter().filter(|(index, claim)| is_new(index, claim)) {
-            for other in self.profiles(at).filter(|other| other.id != record.id) {
+            for other in self.profiles(at).filter(|other| other.id != record.id && !person.contains(&other.id)) {
                 let taken = other.claims().get(index).is_some_and(|held| held.verified || !claim.verified);
                 assert!(!taken, "4: {} gave one identifier to two users", self.regions[at]);
             }
         }
+    }
+
+    /// A pointer is changed by who was asked to; or set by who holds two users with the same identifier, verified of both.
+    fn check_pointer(&self, at: usize, record: &PartRecord, attempts: &[Attempt]) {
+        let (id, has) = (record.id, pointer(record));
+        let had = self.stored(at, id, Part::Profile).and_then(pointer);
+        if record.live().is_none() || had == has {
+            return;
+        }
+        let asked = attempts.iter().any(|attempt| attempt.at == at && attempt.points == Some((id, has)));
+        let itself = has.and_then(|target| self.stored(at, target, Part::Profile)).is_some_and(|target| {
+            let before = self.stored(at, id, Part::Profile);
+            had.is_none() && before.is_some_and(|before| verified_winner(before, target) == Some(target.id))
+        });
+        assert!(
+            asked || itself,
+            "merge: {} made {id} point at {has:?} although nobody asked for that",
+            self.regions[at]
+        );
     }
 }
 

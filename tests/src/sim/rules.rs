@@ -197,15 +197,6 @@ impl Written {
     }
 }
 
-/// Nobody is merged by itself in these runs: the steps do not know yet that an answer may be about a root.
-fn unasked(writes: &Writes) -> Writes {
-    let mut writes = writes.clone();
-    for (_, row) in writes.rows.iter_mut().filter(|(log, _)| *log == umoja_schema::Log::Journal) {
-        row.fields.remove(umoja_schema::names::attribute::VERIFIED);
-    }
-    writes
-}
-
 fn winner_only(write: ClaimWrite) -> Option<ClaimWrite> {
     let winner = write.after.winner().map(|(id, _)| id);
     let mut after = write.after;
@@ -228,7 +219,6 @@ impl Users for Written {
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
-        let writes = &unasked(writes);
         if self.software.without.is_none() && !self.software.is_newer() {
             return self.inner.commit(writes).await;
         }
@@ -248,7 +238,7 @@ impl Users for Written {
     }
 
     async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError> {
-        self.inner.derive(id, profile, &unasked(writes)).await
+        self.inner.derive(id, profile, writes).await
     }
 
     async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError> {

@@ -112,7 +112,7 @@ impl Fleet {
         self.world().set_pausing(false);
         let after = self.met();
         self.note_coverage(tasks, &ended, &before, &after);
-        self.check_answers(!pausing && before == after);
+        self.check_answers(!pausing, before == after);
     }
 
     fn met(&self) -> [Met; 9] {

@@ -1,0 +1,116 @@
+//! Who is one person, computed from the pointers that a region stores, and not by the code that the regions run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use umoja_schema::{AccountStatus, Claim, ClaimItem, IdentifierKind, Part, PartRecord, ProfileFacts, UserId};
+
+use super::history::{History, Passwords};
+
+/// What a profile says besides its sealed values.
+pub(super) fn pointer(record: &PartRecord) -> Option<UserId> {
+    record.profile_facts().and_then(|facts| facts.merged_into)
+}
+
+impl History {
+    /// True if both parts of a user are stored and live.
+    pub(super) fn is_live(&self, at: usize, id: UserId) -> bool {
+        Part::ALL.into_iter().all(|part| self.stored(at, id, part).is_some_and(|record| record.live().is_some()))
+    }
+
+    /// True if a user may log in, by its own status.
+    pub(super) fn is_active(&self, at: usize, id: UserId) -> bool {
+        let status = self.stored(at, id, Part::Credentials).and_then(PartRecord::status);
+        status == Some(AccountStatus::Active)
+    }
+
+    fn facts(&self, at: usize, id: UserId) -> Option<&ProfileFacts> {
+        self.stored(at, id, Part::Profile).filter(|_| self.is_live(at, id))?.profile_facts()
+    }
+
+    /// Where the pointers of a live user lead: to who points at nobody live; of a cycle, to who was registered first.
+    pub(super) fn root(&self, at: usize, id: UserId) -> Option<UserId> {
+        let mut path = vec![(self.facts(at, id)?.created_at, id)];
+        loop {
+            let (_, last) = path[path.len() - 1];
+            let next = self.facts(at, last)?.merged_into;
+            let Some((next, facts)) = next.and_then(|next| Some((next, self.facts(at, next)?))) else {
+                return Some(last);
+            };
+            if let Some(from) = path.iter().position(|(_, passed)| *passed == next) {
+                return path[from..].iter().min().map(|(_, id)| *id);
+            }
+            path.push((facts.created_at, next));
+        }
+    }
+
+    /// Everybody who is one person with a live user: the root, and then the others in the order of their registration.
+    /// Nobody if the user is not live.
+    pub(super) fn person(&self, at: usize, id: UserId) -> Vec<UserId> {
+        let Some(root) = self.root(at, id) else { return Vec::new() };
+        let others = self.users().into_iter().filter(|other| *other != root && self.root(at, *other) == Some(root));
+        let mut others: Vec<UserId> = others.collect();
+        others.sort_by_key(|id| (self.facts(at, *id).map(|facts| facts.created_at), *id));
+        std::iter::once(root).chain(others).collect()
+    }
+
+    /// What the password of a person can be: the root's; while that has none, that of the first active member with any.
+    /// Nothing if that is not known of one of them.
+    pub(super) fn passwords_of_person(&self, at: usize, id: UserId) -> Option<Passwords> {
+        let mut possible = Passwords::from([None]);
+        for (number, user) in self.person(at, id).into_iter().enumerate() {
+            if number > 0 && !self.is_active(at, user) {
+                continue;
+            }
+            possible.remove(&None);
+            possible.extend(self.passwords(at, user)?.iter().cloned());
+            if !possible.contains(&None) {
+                break;
+            }
+        }
+        Some(possible)
+    }
+
+    /// Everybody whom an erasure of a user in a region may reach: whom the pointers connect that it stores, and those of
+    /// erased users wherever they were stored last. (Receipts name whom another region erased together.)
+    pub(super) fn reach(&self, at: usize, id: UserId) -> BTreeSet<UserId> {
+        let is_erased = |id: UserId| self.stored(at, id, Part::Profile).is_none_or(|record| record.live().is_none());
+        let own = |id: UserId| self.stored(at, id, Part::Profile).and_then(pointer);
+        let of = |user: UserId| -> BTreeSet<(UserId, UserId)> {
+            let all = self.pointers().filter(|(from, _)| *from == user && is_erased(user));
+            all.chain(own(user).map(|target| (user, target))).collect()
+        };
+        let edges: BTreeSet<_> = self.users().into_iter().flat_map(of).collect();
+        connected(&edges.into_iter().collect::<Vec<_>>(), id)
+    }
+
+    /// True if pointers that some region stored at some time connect two users.
+    pub(super) fn were_ever_one(&self, one: UserId, other: UserId) -> bool {
+        one == other || connected(&self.pointers().collect::<Vec<_>>(), one).contains(&other)
+    }
+}
+
+fn connected(edges: &[(UserId, UserId)], start: UserId) -> BTreeSet<UserId> {
+    let mut found = BTreeSet::from([start]);
+    loop {
+        let before = found.len();
+        for (one, other) in edges {
+            if found.contains(one) || found.contains(other) {
+                found.extend([*one, *other]);
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+/// Who wins the identifiers that both have verified, if there are any.
+pub(super) fn verified_winner(one: &PartRecord, other: &PartRecord) -> Option<UserId> {
+    let counts = |claim: &&Claim| claim.verified && claim.kind != IdentifierKind::ExternalId;
+    let shared = one.claims().iter().filter_map(|(index, claim)| {
+        let (claim, rival) = (Some(claim).filter(counts)?, other.claims().get(index).filter(counts)?);
+        let claimants = BTreeMap::from([(one.id, claim.clone()), (other.id, rival.clone())]);
+        Some(ClaimItem { index: *index, claimants })
+    });
+    ClaimItem::winner_of(&shared.collect::<Vec<_>>()).map(|(id, _)| id)
+}

@@ -1,0 +1,298 @@
+//! Runs made from seeds.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::{By, COMPANIES, Call, IDENTIFIERS, Job, Plan, Service, Set, Step, Task, Trouble, USERS};
+
+fn maybe(odds: f64) -> impl Strategy<Value = bool> {
+    prop::bool::weighted(odds)
+}
+
+fn identifier() -> impl Strategy<Value = u8> {
+    0..IDENTIFIERS
+}
+
+fn some_identifier(odds: f64) -> impl Strategy<Value = Option<u8>> {
+    prop::option::weighted(odds, identifier())
+}
+
+fn by() -> impl Strategy<Value = By> {
+    prop_oneof![
+        3 => Just(By::Id),
+        3 => identifier().prop_map(By::Email),
+        1 => identifier().prop_map(By::Phone),
+        1 => identifier().prop_map(By::Name),
+    ]
+}
+
+fn register() -> impl Strategy<Value = Call> {
+    (some_identifier(0.9), some_identifier(0.3), some_identifier(0.3), maybe(0.5), maybe(0.9), maybe(0.4)).prop_map(
+        |(email, phone, name, verified, password, idk)| Call::Register { email, phone, name, verified, password, idk },
+    )
+}
+
+fn set() -> impl Strategy<Value = Set> {
+    prop_oneof![
+        3 => Just(Set::Nickname),
+        3 => (some_identifier(0.9), maybe(0.5)).prop_map(|(email, verified)| Set::Email { email, verified }),
+        1 => (some_identifier(0.9), maybe(0.5)).prop_map(|(phone, verified)| Set::Phone { phone, verified }),
+        1 => identifier().prop_map(Set::ExternalId),
+    ]
+}
+
+/// A call that may write an existing user.
+fn write() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        8 => (set(), maybe(0.2), maybe(0.3)).prop_map(|(set, if_version, idk)| Call::Update { set, if_version, idk }),
+        4 => (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::Password { right, idk }),
+        2 => (maybe(0.5), maybe(0.3)).prop_map(|(active, idk)| Call::Status { active, idk }),
+        2 => maybe(0.3).prop_map(|idk| Call::Erase { idk }),
+        3 => merge(),
+        2 => maybe(0.3).prop_map(|idk| Call::Unmerge { idk }),
+    ]
+}
+
+fn merge() -> impl Strategy<Value = Call> {
+    (user(), maybe(0.1), maybe(0.3)).prop_map(|(other, preview, idk)| Call::Merge { other, preview, idk })
+}
+
+fn merged(other: u8) -> Call {
+    Call::Merge { other, preview: false, idk: false }
+}
+
+/// Somebody registers by an address that their company has verified.
+fn verified(email: u8) -> Call {
+    Call::Register { email: Some(email), phone: None, name: None, verified: true, password: true, idk: false }
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        5 => register(),
+        3 => (by(), maybe(0.6)).prop_map(|(by, min_version)| Call::Lookup { by, min_version }),
+        2 => (by(), maybe(0.8)).prop_map(|(by, right)| Call::Authenticate { by, right }),
+        12 => write(),
+        1 => Just(Call::Export),
+        1 => Just(Call::Erasure),
+        2 => Just(Call::Repeat),
+    ]
+}
+
+/// Whom things are about: some more than others, so that they meet.
+fn user() -> impl Strategy<Value = u8> {
+    prop_oneof![4 => Just(0u8), 2 => Just(1u8), 1 => 0..USERS]
+}
+
+fn called(at: u8, company: u8, user: u8, call: Call) -> Step {
+    Step::Run(vec![Task { job: Job::Call { at, company, user, call }, late: 0, killed: None }])
+}
+
+fn replicated(at: u8) -> Step {
+    Step::Run(vec![Task { job: Job::Replicate { at, take: 0, again: 0, order: 0 }, late: 0, killed: None }])
+}
+
+fn job() -> impl Strategy<Value = Job> {
+    let at = || 0..4u8;
+    prop_oneof![
+        12 => (at(), 0..COMPANIES, user(), call())
+            .prop_map(|(at, company, user, call)| Job::Call { at, company, user, call }),
+        6 => (at(), prop_oneof![Just(0u8), 1..6u8], prop_oneof![4 => Just(0u8), 1 => 1..5u8], prop_oneof![3 => Just(0u16), 1 => any::<u16>()])
+            .prop_map(|(at, take, again, order)| Job::Replicate { at, take, again, order }),
+        2 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Drain { at, peer }),
+        2 => at().prop_map(|at| Job::Repair { at }),
+        1 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Fill { at, peer }),
+        1 => at().prop_map(|at| Job::Sweep { at }),
+    ]
+}
+
+/// What lists missing keys or makes them.
+fn repairing() -> impl Strategy<Value = Job> {
+    prop_oneof![
+        2 => Just(Job::Repair { at: 0 }),
+        1 => (0..3u8).prop_map(|peer| Job::Fill { at: 0, peer }),
+        1 => Just(Job::Sweep { at: 0 }),
+        1 => Just(Job::Replicate { at: 0, take: 0, again: 4, order: 0 }),
+    ]
+}
+
+impl Job {
+    /// The same in another region.
+    fn moved_to(mut self, region: u8) -> Self {
+        let (Self::Call { at, .. }
+        | Self::Replicate { at, .. }
+        | Self::Drain { at, .. }
+        | Self::Repair { at }
+        | Self::Fill { at, .. }
+        | Self::Sweep { at }) = &mut self;
+        *at = region;
+        self
+    }
+}
+
+fn task() -> impl Strategy<Value = Task> {
+    (job(), 0..12u8, prop::option::weighted(0.25, 0..40u8)).prop_map(|(job, late, killed)| Task { job, late, killed })
+}
+
+fn alone() -> impl Strategy<Value = Step> {
+    (job(), prop::option::weighted(0.1, 0..40u8))
+        .prop_map(|(job, killed)| Step::Run(vec![Task { job, late: 0, killed }]))
+}
+
+fn service() -> impl Strategy<Value = Service> {
+    prop_oneof![
+        4 => Just(Service::Tables),
+        3 => Just(Service::Kms),
+        1 => Just(Service::Requests),
+        2 => Just(Service::Retries),
+        1 => Just(Service::Repairs),
+        1 => Just(Service::Parked),
+        3 => Just(Service::Links),
+        1 => Just(Service::KmsLinks),
+        1 => Just(Service::Sweeps),
+    ]
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![1 => Just(Trouble::RequestLost), 2 => Just(Trouble::AnswerLost), 1 => Just(Trouble::Throttled)]
+}
+
+fn queue() -> impl Strategy<Value = Service> {
+    prop_oneof![Just(Service::Retries), Just(Service::Repairs)]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let at = || 0..4u8;
+    prop_oneof![
+        60 => alone(),
+        10 => prop::collection::vec(task(), 2..4).prop_map(Step::Run),
+        5 => (at(), service(), maybe(0.6)).prop_map(|(at, service, down)| Step::Down { at, service, down }),
+        8 => (at(), service(), trouble(), 1..4u8)
+            .prop_map(|(at, service, trouble, calls)| Step::Next { at, service, trouble, calls }),
+        4 => (at(), at(), maybe(0.6)).prop_map(|(from, to, cut)| Step::Cut { from, to, cut }),
+        2 => (at(), prop_oneof![3 => -600..=600i16, 1 => Just(0i16)]).prop_map(|(at, secs)| Step::Skew { at, secs }),
+        4 => prop_oneof![1..50u32, 50..5_000u32, 60_000..1_000_000u32].prop_map(|ms| Step::Wait { ms }),
+        1 => (at(), queue()).prop_map(|(at, service)| Step::Purge { at, service }),
+        1 => (at(), queue()).prop_map(|(at, service)| Step::Twice { at, service }),
+        3 => Just(Step::Round),
+        1 => at().prop_map(|at| Step::Trim { at }),
+        1 => (at(), maybe(0.7)).prop_map(|(at, newer)| Step::Newer { at, newer }),
+    ]
+}
+
+/// Steps that seldom come together by chance.
+fn scene() -> impl Strategy<Value = Vec<Step>> {
+    let at = || 0..4u8;
+    let writes = || (at(), 0..COMPANIES, write());
+    prop_oneof![
+        40 => step().prop_map(|step| vec![step]),
+        // Two regions write one user before they hear of each other.
+        4 => (user(), writes(), writes()).prop_map(|(user, (at, company, call), (other, another, second))| {
+            vec![Step::Round, called(at, company, user, call), called(other, another, user, second)]
+        }),
+        // Several functions of a region write one user at the same time.
+        2 => (at(), user(), prop::collection::vec((0..COMPANIES, write(), 0..12u8), 2..4)).prop_map(|(at, user, calls)| {
+            let task = |(company, call, late)| Task { job: Job::Call { at, company, user, call }, late, killed: None };
+            vec![Step::Run(calls.into_iter().map(task).collect())]
+        }),
+        // Two regions give one identifier to two users.
+        2 => (at(), at(), register(), register()).prop_map(|(at, other, first, second)| {
+            vec![called(at, 0, 2, first), called(other, 1, 3, second)]
+        }),
+        // Two regions merge two users, each the other way round.
+        2 => (at(), at(), user(), user()).prop_map(|(at, other, one, two)| {
+            vec![Step::Round, called(at, 0, one, merged(two)), called(other, 1, two, merged(one))]
+        }),
+        // Two users are merged while somebody writes or erases one of them, in the same region or in another.
+        3 => (at(), writes(), (user(), user()), any::<bool>(), any::<bool>(), 0..12u8).prop_map(
+            |(at, (other, company, call), (one, two), both, at_once, late)| {
+                let written = if both { two } else { one };
+                let merging = Job::Call { at, company: 0, user: one, call: merged(two) };
+                let writing = Job::Call { at: other, company, user: written, call };
+                let tasks = [Task { job: merging, late: 0, killed: None }, Task { job: writing, late, killed: None }];
+                let steps = if at_once { vec![Step::Run(tasks.into())] } else { tasks.map(|task| Step::Run(vec![task])).into() };
+                std::iter::once(Step::Round).chain(steps).collect()
+            }
+        ),
+        // Two regions register one person by an address that both companies have verified.
+        2 => (at(), at(), identifier(), 1..4u8).prop_map(|(at, other, email, user)| {
+            vec![called(at, 0, 0, verified(email)), called(other, 1, user, verified(email)), Step::Round]
+        }),
+        // Somebody asks another region for what was just written.
+        2 => (user(), writes(), at(), by()).prop_map(|(user, (at, company, call), other, by)| {
+            let lookup = Call::Lookup { by, min_version: true };
+            vec![Step::Round, called(at, company, user, call), called(other, company, user, lookup)]
+        }),
+        // A service is out of order for whoever needs it next.
+        12 => (at(), service(), prop::option::weighted(0.8, trouble()), 1..4u8, prop::collection::vec(job(), 1..=2)).prop_map(
+            |(at, service, trouble, calls, jobs)| {
+                let disturbed = match trouble {
+                    Some(trouble) => Step::Next { at, service, trouble, calls },
+                    None => Step::Down { at, service, down: true },
+                };
+                let jobs = jobs.into_iter().map(|job| Step::Run(vec![Task { job: job.moved_to(at), late: 0, killed: None }]));
+                let mended = trouble.is_none().then_some(Step::Down { at, service, down: false });
+                std::iter::once(disturbed).chain(jobs).chain(mended).collect()
+            }
+        ),
+        // Keys are missing, and whoever looks for them is disturbed.
+        2 => (user(), writes(), service(), trouble(), repairing()).prop_map(|(user, (at, company, call), service, trouble, job)| {
+            vec![
+                Step::Next { at, service: Service::KmsLinks, trouble: Trouble::RequestLost, calls: 2 },
+                called(at, company, user, call),
+                replicated(at),
+                Step::Wait { ms: 61_000 },
+                Step::Next { at, service, trouble, calls: 1 },
+                Step::Run(vec![Task { job: job.moved_to(at), late: 0, killed: None }]),
+            ]
+        }),
+        // A clock goes back, and what was written before is parked.
+        1 => (user(), writes(), trouble(), 1..3u8, any::<bool>()).prop_map(|(user, (at, company, call), trouble, calls, later)| {
+            let cut = |down| Step::Down { at, service: Service::Links, down };
+            let mut steps = vec![Step::Skew { at, secs: 600 }, called(at, company, user, call)];
+            if later {
+                steps.extend([cut(true), replicated(at), cut(false)]);
+            }
+            steps.extend([Step::Skew { at, secs: 0 }, Step::Next { at, service: Service::Parked, trouble, calls }]);
+            let drained = |peer| Step::Run(vec![Task { job: Job::Drain { at, peer }, late: 0, killed: None }]);
+                steps.extend((0..3).map(|peer| if later { drained(peer) } else { replicated(at) }));
+            steps
+        }),
+        // A region can neither reach its peers nor remember that.
+        1 => (user(), writes()).prop_map(|(user, (at, company, call))| {
+            let down = |service, down| Step::Down { at, service, down };
+            vec![
+                down(Service::Links, true),
+                down(Service::Retries, true),
+                called(at, company, user, call),
+                replicated(at),
+                down(Service::Retries, false),
+                down(Service::Links, false),
+            ]
+        }),
+    ]
+}
+
+fn plan(seed: u64) -> impl Strategy<Value = Plan> {
+    let first = prop::collection::vec((0..4u8, 0..COMPANIES, register()), 1..=2).prop_map(|calls| {
+        let numbered = calls.into_iter().zip(0..);
+        numbered.map(|((at, company, call), user)| called(at, company, user, call)).collect::<Vec<_>>()
+    });
+    let regions = prop_oneof![2 => Just(2u8), 2 => Just(3u8), 1 => Just(4u8)];
+    (regions, first, prop::collection::vec(scene(), 1..=24)).prop_map(move |(regions, first, scenes)| Plan {
+        seed,
+        regions,
+        steps: first.into_iter().chain(scenes.into_iter().flatten()).collect(),
+    })
+}
+
+impl Plan {
+    /// The run of a seed.
+    pub fn of(seed: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_be_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut runner = TestRunner::new_with_rng(Config { failure_persistence: None, ..Config::default() }, rng);
+        plan(seed).new_tree(&mut runner).expect("nothing is filtered").current()
+    }
+}
