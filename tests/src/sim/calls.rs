@@ -102,8 +102,7 @@ impl Fleet {
         let answered = reply.body.get("user").filter(|answered| answered.is_object());
         let text = answered.map_or(&reply.body["version"], |answered| &answered["version"]).as_str();
         let version: Option<PersonVersion> = text.map(|text| text.parse().expect("versions are read back"));
-        let users: BTreeSet<UserId> =
-            version.iter().flat_map(|version| version.users()).map(|version| version.id).collect();
+        let users: BTreeSet<UserId> = version.iter().flat_map(PersonVersion::users).map(|version| version.id).collect();
         if let (Some(answered), Some(version)) = (answered, &version) {
             let root: UserId = answered["id"].as_str().expect("a user has an id").parse().expect("ids are read back");
             assert_eq!(root, version.users()[0].id, "answer: a version is not of the user that it came with");
@@ -139,7 +138,7 @@ impl Fleet {
         if refused || version.is_none() && reply.body.get("changed") == Some(&json!(false)) {
             attempt.writes = None;
         }
-        let made = version.iter().flat_map(|version| version.users());
+        let made = version.iter().flat_map(PersonVersion::users);
         attempt.made = made.map(|version| (version.id, version.credentials.clone())).collect();
         if person.id.is_some_and(|id| users.contains(&id)) {
             person.version = text.map(str::to_owned);

@@ -154,9 +154,7 @@ impl Fleet {
         for id in users {
             if self.erased.borrow().contains(&id) || !self.is_live(0, id) {
                 // An erasure covers the person: all users that were merged with who was asked for when it was asked.
-                let history = self.history.borrow();
-                let asked = self.erasing.borrow().iter().any(|asked| history.were_ever_one(*asked, id));
-                drop(history);
+                let asked = self.was_asked_to_erase(id);
                 assert!(asked, "5: {id} is not live and nobody asked for that");
                 assert!(!self.is_live(0, id), "5: {id} was erased and is live");
                 self.check_erased(id).await;
@@ -172,7 +170,8 @@ impl Fleet {
             let owner = owner.map_or(Value::Null, |id| json!(id));
             assert_eq!(ids[0], owner, "4: {} has another owner than its users say", email(number));
         }
-        for id in self.history.borrow().users() {
+        let users = self.history.borrow().users();
+        for id in users {
             if self.is_live(0, id) {
                 self.check_passwords(id).await;
             }

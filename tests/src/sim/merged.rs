@@ -31,7 +31,7 @@ impl Fleet {
         match (call, reply.status) {
             (Call::Merge { preview: false, .. }, 200) => {
                 let root = history.root(*at, *id).map(|root| root.to_string());
-                assert_eq!(root, Some(reply.id().to_owned()), "merge: the answer is not about the root");
+                assert_eq!(root, Some(reply.id().clone()), "merge: the answer is not about the root");
                 let users = reply.body["user"]["members"].as_array().map_or(1, |members| members.len() + 1);
                 assert_eq!(users, history.person(*at, *id).len(), "merge: the answer is not about everybody");
             }
@@ -43,6 +43,12 @@ impl Fleet {
             (_, 404 | 409 | 422 | 503) => {}
             (_, status) => panic!("merge: {call:?} was answered {status} ({code})"),
         }
+    }
+
+    /// True if somebody asked to erase the user, or a user that was merged with it at some time in some region.
+    pub(super) fn was_asked_to_erase(&self, id: UserId) -> bool {
+        let history = self.history.borrow();
+        self.erasing.borrow().iter().any(|asked| history.were_ever_one(*asked, id))
     }
 
     /// An operator asks once more for every erasure: who was merged with an erased user in another region before that

@@ -200,11 +200,11 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
             vec![called(at, 0, 2, first), called(other, 1, 3, second)]
         }),
         // Two regions merge two users, each the other way round.
-        2 => (at(), at(), user(), user()).prop_map(|(at, other, one, two)| {
+        3 => (at(), at(), user(), user()).prop_map(|(at, other, one, two)| {
             vec![Step::Round, called(at, 0, one, merged(two)), called(other, 1, two, merged(one))]
         }),
         // Two users are merged while somebody writes or erases one of them, in the same region or in another.
-        3 => (at(), writes(), (user(), user()), any::<bool>(), any::<bool>(), 0..12u8).prop_map(
+        4 => (at(), writes(), (user(), user()), any::<bool>(), any::<bool>(), 0..12u8).prop_map(
             |(at, (other, company, call), (one, two), both, at_once, late)| {
                 let written = if both { two } else { one };
                 let merging = Job::Call { at, company: 0, user: one, call: merged(two) };
@@ -274,7 +274,7 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn plan(seed: u64) -> impl Strategy<Value = Plan> {
-    let first = prop::collection::vec((0..4u8, 0..COMPANIES, register()), 1..=2).prop_map(|calls| {
+    let first = prop::collection::vec((0..4u8, 0..COMPANIES, register()), 1..=3).prop_map(|calls| {
         let numbered = calls.into_iter().zip(0..);
         numbered.map(|((at, company, call), user)| called(at, company, user, call)).collect::<Vec<_>>()
     });
