@@ -58,18 +58,6 @@ impl Group {
         self.users().any(|user| user.is_linked_to(company))
     }
 
-    /// True if the pointers lead from one user to another.
-    pub(crate) fn leads(&self, from: UserId, to: UserId) -> bool {
-        let mut at = self.get(from);
-        for _ in self.users() {
-            at = at.and_then(|user| user.facts.merged_into).and_then(|next| self.get(next));
-            if at.is_some_and(|user| user.id() == to) {
-                return true;
-            }
-        }
-        false
-    }
-
     /// The same with a profile part written.
     pub(crate) fn with_profile(mut self, profile: PartRecord, identity: Identity) -> Option<Self> {
         let user = std::iter::once(&mut self.root).chain(&mut self.members).find(|user| user.id() == profile.id)?;

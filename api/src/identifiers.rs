@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::{
-    Attributes, BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierError, IdentifierKind, Identity,
-    PhoneNumber, ProfileFacts, UserId, Username,
+    Attributes, BlindIndex, Claim, Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, ProfileFacts,
+    UserId, Username,
 };
+pub(crate) use umoja_store::claims::{OwnedSlot as Slot, drop_claim, drop_identifier, set_value, source_key};
 use umoja_store::ports::ClaimWrite;
 
 use crate::app::App;
@@ -37,45 +38,9 @@ pub(crate) fn parse(caller: &Caller, kind: IdentifierKind, text: &str) -> Result
     })
 }
 
-/// Which claim is meant: a kind, and for external ids a company.
-pub(crate) type Slot = (IdentifierKind, Option<CompanyId>);
-
 /// The slot of a kind for the calling company.
 pub(crate) fn slot(caller: &Caller, kind: IdentifierKind) -> Slot {
     (kind, (kind == IdentifierKind::ExternalId).then(|| caller.company.id.clone()))
-}
-
-/// Removes a user's claim of a slot.
-pub(crate) fn drop_claim(facts: &mut ProfileFacts, slot: &Slot) {
-    facts.claims.retain(|_, claim| (claim.kind, claim.company.as_ref()) != (slot.0, slot.1.as_ref()));
-}
-
-/// The key under which the source of an identifier is kept.
-pub(crate) fn source_key((kind, company): &Slot) -> String {
-    company.as_ref().map_or_else(|| kind.as_str().to_owned(), |company| format!("external_id.{company}"))
-}
-
-/// Sets the value of an identifier, or removes it.
-pub(crate) fn set_value(identity: &mut Identity, (kind, company): &Slot, value: Option<String>) {
-    match (kind, company) {
-        (IdentifierKind::Email, _) => identity.email = value,
-        (IdentifierKind::PhoneNumber, _) => identity.phone_number = value,
-        (IdentifierKind::Username, _) => identity.username = value,
-        (IdentifierKind::ExternalId, Some(company)) => {
-            match value {
-                Some(value) => identity.external_ids.insert(company.clone(), value),
-                None => identity.external_ids.remove(company),
-            };
-        }
-        (IdentifierKind::ExternalId, None) => {}
-    }
-}
-
-/// Removes a user's identifier: value, source and claim.
-pub(crate) fn drop_identifier(identity: &mut Identity, facts: &mut ProfileFacts, slot: &Slot) {
-    drop_claim(facts, slot);
-    set_value(identity, slot, None);
-    identity.sources.remove(&source_key(slot));
 }
 
 /// Sets a user's claim of a slot to an identifier, under every live index key. An identifier that the user has already

@@ -10,6 +10,7 @@
 //! replaced by a fresh one, so that waiting for a region does not make dead letters. Dead letters are for what fails
 //! for good.
 
+pub mod conflicts;
 mod fill;
 mod keys;
 mod merges;

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use umoja_schema::{BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierKind, Identity, PhoneNumber, Username};
+use umoja_schema::{
+    BlindIndex, Claim, CompanyId, Email, ExternalId, IdentifierKind, Identity, PhoneNumber, ProfileFacts, Username,
+};
 
 use crate::secrets::Secrets;
 
@@ -45,6 +47,42 @@ pub fn current(
         }
     }
     Some(current)
+}
+
+/// Which claim is meant: a kind, and for external ids a company.
+pub type OwnedSlot = (IdentifierKind, Option<CompanyId>);
+
+/// Removes a user's claim of a slot.
+pub fn drop_claim(facts: &mut ProfileFacts, slot: &OwnedSlot) {
+    facts.claims.retain(|_, claim| (claim.kind, claim.company.as_ref()) != (slot.0, slot.1.as_ref()));
+}
+
+/// The key under which the source of an identifier is kept.
+pub fn source_key((kind, company): &OwnedSlot) -> String {
+    company.as_ref().map_or_else(|| kind.as_str().to_owned(), |company| format!("external_id.{company}"))
+}
+
+/// Sets the value of an identifier, or removes it.
+pub fn set_value(identity: &mut Identity, (kind, company): &OwnedSlot, value: Option<String>) {
+    match (kind, company) {
+        (IdentifierKind::Email, _) => identity.email = value,
+        (IdentifierKind::PhoneNumber, _) => identity.phone_number = value,
+        (IdentifierKind::Username, _) => identity.username = value,
+        (IdentifierKind::ExternalId, Some(company)) => {
+            match value {
+                Some(value) => identity.external_ids.insert(company.clone(), value),
+                None => identity.external_ids.remove(company),
+            };
+        }
+        (IdentifierKind::ExternalId, None) => {}
+    }
+}
+
+/// Removes a user's identifier: value, source and claim.
+pub fn drop_identifier(identity: &mut Identity, facts: &mut ProfileFacts, slot: &OwnedSlot) {
+    drop_claim(facts, slot);
+    set_value(identity, slot, None);
+    identity.sources.remove(&source_key(slot));
 }
 
 fn slot(claim: &Claim) -> Slot<'_> {

@@ -237,6 +237,12 @@ impl GroupParts {
         }
     }
 
+    /// Who points at whom.
+    pub fn pointers(&self) -> BTreeMap<UserId, Pointer> {
+        let live = |parts: &Parts| Some((parts.id()?, seen(parts.profile.as_ref()).live()?));
+        self.users().filter_map(live).collect()
+    }
+
     /// One of the users.
     pub fn get(&self, id: UserId) -> Option<&Parts> {
         self.users().find(|parts| parts.id() == Some(id))
@@ -317,7 +323,9 @@ fn seen(profile: Option<&PartRecord>) -> Seen {
 }
 
 mod erasing;
+mod merging;
 #[cfg(test)]
 mod tests;
 
 pub use erasing::read_to_erase;
+pub use merging::{MergeRefused, Merging, merging};

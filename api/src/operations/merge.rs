@@ -1,10 +1,10 @@
 //! `merge`: two users are one person from now on. One thing is written: the duplicate's part points at the survivor.
 //! What callers see is derived from that, so merging commutes, can be repeated, and can be undone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::{PartRecord, ProfileFacts, Scope, UserId, api};
-use umoja_store::group::{GroupError, MAX_MERGED};
+use umoja_store::group::{GroupError, MAX_MERGED, MergeRefused, Merging, Pointer, merging};
 use umoja_store::pointers::{MERGED, UNMERGED, pointer_rows};
 
 use super::found;
@@ -15,7 +15,7 @@ use crate::group::Group;
 use crate::handler::{Answer, Operation};
 use crate::problem::{ALREADY_MERGED, BEHIND, BUSY, GROUP_TOO_LARGE, INTERNAL, MERGED_OTHERWISE, Refusal};
 use crate::profiles::{Change, Rules};
-use crate::receipt::any_erased;
+use crate::user::Stored;
 
 pub(crate) struct Merge;
 
@@ -43,10 +43,12 @@ impl Operation for Merge {
             };
             let survivor = survivor.ok_or_else(|| Refusal::not_found("survivor"))?;
             let duplicate = duplicate.ok_or_else(|| Refusal::not_found("duplicate"))?;
-            if is_done(&survivor, &duplicate, &body)? {
-                return answer(&survivor, &body).map(Some);
+            let (its, theirs) = (pointers(&survivor), pointers(&duplicate));
+            match merging(&*app.home.own.users, (body.survivor, &its), (body.duplicate, &theirs)).await? {
+                Merging::Done => return answer(&survivor, &body).map(Some),
+                Merging::Refused(why) => return Err(refused(why)),
+                Merging::Allowed => {}
             }
-            may_point(app, &duplicate, &body).await?;
             let joined = survivor.pointed(Some(&duplicate), body.duplicate, Some(body.survivor))?;
             let joined = joined.ok_or(Refusal::from(&INTERNAL))?;
             if body.preview {
@@ -67,31 +69,18 @@ async fn both(app: &App, body: &api::Merge) -> Result<(Option<Group>, Option<Gro
     tokio::try_join!(app.load(body.survivor), app.load(body.duplicate))
 }
 
-/// True if the two are one person already, in a way that the survivor's values may count as asked for.
-///
-/// What would make a cycle in this region is refused: the survivor is a duplicate of the duplicate, and an answer of
-/// success would be of a merge the other way round. (Two regions can make one at the same time; it has a root.)
-fn is_done(survivor: &Group, duplicate: &Group, body: &api::Merge) -> Result<bool, Refusal> {
-    if survivor.holds(body.duplicate) {
-        let the_other_way_only =
-            survivor.leads(body.survivor, body.duplicate) && !survivor.leads(body.duplicate, body.survivor);
-        return if the_other_way_only { Err(Refusal::from(&MERGED_OTHERWISE)) } else { Ok(true) };
-    }
-    if survivor.users().count() + duplicate.users().count() > MAX_MERGED {
-        return Err(Refusal::from(&GROUP_TOO_LARGE));
-    }
-    Ok(false)
+fn pointers(group: &Group) -> BTreeMap<UserId, Pointer> {
+    let pointer = |user: &Stored| Pointer { created_at: user.facts.created_at, merged_into: user.facts.merged_into };
+    group.users().map(|user| (user.id(), pointer(user))).collect()
 }
 
-/// Refuses to move a pointer: who is merged into somebody else would silently stop being that person. One at somebody who
-/// was erased can be moved; one at somebody who has not arrived here has to wait.
-async fn may_point(app: &App, duplicate: &Group, body: &api::Merge) -> Result<(), Refusal> {
-    let Some(target) = duplicate.get(body.duplicate).and_then(|user| user.facts.merged_into) else { return Ok(()) };
-    if duplicate.holds(target) {
-        return Err(Refusal::from(&ALREADY_MERGED));
-    }
-    let parts = app.home.own.users.parts(target).await?;
-    if any_erased(&parts) { Ok(()) } else { Err(Refusal::from(&BEHIND)) }
+fn refused(why: MergeRefused) -> Refusal {
+    Refusal::from(match why {
+        MergeRefused::Otherwise => &MERGED_OTHERWISE,
+        MergeRefused::AlreadyMerged => &ALREADY_MERGED,
+        MergeRefused::Behind => &BEHIND,
+        MergeRefused::TooLarge => &GROUP_TOO_LARGE,
+    })
 }
 
 /// Writes the pointer, while everybody of both persons is as it was read: an erasure sees every pointer that was written

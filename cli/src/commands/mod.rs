@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod company;
+mod conflicts;
 mod digest;
 mod doctor;
 mod init;
@@ -53,6 +54,7 @@ enum Command {
     Serve(serve::Serve),
     Region(region::Command),
     Company(company::Command),
+    Conflicts(conflicts::Command),
     Rotate(rotate::Command),
     Redrive(redrive::Redrive),
     Rewrap(rewrap::Rewrap),
@@ -111,6 +113,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Serve(serve) => serve.run(output).await,
         Command::Region(region) => region.run(output).await,
         Command::Company(company) => company.run(output).await,
+        Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Rotate(rotate) => rotate.run(output).await,
         Command::Redrive(redrive) => redrive.run(output).await,
         Command::Rewrap(rewrap) => rewrap.run(output).await,

@@ -5,6 +5,7 @@
 mod cloud;
 mod cloud_lifecycle;
 mod company;
+mod conflicts;
 mod demo;
 mod doctor;
 mod examples;

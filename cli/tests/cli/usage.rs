@@ -20,6 +20,9 @@ fn every_command_explains_itself_with_an_example() {
         "company rotate-key",
         "company retire-key",
         "user show",
+        "conflicts list",
+        "conflicts show",
+        "conflicts resolve",
         "status",
         "sign",
         "demo",
@@ -56,6 +59,7 @@ fn a_command_says_which_deployment_it_wants_to_know_of() {
     let commands = [
         &["status"][..],
         &["company", "list"],
+        &["conflicts", "list"],
         &["region", "list"],
         &["region", "add", "x"],
         &["init"],

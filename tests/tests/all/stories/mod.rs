@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod budget;
+mod conflicts;
 mod dynamodb;
 mod erase;
 mod export;
