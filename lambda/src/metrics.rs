@@ -86,6 +86,11 @@ pub fn mended(items: u64) {
     metrics::counter!(metric::SWEEP_MENDED).increment(items);
 }
 
+/// Records what a sweep could not compare or mend.
+pub fn unhandled(items: u64) {
+    metrics::counter!(metric::SWEEP_UNHANDLED).increment(items);
+}
+
 /// Records what was parked.
 pub fn parked(records: usize) {
     metrics::counter!(metric::PARKED).increment(records as u64);

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use umoja_aws::Service;
-use umoja_reconciler::{SweepEnd, SweepRun, SweepSettings, sweep};
+use umoja_reconciler::{SweepEnd, SweepReport, SweepRun, SweepSettings, sweep};
 use umoja_schema::{Millis, Region};
 use umoja_store::Home;
 
@@ -71,9 +71,8 @@ pub async fn handle(function: &Function<BuildSweep>, event: LambdaEvent<Value>) 
         if let Some(age_ms) = age_ms(&runs, function.live.clock().now()) {
             function.metrics.write_sweep_age(age_ms);
         }
-        crate::metrics::mended(
-            runs.iter().filter(|run| run.ended == SweepEnd::Done).map(|run| run.report.mended()).sum(),
-        );
+        crate::metrics::mended(of_ended(&runs, SweepReport::mended));
+        crate::metrics::unhandled(of_ended(&runs, SweepReport::unhandled));
     }
     function.metrics.write();
     Ok(())
@@ -92,6 +91,11 @@ async fn run(swept: &Swept, at_once: bool, now: Millis, time: Duration) -> Vec<S
         tracing::error!("the sweep hung; the next one goes on from where it was kept");
         Vec::new()
     })
+}
+
+/// A count over the passes that came to their end.
+fn of_ended(runs: &[SweepRun], count: fn(&SweepReport) -> u64) -> u64 {
+    runs.iter().filter(|run| run.ended == SweepEnd::Done).map(|run| count(&run.report)).sum()
 }
 
 /// What lacked a wrapped key, if a pass over all parts has come to its end.

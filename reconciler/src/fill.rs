@@ -39,12 +39,14 @@ pub struct FillReport {
     pub missing: u64,
     /// Parts without a data key that the new region has wrapped; they are listed for the key repair.
     pub unwrapped: u64,
+    /// Parts and rows of the serving region that cannot be read: another pass finds them again.
+    pub unreadable: u64,
 }
 
 impl FillReport {
     /// True if the new region has all that the pass looked at.
     pub const fn is_complete(&self) -> bool {
-        self.missing == 0 && self.unwrapped == 0
+        self.missing == 0 && self.unwrapped == 0 && self.unreadable == 0
     }
 
     /// Counts something else too.
@@ -55,6 +57,7 @@ impl FillReport {
         self.rows_copied += other.rows_copied;
         self.missing += other.missing;
         self.unwrapped += other.unwrapped;
+        self.unreadable += other.unreadable;
     }
 }
 
@@ -122,20 +125,25 @@ impl<'a> Fill<'a> {
     /// # Errors
     /// If one of the regions does not do as asked.
     pub async fn step(&mut self) -> Result<bool, StoreError> {
-        let (found, next) = match self.place.clone() {
+        let (found, unreadable, next) = match self.place.clone() {
             Place::Parts(after) => {
                 let page = self.source.own.users.scan(after, PAGE).await?;
                 let found = self.all(page.records.iter().map(|record| self.part(record)).collect()).await?;
-                (found, page.next.map_or_else(|| Place::after(None), |next| Place::Parts(Some(next))))
+                (found, page.unreadable, page.next.map_or_else(|| Place::after(None), |next| Place::Parts(Some(next))))
             }
             Place::Rows(log, after) => {
                 let page = self.source.own.logs.scan_rows(log, after, PAGE).await?;
                 let found = self.all(page.rows.iter().map(|row| self.row(log, row)).collect()).await?;
-                (found, page.next.map_or_else(|| Place::after(Some(log)), |next| Place::Rows(log, Some(next))))
+                (
+                    found,
+                    page.unreadable,
+                    page.next.map_or_else(|| Place::after(Some(log)), |next| Place::Rows(log, Some(next))),
+                )
             }
             Place::End => return Ok(false),
         };
         self.place = next;
+        self.report.unreadable += unreadable.len() as u64;
         for one in &found {
             self.report.add(one);
         }

@@ -173,6 +173,9 @@ impl<'a> Rewrite<'a> {
         for one in done {
             self.report.add(one);
         }
+        let unreadable_users = page.unreadable.iter().copied().flatten().collect();
+        let unreadable = page.unreadable.len() as u64;
+        self.report.add(RewriteReport { parts: unreadable, unreadable, unreadable_users, ..RewriteReport::default() });
         Ok(self.at < self.regions.len())
     }
 

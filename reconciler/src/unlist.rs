@@ -28,6 +28,8 @@ pub struct UnlistReport {
     pub needed: u64,
     /// Parts that were written meanwhile; another pass looks again.
     pub overtaken: u64,
+    /// Parts that cannot be read: whether they need the key is not known.
+    pub unreadable: u64,
 }
 
 impl UnlistReport {
@@ -37,6 +39,7 @@ impl UnlistReport {
         self.dropped += other.dropped;
         self.needed += other.needed;
         self.overtaken += other.overtaken;
+        self.unreadable += other.unreadable;
     }
 }
 
@@ -82,6 +85,7 @@ impl<'a> Unlist<'a> {
         for one in &found {
             self.report.add(one);
         }
+        self.report.unreadable += page.unreadable.len() as u64;
         self.ended = page.next.is_none();
         self.after = page.next;
         Ok(!self.ended)
@@ -106,4 +110,4 @@ impl<'a> Unlist<'a> {
     }
 }
 
-const ZERO: UnlistReport = UnlistReport { parts: 0, dropped: 0, needed: 0, overtaken: 0 };
+const ZERO: UnlistReport = UnlistReport { parts: 0, dropped: 0, needed: 0, overtaken: 0, unreadable: 0 };

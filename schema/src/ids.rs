@@ -35,6 +35,11 @@ impl UserId {
         Self(uuid::Builder::from_custom_bytes(derived).into_uuid())
     }
 
+    /// The id that has these bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
     /// The 16 bytes of the UUID.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

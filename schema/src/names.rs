@@ -158,18 +158,21 @@ pub mod metric {
     pub const MISSING_WRAPPED_KEYS: &str = "MissingWrappedKeys";
     /// What sweeps mended: parts, rows and claims that streams and queues have lost.
     pub const SWEEP_MENDED: &str = "SweepMended";
+    /// Items that passes could not compare or mend.
+    pub const SWEEP_UNHANDLED: &str = "SweepUnhandled";
     /// How long ago the oldest of a region's last sweeps began that came to their end, milliseconds.
     pub const SWEEP_AGE: &str = "SweepAge";
     /// Calls to a KMS that failed, of any region.
     pub const KEY_ERRORS: &str = "KeyErrors";
     /// All of them, with their CloudWatch units.
-    pub const ALL: [(&str, &str); 8] = [
+    pub const ALL: [(&str, &str); 9] = [
         (REPLICATION_LAG, "Milliseconds"),
         (COPIES_SENT, "Count"),
         (COPIES_QUEUED, "Count"),
         (PARKED, "Count"),
         (MISSING_WRAPPED_KEYS, "Count"),
         (SWEEP_MENDED, "Count"),
+        (SWEEP_UNHANDLED, "Count"),
         (SWEEP_AGE, "Milliseconds"),
         (KEY_ERRORS, "Count"),
     ];

@@ -33,6 +33,8 @@ pub struct Cloud {
 pub struct CloudRegion {
     /// Its tables.
     pub tables: DynamoRegion,
+    /// Its ports.
+    pub home: Home,
     replicator: Replicator,
     cursors: Mutex<Cursors>,
 }
@@ -69,7 +71,8 @@ impl Cloud {
             home.registry.put_company(&shop.company(&Scope::ALL, true)).await.expect("companies can be written");
             let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await.expect("secrets were made"));
             endpoints.push(endpoint(home.clone(), sealer, secrets, Arc::clone(&hasher), &region_names));
-            built.push(CloudRegion { tables, replicator: Replicator::new(home), cursors: Mutex::default() });
+            let replicator = Replicator::new(home.clone());
+            built.push(CloudRegion { tables, home, replicator, cursors: Mutex::default() });
         }
         Self { regions: built, endpoints, shop, clock }
     }

@@ -50,6 +50,16 @@ impl DynamoRegion {
         }
     }
 
+    /// Stores an item as somebody else's software might.
+    ///
+    /// # Panics
+    /// If the engine refuses it.
+    pub fn put_item(&self, table: &str, item: serde_json::Value) {
+        let table = format!("{PREFIX}-{table}");
+        let request = serde_json::from_value(serde_json::json!({ "TableName": table, "Item": item }));
+        self.stream.0.put_item(request.expect("a request")).expect("an item is taken");
+    }
+
     /// As the contract wants it.
     pub fn for_contract(self) -> Streamed {
         let tables = self.tables;

@@ -6,7 +6,7 @@ use umoja_schema::names::attribute;
 use umoja_schema::{ItemError, Log, LogRow, UserId};
 use umoja_store::ports::{Logs, RowPage, StoreError};
 
-use super::{DynamoDb, key};
+use super::{DynamoDb, key, readable};
 use crate::attribute::{Item, to_item};
 use crate::error;
 
@@ -42,7 +42,8 @@ impl Logs for DynamoDb {
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
         let after = after.as_deref().map(read_cursor).transpose()?;
         let (items, next) = self.scan_page(log.table(), attribute::KEY, after, limit).await?;
-        Ok(RowPage { rows: items.into_iter().map(LogRow::from_item).collect::<Result<_, _>>()?, next })
+        let (rows, unreadable) = readable(items, LogRow::from_item);
+        Ok(RowPage { rows, unreadable, next })
     }
 }
 

@@ -10,7 +10,7 @@ mod users;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::names::attribute;
-use umoja_schema::{Attributes, ItemError, Log};
+use umoja_schema::{Attributes, ItemError, Log, UserId};
 use umoja_store::ports::StoreError;
 
 use crate::attribute::{Item, from_item};
@@ -74,7 +74,7 @@ impl DynamoDb {
         sort: &str,
         after: Option<Item>,
         limit: usize,
-    ) -> Result<(Vec<Attributes>, Option<String>), StoreError> {
+    ) -> Result<(Vec<Item>, Option<String>), StoreError> {
         let (items, last) = self.scan_items(table, after, limit).await?;
         let next = match &last {
             None => None,
@@ -92,7 +92,7 @@ impl DynamoDb {
         table: &str,
         after: Option<Item>,
         limit: usize,
-    ) -> Result<(Vec<Attributes>, Option<Item>), StoreError> {
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
         let page = self
             .client
             .scan()
@@ -101,8 +101,7 @@ impl DynamoDb {
             .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
             .set_exclusive_start_key(after);
         let page = page.send().await.map_err(|e| error::store(&format!("Scan on {table}"), &e))?;
-        let items = page.items.unwrap_or_default().into_iter().map(from_item).collect::<Result<_, _>>()?;
-        Ok((items, page.last_evaluated_key))
+        Ok((page.items.unwrap_or_default(), page.last_evaluated_key))
     }
 
     /// All items of one partition of a table that is keyed by `id`, in the order of their sort keys.
@@ -134,4 +133,17 @@ impl DynamoDb {
 /// A key of one attribute, or of two.
 fn key<const N: usize>(attributes: [(&str, String); N]) -> Item {
     attributes.into_iter().map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).collect()
+}
+
+/// What of a page can be read, and whose the rest is.
+fn readable<T>(items: Vec<Item>, read: impl Fn(Attributes) -> Result<T, ItemError>) -> (Vec<T>, Vec<Option<UserId>>) {
+    let (mut found, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());
+    for item in items {
+        let user = item.get(attribute::ID).and_then(|id| id.as_s().ok()?.parse().ok());
+        match from_item(item).and_then(&read) {
+            Ok(one) => found.push(one),
+            Err(_) => unreadable.push(user),
+        }
+    }
+    (found, unreadable)
 }

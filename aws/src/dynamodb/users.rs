@@ -12,7 +12,7 @@ use umoja_schema::{
 };
 use umoja_store::ports::{ClaimPage, Commit, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
 
-use super::{DynamoDb, key};
+use super::{DynamoDb, key, readable};
 use crate::attribute::{Item, from_item};
 use crate::error;
 
@@ -149,7 +149,8 @@ impl Users for DynamoDb {
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
         let after = after.as_deref().map(read_cursor).transpose()?;
         let (items, next) = self.scan_page(table::USERS, attribute::PART, after, limit).await?;
-        Ok(Page { records: items.into_iter().map(PartRecord::from_item).collect::<Result<_, _>>()?, next })
+        let (records, unreadable) = readable(items, PartRecord::from_item);
+        Ok(Page { records, unreadable, next })
     }
 
     async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError> {
@@ -160,7 +161,8 @@ impl Users for DynamoDb {
             Some(Some(AttributeValue::S(index))) => Some(index),
             Some(_) => return Err(ItemError::new("LastEvaluatedKey").into()),
         };
-        Ok(ClaimPage { items: items.into_iter().map(ClaimItem::from_item).collect::<Result<_, _>>()?, next })
+        let (items, unreadable) = readable(items, ClaimItem::from_item);
+        Ok(ClaimPage { items, unreadable: unreadable.len() as u64, next })
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -88,7 +88,7 @@ impl DigestCommand {
 async fn digest(region: &DeployedRegion, regions: usize, until: Millis) -> Result<Digest, StoreError> {
     let (mut digest, mut after) = (Digest::default(), None);
     loop {
-        let page = region.home.own.users.scan(after, 1000).await?;
+        let page = region.home.own.users.scan(after, 1000).await?.whole()?;
         let settled = page.records.iter().filter(|record| record.version.hlc.millis() <= until);
         settled.for_each(|record| digest.add(record, regions));
         match page.next {
@@ -109,7 +109,7 @@ async fn converged(regions: &Regions, held: &[Held]) -> (Option<bool>, u64) {
         return (Some(true), 0);
     }
     let compared = compare(regions, How { mends: false, derived: false, most: 0 }).await;
-    let found = compared.iter().map(|one| one.report.found).sum();
+    let found = compared.iter().map(|one| one.report.found + one.report.unhandled()).sum();
     let seen = compared.iter().all(|one| one.error.is_none());
     (seen.then_some(found == 0), found)
 }

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use rusqlite::params;
-use umoja_schema::{Log, LogRow, UserId};
+use umoja_schema::{ItemError, Log, LogRow, UserId};
 use umoja_store::ports::{Logs, RowPage, StoreError};
 
+use super::users::{owner, readable};
 use super::{RegionStore, changes};
 use crate::codec;
 use crate::engine::{Fault, Tx};
@@ -48,16 +49,20 @@ impl Logs for RegionStore {
         let limit = limit.max(1);
         self.0.main.read(log.table(), |connection| {
             let mut select = connection.prepare_cached(
-                "SELECT item FROM logs WHERE log = ?1 AND (id, key) > (?2, ?3) ORDER BY id, key LIMIT ?4",
+                "SELECT item, id, key FROM logs WHERE log = ?1 AND (id, key) > (?2, ?3) ORDER BY id, key LIMIT ?4",
             )?;
             let mut found = select.query(params![log.table(), user, key, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-            let mut rows = Vec::new();
+            let (mut rows, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
             while let Some(row) = found.next()? {
-                rows.push(read(row)?);
+                let user = owner(row.get_ref(1)?).ok_or_else(|| StoreError::from(ItemError::new("id")))?;
+                last = Some(format!("{user}/{}", row.get::<_, String>(2)?));
+                match readable(read(row))? {
+                    Some(row) => rows.push(row),
+                    None => unreadable.push(Some(user)),
+                }
             }
-            let last = rows.last().filter(|_| rows.len() == limit);
-            let next = last.map(|last| format!("{}/{}", last.user, last.key));
-            Ok(RowPage { rows, next })
+            let next = last.filter(|_| rows.len() + unreadable.len() == limit);
+            Ok(RowPage { rows, unreadable, next })
         })
     }
 }

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 use umoja_schema::{Log, Millis, Part};
-use umoja_store::contract::sample::{credentials, part_write, profile, row, user, version};
+use umoja_store::contract::sample::{
+    claim, claim_write, claimed, credentials, index, part_write, profile, put_claims, row, unclaimed, user, version,
+};
 use umoja_store::ports::{Commit, Condition, Logs as _, Outcome, Requests as _, Users as _, Writes};
 
 use super::*;
@@ -207,4 +209,58 @@ async fn only_the_owner_can_read_the_directory_and_every_file_in_it() {
         files += 1;
     }
     assert!(files >= 8, "two databases with their logs and locks, and the key ring");
+}
+
+#[tokio::test]
+async fn items_that_cannot_be_read_are_told_and_hide_nothing_that_comes_after_them() {
+    let (store, _) = in_memory();
+    for n in 1..=5 {
+        put(&store, n, 1).await;
+        let after = claimed(n, [(user(n), claim(1))]);
+        assert_eq!(put_claims(&store, [claim_write(unclaimed(n), after)]).await, Commit::Done);
+        store.append(Log::Journal, &row(user(n), "key")).await.unwrap();
+    }
+    let damage = |statement: &'static str, key: Vec<u8>| {
+        store.0.main.write("damage", move |tx| Ok(tx.prepare_cached(statement)?.execute([&key])?))
+    };
+    let id = user(3).as_bytes().to_vec();
+    damage("UPDATE users SET item = x'09' WHERE id = ?1", id.clone()).await.unwrap();
+    damage("UPDATE logs SET item = x'09' WHERE id = ?1", id).await.unwrap();
+    let index_of_3 = index(3).as_bytes().to_vec();
+    damage("UPDATE identifiers SET item = x'09' WHERE blind_index = ?1", index_of_3).await.unwrap();
+    for limit in [1, 3, 5, 10] {
+        let (mut after, mut users, mut unreadable) = (None, Vec::new(), Vec::new());
+        loop {
+            let page = store.scan(after, limit).await.unwrap();
+            users.extend(page.records.into_iter().map(|record| record.id));
+            unreadable.extend(page.unreadable);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((users, unreadable), ([1, 2, 4, 5].map(user).to_vec(), vec![Some(user(3))]), "{limit}");
+        let (mut users, mut unreadable) = (Vec::new(), Vec::new());
+        loop {
+            let page = store.scan_rows(Log::Journal, after, limit).await.unwrap();
+            users.extend(page.rows.into_iter().map(|row| row.user));
+            unreadable.extend(page.unreadable);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((users, unreadable), ([1, 2, 4, 5].map(user).to_vec(), vec![Some(user(3))]), "{limit}");
+        let (mut indexes, mut unreadable) = (Vec::new(), 0);
+        loop {
+            let page = store.scan_claims(after, limit).await.unwrap();
+            indexes.extend(page.items.into_iter().map(|item| item.index));
+            unreadable += page.unreadable;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((indexes, unreadable), ([1, 2, 4, 5].map(index).to_vec(), 1), "{limit}");
+    }
 }

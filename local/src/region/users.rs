@@ -132,15 +132,18 @@ impl Users for RegionStore {
         let limit = limit.max(1);
         self.0.main.read(table::USERS, |connection| {
             let mut select = connection
-                .prepare_cached("SELECT number, item FROM users WHERE number > ?1 ORDER BY number LIMIT ?2")?;
+                .prepare_cached("SELECT number, item, id FROM users WHERE number > ?1 ORDER BY number LIMIT ?2")?;
             let mut rows = select.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-            let (mut records, mut last) = (Vec::new(), after);
+            let (mut records, mut unreadable, mut last) = (Vec::new(), Vec::new(), after);
             while let Some(row) = rows.next()? {
                 last = row.get(0)?;
-                records.push(record(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?);
+                match readable(record(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?))? {
+                    Some(record) => records.push(record),
+                    None => unreadable.push(owner(row.get_ref(2)?)),
+                }
             }
-            let next = (records.len() == limit).then(|| last.to_string());
-            Ok(Page { records, next })
+            let next = (records.len() + unreadable.len() == limit).then(|| last.to_string());
+            Ok(Page { records, unreadable, next })
         })
     }
 
@@ -152,16 +155,20 @@ impl Users for RegionStore {
         };
         let (after, limit) = (after.map_or(Vec::new(), |index| index.as_bytes().to_vec()), limit.max(1));
         self.0.main.read(table::IDENTIFIERS, |connection| {
-            let mut select = connection
-                .prepare_cached("SELECT item FROM identifiers WHERE blind_index > ?1 ORDER BY blind_index LIMIT ?2")?;
+            let mut select = connection.prepare_cached(
+                "SELECT item, blind_index FROM identifiers WHERE blind_index > ?1 ORDER BY blind_index LIMIT ?2",
+            )?;
             let mut rows = select.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-            let mut items = Vec::new();
+            let (mut items, mut seen, mut last) = (Vec::new(), 0, Vec::new());
             while let Some(row) = rows.next()? {
-                let item = codec::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
-                items.push(ClaimItem::from_item(item).map_err(StoreError::from)?);
+                (seen, last) = (seen + 1, row.get(1)?);
+                let item = codec::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+                items.extend(item.ok().and_then(|item| ClaimItem::from_item(item).ok()));
             }
-            let next = items.last().filter(|_| items.len() == limit).map(|last| last.index.to_string());
-            Ok(ClaimPage { items, next })
+            let last = <[u8; 32]>::try_from(last).ok().filter(|_| seen == limit);
+            let next = last.map(|last| BlindIndex::new(last).to_string());
+            let unreadable = (seen - items.len()) as u64;
+            Ok(ClaimPage { items, unreadable, next })
         })
     }
 
@@ -170,6 +177,19 @@ impl Users for RegionStore {
             .main
             .read(table::USERS, |connection| Ok(connection.prepare_cached("SELECT 1")?.query_row([], |_| Ok(()))?))
     }
+}
+
+/// What was read; nothing if it cannot be.
+pub(super) fn readable<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match read {
+        Err(Fault::Store(StoreError::Unreadable(_))) => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+/// Whose an item is, by its key.
+pub(super) fn owner(id: rusqlite::types::ValueRef<'_>) -> Option<UserId> {
+    Some(UserId::from_bytes(id.as_blob().ok()?.try_into().ok()?))
 }
 
 fn record(item: &[u8]) -> Result<PartRecord, Fault> {

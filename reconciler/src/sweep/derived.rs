@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::stream::{self, StreamExt as _};
-use umoja_schema::{BlindIndex, Claim, ClaimItem, Part, PartRecord, UserId};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use umoja_schema::{BlindIndex, Claim, ClaimItem, Log, Part, PartRecord, UserId};
+use umoja_store::copy::confirmation;
 use umoja_store::derive::{derive, derive_pointer, underived};
 use umoja_store::digest::{Bucket, Fingerprint};
 use umoja_store::ports::StoreError;
 use umoja_store::repairs::{enqueue_if_incomplete, missing_regions};
 
-use super::{Difference, Examined, Item, Sweep, SweepReport};
+use super::{Difference, Examined, Item, Sweep, SweepReport, or_failed};
 use crate::CONCURRENT;
 
 /// What stands for the claims that a user makes.
@@ -49,26 +50,61 @@ impl Sweep<'_> {
         }
     }
 
-    /// Adds the pointers of merged users that the table of members lacks. Few users are merged: each is looked up.
-    pub(super) async fn pointers(&mut self, items: &[Item]) -> Result<Vec<Difference>, StoreError> {
-        let users = &*self.home.own.users;
-        let (mut report, mut found) = (SweepReport::default(), Vec::new());
-        for item in items {
-            let Item::Part(seen) = item else { continue };
-            let Some(root) = seen.profile_facts().and_then(|facts| facts.merged_into) else { continue };
-            if users.members(root).await?.contains(&seen.id) {
-                continue;
-            }
-            let stored = users.part(seen.id, Part::Profile).await?;
-            if stored.is_none_or(|stored| stored.version != seen.version) {
-                continue;
-            }
-            report.found += 1;
-            report.members_added += u64::from(self.mends && derive_pointer(users, seen).await?);
-            found.push(Difference::Member { id: seen.id, root, since: seen.version.hlc.millis() });
+    /// Looks up for each part of a page what the buckets say nothing of. Few users are merged or erased.
+    pub(super) async fn looked_up(&mut self, items: &[Item]) -> Result<Vec<Difference>, StoreError> {
+        let parts = items.iter().filter_map(|item| match item {
+            Item::Part(record) => Some(&**record),
+            _ => None,
+        });
+        let work: Vec<_> = parts.map(|record| self.look_up(record)).collect();
+        let done: Vec<Examined> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        for one in &done {
+            self.progress.report.add(&one.report);
         }
-        self.progress.report.add(&report);
-        Ok(found)
+        Ok(done.into_iter().filter_map(|one| one.difference).collect())
+    }
+
+    async fn look_up(&self, record: &PartRecord) -> Result<Examined, StoreError> {
+        let done = match record.profile_facts().and_then(|facts| facts.merged_into) {
+            Some(root) => self.pointer(record, root).await,
+            None if record.version.erased => self.confirmed(record).await,
+            None => return Ok(Examined::default()),
+        };
+        Ok(or_failed(Some(record.id), done)?.unwrap_or_else(Examined::failed))
+    }
+
+    /// Adds the pointer of a merged user if the table of members lacks it.
+    async fn pointer(&self, seen: &PartRecord, root: UserId) -> Result<Examined, StoreError> {
+        let users = &*self.home.own.users;
+        if users.members(root).await?.contains(&seen.id) {
+            return Ok(Examined::default());
+        }
+        let stored = users.part(seen.id, Part::Profile).await?;
+        if stored.is_none_or(|stored| stored.version != seen.version) {
+            return Ok(Examined::default());
+        }
+        let mut report = SweepReport { found: 1, ..SweepReport::default() };
+        report.members_added += u64::from(self.mends && derive_pointer(users, seen).await?);
+        let difference = Difference::Member { id: seen.id, root, since: seen.version.hlc.millis() };
+        Ok(Examined { report, difference: Some(difference) })
+    }
+
+    /// Confirms an erasure that another region made, if nobody did: who brought the tombstone was stopped before it could,
+    /// and finds it there when it comes again.
+    async fn confirmed(&self, tombstone: &PartRecord) -> Result<Examined, StoreError> {
+        let own = &self.home.own;
+        if tombstone.version.origin == own.name || self.is_young(tombstone.version.hlc) {
+            return Ok(Examined::default());
+        }
+        let row = confirmation(self.home, tombstone, &own.name);
+        if own.logs.row(Log::Receipts, row.user, &row.key).await?.is_some() {
+            return Ok(Examined::default());
+        }
+        let mut report = SweepReport { found: 1, ..SweepReport::default() };
+        report.confirmed += u64::from(self.mends && own.logs.append(Log::Receipts, &row).await?);
+        let since = tombstone.version.hlc.millis();
+        let (log, lacking) = (Log::Receipts.table(), own.name.clone());
+        Ok(Examined { report, difference: Some(Difference::Row { log, user: row.user, lacking, since }) })
     }
 
     /// Whether the claims that a part makes are there, as far as they are in buckets that differ.

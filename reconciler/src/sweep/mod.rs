@@ -13,6 +13,8 @@
 //!   member's own part says whether it is one.)
 //! - What is younger than a minute is on its way, and left alone. Young is what the stamp says: writes of a clock that is
 //!   fast are young for longer, and those of one that is slow are copied although they are on their way, which does no harm.
+//! - Every region confirms the erasures that it holds, should whoever brought one have been stopped before it could.
+//! - An item that cannot be read, or that a region refuses, is left as it is, counted and told, and holds up no other.
 //! - A pass may be broken off anywhere and goes on from where it was last kept ([`Sweep::state`]); what is mended twice is
 //!   mended once.
 //!
@@ -27,7 +29,8 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use umoja_schema::{Hlc, Log, LogRow, Millis, PartRecord, Region};
+use umoja_schema::names::table;
+use umoja_schema::{Hlc, Log, LogRow, Millis, PartRecord, Region, UserId};
 use umoja_store::digest::{Bucket, Buckets, Fingerprint};
 use umoja_store::ports::StoreError;
 use umoja_store::{Home, RegionPorts};
@@ -72,11 +75,26 @@ enum Item {
     Claims(umoja_schema::ClaimItem),
 }
 
+/// A page of one side.
+struct Read {
+    items: Vec<Item>,
+    /// What was left out because it cannot be read.
+    unreadable: u64,
+    /// Where to go on.
+    next: Cursor,
+}
+
 /// What became of an item that was looked at.
 #[derive(Default)]
 struct Examined {
     report: SweepReport,
     difference: Option<Difference>,
+}
+
+impl Examined {
+    fn failed() -> Self {
+        Self { report: SweepReport { failed: 1, ..SweepReport::default() }, difference: None }
+    }
 }
 
 impl<'a> Sweep<'a> {
@@ -132,18 +150,19 @@ impl<'a> Sweep<'a> {
         let (own, other) = try_join(self.page(Side::Own), self.page(Side::Other)).await?;
         let mut found = Vec::new();
         if self.peer.is_none()
-            && let Some((items, _)) = &own
+            && let Some(own) = &own
         {
-            found = self.pointers(items).await?;
+            found = self.looked_up(&own.items).await?;
         }
         for (side, page) in [(Side::Own, own), (Side::Other, other)] {
-            let Some((items, next)) = page else { continue };
+            let Some(Read { items, unreadable, next }) = page else { continue };
             if side == Side::Own && self.peer.is_none() {
                 self.missing_keys(&items).await;
             }
             for item in &items {
                 self.count(side, item);
             }
+            self.progress.report.unreadable += unreadable;
             *self.progress.cursor(side == Side::Own) = next;
         }
         if self.progress.at_end() {
@@ -166,6 +185,7 @@ impl<'a> Sweep<'a> {
         };
         *looked_at += 1;
         if item.stamp().is_some_and(|stamp| stamp.millis() > self.progress.settled) {
+            self.progress.report.passed_over += 1;
             return;
         }
         for (bucket, fingerprint) in self.entries(item) {
@@ -189,10 +209,10 @@ impl<'a> Sweep<'a> {
     /// Looks again at what belongs to buckets that differ: first what the own side holds, then what the other does.
     async fn mend(&mut self) -> Result<Vec<Difference>, StoreError> {
         let side = if self.progress.own.is_end() { Side::Other } else { Side::Own };
-        let Some((items, next)) = self.page(side).await? else { return Ok(Vec::new()) };
+        let Some(Read { items, next, .. }) = self.page(side).await? else { return Ok(Vec::new()) };
         let differing =
             items.iter().filter(|item| self.entries(item).iter().any(|(bucket, _)| self.buckets.differ_in(*bucket)));
-        let examined: Vec<_> = differing.map(|item| self.examine(side, item)).collect();
+        let examined: Vec<_> = differing.map(|item| self.attempt(side, item)).collect();
         let examined: Vec<Examined> = stream::iter(examined).buffered(CONCURRENT).try_collect().await?;
         *self.progress.cursor(side == Side::Own) = next;
         if self.progress.at_end() {
@@ -202,6 +222,12 @@ impl<'a> Sweep<'a> {
             self.progress.report.add(&one.report);
         }
         Ok(examined.into_iter().filter_map(|one| one.difference).collect())
+    }
+
+    /// An item that one region refuses or cannot read holds up no other; an outage breaks the pass off.
+    async fn attempt(&self, side: Side, item: &Item) -> Result<Examined, StoreError> {
+        let examined = self.examine(side, item).await;
+        Ok(or_failed(item.user(), examined)?.unwrap_or_else(Examined::failed))
     }
 
     async fn examine(&self, side: Side, item: &Item) -> Result<Examined, StoreError> {
@@ -214,25 +240,30 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// The next page of a side and where to go on after it; nothing if the side was read to its end.
-    async fn page(&self, side: Side) -> Result<Option<(Vec<Item>, Cursor)>, StoreError> {
+    /// The next page of a side; nothing if the side was read to its end.
+    async fn page(&self, side: Side) -> Result<Option<Read>, StoreError> {
         let cursor = if side == Side::Own { &self.progress.own } else { &self.progress.other };
         let Cursor::After(after) = cursor.clone() else { return Ok(None) };
         let other = match (side, self.peer) {
             (Side::Other, Some(peer)) => peer,
             _ => &self.home.own,
         };
-        let (items, next) = if side == Side::Other && self.peer.is_none() {
+        let (items, unreadable, next) = if side == Side::Other && self.peer.is_none() {
             let page = other.users.scan_claims(after, PAGE).await?;
-            (page.items.into_iter().map(Item::Claims).collect(), page.next)
+            if page.unreadable > 0 {
+                tracing::warn!(region = %other.name, items = page.unreadable, "claims cannot be read");
+            }
+            (page.items.into_iter().map(Item::Claims).collect(), page.unreadable, page.next)
         } else if let Some(log) = self.progress.log() {
             let page = other.logs.scan_rows(log, after, PAGE).await?;
-            (page.rows.into_iter().map(|row| Item::Row(log, Box::new(row))).collect(), page.next)
+            let unreadable = unreadable(other, log.table(), &page.unreadable);
+            (page.rows.into_iter().map(|row| Item::Row(log, Box::new(row))).collect(), unreadable, page.next)
         } else {
             let page = other.users.scan(after, PAGE).await?;
-            (page.records.into_iter().map(|record| Item::Part(Box::new(record))).collect(), page.next)
+            let unreadable = unreadable(other, table::USERS, &page.unreadable);
+            (page.records.into_iter().map(|record| Item::Part(Box::new(record))).collect(), unreadable, page.next)
         };
-        Ok(Some((items, next.map_or(Cursor::End, |next| Cursor::After(Some(next))))))
+        Ok(Some(Read { items, unreadable, next: next.map_or(Cursor::End, |next| Cursor::After(Some(next))) }))
     }
 
     fn next_table(&mut self) {
@@ -252,12 +283,44 @@ impl<'a> Sweep<'a> {
     }
 }
 
+/// What came of one item; nothing if it can never be handled as it is. An outage is an error: all that comes after would
+/// meet it too.
+fn or_failed<T>(user: Option<UserId>, done: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.is_transient() => Err(error),
+        Err(error) => {
+            let user = user.map(|user| user.to_string());
+            tracing::warn!(user, %error, "the sweep leaves an item as it is");
+            Ok(None)
+        }
+    }
+}
+
+/// Tells what of a page cannot be read, and counts it.
+fn unreadable(region: &RegionPorts, table: &str, users: &[Option<UserId>]) -> u64 {
+    for user in users {
+        let user = user.map(|user| user.to_string());
+        tracing::warn!(region = %region.name, table, user, "an item cannot be read");
+    }
+    users.len() as u64
+}
+
 /// What was written until then has arrived, if all is well.
 const fn settled(now: Millis) -> Millis {
     Millis(now.0.saturating_sub(ON_ITS_WAY_MS))
 }
 
 impl Item {
+    /// Whose it is; nothing for claims, which may be several people's.
+    fn user(&self) -> Option<UserId> {
+        match self {
+            Self::Part(record) => Some(record.id),
+            Self::Row(_, row) => Some(row.user),
+            Self::Claims(_) => None,
+        }
+    }
+
     /// When it was written. Claims do not say: they are written with their part.
     fn stamp(&self) -> Option<Hlc> {
         match self {

@@ -24,6 +24,15 @@ pub struct SweepReport {
     pub found: u64,
     /// Differences that are younger than a minute: they were left alone.
     pub young: u64,
+    /// Items that were too young to be compared, whether they differ or not.
+    #[serde(default)]
+    pub passed_over: u64,
+    /// Items that cannot be read: damaged, or of newer software. They were not compared.
+    #[serde(default)]
+    pub unreadable: u64,
+    /// Differences that a region refused to have mended, or whose other side cannot be read.
+    #[serde(default)]
+    pub failed: u64,
     /// Parts that the peer lacked and took.
     pub pushed: u64,
     /// Parts that the region lacked and took.
@@ -39,6 +48,9 @@ pub struct SweepReport {
     /// Merged users that the table of members lacked, and has now.
     #[serde(default)]
     pub members_added: u64,
+    /// Tombstones that nobody had confirmed, and that are confirmed now.
+    #[serde(default)]
+    pub confirmed: u64,
     /// Parts that lack a wrapped key.
     pub missing_keys: u64,
     /// Of those, how many could not be listed for repair.
@@ -54,6 +66,9 @@ impl SweepReport {
         self.differing += other.differing;
         self.found += other.found;
         self.young += other.young;
+        self.passed_over += other.passed_over;
+        self.unreadable += other.unreadable;
+        self.failed += other.failed;
         self.pushed += other.pushed;
         self.pulled += other.pulled;
         self.rows_pushed += other.rows_pushed;
@@ -61,6 +76,7 @@ impl SweepReport {
         self.claims_added += other.claims_added;
         self.claims_removed += other.claims_removed;
         self.members_added += other.members_added;
+        self.confirmed += other.confirmed;
         self.missing_keys += other.missing_keys;
         self.unlisted += other.unlisted;
     }
@@ -68,7 +84,12 @@ impl SweepReport {
     /// What was written.
     pub const fn mended(&self) -> u64 {
         let exchanged = self.pushed + self.pulled + self.rows_pushed + self.rows_pulled;
-        exchanged + self.claims_added + self.claims_removed + self.members_added
+        exchanged + self.claims_added + self.claims_removed + self.members_added + self.confirmed
+    }
+
+    /// What could not be compared or mended, and needs somebody to look at it.
+    pub const fn unhandled(&self) -> u64 {
+        self.unreadable + self.failed
     }
 }
 
@@ -135,9 +156,11 @@ pub struct LastSweep {
 
 impl LastSweep {
     /// Since when the two sides are known to have been equal: all that was written until then is in both. Nothing if the
-    /// pass found differences, mended ones too.
+    /// pass found differences, mended ones too, or could not look at everything. What was too young to be compared counts
+    /// as that: an older version that it stands over may never have arrived.
     pub fn converged_as_of(&self) -> Option<Millis> {
-        (self.report.found == 0).then(|| settled(self.began))
+        let SweepReport { found, young, passed_over, .. } = self.report;
+        (found + young + passed_over + self.report.unhandled() == 0).then(|| settled(self.began))
     }
 }
 

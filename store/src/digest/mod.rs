@@ -42,7 +42,7 @@ impl Digest {
         let mut digest = Self::default();
         let mut after = None;
         loop {
-            let page = users.scan(after, 500).await?;
+            let page = users.scan(after, 500).await?.whole()?;
             page.records.iter().for_each(|record| digest.add(record, regions));
             match page.next {
                 Some(next) => after = Some(next),

@@ -16,7 +16,7 @@ pub trait Logs: Send + Sync {
     async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError>;
 
     /// Rows of all users in the order of the adapter, from after `after` on. One that is appended meanwhile may be left
-    /// out.
+    /// out; one that cannot be read is told.
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError>;
 }
 
@@ -25,6 +25,8 @@ pub trait Logs: Send + Sync {
 pub struct RowPage {
     /// The rows.
     pub rows: Vec<LogRow>,
+    /// Whose rows were left out because they cannot be read; nothing where the key cannot be read either.
+    pub unreadable: Vec<Option<UserId>>,
     /// Where to go on; nothing at the end.
     pub next: Option<String>,
 }

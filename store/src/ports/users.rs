@@ -1,5 +1,7 @@
 use async_trait::async_trait;
-use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Part, PartRecord, RecordVersion, Region, UserId, Version};
+use umoja_schema::{
+    BlindIndex, ClaimItem, ItemError, Log, LogRow, Part, PartRecord, RecordVersion, Region, UserId, Version,
+};
 
 use super::StoreError;
 
@@ -57,10 +59,11 @@ pub trait Users: Send + Sync {
     ) -> Result<KeyRemoved, StoreError>;
 
     /// Parts in the order of the adapter, from after `after` on; a user's two parts may be on different pages.
+    /// What cannot be read is counted, and does not hide what comes after it.
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError>;
 
     /// Items of `identifiers` in the order of the adapter, from after `after` on. One that is written meanwhile may be
-    /// left out.
+    /// left out; one that cannot be read is counted.
     async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError>;
 
     /// Asks for an answer, as cheaply as possible: a peer that is down is left alone until this succeeds.
@@ -223,8 +226,21 @@ pub enum KeyRemoved {
 pub struct Page {
     /// The parts.
     pub records: Vec<PartRecord>,
+    /// Whose parts were left out because they cannot be read: damaged ones, or those of newer software; nothing where the
+    /// key cannot be read either.
+    pub unreadable: Vec<Option<UserId>>,
     /// Where to go on; nothing at the end.
     pub next: Option<String>,
+}
+
+impl Page {
+    /// The page, for those who must not leave anything out.
+    ///
+    /// # Errors
+    /// If something of it cannot be read.
+    pub fn whole(self) -> Result<Self, StoreError> {
+        if self.unreadable.is_empty() { Ok(self) } else { Err(ItemError::new("item").into()) }
+    }
 }
 
 /// A page of a scan of claims.
@@ -232,6 +248,8 @@ pub struct Page {
 pub struct ClaimPage {
     /// The claims on each identifier.
     pub items: Vec<ClaimItem>,
+    /// How many were left out because they cannot be read.
+    pub unreadable: u64,
     /// Where to go on; nothing at the end.
     pub next: Option<String>,
 }

@@ -52,6 +52,11 @@ locals {
         statistic = "Sum", above = 0, minutes = 24 * 60
         means     = "The sweep found and mended what streams and queues have lost, or what was changed by hand: look for the cause."
       }
+      sweep-unhandled = {
+        metric    = "SweepUnhandled", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        statistic = "Sum", above = 0, minutes = 24 * 60
+        means     = "The sweep found items that cannot be read or that a region refuses: its log names whose, and they are not compared until mended."
+      }
       sweep-age = {
         metric = "SweepAge", namespace = local.names.metrics.namespace, dimensions = local.deployment
         # A pass a day; the first one of a large deployment takes some hours.

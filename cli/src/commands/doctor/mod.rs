@@ -22,7 +22,7 @@ use crate::output::{Output, note};
 Compares every pair of regions (users, journal, receipts, audit), and in every region the users with the claims that are \
 derived from them: by digests first, and item by item where those differ. Says for each difference whose it is (ids of \
 users, never personal data), where, and since when. What was written in the last minute is on its way, and is no \
-difference. Also says which parts lack a wrapped key, which queues hold dead letters or parked records, and whether lists \
+difference. Also says how many items cannot be read, which parts lack a wrapped key, which queues hold dead letters or parked records, and whether lists \
 of regions, secrets and companies differ between regions.
 
 --repair mends both ways, as the sweep does every day: the newest version wins, rows are appended, claims are made what \
@@ -138,6 +138,16 @@ fn said(compared: &Compared, most: usize) -> Vec<String> {
         let more = report.found - named;
         said.push(format!("{}: {more} more differences (--most {most})", compared.title()));
     }
+    if report.unreadable > 0 {
+        said.push(format!("{}: {} items cannot be read; the log names whose", compared.title(), report.unreadable));
+    }
+    if report.failed > 0 {
+        said.push(format!(
+            "{}: {} items cannot be compared or mended; the log says why",
+            compared.title(),
+            report.failed
+        ));
+    }
     if report.missing_keys > 0 {
         said.push(format!("{}: {} parts lack a wrapped key", compared.region, report.missing_keys));
     }
@@ -153,6 +163,9 @@ impl Answer {
         for one in &self.compared {
             let end = match &one.error {
                 Some(error) => format!("not looked at to the end: {error}"),
+                None if one.report.unhandled() > 0 => {
+                    format!("{} differences, {} items cannot be handled", one.report.found, one.report.unhandled())
+                }
                 None if one.report.found == 0 => "no difference".to_owned(),
                 None => format!("{} differences", one.report.found),
             };

@@ -71,6 +71,14 @@ impl Filler<'_> {
                     note(&format!("{}: has everything that {} holds", self.target, source.name()));
                     break;
                 }
+                if pass.unreadable > 0 {
+                    return Err(CliError::Failed(format!(
+                        "{} items of {} cannot be read and were not copied to {}; all others were. See `umoja doctor`",
+                        pass.unreadable,
+                        source.name(),
+                        self.target
+                    )));
+                }
                 self.wait(source, &pass).await?;
             }
         }

@@ -201,6 +201,14 @@ impl Remove {
         for region in others(regions, &self.name) {
             loop {
                 let found = self.pass(regions, region, Unlist::look(&region.home, &self.name)).await?;
+                if found.unreadable > 0 {
+                    return Err(CliError::Failed(format!(
+                        "{}: {} parts cannot be read: whether they need the key of {} is not known. See `umoja doctor`",
+                        region.name(),
+                        found.unreadable,
+                        self.name
+                    )));
+                }
                 if found.needed == 0 {
                     break;
                 }
@@ -238,7 +246,7 @@ impl Remove {
                 let found = self.pass(regions, region, unlist).await?;
                 all.dropped += found.dropped;
                 if found.overtaken == 0 {
-                    all.needed = all.needed.max(found.needed);
+                    all.needed = all.needed.max(found.needed + found.unreadable);
                     break;
                 }
             }

@@ -33,7 +33,7 @@ pub(super) async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan
     let mut digest = Digest::default();
     let (mut users, mut newest, mut after) = (0, Millis(0), None);
     loop {
-        let page = region.home.own.users.scan(after, 1000).await?;
+        let page = region.home.own.users.scan(after, 1000).await?.whole()?;
         for record in &page.records {
             digest.add(record, regions);
             users += u64::from(record.profile_facts().is_some());

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use umoja_reconciler::{ON_ITS_WAY_MS, SweepEnd, SweepSettings};
-use umoja_schema::Millis;
+use umoja_schema::{Log, Millis};
 use umoja_store::faulty::Fault;
-use umoja_store::ports::{Clock as _, Sweeps as _};
+use umoja_store::ports::{Clock as _, Logs as _, Sweeps as _};
 use umoja_tests::world::{SWEEP, killed_after, polled, run};
 
 use super::{populated, scans, total};
@@ -65,6 +65,58 @@ fn a_sweep_whose_state_is_lost_or_unreadable_starts_over() {
         assert!(world.sweep().await.iter().all(|run| run.ended == SweepEnd::Done));
         world.regions[0].faults.sweeps.set_down(false);
         world.check_invariants().await;
+    });
+}
+
+#[test]
+fn an_erasure_that_a_killed_sweep_brought_is_confirmed_all_the_same() {
+    run(async {
+        for polls in 0.. {
+            let (world, ids) = populated(19, 2, 2).await;
+            world.erase(0, ids[0]).await.unwrap();
+            world.skip_stream(0).await;
+            world.clock.advance(ON_ITS_WAY_MS + 1);
+            world.set_pausing(true);
+            let ended = killed_after(polls, world.regions[polls % 2].pump.sweep(&SWEEP, Millis(u64::MAX))).await;
+            world.set_pausing(false);
+            world.sweep().await;
+            world.settle().await;
+            world.sweep().await;
+            for region in &world.regions {
+                for part in umoja_schema::Part::ALL {
+                    let key = umoja_store::copy::confirmation_key(world.name(1), part);
+                    let row = region.store.row(Log::Receipts, ids[0], &key).await.unwrap();
+                    assert!(row.is_some(), "killed after {polls}: {} lacks {key}", region.name);
+                }
+            }
+            if ended.is_some() && polls > 40 {
+                break;
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_too_young_to_be_compared_is_not_said_to_be_in_both() {
+    run(async {
+        let (world, _) = populated(20, 2, 1).await;
+        let last = async || {
+            world.regions[0].pump.sweep(&SWEEP, Millis(u64::MAX)).await;
+            let last = umoja_reconciler::last_sweeps(&world.regions[0].home, &[world.name(1).clone()]).await.unwrap();
+            last[1].1.unwrap()
+        };
+        world.clock.advance(ON_ITS_WAY_MS + 1);
+        assert!(last().await.converged_as_of().is_some());
+        // The peer lacks a user who is old, and of whom there is a young version.
+        let id = world.register(0, "new@example.com", "phc").await.unwrap();
+        world.clock.advance(ON_ITS_WAY_MS + 1);
+        for part in umoja_schema::Part::ALL {
+            assert!(world.stored(0, id, part).await.is_some());
+        }
+        world.edit(0, id, "young").await.unwrap();
+        world.set_password(0, id, "young").await.unwrap();
+        world.skip_stream(0).await;
+        assert_eq!(last().await.converged_as_of(), None);
     });
 }
 
