@@ -211,6 +211,9 @@ impl History {
         if record.live().is_none() || had == has {
             return;
         }
+        let target = has.and_then(|target| self.stored(at, target, Part::Profile));
+        let erased = target.is_some_and(|target| target.version.erased);
+        assert!(!erased, "merge: {} made {id} point at {has:?}, who was erased before", self.regions[at]);
         let asked = attempts.iter().any(|attempt| attempt.at == at && attempt.points == Some((id, has)));
         let itself = has.and_then(|target| self.stored(at, target, Part::Profile)).is_some_and(|target| {
             let before = self.stored(at, id, Part::Profile);

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use umoja_schema::{Attribute, BlindIndex, ClaimItem, Credentials, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::names::attribute;
+use umoja_schema::{Attribute, BlindIndex, ClaimItem, Credentials, Log, Part, PartRecord, Region, UserId, Version};
 use umoja_store::ports::{
     ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, KeyRemoved, Page, PartWrite, Parts, StoreError, Users, Writes,
 };
@@ -39,11 +40,13 @@ pub enum Rule {
     KeyRepair,
     /// A request with `min_version` is not answered with anything older.
     MinVersion,
+    /// Who is verified to be one person is merged.
+    Verified,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Claims,
@@ -54,6 +57,7 @@ impl Rule {
         Self::Redelivery,
         Self::KeyRepair,
         Self::MinVersion,
+        Self::Verified,
     ];
 
     /// Its name.
@@ -69,6 +73,7 @@ impl Rule {
             Self::Redelivery => "redelivery",
             Self::KeyRepair => "key-repair",
             Self::MinVersion => "min-version",
+            Self::Verified => "verified-merge",
         }
     }
 }
@@ -149,6 +154,11 @@ impl Written {
             }
             Some(Rule::Claims) => {
                 writes.claims = writes.claims.into_iter().filter_map(winner_only).collect();
+            }
+            Some(Rule::Verified) => {
+                for (_, row) in writes.rows.iter_mut().filter(|(log, _)| *log == Log::Journal) {
+                    row.fields.remove(attribute::VERIFIED);
+                }
             }
             Some(Rule::TwoParts) => self.as_one_record(&mut writes).await?,
             _ => {}

@@ -204,9 +204,11 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
             vec![Step::Round, called(at, 0, one, merged(two)), called(other, 1, two, merged(one))]
         }),
         // Two users are merged while somebody writes or erases one of them, in the same region or in another.
-        4 => (at(), writes(), (user(), user()), any::<bool>(), any::<bool>(), 0..12u8).prop_map(
+        4 => (at(), (at(), 0..COMPANIES, prop_oneof![2 => write(), 1 => Just(Call::Erase { idk: false })]), (user(), user()), any::<bool>(), any::<bool>(), 0..12u8).prop_map(
             |(at, (other, company, call), (one, two), both, at_once, late)| {
                 let written = if both { two } else { one };
+                // At once in one region, so that they meet.
+                let other = if at_once { at } else { other };
                 let merging = Job::Call { at, company: 0, user: one, call: merged(two) };
                 let writing = Job::Call { at: other, company, user: written, call };
                 let tasks = [Task { job: merging, late: 0, killed: None }, Task { job: writing, late, killed: None }];
