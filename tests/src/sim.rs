@@ -2,7 +2,7 @@
 //! replicator and reconcilers over the real adapters; everything that can go wrong does.
 //!
 //! A run is a list of steps ([`plan`]), made from a seed or kept in a file. The steps are done one after the other
-//! ([`run`]); then all faults end, messages stop ([`heal`]), and everything that was promised has to hold ([`check`]).
+//! (`run`); then all faults end, messages stop (`heal`), and everything that was promised has to hold (`check`).
 //! [`rules`] can leave out a rule of the design, to see that a run notices.
 
 mod calls;

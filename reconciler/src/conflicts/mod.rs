@@ -145,7 +145,9 @@ pub async fn rivals(region: &RegionPorts, id: UserId) -> Result<BTreeMap<UserId,
             found.entry(other).or_default().push(row);
         }
     }
-    found.values_mut().for_each(|rows| rows.sort_by_key(|row| row.at));
+    for rows in found.values_mut() {
+        rows.sort_by_key(|row| row.at);
+    }
     Ok(found)
 }
 
@@ -163,17 +165,23 @@ pub struct OpenConflicts<'a> {
     after: Option<String>,
     ended: bool,
     rows: u64,
+    unreadable: u64,
 }
 
 impl<'a> OpenConflicts<'a> {
     /// From the beginning.
     pub fn new(region: &'a RegionPorts) -> Self {
-        Self { region, seen: BTreeSet::new(), after: None, ended: false, rows: 0 }
+        Self { region, seen: BTreeSet::new(), after: None, ended: false, rows: 0, unreadable: 0 }
     }
 
     /// How many rows were looked at so far.
     pub const fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// How many of them cannot be read, and may hide a conflict.
+    pub const fn unreadable(&self) -> u64 {
+        self.unreadable
     }
 
     /// The open conflicts of the next page; nothing at the end. After an error, the same page comes again.
@@ -194,6 +202,7 @@ impl<'a> OpenConflicts<'a> {
         open.retain(|conflict| conflict.state == State::Open);
         self.seen.extend(open.iter().map(|conflict| conflict.users));
         self.rows += page.rows.len() as u64;
+        self.unreadable += page.unreadable.len() as u64;
         self.ended = page.next.is_none();
         self.after = page.next;
         Ok(Some(open))

@@ -23,7 +23,7 @@ are not one person, and claim the same identifier now, later than somebody dismi
 all that it contests, as soon as it is found: in no particular order. With --json it is one document, written in the same \
 way. The command remembers the pairs that it has listed, and nothing else, however long the journal is; it reads all of it.
 
-The exit code is 0, also if there are conflicts; their number is at the end.
+The exit code is 0, also if there are conflicts; their number is at the end. It is 1 if rows of the journal cannot be read.
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, Scan \
 and Query on PREFIX-journal, Query and GetItem on PREFIX-users."
@@ -72,6 +72,10 @@ impl List {
             1 => format!("1 pair of users is in conflict in {}.", region.name()),
             _ => format!("{count} pairs of users are in conflict in {}.", region.name()),
         });
+        if open.unreadable() > 0 {
+            let message = format!("{} rows of the journal of {} cannot be read", open.unreadable(), region.name());
+            return Err(CliError::Failed(message));
+        }
         Ok(())
     }
 }

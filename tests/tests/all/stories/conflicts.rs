@@ -41,7 +41,7 @@ async fn open(d: &Deployment, at: usize) -> Vec<Conflict> {
     all
 }
 
-fn resolution<'a>(d: &'a Deployment, at: usize, [winner, loser]: [UserId; 2]) -> Resolution<'a> {
+fn resolution(d: &Deployment, at: usize, [winner, loser]: [UserId; 2]) -> Resolution<'_> {
     let region = &d.world.regions[at];
     let reason = Some((&**region.secrets(), "ticket 4711"));
     Resolution { home: &region.home, sealer: &region.sealer, winner, loser, by: "support", reason, dry_run: false }

@@ -68,10 +68,10 @@ fn an_unmerge_from_somebody_whose_part_does_not_open_waits_until_it_is_mended() 
 
 #[test]
 fn a_part_that_cannot_be_opened_yet_takes_nobody_else_down_and_nobody_is_erased_by_guess() {
+    type Mark = fn(&mut Live);
     let newer = |live: &mut Live| drop(live.data.0.insert("fmt".into(), 2u64.into()));
     let elsewhere = |live: &mut Live| live.keys = [("mars-east-1".parse().unwrap(), vec![1])].into();
-    let marks: [(fn(&mut Live), &str); 2] = [(newer, "newer_format"), (elsewhere, "unavailable")];
-    for (mark, code) in marks {
+    for (mark, code) in [(newer as Mark, "newer_format"), (elsewhere, "unavailable")] {
         story(844, async |d| {
             let [root, one, two] = three(&d).await;
             let mut record = d.world.stored(0, one.parse().unwrap(), Part::Profile).await.unwrap();
