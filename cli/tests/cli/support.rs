@@ -129,7 +129,8 @@ impl World {
                 break;
             }
         }
-        let said: Value = serde_json::from_str(&said).unwrap();
+        let log = || std::fs::read_to_string(self.log()).unwrap();
+        let said: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("it does not serve: {}", log()));
         let urls = said["regions"].as_array().unwrap().iter().map(|region| region["url"].as_str().unwrap().to_owned());
         Served { urls: urls.collect(), child }
     }

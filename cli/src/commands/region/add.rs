@@ -2,6 +2,7 @@
 //! while it is filled reaches it by itself.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::path::Path;
 
 use clap::Args;
@@ -245,8 +246,12 @@ fn new_region(dir: &Path, name: &Region, others: &[RegionConfig]) -> Result<Regi
             own.display()
         )));
     }
-    // Behind the last port, if they were chosen.
-    let last = others.iter().map(|region| region.port).max().unwrap_or_default();
-    let port = if last == 0 { 0 } else { last.checked_add(1).unwrap_or_default() };
+    // Behind the others where they follow each other, as `init` makes them; else, or if something else listens there, any
+    // free one when it is served for the first time, as with `--port-base 0`.
+    let mut ports: Vec<u16> = others.iter().map(|region| region.port).collect();
+    ports.sort_unstable();
+    let follow = ports.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1]));
+    let next = ports.last().filter(|last| follow && **last != 0).and_then(|last| last.checked_add(1));
+    let port = next.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap_or_default();
     Ok(RegionConfig { name: name.clone(), port, public_url: None, state: RegionState::Joining })
 }
