@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::names::table;
-use umoja_schema::{BlindIndex, Claim, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::{AccountStatus, BlindIndex, Claim, Part, PartRecord, Region, UserId, Version};
 use umoja_store::Change;
 
 use super::people::{pointer, verified_winner};
@@ -53,6 +53,8 @@ pub(super) struct History {
     pub(super) claimed: BTreeSet<BlindIndex>,
     /// Every pointer that was ever stored.
     pointers: BTreeSet<(UserId, UserId)>,
+    /// Who was ever not active anywhere.
+    disabled: BTreeSet<UserId>,
     /// Whom each region has erased itself in the last step.
     erased: Vec<BTreeSet<UserId>>,
 }
@@ -83,6 +85,11 @@ impl History {
     /// Every pointer that was ever stored anywhere.
     pub(super) fn pointers(&self) -> impl Iterator<Item = (UserId, UserId)> {
         self.pointers.iter().copied()
+    }
+
+    /// True if a user was ever not active anywhere.
+    pub(super) fn was_disabled(&self, id: UserId) -> bool {
+        self.disabled.contains(&id)
     }
 
     /// Whom a region has erased itself in the last step.
@@ -125,6 +132,9 @@ impl History {
         let base = base.as_ref();
         self.claimed.extend(record.claims().keys());
         self.pointers.extend(pointer(record).map(|target| (id, target)));
+        if record.status().is_some_and(|status| status != AccountStatus::Active) {
+            self.disabled.insert(id);
+        }
         let is_new = base.is_none_or(|base| base.version != record.version);
         if let Some(base) = base {
             assert!(record.version >= base.version, "2: {part} of {id} went backwards in {name}");

@@ -90,8 +90,9 @@ impl Fleet {
             for other in &live[number + 1..] {
                 let Some(winner) = verified_winner(one, other) else { continue };
                 let duplicate = if winner == one.id { other } else { one };
-                // Who is merged into somebody else is left to people.
-                let free = pointer(duplicate).is_none();
+                // Who is merged into somebody else, or was disabled, is left to people.
+                let disabled = history.was_disabled(one.id) || history.was_disabled(other.id);
+                let free = pointer(duplicate).is_none() && !disabled;
                 let same = roots[&one.id] == roots[&other.id];
                 assert!(same || !free, "merge: {} and {} are verified to be one person", one.id, other.id);
             }
