@@ -40,7 +40,15 @@ impl Sweep<'_> {
         if !self.mends {
             return;
         }
-        let listed: Vec<_> = missing.into_iter().map(|record| enqueue_if_incomplete(self.home, record)).collect();
+        // Wrapping one key twice gives two blobs, and each region would keep another: so one region does it, the one that
+        // wrote the part, and its repair brings the blob to all. Nobody else is left to do it for a region that is gone.
+        let own = &self.home.own.name;
+        let gone = |origin| !self.home.region_names().any(|region| region == origin);
+        let mine = missing.into_iter().filter(|record| {
+            let origin = &record.version.origin;
+            origin == own || gone(origin)
+        });
+        let listed: Vec<_> = mine.map(|record| enqueue_if_incomplete(self.home, record)).collect();
         let listed: Vec<_> = stream::iter(listed).buffered(CONCURRENT).collect().await;
         for listed in listed {
             if let Err(error) = listed {
