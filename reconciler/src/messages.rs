@@ -21,6 +21,10 @@ const RENEW_AFTER: u32 = 4;
 /// call a run.
 const OUT_SECS: u32 = 60;
 
+/// The delay of a fresh message about something that an operator has to mend: nobody should wait long for the repair
+/// then either, and it may take the operator days.
+const BLOCKED_SECS: u32 = 120;
+
 /// The delay after the `received`th try: doubling from 2 s, at most 15 minutes, the upper half of it by chance so that
 /// messages that failed together do not come back together.
 fn delay_secs(received: u32, entropy: &dyn Entropy) -> u32 {
@@ -79,9 +83,9 @@ pub(crate) async fn postpone(queue: &dyn Queue, deliveries: &[Delivery], message
     }
 }
 
-/// As [`postpone`], for something that an operator has to mend first: one fresh message, 8 to 15 minutes later.
+/// As [`postpone`], for something that an operator has to mend first: one fresh message, one to two minutes later.
 pub(crate) async fn block(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
-    renew(queue, deliveries, message, jittered(MAX_SECS, entropy), entropy).await;
+    renew(queue, deliveries, message, jittered(BLOCKED_SECS, entropy), entropy).await;
 }
 
 /// Puts one fresh message, whose receives are counted anew, in the place of all.

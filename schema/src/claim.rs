@@ -59,6 +59,15 @@ impl ClaimItem {
         items.iter().filter_map(Self::winner).min_by(|(a, x), (b, y)| x.rank(a).cmp(&y.rank(b)))
     }
 
+    /// The item as far as `user` loses it: the user's claim, and those that look-ups prefer to it. Nothing if there are
+    /// none.
+    pub fn lost_by(&self, user: UserId) -> Option<Self> {
+        let rank = self.claimants.get(&user)?.rank(&user);
+        let preferred = self.claimants.iter().filter(|(id, claim)| claim.rank(id) <= rank);
+        let claimants: BTreeMap<_, _> = preferred.map(|(id, claim)| (*id, claim.clone())).collect();
+        (claimants.len() > 1).then_some(Self { index: self.index, claimants })
+    }
+
     /// The item after `user` claims it (`Some`) or no longer does (`None`); nothing if that changes nothing.
     pub fn with(&self, user: UserId, claim: Option<&Claim>) -> Option<Self> {
         if self.claimants.get(&user) == claim {
@@ -122,5 +131,10 @@ mod tests {
         assert_eq!(item.winner().unwrap().0, squatter);
         let item = item.with(owner, Some(&claim(9, true))).unwrap();
         assert_eq!(item.winner().unwrap().0, owner);
+        let late = UserId::v8([3; 16]);
+        let item = item.with(late, Some(&claim(10, true))).unwrap();
+        assert_eq!(item.lost_by(owner), None);
+        assert_eq!(item.lost_by(late).unwrap().claimants.into_keys().collect::<Vec<_>>(), [owner, late]);
+        assert_eq!(item.lost_by(squatter), Some(item));
     }
 }

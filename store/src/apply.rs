@@ -54,8 +54,10 @@ pub async fn apply_copy(users: &dyn Users, incoming: &PartRecord, observer: &Reg
                 let claims =
                     plan_claims(users, incoming.id, before.unwrap_or(&BTreeMap::new()), incoming.claims()).await?;
                 let members = plan_members(stored.as_ref(), incoming);
-                let same = same_person(users, incoming, &claims).await?;
-                let rows = conflicts(incoming.id, &incoming.version, &claims, observer, |other| same.contains(&other));
+                let mut seen = claims.clone();
+                seen.extend(parted(users, stored.as_ref(), incoming).await?);
+                let same = same_person(users, incoming, &seen).await?;
+                let rows = conflicts(incoming.id, &incoming.version, &seen, observer, |other| same.contains(&other));
                 let parts = vec![PartWrite { record: incoming.clone(), condition }];
                 if users.commit(&Writes { parts, claims, members, rows, ..Writes::default() }).await? == Commit::Done {
                     return Ok(Applied::Written);
@@ -83,6 +85,25 @@ pub async fn same_person(
         }
     }
     Ok(same)
+}
+
+/// The claims that a copy keeps and loses to others, as if they were made by it, if it takes the pointer away that made
+/// them one person: an edit that had not heard of the merge yet has overtaken it, and the conflict is open again. An
+/// unmerge leaves no such claim, because the loser of an identifier gives it up with its pointer.
+async fn parted(
+    users: &dyn Users,
+    stored: Option<&PartRecord>,
+    incoming: &PartRecord,
+) -> Result<Vec<ClaimWrite>, StoreError> {
+    let points = |record: &PartRecord| record.profile_facts().is_some_and(|facts| facts.merged_into.is_some());
+    let Some(stored) = stored.filter(|stored| points(stored) && !points(incoming)) else { return Ok(Vec::new()) };
+    let kept = incoming.claims().iter().filter(|(index, claim)| stored.claims().get(index) == Some(claim));
+    let kept: Vec<BlindIndex> = kept.map(|(index, _)| *index).collect();
+    if kept.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lost = users.claims(&kept).await?.into_iter().filter_map(|item| item.lost_by(incoming.id));
+    Ok(lost.filter_map(|after| Some(ClaimWrite { before: after.with(incoming.id, None)?, after })).collect())
 }
 
 /// True if all wrapped keys are there; false if another version got in between.

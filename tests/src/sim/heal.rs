@@ -18,7 +18,9 @@ impl Fleet {
             region.faults.all().for_each(|faults| faults.mend());
             region.clock.set_skew(0);
         }
-        self.settle().await;
+        // What waits for somebody who was lost with a stream is sent back when a sweep has brought them, not before.
+        let lost = self.lost.get();
+        self.settle(!lost).await;
         // What a region parked because its clock went back is sent back by an operator when the clock has caught up.
         self.world().clock.advance(LONG_MS);
         for region in &self.world().regions {
@@ -33,8 +35,8 @@ impl Fleet {
                 }
             }
         }
-        self.settle().await;
-        if self.lost.get() {
+        self.settle(!lost).await;
+        if lost {
             self.sweep().await;
         }
     }
@@ -49,15 +51,16 @@ impl Fleet {
                 let found = run.report.found + run.report.missing_keys;
                 assert!(pass == 0 || found == 0, "1: a second sweep finds something: {run:?}");
             }
-            self.settle().await;
+            self.settle(true).await;
         }
     }
 
-    /// Streams, retries and repairs, until all is quiet; time passes whenever nothing was delivered.
-    pub(super) async fn settle(&self) {
+    /// Streams, retries and repairs, until all is quiet; time passes whenever nothing was delivered. Dead letters are
+    /// sent back if `redrive`, and else left.
+    pub(super) async fn settle(&self, redrive: bool) {
         for _ in 0..MAX_ROUNDS {
             let delivered = self.round().await;
-            if self.is_quiet().await {
+            if self.is_quiet(redrive).await {
                 return;
             }
             if !delivered {
@@ -86,12 +89,16 @@ impl Fleet {
         delivered
     }
 
-    async fn is_quiet(&self) -> bool {
+    async fn is_quiet(&self, redrive: bool) -> bool {
         let mut quiet = self.streams.iter().all(super::stream::Stream::is_empty);
         for at in 0..self.world().regions.len() {
             for queue in [Service::Retries, Service::Repairs].into_iter().flat_map(|service| self.queues(at, service)) {
                 let depth = queue.depth().await.expect("a queue can be counted");
-                quiet &= depth.waiting + depth.in_flight + depth.dead == 0;
+                quiet &= depth.waiting + depth.in_flight == 0;
+                if !redrive {
+                    continue;
+                }
+                quiet &= depth.dead == 0;
                 for dead in queue.receive_dead(10, 60).await.expect("dead letters can be read") {
                     queue.redrive(&dead).await.expect("dead letters can be sent back");
                 }

@@ -63,7 +63,7 @@ impl Fleet {
             }
         }
         self.note_changes();
-        self.settle().await;
+        self.settle(true).await;
         let history = self.history.borrow();
         for profile in history.profiles(0) {
             let target = pointer(profile).and_then(|target| history.stored(0, target, Part::Profile));

@@ -135,6 +135,34 @@ fn an_undoing_in_one_region_beats_the_merge_that_another_makes_later() {
     });
 }
 
+/// Failure: merge races merge (cycle), update, erase
+#[test]
+fn an_edit_that_had_not_heard_of_it_parts_the_two_for_a_moment_only() {
+    story(816, async |d| {
+        let (one, two) = (apart(&d, 0, &d.shop, verified()).await, apart(&d, 1, &d.food, verified()).await);
+        // Both regions know both; one merges, and what the other was asked for is lost.
+        for _ in 0..2 {
+            for region in &d.world.regions {
+                region.pump.replicate().await.unwrap();
+            }
+        }
+        d.world.set_cut(0, 1, true);
+        let region = &d.world.regions[0];
+        assert_eq!(repair_keys(&region.home, &region.sealer).await.merged, 1);
+        for lost in d.world.regions[1].home.repairs.receive(10, 60).await.unwrap() {
+            d.world.regions[1].home.repairs.delete(&lost.receipt).await.unwrap();
+        }
+        let set = json!({ "profile": { "nickname": "Ada" } });
+        d.call_as(&d.food, 1, "update", json!({ "id": two, "set": set })).await.ok(200);
+        d.world.set_cut(0, 1, false);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        for at in 0..2 {
+            assert_eq!(root(&d, at, &two).await, one);
+        }
+    });
+}
+
 #[test]
 fn who_was_erased_or_merged_elsewhere_meanwhile_is_left_alone() {
     story(806, async |d| {
