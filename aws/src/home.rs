@@ -54,19 +54,19 @@ impl Deployment {
     ) -> Home {
         let aws = self.region(&own.region);
         let tables = Arc::new(aws.tables(&self.prefix));
-        let queue = |name: &str| self.queue(&aws, own, name);
+        let at = |name: &str| self.queue(&aws, own, name);
         let peer = |entry: &RegionEntry| {
             let aws = self.region(entry.name());
             Peer {
                 ports: ports(&aws, Arc::new(aws.tables(&self.prefix)), &entry.infrastructure),
-                retry: queue(&format!("{}-{}", queue::RETRY, entry.name())),
+                retry: at(&queue::retry(entry.name())),
             }
         };
         Home {
             own: ports(&aws, Arc::clone(&tables), own),
             peers: regions.iter().filter(|entry| *entry.name() != own.region).map(peer).collect(),
-            repairs: queue(queue::KEYS),
-            parked: queue(queue::PARKED),
+            repairs: at(queue::KEYS),
+            parked: at(queue::PARKED),
             registry: Arc::clone(&tables) as _,
             requests: Arc::clone(&tables) as _,
             sweeps: tables,

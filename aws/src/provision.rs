@@ -21,7 +21,7 @@ pub async fn create_region(
 ) -> Result<Infrastructure, StoreError> {
     tables::create(aws, prefix).await?;
     let data_key = create_key(aws).await.map_err(|error| StoreError::Unavailable(format!("CreateKey ({error})")))?;
-    let retries = peers.iter().map(|peer| format!("{}-{peer}", queue::RETRY));
+    let retries = peers.iter().map(queue::retry);
     for name in retries.chain([queue::KEYS.to_owned(), queue::PARKED.to_owned()]) {
         create_queue(aws, &format!("{prefix}-{name}"), 10).await?;
     }

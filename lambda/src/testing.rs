@@ -10,12 +10,12 @@ use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, LocalRecorderG
 use metrics::{SharedString, Unit};
 use umoja_host::OsEntropy;
 use umoja_local::RegionStore;
-use umoja_schema::names::{queue, setting};
+use umoja_schema::names::setting;
 use umoja_schema::{Message, Millis, Region};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::{Clock, Delivery, Queue, QueueDepth, Registry, StoreError};
 use umoja_store::secrets::SecretsDocument;
-use umoja_store::{Home, Infrastructure, Peer, RegionEntry, RegionPorts, RegionState, RegionsDocument};
+use umoja_store::{Home, Infrastructure, RegionEntry, RegionPorts, RegionState, RegionsDocument};
 
 use crate::region::Source;
 
@@ -73,9 +73,7 @@ impl Regions {
     }
 
     fn ports(&self, name: &Region) -> RegionPorts {
-        let store = self.stores.iter().find(|store| store.region() == name).unwrap();
-        let (users, logs) = (Arc::new(store.clone()), Arc::new(store.clone()));
-        RegionPorts { name: name.clone(), users, logs, keys: Arc::new(store.keys()) }
+        self.stores.iter().find(|store| store.region() == name).unwrap().ports()
     }
 }
 
@@ -86,22 +84,9 @@ impl Source for Regions {
     }
 
     fn home(&self, own: &RegionEntry, regions: &[RegionEntry]) -> Home {
-        let store = self.store();
-        let peer = |entry: &RegionEntry| Peer {
-            ports: self.ports(entry.name()),
-            retry: Arc::new(store.queue(&format!("{}-{}", queue::RETRY, entry.name()))),
-        };
-        Home {
-            own: self.ports(own.name()),
-            peers: regions.iter().filter(|entry| entry.name() != own.name()).map(peer).collect(),
-            repairs: Arc::new(store.queue(queue::KEYS)),
-            parked: Arc::new(store.queue(queue::PARKED)),
-            registry: Arc::new(store.clone()),
-            requests: Arc::new(store.clone()),
-            sweeps: Arc::new(store.clone()),
-            clock: Arc::clone(&self.clock) as _,
-            entropy: Arc::new(OsEntropy),
-        }
+        let peers = regions.iter().filter(|entry| entry.name() != own.name());
+        let peers = peers.map(|entry| self.ports(entry.name()));
+        self.store().home(peers, Arc::clone(&self.clock) as _, Arc::new(OsEntropy))
     }
 
     async fn connect(&self, _: &[RegionEntry]) {}

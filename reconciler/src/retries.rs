@@ -231,5 +231,5 @@ fn own_failed(error: &StoreError) -> Served {
 }
 
 fn queue_name(peer: &Peer) -> String {
-    format!("{}-{}", umoja_schema::names::queue::RETRY, peer.ports.name)
+    umoja_schema::names::queue::retry(&peer.ports.name)
 }

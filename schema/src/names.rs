@@ -99,6 +99,11 @@ pub mod attribute {
 pub mod queue {
     /// Copies that a peer has not taken; one queue per peer, `retry-<peer>`.
     pub const RETRY: &str = "retry";
+    /// The name of the queue for one peer.
+    pub fn retry(peer: &crate::Region) -> String {
+        format!("{RETRY}-{peer}")
+    }
+
     /// Parts whose data key some region has not wrapped.
     pub const KEYS: &str = "keys";
     /// Stream records that cannot be handled.

@@ -1,14 +1,16 @@
 //! Finding what a region has to mend by itself, and putting it on the list: parts whose data key some region has not
 //! wrapped, and users that two trusted companies say are one person.
 //!
-//! Only the replicator lists them, from the stream: a writer could be killed between its write and the listing, but a
-//! stream record is delivered until it was handled. So a write pays for no queue, and loses nothing.
+//! The replicator lists them, from the stream: a writer could be killed between its write and the listing, but a stream
+//! record is delivered until it was handled. So a write pays for no queue, and loses nothing. What is lost with a stream
+//! itself, the sweep lists.
 
 use umoja_schema::names::attribute;
-use umoja_schema::{Attribute, LogRow, Message, PartRecord, Region};
+use umoja_schema::{Attribute, Claim, ClaimItem, IdentifierKind, LogRow, Message, Part, PartRecord, Region};
 
 use crate::Home;
 use crate::apply::IDENTIFIER_CONFLICT;
+use crate::group::is_same_person;
 use crate::ports::StoreError;
 
 /// The regions that cannot unwrap the data key of a live part by themselves, the own region first.
@@ -36,4 +38,24 @@ pub async fn enqueue_if_verified(home: &Home, row: &LogRow) -> Result<bool, Stor
     let Some(other) = rival.filter(|_| verified && row.kind == IDENTIFIER_CONFLICT) else { return Ok(false) };
     home.repairs.send(&Message::MergeVerified { one: row.user, other }, 0).await?;
     Ok(true)
+}
+
+/// Asks for the merges of the users whose verified claims meet in an identifier, as far as nobody is merged with anybody
+/// yet; gives how many. The journal's stream has asked already, unless it was lost.
+pub async fn enqueue_verified(home: &Home, item: &ClaimItem) -> Result<u64, StoreError> {
+    let counts = |claim: &Claim| claim.verified && claim.kind != IdentifierKind::ExternalId;
+    let Some((winner, _)) = item.winner().filter(|(_, claim)| counts(claim)) else { return Ok(0) };
+    let users = &*home.own.users;
+    let mut asked = 0;
+    for (id, _) in item.claimants.iter().filter(|(id, claim)| **id != winner && counts(claim)) {
+        let Some(profile) = users.part(*id, Part::Profile).await? else { continue };
+        let merged = profile.profile_facts().is_none_or(|facts| facts.merged_into.is_some());
+        if merged || is_same_person(users, &profile, winner).await? {
+            continue;
+        }
+        let (one, other) = (winner.min(*id), winner.max(*id));
+        home.repairs.send(&Message::MergeVerified { one, other }, 0).await?;
+        asked += 1;
+    }
+    Ok(asked)
 }

@@ -14,38 +14,18 @@ use umoja_host::{OsEntropy, SystemClock};
 use umoja_local::{Options, Pump, PumpSettings, RegionPump, RegionStore};
 use umoja_schema::{
     AccountStatus, Attributes, BlindIndex, Claim, Credentials, Facts, Hlc, IdentifierKind, Identity, Part, PartRecord,
-    ProfileFacts, Region, UserId, Version, names,
+    ProfileFacts, Region, UserId, Version,
 };
+use umoja_store::Home;
 use umoja_store::apply::{commit_own, plan_claims};
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Commit, Condition, PartWrite, Writes};
 use umoja_store::seal::Sealer;
-use umoja_store::{Home, Peer, RegionPorts};
 
 type Arrivals = Arc<Mutex<BTreeMap<(UserId, Part, String), Instant>>>;
 
-fn ports(store: &RegionStore) -> RegionPorts {
-    RegionPorts {
-        name: store.region().clone(),
-        users: Arc::new(store.clone()),
-        logs: Arc::new(store.clone()),
-        keys: Arc::new(store.keys()),
-    }
-}
-
 fn home(own: &RegionStore, peer: &RegionStore) -> Home {
-    let retry = Arc::new(own.queue(&format!("{}-{}", names::queue::RETRY, peer.region())));
-    Home {
-        own: ports(own),
-        peers: vec![Peer { ports: ports(peer), retry }],
-        repairs: Arc::new(own.queue(names::queue::KEYS)),
-        parked: Arc::new(own.queue(names::queue::PARKED)),
-        registry: Arc::new(own.clone()),
-        requests: Arc::new(own.clone()),
-        sweeps: Arc::new(own.clone()),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(OsEntropy),
-    }
+    own.home([peer.ports()], Arc::new(SystemClock), Arc::new(OsEntropy))
 }
 
 fn claim(home: &Home, index: u64) -> (BlindIndex, Claim) {

@@ -16,10 +16,9 @@ use umoja_local::{Options, RegionStore};
 use umoja_reconciler::Sweep;
 use umoja_schema::{
     AccountStatus, Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Facts, Hlc, IdentifierKind, Live, Millis,
-    Part, PartRecord, ProfileFacts, Region, SealedData, UserId, Version, names,
+    Part, PartRecord, ProfileFacts, Region, SealedData, UserId, Version,
 };
 use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Users as _, Writes};
-use umoja_store::{Home, Peer, RegionPorts};
 
 const CHANGED: u64 = 100;
 
@@ -85,15 +84,6 @@ async fn fill(store: &RegionStore, users: u64) {
     writing.join_all().await;
 }
 
-fn ports(store: &RegionStore) -> RegionPorts {
-    RegionPorts {
-        name: store.region().clone(),
-        users: Arc::new(store.clone()),
-        logs: Arc::new(store.clone()),
-        keys: Arc::new(store.keys()),
-    }
-}
-
 /// The most memory that the process has had, and what it has now, in MB (Linux).
 fn memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -133,18 +123,7 @@ async fn main() {
         RegionStore::open(&path, region(name), clock, entropy, Options::default()).expect("a directory")
     };
     let (own, peer) = (open("eu-west-1"), open("us-east-1"));
-    let retry = Arc::new(own.queue(&format!("{}-us-east-1", names::queue::RETRY)));
-    let home = Home {
-        own: ports(&own),
-        peers: vec![Peer { ports: ports(&peer), retry }],
-        repairs: Arc::new(own.queue(names::queue::KEYS)),
-        parked: Arc::new(own.queue(names::queue::PARKED)),
-        registry: Arc::new(own.clone()),
-        requests: Arc::new(own.clone()),
-        sweeps: Arc::new(own.clone()),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(OsEntropy),
-    };
+    let home = own.home([peer.ports()], Arc::new(SystemClock), Arc::new(OsEntropy));
     println!("{users} users in each of two regions in {directory}; {}", memory());
     fill(&own, users).await;
     fill(&peer, users).await;

@@ -122,7 +122,7 @@ fn home(
     entropy: &Arc<SeededEntropy>,
 ) -> Home {
     let peer = |ports: &RegionPorts| {
-        let queue = local.queue(&format!("{}-{}", names::queue::RETRY, ports.name));
+        let queue = local.queue(&names::queue::retry(&ports.name));
         Peer { ports: ports.clone(), retry: Arc::new(queue) }
     };
     Home {

@@ -243,7 +243,7 @@ impl World {
 
     /// How much is in a region's retry queue for a peer.
     pub async fn backlog(&self, at: usize, peer: usize) -> QueueDepth {
-        let queue = region::retry_queue(self.name(peer));
+        let queue = umoja_schema::names::queue::retry(self.name(peer));
         self.regions[at].store.queue(&queue).depth().await.expect("a queue can be counted")
     }
 

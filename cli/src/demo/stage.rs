@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use umoja_local::{PumpSettings, RegionStore};
+use umoja_schema::names::queue;
 use umoja_schema::{Credentials, Identity, Part, Region, UserId};
 use umoja_store::Home;
 use umoja_store::digest::Digest;
@@ -15,7 +16,7 @@ use umoja_store::seal::Sealer;
 use crate::client::{Answer, Client};
 use crate::credentials::{CompanyFile, Signer};
 use crate::deployment::Deployment;
-use crate::deployment::local::{in_region, retry_queue};
+use crate::deployment::local::in_region;
 use crate::links::Links;
 use crate::server::{ServeLock, Server, ServerSettings};
 use crate::{CliError, ClientError};
@@ -162,7 +163,7 @@ impl Stage {
     /// How many copies wait in a region for a peer.
     pub(super) async fn waiting_for(&self, region: usize, peer: usize) -> Result<u64, CliError> {
         let store = &self.stores[region];
-        let depth = store.queue(&retry_queue(self.name(peer))).depth().await;
+        let depth = store.queue(&queue::retry(self.name(peer))).depth().await;
         depth.map(|depth| depth.waiting).map_err(|source| in_region(store, source))
     }
 

@@ -15,12 +15,11 @@ use std::sync::Arc;
 
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_local::{OpenError, Options, RegionStore};
-use umoja_schema::names::queue;
 use umoja_schema::{Company, Region};
 use umoja_store::keyring::{KeyRing, MAX_WRAPPED_KEYS};
 use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::seal::Sealer;
-use umoja_store::{Home, Peer, RegionPorts, RegionState};
+use umoja_store::{Home, RegionState};
 
 use super::{DeployedRegion, Regions};
 use crate::CliError;
@@ -174,26 +173,14 @@ impl Deployment {
     /// What each region's services run with. The peers are the other regions of this process, behind `links` if there
     /// are any.
     pub fn homes(&self, links: Option<&Links>) -> Vec<Home> {
-        let ports: Vec<RegionPorts> = self.stores.iter().map(ports).collect();
-        let home = |(store, own): (&RegionStore, &RegionPorts)| {
-            let others = ports.iter().filter(|peer| peer.name != own.name);
-            let peers = others.map(|peer| Peer {
-                ports: links.map_or_else(|| peer.clone(), |links| links.reach(&own.name, peer)),
-                retry: Arc::new(store.queue(&retry_queue(&peer.name))),
+        let home = |store: &RegionStore| {
+            let peers = self.stores.iter().filter(|peer| peer.region() != store.region()).map(|peer| {
+                let ports = peer.ports();
+                links.map_or_else(|| ports.clone(), |links| links.reach(store.region(), &ports))
             });
-            Home {
-                own: own.clone(),
-                peers: peers.collect(),
-                repairs: Arc::new(store.queue(queue::KEYS)),
-                parked: Arc::new(store.queue(queue::PARKED)),
-                registry: Arc::new(store.clone()),
-                requests: Arc::new(store.clone()),
-                sweeps: Arc::new(store.clone()),
-                clock: Arc::clone(&self.clock),
-                entropy: Arc::clone(&self.entropy),
-            }
+            store.home(peers, Arc::clone(&self.clock), Arc::clone(&self.entropy))
         };
-        self.stores.iter().zip(&ports).map(home).collect()
+        self.stores.iter().map(home).collect()
     }
 
     /// What seals and opens the parts of a region.
@@ -239,21 +226,7 @@ impl Deployment {
     }
 }
 
-/// The name of the queue of copies that a peer has not taken.
-pub(crate) fn retry_queue(peer: &Region) -> String {
-    format!("{}-{peer}", queue::RETRY)
-}
-
 /// An error of a region's store.
 pub(crate) fn in_region(store: &RegionStore, source: StoreError) -> CliError {
     CliError::Region { region: store.region().clone(), source }
-}
-
-fn ports(store: &RegionStore) -> RegionPorts {
-    RegionPorts {
-        name: store.region().clone(),
-        users: Arc::new(store.clone()),
-        logs: Arc::new(store.clone()),
-        keys: Arc::new(store.keys()),
-    }
 }

@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use umoja_schema::Region;
+use umoja_schema::names::queue;
 use umoja_store::ports::{Clock, Entropy, StoreError};
+use umoja_store::{Home, Peer, RegionPorts};
 
 use crate::engine::{ConnectError, Durability, Engine, Settings};
 use crate::files;
@@ -139,6 +141,37 @@ impl RegionStore {
     /// The region's key.
     pub fn keys(&self) -> LocalKeys {
         self.0.keys.clone()
+    }
+
+    /// What the region offers to all regions.
+    pub fn ports(&self) -> RegionPorts {
+        RegionPorts {
+            name: self.region().clone(),
+            users: Arc::new(self.clone()),
+            logs: Arc::new(self.clone()),
+            keys: Arc::new(self.keys()),
+        }
+    }
+
+    /// What the region's services run with, next to those peers.
+    pub fn home(
+        &self,
+        peers: impl IntoIterator<Item = RegionPorts>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Home {
+        let peer = |ports: RegionPorts| Peer { retry: Arc::new(self.queue(&queue::retry(&ports.name))), ports };
+        Home {
+            own: self.ports(),
+            peers: peers.into_iter().map(peer).collect(),
+            repairs: Arc::new(self.queue(queue::KEYS)),
+            parked: Arc::new(self.queue(queue::PARKED)),
+            registry: Arc::new(self.clone()),
+            requests: Arc::new(self.clone()),
+            sweeps: Arc::new(self.clone()),
+            clock,
+            entropy,
+        }
     }
 
     /// A queue of the region, made on its first message.

@@ -8,7 +8,7 @@ use umoja_store::copy::confirmation;
 use umoja_store::derive::{derive, derive_pointer, underived};
 use umoja_store::digest::{Bucket, Fingerprint};
 use umoja_store::ports::StoreError;
-use umoja_store::repairs::{enqueue_if_incomplete, missing_regions};
+use umoja_store::repairs::{enqueue_if_incomplete, enqueue_verified, missing_regions};
 
 use super::{Difference, Examined, Item, Sweep, SweepReport, or_failed};
 use crate::CONCURRENT;
@@ -56,6 +56,18 @@ impl Sweep<'_> {
                 self.progress.report.unlisted += 1;
             }
         }
+    }
+
+    /// Asks for merges that were asked for in a stream that was lost.
+    pub(super) async fn merges(&mut self, items: &[Item]) -> Result<(), StoreError> {
+        let shared = items.iter().filter_map(|item| match item {
+            Item::Claims(item) if self.mends && item.claimants.len() > 1 => Some(item),
+            _ => None,
+        });
+        let work: Vec<_> = shared.map(async |item| or_failed(None, enqueue_verified(self.home, item).await)).collect();
+        let asked: Vec<Option<u64>> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        self.progress.report.merges_asked += asked.into_iter().flatten().sum::<u64>();
+        Ok(())
     }
 
     /// Looks up for each part of a page what the buckets say nothing of. Few users are merged or erased.

@@ -13,6 +13,8 @@
 //!   member's own part says whether it is one.)
 //! - What is younger than a minute is on its way, and left alone. Young is what the stamp says: writes of a clock that is
 //!   fast are young for longer, and those of one that is slow are copied although they are on their way, which does no harm.
+//! - Users whose verified claims meet in an identifier are listed for their merge, should the stream that does so have been
+//!   lost. That is no difference: who is left to people is listed in each pass, and left again.
 //! - Every region confirms the erasures that it holds, should whoever brought one have been stopped before it could.
 //! - An item that cannot be read, or that a region refuses, is left as it is, counted and told, and holds up no other.
 //! - A pass may be broken off anywhere and goes on from where it was last kept ([`Sweep::state`]); what is mended twice is
@@ -153,6 +155,11 @@ impl<'a> Sweep<'a> {
             && let Some(own) = &own
         {
             found = self.looked_up(&own.items).await?;
+        }
+        if self.peer.is_none()
+            && let Some(claims) = &other
+        {
+            self.merges(&claims.items).await?;
         }
         for (side, page) in [(Side::Own, own), (Side::Other, other)] {
             let Some(Read { items, unreadable, next }) = page else { continue };

@@ -51,6 +51,9 @@ pub struct SweepReport {
     /// Tombstones that nobody had confirmed, and that are confirmed now.
     #[serde(default)]
     pub confirmed: u64,
+    /// Pairs of users whose merge was asked for, because verified claims of both meet in an identifier.
+    #[serde(default)]
+    pub merges_asked: u64,
     /// Parts that lack a wrapped key.
     pub missing_keys: u64,
     /// Of those, how many could not be listed for repair.
@@ -77,6 +80,7 @@ impl SweepReport {
         self.claims_removed += other.claims_removed;
         self.members_added += other.members_added;
         self.confirmed += other.confirmed;
+        self.merges_asked += other.merges_asked;
         self.missing_keys += other.missing_keys;
         self.unlisted += other.unlisted;
     }

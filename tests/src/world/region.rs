@@ -110,14 +110,9 @@ impl WorldRegion {
 
     /// The names of the queues that have to be empty when there is nothing left to do.
     pub fn working_queues(&self) -> impl Iterator<Item = String> {
-        let retries = self.home.peers.iter().map(|peer| retry_queue(&peer.ports.name));
+        let retries = self.home.peers.iter().map(|peer| names::queue::retry(&peer.ports.name));
         retries.chain([names::queue::KEYS.to_owned()])
     }
-}
-
-/// The name of the retry queue for a peer.
-pub(super) fn retry_queue(peer: &Region) -> String {
-    format!("{}-{peer}", names::queue::RETRY)
 }
 
 pub(super) async fn build(
@@ -159,7 +154,7 @@ pub(super) async fn build(
             let peers = seen.iter().filter(|peer| peer.name != *store.region()).map(|peer| {
                 let name = &peer.name;
                 let ports = faulty_region(peer, &faults.links[name], &faults.kms_links[name]);
-                Peer { ports, retry: queue(&retry_queue(name), &faults.retries[name]) }
+                Peer { ports, retry: queue(&names::queue::retry(name), &faults.retries[name]) }
             });
             let requests: Arc<dyn Requests> =
                 Arc::new(Faulty::new(Arc::clone(&tables.requests), Arc::clone(&faults.requests)));

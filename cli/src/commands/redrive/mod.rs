@@ -16,7 +16,6 @@ use umoja_store::ports::{Clock, Delivery, Queue, StoreError};
 use super::target::{Opened, Target};
 use crate::CliError;
 use crate::deployment::DeployedRegion;
-use crate::deployment::local::retry_queue;
 use crate::output::{Output, note, table};
 use sight::{Sight, fingerprint};
 
@@ -156,7 +155,7 @@ impl Redrive {
 
     fn sources<'a>(&self, region: &'a DeployedRegion) -> Vec<Source<'a>> {
         let home = &region.home;
-        let retries = home.peers.iter().map(|peer| (retry_queue(&peer.ports.name), &peer.retry));
+        let retries = home.peers.iter().map(|peer| (queue::retry(&peer.ports.name), &peer.retry));
         let all = retries.chain([(queue::KEYS.to_owned(), &home.repairs), (queue::PARKED.to_owned(), &home.parked)]);
         let wanted = all.filter(|(name, _)| self.queue.as_ref().is_none_or(|queue| queue == name));
         wanted.map(|(name, queue)| Source { region, name, queue: Arc::clone(queue) }).collect()

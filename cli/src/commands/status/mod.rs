@@ -13,7 +13,6 @@ use umoja_store::ports::{Keys, KeysError, QueueDepth, StoreError};
 use self::scan::Scan;
 use self::stream::Replication;
 use super::target::{Opened, Target};
-use crate::deployment::local::retry_queue;
 use crate::deployment::{DeployedRegion, Regions};
 use crate::output::{Output, table};
 use crate::{CliError, DeploymentError};
@@ -158,7 +157,7 @@ pub(super) async fn key_state(keys: &dyn Keys) -> &'static str {
 pub(super) async fn queues(region: &DeployedRegion) -> Result<Vec<QueueStatus>, StoreError> {
     let home = &region.home;
     let mut queues = Vec::new();
-    let retries = home.peers.iter().map(|peer| (retry_queue(&peer.ports.name), &peer.retry));
+    let retries = home.peers.iter().map(|peer| (queue::retry(&peer.ports.name), &peer.retry));
     let others = [(queue::KEYS.to_owned(), &home.repairs), (queue::PARKED.to_owned(), &home.parked)];
     for (name, port) in retries.chain(others) {
         let QueueDepth { waiting, in_flight, dead } = port.depth().await?;

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use umoja_local::{Options, RegionStore};
-use umoja_schema::{Millis, Region, names};
+use umoja_schema::{Millis, Region};
+use umoja_store::Home;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::seal::Sealer;
-use umoja_store::{Home, Peer, RegionPorts};
 use umoja_tests::world::{SeededEntropy, WorldClock};
 
 /// The regions, the one that writes first.
@@ -29,26 +29,9 @@ pub(super) fn open(dir: &Path) -> [Place; 2] {
         let (dir, region): (_, Region) = (dir.join(name), name.parse().unwrap());
         RegionStore::open(&dir, region, clock.clone(), entropy.clone(), Options::default()).unwrap()
     });
-    let ports = |store: &RegionStore| RegionPorts {
-        name: store.region().clone(),
-        users: Arc::new(store.clone()),
-        logs: Arc::new(store.clone()),
-        keys: Arc::new(store.keys()),
-    };
     [0, 1].map(|at| {
         let (own, peer) = (&stores[at], &stores[1 - at]);
-        let retry = Arc::new(own.queue(&format!("{}-{}", names::queue::RETRY, peer.region())));
-        let home = Home {
-            own: ports(own),
-            peers: vec![Peer { ports: ports(peer), retry }],
-            repairs: Arc::new(own.queue(names::queue::KEYS)),
-            parked: Arc::new(own.queue(names::queue::PARKED)),
-            registry: Arc::new(own.clone()),
-            requests: Arc::new(own.clone()),
-            sweeps: Arc::new(own.clone()),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-        };
+        let home = own.home([peer.ports()], clock.clone(), entropy.clone());
         let sealer = Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), entropy.clone());
         Place { store: own.clone(), home, sealer }
     })

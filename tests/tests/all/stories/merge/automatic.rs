@@ -135,6 +135,40 @@ fn an_undoing_in_one_region_beats_the_merge_that_another_makes_later() {
     });
 }
 
+/// Throws away what a region was asked to repair; gives how much.
+async fn forget_requests(d: &Deployment, at: usize) -> usize {
+    let requests = &d.world.regions[at].home.repairs;
+    let lost = requests.receive(10, 60).await.unwrap();
+    for lost in &lost {
+        requests.delete(&lost.receipt).await.unwrap();
+    }
+    lost.len()
+}
+
+/// Failure: queue purged by mistake
+#[test]
+fn a_request_for_it_that_was_lost_is_made_again_by_the_sweep() {
+    story(817, async |d| {
+        let (one, two) = (apart(&d, 0, &d.shop, verified()).await, apart(&d, 1, &d.food, verified()).await);
+        for _ in 0..2 {
+            for region in &d.world.regions {
+                region.pump.replicate().await.unwrap();
+            }
+        }
+        assert_eq!((forget_requests(&d, 0).await, forget_requests(&d, 1).await), (1, 1));
+        d.world.settle().await;
+        assert_eq!(root(&d, 0, &two).await, two);
+        let asked = async || d.world.sweep().await.iter().map(|run| run.report.merges_asked).sum::<u64>();
+        assert_eq!(asked().await, 2, "in each region");
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        for at in 0..2 {
+            assert_eq!(root(&d, at, &two).await, one);
+        }
+        assert_eq!(asked().await, 0, "they are one person");
+    });
+}
+
 /// Failure: merge races merge (cycle), update, erase
 #[test]
 fn an_edit_that_had_not_heard_of_it_parts_the_two_for_a_moment_only() {
@@ -149,9 +183,7 @@ fn an_edit_that_had_not_heard_of_it_parts_the_two_for_a_moment_only() {
         d.world.set_cut(0, 1, true);
         let region = &d.world.regions[0];
         assert_eq!(repair_keys(&region.home, &region.sealer).await.merged, 1);
-        for lost in d.world.regions[1].home.repairs.receive(10, 60).await.unwrap() {
-            d.world.regions[1].home.repairs.delete(&lost.receipt).await.unwrap();
-        }
+        assert_eq!(forget_requests(&d, 1).await, 1);
         let set = json!({ "profile": { "nickname": "Ada" } });
         d.call_as(&d.food, 1, "update", json!({ "id": two, "set": set })).await.ok(200);
         d.world.set_cut(0, 1, false);
