@@ -7,7 +7,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from . import canary, coldstart, counts, options, outages, permissions, procedures, refusals, timing
+from . import canary, coldstart, counts, disagreement, options, outages, permissions, procedures, refusals, timing
 from .people import People
 from .progress import Failed, Progress
 from .story import SAFARI, Story
@@ -58,7 +58,9 @@ def play(system: System, story: Story) -> None:
         progress.check(story.logs_in(third, SAFARI, amina), f"Amina logs in in {THIRD}")
         story.everywhere(third, [here, there])
     with progress.part(f"{there.name} is cut off from the world"):
-        outages.region_out(story, amina)
+        verified, contested = outages.region_out(story, amina)
+        disagreement.merged_by_itself(story, verified)
+        disagreement.resolved(system, story, contested)
     with progress.part(f"The key service of {here.name} is out"):
         outages.key_out(story)
     with progress.part("Keys are rotated"):
@@ -66,6 +68,7 @@ def play(system: System, story: Story) -> None:
         procedures.rotate_api_key(system)
     with progress.part("A table has lost somebody"):
         procedures.fill_again(system, story)
+        disagreement.mended(system, baraka)
     with progress.part("Erasure, with receipts"):
         story.erased(amina, here, third)
     with progress.part("How long replication takes"):

@@ -2,6 +2,7 @@
 
 import time
 
+from .disagreement import Pair, pair
 from .people import Person
 from .progress import Failed
 from .story import SAFARI, SOKO, Story
@@ -11,8 +12,9 @@ SCHEDULE = 75.0
 WRITES = ("PutItem", "TransactWriteItems", "UpdateItem")
 
 
-def region_out(story: Story, amina: Person) -> None:
-    """A region is cut off; its retry queues fill; the scheduled function drains them.
+def region_out(story: Story, amina: Person) -> tuple[Pair, Pair]:
+    """A region is cut off; its retry queues fill; the scheduled function drains them. Gives
+    the pairs of users that both sides made of one person meanwhile.
 
     Failure: peer region down
     """
@@ -30,6 +32,8 @@ def region_out(story: Story, amina: Person) -> None:
         progress.check(answer.code == "behind", f"{there.name} says that it is behind, not that she is unknown")
         chausiku = story.register(there, SAFARI, "Chausiku")
         progress.check(True, f"safari registers Chausiku in {there.name}")
+        pairs = pair(story, here, there, "Zawadi", True), pair(story, here, there, "Zuri", False)
+        progress.check(True, f"Zawadi and Zuri register in {here.name} and in {there.name}, each with one address")
         for region in others:
             d.readable(region, SAFARI, baraka.id, baraka.version, story.bound * 2)
             progress.check(True, f"{region.name} has Baraka meanwhile: other peers are unaffected")
@@ -60,6 +64,7 @@ def region_out(story: Story, amina: Person) -> None:
         d.caller(call) == "reconcile-writes" and call.action in WRITES))
     progress.check(len(copied) >= 3, f"it was the function on its schedule: reconcile-writes made {len(copied)} of the "
                    f"writes in {there.name}")
+    return pairs
 
 
 def calls_of(story: Story, region: str, function: str, mark: int) -> int:
