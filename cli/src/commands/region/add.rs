@@ -12,7 +12,7 @@ use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
-use super::change::{SETTINGS_WAIT_SECS, copy_companies, deadline, find, newest_list, open, wait_for_settings};
+use super::change::{Pace, copy_companies, find, newest_list, open};
 use super::fill::{Filler, Repairs};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
@@ -59,15 +59,8 @@ pub(super) struct Add {
     /// Fill a region anew that serves already, after its tables were restored or lost: it is taken out of service first.
     #[arg(long)]
     again: bool,
-    /// How many parts and rows are copied in a second at most; 0 for as many as can be.
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    rate: u32,
-    /// In AWS: how long to wait for every function to read the new settings, in seconds.
-    #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
-    settings_wait_secs: u64,
-    /// How long to wait for the new region to have everything, in seconds. Running the command again goes on.
-    #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
-    timeout_secs: u64,
+    #[command(flatten)]
+    pace: Pace,
 }
 
 impl Add {
@@ -109,15 +102,15 @@ impl Add {
         // Those that serve first: the new region may rely on them from the moment at which it is listed itself.
         cloud.store(&document, others().chain([new])).await?;
         copy_companies(&regions, new).await?;
-        wait_for_settings(name, self.settings_wait_secs).await;
+        self.pace.wait_for_settings(name).await;
 
         let filler = Filler {
             regions: &regions,
             target: name,
             since: regions.clock.now(),
             derives: self.again,
-            rate: self.rate,
-            deadline: deadline(&regions, self.timeout_secs),
+            rate: self.pace.rate,
+            deadline: self.pace.deadline(&regions),
             repairs: Repairs::Scheduled(cloud.prefix()),
         };
         let copied = filler.run().await?;
@@ -177,8 +170,8 @@ impl Add {
             target: name,
             since: Millis(0),
             derives: self.again,
-            rate: self.rate,
-            deadline: deadline(&regions, self.timeout_secs),
+            rate: self.pace.rate,
+            deadline: self.pace.deadline(&regions),
             repairs: Repairs::Here(&deployment),
         };
         let copied = filler.run().await?;

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use clap::Args;
 use umoja_schema::{Millis, Region};
 use umoja_store::RegionsDocument;
-pub(super) use umoja_store::deployment::SETTINGS_WAIT_SECS;
+use umoja_store::deployment::SETTINGS_WAIT_SECS;
 
 use crate::CliError;
 use crate::deployment::{Cloud, CloudError, DeployedRegion, Deployment, Regions};
@@ -14,6 +15,38 @@ use crate::server::ServeLock;
 
 /// How often somebody who waits is told so, in seconds.
 const TELL_SECS: u64 = 10;
+
+/// How fast, and how long.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Pace {
+    /// How many parts and rows are copied or changed in a second at most; 0 for as many as can be.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub(super) rate: u32,
+    /// In AWS: how long to wait for every function to read the new settings, in seconds.
+    #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
+    settings_wait_secs: u64,
+    /// How long to wait until everything is where it belongs, in seconds. Running the command again goes on.
+    #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
+    timeout_secs: u64,
+}
+
+impl Pace {
+    /// Waits until every function has read the settings that every region has got now.
+    pub(super) async fn wait_for_settings(self, name: &Region) {
+        let mut left = self.settings_wait_secs;
+        while left > 0 {
+            note(&format!("{name}: every region says so; waiting {left} s until every function has read it"));
+            let step = left.min(TELL_SECS);
+            tokio::time::sleep(Duration::from_secs(step)).await;
+            left -= step;
+        }
+    }
+
+    /// When to give up.
+    pub(super) fn deadline(self, regions: &Regions) -> Millis {
+        deadline(regions, self.timeout_secs)
+    }
+}
 
 /// The list of regions, as far as any region has it. `name`, which is being changed, need not answer if it is `away`.
 pub(super) async fn newest_list(
@@ -43,18 +76,7 @@ pub(super) fn find<'a>(regions: &'a Regions, name: &Region) -> Result<&'a Deploy
     region.ok_or_else(|| CliError::Usage(format!("the deployment has no region {name}")))
 }
 
-/// Waits until every function has read the settings that every region has got now.
-pub(super) async fn wait_for_settings(name: &Region, secs: u64) {
-    let mut left = secs;
-    while left > 0 {
-        note(&format!("{name}: every region says so; waiting {left} s until every function has read it"));
-        let step = left.min(TELL_SECS);
-        tokio::time::sleep(Duration::from_secs(step)).await;
-        left -= step;
-    }
-}
-
-/// When to give up.
+/// When so many seconds have passed.
 pub(super) fn deadline(regions: &Regions, timeout_secs: u64) -> Millis {
     Millis(regions.clock.now().0.saturating_add(timeout_secs.saturating_mul(1000)))
 }

@@ -10,9 +10,7 @@ use umoja_reconciler::FillReport;
 use umoja_schema::{Millis, Region};
 use umoja_store::{RegionState, RegionsDocument};
 
-use super::change::{
-    SETTINGS_WAIT_SECS, copy_companies, deadline, find, newest_list, open, refuse_last, wait_for_settings,
-};
+use super::change::{Pace, copy_companies, deadline, find, newest_list, open, refuse_last};
 use super::fill::{Filler, Repairs};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
@@ -70,15 +68,8 @@ pub(super) struct Thaw {
     name: Region,
     #[command(flatten)]
     target: Target,
-    /// How many parts and rows are copied in a second at most; 0 for as many as can be.
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    rate: u32,
-    /// In AWS: how long to wait for every function to read the new settings, in seconds.
-    #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
-    settings_wait_secs: u64,
-    /// How long to wait until nothing is missing, in seconds. Running the command again goes on.
-    #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
-    timeout_secs: u64,
+    #[command(flatten)]
+    pace: Pace,
 }
 
 impl Freeze {
@@ -195,7 +186,7 @@ impl Thaw {
         set_state(&mut list, name, RegionState::Thawing);
         let regions = cloud.regions(&list, first);
         cloud.store(&list, &regions.list).await?;
-        wait_for_settings(name, self.settings_wait_secs).await;
+        self.pace.wait_for_settings(name).await;
         let went = self.send(&regions, Repairs::Scheduled(cloud.prefix())).await?;
 
         copy_companies(&regions, find(&regions, name)?).await?;
@@ -226,8 +217,8 @@ impl Thaw {
             // It was on the list all the time.
             since: Millis(0),
             derives: *target == self.name,
-            rate: self.rate,
-            deadline: deadline(regions, self.timeout_secs),
+            rate: self.pace.rate,
+            deadline: self.pace.deadline(regions),
             repairs,
         }
     }

@@ -10,7 +10,7 @@ use umoja_reconciler::{FillReport, Unlist, UnlistReport};
 use umoja_schema::{Millis, Region};
 use umoja_store::RegionState;
 
-use super::change::{SETTINGS_WAIT_SECS, deadline, find, newest_list, open, refuse_last, wait_for_settings};
+use super::change::{Pace, find, newest_list, open, refuse_last};
 use super::fill::{Filler, Repairs, repair_here};
 use super::freeze::set_state;
 use crate::CliError;
@@ -59,15 +59,8 @@ pub(super) struct Remove {
     /// The region is gone for good: leave out everything that needs it.
     #[arg(long)]
     lost: bool,
-    /// How many parts and rows are copied or changed in a second at most; 0 for as many as can be.
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    rate: u32,
-    /// In AWS: how long to wait for every function to read the new settings, in seconds.
-    #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
-    settings_wait_secs: u64,
-    /// How long to wait until nothing needs the region, in seconds. Running the command again goes on.
-    #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
-    timeout_secs: u64,
+    #[command(flatten)]
+    pace: Pace,
 }
 
 #[derive(Serialize)]
@@ -145,7 +138,7 @@ impl Remove {
                 set_state(&mut list, name, RegionState::Leaving);
                 let regions = cloud.regions(&list, first);
                 cloud.store(&list, others(&regions, name).into_iter().chain([find(&regions, name)?])).await?;
-                wait_for_settings(name, self.settings_wait_secs).await;
+                self.pace.wait_for_settings(name).await;
                 sent = self.send(&regions, Repairs::Scheduled(cloud.prefix())).await?;
                 self.wrap_elsewhere(&regions, None).await?;
                 // Hours may have passed: what others have changed meanwhile stays.
@@ -160,7 +153,7 @@ impl Remove {
         if let (false, Some(own)) = (self.lost, cloud.unlisted(name, &list).await) {
             cloud.store(&list, [&own]).await?;
         }
-        wait_for_settings(name, self.settings_wait_secs).await;
+        self.pace.wait_for_settings(name).await;
         Ok((sent, self.drop_keys(&regions).await?))
     }
 
@@ -186,8 +179,8 @@ impl Remove {
                 target: peer.name(),
                 since: Millis(0),
                 derives: false,
-                rate: self.rate,
-                deadline: deadline(regions, self.timeout_secs),
+                rate: self.pace.rate,
+                deadline: self.pace.deadline(regions),
                 repairs,
             };
             sent.add(&filler.from(&[source], true).await?);
@@ -197,7 +190,7 @@ impl Remove {
 
     /// Waits until every part in every region that stays can be opened there without the region's key.
     async fn wrap_elsewhere(&self, regions: &Regions, here: Option<&Deployment>) -> Result<(), CliError> {
-        let until = deadline(regions, self.timeout_secs);
+        let until = self.pace.deadline(regions);
         for region in others(regions, &self.name) {
             loop {
                 let found = self.pass(regions, region, Unlist::look(&region.home, &self.name)).await?;
@@ -273,8 +266,8 @@ impl Remove {
         let mut more = true;
         while more {
             more = unlist.step().await.map_err(|source| region.failed(source))?;
-            if self.rate > 0 {
-                let due = unlist.report().dropped.saturating_mul(1000) / u64::from(self.rate);
+            if self.pace.rate > 0 {
+                let due = unlist.report().dropped.saturating_mul(1000) / u64::from(self.pace.rate);
                 let early = due.saturating_sub(clock.now().since(started));
                 tokio::time::sleep(Duration::from_millis(early)).await;
             }

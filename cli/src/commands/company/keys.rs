@@ -1,0 +1,120 @@
+//! API keys: another one, and the end of one.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use umoja_schema::CompanyId;
+use umoja_schema::company::ApiKeyHash;
+
+use super::{known, new_api_key};
+use crate::CliError;
+use crate::commands::target::Target;
+use crate::credentials::CompanyFile;
+use crate::files;
+use crate::output::Output;
+
+/// Give a company a new API key; the old one works for a while longer.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  umoja company rotate-key soko --dir DIR
+  umoja company rotate-key soko --dir DIR --overlap-secs 0 --company-file soko.json
+  umoja company rotate-key soko --prefix PREFIX --region eu-west-1 --company-file soko.json")]
+pub(super) struct RotateKey {
+    /// The company's id.
+    id: CompanyId,
+    #[command(flatten)]
+    target: Target,
+    /// How long the old API key still works, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 24 * 60 * 60)]
+    overlap_secs: u64,
+    /// Put the new API key into the company's file instead of printing it.
+    #[arg(long, value_name = "FILE")]
+    company_file: Option<PathBuf>,
+}
+
+/// End an API key of a company now, within 5 seconds: before its time, or because it has leaked.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  umoja company list --dir DIR                      shows the keys' ids
+  umoja company retire-key soko 3f9a1c02 --dir DIR
+  umoja company retire-key soko 3f9a1c02 --prefix PREFIX --region eu-west-1")]
+pub(super) struct RetireKey {
+    /// The company's id.
+    id: CompanyId,
+    /// The id of the API key: the part of it after the environment, which `umoja company list` shows.
+    key: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl RotateKey {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let deployment = self.target.regions().await?;
+        let mut company = known(&deployment, &self.id).await?;
+        let file = self.company_file.as_deref().map(CompanyFile::read).transpose()?;
+        if file.as_ref().is_some_and(|file| file.id != self.id) {
+            return Err(CliError::Usage(format!("--company-file is not of the company {}", self.id)));
+        }
+        let (api_key, hash) = new_api_key(&deployment)?;
+        let now = deployment.clock.now().secs();
+        let end = now.saturating_add(self.overlap_secs);
+        company.api_keys.retain(|old| old.expires_at.is_none_or(|at| now < at));
+        for old in &mut company.api_keys {
+            old.expires_at = Some(old.expires_at.map_or(end, |at| at.min(end)));
+        }
+        let name = hash.id.clone();
+        company.api_keys.push(hash);
+        let stored = deployment.put_company(&company).await;
+        if matches!(stored, Err(CliError::NotStored(_))) {
+            return stored;
+        }
+        // Where some regions have it, the new key is given out all the same.
+        let overlap = self.overlap_secs;
+        match (self.company_file.as_deref(), file) {
+            (Some(path), Some(file)) => {
+                let text = serde_json::to_vec_pretty(&CompanyFile { api_key, ..file }).unwrap_or_default();
+                files::replace_private(path, &text)
+                    .map_err(|source| CliError::File { path: path.to_owned(), source })?;
+                let answer = json!({ "id": self.id, "api_key_id": name, "overlap_secs": overlap, "file": path });
+                output.answer(&answer, || {
+                    format!("The new API key is in {}; the old one works for {overlap} s.", path.display())
+                });
+            }
+            _ => output.answer(
+                &json!({ "id": self.id, "api_key": api_key, "api_key_id": name, "overlap_secs": overlap }),
+                || format!("Shown once, kept nowhere:\n  API key  {api_key}\nThe old one works for {overlap} s."),
+            ),
+        }
+        stored
+    }
+}
+
+impl RetireKey {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let deployment = self.target.regions().await?;
+        let mut company = known(&deployment, &self.id).await?;
+        let now = deployment.clock.now().secs();
+        let is_live = |key: &ApiKeyHash| key.expires_at.is_none_or(|at| now < at);
+        let was_live = company.api_keys.iter().any(|key| key.id == self.key && is_live(key));
+        if was_live && !company.api_keys.iter().any(|key| key.id != self.key && is_live(key)) {
+            return Err(CliError::Failed(format!(
+                "{} is the only API key of {1}; give it another one first with `umoja company rotate-key {1}`, or refuse \
+                 all of its requests with `umoja company disable {1}`",
+                self.key, self.id
+            )));
+        }
+        // A key that is gone already may still be in a region that did not answer before: it is written everywhere.
+        company.api_keys.retain(|key| key.id != self.key && is_live(key));
+        deployment.put_company(&company).await?;
+        output.answer(&json!({ "id": self.id, "api_key_id": self.key, "was_live": was_live }), || {
+            let key = &self.key;
+            if was_live {
+                format!("The API key {key} is ended; regions that are being served notice within 5 seconds.")
+            } else {
+                format!("The company {} has no live API key {key}.", self.id)
+            }
+        });
+        Ok(())
+    }
+}
