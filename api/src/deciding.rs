@@ -1,12 +1,15 @@
 //! Whose password is checked.
 
 use futures_util::stream::{self, StreamExt as _};
+use umoja_crypto::Password;
 use umoja_schema::{AccountStatus, Credentials, PartRecord};
 use umoja_store::group::GroupParts;
 
 use crate::app::App;
+use crate::caller::Caller;
 use crate::group::unreadable;
 use crate::problem::Refusal;
+use crate::user::source;
 
 /// The credentials that decide, and the part that they are in. Whatever is written goes there and nowhere else: a member's
 /// password never becomes the root's, so that an undone merge leaves nobody with another person's.
@@ -57,5 +60,24 @@ impl App {
             }
         }
         Ok(root)
+    }
+
+    /// Sets the password of a user that may log in, in the credentials part that decides, in place of whatever was there.
+    /// Nothing if somebody got in between.
+    pub(crate) async fn set_password(
+        &self,
+        caller: &Caller,
+        record: &PartRecord,
+        credentials: Credentials,
+        password: Password,
+    ) -> Result<Option<PartRecord>, Refusal> {
+        let secret = self.hasher.hash(password, self.home.entropy.array()).await?;
+        let changed = Credentials {
+            secret: Some(secret),
+            old_hashes: Vec::new(),
+            password_source: Some(source(caller)),
+            ..credentials
+        };
+        self.write_credentials(record, &changed, AccountStatus::Active).await
     }
 }

@@ -108,6 +108,8 @@ pub fn router(app: Arc<App>) -> Router {
     router = operation::<op::authenticate::Authenticate>(router);
     router = operation::<op::update::Update>(router);
     router = operation::<op::password_change::PasswordChange>(router);
+    router = operation::<op::reset_start::ResetStart>(router);
+    router = operation::<op::reset_finish::ResetFinish>(router);
     router = operation::<op::status::Status>(router);
     router = operation::<op::erase::Erase>(router);
     router = operation::<op::erasure::Erasure>(router);

@@ -15,6 +15,7 @@ mod operations;
 mod problem;
 mod profiles;
 mod receipt;
+mod reset_token;
 mod user;
 
 pub use app::{ApiConfig, App};

@@ -43,6 +43,8 @@ problems! {
     TAKEN = 409 "identifier_taken" "The identifier belongs to another user" "Look the user up, or register with a verified identifier.";
     VERSION = 409 "version_conflict" "The user has changed" "Read the user, apply the change to the version in `version`, and send that as `if_version`.";
     ERASED = 409 "user_erased" "The user was erased" "An erased user stays erased; register anew with another `idk`.";
+    USER_DISABLED = 409 "user_disabled" "The user is disabled" "Whoever is disabled gets no new password; `status` activates a user.";
+    RESET_TOKEN = 409 "reset_token_invalid" "The link is not good any more" "It was used before, is too old, or the account has changed since; ask the person to request a new mail.";
     ALREADY_MERGED = 409 "already_merged" "The duplicate is merged into another user" "Merge that other user, or unmerge the duplicate first.";
     MERGED_OTHERWISE = 409 "merged_otherwise" "The survivor is merged into the duplicate" "They are one person already; to have it the other way round, unmerge the survivor first.";
     NO_IDENTIFIER_LEFT = 409 "no_identifier_left" "Somebody would be left without any identifier" "The two share their only identifier, or one of them has none: give the merged user another identifier first.";

@@ -70,9 +70,12 @@ pub enum Scope {
     /// Change the profiles of linked users.
     #[serde(rename = "users:update")]
     Update,
-    /// Change passwords.
+    /// Change passwords, given the current one.
     #[serde(rename = "users:password")]
     Password,
+    /// Set passwords without the current one: whoever has it can take over any account.
+    #[serde(rename = "users:reset")]
+    Reset,
     /// Disable and activate users.
     #[serde(rename = "users:status")]
     Status,
@@ -89,12 +92,13 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Register,
         Self::Lookup,
         Self::Authenticate,
         Self::Update,
         Self::Password,
+        Self::Reset,
         Self::Status,
         Self::Erase,
         Self::Export,
@@ -109,6 +113,7 @@ impl Scope {
             Self::Authenticate => "users:authenticate",
             Self::Update => "users:update",
             Self::Password => "users:password",
+            Self::Reset => "users:reset",
             Self::Status => "users:status",
             Self::Erase => "users:erase",
             Self::Export => "users:export",

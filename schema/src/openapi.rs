@@ -90,6 +90,7 @@ differs from region to region: to fail over, sign for the next one.";
 
 fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
     let mut operations = operations_on_accounts(generator);
+    operations.extend(operations_on_passwords(generator));
     operations.extend(operations_on_people(generator));
     operations
 }
@@ -150,6 +151,21 @@ fn operations_on_accounts(generator: &mut SchemaGenerator) -> Vec<Operation> {
             refusals: &[404, 409, 422, 503],
         },
         Operation {
+            path: "/v1/users/status",
+            id: "setStatus",
+            summary: "Disable or activate a user.",
+            scope: Scope::Status,
+            body: schema!(generator, api::SetStatus),
+            answers: vec![(200, "The user as it is now.", schema!(generator, api::Found))],
+            refusals: &[404, 409, 422, 503],
+        },
+    ]
+}
+
+/// On passwords.
+fn operations_on_passwords(generator: &mut SchemaGenerator) -> Vec<Operation> {
+    vec![
+        Operation {
             path: "/v1/users/password/change",
             id: "changePassword",
             summary: "Change a password, given the current one.",
@@ -159,13 +175,22 @@ fn operations_on_accounts(generator: &mut SchemaGenerator) -> Vec<Operation> {
             refusals: &[404, 409, 422, 503],
         },
         Operation {
-            path: "/v1/users/status",
-            id: "setStatus",
-            summary: "Disable or activate a user.",
-            scope: Scope::Status,
-            body: schema!(generator, api::SetStatus),
-            answers: vec![(200, "The user as it is now.", schema!(generator, api::Found))],
+            path: "/v1/users/password/reset/start",
+            id: "startPasswordReset",
+            summary: "A token for who forgot the password, for the company to deliver.",
+            scope: Scope::Reset,
+            body: schema!(generator, api::ResetStart),
+            answers: vec![(200, "The token, and where to send it.", schema!(generator, api::ResetStarted))],
             refusals: &[404, 409, 422, 503],
+        },
+        Operation {
+            path: "/v1/users/password/reset/finish",
+            id: "finishPasswordReset",
+            summary: "Set the password with a token, in any region.",
+            scope: Scope::Reset,
+            body: schema!(generator, api::ResetFinish),
+            answers: vec![(200, "The password is set.", schema!(generator, api::PasswordReset))],
+            refusals: &[409, 422, 503],
         },
     ]
 }
@@ -258,8 +283,8 @@ fn refusal(status: u16) -> &'static str {
         403 => "The company lacks the scope, is disabled, or is not linked to the user.",
         404 => "There is no such user.",
         409 => {
-            "The `jti` was seen before, the identifier belongs to another user, the version is not current, or users are \
-             merged in another way; see `code`."
+            "The `jti` was seen before, the identifier belongs to another user, the version is not current, users are \
+             merged in another way, the user is disabled, or the token is not good (any more); see `code`."
         }
         422 => "The body is not of the operation's form; `field` names the member.",
         _ => "Not now: see `Retry-After`.",
@@ -368,7 +393,7 @@ mod tests {
     fn every_reference_of_the_document_resolves() {
         let document = document("https://example.com");
         check_refs(&document, &document);
-        assert_eq!(document["paths"].as_object().unwrap().len(), 11 + 5);
+        assert_eq!(document["paths"].as_object().unwrap().len(), 13 + 5);
     }
 
     #[test]

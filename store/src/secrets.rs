@@ -238,6 +238,7 @@ pub struct Secrets {
     signing: Vec<SigningKey>,
     user_ids: MacKey,
     requests: MacKey,
+    resets: MacKey,
     rows: WrappingKey,
 }
 
@@ -273,6 +274,7 @@ impl Secrets {
             signing,
             user_ids: MacKey::derive(derivation.expose(), "umoja/1/user-ids"),
             requests: MacKey::derive(derivation.expose(), "umoja/1/requests"),
+            resets: MacKey::derive(derivation.expose(), "umoja/1/password-resets"),
             rows: WrappingKey::new(wide),
         })
     }
@@ -314,6 +316,16 @@ impl Secrets {
     /// What a request is remembered by: a keyed hash, so that the table shows neither ids nor keys of requests.
     pub fn request_hash(&self, parts: &[&str]) -> [u8; 32] {
         self.requests.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// The tag of a password reset token: the same in every region, whichever other secrets are rotated.
+    pub fn reset_tag(&self, parts: &[&str]) -> [u8; 32] {
+        self.resets.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// True if it is the tag of these parts, compared in constant time.
+    pub fn is_reset_tag(&self, parts: &[&str], tag: &[u8]) -> bool {
+        self.resets.verify(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>(), tag)
     }
 
     /// Seals a free text into a row, bound to the row. Rows stay for ever and are read by operators, and nobody can

@@ -9,6 +9,8 @@ pub(crate) mod merge;
 pub(crate) mod password_change;
 mod patch;
 pub(crate) mod register;
+pub(crate) mod reset_finish;
+pub(crate) mod reset_start;
 pub(crate) mod status;
 pub(crate) mod unmerge;
 pub(crate) mod update;

@@ -2,7 +2,7 @@
 
 use umoja_crypto::Password;
 use umoja_schema::api::{self, PasswordChanged};
-use umoja_schema::{AccountStatus, Credentials, Scope, UserId};
+use umoja_schema::{Scope, UserId};
 use umoja_store::group::GroupParts;
 use umoja_store::ports::Verdict;
 
@@ -11,7 +11,6 @@ use crate::app::{App, until_written};
 use crate::caller::Caller;
 use crate::handler::{Answer, Operation};
 use crate::problem::{NOT_FOUND, Refusal};
-use crate::user::source;
 
 pub(crate) struct PasswordChange;
 
@@ -42,7 +41,7 @@ impl Operation for PasswordChange {
             };
             let mut group = group.ok_or(Refusal::from(&NOT_FOUND))?;
             let deciding = app.deciding(&group).await?;
-            let Some(record) = &deciding.record else { return Err(Refusal::from(&NOT_FOUND)) };
+            let Some(record) = deciding.record.clone() else { return Err(Refusal::from(&NOT_FOUND)) };
             let given = Password::attempt(&body.current_password);
             let verdict = app.hasher.verify(attempt(app, given, &deciding.credentials)).await?;
             let active = is_active(&group);
@@ -54,14 +53,7 @@ impl Operation for PasswordChange {
             if verdict == Verdict::Wrong || !active {
                 return Ok(Some(None));
             }
-            let secret = app.hasher.hash(password.clone(), app.home.entropy.array()).await?;
-            let changed = Credentials {
-                secret: Some(secret),
-                old_hashes: Vec::new(),
-                password_source: Some(source(caller)),
-                ..deciding.credentials
-            };
-            let written = app.write_credentials(record, &changed, AccountStatus::Active).await?;
+            let written = app.set_password(caller, &record, deciding.credentials, password.clone()).await?;
             Ok(written.map(|written| {
                 group.set(written);
                 Some(group)

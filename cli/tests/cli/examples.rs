@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{openssl_and_curl, path, text, umoja, until};
 
@@ -49,13 +49,24 @@ fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program} is needed: {error}"))
 }
 
-/// Registers somebody, and asks for nobody.
+/// Registers somebody, resets the password, and asks for nobody.
 fn try_out(program: &str, script: &str, demo: &Demo) {
     let (script, file) = (example(script), demo.file());
     let registered = run(program, &[path(&script), path(&file)]);
     assert!(registered.status.success(), "{}", text(&registered.stderr));
     let claims: Value = serde_json::from_slice(&registered.stdout).unwrap();
     assert_eq!(claims["body"]["outcome"], "created");
+    let call = |operation: &str, body: &Value| {
+        let output = run(program, &[path(&script), path(&file), operation, &body.to_string()]);
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["body"].clone()
+    };
+    let id = &claims["body"]["user"]["id"];
+    let started = call("password/reset/start", &json!({ "id": id }));
+    let finish = json!({ "token": started["token"], "new_password": "and a longer one" });
+    assert_eq!(call("password/reset/finish", &finish)["id"], *id);
+    let login = call("authenticate", &json!({ "id": id, "password": "and a longer one" }));
+    assert_eq!(login["authenticated"], true);
     let nobody = run(program, &[path(&script), path(&file), "lookup", r#"{"username":"nobody"}"#]);
     assert_eq!(nobody.status.code(), Some(1), "{}", text(&nobody.stderr));
     let claims: Value = serde_json::from_slice(&nobody.stdout).unwrap();

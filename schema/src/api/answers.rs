@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountStatus, CompanyId, Profile, Region, Source, UserId};
 
-never_printed!(User, Exported, ExportedMember);
+never_printed!(User, ResetStarted, Exported, ExportedMember);
 
 /// A user as callers see one: of users that are merged, the root, with what it leaves blank filled from the others in
 /// the order in which they were registered. Times are in seconds since the Unix epoch, as OIDC's `updated_at`.
@@ -106,6 +106,42 @@ pub struct PasswordChanged {
     /// The version with the new password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+}
+
+/// Answer of `password/reset/start`: a token, and where to send it. Send it to an address of this answer and never to
+/// one that a visitor typed: the two may look alike.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct ResetStarted {
+    /// For the link in the mail: letters, digits, `-`, `_` and `.`, at most 512 of them. Whoever has it can set the
+    /// password.
+    pub token: String,
+    /// When it stops working, in seconds since the Unix epoch.
+    pub expires_at: u64,
+    /// The user.
+    pub id: UserId,
+    /// The version that the token is for. `password/reset/finish` answers 503 in a region that has not heard of it.
+    pub version: String,
+    /// E-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether a trusted company verified the address; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+    /// Phone number in E.164 form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// Whether a trusted company verified the number; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number_verified: Option<bool>,
+}
+
+/// Answer of `password/reset/finish`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PasswordReset {
+    /// The user whose password it is now: end the sessions that it has.
+    pub id: UserId,
+    /// The version with the new password.
+    pub version: String,
 }
 
 /// Answer of `erase` and `erasure`.

@@ -16,6 +16,8 @@ never_printed!(
     Update,
     UserPatch,
     PasswordChange,
+    ResetStart,
+    ResetFinish,
     SetStatus,
     Erase,
     Erasure,
@@ -89,6 +91,7 @@ macro_rules! selector {
 }
 selector!(Lookup);
 selector!(Authenticate);
+selector!(ResetStart);
 
 /// Body of `lookup`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
@@ -194,6 +197,36 @@ pub struct PasswordChange {
     pub id: UserId,
     /// The password as it is.
     pub current_password: String,
+    /// The password as it shall be: 8 to 256 characters.
+    pub new_password: String,
+}
+
+/// Body of `password/reset/start`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetStart {
+    /// User id.
+    pub id: Option<UserId>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Phone number.
+    pub phone_number: Option<String>,
+    /// User name.
+    pub username: Option<String>,
+    /// The company's own id of the user.
+    pub external_id: Option<String>,
+    /// How long the token is good for, in seconds: 60 to 86,400, and 900 if it is not said.
+    pub lifetime_secs: Option<u64>,
+    /// A `version` from an earlier answer of any region: a region that is behind it answers 503.
+    pub min_version: Option<String>,
+}
+
+/// Body of `password/reset/finish`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetFinish {
+    /// The `token` of `password/reset/start`, as the person brought it back.
+    pub token: String,
     /// The password as it shall be: 8 to 256 characters.
     pub new_password: String,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use umoja_schema::{
     AccountStatus, Attributes, BlindIndex, Claim, ClaimItem, Credentials, Email, Facts, Hlc, IdentifierKind, Identity,
-    Log, LogRow, Part, PartRecord, ProfileFacts, UserId, Version,
+    Log, LogRow, OldHash, Part, PartRecord, ProfileFacts, UserId, Version,
 };
 use umoja_store::apply::{commit_own, conflicts, plan_claims, plan_members};
 use umoja_store::ports::{Clock as _, Commit, Condition, Entropy, PartWrite, StoreError, Users, Writes};
@@ -83,6 +83,15 @@ impl World {
     /// Sets the password's hash.
     pub async fn set_password(&self, at: usize, id: UserId, secret: &str) -> Result<Version, Refused> {
         self.update(at, id, |credentials: &mut Credentials, _| credentials.secret = Some(secret.to_owned())).await
+    }
+
+    /// Gives the user a hash of another system in place of a password.
+    pub async fn set_old_hash(&self, at: usize, id: UserId, old: OldHash) -> Result<Version, Refused> {
+        let change = |credentials: &mut Credentials, _: &mut Facts| {
+            credentials.secret = None;
+            credentials.old_hashes = vec![old.clone()];
+        };
+        self.update(at, id, change).await
     }
 
     /// Disables the user.

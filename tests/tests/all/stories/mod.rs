@@ -13,6 +13,7 @@ mod merge;
 mod password;
 mod races;
 mod register;
+mod reset;
 mod rotation;
 mod status;
 mod update;

@@ -75,6 +75,9 @@ async fn story() {
     let login =
         json!({ "email": email, "password": c("password"), "client": { "ip": "192.0.2.1", "device_id": c("d") } });
     d.call(0, "authenticate", login).await.ok(200);
+    let token = d.call(0, "password/reset/start", json!({ "email": email })).await.ok(200).body["token"].clone();
+    let reset = json!({ "token": token, "new_password": c("another password") });
+    d.call(0, "password/reset/finish", reset).await.ok(200);
     d.world.round().await;
 
     let mut problems = Vec::new();

@@ -8,12 +8,14 @@ use umoja_crypto::jws::sign_request;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
 
-const OPERATIONS: [&str; 11] = [
+const OPERATIONS: [&str; 13] = [
     "register",
     "lookup",
     "authenticate",
     "update",
     "password/change",
+    "password/reset/start",
+    "password/reset/finish",
     "status",
     "erase",
     "erasure",
@@ -22,7 +24,7 @@ const OPERATIONS: [&str; 11] = [
     "unmerge",
 ];
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 21] = [
     "id",
     "email",
     "email_verified",
@@ -32,6 +34,8 @@ const NAMES: [&str; 19] = [
     "password",
     "current_password",
     "new_password",
+    "token",
+    "lifetime_secs",
     "profile",
     "custom",
     "set",
