@@ -9,7 +9,7 @@
 //! - never reuse a data key for two envelopes, nor pass an initialisation vector that could be predicted;
 //! - never leave a stored value that means something out of the [`Aad`];
 //! - never choose an algorithm because a message names it: keys carry theirs;
-//! - never store a fast hash of a password, not even for a moment: [`legacy::wrap`] it at import;
+//! - never store a fast hash of a password, not even for a moment: [`legacy::import`] wraps it;
 //! - never print a secret: types that hold one are wiped on drop and say `[redacted]` to `Debug`.
 //!
 //! The crate is pure: bytes in, bytes out. It neither reads a clock nor draws randomness (one stated exception:

@@ -39,8 +39,7 @@ fn try_old(passwords: &Passwords, password: &Password, old_hashes: &[OldHash], s
         if outcome == LegacyOutcome::Verified {
             return Verdict::Upgrade(passwords.hash(password, salt));
         }
-        let is_argon2 = hash.starts_with("$argon2") || hash.starts_with("$umoja-wrapped$");
-        computed |= is_argon2 && outcome == LegacyOutcome::Wrong;
+        computed |= outcome == LegacyOutcome::Wrong && legacy::runs_argon2(hash);
     }
     if computed { Verdict::Wrong } else { nothing(passwords, password) }
 }

@@ -1,108 +1,78 @@
-//! bcrypt: `$2a$`, `$2b$` and `$2y$`.
+//! bcrypt: `$2a$`, `$2b$` and `$2y$`, and what WordPress and Django put before it.
 //!
 //! # Danger
 //!
 //! bcrypt reads 72 bytes and ignores the rest. As long as an account still has its bcrypt hash, a long password
 //! verifies with any ending; the upgrade hashes *all* of what was typed, so that from then on the ending counts.
-//! `$2x$` marks hashes of a sign-extension bug that makes some passwords collide: refused.
+//! `$2x$` marks hashes of a sign-extension bug that makes some passwords collide: refused. Implementations in C end
+//! the password at a zero byte; a typed one is refused, so that it cannot stand for everything after it.
 
-use super::{ImportError, LegacyOutcome};
-use crate::password::Password;
+use zeroize::Zeroizing;
+
+use super::ImportError;
+use super::codec::bcrypt64;
 
 /// Cost 15 is about two seconds; each step doubles it.
 const MAX_COST: u32 = 15;
+const READ: usize = 72;
 
-/// Whether the string would be verified.
-pub(super) fn check(stored: &str) -> Result<(), ImportError> {
-    if stored.starts_with("$2x$") {
-        return Err(ImportError::Broken);
-    }
-    let known = ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix));
-    let parts = stored.parse::<bcrypt::HashParts>().map_err(|_| ImportError::Unsupported)?;
-    match parts.get_cost() {
-        4..=MAX_COST if known => Ok(()),
-        16.. if known => Err(ImportError::TooCostly),
-        _ => Err(ImportError::Unsupported),
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bcrypt {
+    variant: char,
+    pub(super) cost: u32,
 }
 
-/// Compares in constant time, over the first 72 bytes of what was typed.
-pub(super) fn verify(password: &Password, stored: &str) -> LegacyOutcome {
-    if check(stored).is_err() {
-        return LegacyOutcome::Unsupported;
-    }
-    match bcrypt::verify(password.typed(), stored) {
-        Ok(true) if !password.hopeless() => LegacyOutcome::Verified,
-        _ => LegacyOutcome::Wrong,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{import, small, verify};
-    use super::*;
-    use crate::password::Verification;
-
-    fn compare(password: &str, stored: &str) -> LegacyOutcome {
-        verify(&small(), &Password::attempt(password), stored)
-    }
-
-    #[test]
-    fn published_hashes_verify() {
-        // Openwall crypt_blowfish 1.3, wrapper.c.
-        for (password, stored) in [
-            ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
-            ("U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"),
-            ("U*U*U", "$2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a"),
-            ("", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy"),
-        ] {
-            assert_eq!(compare(password, stored), LegacyOutcome::Verified, "{stored}");
-            assert_eq!(compare("other", stored), LegacyOutcome::Wrong);
-            for prefix in ["$2b$", "$2y$"] {
-                assert_eq!(compare(password, &stored.replacen("$2a$", prefix, 1)), LegacyOutcome::Verified);
-            }
+impl Bcrypt {
+    pub(super) fn new(variant: &str, cost: &str) -> Result<Self, ImportError> {
+        let variant = match variant {
+            "2a" => 'a',
+            "2b" => 'b',
+            "2y" => 'y',
+            "2x" => return Err(ImportError::Broken),
+            _ => return Err(ImportError::Unsupported),
+        };
+        match cost.parse() {
+            _ if cost.len() != 2 => Err(ImportError::Unsupported),
+            Ok(cost @ 4..=MAX_COST) => Ok(Self { variant, cost }),
+            Ok(16..) => Err(ImportError::TooCostly),
+            Ok(_) | Err(_) => Err(ImportError::Unsupported),
         }
     }
 
-    #[test]
-    fn the_72_byte_rule_holds_before_the_upgrade_and_not_after_it() {
-        // Openwall crypt_blowfish 1.3, wrapper.c: characters after the 72nd are ignored.
-        let stored = "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui";
-        let typed = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\
-                     0123456789chars after 72 are ignored";
-        assert_eq!(compare(typed, stored), LegacyOutcome::Verified);
-        assert_eq!(compare(&typed[..72], stored), LegacyOutcome::Verified);
-        assert_eq!(compare(&typed[..71], stored), LegacyOutcome::Wrong);
-
-        let upgraded = small().hash(&Password::attempt(typed), [1; 16]);
-        assert_eq!(small().verify(&Password::attempt(typed), &upgraded), Verification::Verified);
-        for suffix in ["", "x", " after 72 are ignored"] {
-            let other = format!("{}{suffix}", &typed[..72]);
-            assert_eq!(small().verify(&Password::attempt(&other), &upgraded), Verification::Wrong);
+    /// `$2b$10$` and 22 letters of salt and 31 of hash.
+    pub(super) fn parse(native: &str) -> Result<(Self, Vec<u8>, Vec<u8>), ImportError> {
+        let mut fields = native.strip_prefix('$').ok_or(ImportError::Unsupported)?.split('$');
+        let (Some(variant), Some(cost), Some(rest), None) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return Err(ImportError::Unsupported);
+        };
+        let bcrypt = Self::new(variant, cost)?;
+        if rest.len() != 53 || !rest.is_ascii() {
+            return Err(ImportError::Unsupported);
+        }
+        let (salt, hash) = rest.split_at(22);
+        match (bcrypt64(salt), bcrypt64(hash)) {
+            (Some(salt), Some(hash)) => Ok((bcrypt, salt, hash)),
+            _ => Err(ImportError::Unsupported),
         }
     }
 
-    #[test]
-    fn the_broken_variant_and_hostile_costs_are_refused() {
-        let tail = "$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-        for (head, reason) in [
-            ("$2x$05", ImportError::Broken),
-            ("$2b$16", ImportError::TooCostly),
-            ("$2b$31", ImportError::TooCostly),
-            ("$2b$99", ImportError::TooCostly),
-            ("$2b$03", ImportError::Unsupported),
-            ("$2c$05", ImportError::Unsupported),
-            ("$2$05", ImportError::Unsupported),
-        ] {
-            let stored = format!("{head}{tail}");
-            assert_eq!(import(&small(), &stored, [0; 16]), Err(reason), "{head}");
-            assert_eq!(compare("U*U", &stored), LegacyOutcome::Unsupported);
-        }
+    pub(super) fn params(self) -> Vec<(&'static str, String)> {
+        vec![("v", format!("2{}", self.variant)), ("c", format!("{:02}", self.cost))]
     }
 
-    #[test]
-    fn an_over_long_attempt_is_wrong() {
-        let stored = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy";
-        assert_eq!(compare(&"a".repeat(100_000), stored), LegacyOutcome::Wrong);
+    /// 23 bytes; `None` for a password that bcrypt cannot have.
+    pub(super) fn run(self, password: &[u8], salt: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let salt = salt.try_into().ok()?;
+        if password.contains(&0) {
+            return None;
+        }
+        // The ending zero belongs to what is hashed, if there is room for it.
+        let mut read = Zeroizing::new([0; READ]);
+        let length = password.len().min(READ);
+        read[..length].copy_from_slice(&password[..length]);
+        let output = Zeroizing::new(::bcrypt::bcrypt(self.cost, salt, &read[..(length + 1).min(READ)]));
+        Some(Zeroizing::new(output[..23].to_vec()))
     }
 }

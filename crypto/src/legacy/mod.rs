@@ -3,16 +3,75 @@
 //! # Danger
 //!
 //! - Old strings are input: their costs are checked against ceilings before any of it is spent.
-//! - A fast hash falls to a graphics card in minutes, so it is never stored as it came: [`wrap`] puts argon2id around
-//!   the digest at import, and [`verify`] refuses a fast hash that is not wrapped.
+//! - A fast hash falls to a graphics card in minutes, so it is never stored as it came: [`import`] puts argon2id around
+//!   the digest, and [`verify`] refuses a fast hash that is not wrapped. Fast is every digest computed fewer than 5000
+//!   times, and scrypt over less than a mebibyte, whatever the family is called.
+//! - Wrapping protects a stolen dump, not a reused salt: whoever has the *same* inner digest from somewhere else can
+//!   compare without breaking it. A pepper closes that.
 //! - Other systems hashed the bytes as typed: verification here does not normalise.
+//! - Some hashed with a secret of theirs: it is held once in [`HashKeys`], and a stored hash names its id.
 //!
 //! After [`LegacyOutcome::Verified`] the caller always hashes the password anew and drops the old string.
+//!
+//! # What is read
+//!
+//! [`ForeignHash::parse`] reads what says what it is:
+//!
+//! | family | spelling |
+//! |---|---|
+//! | bcrypt | `$2a$`, `$2b$`, `$2y$`; WordPress 6.8 `$wp$2y$`; Django `bcrypt$`, `bcrypt_sha256$` |
+//! | phpass, Drupal 7 | `$P$`, `$H$`; `$S$`; with `U` before it, hashes that Drupal took over |
+//! | crypt(3) | `$1$`, `$apr1$`, `$5$`, `$6$`, with and without `rounds=` |
+//! | argon2 | PHC strings of i, d and id; Django `argon2$` |
+//! | PBKDF2 | Django `pbkdf2_sha256$`, `pbkdf2_sha1$`; `$pbkdf2-<digest>$` of passlib and PHC; ASP.NET Identity 2 and 3 |
+//! | scrypt | `$scrypt$ln=,r=,p=$`, with N or its logarithm; Django `scrypt$` |
+//! | LDAP | `{MD5}`, `{SMD5}`, `{SHA}`, `{SSHA}`, SHA-2 alike, `{PBKDF2-<digest>}`, `{ARGON2}`, `{CRYPT}$...` |
+//! | Magento | `hash:salt` and `hash:salt:version`, chains and argon2id; Django `md5$`, `sha1$` |
+//!
+//! The constructors of [`ForeignHash`] take what comes in parts: digests plain, salted, peppered, as HMAC and nested;
+//! NT hashes, PrestaShop, OpenCart, Firebase, Keycloak, Auth0, PBKDF2, scrypt.
+//!
+//! # How it is stored
+//!
+//! Argon2 strings as they are, all others in one spelling of our own:
+//! `$umoja-old$<family>$<params>$<salt>$<hash>`, or inside argon2id
+//! `$umoja-wrapped$<family>$<params>,l=<length>$<salt>$argon2id$...`. Salt and hash are base64 (B64 of the PHC format),
+//! and the end of the second is a PHC string over the `length` bytes that the family computes.
+//!
+//! | family | parameters |
+//! |---|---|
+//! | `chain` | `d` steps (`md5.sha1-sp`: see [`Step`]), `k` id of the secret, `o=hex` if argon2id is over the hex text |
+//! | `bcrypt` | `v` variant, `c` cost |
+//! | `phpass`, `drupal7` | `c` logarithm of the rounds |
+//! | `md5-crypt`, `apr1`, `sha256-crypt`, `sha512-crypt` | `r` rounds, if the string named them |
+//! | `pbkdf2` | `d` digest, `i` iterations |
+//! | `scrypt`, `firebase` | `ln`, `r`, `p`; `k` id of the project's parameters |
+//! | any | `b` what is done to the password first (`md5`, `sha256`, `wp`), `e` its encoding if not UTF-8 |
 
+mod auth0;
 mod bcrypt;
-mod salted_sha;
+mod chain;
+mod codec;
+mod cost;
+mod digest;
+mod hash;
+mod keys;
+mod native;
+mod parts;
+mod pbkdf2;
+mod phpass;
+mod recipe;
+mod scrypt;
+mod spelling;
+mod unix;
 
-use crate::password::{CostError, Password, Passwords, Verification, check_stored};
+pub use self::chain::{HmacKey, Place, Step};
+pub use self::codec::{PasswordEncoding, TextEncoding};
+pub use self::cost::{Cost, cost};
+pub use self::digest::Digest;
+pub use self::hash::ForeignHash;
+pub use self::keys::{HashKey, HashKeyError, HashKeys};
+use crate::password::{CostError, Password, Passwords};
 
 /// What came of comparing a password with an old hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +79,13 @@ use crate::password::{CostError, Password, Passwords, Verification, check_stored
 pub enum LegacyOutcome {
     /// The right password: hash it anew and drop the old string.
     Verified,
-    /// Another password, or a damaged string of a known family.
+    /// Another password.
     Wrong,
-    /// A family we do not know or do not trust, a cost above the ceilings, or a fast hash that was not wrapped.
+    /// A family we do not know or do not trust, a damaged string, a cost above the ceilings, or a fast hash that was
+    /// not wrapped. Nothing was computed.
     Unsupported,
+    /// The secret that the hash names is not among the [`HashKeys`] of the [`Passwords`]: an operator has to add it.
+    MissingKey,
 }
 
 /// Why an old hash is not imported; never contains any of it.
@@ -35,70 +97,50 @@ pub enum ImportError {
     /// A family that is known to be broken: `$2x$` of bcrypt.
     #[error("a kind of password hash that is known to be broken")]
     Broken,
-    /// Its parameters are above the ceilings.
+    /// Its parameters are above the ceilings: argon2 1 GiB, 10 passes, 16 lanes, 4 GiB of memory times passes; scrypt
+    /// N 2^17, r 8, p 10; PBKDF2 10 million iterations times blocks; bcrypt 15; sha-crypt a million rounds; phpass 2^18
+    /// rounds, Drupal 2^20.
     #[error("the parameters of the password hash cost more than the ceilings allow")]
     TooCostly,
-    /// A slow hash: store it as it is.
-    #[error("not a fast hash, so it needs no wrapping")]
-    NotFast,
+    /// It was made with a secret that is not among the keys.
+    #[error("the password hash was made with a key that is not among the keys given")]
+    MissingKey,
 }
 
-/// Compares a password with a string that [`import`] returned.
-///
-/// The work depends on the string: unwrapped bcrypt costs other time than argon2id until its first login.
-pub fn verify(passwords: &Passwords, password: &Password, stored: &str) -> LegacyOutcome {
-    if stored.starts_with("$2") {
-        bcrypt::verify(password, stored)
-    } else if stored.starts_with(salted_sha::WRAPPED) {
-        salted_sha::verify(passwords, password, stored)
-    } else if stored.starts_with("$argon2") {
-        match check_stored(stored) {
-            Ok(_) => outcome(passwords.verify_bytes(password.typed(), password.hopeless(), stored)),
-            Err(_) => LegacyOutcome::Unsupported,
+impl From<CostError> for ImportError {
+    fn from(error: CostError) -> Self {
+        match error {
+            CostError::Invalid => Self::Unsupported,
+            CostError::TooCostly => Self::TooCostly,
         }
-    } else {
-        LegacyOutcome::Unsupported
     }
 }
 
-/// The string to store for an old hash: slow ones as they came, fast ones wrapped.
+/// Compares a password with a string that [`import`] or [`ForeignHash::to_stored`] returned. Also reads slow hashes in
+/// the spelling of their own.
+///
+/// The work depends on the string: slow hashes that are not argon2 cost other time than argon2id until their first
+/// login.
+pub fn verify(passwords: &Passwords, password: &Password, stored: &str) -> LegacyOutcome {
+    match spelling::read(stored) {
+        Ok(hash) => hash.verify(passwords, password),
+        Err(_) => LegacyOutcome::Unsupported,
+    }
+}
+
+/// The string to store for an old hash that says what it is: slow ones in our spelling, fast ones inside argon2id.
+///
+/// `salt` is 16 fresh random bytes.
 ///
 /// # Errors
 /// [`ImportError`] says why it is refused.
 pub fn import(passwords: &Passwords, old: &str, salt: [u8; 16]) -> Result<String, ImportError> {
-    if old.starts_with("$2") {
-        bcrypt::check(old)?;
-        Ok(old.to_owned())
-    } else if old.starts_with("$argon2") {
-        check_stored(old).map_err(|error| match error {
-            CostError::Invalid => ImportError::Unsupported,
-            CostError::TooCostly => ImportError::TooCostly,
-        })?;
-        Ok(old.to_owned())
-    } else {
-        wrap(passwords, old, salt)
-    }
+    ForeignHash::parse(old).map(|hash| hash.to_stored(passwords, salt))
 }
 
-/// Puts argon2id around the digest of a fast hash, so that no fast hash is ever stored.
-///
-/// The spelling is ours: `$umoja-wrapped$i=<scheme>[,s=<inner salt>]` and then an ordinary PHC string of argon2id over
-/// the inner digest's bytes. `salt` is 16 fresh random bytes.
-///
-/// # Errors
-/// [`ImportError::NotFast`] for hashes that are stored as they are, [`ImportError::Unsupported`] for anything unknown.
-pub fn wrap(passwords: &Passwords, old: &str, salt: [u8; 16]) -> Result<String, ImportError> {
-    if old.starts_with("$2") || old.starts_with("$argon2") {
-        return Err(ImportError::NotFast);
-    }
-    salted_sha::wrap(passwords, old, salt).ok_or(ImportError::Unsupported)
-}
-
-fn outcome(verification: Verification) -> LegacyOutcome {
-    match verification {
-        Verification::Verified | Verification::NeedsRehash => LegacyOutcome::Verified,
-        Verification::Wrong => LegacyOutcome::Wrong,
-    }
+/// Whether verifying a stored string runs argon2 exactly once: then no other work has to hide it.
+pub fn runs_argon2(stored: &str) -> bool {
+    spelling::read(stored).is_ok_and(|hash| hash.runs_argon2())
 }
 
 #[cfg(test)]
@@ -108,43 +150,4 @@ pub(crate) fn small() -> Passwords {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn an_argon2_string_of_another_system_is_compared_as_typed() {
-        // Made over the raw bytes of a ligature that normalisation would take apart.
-        let stored = small().hash_bytes("ef\u{FB01}cient".as_bytes(), [1; 16]);
-        assert_eq!(verify(&small(), &Password::attempt("ef\u{FB01}cient"), &stored), LegacyOutcome::Verified);
-        assert_eq!(verify(&small(), &Password::attempt("efficient"), &stored), LegacyOutcome::Wrong);
-    }
-
-    #[test]
-    fn hostile_costs_are_refused_at_import_and_at_verification() {
-        let hash =
-            "$argon2id$v=19$m=2097152,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-        assert_eq!(import(&small(), hash, [0; 16]), Err(ImportError::TooCostly));
-        assert_eq!(verify(&small(), &Password::attempt("x"), hash), LegacyOutcome::Unsupported);
-    }
-
-    #[test]
-    fn slow_hashes_are_stored_as_they_came() {
-        let bcrypt = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-        assert_eq!(import(&small(), bcrypt, [0; 16]).as_deref(), Ok(bcrypt));
-        assert_eq!(wrap(&small(), bcrypt, [0; 16]), Err(ImportError::NotFast));
-    }
-
-    proptest! {
-        #[test]
-        fn hostile_strings_never_panic(
-            head in prop::sample::select(vec!["", "$2b$04$", "$2", "{SSHA}", "{ssha512}", "$umoja-wrapped$", "$umoja-wrapped$i=ssha,s="]),
-            tail in "\\PC{0,80}",
-        ) {
-            let stored = format!("{head}{tail}");
-            let _ = verify(&small(), &Password::attempt("x"), &stored);
-            let _ = import(&small(), &stored, [0; 16]);
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::Password;
 use super::engine::{Engine, EngineChoice, EngineError, Job, Variant, choose};
 use super::phc::{Params, Pepper, Stored, write};
+use crate::legacy::HashKeys;
 
 const SALT_LEN: usize = 16;
 const DIGEST_LEN: usize = 32;
@@ -32,6 +33,7 @@ pub struct Passwords {
     params: Params,
     pepper: Option<Pepper>,
     old_peppers: Vec<Pepper>,
+    hash_keys: HashKeys,
 }
 
 impl Passwords {
@@ -42,7 +44,7 @@ impl Passwords {
     pub fn new(params: Params, choice: EngineChoice, pepper: Option<Pepper>) -> Result<Self, EngineError> {
         params.check()?;
         let engine = choose(choice, params.m_kib)?;
-        Ok(Self { engine, params, pepper, old_peppers: Vec::new() })
+        Ok(Self { engine, params, pepper, old_peppers: Vec::new(), hash_keys: HashKeys::default() })
     }
 
     /// Also accepts hashes made with a former pepper; they verify as [`Verification::NeedsRehash`].
@@ -50,6 +52,17 @@ impl Passwords {
     pub fn with_old_pepper(mut self, pepper: Pepper) -> Self {
         self.old_peppers.push(pepper);
         self
+    }
+
+    /// Also verifies old hashes that were made with these secrets.
+    #[must_use]
+    pub fn with_hash_keys(mut self, keys: HashKeys) -> Self {
+        self.hash_keys = keys;
+        self
+    }
+
+    pub(crate) fn hash_keys(&self) -> &HashKeys {
+        &self.hash_keys
     }
 
     /// The engine in use: `argon2-rust` or `argon2`; say it in the log and in the health report.

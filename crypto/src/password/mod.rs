@@ -89,8 +89,8 @@ impl Password {
         self.normalised.as_bytes()
     }
 
-    pub(crate) fn typed(&self) -> &[u8] {
-        self.typed.as_bytes()
+    pub(crate) fn typed(&self) -> &str {
+        &self.typed
     }
 
     pub(crate) fn hopeless(&self) -> bool {

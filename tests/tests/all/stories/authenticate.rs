@@ -91,7 +91,7 @@ fn an_old_hash_logs_in_once_and_is_gone() {
     story(34, async |d| {
         let salted = "{SSHA512}".to_owned()
             + "ALtwKGBdRgD+U0fPAy31C28RyKYx7+a8kmfksccsOeLknLHv2DBXYI7TDnTolQMBuPkWDISgZr2cHfnNPFjGZTEyNDU4OTkw";
-        let wrapped = legacy::wrap(d.hasher.passwords(), &salted, [7; 16]).unwrap();
+        let wrapped = legacy::import(d.hasher.passwords(), &salted, [7; 16]).unwrap();
         let email = "ada@example.com";
         let id: UserId = d.call(0, "register", json!({ "email": email })).await.id().parse().unwrap();
         for (hash, password) in [(bcrypt.clone(), "U*U"), (wrapped, "hashcat")] {

@@ -1,0 +1,159 @@
+//! An old hash, read: what every source is turned into, and what is stored and verified.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::codec::PasswordEncoding;
+use super::recipe::{Ran, Recipe};
+use super::{ImportError, LegacyOutcome, native, spelling};
+use crate::password::{Password, Passwords, Verification, check_stored};
+
+/// An old hash, read and affordable.
+///
+/// [`parse`](Self::parse) reads the spellings that say what they are; for the others there is a constructor for each
+/// source. None of them spends anything. Its `Debug` names the family only.
+#[derive(Clone)]
+pub struct ForeignHash(Form);
+
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Form {
+    /// An argon2 PHC string, which is a spelling of ours already.
+    Argon2(String),
+    Recipe(Recipe, Check),
+}
+
+/// What the result of a recipe is compared with.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Check {
+    /// The result itself.
+    Bare(Zeroizing<Vec<u8>>),
+    /// An argon2id PHC string over a result of so many bytes.
+    Wrapped { length: usize, phc: String },
+}
+
+impl ForeignHash {
+    /// Reads a spelling that says what it is (the table in [`legacy`](super)).
+    ///
+    /// A bare row of hexadecimal digits does not: use [`chain`](Self::chain) or [`nt`](Self::nt).
+    ///
+    /// # Errors
+    /// [`ImportError`] says why it is refused, without any of it.
+    pub fn parse(native: &str) -> Result<Self, ImportError> {
+        native::parse(native.trim_matches([' ', '\t', '\r', '\n']))
+    }
+
+    pub(super) fn argon2(phc: &str) -> Result<Self, ImportError> {
+        check_stored(phc)?;
+        Ok(Self(Form::Argon2(phc.to_owned())))
+    }
+
+    pub(super) fn bare(recipe: Recipe, expected: Vec<u8>) -> Result<Self, ImportError> {
+        let expected = Zeroizing::new(expected);
+        if !recipe.fits(expected.len()) {
+            return Err(ImportError::Unsupported);
+        }
+        Ok(Self(Form::Recipe(recipe, Check::Bare(expected))))
+    }
+
+    pub(super) fn wrapped(recipe: Recipe, length: usize, phc: String) -> Result<Self, ImportError> {
+        check_stored(&phc)?;
+        if !recipe.fits(length) {
+            return Err(ImportError::Unsupported);
+        }
+        Ok(Self(Form::Recipe(recipe, Check::Wrapped { length, phc })))
+    }
+
+    /// The same hash by a system that encoded passwords otherwise. Argon2 strings stay as they are: UTF-8.
+    #[must_use]
+    pub fn with_encoding(mut self, encoding: PasswordEncoding) -> Self {
+        if let Form::Recipe(recipe, _) = &mut self.0 {
+            recipe.encoding = encoding;
+        }
+        self
+    }
+
+    pub(super) fn form(&self) -> &Form {
+        &self.0
+    }
+
+    /// The name of the family, for an import's report: `bcrypt`, `pbkdf2`, `chain`, ...
+    pub fn family(&self) -> &'static str {
+        match &self.0 {
+            Form::Argon2(_) => "argon2",
+            Form::Recipe(recipe, _) => recipe.name(),
+        }
+    }
+
+    /// The id of the secret without which it cannot be verified, if it needs one.
+    pub fn key_id(&self) -> Option<&str> {
+        match &self.0 {
+            Form::Argon2(_) => None,
+            Form::Recipe(recipe, _) => recipe.key(),
+        }
+    }
+
+    /// Whether it is a fast one that is not inside argon2id: neither stored nor verified as it is.
+    pub fn is_raw_fast(&self) -> bool {
+        match &self.0 {
+            Form::Recipe(recipe, Check::Bare(expected)) => recipe.is_fast(expected.len()),
+            Form::Argon2(_) | Form::Recipe(..) => false,
+        }
+    }
+
+    /// The string to store: our spelling; fast ones inside an argon2id of today's parameters, with `salt`, which is
+    /// 16 fresh random bytes.
+    pub fn to_stored(&self, passwords: &Passwords, salt: [u8; 16]) -> String {
+        match &self.0 {
+            Form::Recipe(recipe, Check::Bare(expected)) if recipe.is_fast(expected.len()) => {
+                let phc = passwords.hash_bytes(expected, salt);
+                let check = Check::Wrapped { length: expected.len(), phc };
+                spelling::write(&Form::Recipe(recipe.clone(), check))
+            }
+            form => spelling::write(form),
+        }
+    }
+
+    pub(super) fn runs_argon2(&self) -> bool {
+        matches!(&self.0, Form::Argon2(_) | Form::Recipe(_, Check::Wrapped { .. }))
+    }
+
+    /// Compares a password with it, in constant time once the work is done.
+    pub(super) fn verify(&self, passwords: &Passwords, password: &Password) -> LegacyOutcome {
+        let (typed, hopeless) = (password.typed(), password.hopeless());
+        let (recipe, check) = match &self.0 {
+            _ if self.is_raw_fast() => return LegacyOutcome::Unsupported,
+            Form::Argon2(phc) => return outcome(passwords.verify_bytes(typed.as_bytes(), hopeless, phc)),
+            Form::Recipe(recipe, check) => (recipe, check),
+        };
+        let length = match check {
+            Check::Bare(expected) => expected.len(),
+            Check::Wrapped { length, .. } => *length,
+        };
+        let (hash, possible) = match recipe.run(typed, passwords.hash_keys(), length) {
+            Ran::Hash(hash) => (hash, !hopeless),
+            Ran::Impossible => (Zeroizing::new(Vec::new()), false),
+            Ran::MissingKey => return LegacyOutcome::MissingKey,
+        };
+        match check {
+            Check::Bare(expected) if possible && bool::from(hash.ct_eq(expected)) => LegacyOutcome::Verified,
+            Check::Bare(_) => LegacyOutcome::Wrong,
+            // Also for what cannot be right, so that the time is the same.
+            Check::Wrapped { phc, .. } => outcome(passwords.verify_bytes(&hash, !possible, phc)),
+        }
+    }
+}
+
+fn outcome(verification: Verification) -> LegacyOutcome {
+    match verification {
+        Verification::Verified | Verification::NeedsRehash => LegacyOutcome::Verified,
+        Verification::Wrong => LegacyOutcome::Wrong,
+    }
+}
+
+impl fmt::Debug for ForeignHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ForeignHash({}, [redacted])", self.family())
+    }
+}

@@ -1,0 +1,195 @@
+//! The spellings of other systems that say what they are.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use super::bcrypt::Bcrypt;
+use super::chain::{Chain, Place, Step};
+use super::codec::{TextEncoding, base64};
+use super::digest::Digest;
+use super::pbkdf2::Pbkdf2;
+use super::phpass::Stretched;
+use super::recipe::{Before, Family, Recipe};
+use super::scrypt::Scrypt;
+use super::unix::Crypt;
+use super::{ForeignHash, ImportError};
+
+const LONGEST: usize = 1024;
+
+type Result<T> = std::result::Result<T, ImportError>;
+
+pub(super) fn parse(native: &str) -> Result<ForeignHash> {
+    if native.len() > LONGEST {
+        return Err(ImportError::Unsupported);
+    }
+    if native.starts_with('{') {
+        return ldap(native);
+    }
+    if native.starts_with('$') {
+        return modular(native);
+    }
+    if let Some(drupal) = native.strip_prefix("U$") {
+        return stretched(&format!("${drupal}"), Before::Md5);
+    }
+    if native.contains('$') {
+        return django(native);
+    }
+    if native.contains(':') {
+        return magento(native);
+    }
+    let (pbkdf2, salt, hash) = Pbkdf2::asp_net(native)?;
+    ForeignHash::bare(Recipe::new(Family::Pbkdf2(pbkdf2), salt), hash)
+}
+
+/// What begins with a dollar sign.
+fn modular(native: &str) -> Result<ForeignHash> {
+    let (id, rest) = native[1..].split_once('$').ok_or(ImportError::Unsupported)?;
+    match id {
+        "2a" | "2b" | "2y" | "2x" => bcrypt(native, Before::Nothing),
+        "wp" => bcrypt(&native[3..], Before::WordPress),
+        "P" | "H" | "S" => stretched(native, Before::Nothing),
+        "1" | "apr1" | "5" | "6" => {
+            let (crypt, salt, hash) = Crypt::parse(native)?;
+            ForeignHash::bare(Recipe::new(Family::Crypt(crypt), salt), hash)
+        }
+        "argon2i" | "argon2d" | "argon2id" => ForeignHash::argon2(native),
+        "scrypt" => scrypt(Scrypt::modular(rest)?),
+        "pbkdf2" => pbkdf2(Pbkdf2::modular("sha1", rest)?),
+        _ => match id.strip_prefix("pbkdf2-") {
+            Some(digest) => pbkdf2(Pbkdf2::modular(digest, rest)?),
+            None => Err(ImportError::Unsupported),
+        },
+    }
+}
+
+/// Django's `algorithm$...`.
+fn django(native: &str) -> Result<ForeignHash> {
+    let (algorithm, rest) = native.split_once('$').ok_or(ImportError::Unsupported)?;
+    match algorithm {
+        "pbkdf2_sha256" => pbkdf2(Pbkdf2::django("sha256", rest)?),
+        "pbkdf2_sha1" => pbkdf2(Pbkdf2::django("sha1", rest)?),
+        "scrypt" => scrypt(Scrypt::django(rest)?),
+        "argon2" => ForeignHash::argon2(&format!("${rest}")),
+        "bcrypt" => bcrypt(rest, Before::Nothing),
+        "bcrypt_sha256" => bcrypt(rest, Before::Sha256),
+        "md5" | "sha1" => {
+            let digest = Digest::of(algorithm).ok_or(ImportError::Unsupported)?;
+            let (salt, hash) = rest.split_once('$').ok_or(ImportError::Unsupported)?;
+            let step = if salt.is_empty() { Step::plain(digest) } else { Step::salted(digest, Place::First) };
+            ForeignHash::chain(&[step], None, salt.as_bytes(), &hex(hash)?)
+        }
+        _ => Err(ImportError::Unsupported),
+    }
+}
+
+/// `{SCHEME}...` of LDAP (RFC 2307 section 5.3, OpenLDAP's pw-sha2, pw-pbkdf2 and pw-argon2), in any case.
+fn ldap(native: &str) -> Result<ForeignHash> {
+    let (scheme, rest) = native[1..].split_once('}').ok_or(ImportError::Unsupported)?;
+    let scheme = scheme.to_ascii_lowercase();
+    match scheme.as_str() {
+        "crypt" if rest.starts_with('$') => return modular(rest),
+        "argon2" => return ForeignHash::argon2(rest),
+        "pbkdf2" => return pbkdf2(Pbkdf2::modular("sha1", rest)?),
+        _ => {}
+    }
+    if let Some(digest) = scheme.strip_prefix("pbkdf2-") {
+        return pbkdf2(Pbkdf2::modular(digest, rest)?);
+    }
+    let (digest, salted) = match scheme.as_str() {
+        "md5" => (Digest::Md5, false),
+        "smd5" => (Digest::Md5, true),
+        "sha" => (Digest::Sha1, false),
+        "ssha" => (Digest::Sha1, true),
+        "sha224" | "sha256" | "sha384" | "sha512" => (Digest::of(&scheme).ok_or(ImportError::Unsupported)?, false),
+        "ssha224" | "ssha256" | "ssha384" | "ssha512" => {
+            (Digest::of(&scheme[1..]).ok_or(ImportError::Unsupported)?, true)
+        }
+        _ => return Err(ImportError::Unsupported),
+    };
+    let bytes = base64(rest).ok_or(ImportError::Unsupported)?;
+    let (hash, salt) = bytes.split_at_checked(digest.len()).ok_or(ImportError::Unsupported)?;
+    if salted == salt.is_empty() {
+        return Err(ImportError::Unsupported);
+    }
+    let step = if salted { Step::salted(digest, Place::Last) } else { Step::plain(digest) };
+    ForeignHash::chain(&[step], None, salt, hash)
+}
+
+/// Magento 1's `hash:salt` and 2's `hash:salt:version[:version...]`: each version hashed the result of the one before.
+///
+/// 0 is MD5, 1 is SHA-256, both with the salt first; 2 and `3_<bytes>_<passes>_<memory>` are libsodium's argon2id and
+/// are read as the last one only. (`Magento\Framework\Encryption\Encryptor`.)
+fn magento(native: &str) -> Result<ForeignHash> {
+    let mut fields = native.splitn(3, ':');
+    let (Some(hash), Some(salt)) = (fields.next(), fields.next()) else { return Err(ImportError::Unsupported) };
+    let hash = hex(hash)?;
+    if salt.is_empty() {
+        return Err(ImportError::Unsupported);
+    }
+    let Some(versions) = fields.next() else {
+        let digest = match hash.len() {
+            16 => Digest::Md5,
+            32 => Digest::Sha256,
+            64 => Digest::Sha512,
+            _ => return Err(ImportError::Unsupported),
+        };
+        return ForeignHash::chain(&[Step::salted(digest, Place::First)], None, salt.as_bytes(), &hash);
+    };
+    let mut versions: Vec<_> = versions.split(':').collect();
+    let argon2 = match versions.last() {
+        Some(&"2") => Some("3_32_2_67108864"),
+        Some(version) if version.starts_with("3_") => Some(*version),
+        _ => None,
+    };
+    if argon2.is_some() {
+        versions.pop();
+    }
+    let steps = versions.iter().map(|version| match *version {
+        "0" => Ok(Step::salted(Digest::Md5, Place::First)),
+        "1" => Ok(Step::salted(Digest::Sha256, Place::First)),
+        _ => Err(ImportError::Unsupported),
+    });
+    let steps = steps.collect::<Result<Vec<_>>>()?;
+    let Some(argon2) = argon2 else { return ForeignHash::chain(&steps, None, salt.as_bytes(), &hash) };
+    let phc = libsodium(argon2, salt.as_bytes(), &hash)?;
+    if steps.is_empty() {
+        return ForeignHash::argon2(&phc);
+    }
+    let chain = Chain::new(steps, None, true, true).ok_or(ImportError::Unsupported)?;
+    let length = chain.len();
+    ForeignHash::wrapped(Recipe::new(Family::Chain(chain), salt.as_bytes().to_vec()), length, phc)
+}
+
+/// The PHC string of `crypto_pwhash`: one lane, a salt of 16 bytes, which Magento repeats or cuts.
+fn libsodium(version: &str, salt: &[u8], hash: &[u8]) -> Result<String> {
+    let numbers = version.split('_').map(|number| number.parse::<u64>().ok()).collect::<Option<Vec<_>>>();
+    let Some([3, length, passes, memory]) = numbers.as_deref() else { return Err(ImportError::Unsupported) };
+    if usize::try_from(*length) != Ok(hash.len()) {
+        return Err(ImportError::Unsupported);
+    }
+    let salt: Vec<u8> = salt.iter().copied().cycle().take(16).collect();
+    let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
+    Ok(format!("$argon2id$v=19$m={},t={passes},p=1${salt}${hash}", memory / 1024))
+}
+
+fn bcrypt(native: &str, before: Before) -> Result<ForeignHash> {
+    let (bcrypt, salt, hash) = Bcrypt::parse(native)?;
+    ForeignHash::bare(Recipe { before, ..Recipe::new(Family::Bcrypt(bcrypt), salt) }, hash)
+}
+
+fn stretched(native: &str, before: Before) -> Result<ForeignHash> {
+    let (stretched, salt, hash) = Stretched::parse(native)?;
+    ForeignHash::bare(Recipe { before, ..Recipe::new(Family::Stretched(stretched), salt) }, hash)
+}
+
+fn pbkdf2((pbkdf2, salt, hash): super::pbkdf2::Parsed) -> Result<ForeignHash> {
+    ForeignHash::bare(Recipe::new(Family::Pbkdf2(pbkdf2), salt), hash)
+}
+
+fn scrypt((scrypt, salt, hash): (Scrypt, Vec<u8>, Vec<u8>)) -> Result<ForeignHash> {
+    ForeignHash::bare(Recipe::new(Family::Scrypt(scrypt), salt), hash)
+}
+
+fn hex(text: &str) -> Result<Vec<u8>> {
+    TextEncoding::Hex.decode(text).map(|bytes| bytes.to_vec()).ok_or(ImportError::Unsupported)
+}

@@ -1,0 +1,197 @@
+//! What an old system computed from a password: the family, its parameters and what comes before it.
+
+use zeroize::Zeroizing;
+
+use super::bcrypt::Bcrypt;
+use super::chain::Chain;
+use super::codec::{PasswordEncoding, php_trim};
+use super::cost::Cost;
+use super::digest::Digest;
+use super::keys::{HashKeys, valid_id};
+use super::pbkdf2::Pbkdf2;
+use super::phpass::{Kind, Stretched};
+use super::scrypt::Scrypt;
+use super::unix::Crypt;
+
+/// Fewer digest computations than this are fast: sha512-crypt's default of 5000 is the least that is not.
+const FAST_BELOW: u64 = 5000;
+/// Less memory than this makes scrypt a fast hash too.
+const FAST_BELOW_KIB: u32 = 1024;
+const MAX_SALT: usize = 256;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    Chain(Chain),
+    Crypt(Crypt),
+    Stretched(Stretched),
+    Bcrypt(Bcrypt),
+    Pbkdf2(Pbkdf2),
+    Scrypt(Scrypt),
+    Firebase(Scrypt, String),
+}
+
+/// What is done to the password first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Before {
+    #[default]
+    Nothing,
+    /// Hex of MD5: hashes of Drupal 6 that Drupal 7 took over.
+    Md5,
+    /// Hex of SHA-256: Django's `bcrypt_sha256`.
+    Sha256,
+    /// WordPress 6.8: base64 of HMAC-SHA-384 under the key `wp-sha384`, the password trimmed as WordPress does.
+    WordPress,
+}
+
+impl Before {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Md5 => "md5",
+            Self::Sha256 => "sha256",
+            Self::WordPress => "wp",
+        }
+    }
+
+    pub(super) fn of(name: &str) -> Option<Self> {
+        [Self::Md5, Self::Sha256, Self::WordPress].into_iter().find(|before| before.name() == name)
+    }
+
+    fn run(self, password: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+        use base64::Engine;
+        let text = match self {
+            Self::Nothing => return password,
+            Self::Md5 => hex::encode(&*Digest::Md5.hash(&[&password])),
+            Self::Sha256 => hex::encode(&*Digest::Sha256.hash(&[&password])),
+            Self::WordPress => {
+                base64::engine::general_purpose::STANDARD.encode(&*Digest::Sha384.hmac(b"wp-sha384", &password))
+            }
+        };
+        Zeroizing::new(text.into_bytes())
+    }
+}
+
+/// Everything but the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Recipe {
+    pub(super) family: Family,
+    pub(super) before: Before,
+    pub(super) encoding: PasswordEncoding,
+    pub(super) salt: Vec<u8>,
+}
+
+/// What came of running a recipe.
+pub(super) enum Ran {
+    Hash(Zeroizing<Vec<u8>>),
+    /// No password of that system; nothing was computed.
+    Impossible,
+    /// A secret that it names was not given.
+    MissingKey,
+}
+
+impl Recipe {
+    pub(super) fn new(family: Family, salt: Vec<u8>) -> Self {
+        Self { family, before: Before::Nothing, encoding: PasswordEncoding::Utf8, salt }
+    }
+
+    /// Whether the salt, and a result of this length, can belong to it.
+    pub(super) fn fits(&self, length: usize) -> bool {
+        let salt = self.salt.len();
+        salt <= MAX_SALT
+            && match &self.family {
+                Family::Chain(chain) => length == chain.len(),
+                Family::Crypt(crypt) => length == crypt.len() && salt <= crypt.longest_salt(),
+                Family::Stretched(stretched) => length == stretched.len() && salt == 8,
+                Family::Bcrypt(_) => length == 23 && salt == 16,
+                Family::Pbkdf2(_) | Family::Scrypt(_) => (16..=128).contains(&length),
+                Family::Firebase(_, id) => length == 64 && valid_id(id),
+            }
+    }
+
+    pub(super) fn key(&self) -> Option<&str> {
+        match &self.family {
+            Family::Chain(chain) => chain.key(),
+            Family::Firebase(_, id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether a graphics card tries so many of these that it is stored inside argon2id only.
+    pub(super) fn is_fast(&self, length: usize) -> bool {
+        match &self.family {
+            Family::Chain(_) => true,
+            Family::Crypt(crypt) => u64::from(crypt.rounds()) < FAST_BELOW,
+            Family::Stretched(stretched) => stretched.rounds() < FAST_BELOW,
+            Family::Pbkdf2(pbkdf2) => pbkdf2.work(length) < FAST_BELOW,
+            Family::Scrypt(scrypt) | Family::Firebase(scrypt, _) => scrypt.memory_kib() < FAST_BELOW_KIB,
+            Family::Bcrypt(_) => false,
+        }
+    }
+
+    /// The name of the family in our spelling.
+    pub(super) fn name(&self) -> &'static str {
+        match &self.family {
+            Family::Chain(_) => "chain",
+            Family::Crypt(crypt) => crypt.name(),
+            Family::Stretched(Stretched { kind: Kind::Phpass, .. }) => "phpass",
+            Family::Stretched(Stretched { kind: Kind::Drupal7, .. }) => "drupal7",
+            Family::Bcrypt(_) => "bcrypt",
+            Family::Pbkdf2(_) => "pbkdf2",
+            Family::Scrypt(_) => "scrypt",
+            Family::Firebase(..) => "firebase",
+        }
+    }
+
+    pub(super) fn params(&self) -> Vec<(&'static str, String)> {
+        let mut params = match &self.family {
+            Family::Chain(chain) => chain.params(),
+            Family::Crypt(crypt) => crypt.params(),
+            Family::Stretched(stretched) => stretched.params(),
+            Family::Bcrypt(bcrypt) => bcrypt.params(),
+            Family::Pbkdf2(pbkdf2) => pbkdf2.params(),
+            Family::Scrypt(scrypt) => scrypt.params(),
+            Family::Firebase(scrypt, id) => [vec![("k", id.clone())], scrypt.params()].concat(),
+        };
+        if self.before != Before::Nothing {
+            params.push(("b", self.before.name().to_owned()));
+        }
+        if self.encoding != PasswordEncoding::Utf8 {
+            params.push(("e", self.encoding.name().to_owned()));
+        }
+        params
+    }
+
+    pub(super) fn cost(&self, length: usize) -> Cost {
+        let nanos = match &self.family {
+            Family::Chain(_) => 5_000,
+            Family::Crypt(crypt) => u64::from(crypt.rounds()) * crypt.nanos(),
+            Family::Stretched(stretched) => stretched.rounds() * stretched.digest().nanos(),
+            Family::Bcrypt(bcrypt) => 60_000 << bcrypt.cost,
+            // An HMAC is two digests once its key is prepared.
+            Family::Pbkdf2(pbkdf2) => pbkdf2.work(length) * pbkdf2.digest.nanos() * 2,
+            Family::Scrypt(scrypt) | Family::Firebase(scrypt, _) => scrypt.work() * 500,
+        };
+        let memory_kib = match &self.family {
+            Family::Scrypt(scrypt) | Family::Firebase(scrypt, _) => scrypt.memory_kib(),
+            _ => 0,
+        };
+        Cost { micros: nanos.div_ceil(1000), memory_kib }
+    }
+
+    /// Computes a result of this length from what was typed.
+    pub(super) fn run(&self, typed: &str, keys: &HashKeys, length: usize) -> Ran {
+        let typed = if self.before == Before::WordPress { php_trim(typed) } else { typed };
+        let Some(password) = self.encoding.encode(typed) else { return Ran::Impossible };
+        let (password, salt) = (self.before.run(password), self.salt.as_slice());
+        let hash = match &self.family {
+            Family::Chain(chain) => chain.run(&password, salt, keys).ok_or(Ran::MissingKey),
+            Family::Crypt(crypt) => crypt.run(&password, salt).ok_or(Ran::Impossible),
+            Family::Stretched(stretched) => stretched.run(&password, salt).ok_or(Ran::Impossible),
+            Family::Bcrypt(bcrypt) => bcrypt.run(&password, salt).ok_or(Ran::Impossible),
+            Family::Pbkdf2(pbkdf2) => Ok(pbkdf2.digest.pbkdf2(&password, salt, pbkdf2.iterations, length)),
+            Family::Scrypt(scrypt) => scrypt.run(&password, salt, length).ok_or(Ran::Impossible),
+            Family::Firebase(scrypt, id) => scrypt.firebase(&password, salt, keys, id).ok_or(Ran::MissingKey),
+        };
+        hash.map_or_else(|ran| ran, Ran::Hash)
+    }
+}

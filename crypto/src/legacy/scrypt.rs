@@ -1,0 +1,110 @@
+//! scrypt (RFC 7914) and Firebase's use of it.
+//!
+//! Firebase (<https://github.com/firebase/scrypt>): AES-256 in counter mode, from zero, over the project's signer key,
+//! with the key scrypt(password, salt and separator).
+//!
+//! # Danger
+//!
+//! Some copies of Firebase's function cut the password to ASCII and let "ä" and "ö" stand for each other; here every
+//! byte of the UTF-8 counts.
+
+use aes::cipher::{KeyIvInit, StreamCipher};
+use zeroize::Zeroizing;
+
+use super::ImportError;
+use super::codec::base64;
+use super::keys::HashKeys;
+
+const MAX_LOG2_N: u32 = 17;
+const MAX_R: u32 = 8;
+const MAX_P: u32 = 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Scrypt {
+    pub(super) log2_n: u32,
+    pub(super) r: u32,
+    pub(super) p: u32,
+}
+
+impl Scrypt {
+    /// `n` is N itself or, up to 63, its logarithm: both are found as `ln` and as `N`.
+    pub(super) fn new(n: u64, r: u32, p: u32) -> Result<Self, ImportError> {
+        let log2_n = match n {
+            1..=63 => u32::try_from(n).unwrap_or(u32::MAX),
+            _ if n.is_power_of_two() => n.ilog2(),
+            _ => return Err(ImportError::Unsupported),
+        };
+        match (r, p) {
+            (0, _) | (_, 0) => Err(ImportError::Unsupported),
+            _ if log2_n > MAX_LOG2_N || r > MAX_R || p > MAX_P => Err(ImportError::TooCostly),
+            _ => Ok(Self { log2_n, r, p }),
+        }
+    }
+
+    /// `$scrypt$ln=16,r=8,p=1$salt$hash` of the PHC format and passlib, the numbers in any order.
+    pub(super) fn modular(rest: &str) -> Result<(Self, Vec<u8>, Vec<u8>), ImportError> {
+        let mut fields = rest.split('$');
+        let (Some(params), Some(salt), Some(hash), None) = (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return Err(ImportError::Unsupported);
+        };
+        let mut numbers = [None; 3];
+        for param in params.split(',') {
+            let (name, value) = param.split_once('=').ok_or(ImportError::Unsupported)?;
+            let place = ["ln", "r", "p"].iter().position(|known| *known == name).ok_or(ImportError::Unsupported)?;
+            let value = value.parse::<u32>().map_err(|_| ImportError::Unsupported)?;
+            if numbers[place].replace(value).is_some() {
+                return Err(ImportError::Unsupported);
+            }
+        }
+        let ([Some(ln), Some(r), Some(p)], Some(salt), Some(hash)) = (numbers, base64(salt), base64(hash)) else {
+            return Err(ImportError::Unsupported);
+        };
+        Ok((Self::new(ln.into(), r, p)?, salt, hash))
+    }
+
+    /// Django's `scrypt$N$salt$r$p$base64`, the salt as text.
+    pub(super) fn django(rest: &str) -> Result<(Self, Vec<u8>, Vec<u8>), ImportError> {
+        let fields: Vec<_> = rest.split('$').collect();
+        let [n, salt, r, p, hash] = fields[..] else { return Err(ImportError::Unsupported) };
+        let (Ok(n), Ok(r), Ok(p), Some(hash)) = (n.parse(), r.parse(), p.parse(), base64(hash)) else {
+            return Err(ImportError::Unsupported);
+        };
+        Ok((Self::new(n, r, p)?, salt.as_bytes().to_vec(), hash))
+    }
+
+    /// Blocks of 128 bytes that are filled.
+    pub(super) fn work(self) -> u64 {
+        (u64::from(self.r) * u64::from(self.p)) << self.log2_n
+    }
+
+    pub(super) fn memory_kib(self) -> u32 {
+        (self.r << self.log2_n) / 8
+    }
+
+    pub(super) fn params(self) -> Vec<(&'static str, String)> {
+        vec![("ln", self.log2_n.to_string()), ("r", self.r.to_string()), ("p", self.p.to_string())]
+    }
+
+    pub(super) fn run(self, password: &[u8], salt: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
+        let params = ::scrypt::Params::new(u8::try_from(self.log2_n).ok()?, self.r, self.p).ok()?;
+        let mut out = Zeroizing::new(vec![0; length]);
+        ::scrypt::scrypt(password, salt, &params, &mut out).ok()?;
+        Some(out)
+    }
+
+    /// The signer key, enciphered; `None` if the project's parameters are not among the keys.
+    pub(super) fn firebase(
+        self,
+        password: &[u8],
+        salt: &[u8],
+        keys: &HashKeys,
+        id: &str,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let (signer_key, separator) = keys.firebase(id)?;
+        let derived = self.run(password, &[salt, separator].concat(), 32)?;
+        let mut out = Zeroizing::new(signer_key.to_vec());
+        ctr::Ctr128BE::<aes::Aes256>::new_from_slices(&derived, &[0; 16]).ok()?.apply_keystream(&mut out);
+        Some(out)
+    }
+}

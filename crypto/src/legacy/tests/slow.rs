@@ -1,0 +1,212 @@
+//! Rules of single families: bcrypt's 72 bytes, rounds, chains that end in argon2id, ceilings.
+
+use super::*;
+use crate::password::Verification;
+
+fn refused(native: &str) -> ImportError {
+    let refused = ForeignHash::parse(native).map(|_| ()).expect_err(native);
+    assert_eq!(import(&small(), native, [0; 16]), Err(refused));
+    assert_eq!(verify(&small(), &Password::attempt("x"), native), LegacyOutcome::Unsupported);
+    refused
+}
+
+#[test]
+fn bcrypt_reads_72_bytes_before_the_upgrade_and_all_after_it() {
+    // Openwall crypt_blowfish 1.3, wrapper.c: characters after the 72nd are ignored.
+    let hash = parse("$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui");
+    let typed = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\
+                 0123456789chars after 72 are ignored";
+    assert_eq!(compare(&hash, typed), LegacyOutcome::Verified);
+    assert_eq!(compare(&hash, &typed[..72]), LegacyOutcome::Verified);
+    assert_eq!(compare(&hash, &typed[..71]), LegacyOutcome::Wrong);
+
+    let upgraded = small().hash(&Password::attempt(typed), [1; 16]);
+    assert_eq!(small().verify(&Password::attempt(typed), &upgraded), Verification::Verified);
+    for suffix in ["", "x", " after 72 are ignored"] {
+        let other = format!("{}{suffix}", &typed[..72]);
+        assert_eq!(small().verify(&Password::attempt(&other), &upgraded), Verification::Wrong);
+    }
+}
+
+#[test]
+fn all_names_of_bcrypt_are_one_function_and_a_typed_zero_byte_is_wrong() {
+    // Openwall crypt_blowfish 1.3, wrapper.c.
+    for (password, native) in [
+        ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+        ("U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"),
+        ("U*U*U", "$2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a"),
+        ("", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy"),
+    ] {
+        for prefix in ["$2a$", "$2b$", "$2y$", "bcrypt$$2b$"] {
+            let hash = parse(&native.replacen("$2a$", prefix, 1));
+            assert_only(&hash, password);
+            assert_eq!(compare(&hash, &format!("{password}\0more")), LegacyOutcome::Wrong);
+            assert_eq!(compare(&hash, &"a".repeat(100_000)), LegacyOutcome::Wrong);
+        }
+    }
+    // What callers stored before there was a spelling of our own.
+    let native = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    assert_eq!(verify(&small(), &Password::attempt("U*U"), native), LegacyOutcome::Verified);
+}
+
+#[test]
+fn the_broken_bcrypt_and_hostile_costs_of_bcrypt_are_refused() {
+    let tail = "$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    for (head, reason) in [
+        ("$2x$05", ImportError::Broken),
+        ("$2b$16", ImportError::TooCostly),
+        ("$wp$2y$31", ImportError::TooCostly),
+        ("$2b$99", ImportError::TooCostly),
+        ("$2b$03", ImportError::Unsupported),
+        ("$2b$5", ImportError::Unsupported),
+        ("$2c$05", ImportError::Unsupported),
+        ("$2$05", ImportError::Unsupported),
+    ] {
+        assert_eq!(refused(&format!("{head}{tail}")), reason, "{head}");
+    }
+}
+
+#[test]
+fn rounds_stay_as_they_were_written_and_sha_512_stays_sha_512() {
+    // https://www.akkadia.org/drepper/SHA-crypt.txt, the test vectors of both functions; one more with the default named.
+    for (password, native) in [
+        ("Hello world!", "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"),
+        ("Hello world!", "$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA"),
+        (
+            "the minimum number is still observed",
+            "$5$rounds=1000$roundstoolow$yfvwcWrQ8l/K0DAWyuPMDNHpIVlTQebY9l/gL972bIC",
+        ),
+        (
+            "Hello world!",
+            "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+        ),
+        (
+            "Hello world!",
+            "$6$rounds=5000$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+        ),
+        (
+            "Hello world!",
+            "$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.",
+        ),
+        (
+            "we have a short salt string but not a short password",
+            "$6$rounds=77777$short$WuQyW2YR.hBNpjjRhpYD/ifIw05xdfeEyQoMxIXbkvr0gge1a1x3yRULJ5CCaUeOxFmtlcGZelFl5CxtgfiAc0",
+        ),
+    ] {
+        let hash = parse(native);
+        let stored = hash.to_stored(&small(), [1; 16]);
+        assert_eq!(hash.family(), if native.starts_with("$5$") { "sha256-crypt" } else { "sha512-crypt" });
+        assert!(stored.contains(&format!("${}$", hash.family())) || stored.contains(&format!("${}$r=", hash.family())));
+        let named = native.split_once("rounds=").map(|(_, rest)| rest.split_once('$').unwrap().0);
+        let kept = stored.split_once("$r=").map(|(_, rest)| rest.split(['$', ',']).next().unwrap());
+        assert_eq!(kept, named, "{stored}");
+        assert_only(&hash, password);
+    }
+    for refusal in ["$5$rounds=999$salt$", "$5$rounds=05000$salt$", "$5$rounds=x$salt$", "$5$rounds=$salt$"] {
+        let native = format!("{refusal}5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5");
+        assert_eq!(refused(&native), ImportError::Unsupported, "{native}");
+    }
+    let costly = "$5$rounds=1000001$salt$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5";
+    assert_eq!(refused(costly), ImportError::TooCostly);
+    let long = parse("$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5");
+    assert_eq!(compare(&long, &"\u{20ac}".repeat(200)), LegacyOutcome::Wrong, "longer than libxcrypt takes");
+}
+
+#[test]
+fn magentos_chains_verify_also_where_they_end_in_argon2id() {
+    // Made with PHP 8.2's md5, hash and sodium_crypto_pwhash as Magento 2.4's Encryptor calls them.
+    for native in [
+        "945f43b23d77be15fbf89a3d47bcb72acc34469b79f334558afaa50ead2ee6e0:0123456789abcdef0123456789abcdef:2",
+        "2c10d55c041d61af66da83ff47e91a75bb06b7fc8d796cb5cb66fa359864ca71:0123456789abcdef0123456789abcdef:3_32_1_8388608",
+        "7a4ead05351c6bb6d09a5bb2e92489fd8980300abeef4376dbb00fd8e7bbaf60:0123456789abcdef0123456789abcdef:0:3_32_1_8388608",
+        "b64e8a9a7d97211ed348eaddc0b79cc52eec85b3b43f926b494ab5b708936245:0123456789abcdef0123456789abcdef:0:1:3_32_1_8388608",
+        "b3673985551f1e789ee0a2f24593164373b953687e06c3a06ef3699e15bbe381:0123456789abcdef0123456789abcdef:0:1",
+        "81066bb089bc92749cf637c15e238c290f5681a81169c579d1a6d9333da468cd:short:2",
+        "de9b3f0ed61f6a0d466d799e820935f80b84ce4278e696866ae76bf70e5c46ba:short:3_32_1_8388608",
+        "60983a3e7ee639705e84cc7a042c827132738e00232995f78871786548a8210c:short:0:1:3_32_1_8388608",
+        "d35e513aecde8a69dc068d6324b4823a7a52490f9addddd25c4eb0dbb0e77a2e:short:0:1",
+    ] {
+        assert_only(&parse(native), "p\u{e4}ssw\u{f6}rd");
+    }
+    let hash = "de9b3f0ed61f6a0d466d799e820935f80b84ce4278e696866ae76bf70e5c46ba";
+    for tail in
+        [":short:2:1", "::1", ":short:", ":short:4", ":short:1:1:1:1:1", ":short:3_31_1_8388608", ":short:3_32_1"]
+    {
+        assert_eq!(refused(&format!("{hash}{tail}")), ImportError::Unsupported, "{tail}");
+    }
+    for tail in [":short:3_32_1_2147483648", ":short:0:3_32_11_8388608"] {
+        assert_eq!(refused(&format!("{hash}{tail}")), ImportError::TooCostly, "{tail}");
+    }
+}
+
+#[test]
+fn scrypt_reads_n_and_its_logarithm() {
+    // RFC 7914 section 12, and one made with Django 5.2.
+    let password = "pleaseletmein";
+    let rfc = hex(
+        "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887",
+    );
+    for n in [14, 16384] {
+        assert_only(&ForeignHash::scrypt(n, 8, 1, b"SodiumChloride", &rfc).unwrap(), password);
+        let b64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD_NO_PAD, &rfc);
+        assert_only(&parse(&format!("$scrypt$ln={n},r=8,p=1$U29kaXVtQ2hsb3JpZGU${b64}")), password);
+        assert_only(&parse(&format!("$scrypt$p=1,r=8,ln={n}$U29kaXVtQ2hsb3JpZGU${b64}")), password);
+    }
+    let django = "scrypt$16384$seasalt$8$5$ECMIUp+LMxMSK8xB/IVyba+KYGTI7FTnet025q/1f/vBAVnnP3hdYqJuRi+mJn6ji6ze3Fbb7JEFPKGpuEf5vw==";
+    assert_only(&parse(django), "l\u{e8}tmein");
+    let tail = "$U29kaXVtQ2hsb3JpZGU$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI";
+    for (params, reason) in [
+        ("ln=18,r=8,p=1", ImportError::TooCostly),
+        ("ln=262144,r=8,p=1", ImportError::TooCostly),
+        ("ln=63,r=8,p=1", ImportError::TooCostly),
+        ("ln=14,r=9,p=1", ImportError::TooCostly),
+        ("ln=14,r=8,p=11", ImportError::TooCostly),
+        ("ln=0,r=8,p=1", ImportError::Unsupported),
+        ("ln=100,r=8,p=1", ImportError::Unsupported),
+        ("ln=14,r=0,p=1", ImportError::Unsupported),
+        ("ln=14,r=8", ImportError::Unsupported),
+        ("ln=14,r=8,p=1,p=1", ImportError::Unsupported),
+    ] {
+        assert_eq!(refused(&format!("$scrypt${params}{tail}")), reason, "{params}");
+    }
+}
+
+#[test]
+fn what_drupal_7_took_over_is_md5_first() {
+    // Made with Python's hashlib by a function that gives hashcat's example 7900.
+    let native = "U$S$BsaltsaltGeD.NNvP0.ZVZJDYfV0FhDPz8mdOx1h7s/n7wF7dWF.";
+    assert_only(&parse(native), "p\u{e4}ssw\u{f6}rd");
+    assert_eq!(compare(&parse(&native[1..]), "p\u{e4}ssw\u{f6}rd"), LegacyOutcome::Wrong);
+}
+
+#[test]
+fn rounds_and_iterations_above_the_ceilings_are_refused() {
+    for (native, reason) in [
+        ("$P$IIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", ImportError::TooCostly), // 2^20
+        ("$P$4IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", ImportError::Unsupported), // 2^6
+        ("$P$zIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", ImportError::Unsupported),
+        ("$S$J20340258nzjDWpoQthrdNTR02f0pmev0K/5/Nx80WSkOQcPEQRh", ImportError::TooCostly), // 2^21
+        ("pbkdf2_sha256$10000001$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", ImportError::TooCostly),
+        ("pbkdf2_sha1$5000001$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", ImportError::TooCostly), // two blocks
+        ("pbkdf2_sha256$99999999999$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", ImportError::TooCostly),
+        ("pbkdf2_sha256$0$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", ImportError::Unsupported),
+        (
+            "AQAAAAH/////AAAAEAABAgMEBQYHCAkKCwwNDg+yWU7rLgUwPZb1Itsmra7cbxw2EFpwpVFIEtP+JIuUEw==",
+            ImportError::TooCostly,
+        ),
+        (
+            "$argon2id$v=19$m=2097152,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+            ImportError::TooCostly,
+        ),
+    ] {
+        assert_eq!(refused(native), reason, "{native}");
+    }
+}
+
+#[test]
+fn an_argon2_string_of_another_system_is_compared_as_typed() {
+    // Made over the raw bytes of a ligature that normalisation would take apart.
+    let stored = small().hash_bytes("ef\u{FB01}cient".as_bytes(), [1; 16]);
+    assert_eq!(verify(&small(), &Password::attempt("ef\u{FB01}cient"), &stored), LegacyOutcome::Verified);
+    assert_eq!(verify(&small(), &Password::attempt("efficient"), &stored), LegacyOutcome::Wrong);
+}
