@@ -39,6 +39,11 @@ fn try_old(passwords: &Passwords, password: &Password, old_hashes: &[OldHash], s
         if outcome == LegacyOutcome::Verified {
             return Verdict::Upgrade(passwords.hash(password, salt));
         }
+        if outcome == LegacyOutcome::MissingKey {
+            tracing::warn!(
+                "an old hash was made with a key that this process does not have: nobody can log in with it"
+            );
+        }
         computed |= outcome == LegacyOutcome::Wrong && legacy::runs_argon2(hash);
     }
     if computed { Verdict::Wrong } else { nothing(passwords, password) }

@@ -74,9 +74,9 @@ impl Digest {
     /// Nanoseconds of one round on one core, about; for estimates.
     pub(super) fn nanos(self) -> u64 {
         match self {
-            Self::Md4 | Self::Md5 | Self::Sha1 => 150,
-            Self::Sha224 | Self::Sha256 => 200,
-            Self::Sha384 | Self::Sha512 => 400,
+            Self::Md4 | Self::Md5 => 120,
+            Self::Sha1 | Self::Sha224 | Self::Sha256 => 80,
+            Self::Sha384 | Self::Sha512 => 200,
         }
     }
 

@@ -60,12 +60,12 @@ impl ForeignHash {
         Self::bare(Recipe::new(Family::Pbkdf2(pbkdf2), salt.to_vec()), hash.to_vec())
     }
 
-    /// scrypt; `n` is N, or its logarithm to base 2 if it is at most 63.
+    /// scrypt with N itself, not its logarithm.
     ///
     /// # Errors
     /// [`ImportError`].
     pub fn scrypt(n: u64, r: u32, p: u32, salt: &[u8], hash: &[u8]) -> Result<Self, ImportError> {
-        Self::bare(Recipe::new(Family::Scrypt(Scrypt::new(n, r, p)?), salt.to_vec()), hash.to_vec())
+        Self::bare(Recipe::new(Family::Scrypt(Scrypt::with_n(n, r, p)?), salt.to_vec()), hash.to_vec())
     }
 
     /// Firebase's scrypt: `key_id` names the project's signer key and salt separator, `memory_cost` and `rounds` are of
@@ -80,10 +80,10 @@ impl ForeignHash {
         salt: &[u8],
         hash: &[u8],
     ) -> Result<Self, ImportError> {
-        if !(1..64).contains(&memory_cost) || !valid_id(key_id) {
+        if !valid_id(key_id) {
             return Err(ImportError::Unsupported);
         }
-        let scrypt = Scrypt::new(memory_cost.into(), rounds, 1)?;
+        let scrypt = Scrypt::new(memory_cost, rounds, 1)?;
         Self::bare(Recipe::new(Family::Firebase(scrypt, key_id.to_owned()), salt.to_vec()), hash.to_vec())
     }
 

@@ -166,10 +166,10 @@ impl Recipe {
             Family::Chain(_) => 5_000,
             Family::Crypt(crypt) => u64::from(crypt.rounds()) * crypt.nanos(),
             Family::Stretched(stretched) => stretched.rounds() * stretched.digest().nanos(),
-            Family::Bcrypt(bcrypt) => 60_000 << bcrypt.cost,
+            Family::Bcrypt(bcrypt) => 80_000 << bcrypt.cost,
             // An HMAC is two digests once its key is prepared.
             Family::Pbkdf2(pbkdf2) => pbkdf2.work(length) * pbkdf2.digest.nanos() * 2,
-            Family::Scrypt(scrypt) | Family::Firebase(scrypt, _) => scrypt.work() * 500,
+            Family::Scrypt(scrypt) | Family::Firebase(scrypt, _) => scrypt.work() * 450,
         };
         let memory_kib = match &self.family {
             Family::Scrypt(scrypt) | Family::Firebase(scrypt, _) => scrypt.memory_kib(),

@@ -27,17 +27,24 @@ pub(super) struct Scrypt {
 }
 
 impl Scrypt {
-    /// `n` is N itself or, up to 63, its logarithm: both are found as `ln` and as `N`.
-    pub(super) fn new(n: u64, r: u32, p: u32) -> Result<Self, ImportError> {
-        let log2_n = match n {
-            1..=63 => u32::try_from(n).unwrap_or(u32::MAX),
-            _ if n.is_power_of_two() => n.ilog2(),
-            _ => return Err(ImportError::Unsupported),
-        };
-        match (r, p) {
-            (0, _) | (_, 0) => Err(ImportError::Unsupported),
+    pub(super) fn new(log2_n: u32, r: u32, p: u32) -> Result<Self, ImportError> {
+        match (log2_n, r, p) {
+            (0 | 64.., _, _) | (_, 0, _) | (_, _, 0) => Err(ImportError::Unsupported),
             _ if log2_n > MAX_LOG2_N || r > MAX_R || p > MAX_P => Err(ImportError::TooCostly),
             _ => Ok(Self { log2_n, r, p }),
+        }
+    }
+
+    /// With N itself, which is a power of two.
+    pub(super) fn with_n(n: u64, r: u32, p: u32) -> Result<Self, ImportError> {
+        if n.is_power_of_two() { Self::new(n.ilog2(), r, p) } else { Err(ImportError::Unsupported) }
+    }
+
+    /// With what is called `ln`: the logarithm, but some write N itself. Nobody means an N of 64 or less.
+    fn with_ln(ln: u64, r: u32, p: u32) -> Result<Self, ImportError> {
+        match u32::try_from(ln) {
+            Ok(log2_n @ ..64) => Self::new(log2_n, r, p),
+            _ => Self::with_n(ln, r, p),
         }
     }
 
@@ -60,7 +67,7 @@ impl Scrypt {
         let ([Some(ln), Some(r), Some(p)], Some(salt), Some(hash)) = (numbers, base64(salt), base64(hash)) else {
             return Err(ImportError::Unsupported);
         };
-        Ok((Self::new(ln.into(), r, p)?, salt, hash))
+        Ok((Self::with_ln(ln.into(), r, p)?, salt, hash))
     }
 
     /// Django's `scrypt$N$salt$r$p$base64`, the salt as text.
@@ -70,7 +77,7 @@ impl Scrypt {
         let (Ok(n), Ok(r), Ok(p), Some(hash)) = (n.parse(), r.parse(), p.parse(), base64(hash)) else {
             return Err(ImportError::Unsupported);
         };
-        Ok((Self::new(n, r, p)?, salt.as_bytes().to_vec(), hash))
+        Ok((Self::with_n(n, r, p)?, salt.as_bytes().to_vec(), hash))
     }
 
     /// Blocks of 128 bytes that are filled.

@@ -26,7 +26,7 @@ fn assert_only(hash: &ForeignHash, password: &str) {
 fn assert_only_with(passwords: &Passwords, hash: &ForeignHash, password: &str) {
     assert_eq!(compare_with(passwords, hash, password), LegacyOutcome::Verified, "{hash:?} {password}");
     let changed = format!("x{password}");
-    for other in [changed.as_str(), "\u{20ac}", "another"] {
+    for other in [changed.as_str(), "\u{20ac}"] {
         assert_eq!(compare_with(passwords, hash, other), LegacyOutcome::Wrong, "{hash:?} {other}");
     }
 }

@@ -147,11 +147,20 @@ fn scrypt_reads_n_and_its_logarithm() {
         "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887",
     );
     for n in [14, 16384] {
-        assert_only(&ForeignHash::scrypt(n, 8, 1, b"SodiumChloride", &rfc).unwrap(), password);
         let b64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD_NO_PAD, &rfc);
         assert_only(&parse(&format!("$scrypt$ln={n},r=8,p=1$U29kaXVtQ2hsb3JpZGU${b64}")), password);
         assert_only(&parse(&format!("$scrypt$p=1,r=8,ln={n}$U29kaXVtQ2hsb3JpZGU${b64}")), password);
     }
+    assert_only(&ForeignHash::scrypt(16384, 8, 1, b"SodiumChloride", &rfc).unwrap(), password);
+    for n in [0, 1, 14, 16383] {
+        let refused = ForeignHash::scrypt(n, 8, 1, b"SodiumChloride", &rfc).map(|_| ());
+        assert_eq!(refused, Err(ImportError::Unsupported));
+    }
+    // RFC 7914 section 12, its first: an N that would pass for a logarithm.
+    let rfc = hex(
+        "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442fcd0069ded0948f8326a753a0fc81f17e8d3e0fb2e0d3628cf35e20c38d18906",
+    );
+    assert_only(&ForeignHash::scrypt(16, 1, 1, b"", &rfc).unwrap(), "");
     let django = "scrypt$16384$seasalt$8$5$ECMIUp+LMxMSK8xB/IVyba+KYGTI7FTnet025q/1f/vBAVnnP3hdYqJuRi+mJn6ji6ze3Fbb7JEFPKGpuEf5vw==";
     assert_only(&parse(django), "l\u{e8}tmein");
     let tail = "$U29kaXVtQ2hsb3JpZGU$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI";
