@@ -6,13 +6,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use serde_json::Value;
 use umoja_crypto::DataKey;
-use umoja_schema::{BlindIndex, ClaimItem, Log, LogRow, Message, Millis, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::{
+    BlindIndex, ClaimItem, Company, CompanyId, Log, LogRow, Message, Millis, Part, PartRecord, Region, UserId, Version,
+};
 
 use crate::RegionPorts;
 use crate::ports::{
     ClaimPage, Commit, Delivery, EncryptionContext, KeyAdded, KeyRemoved, Keys, KeysError, Logs, Outcome, Page, Parts,
-    Queue, QueueDepth, Requests, RowPage, StoreError, Sweeps, Users, Writes,
+    Queue, QueueDepth, Registry, Requests, RowPage, StoreError, Sweeps, Users, Writes,
 };
 
 /// What goes wrong with one call.
@@ -272,6 +275,33 @@ impl Logs for Faulty<dyn Logs> {
 
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
         self.faults.call("scan_rows", self.inner.scan_rows(log, after, limit)).await
+    }
+}
+
+#[async_trait]
+impl Registry for Faulty<dyn Registry> {
+    async fn company(&self, id: &CompanyId) -> Result<Option<Company>, StoreError> {
+        self.faults.call("company", self.inner.company(id)).await
+    }
+
+    async fn companies(&self) -> Result<Vec<Company>, StoreError> {
+        self.faults.call("companies", self.inner.companies()).await
+    }
+
+    async fn put_company(&self, company: &Company) -> Result<(), StoreError> {
+        self.faults.call("put_company", self.inner.put_company(company)).await
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
+        self.faults.call("setting", self.inner.setting(name)).await
+    }
+
+    async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError> {
+        self.faults.call("put_setting", self.inner.put_setting(name, value)).await
+    }
+
+    async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError> {
+        self.faults.call("replace_setting", self.inner.replace_setting(name, expected, value)).await
     }
 }
 

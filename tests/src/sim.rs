@@ -11,7 +11,9 @@ pub mod coverage;
 mod fleet;
 mod heal;
 mod history;
+mod instance;
 mod merged;
+mod operator;
 mod people;
 #[allow(missing_docs, reason = "the names of steps say what they are")]
 pub mod plan;

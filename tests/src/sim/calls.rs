@@ -61,7 +61,8 @@ impl Fleet {
     pub(super) async fn call(&self, at: usize, company: usize, user: usize, call: &Call) {
         let Some(request) = self.request(at, company, user, call) else { return };
         let caller = self.company(request.company);
-        let endpoint = &self.deployment.endpoints[at];
+        let Some(endpoint) = self.instance(at).await else { return };
+        let endpoint = &*endpoint;
         // As if the caller's clock were wrong with the region's: else a region would refuse all while its clock is.
         let now = || self.region(at).clock.now().secs();
         let claims = caller.claims(endpoint, request.operation, now(), request.idk.as_deref(), request.body.clone());
@@ -88,7 +89,7 @@ impl Fleet {
             assert_eq!(raw.status, 503, "answer: {} was answered {}", request.operation, raw.problem());
             return;
         }
-        let reply = caller.verify(endpoint, &claims, &token, &raw, now());
+        let reply = caller.verify(&self.published(endpoint), &claims, &token, &raw, now());
         assert_ne!(reply.status, 500, "answer: {} failed inside: {}", request.operation, reply.body["code"]);
         self.believe(user, id, attempt, &request, &reply);
         let call = call.clone();

@@ -1,12 +1,8 @@
 //! What has to hold: of each answer when nothing went wrong, and of everything once messages have stopped. The numbers
 //! are those of the design's list of invariants.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
-use umoja_schema::{
-    BlindIndex, ClaimItem, Email, IdentifierKind, Part, PartRecord, PersonVersion, PhoneNumber, UserId, Username,
-};
+use umoja_schema::{ClaimItem, Part, PartRecord, PersonVersion, UserId};
 use umoja_store::ports::Clock as _;
 
 use super::calls::{Answered, email};
@@ -113,35 +109,18 @@ impl Fleet {
         self.history.borrow().is_live(at, id)
     }
 
-    /// Whose an identifier is in a region, computed anew from its users: look-ups find the root of that person.
+    /// Whose an identifier is in a region, computed anew from its users: look-ups find the root of that person. Under
+    /// whichever keys its users claim it: while keys are rotated nobody becomes unknown.
     fn owner(&self, at: usize, by: By) -> Option<UserId> {
-        let secrets = self.region(at).secrets();
-        let indexes = match by {
-            By::Id => return None,
-            By::Email(number) => {
-                let parsed = Email::parse(&email(number)).expect("an e-mail address");
-                secrets.indexes(IdentifierKind::Email, None, parsed.normalised())
-            }
-            By::Phone(number) => {
-                let parsed = PhoneNumber::parse(&super::calls::phone(number), None).expect("a phone number");
-                secrets.indexes(IdentifierKind::PhoneNumber, None, parsed.normalised())
-            }
-            By::Name(number) => {
-                let parsed = Username::parse(&super::calls::username(number)).expect("a user name");
-                secrets.indexes(IdentifierKind::Username, None, parsed.normalised())
-            }
-        };
-        let mut items: BTreeMap<BlindIndex, ClaimItem> =
-            indexes.into_iter().map(|(_, index)| (index, ClaimItem::unclaimed(index))).collect();
-        for profile in self.history.borrow().profiles(at) {
-            for (index, item) in &mut items {
-                if let Some(claim) = profile.claims().get(index) {
-                    item.claimants.insert(profile.id, claim.clone());
-                }
+        let index = self.instances.name(by)?;
+        let mut item = ClaimItem::unclaimed(index);
+        let history = self.history.borrow();
+        for profile in history.profiles(at) {
+            if let Some(claim) = history.claims(profile).remove(&index) {
+                item.claimants.insert(profile.id, claim);
             }
         }
-        let items: Vec<ClaimItem> = items.into_values().collect();
-        ClaimItem::winner_of(&items).map(|(id, _)| id)
+        ClaimItem::winner_of(&[item]).map(|(id, _)| id)
     }
 
     /// Everything that has to hold once messages have stopped.
@@ -149,6 +128,7 @@ impl Fleet {
         self.erase_again().await;
         self.world().note_claimed(self.history.borrow().claimed.iter().copied());
         self.world().check_invariants().await;
+        self.check_keys().await;
         let users = self.history.borrow().users();
         self.check_people().await;
         for id in users {
@@ -245,7 +225,8 @@ impl Fleet {
 
     pub(super) async fn ask(&self, at: usize, operation: &str, body: Value) -> Reply {
         let now = self.region(at).clock.now().secs();
-        self.company(0).call(&self.deployment.endpoints[at], operation, now, body).await
+        let endpoint = self.instance(at).await.expect("nothing is out of order");
+        self.company(0).call(&endpoint, operation, now, body).await
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use umoja_store::faulty::Met;
 
-use super::plan::{Call, Job, Service};
+use super::plan::{Call, Job, Service, Work};
 
 /// Everything that a region does.
-pub const OPERATIONS: [&str; 17] = [
+pub const OPERATIONS: [&str; 21] = [
     "register",
     "lookup",
     "authenticate",
@@ -25,6 +25,10 @@ pub const OPERATIONS: [&str; 17] = [
     "repair",
     "fill",
     "sweep",
+    "reload",
+    "index key",
+    "signing key",
+    "rewrap",
 ];
 
 /// How often each operation met each fault.
@@ -78,6 +82,10 @@ pub const fn operation(job: &Job) -> &'static str {
         Job::Repair { .. } => "repair",
         Job::Fill { .. } => "fill",
         Job::Sweep { .. } => "sweep",
+        Job::Reload { .. } => "reload",
+        Job::Operate { work: Work::IndexKey, .. } => "index key",
+        Job::Operate { work: Work::SigningKey, .. } => "signing key",
+        Job::Operate { work: Work::Rewrap, .. } => "rewrap",
     }
 }
 
@@ -100,6 +108,11 @@ pub fn possible(operation: &str, fault: &str) -> bool {
         }
         "fill" => matches!(service, Service::Tables | Service::Links | Service::Repairs),
         "sweep" => matches!(service, Service::Tables | Service::Links | Service::Repairs | Service::Sweeps),
+        "reload" | "signing key" => matches!(service, Service::Tables | Service::Kms | Service::KmsLinks),
+        "index key" => matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks),
+        "rewrap" => {
+            matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks | Service::Repairs)
+        }
         // Nothing is sealed or opened.
         "erasure" => matches!(service, Service::Tables | Service::Requests),
         _ => matches!(service, Service::Tables | Service::Requests | Service::Kms | Service::KmsLinks),

@@ -14,6 +14,7 @@ use umoja_store::ports::Queue as _;
 
 use super::coverage::Coverage;
 use super::history::{Attempt, History};
+use super::instance::Instances;
 use super::plan::{Plan, Service, Step, Trouble, USERS};
 use super::rules::{Rule, Software, Written};
 use super::stream::Stream;
@@ -30,6 +31,7 @@ pub(super) struct Shared {
 /// A deployment in the middle of a run.
 pub(super) struct Fleet {
     pub(super) deployment: Deployment,
+    pub(super) instances: Instances,
     pub(super) software: Vec<Arc<Software>>,
     pub(super) replicators: Vec<Replicator>,
     pub(super) streams: Vec<Stream>,
@@ -48,6 +50,8 @@ pub(super) struct Fleet {
     pub(super) coverage: RefCell<Coverage>,
     /// Numbers the calls.
     pub(super) calls: Cell<u64>,
+    /// Which regions have another KMS key than the one that wrapped what they hold.
+    pub(super) replaced: RefCell<BTreeSet<usize>>,
     /// True if something was lost that only anti-entropy can bring.
     pub(super) lost: Cell<bool>,
     pub(super) without: Option<Rule>,
@@ -93,6 +97,7 @@ impl Fleet {
         let streams = world.regions.iter().map(|_| Stream::default()).collect();
         let deployment = Deployment::hashing_with(world, Arc::clone(&shared.hasher)).await;
         Self {
+            instances: Instances::new(&deployment),
             deployment,
             software,
             replicators,
@@ -106,6 +111,7 @@ impl Fleet {
             answers: RefCell::default(),
             coverage: RefCell::default(),
             calls: Cell::new(0),
+            replaced: RefCell::default(),
             lost: Cell::new(false),
             without,
         }
@@ -204,6 +210,7 @@ impl Fleet {
                     self.lost.set(true);
                 }
             }
+            Step::Replace { at } => self.replace_key(self.at(*at)),
             Step::Newer { at, newer } => self.software[self.at(*at)].set_newer(*newer),
         }
     }

@@ -39,6 +39,7 @@ impl Fleet {
         if lost {
             self.sweep().await;
         }
+        self.finish_operations().await;
     }
 
     /// Anti-entropy between all pairs: one pass each, and the next finds nothing.

@@ -32,6 +32,8 @@ pub(super) enum Secret {
     Changed(String),
     /// The same password under another status.
     Kept,
+    /// The same under another data key.
+    Rewrapped,
 }
 
 /// What users' passwords can be, by what is known: exactly one if every write was answered.
@@ -46,11 +48,13 @@ struct Made {
 /// All that was ever stored.
 #[derive(Default)]
 pub(super) struct History {
-    regions: Vec<Region>,
+    pub(super) regions: Vec<Region>,
     stored: Vec<BTreeMap<(UserId, Part), PartRecord>>,
     made: BTreeMap<(UserId, Part, Version), Made>,
     /// Every identifier that was ever claimed.
     pub(super) claimed: BTreeSet<BlindIndex>,
+    /// The identifiers that a run talks about, by their indexes under every key that there was: what they are called.
+    pub(super) aliases: BTreeMap<BlindIndex, BlindIndex>,
     /// Every pointer that was ever stored.
     pointers: BTreeSet<(UserId, UserId)>,
     /// Who was ever not active anywhere.
@@ -75,6 +79,20 @@ impl History {
     /// The live profiles of a region.
     pub(super) fn profiles(&self, at: usize) -> impl Iterator<Item = &PartRecord> {
         self.stored[at].values().filter(|record| record.part == Part::Profile && record.live().is_some())
+    }
+
+    /// What a profile claims, whichever keys made the claims.
+    ///
+    /// # Panics
+    /// If it claims other things under one key than under another.
+    pub(super) fn claims(&self, profile: &PartRecord) -> BTreeMap<BlindIndex, Claim> {
+        let mut claims = BTreeMap::new();
+        for (index, claim) in profile.claims() {
+            let claim = Claim { key_version: 0, ..claim.clone() };
+            let other = claims.insert(*self.aliases.get(index).unwrap_or(index), claim.clone());
+            assert!(other.is_none_or(|other| other == claim), "8: {} has two claims on one identifier", profile.id);
+        }
+        claims
     }
 
     /// Every user that was ever stored anywhere.
@@ -179,7 +197,10 @@ impl History {
             Secret::New(password) if base.is_none() => Passwords::from([password.clone()]),
             Secret::New(_) => Passwords::new(),
             Secret::Changed(password) => Passwords::from([Some(password.clone())]),
-            Secret::Kept => kept().map(|made| made.passwords.clone()).unwrap_or_default(),
+            Secret::Rewrapped if base.is_none_or(|base| base.version.hlc.successor() != record.version.hlc) => {
+                Passwords::new()
+            }
+            Secret::Kept | Secret::Rewrapped => kept().map(|made| made.passwords.clone()).unwrap_or_default(),
         };
         let mut possible = Passwords::new();
         for attempt in attempts.iter().filter(own) {
@@ -201,14 +222,15 @@ impl History {
     /// Inside a region, an identifier that somebody holds is refused to others, unless theirs is verified and nobody's
     /// before was, or they are one person.
     fn check_unique(&self, at: usize, record: &PartRecord) {
-        let had = self.stored(at, record.id, Part::Profile).map(PartRecord::claims);
+        let had = self.stored(at, record.id, Part::Profile).map(|had| self.claims(had));
         let person = self.person(at, record.id);
         let is_new = |index: &BlindIndex, claim: &Claim| {
-            had.and_then(|had| had.get(index)).is_none_or(|had| claim.verified && !had.verified)
+            had.as_ref().and_then(|had| had.get(index)).is_none_or(|had| claim.verified && !had.verified)
         };
-        for (index, claim) in record.claims().iter().filter(|(index, claim)| is_new(index, claim)) {
+        for (index, claim) in self.claims(record).iter().filter(|(index, claim)| is_new(index, claim)) {
             for other in self.profiles(at).filter(|other| other.id != record.id && !person.contains(&other.id)) {
-                let taken = other.claims().get(index).is_some_and(|held| held.verified || !claim.verified);
+                let held = self.claims(other).remove(index);
+                let taken = held.is_some_and(|held| held.verified || !claim.verified);
                 assert!(!taken, "4: {} gave one identifier to two users", self.regions[at]);
             }
         }

@@ -49,6 +49,8 @@ pub enum Step {
     Trim { at: u8 },
     /// A region runs a newer version that writes more attributes, or the present one again.
     Newer { at: u8, newer: bool },
+    /// A region gets another KMS key, and the one before is gone. Not while something depends on that one.
+    Replace { at: u8 },
 }
 
 /// Something that a region does.
@@ -86,6 +88,52 @@ pub enum Job {
     Fill { at: u8, peer: u8 },
     /// A region is compared with its peers and with itself, and what differs is mended.
     Sweep { at: u8 },
+    /// A region's API reads its settings.
+    Reload { at: u8 },
+    /// An operator does the next step of some work on keys, which may be about a region.
+    Operate { at: u8, work: Work },
+}
+
+impl Job {
+    /// The region that does it, by number.
+    pub const fn at(&self) -> u8 {
+        let (Self::Call { at, .. }
+        | Self::Replicate { at, .. }
+        | Self::Drain { at, .. }
+        | Self::Repair { at }
+        | Self::Fill { at, .. }
+        | Self::Sweep { at }
+        | Self::Reload { at }
+        | Self::Operate { at, .. }) = self;
+        *at
+    }
+
+    /// The same in another region.
+    #[must_use]
+    pub const fn moved_to(mut self, region: u8) -> Self {
+        let (Self::Call { at, .. }
+        | Self::Replicate { at, .. }
+        | Self::Drain { at, .. }
+        | Self::Repair { at }
+        | Self::Fill { at, .. }
+        | Self::Sweep { at }
+        | Self::Reload { at }
+        | Self::Operate { at, .. }) = &mut self;
+        *at = region;
+        self
+    }
+}
+
+/// What operators do with keys, a step at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// The key that identifiers are indexed by is rotated.
+    IndexKey,
+    /// The key that signs answers is rotated.
+    SigningKey,
+    /// What the KMS key of a region wraps is wrapped again by the one that it has now.
+    Rewrap,
 }
 
 /// A call of the API about a user.

@@ -1,6 +1,7 @@
 //! Rules that can be left out, to see that the simulation notices.
 //!
-//! A rule is left out by a wrapper around a region's table that does what a version without the rule would have done.
+//! A rule is left out by a wrapper around a region's table that does what a version without the rule would have done; those
+//! of a rotation by the operator of the run.
 //! The code that keeps the rules carries no switch for it, and cannot be shipped with one on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,11 +43,15 @@ pub enum Rule {
     MinVersion,
     /// Who is verified to be one person is merged.
     Verified,
+    /// Nobody relies on a step of a rotation before every instance has read it.
+    Wait,
+    /// An index key is dropped only when every profile is everywhere in the version that does without it.
+    Arrived,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Claims,
@@ -58,6 +63,8 @@ impl Rule {
         Self::KeyRepair,
         Self::MinVersion,
         Self::Verified,
+        Self::Wait,
+        Self::Arrived,
     ];
 
     /// Its name.
@@ -74,6 +81,8 @@ impl Rule {
             Self::KeyRepair => "key-repair",
             Self::MinVersion => "min-version",
             Self::Verified => "verified-merge",
+            Self::Wait => "rotation-wait",
+            Self::Arrived => "rotation-proof",
         }
     }
 }

@@ -144,13 +144,7 @@ impl Fleet {
             if !ended {
                 coverage.note(operation, "killed");
             }
-            let (Job::Call { at, .. }
-            | Job::Replicate { at, .. }
-            | Job::Drain { at, .. }
-            | Job::Repair { at }
-            | Job::Sweep { at }
-            | Job::Fill { at, .. }) = &task.job;
-            let at = self.at(*at);
+            let at = self.at(task.job.at());
             if self.region(at).clock.now() != self.world().clock.now() {
                 coverage.note(operation, "clock wrong");
             }
@@ -175,6 +169,8 @@ impl Fleet {
                 self.fill(self.at(*at), usize::from(*peer)).await;
             }
             Job::Sweep { at } => self.sweep_from(self.at(*at)).await,
+            Job::Reload { at } => drop(self.reload(self.at(*at)).await),
+            Job::Operate { at, work } => self.operate(self.at(*at), *work, alone).await,
         }
     }
 

@@ -1,5 +1,6 @@
 //! A taste of the simulation, for whoever runs the tests; CI does far more (`cargo run -p umoja-tests --bin sim`).
 
+use umoja_tests::sim::plan::{By, Call, Job, Set, Step, Task, Work};
 use umoja_tests::sim::regressions;
 use umoja_tests::sim::{Plan, Rule, Runner};
 use umoja_tests::world::TablesOn;
@@ -40,4 +41,40 @@ fn every_bug_that_was_found_stays_mended_on_both_adapters() {
 fn a_rule_that_is_left_out_is_noticed() {
     let runner = Runner::new(TablesOn::Local, Some(Rule::Loop));
     assert!((0..RUNS).any(|seed| runner.run(&Plan::of(seed)).is_err()));
+}
+
+fn alone(job: Job) -> Step {
+    Step::Run(vec![Task { job, late: 0, killed: None }])
+}
+
+/// A change under the old index key only is on its way between two regions when the old key may be dropped.
+fn rotated() -> Plan {
+    let call = |at, call| alone(Job::Call { at, company: 0, user: 0, call });
+    let rotate = || alone(Job::Operate { at: 0, work: Work::IndexKey });
+    let replicate = |at, take| alone(Job::Replicate { at, take, again: 0, order: 0 });
+    let (phone, name, verified, password, idk) = (None, None, true, true, false);
+    let steps = vec![
+        call(0, Call::Register { email: Some(0), phone, name, verified, password, idk }),
+        Step::Round,
+        // Published, and the second region has not read it.
+        rotate(),
+        call(1, Call::Update { set: Set::Nickname, if_version: false, idk }),
+        // Every profile is written again where it is.
+        rotate(),
+        replicate(0, 0),
+        // Dropped, unless it counts what is on its way.
+        rotate(),
+        alone(Job::Reload { at: 0 }),
+        replicate(1, 1),
+        call(0, Call::Lookup { by: By::Email(0), min_version: false }),
+    ];
+    Plan { seed: 1, regions: 2, steps }
+}
+
+#[test]
+fn operators_rotate_keys_in_it_and_a_proof_that_is_left_out_makes_somebody_unknown() {
+    let held = Runner::new(TablesOn::Local, None).run(&rotated());
+    assert!(held.is_ok(), "{held:?}");
+    let failure = Runner::new(TablesOn::Local, Some(Rule::Arrived)).run(&rotated()).unwrap_err();
+    assert!(failure.reason.contains("did not find a user that is there"), "{failure:?}");
 }

@@ -1,5 +1,7 @@
 //! Runs made from seeds.
 
+mod operated;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -103,6 +105,7 @@ fn job() -> impl Strategy<Value = Job> {
         2 => at().prop_map(|at| Job::Repair { at }),
         1 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Fill { at, peer }),
         1 => at().prop_map(|at| Job::Sweep { at }),
+        1 => operated::job(),
     ]
 }
 
@@ -114,20 +117,6 @@ fn repairing() -> impl Strategy<Value = Job> {
         1 => Just(Job::Sweep { at: 0 }),
         1 => Just(Job::Replicate { at: 0, take: 0, again: 4, order: 0 }),
     ]
-}
-
-impl Job {
-    /// The same in another region.
-    fn moved_to(mut self, region: u8) -> Self {
-        let (Self::Call { at, .. }
-        | Self::Replicate { at, .. }
-        | Self::Drain { at, .. }
-        | Self::Repair { at }
-        | Self::Fill { at, .. }
-        | Self::Sweep { at }) = &mut self;
-        *at = region;
-        self
-    }
 }
 
 fn task() -> impl Strategy<Value = Task> {
@@ -177,6 +166,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Round),
         1 => at().prop_map(|at| Step::Trim { at }),
         1 => (at(), maybe(0.7)).prop_map(|(at, newer)| Step::Newer { at, newer }),
+        1 => at().prop_map(|at| Step::Replace { at }),
     ]
 }
 
@@ -186,6 +176,7 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
     let writes = || (at(), 0..COMPANIES, write());
     prop_oneof![
         40 => step().prop_map(|step| vec![step]),
+        3 => operated::scene(),
         // Two regions write one user before they hear of each other.
         4 => (user(), writes(), writes()).prop_map(|(user, (at, company, call), (other, another, second))| {
             vec![Step::Round, called(at, company, user, call), called(other, another, user, second)]
