@@ -118,7 +118,8 @@ fn ldap(native: &str) -> Result<ForeignHash> {
 /// Magento 1's `hash:salt` and 2's `hash:salt:version[:version...]`: each version hashed the result of the one before.
 ///
 /// 0 is MD5, 1 is SHA-256, both with the salt first; 2 and `3_<bytes>_<passes>_<memory>` are libsodium's argon2id and
-/// are read as the last one only. (`Magento\Framework\Encryption\Encryptor`.)
+/// are read as the last one only. (`Magento\Framework\Encryption\Encryptor`.) Joomla 1.5 wrote `hash:salt` too, with the
+/// salt last: that one is for [`ForeignHash::chain`].
 fn magento(native: &str) -> Result<ForeignHash> {
     let mut fields = native.splitn(3, ':');
     let (Some(hash), Some(salt)) = (fields.next(), fields.next()) else { return Err(ImportError::Unsupported) };

@@ -145,6 +145,12 @@ impl KeycloakCredential {
     }
 }
 
+/// Longest JSON that is looked at, in bytes.
+const LONGEST: usize = 8192;
+
 pub(super) fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ImportError> {
+    if text.len() > LONGEST {
+        return Err(ImportError::Unsupported);
+    }
     serde_json::from_str(text).map_err(|_| ImportError::Unsupported)
 }

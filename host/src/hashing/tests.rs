@@ -52,6 +52,23 @@ fn any_of_the_old_hashes_is_replaced_by_ours() {
 }
 
 #[test]
+fn a_hash_made_with_a_secret_is_replaced_where_the_secret_is_and_wrong_elsewhere() {
+    use umoja_crypto::legacy::{ForeignHash, HashKey, HashKeys, TextEncoding};
+    // hashcat's example hash 11000, PrestaShop: the password is `hashcat`.
+    let digest = TextEncoding::Hex.decode("f22cade043e7214200206dbffca49fd9").unwrap();
+    let cookie_key = "27167508161455764247627144160038845437138252877014827848";
+    let key = HashKey::Secret(TextEncoding::Utf8.decode(cookie_key).unwrap());
+    let keys = HashKeys::default().with("shop", key).unwrap();
+    let without = passwords();
+    let stored = ForeignHash::presta_shop("shop", &digest).unwrap().to_stored(&without, [3; 16]);
+    let with = Passwords::new(without.params(), EngineChoice::Auto, None).unwrap().with_hash_keys(keys);
+    let todays = with.hash(&Password::attempt("hashcat"), [7; 16]);
+    assert_eq!(decide(&with, &attempt("hashcat", None, &[&stored])), Verdict::Upgrade(todays));
+    assert_eq!(decide(&with, &attempt("wrong", None, &[&stored])), Verdict::Wrong);
+    assert_eq!(decide(&without, &attempt("hashcat", None, &[&stored])), Verdict::Wrong);
+}
+
+#[test]
 fn old_hashes_are_not_tried_once_there_is_a_secret() {
     let passwords = passwords();
     let secret = passwords.hash(&Password::attempt("new"), [1; 16]);

@@ -86,15 +86,23 @@ async fn credentials(d: &Deployment, id: UserId) -> Credentials {
 
 #[test]
 fn an_old_hash_logs_in_once_and_is_gone() {
-    // bcrypt of "U*U" at cost 5, from Openwall's test vectors; and a salted SHA, wrapped as an import wraps it.
-    let bcrypt = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".to_owned();
+    // bcrypt of "U*U" at cost 5, from Openwall's test vectors; and hashcat's examples of a salted SHA, phpass, md5-crypt
+    // and Drupal 7, as an import stores them.
+    let old = [
+        ("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
+        (
+            "{SSHA512}ALtwKGBdRgD+U0fPAy31C28RyKYx7+a8kmfksccsOeLknLHv2DBXYI7TDnTolQMBuPkWDISgZr2cHfnNPFjGZTEyNDU4OTkw",
+            "hashcat",
+        ),
+        ("$P$946647711V1klyitUYhtB8Yw5DMA/w.", "hashcat"),
+        ("$1$38652870$DUjsu4TTlTsOe/xxZ05uf/", "hashcat"),
+        ("$S$C20340258nzjDWpoQthrdNTR02f0pmev0K/5/Nx80WSkOQcPEQRh", "hashcat"),
+    ];
     story(34, async |d| {
-        let salted = "{SSHA512}".to_owned()
-            + "ALtwKGBdRgD+U0fPAy31C28RyKYx7+a8kmfksccsOeLknLHv2DBXYI7TDnTolQMBuPkWDISgZr2cHfnNPFjGZTEyNDU4OTkw";
-        let wrapped = legacy::import(d.hasher.passwords(), &salted, [7; 16]).unwrap();
         let email = "ada@example.com";
         let id: UserId = d.call(0, "register", json!({ "email": email })).await.id().parse().unwrap();
-        for (hash, password) in [(bcrypt.clone(), "U*U"), (wrapped, "hashcat")] {
+        for (native, password) in old {
+            let hash = legacy::import(d.hasher.passwords(), native, [7; 16]).unwrap();
             bring_hash(&d, id, hash).await;
             assert!(!d.accepts(0, email, "wrong").await);
             assert_eq!(credentials(&d, id).await.old_hashes.len(), 1);
