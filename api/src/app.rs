@@ -29,6 +29,8 @@ pub struct ApiConfig {
     pub regions: Vec<(Region, String)>,
     /// The fewest characters of a new password (NIST SP 800-63B section 3.1.1.2: 8, or 15 where it is the only factor).
     pub min_password_chars: usize,
+    /// The least `zxcvbn` score of a new password, 0 to 4 ([`umoja_crypto::password::MIN_SCORE`]).
+    pub min_password_score: u8,
 }
 
 /// The state of the router.

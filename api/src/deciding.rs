@@ -4,10 +4,12 @@ use futures_util::stream::{self, StreamExt as _};
 use umoja_crypto::Password;
 use umoja_schema::{AccountStatus, Credentials, PartRecord};
 use umoja_store::group::GroupParts;
+use umoja_store::ports::NewPassword;
 
 use crate::app::App;
 use crate::caller::Caller;
 use crate::group::unreadable;
+use crate::policy::About;
 use crate::problem::Refusal;
 use crate::user::source;
 
@@ -63,21 +65,26 @@ impl App {
     }
 
     /// Sets the password of a user that may log in, in the credentials part that decides, in place of whatever was there.
-    /// Nothing if somebody got in between.
+    /// Nothing if somebody got in between. What is known about the user has to be opened for it.
     pub(crate) async fn set_password(
         &self,
         caller: &Caller,
-        record: &PartRecord,
-        credentials: Credentials,
+        group: &GroupParts,
+        Deciding { record, credentials }: Deciding,
         password: Password,
     ) -> Result<Option<PartRecord>, Refusal> {
-        let secret = self.hasher.hash(password, self.home.entropy.array()).await?;
+        let (Some(record), Some(opened)) = (record, self.open(group.clone()).await?) else { return Ok(None) };
+        let user = opened.view();
+        let identifiers = [user.email.as_ref(), user.phone_number.as_ref(), user.username.as_ref()];
+        let policy = self.policy(caller, &About { identifiers, profile: &user.profile });
+        let secret = self.hasher.hash(NewPassword { password, policy, salt: self.home.entropy.array() }).await?;
+        let secret = secret.map_err(|weakness| Refusal::weak("new_password", weakness))?;
         let changed = Credentials {
             secret: Some(secret),
             old_hashes: Vec::new(),
             password_source: Some(source(caller)),
             ..credentials
         };
-        self.write_credentials(record, &changed, AccountStatus::Active).await
+        self.write_credentials(&record, &changed, AccountStatus::Active).await
     }
 }

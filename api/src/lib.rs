@@ -12,6 +12,7 @@ mod handler;
 mod idempotency;
 mod identifiers;
 mod operations;
+mod policy;
 mod problem;
 mod profiles;
 mod receipt;

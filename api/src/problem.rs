@@ -1,7 +1,7 @@
 //! Errors as callers get them (RFC 9457): static types, a code, and a sentence that says what to do. What a caller
 //! sent is never in them; what went wrong inside is in the operator's log.
 
-use umoja_crypto::{JwsError, PolicyError};
+use umoja_crypto::{JwsError, PolicyError, Weakness};
 use umoja_schema::api::Problem;
 use umoja_schema::{IdentifierError, StampError};
 use umoja_store::group::{GroupError, TooLarge};
@@ -52,6 +52,12 @@ problems! {
     TOO_LARGE = 413 "too_large" "The body is too large" "Send at most 256 KiB.";
     CONTENT_TYPE = 415 "unsupported_media_type" "The content type is not supported" "Send `Content-Type: application/jwt`.";
     INVALID = 422 "invalid_body" "The body is not of the operation's form" "Correct the member named by `field`.";
+    PASSWORD_TOO_SHORT = 422 "password_too_short" "The password is too short" "Choose a longer one: several words make a good one.";
+    PASSWORD_TOO_LONG = 422 "password_too_long" "The password is too long" "Choose one of at most 256 characters.";
+    PASSWORD_COMMON = 422 "password_common" "The password is one of those that are tried first" "It is a common password or a single word: choose several words that do not belong together, or let a password manager make one.";
+    PASSWORD_PERSONAL = 422 "password_personal" "The password is made of what is known about the user" "It is made of a name, an address, a number or the name of the service: choose words that have nothing to do with them.";
+    PASSWORD_GUESSABLE = 422 "password_guessable" "The password is guessed too soon" "Make it longer by words that do not belong together, and avoid rows of keys, repetitions and dates.";
+    PASSWORD_BREACHED = 422 "password_breached" "The password is known from a breach" "It was stolen somewhere and will be tried everywhere: choose another one here, and wherever else it is used.";
     IDK_REUSED = 422 "idempotency_key_reused" "The idempotency key was used for another request" "Use a new `idk` for a new request.";
     BEHIND = 503 "behind" "This region has not caught up yet" "Try again after `Retry-After` seconds, or in the region that answered the write.";
     BUSY = 503 "busy" "Too many requests" "Try again after `Retry-After` seconds.";
@@ -102,9 +108,27 @@ impl Refusal {
         Self::invalid(&format!("{prefix}{}", error.kind.as_str()), format!("`{}` {}.", error.kind.as_str(), error.rule))
     }
 
-    /// A password that the policy refuses.
-    pub(crate) fn password(field: &str, error: &PolicyError) -> Self {
-        Self::invalid(field, error.to_string())
+    /// 422: a password of a length that is not allowed.
+    pub(crate) fn password(field: &str, error: PolicyError) -> Self {
+        let (kind, detail) = match error {
+            PolicyError::TooShort { min } => (
+                &PASSWORD_TOO_SHORT,
+                Some(format!("Choose one of at least {min} characters: several words make a good one.")),
+            ),
+            PolicyError::TooLong { .. } => (&PASSWORD_TOO_LONG, None),
+        };
+        Self { field: Some(field.to_owned()), detail, ..Self::from(kind) }
+    }
+
+    /// 422: a password that the policy refuses.
+    pub(crate) fn weak(field: &str, weakness: Weakness) -> Self {
+        let kind = match weakness {
+            Weakness::Common => &PASSWORD_COMMON,
+            Weakness::Personal => &PASSWORD_PERSONAL,
+            Weakness::Guessable => &PASSWORD_GUESSABLE,
+            Weakness::Breached => &PASSWORD_BREACHED,
+        };
+        Self { field: Some(field.to_owned()), ..Self::from(kind) }
     }
 
     /// The body of the answer.

@@ -20,11 +20,11 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 use umoja_api::{ApiConfig, App, router};
 use umoja_cli::{Config, Deployment};
-use umoja_crypto::{EngineChoice, Password};
+use umoja_crypto::{EngineChoice, Weakness};
 use umoja_local::pump::CURSOR;
 use umoja_local::{Pump, PumpSettings, RegionPump, RegionStore};
 use umoja_schema::Region;
-use umoja_store::ports::{Attempt, Busy, Hasher, Verdict};
+use umoja_store::ports::{Attempt, Busy, Hasher, NewPassword, Verdict};
 use umoja_store::secrets::Secrets;
 
 use crate::company::Caller;
@@ -165,7 +165,8 @@ async fn register(
     for (home, store) in homes.iter().zip(deployment.stores()) {
         let sealer = Arc::new(deployment.sealer(home));
         let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
-        let config = ApiConfig { base_url: url.to_owned(), regions: Vec::new(), min_password_chars: 8 };
+        let config =
+            ApiConfig { base_url: url.to_owned(), regions: Vec::new(), min_password_chars: 8, min_password_score: 3 };
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&hasher), config);
         routers.push(router(Arc::new(app)));
         pumps.push(RegionPump::new(store.clone(), home.clone(), sealer));
@@ -241,8 +242,8 @@ struct OneHash(String);
 
 #[async_trait]
 impl Hasher for OneHash {
-    async fn hash(&self, _: Password, _: [u8; 16]) -> Result<String, Busy> {
-        Ok(self.0.clone())
+    async fn hash(&self, _: NewPassword) -> Result<Result<String, Weakness>, Busy> {
+        Ok(Ok(self.0.clone()))
     }
 
     async fn verify(&self, _: Attempt) -> Result<Verdict, Busy> {

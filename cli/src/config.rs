@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use umoja_crypto::EngineChoice;
+use umoja_crypto::password::{MAX_SCORE, MIN_SCORE};
 use umoja_schema::Region;
 use umoja_store::RegionState;
 use umoja_store::keyring::{MAX_WRAPPED_KEYS, PEER_WRAP_BUDGET_MS};
@@ -36,6 +37,9 @@ pub struct Config {
     pub peer_wrap_budget_ms: u64,
     /// The fewest characters of a new password.
     pub min_password_chars: usize,
+    /// The least `zxcvbn` score of a new password, from 0 to 4.
+    #[serde(default = "min_password_score")]
+    pub min_password_score: u8,
     /// The argon2 engine.
     pub password_engine: PasswordEngine,
     /// How long after the beginning of a sweep, which compares the regions with each other, the next one is due, in
@@ -47,6 +51,11 @@ pub struct Config {
 /// What a deployment has whose settings do not say.
 const fn sweep_every_mins() -> u64 {
     60
+}
+
+/// The same.
+const fn min_password_score() -> u8 {
+    MIN_SCORE
 }
 
 /// One region in `deployment.json`.
@@ -115,6 +124,7 @@ impl Config {
                 .collect(),
             peer_wrap_budget_ms: PEER_WRAP_BUDGET_MS,
             min_password_chars: 8,
+            min_password_score: min_password_score(),
             password_engine: PasswordEngine::Auto,
             sweep_every_mins: sweep_every_mins(),
         }
@@ -159,6 +169,9 @@ impl Config {
         let names: BTreeSet<&Region> = self.regions.iter().map(|region| &region.name).collect();
         if names.is_empty() || names.len() != self.regions.len() || names.len() > MAX_WRAPPED_KEYS {
             return Err(DeploymentError::Regions);
+        }
+        if self.min_password_score > MAX_SCORE {
+            return Err(DeploymentError::Score);
         }
         Self::check_env(&self.env)
     }

@@ -121,6 +121,7 @@ impl Server {
                 base_url: url.clone(),
                 regions: serving.clone(),
                 min_password_chars: deployment.config().min_password_chars,
+                min_password_score: deployment.config().min_password_score,
             };
             let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&hasher), config);
             let router = router(Arc::new(app));

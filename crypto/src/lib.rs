@@ -38,6 +38,7 @@ pub use jws::{Algorithm, JwsError, KeyError, SigningKey, VerifyingKey};
 pub use keys::{DataKey, Opaque};
 pub use mac::MacKey;
 pub use password::{
-    EngineChoice, EngineError, Params, Password, Passwords, Pepper, PepperError, PolicyError, Verification,
+    EngineChoice, EngineError, Params, Password, Passwords, Pepper, PepperError, Policy, PolicyError, Verification,
+    Weakness,
 };
 pub use wrap::WrappingKey;

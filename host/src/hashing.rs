@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use umoja_crypto::legacy::{self, LegacyOutcome};
 use umoja_crypto::password::check_stored;
-use umoja_crypto::{Password, Passwords, Verification};
+use umoja_crypto::{Password, Passwords, Verification, Weakness};
 use umoja_schema::OldHash;
-use umoja_store::ports::{Attempt, Busy, Hasher, Verdict};
+use umoja_store::ports::{Attempt, Busy, Hasher, NewPassword, Verdict};
 
 /// Compares a password with what is stored.
 ///
@@ -54,6 +54,12 @@ fn nothing(passwords: &Passwords, password: &Password) -> Verdict {
     Verdict::Wrong
 }
 
+/// Hashes a password that is about to be set, if the policy has nothing against it.
+fn admit(passwords: &Passwords, new: &NewPassword) -> Result<String, Weakness> {
+    new.policy.judge(&new.password)?;
+    Ok(passwords.hash(&new.password, new.salt))
+}
+
 /// Hashes on the caller's thread: for simulation, where threads would make runs differ.
 #[derive(Debug, Clone)]
 pub struct InlineHasher(Arc<Passwords>);
@@ -67,8 +73,8 @@ impl InlineHasher {
 
 #[async_trait]
 impl Hasher for InlineHasher {
-    async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, Busy> {
-        Ok(self.0.hash(&password, salt))
+    async fn hash(&self, new: NewPassword) -> Result<Result<String, Weakness>, Busy> {
+        Ok(admit(&self.0, &new))
     }
 
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy> {
@@ -149,8 +155,8 @@ impl HashPool {
 
 #[async_trait]
 impl Hasher for HashPool {
-    async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, Busy> {
-        self.run(move |passwords| passwords.hash(&password, salt)).await
+    async fn hash(&self, new: NewPassword) -> Result<Result<String, Weakness>, Busy> {
+        self.run(move |passwords| admit(passwords, &new)).await
     }
 
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy> {

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
 use umoja_api::{ApiConfig, App, unavailable};
 use umoja_aws::Service;
+use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
 use umoja_host::{HashPool, PoolSettings};
 use umoja_store::Home;
@@ -68,6 +69,7 @@ impl Build for BuildApi {
             base_url: settings.own.infrastructure.base_url.clone(),
             regions: settings.serving().map(url).collect(),
             min_password_chars: MIN_PASSWORD_CHARS,
+            min_password_score: MIN_SCORE,
         };
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
         let router = umoja_api::router(Arc::new(app));

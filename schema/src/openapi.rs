@@ -286,7 +286,10 @@ fn refusal(status: u16) -> &'static str {
             "The `jti` was seen before, the identifier belongs to another user, the version is not current, users are \
              merged in another way, the user is disabled, or the token is not good (any more); see `code`."
         }
-        422 => "The body is not of the operation's form; `field` names the member.",
+        422 => {
+            "The body is not of the operation's form, or the policy refuses the password; `field` names the member, and `code` \
+             the rule."
+        }
         _ => "Not now: see `Retry-After`.",
     }
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use umoja_api::{ApiConfig, App, router};
-use umoja_crypto::{EngineChoice, Params, Password, Passwords};
+use umoja_crypto::{EngineChoice, Params, Passwords, Weakness};
 use umoja_host::InlineHasher;
 use umoja_schema::{Company, Region, Scope};
 use umoja_store::Home;
-use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, Verdict};
+use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, NewPassword, Verdict};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
@@ -116,7 +116,7 @@ pub fn endpoint(
     let url = |name: &Region| format!("https://{name}.example.com");
     let base_url = url(&home.own.name);
     let regions = regions.iter().map(|name| (name.clone(), url(name))).collect();
-    let config = ApiConfig { base_url: base_url.clone(), regions, min_password_chars: 8 };
+    let config = ApiConfig { base_url: base_url.clone(), regions, min_password_chars: 8, min_password_score: 3 };
     let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
     let app = App::new(home, sealer, secrets, hasher, config);
     Endpoint { router: router(Arc::new(app)), base_url, jwks }
@@ -168,10 +168,11 @@ impl CountingHasher {
 
 #[async_trait]
 impl Hasher for CountingHasher {
-    async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, Busy> {
+    async fn hash(&self, new: NewPassword) -> Result<Result<String, Weakness>, Busy> {
         self.admit()?;
-        self.hashed.fetch_add(1, Ordering::Relaxed);
-        self.inner.hash(password, salt).await
+        let hashed = self.inner.hash(new).await?;
+        self.hashed.fetch_add(usize::from(hashed.is_ok()), Ordering::Relaxed);
+        Ok(hashed)
     }
 
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy> {

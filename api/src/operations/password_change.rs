@@ -23,7 +23,7 @@ impl Operation for PasswordChange {
 
     async fn read(app: &App, _: &Caller, body: &api::PasswordChange) -> Result<Self::Read, Refusal> {
         let password = Password::new(&body.new_password, app.config.min_password_chars);
-        let password = password.map_err(|error| Refusal::password("new_password", &error))?;
+        let password = password.map_err(|error| Refusal::password("new_password", error))?;
         Ok((password, app.group(body.id).await?))
     }
 
@@ -41,7 +41,9 @@ impl Operation for PasswordChange {
             };
             let mut group = group.ok_or(Refusal::from(&NOT_FOUND))?;
             let deciding = app.deciding(&group).await?;
-            let Some(record) = deciding.record.clone() else { return Err(Refusal::from(&NOT_FOUND)) };
+            if deciding.record.is_none() {
+                return Err(Refusal::from(&NOT_FOUND));
+            }
             let given = Password::attempt(&body.current_password);
             let verdict = app.hasher.verify(attempt(app, given, &deciding.credentials)).await?;
             let active = is_active(&group);
@@ -53,7 +55,7 @@ impl Operation for PasswordChange {
             if verdict == Verdict::Wrong || !active {
                 return Ok(Some(None));
             }
-            let written = app.set_password(caller, &record, deciding.credentials, password.clone()).await?;
+            let written = app.set_password(caller, &group, deciding, password.clone()).await?;
             Ok(written.map(|written| {
                 group.set(written);
                 Some(group)

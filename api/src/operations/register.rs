@@ -9,7 +9,7 @@ use umoja_schema::{
     ProfileFacts, Scope, UserId,
 };
 use umoja_store::apply::conflicts;
-use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Parts, Writes};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, NewPassword, PartWrite, Parts, Writes};
 
 use super::patch::{Patch, value_of};
 use crate::app::{App, until_written};
@@ -17,6 +17,7 @@ use crate::caller::Caller;
 use crate::group::Group;
 use crate::handler::{Answer, Operation};
 use crate::identifiers::{is_taken, refuse_taken};
+use crate::policy::About;
 use crate::problem::{BEHIND, ERASED, IDK_REUSED, Refusal};
 use crate::profiles::{Change, Rules};
 use crate::user::{Stored, link, source};
@@ -42,7 +43,7 @@ impl Operation for Register {
 
     async fn read(app: &App, caller: &Caller, body: &api::Register) -> Result<New, Refusal> {
         let password = body.password.as_ref().map(|raw| Password::new(raw, app.config.min_password_chars));
-        let password = password.transpose().map_err(|error| Refusal::password("password", &error))?;
+        let password = password.transpose().map_err(|error| Refusal::password("password", error))?;
         let id = match &caller.idk {
             Some(idk) => app.secrets.user_id(&caller.company.id, idk),
             None => UserId::v7(caller.now.0, app.home.entropy.array()),
@@ -207,7 +208,7 @@ async fn fill(app: &App, caller: &Caller, known: &Known, new: &New) -> Result<Fi
 /// Both parts, profile first.
 async fn seal(app: &App, caller: &Caller, new: &New) -> Result<[PartRecord; 2], Refusal> {
     let secret = match &new.password {
-        Some(password) => Some(app.hasher.hash(password.clone(), app.home.entropy.array()).await?),
+        Some(password) => Some(hash(app, caller, new, password.clone()).await?),
         None => None,
     };
     let password_source = secret.is_some().then(|| source(caller));
@@ -219,6 +220,15 @@ async fn seal(app: &App, caller: &Caller, new: &New) -> Result<[PartRecord; 2], 
         app.sealer.seal(new.id, version.clone(), status, &credentials, Attributes::new()),
     );
     Ok([profile?, credentials?])
+}
+
+/// The hash of the new user's password, if it is one to set.
+async fn hash(app: &App, caller: &Caller, new: &New, password: Password) -> Result<String, Refusal> {
+    let Identity { email, phone_number, username, profile, .. } = &new.identity;
+    let identifiers = [email.as_ref(), phone_number.as_ref(), username.as_ref()];
+    let policy = app.policy(caller, &About { identifiers, profile });
+    let hashed = app.hasher.hash(NewPassword { password, policy, salt: app.home.entropy.array() }).await?;
+    hashed.map_err(|weakness| Refusal::weak("password", weakness))
 }
 
 /// Both parts and all claims in one transaction. Nothing if somebody got in between.

@@ -3,7 +3,7 @@
 
 use umoja_crypto::Password;
 use umoja_schema::api::{self, PasswordReset};
-use umoja_schema::{PersonVersion, Scope, UserId};
+use umoja_schema::{PartRecord, PersonVersion, Scope, UserId};
 use umoja_store::group::GroupParts;
 use umoja_store::ports::Verdict;
 
@@ -11,7 +11,6 @@ use super::authenticate::{attempt, is_active};
 use super::lookup::not_behind;
 use crate::app::{App, until_written};
 use crate::caller::Caller;
-use crate::deciding::Deciding;
 use crate::handler::{Answer, Operation};
 use crate::problem::{INTERNAL, RESET_TOKEN, Refusal, USER_DISABLED};
 use crate::reset_token::ResetToken;
@@ -29,7 +28,7 @@ impl Operation for ResetFinish {
         let token = ResetToken::open(&app.secrets, &caller.company.id, &body.token);
         let token = token.ok_or(Refusal::from(&RESET_TOKEN))?;
         let password = Password::new(&body.new_password, app.config.min_password_chars);
-        let password = password.map_err(|error| Refusal::password("new_password", &error))?;
+        let password = password.map_err(|error| Refusal::password("new_password", error))?;
         let group = app.group(token.version.id).await?;
         Ok((token, password, group))
     }
@@ -51,19 +50,19 @@ impl Operation for ResetFinish {
             if !is_active(&group) {
                 return Err(Refusal::from(&USER_DISABLED));
             }
-            let Deciding { record, credentials } = app.deciding(&group).await?;
-            let is_meant =
-                record.as_ref().is_some_and(|record| (record.id, &record.version) == (wanted.id, &wanted.credentials));
-            let Some(record) = record.filter(|_| is_meant) else {
+            let deciding = app.deciding(&group).await?;
+            let is_meant = |record: &PartRecord| (record.id, &record.version) == (wanted.id, &wanted.credentials);
+            if !deciding.record.as_ref().is_some_and(is_meant) {
                 // A request that is repeated under its idempotency key meets its own effect.
                 let is_done = caller.is_repeat
-                    && app.hasher.verify(attempt(app, password.clone(), &credentials)).await? != Verdict::Wrong;
+                    && app.hasher.verify(attempt(app, password.clone(), &deciding.credentials)).await?
+                        != Verdict::Wrong;
                 return if is_done { Ok(Some(group)) } else { Err(no_longer(app, &token).await) };
-            };
+            }
             if token.expires_at <= caller.now.secs() {
                 return Err(Refusal::from(&RESET_TOKEN));
             }
-            let written = app.set_password(caller, &record, credentials, password.clone()).await?;
+            let written = app.set_password(caller, &group, deciding, password.clone()).await?;
             Ok(written.map(|written| {
                 group.set(written);
                 group

@@ -13,6 +13,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use umoja_crypto::password::MAX_SCORE;
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_local::{OpenError, Options, RegionStore};
 use umoja_schema::{Company, Region};
@@ -52,6 +53,9 @@ pub enum DeploymentError {
     /// The list of regions makes no deployment.
     #[error("a deployment has 1 to {MAX_WRAPPED_KEYS} regions with different names")]
     Regions,
+    /// There is no such score.
+    #[error("`min_password_score` is 0 to {MAX_SCORE}")]
+    Score,
     /// The environment cannot be a part of API keys.
     #[error("the environment has to be 1 to 32 letters, digits and hyphens")]
     Env,

@@ -13,7 +13,7 @@ fn registration(n: usize) -> serde_json::Value {
     json!({
         "email": format!("{CANARY}-{n}@example.com"),
         "username": format!("{CANARY}-{n}"),
-        "password": format!("{CANARY} password {n}"),
+        "password": format!("{CANARY} waters cacti {n}"),
         "profile": { "given_name": CANARY, "custom": { "note": CANARY } },
     })
 }

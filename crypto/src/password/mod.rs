@@ -9,6 +9,7 @@
 mod engine;
 mod hasher;
 mod phc;
+mod policy;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 pub use self::engine::{EngineChoice, EngineError};
 pub use self::hasher::{Passwords, Verification};
 pub use self::phc::{CostError, Params, Pepper, PepperError, check_stored};
+pub use self::policy::{MAX_SCORE, MIN_SCORE, Policy, Weakness};
 
 /// Most characters a password may have, after normalisation.
 pub const MAX_CHARS: usize = 256;
@@ -56,7 +58,7 @@ pub struct Password {
 impl Password {
     /// A password about to be set: at least `min_chars` and at most [`MAX_CHARS`] characters after normalisation.
     ///
-    /// Nothing is trimmed and no composition is asked for; blocklists are the caller's.
+    /// Nothing is trimmed and no composition is asked for. What else it must not be is [`Policy`]'s to say.
     ///
     /// # Errors
     /// [`PolicyError`].

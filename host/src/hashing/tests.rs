@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 use std::sync::mpsc;
 
-use umoja_crypto::{EngineChoice, Params};
+use umoja_crypto::{EngineChoice, Params, Policy};
 use umoja_schema::CompanyId;
 
 use super::*;
@@ -81,8 +81,14 @@ async fn the_pool_and_the_inline_hasher_decide_alike() {
     let hashers: [Box<dyn Hasher>; 2] =
         [Box::new(InlineHasher::new(passwords())), Box::new(HashPool::new(passwords(), PoolSettings::default()))];
     for hasher in hashers {
-        let secret = hasher.hash(Password::attempt("right"), [1; 16]).await.unwrap();
-        assert_eq!(hasher.verify(attempt("right", Some(&secret), &[])).await, Ok(Verdict::Verified));
+        let new = |password| NewPassword {
+            password: Password::attempt(password),
+            policy: Policy::new(0, ["ada lovelace"]),
+            salt: [1; 16],
+        };
+        assert_eq!(hasher.hash(new("lovelace")).await, Ok(Err(Weakness::Personal)));
+        let secret = hasher.hash(new("correct horse")).await.unwrap().unwrap();
+        assert_eq!(hasher.verify(attempt("correct horse", Some(&secret), &[])).await, Ok(Verdict::Verified));
         assert_eq!(hasher.verify(attempt("wrong", Some(&secret), &[])).await, Ok(Verdict::Wrong));
     }
 }

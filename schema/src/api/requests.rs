@@ -42,7 +42,7 @@ pub struct Register {
     pub username: Option<String>,
     /// The company's own id of the user.
     pub external_id: Option<String>,
-    /// Password: 8 to 256 characters.
+    /// Password: 8 to 256 characters, and what the policy of passwords asks for.
     pub password: Option<String>,
     /// OIDC standard claims, and `custom` for anything else.
     #[schemars(with = "Option<Profile>")]
@@ -197,7 +197,7 @@ pub struct PasswordChange {
     pub id: UserId,
     /// The password as it is.
     pub current_password: String,
-    /// The password as it shall be: 8 to 256 characters.
+    /// The password as it shall be: 8 to 256 characters, and what the policy of passwords asks for.
     pub new_password: String,
 }
 
@@ -227,7 +227,7 @@ pub struct ResetStart {
 pub struct ResetFinish {
     /// The `token` of `password/reset/start`, as the person brought it back.
     pub token: String,
-    /// The password as it shall be: 8 to 256 characters.
+    /// The password as it shall be: 8 to 256 characters, and what the policy of passwords asks for.
     pub new_password: String,
 }
 

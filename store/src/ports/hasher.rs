@@ -1,13 +1,14 @@
 use async_trait::async_trait;
-use umoja_crypto::Password;
+use umoja_crypto::{Password, Policy, Weakness};
 use umoja_schema::OldHash;
 
 /// Hashes passwords: a pool of threads in production, inline in simulation. The work of one call is done under one
 /// permit, and the permit is kept until the work ends even if the caller has gone.
 #[async_trait]
 pub trait Hasher: Send + Sync {
-    /// Hashes a new password with the current parameters; the result is a PHC string.
-    async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, Busy>;
+    /// Hashes a password that is about to be set with the current parameters, unless the policy or a list of breached
+    /// passwords refuses it; the result is a PHC string. There is no other way to a hash of a new password.
+    async fn hash(&self, new: NewPassword) -> Result<Result<String, Weakness>, Busy>;
 
     /// Checks a password. Does one argon2id computation whatever is stored, also when nothing is or the string is
     /// damaged, so that the time does not tell. Exceptions: an answer of [`Verdict::Upgrade`] over another argon2id hash
@@ -15,6 +16,17 @@ pub trait Hasher: Send + Sync {
     /// migration each old hash that is argon2id or wrapped in it costs one, and other families cost their own work
     /// besides.
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy>;
+}
+
+/// A password that is about to be set.
+#[derive(Debug)]
+pub struct NewPassword {
+    /// The password, of a length that is allowed.
+    pub password: Password,
+    /// What it is held against.
+    pub policy: Policy,
+    /// The salt of its hash.
+    pub salt: [u8; 16],
 }
 
 /// A login attempt.
@@ -41,9 +53,9 @@ pub enum Verdict {
     Upgrade(String),
 }
 
-/// The wait for a permit would be too long.
+/// The wait for a permit would be too long, or a new password cannot be held against the list of breached ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many passwords are being hashed")]
+#[error("too many passwords are being hashed, or the list of breached ones cannot be read")]
 pub struct Busy {
     /// When to try again.
     pub retry_after_secs: u32,

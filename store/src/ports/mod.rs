@@ -12,7 +12,7 @@ mod sweeps;
 mod users;
 
 pub use clock::{Clock, Entropy};
-pub use hasher::{Attempt, Busy, Hasher, Verdict};
+pub use hasher::{Attempt, Busy, Hasher, NewPassword, Verdict};
 pub use keys::{EncryptionContext, Keys, KeysError};
 pub use logs::{Logs, RowPage};
 pub use queue::{Delivery, Queue, QueueDepth};

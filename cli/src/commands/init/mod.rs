@@ -62,6 +62,9 @@ pub(super) struct Init {
     /// The fewest characters of a new password [default: 8].
     #[arg(long, value_name = "N")]
     min_password_chars: Option<usize>,
+    /// The least strength of a new password by zxcvbn's score, 0 to 4: 3 takes 10^8 guesses, 4 takes 10^10 [default: 3].
+    #[arg(long, value_name = "SCORE", value_parser = clap::value_parser!(u8).range(0..=4))]
+    min_password_score: Option<u8>,
     /// The argon2 engine [default: auto].
     #[arg(long, value_enum)]
     password_engine: Option<PasswordEngine>,
@@ -90,6 +93,7 @@ impl Init {
                     ("--port-base", self.port_base.is_some()),
                     ("--peer-wrap-budget-ms", self.peer_wrap_budget_ms.is_some()),
                     ("--min-password-chars", self.min_password_chars.is_some()),
+                    ("--min-password-score", self.min_password_score.is_some()),
                     ("--password-engine", self.password_engine.is_some()),
                 ];
                 if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
@@ -139,6 +143,7 @@ impl Init {
         }
         config.peer_wrap_budget_ms = self.peer_wrap_budget_ms.unwrap_or(config.peer_wrap_budget_ms);
         config.min_password_chars = self.min_password_chars.unwrap_or(config.min_password_chars);
+        config.min_password_score = self.min_password_score.unwrap_or(config.min_password_score);
         config.password_engine = self.password_engine.unwrap_or(config.password_engine);
         Ok(config)
     }
@@ -163,6 +168,7 @@ impl Init {
             ("--env", self.env.as_ref().is_some_and(|env| *env != existing.env)),
             ("--peer-wrap-budget-ms", self.peer_wrap_budget_ms.is_some_and(|ms| ms != existing.peer_wrap_budget_ms)),
             ("--min-password-chars", self.min_password_chars.is_some_and(|n| n != existing.min_password_chars)),
+            ("--min-password-score", self.min_password_score.is_some_and(|n| n != existing.min_password_score)),
             ("--password-engine", self.password_engine.is_some_and(|engine| engine != existing.password_engine)),
         ];
         match differs.iter().find(|(_, differs)| *differs) {

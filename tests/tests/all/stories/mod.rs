@@ -11,6 +11,7 @@ mod idempotency;
 mod lookup;
 mod merge;
 mod password;
+mod policy;
 mod races;
 mod register;
 mod reset;

@@ -30,7 +30,7 @@ fn the_policy_holds_for_the_new_password() {
                 json!({ "id": id, "current_password": "correct horse", "new_password": "short" }),
             )
             .await;
-        assert_eq!(reply.refused(422, "invalid_body").body["field"], "new_password");
+        assert_eq!(reply.refused(422, "password_too_short").body["field"], "new_password");
     });
 }
 

@@ -160,7 +160,7 @@ fn two_verified_identifiers_of_two_people_are_not_matched() {
 fn a_password_that_the_policy_refuses_is_named_not_quoted() {
     story(11, async |d| {
         let reply = d.call(0, "register", json!({ "email": "ada@example.com", "password": "short7!" })).await;
-        assert_eq!(reply.refused(422, "invalid_body").body["field"], "password");
+        assert_eq!(reply.refused(422, "password_too_short").body["field"], "password");
         assert!(!reply.body.to_string().contains("short7!"));
         d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
     });

@@ -63,7 +63,7 @@ async fn story() {
     let c = |suffix: &str| format!("{CANARY}{suffix}");
     let email = c("@example.com");
     let body = json!({
-        "email": email, "email_verified": true, "username": c("u"), "external_id": c("x"), "password": c("password"),
+        "email": email, "email_verified": true, "username": c("u"), "external_id": c("x"), "password": c(" waters seven cacti"),
         "profile": { "given_name": c("g"), "address": { "locality": c("l") }, "custom": { c("k"): c("v") } },
     });
     let id = d.call(0, "register", body.clone()).await.ok(201).id();
@@ -72,19 +72,22 @@ async fn story() {
     d.call(0, "update", json!({ "id": id, "set": { "profile": { "nickname": c("n") } } })).await.ok(200);
     d.call(0, "status", json!({ "id": id, "status": "disabled", "reason": c("r") })).await.ok(200);
     d.call(0, "status", json!({ "id": id, "status": "active", "reason": c("r") })).await.ok(200);
-    let login =
-        json!({ "email": email, "password": c("password"), "client": { "ip": "192.0.2.1", "device_id": c("d") } });
+    let login = json!({ "email": email, "password": c(" waters seven cacti"), "client": { "ip": "192.0.2.1", "device_id": c("d") } });
     d.call(0, "authenticate", login).await.ok(200);
     let token = d.call(0, "password/reset/start", json!({ "email": email })).await.ok(200).body["token"].clone();
-    let reset = json!({ "token": token, "new_password": c("another password") });
+    let reset = json!({ "token": token, "new_password": c(" feeds eleven geese") });
     d.call(0, "password/reset/finish", reset).await.ok(200);
     d.world.round().await;
 
     let mut problems = Vec::new();
     problems.push(d.call_as(&d.food, 0, "register", json!({ "username": c("u") })).await);
     problems.push(
-        d.call(0, "register", json!({ "email": c(" no address"), "phone_number": c(""), "password": c("password") }))
-            .await,
+        d.call(
+            0,
+            "register",
+            json!({ "email": c(" no address"), "phone_number": c(""), "password": c(" waters seven cacti") }),
+        )
+        .await,
     );
     problems.push(d.call(0, "register", json!({ "username": c("w"), "profile": { "given_name": [c("")] } })).await);
     problems.push(d.call(0, "register", json!({ "username": c("w"), "profile": { c("field"): 1 } })).await);

@@ -167,13 +167,13 @@ fn an_address_pointed_at_somebody_else_in_the_table_finds_nobody() {
     run(async {
         let d = Deployment::new(306).await;
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
-        let eve = d.register(0, "eve@example.com", "eves password").await.id();
+        let eve = d.register(0, "eve@example.com", "eves own password").await.id();
         tamper(&d, "ada@example.com", |item| {
             let claim = item.claimants.pop_first().unwrap().1;
             item.claimants.insert(eve.parse().unwrap(), claim);
         })
         .await;
-        assert!(!d.accepts(0, "ada@example.com", "eves password").await);
+        assert!(!d.accepts(0, "ada@example.com", "eves own password").await);
         d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
     });
 }
@@ -194,9 +194,9 @@ fn a_user_listed_as_a_member_in_the_table_is_nobodys() {
     run(async {
         let d = Deployment::new(307).await;
         let ada = d.call(0, "register", json!({ "username": "ada" })).await.id();
-        let eve = d.register(0, "eve@example.com", "eves password").await.id();
+        let eve = d.register(0, "eve@example.com", "eves own password").await.id();
         list_member(&d, &ada, &eve).await;
-        let login = json!({ "username": "ada", "password": "eves password" });
+        let login = json!({ "username": "ada", "password": "eves own password" });
         assert_eq!(d.call(0, "authenticate", login).await.ok(200).body["authenticated"], false);
         let user = d.call(0, "lookup", json!({ "id": ada })).await.ok(200).body["user"].clone();
         assert!(user.get("members").is_none() && user.get("email").is_none());
@@ -210,7 +210,7 @@ fn a_pointer_written_into_the_table_lets_nobody_in_and_erases_nobody_else() {
     run(async {
         let d = Deployment::new(308).await;
         let ada = d.call(0, "register", json!({ "username": "ada" })).await.id();
-        let eve = d.register(0, "eve@example.com", "eves password").await.id();
+        let eve = d.register(0, "eve@example.com", "eves own password").await.id();
         let mut record = stored(&d, &eve, Part::Profile).await;
         let Body::Live(live) = &mut record.body else { panic!("live") };
         let Facts::Profile(facts) = &mut live.facts else { panic!("a profile") };
@@ -220,7 +220,7 @@ fn a_pointer_written_into_the_table_lets_nobody_in_and_erases_nobody_else() {
         let before = stored(&d, &ada, Part::Credentials).await;
         // The one whose part was written is nobody any more; the other goes on without.
         let login = |mut login: serde_json::Value| {
-            login["password"] = json!("eves password");
+            login["password"] = json!("eves own password");
             login
         };
         d.call(0, "authenticate", login(json!({ "id": eve }))).await.refused(500, "internal");

@@ -1,0 +1,34 @@
+//! What a new password is held against: the score that the operator asks for, and what is known about the user and the
+//! company that sets it.
+
+use umoja_crypto::Policy;
+use umoja_schema::Profile;
+
+use crate::app::App;
+use crate::caller::Caller;
+
+/// What is known about a user, from wherever it was read.
+pub(crate) struct About<'a> {
+    /// E-mail address, phone number and user name.
+    pub(crate) identifiers: [Option<&'a String>; 3],
+    pub(crate) profile: &'a Profile,
+}
+
+impl App {
+    /// The policy for a user's new password.
+    pub(crate) fn policy(&self, caller: &Caller, about: &About<'_>) -> Policy {
+        let About { identifiers, profile } = about;
+        let names = [
+            &profile.name,
+            &profile.given_name,
+            &profile.family_name,
+            &profile.middle_name,
+            &profile.nickname,
+            &profile.preferred_username,
+            &profile.birthdate,
+        ];
+        let company = [caller.company.id.as_str(), caller.company.name.as_str()];
+        let words = identifiers.iter().copied().chain(names.map(Option::as_ref)).flatten().map(String::as_str);
+        Policy::new(self.config.min_password_score, company.into_iter().chain(words))
+    }
+}
