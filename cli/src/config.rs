@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use umoja_crypto::EngineChoice;
@@ -40,6 +40,9 @@ pub struct Config {
     /// The least `zxcvbn` score of a new password, from 0 to 4.
     #[serde(default = "min_password_score")]
     pub min_password_score: u8,
+    /// The list of breached passwords that new ones are held against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breached_passwords: Option<PathBuf>,
     /// The argon2 engine.
     pub password_engine: PasswordEngine,
     /// How long after the beginning of a sweep, which compares the regions with each other, the next one is due, in
@@ -125,6 +128,7 @@ impl Config {
             peer_wrap_budget_ms: PEER_WRAP_BUDGET_MS,
             min_password_chars: 8,
             min_password_score: min_password_score(),
+            breached_passwords: None,
             password_engine: PasswordEngine::Auto,
             sweep_every_mins: sweep_every_mins(),
         }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use umoja_api::{ApiConfig, App, closed, router};
 use umoja_crypto::{Params, Passwords};
-use umoja_host::{HashPool, PoolSettings};
+use umoja_host::{BreachedError, BreachedList, HashPool, PoolSettings};
 use umoja_local::{Pump, PumpSettings, RegionPump};
 use umoja_schema::Region;
 use umoja_store::Home;
@@ -49,6 +50,14 @@ pub enum ServerError {
         address: SocketAddr,
         /// Why.
         source: std::io::Error,
+    },
+    /// The list of breached passwords cannot be used.
+    #[error("{}: {source}", path.display())]
+    Breached {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why.
+        source: BreachedError,
     },
 }
 
@@ -103,7 +112,14 @@ impl Server {
         let urls = deployment.config().urls();
         let passwords = Passwords::new(Params::OWASP, deployment.config().password_engine.into(), None)?;
         tracing::info!(engine = passwords.engine_name(), "passwords are hashed by argon2id");
-        let hasher: Arc<dyn Hasher> = Arc::new(HashPool::new(Arc::new(passwords), PoolSettings::default()));
+        let mut pool = HashPool::new(Arc::new(passwords), PoolSettings::default());
+        if let Some(path) = &deployment.config().breached_passwords {
+            let unreadable = |source| ServerError::Breached { path: path.clone(), source };
+            let list = BreachedList::open(path).map_err(unreadable)?;
+            tracing::info!(entries = list.entries(), "new passwords are held against a list of breached ones");
+            pool = pool.with_breached(list);
+        }
+        let hasher: Arc<dyn Hasher> = Arc::new(pool);
 
         let homes = deployment.homes(settings.links.as_ref());
         let (stop, _) = watch::channel(false);

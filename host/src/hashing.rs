@@ -1,6 +1,7 @@
 //! The hasher port: a bounded pool in production, inline in simulation, one rule for both.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use umoja_crypto::password::check_stored;
 use umoja_crypto::{Password, Passwords, Verification, Weakness};
 use umoja_schema::OldHash;
 use umoja_store::ports::{Attempt, Busy, Hasher, NewPassword, Verdict};
+
+use crate::breached::BreachedList;
 
 /// Compares a password with what is stored.
 ///
@@ -54,10 +57,23 @@ fn nothing(passwords: &Passwords, password: &Password) -> Verdict {
     Verdict::Wrong
 }
 
-/// Hashes a password that is about to be set, if the policy has nothing against it.
-fn admit(passwords: &Passwords, new: &NewPassword) -> Result<String, Weakness> {
-    new.policy.judge(&new.password)?;
-    Ok(passwords.hash(&new.password, new.salt))
+/// Hashes a password that is about to be set, if neither the policy nor the list has anything against it.
+fn admit(
+    passwords: &Passwords,
+    breached: Option<&BreachedList>,
+    new: &NewPassword,
+) -> io::Result<Result<String, Weakness>> {
+    if let Err(weakness) = new.policy.judge(&new.password) {
+        return Ok(Err(weakness));
+    }
+    if let Some(list) = breached {
+        for sha1 in new.password.breach_hashes() {
+            if list.contains(&sha1)? {
+                return Ok(Err(Weakness::Breached));
+            }
+        }
+    }
+    Ok(Ok(passwords.hash(&new.password, new.salt)))
 }
 
 /// Hashes on the caller's thread: for simulation, where threads would make runs differ.
@@ -74,7 +90,7 @@ impl InlineHasher {
 #[async_trait]
 impl Hasher for InlineHasher {
     async fn hash(&self, new: NewPassword) -> Result<Result<String, Weakness>, Busy> {
-        Ok(admit(&self.0, &new))
+        admit(&self.0, None, &new).map_err(|_| Busy { retry_after_secs: 1 })
     }
 
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy> {
@@ -107,6 +123,7 @@ impl Default for PoolSettings {
 /// of clients that log in and disconnect takes no more memory or cores than the setting. Needs a tokio runtime.
 pub struct HashPool {
     passwords: Arc<Passwords>,
+    breached: Option<Arc<BreachedList>>,
     settings: PoolSettings,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -116,7 +133,14 @@ impl HashPool {
     /// A pool that hashes with these parameters.
     pub fn new(passwords: Arc<Passwords>, settings: PoolSettings) -> Self {
         let permits = Arc::new(Semaphore::new(settings.at_once.max(1)));
-        Self { passwords, settings, permits, waiting: AtomicUsize::new(0) }
+        Self { passwords, breached: None, settings, permits, waiting: AtomicUsize::new(0) }
+    }
+
+    /// Refuses new passwords that are in a list; if it cannot be read, all of them.
+    #[must_use]
+    pub fn with_breached(mut self, list: BreachedList) -> Self {
+        self.breached = Some(Arc::new(list));
+        self
     }
 
     /// How many callers wait for their turn: what to watch under load.
@@ -156,7 +180,12 @@ impl HashPool {
 #[async_trait]
 impl Hasher for HashPool {
     async fn hash(&self, new: NewPassword) -> Result<Result<String, Weakness>, Busy> {
-        self.run(move |passwords| admit(passwords, &new)).await
+        let breached = self.breached.clone();
+        let admitted = self.run(move |passwords| admit(passwords, breached.as_deref(), &new)).await?;
+        admitted.map_err(|error| {
+            tracing::error!(%error, "the list of breached passwords cannot be read: no password can be set");
+            self.busy()
+        })
     }
 
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy> {

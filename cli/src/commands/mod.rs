@@ -6,6 +6,7 @@ mod digest;
 mod doctor;
 mod init;
 mod logging;
+mod passwords;
 mod redrive;
 mod region;
 mod rewrap;
@@ -59,6 +60,7 @@ enum Command {
     Redrive(redrive::Redrive),
     Rewrap(rewrap::Rewrap),
     User(user::Command),
+    Passwords(passwords::Command),
     Status(status::Status),
     Digest(digest::DigestCommand),
     Doctor(doctor::Doctor),
@@ -118,6 +120,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Redrive(redrive) => redrive.run(output).await,
         Command::Rewrap(rewrap) => rewrap.run(output).await,
         Command::User(user) => user.run(output).await,
+        Command::Passwords(passwords) => passwords.run(output),
         Command::Status(status) => status.run(output).await,
         Command::Digest(digest) => digest.run(output).await,
         Command::Doctor(doctor) => doctor.run(output).await,

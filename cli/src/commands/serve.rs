@@ -1,11 +1,13 @@
 //! `umoja serve`: every region of a deployment in one process.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+use umoja_host::{BreachedError, BreachedList};
 use umoja_schema::Region;
 
 use super::Dir;
@@ -44,6 +46,9 @@ pub(super) struct Serve {
     /// Say that a proxy ends TLS before this process; needed to listen on more than this machine.
     #[arg(long)]
     behind_tls: bool,
+    /// Refuse new passwords that are in this list, which `umoja passwords build` makes [default: as before, at first none].
+    #[arg(long, value_name = "FILE")]
+    breached_passwords: Option<PathBuf>,
     /// The form of log lines.
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -88,6 +93,12 @@ impl Serve {
     fn configured(&self, stored: &Config) -> Result<Config, CliError> {
         let mut config = stored.clone();
         config.listen = self.listen.unwrap_or(config.listen);
+        if let Some(path) = &self.breached_passwords {
+            let failed = |error: BreachedError| CliError::Failed(format!("{}: {error}", path.display()));
+            // One that cannot be used is not kept.
+            BreachedList::open(path).map_err(failed)?;
+            config.breached_passwords = Some(std::path::absolute(path).map_err(|error| failed(error.into()))?);
+        }
         if let Some(base) = self.port_base {
             for (n, region) in config.regions.iter_mut().enumerate() {
                 let port = u16::try_from(n).ok().and_then(|n| base.checked_add(n));

@@ -11,6 +11,7 @@ mod doctor;
 mod examples;
 mod init;
 mod operators;
+mod passwords;
 mod redrive;
 mod region;
 mod rotate;

@@ -117,9 +117,14 @@ impl World {
 
     /// Serves it, with its log in a file.
     pub(crate) fn serve(&self) -> Served {
+        self.serve_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn serve_with(&self, arguments: &[&str]) -> Served {
         let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
         let mut command = umoja();
-        command.args(["serve", "--json", "--dir", &self.deployment()]).env("UMOJA_LOG", "trace");
+        command.args(["serve", "--json", "--dir", &self.deployment()]).args(arguments).env("UMOJA_LOG", "trace");
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut said = String::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {

@@ -93,6 +93,27 @@ async fn the_pool_and_the_inline_hasher_decide_alike() {
     }
 }
 
+#[tokio::test]
+async fn a_breached_password_is_refused_and_without_the_list_none_is_set() {
+    let password = "correct horse battery staple";
+    let [sha1, _] = Password::attempt(password).breach_hashes();
+    let line = hex::encode_upper(sha1) + ":1";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("list");
+    crate::breached::build(line.as_bytes(), std::fs::File::create(&path).unwrap(), 1).unwrap();
+    let list = || crate::BreachedList::open(&path).unwrap();
+    let new =
+        |password| NewPassword { password: Password::attempt(password), policy: Policy::new(3, []), salt: [1; 16] };
+    let pool = HashPool::new(passwords(), PoolSettings::default()).with_breached(list());
+    assert_eq!(pool.hash(new(password)).await, Ok(Err(Weakness::Breached)));
+    assert!(pool.hash(new("correct horse battery stapler")).await.unwrap().is_ok());
+    let pool = HashPool::new(passwords(), PoolSettings::default()).with_breached(list());
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(20).unwrap();
+    assert!(pool.hash(new(password)).await.is_err());
+    let secret = passwords().hash(&Password::attempt(password), [1; 16]);
+    assert_eq!(pool.verify(attempt(password, Some(&secret), &[])).await, Ok(Verdict::Verified));
+}
+
 /// Work that says when it starts and ends when it is told to.
 struct Gate {
     started: mpsc::Sender<()>,
