@@ -18,9 +18,10 @@ impl Fleet {
             region.faults.all().for_each(|faults| faults.mend());
             region.clock.set_skew(0);
         }
-        // What waits for somebody who was lost with a stream is sent back when a sweep has brought them, not before.
+        // What waits for somebody who was lost with a stream is sent back when a sweep has brought them, not before; and
+        // for somebody who was parked, after that.
         let lost = self.lost.get();
-        self.settle(!lost).await;
+        self.settle(!lost && !self.has_parked().await).await;
         // What a region parked because its clock went back is sent back by an operator when the clock has caught up.
         self.world().clock.advance(LONG_MS);
         for region in &self.world().regions {
@@ -68,7 +69,7 @@ impl Fleet {
                 self.world().clock.advance(LONG_MS);
             }
         }
-        panic!("6: not quiet after {MAX_ROUNDS} rounds");
+        panic!("6: not quiet after {MAX_ROUNDS} rounds: {:?}", self.left().await);
     }
 
     /// One round of everything that runs by itself; true if a stream had anything to deliver.
@@ -88,6 +89,30 @@ impl Fleet {
             self.note_changes();
         }
         delivered
+    }
+
+    async fn has_parked(&self) -> bool {
+        let mut any = false;
+        for region in &self.world().regions {
+            let depth = region.home.parked.depth().await.expect("a queue can be counted");
+            any |= depth.waiting + depth.in_flight > 0;
+        }
+        any
+    }
+
+    /// What the queues still hold.
+    async fn left(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        self.world().clock.advance(LONG_MS);
+        for region in &self.world().regions {
+            for name in region.working_queues() {
+                let queue = region.store.queue(&name);
+                let mut held = queue.receive(10, 60).await.expect("a queue can be read");
+                held.extend(queue.receive_dead(10, 60).await.expect("dead letters can be read"));
+                left.extend(held.iter().map(|held| format!("{name} of {}: {}", region.name, held.text)));
+            }
+        }
+        left
     }
 
     async fn is_quiet(&self, redrive: bool) -> bool {
