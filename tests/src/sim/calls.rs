@@ -131,7 +131,8 @@ impl Fleet {
         if request.operation == "erase" && reply.status == 202 {
             self.erased.borrow_mut().insert(asked);
         }
-        let refused = (400..500).contains(&reply.status);
+        // Who is erased in the moment after the write is answered as unknown.
+        let refused = (400..500).contains(&reply.status) && reply.status != 404;
         let attempt = &mut self.attempts.borrow_mut()[attempt];
         if refused {
             attempt.points = None;
