@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,18 @@ class FunctionProcess:
         return Path(self.environment["LAMBDA_TASK_ROOT"]) / "bootstrap"
 
     def kill(self) -> None:
-        """Ends it; the next invocation is a cold start."""
+        """Ends it and waits until it has ended; the next invocation is a cold start. Who is asked while a process is
+        dying gives it the request, and then an error."""
         os.kill(self.pid, signal.SIGKILL)
+        while self._is_alive():
+            time.sleep(0.002)
+
+    def _is_alive(self) -> bool:
+        """Whether it still runs. What has ended stays as a zombie until the emulator looks."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+        except OSError:
+            return False
 
 
 class Functions:
