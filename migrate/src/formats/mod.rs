@@ -1,0 +1,1 @@
+//! What other systems export, a file a format.
