@@ -4,7 +4,6 @@ use futures_util::stream::{self, StreamExt as _};
 use umoja_crypto::Password;
 use umoja_schema::{AccountStatus, Credentials, PartRecord};
 use umoja_store::group::GroupParts;
-use umoja_store::ports::NewPassword;
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -76,8 +75,7 @@ impl App {
         let (Some(record), Some(opened)) = (record, self.open(group.clone()).await?) else { return Ok(None) };
         let user = opened.view();
         let identifiers = [user.email.as_ref(), user.phone_number.as_ref(), user.username.as_ref()];
-        let policy = self.policy(caller, &About { identifiers, profile: &user.profile });
-        let secret = self.hasher.hash(NewPassword { password, policy, salt: self.home.entropy.array() }).await?;
+        let secret = self.hash(caller, &About { identifiers, profile: &user.profile }, password).await?;
         let secret = secret.map_err(|weakness| Refusal::weak("new_password", weakness))?;
         let changed = Credentials {
             secret: Some(secret),

@@ -1,8 +1,9 @@
 //! What a new password is held against: the score that the operator asks for, and what is known about the user and the
 //! company that sets it.
 
-use umoja_crypto::Policy;
+use umoja_crypto::{Password, Policy, Weakness};
 use umoja_schema::Profile;
+use umoja_store::ports::{Busy, NewPassword};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -15,8 +16,19 @@ pub(crate) struct About<'a> {
 }
 
 impl App {
-    /// The policy for a user's new password.
-    pub(crate) fn policy(&self, caller: &Caller, about: &About<'_>) -> Policy {
+    /// The hash of a user's new password, unless the policy has anything against it.
+    pub(crate) async fn hash(
+        &self,
+        caller: &Caller,
+        about: &About<'_>,
+        password: Password,
+    ) -> Result<Result<String, Weakness>, Busy> {
+        let (policy, salt, keys) =
+            (self.policy(caller, about), self.home.entropy.array(), self.secrets.password_keys());
+        self.hasher.hash(NewPassword { password, policy, salt, keys }).await
+    }
+
+    fn policy(&self, caller: &Caller, about: &About<'_>) -> Policy {
         let About { identifiers, profile } = about;
         let names = [
             &profile.name,

@@ -38,7 +38,7 @@ pub use jws::{Algorithm, JwsError, KeyError, SigningKey, VerifyingKey};
 pub use keys::{DataKey, Opaque};
 pub use mac::MacKey;
 pub use password::{
-    EngineChoice, EngineError, Params, Password, Passwords, Pepper, PepperError, Policy, PolicyError, Verification,
-    Weakness,
+    EngineChoice, EngineError, Params, Password, PasswordKeys, Passwords, Pepper, PepperError, Policy, PolicyError,
+    Verification, Weakness,
 };
 pub use wrap::WrappingKey;

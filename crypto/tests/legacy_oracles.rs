@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use umoja_crypto::legacy::{ForeignHash, HashKey, HashKeys, LegacyOutcome, TextEncoding, verify};
-use umoja_crypto::{EngineChoice, Params, Password, Passwords};
+use umoja_crypto::{EngineChoice, Params, Password, PasswordKeys, Passwords};
 
 fn keys() -> HashKeys {
     let pepper = TextEncoding::Utf8.decode("pepper").unwrap();
@@ -51,7 +51,7 @@ fn read(line: &Value) -> Option<ForeignHash> {
 /// Every line verifies its password and no other; the number of lines that were compared, by family.
 fn check(lines: &[Value]) -> std::collections::BTreeMap<&'static str, usize> {
     let passwords = Passwords::new(Params { m_kib: 64, t: 1, p: 1 }, EngineChoice::Auto, None).unwrap();
-    let passwords = passwords.with_hash_keys(keys());
+    let passwords = passwords.with_keys(PasswordKeys::from(keys()));
     let mut compared = std::collections::BTreeMap::new();
     for line in lines {
         let Some(hash) = read(line) else { continue };

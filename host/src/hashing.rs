@@ -23,7 +23,8 @@ use crate::breached::BreachedList;
 /// Two exceptions until the first login after a migration: several old hashes are each tried, and families that are
 /// not argon2id cost their own work besides.
 pub fn decide(passwords: &Passwords, attempt: &Attempt) -> Verdict {
-    let Attempt { password, secret, old_hashes, salt } = attempt;
+    let Attempt { password, secret, old_hashes, salt, keys } = attempt;
+    let passwords = &passwords.with_keys(Arc::clone(keys));
     match secret {
         Some(secret) if check_stored(secret).is_ok() => match passwords.verify(password, secret) {
             Verification::Verified => Verdict::Verified,
@@ -73,7 +74,7 @@ fn admit(
             }
         }
     }
-    Ok(Ok(passwords.hash(&new.password, new.salt)))
+    Ok(Ok(passwords.with_keys(Arc::clone(&new.keys)).hash(&new.password, new.salt)))
 }
 
 /// Hashes on the caller's thread: for simulation, where threads would make runs differ.

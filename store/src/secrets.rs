@@ -1,28 +1,27 @@
 //! The deployment's long-lived secrets: index key, signing key, and one for everything derived. Made once by
 //! `umoja init`, stored wrapped by every region's KMS, unwrapped once at start.
 
+mod opened;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::future::{try_join_all, try_join3};
 use serde::{Deserialize, Serialize};
-use umoja_crypto::Aad;
 use umoja_crypto::DataKey;
-use umoja_crypto::IndexKey;
-use umoja_crypto::MacKey;
-use umoja_crypto::WrappingKey;
-use umoja_crypto::jws::SigningKey;
-use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, Millis, Region, UserId};
+use umoja_schema::{Millis, Region};
 
 use crate::keyring::KeyRing;
-use crate::ports::{EncryptionContext, Entropy, KeysError, Registry, StoreError};
+use crate::ports::{EncryptionContext, KeysError, Registry, StoreError};
+
+pub use self::opened::Secrets;
 
 /// The name of the setting that holds them.
 pub const SETTING: &str = umoja_schema::names::setting::SECRETS;
 
 pub(crate) const INDEX: &str = "index";
 pub(crate) const SIGNING: &str = "signing";
+pub(crate) const PEPPER: &str = "pepper";
 const DERIVATION: &str = "derivation";
 
 /// The setting's document. Wrapped secrets only.
@@ -37,6 +36,17 @@ pub struct SecretsDocument {
     pub signing: Vec<WrappedSecret>,
     /// What ids, tokens and the sealing of rows are derived from.
     pub derivation: Vec<WrappedSecret>,
+    /// Peppers of passwords, the newest last; none before the first rotation. They stay: a hash made with one can only be
+    /// verified with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pepper: Vec<WrappedSecret>,
+    /// The version of the pepper that new hashes are made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pepper_in_use: Option<u32>,
+    /// By id, the secrets that other systems made their hashes with: sealed under a key that is derived from
+    /// `derivation`, unpadded base64url. They stay, like peppers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hash_keys: BTreeMap<String, String>,
 }
 
 /// One wrapped secret of 32 bytes.
@@ -86,6 +96,9 @@ impl SecretsDocument {
             dropped_index: Vec::new(),
             signing: vec![WrappedSecret::create(ring, SIGNING, 1, now).await?],
             derivation: vec![WrappedSecret::create(ring, DERIVATION, 1, now).await?],
+            pepper: Vec::new(),
+            pepper_in_use: None,
+            hash_keys: BTreeMap::new(),
         })
     }
 
@@ -129,7 +142,9 @@ impl SecretsDocument {
     pub async fn merge(&mut self, other: &Self, ring: &KeyRing) -> Result<bool, SecretsError> {
         let own: Vec<_> = self.secrets().collect();
         let theirs: Vec<_> = other.secrets().collect();
-        if own.len() != theirs.len() || self.dropped_index != other.dropped_index {
+        let beside =
+            |document: &Self| (document.dropped_index.clone(), document.pepper_in_use, document.hash_keys.clone());
+        if own.len() != theirs.len() || beside(self) != beside(other) {
             return Ok(false);
         }
         for ((purpose, own), (their_purpose, theirs)) in own.iter().zip(&theirs) {
@@ -163,13 +178,15 @@ impl SecretsDocument {
     fn secrets(&self) -> impl Iterator<Item = (&'static str, &WrappedSecret)> {
         let index = self.index.iter().map(|secret| (INDEX, secret));
         let signing = self.signing.iter().map(|secret| (SIGNING, secret));
-        index.chain(signing).chain(self.derivation.iter().map(|secret| (DERIVATION, secret)))
+        let pepper = self.pepper.iter().map(|secret| (PEPPER, secret));
+        index.chain(signing).chain(self.derivation.iter().map(|secret| (DERIVATION, secret))).chain(pepper)
     }
 
     fn secrets_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut WrappedSecret)> {
         let index = self.index.iter_mut().map(|secret| (INDEX, secret));
         let signing = self.signing.iter_mut().map(|secret| (SIGNING, secret));
-        index.chain(signing).chain(self.derivation.iter_mut().map(|secret| (DERIVATION, secret)))
+        let pepper = self.pepper.iter_mut().map(|secret| (PEPPER, secret));
+        index.chain(signing).chain(self.derivation.iter_mut().map(|secret| (DERIVATION, secret))).chain(pepper)
     }
 }
 
@@ -230,122 +247,4 @@ fn context(purpose: &str, version: u32) -> EncryptionContext {
         ("umoja:secret".into(), purpose.to_owned()),
         ("umoja:version".into(), version.to_string()),
     ])
-}
-
-/// The unwrapped secrets.
-pub struct Secrets {
-    index: Vec<IndexKey>,
-    signing: Vec<SigningKey>,
-    user_ids: MacKey,
-    requests: MacKey,
-    resets: MacKey,
-    rows: WrappingKey,
-}
-
-impl Secrets {
-    /// Loads and unwraps them.
-    pub async fn load(registry: &dyn Registry, ring: &KeyRing) -> Result<Self, SecretsError> {
-        let document = SecretsDocument::stored(registry).await?.ok_or(SecretsError::Absent)?;
-        Self::open(&document, ring).await
-    }
-
-    /// Unwraps them, all at once: a start waits for one answer of a KMS and not for three.
-    pub async fn open(document: &SecretsDocument, ring: &KeyRing) -> Result<Self, SecretsError> {
-        let derivation = document.derivation.last().ok_or(SecretsError::Malformed)?;
-        if document.index.is_empty() || document.signing.is_empty() {
-            return Err(SecretsError::Malformed);
-        }
-        let index = document.index.iter().map(async |secret| {
-            let key = secret.unwrap(ring, INDEX).await?;
-            Ok::<_, SecretsError>(IndexKey::new(secret.version, key.expose()))
-        });
-        let signing = document.signing.iter().map(async |secret| {
-            let key = secret.unwrap(ring, SIGNING).await?;
-            Ok::<_, SecretsError>(SigningKey::from_seed(&signing_key_id(secret.version), *key.expose()))
-        });
-        let (index, signing, derivation) =
-            try_join3(try_join_all(index), try_join_all(signing), derivation.unwrap(ring, DERIVATION)).await?;
-        let rows = MacKey::derive(derivation.expose(), "umoja/1/rows");
-        let mut wide = [0; 64];
-        wide[..32].copy_from_slice(&rows.tag(&[b"first"]));
-        wide[32..].copy_from_slice(&rows.tag(&[b"second"]));
-        Ok(Self {
-            index,
-            signing,
-            user_ids: MacKey::derive(derivation.expose(), "umoja/1/user-ids"),
-            requests: MacKey::derive(derivation.expose(), "umoja/1/requests"),
-            resets: MacKey::derive(derivation.expose(), "umoja/1/password-resets"),
-            rows: WrappingKey::new(wide),
-        })
-    }
-
-    /// The blind indexes of an identifier, one for each live key with the key's version: all are written, and all are
-    /// looked under, so that a key can be rotated without anybody becoming unknown or registering twice.
-    pub fn indexes(
-        &self,
-        kind: IdentifierKind,
-        company: Option<&CompanyId>,
-        normalised: &str,
-    ) -> Vec<(u32, BlindIndex)> {
-        self.index.iter().map(|key| (key.version(), blind(key, kind, company, normalised))).collect()
-    }
-
-    /// The versions of the live blind index keys.
-    pub fn index_key_versions(&self) -> impl Iterator<Item = u32> {
-        self.index.iter().map(IndexKey::version)
-    }
-
-    /// The key that signs responses.
-    pub fn signing_key(&self) -> &SigningKey {
-        &self.signing[self.signing.len() - 1]
-    }
-
-    /// Every key to publish.
-    pub fn signing_keys(&self) -> &[SigningKey] {
-        &self.signing
-    }
-
-    /// The id of the user that a company registers under an idempotency key: the same in every region.
-    pub fn user_id(&self, company: &CompanyId, idempotency_key: &str) -> UserId {
-        let tag = self.user_ids.tag(&[company.as_str().as_bytes(), idempotency_key.as_bytes()]);
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&tag[..16]);
-        UserId::v8(bytes)
-    }
-
-    /// What a request is remembered by: a keyed hash, so that the table shows neither ids nor keys of requests.
-    pub fn request_hash(&self, parts: &[&str]) -> [u8; 32] {
-        self.requests.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
-    }
-
-    /// The tag of a password reset token: the same in every region, whichever other secrets are rotated.
-    pub fn reset_tag(&self, parts: &[&str]) -> [u8; 32] {
-        self.resets.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
-    }
-
-    /// True if it is the tag of these parts, compared in constant time.
-    pub fn is_reset_tag(&self, parts: &[&str], tag: &[u8]) -> bool {
-        self.resets.verify(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>(), tag)
-    }
-
-    /// Seals a free text into a row, bound to the row. Rows stay for ever and are read by operators, and nobody can
-    /// promise that a caller's text holds no personal data.
-    pub fn seal_text(&self, row: &LogRow, text: &str, entropy: &dyn Entropy) -> Vec<u8> {
-        self.rows.seal_bytes(entropy.array(), &row_aad(row), text.as_bytes())
-    }
-
-    /// Opens a text that [`Secrets::seal_text`] sealed into this row.
-    pub fn open_text(&self, row: &LogRow, sealed: &[u8]) -> Option<String> {
-        let bytes = self.rows.open_bytes(&row_aad(row), sealed).ok()?;
-        String::from_utf8(bytes.to_vec()).ok()
-    }
-}
-
-fn blind(key: &IndexKey, kind: IdentifierKind, company: Option<&CompanyId>, normalised: &str) -> BlindIndex {
-    let domain = company.map_or_else(|| "umoja".to_owned(), |company| format!("umoja:{company}"));
-    BlindIndex::new(key.index(&domain, kind.as_str(), normalised))
-}
-
-fn row_aad(row: &LogRow) -> Aad {
-    Aad::new().bytes(row.user.as_bytes()).text(&row.key).text(&row.kind)
 }

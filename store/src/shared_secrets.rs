@@ -8,13 +8,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use umoja_crypto::legacy::HashKeys;
 use umoja_schema::{Millis, Region};
 
 use crate::Home;
 use crate::keyring::KeyRing;
-use crate::ports::StoreError;
-use crate::rotation::{IndexStep, SigningStep};
-use crate::secrets::{SETTING, SecretsDocument, SecretsError};
+use crate::ports::{Entropy, StoreError};
+use crate::rotation::{IndexStep, PepperStep, SigningStep};
+use crate::secrets::{SETTING, Secrets, SecretsDocument, SecretsError};
 
 /// Why the secrets of all regions cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,9 @@ pub enum SharedSecretsError {
     /// The regions hold secrets of which none are a later state of the others.
     #[error("the regions hold different secrets ({0} differs)")]
     Different(Region),
+    /// A key of another system cannot be added under this id.
+    #[error("the hash key `{0}` is longer than any that is known, or the id is another key's already")]
+    HashKey(String),
     /// They are not as they were a moment ago.
     #[error("somebody else is changing the deployment's secrets ({0} differs)")]
     Changing(Region),
@@ -132,6 +136,53 @@ impl<'a> SharedSecrets<'a> {
         let step = secrets.rotate_index(&self.ring, now).await?;
         self.store(secrets, &stored).await?;
         Ok(step)
+    }
+
+    /// Does the next step of rotating the pepper of passwords, and writes it in every region.
+    ///
+    /// # Errors
+    /// If the secrets are not as this rotation left them, or a region does not do as asked.
+    pub async fn rotate_pepper(
+        &self,
+        secrets: &mut SecretsDocument,
+        now: Millis,
+    ) -> Result<PepperStep, SharedSecretsError> {
+        let stored = self.unchanged(secrets).await?;
+        let step = secrets.rotate_pepper(&self.ring, now).await?;
+        self.store(secrets, &stored).await?;
+        Ok(step)
+    }
+
+    /// Adds the secrets that other systems made their hashes with, as far as there are none of these ids; gives the ids
+    /// that were added. Those that there are stay, since hashes name them.
+    ///
+    /// # Errors
+    /// [`SharedSecretsError::HashKey`], and nothing is added, if one of these ids is another key's or a key is too long;
+    /// if a region does not do as asked, or there are no secrets.
+    pub async fn add_hash_keys(
+        &self,
+        keys: &HashKeys,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<String>, SharedSecretsError> {
+        let (mut document, _) = self.newest().await?;
+        let stored = self.stored().await?;
+        let opened = Secrets::open(&document, &self.ring).await?;
+        let known = opened.password_keys();
+        let mut added = Vec::new();
+        for (id, key) in keys.iter() {
+            let refused = || SharedSecretsError::HashKey(id.to_owned());
+            match known.hash_keys.get(id) {
+                Some(known) if known == key => {}
+                Some(_) => return Err(refused()),
+                None => {
+                    let sealed = opened.seal_hash_key(id, key, entropy).ok_or_else(refused)?;
+                    document.hash_keys.insert(id.to_owned(), sealed);
+                    added.push(id.to_owned());
+                }
+            }
+        }
+        self.store(&document, &stored).await?;
+        Ok(added)
     }
 
     /// Whether a region's KMS key, as it is now, opens every secret's entry of the region.

@@ -112,6 +112,7 @@ pub(super) fn attempt(app: &App, password: Password, credentials: &Credentials) 
         secret: credentials.secret.clone(),
         old_hashes: credentials.old_hashes.clone(),
         salt: app.home.entropy.array(),
+        keys: app.secrets.password_keys(),
     }
 }
 

@@ -9,7 +9,7 @@ use umoja_schema::{
     ProfileFacts, Scope, UserId,
 };
 use umoja_store::apply::conflicts;
-use umoja_store::ports::{ClaimWrite, Commit, Condition, NewPassword, PartWrite, Parts, Writes};
+use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Parts, Writes};
 
 use super::patch::{Patch, value_of};
 use crate::app::{App, until_written};
@@ -226,8 +226,7 @@ async fn seal(app: &App, caller: &Caller, new: &New) -> Result<[PartRecord; 2], 
 async fn hash(app: &App, caller: &Caller, new: &New, password: Password) -> Result<String, Refusal> {
     let Identity { email, phone_number, username, profile, .. } = &new.identity;
     let identifiers = [email.as_ref(), phone_number.as_ref(), username.as_ref()];
-    let policy = app.policy(caller, &About { identifiers, profile });
-    let hashed = app.hasher.hash(NewPassword { password, policy, salt: app.home.entropy.array() }).await?;
+    let hashed = app.hash(caller, &About { identifiers, profile }, password).await?;
     hashed.map_err(|weakness| Refusal::weak("password", weakness))
 }
 

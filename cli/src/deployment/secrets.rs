@@ -7,7 +7,7 @@ use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
 use umoja_store::old_key::with_old_keys;
 use umoja_store::ports::Keys;
-use umoja_store::rotation::{IndexStep, SigningStep};
+use umoja_store::rotation::{IndexStep, PepperStep, SigningStep};
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 
@@ -49,6 +49,11 @@ impl Regions {
         Ok(self.shared_secrets()?.rotate_index(secrets, self.clock.now()).await?)
     }
 
+    /// Does the next step of rotating the pepper of passwords, and writes it in every region.
+    pub(crate) async fn rotate_pepper(&self, secrets: &mut SecretsDocument) -> Result<PepperStep, CliError> {
+        Ok(self.shared_secrets()?.rotate_pepper(secrets, self.clock.now()).await?)
+    }
+
     /// Drops the wraps of a region that is no longer one of these. False if they are all there is.
     pub(crate) async fn forget_in_secrets(&self, removed: &Region) -> Result<bool, CliError> {
         Ok(self.shared_secrets()?.forget(removed).await?)
@@ -82,6 +87,7 @@ impl From<SharedSecretsError> for CliError {
                 "{error}, and none are ever replaced; if a key is being rotated, let `umoja rotate` end or run it again, \
                  else restore the setting `{SETTING}` from a backup"
             )),
+            SharedSecretsError::HashKey(_) => Self::Failed(format!("{error}; give the key another id")),
             SharedSecretsError::Changing(_) => {
                 Self::Failed(format!("{error}; let that end, and run the command again: it goes on"))
             }

@@ -30,6 +30,26 @@ async fn answers_are_signed_with_a_new_key_and_requests_are_served_as_before() {
     }
 }
 
+#[tokio::test]
+async fn passwords_of_before_a_new_pepper_are_accepted_as_before() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let rotate = ["rotate", "pepper", "--dir", &dir];
+    for version in 1..=2 {
+        register(&world, &company, &format!("user-{version}")).await;
+        let served = world.serve();
+        assert!(text(&run(&rotate).stderr).contains("served by another process"));
+        drop(served);
+        assert_eq!(ask(&rotate), json!({ "pepper": version }));
+        let served = world.serve();
+        for (url, name) in served.urls.iter().zip(["user-1"; 2]) {
+            let body = json!({ "username": name, "password": "a good password" });
+            let answer = client(url, &company).call("authenticate", body).await.unwrap();
+            assert_eq!(answer.body["authenticated"], true, "{answer:?}");
+        }
+    }
+}
+
 /// Registers a user in the first region, and waits until the second one has it.
 async fn register(world: &World, company: &CompanyFile, name: &str) -> String {
     let served = world.serve();

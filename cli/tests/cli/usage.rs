@@ -12,6 +12,7 @@ fn every_command_explains_itself_with_an_example() {
         "region add",
         "rotate signing-key",
         "rotate index-key",
+        "rotate pepper",
         "rewrap",
         "company add",
         "company list",
@@ -65,6 +66,7 @@ fn a_command_says_which_deployment_it_wants_to_know_of() {
         &["init"],
         &["rotate", "signing-key"],
         &["rotate", "index-key"],
+        &["rotate", "pepper"],
         &["rewrap", "x"],
     ];
     for command in commands {

@@ -6,7 +6,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// A secret of the system that old hashes came from; wiped when dropped.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum HashKey {
     /// A key of HMAC or a pepper.
     Secret(Zeroizing<Vec<u8>>),
@@ -17,6 +17,46 @@ pub enum HashKey {
         /// `base64_salt_separator`, decoded.
         salt_separator: Vec<u8>,
     },
+}
+
+impl HashKey {
+    /// The most bytes of one as [`HashKey::to_bytes`] gives them: no system is known to have longer ones.
+    pub const MAX_BYTES: usize = 4096;
+
+    /// The key as bytes, to be sealed. The first byte says which kind it is; of Firebase's, the length of the signer key
+    /// follows in two bytes, big-endian. Nothing if it is over [`HashKey::MAX_BYTES`].
+    pub fn to_bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(Self::MAX_BYTES));
+        let (head, parts): (_, [&[u8]; 2]) = match self {
+            Self::Secret(secret) => (vec![0], [secret, &[]]),
+            Self::Firebase { signer_key, salt_separator } => {
+                let [high, low] = u16::try_from(signer_key.len()).ok()?.to_be_bytes();
+                (vec![1, high, low], [signer_key, salt_separator])
+            }
+        };
+        if head.len() + parts[0].len() + parts[1].len() > Self::MAX_BYTES {
+            return None;
+        }
+        bytes.extend_from_slice(&head);
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
+        Some(bytes)
+    }
+
+    /// What [`HashKey::to_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        match bytes.split_first()? {
+            (0, secret) => Some(Self::Secret(Zeroizing::new(secret.to_vec()))),
+            (1, rest) => {
+                let (length, rest) = rest.split_first_chunk::<2>()?;
+                let (signer_key, separator) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+                let signer_key = Zeroizing::new(signer_key.to_vec());
+                Some(Self::Firebase { signer_key, salt_separator: separator.to_vec() })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The secrets of all systems that old hashes came from, each under an id.
@@ -41,6 +81,16 @@ impl HashKeys {
             return Err(HashKeyError);
         }
         Ok(self)
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &HashKey)> {
+        self.0.iter().map(|(id, key)| (id.as_str(), key))
+    }
+
+    /// One of them.
+    pub fn get(&self, id: &str) -> Option<&HashKey> {
+        self.0.get(id)
     }
 
     /// Whether there is one of this id.
@@ -103,6 +153,25 @@ mod tests {
         let keys = HashKeys::default().with("shop-1", secret(b"x")).unwrap();
         assert_eq!(keys.clone().with("shop-1", secret(b"y")).unwrap_err(), HashKeyError);
         assert_eq!((keys.id_of(b"x"), keys.id_of(b"y")), (Some("shop-1"), None));
+    }
+
+    #[test]
+    fn a_key_comes_back_from_its_bytes_and_from_nothing_shorter() {
+        let firebase = HashKey::Firebase { signer_key: Zeroizing::new(vec![7; 300]), salt_separator: vec![8] };
+        let bytes = firebase.to_bytes().unwrap();
+        let Some(HashKey::Firebase { signer_key, salt_separator }) = HashKey::from_bytes(&bytes) else { panic!() };
+        assert_eq!((signer_key.as_slice(), salt_separator.as_slice()), (&[7; 300][..], &[8][..]));
+        for length in [0, 1, 2, 200] {
+            let mut cut = bytes[..length].to_vec();
+            assert!(HashKey::from_bytes(&cut).is_none(), "{length}");
+            cut.insert(0, 9);
+            assert!(HashKey::from_bytes(&cut).is_none());
+        }
+        let bytes = secret(b"hunter2").to_bytes().unwrap();
+        assert!(
+            matches!(HashKey::from_bytes(&bytes), Some(HashKey::Secret(secret)) if secret.as_slice() == b"hunter2")
+        );
+        assert!(secret(&[0; HashKey::MAX_BYTES]).to_bytes().is_none());
     }
 
     #[test]

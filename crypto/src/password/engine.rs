@@ -3,7 +3,7 @@
 //! RustCrypto's `argon2` is the reference; `argon2-rust` is about three times faster and younger, so it is used only
 //! after it gave the published answers on this very processor. Both keep their memory between hashes and wipe it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::{Algorithm, AssociatedData, Block, ParamsBuilder, Version};
 use argon2_rust::params::{Memory, TagLen};
@@ -195,10 +195,10 @@ impl Engine for Reference {
 }
 
 /// The engine of a choice, after its self-check.
-pub(super) fn choose(choice: EngineChoice, keep_kib: u32) -> Result<Box<dyn Engine>, EngineError> {
+pub(super) fn choose(choice: EngineChoice, keep_kib: u32) -> Result<Arc<dyn Engine>, EngineError> {
     // Neither holds any memory before its first hash.
-    let fast: Box<dyn Engine> = Box::new(Fast::new(keep_kib));
-    let reference: Box<dyn Engine> = Box::new(Reference::new(keep_kib));
+    let fast: Arc<dyn Engine> = Arc::new(Fast::new(keep_kib));
+    let reference: Arc<dyn Engine> = Arc::new(Reference::new(keep_kib));
     match choice {
         EngineChoice::Auto => first_sound([fast, reference].into_iter()),
         EngineChoice::Fast => first_sound([fast].into_iter()),
@@ -206,7 +206,7 @@ pub(super) fn choose(choice: EngineChoice, keep_kib: u32) -> Result<Box<dyn Engi
     }
 }
 
-fn first_sound(candidates: impl Iterator<Item = Box<dyn Engine>>) -> Result<Box<dyn Engine>, EngineError> {
+fn first_sound(candidates: impl Iterator<Item = Arc<dyn Engine>>) -> Result<Arc<dyn Engine>, EngineError> {
     let mut failed = Reference::NAME;
     for engine in candidates {
         if self_check(&*engine) {
@@ -293,9 +293,9 @@ mod tests {
 
     #[test]
     fn an_engine_with_wrong_answers_is_passed_over_or_refused() {
-        let engine = first_sound([Box::new(Broken) as Box<dyn Engine>, Box::new(Reference::new(8))].into_iter());
+        let engine = first_sound([Arc::new(Broken) as Arc<dyn Engine>, Arc::new(Reference::new(8))].into_iter());
         assert_eq!(engine.ok().map(|engine| engine.name()), Some(Reference::NAME));
-        let none = first_sound([Box::new(Broken) as Box<dyn Engine>].into_iter());
+        let none = first_sound([Arc::new(Broken) as Arc<dyn Engine>].into_iter());
         assert_eq!(none.err(), Some(EngineError::SelfCheck("broken")));
     }
 

@@ -1,6 +1,7 @@
 //! Hashing and verifying with the chosen engine, parameters and pepper.
 
 use std::fmt;
+use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -29,11 +30,28 @@ pub enum Verification {
 ///
 /// Memory is kept between hashes, one piece for each hash that ran at the same time, and wiped after each.
 pub struct Passwords {
-    engine: Box<dyn Engine>,
+    engine: Arc<dyn Engine>,
     params: Params,
-    pepper: Option<Pepper>,
-    old_peppers: Vec<Pepper>,
-    hash_keys: HashKeys,
+    keys: Arc<PasswordKeys>,
+}
+
+/// The secrets that passwords are hashed and verified with: a deployment's own peppers, and what old systems hashed with.
+#[derive(Clone, Debug, Default)]
+pub struct PasswordKeys {
+    /// What new hashes are made with, if with any.
+    pub pepper: Option<Pepper>,
+    /// What somebody else may make new hashes with already: a hash made with it is as it should be.
+    pub next_pepper: Option<Pepper>,
+    /// Former ones: what was made with them verifies as [`Verification::NeedsRehash`].
+    pub former_peppers: Vec<Pepper>,
+    /// The secrets that old hashes were made with.
+    pub hash_keys: HashKeys,
+}
+
+impl From<HashKeys> for PasswordKeys {
+    fn from(hash_keys: HashKeys) -> Self {
+        Self { hash_keys, ..Self::default() }
+    }
 }
 
 impl Passwords {
@@ -44,25 +62,17 @@ impl Passwords {
     pub fn new(params: Params, choice: EngineChoice, pepper: Option<Pepper>) -> Result<Self, EngineError> {
         params.check()?;
         let engine = choose(choice, params.m_kib)?;
-        Ok(Self { engine, params, pepper, old_peppers: Vec::new(), hash_keys: HashKeys::default() })
+        Ok(Self { engine, params, keys: Arc::new(PasswordKeys { pepper, ..PasswordKeys::default() }) })
     }
 
-    /// Also accepts hashes made with a former pepper; they verify as [`Verification::NeedsRehash`].
+    /// The same hasher, memory included, with these secrets in the place of its own.
     #[must_use]
-    pub fn with_old_pepper(mut self, pepper: Pepper) -> Self {
-        self.old_peppers.push(pepper);
-        self
-    }
-
-    /// Also verifies old hashes that were made with these secrets.
-    #[must_use]
-    pub fn with_hash_keys(mut self, keys: HashKeys) -> Self {
-        self.hash_keys = keys;
-        self
+    pub fn with_keys(&self, keys: impl Into<Arc<PasswordKeys>>) -> Self {
+        Self { engine: Arc::clone(&self.engine), params: self.params, keys: keys.into() }
     }
 
     pub(crate) fn hash_keys(&self) -> &HashKeys {
-        &self.hash_keys
+        &self.keys.hash_keys
     }
 
     /// The engine in use: `argon2-rust` or `argon2`; say it in the log and in the health report.
@@ -85,15 +95,20 @@ impl Passwords {
 
     /// Compares a password with a PHC string of ours.
     ///
-    /// The string is input: malformed or too costly ones are [`Verification::Wrong`] without the work.
+    /// The string is input: malformed or too costly ones are [`Verification::Wrong`] without the work; one with an unknown
+    /// pepper, which another process may know already, after the work of [`verify_dummy`](Self::verify_dummy).
     pub fn verify(&self, password: &Password, phc: &str) -> Verification {
         self.verify_bytes(password.normalised(), password.hopeless(), phc)
     }
 
     /// The work of [`verify`](Self::verify) for an account that does not exist; always [`Verification::Wrong`].
     pub fn verify_dummy(&self, password: &Password) -> Verification {
+        self.dummy(password.normalised())
+    }
+
+    fn dummy(&self, password: &[u8]) -> Verification {
         let mut digest = Zeroizing::new([0; DIGEST_LEN]);
-        let done = self.engine.hash(&self.job(password.normalised(), &[0; SALT_LEN]), digest.as_mut_slice());
+        let done = self.engine.hash(&self.job(password, &[0; SALT_LEN]), digest.as_mut_slice());
         // Both are used, so that no optimiser drops the hash; neither can make this a success.
         let _ = std::hint::black_box((done.is_ok(), digest.ct_eq(&[0; DIGEST_LEN])));
         Verification::Wrong
@@ -104,12 +119,12 @@ impl Passwords {
         self.engine
             .hash(&self.job(password, &salt), digest.as_mut_slice())
             .expect("the parameters were checked and there is memory for one hash");
-        write(self.params, self.pepper.as_ref(), &salt, digest.as_slice())
+        write(self.params, self.keys.pepper.as_ref(), &salt, digest.as_slice())
     }
 
     pub(crate) fn verify_bytes(&self, password: &[u8], hopeless: bool, phc: &str) -> Verification {
         let Ok(stored) = Stored::parse(phc) else { return Verification::Wrong };
-        let Some(secret) = self.secret_of(&stored.keyid) else { return Verification::Wrong };
+        let Some(secret) = self.secret_of(&stored.keyid) else { return self.dummy(password) };
         let job = Job {
             variant: stored.variant,
             params: stored.params,
@@ -130,7 +145,7 @@ impl Passwords {
     }
 
     fn job<'a>(&'a self, password: &'a [u8], salt: &'a [u8]) -> Job<'a> {
-        let secret = self.pepper.as_ref().map_or(&[][..], Pepper::secret);
+        let secret = self.keys.pepper.as_ref().map_or(&[][..], Pepper::secret);
         Job { variant: Variant::OURS, params: self.params, password, salt, secret, data: &[] }
     }
 
@@ -139,14 +154,19 @@ impl Passwords {
         if keyid.is_empty() {
             return Some(&[]);
         }
-        let mut known = self.pepper.iter().chain(&self.old_peppers);
+        let mut known = self.keys.pepper.iter().chain(&self.keys.next_pepper).chain(&self.keys.former_peppers);
         known.find(|pepper| pepper.id().as_bytes() == keyid).map(Pepper::secret)
+    }
+
+    fn is_current_pepper(&self, keyid: &[u8]) -> bool {
+        let is = |pepper: &Pepper| pepper.id().as_bytes() == keyid;
+        self.keys.next_pepper.as_ref().is_some_and(is) || self.keys.pepper.as_ref().map_or(keyid.is_empty(), is)
     }
 
     fn is_current(&self, stored: &Stored) -> bool {
         stored.variant == Variant::OURS
             && stored.params == self.params
-            && stored.keyid == self.pepper.as_ref().map_or(&[][..], |pepper| pepper.id().as_bytes())
+            && self.is_current_pepper(&stored.keyid)
             && stored.data.is_empty()
             && stored.salt.len() == SALT_LEN
             && stored.digest.len() == DIGEST_LEN
@@ -158,7 +178,7 @@ impl fmt::Debug for Passwords {
         f.debug_struct("Passwords")
             .field("engine", &self.engine.name())
             .field("params", &self.params)
-            .field("pepper", &self.pepper)
+            .field("keys", &self.keys)
             .finish_non_exhaustive()
     }
 }
@@ -214,7 +234,10 @@ mod tests {
         assert_eq!(peppered("a").verify(&password, &phc), Verification::Verified);
         assert_eq!(passwords(SMALL).verify(&password, &phc), Verification::Wrong);
         assert_eq!(peppered("b").verify(&password, &phc), Verification::Wrong);
-        let rotated = peppered("b").with_old_pepper(Pepper::new("a", [b'a'; 32]).unwrap());
+        let pepper = |id: &str| Pepper::new(id, [id.as_bytes()[0]; 32]).unwrap();
+        let keys =
+            PasswordKeys { pepper: Some(pepper("b")), former_peppers: vec![pepper("a")], ..PasswordKeys::default() };
+        let rotated = peppered("c").with_keys(keys);
         assert_eq!(rotated.verify(&password, &phc), Verification::NeedsRehash);
         let plain = passwords(SMALL).hash(&password, [1; 16]);
         assert_eq!(peppered("a").verify(&password, &plain), Verification::NeedsRehash);

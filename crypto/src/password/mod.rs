@@ -17,7 +17,7 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 pub use self::engine::{EngineChoice, EngineError};
-pub use self::hasher::{Passwords, Verification};
+pub use self::hasher::{PasswordKeys, Passwords, Verification};
 pub use self::phc::{CostError, Params, Pepper, PepperError, check_stored};
 pub use self::policy::{MAX_SCORE, MIN_SCORE, Policy, Weakness};
 

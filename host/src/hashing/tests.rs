@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 use std::sync::mpsc;
 
-use umoja_crypto::{EngineChoice, Params, Policy};
+use umoja_crypto::{EngineChoice, Params, PasswordKeys, Policy};
 use umoja_schema::CompanyId;
 
 use super::*;
@@ -13,7 +13,13 @@ fn passwords() -> Arc<Passwords> {
 fn attempt(password: &str, secret: Option<&str>, old: &[&str]) -> Attempt {
     let company: CompanyId = "acme".parse().unwrap();
     let old_hashes = old.iter().map(|hash| OldHash { company: company.clone(), hash: (*hash).to_owned() }).collect();
-    Attempt { password: Password::attempt(password), secret: secret.map(Into::into), old_hashes, salt: [7; 16] }
+    Attempt {
+        password: Password::attempt(password),
+        secret: secret.map(Into::into),
+        old_hashes,
+        salt: [7; 16],
+        keys: Arc::default(),
+    }
 }
 
 #[test]
@@ -61,11 +67,42 @@ fn a_hash_made_with_a_secret_is_replaced_where_the_secret_is_and_wrong_elsewhere
     let keys = HashKeys::default().with("shop", key).unwrap();
     let without = passwords();
     let stored = ForeignHash::presta_shop("shop", &digest).unwrap().to_stored(&without, [3; 16]);
-    let with = Passwords::new(without.params(), EngineChoice::Auto, None).unwrap().with_hash_keys(keys);
-    let todays = with.hash(&Password::attempt("hashcat"), [7; 16]);
-    assert_eq!(decide(&with, &attempt("hashcat", None, &[&stored])), Verdict::Upgrade(todays));
-    assert_eq!(decide(&with, &attempt("wrong", None, &[&stored])), Verdict::Wrong);
+    let keys = Arc::new(PasswordKeys::from(keys));
+    let with = |password| Attempt { keys: Arc::clone(&keys), ..attempt(password, None, &[&stored]) };
+    let todays = without.hash(&Password::attempt("hashcat"), [7; 16]);
+    assert_eq!(decide(&without, &with("hashcat")), Verdict::Upgrade(todays));
+    assert_eq!(decide(&without, &with("wrong")), Verdict::Wrong);
     assert_eq!(decide(&without, &attempt("hashcat", None, &[&stored])), Verdict::Wrong);
+}
+
+#[test]
+fn a_hash_without_the_pepper_or_with_a_former_one_is_replaced_and_one_with_an_unknown_one_is_wrong() {
+    use umoja_crypto::Pepper;
+    let pepper = |id: &str| Pepper::new(id, [id.as_bytes()[0]; 32]).unwrap();
+    let keys = |former: &[&str], now: Option<&str>, next: Option<&str>| {
+        let former_peppers = former.iter().map(|id| pepper(id)).collect();
+        let (pepper, next_pepper) = (now.map(pepper), next.map(pepper));
+        Arc::new(PasswordKeys { pepper, next_pepper, former_peppers, ..PasswordKeys::default() })
+    };
+    let passwords = passwords();
+    let hash = |keys: Arc<PasswordKeys>| passwords.with_keys(keys).hash(&Password::attempt("right"), [7; 16]);
+    let (none, one) = (|| keys(&[], None, None), || keys(&[], Some("1"), None));
+    let (plain, first, second) = (hash(none()), hash(one()), hash(keys(&[], Some("2"), None)));
+    let to = |hash: &str| Verdict::Upgrade(hash.to_owned());
+    let stages = [
+        (none(), [Verdict::Verified, Verdict::Wrong, Verdict::Wrong]),
+        (keys(&[], None, Some("1")), [Verdict::Verified, Verdict::Verified, Verdict::Wrong]),
+        (one(), [to(&first), Verdict::Verified, Verdict::Wrong]),
+        (keys(&[], Some("1"), Some("2")), [to(&first), Verdict::Verified, Verdict::Verified]),
+        (keys(&["1"], Some("2"), None), [to(&second), to(&second), Verdict::Verified]),
+    ];
+    for (keys, wanted) in stages {
+        for (stored, wanted) in [&plain, &first, &second].into_iter().zip(wanted) {
+            let made = |password| Attempt { keys: Arc::clone(&keys), ..attempt(password, Some(stored), &[]) };
+            assert_eq!(decide(&passwords, &made("right")), wanted);
+            assert_eq!(decide(&passwords, &made("wrong")), Verdict::Wrong);
+        }
+    }
 }
 
 #[test]
@@ -85,6 +122,7 @@ async fn the_pool_and_the_inline_hasher_decide_alike() {
             password: Password::attempt(password),
             policy: Policy::new(0, ["ada lovelace"]),
             salt: [1; 16],
+            keys: Arc::default(),
         };
         assert_eq!(hasher.hash(new("lovelace")).await, Ok(Err(Weakness::Personal)));
         let secret = hasher.hash(new("correct horse")).await.unwrap().unwrap();
@@ -102,8 +140,12 @@ async fn a_breached_password_is_refused_and_without_the_list_none_is_set() {
     let path = dir.path().join("list");
     crate::breached::build(line.as_bytes(), std::fs::File::create(&path).unwrap(), 1).unwrap();
     let list = || crate::BreachedList::open(&path).unwrap();
-    let new =
-        |password| NewPassword { password: Password::attempt(password), policy: Policy::new(3, []), salt: [1; 16] };
+    let new = |password| NewPassword {
+        password: Password::attempt(password),
+        policy: Policy::new(3, []),
+        salt: [1; 16],
+        keys: Arc::default(),
+    };
     let pool = HashPool::new(passwords(), PoolSettings::default()).with_breached(list());
     assert_eq!(pool.hash(new(password)).await, Ok(Err(Weakness::Breached)));
     assert!(pool.hash(new("correct horse battery stapler")).await.unwrap().is_ok());

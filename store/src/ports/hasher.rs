@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use umoja_crypto::{Password, Policy, Weakness};
+use umoja_crypto::{Password, PasswordKeys, Policy, Weakness};
 use umoja_schema::OldHash;
 
 /// Hashes passwords: a pool of threads in production, inline in simulation. The work of one call is done under one
@@ -27,6 +29,8 @@ pub struct NewPassword {
     pub policy: Policy,
     /// The salt of its hash.
     pub salt: [u8; 16],
+    /// The deployment's peppers.
+    pub keys: Arc<PasswordKeys>,
 }
 
 /// A login attempt.
@@ -40,6 +44,8 @@ pub struct Attempt {
     pub old_hashes: Vec<OldHash>,
     /// The salt of the new hash, if one has to be made.
     pub salt: [u8; 16],
+    /// The deployment's peppers, and the secrets that old hashes were made with.
+    pub keys: Arc<PasswordKeys>,
 }
 
 /// What came of an attempt.

@@ -92,6 +92,9 @@ mod tests {
             dropped_index: dropped.to_vec(),
             signing: secrets(&[1]),
             derivation: secrets(&[1]),
+            pepper: Vec::new(),
+            pepper_in_use: None,
+            hash_keys: [].into(),
         }
     }
 

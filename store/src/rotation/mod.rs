@@ -2,15 +2,17 @@
 //! rotation can be broken off anywhere and gone on with, by whoever comes next.
 
 mod index;
+mod pepper;
 mod signing;
 
 pub use index::IndexStep;
+pub use pepper::PepperStep;
 pub use signing::{ANSWER_LIFETIME_SECS, SigningStep};
 
 use crate::secrets::{SecretsDocument, WrappedSecret};
 
 impl SecretsDocument {
-    /// Counts the steps of all rotations since the secrets were made. Of two regions' copies, after a command was
+    /// Counts the steps of all rotations, and the keys of other systems that were added, since the secrets were made. Of two regions' copies, after a command was
     /// interrupted between two regions, the one with more steps is ahead.
     pub fn rotation_steps(&self) -> u64 {
         let steps = |secrets: &[WrappedSecret], stage: u64| 3 * u64::from(newest(secrets)) + stage;
@@ -24,7 +26,8 @@ impl SecretsDocument {
             IndexStep::Finish => 1,
             IndexStep::Publish => 2,
         };
-        steps(&self.signing, signing) + steps(&self.index, index)
+        let pepper = u64::from(newest(&self.pepper)) + u64::from(self.pepper_in_use.unwrap_or_default());
+        steps(&self.signing, signing) + steps(&self.index, index) + pepper + self.hash_keys.len() as u64
     }
 }
 

@@ -51,6 +51,7 @@ impl Stopped {
             // A request that was lost looks like it.
             Self::Shared(SharedSecretsError::Changing(_)) | Self::Keys(_) => true,
             Self::Shared(SharedSecretsError::Different(_)) => !alone,
+            Self::Shared(SharedSecretsError::HashKey(_)) => false,
         }
     }
 }

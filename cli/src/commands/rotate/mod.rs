@@ -1,6 +1,7 @@
 //! `umoja rotate`: new keys in the place of old ones.
 
 mod index;
+mod pepper;
 mod signing;
 
 use clap::{Args, Subcommand};
@@ -19,6 +20,7 @@ pub(super) struct Command {
 enum Key {
     SigningKey(signing::SigningKey),
     IndexKey(index::IndexKey),
+    Pepper(pepper::Pepper),
 }
 
 impl Command {
@@ -26,6 +28,7 @@ impl Command {
         match self.key {
             Key::SigningKey(key) => key.run(output).await,
             Key::IndexKey(key) => key.run(output).await,
+            Key::Pepper(key) => key.run(output).await,
         }
     }
 }

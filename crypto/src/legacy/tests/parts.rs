@@ -3,10 +3,11 @@
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::password::PasswordKeys;
 
 fn with_secret(id: &str, secret: &[u8]) -> Passwords {
     let keys = HashKeys::default().with(id, HashKey::Secret(Zeroizing::new(secret.to_vec()))).unwrap();
-    small().with_hash_keys(keys)
+    small().with_keys(PasswordKeys::from(keys))
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn firebase_verifies_with_the_projects_parameters_only() {
     let hash = decode("lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==");
     let with_separator = |separator: &str| {
         let key = HashKey::Firebase { signer_key: signer_key.clone(), salt_separator: decode(separator).to_vec() };
-        small().with_hash_keys(HashKeys::default().with("project", key).unwrap())
+        small().with_keys(PasswordKeys::from(HashKeys::default().with("project", key).unwrap()))
     };
     let firebase = ForeignHash::firebase("project", 14, 8, &salt, &hash).unwrap();
     assert_only_with(&with_separator("Bw=="), &firebase, "user1password");
@@ -165,7 +166,7 @@ fn firebase_verifies_with_the_projects_parameters_only() {
 fn firebase_hashes_the_whole_password_and_not_its_ascii() {
     // Made with Python's hashlib.scrypt and OpenSSL's AES: password "pässwörd", and "passw" of what ASCII leaves of it.
     let key = HashKey::Firebase { signer_key: Zeroizing::new(vec![1; 64]), salt_separator: vec![7] };
-    let passwords = small().with_hash_keys(HashKeys::default().with("p", key).unwrap());
+    let passwords = small().with_keys(PasswordKeys::from(HashKeys::default().with("p", key).unwrap()));
     let hash = ForeignHash::firebase("p", 11, 8, b"saltsalt", &hex(FIREBASE_UMLAUTS)).unwrap();
     assert_only_with(&passwords, &hash, "p\u{e4}ssw\u{f6}rd");
     for cut in ["p\u{f6}ssw\u{e4}rd", "pssw", "psswrd", "p?ssw?rd", "pssword"] {

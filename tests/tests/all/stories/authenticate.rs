@@ -66,7 +66,7 @@ fn a_busy_hasher_is_a_503_with_retry_after() {
 }
 
 /// Gives a user an old hash, as an import will.
-async fn bring_hash(d: &Deployment, id: UserId, hash: String) {
+pub(super) async fn bring_hash(d: &Deployment, id: UserId, hash: String) {
     let region = &d.world.regions[0];
     let stored = region.store.part(id, Part::Credentials).await.unwrap().unwrap();
     let mut version = stored.version.clone();
@@ -79,7 +79,7 @@ async fn bring_hash(d: &Deployment, id: UserId, hash: String) {
     assert_eq!(region.store.commit(&Writes { parts, ..Writes::default() }).await.unwrap(), Commit::Done);
 }
 
-async fn credentials(d: &Deployment, id: UserId) -> Credentials {
+pub(super) async fn credentials(d: &Deployment, id: UserId) -> Credentials {
     let stored = d.world.regions[0].store.part(id, Part::Credentials).await.unwrap().unwrap();
     d.world.regions[0].sealer.open(&stored).await.unwrap()
 }

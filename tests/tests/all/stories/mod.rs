@@ -16,6 +16,7 @@ mod races;
 mod register;
 mod reset;
 mod rotation;
+mod secrets;
 mod status;
 mod update;
 

@@ -1,0 +1,67 @@
+//! `umoja rotate pepper`.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use umoja_store::rotation::PepperStep;
+
+use crate::CliError;
+use crate::commands::target::{Opened, Target};
+use crate::output::{Output, note};
+
+/// Make a new pepper for passwords, or the first one.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Make a new pepper, or the first one: a secret that passwords are hashed with besides the password, so that who \
+has the hashes without the deployment's secrets cannot try passwords. It is published, and when every instance can verify with \
+it (in AWS that is waited for, about a minute), new hashes are made with it.
+
+A hash cannot be made with another pepper without the password: each login replaces what was made with a former pepper, or \
+with none. Former peppers therefore stay. A rotation that was interrupted is completed by running the command again.
+
+In a directory the deployment must not be served meanwhile.
+
+It needs the credentials that `umoja init` needs."
+)]
+#[command(after_help = "Examples:
+  umoja rotate pepper --prefix PREFIX --region eu-west-1
+  umoja rotate pepper --dir DIR")]
+pub(super) struct Pepper {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Pepper {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let opened = self.target.open().await?;
+        let _not_served = opened.lock()?;
+        let version = rotate(&opened).await?;
+        output.answer(&json!({ "pepper": version }), || format!("New passwords are hashed with pepper {version}."));
+        Ok(())
+    }
+}
+
+/// Does every step that is left; gives the version that is in use then.
+async fn rotate(opened: &Opened) -> Result<u32, CliError> {
+    let (mut secrets, was_interrupted) = opened.regions_now().await?.newest_secrets().await?;
+    if was_interrupted
+        && secrets.pepper_step() == PepperStep::Publish
+        && let Some(version) = secrets.pepper_in_use
+    {
+        note("the last step of an interrupted rotation is completed");
+        return Ok(version);
+    }
+    loop {
+        let secs = secrets.pepper_step().wait_secs();
+        if secs > 0 && matches!(opened, Opened::Cloud(..)) {
+            note(&format!("waiting {secs} s, until every instance verifies with the new pepper"));
+            tokio::time::sleep(Duration::from_secs(secs)).await;
+        }
+        // Another region may have come meanwhile.
+        match opened.regions_now().await?.rotate_pepper(&mut secrets).await? {
+            PepperStep::Publish => note("a new pepper is published"),
+            PepperStep::Promote => return Ok(secrets.pepper_in_use.unwrap_or_default()),
+        }
+    }
+}

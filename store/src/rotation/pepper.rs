@@ -1,0 +1,52 @@
+//! Rotating the pepper of passwords: published first, then used, after every instance has read it. Former ones stay, since
+//! a hash cannot be made with another one without the password; logins replace what was made with them.
+
+use umoja_schema::Millis;
+
+use super::newest;
+use crate::deployment::SETTINGS_WAIT_SECS;
+use crate::keyring::KeyRing;
+use crate::secrets::{PEPPER, SecretsDocument, SecretsError, WrappedSecret};
+
+/// What has to happen next to the pepper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PepperStep {
+    /// Nothing is under way: a new pepper may be made and published.
+    Publish,
+    /// A new pepper is published: once every instance can verify with it, new hashes may be made with it.
+    Promote,
+}
+
+impl PepperStep {
+    /// How long to wait after the step before was written in every region, in seconds.
+    pub const fn wait_secs(self) -> u64 {
+        match self {
+            Self::Publish => 0,
+            Self::Promote => SETTINGS_WAIT_SECS,
+        }
+    }
+}
+
+impl SecretsDocument {
+    /// The next step.
+    pub fn pepper_step(&self) -> PepperStep {
+        if self.pepper_in_use.unwrap_or_default() == newest(&self.pepper) {
+            PepperStep::Publish
+        } else {
+            PepperStep::Promote
+        }
+    }
+
+    /// Does the next step and says which it was.
+    ///
+    /// # Errors
+    /// If a new pepper has to be made and some region's KMS does not wrap it.
+    pub async fn rotate_pepper(&mut self, ring: &KeyRing, now: Millis) -> Result<PepperStep, SecretsError> {
+        let (step, version) = (self.pepper_step(), newest(&self.pepper));
+        match step {
+            PepperStep::Publish => self.pepper.push(WrappedSecret::create(ring, PEPPER, version + 1, now).await?),
+            PepperStep::Promote => self.pepper_in_use = Some(version),
+        }
+        Ok(step)
+    }
+}

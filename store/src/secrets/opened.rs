@@ -1,0 +1,190 @@
+//! The deployment's secrets, unwrapped.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::{try_join_all, try_join4};
+use umoja_crypto::jws::SigningKey;
+use umoja_crypto::legacy::HashKey;
+use umoja_crypto::{Aad, DataKey, IndexKey, MacKey, PasswordKeys, Pepper, WrappingKey};
+use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, UserId};
+
+use super::{DERIVATION, INDEX, PEPPER, SIGNING, SecretsDocument, SecretsError, signing_key_id};
+use crate::keyring::KeyRing;
+use crate::ports::{Entropy, Registry};
+
+/// The unwrapped secrets.
+pub struct Secrets {
+    index: Vec<IndexKey>,
+    signing: Vec<SigningKey>,
+    user_ids: MacKey,
+    requests: MacKey,
+    resets: MacKey,
+    rows: WrappingKey,
+    hash_keys: WrappingKey,
+    passwords: Arc<PasswordKeys>,
+}
+
+impl Secrets {
+    /// Loads and unwraps them.
+    pub async fn load(registry: &dyn Registry, ring: &KeyRing) -> Result<Self, SecretsError> {
+        let document = SecretsDocument::stored(registry).await?.ok_or(SecretsError::Absent)?;
+        Self::open(&document, ring).await
+    }
+
+    /// Unwraps them, all at once: a start waits for one answer of a KMS and not for three.
+    pub async fn open(document: &SecretsDocument, ring: &KeyRing) -> Result<Self, SecretsError> {
+        let derivation = document.derivation.last().ok_or(SecretsError::Malformed)?;
+        if document.index.is_empty() || document.signing.is_empty() {
+            return Err(SecretsError::Malformed);
+        }
+        let index = document.index.iter().map(async |secret| {
+            let key = secret.unwrap(ring, INDEX).await?;
+            Ok::<_, SecretsError>(IndexKey::new(secret.version, key.expose()))
+        });
+        let signing = document.signing.iter().map(async |secret| {
+            let key = secret.unwrap(ring, SIGNING).await?;
+            Ok::<_, SecretsError>(SigningKey::from_seed(&signing_key_id(secret.version), *key.expose()))
+        });
+        let peppers = document.pepper.iter().map(async |secret| {
+            let key = secret.unwrap(ring, PEPPER).await?;
+            let pepper = Pepper::new(&secret.version.to_string(), *key.expose());
+            Ok::<_, SecretsError>((secret.version, pepper.map_err(|_| SecretsError::Malformed)?))
+        });
+        let (index, signing, peppers, derivation) = try_join4(
+            try_join_all(index),
+            try_join_all(signing),
+            try_join_all(peppers),
+            derivation.unwrap(ring, DERIVATION),
+        )
+        .await?;
+        let hash_keys = wrapping_key(&derivation, "umoja/1/hash-keys");
+        let passwords = Arc::new(password_keys(document, peppers, &hash_keys)?);
+        Ok(Self {
+            index,
+            signing,
+            user_ids: MacKey::derive(derivation.expose(), "umoja/1/user-ids"),
+            requests: MacKey::derive(derivation.expose(), "umoja/1/requests"),
+            resets: MacKey::derive(derivation.expose(), "umoja/1/password-resets"),
+            rows: wrapping_key(&derivation, "umoja/1/rows"),
+            hash_keys,
+            passwords,
+        })
+    }
+
+    /// What passwords are hashed and verified with.
+    pub fn password_keys(&self) -> Arc<PasswordKeys> {
+        Arc::clone(&self.passwords)
+    }
+
+    /// A key of a system that old hashes came from, as the document holds it under this id; nothing if it is too long.
+    pub(crate) fn seal_hash_key(&self, id: &str, key: &HashKey, entropy: &dyn Entropy) -> Option<String> {
+        let sealed = self.hash_keys.seal_bytes(entropy.array(), &Aad::new().text(id), &key.to_bytes()?);
+        Some(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// The blind indexes of an identifier, one for each live key with the key's version: all are written, and all are
+    /// looked under, so that a key can be rotated without anybody becoming unknown or registering twice.
+    pub fn indexes(
+        &self,
+        kind: IdentifierKind,
+        company: Option<&CompanyId>,
+        normalised: &str,
+    ) -> Vec<(u32, BlindIndex)> {
+        self.index.iter().map(|key| (key.version(), blind(key, kind, company, normalised))).collect()
+    }
+
+    /// The versions of the live blind index keys.
+    pub fn index_key_versions(&self) -> impl Iterator<Item = u32> {
+        self.index.iter().map(IndexKey::version)
+    }
+
+    /// The key that signs responses.
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.signing[self.signing.len() - 1]
+    }
+
+    /// Every key to publish.
+    pub fn signing_keys(&self) -> &[SigningKey] {
+        &self.signing
+    }
+
+    /// The id of the user that a company registers under an idempotency key: the same in every region.
+    pub fn user_id(&self, company: &CompanyId, idempotency_key: &str) -> UserId {
+        let tag = self.user_ids.tag(&[company.as_str().as_bytes(), idempotency_key.as_bytes()]);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&tag[..16]);
+        UserId::v8(bytes)
+    }
+
+    /// What a request is remembered by: a keyed hash, so that the table shows neither ids nor keys of requests.
+    pub fn request_hash(&self, parts: &[&str]) -> [u8; 32] {
+        self.requests.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// The tag of a password reset token: the same in every region, whichever other secrets are rotated.
+    pub fn reset_tag(&self, parts: &[&str]) -> [u8; 32] {
+        self.resets.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// True if it is the tag of these parts, compared in constant time.
+    pub fn is_reset_tag(&self, parts: &[&str], tag: &[u8]) -> bool {
+        self.resets.verify(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>(), tag)
+    }
+
+    /// Seals a free text into a row, bound to the row. Rows stay for ever and are read by operators, and nobody can
+    /// promise that a caller's text holds no personal data.
+    pub fn seal_text(&self, row: &LogRow, text: &str, entropy: &dyn Entropy) -> Vec<u8> {
+        self.rows.seal_bytes(entropy.array(), &row_aad(row), text.as_bytes())
+    }
+
+    /// Opens a text that [`Secrets::seal_text`] sealed into this row.
+    pub fn open_text(&self, row: &LogRow, sealed: &[u8]) -> Option<String> {
+        let bytes = self.rows.open_bytes(&row_aad(row), sealed).ok()?;
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
+fn blind(key: &IndexKey, kind: IdentifierKind, company: Option<&CompanyId>, normalised: &str) -> BlindIndex {
+    let domain = company.map_or_else(|| "umoja".to_owned(), |company| format!("umoja:{company}"));
+    BlindIndex::new(key.index(&domain, kind.as_str(), normalised))
+}
+
+fn wrapping_key(derivation: &DataKey, purpose: &str) -> WrappingKey {
+    let key = MacKey::derive(derivation.expose(), purpose);
+    let mut wide = [0; 64];
+    wide[..32].copy_from_slice(&key.tag(&[b"first"]));
+    wide[32..].copy_from_slice(&key.tag(&[b"second"]));
+    WrappingKey::new(wide)
+}
+
+fn password_keys(
+    document: &SecretsDocument,
+    peppers: Vec<(u32, Pepper)>,
+    sealed_by: &WrappingKey,
+) -> Result<PasswordKeys, SecretsError> {
+    let mut keys = PasswordKeys::default();
+    for (version, pepper) in peppers {
+        match document.pepper_in_use.unwrap_or_default().cmp(&version) {
+            Ordering::Less => keys.next_pepper = Some(pepper),
+            Ordering::Equal => keys.pepper = Some(pepper),
+            Ordering::Greater => keys.former_peppers.push(pepper),
+        }
+    }
+    if keys.pepper.is_none() && document.pepper_in_use.is_some() {
+        return Err(SecretsError::Malformed);
+    }
+    for (id, sealed) in &document.hash_keys {
+        let opened = URL_SAFE_NO_PAD.decode(sealed).ok();
+        let opened = opened.and_then(|blob| sealed_by.open_bytes(&Aad::new().text(id), &blob).ok());
+        let key = opened.and_then(|bytes| HashKey::from_bytes(&bytes)).ok_or(SecretsError::Malformed)?;
+        keys.hash_keys = keys.hash_keys.with(id, key).map_err(|_| SecretsError::Malformed)?;
+    }
+    Ok(keys)
+}
+
+fn row_aad(row: &LogRow) -> Aad {
+    Aad::new().bytes(row.user.as_bytes()).text(&row.key).text(&row.kind)
+}
