@@ -49,6 +49,12 @@ pub enum Refused {
     /// A member or column is absent, of another type or out of its range.
     #[error("`{0}` is absent or not what the format says")]
     Field(String),
+    /// It takes more bytes than [`MAX_RECORD`](crate::formats::MAX_RECORD).
+    #[error("the record is larger than a mebibyte")]
+    TooLarge,
+    /// The source marks the user as deleted.
+    #[error("the source marks the user as deleted")]
+    Deleted,
     /// The password hash.
     #[error(transparent)]
     Hash(#[from] ImportError),

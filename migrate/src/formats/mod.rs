@@ -1,1 +1,164 @@
 //! What other systems export, a file a format.
+//!
+//! [`read`] streams: whatever the size of the source, one record of at most [`MAX_RECORD`] bytes is in memory. A record
+//! that cannot be read is refused, and reading goes on behind it; only what cannot be read around ends the stream.
+//!
+//! Every reader keeps to these rules:
+//! - Identifiers are as the source wrote them; the source's own id is always the `external_id`.
+//! - An address is verified only if the source says so.
+//! - A member that is present and not of its documented type refuses the record: nobody is imported by half.
+//! - Null, absent and empty are the same.
+//! - What is no standard claim goes under `custom` only if it is plainly the user's, and never if its name speaks of a
+//!   password, a hash, a token or a second factor.
+
+mod auth0;
+mod claims;
+mod django;
+mod drupal;
+mod firebase;
+mod json;
+mod keycloak;
+pub mod keys;
+mod magento;
+mod members;
+mod source;
+mod table;
+mod times;
+mod wordpress;
+
+use std::io::BufRead;
+use std::str::FromStr;
+
+use self::json::Segment;
+use self::keys::Keys;
+use self::source::{Cut, Source};
+pub use self::source::{MAX_RECORD, SourceError};
+use self::table::{Dialect, Table};
+use crate::{Refused, Row};
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Auth0's bulk import (an array) and exports (an object a line).
+    Auth0,
+    /// `firebase auth:export`, JSON or CSV. The keys hold the project's hash parameters.
+    Firebase,
+    /// Keycloak's export of a realm or its users.
+    Keycloak,
+    /// Django's `dumpdata`.
+    Django,
+    /// WordPress' table `wp_users` as CSV.
+    WordPress,
+    /// Magento's table `customer_entity` as CSV.
+    Magento,
+    /// Drupal's table `users_field_data` as CSV.
+    Drupal,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Auth0, Self::Firebase, Self::Keycloak, Self::Django, Self::WordPress, Self::Magento, Self::Drupal];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auth0 => "auth0",
+            Self::Firebase => "firebase",
+            Self::Keycloak => "keycloak",
+            Self::Django => "django",
+            Self::WordPress => "wordpress",
+            Self::Magento => "magento",
+            Self::Drupal => "drupal",
+        }
+    }
+}
+
+/// There is no format of this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no format of this name")]
+pub struct UnknownFormat;
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        Self::ALL.into_iter().find(|format| format.name() == name).ok_or(UnknownFormat)
+    }
+}
+
+/// What a format needs to know besides the source.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Peppers, HMAC keys and a Firebase project's parameters.
+    pub keys: Keys,
+}
+
+/// One record of a source.
+#[derive(Debug)]
+pub struct Entry {
+    /// The line at which it begins, from 1.
+    pub line: u64,
+    /// The position in the source behind it, in bytes.
+    pub bytes_read: u64,
+    /// The user, or why it is not read.
+    pub row: Result<Row, Refused>,
+}
+
+/// What [`read`] returns: the records in the order of the source. Behind an error there is nothing more.
+pub type Entries<'a> = Box<dyn Iterator<Item = Result<Entry, SourceError>> + Send + 'a>;
+
+/// Reads the users of a source. Records that are no users, such as other tables of a dump, are left out.
+///
+/// # Errors
+/// [`SourceError`] if the beginning is not of the format, or the options are not enough; later errors are items.
+pub fn read<'a, R: BufRead + Send + 'a>(
+    format: Format,
+    source: R,
+    options: &'a Options,
+) -> Result<Entries<'a>, SourceError> {
+    let mut source = Source::new(source)?;
+    let first = source.peek_solid()?;
+    let users = |source| json::Elements::new(source, &[Segment::Member("users".to_owned())]);
+    Ok(match format {
+        Format::Auth0 if first == Some(b'[') => {
+            rows(json::Elements::new(source, &[]), |object| auth0::row(object, options).map(Some))
+        }
+        Format::Auth0 => rows(json::Lines::new(source), |object| auth0::row(object, options).map(Some)),
+        Format::Firebase if first == Some(b'{') => {
+            rows(users(source), |object| firebase::row(object, options).map(Some))
+        }
+        Format::Firebase => {
+            let table = Table::with_columns(source, &firebase::COLUMNS, firebase::FEWEST)?;
+            rows(table, |object| firebase::row(object, options).map(Some))
+        }
+        Format::Keycloak if first == Some(b'{') => rows(users(source), |object| keycloak::row(object).map(Some)),
+        Format::Keycloak => rows(json::Elements::new(source, &[]), |object| keycloak::row(object).map(Some)),
+        Format::Django => rows(json::Elements::new(source, &[]), django::row),
+        Format::WordPress => rows(table(source, &wordpress::NEEDED)?, |object| wordpress::row(object).map(Some)),
+        Format::Magento => rows(table(source, &magento::NEEDED)?, |object| magento::row(object).map(Some)),
+        Format::Drupal => rows(table(source, &drupal::NEEDED)?, |object| drupal::row(object).map(Some)),
+    })
+}
+
+/// A table of a database, with a header that names at least these columns.
+fn table<R: BufRead>(source: Source<R>, needed: &[&str]) -> Result<Table<R>, SourceError> {
+    let table = Table::with_header(source, &Dialect::default())?;
+    table.need(needed)?;
+    Ok(table)
+}
+
+/// Records to entries; `row` says `None` for what is no user.
+fn rows<'a, T>(
+    cuts: impl Iterator<Item = Result<Cut<T>, SourceError>> + Send + 'a,
+    row: impl Fn(T) -> Result<Option<Row>, Refused> + Send + 'a,
+) -> Entries<'a> {
+    Box::new(cuts.filter_map(move |cut| {
+        let Cut { line, bytes_read, record } = match cut {
+            Ok(cut) => cut,
+            Err(error) => return Some(Err(error)),
+        };
+        let row = record.and_then(&row).transpose()?.map(|row| Row { line, ..row });
+        Some(Ok(Entry { line, bytes_read, row }))
+    }))
+}

@@ -1,0 +1,48 @@
+//! Drupal 8 and later: the table `users_field_data` as CSV (`core/modules/user/src/Entity/User.php`); Drupal 7: the
+//! table `users`, which has the same columns.
+
+use serde_json::{Map, Value};
+use umoja_crypto::legacy::ForeignHash;
+use umoja_schema::{Millis, Profile};
+
+use super::members::{Members, field, status};
+use crate::{Refused, Row};
+
+/// Columns without which the file is another table.
+pub(super) const NEEDED: [&str; 4] = ["uid", "name", "pass", "mail"];
+
+pub(super) fn row(object: Map<String, Value>) -> Result<Row, Refused> {
+    let user = Members(object);
+    let external_id = user.id("uid")?;
+    if external_id.as_deref() == Some("0") {
+        return Err(Refused::Form("the account that stands for visitors"));
+    }
+    if user.switch("default_langcode")? == Some(false) {
+        return Err(Refused::Form("the translation of another row"));
+    }
+    let created = match user.text("created")? {
+        Some(seconds) => {
+            Some(seconds.parse::<u64>().ok().and_then(|secs| secs.checked_mul(1000)).ok_or_else(|| field("created"))?)
+        }
+        None => None,
+    };
+    let language = match user.text("preferred_langcode")? {
+        Some(language) => Some(language),
+        None => user.text("language")?,
+    };
+    Ok(Row {
+        external_id,
+        email: user.text("mail")?,
+        username: user.text("name")?,
+        profile: Profile {
+            zoneinfo: user.text("timezone")?,
+            // "Not specified" and "not applicable" of Drupal's `LanguageInterface`.
+            locale: language.filter(|code| code != "und" && code != "zxx"),
+            ..Profile::default()
+        },
+        created_at: created.map(Millis),
+        status: user.switch("status")?.map(status),
+        hash: user.text("pass")?.map(|hash| ForeignHash::parse(&hash)).transpose()?,
+        ..Row::default()
+    })
+}

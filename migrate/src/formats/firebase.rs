@@ -1,0 +1,84 @@
+//! Firebase Authentication: `firebase auth:export users.json` or `users.csv`
+//! (<https://firebase.google.com/docs/cli/auth>; the columns are those of firebase-tools' `accountExporter.ts`).
+
+use serde_json::{Map, Value};
+use umoja_crypto::legacy::{ForeignHash, ImportError, TextEncoding};
+use umoja_schema::Profile;
+
+use super::members::{Members, field};
+use super::{Options, json};
+use crate::{Refused, Row};
+
+/// The columns of the CSV, which has no header; a blank one ends each line. Older versions wrote fewer.
+pub(super) const COLUMNS: [&str; 29] = [
+    "localId",
+    "email",
+    "emailVerified",
+    "passwordHash",
+    "salt",
+    "displayName",
+    "photoUrl",
+    "google_id",
+    "google_email",
+    "google_name",
+    "google_photo",
+    "facebook_id",
+    "facebook_email",
+    "facebook_name",
+    "facebook_photo",
+    "twitter_id",
+    "twitter_email",
+    "twitter_name",
+    "twitter_photo",
+    "github_id",
+    "github_email",
+    "github_name",
+    "github_photo",
+    "createdAt",
+    "lastLoginAt",
+    "phoneNumber",
+    "disabled",
+    "customAttributes",
+    "end",
+];
+
+/// The fewest that have all that is read here but `disabled`.
+pub(super) const FEWEST: usize = 26;
+
+pub(super) fn row(object: Map<String, Value>, options: &Options) -> Result<Row, Refused> {
+    let user = Members(object);
+    let mut profile =
+        Profile { name: user.text("displayName")?, picture: user.text("photoUrl")?, ..Profile::default() };
+    if let Some(claims) = user.text("customAttributes")? {
+        let claims = json::object(claims.as_bytes()).map_err(|_| field("customAttributes"))?;
+        super::claims::put(&mut profile.custom, "customAttributes", Value::Object(claims));
+    }
+    Ok(Row {
+        external_id: user.text("localId")?,
+        email: user.text("email")?,
+        email_verified: user.switch("emailVerified")?.unwrap_or_default(),
+        phone_number: user.text("phoneNumber")?,
+        profile,
+        created_at: user.millis("createdAt")?,
+        status: user.switch("disabled")?.map(|disabled| super::members::status(!disabled)),
+        hash: hash(&user, options)?,
+        ..Row::default()
+    })
+}
+
+fn hash(user: &Members, options: &Options) -> Result<Option<ForeignHash>, Refused> {
+    let Some(hash) = user.text("passwordHash")? else { return Ok(None) };
+    let Some(salt) = user.text("salt")? else { return Err(field("salt")) };
+    let (hash, salt) = (decode("passwordHash", &hash)?, decode("salt", &salt)?);
+    let mut projects = options.keys.firebase.iter();
+    let (Some((id, cost)), None) = (projects.next(), projects.next()) else {
+        return Err(Refused::Hash(ImportError::MissingKey));
+    };
+    Ok(Some(ForeignHash::firebase(id, cost.mem_cost, cost.rounds, &salt, &hash)?))
+}
+
+/// Base64 of either alphabet: the tools write one and the API the other.
+fn decode(name: &str, text: &str) -> Result<Vec<u8>, Refused> {
+    let text = text.replace('-', "+").replace('_', "/");
+    TextEncoding::Base64.decode(&text).map(|bytes| bytes.to_vec()).ok_or_else(|| field(name))
+}

@@ -1,0 +1,265 @@
+//! The elements of an array somewhere inside of a JSON document, one at a time.
+//!
+//! JSON libraries stop at the first error and read a value of any size into memory; this cuts elements out by their
+//! brackets and quotes alone, so that one that is too large or is not JSON is refused and the next one read. What is
+//! inside of an element is for serde_json.
+
+use std::io::BufRead;
+
+use serde_json::{Map, Value};
+
+use super::object;
+use crate::Refused;
+use crate::formats::source::{Cut, MAX_RECORD, Source, SourceError};
+
+/// A step from the document to the array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::formats) enum Segment {
+    /// The member of an object.
+    Member(String),
+    /// Every element of an array.
+    #[expect(dead_code)] // for the mapping
+    Each,
+}
+
+/// The longest name of a member on the way, in bytes.
+const LONGEST_NAME: usize = 1024;
+
+/// Where the reader is: behind which opening bracket, and whether a value was there already.
+struct Level {
+    /// Segments of the path that lead here.
+    depth: usize,
+    object: bool,
+    first: bool,
+}
+
+pub(in crate::formats) struct Elements<R> {
+    source: Source<R>,
+    path: Vec<Segment>,
+    levels: Vec<Level>,
+    begun: bool,
+    /// Whether there was an array at the end of the path.
+    found: bool,
+    over: bool,
+    record: Vec<u8>,
+}
+
+impl<R: BufRead> Elements<R> {
+    pub(in crate::formats) fn new(source: Source<R>, path: &[Segment]) -> Self {
+        let (path, levels, record) = (path.to_vec(), Vec::new(), Vec::new());
+        Self { source, path, levels, begun: false, found: false, over: false, record }
+    }
+
+    fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {
+        if !self.begun {
+            self.begun = true;
+            self.enter(0)?;
+        }
+        while let Some(level) = self.levels.last_mut() {
+            let (depth, in_object, first) = (level.depth, level.object, level.first);
+            level.first = false;
+            if !self.advance(in_object, first)? {
+                self.levels.pop();
+                continue;
+            }
+            if in_object {
+                if self.name()? {
+                    self.enter(depth + 1)?;
+                } else {
+                    self.value(0)?;
+                }
+            } else if depth < self.path.len() {
+                self.enter(depth + 1)?;
+            } else {
+                let line = self.source.line();
+                let whole = self.value(MAX_RECORD)?;
+                let record = if whole { object(&self.record) } else { Err(Refused::TooLarge) };
+                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record }));
+            }
+        }
+        if self.source.peek_solid()?.is_some() {
+            return Err(self.source.broken("something follows the end of the document"));
+        }
+        if self.found {
+            Ok(None)
+        } else {
+            Err(self.source.broken("the document has no array of users where it should be"))
+        }
+    }
+
+    /// Opens the object or array that the path goes through at `depth`; steps over null.
+    fn enter(&mut self, depth: usize) -> Result<(), SourceError> {
+        let object = matches!(self.path.get(depth), Some(Segment::Member(_)));
+        match self.source.peek_solid()? {
+            Some(b'{') if object => {}
+            Some(b'[') if !object => self.found |= depth == self.path.len(),
+            Some(b'n') if depth > 0 => return self.value(0).map(drop),
+            Some(_) => return Err(self.source.broken("the document is not of the format")),
+            None => return Err(self.source.broken("the document ends too early")),
+        }
+        self.source.consume(1);
+        self.levels.push(Level { depth, object, first: true });
+        Ok(())
+    }
+
+    /// Goes to the next value of an object or array; false behind the last one.
+    fn advance(&mut self, object: bool, first: bool) -> Result<bool, SourceError> {
+        let close = if object { b'}' } else { b']' };
+        match self.source.peek_solid()? {
+            Some(byte) if byte == close => {
+                self.source.consume(1);
+                return Ok(false);
+            }
+            Some(b',') if !first => self.source.consume(1),
+            Some(_) if first => return Ok(true),
+            Some(_) => return Err(self.source.broken("a comma or the end of the array or object was expected")),
+            None => return Err(self.source.broken("the document ends inside of an array or object")),
+        }
+        match self.source.peek_solid()? {
+            Some(b',' | b']' | b'}') => Err(self.source.broken("a value was expected")),
+            Some(_) => Ok(true),
+            None => Err(self.source.broken("the document ends inside of an array or object")),
+        }
+    }
+
+    /// Reads the name of a member and its colon; true if it is the one on the path.
+    fn name(&mut self) -> Result<bool, SourceError> {
+        if self.source.peek()? != Some(b'"') {
+            return Err(self.source.broken("the name of a member was expected"));
+        }
+        let whole = self.value(LONGEST_NAME)?;
+        let name = serde_json::from_slice::<String>(&self.record);
+        if self.source.peek_solid()? != Some(b':') {
+            return Err(self.source.broken("a colon was expected"));
+        }
+        self.source.consume(1);
+        if self.source.peek_solid()?.is_none() {
+            return Err(self.source.broken("the document ends inside of an object"));
+        }
+        let depth = self.levels.last().map_or(0, |level| level.depth);
+        Ok(match (name, self.path.get(depth)) {
+            (Ok(name), Some(Segment::Member(wanted))) => whole && name == *wanted,
+            _ => false,
+        })
+    }
+
+    /// Steps over one value, and keeps it as the record if it takes no more than `limit` bytes; false if it takes more.
+    fn value(&mut self, limit: usize) -> Result<bool, SourceError> {
+        self.record.clear();
+        let line = self.source.line();
+        let mut scan = Scan::default();
+        let mut length = 0;
+        loop {
+            let chunk = self.source.chunk()?;
+            if chunk.is_empty() {
+                // A number at the very end is whole, but then what is around it is not.
+                return Err(SourceError::Frame { line, what: "what begins here does not end" });
+            }
+            let mut end = None;
+            for (index, byte) in chunk.iter().enumerate() {
+                match scan.step(*byte) {
+                    Step::More => {}
+                    Step::Last => end = Some(index + 1),
+                    Step::Before => end = Some(index),
+                    Step::Broken => return Err(SourceError::Frame { line, what: "brackets do not match" }),
+                }
+                if end.is_some() {
+                    break;
+                }
+            }
+            let part = &chunk[..end.unwrap_or(chunk.len())];
+            length += part.len();
+            if length <= limit {
+                self.record.extend_from_slice(part);
+            } else {
+                self.record.clear();
+            }
+            let count = part.len();
+            self.source.consume(count);
+            if end.is_some() {
+                return Ok(length <= limit);
+            }
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Elements<R> {
+    type Item = Result<Cut<Map<String, Value>>, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let cut = self.cut().transpose();
+        self.over = !matches!(cut, Some(Ok(_)));
+        cut
+    }
+}
+
+/// What a byte means for the end of a value.
+enum Step {
+    More,
+    /// The value ends with this byte.
+    Last,
+    /// The value ended before this byte.
+    Before,
+    Broken,
+}
+
+/// Brackets and quotes of one value. The kinds of the outer brackets are kept, as deep as records may be nested;
+/// deeper ones are only counted, and serde_json refuses them.
+#[derive(Default)]
+struct Scan {
+    depth: u64,
+    /// A bit for each of the outer 128: whether it is an object.
+    objects: u128,
+    string: bool,
+    escaped: bool,
+    /// Inside of a number, `true`, `false` or `null` that stands alone.
+    bare: bool,
+}
+
+impl Scan {
+    fn step(&mut self, byte: u8) -> Step {
+        if self.string {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => {
+                    self.string = false;
+                    return if self.depth == 0 { Step::Last } else { Step::More };
+                }
+                _ => {}
+            }
+            return Step::More;
+        }
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' | b',' | b']' | b'}' if self.bare => return Step::Before,
+            _ if self.bare => {}
+            b'"' => self.string = true,
+            b'{' | b'[' => self.open(byte == b'{'),
+            b'}' | b']' => return self.close(byte == b'}'),
+            b',' | b':' if self.depth == 0 => return Step::Broken,
+            _ if self.depth == 0 => self.bare = true,
+            _ => {}
+        }
+        Step::More
+    }
+
+    fn open(&mut self, object: bool) {
+        if self.depth < 128 {
+            let bit = 1 << self.depth;
+            self.objects = if object { self.objects | bit } else { self.objects & !bit };
+        }
+        self.depth += 1;
+    }
+
+    fn close(&mut self, object: bool) -> Step {
+        let Some(depth) = self.depth.checked_sub(1) else { return Step::Broken };
+        self.depth = depth;
+        if depth < 128 && (self.objects >> depth & 1 == 1) != object {
+            return Step::Broken;
+        }
+        if depth == 0 { Step::Last } else { Step::More }
+    }
+}

@@ -1,0 +1,49 @@
+//! One object a line (NDJSON). What is broken ends with its line.
+
+use std::io::BufRead;
+
+use serde_json::{Map, Value};
+
+use super::object;
+use crate::Refused;
+use crate::formats::source::{Cut, MAX_RECORD, Source, SourceError};
+
+pub(in crate::formats) struct Lines<R> {
+    source: Source<R>,
+    line: Vec<u8>,
+    over: bool,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(in crate::formats) fn new(source: Source<R>) -> Self {
+        Self { source, line: Vec::new(), over: false }
+    }
+
+    fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {
+        loop {
+            let line = self.source.line();
+            if !self.source.next_line(&mut self.line, MAX_RECORD)? {
+                return Ok(None);
+            }
+            if self.line.len() > MAX_RECORD {
+                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: Err(Refused::TooLarge) }));
+            }
+            if !self.line.trim_ascii().is_empty() {
+                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: object(&self.line) }));
+            }
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Lines<R> {
+    type Item = Result<Cut<Map<String, Value>>, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let cut = self.cut().transpose();
+        self.over = !matches!(cut, Some(Ok(_)));
+        cut
+    }
+}

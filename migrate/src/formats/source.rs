@@ -1,0 +1,143 @@
+//! The bytes of a source, with the line and position that errors and progress name.
+
+use std::io::{BufRead, ErrorKind};
+
+use crate::Refused;
+
+/// The most bytes that one record may take. Larger ones are refused and skipped.
+pub const MAX_RECORD: usize = 1 << 20;
+
+/// Why reading cannot go on, or cannot begin. Names lines and columns, never a value.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The source failed.
+    #[error("reading failed in line {line}: {error}")]
+    Io {
+        /// Where.
+        line: u64,
+        /// How.
+        #[source]
+        error: std::io::Error,
+    },
+    /// What is around the records is broken, so that it is unknown where the next one begins.
+    #[error("line {line}: {what}")]
+    Frame {
+        /// Where: the beginning of the record that does not end, or what is wrong.
+        line: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A column that the format cannot do without is not in the header.
+    #[error("the header has no column `{0}`")]
+    Column(String),
+    /// The format needs a mapping.
+    #[error("this format needs a mapping")]
+    NoMapping,
+    /// A key that the mapping names was not given.
+    #[error("the mapping names the key `{0}`, which is not among the keys")]
+    Key(String),
+}
+
+/// A record that was cut out of a source, or why it could not be.
+pub(super) struct Cut<T> {
+    pub(super) line: u64,
+    pub(super) bytes_read: u64,
+    pub(super) record: Result<T, Refused>,
+}
+
+/// A reader that counts bytes and lines.
+pub(super) struct Source<R> {
+    reader: R,
+    read: u64,
+    line: u64,
+}
+
+impl<R: BufRead> Source<R> {
+    /// Steps over a byte order mark.
+    pub(super) fn new(reader: R) -> Result<Self, SourceError> {
+        let mut source = Self { reader, read: 0, line: 1 };
+        if source.chunk()?.starts_with(b"\xef\xbb\xbf") {
+            source.consume(3);
+        }
+        Ok(source)
+    }
+
+    /// The line at the present position, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Bytes before the present position.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.read
+    }
+
+    pub(super) fn broken(&self, what: &'static str) -> SourceError {
+        SourceError::Frame { line: self.line, what }
+    }
+
+    /// The next bytes, none at the end.
+    pub(super) fn chunk(&mut self) -> Result<&[u8], SourceError> {
+        loop {
+            match self.reader.fill_buf() {
+                Ok(_) => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(SourceError::Io { line: self.line, error }),
+            }
+        }
+        // The buffer is filled: the same bytes, now borrowed for the caller.
+        self.reader.fill_buf().map_err(|error| SourceError::Io { line: self.line, error })
+    }
+
+    /// Steps over bytes of the last [`chunk`](Self::chunk).
+    pub(super) fn consume(&mut self, count: usize) {
+        if let Ok(chunk) = self.reader.fill_buf() {
+            self.line += chunk[..count].iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        }
+        self.reader.consume(count);
+        self.read += count as u64;
+    }
+
+    pub(super) fn peek(&mut self) -> Result<Option<u8>, SourceError> {
+        Ok(self.chunk()?.first().copied())
+    }
+
+    /// The next byte that is no JSON whitespace, without stepping over it.
+    pub(super) fn peek_solid(&mut self) -> Result<Option<u8>, SourceError> {
+        loop {
+            let chunk = self.chunk()?;
+            let blank = chunk.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
+            let solid = chunk.get(blank).copied();
+            let end = chunk.is_empty();
+            self.consume(blank);
+            if solid.is_some() || end {
+                return Ok(solid);
+            }
+        }
+    }
+
+    /// Puts the next line into `line`, without its end; false at the end of the source. Of a line that is longer than
+    /// `limit`, the first `limit` bytes and one more are put there, and all are stepped over.
+    pub(super) fn next_line(&mut self, line: &mut Vec<u8>, limit: usize) -> Result<bool, SourceError> {
+        line.clear();
+        let before = self.read;
+        loop {
+            let chunk = self.chunk()?;
+            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let part = &chunk[..end.unwrap_or(chunk.len())];
+            let room = (limit + 1).saturating_sub(line.len());
+            line.extend_from_slice(&part[..part.len().min(room)]);
+            let step = part.len() + usize::from(end.is_some());
+            if step == 0 {
+                return Ok(self.read > before);
+            }
+            self.consume(step);
+            if end.is_some() {
+                if line.last() == Some(&b'\r') {
+                    line.pop();
+                }
+                return Ok(true);
+            }
+        }
+    }
+}

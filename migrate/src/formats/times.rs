@@ -1,0 +1,77 @@
+//! Instants as other systems write them.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use umoja_schema::Millis;
+
+/// The text is no instant that we read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoTime;
+
+/// RFC 3339, and the forms of databases: a blank for the `T`, an offset of hours alone or without colon, none at all
+/// (UTC). MySQL's zero date is `None`.
+pub(super) fn written(text: &str) -> Result<Option<Millis>, NoTime> {
+    let text = text.trim();
+    if text.starts_with("0000-00-00") {
+        return Ok(None);
+    }
+    let (Some(date), Some(clock)) = (text.get(..10), text.get(11..)) else { return Err(NoTime) };
+    if !matches!(text.as_bytes()[10], b' ' | b'T' | b't') {
+        return Err(NoTime);
+    }
+    let (clock, offset) = match clock.find(['Z', 'z', '+', '-']) {
+        Some(at) => clock.split_at(at),
+        None => (clock, "Z"),
+    };
+    let clock = if clock.len() == 5 { format!("{clock}:00") } else { clock.to_owned() };
+    let offset = match offset.len() {
+        3 => format!("{offset}:00"),
+        5 => format!("{}:{}", offset.get(..3).ok_or(NoTime)?, offset.get(3..).ok_or(NoTime)?),
+        _ => offset.to_owned(),
+    };
+    let instant = OffsetDateTime::parse(&format!("{date}T{clock}{offset}"), &Rfc3339).map_err(|_| NoTime)?;
+    u64::try_from(instant.unix_timestamp_nanos() / 1_000_000).map(|millis| Some(Millis(millis))).map_err(|_| NoTime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_of_databases_are_the_same_instant() {
+        // `date -u -d 2020-02-29T12:30:05Z +%s`
+        let expected = Ok(Some(Millis(1_582_979_405_000)));
+        for text in [
+            "2020-02-29T12:30:05Z",
+            "2020-02-29t12:30:05z",
+            "2020-02-29T12:30:05.000Z",
+            "2020-02-29 12:30:05",
+            "2020-02-29 12:30:05.000000",
+            "2020-02-29 12:30:05+00",
+            "2020-02-29T13:30:05+01:00",
+            "2020-02-29T05:30:05.000-0700",
+            " 2020-02-29 12:30:05 ",
+        ] {
+            assert_eq!(written(text), expected, "{text}");
+        }
+        assert_eq!(written("2020-02-29T12:30:05.1239Z"), Ok(Some(Millis(1_582_979_405_123))));
+        assert_eq!(written("2020-02-29 12:30"), Ok(Some(Millis(1_582_979_400_000))));
+    }
+
+    #[test]
+    fn what_is_no_instant_is_not_read() {
+        for text in [
+            "",
+            "2020",
+            "2020-02-30 00:00:00",
+            "2020-02-29 25:00:00",
+            "1582979405",
+            "1969-12-31T23:59:59Z",
+            "2020-02-29é12:30:05",
+            "2020-02-29 12:30:05+é9",
+        ] {
+            assert_eq!(written(text), Err(NoTime), "{text}");
+        }
+        assert_eq!(written("0000-00-00 00:00:00"), Ok(None));
+    }
+}

@@ -1,0 +1,39 @@
+//! WordPress: the table `wp_users` as CSV (<https://developer.wordpress.org/reference/classes/wpdb/> and
+//! `wp-admin/includes/schema.php`).
+
+use serde_json::{Map, Value};
+use umoja_crypto::legacy::{Digest, ForeignHash};
+use umoja_schema::Profile;
+
+use super::members::{Members, bare_digest, status};
+use crate::{Refused, Row};
+
+/// Columns without which the file is another table.
+pub(super) const NEEDED: [&str; 4] = ["ID", "user_login", "user_pass", "user_email"];
+
+pub(super) fn row(object: Map<String, Value>) -> Result<Row, Refused> {
+    let user = Members(object);
+    // Only a network of sites has these two columns.
+    if user.switch("deleted")?.unwrap_or_default() {
+        return Err(Refused::Deleted);
+    }
+    let spam = user.switch("spam")?;
+    let hash = match user.text("user_pass")? {
+        // Before version 2.5; a login with it still works.
+        Some(hash) => Some(match bare_digest(Digest::Md5, &hash)? {
+            Some(md5) => md5,
+            None => ForeignHash::parse(&hash)?,
+        }),
+        None => None,
+    };
+    Ok(Row {
+        external_id: user.id("ID")?,
+        email: user.text("user_email")?,
+        username: user.text("user_login")?,
+        profile: Profile { name: user.text("display_name")?, website: user.text("user_url")?, ..Profile::default() },
+        created_at: user.time("user_registered")?,
+        status: spam.map(|spam| status(!spam)),
+        hash,
+        ..Row::default()
+    })
+}
