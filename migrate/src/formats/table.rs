@@ -177,7 +177,7 @@ impl<R: BufRead> Table<R> {
 
 fn most(start: &[u8]) -> u8 {
     let header = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
+    let count = |delimiter: u8| header.split(|byte| *byte == delimiter).count();
     // The last of equals is the comma.
     *b"\t;,".iter().max_by_key(|delimiter| count(**delimiter)).unwrap_or(&b',')
 }

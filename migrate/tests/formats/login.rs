@@ -1,7 +1,7 @@
 //! Reading a source, and logging in as its users.
 
 use umoja_crypto::legacy::{LegacyOutcome, verify};
-use umoja_crypto::password::{EngineChoice, Params, Password, Passwords};
+use umoja_crypto::password::{EngineChoice, Params, Password, PasswordKeys, Passwords};
 use umoja_migrate::formats::{Entry, Format, Options, SourceError, read};
 use umoja_migrate::{Refused, Row};
 
@@ -34,7 +34,7 @@ pub(crate) fn refusals(format: Format, source: &str, options: &Options) -> Vec<(
 #[track_caller]
 pub(crate) fn assert_logs_in(row: &Row, options: &Options, password: &str) {
     let passwords = Passwords::new(Params { m_kib: 64, t: 1, p: 1 }, EngineChoice::Auto, None).unwrap();
-    let passwords = passwords.with_hash_keys(options.keys.hash_keys.clone());
+    let passwords = passwords.with_keys(PasswordKeys::from(options.keys.hash_keys.clone()));
     let stored = row.hash.as_ref().expect("a hash").to_stored(&passwords, [7; 16]);
     let outcome = |password: &str| verify(&passwords, &Password::attempt(password), &stored);
     assert_eq!(outcome(password), LegacyOutcome::Verified, "line {}", row.line);

@@ -1,5 +1,7 @@
 //! Each format as its documentation shows it, with hashes whose password is known.
 
+#![allow(clippy::unwrap_used, reason = "in helpers of tests as in tests")]
+
 mod auth0;
 mod login;
 mod streaming;
