@@ -19,7 +19,9 @@ mod firebase;
 mod json;
 mod keycloak;
 pub mod keys;
+mod ldif;
 mod magento;
+mod mapping;
 mod members;
 mod source;
 mod table;
@@ -31,6 +33,7 @@ use std::str::FromStr;
 
 use self::json::Segment;
 use self::keys::Keys;
+pub use self::mapping::{Mapping, MappingError};
 use self::source::{Cut, Source};
 pub use self::source::{MAX_RECORD, SourceError};
 use self::table::{Dialect, Table};
@@ -53,12 +56,28 @@ pub enum Format {
     Magento,
     /// Drupal's table `users_field_data` as CSV.
     Drupal,
+    /// LDIF of people.
+    Ldif,
+    /// Any table as CSV, by a mapping.
+    Csv,
+    /// Any JSON, an object a line or an array somewhere in a document, by a mapping.
+    Ndjson,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Auth0, Self::Firebase, Self::Keycloak, Self::Django, Self::WordPress, Self::Magento, Self::Drupal];
+    pub const ALL: [Self; 10] = [
+        Self::Auth0,
+        Self::Firebase,
+        Self::Keycloak,
+        Self::Django,
+        Self::WordPress,
+        Self::Magento,
+        Self::Drupal,
+        Self::Ldif,
+        Self::Csv,
+        Self::Ndjson,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -70,6 +89,9 @@ impl Format {
             Self::WordPress => "wordpress",
             Self::Magento => "magento",
             Self::Drupal => "drupal",
+            Self::Ldif => "ldif",
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
         }
     }
 }
@@ -90,6 +112,8 @@ impl FromStr for Format {
 /// What a format needs to know besides the source.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// What is what in CSV and NDJSON; other formats know it.
+    pub mapping: Option<Mapping>,
     /// Peppers, HMAC keys and a Firebase project's parameters.
     pub keys: Keys,
 }
@@ -118,7 +142,10 @@ pub fn read<'a, R: BufRead + Send + 'a>(
     options: &'a Options,
 ) -> Result<Entries<'a>, SourceError> {
     let mut source = Source::new(source)?;
-    let first = source.peek_solid()?;
+    let first = match format {
+        Format::Auth0 | Format::Firebase | Format::Keycloak | Format::Ndjson => source.peek_solid()?,
+        _ => None,
+    };
     let users = |source| json::Elements::new(source, &[Segment::Member("users".to_owned())]);
     Ok(match format {
         Format::Auth0 if first == Some(b'[') => {
@@ -138,14 +165,43 @@ pub fn read<'a, R: BufRead + Send + 'a>(
         Format::WordPress => rows(table(source, &wordpress::NEEDED)?, |object| wordpress::row(object).map(Some)),
         Format::Magento => rows(table(source, &magento::NEEDED)?, |object| magento::row(object).map(Some)),
         Format::Drupal => rows(table(source, &drupal::NEEDED)?, |object| drupal::row(object).map(Some)),
+        Format::Ldif => rows(ldif::Records::new(source), ldif::row),
+        Format::Csv => {
+            let mapping = mapping(options)?;
+            let table = Table::with_header(source, mapping.dialect())?;
+            if let Some(name) = mapping.missing_column(|name| table.has(name)) {
+                return Err(SourceError::Column(name.to_owned()));
+            }
+            rows(table, |object| mapping.row(&object, &options.keys).map(Some))
+        }
+        Format::Ndjson => {
+            let mapping = mapping(options)?;
+            let row = |object| mapping.row(&object, &options.keys).map(Some);
+            match mapping.records() {
+                Some(path) => rows(json::Elements::new(source, path), row),
+                None if first == Some(b'[') => rows(json::Elements::new(source, &[]), row),
+                None => rows(json::Lines::new(source), row),
+            }
+        }
     })
+}
+
+/// The mapping, which knows only keys that were given.
+fn mapping(options: &Options) -> Result<&Mapping, SourceError> {
+    let mapping = options.mapping.as_ref().ok_or(SourceError::NoMapping)?;
+    match mapping.missing_key(&options.keys) {
+        Some(id) => Err(SourceError::Key(id.to_owned())),
+        None => Ok(mapping),
+    }
 }
 
 /// A table of a database, with a header that names at least these columns.
 fn table<R: BufRead>(source: Source<R>, needed: &[&str]) -> Result<Table<R>, SourceError> {
     let table = Table::with_header(source, &Dialect::default())?;
-    table.need(needed)?;
-    Ok(table)
+    match needed.iter().find(|name| !table.has(name)) {
+        Some(name) => Err(SourceError::Column((*name).to_owned())),
+        None => Ok(table),
+    }
 }
 
 /// Records to entries; `row` says `None` for what is no user.

@@ -89,13 +89,9 @@ impl<R: BufRead> Table<R> {
         Ok(Self { source, reader, nulls, columns, fewest: 0, text, ends, over: false })
     }
 
-    /// Fails if a column is not there. An empty source has no header, and nothing is missed.
-    pub(super) fn need(&self, names: &[&str]) -> Result<(), SourceError> {
-        let missing = names.iter().find(|name| !self.columns.iter().any(|column| column == *name));
-        match missing {
-            Some(name) if !self.columns.is_empty() => Err(SourceError::Column((*name).to_owned())),
-            _ => Ok(()),
-        }
+    /// Whether there is a column of this name, or no header at all.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.columns.is_empty() || self.columns.iter().any(|column| column == name)
     }
 
     fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {

@@ -10,7 +10,7 @@ const EXPORT: &str = include_str!("fixtures/auth0-export.ndjson");
 
 fn options() -> Options {
     let keys = br#"{"old-site": {"secret": "70108387805", "encoding": "utf8"}}"#;
-    Options { keys: keys::parse(keys).unwrap() }
+    Options { keys: keys::parse(keys).unwrap(), ..Options::default() }
 }
 
 #[test]

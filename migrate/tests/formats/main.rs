@@ -3,5 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "in helpers of tests as in tests")]
 
 mod auth0;
+mod django;
+mod firebase;
+mod keycloak;
+mod ldif;
 mod login;
 mod streaming;
+mod tables;

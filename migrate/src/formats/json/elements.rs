@@ -18,7 +18,6 @@ pub(in crate::formats) enum Segment {
     /// The member of an object.
     Member(String),
     /// Every element of an array.
-    #[expect(dead_code)] // for the mapping
     Each,
 }
 

@@ -1,0 +1,192 @@
+//! LDIF (RFC 2849) of people: `inetOrgPerson` (RFC 2798) and what 389 Directory Server, OpenLDAP, Samba and Active
+//! Directory add. `slapcat` and `ldapsearch -LLL '(objectClass=person)' '*' '+'` write it.
+
+mod records;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use umoja_crypto::legacy::{ForeignHash, ImportError, TextEncoding};
+use umoja_schema::profile::Address;
+use umoja_schema::{AccountStatus, Millis, Profile};
+
+pub(super) use self::records::Records;
+use super::members::{field, status};
+use super::{claims, times};
+use crate::{Refused, Row};
+
+/// The values of one entry by the name of their attribute in lower case, in their order. Attributes with options
+/// (`cn;lang-de`) are left out: they are translations and certificates.
+pub(super) type Attributes = BTreeMap<String, Vec<Vec<u8>>>;
+
+/// Classes of entries that are people.
+const PEOPLE: [&str; 8] = [
+    "person",
+    "organizationalperson",
+    "inetorgperson",
+    "account",
+    "posixaccount",
+    "shadowaccount",
+    "sambasamaccount",
+    "user",
+];
+
+/// Attributes that are plainly the person's and have no claim.
+const CUSTOM: [&str; 9] = [
+    "telephoneNumber",
+    "homePhone",
+    "title",
+    "o",
+    "ou",
+    "departmentNumber",
+    "employeeNumber",
+    "employeeType",
+    "description",
+];
+
+/// `None` for entries that are no people: domains, organisations, groups, machines.
+pub(super) fn row(attributes: Attributes) -> Result<Option<Row>, Refused> {
+    let entry = Entry(attributes);
+    let classes = entry.texts("objectClass")?;
+    let is = |wanted: &str| classes.iter().any(|class| class.eq_ignore_ascii_case(wanted));
+    if !PEOPLE.iter().any(|class| is(class)) || is("computer") {
+        return Ok(None);
+    }
+    Ok(Some(Row {
+        external_id: entry.id()?,
+        email: entry.text("mail")?,
+        phone_number: entry.text("mobile")?,
+        username: entry.first(["uid", "sAMAccountName"])?,
+        profile: entry.profile()?,
+        created_at: entry.created_at()?,
+        status: entry.status()?,
+        hash: entry.hash()?,
+        ..Row::default()
+    }))
+}
+
+struct Entry(Attributes);
+
+impl Entry {
+    fn values(&self, name: &str) -> &[Vec<u8>] {
+        self.0.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+    }
+
+    fn texts(&self, name: &str) -> Result<Vec<&str>, Refused> {
+        self.values(name).iter().map(|value| std::str::from_utf8(value).map_err(|_| field(name))).collect()
+    }
+
+    /// The first value that is not empty.
+    fn text(&self, name: &str) -> Result<Option<String>, Refused> {
+        Ok(self.texts(name)?.into_iter().find(|text| !text.is_empty()).map(str::to_owned))
+    }
+
+    fn first(&self, names: [&str; 2]) -> Result<Option<String>, Refused> {
+        Ok(self.text(names[0])?.or(self.text(names[1])?))
+    }
+
+    /// Active Directory's `objectGUID` is bytes, and written here as hexadecimal digits in their order.
+    fn id(&self) -> Result<Option<String>, Refused> {
+        if let Some(id) = self.first(["entryUUID", "nsUniqueId"])? {
+            return Ok(Some(id));
+        }
+        if let Some(guid) = self.values("objectGUID").first() {
+            return Ok(Some(guid.iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"))));
+        }
+        self.first(["uid", "sAMAccountName"])
+    }
+
+    fn profile(&self) -> Result<Profile, Refused> {
+        let address = Address {
+            // RFC 4517 section 3.3.28: lines are separated by `$`.
+            formatted: self.text("postalAddress")?.map(|lines| lines.replace('$', "\n")),
+            street_address: self.text("street")?,
+            locality: self.text("l")?,
+            region: self.text("st")?,
+            postal_code: self.text("postalCode")?,
+            country: self.text("c")?,
+        };
+        let mut custom = Map::new();
+        for name in CUSTOM {
+            let mut texts: Vec<_> = self.texts(name)?.into_iter().map(|text| Value::String(text.to_owned())).collect();
+            let value = if texts.len() == 1 { texts.remove(0) } else { Value::Array(texts) };
+            claims::put(&mut custom, name, value);
+        }
+        Ok(Profile {
+            name: self.first(["displayName", "cn"])?,
+            given_name: self.text("givenName")?,
+            family_name: self.text("sn")?,
+            website: self.text("labeledURI")?,
+            locale: self.text("preferredLanguage")?,
+            address: Some(address).filter(|address| *address != Address::default()),
+            custom,
+            ..Profile::default()
+        })
+    }
+
+    fn created_at(&self) -> Result<Option<Millis>, Refused> {
+        for name in ["createTimestamp", "whenCreated"] {
+            if let Some(text) = self.text(name)? {
+                return generalized(&text).map(Some).ok_or_else(|| field(name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// 389 Directory Server's `nsAccountLock`, OpenLDAP's permanent lock (draft-behera-ldap-password-policy), and the
+    /// second bit of Active Directory's `userAccountControl`.
+    fn status(&self) -> Result<Option<AccountStatus>, Refused> {
+        if let Some(locked) = self.text("nsAccountLock")? {
+            return match locked.to_ascii_lowercase().as_str() {
+                "true" => Ok(Some(AccountStatus::Disabled)),
+                "false" => Ok(Some(AccountStatus::Active)),
+                _ => Err(field("nsAccountLock")),
+            };
+        }
+        if self.text("pwdAccountLockedTime")?.as_deref() == Some("000001010000Z") {
+            return Ok(Some(AccountStatus::Disabled));
+        }
+        match self.text("userAccountControl")? {
+            None => Ok(None),
+            Some(bits) => {
+                let bits = bits.parse::<u32>().map_err(|_| field("userAccountControl"))?;
+                Ok(Some(status(bits & 2 == 0)))
+            }
+        }
+    }
+
+    /// The first of several passwords that can be read, since any of them logs in; Samba's if there is no other.
+    fn hash(&self) -> Result<Option<ForeignHash>, Refused> {
+        let mut refused = None;
+        for password in self.texts("userPassword")?.into_iter().filter(|text| !text.is_empty()) {
+            match ForeignHash::parse(password) {
+                Ok(hash) => return Ok(Some(hash)),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        match (refused, self.text("sambaNTPassword")?) {
+            (Some(error), _) => Err(Refused::Hash(error)),
+            (None, Some(nt)) => {
+                let bytes = TextEncoding::Hex.decode(&nt).ok_or(ImportError::Unsupported)?;
+                Ok(Some(ForeignHash::nt(&bytes)?))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// Generalized Time (RFC 4517 section 3.3.13), in UTC and to the second: `20200229123005Z`, `20200229123005.0Z`.
+fn generalized(text: &str) -> Option<Millis> {
+    let digits = text.strip_suffix('Z')?;
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
+    if whole.len() != 14 || !whole.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize, to: usize| whole.get(from..to);
+    let (date, clock) = (
+        format!("{}-{}-{}", part(0, 4)?, part(4, 6)?, part(6, 8)?),
+        format!("{}:{}:{}", part(8, 10)?, part(10, 12)?, part(12, 14)?),
+    );
+    let fraction = fraction.map(|part| format!(".{part}")).unwrap_or_default();
+    times::written(&format!("{date}T{clock}{fraction}Z")).ok().flatten()
+}

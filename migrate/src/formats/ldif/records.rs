@@ -1,0 +1,158 @@
+//! The entries of an LDIF file.
+//!
+//! No library of this kind is kept; the grammar (RFC 2849) is a page.
+
+use std::io::BufRead;
+
+use umoja_crypto::legacy::TextEncoding;
+
+use super::Attributes;
+use crate::Refused;
+use crate::formats::source::{Cut, MAX_RECORD, Source, SourceError};
+
+pub(in crate::formats) struct Records<R> {
+    source: Source<R>,
+    line: Vec<u8>,
+    over: bool,
+}
+
+/// The lines of one entry, while they are put together.
+#[derive(Default)]
+struct Entry {
+    /// Unfolded lines.
+    lines: Vec<Vec<u8>>,
+    /// Whether the last line was a comment, whose continuation is one too.
+    comment: bool,
+    size: usize,
+    refused: Option<Refused>,
+}
+
+impl<R: BufRead> Records<R> {
+    pub(in crate::formats) fn new(source: Source<R>) -> Self {
+        Self { source, line: Vec::new(), over: false }
+    }
+
+    fn cut(&mut self) -> Result<Option<Cut<Attributes>>, SourceError> {
+        let mut entry = Entry::default();
+        let mut begin = None;
+        loop {
+            let line = self.source.line();
+            let more = self.source.next_line(&mut self.line, MAX_RECORD)?;
+            if more && !self.line.is_empty() {
+                // An entry begins at its first line that is no comment.
+                if entry.add(&self.line) {
+                    begin = begin.or(Some(line));
+                }
+                continue;
+            }
+            entry.comment = false;
+            // `version: 1` may stand alone before a blank line.
+            let only_version = matches!(&entry.lines[..], [one] if is_version(one)) && entry.refused.is_none();
+            if let Some(line) = begin.filter(|_| !only_version) {
+                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: entry.read() }));
+            }
+            if !more {
+                return Ok(None);
+            }
+            (entry, begin) = (Entry::default(), None);
+        }
+    }
+}
+
+fn is_version(line: &[u8]) -> bool {
+    line.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"version:"))
+}
+
+impl Entry {
+    /// True if the line was no comment.
+    fn add(&mut self, line: &[u8]) -> bool {
+        let continuation = line.strip_prefix(b" ");
+        match (continuation, line.first()) {
+            (Some(_), _) if self.comment => return false,
+            (None, Some(b'#')) => {
+                self.comment = true;
+                return false;
+            }
+            _ => self.comment = false,
+        }
+        self.size += line.len() + 1;
+        if self.size > MAX_RECORD {
+            self.lines.clear();
+            self.refused = Some(Refused::TooLarge);
+        }
+        if self.refused.is_some() {
+            return true;
+        }
+        match (continuation, self.lines.last_mut()) {
+            (Some(rest), Some(last)) => last.extend_from_slice(rest),
+            (Some(_), None) => self.refused = Some(Refused::Form("a folded line has nothing before it")),
+            (None, _) => self.lines.push(line.to_vec()),
+        }
+        true
+    }
+
+    fn read(self) -> Result<Attributes, Refused> {
+        if let Some(refused) = self.refused {
+            return Err(refused);
+        }
+        let mut lines = self.lines.iter().map(|line| attribute(line)).peekable();
+        let mut attributes = Attributes::new();
+        let is = |name: &str, line: Option<&Result<(String, Vec<u8>), Refused>>| matches!(line, Some(Ok((found, _))) if found == name);
+        if is("version", lines.peek()) {
+            lines.next();
+        }
+        if !is("dn", lines.peek()) {
+            return Err(Refused::Form("an entry begins with `dn`"));
+        }
+        lines.next();
+        if is("control", lines.peek()) || is("changetype", lines.peek()) {
+            match lines.next() {
+                Some(Ok((name, value))) if name == "changetype" && value.eq_ignore_ascii_case(b"add") => {}
+                _ => return Err(Refused::Form("a change of an entry that is not here")),
+            }
+        }
+        for line in lines {
+            let (name, value) = line?;
+            if !name.contains(';') {
+                attributes.entry(name).or_default().push(value);
+            }
+        }
+        Ok(attributes)
+    }
+}
+
+/// The name in lower case, and the value: after a colon as it is, after two base64, after `:<` the name of a file, which
+/// is never opened.
+fn attribute(line: &[u8]) -> Result<(String, Vec<u8>), Refused> {
+    let colon = line.iter().position(|byte| *byte == b':').ok_or(Refused::Form("a line has no colon"))?;
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b';' | b'.');
+    if name.is_empty() || !name.iter().all(known) {
+        return Err(Refused::Form("a line has no name of an attribute"));
+    }
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+    let filled =
+        |value: &[u8]| value.iter().position(|byte| *byte != b' ').map_or(Vec::new(), |at| value[at..].to_vec());
+    let value = match value.first() {
+        Some(b':') => {
+            let text = String::from_utf8(filled(&value[1..])).map_err(|_| Refused::Field(name.clone()))?;
+            TextEncoding::Base64.decode(text.trim_end()).ok_or_else(|| Refused::Field(name.clone()))?.to_vec()
+        }
+        Some(b'<') => return Err(Refused::Form("a value is in a file of its own")),
+        _ => filled(value),
+    };
+    if value.len() > MAX_RECORD { Err(Refused::TooLarge) } else { Ok((name, value)) }
+}
+
+impl<R: BufRead> Iterator for Records<R> {
+    type Item = Result<Cut<Attributes>, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let cut = self.cut().transpose();
+        self.over = !matches!(cut, Some(Ok(_)));
+        cut
+    }
+}

@@ -1,0 +1,264 @@
+//! The file that says which column or member of a source is what: for CSV and NDJSON, and any other JSON.
+//!
+//! ```json
+//! {
+//!   "external_id": "id",
+//!   "email": "email",
+//!   "email_verified": {"from": "state", "is": ["confirmed"]},
+//!   "created_at": {"from": "created", "unit": "seconds"},
+//!   "profile": {"given_name": "first_name", "custom": {"shoe_size": "size"}},
+//!   "hash": {"family": "chain", "from": "pw", "salt": {"from": "salt"}, "steps": [{"digest": "sha1", "salt": "first"}]}
+//! }
+//! ```
+//!
+//! `docs/migrate.md` explains each member, and `migrate/examples` has files for several systems.
+
+mod hash;
+mod place;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use umoja_schema::Profile;
+use umoja_schema::profile::Address;
+
+use self::hash::{HashRule, hash};
+use self::place::Place;
+use self::rules::{Status, Switch, Time};
+use super::json::Segment;
+use super::table::Dialect;
+use super::{claims, keys::Keys};
+use crate::{Refused, Row};
+
+/// Which column or member is what.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    file: File,
+    records: Option<Vec<Segment>>,
+    dialect: Dialect,
+}
+
+/// Why a mapping is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum MappingError {
+    /// It is not JSON, or not of the form.
+    #[error("the mapping is not of its form: {0}")]
+    Form(#[from] serde_json::Error),
+    /// A member has a value that does not fit to the others.
+    #[error("the mapping's `{0}` is not as it should be")]
+    Member(&'static str),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// The array of users in one JSON document: `/users`, `/orgs/*/users`.
+    records: Option<String>,
+    delimiter: Option<String>,
+    escape: Option<String>,
+    null: Option<Vec<String>>,
+    external_id: Place,
+    email: Option<Place>,
+    email_verified: Option<Switch>,
+    phone_number: Option<Place>,
+    phone_number_verified: Option<Switch>,
+    username: Option<Place>,
+    created_at: Option<Time>,
+    status: Option<Status>,
+    deleted: Option<Switch>,
+    #[serde(default)]
+    profile: ProfileRule,
+    #[serde(default)]
+    hash: HashRules,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileRule {
+    name: Option<Place>,
+    given_name: Option<Place>,
+    family_name: Option<Place>,
+    middle_name: Option<Place>,
+    nickname: Option<Place>,
+    preferred_username: Option<Place>,
+    profile: Option<Place>,
+    picture: Option<Place>,
+    website: Option<Place>,
+    gender: Option<Place>,
+    birthdate: Option<Place>,
+    zoneinfo: Option<Place>,
+    locale: Option<Place>,
+    #[serde(default)]
+    address: AddressRule,
+    #[serde(default)]
+    custom: BTreeMap<String, Place>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddressRule {
+    formatted: Option<Place>,
+    street_address: Option<Place>,
+    locality: Option<Place>,
+    region: Option<Place>,
+    postal_code: Option<Place>,
+    country: Option<Place>,
+}
+
+/// The first one that applies counts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum HashRules {
+    #[default]
+    None,
+    One(Box<HashRule>),
+    Many(Vec<HashRule>),
+}
+
+impl Mapping {
+    /// Reads a mapping.
+    ///
+    /// # Errors
+    /// [`MappingError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, MappingError> {
+        let file: File = serde_json::from_slice(bytes)?;
+        let records = file.records.as_deref().map(segments).transpose()?;
+        let one_byte = |text: &Option<String>, name| match text.as_deref().map(str::as_bytes) {
+            None => Ok(None),
+            Some(&[byte]) if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n') => Ok(Some(byte)),
+            Some(_) => Err(MappingError::Member(name)),
+        };
+        let dialect = Dialect {
+            delimiter: one_byte(&file.delimiter, "delimiter")?,
+            escape: one_byte(&file.escape, "escape")?,
+            nulls: file.null.clone().unwrap_or_else(|| Dialect::default().nulls),
+        };
+        let mapping = Self { file, records, dialect };
+        for rule in mapping.hash_rules() {
+            rule.check()?;
+        }
+        Ok(mapping)
+    }
+
+    pub(super) fn records(&self) -> Option<&[Segment]> {
+        self.records.as_deref()
+    }
+
+    pub(super) fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    fn hash_rules(&self) -> &[HashRule] {
+        match &self.file.hash {
+            HashRules::None => &[],
+            HashRules::One(rule) => std::slice::from_ref(rule),
+            HashRules::Many(rules) => rules,
+        }
+    }
+
+    /// The first key that is named and not among these.
+    pub(super) fn missing_key(&self, keys: &Keys) -> Option<&str> {
+        let mut ids = self.hash_rules().iter().filter_map(HashRule::key);
+        ids.find(|id| !keys.hash_keys.contains(id))
+    }
+
+    /// The first place that needs a column which is not there.
+    pub(super) fn missing_column(&self, has: impl Fn(&str) -> bool) -> Option<&str> {
+        let (file, profile, address) = (&self.file, &self.file.profile, &self.file.profile.address);
+        let places = [&file.email, &file.phone_number, &file.username, &profile.name, &profile.given_name];
+        let more = [&profile.family_name, &profile.middle_name, &profile.nickname, &profile.preferred_username];
+        let rest = [&profile.profile, &profile.picture, &profile.website, &profile.gender, &profile.birthdate];
+        let last = [&profile.zoneinfo, &profile.locale, &address.formatted, &address.street_address];
+        let end = [&address.locality, &address.region, &address.postal_code, &address.country];
+        let optional =
+            places.iter().chain(&more).chain(&rest).chain(&last).chain(&end).filter_map(|place| place.as_ref());
+        let switches = [&file.email_verified, &file.phone_number_verified, &file.deleted];
+        let switches = switches.into_iter().filter_map(|switch| switch.as_ref()?.place());
+        let times = file.created_at.iter().map(Time::place);
+        let statuses = file.status.iter().map(Status::place);
+        let hashes = self.hash_rules().iter().flat_map(HashRule::places);
+        std::iter::once(&file.external_id)
+            .chain(optional)
+            .chain(switches)
+            .chain(times)
+            .chain(statuses)
+            .chain(profile.custom.values())
+            .chain(hashes)
+            .find_map(|place| place.missing_column(&has))
+    }
+
+    /// A record as a user.
+    pub(super) fn row(&self, record: &Map<String, Value>, keys: &Keys) -> Result<Row, Refused> {
+        let file = &self.file;
+        let text = |place: &Option<Place>| place.as_ref().map_or(Ok(None), |place| place.text(record));
+        let switch = |rule: &Option<Switch>| rule.as_ref().map_or(Ok(false), |rule| rule.is_on(record));
+        if switch(&file.deleted)? {
+            return Err(Refused::Deleted);
+        }
+        Ok(Row {
+            external_id: file.external_id.text(record)?,
+            email: text(&file.email)?,
+            email_verified: switch(&file.email_verified)?,
+            phone_number: text(&file.phone_number)?,
+            phone_number_verified: switch(&file.phone_number_verified)?,
+            username: text(&file.username)?,
+            profile: file.profile.read(record)?,
+            created_at: file.created_at.as_ref().map_or(Ok(None), |rule| rule.read(record))?,
+            status: file.status.as_ref().map_or(Ok(None), |rule| rule.read(record))?,
+            hash: hash(self.hash_rules(), record, keys)?,
+            ..Row::default()
+        })
+    }
+}
+
+impl ProfileRule {
+    fn read(&self, record: &Map<String, Value>) -> Result<Profile, Refused> {
+        let text = |place: &Option<Place>| place.as_ref().map_or(Ok(None), |place| place.text(record));
+        let address = Address {
+            formatted: text(&self.address.formatted)?,
+            street_address: text(&self.address.street_address)?,
+            locality: text(&self.address.locality)?,
+            region: text(&self.address.region)?,
+            postal_code: text(&self.address.postal_code)?,
+            country: text(&self.address.country)?,
+        };
+        let mut custom = Map::new();
+        for (name, place) in &self.custom {
+            if let Some(value) = place.value(record)? {
+                claims::put(&mut custom, name, value.clone());
+            }
+        }
+        Ok(Profile {
+            name: text(&self.name)?,
+            given_name: text(&self.given_name)?,
+            family_name: text(&self.family_name)?,
+            middle_name: text(&self.middle_name)?,
+            nickname: text(&self.nickname)?,
+            preferred_username: text(&self.preferred_username)?,
+            profile: text(&self.profile)?,
+            picture: text(&self.picture)?,
+            website: text(&self.website)?,
+            gender: text(&self.gender)?,
+            birthdate: text(&self.birthdate)?,
+            zoneinfo: text(&self.zoneinfo)?,
+            locale: text(&self.locale)?,
+            address: Some(address).filter(|address| *address != Address::default()),
+            custom,
+        })
+    }
+}
+
+/// `/users`, `/orgs/*/users`; nothing for an array that is the document.
+fn segments(records: &str) -> Result<Vec<Segment>, MappingError> {
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let path = records.strip_prefix('/').ok_or(MappingError::Member("records"))?;
+    let segments = path.split('/').map(|token| match token {
+        "*" => Segment::Each,
+        _ => Segment::Member(place::unescaped(token)),
+    });
+    Ok(segments.collect())
+}

@@ -1,0 +1,131 @@
+//! Where in a record a value is.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::Refused;
+
+/// One or several places, of which the first that has a value counts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Written")]
+pub(super) struct Place(Vec<Pointer>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// The name of a column, or from the slash on a JSON pointer (RFC 6901) in which `[name=text]` is the first element of
+/// an array whose member has this text.
+#[derive(Clone, Debug)]
+struct Pointer {
+    written: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Token(String),
+    Select { member: String, text: String },
+}
+
+impl TryFrom<Written> for Place {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, &'static str> {
+        let places = match written {
+            Written::One(place) => vec![place],
+            Written::Several(places) => places,
+        };
+        if places.is_empty() || places.iter().any(|place| place.is_empty() || place == "/") {
+            return Err("a place is the name of a column or a JSON pointer, or a list of them");
+        }
+        Ok(Self(places.into_iter().map(Pointer::new).collect()))
+    }
+}
+
+pub(super) fn unescaped(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
+impl Pointer {
+    fn new(written: String) -> Self {
+        let Some(path) = written.strip_prefix('/') else {
+            return Self { steps: vec![Step::Token(written.clone())], written };
+        };
+        let steps = path.split('/').map(|token| {
+            let inside = token.strip_prefix('[').and_then(|token| token.strip_suffix(']'));
+            match inside.and_then(|inside| inside.split_once('=')) {
+                Some((member, text)) => Step::Select { member: unescaped(member), text: unescaped(text) },
+                None => Step::Token(unescaped(token)),
+            }
+        });
+        Self { steps: steps.collect(), written }
+    }
+
+    /// `None` if it is absent, null or an empty text.
+    fn find<'a>(&self, record: &'a Map<String, Value>) -> Result<Option<&'a Value>, Refused> {
+        let mut steps = self.steps.iter();
+        let Some(Step::Token(first)) = steps.next() else { return Err(self.refused()) };
+        let mut value = record.get(first);
+        for step in steps {
+            value = match (value, step) {
+                (None | Some(Value::Null), _) => return Ok(None),
+                (Some(Value::Object(members)), Step::Token(name)) => members.get(name),
+                (Some(Value::Array(items)), Step::Token(index)) => {
+                    items.get(index.parse::<usize>().map_err(|_| self.refused())?)
+                }
+                (Some(Value::Array(items)), Step::Select { member, text }) => {
+                    items.iter().find(|item| item.get(member).and_then(Value::as_str) == Some(text))
+                }
+                (Some(_), _) => return Err(self.refused()),
+            };
+        }
+        Ok(value.filter(|value| !value.is_null() && value.as_str() != Some("")))
+    }
+
+    fn refused(&self) -> Refused {
+        Refused::Field(self.written.clone())
+    }
+}
+
+impl Place {
+    pub(super) fn value<'a>(&self, record: &'a Map<String, Value>) -> Result<Option<&'a Value>, Refused> {
+        for pointer in &self.0 {
+            if let Some(value) = pointer.find(record)? {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A text, or a whole number as one.
+    pub(super) fn text(&self, record: &Map<String, Value>) -> Result<Option<String>, Refused> {
+        match self.value(record)? {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
+            Some(_) => Err(self.refused()),
+        }
+    }
+
+    /// A text, number or flag as the text that it is written with.
+    pub(super) fn word(&self, record: &Map<String, Value>) -> Result<Option<String>, Refused> {
+        match self.value(record)? {
+            Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
+            _ => self.text(record),
+        }
+    }
+
+    pub(super) fn refused(&self) -> Refused {
+        self.0[0].refused()
+    }
+
+    /// What is missing if none of the places is a column that is there.
+    pub(super) fn missing_column(&self, has: &impl Fn(&str) -> bool) -> Option<&str> {
+        let there = |pointer: &Pointer| matches!(&pointer.steps[..], [Step::Token(name)] if has(name));
+        if self.0.iter().any(there) { None } else { Some(&self.0[0].written) }
+    }
+}

@@ -1,0 +1,158 @@
+//! What values mean: flags, instants, whether a user may log in.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use umoja_schema::{AccountStatus, Millis};
+
+use super::place::Place;
+use crate::Refused;
+use crate::formats::times;
+
+/// A flag: the same for all, a member that is one, some of its words, or whether there is one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Switch {
+    Always(bool),
+    From(Place),
+    Words(Words),
+    Presence(Presence),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Words {
+    pub(super) from: Place,
+    pub(super) is: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Presence {
+    from: Place,
+    present: bool,
+}
+
+impl Words {
+    pub(super) fn is_one(&self, record: &Map<String, Value>) -> Result<bool, Refused> {
+        Ok(self.from.word(record)?.is_some_and(|word| self.is.contains(&word)))
+    }
+}
+
+impl Switch {
+    /// False if there is nothing.
+    pub(super) fn is_on(&self, record: &Map<String, Value>) -> Result<bool, Refused> {
+        match self {
+            Self::Always(flag) => Ok(*flag),
+            Self::From(place) => match place.word(record)?.map(|word| word.to_ascii_lowercase()).as_deref() {
+                None | Some("false" | "f" | "0" | "no" | "n") => Ok(false),
+                Some("true" | "t" | "1" | "yes" | "y") => Ok(true),
+                Some(_) => Err(place.refused()),
+            },
+            Self::Words(words) => words.is_one(record),
+            Self::Presence(rule) => Ok(rule.from.value(record)?.is_some() == rule.present),
+        }
+    }
+
+    pub(super) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Always(_) => None,
+            Self::From(place)
+            | Self::Words(Words { from: place, .. })
+            | Self::Presence(Presence { from: place, .. }) => Some(place),
+        }
+    }
+}
+
+/// An instant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Time {
+    Text(Place),
+    In(TimeIn),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TimeIn {
+    from: Place,
+    unit: Unit,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Unit {
+    /// RFC 3339, or what databases write.
+    Text,
+    Seconds,
+    Milliseconds,
+}
+
+impl Time {
+    pub(super) fn place(&self) -> &Place {
+        match self {
+            Self::Text(from) | Self::In(TimeIn { from, .. }) => from,
+        }
+    }
+
+    pub(super) fn read(&self, record: &Map<String, Value>) -> Result<Option<Millis>, Refused> {
+        let place = self.place();
+        let unit = match self {
+            Self::Text(_) => Unit::Text,
+            Self::In(rule) => rule.unit,
+        };
+        // Seconds with a fraction are written as a number too.
+        if let (Unit::Seconds, Some(Value::Number(number))) = (unit, place.value(record)?) {
+            let seconds = number.to_string();
+            return seconds_of(&seconds).map(Some).ok_or_else(|| place.refused());
+        }
+        let Some(text) = place.text(record)? else { return Ok(None) };
+        let instant = match unit {
+            Unit::Text => return times::written(&text).map_err(|_| place.refused()),
+            Unit::Seconds => seconds_of(&text),
+            Unit::Milliseconds => text.parse().ok().map(Millis),
+        };
+        instant.map(Some).ok_or_else(|| place.refused())
+    }
+}
+
+/// Seconds with as many digits behind the point as there are; those behind the third are dropped.
+fn seconds_of(text: &str) -> Option<Millis> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let millis: u64 = format!("{part:0<3}").get(..3)?.parse().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(millis).map(Millis)
+}
+
+/// Whether a user may log in, or was deleted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Status {
+    from: Place,
+    #[serde(default)]
+    active: Vec<String>,
+    #[serde(default)]
+    disabled: Vec<String>,
+    #[serde(default)]
+    deleted: Vec<String>,
+}
+
+impl Status {
+    pub(super) fn place(&self) -> &Place {
+        &self.from
+    }
+
+    /// A word that is on none of the lists is refused.
+    pub(super) fn read(&self, record: &Map<String, Value>) -> Result<Option<AccountStatus>, Refused> {
+        let Some(word) = self.from.word(record)? else { return Ok(None) };
+        if self.deleted.contains(&word) {
+            return Err(Refused::Deleted);
+        }
+        match (self.active.contains(&word), self.disabled.contains(&word)) {
+            (true, false) => Ok(Some(AccountStatus::Active)),
+            (false, true) => Ok(Some(AccountStatus::Disabled)),
+            _ => Err(self.from.refused()),
+        }
+    }
+}

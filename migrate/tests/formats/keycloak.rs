@@ -1,0 +1,69 @@
+use umoja_crypto::legacy::ImportError;
+use umoja_migrate::Refused;
+use umoja_migrate::formats::{Format, Options};
+use umoja_schema::{AccountStatus, Millis};
+
+use crate::login::{assert_logs_in, entries, refusals, rows};
+
+const REALM: &str = include_str!("fixtures/keycloak-realm.json");
+
+#[test]
+fn users_of_a_realm_log_in_with_their_old_passwords() {
+    let options = Options::default();
+    let rows: Vec<_> = entries(Format::Keycloak, REALM, &options).into_iter().filter_map(|e| e.row.ok()).collect();
+    assert_eq!(rows.len(), 3);
+    for row in &rows {
+        assert_logs_in(row, &options, "password");
+    }
+}
+
+#[test]
+fn members_and_attributes_become_claims() {
+    let entries = entries(Format::Keycloak, REALM, &Options::default());
+    let user = entries[0].row.as_ref().unwrap();
+    assert_eq!(user.line, 6);
+    assert_eq!(user.external_id.as_deref(), Some("5e1a1c1e-8a4b-4c7e-9d43-6f0d2b1f8d11"));
+    assert_eq!((user.email.as_deref(), user.email_verified), (Some("User1@example.com"), true));
+    assert_eq!((user.phone_number.as_deref(), user.phone_number_verified), (Some("+41445671234"), true));
+    assert_eq!((user.username.as_deref(), user.status), (Some("user1"), Some(AccountStatus::Active)));
+    assert_eq!(user.created_at, Some(Millis(1_588_684_053_123)));
+    assert_eq!(
+        serde_json::to_value(&user.profile).unwrap(),
+        serde_json::json!({
+            "given_name": "User", "family_name": "One", "locale": "de", "address": {"locality": "Zürich"},
+            "custom": {"shoe_size": "42", "teams": ["a", "b"]},
+        })
+    );
+    assert_eq!(entries[1].row.as_ref().unwrap().status, Some(AccountStatus::Disabled));
+}
+
+#[test]
+fn accounts_of_services_and_passwords_as_they_are_are_refused() {
+    let refused = refusals(Format::Keycloak, REALM, &Options::default());
+    let expected = [(44, Refused::Form("the account of a service")), (45, Refused::Hash(ImportError::Unsupported))];
+    assert_eq!(refused, expected);
+    let realms = r#"[{"realm": "a", "users": [{"id": "1"}]}]"#;
+    assert!(matches!(refusals(Format::Keycloak, realms, &Options::default())[..], [(1, Refused::Form(_))]));
+}
+
+#[test]
+fn a_file_of_users_alone_is_an_object_or_an_array() {
+    for source in [r#"{"realm":"portal","users":[{"id":"1","username":"a"}]}"#, r#"[{"id":"1","username":"a"}]"#] {
+        assert_eq!(rows(Format::Keycloak, source, &Options::default())[0].external_id.as_deref(), Some("1"));
+    }
+}
+
+#[test]
+fn attributes_are_texts_and_nothing_else() {
+    for attributes in [
+        r#"{"a": [1]}"#,
+        r#"{"a": {"b": "c"}}"#,
+        r#"["a"]"#,
+        r#"{"locale": [true]}"#,
+        r#"{"phoneNumberVerified": ["yes"]}"#,
+    ] {
+        let source = format!(r#"[{{"id": "1", "attributes": {attributes}}}]"#);
+        let refused = refusals(Format::Keycloak, &source, &Options::default());
+        assert!(matches!(refused[..], [(1, Refused::Field(_))]), "{attributes}");
+    }
+}

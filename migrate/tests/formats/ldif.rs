@@ -1,0 +1,77 @@
+use umoja_crypto::legacy::ImportError;
+use umoja_migrate::Refused;
+use umoja_migrate::formats::{Format, Options};
+use umoja_schema::{AccountStatus, Millis};
+
+use crate::login::{assert_logs_in, entries, refusals, rows};
+
+const PEOPLE: &str = include_str!("fixtures/people.ldif");
+
+#[test]
+fn people_log_in_with_their_old_passwords() {
+    let options = Options::default();
+    let entries = entries(Format::Ldif, PEOPLE, &options);
+    for (index, password) in [(0, "testing123"), (1, "hashcat"), (2, "hashcat")] {
+        assert_logs_in(entries[index].row.as_ref().unwrap(), &options, password);
+    }
+}
+
+#[test]
+fn attributes_become_claims() {
+    let entries = entries(Format::Ldif, PEOPLE, &Options::default());
+    let row = |index: usize| entries[index].row.as_ref().unwrap();
+    let babs = row(0);
+    assert_eq!((babs.line, babs.external_id.as_deref()), (10, Some("3a5f0e2c-7f7e-4a55-bb0e-0c1b5f7ed001")));
+    assert_eq!((babs.username.as_deref(), babs.email.as_deref()), (Some("babs"), Some("babs@example.com")));
+    assert_eq!(
+        (babs.phone_number.as_deref(), babs.created_at),
+        (Some("+41 44 567 12 34"), Some(Millis(1_582_979_405_000)))
+    );
+    assert_eq!(
+        serde_json::to_value(&babs.profile).unwrap(),
+        serde_json::json!({
+            "name": "Barbara Jensen", "given_name": "Bärbel", "family_name": "Jensen", "locale": "de",
+            "address": {"formatted": "Street 1\n8000 Zürich", "locality": "Zürich"},
+            "custom": {"telephoneNumber": "+41 44 567 00 00"},
+        })
+    );
+    assert_eq!((row(1).external_id.as_deref(), row(1).status), (Some("carl"), Some(AccountStatus::Disabled)));
+    assert_eq!(row(2).status, Some(AccountStatus::Active));
+    let ad = row(6);
+    assert_eq!(ad.external_id.as_deref(), Some("000102030405060708090a0b0c0d0e0f"));
+    assert_eq!((ad.status, ad.created_at), (Some(AccountStatus::Disabled), Some(Millis(1_582_979_405_000))));
+}
+
+#[test]
+fn passwords_as_they_are_changes_and_files_are_refused() {
+    let refused = refusals(Format::Ldif, PEOPLE, &Options::default());
+    let expected = [
+        (46, Refused::Hash(ImportError::Unsupported)),
+        (51, Refused::Form("a change of an entry that is not here")),
+        (54, Refused::Form("a value is in a file of its own")),
+    ];
+    assert_eq!(refused, expected);
+}
+
+#[test]
+fn a_broken_entry_ends_at_the_next_blank_line() {
+    let good = "dn: uid=a\nobjectClass: person\nuid: a\n";
+    for bad in [
+        "uid: b\n",
+        " dn: uid=b\n",
+        "dn: uid=b\nno colon\n",
+        "dn: uid=b\n: no name\n",
+        "dn: uid=b\nobjectClass: person\nuid:: not base64!\n",
+        "dn: uid=b\nobjectClass: person\nuid:: /w==\n",
+        "dn: uid=b\ncontrol: 1.2.3 true\nchangetype: add\n",
+    ] {
+        for end in ["\n", "\r\n"] {
+            let source = format!("{good}\n{bad}\n{good}").replace('\n', end);
+            let refused = refusals(Format::Ldif, &source, &Options::default());
+            assert_eq!(refused.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5], "{bad}");
+            assert_eq!(entries(Format::Ldif, &source, &Options::default()).len(), 3);
+        }
+    }
+    assert_eq!(rows(Format::Ldif, &format!("version: 1\n\n\n{good}"), &Options::default()).len(), 1);
+    assert_eq!(rows(Format::Ldif, &format!("version: 1\n{good}"), &Options::default()).len(), 1);
+}

@@ -1,0 +1,101 @@
+//! The tables of WordPress, Magento and Drupal.
+
+use umoja_crypto::legacy::ImportError;
+use umoja_migrate::Refused;
+use umoja_migrate::formats::{Format, Options, SourceError};
+use umoja_schema::{AccountStatus, Millis};
+
+use crate::login::{all, assert_logs_in, entries, refusals};
+
+const UNSUPPORTED: Refused = Refused::Hash(ImportError::Unsupported);
+
+#[test]
+fn users_of_wordpress_are_read() {
+    let (options, source) = (Options::default(), include_str!("fixtures/wordpress.csv"));
+    let entries = entries(Format::WordPress, source, &options);
+    let row = |index: usize| entries[index].row.as_ref().unwrap();
+    for (index, password) in [(0, "admin"), (1, "test12345"), (2, "hashcat")] {
+        assert_logs_in(row(index), &options, password);
+    }
+    let admin = row(0);
+    assert_eq!((admin.line, admin.external_id.as_deref()), (2, Some("1")));
+    assert_eq!((admin.username.as_deref(), admin.email.as_deref()), (Some("admin"), Some("admin@example.com")));
+    assert_eq!((admin.created_at, admin.email_verified), (Some(Millis(1_433_161_800_000)), false));
+    let profile = serde_json::to_value(&admin.profile).unwrap();
+    assert_eq!(profile, serde_json::json!({"name": "The \"Admin\"", "website": "https://example.com"}));
+    assert_eq!(row(1).profile.name.as_deref(), Some("Jane\nDoe"));
+    assert_eq!((row(1).created_at, row(1).status), (None, Some(AccountStatus::Disabled)));
+    assert_eq!(row(2).profile.website, None);
+    let columns = Refused::Form("not as many columns as there should be");
+    let refused = refusals(Format::WordPress, source, &options);
+    assert_eq!(refused, [(6, Refused::Deleted), (7, UNSUPPORTED), (8, columns)]);
+}
+
+#[test]
+fn customers_of_magento_are_read() {
+    let (options, source) = (Options::default(), include_str!("fixtures/magento.csv"));
+    let entries = entries(Format::Magento, source, &options);
+    let row = |index: usize| entries[index].row.as_ref().unwrap();
+    for (index, password) in [(0, "password"), (1, "password"), (2, "hashcat")] {
+        assert_logs_in(row(index), &options, password);
+    }
+    let ann = row(0);
+    assert_eq!((ann.external_id.as_deref(), ann.email.as_deref()), (Some("1"), Some("ann@example.com")));
+    assert_eq!((ann.created_at, ann.status), (Some(Millis(1_582_979_405_000)), Some(AccountStatus::Active)));
+    assert_eq!(
+        serde_json::to_value(&ann.profile).unwrap(),
+        serde_json::json!({
+            "given_name": "Ann", "family_name": "Other", "gender": "female", "birthdate": "1990-05-01",
+            "custom": {"prefix": "Dr.", "taxvat": "CH-1"},
+        })
+    );
+    assert_eq!((row(1).status, row(1).profile.birthdate.as_deref()), (Some(AccountStatus::Disabled), None));
+    assert_eq!(refusals(Format::Magento, source, &options), [(5, UNSUPPORTED)]);
+}
+
+#[test]
+fn users_of_drupal_are_read() {
+    let (options, source) = (Options::default(), include_str!("fixtures/drupal.csv"));
+    let entries = entries(Format::Drupal, source, &options);
+    let row = |index: usize| entries[index].row.as_ref().unwrap();
+    assert_logs_in(row(1), &options, "hashcat");
+    assert_logs_in(row(3), &options, "U*U");
+    let root = row(1);
+    assert_eq!((root.external_id.as_deref(), root.username.as_deref()), (Some("1"), Some("root")));
+    assert_eq!((root.created_at, root.status), (Some(Millis(1_580_000_000_000)), Some(AccountStatus::Active)));
+    let profile = serde_json::to_value(&root.profile).unwrap();
+    assert_eq!(profile, serde_json::json!({"zoneinfo": "Europe/Zurich", "locale": "de"}));
+    assert_eq!((row(3).status, row(3).profile.locale.as_deref()), (Some(AccountStatus::Disabled), None));
+    let lines: Vec<_> = refusals(Format::Drupal, source, &options).into_iter().map(|(line, _)| line).collect();
+    assert_eq!(lines, [2, 4], "the visitors and a translation");
+}
+
+#[test]
+fn a_table_without_its_columns_is_not_read() {
+    for format in [Format::WordPress, Format::Magento, Format::Drupal] {
+        let items = all(format, b"id,name\n1,a\n", &Options::default());
+        assert!(matches!(&items[..], [Err(SourceError::Column(_))]), "{format:?}");
+        assert!(all(format, b"", &Options::default()).is_empty());
+    }
+    for header in [&b"uid,uid\n"[..], b"\"uid\n", b"u\xffid\n"] {
+        let items = all(Format::Drupal, header, &Options::default());
+        assert!(matches!(&items[..], [Err(SourceError::Frame { line: 1, .. })]));
+    }
+}
+
+#[test]
+fn quotes_that_do_not_end_refuse_what_is_behind_them() {
+    let header = "uid,name,pass,mail\n";
+    let unfinished = Refused::Form("the source ends inside of quotes");
+    for rest in ["2,\"b,,b@example.com\n3,c,,\n", "2,b,,\"b@example.com", "2,b,,\"b@example.com\n\n", "\""] {
+        let refused = refusals(Format::Drupal, &format!("{header}1,a,,a@example.com\r\n{rest}"), &Options::default());
+        assert_eq!(refused, [(3, unfinished.clone())], "{rest:?}");
+    }
+    for rest in
+        ["2,b,,b@example.com", "2,b,,b@example.com\r\n\r\n", "\n\n2,\"b\",,\"b@example.com\"", "2,b,,b@example.com\r"]
+    {
+        let entries = entries(Format::Drupal, &format!("{header}{rest}"), &Options::default());
+        let mails: Vec<_> = entries.iter().map(|entry| entry.row.as_ref().unwrap().email.as_deref()).collect();
+        assert_eq!(mails, [Some("b@example.com")], "{rest:?}");
+    }
+}
