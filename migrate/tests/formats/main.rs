@@ -4,9 +4,11 @@
 
 mod auth0;
 mod django;
+mod examples;
 mod firebase;
 mod keycloak;
 mod ldif;
 mod login;
+mod mapping;
 mod streaming;
 mod tables;
