@@ -42,6 +42,9 @@ pub(crate) trait Operation {
     const SCOPE: Scope;
     /// True if it changes something: its outcome is remembered under the idempotency key.
     const CHANGES: bool;
+    /// True if it always computes the hash of a password: it is refused before anything else is spent on it where too many
+    /// wait for theirs.
+    const HASHES: bool = false;
     /// The form of its body.
     type Body: DeserializeOwned + Send + Sync;
     /// What it reads first, in parallel with the replay check.
@@ -147,6 +150,11 @@ async fn handle<O: Operation>(State(app): State<Arc<App>>, request: Request) -> 
 
 async fn answer<O: Operation>(app: &App, caller: &mut Caller, value: Value) -> Result<Answer, Refusal> {
     caller.permit(O::SCOPE)?;
+    if O::HASHES
+        && let Some(busy) = app.hasher.refuses(&caller.company.id)
+    {
+        return Err(busy.into());
+    }
     let body: O::Body = match parse(value) {
         Ok(body) => body,
         Err(refusal) => return Err(if first_use(app, caller).await? { refusal } else { Refusal::from(&REPLAYED) }),

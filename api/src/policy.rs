@@ -25,7 +25,8 @@ impl App {
     ) -> Result<Result<String, Weakness>, Busy> {
         let (policy, salt, keys) =
             (self.policy(caller, about), self.home.entropy.array(), self.secrets.password_keys());
-        self.hasher.hash(NewPassword { password, policy, salt, keys }).await
+        let company = caller.company.id.clone();
+        self.hasher.hash(NewPassword { company, password, policy, salt, keys }).await
     }
 
     fn policy(&self, caller: &Caller, about: &About<'_>) -> Policy {

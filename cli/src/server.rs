@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use umoja_api::{ApiConfig, App, closed, router};
 use umoja_crypto::{Params, Passwords};
-use umoja_host::{BreachedError, BreachedList, HashPool, PoolSettings};
+use umoja_host::{BreachedError, BreachedList, HashPool, PoolSettings, SystemClock};
 use umoja_local::{Pump, PumpSettings, RegionPump};
 use umoja_schema::Region;
 use umoja_store::Home;
@@ -112,7 +112,7 @@ impl Server {
         let urls = deployment.config().urls();
         let passwords = Passwords::new(Params::OWASP, deployment.config().password_engine.into(), None)?;
         tracing::info!(engine = passwords.engine_name(), "passwords are hashed by argon2id");
-        let mut pool = HashPool::new(Arc::new(passwords), PoolSettings::default());
+        let mut pool = HashPool::new(Arc::new(passwords), PoolSettings::default(), Arc::new(SystemClock));
         if let Some(path) = &deployment.config().breached_passwords {
             let unreadable = |source| ServerError::Breached { path: path.clone(), source };
             let list = BreachedList::open(path).map_err(unreadable)?;

@@ -1,19 +1,20 @@
 //! The hasher port: a bounded pool in production, inline in simulation, one rule for both.
 
+mod turns;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use umoja_crypto::legacy::{self, LegacyOutcome};
 use umoja_crypto::password::check_stored;
 use umoja_crypto::{Password, Passwords, Verification, Weakness};
-use umoja_schema::OldHash;
-use umoja_store::ports::{Attempt, Busy, Hasher, NewPassword, Verdict};
+use umoja_schema::{CompanyId, OldHash};
+use umoja_store::ports::{Attempt, Busy, Clock, Hasher, NewPassword, Verdict};
 
+use self::turns::{Turn, Turns};
 use crate::breached::BreachedList;
 
 /// Compares a password with what is stored.
@@ -23,7 +24,7 @@ use crate::breached::BreachedList;
 /// Two exceptions until the first login after a migration: several old hashes are each tried, and families that are
 /// not argon2id cost their own work besides.
 pub fn decide(passwords: &Passwords, attempt: &Attempt) -> Verdict {
-    let Attempt { password, secret, old_hashes, salt, keys } = attempt;
+    let Attempt { password, secret, old_hashes, salt, keys, .. } = attempt;
     let passwords = &passwords.with_keys(Arc::clone(keys));
     match secret {
         Some(secret) if check_stored(secret).is_ok() => match passwords.verify(password, secret) {
@@ -104,37 +105,36 @@ impl Hasher for InlineHasher {
 pub struct PoolSettings {
     /// Hashes at once. Each needs the memory of its parameters (19 MB by default) and keeps a core busy.
     pub at_once: usize,
-    /// Callers that may wait for their turn; those beyond are told at once to come back.
-    pub waiting: usize,
-    /// How long a caller waits at most.
+    /// The longest wait that a caller is let in for, by what hashes lasted lately; who would wait longer is told at once to
+    /// come back. Who has waited half as long again, because others went before it, is told then.
     pub wait: Duration,
 }
 
 impl Default for PoolSettings {
-    /// As many hashes at once as there are cores, and a queue of about two seconds of work.
+    /// As many hashes at once as there are cores, and a second of waiting.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { at_once: cores, waiting: cores * 64, wait: Duration::from_secs(2) }
+        Self { at_once: cores, wait: Duration::from_secs(1) }
     }
 }
 
 /// Hashes off the async workers, at most so many at once.
 ///
-/// The permit moves into the work: a caller that has gone away does not free it while its hash still runs, so a storm
+/// The companies whose callers wait take turns: a storm of one company's logins does not starve another.
+///
+/// The turn moves into the work: a caller that has gone away does not end it while its hash still runs, so a storm
 /// of clients that log in and disconnect takes no more memory or cores than the setting. Needs a tokio runtime.
 pub struct HashPool {
     passwords: Arc<Passwords>,
     breached: Option<Arc<BreachedList>>,
     settings: PoolSettings,
-    permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    turns: Arc<Turns>,
 }
 
 impl HashPool {
-    /// A pool that hashes with these parameters.
-    pub fn new(passwords: Arc<Passwords>, settings: PoolSettings) -> Self {
-        let permits = Arc::new(Semaphore::new(settings.at_once.max(1)));
-        Self { passwords, breached: None, settings, permits, waiting: AtomicUsize::new(0) }
+    /// A pool that hashes with these parameters. `clock` measures what hashes last.
+    pub fn new(passwords: Arc<Passwords>, settings: PoolSettings, clock: Arc<dyn Clock>) -> Self {
+        Self { passwords, breached: None, settings, turns: Turns::new(settings.at_once, clock) }
     }
 
     /// Refuses new passwords that are in a list; if it cannot be read, all of them.
@@ -146,51 +146,53 @@ impl HashPool {
 
     /// How many callers wait for their turn: what to watch under load.
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.turns.waiting()
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Passwords) -> T + Send + 'static) -> Result<T, Busy> {
-        let permit = self.permit().await?;
+    async fn run<T: Send + 'static>(
+        &self,
+        company: &CompanyId,
+        work: impl FnOnce(&Passwords) -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let turn: Turn = self.turns.take(company, self.settings.wait).await.map_err(busy)?;
         let passwords = Arc::clone(&self.passwords);
         let done = tokio::task::spawn_blocking(move || {
             let value = work(&passwords);
-            drop(permit);
+            drop(turn);
             value
         });
         done.await.map_err(|error| {
             tracing::error!(%error, "a password hash did not end");
-            self.busy()
+            busy(Duration::ZERO)
         })
     }
+}
 
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, Busy> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let _place = Place::take(&self.waiting, self.settings.waiting).ok_or_else(|| self.busy())?;
-        let permit = tokio::time::timeout(self.settings.wait, Arc::clone(&self.permits).acquire_owned()).await;
-        permit.ok().and_then(Result::ok).ok_or_else(|| self.busy())
-    }
-
-    fn busy(&self) -> Busy {
-        let secs = u32::try_from(self.settings.wait.as_secs()).unwrap_or(u32::MAX);
-        Busy { retry_after_secs: secs.max(1) }
-    }
+fn busy(expected_wait: Duration) -> Busy {
+    let secs = u32::try_from(expected_wait.as_secs()).unwrap_or(u32::MAX);
+    Busy { retry_after_secs: secs.saturating_add(1) }
 }
 
 #[async_trait]
 impl Hasher for HashPool {
     async fn hash(&self, new: NewPassword) -> Result<Result<String, Weakness>, Busy> {
         let breached = self.breached.clone();
-        let admitted = self.run(move |passwords| admit(passwords, breached.as_deref(), &new)).await?;
+        let company = new.company.clone();
+        let admitted = self.run(&company, move |passwords| admit(passwords, breached.as_deref(), &new)).await?;
         admitted.map_err(|error| {
             tracing::error!(%error, "the list of breached passwords cannot be read: no password can be set");
-            self.busy()
+            busy(Duration::ZERO)
         })
     }
 
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy> {
-        self.run(move |passwords| decide(passwords, &attempt)).await
+        let company = attempt.company.clone();
+        self.run(&company, move |passwords| decide(passwords, &attempt)).await
+    }
+
+    fn refuses(&self, company: &CompanyId) -> Option<Busy> {
+        let expected = self.turns.expected_wait(company);
+        (expected > self.settings.wait).then(|| busy(expected))
     }
 }
 
@@ -200,22 +202,6 @@ impl fmt::Debug for HashPool {
             .field("passwords", &self.passwords)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-/// A place in the queue, given back also when the caller stops waiting.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
-        let place = Self(waiting);
-        (waiting.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

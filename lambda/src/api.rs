@@ -12,7 +12,7 @@ use umoja_api::{ApiConfig, App, unavailable};
 use umoja_aws::Service;
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
-use umoja_host::{HashPool, PoolSettings};
+use umoja_host::{HashPool, PoolSettings, SystemClock};
 use umoja_store::Home;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::Hasher;
@@ -31,7 +31,7 @@ pub const NEEDS: Needs = Needs { own: &[Service::Kms], peers: &[Service::Kms, Se
 const MIN_PASSWORD_CHARS: usize = 8;
 
 /// One request at a time is what an instance gets, so one hash at a time is all there can be.
-const POOL: PoolSettings = PoolSettings { at_once: 1, waiting: 1, wait: std::time::Duration::from_secs(2) };
+const POOL: PoolSettings = PoolSettings { at_once: 1, wait: std::time::Duration::from_secs(2) };
 
 /// Makes the router.
 pub struct BuildApi {
@@ -45,7 +45,7 @@ impl BuildApi {
     /// If no engine gives the published answers on this machine.
     pub fn new() -> Result<Self, EngineError> {
         let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
-        Ok(Self { hasher: Arc::new(HashPool::new(Arc::new(passwords), POOL)) })
+        Ok(Self { hasher: Arc::new(HashPool::new(Arc::new(passwords), POOL, Arc::new(SystemClock))) })
     }
 }
 

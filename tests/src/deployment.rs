@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use umoja_api::{ApiConfig, App, router};
 use umoja_crypto::{EngineChoice, Params, Passwords, Weakness};
 use umoja_host::InlineHasher;
-use umoja_schema::{Company, Region, Scope};
+use umoja_schema::{Company, CompanyId, Region, Scope};
 use umoja_store::Home;
 use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, NewPassword, Verdict};
 use umoja_store::seal::Sealer;
@@ -179,5 +179,9 @@ impl Hasher for CountingHasher {
         self.admit()?;
         self.verified.fetch_add(1, Ordering::Relaxed);
         self.inner.verify(attempt).await
+    }
+
+    fn refuses(&self, _: &CompanyId) -> Option<Busy> {
+        self.admit().err()
     }
 }

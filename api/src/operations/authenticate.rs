@@ -23,6 +23,7 @@ impl Operation for Authenticate {
     const PATH: &'static str = "/v1/users/authenticate";
     const SCOPE: Scope = Scope::Authenticate;
     const CHANGES: bool = false;
+    const HASHES: bool = true;
     type Body = api::Authenticate;
     type Read = Option<GroupParts>;
 
@@ -70,7 +71,7 @@ async fn login(app: &App, caller: &Caller, password: &str, group: Option<GroupPa
         None => Deciding::nobody(),
     };
     let Deciding { record, credentials } = deciding;
-    let verdict = app.hasher.verify(attempt(app, Password::attempt(password), &credentials)).await?;
+    let verdict = app.hasher.verify(attempt(app, caller, Password::attempt(password), &credentials)).await?;
     let (Some(mut group), Some(record)) = (group, record) else { return Ok(Login::Refused) };
     let secret = match verdict {
         Verdict::Wrong => return Ok(Login::Refused),
@@ -106,8 +107,9 @@ pub(super) fn is_active(group: &GroupParts) -> bool {
 }
 
 /// The work of checking a password against what is stored.
-pub(super) fn attempt(app: &App, password: Password, credentials: &Credentials) -> Attempt {
+pub(super) fn attempt(app: &App, caller: &Caller, password: Password, credentials: &Credentials) -> Attempt {
     Attempt {
+        company: caller.company.id.clone(),
         password,
         secret: credentials.secret.clone(),
         old_hashes: credentials.old_hashes.clone(),

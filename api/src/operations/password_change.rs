@@ -18,6 +18,7 @@ impl Operation for PasswordChange {
     const PATH: &'static str = "/v1/users/password/change";
     const SCOPE: Scope = Scope::Password;
     const CHANGES: bool = true;
+    const HASHES: bool = true;
     type Body = api::PasswordChange;
     type Read = (Password, Option<GroupParts>);
 
@@ -45,11 +46,11 @@ impl Operation for PasswordChange {
                 return Err(Refusal::from(&NOT_FOUND));
             }
             let given = Password::attempt(&body.current_password);
-            let verdict = app.hasher.verify(attempt(app, given, &deciding.credentials)).await?;
+            let verdict = app.hasher.verify(attempt(app, caller, given, &deciding.credentials)).await?;
             let active = is_active(&group);
             if verdict == Verdict::Wrong && active && caller.is_repeat {
                 // A request that is repeated under its idempotency key meets its own effect.
-                let again = app.hasher.verify(attempt(app, password.clone(), &deciding.credentials)).await?;
+                let again = app.hasher.verify(attempt(app, caller, password.clone(), &deciding.credentials)).await?;
                 return Ok(Some((again != Verdict::Wrong).then_some(group)));
             }
             if verdict == Verdict::Wrong || !active {

@@ -21,6 +21,7 @@ impl Operation for ResetFinish {
     const PATH: &'static str = "/v1/users/password/reset/finish";
     const SCOPE: Scope = Scope::Reset;
     const CHANGES: bool = true;
+    const HASHES: bool = true;
     type Body = api::ResetFinish;
     type Read = (ResetToken, Password, Option<GroupParts>);
 
@@ -55,7 +56,7 @@ impl Operation for ResetFinish {
             if !deciding.record.as_ref().is_some_and(is_meant) {
                 // A request that is repeated under its idempotency key meets its own effect.
                 let is_done = caller.is_repeat
-                    && app.hasher.verify(attempt(app, password.clone(), &deciding.credentials)).await?
+                    && app.hasher.verify(attempt(app, caller, password.clone(), &deciding.credentials)).await?
                         != Verdict::Wrong;
                 return if is_done { Ok(Some(group)) } else { Err(no_longer(app, &token).await) };
             }

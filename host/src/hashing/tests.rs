@@ -1,8 +1,8 @@
-use std::sync::Mutex;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, mpsc};
 
 use umoja_crypto::{EngineChoice, Params, PasswordKeys, Policy};
-use umoja_schema::CompanyId;
+use umoja_schema::Millis;
 
 use super::*;
 
@@ -10,10 +10,15 @@ fn passwords() -> Arc<Passwords> {
     Arc::new(Passwords::new(Params { m_kib: 64, t: 1, p: 1 }, EngineChoice::Auto, None).unwrap())
 }
 
+fn company(id: &str) -> CompanyId {
+    id.parse().unwrap()
+}
+
 fn attempt(password: &str, secret: Option<&str>, old: &[&str]) -> Attempt {
-    let company: CompanyId = "acme".parse().unwrap();
+    let company = company("acme");
     let old_hashes = old.iter().map(|hash| OldHash { company: company.clone(), hash: (*hash).to_owned() }).collect();
     Attempt {
+        company,
         password: Password::attempt(password),
         secret: secret.map(Into::into),
         old_hashes,
@@ -115,10 +120,13 @@ fn old_hashes_are_not_tried_once_there_is_a_secret() {
 
 #[tokio::test]
 async fn the_pool_and_the_inline_hasher_decide_alike() {
-    let hashers: [Box<dyn Hasher>; 2] =
-        [Box::new(InlineHasher::new(passwords())), Box::new(HashPool::new(passwords(), PoolSettings::default()))];
+    let hashers: [Box<dyn Hasher>; 2] = [
+        Box::new(InlineHasher::new(passwords())),
+        Box::new(HashPool::new(passwords(), PoolSettings::default(), clock())),
+    ];
     for hasher in hashers {
         let new = |password| NewPassword {
+            company: company("acme"),
             password: Password::attempt(password),
             policy: Policy::new(0, ["ada lovelace"]),
             salt: [1; 16],
@@ -141,15 +149,16 @@ async fn a_breached_password_is_refused_and_without_the_list_none_is_set() {
     crate::breached::build(line.as_bytes(), std::fs::File::create(&path).unwrap(), 1).unwrap();
     let list = || crate::BreachedList::open(&path).unwrap();
     let new = |password| NewPassword {
+        company: company("acme"),
         password: Password::attempt(password),
         policy: Policy::new(3, []),
         salt: [1; 16],
         keys: Arc::default(),
     };
-    let pool = HashPool::new(passwords(), PoolSettings::default()).with_breached(list());
+    let pool = HashPool::new(passwords(), PoolSettings::default(), clock()).with_breached(list());
     assert_eq!(pool.hash(new(password)).await, Ok(Err(Weakness::Breached)));
     assert!(pool.hash(new("correct horse battery stapler")).await.unwrap().is_ok());
-    let pool = HashPool::new(passwords(), PoolSettings::default()).with_breached(list());
+    let pool = HashPool::new(passwords(), PoolSettings::default(), clock()).with_breached(list());
     std::fs::File::options().write(true).open(&path).unwrap().set_len(20).unwrap();
     assert!(pool.hash(new(password)).await.is_err());
     let secret = passwords().hash(&Password::attempt(password), [1; 16]);
@@ -158,13 +167,13 @@ async fn a_breached_password_is_refused_and_without_the_list_none_is_set() {
 
 /// Work that says when it starts and ends when it is told to.
 struct Gate {
-    started: mpsc::Sender<()>,
+    started: mpsc::Sender<&'static str>,
     go_on: Arc<Mutex<mpsc::Receiver<()>>>,
 }
 
 struct Gates {
     gate: Gate,
-    started: mpsc::Receiver<()>,
+    started: mpsc::Receiver<&'static str>,
     go_on: mpsc::Sender<()>,
 }
 
@@ -174,34 +183,66 @@ impl Gates {
         Self { gate: Gate { started, go_on: Arc::new(Mutex::new(goes_on)) }, started: has_started, go_on }
     }
 
-    fn work(&self) -> impl FnOnce(&Passwords) + Send + 'static {
+    fn work(&self, of: &'static str) -> impl FnOnce(&Passwords) + Send + 'static {
         let (started, go_on) = (self.gate.started.clone(), Arc::clone(&self.gate.go_on));
         move |_| {
-            started.send(()).unwrap();
+            started.send(of).unwrap();
             go_on.lock().unwrap().recv().unwrap();
         }
     }
+
+    /// Lets a hash end, and says whose is next.
+    fn next(&self) -> &'static str {
+        self.go_on.send(()).unwrap();
+        self.started.recv().unwrap()
+    }
 }
 
-fn pool(at_once: usize, waiting: usize, wait_ms: u64) -> Arc<HashPool> {
-    Arc::new(HashPool::new(passwords(), PoolSettings { at_once, waiting, wait: Duration::from_millis(wait_ms) }))
+/// Hashes last nothing by this clock unless it is moved, so the mean stays what it is taken to be at first: 10 ms.
+struct TestClock(AtomicU64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+fn clock() -> Arc<TestClock> {
+    Arc::new(TestClock(AtomicU64::new(1_000)))
+}
+
+fn pool_with(at_once: usize, wait_ms: u64, clock: Arc<TestClock>) -> Arc<HashPool> {
+    let settings = PoolSettings { at_once, wait: Duration::from_millis(wait_ms) };
+    Arc::new(HashPool::new(passwords(), settings, clock))
+}
+
+fn pool(at_once: usize, wait_ms: u64) -> Arc<HashPool> {
+    pool_with(at_once, wait_ms, clock())
+}
+
+fn run_of(of: &'static str, pool: &Arc<HashPool>, gates: &Gates) -> tokio::task::JoinHandle<Result<(), Busy>> {
+    let (pool, work) = (Arc::clone(pool), gates.work(of));
+    tokio::spawn(async move { pool.run(&company(of), work).await })
 }
 
 fn run(pool: &Arc<HashPool>, gates: &Gates) -> tokio::task::JoinHandle<Result<(), Busy>> {
-    let (pool, work) = (Arc::clone(pool), gates.work());
-    tokio::spawn(async move { pool.run(work).await })
+    run_of("acme", pool, gates)
+}
+
+async fn until_waiting(pool: &HashPool, many: usize) {
+    while pool.waiting() < many {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_hashes_run_at_once_than_the_setting_says() {
-    let (pool, gates) = (pool(2, 100, 60_000), Gates::new());
+    let (pool, gates) = (pool(2, 60_000), Gates::new());
     let tasks: Vec<_> = (0..10).map(|_| run(&pool, &gates)).collect();
     for _ in 0..2 {
         gates.started.recv().unwrap();
     }
-    while pool.waiting() < 8 {
-        tokio::task::yield_now().await;
-    }
+    until_waiting(&pool, 8).await;
     assert!(gates.started.try_recv().is_err(), "a third one started");
     for _ in 0..10 {
         gates.go_on.send(()).unwrap();
@@ -209,55 +250,126 @@ async fn no_more_hashes_run_at_once_than_the_setting_says() {
     for task in tasks {
         assert_eq!(task.await.unwrap(), Ok(()));
     }
-    assert_eq!(pool.waiting(), 0);
+    assert_eq!((pool.waiting(), pool.turns.running()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_permit_of_a_caller_that_has_gone_is_kept_until_its_hash_ends() {
-    let (pool, gates) = (pool(1, 100, 60_000), Gates::new());
+async fn the_turn_of_a_caller_that_has_gone_is_kept_until_its_hash_ends() {
+    let (pool, gates) = (pool(1, 60_000), Gates::new());
     let gone = run(&pool, &gates);
     gates.started.recv().unwrap();
     gone.abort();
     assert!(gone.await.unwrap_err().is_cancelled());
-    assert_eq!(pool.permits.available_permits(), 0, "its hash still runs");
+    assert_eq!(pool.turns.running(), 1, "its hash still runs");
 
     let next = run(&pool, &gates);
-    while pool.waiting() < 1 {
-        tokio::task::yield_now().await;
-    }
+    until_waiting(&pool, 1).await;
     assert!(gates.started.try_recv().is_err());
-    gates.go_on.send(()).unwrap();
-    gates.started.recv().unwrap();
+    gates.next();
     gates.go_on.send(()).unwrap();
     assert_eq!(next.await.unwrap(), Ok(()));
+    assert_eq!(pool.turns.running(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_that_would_wait_too_long_is_told_to_come_back() {
-    let (pool, gates) = (pool(1, 1, 60_000), Gates::new());
+async fn callers_that_have_gone_before_their_turn_are_not_hashed_for() {
+    let (pool, gates) = (pool(1, 60_000), Gates::new());
     let first = run(&pool, &gates);
     gates.started.recv().unwrap();
-    let second = run(&pool, &gates);
-    while pool.waiting() < 1 {
-        tokio::task::yield_now().await;
+    let gone: Vec<_> = (0..5).map(|_| run_of("gone", &pool, &gates)).collect();
+    until_waiting(&pool, 5).await;
+    let stays = run_of("stays", &pool, &gates);
+    until_waiting(&pool, 6).await;
+    for task in &gone {
+        task.abort();
     }
-    assert_eq!(pool.run(|_| ()).await, Err(Busy { retry_after_secs: 60 }), "the queue is full");
-    second.abort();
-    assert!(second.await.unwrap_err().is_cancelled());
-    assert_eq!(pool.waiting(), 0, "a caller that has gone leaves the queue");
+    for task in gone {
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+    assert_eq!(pool.waiting(), 1, "who has gone leaves the queue");
+    assert_eq!(gates.next(), "stays");
     gates.go_on.send(()).unwrap();
-    assert_eq!(first.await.unwrap(), Ok(()));
+    assert_eq!((first.await.unwrap(), stays.await.unwrap()), (Ok(()), Ok(())));
+    assert_eq!(pool.turns.running(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_one_company_makes_another_wait_for_one_hash_and_not_for_all() {
+    let (pool, gates) = (pool(1, 60_000), Gates::new());
+    let mut tasks = vec![run_of("storm", &pool, &gates)];
+    assert_eq!(gates.started.recv().unwrap(), "storm");
+    for many in 1..=6 {
+        tasks.push(run_of("storm", &pool, &gates));
+        until_waiting(&pool, many).await;
+    }
+    for (many, of) in [(7, "calm"), (8, "calm"), (9, "third")] {
+        tasks.push(run_of(of, &pool, &gates));
+        until_waiting(&pool, many).await;
+    }
+    let order: Vec<_> = (0..9).map(|_| gates.next()).collect();
+    assert_eq!(order, ["storm", "calm", "third", "storm", "calm", "storm", "storm", "storm", "storm"]);
+    gates.go_on.send(()).unwrap();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), Ok(()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_would_wait_too_long_is_told_to_come_back_and_whose_company_waits_for_nothing_is_let_in() {
+    // Two at once, 10 ms each: the twentieth waits 100 ms.
+    let (pool, gates) = (pool(2, 100), Gates::new());
+    let mut tasks: Vec<_> = (0..2).map(|_| run_of("storm", &pool, &gates)).collect();
+    for _ in 0..2 {
+        gates.started.recv().unwrap();
+    }
+    for many in 1..=20 {
+        assert_eq!(pool.refuses(&company("storm")), None);
+        tasks.push(run_of("storm", &pool, &gates));
+        until_waiting(&pool, many).await;
+    }
+    let busy = Busy { retry_after_secs: 1 };
+    assert_eq!(pool.refuses(&company("storm")), Some(busy));
+    assert_eq!(pool.run(&company("storm"), |_| ()).await, Err(busy));
+    assert_eq!(pool.refuses(&company("calm")), None);
+    tasks.push(run_of("calm", &pool, &gates));
+    until_waiting(&pool, 21).await;
+    for task in &tasks[2..] {
+        task.abort();
+    }
+    for _ in 0..2 {
+        gates.go_on.send(()).unwrap();
+    }
+    for task in tasks {
+        let _ended = task.await;
+    }
+    assert_eq!((pool.waiting(), pool.turns.running()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_hashes_of_before_a_migration_shorten_the_queue() {
+    let clock = clock();
+    let (pool, gates) = (pool_with(1, 100, Arc::clone(&clock)), Gates::new());
+    for _ in 0..40 {
+        let task = run(&pool, &gates);
+        gates.started.recv().unwrap();
+        clock.0.fetch_add(500, Ordering::Relaxed);
+        gates.go_on.send(()).unwrap();
+        assert_eq!(task.await.unwrap(), Ok(()));
+    }
+    let last = run(&pool, &gates);
+    gates.started.recv().unwrap();
+    assert_eq!(pool.run(&company("acme"), |_| ()).await, Err(Busy { retry_after_secs: 1 }), "one waits 350 ms");
+    gates.go_on.send(()).unwrap();
+    assert_eq!(last.await.unwrap(), Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_ends_after_the_time_that_is_set() {
-    let (pool, gates) = (pool(1, 1, 1500), Gates::new());
+async fn a_wait_that_becomes_too_long_ends() {
+    let (pool, gates) = (pool(1, 1000), Gates::new());
     let first = run(&pool, &gates);
     tokio::task::yield_now().await;
     let second = run(&pool, &gates);
-    while pool.waiting() < 1 {
-        tokio::task::yield_now().await;
-    }
+    until_waiting(&pool, 1).await;
     // Virtual time stands still while a hash runs, unless it is moved by hand.
     tokio::time::advance(Duration::from_millis(1501)).await;
     assert_eq!(second.await.unwrap(), Err(Busy { retry_after_secs: 1 }));

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use umoja_crypto::{Password, PasswordKeys, Policy, Weakness};
-use umoja_schema::OldHash;
+use umoja_schema::{CompanyId, OldHash};
 
 /// Hashes passwords: a pool of threads in production, inline in simulation. The work of one call is done under one
 /// permit, and the permit is kept until the work ends even if the caller has gone.
@@ -18,11 +18,19 @@ pub trait Hasher: Send + Sync {
     /// migration each old hash that is argon2id or wrapped in it costs one, and other families cost their own work
     /// besides.
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy>;
+
+    /// Whether a hash for a company would be refused now: to be asked before anything is spent on its request.
+    fn refuses(&self, company: &CompanyId) -> Option<Busy> {
+        let _ = company;
+        None
+    }
 }
 
 /// A password that is about to be set.
 #[derive(Debug)]
 pub struct NewPassword {
+    /// The company that sets it: companies take turns.
+    pub company: CompanyId,
     /// The password, of a length that is allowed.
     pub password: Password,
     /// What it is held against.
@@ -36,6 +44,8 @@ pub struct NewPassword {
 /// A login attempt.
 #[derive(Debug)]
 pub struct Attempt {
+    /// The company that makes it: companies take turns.
+    pub company: CompanyId,
     /// The password that was given.
     pub password: Password,
     /// The stored PHC string, if there is one.

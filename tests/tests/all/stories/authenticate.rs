@@ -62,6 +62,7 @@ fn a_busy_hasher_is_a_503_with_retry_after() {
         d.hasher.set_busy(Some(umoja_store::ports::Busy { retry_after_secs: 3 }));
         let reply = d.call(0, "authenticate", json!({ "email": "ada@example.com", "password": "correct horse" })).await;
         assert_eq!(reply.refused(503, "busy").retry_after, Some(3));
+        assert_eq!(d.hasher.take(), (1, 0), "what is refused costs no hash");
     });
 }
 
