@@ -4,6 +4,7 @@ mod company;
 mod conflicts;
 mod digest;
 mod doctor;
+mod hash_keys;
 mod init;
 mod logging;
 mod passwords;
@@ -61,6 +62,7 @@ enum Command {
     Rewrap(rewrap::Rewrap),
     User(user::Command),
     Passwords(passwords::Command),
+    HashKeys(hash_keys::Command),
     Status(status::Status),
     Digest(digest::DigestCommand),
     Doctor(doctor::Doctor),
@@ -120,6 +122,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Redrive(redrive) => redrive.run(output).await,
         Command::Rewrap(rewrap) => rewrap.run(output).await,
         Command::User(user) => user.run(output).await,
+        Command::HashKeys(keys) => keys.run(output).await,
         Command::Passwords(passwords) => passwords.run(output),
         Command::Status(status) => status.run(output).await,
         Command::Digest(digest) => digest.run(output).await,

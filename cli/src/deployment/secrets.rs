@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use umoja_crypto::legacy::HashKeys;
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
 use umoja_store::old_key::with_old_keys;
-use umoja_store::ports::Keys;
+use umoja_store::ports::{Entropy, Keys};
 use umoja_store::rotation::{IndexStep, PepperStep, SigningStep};
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
@@ -52,6 +53,17 @@ impl Regions {
     /// Does the next step of rotating the pepper of passwords, and writes it in every region.
     pub(crate) async fn rotate_pepper(&self, secrets: &mut SecretsDocument) -> Result<PepperStep, CliError> {
         Ok(self.shared_secrets()?.rotate_pepper(secrets, self.clock.now()).await?)
+    }
+
+    /// Adds the secrets that other systems made their hashes with; gives the ids of those that are new.
+    pub(crate) async fn add_hash_keys(&self, keys: &HashKeys, entropy: &dyn Entropy) -> Result<Vec<String>, CliError> {
+        Ok(self.shared_secrets()?.add_hash_keys(keys, entropy).await?)
+    }
+
+    /// The ids of those secrets, as the region has them that is asked first.
+    pub(crate) async fn hash_key_ids(&self) -> Result<Vec<String>, CliError> {
+        let stored = SecretsDocument::stored(&*self.first()?.home.registry).await?;
+        Ok(stored.map(|document| document.hash_keys.into_keys().collect()).unwrap_or_default())
     }
 
     /// Drops the wraps of a region that is no longer one of these. False if they are all there is.

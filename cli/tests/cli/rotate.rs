@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use umoja_cli::CompanyFile;
 
-use crate::support::{World, client, done, eventually, json as ask, run, text};
+use crate::support::{World, client, done, eventually, json as ask, path, run, text};
 
 #[tokio::test]
 async fn answers_are_signed_with_a_new_key_and_requests_are_served_as_before() {
@@ -48,6 +48,30 @@ async fn passwords_of_before_a_new_pepper_are_accepted_as_before() {
             assert_eq!(answer.body["authenticated"], true, "{answer:?}");
         }
     }
+}
+
+#[test]
+fn keys_of_other_systems_are_added_once_and_only_their_ids_are_shown() {
+    let world = World::new();
+    let (dir, file) = (world.deployment(), world.file("keys.json"));
+    let add = ["hash-keys", "add", path(&file), "--dir", &dir];
+    let list = ["hash-keys", "list", "--dir", &dir];
+    assert_eq!(ask(&list), json!({ "hash_keys": [] }));
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write(r#"{"shop": {"secret": "hunter2", "encoding": "utf8"}}"#);
+    assert_eq!(ask(&add), json!({ "added": ["shop"] }));
+    assert_eq!(ask(&add), json!({ "added": [] }));
+    for wrong in
+        [r#"{"shop": {"secret": "hunter3", "encoding": "utf8"}}"#, r#"{"Shop": {"secret": "hunter3"}}"#, "hunter3"]
+    {
+        write(wrong);
+        let refused = run(&add);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(!text(&refused.stderr).contains("hunter"), "{}", text(&refused.stderr));
+    }
+    write(r#"{"app": {"firebase": {"signer_key": "AAAA", "salt_separator": "Bw==", "rounds": 8, "mem_cost": 14}}}"#);
+    assert_eq!(done(&add).trim(), "Added app.");
+    assert_eq!(ask(&list), json!({ "hash_keys": ["app", "shop"] }));
 }
 
 /// Registers a user in the first region, and waits until the second one has it.

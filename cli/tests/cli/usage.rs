@@ -20,6 +20,8 @@ fn every_command_explains_itself_with_an_example() {
         "company enable",
         "company rotate-key",
         "company retire-key",
+        "hash-keys add",
+        "hash-keys list",
         "user show",
         "conflicts list",
         "conflicts show",
@@ -67,6 +69,7 @@ fn a_command_says_which_deployment_it_wants_to_know_of() {
         &["rotate", "signing-key"],
         &["rotate", "index-key"],
         &["rotate", "pepper"],
+        &["hash-keys", "list"],
         &["rewrap", "x"],
     ];
     for command in commands {

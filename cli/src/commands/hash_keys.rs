@@ -1,0 +1,99 @@
+//! `umoja hash-keys`: the secrets that other systems made their password hashes with.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use umoja_host::OsEntropy;
+use umoja_migrate::formats::keys;
+use zeroize::Zeroizing;
+
+use crate::CliError;
+use crate::commands::target::Target;
+use crate::output::Output;
+
+/// The secrets that other systems made their password hashes with.
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Add(Add),
+    List(List),
+}
+
+/// Add the keys of a file to every region's settings.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Add the keys of a file to every region's settings: peppers, keys of HMAC, and the parameters of Firebase projects, \
+each under an id that imported hashes name. They are sealed there under a key that is derived from the deployment's secrets. An id \
+stays its key's for ever; adding the same again changes nothing.
+
+The file is JSON: {\"ID\": {\"secret\": \"...\", \"encoding\": \"utf8\"}, \"ID\": {\"firebase\": {\"signer_key\": \"...\", \
+\"salt_separator\": \"...\", \"rounds\": 8, \"mem_cost\": 14}}}. An encoding is utf8, hex or base64; an id is 1 to 32 of a-z, 0-9 and -. \
+Delete the file afterwards, or keep it as a secret.
+
+In a directory the deployment must not be served meanwhile. In AWS every instance knows the keys within 90 seconds.
+
+It needs the credentials that `umoja init` needs."
+)]
+#[command(after_help = "Examples:
+  umoja hash-keys add keys.json --dir DIR
+  umoja hash-keys add keys.json --prefix PREFIX --region eu-west-1")]
+struct Add {
+    /// The file of keys.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// List the ids of the keys. Nothing else of them is ever shown.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  umoja hash-keys list --dir DIR")]
+struct List {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Command {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        match self.action {
+            Action::Add(add) => add.run(output).await,
+            Action::List(list) => list.run(output).await,
+        }
+    }
+}
+
+impl Add {
+    async fn run(self, output: Output) -> Result<(), CliError> {
+        let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", self.file.display()));
+        let bytes = Zeroizing::new(std::fs::read(&self.file).map_err(|error| failed(&error))?);
+        let keys = keys::parse(&bytes).map_err(|error| failed(&error))?;
+        let opened = self.target.open().await?;
+        let _not_served = opened.lock()?;
+        let added = opened.regions_now().await?.add_hash_keys(&keys.hash_keys, &OsEntropy).await?;
+        output.answer(&json!({ "added": added }), || {
+            if added.is_empty() {
+                "All of them were there already.".into()
+            } else {
+                format!("Added {}.", added.join(", "))
+            }
+        });
+        Ok(())
+    }
+}
+
+impl List {
+    async fn run(self, output: Output) -> Result<(), CliError> {
+        let ids = self.target.regions().await?.hash_key_ids().await?;
+        output.answer(&json!({ "hash_keys": ids }), || {
+            if ids.is_empty() { "There are no hash keys.".into() } else { ids.join("\n") }
+        });
+        Ok(())
+    }
+}
