@@ -116,7 +116,7 @@ fn single(value: Value) -> Value {
 
 fn hash(user: &Members) -> Result<Option<ForeignHash>, Refused> {
     for credential in user.objects("credentials")? {
-        if credential.text("type")?.as_deref() != Some("password") {
+        if credential.text("type")?.ok_or_else(|| field("type"))? != "password" {
             continue;
         }
         if let (Some(data), Some(secret)) = (credential.text("credentialData")?, credential.text("secretData")?) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in helpers of tests as in tests")]
 
 mod auth0;
+mod broken;
 mod django;
 mod examples;
 mod firebase;
@@ -10,5 +11,6 @@ mod keycloak;
 mod ldif;
 mod login;
 mod mapping;
+mod round_trips;
 mod streaming;
 mod tables;

@@ -68,12 +68,13 @@ fn a_record_that_is_too_large_is_skipped_and_the_next_one_read() {
 #[test]
 fn a_broken_frame_ends_the_stream_with_the_line() {
     for (source, line, whole) in [
-        ("[{\"email\":\"a\"},\n{\"email\":\"b\"}", 2, 2),
-        ("[{\"email\":\"a\"},\n{\"email\":\"b\"", 2, 1),
-        ("[{\"email\":\"a\"}\n{\"email\":\"b\"}]", 2, 1),
-        ("[{\"email\":\"a\"},\n\n]", 3, 1),
+        ("[{\"email\":\"a\"},\n{\"email\":\"b\"}", 2, 1),
+        ("[{\"email\":\"a\"},\n{\"email\":\"b\"", 2, 0),
+        ("[{\"email\":\"a\"}\n{\"email\":\"b\"}]", 2, 0),
+        ("[{\"email\":\"a\"},\n\n]", 3, 0),
+        ("[{\"email\":\"a\"},\n{\"email\":\"b\"},\"name\":\"c\"}]", 2, 1),
         ("[\n{\"email\":[\"a\"}]", 2, 0),
-        ("[{\"email\":\"a\"}]\nx", 2, 1),
+        ("[{\"email\":\"a\"}]\nx", 2, 0),
         ("[\n", 2, 0),
     ] {
         let mut items = all(Format::Auth0, source.as_bytes(), &Options::default());

@@ -39,6 +39,9 @@ pub(in crate::formats) struct Elements<R> {
     begun: bool,
     /// Whether there was an array at the end of the path.
     found: bool,
+    /// The last record that was cut out. It is given away when the next one is there or the document has ended well:
+    /// a bracket too many ends a user early, and only what follows then shows that it was half a user.
+    held: Option<Cut<Map<String, Value>>>,
     over: bool,
     record: Vec<u8>,
 }
@@ -46,7 +49,7 @@ pub(in crate::formats) struct Elements<R> {
 impl<R: BufRead> Elements<R> {
     pub(in crate::formats) fn new(source: Source<R>, path: &[Segment]) -> Self {
         let (path, levels, record) = (path.to_vec(), Vec::new(), Vec::new());
-        Self { source, path, levels, begun: false, found: false, over: false, record }
+        Self { source, path, levels, begun: false, found: false, held: None, over: false, record }
     }
 
     fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {
@@ -71,6 +74,10 @@ impl<R: BufRead> Elements<R> {
                 self.enter(depth + 1)?;
             } else {
                 let line = self.source.line();
+                if self.source.peek()? == Some(b'"') {
+                    // The name of a member, behind a user that a bracket too many has ended.
+                    return Err(self.source.broken("a text stands where a user should"));
+                }
                 let whole = self.value(MAX_RECORD)?;
                 let record = if whole { object(&self.record) } else { Err(Refused::TooLarge) };
                 return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record }));
@@ -186,12 +193,24 @@ impl<R: BufRead> Iterator for Elements<R> {
     type Item = Result<Cut<Map<String, Value>>, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
-            return None;
+        while !self.over {
+            match self.cut() {
+                Ok(Some(cut)) => {
+                    if let Some(before) = self.held.replace(cut) {
+                        return Some(Ok(before));
+                    }
+                }
+                Ok(None) => {
+                    self.over = true;
+                    return self.held.take().map(Ok);
+                }
+                Err(error) => {
+                    self.over = true;
+                    return Some(Err(error));
+                }
+            }
         }
-        let cut = self.cut().transpose();
-        self.over = !matches!(cut, Some(Ok(_)));
-        cut
+        None
     }
 }
 
