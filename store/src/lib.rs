@@ -12,6 +12,7 @@ pub mod derive;
 pub mod digest;
 pub mod faulty;
 pub mod group;
+pub mod identifiers;
 pub mod keyring;
 pub mod old_key;
 pub mod pointers;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use umoja_crypto::Password;
 use umoja_schema::api::{self, RegisterOutcome, Registered};
 use umoja_schema::{
-    AccountStatus, Attributes, BlindIndex, Claim, ClaimItem, Credentials, Facts, Identity, Part, PartRecord,
-    ProfileFacts, Scope, UserId,
+    AccountStatus, Attributes, BlindIndex, Credentials, Facts, Identity, Part, PartRecord, ProfileFacts, Scope, UserId,
 };
 use umoja_store::apply::conflicts;
+use umoja_store::identifiers::{Known, known};
 use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Parts, Writes};
 
 use super::patch::{Patch, value_of};
@@ -16,7 +16,7 @@ use crate::app::{App, until_written};
 use crate::caller::Caller;
 use crate::group::Group;
 use crate::handler::{Answer, Operation};
-use crate::identifiers::{is_taken, refuse_taken};
+use crate::identifiers::refuse_taken;
 use crate::policy::About;
 use crate::problem::{BEHIND, ERASED, IDK_REUSED, Refusal};
 use crate::profiles::{Change, Rules};
@@ -72,7 +72,7 @@ impl Operation for Register {
             if rounds > 1 {
                 new.claims = app.plan(None, new.id, &new.facts).await?;
             }
-            if let Some(known) = known(&new) {
+            if let Some(known) = known(&new.claims, new.id) {
                 match fill(app, caller, &known, &new).await? {
                     Filled::Matched(answer) => return Ok(Some(answer)),
                     Filled::Overtaken => return Ok(None),
@@ -115,39 +115,6 @@ async fn registered_before(app: &App, caller: &Caller, id: UserId) -> Result<Opt
     let group = app.load(id).await?.ok_or(Refusal::from(&BEHIND))?;
     let own = group.get(id).is_some_and(|user| user.identity.registered_by == caller.request);
     if own { Ok(Some(group)) } else { Err(Refusal::from(&IDK_REUSED)) }
-}
-
-/// Who has the new user's identifiers.
-struct Known {
-    /// The users that verified identifiers of the new user belong to, where theirs are verified too.
-    by: Vec<(UserId, BlindIndex)>,
-    /// The users that whatever else is taken belongs to.
-    others: Vec<UserId>,
-}
-
-/// Whom the new user may be, if they are all one person. Anything less than a verified claim on both sides is no match:
-/// an unverified account must not wait for its victim.
-fn known(new: &New) -> Option<Known> {
-    let (mut by, mut others) = (Vec::new(), Vec::new());
-    for write in &new.claims {
-        let own = write.after.claimants.get(&new.id)?;
-        // Of an identifier under several index keys, all together say whose it is.
-        let same = new.claims.iter().filter(|other| is_same(other, own, new.id));
-        let items: Vec<ClaimItem> = same.map(|write| write.before.clone()).collect();
-        let Some((owner, held)) = ClaimItem::winner_of(&items) else { continue };
-        if own.verified && held.verified && write.before.claimants.contains_key(&owner) {
-            by.push((owner, write.before.index));
-        }
-        if is_taken(write, new.id, |_| false, |_| false) {
-            others.push(owner);
-        }
-    }
-    (!by.is_empty()).then_some(Known { by, others })
-}
-
-/// Whether a write is about the identifier that a claim of a user is about.
-fn is_same(write: &ClaimWrite, own: &Claim, id: UserId) -> bool {
-    write.after.claimants.get(&id).is_some_and(|claim| (claim.kind, &claim.company) == (own.kind, &own.company))
 }
 
 /// What became of a match.
