@@ -71,7 +71,8 @@ impl Importer {
         let Some(mut writes) = self.profile_write(user, &person, now).await? else { return Ok(Filled::Overtaken) };
         writes.parts.extend(self.hash_write(user, &person, now, hash).await?);
         // Who it is was read from these.
-        let written: Vec<UserId> = writes.parts.iter().filter(|write| is_profile(write)).map(|write| write.record.id).collect();
+        let written: Vec<UserId> =
+            writes.parts.iter().filter(|write| is_profile(write)).map(|write| write.record.id).collect();
         let others = person.opened.iter().filter(|(record, _)| !written.contains(&record.id));
         let others: Vec<_> = others.map(|(record, _)| (record.id, record.version.clone())).collect();
         // A person of more users than a merge brings together is written without: better than not at all.

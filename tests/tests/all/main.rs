@@ -7,6 +7,7 @@ mod corpus;
 mod exhaustive;
 mod failure_table;
 mod failures;
+mod import;
 mod pump;
 mod simulation;
 mod stories;

@@ -1,0 +1,93 @@
+//! Rows of people whom other companies know.
+
+use serde_json::json;
+use umoja_migrate::Row;
+use umoja_migrate::import::Outcome;
+use umoja_schema::{Part, Profile};
+
+use super::{
+    BCRYPT_PASSWORD, bcrypt, credentials, everything, found, importer, outcome, part, row, sha256, story, with_hash,
+};
+
+#[test]
+fn somebody_verified_by_both_is_linked_and_filled_and_logs_in_with_either_old_password() {
+    story(20, async |d| {
+        let shop = importer(&d, 0, &d.shop).await;
+        let profile = |name: &str| Profile { given_name: Some(name.into()), ..Profile::default() };
+        let ada = Row { profile: profile("Ada"), ..row("s7", "ada@example.com") };
+        shop.row(&with_hash(ada, bcrypt())).await.unwrap();
+        d.world.settle().await;
+        let food = importer(&d, 1, &d.food).await;
+        let theirs = Profile { nickname: Some("A".into()), ..profile("Augusta") };
+        let theirs =
+            Row { phone_number: Some("+254712123456".into()), profile: theirs, ..row("f9", "ADA@example.com") };
+        let theirs = with_hash(theirs, sha256("old secret"));
+        assert_eq!(outcome(food.row(&theirs).await), Outcome::Matched);
+        assert_eq!(outcome(food.row(&theirs).await), Outcome::AlreadyThere);
+        d.world.settle().await;
+        let id = found(&d, 0, &d.shop, "s7").await;
+        assert_eq!(found(&d, 0, &d.food, "f9").await, id);
+        let user = d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.ok(200).body["user"].clone();
+        assert_eq!((&user["profile"]["given_name"], &user["profile"]["nickname"]), (&json!("Ada"), &json!("A")));
+        assert_eq!(user["phone_number"], json!("+254712123456"));
+        let companies: Vec<_> =
+            credentials(&d, 0, id).await.old_hashes.into_iter().map(|old| old.company.to_string()).collect();
+        assert_eq!(companies, ["shop", "food"]);
+        // Either, until the first login.
+        assert!(d.accepts(0, "ada@example.com", "old secret").await);
+        assert!(!d.accepts(0, "ada@example.com", BCRYPT_PASSWORD).await);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_password_of_ours_is_kept_and_the_old_hash_dropped() {
+    story(21, async |d| {
+        let id = d.register(0, "ada@example.com", "correct horse").await.ok(201).id().parse().unwrap();
+        let before = part(&d, 0, id, Part::Credentials).await;
+        let food = importer(&d, 0, &d.food).await;
+        let done = food.row(&with_hash(row("f9", "ada@example.com"), bcrypt())).await;
+        assert_eq!(outcome(done), Outcome::Matched);
+        assert_eq!(part(&d, 0, id, Part::Credentials).await, before);
+        assert!(d.accepts(0, "ada@example.com", "correct horse").await);
+        assert!(!d.accepts(0, "ada@example.com", BCRYPT_PASSWORD).await);
+        assert_eq!(found(&d, 0, &d.food, "f9").await, id);
+    });
+}
+
+#[test]
+fn of_a_merged_person_the_hash_goes_to_whose_credentials_decide() {
+    story(22, async |d| {
+        let root = d.call(0, "register", json!({ "email": "ada@example.com", "email_verified": true })).await.id();
+        let member = with_hash(row("s8", "ada@example.org"), bcrypt());
+        importer(&d, 0, &d.shop).await.row(&member).await.unwrap();
+        let member = found(&d, 0, &d.shop, "s8").await;
+        d.call(0, "merge", json!({ "survivor": root, "duplicate": member })).await.ok(200);
+        let food = importer(&d, 0, &d.food).await;
+        let theirs = with_hash(row("f9", "ada@example.com"), sha256("old secret"));
+        assert_eq!(outcome(food.row(&theirs).await), Outcome::Matched);
+        assert!(credentials(&d, 0, root.parse().unwrap()).await.old_hashes.is_empty());
+        assert_eq!(credentials(&d, 0, member).await.old_hashes.len(), 2);
+        assert!(d.accepts(0, "ada@example.com", BCRYPT_PASSWORD).await);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn what_only_one_side_has_verified_is_no_match() {
+    story(23, async |d| {
+        d.call_as(&d.blog, 0, "register", json!({ "email": "eve@example.com", "email_verified": true })).await.ok(201);
+        d.register(0, "ada@example.com", "correct horse").await.ok(201);
+        let shop = importer(&d, 0, &d.shop).await;
+        // Nobody waits on an address for its owner: the verified claim takes it over, as when registering.
+        assert_eq!(outcome(shop.row(&row("s1", "eve@example.com")).await), Outcome::InConflict);
+        let owner = d.call(0, "lookup", json!({ "email": "eve@example.com" })).await.ok(200).id();
+        assert_eq!(owner, found(&d, 0, &d.shop, "s1").await.to_string());
+        let before = everything(&d, 0).await.len();
+        let blog = importer(&d, 0, &d.blog).await;
+        assert_eq!(outcome(blog.row(&row("b1", "ada@example.com")).await), Outcome::InConflict);
+        assert_eq!(everything(&d, 0).await.len(), before + 2);
+    });
+}

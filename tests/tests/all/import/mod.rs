@@ -1,0 +1,91 @@
+//! Users of another system, imported into one region of two.
+
+mod conflicts;
+mod kills;
+mod matched;
+mod rows;
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use umoja_crypto::legacy::{Digest, ForeignHash, HashKeys, Step};
+use umoja_crypto::{EngineChoice, Params, Passwords};
+use umoja_migrate::Row;
+use umoja_migrate::import::{Done, Failed, Hashing, Importer, Outcome};
+use umoja_schema::{Credentials, Identity, Part, PartRecord, UserId};
+use umoja_tests::caller::Caller;
+use umoja_tests::deployment::Deployment;
+use umoja_tests::world::run;
+
+/// From the test of crypt_blowfish: the password is `U*U`.
+const BCRYPT: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+const BCRYPT_PASSWORD: &str = "U*U";
+
+/// Runs a story over a deployment of two regions.
+fn story(seed: u64, story: impl AsyncFnOnce(Deployment)) {
+    run(async { story(Deployment::new(seed).await).await });
+}
+
+/// What imports users of a company into a region.
+async fn importer(d: &Deployment, at: usize, company: &Caller) -> Importer {
+    let region = &d.world.regions[at];
+    let params = Params { m_kib: 8, t: 1, p: 1 };
+    let passwords = Passwords::new(params, EngineChoice::Reference, None).unwrap();
+    let id = company.id.parse().unwrap();
+    Importer {
+        home: region.home.clone(),
+        sealer: Arc::clone(&region.sealer),
+        secrets: Arc::clone(region.secrets()),
+        hashing: Hashing::Inline(Arc::new(passwords)),
+        keys: HashKeys::default(),
+        company: region.tables.registry.company(&id).await.unwrap().unwrap(),
+        dry_run: false,
+    }
+}
+
+/// A user of the other system, with an e-mail address that it has verified.
+fn row(external_id: &str, email: &str) -> Row {
+    let mut row = Row { line: 1, external_id: Some(external_id.into()), ..Row::default() };
+    (row.email, row.email_verified) = (Some(email.into()), true);
+    row
+}
+
+fn with_hash(row: Row, hash: ForeignHash) -> Row {
+    Row { hash: Some(hash), ..row }
+}
+
+fn bcrypt() -> ForeignHash {
+    ForeignHash::parse(BCRYPT).unwrap()
+}
+
+/// A fast hash.
+fn sha256(password: &str) -> ForeignHash {
+    ForeignHash::chain(&[Step::plain(Digest::Sha256)], None, &[], &Sha256::digest(password)).unwrap()
+}
+
+fn outcome(done: Result<Done, Failed>) -> Outcome {
+    done.unwrap().outcome
+}
+
+/// The user of the company's external id, as a region stores it.
+async fn found(d: &Deployment, at: usize, company: &Caller, external_id: &str) -> UserId {
+    let body = serde_json::json!({ "external_id": external_id });
+    d.call_as(company, at, "lookup", body).await.ok(200).id().parse().unwrap()
+}
+
+async fn part(d: &Deployment, at: usize, id: UserId, part: Part) -> PartRecord {
+    d.world.regions[at].tables.users.part(id, part).await.unwrap().unwrap()
+}
+
+async fn credentials(d: &Deployment, at: usize, id: UserId) -> Credentials {
+    d.world.regions[at].sealer.open(&part(d, at, id, Part::Credentials).await).await.unwrap()
+}
+
+async fn identity(d: &Deployment, at: usize, id: UserId) -> Identity {
+    d.world.regions[at].sealer.open(&part(d, at, id, Part::Profile).await).await.unwrap()
+}
+
+/// Everything that a region holds on users.
+async fn everything(d: &Deployment, at: usize) -> Vec<PartRecord> {
+    d.world.regions[at].tables.users.scan(None, 10_000).await.unwrap().whole().unwrap().records
+}
