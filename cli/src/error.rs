@@ -27,6 +27,12 @@ pub enum CliError {
     /// The command has said already what it could not look at.
     #[error("not everything could be looked at")]
     Unseen,
+    /// An import has said already how many of its records were refused; all others were imported.
+    #[error("some records were refused")]
+    RowsRefused,
+    /// Sample logins do not fit what was to be imported.
+    #[error("{0}")]
+    NotProven(String),
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     File {
@@ -97,10 +103,13 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// 2 for a command line that makes no sense and for what could not be looked at, else 1.
+    /// 2 for a command line that makes no sense and for what could not be looked at, 3 for refused records, 4 for sample
+    /// logins that do not fit, else 1.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Unseen => 2,
+            Self::RowsRefused => 3,
+            Self::NotProven(_) => 4,
             _ => 1,
         }
     }

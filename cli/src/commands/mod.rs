@@ -5,6 +5,7 @@ mod conflicts;
 mod digest;
 mod doctor;
 mod hash_keys;
+mod import;
 mod init;
 mod logging;
 mod passwords;
@@ -41,7 +42,7 @@ use crate::output::Output;
   umoja status --prefix PREFIX --region eu-west-1  the same for a deployment in AWS
 
 Exit codes: 0 done, 1 failed or needs attention, 2 a command line that makes no sense (digest and doctor: something could \
-not be looked at).")]
+not be looked at), 3 records of an import were refused, 4 a login of `import --prove` failed.")]
 struct Cli {
     /// Answer in JSON, for programs.
     #[arg(long, global = true)]
@@ -57,6 +58,7 @@ enum Command {
     Region(region::Command),
     Company(company::Command),
     Conflicts(conflicts::Command),
+    Import(Box<import::Import>),
     Rotate(rotate::Command),
     Redrive(redrive::Redrive),
     Rewrap(rewrap::Rewrap),
@@ -103,7 +105,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if !matches!(error, CliError::Said | CliError::Unseen) {
+            if !matches!(error, CliError::Said | CliError::Unseen | CliError::RowsRefused) {
                 output.error(&error);
             }
             ExitCode::from(error.exit_code())
@@ -118,6 +120,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Region(region) => region.run(output).await,
         Command::Company(company) => company.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
+        Command::Import(import) => import.run(output).await,
         Command::Rotate(rotate) => rotate.run(output).await,
         Command::Redrive(redrive) => redrive.run(output).await,
         Command::Rewrap(rewrap) => rewrap.run(output).await,

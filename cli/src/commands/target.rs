@@ -61,6 +61,14 @@ impl Opened {
         }
     }
 
+    /// What the deployment is told from others by.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Local(deployment) => deployment.dir().canonicalize().unwrap_or_default().display().to_string(),
+            Self::Cloud(cloud, _) => cloud.prefix().to_owned(),
+        }
+    }
+
     /// Takes the right to serve a deployment in a directory, so that nobody else does; nothing in AWS.
     pub(super) fn lock(&self) -> Result<Option<File>, CliError> {
         match self {

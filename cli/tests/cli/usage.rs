@@ -23,6 +23,7 @@ fn every_command_explains_itself_with_an_example() {
         "hash-keys add",
         "hash-keys list",
         "user show",
+        "import",
         "conflicts list",
         "conflicts show",
         "conflicts resolve",

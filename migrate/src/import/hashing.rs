@@ -44,7 +44,7 @@ impl Hashing {
         HashReport { family: hash.family(), wrapped, cost }
     }
 
-    fn passwords(&self) -> &Passwords {
+    pub(super) fn passwords(&self) -> &Passwords {
         match self {
             Self::Threads(passwords) | Self::Inline(passwords) => passwords,
         }

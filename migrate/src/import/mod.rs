@@ -21,6 +21,7 @@ mod create;
 mod error;
 mod hashing;
 mod matched;
+mod prove;
 mod report;
 mod run;
 mod user;
@@ -37,6 +38,7 @@ use umoja_store::secrets::Secrets;
 
 pub use self::error::{Failed, Reason, Stopped};
 pub use self::hashing::Hashing;
+pub use self::prove::{Proof, Samples, SamplesError};
 pub use self::report::{Done, HashReport, Outcome, Report};
 pub use self::run::{Entry, RunError, Seen, run};
 use self::user::NewUser;

@@ -1,0 +1,139 @@
+//! `umoja import`: users of another system.
+
+mod options;
+mod progress;
+mod proof;
+mod resume;
+mod source;
+mod summary;
+mod work;
+
+use std::sync::Arc;
+
+use umoja_crypto::{EngineChoice, Params, Passwords};
+use umoja_migrate::Row;
+use umoja_migrate::import::{Hashing, Importer};
+use umoja_schema::Company;
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::Secrets;
+
+pub(super) use self::options::Import;
+use self::progress::Progress;
+use self::resume::{Identity, Resume};
+use self::source::{Opening, Source};
+use self::summary::Summary;
+use self::work::{Fresh, Work};
+use super::target::Opened;
+use crate::CliError;
+use crate::deployment::{DeployedRegion, Regions};
+use crate::output::{Output, note};
+
+/// How many hashes are made to see how long one takes.
+const SAMPLE_HASHES: u64 = 4;
+
+impl Import {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let opening = Opening::read(&self)?;
+        let opened = self.target.open().await?;
+        // Nobody changes the keys of a directory meanwhile: who rotates them needs that nobody serves it.
+        let _held = opened.lock().ok();
+        let regions = opened.regions_now().await?;
+        let region = self.region(&regions)?;
+        let company = self.company(region).await?;
+        let passwords = Arc::new(Passwords::new(Params::OWASP, engine(&opened), None)?);
+        let work = Arc::new(Work::new(region, company, passwords, self.dry_run).await?);
+        opening.check_keys(&work.importer().keys)?;
+        if let Some(samples) = &self.prove {
+            proof::prove(&work.importer(), opening.source(&self.file)?, samples)?;
+        }
+        let _fresh = Fresh::start(Arc::clone(&work));
+        let source = opening.source(&self.file)?;
+        let place = format!("{} {}", opened.name(), region.name());
+        let mut resume = Resume::open(&self, &Identity { place: &place, opening: &opening, source: &source })?;
+        let mut progress = Progress::new(&source, resume.report.rows, region.home.clock.as_ref());
+        let done = self.read(&work, source, &mut resume, &mut progress).await;
+        progress.end();
+        resume.save()?;
+        done?;
+        resume.finish()?;
+        let wrap_ms = if self.dry_run && resume.report.wrapped > 0 { Some(work.wrap_ms()) } else { None };
+        Summary { import: &self, region, report: &resume.report, millis: progress.millis(), wrap_ms }.tell(output);
+        if resume.report.refused > 0 { Err(CliError::RowsRefused) } else { Ok(()) }
+    }
+
+    /// Rows to their end.
+    async fn read(
+        &self,
+        work: &Arc<Work>,
+        source: Source<'_>,
+        resume: &mut Resume,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), CliError> {
+        let skip = usize::try_from(resume.report.rows).unwrap_or(usize::MAX);
+        if skip > 0 {
+            note(&format!("going on behind {skip} records that an earlier run has done"));
+        }
+        let import = |row: Row| {
+            let importer = work.importer();
+            async move { importer.row(&row).await }
+        };
+        let seen = |seen| {
+            progress.seen(&seen);
+            resume.seen(&seen, progress.now())
+        };
+        umoja_migrate::import::run(source.entries.skip(skip), self.at_once, import, seen).await.map_err(|error| {
+            CliError::Failed(format!(
+                "{error}; what was read up to here is imported, and the same command goes on from there"
+            ))
+        })
+    }
+
+    /// The region in which users are written.
+    fn region<'a>(&self, regions: &'a Regions) -> Result<&'a DeployedRegion, CliError> {
+        let region = match &self.into {
+            Some(name) => regions.get(name)?,
+            None => regions.first()?,
+        };
+        if region.state.serves() {
+            return Ok(region);
+        }
+        let name = region.name();
+        Err(CliError::Failed(format!(
+            "{name} does not serve; choose another region with --into, or `umoja region thaw`"
+        )))
+    }
+
+    async fn company(&self, region: &DeployedRegion) -> Result<Company, CliError> {
+        let stored = region.home.registry.company(&self.company).await.map_err(|source| region.failed(source))?;
+        let mut company = stored.ok_or_else(|| {
+            CliError::Failed(format!("there is no company {}; add it with `umoja company add`", self.company))
+        })?;
+        if let Some(country) = &self.phone_country {
+            company.phone_country = Some(country.clone());
+        }
+        Ok(company)
+    }
+}
+
+fn engine(opened: &Opened) -> EngineChoice {
+    match opened {
+        Opened::Local(deployment) => deployment.config().password_engine.into(),
+        Opened::Cloud(..) => EngineChoice::Auto,
+    }
+}
+
+/// What imports rows, with the deployment's secrets as they are now.
+async fn importer(
+    region: &DeployedRegion,
+    company: &Company,
+    passwords: &Passwords,
+    dry_run: bool,
+) -> Result<Importer, CliError> {
+    let home = region.home.clone();
+    let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
+    let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
+    let keys = secrets.password_keys();
+    let hashing = Hashing::Threads(Arc::new(passwords.with_keys(Arc::clone(&keys))));
+    Ok(Importer { home, sealer, secrets, hashing, keys: keys.hash_keys.clone(), company: company.clone(), dry_run })
+}

@@ -1,0 +1,31 @@
+//! `--prove`: sample logins, before anything is written.
+
+use std::path::Path;
+
+use umoja_migrate::import::{Importer, Proof, Samples};
+use zeroize::Zeroizing;
+
+use super::source::Source;
+use crate::CliError;
+use crate::output::note;
+
+/// Reads the whole file unless every sample fits before its end.
+pub(super) fn prove(importer: &Importer, source: Source<'_>, path: &Path) -> Result<(), CliError> {
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(format!("{}: {error}", path.display()));
+    let csv = Zeroizing::new(std::fs::read(path).map_err(|error| failed(&error))?);
+    let samples = Samples::parse(&csv).map_err(|error| failed(&error))?;
+    let mut proofs = samples.open();
+    for entry in source.entries {
+        let entry = entry.map_err(|error| CliError::Failed(error.to_string()))?;
+        if let Ok(row) = &entry.row {
+            importer.prove(&samples, row, &mut proofs);
+        }
+        if proofs.iter().all(|proof| *proof == Proof::Verified) {
+            note(&format!("{} sample logins fit their records", proofs.len()));
+            return Ok(());
+        }
+    }
+    let wrong = proofs.iter().zip(1..).filter(|(proof, _)| **proof != Proof::Verified);
+    let wrong: Vec<String> = wrong.map(|(proof, n)| format!("record {n}: {}", proof.text())).collect();
+    Err(CliError::NotProven(format!("{}: {}; nothing was written", path.display(), wrong.join("; "))))
+}

@@ -1,0 +1,172 @@
+//! How far an import has come, so that the next run need not begin anew; and what it refused. Nothing depends on it but
+//! time: a row that is imported twice is imported once.
+
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use umoja_migrate::import::{Report, Seen};
+use umoja_schema::Millis;
+
+use super::Import;
+use super::source::{Opening, Source, is_standard_input};
+use crate::CliError;
+use crate::files;
+use crate::output::note;
+
+/// How often it is remembered.
+const EVERY_MS: u64 = 2_000;
+
+/// What the file holds. No personal data.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    /// The version of this form.
+    format: u32,
+    /// Of what: another file, other options or another deployment begin anew.
+    key: String,
+    /// How long the list of refused rows was.
+    refused_bytes: u64,
+    /// What was done.
+    report: Report,
+}
+
+/// What an import is of.
+pub(super) struct Identity<'a> {
+    /// The deployment and its region.
+    pub(super) place: &'a str,
+    pub(super) opening: &'a Opening,
+    pub(super) source: &'a Source<'a>,
+}
+
+/// An import under way.
+pub(super) struct Resume {
+    /// What was done.
+    pub(super) report: Report,
+    key: String,
+    state: Option<PathBuf>,
+    refused: PathBuf,
+    refused_bytes: u64,
+    list: Option<io::BufWriter<File>>,
+    saved: Millis,
+}
+
+impl Resume {
+    pub(super) fn open(import: &Import, identity: &Identity<'_>) -> Result<Self, CliError> {
+        let base = if is_standard_input(&import.file) { Path::new("import") } else { &import.file };
+        let is_resumable = !is_standard_input(&import.file) && !import.dry_run;
+        let state = is_resumable.then(|| import.state.clone().unwrap_or_else(|| beside(base, ".state.json")));
+        let refused = import.refused.clone().unwrap_or_else(|| beside(base, ".refused.ndjson"));
+        let key = key(import, identity).map_err(|source| CliError::File { path: import.file.clone(), source })?;
+        let mut resume =
+            Self { report: Report::default(), key, state, refused, refused_bytes: 0, list: None, saved: Millis(0) };
+        if let Some(state) = resume.stored() {
+            resume.report = state.report;
+            resume.refused_bytes = state.refused_bytes;
+        }
+        Ok(resume)
+    }
+
+    /// What an earlier run of the same has done. A state that cannot be read is none.
+    fn stored(&self) -> Option<State> {
+        let bytes = std::fs::read(self.state.as_ref()?).ok()?;
+        let state: Option<State> = serde_json::from_slice(&bytes).ok();
+        let state = state.filter(|state| state.format == 1 && state.key == self.key);
+        if state.is_none() {
+            note(
+                "the state of an earlier import is of another file, other options or another deployment: beginning anew",
+            );
+        }
+        state
+    }
+
+    /// A row that is done.
+    pub(super) fn seen(&mut self, seen: &Seen, now: Millis) -> Result<(), CliError> {
+        self.report.add(&seen.outcome);
+        if let Err(reason) = &seen.outcome {
+            let mut line = json!({ "line": seen.line, "reason": reason.to_string() }).to_string();
+            line.push('\n');
+            let written = self.list().and_then(|list| list.write_all(line.as_bytes()));
+            written.map_err(|source| CliError::File { path: self.refused.clone(), source })?;
+            self.refused_bytes += line.len() as u64;
+        }
+        if now.since(self.saved) >= EVERY_MS {
+            self.saved = now;
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    /// The list, of the length that the state says: what a killed run wrote after that is written again.
+    fn list(&mut self) -> io::Result<&mut io::BufWriter<File>> {
+        if self.list.is_none() {
+            let mut file = files::private(&self.refused)?;
+            file.set_len(self.refused_bytes)?;
+            file.seek(io::SeekFrom::End(0))?;
+            self.list = Some(io::BufWriter::new(file));
+        }
+        self.list.as_mut().ok_or_else(|| io::Error::other("no list"))
+    }
+
+    /// Remembers what is done.
+    pub(super) fn save(&mut self) -> Result<(), CliError> {
+        let flushed = self.list.as_mut().map_or(Ok(()), |list| {
+            list.flush()?;
+            list.get_ref().sync_data()
+        });
+        flushed.map_err(|source| CliError::File { path: self.refused.clone(), source })?;
+        let Some(path) = &self.state else { return Ok(()) };
+        let state =
+            State { format: 1, key: self.key.clone(), refused_bytes: self.refused_bytes, report: self.report.clone() };
+        let bytes = serde_json::to_vec_pretty(&state).unwrap_or_default();
+        files::replace_private(path, &bytes).map_err(|source| CliError::File { path: path.clone(), source })
+    }
+
+    /// The whole file was read: the next run begins anew. A list of an earlier one is not taken for this one's.
+    pub(super) fn finish(&self) -> Result<(), CliError> {
+        let gone = |path: &Path| match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(CliError::File { path: path.to_owned(), source: error })
+            }
+            _ => Ok(()),
+        };
+        if self.report.refused == 0 && self.refused.exists() {
+            gone(&self.refused)?;
+        }
+        self.state.as_deref().map_or(Ok(()), gone)
+    }
+}
+
+fn key(import: &Import, identity: &Identity<'_>) -> io::Result<String> {
+    let Identity { place, opening, source } = identity;
+    let mut key = Sha256::new();
+    let mut text = |text: &str| {
+        key.update((text.len() as u64).to_be_bytes());
+        key.update(text);
+    };
+    text(place);
+    text(import.company.as_str());
+    text(opening.format.name());
+    text(import.phone_country.as_deref().unwrap_or_default());
+    for path in [Some(&import.file), import.keys.as_ref(), import.mapping.as_ref()].into_iter().flatten() {
+        if is_standard_input(path) {
+            continue;
+        }
+        let file = path.metadata()?;
+        let changed = file.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        text(&path.canonicalize()?.to_string_lossy());
+        text(&format!("{} {}", file.len(), changed.as_nanos()));
+    }
+    text(&source.bytes.unwrap_or_default().to_string());
+    Ok(hex::encode(key.finalize()))
+}
+
+/// A file that is named after another.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,194 @@
+//! `umoja import`: the real binary over real files.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use umoja_cli::CompanyFile;
+
+use crate::support::{World, client, eventually, json as ask, path, run, run_with_input, text, umoja, until};
+
+/// From the tests of crypt_blowfish: the password is `U*U`.
+const BCRYPT: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+const PASSWORD: &str = "U*U";
+const CANARY: &str = "canary-7f3e9a";
+
+fn user(n: usize) -> Value {
+    json!({
+        "user_id": format!("auth0|{n}"),
+        "email": format!("user.{n}@example.com"),
+        "email_verified": true,
+        "given_name": CANARY,
+        "password_hash": BCRYPT,
+    })
+}
+
+/// A file of these records, in Auth0's form.
+fn file(world: &World, records: impl IntoIterator<Item = Value>) -> PathBuf {
+    let file = world.file("users.ndjson");
+    let mut lines = String::new();
+    for record in records {
+        writeln!(lines, "{record}").unwrap();
+    }
+    std::fs::write(&file, lines).unwrap();
+    file
+}
+
+fn words<'a>(file: &'a str, dir: &'a str) -> Vec<&'a str> {
+    vec!["import", file, "--format", "auth0", "--company", "soko", "--dir", dir]
+}
+
+/// What every import says of everything.
+fn counts(said: &Value) -> [u64; 5] {
+    ["created", "matched", "in_conflict", "already_there", "refused"].map(|name| said[name].as_u64().unwrap())
+}
+
+async fn logs_in(url: &str, company: &CompanyFile, n: usize, password: &str) -> bool {
+    let body = json!({ "email": format!("user.{n}@example.com"), "password": password });
+    let answer = client(url, company).call("authenticate", body).await.unwrap();
+    assert_eq!(answer.status, 200);
+    answer.body["authenticated"] == true
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_are_imported_while_they_are_served_and_log_in_everywhere_with_their_old_passwords() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let file = file(&world, (0..20).map(user));
+    let served = world.serve();
+    let said = ask(&words(path(&file), &dir));
+    assert_eq!(counts(&said), [20, 0, 0, 0, 0]);
+    assert_eq!((&said["hashes"]["bcrypt"], &said["region"]), (&json!(20), &json!("eu-west-1")));
+    let there = client(&served.urls[1], &company);
+    eventually("the last user in the other region", async || {
+        let found = there.call("lookup", json!({ "external_id": "auth0|19" })).await.unwrap();
+        (found.status == 200).then_some(())
+    })
+    .await;
+    assert!(!logs_in(&served.urls[1], &company, 3, "another").await);
+    assert!(logs_in(&served.urls[1], &company, 3, PASSWORD).await);
+    let again = ask(&[words(path(&file), &dir), vec!["--into", "af-south-1"]].concat());
+    assert_eq!(counts(&again), [0, 0, 0, 20, 0]);
+    assert!(logs_in(&served.urls[0], &company, 3, PASSWORD).await);
+    let log = std::fs::read_to_string(world.log()).unwrap();
+    assert!(!log.contains(CANARY) && !log.contains(BCRYPT) && !log.contains("user.3@"));
+}
+
+#[test]
+fn refused_records_are_listed_without_their_values_and_the_others_imported() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let mut bad = user(1);
+    bad["email"] = json!(CANARY);
+    let mut broken = user(2);
+    broken["password_hash"] = json!(format!("$2a$05${CANARY}"));
+    let file = file(&world, [user(0), bad, broken, json!(CANARY), user(3)]);
+    let output = run(&[words(path(&file), &dir), vec!["--json"]].concat());
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(counts(&said), [2, 0, 0, 0, 3]);
+    let list = world.file("users.ndjson.refused.ndjson");
+    assert_eq!(said["refused_file"], path(&list));
+    let list = std::fs::read_to_string(list).unwrap();
+    let lines: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().map(|line| line["line"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 3, 4]);
+    for said in [list, text(&output.stdout), text(&output.stderr)] {
+        assert!(!said.contains(CANARY) && !said.contains(BCRYPT), "{said}");
+    }
+    assert!(!world.file("users.ndjson.state.json").exists());
+    // In text as well, and once all is well the list is gone.
+    let output = run(&words(path(&file), &dir));
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stdout).contains("already there") && !text(&output.stdout).contains(CANARY));
+    self::file(&world, [user(0)]);
+    assert_eq!(counts(&ask(&words(path(&file), &dir))), [0, 0, 0, 1, 0]);
+    assert!(!world.file("users.ndjson.refused.ndjson").exists());
+}
+
+#[test]
+fn nothing_is_written_by_a_dry_run_or_unless_every_sample_login_fits() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let file = file(&world, (0..5).map(user));
+    let (words, samples) = (words(path(&file), &dir), world.file("logins.csv"));
+    let dry = ask(&[&words[..], &["--dry-run"]].concat());
+    assert_eq!((counts(&dry), &dry["dry_run"]), ([5, 0, 0, 0, 0], &json!(true)));
+    assert!(dry["costliest"]["micros"].as_u64().unwrap() > 0);
+    let prove = [&words[..], &["--prove", path(&samples)]].concat();
+    for (logins, reason) in [
+        (format!("user.3@example.com,{PASSWORD}\nuser.9@example.com,{PASSWORD}\n"), "record 2: no row has"),
+        (format!("user.3@example.com,{CANARY}\n"), "record 1: the password does not fit"),
+    ] {
+        std::fs::write(&samples, logins).unwrap();
+        let output = run(&prove);
+        assert_eq!(output.status.code(), Some(4));
+        let said = text(&output.stderr);
+        assert!(said.contains(reason) && !said.contains(CANARY) && !said.contains("user.3"), "{said}");
+    }
+    std::fs::write(&samples, format!("USER.3@example.com,{PASSWORD}\nauth0|4,{PASSWORD}")).unwrap();
+    assert_eq!(counts(&ask(&prove)), [5, 0, 0, 0, 0], "nothing had been written before");
+}
+
+#[test]
+fn an_import_that_is_killed_goes_on_and_comes_to_the_same() {
+    const USERS: usize = 3_000;
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let mut bad = user(1);
+    bad["email"] = json!("none");
+    let file = file(&world, (0..USERS).map(user).chain([bad.clone()]));
+    let (words, state) = (words(path(&file), &dir), world.file("users.ndjson.state.json"));
+    let mut child = umoja().args(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let first = until("the state of a run", || {
+        let ended = child.try_wait().unwrap().is_some();
+        ended.then_some(0).or_else(|| {
+            let state: Value = serde_json::from_slice(&std::fs::read(&state).ok()?).ok()?;
+            state["report"]["rows"].as_u64().filter(|rows| *rows > 0)
+        })
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(0 < first && first < USERS as u64, "it was killed in the middle: {first}");
+    let output = run(&[&words[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("an earlier run has done"));
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let [created, _, _, there, refused] = counts(&said);
+    assert_eq!((created + there, refused, &said["rows"]), (USERS as u64, 1, &json!(USERS + 1)));
+    let list = std::fs::read_to_string(world.file("users.ndjson.refused.ndjson")).unwrap();
+    assert_eq!(list.lines().count(), 1);
+    // From the beginning, by standard input: everybody is there, once.
+    let input = std::fs::read_to_string(&file).unwrap();
+    let list = path(&world.file("list")).to_owned();
+    let stdin = ["import", "-", "--format", "auth0", "--company", "soko", "--dir", &dir, "--refused", &list, "--json"];
+    let said: Value = serde_json::from_slice(&run_with_input(&stdin, &input).stdout).unwrap();
+    assert_eq!(counts(&said), [0, 0, 0, USERS as u64, 1]);
+}
+
+#[test]
+fn what_it_cannot_do_it_says_before_it_begins() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let file = file(&world, [user(0)]);
+    let fails = |more: &[&str], code: i32, reason: &str| {
+        let base = ["import", path(&file), "--dir", &dir];
+        let output = run(&[&base[..], more].concat());
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(code) && said.contains(reason), "{more:?}: {said}");
+    };
+    let auth0 = |more: &[&'static str]| [&["--format", "auth0"][..], more].concat();
+    fails(&auth0(&["--company", "nobody"]), 1, "there is no company nobody");
+    fails(&["--format", "excel", "--company", "soko"], 2, "one of auth0, firebase");
+    fails(&auth0(&["--company", "soko", "--phone-country", "Kenya"]), 2, "alpha-2");
+    fails(&auth0(&["--company", "soko", "--into", "us-east-1"]), 1, "not a region");
+    let keys = world.file("keys.json");
+    std::fs::write(&keys, json!({ "app": { "secret": CANARY, "encoding": "utf8" } }).to_string()).unwrap();
+    fails(&[&auth0(&["--company", "soko", "--keys"])[..], &[path(&keys)]].concat(), 1, "--keys: app is not among");
+    let held = ["import", path(&file), "--format", "auth0", "--company", "soko", "--dir", "/nowhere/at-all"];
+    assert_eq!(run(&held).status.code(), Some(1));
+}
