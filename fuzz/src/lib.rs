@@ -1,0 +1,57 @@
+//! What has to be so whatever the bytes are, besides that nothing panics.
+
+use std::sync::LazyLock;
+
+use umoja_crypto::legacy::{ForeignHash, ImportError, cost, runs_argon2};
+use umoja_crypto::password::{EngineChoice, Params, Passwords};
+use umoja_migrate::formats::{Format, MAX_RECORD, Mapping, Options, keys, read};
+
+/// Keys and a mapping that uses them: every family, every rule.
+pub static OPTIONS: LazyLock<Options> = LazyLock::new(|| {
+    let keys = keys::parse(include_bytes!("keys.json")).expect("keys");
+    Options { mapping: Some(Mapping::parse(include_bytes!("mapping.json")).expect("a mapping")), keys }
+});
+
+static PASSWORDS: LazyLock<Passwords> =
+    LazyLock::new(|| Passwords::new(Params { m_kib: 64, t: 1, p: 1 }, EngineChoice::Auto, None).expect("an engine"));
+
+/// A source of this format: entries come in order, end after an error, and what is read can be stored.
+pub fn source(format: Format, bytes: &[u8]) {
+    with_options(format, bytes, &OPTIONS);
+}
+
+/// As [`source`], with other options.
+pub fn with_options(format: Format, bytes: &[u8], options: &Options) {
+    let Ok(entries) = read(format, bytes, options) else { return };
+    let (mut line, mut position, mut over) = (0, 0, false);
+    for entry in entries {
+        assert!(!over, "nothing comes behind an error");
+        let Ok(entry) = entry else {
+            over = true;
+            continue;
+        };
+        assert!(entry.line >= line && entry.bytes_read > position && entry.bytes_read <= bytes.len() as u64);
+        (line, position) = (entry.line, entry.bytes_read);
+        if let Ok(row) = entry.row {
+            assert_eq!(row.line, line);
+            let length = row.email.map_or(0, |email| email.len()) + row.external_id.map_or(0, |id| id.len());
+            assert!(length <= 2 * MAX_RECORD);
+            if let Some(hash) = row.hash {
+                stored(&hash);
+            }
+        }
+    }
+}
+
+/// What comes of a constructor can be stored, and what is stored can be read and its cost told.
+pub fn hash(hash: Result<ForeignHash, ImportError>) {
+    if let Ok(hash) = hash {
+        stored(&hash);
+    }
+}
+
+fn stored(hash: &ForeignHash) {
+    let stored = hash.to_stored(&PASSWORDS, [7; 16]);
+    assert!(cost(&stored).is_ok(), "a stored hash is read");
+    assert!(!hash.is_raw_fast() || runs_argon2(&stored), "a fast hash is inside of argon2");
+}
