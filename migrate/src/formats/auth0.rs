@@ -3,10 +3,10 @@
 //! `_id` and `passwordHash`).
 
 use serde_json::{Map, Value};
-use umoja_crypto::legacy::ForeignHash;
+use umoja_crypto::legacy::{ForeignHash, ImportError};
 use umoja_schema::Profile;
 
-use super::members::{Members, field};
+use super::members::Members;
 use super::{Options, claims};
 use crate::{Refused, Row};
 
@@ -54,7 +54,8 @@ fn hash(user: &Members, options: &Options) -> Result<Option<ForeignHash>, Refuse
     for name in ["password_hash", "passwordHash"] {
         if let Some(bcrypt) = user.text(name)? {
             // The documentation knows bcrypt here and nothing else.
-            return if bcrypt.starts_with("$2") { Ok(Some(ForeignHash::parse(&bcrypt)?)) } else { Err(field(name)) };
+            let known = bcrypt.starts_with("$2");
+            return if known { Ok(Some(ForeignHash::parse(&bcrypt)?)) } else { Err(ImportError::Unsupported.into()) };
         }
     }
     Ok(None)

@@ -2,26 +2,37 @@
 
 use serde_json::{Map, Value};
 
-/// Parts of names that speak of credentials and second factors.
-const CREDENTIAL: [&str; 12] = [
-    "passw",
-    "hash",
-    "secret",
-    "token",
-    "salt",
-    "otp",
-    "mfa",
-    "recovery",
-    "backupcode",
-    "apikey",
-    "privatekey",
-    "credential",
-];
+/// What speaks of credentials anywhere in a name, without regard to case and what is between words.
+const PARTS: [&str; 10] =
+    ["passw", "passkey", "secret", "token", "credential", "recovery", "backupcode", "apikey", "privatekey", "webauthn"];
+
+/// What does so as a word, being part of harmless ones: `footprint`, `team_favourite`.
+const WORDS: [&str; 10] = ["otp", "totp", "hotp", "mfa", "2fa", "tfa", "hash", "hashes", "salt", "pwd"];
 
 /// Whether a member of this name stays behind: it may be a way to log in.
 pub(super) fn is_credential(name: &str) -> bool {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    CREDENTIAL.iter().any(|part| plain.contains(part))
+    let joined = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let words = words(name);
+    PARTS.iter().any(|part| joined.contains(part)) || words.iter().any(|word| WORDS.contains(&word.as_str()))
+}
+
+/// `myTOTPSecret-2` is `my`, `totp`, `secret`, `2`.
+fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut words = vec![String::new()];
+    for (index, letter) in letters.iter().enumerate() {
+        let before = index.checked_sub(1).map(|before| letters[before]);
+        let after = letters.get(index + 1);
+        let hump = letter.is_uppercase()
+            && (before.is_some_and(char::is_lowercase) || after.is_some_and(|after| after.is_lowercase()));
+        if hump || !letter.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if let (true, Some(word)) = (letter.is_alphanumeric(), words.last_mut()) {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words
 }
 
 /// Puts a value under `custom`, without what [`is_credential`] inside of it, and unless it is null or empty then.
@@ -63,6 +74,18 @@ mod tests {
         put(&mut custom, "old_password", json!("x"));
         put(&mut custom, "backup-codes", json!(["x"]));
         put(&mut custom, "empty", json!({"salt": "x"}));
+        for name in
+            ["passwordHash", "userMFA", "MFAEnabled", "2fa", "my-otp", "oldHash", "SALT", "webauthn_ids", "AccessToken"]
+        {
+            put(&mut custom, name, json!("x"));
+        }
         assert_eq!(Value::Object(custom), json!({"meta": {"size": 42, "a": [{"b": 1}]}}));
+    }
+
+    #[test]
+    fn harmless_names_are_kept() {
+        for name in ["footprint", "teamFavourite", "hashtags", "basalt", "passport", "shoe_size", "", "Größe"] {
+            assert!(!is_credential(name), "{name}");
+        }
     }
 }

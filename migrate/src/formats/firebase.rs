@@ -68,8 +68,8 @@ pub(super) fn row(object: Map<String, Value>, options: &Options) -> Result<Row, 
 
 fn hash(user: &Members, options: &Options) -> Result<Option<ForeignHash>, Refused> {
     let Some(hash) = user.text("passwordHash")? else { return Ok(None) };
-    let Some(salt) = user.text("salt")? else { return Err(field("salt")) };
-    let (hash, salt) = (decode("passwordHash", &hash)?, decode("salt", &salt)?);
+    let salt = user.text("salt")?.ok_or(ImportError::Unsupported)?;
+    let (hash, salt) = (decode(&hash)?, decode(&salt)?);
     let mut projects = options.keys.firebase.iter();
     let (Some((id, cost)), None) = (projects.next(), projects.next()) else {
         return Err(Refused::Hash(ImportError::MissingKey));
@@ -78,7 +78,7 @@ fn hash(user: &Members, options: &Options) -> Result<Option<ForeignHash>, Refuse
 }
 
 /// Base64 of either alphabet: the tools write one and the API the other.
-fn decode(name: &str, text: &str) -> Result<Vec<u8>, Refused> {
+fn decode(text: &str) -> Result<Vec<u8>, ImportError> {
     let text = text.replace('-', "+").replace('_', "/");
-    TextEncoding::Base64.decode(&text).map(|bytes| bytes.to_vec()).ok_or_else(|| field(name))
+    TextEncoding::Base64.decode(&text).map(|bytes| bytes.to_vec()).ok_or(ImportError::Unsupported)
 }

@@ -10,6 +10,9 @@
 //! - Null, absent and empty are the same.
 //! - What is no standard claim goes under `custom` only if it is plainly the user's, and never if its name speaks of a
 //!   password, a hash, a token or a second factor.
+//!
+//! A new format is a file with a function from a record to a [`Row`], a variant of [`Format`], its line in [`read`], a
+//! fixture, a case of `tests/formats/broken`, a fuzz target, and what to do in `docs/migrate.md`.
 
 mod auth0;
 mod claims;

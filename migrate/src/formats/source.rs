@@ -1,6 +1,6 @@
 //! The bytes of a source, with the line and position that errors and progress name.
 
-use std::io::{BufRead, ErrorKind};
+use std::io::{BufRead, Chain, Cursor, ErrorKind, Read};
 
 use crate::Refused;
 
@@ -45,17 +45,24 @@ pub(super) struct Cut<T> {
     pub(super) record: Result<T, Refused>,
 }
 
-/// A reader that counts bytes and lines.
+/// How much of the beginning is looked at as a whole.
+const BEGINNING: usize = 1 << 16;
+
+/// A reader that counts bytes and lines. Its first [`chunk`](Self::chunk) is the first line (or [`BEGINNING`] of it),
+/// however few bytes a read brings.
 pub(super) struct Source<R> {
-    reader: R,
+    reader: Chain<Cursor<Vec<u8>>, R>,
     read: u64,
     line: u64,
 }
 
 impl<R: BufRead> Source<R> {
     /// Steps over a byte order mark.
-    pub(super) fn new(reader: R) -> Result<Self, SourceError> {
-        let mut source = Self { reader, read: 0, line: 1 };
+    pub(super) fn new(mut reader: R) -> Result<Self, SourceError> {
+        let mut beginning = Vec::new();
+        let line = reader.by_ref().take(BEGINNING as u64).read_until(b'\n', &mut beginning);
+        line.map_err(|error| SourceError::Io { line: 1, error })?;
+        let mut source = Self { reader: Cursor::new(beginning).chain(reader), read: 0, line: 1 };
         if source.chunk()?.starts_with(b"\xef\xbb\xbf") {
             source.consume(3);
         }

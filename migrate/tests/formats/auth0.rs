@@ -71,7 +71,7 @@ fn what_is_wrong_is_refused_and_the_next_one_read() {
         [
             (2, field("email")),
             (3, field("email_verified")),
-            (4, field("password_hash")),
+            (4, Refused::Hash(ImportError::Unsupported)),
             (5, Refused::Hash(ImportError::Unsupported)),
             (7, Refused::Form("not an object")),
             (8, json),

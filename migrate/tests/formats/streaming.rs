@@ -3,8 +3,9 @@
 use std::io::{BufReader, Read};
 
 use umoja_migrate::Refused;
-use umoja_migrate::formats::{Format, MAX_RECORD, Options, SourceError, read};
+use umoja_migrate::formats::{Entry, Format, MAX_RECORD, Mapping, Options, SourceError, keys, read};
 
+use crate::broken::seen;
 use crate::login::all;
 
 /// A source that is made while it is read: a beginning, a record so many times, an end.
@@ -91,5 +92,99 @@ fn a_broken_frame_ends_the_stream_with_the_line() {
 fn an_empty_source_has_no_users() {
     for source in ["", "\n\n", "[]", " [ ]\n", "\u{feff}[]", "\u{feff}"] {
         assert!(all(Format::Auth0, source.as_bytes(), &Options::default()).is_empty(), "{source:?}");
+    }
+}
+
+/// The fixtures, each with what it needs.
+fn fixtures() -> Vec<(Format, &'static [u8])> {
+    vec![
+        (Format::Auth0, include_bytes!("fixtures/auth0-import.json")),
+        (Format::Auth0, include_bytes!("fixtures/auth0-export.ndjson")),
+        (Format::Firebase, include_bytes!("fixtures/firebase.json")),
+        (Format::Firebase, include_bytes!("fixtures/firebase.csv")),
+        (Format::Keycloak, include_bytes!("fixtures/keycloak-realm.json")),
+        (Format::Django, include_bytes!("fixtures/django.json")),
+        (Format::WordPress, include_bytes!("fixtures/wordpress.csv")),
+        (Format::Magento, include_bytes!("fixtures/magento.csv")),
+        (Format::Drupal, include_bytes!("fixtures/drupal.csv")),
+        (Format::Ldif, include_bytes!("fixtures/people.ldif")),
+        (Format::Ndjson, include_bytes!("../../examples/zitadel.users.json")),
+        (Format::Csv, include_bytes!("../../examples/prestashop.users.csv")),
+        (Format::Django, b"\xef\xbb\xbf[{\"model\":\"auth.user\",\"pk\":1,\"fields\":{}}]"),
+    ]
+}
+
+fn options_for(format: Format) -> Options {
+    let mapping: Option<&[u8]> = match format {
+        Format::Ndjson => Some(include_bytes!("../../examples/zitadel.json")),
+        Format::Csv => Some(include_bytes!("../../examples/prestashop.json")),
+        _ => None,
+    };
+    let keys = keys::parse(include_bytes!("../../examples/prestashop.keys.json")).unwrap();
+    Options { mapping: mapping.map(|mapping| Mapping::parse(mapping).unwrap()), keys }
+}
+
+#[test]
+fn it_makes_no_difference_how_many_bytes_a_read_brings() {
+    for (format, source) in fixtures() {
+        let options = options_for(format);
+        let read = |capacity: usize| -> Vec<_> {
+            let entries = read(format, BufReader::with_capacity(capacity, source), &options).unwrap();
+            let entry = |entry: Result<Entry, SourceError>| {
+                let Entry { line, bytes_read, row } = entry.unwrap();
+                (line, bytes_read, row.map(|row| seen(&row)))
+            };
+            entries.map(entry).collect()
+        };
+        let whole = read(1 << 16);
+        assert!(!whole.is_empty());
+        for capacity in [1, 2, 3, 7, 64] {
+            assert_eq!(read(capacity), whole, "{format:?} {capacity}");
+        }
+    }
+}
+
+#[test]
+fn a_record_that_does_not_end_takes_no_more_memory_than_a_record_may() {
+    let large = "x".repeat(1 << 16);
+    for (format, start, end) in [
+        (Format::Django, "[{\"model\":\"", "\"}]"),
+        (Format::Keycloak, "{\"x\":\"", "\",\"users\":[]}"),
+        (Format::Auth0, "{\"email\":\"", "\"}\n"),
+        (Format::Drupal, "uid,name,pass,mail\n1,\"", "\",,\n"),
+        (Format::Ldif, "dn: a\nobjectClass: person\nuid: ", "\n"),
+    ] {
+        let source = Generated::new(start, &large, "", 128, end);
+        let options = Options::default();
+        for entry in read(format, BufReader::new(source), &options).unwrap() {
+            assert_eq!(entry.unwrap().row.err(), Some(Refused::TooLarge), "{format:?}");
+        }
+    }
+    let columns = Generated::new("uid,name,pass,mail\n", ",", "", 100_000, "\n2,a,,\n");
+    let rows: Vec<_> = read(Format::Drupal, BufReader::new(columns), &Options::default())
+        .unwrap()
+        .map(|entry| entry.unwrap().row.is_ok())
+        .collect();
+    assert_eq!(rows, [false, true]);
+}
+
+#[test]
+fn a_source_that_fails_ends_the_stream_with_the_line() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("the disk is gone"))
+        }
+    }
+    for (format, start) in [
+        (Format::Auth0, "{\"email\":\"a\"}\n{\"ema"),
+        (Format::Django, "[\n{\"model\":"),
+        (Format::Drupal, "uid,name,pass,mail\n1,a"),
+        (Format::Ldif, "dn: a\nobjectClass: per"),
+    ] {
+        let source = BufReader::new(start.as_bytes().chain(Broken));
+        let options = Options::default();
+        let last = read(format, source, &options).unwrap().last();
+        assert!(matches!(last, Some(Err(SourceError::Io { line: 2, .. }))), "{format:?} {last:?}");
     }
 }
