@@ -245,6 +245,17 @@ fn a_mapping_that_is_not_of_its_form_is_not_read() {
         assert!(matches!(Mapping::parse(wrong.to_string().as_bytes()), Err(MappingError::Form(_))), "{wrong}");
     }
     let with = |name: &str, value: Value| json!({"external_id": "id", name: value});
+    for (wrong, says) in [
+        (with("emial", json!("x")), "unknown field `emial`"),
+        (with("hash", json!({"family": "rot13", "from": "h"})), "unknown variant `rot13`"),
+        (with("hash", json!([{"from": "h"}])), "missing field `family`"),
+        (with("email", json!(7)), "a place is the name of a column"),
+        (with("email_verified", json!({"from": "x"})), "a flag is true"),
+        (with("created_at", json!({"from": "x", "unit": "days"})), "an instant is a place"),
+    ] {
+        let said = Mapping::parse(wrong.to_string().as_bytes()).unwrap_err().to_string();
+        assert!(said.contains(says), "{said}");
+    }
     for (member, wrong) in [
         ("records", with("records", json!("users"))),
         ("delimiter", with("delimiter", json!("||"))),

@@ -110,7 +110,7 @@ impl TryFrom<String> for DigestName {
 
 /// A number, the same for all or of each record.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a number is a number or a place")]
 enum Number {
     Always(u64),
     From(Place),

@@ -19,7 +19,8 @@ mod rules;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use umoja_schema::Profile;
 use umoja_schema::profile::Address;
@@ -70,8 +71,9 @@ struct File {
     deleted: Option<Switch>,
     #[serde(default)]
     profile: ProfileRule,
-    #[serde(default)]
-    hash: HashRules,
+    /// The first one that applies counts.
+    #[serde(default, deserialize_with = "one_or_several")]
+    hash: Vec<HashRule>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -107,14 +109,13 @@ struct AddressRule {
     country: Option<Place>,
 }
 
-/// The first one that applies counts.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(untagged)]
-enum HashRules {
-    #[default]
-    None,
-    One(Box<HashRule>),
-    Many(Vec<HashRule>),
+/// One kind of hash or several. Not an untagged enum: its errors would not say what is wrong.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HashRule>, D::Error> {
+    let rules = match Value::deserialize(deserializer)? {
+        Value::Array(rules) => rules,
+        rule => vec![rule],
+    };
+    rules.into_iter().map(|rule| serde_json::from_value(rule).map_err(D::Error::custom)).collect()
 }
 
 impl Mapping {
@@ -136,7 +137,7 @@ impl Mapping {
             nulls: file.null.clone().unwrap_or_else(|| Dialect::default().nulls),
         };
         let mapping = Self { file, records, dialect };
-        for rule in mapping.hash_rules() {
+        for rule in &mapping.file.hash {
             rule.check()?;
         }
         Ok(mapping)
@@ -150,17 +151,9 @@ impl Mapping {
         &self.dialect
     }
 
-    fn hash_rules(&self) -> &[HashRule] {
-        match &self.file.hash {
-            HashRules::None => &[],
-            HashRules::One(rule) => std::slice::from_ref(rule),
-            HashRules::Many(rules) => rules,
-        }
-    }
-
     /// The first key that is named and not among these.
     pub(super) fn missing_key(&self, keys: &Keys) -> Option<&str> {
-        let mut ids = self.hash_rules().iter().filter_map(HashRule::key);
+        let mut ids = self.file.hash.iter().filter_map(HashRule::key);
         ids.find(|id| !keys.hash_keys.contains(id))
     }
 
@@ -178,7 +171,7 @@ impl Mapping {
         let switches = switches.into_iter().filter_map(|switch| switch.as_ref()?.place());
         let times = file.created_at.iter().map(Time::place);
         let statuses = file.status.iter().map(Status::place);
-        let hashes = self.hash_rules().iter().flat_map(HashRule::places);
+        let hashes = self.file.hash.iter().flat_map(HashRule::places);
         std::iter::once(&file.external_id)
             .chain(optional)
             .chain(switches)
@@ -207,7 +200,7 @@ impl Mapping {
             profile: file.profile.read(record)?,
             created_at: file.created_at.as_ref().map_or(Ok(None), |rule| rule.read(record))?,
             status: file.status.as_ref().map_or(Ok(None), |rule| rule.read(record))?,
-            hash: hash(self.hash_rules(), record, keys)?,
+            hash: hash(&file.hash, record, keys)?,
             ..Row::default()
         })
     }

@@ -11,7 +11,7 @@ use crate::Refused;
 pub(super) struct Place(Vec<Pointer>);
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a place is the name of a column or a JSON pointer, or a list of them")]
 enum Written {
     One(String),
     Several(Vec<String>),

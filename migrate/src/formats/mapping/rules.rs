@@ -10,7 +10,7 @@ use crate::formats::times;
 
 /// A flag: the same for all, a member that is one, some of its words, or whether there is one.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a flag is true, false, a place, {from, is} or {from, present}")]
 pub(super) enum Switch {
     Always(bool),
     From(Place),
@@ -65,7 +65,7 @@ impl Switch {
 
 /// An instant.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "an instant is a place or {from, unit}: text, seconds or milliseconds")]
 pub(super) enum Time {
     Text(Place),
     In(TimeIn),
