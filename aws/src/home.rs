@@ -69,6 +69,7 @@ impl Deployment {
             parked: at(queue::PARKED),
             registry: Arc::clone(&tables) as _,
             requests: Arc::clone(&tables) as _,
+            attempts: Arc::clone(&tables) as _,
             sweeps: tables,
             clock,
             entropy,

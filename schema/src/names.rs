@@ -17,7 +17,7 @@ pub mod table {
     pub const REPLAYS: &str = "replays";
     /// Outcomes by idempotency key. TTL.
     pub const IDEMPOTENCY: &str = "idempotency";
-    /// Failed logins. TTL.
+    /// Failed logins, remembered devices, and what is counted of requests. TTL; each region has its own.
     pub const ATTEMPTS: &str = "attempts";
     /// Conflicts. Append-only, replicated.
     pub const JOURNAL: &str = "journal";
@@ -91,6 +91,10 @@ pub mod attribute {
     pub const STATE: &str = "state";
     /// A JSON document (companies, settings, idempotency).
     pub const DOCUMENT: &str = "document";
+    /// How many attempts were counted.
+    pub const COUNT: &str = "count";
+    /// Until when no further attempt is let through, Unix milliseconds.
+    pub const LOCKED_UNTIL: &str = "locked_until";
     /// When DynamoDB may delete the item, Unix seconds.
     pub const EXPIRES_AT: &str = "expires_at";
 }
@@ -198,6 +202,7 @@ pub fn document() -> serde_json::Value {
             table::SETTINGS: { "keys": id(attribute::ID), "stream": false },
             table::REPLAYS: { "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT },
             table::IDEMPOTENCY: { "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT },
+            table::ATTEMPTS: { "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT },
             table::SWEEPS: { "keys": id(attribute::ID), "stream": false },
             table::JOURNAL: { "keys": log_keys, "stream": true },
             table::RECEIPTS: { "keys": log_keys, "stream": true },

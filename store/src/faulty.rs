@@ -2,6 +2,8 @@
 //!
 //! For simulations and for `umoja demo`, which shows an outage without causing one.
 
+mod attempts;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use umoja_schema::{Body, PartRecord, Region};
 
-use crate::ports::{Clock, Entropy, Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
+use crate::ports::{Attempts, Clock, Entropy, Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
 
 /// What is reached of any region, own or peer.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ pub struct Home {
     pub registry: Arc<dyn Registry>,
     /// Request ids and idempotency keys.
     pub requests: Arc<dyn Requests>,
+    /// Failed logins and remembered devices.
+    pub attempts: Arc<dyn Attempts>,
     /// How far the sweeps have come.
     pub sweeps: Arc<dyn Sweeps>,
     /// The time.

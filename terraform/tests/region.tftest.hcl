@@ -80,7 +80,7 @@ run "tables" {
     error_message = "Streams carry new images only."
   }
   assert {
-    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["idempotency", "replays"]
+    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["attempts", "idempotency", "replays"]
     error_message = "What is remembered for a while expires, and nothing else."
   }
   assert {

@@ -132,6 +132,7 @@ fn home(
         parked: Arc::new(local.queue(names::queue::PARKED)),
         registry: Arc::clone(&tables.tables) as _,
         requests: Arc::clone(&tables.tables) as _,
+        attempts: Arc::clone(&tables.tables) as _,
         sweeps: Arc::clone(&tables.tables) as _,
         clock: Arc::clone(clock) as _,
         entropy: Arc::clone(entropy) as _,

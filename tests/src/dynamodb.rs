@@ -68,6 +68,7 @@ impl DynamoRegion {
             logs: Arc::clone(&tables) as _,
             registry: Arc::clone(&tables) as _,
             requests: Arc::clone(&tables) as _,
+            attempts: Arc::clone(&tables) as _,
             sweeps: tables,
             guard: Box::new(()),
         };
@@ -173,6 +174,7 @@ impl Engine for Dispatch {
         match operation {
             "BatchGetItem" => run(body, |request| database.batch_get_item(request)),
             "CreateTable" => run(body, |request| database.create_table(request)),
+            "DeleteItem" => run(body, |request| database.delete_item(request)),
             "GetItem" => run(body, |request| database.get_item(request)),
             "PutItem" => run(body, |request| database.put_item(request)),
             "Query" => run(body, |request| database.query(request)),

@@ -41,6 +41,7 @@ pub async fn new_tables() -> Tables {
         logs: Arc::clone(&tables) as _,
         registry: Arc::clone(&tables) as _,
         requests: Arc::clone(&tables) as _,
+        attempts: Arc::clone(&tables) as _,
         sweeps: tables,
         guard: Box::new(()),
     }

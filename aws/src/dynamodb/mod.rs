@@ -1,5 +1,6 @@
 //! The tables of one region. Every read is strongly consistent, every write conditional where its port says so.
 
+mod attempts;
 mod commit;
 mod logs;
 mod registry;
@@ -40,7 +41,7 @@ impl Placeholders {
     }
 }
 
-/// `Users`, `Logs`, `Registry`, `Requests` and `Sweeps` over the tables `<prefix>-users` and so on.
+/// `Users`, `Logs`, `Registry`, `Requests`, `Attempts` and `Sweeps` over the tables `<prefix>-users` and so on.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,

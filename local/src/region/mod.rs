@@ -1,5 +1,6 @@
 //! One region's store: what the tables keep in the cloud, in one directory or in memory.
 
+mod attempts;
 mod changes;
 mod logs;
 mod registry;
@@ -168,6 +169,7 @@ impl RegionStore {
             parked: Arc::new(self.queue(queue::PARKED)),
             registry: Arc::new(self.clone()),
             requests: Arc::new(self.clone()),
+            attempts: Arc::new(self.clone()),
             sweeps: Arc::new(self.clone()),
             clock,
             entropy,

@@ -65,6 +65,8 @@ pub struct Housekept {
     pub replays: usize,
     /// Expired idempotency keys.
     pub idempotency: usize,
+    /// Expired counts of attempts.
+    pub attempts: usize,
     /// Changes that all cursors have passed.
     pub changes: usize,
 }
@@ -72,7 +74,7 @@ pub struct Housekept {
 impl Housekept {
     /// True if some kind of row may have more to remove than one call was allowed to.
     pub const fn may_have_more(&self, limit: usize) -> bool {
-        self.replays >= limit || self.idempotency >= limit || self.changes >= limit
+        self.replays >= limit || self.idempotency >= limit || self.attempts >= limit || self.changes >= limit
     }
 }
 
@@ -91,9 +93,15 @@ impl RegionStore {
                 (SELECT key FROM idempotency WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
             Ok(tx.prepare_cached(delete)?.execute(params![now, most])?)
         };
+        let attempts = move |tx: &Tx<'_>| {
+            let delete = "DELETE FROM attempts WHERE key IN
+                (SELECT key FROM attempts WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+            Ok(tx.prepare_cached(delete)?.execute(params![now, most])?)
+        };
         Ok(Housekept {
             replays: self.0.replays.write(table::REPLAYS, replays).await?,
             idempotency: self.0.main.write(table::IDEMPOTENCY, idempotency).await?,
+            attempts: self.0.replays.write(table::ATTEMPTS, attempts).await?,
             changes: self.trim_changes(limit).await?,
         })
     }

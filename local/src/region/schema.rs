@@ -51,9 +51,14 @@ const MAIN: &str = "
         PRIMARY KEY (queue, number)) WITHOUT ROWID;
 ";
 
-/// What only has to last until a request expires.
+/// What only has to last for minutes, or may be lost with the power: a device that is not known any more has the budget of
+/// everybody.
 pub(super) const REPLAYS: &str = "
     CREATE TABLE IF NOT EXISTS replays (
         hash BLOB NOT NULL PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS replays_expiry ON replays (expires_at);
+    CREATE TABLE IF NOT EXISTS attempts (
+        key BLOB NOT NULL PRIMARY KEY, count INTEGER NOT NULL, locked_until INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS attempts_expiry ON attempts (expires_at);
 ";

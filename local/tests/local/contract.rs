@@ -54,6 +54,7 @@ fn tables_of(store: &RegionStore, guard: Box<dyn Any + Send + Sync>) -> Tables {
         logs: Arc::clone(&store) as _,
         registry: Arc::clone(&store) as _,
         requests: Arc::clone(&store) as _,
+        attempts: Arc::clone(&store) as _,
         sweeps: store,
         guard,
     }
@@ -102,6 +103,7 @@ mod on_disk {
     umoja_store::logs_contract!(tables);
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
+    umoja_store::attempts_contract!(tables);
     umoja_store::sweeps_contract!(tables);
     umoja_store::streams_contract!(streamed);
     umoja_store::keys_contract!(key_pair);
@@ -134,6 +136,7 @@ mod in_memory {
     umoja_store::logs_contract!(tables);
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
+    umoja_store::attempts_contract!(tables);
     umoja_store::sweeps_contract!(tables);
     umoja_store::streams_contract!(streamed);
     umoja_store::keys_contract!(key_pair);

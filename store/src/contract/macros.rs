@@ -170,6 +170,28 @@ macro_rules! requests_contract {
     };
 }
 
+/// The tests of an adapter's attempts: takes a function that gives new [`Tables`](crate::contract::Tables), after any
+/// attributes that the tests are to have.
+#[macro_export]
+macro_rules! attempts_contract {
+    ($(#[$attribute:meta])* $make:path) => {
+        $crate::contract_cases! { [$(#[$attribute])*] $make, attempts:
+            what_was_never_counted_has_no_tally,
+            the_last_attempt_at_once_closes_the_way_and_what_follows_closes_it_for_longer,
+            what_was_counted_is_forgotten_a_window_after_the_last_attempt,
+            a_window_that_stays_is_over_a_window_after_the_first_attempt,
+            of_fifty_at_once_as_many_are_let_through_as_one_after_the_other,
+            an_attempt_that_was_not_made_is_given_back,
+            an_attempt_that_closed_the_way_opens_it_again_unless_another_was_counted,
+            what_is_forgotten_begins_anew,
+            what_was_not_remembered_is_not_known,
+            what_was_remembered_is_known_for_so_many_attempts_and_until_then,
+            of_fifty_known_at_once_as_many_are_counted_as_may,
+            what_is_added_at_once_is_all_in_the_sum,
+        }
+    };
+}
+
 /// The tests of an adapter's sweeps: takes a function that gives new [`Tables`](crate::contract::Tables), after any
 /// attributes that the tests are to have.
 #[macro_export]
@@ -255,6 +277,7 @@ mod tests {
             ("logs", include_str!("logs.rs")),
             ("registry", include_str!("registry.rs")),
             ("requests", include_str!("requests.rs")),
+            ("attempts", include_str!("attempts.rs")),
             ("sweeps", include_str!("sweeps.rs")),
             ("streams", include_str!("streams.rs")),
             ("keys", include_str!("keys.rs")),

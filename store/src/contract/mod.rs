@@ -27,8 +27,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::change::Change;
-use crate::ports::{Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
+use crate::ports::{Attempts, Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
 
+pub mod attempts;
 pub mod claims;
 pub mod conditions;
 pub mod derived;
@@ -57,6 +58,8 @@ pub struct Tables {
     pub registry: Arc<dyn Registry>,
     /// Request ids and idempotency keys.
     pub requests: Arc<dyn Requests>,
+    /// Failed logins and remembered devices.
+    pub attempts: Arc<dyn Attempts>,
     /// How far sweeps have come.
     pub sweeps: Arc<dyn Sweeps>,
     /// What has to live as long as the test: a temporary directory, a process. `Box::new(())` if nothing has to.

@@ -1,6 +1,7 @@
 //! What Umoja needs from the world, as traits. An adapter implements them; the module `contract` says what it must do,
 //! in tests that every adapter passes.
 
+mod attempts;
 mod clock;
 mod hasher;
 mod keys;
@@ -11,6 +12,7 @@ mod requests;
 mod sweeps;
 mod users;
 
+pub use attempts::{Attempts, Counted, Limit, Tally};
 pub use clock::{Clock, Entropy};
 pub use hasher::{Attempt, Busy, Hasher, NewPassword, Verdict};
 pub use keys::{EncryptionContext, Keys, KeysError};

@@ -36,6 +36,12 @@ locals {
       Resource = [local.own_table["replays"], local.own_table["idempotency"]]
     },
     {
+      # A count is written over what was read, or added to; it is deleted once somebody logs in.
+      Sid      = "CountAttempts"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      Resource = [local.own_table["attempts"]]
+    },
+    {
       Sid      = "MakeAndOpenDataKeys"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource = [local.own_data_key_arn]

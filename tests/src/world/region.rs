@@ -7,7 +7,7 @@ use umoja_local::{RegionPump, RegionStore};
 use umoja_schema::{Region, names};
 use umoja_store::faulty::{Faults, Faulty, faulty_region};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Clock, Entropy, Queue, Requests, Sweeps};
+use umoja_store::ports::{Attempts, Clock, Entropy, Queue, Requests, Sweeps};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 use umoja_store::{Home, Peer, RegionPorts};
@@ -56,6 +56,8 @@ pub struct RegionFaults {
     pub sweeps: Arc<Faults>,
     /// What it remembers of requests.
     pub requests: Arc<Faults>,
+    /// What it remembers of failed logins.
+    pub attempts: Arc<Faults>,
 }
 
 impl RegionFaults {
@@ -71,13 +73,14 @@ impl RegionFaults {
             parked: Arc::default(),
             sweeps: Arc::default(),
             requests: Arc::default(),
+            attempts: Arc::default(),
         }
     }
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Faults>> {
         let by_peer = [&self.links, &self.kms_links, &self.retries].into_iter().flat_map(BTreeMap::values);
-        let own = [&self.tables, &self.kms, &self.repairs, &self.parked, &self.sweeps, &self.requests];
+        let own = [&self.tables, &self.kms, &self.repairs, &self.parked, &self.sweeps, &self.requests, &self.attempts];
         by_peer.chain(own)
     }
 }
@@ -158,6 +161,8 @@ pub(super) async fn build(
             });
             let requests: Arc<dyn Requests> =
                 Arc::new(Faulty::new(Arc::clone(&tables.requests), Arc::clone(&faults.requests)));
+            let attempts: Arc<dyn Attempts> =
+                Arc::new(Faulty::new(Arc::clone(&tables.attempts), Arc::clone(&faults.attempts)));
             let home = Home {
                 own: seen[at].clone(),
                 peers: peers.collect(),
@@ -165,6 +170,7 @@ pub(super) async fn build(
                 parked: queue(names::queue::PARKED, &faults.parked),
                 registry: Arc::clone(&tables.registry),
                 requests,
+                attempts,
                 sweeps: {
                     let sweeps: Arc<dyn Sweeps> = Arc::clone(&tables.sweeps);
                     Arc::new(Faulty::new(sweeps, Arc::clone(&faults.sweeps)))

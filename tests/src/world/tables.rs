@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use umoja_local::RegionStore;
 use umoja_store::Change;
-use umoja_store::ports::{Logs, Registry, Requests, Sweeps, Users};
+use umoja_store::ports::{Attempts, Logs, Registry, Requests, Sweeps, Users};
 
 use crate::dynamodb::{Cursors, DynamoRegion, EngineStream};
 
@@ -27,6 +27,8 @@ pub struct Tables {
     pub registry: Arc<dyn Registry>,
     /// What is remembered of requests.
     pub requests: Arc<dyn Requests>,
+    /// Failed logins and remembered devices.
+    pub attempts: Arc<dyn Attempts>,
     /// How far sweeps have come.
     pub sweeps: Arc<dyn Sweeps>,
     stream: Stream,
@@ -46,6 +48,7 @@ impl Tables {
                 logs: Arc::new(store.clone()),
                 registry: Arc::new(store.clone()),
                 requests: Arc::new(store.clone()),
+                attempts: Arc::new(store.clone()),
                 sweeps: Arc::new(store.clone()),
                 stream: Stream::Local(store.clone(), Mutex::default()),
             },
@@ -56,6 +59,7 @@ impl Tables {
                     logs: Arc::clone(&tables) as _,
                     registry: Arc::clone(&tables) as _,
                     requests: Arc::clone(&tables) as _,
+                    attempts: Arc::clone(&tables) as _,
                     sweeps: tables,
                     stream: Stream::DynamoDb(stream, Mutex::default()),
                 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use umoja_schema::Part;
+use umoja_schema::{Millis, Part};
 use umoja_store::contract::sample::*;
 use umoja_store::contract::{Streamed, Tables};
-use umoja_store::ports::{Commit, Condition, Users as _, Writes};
+use umoja_store::ports::{Attempts as _, Commit, Condition, Limit, Users as _, Writes};
 use umoja_tests::dynamodb::DynamoRegion;
 
 async fn streamed() -> Streamed {
@@ -20,6 +20,7 @@ umoja_store::users_contract!(tables);
 umoja_store::logs_contract!(tables);
 umoja_store::registry_contract!(tables);
 umoja_store::requests_contract!(tables);
+umoja_store::attempts_contract!(tables);
 umoja_store::sweeps_contract!(tables);
 umoja_store::streams_contract!(streamed);
 
@@ -77,4 +78,15 @@ async fn a_wrapped_key_is_added_by_one_request() {
         region.tables.add_wrapped_key(user(1), Part::Profile, &version(1), &peer, &[1]).await.unwrap();
     }
     assert_eq!(region.calls.all(), calls(&[("UpdateItem", 2)]));
+}
+
+#[tokio::test]
+async fn the_first_attempt_is_one_write_and_further_ones_are_two() {
+    let region = DynamoRegion::new(&region(HERE)).await;
+    let limit = Limit { at_once: 3, shortest_ms: 2_000, longest_ms: 60_000, window_ms: 3_600_000, slides: true };
+    for (put, update) in [(1, 0), (2, 1), (4, 1), (5, 1)] {
+        region.tables.count(&[1; 32], &limit, Millis(1_700_000_000_000)).await.unwrap();
+        let expected = [("PutItem", put), ("UpdateItem", update)].into_iter().filter(|(_, count)| *count > 0);
+        assert_eq!(region.calls.all(), calls(&expected.collect::<Vec<_>>()));
+    }
 }
