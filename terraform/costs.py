@@ -13,7 +13,8 @@ PAGE = HERE.parent / "docs" / "costs.md"
 DATA = json.loads((HERE / "costs.json").read_text())
 ASSUMED = DATA["assumptions"]
 MONTH = DATA["month"]
-TABLES = json.loads((HERE.parent / "schema" / "generated" / "names.json").read_text())["tables"]
+NAMES = json.loads((HERE.parent / "schema" / "generated" / "names.json").read_text())
+TABLES, METRICS = NAMES["tables"], len(NAMES["metrics"]["units"])
 
 
 def sample_items(regions):
@@ -40,6 +41,7 @@ def sample_items(regions):
         "claim": {"index": "i" * 43, "claimants": {user: claim}},
         "row": {"id": user, "key": f"confirm#{region}#credentials", "at": "0" * 16, "origin": region, "kind": "confirm", "fields": {"region": region, "company": "example-company", "reason": bytes(120)}},
         "replay": {"id": "h" * 64, "expires_at": 1_763_700_000},
+        "attempt": {"id": "h" * 64, "count": 1, "locked_until": 0, "expires_at": 1_763_700_000},
         "outcome": {"id": "h" * 64, "expires_at": 1_763_700_000, "document": "d" * 240},
         "setting": {"id": "regions", "document": "d" * 350 * len(regions)},
         "company": {"id": "example-company", "document": "d" * 1500},
@@ -199,15 +201,15 @@ def month_section():
     for count, regions in DATA["deployments"].items():
         peers, prices = len(regions) - 1, prices_of(regions[0])
         functions, queues, ends = 5, peers + 2, 2
-        alarms = 8 + 1 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
+        alarms = 11 + 1 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
         runs = MONTH["schedule_runs"]
         lambdas = 2 * runs * (prices["lambda_request"] / 1e6 + MONTH["reconciler_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])
         polls = runs * (peers + 1) * prices["sqs"] / 1e6
         probes = runs * (2 + peers) * 0.5 * prices["dynamodb_read"] / 1e6
         logs = 2 * runs * 400 / 1e9 * prices["log_gb"]
-        lines = [2 * MONTH["kms_key"], alarms * MONTH["alarm"], 8 * MONTH["metric"], MONTH["dashboard"], lambdas, polls + probes + logs]
+        lines = [2 * MONTH["kms_key"], alarms * MONTH["alarm"], METRICS * MONTH["metric"], MONTH["dashboard"], lambdas, polls + probes + logs]
         rows.append([count, f"{alarms}"] + [dollars(line) for line in lines] + [f"**{dollars(sum(lines))}**"])
-    return table(["regions", "alarms", "2 KMS keys", "alarms", "8 metrics", "dashboard", "reconcilers", "their polls, probes, logs", "**a region, a month**"], rows)
+    return table(["regions", "alarms", "2 KMS keys", "alarms", f"{METRICS} metrics", "dashboard", "reconcilers", "their polls, probes, logs", "**a region, a month**"], rows)
 
 
 def storage_section():

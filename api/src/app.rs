@@ -67,6 +67,17 @@ impl App {
     /// The table of claims is under no MAC. So a user is found by an identifier only if its own part claims it, and that
     /// part is bound: it has to be opened before anything is answered. The same goes for the table of members.
     pub(crate) async fn find(&self, caller: &Caller, selector: &Selector) -> Result<Option<GroupParts>, Refusal> {
+        self.find_or(caller, selector, None).await
+    }
+
+    /// The same. Where an identifier is nobody's, the user `nobody` is looked for all the same, so that the answer takes
+    /// as long.
+    pub(crate) async fn find_or(
+        &self,
+        caller: &Caller,
+        selector: &Selector,
+        nobody: Option<UserId>,
+    ) -> Result<Option<GroupParts>, Refusal> {
         let (kind, text) = match selector {
             Selector::Id(id) => return self.group(*id).await,
             Selector::Identifier(kind, text) => (*kind, text),
@@ -76,7 +87,12 @@ impl App {
         let indexes = self.secrets.indexes(kind, company.as_ref(), &parsed.normalised);
         let indexes: Vec<BlindIndex> = indexes.into_iter().map(|(_, index)| index).collect();
         let claims = self.home.own.users.claims(&indexes).await?;
-        let Some((id, _)) = ClaimItem::winner_of(&claims) else { return Ok(None) };
+        let Some((id, _)) = ClaimItem::winner_of(&claims) else {
+            return match nobody {
+                Some(nobody) => self.group(nobody).await.map(|_| None),
+                None => Ok(None),
+            };
+        };
         let group = self.group(id).await?;
         let claims_it = |group: &GroupParts| {
             let profile = group.get(id).and_then(|parts| parts.profile.as_ref());

@@ -11,6 +11,7 @@ mod group;
 mod handler;
 mod idempotency;
 mod identifiers;
+mod lockout;
 mod operations;
 mod policy;
 mod problem;

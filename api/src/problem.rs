@@ -59,6 +59,7 @@ problems! {
     PASSWORD_GUESSABLE = 422 "password_guessable" "The password is guessed too soon" "Make it longer by words that do not belong together, and avoid rows of keys, repetitions and dates.";
     PASSWORD_BREACHED = 422 "password_breached" "The password is known from a breach" "It was stolen somewhere and will be tried everywhere: choose another one here, and wherever else it is used.";
     IDK_REUSED = 422 "idempotency_key_reused" "The idempotency key was used for another request" "Use a new `idk` for a new request.";
+    LOCKED = 429 "too_many_attempts" "Too many attempts failed" "No password was looked at: try again after `Retry-After` seconds.";
     BEHIND = 503 "behind" "This region has not caught up yet" "Try again after `Retry-After` seconds, or in the region that answered the write.";
     BUSY = 503 "busy" "Too many requests" "Try again after `Retry-After` seconds.";
     UNAVAILABLE = 503 "unavailable" "The service cannot answer now" "Try again after `Retry-After` seconds with the same `idk`, here or in another region.";
@@ -96,6 +97,11 @@ impl Refusal {
     /// 409: another version is current.
     pub(crate) fn version(current: String) -> Self {
         Self { version: Some(current), ..Self::from(&VERSION) }
+    }
+
+    /// Not now, but after some seconds.
+    pub(crate) fn later(kind: &'static ProblemKind, secs: u32) -> Self {
+        Self { retry_after_secs: Some(secs), ..Self::from(kind) }
     }
 
     /// 503: an operator decides when the region serves again, so that asking often does not help.

@@ -173,8 +173,29 @@ pub mod metric {
     pub const SWEEP_AGE: &str = "SweepAge";
     /// Calls to a KMS that failed, of any region.
     pub const KEY_ERRORS: &str = "KeyErrors";
+    /// Attempts at a password that failed.
+    pub const LOGIN_FAILURES: &str = "LoginFailures";
+    /// Attempts that were refused because of others with the same identifier.
+    pub const LOCKED_IDENTIFIERS: &str = "LockedIdentifiers";
+    /// Attempts that were refused because of others at the same person.
+    pub const LOCKED_PERSONS: &str = "LockedPersons";
+    /// Attempts that were refused because of others from the same client.
+    pub const LOCKED_CLIENTS: &str = "LockedClients";
+    /// Clients from which attempts with many identifiers failed.
+    pub const STUFFING_CLIENTS: &str = "StuffingClients";
+    /// Attempts that could not be counted.
+    pub const UNCOUNTED_LOGINS: &str = "UncountedLogins";
+    /// Password reset tokens that nobody made.
+    pub const FORGED_TOKENS: &str = "ForgedResetTokens";
     /// All of them, with their CloudWatch units.
-    pub const ALL: [(&str, &str); 9] = [
+    pub const ALL: [(&str, &str); 16] = [
+        (FORGED_TOKENS, "Count"),
+        (LOGIN_FAILURES, "Count"),
+        (LOCKED_IDENTIFIERS, "Count"),
+        (LOCKED_PERSONS, "Count"),
+        (LOCKED_CLIENTS, "Count"),
+        (STUFFING_CLIENTS, "Count"),
+        (UNCOUNTED_LOGINS, "Count"),
         (REPLICATION_LAG, "Milliseconds"),
         (COPIES_SENT, "Count"),
         (COPIES_QUEUED, "Count"),

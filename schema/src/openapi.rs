@@ -139,7 +139,7 @@ fn operations_on_accounts(generator: &mut SchemaGenerator) -> Vec<Operation> {
                 "Whether it is right; the same answer for unknown, wrong and disabled.",
                 schema!(generator, api::Authenticated),
             )],
-            refusals: &[409, 422, 503],
+            refusals: &[409, 422, 429, 503],
         },
         Operation {
             path: "/v1/users/update",
@@ -172,7 +172,7 @@ fn operations_on_passwords(generator: &mut SchemaGenerator) -> Vec<Operation> {
             scope: Scope::Password,
             body: schema!(generator, api::PasswordChange),
             answers: vec![(200, "Whether it was changed.", schema!(generator, api::PasswordChanged))],
-            refusals: &[404, 409, 422, 503],
+            refusals: &[404, 409, 422, 429, 503],
         },
         Operation {
             path: "/v1/users/password/reset/start",
@@ -290,6 +290,7 @@ fn refusal(status: u16) -> &'static str {
             "The body is not of the operation's form, or the policy refuses the password; `field` names the member, and `code` \
              the rule."
         }
+        429 => "Too many attempts failed, and the password was not looked at: see `Retry-After`.",
         _ => "Not now: see `Retry-After`.",
     }
 }

@@ -284,6 +284,7 @@ run "alarms" {
       "umoja-iterator-age", "umoja-retry-us-east-1-age", "umoja-retry-us-east-1-depth", "umoja-retry-us-east-1-dead", "umoja-keys-dead",
       "umoja-parked", "umoja-parked-dead", "umoja-stream-failures", "umoja-schedule-failures", "umoja-missing-wrapped-keys",
       "umoja-replication-lag", "umoja-api-latency", "umoja-api-errors", "umoja-replicator-throttles", "umoja-users-write-throttles", "umoja-key-errors",
+      "umoja-uncounted-logins", "umoja-credential-stuffing",
     ], [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name])) == 0
     error_message = "An alarm is missing."
   }

@@ -1,5 +1,5 @@
-//! `authenticate`: checks a password. The answer, and the number of hashes behind it, are the same for users that are
-//! unknown, disabled, or given a wrong password. Of merged users the root's credentials and status decide.
+//! `authenticate`: checks a password. The answer, and the work behind it, are the same for users that are unknown, disabled,
+//! or given a wrong password. Of merged users the root's credentials and status decide. Who tries too often has to wait.
 
 use umoja_crypto::Password;
 use umoja_schema::api::{self, Authenticated};
@@ -13,6 +13,7 @@ use crate::caller::Caller;
 use crate::deciding::Deciding;
 use crate::group::Group;
 use crate::handler::{Answer, Operation};
+use crate::lockout::{Entry, Origin, Target};
 use crate::problem::Refusal;
 use crate::profiles::{Change, Rules};
 use crate::user::link;
@@ -25,34 +26,49 @@ impl Operation for Authenticate {
     const CHANGES: bool = false;
     const HASHES: bool = true;
     type Body = api::Authenticate;
-    type Read = Option<GroupParts>;
+    type Read = (Origin, Target, Option<GroupParts>);
 
-    async fn read(app: &App, caller: &Caller, body: &api::Authenticate) -> Result<Option<GroupParts>, Refusal> {
+    async fn read(app: &App, caller: &Caller, body: &api::Authenticate) -> Result<Self::Read, Refusal> {
         let selector = body.selector().ok_or_else(one_selector)?;
-        app.find(caller, &selector).await
+        let origin = Origin::read(app, caller, body.client.as_ref())?;
+        let target = Target::of(app, caller, &selector)?;
+        let group = app.find_or(caller, &selector, Some(target.nobody)).await?;
+        Ok((origin, target, group))
     }
 
     async fn run(
         app: &App,
         caller: &Caller,
         body: api::Authenticate,
-        group: Option<GroupParts>,
+        (origin, target, group): Self::Read,
     ) -> Result<Answer, Refusal> {
-        let mut first = Some(group);
-        let login = until_written!({
-            let group = match first.take() {
-                Some(read) => read,
-                None => Self::read(app, caller, &body).await?,
-            };
-            Ok(match login(app, caller, &body.password, group).await? {
-                Login::Overtaken => None,
-                Login::Refused => Some(None),
-                Login::Accepted(group) => Some(Some(group)),
-            })
-        })?;
-        let user = login.map(|group| group.view());
+        let entry = Entry::begin(app, caller, &target, group.as_ref(), &origin).await?;
+        let login = logged_in(app, caller, &body, group).await;
+        entry.end(&login).await;
+        let user = login?.map(|group| group.view());
         Answer::new(200, &Authenticated { authenticated: user.is_some(), user })
     }
+}
+
+/// Whoever logs in; nothing if nobody may.
+async fn logged_in(
+    app: &App,
+    caller: &Caller,
+    body: &api::Authenticate,
+    group: Option<GroupParts>,
+) -> Result<Option<Box<Group>>, Refusal> {
+    let mut first = Some(group);
+    until_written!({
+        let group = match first.take() {
+            Some(read) => read,
+            None => Authenticate::read(app, caller, body).await?.2,
+        };
+        Ok(match login(app, caller, &body.password, group).await? {
+            Login::Overtaken => None,
+            Login::Refused => Some(None),
+            Login::Accepted(group) => Some(Some(group)),
+        })
+    })
 }
 
 /// What became of one attempt.

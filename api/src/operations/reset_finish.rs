@@ -12,6 +12,7 @@ use super::lookup::not_behind;
 use crate::app::{App, until_written};
 use crate::caller::Caller;
 use crate::handler::{Answer, Operation};
+use crate::lockout;
 use crate::problem::{INTERNAL, RESET_TOKEN, Refusal, USER_DISABLED};
 use crate::reset_token::ResetToken;
 
@@ -27,7 +28,7 @@ impl Operation for ResetFinish {
 
     async fn read(app: &App, caller: &Caller, body: &api::ResetFinish) -> Result<Self::Read, Refusal> {
         let token = ResetToken::open(&app.secrets, &caller.company.id, &body.token);
-        let token = token.ok_or(Refusal::from(&RESET_TOKEN))?;
+        let token = token.ok_or_else(|| lockout::forged_token(caller))?;
         let password = Password::new(&body.new_password, app.config.min_password_chars);
         let password = password.map_err(|error| Refusal::password("new_password", error))?;
         let group = app.group(token.version.id).await?;
@@ -69,6 +70,7 @@ impl Operation for ResetFinish {
                 group
             }))
         })?;
+        lockout::forgive(app, &group).await;
         let id = group.root.id().ok_or(Refusal::from(&INTERNAL))?;
         answer(id, group.version().map(|version| version.to_string()))
     }

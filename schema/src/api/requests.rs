@@ -131,13 +131,15 @@ pub struct Authenticate {
     pub client: Option<Client>,
 }
 
-/// Where a login attempt comes from. Hashed before any use.
+/// Where a login attempt comes from. Hashed before any use. Without it, only attempts with the same identifier and at the same
+/// person are counted.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
-    /// IP address.
+    /// The visitor's address, IPv4 or IPv6 (of which the first 64 bits count): who fails with many identifiers has to wait.
     pub ip: Option<String>,
-    /// The company's id of the device.
+    /// The company's id of the device, 1 to 256 bytes, hard to guess and kept on the device: one that has logged in is not
+    /// locked out by strangers.
     pub device_id: Option<String>,
 }
 

@@ -68,6 +68,16 @@ locals {
         statistic = "Sum", above = var.alarms.key_errors, minutes = 5
         means     = "Calls to a KMS failed, of this region or of a peer."
       }
+      uncounted-logins = {
+        metric    = "UncountedLogins", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        statistic = "Sum", above = 0, minutes = 5
+        means     = "Attempts to log in could not be counted: while that lasts, passwords can be guessed without a wait."
+      }
+      credential-stuffing = {
+        metric    = "StuffingClients", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        statistic = "Sum", above = var.alarms.stuffing_clients, minutes = 60
+        means     = "Logins with many identifiers failed from each of several clients: somebody tries passwords of elsewhere."
+      }
       parked = {
         metric    = "ApproximateNumberOfMessagesVisible", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${local.names.queues.parked}" }
         statistic = "Maximum", above = 0, minutes = 5

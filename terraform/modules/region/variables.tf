@@ -239,6 +239,7 @@ variable "alarms" {
     queue_depth                = optional(number, 10000)
     replication_lag_p99_millis = optional(number, 5000)
     key_errors                 = optional(number, 10)
+    stuffing_clients           = optional(number, 10)
     api_5xx_percent            = optional(number, 1)
     api_latency_p99_millis     = optional(number, 2000)
   })

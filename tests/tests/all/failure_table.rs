@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Failure, rule, and what a test has to show.
-const ROWS: [[&str; 3]; 30] = [
+const ROWS: [[&str; 3]; 31] = [
     [
         "peer region down",
         "keep pending, probe, resume",
@@ -51,6 +51,11 @@ const ROWS: [[&str; 3]; 30] = [
         "N-1 reads and replicates",
     ],
     ["KMS key rotated", "old material still unwraps", "old blobs readable; rewrap idempotent"],
+    [
+        "attempts cannot be counted",
+        "logins go on uncounted, and a metric says so; refused because of too many requests, they come again",
+        "nobody is locked out by an outage; a flood is no way around the count",
+    ],
     ["restore from a backup", "replay receipts; rebuild derived tables", "erased users stay erased"],
 ];
 

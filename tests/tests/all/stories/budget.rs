@@ -55,3 +55,27 @@ fn a_wrong_login_costs_no_write_but_the_request_id() {
         assert_eq!(faults.calls().get("commit"), None);
     });
 }
+
+#[test]
+fn a_login_costs_one_or_two_small_writes_to_count_it() {
+    story(103, async |d| {
+        d.register(0, "ada@example.com", "correct horse").await.ok(201);
+        let faults = &d.world.regions[0].faults.attempts;
+        let login = async |password: &str, client: serde_json::Value| {
+            faults.reset_calls();
+            let body = json!({ "email": "ada@example.com", "password": password, "client": client });
+            d.call(0, "authenticate", body).await.ok(200);
+            faults.calls().into_iter().collect::<Vec<_>>()
+        };
+        let nothing = json!({});
+        assert_eq!(login("correct horse", nothing.clone()).await, [("count", 1), ("tally", 1)]);
+        assert_eq!(login("correct horse", nothing.clone()).await, [("count", 1), ("forget", 1), ("tally", 1)]);
+        assert_eq!(login("wrong horse", nothing.clone()).await, [("count", 2), ("tally", 1)]);
+        assert_eq!(login("correct horse", nothing).await, [("count", 1), ("forget", 2), ("tally", 1)]);
+        let phone = json!({ "ip": "192.0.2.7", "device_id": "phone" });
+        let first = [("count", 1), ("count_known", 1), ("remember", 1), ("tally", 2)];
+        assert_eq!(login("correct horse", phone.clone()).await, first);
+        assert_eq!(login("correct horse", phone.clone()).await, [("count_known", 1)]);
+        assert_eq!(login("correct horse", phone).await, [("count_known", 1), ("remember", 1)]);
+    });
+}

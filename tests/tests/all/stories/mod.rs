@@ -8,6 +8,7 @@ mod erase;
 mod export;
 mod faults;
 mod idempotency;
+mod lockout;
 mod lookup;
 mod merge;
 mod password;
