@@ -1,9 +1,11 @@
 //! The command line: one file per command.
 
+mod age;
 mod company;
 mod conflicts;
 mod digest;
 mod doctor;
+mod export;
 mod hash_keys;
 mod import;
 mod init;
@@ -59,6 +61,7 @@ enum Command {
     Company(company::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
+    Export(export::Export),
     Rotate(rotate::Command),
     Redrive(redrive::Redrive),
     Rewrap(rewrap::Rewrap),
@@ -121,6 +124,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Company(company) => company.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
+        Command::Export(export) => export.run(output).await,
         Command::Rotate(rotate) => rotate.run(output).await,
         Command::Redrive(redrive) => redrive.run(output).await,
         Command::Rewrap(rewrap) => rewrap.run(output).await,

@@ -9,6 +9,7 @@ mod conflicts;
 mod demo;
 mod doctor;
 mod examples;
+mod export;
 mod import;
 mod init;
 mod operators;

@@ -24,6 +24,7 @@ fn every_command_explains_itself_with_an_example() {
         "hash-keys list",
         "user show",
         "import",
+        "export",
         "conflicts list",
         "conflicts show",
         "conflicts resolve",

@@ -190,7 +190,7 @@ enum Again {
 }
 
 /// An identifier that too many users claim.
-fn shared(claims: &[ClaimWrite], id: UserId) -> Option<IdentifierKind> {
+pub(super) fn shared(claims: &[ClaimWrite], id: UserId) -> Option<IdentifierKind> {
     let crowded =
         claims.iter().find(|write| write.before.claimants.keys().filter(|other| **other != id).count() > MAX_RIVALS);
     crowded?.after.claimants.get(&id).map(|claim| claim.kind)

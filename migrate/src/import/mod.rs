@@ -23,6 +23,7 @@ mod hashing;
 mod matched;
 mod prove;
 mod report;
+mod restore;
 mod run;
 mod user;
 
@@ -40,6 +41,7 @@ pub use self::error::{Failed, Reason, Stopped};
 pub use self::hashing::Hashing;
 pub use self::prove::{Proof, Samples, SamplesError};
 pub use self::report::{Done, HashReport, Outcome, Report};
+pub use self::restore::Restorer;
 pub use self::run::{Entry, RunError, Seen, run};
 use self::user::NewUser;
 use crate::Row;
@@ -72,16 +74,7 @@ impl Importer {
     /// # Errors
     /// [`Failed::Refused`] says what is wrong with the row; after [`Failed::Stopped`] no other row would do better.
     pub async fn row(&self, row: &Row) -> Result<Done, Failed> {
-        let mut tries = 0;
-        loop {
-            match self.attempt(row).await {
-                Err(Failed::Stopped(stopped)) if stopped.is_transient() && tries < TRIES => {
-                    tries += 1;
-                    tokio::time::sleep(Duration::from_secs(1 << tries.min(5))).await;
-                }
-                other => return other,
-            }
-        }
+        patiently(|| self.attempt(row)).await
     }
 
     async fn attempt(&self, row: &Row) -> Result<Done, Failed> {
@@ -92,9 +85,23 @@ impl Importer {
         for _ in 0..MAX_ROUNDS {
             if let Some(outcome) = self.round(&user, now, &mut stored_hash).await? {
                 let hash = row.hash.as_ref().map(|hash| self.hashing.report(hash, stored_hash.as_deref()));
-                return Ok(Done { outcome, hash });
+                return Ok(Done { outcome, hash, peppered: false });
             }
         }
         Err(Reason::Busy.into())
+    }
+}
+
+/// Tries again for a while what fails in a way that may pass.
+async fn patiently<F: Future<Output = Result<Done, Failed>>>(attempt: impl Fn() -> F) -> Result<Done, Failed> {
+    let mut tries = 0;
+    loop {
+        match attempt().await {
+            Err(Failed::Stopped(stopped)) if stopped.is_transient() && tries < TRIES => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_secs(1 << tries.min(5))).await;
+            }
+            other => return other,
+        }
     }
 }

@@ -27,6 +27,8 @@ pub struct Done {
     pub outcome: Outcome,
     /// Its password hash.
     pub hash: Option<HashReport>,
+    /// Whether a password was left out because it was hashed with a pepper of another deployment.
+    pub peppered: bool,
 }
 
 /// What there is to say of a hash.
@@ -61,6 +63,9 @@ pub struct Report {
     pub hashes: BTreeMap<String, u64>,
     /// Rows without a hash: their users reset their passwords, or have none.
     pub without_hash: u64,
+    /// Users of an export whose passwords are of no use here: hashed with a pepper of their deployment.
+    #[serde(default)]
+    pub peppered: u64,
     /// Fast hashes, each of which costs an argon2id now.
     pub wrapped: u64,
     /// The hash whose first login costs most.
@@ -97,7 +102,8 @@ impl Report {
         }
     }
 
-    fn add_done(&mut self, Done { outcome, hash }: &Done) {
+    fn add_done(&mut self, Done { outcome, hash, peppered }: &Done) {
+        self.peppered += u64::from(*peppered);
         *match outcome {
             Outcome::Created => &mut self.created,
             Outcome::Matched => &mut self.matched,

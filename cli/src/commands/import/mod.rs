@@ -11,8 +11,7 @@ mod work;
 use std::sync::Arc;
 
 use umoja_crypto::{EngineChoice, Params, Passwords};
-use umoja_migrate::Row;
-use umoja_migrate::import::{Hashing, Importer};
+use umoja_migrate::import::{Hashing, Importer, Restorer};
 use umoja_schema::Company;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::seal::Sealer;
@@ -21,9 +20,9 @@ use umoja_store::secrets::Secrets;
 pub(super) use self::options::Import;
 use self::progress::Progress;
 use self::resume::{Identity, Resume};
-use self::source::{Opening, Source};
+use self::source::{Item, Opening, Source};
 use self::summary::Summary;
-use self::work::{Fresh, Work};
+use self::work::{Fresh, Ready, Work};
 use super::target::Opened;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
@@ -43,9 +42,11 @@ impl Import {
         let company = self.company(region).await?;
         let passwords = Arc::new(Passwords::new(Params::OWASP, engine(&opened), None)?);
         let work = Arc::new(Work::new(region, company, passwords, self.dry_run).await?);
-        opening.check_keys(&work.importer().keys)?;
-        if let Some(samples) = &self.prove {
-            proof::prove(&work.importer(), opening.source(&self.file)?, samples)?;
+        if let Ready::Foreign(importer) = work.ready() {
+            opening.check_keys(&importer.keys)?;
+            if let Some(samples) = &self.prove {
+                proof::prove(&importer, opening.source(&self.file)?, samples)?;
+            }
         }
         let _fresh = Fresh::start(Arc::clone(&work));
         let source = opening.source(&self.file)?;
@@ -74,10 +75,7 @@ impl Import {
         if skip > 0 {
             note(&format!("going on behind {skip} records that an earlier run has done"));
         }
-        let import = |row: Row| {
-            let importer = work.importer();
-            async move { importer.row(&row).await }
-        };
+        let import = |item: Item| work.ready().import(item);
         let seen = |seen| {
             progress.seen(&seen);
             resume.seen(&seen, progress.now())
@@ -104,15 +102,15 @@ impl Import {
         )))
     }
 
-    async fn company(&self, region: &DeployedRegion) -> Result<Company, CliError> {
-        let stored = region.home.registry.company(&self.company).await.map_err(|source| region.failed(source))?;
-        let mut company = stored.ok_or_else(|| {
-            CliError::Failed(format!("there is no company {}; add it with `umoja company add`", self.company))
-        })?;
+    async fn company(&self, region: &DeployedRegion) -> Result<Option<Company>, CliError> {
+        let Some(id) = &self.company else { return Ok(None) };
+        let stored = region.home.registry.company(id).await.map_err(|source| region.failed(source))?;
+        let mut company = stored
+            .ok_or_else(|| CliError::Failed(format!("there is no company {id}; add it with `umoja company add`")))?;
         if let Some(country) = &self.phone_country {
             company.phone_country = Some(country.clone());
         }
-        Ok(company)
+        Ok(Some(company))
     }
 }
 
@@ -123,17 +121,21 @@ fn engine(opened: &Opened) -> EngineChoice {
     }
 }
 
-/// What imports rows, with the deployment's secrets as they are now.
-async fn importer(
+/// What imports records, with the deployment's secrets as they are now.
+async fn ready(
     region: &DeployedRegion,
-    company: &Company,
+    company: Option<&Company>,
     passwords: &Passwords,
     dry_run: bool,
-) -> Result<Importer, CliError> {
+) -> Result<Ready, CliError> {
     let home = region.home.clone();
     let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
     let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
+    let Some(company) = company.cloned() else {
+        return Ok(Ready::Umoja(Arc::new(Restorer { home, sealer, secrets, dry_run })));
+    };
     let keys = secrets.password_keys();
     let hashing = Hashing::Threads(Arc::new(passwords.with_keys(Arc::clone(&keys))));
-    Ok(Importer { home, sealer, secrets, hashing, keys: keys.hash_keys.clone(), company: company.clone(), dry_run })
+    let keys = keys.hash_keys.clone();
+    Ok(Ready::Foreign(Arc::new(Importer { home, sealer, secrets, hashing, keys, company, dry_run })))
 }

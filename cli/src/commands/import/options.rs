@@ -19,6 +19,8 @@ once makes the same users: nothing twice, nothing lost. Users that are there sta
 Whoever another company has registered under an identifier that is verified on both sides is linked, and blanks are filled. \
 Who has any other identifier keeps it: the new user claims it too, and `umoja conflicts` lists the pair.
 
+Users of `umoja export` become what they were, ids included; whose id is there already stays as it is.
+
 Records that cannot be imported are refused one by one, and listed in --refused by line and reason, without values. A run \
 that was interrupted goes on where it ended: --state remembers that, and can be deleted. With - for standard input it begins \
 anew, which takes longer and comes to the same.
@@ -38,17 +40,22 @@ key, and Encrypt and Decrypt with those of the others."
   umoja import users.ndjson --format auth0 --company shop --dir DIR --dry-run
   umoja import users.json --format firebase --keys keys.json --company shop --dir DIR --prove logins.csv
   umoja import customers.csv --format csv --mapping shop.json --company shop --dir DIR
+  umoja import users.age --format umoja --identity key.txt --dir DIR
   umoja import wp_users.csv --format wordpress --company shop --prefix PREFIX --region eu-west-1")]
 pub(in crate::commands) struct Import {
     /// What the other system exported; - reads standard input.
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
-    /// What the file is: auth0, firebase, keycloak, django, wordpress, magento, drupal, ldif, or by a mapping csv, ndjson.
+    /// What the file is: auth0, firebase, keycloak, django, wordpress, magento, drupal, ldif, or by a mapping csv, ndjson; or
+    /// umoja for what `umoja export` wrote.
     #[arg(long, value_name = "NAME", value_parser = format)]
-    pub(super) format: Format,
-    /// Whose users they are.
+    pub(super) format: Of,
+    /// Whose users they are; an export of ours says so itself.
     #[arg(long, value_name = "ID")]
-    pub(super) company: CompanyId,
+    pub(super) company: Option<CompanyId>,
+    /// The file of age identities that an encrypted export is opened with, by the program `age`.
+    #[arg(long, value_name = "FILE")]
+    pub(super) identity: Option<PathBuf>,
     /// What is what in a file of the formats csv and ndjson.
     #[arg(long, value_name = "FILE")]
     pub(super) mapping: Option<PathBuf>,
@@ -83,10 +90,31 @@ pub(in crate::commands) struct Import {
     pub(super) target: Target,
 }
 
-fn format(name: &str) -> Result<Format, String> {
-    name.parse().map_err(|_| {
+/// What a file is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// Another system.
+    Foreign(Format),
+    /// `umoja export`.
+    Umoja,
+}
+
+impl Of {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Foreign(format) => format.name(),
+            Self::Umoja => "umoja",
+        }
+    }
+}
+
+fn format(name: &str) -> Result<Of, String> {
+    if name == Of::Umoja.name() {
+        return Ok(Of::Umoja);
+    }
+    name.parse().map(Of::Foreign).map_err(|_| {
         let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
-        format!("one of {}", names.join(", "))
+        format!("one of {}, umoja", names.join(", "))
     })
 }
 

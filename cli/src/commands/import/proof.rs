@@ -5,7 +5,7 @@ use std::path::Path;
 use umoja_migrate::import::{Importer, Proof, Samples};
 use zeroize::Zeroizing;
 
-use super::source::Source;
+use super::source::{Item, Source};
 use crate::CliError;
 use crate::output::note;
 
@@ -17,7 +17,7 @@ pub(super) fn prove(importer: &Importer, source: Source<'_>, path: &Path) -> Res
     let mut proofs = samples.open();
     for entry in source.entries {
         let entry = entry.map_err(|error| CliError::Failed(error.to_string()))?;
-        if let Ok(row) = &entry.row {
+        if let Ok(Item::Row(row)) = &entry.row {
             importer.prove(&samples, row, &mut proofs);
         }
         if proofs.iter().all(|proof| *proof == Proof::Verified) {

@@ -148,7 +148,7 @@ fn key(import: &Import, identity: &Identity<'_>) -> io::Result<String> {
         key.update(text);
     };
     text(place);
-    text(import.company.as_str());
+    text(import.company.as_ref().map_or("", |company| company.as_str()));
     text(opening.format.name());
     text(import.phone_country.as_deref().unwrap_or_default());
     for path in [Some(&import.file), import.keys.as_ref(), import.mapping.as_ref()].into_iter().flatten() {

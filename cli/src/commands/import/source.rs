@@ -2,33 +2,45 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use umoja_crypto::legacy::HashKeys;
 use umoja_migrate::Row;
+use umoja_migrate::export::{self, Record};
 use umoja_migrate::formats::Mapping;
 use umoja_migrate::formats::keys;
-use umoja_migrate::formats::{self, Format, Options, SourceError};
+use umoja_migrate::formats::{self, Options, SourceError};
 use umoja_migrate::import::Entry;
 use zeroize::Zeroizing;
 
 use super::Import;
+use super::options::Of;
 use crate::CliError;
+use crate::commands::age;
 
 /// Big reads: an import is as fast as its slowest part.
 const BUFFER: usize = 1 << 20;
 
 /// What it takes to read the file.
 pub(super) struct Opening {
-    pub(super) format: Format,
+    pub(super) format: Of,
     pub(super) options: Options,
+    identity: Option<PathBuf>,
+}
+
+/// What a record is.
+pub(super) enum Item {
+    /// A user of another system.
+    Row(Box<Row>),
+    /// A user of an export of ours.
+    Record(Box<Record>),
 }
 
 /// The records of the file.
 pub(super) struct Source<'a> {
     /// How many bytes the file has, if it is one.
     pub(super) bytes: Option<u64>,
-    pub(super) entries: Box<dyn Iterator<Item = Result<Entry<Row>, SourceError>> + Send + 'a>,
+    pub(super) entries: Box<dyn Iterator<Item = Result<Entry<Item>, SourceError>> + Send + 'a>,
 }
 
 impl Opening {
@@ -45,7 +57,26 @@ impl Opening {
                 "--prove reads the file before it is imported; standard input is read once".into(),
             ));
         }
-        Ok(Self { format: import.format, options })
+        let foreign = [
+            (import.company.is_some(), "--company"),
+            (import.prove.is_some(), "--prove"),
+            (import.mapping.is_some(), "--mapping"),
+            (import.keys.is_some(), "--keys"),
+        ];
+        let given = foreign.iter().find(|(given, _)| *given);
+        match (import.format, given) {
+            (Of::Umoja, Some((_, name))) => {
+                return Err(CliError::Usage(format!("{name} goes with the formats of other systems")));
+            }
+            (Of::Foreign(_), _) if import.company.is_none() => {
+                return Err(CliError::Usage("say whose users they are: --company ID".into()));
+            }
+            (Of::Foreign(_), _) if import.identity.is_some() => {
+                return Err(CliError::Usage("--identity goes with --format umoja".into()));
+            }
+            _ => {}
+        }
+        Ok(Self { format: import.format, options, identity: import.identity.clone() })
     }
 
     /// What a login would not find among the deployment's keys makes users who cannot log in.
@@ -64,18 +95,36 @@ impl Opening {
     /// From the beginning.
     pub(super) fn source(&self, path: &Path) -> Result<Source<'_>, CliError> {
         let failed = |error: &dyn std::fmt::Display| CliError::Failed(format!("{}: {error}", path.display()));
-        let (reader, bytes): (Box<dyn BufRead + Send>, _) = if is_standard_input(path) {
+        let (reader, bytes): (Box<dyn BufRead + Send>, _) = if let Some(identity) = &self.identity {
+            (Box::new(BufReader::with_capacity(BUFFER, age::opened(path, identity)?)), None)
+        } else if is_standard_input(path) {
             (Box::new(BufReader::with_capacity(BUFFER, io::stdin())), None)
         } else {
             let file = File::open(path).map_err(|error| failed(&error))?;
             let bytes = file.metadata().map_err(|error| failed(&error))?.len();
             (Box::new(BufReader::with_capacity(BUFFER, file)), Some(bytes))
         };
-        let entries = formats::read(self.format, reader, &self.options).map_err(|error| failed(&error))?;
-        let entries =
-            entries.map(|entry| entry.map(|formats::Entry { line, bytes_read, row }| Entry { line, bytes_read, row }));
-        Ok(Source { bytes, entries: Box::new(entries) })
+        Ok(Source {
+            bytes,
+            entries: match self.format {
+                Of::Umoja => {
+                    let entries = export::read(reader).map_err(|error| failed(&error))?;
+                    Box::new(entries.map(|entry| entry.map(|entry| item(entry, |record| Item::Record(record.into())))))
+                }
+                Of::Foreign(format) => {
+                    let entries = formats::read(format, reader, &self.options).map_err(|error| failed(&error))?;
+                    Box::new(entries.map(|entry| {
+                        let formats::Entry { line, bytes_read, row } = entry?;
+                        Ok(item(Entry { line, bytes_read, row }, |row| Item::Row(row.into())))
+                    }))
+                }
+            },
+        })
     }
+}
+
+fn item<R>(Entry { line, bytes_read, row }: Entry<R>, item: impl Fn(R) -> Item) -> Entry<Item> {
+    Entry { line, bytes_read, row: row.map(item) }
 }
 
 pub(super) fn is_standard_input(path: &Path) -> bool {

@@ -61,6 +61,12 @@ impl Summary<'_> {
         }
         lines.push(vec!["without a hash".to_owned(), without_hash.to_string()]);
         lines.push(vec!["fast hashes, put inside argon2id".to_owned(), wrapped.to_string()]);
+        if self.report.peppered > 0 {
+            lines.push(vec![
+                "passwords of another deployment's pepper, left out".to_owned(),
+                self.report.peppered.to_string(),
+            ]);
+        }
         if let Some(most) = &self.report.costliest {
             let cost = format!("{}, {} ms, {} MiB", most.family, most.micros / 1000, most.memory_kib / 1024);
             lines.push(vec!["most expensive to verify, once".to_owned(), cost]);

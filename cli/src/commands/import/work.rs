@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use umoja_crypto::Passwords;
 use umoja_crypto::legacy::{Digest, ForeignHash, Step};
-use umoja_migrate::import::Importer;
+use umoja_migrate::import::{Done, Failed, Importer, Restorer, Stopped};
 use umoja_schema::Company;
 
-use super::{SAMPLE_HASHES, importer};
+use super::source::Item;
+use super::{SAMPLE_HASHES, ready};
 use crate::CliError;
 use crate::deployment::DeployedRegion;
 
@@ -18,25 +19,45 @@ const FRESH: Duration = Duration::from_secs(15);
 
 pub(super) struct Work {
     region: DeployedRegion,
-    company: Company,
+    company: Option<Company>,
     passwords: Arc<Passwords>,
     dry_run: bool,
-    now: Mutex<Arc<Importer>>,
+    now: Mutex<Ready>,
+}
+
+/// What imports a record.
+#[derive(Clone)]
+pub(super) enum Ready {
+    Foreign(Arc<Importer>),
+    Umoja(Arc<Restorer>),
+}
+
+impl Ready {
+    pub(super) async fn import(self, item: Item) -> Result<Done, Failed> {
+        match (self, item) {
+            (Self::Foreign(importer), Item::Row(row)) => importer.row(&row).await,
+            (Self::Umoja(restorer), Item::Record(record)) => restorer.row(&record).await,
+            // The format decides both.
+            (Self::Foreign(_), Item::Record(_)) | (Self::Umoja(_), Item::Row(_)) => {
+                Err(Failed::Stopped(Stopped::Thread))
+            }
+        }
+    }
 }
 
 impl Work {
     pub(super) async fn new(
         region: &DeployedRegion,
-        company: Company,
+        company: Option<Company>,
         passwords: Arc<Passwords>,
         dry_run: bool,
     ) -> Result<Self, CliError> {
-        let now = Mutex::new(Arc::new(importer(region, &company, &passwords, dry_run).await?));
+        let now = Mutex::new(ready(region, company.as_ref(), &passwords, dry_run).await?);
         Ok(Self { region: region.clone(), company, passwords, dry_run, now })
     }
 
-    pub(super) fn importer(&self) -> Arc<Importer> {
-        Arc::clone(&self.now.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn ready(&self) -> Ready {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long putting argon2id around one hash takes on one core, in milliseconds.
@@ -51,8 +72,8 @@ impl Work {
     }
 
     async fn refresh(&self) {
-        match importer(&self.region, &self.company, &self.passwords, self.dry_run).await {
-            Ok(fresh) => *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh),
+        match ready(&self.region, self.company.as_ref(), &self.passwords, self.dry_run).await {
+            Ok(fresh) => *self.now.lock().unwrap_or_else(PoisonError::into_inner) = fresh,
             Err(error) => tracing::warn!(%error, "the settings cannot be read; going on with those of before"),
         }
     }

@@ -1,0 +1,138 @@
+//! `umoja export`, and importing it again.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use umoja_cli::CompanyFile;
+
+use crate::support::{World, client, done, json as ask, path, run, text};
+
+/// From the tests of crypt_blowfish: the password is `U*U`.
+const BCRYPT: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+
+/// One who registered, one imported, and a duplicate of the first.
+async fn populate(world: &World, company: &CompanyFile) -> Value {
+    let dir = world.deployment();
+    let file = world.file("users.ndjson");
+    let imported =
+        json!({ "user_id": "auth0|7", "email": "bob@example.com", "password_hash": BCRYPT, "blocked": false });
+    std::fs::write(&file, format!("{imported}\n")).unwrap();
+    done(&["import", path(&file), "--format", "auth0", "--company", "soko", "--dir", &dir]);
+    let served = world.serve();
+    let here = client(&served.urls[0], company);
+    let ada = json!({
+        "email": "Ada@example.com", "email_verified": true, "phone_number": "+254712123456", "external_id": "7",
+        "password": "correct horse battery", "profile": { "given_name": "Ada", "custom": { "size": 4 } },
+    });
+    let ada = here.call("register", ada).await.unwrap().body["user"]["id"].clone();
+    let twin = here.call("register", json!({ "username": "countess" })).await.unwrap().body["user"]["id"].clone();
+    let merged = here.call("merge", json!({ "survivor": ada, "duplicate": twin })).await.unwrap();
+    assert_eq!(merged.status, 200, "{:?}", merged.code());
+    json!([shown(&here, json!({ "id": ada })).await, shown(&here, json!({ "email": "bob@example.com" })).await])
+}
+
+/// A user as callers see it, without what is the deployment's.
+async fn shown(here: &umoja_cli::Client, selector: Value) -> Value {
+    let found = here.call("lookup", selector).await.unwrap();
+    assert_eq!(found.status, 200);
+    let mut user = found.body["user"].clone();
+    for name in ["version", "updated_at"] {
+        user.as_object_mut().unwrap().remove(name);
+    }
+    user
+}
+
+async fn is_as_before(world: &World, company: &CompanyFile, before: &Value) {
+    let served = world.serve();
+    let here = client(&served.urls[0], company);
+    let ada = shown(&here, json!({ "username": "countess" })).await;
+    let bob = shown(&here, json!({ "external_id": "auth0|7" })).await;
+    assert_eq!(json!([ada, bob]), *before);
+    for (email, password) in [("ada@example.com", "correct horse battery"), ("bob@example.com", "U*U")] {
+        let login = here.call("authenticate", json!({ "email": email, "password": password })).await.unwrap();
+        assert_eq!(login.body["authenticated"], true, "{email}");
+        let login = here.call("authenticate", json!({ "email": email, "password": "another" })).await.unwrap();
+        assert_eq!(login.body["authenticated"], false, "{email}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_of_one_deployment_are_the_same_in_another_and_log_in_there() {
+    let (here, there) = (World::new(), World::new());
+    let (company, other) = (here.company("soko"), there.company("soko"));
+    let before = populate(&here, &company).await;
+    let file = here.file("export.ndjson");
+    let said = ask(&["export", path(&file), "--plain", "--dir", &here.deployment()]);
+    assert_eq!((&said["users"], &said["unreadable"]), (&json!(3), &json!(0)));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let words = ["import", path(&file), "--format", "umoja", "--dir", &there.deployment()];
+    assert_eq!(ask(&[&words[..], &["--dry-run"]].concat())["created"], 3);
+    let said = ask(&words);
+    assert_eq!((&said["created"], &said["hashes"]), (&json!(3), &json!({ "umoja": 1, "umoja-old": 1 })));
+    assert_eq!(ask(&words)["already_there"], 3);
+    is_as_before(&there, &other, &before).await;
+    // A file that is there is somebody's.
+    assert_eq!(run(&["export", path(&file), "--plain", "--dir", &here.deployment()]).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_of_a_company_has_its_users_only() {
+    let world = World::new();
+    let company = world.company("soko");
+    populate(&world, &company).await;
+    world.company("duka");
+    let export = |company: &str, name: &str| {
+        let file = world.file(name);
+        ask(&["export", path(&file), "--plain", "--company", company, "--dir", &world.deployment()])["users"].clone()
+    };
+    assert_eq!([export("soko", "a"), export("duka", "b")], [json!(3), json!(0)]);
+    let output = run(&["export", "-", "--plain", "--dir", &world.deployment()]);
+    assert_eq!(text(&output.stdout).lines().count(), 4);
+    assert!(text(&output.stdout).starts_with(r#"{"umoja_export":1,"#));
+}
+
+#[test]
+fn an_export_is_encrypted_or_said_to_be_plain() {
+    let world = World::new();
+    let (file, dir) = (world.file("x"), world.deployment());
+    for more in [&[][..], &["--plain", "--recipient", "age1x"]] {
+        let words = [&["export", path(&file), "--dir", &dir], more].concat();
+        assert_eq!(run(&words).status.code(), Some(2));
+    }
+    let words = ["export", path(&file), "--recipient", "nobody", "--dir", &dir];
+    assert_eq!(run(&words).status.code(), Some(1));
+    assert!(!file.exists(), "nothing is left of an export that failed");
+    let output = run(&["import", path(&file), "--format", "umoja", "--company", "soko", "--dir", &dir]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[allow(clippy::print_stdout, reason = "a test that is left out says so")]
+async fn only_who_has_the_identity_opens_an_encrypted_export() {
+    let Ok(key) = Command::new("age-keygen").output() else {
+        println!("left out: age is not here");
+        return;
+    };
+    let (here, there) = (World::new(), World::new());
+    let (company, other) = (here.company("soko"), there.company("soko"));
+    let before = populate(&here, &company).await;
+    let (identity, file) = (here.file("key.txt"), here.file("users.age"));
+    std::fs::write(&identity, &key.stdout).unwrap();
+    let key = text(&key.stdout);
+    let recipient = key.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+    assert_eq!(ask(&["export", path(&file), "--recipient", recipient, "--dir", &here.deployment()])["users"], 3);
+    let bytes = std::fs::read(&file).unwrap();
+    assert!(bytes.starts_with(b"age-encryption.org/v1\n") && !bytes.windows(7).any(|some| some == b"example"));
+    let dir = there.deployment();
+    let words = ["import", path(&file), "--format", "umoja", "--identity", path(&identity), "--dir", &dir];
+    // A file that was cut is not taken for a whole one.
+    std::fs::write(&file, &bytes[..bytes.len() - 20]).unwrap();
+    assert_eq!(run(&words).status.code(), Some(1));
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(ask(&words)["refused"], 0);
+    is_as_before(&there, &other, &before).await;
+}
