@@ -10,6 +10,7 @@ mod error;
 mod figure;
 mod hash;
 mod http_load;
+mod import;
 mod load;
 mod replication;
 mod scale;
@@ -40,6 +41,8 @@ enum What {
     Replication,
     /// Rates, memory and start with few and with many users.
     Scale,
+    /// Importing users with old hashes.
+    Import,
 }
 
 /// Measures Umoja, and says which limits are met.
@@ -55,6 +58,9 @@ struct Bench {
     /// As little as shows that everything is measured; the figures mean nothing.
     #[arg(long)]
     quick: bool,
+    /// How many users are imported [default: 100000].
+    #[arg(long, value_name = "N")]
+    users: Option<usize>,
     /// One JSON document, for programs.
     #[arg(long)]
     json: bool,
@@ -101,6 +107,10 @@ impl Bench {
         }
         if is_wanted(What::Scale) {
             scale::measure(report, &dir, self.quick)?;
+        }
+        if is_wanted(What::Import) {
+            let users = self.users.unwrap_or(if self.quick { 200 } else { 100_000 });
+            import::measure(report, &dir, users)?;
         }
         Ok(())
     }

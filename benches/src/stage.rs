@@ -114,7 +114,7 @@ impl Stage {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, BenchError> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, BenchError> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(io("threads to run on"))
 }
 
@@ -129,7 +129,7 @@ fn email(number: usize) -> String {
 }
 
 /// A profile as a shop would keep it: about 600 bytes.
-fn profile(number: usize) -> Value {
+pub(crate) fn profile(number: usize) -> Value {
     json!({
         "name": format!("Amina Wanjiru {number}"),
         "given_name": "Amina",
