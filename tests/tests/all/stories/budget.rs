@@ -79,3 +79,36 @@ fn a_login_costs_one_or_two_small_writes_to_count_it() {
         assert_eq!(login("correct horse", phone).await, [("count_known", 1), ("remember", 1)]);
     });
 }
+
+#[test]
+fn a_refused_login_calls_the_same_whoever_it_is_for() {
+    story(104, async |d| {
+        let ada = d.register(0, "ada@example.com", "correct horse").await.id();
+        d.register(0, "bob@example.com", "correct horse").await.ok(201);
+        d.call(0, "register", json!({ "email": "no-password@example.com" })).await.ok(201);
+        d.call(0, "status", json!({ "id": ada, "status": "disabled" })).await.ok(200);
+        let faults = &d.world.regions[0].faults;
+        for attempt in 1..=6 {
+            let mut seen = Vec::new();
+            for (email, password) in [
+                ("nobody@example.com", "correct horse"),
+                ("bob@example.com", "wrong horse"),
+                ("ada@example.com", "correct horse"),
+                ("no-password@example.com", "correct horse"),
+            ] {
+                d.world.reset_calls();
+                d.hasher.take();
+                let body = json!({ "email": email, "password": password, "client": { "device_id": "new" } });
+                let reply = d.call(0, "authenticate", body).await;
+                let calls = [&faults.tables, &faults.attempts, &faults.requests].map(|faults| faults.calls());
+                seen.push((reply.status, reply.body, d.hasher.take(), calls));
+                // A key that is not remembered has to be unwrapped, of users that there are: SECURITY.md says so.
+                let most = u64::from(attempt == 1 && email != "nobody@example.com");
+                assert!(d.world.kms_calls() <= most, "{email}, attempt {attempt}");
+            }
+            assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
+            assert_eq!(seen[0].0, if attempt <= 5 { 200 } else { 429 });
+            assert_eq!(seen[0].2, if attempt <= 5 { (0, 1) } else { (0, 0) });
+        }
+    });
+}
