@@ -40,6 +40,7 @@ def sample_items(regions):
         "credentials": part | {"data": sealed(padded(credentials)), "status": "active"},
         "claim": {"index": "i" * 43, "claimants": {user: claim}},
         "row": {"id": user, "key": f"confirm#{region}#credentials", "at": "0" * 16, "origin": region, "kind": "confirm", "fields": {"region": region, "company": "example-company", "reason": bytes(120)}},
+        "audit": {"id": user, "key": f"{region}#{'0' * 16}", "at": "0" * 16, "origin": region, "kind": "identifiers_changed", "fields": {"by": "company", "company": "example-company", "kid": "example-company-1", "identifiers": "phone_number", "previous": bytes(32), "previous_at": "0" * 16, "nonce": bytes(8), "mac": bytes(32)}},
         "replay": {"id": "h" * 64, "expires_at": 1_763_700_000},
         "attempt": {"id": "h" * 64, "count": 1, "locked_until": 0, "expires_at": 1_763_700_000},
         "outcome": {"id": "h" * 64, "expires_at": 1_763_700_000, "document": "d" * 240},
@@ -217,7 +218,7 @@ def storage_section():
     for count, regions in DATA["deployments"].items():
         prices = prices_of(regions[0])
         sizes = {name: item_size(item) for name, item in sample_items(regions).items()}
-        user = sizes["profile"] + sizes["credentials"] + 2 * sizes["claim"] + 4 * 100
+        user = sizes["profile"] + sizes["credentials"] + 2 * sizes["claim"] + sizes["audit"] + 4 * 100
         gigabytes = user * 1e6 / 1e9
         # Within the region: users and claims. With each peer: the users of both.
         peers, parts, claims = len(regions) - 1, (sizes["profile"] + sizes["credentials"]) * 1e6, 2 * sizes["claim"] * 1e6
@@ -255,7 +256,7 @@ What this rests on:
 - **Calls** were counted by reading the code; they are in the same file, for the cloud run to compare with what goes over the wire
   (`costs.py --calls PEERS` prints them as it counts). {DATA['case']}
 - **Times are assumptions**: {ASSUMED['own_call_millis']} ms for a call in the own region, {ASSUMED['peer_call_millis']['2']} ms (two regions) or {ASSUMED['peer_call_millis']['3']} ms (three) for one to the farthest peer, {ASSUMED['hash_millis']} ms of argon2id at {ASSUMED['api_memory_mb']} MB (docs/functions.md: measured on one machine; slower ones take three times as long), {ASSUMED['overhead_millis']} ms of
-  everything else. So is the replicator's batch: one for each operation, as when there is little to do. Under load a batch carries up to 100 records.
+  everything else. So is the replicator's batch: one for each operation and table, as when there is little to do. Under load a batch carries up to 100 records.
 - Not in it: reserved capacity, support, the sending of alarms, Route 53 (about 1 a month for a region's health check), cold starts, which cost their duration.
 
 ## An operation in {two[0]}, with a peer in {two[1]}

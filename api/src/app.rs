@@ -6,8 +6,8 @@ use std::sync::Arc;
 use umoja_schema::api::Selector;
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attributes, BlindIndex, ClaimItem, Credentials, Facts, Hlc, Log, LogRow, PartRecord, ProfileFacts, Region, UserId,
-    Version,
+    Attributes, AuditEvent, BlindIndex, ClaimItem, Credentials, Facts, Hlc, Log, LogRow, PartRecord, ProfileFacts,
+    Region, UserId, Version,
 };
 use umoja_store::Home;
 use umoja_store::apply::{commit_own, plan_claims};
@@ -101,19 +101,27 @@ impl App {
         Ok(group.filter(claims_it))
     }
 
-    /// Seals and stores a credentials part over the stored one. Nothing if somebody got in between.
+    /// Seals and stores a credentials part over the stored one, and records what was done if that is said. Nothing if
+    /// somebody got in between.
     pub(crate) async fn write_credentials(
         &self,
         stored: &PartRecord,
         credentials: &Credentials,
         status: umoja_schema::AccountStatus,
+        event: Option<(&Caller, AuditEvent)>,
     ) -> Result<Option<PartRecord>, Refusal> {
         let version = self.next_version(false, Some(&stored.version))?;
         let facts = Facts::Credentials { status };
-        let record = self.sealer.seal(stored.id, version, facts, credentials, stored.unknown.clone()).await?;
+        let recorded = async {
+            let Some((caller, event)) = event else { return Ok(Vec::new()) };
+            self.recorded(caller, &[(stored.id, event)]).await
+        };
+        let sealed = self.sealer.seal(stored.id, version, facts, credentials, stored.unknown.clone());
+        let (record, new_rows) = tokio::join!(sealed, recorded);
+        let (record, new_rows) = (record?, new_rows?);
         let condition = Condition::VersionIs(stored.version.clone());
         let parts = vec![PartWrite { record: record.clone(), condition }];
-        let done = self.commit(&Writes { parts, ..Writes::default() }).await? == Commit::Done;
+        let done = self.commit(&Writes { parts, new_rows, ..Writes::default() }).await? == Commit::Done;
         Ok(done.then_some(record))
     }
 

@@ -26,6 +26,8 @@ const COMPANY_CACHE_ENTRIES: usize = 1_000;
 /// A company whose request was verified.
 pub(crate) struct Caller {
     pub(crate) company: Arc<KnownCompany>,
+    /// The id of the key that signed the request.
+    pub(crate) kid: String,
     pub(crate) jti: String,
     pub(crate) htu: String,
     pub(crate) idk: Option<String>,
@@ -111,13 +113,14 @@ pub(crate) async fn verify(
     let akh = akh.ok_or(Refusal::from(&UNAUTHORIZED))?;
     let company = app.companies.get(app, request.issuer(), now).await?.ok_or(Refusal::from(&UNAUTHORIZED))?;
     let key = company.keys.get(request.kid()).ok_or(Refusal::from(&UNAUTHORIZED))?;
+    let kid = request.kid().to_owned();
     let request = request.verify(key, &Expected { aud: &app.config.base_url, path, akh: &akh })?;
     if !company.has_api_key(&akh, now.secs()) {
         return Err(Refusal::from(&UNAUTHORIZED));
     }
     let SignedRequest { jti, htu, idk, body, rqh, exp, .. } = request;
     let request = idk.as_ref().map(|_| Remembered::request_of(app, path, &body));
-    Ok((Caller { company, jti, htu, idk, rqh, exp_secs: exp, now, request, is_repeat: false }, body))
+    Ok((Caller { company, kid, jti, htu, idk, rqh, exp_secs: exp, now, request, is_repeat: false }, body))
 }
 
 impl Caller {

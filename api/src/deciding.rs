@@ -2,7 +2,7 @@
 
 use futures_util::stream::{self, StreamExt as _};
 use umoja_crypto::Password;
-use umoja_schema::{AccountStatus, Credentials, PartRecord};
+use umoja_schema::{AccountStatus, AuditEvent, Credentials, PartRecord};
 use umoja_store::group::GroupParts;
 
 use crate::app::App;
@@ -71,6 +71,7 @@ impl App {
         group: &GroupParts,
         Deciding { record, credentials }: Deciding,
         password: Password,
+        event: AuditEvent,
     ) -> Result<Option<PartRecord>, Refusal> {
         let (Some(record), Some(opened)) = (record, self.open(group.clone()).await?) else { return Ok(None) };
         let user = opened.view();
@@ -83,6 +84,6 @@ impl App {
             password_source: Some(source(caller)),
             ..credentials
         };
-        self.write_credentials(&record, &changed, AccountStatus::Active).await
+        self.write_credentials(&record, &changed, AccountStatus::Active, Some((caller, event))).await
     }
 }

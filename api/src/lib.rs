@@ -4,6 +4,7 @@
 //! replay, idempotency) and `app` (reading, sealing and writing users).
 
 mod app;
+mod audit;
 mod caller;
 mod deciding;
 mod discovery;

@@ -1,11 +1,13 @@
 //! Writing profile parts of one person, with their claims and pointers.
 
-use umoja_schema::{Facts, Identity, Log, LogRow, PartRecord, ProfileFacts, UserId};
+use umoja_schema::{AuditEvent, Facts, Identity, Log, LogRow, PartRecord, ProfileFacts, UserId};
 use umoja_store::apply::{ClaimChange, conflicts, plan_claims_of, plan_members};
 use umoja_store::claims;
 use umoja_store::ports::{ClaimWrite, Commit, Condition, MAX_WRITES, PartWrite, Writes};
 
 use crate::app::App;
+use crate::audit::events;
+use crate::caller::Caller;
 use crate::group::Group;
 use crate::identifiers::{keeps, refuse_taken};
 use crate::problem::{INTERNAL, Refusal};
@@ -19,13 +21,26 @@ pub(crate) struct Change {
 }
 
 /// What a write is about.
-#[derive(Default)]
 pub(crate) struct Rules<'a> {
+    /// On whose behalf it is, for the audit trail.
+    pub(crate) caller: &'a Caller,
     /// Refuse identifiers that other people hold, naming the member of the body with this before it.
     pub(crate) refuse_taken: Option<&'a str>,
     /// Only if everybody of the person still is as it was read. So it is anyway once identifiers change: that somebody
     /// else who claims one is the same person has to be so at that moment.
     pub(crate) all_as_read: bool,
+}
+
+impl<'a> Rules<'a> {
+    /// No rule.
+    pub(crate) const fn of(caller: &'a Caller) -> Self {
+        Self { caller, refuse_taken: None, all_as_read: false }
+    }
+}
+
+/// What a change does that is recorded.
+fn recorded_of(group: &Group, change: &Change) -> Vec<(UserId, AuditEvent)> {
+    group.get(change.id).map(|before| events(before, change)).unwrap_or_default()
 }
 
 /// The most parts in one transaction: DynamoDB takes 4 MB, and 400 KB an item.
@@ -54,7 +69,8 @@ impl App {
             }
         }
         let changes = &*current;
-        let together = 4 * changes.len() + claims.len() + group.users().count();
+        let events = changes.iter().map(|change| recorded_of(group, change).len()).sum::<usize>();
+        let together = 4 * changes.len() + claims.len() + events + group.users().count();
         if changes.len() <= MAX_PARTS && together <= MAX_WRITES {
             return self.write_batch(group, changes, claims, rules, &rows).await;
         }
@@ -97,8 +113,11 @@ impl App {
         rules: &Rules<'_>,
         rows: impl Fn(&PartRecord) -> Vec<(Log, LogRow)>,
     ) -> Result<Option<Group>, Refusal> {
-        let records = futures_util::future::try_join_all(changes.iter().map(|change| self.seal(group, change))).await?;
-        let mut writes = Writes { claims, ..Writes::default() };
+        let events: Vec<_> = changes.iter().flat_map(|change| recorded_of(group, change)).collect();
+        let sealed = futures_util::future::try_join_all(changes.iter().map(|change| self.seal(group, change)));
+        let (records, new_rows) = tokio::join!(sealed, self.recorded(rules.caller, &events));
+        let (records, new_rows) = (records?, new_rows?);
+        let mut writes = Writes { claims, new_rows, ..Writes::default() };
         for record in &records {
             let stored = &group.get(record.id).ok_or(Refusal::from(&INTERNAL))?.profile;
             let condition = Condition::VersionIs(stored.version.clone());

@@ -10,6 +10,7 @@
 //! replaced by a fresh one, so that waiting for a region does not make dead letters. Dead letters are for what fails
 //! for good.
 
+mod audit;
 pub mod conflicts;
 mod fill;
 mod keys;
@@ -21,6 +22,7 @@ mod rewrite;
 mod sweep;
 mod unlist;
 
+pub use audit::{AuditCheck, AuditDrop, Broken};
 pub use fill::{Fill, FillReport};
 pub use keys::{RepairReport, repair_keys};
 pub use redrive::{Redriven, redrive_parked};

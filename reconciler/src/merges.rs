@@ -13,10 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join;
 
 use umoja_schema::{
-    AccountStatus, Claim, ClaimItem, Facts, IdentifierKind, Identity, PartRecord, ProfileFacts, UserId, Version,
+    AccountStatus, Actor, AuditEvent, Claim, ClaimItem, Facts, IdentifierKind, Identity, PartRecord, ProfileFacts,
+    UserId, Version,
 };
 use umoja_store::Home;
 use umoja_store::apply::{commit_own, plan_members};
+use umoja_store::audit::{AuditKey, Recorder};
 use umoja_store::group::{self, GroupError, MAX_MERGED};
 use umoja_store::pointers::{MERGED, pointer_rows};
 use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, Writes};
@@ -116,12 +118,21 @@ async fn point(
     let facts = Facts::Profile(ProfileFacts { merged_into: Some(survivor.id), ..facts.clone() });
     let record = sealer.seal(duplicate.id, version.clone(), facts, identity, duplicate.unknown.clone()).await;
     let record = record.map_err(failed)?;
+    let key = AuditKey::load(&*home.registry, sealer.ring()).await.map_err(|error| {
+        tracing::warn!(%error, "a merge waits for what it is recorded with");
+        Served::Later
+    })?;
+    let (one, other) = (survivor.id, duplicate.id);
+    let events = [(other, AuditEvent::MergedInto(one)), (one, AuditEvent::Merged(other))];
+    let recorded = Recorder::new(home, &key).rows(&Actor::Umoja, &events).await;
+    let new_rows = recorded.map_err(|error| own_failed(&error))?;
     let why = ("reason".to_owned(), "verified".into());
     let writes = Writes {
         members: plan_members(Some(duplicate), &record),
         unchanged: vec![(survivor.id, survivor.version.clone())],
         rows: pointer_rows(&home.own.name, MERGED, &version, survivor.id, duplicate.id, &why),
         parts: vec![PartWrite { record, condition: Condition::VersionIs(duplicate.version.clone()) }],
+        new_rows,
         ..Writes::default()
     };
     let commit = commit_own(&*home.own.users, &writes).await.map_err(|error| own_failed(&error))?;

@@ -16,6 +16,7 @@ macro_rules! never_printed {
 
 pub mod api;
 pub mod attributes;
+pub mod audit;
 pub mod claim;
 pub mod company;
 pub mod identifier;
@@ -32,6 +33,7 @@ pub mod stamp;
 pub mod version;
 
 pub use attributes::{Attribute, Attributes};
+pub use audit::{Actor, AuditEvent};
 pub use claim::{Claim, ClaimItem};
 pub use company::{ApiKeyHash, Company, CompanyKey, Scope};
 pub use identifier::{Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, Username};

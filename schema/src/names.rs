@@ -123,6 +123,8 @@ pub mod setting {
     pub const SECRETS: &str = "secrets";
     /// The deployment's regions; `umoja init` and `umoja region` write it, the same in every region.
     pub const REGIONS: &str = "regions";
+    /// For how long the audit trail is kept; `umoja audit keep` writes it, the same in every region.
+    pub const AUDIT: &str = "audit";
     /// What the infrastructure of this one region is; Terraform writes it, and each region's is its own.
     pub const INFRASTRUCTURE: &str = "infrastructure";
 }

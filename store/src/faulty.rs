@@ -275,6 +275,14 @@ impl Logs for Faulty<dyn Logs> {
         self.faults.call("rows", self.inner.rows(log, user)).await
     }
 
+    async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError> {
+        self.faults.call("last_row", self.inner.last_row(log, user, prefix)).await
+    }
+
+    async fn drop_row(&self, log: Log, user: UserId, key: &str) -> Result<(), StoreError> {
+        self.faults.call("drop_row", self.inner.drop_row(log, user, key)).await
+    }
+
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
         self.faults.call("scan_rows", self.inner.scan_rows(log, after, limit)).await
     }

@@ -2,6 +2,7 @@
 //! (API, replicator, reconcilers, import) applies through them.
 
 pub mod apply;
+pub mod audit;
 pub mod change;
 pub mod claims;
 #[cfg(feature = "testing")]

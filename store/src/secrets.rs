@@ -175,6 +175,11 @@ impl SecretsDocument {
         true
     }
 
+    /// What ids, tokens and keys are derived from.
+    pub(crate) async fn open_derivation(&self, ring: &KeyRing) -> Result<DataKey, SecretsError> {
+        self.derivation.last().ok_or(SecretsError::Malformed)?.unwrap(ring, DERIVATION).await
+    }
+
     fn secrets(&self) -> impl Iterator<Item = (&'static str, &WrappedSecret)> {
         let index = self.index.iter().map(|secret| (INDEX, secret));
         let signing = self.signing.iter().map(|secret| (SIGNING, secret));

@@ -99,7 +99,7 @@ async fn login(app: &App, caller: &Caller, password: &str, group: Option<GroupPa
     }
     if secret.is_some() {
         let upgraded = Credentials { secret, old_hashes: Vec::new(), ..credentials };
-        match app.write_credentials(&record, &upgraded, AccountStatus::Active).await {
+        match app.write_credentials(&record, &upgraded, AccountStatus::Active, None).await {
             Ok(Some(written)) => group.set(written),
             Ok(None) => return Ok(Login::Overtaken),
             // The password is right all the same; the next login upgrades.
@@ -150,7 +150,7 @@ async fn linked(app: &App, caller: &Caller, checked: &Group) -> Result<Login, Re
         let (mut identity, mut facts) = (root.identity.clone(), root.facts.clone());
         link(caller, &mut identity, &mut facts);
         let change = Change { id: root.id(), identity, facts };
-        let linked = app.write_profiles(&group, &[change], &Rules::default(), |_| Vec::new()).await?;
+        let linked = app.write_profiles(&group, &[change], &Rules::of(caller), |_| Vec::new()).await?;
         Ok(linked.map(|group| Login::Accepted(Box::new(group))))
     })
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::names::attribute;
-use umoja_schema::{Attribute, Log, LogRow, Part, PartRecord, Scope, UserId, Version, api};
+use umoja_schema::{Attribute, AuditEvent, Log, LogRow, Part, PartRecord, Scope, UserId, Version, api};
 use umoja_store::apply::{ClaimChange, plan_claims_of, plan_members};
 use umoja_store::copy::confirmation;
 use umoja_store::group::read_to_erase;
@@ -81,8 +81,8 @@ async fn has_arrived(app: &App, id: UserId, users: &Left) -> Result<(), Refusal>
 
 /// As many of the first users as one transaction takes, at least one.
 fn batch(users: &[(UserId, Parts)]) -> &[(UserId, Parts)] {
-    // Two parts, a pointer, three rows; and a row of the user that was asked for.
-    let writes = |parts: &Parts| 6 + parts.profile.as_ref().map_or(0, |profile| profile.claims().len());
+    // Two parts, a pointer, four rows; and a row of the user that was asked for.
+    let writes = |parts: &Parts| 7 + parts.profile.as_ref().map_or(0, |profile| profile.claims().len());
     let mut total = 1;
     let fits = users.iter().take_while(|(_, parts)| {
         total += writes(parts);
@@ -156,7 +156,10 @@ impl Erasing<'_> {
                 writes.rows.push((Log::Receipts, self.receipt_row(self.asked, key, &version)));
             }
         }
-        writes.claims = plan_claims_of(&*home.own.users, &claims).await?;
+        let events: Vec<_> = users.iter().map(|(id, _)| (*id, AuditEvent::Erased)).collect();
+        let (claims, new_rows) =
+            tokio::try_join!(plan_claims_of(&*home.own.users, &claims), self.app.recorded(self.caller, &events))?;
+        (writes.claims, writes.new_rows) = (claims, new_rows);
         Ok(writes)
     }
 

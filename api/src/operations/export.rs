@@ -1,9 +1,9 @@
 //! `export`: all that is held on a person, with where it came from. Never a hash.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use umoja_schema::api::{self, Exported, ExportedCredentials, ExportedMember, JournalEntry};
+use umoja_schema::api::{self, AuditEntry, Exported, ExportedCredentials, ExportedMember, JournalEntry};
 use umoja_schema::names::attribute;
-use umoja_schema::{Credentials, Log, Scope};
+use umoja_schema::{AuditEvent, Credentials, Log, Scope};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -28,28 +28,39 @@ impl Operation for Export {
         app.load(body.id).await
     }
 
-    async fn run(app: &App, _: &Caller, _: api::Export, group: Option<Group>) -> Result<Answer, Refusal> {
+    async fn run(app: &App, caller: &Caller, _: api::Export, group: Option<Group>) -> Result<Answer, Refusal> {
         let group = group.ok_or(Refusal::from(&NOT_FOUND))?;
-        let held: Vec<_> = group.users().map(|user| held(app, user)).collect();
+        let held: Vec<_> = group.users().map(|user| held(app, caller, user)).collect();
         let held: Vec<_> = stream::iter(held).buffered(CONCURRENT).try_collect().await?;
         let mut held = held.into_iter();
-        let (credentials, journal) = held.next().ok_or(Refusal::from(&INTERNAL))?;
-        let member = |(member, (credentials, journal)): (&Stored, _)| ExportedMember {
+        let (credentials, journal, audit) = held.next().ok_or(Refusal::from(&INTERNAL))?;
+        let member = |(member, (credentials, journal, audit)): (&Stored, _)| ExportedMember {
             user: member.view(),
             merged_into: member.facts.merged_into,
             sources: member.identity.sources.clone(),
             credentials,
             journal,
+            audit,
         };
         let members = group.members.iter().zip(held).map(member).collect();
         let user = group.view();
-        let exported = Exported { user, credentials, journal, sources: group.root.identity.sources, members };
+        let exported = Exported { user, credentials, journal, audit, sources: group.root.identity.sources, members };
         Answer::new(200, &exported)
     }
 }
 
-async fn held(app: &App, user: &Stored) -> Result<(ExportedCredentials, Vec<JournalEntry>), Refusal> {
-    tokio::try_join!(credentials(app, user), journal(app, user))
+type Held = (ExportedCredentials, Vec<JournalEntry>, Vec<AuditEntry>);
+
+async fn held(app: &App, caller: &Caller, user: &Stored) -> Result<Held, Refusal> {
+    tokio::try_join!(credentials(app, user), journal(app, user), audit(app, caller, user))
+}
+
+/// Records the export, and reads all that is recorded.
+async fn audit(app: &App, caller: &Caller, user: &Stored) -> Result<Vec<AuditEntry>, Refusal> {
+    app.recorder().append(&caller.actor(), user.id(), AuditEvent::Exported).await?;
+    let mut rows = app.rows(Log::Audit, user.id()).await?;
+    rows.sort_by_key(|row| row.at);
+    Ok(rows.iter().map(AuditEntry::from).collect())
 }
 
 async fn credentials(app: &App, user: &Stored) -> Result<ExportedCredentials, Refusal> {

@@ -93,7 +93,7 @@ async fn write(
     body: &api::Merge,
 ) -> Result<Option<Group>, Refusal> {
     let change = pointing(joined, body.duplicate, Some(survivor))?;
-    let rules = Rules { all_as_read: true, ..Rules::default() };
+    let rules = Rules { all_as_read: true, ..Rules::of(caller) };
     let rows = |part: &PartRecord| {
         let why = company_field(caller);
         pointer_rows(&app.home.own.name, MERGED, &part.version, survivor, body.duplicate, &why)
@@ -108,7 +108,7 @@ async fn unwrite(app: &App, caller: &Caller, merged: &Group, body: &api::Merge) 
         let why = company_field(caller);
         pointer_rows(&app.home.own.name, UNMERGED, &part.version, body.survivor, body.duplicate, &why)
     };
-    Ok(app.write_profiles(merged, &[change], &Rules::default(), rows).await?.is_some())
+    Ok(app.write_profiles(merged, &[change], &Rules::of(caller), rows).await?.is_some())
 }
 
 async fn is_small(app: &App, survivor: UserId) -> Result<bool, Refusal> {

@@ -2,7 +2,7 @@
 
 use umoja_crypto::Password;
 use umoja_schema::api::{self, PasswordChanged};
-use umoja_schema::{Scope, UserId};
+use umoja_schema::{AuditEvent, Scope, UserId};
 use umoja_store::group::GroupParts;
 use umoja_store::ports::Verdict;
 
@@ -82,7 +82,7 @@ async fn change(
         if verdict == Verdict::Wrong || !active {
             return Ok(Some(None));
         }
-        let written = app.set_password(caller, &group, deciding, password.clone()).await?;
+        let written = app.set_password(caller, &group, deciding, password.clone(), AuditEvent::PasswordChanged).await?;
         Ok(written.map(|written| {
             group.set(written);
             Some(group)

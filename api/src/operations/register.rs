@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use umoja_crypto::Password;
 use umoja_schema::api::{self, RegisterOutcome, Registered};
 use umoja_schema::{
-    AccountStatus, Attributes, BlindIndex, Credentials, Facts, Identity, Part, PartRecord, ProfileFacts, Scope, UserId,
+    AccountStatus, Attributes, AuditEvent, BlindIndex, Credentials, Facts, Identity, Log, LogRow, Part, PartRecord,
+    ProfileFacts, Scope, UserId,
 };
 use umoja_store::apply::conflicts;
 use umoja_store::identifiers::{Known, known};
@@ -84,7 +85,13 @@ impl Operation for Register {
                 Some(parts) => parts,
                 None => sealed.insert(seal(app, caller, &new).await?),
             };
-            let created = create(app, &new, parts).await?;
+            // Nobody can have recorded anything about a new id but an earlier round.
+            let events = [(new.id, AuditEvent::Registered)];
+            let new_rows = match rounds {
+                1 => app.recorder().first_rows(&caller.actor(), &events)?,
+                _ => app.recorded(caller, &events).await?,
+            };
+            let created = create(app, &new, parts, new_rows).await?;
             created.map(|group| answer(201, RegisterOutcome::Created, &group, new.id)).transpose()
         })
     }
@@ -165,7 +172,7 @@ async fn fill(app: &App, caller: &Caller, known: &Known, new: &New) -> Result<Fi
         return answer(200, RegisterOutcome::Matched, &group, *owner).map(Filled::Matched);
     }
     let change = Change { id: root.id(), identity, facts };
-    let rules = Rules { refuse_taken: Some(""), ..Rules::default() };
+    let rules = Rules { refuse_taken: Some(""), ..Rules::of(caller) };
     match app.write_profiles(&group, &[change], &rules, |_| Vec::new()).await? {
         Some(group) => answer(200, RegisterOutcome::Matched, &group, *owner).map(Filled::Matched),
         None => Ok(Filled::Overtaken),
@@ -198,11 +205,17 @@ async fn hash(app: &App, caller: &Caller, new: &New, password: Password) -> Resu
 }
 
 /// Both parts and all claims in one transaction. Nothing if somebody got in between.
-async fn create(app: &App, new: &New, parts: &[PartRecord; 2]) -> Result<Option<Group>, Refusal> {
+async fn create(
+    app: &App,
+    new: &New,
+    parts: &[PartRecord; 2],
+    new_rows: Vec<(Log, LogRow)>,
+) -> Result<Option<Group>, Refusal> {
     let [profile, credentials] = parts;
     let writes = Writes {
         parts: parts.iter().map(|record| PartWrite { record: record.clone(), condition: Condition::Absent }).collect(),
         claims: new.claims.clone(),
+        new_rows,
         rows: conflicts(new.id, &profile.version, &new.claims, &app.home.own.name, |_| false),
         ..Writes::default()
     };

@@ -3,7 +3,7 @@
 
 use umoja_crypto::Password;
 use umoja_schema::api::{self, PasswordReset};
-use umoja_schema::{PartRecord, PersonVersion, Scope, UserId};
+use umoja_schema::{AuditEvent, PartRecord, PersonVersion, Scope, UserId};
 use umoja_store::group::GroupParts;
 use umoja_store::ports::Verdict;
 
@@ -64,7 +64,8 @@ impl Operation for ResetFinish {
             if token.expires_at <= caller.now.secs() {
                 return Err(Refusal::from(&RESET_TOKEN));
             }
-            let written = app.set_password(caller, &group, deciding, password.clone()).await?;
+            let written =
+                app.set_password(caller, &group, deciding, password.clone(), AuditEvent::PasswordReset).await?;
             Ok(written.map(|written| {
                 group.set(written);
                 group

@@ -1,7 +1,8 @@
-//! `password/reset/start`: a token for the credentials that decide, and the stored addresses to send it to. Writes nothing.
+//! `password/reset/start`: a token for the credentials that decide, and the stored addresses to send it to. Nothing is
+//! written but that it was handed out.
 
-use umoja_schema::Scope;
 use umoja_schema::api::{self, ResetStarted};
+use umoja_schema::{AuditEvent, Scope};
 use umoja_store::group::GroupParts;
 
 use super::authenticate::is_active;
@@ -51,6 +52,8 @@ impl Operation for ResetStart {
         let group = opened.ok_or(Refusal::from(&NOT_FOUND))?;
         let user = deciding.record.and_then(|record| group.get(record.id)).ok_or(Refusal::from(&NOT_FOUND))?;
         let token = ResetToken { version: user.version(), expires_at: caller.now.secs() + lifetime };
+        // Before it is handed out.
+        app.recorder().append(&caller.actor(), user.id(), AuditEvent::ResetStarted).await?;
         let shown = group.view();
         Answer::new(
             200,

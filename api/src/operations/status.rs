@@ -1,7 +1,7 @@
 //! `status`: disables and activates a user, for all companies. Of merged users the root's status counts.
 
 use umoja_schema::api;
-use umoja_schema::{Credentials, Scope};
+use umoja_schema::{AuditEvent, Credentials, Scope};
 
 use super::{found, reason};
 use crate::app::{App, until_written};
@@ -44,7 +44,9 @@ impl Operation for Status {
             }
             let changed =
                 Credentials { status_reason: reason.clone(), status_source: Some(source(caller)), ..credentials };
-            let written = app.write_credentials(&stored.credentials, &changed, body.status).await?;
+            let event = AuditEvent::StatusChanged(body.status);
+            let written =
+                app.write_credentials(&stored.credentials, &changed, body.status, Some((caller, event))).await?;
             let Some(written) = written else { return Ok(None) };
             stored.credentials = written;
             stored.status = body.status;

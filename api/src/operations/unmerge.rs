@@ -47,7 +47,7 @@ impl Operation for Unmerge {
             if is_whole && !group.holds(root) && !is_erased(app, root).await? {
                 return Ok(None);
             }
-            let rules = Rules { all_as_read: true, ..Rules::default() };
+            let rules = Rules { all_as_read: true, ..Rules::of(caller) };
             let rows = |part: &PartRecord| {
                 let why = company_field(caller);
                 let rows = || pointer_rows(&app.home.own.name, UNMERGED, &part.version, root, body.id, &why);

@@ -59,7 +59,7 @@ impl Operation for Update {
             if changed.is_empty() {
                 return found(200, &group, body.id).map(Some);
             }
-            let rules = Rules { refuse_taken: Some("set."), ..Rules::default() };
+            let rules = Rules { refuse_taken: Some("set."), ..Rules::of(caller) };
             let written = app.write_profiles(&group, &changed, &rules, |_| Vec::new()).await?;
             written.map(|group| found(200, &group, body.id)).transpose()
         })

@@ -109,6 +109,9 @@ impl DynamoDb {
                 items.push(self.row_item(*log, row)?);
             }
         }
+        for (log, row) in &writes.new_rows {
+            items.push(self.new_row_item(*log, row)?);
+        }
         Ok(items)
     }
 
@@ -209,6 +212,18 @@ impl DynamoDb {
             .set_expression_attribute_values(placeholders.values())
             .build()?;
         Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// A row whose key has to be absent.
+    fn new_row_item(&self, log: Log, row: &LogRow) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+        let (condition, placeholders) = is_absent();
+        let put = Put::builder()
+            .table_name(self.log_table(log))
+            .set_item(Some(to_item(row.to_item())))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(placeholders.names.clone()))
+            .build()?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 }
 

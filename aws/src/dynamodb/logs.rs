@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::names::attribute;
 use umoja_schema::{ItemError, Log, LogRow, UserId};
 use umoja_store::ports::{Logs, RowPage, StoreError};
 
 use super::{DynamoDb, key, readable};
-use crate::attribute::{Item, to_item};
+use crate::attribute::{Item, from_item, to_item};
 use crate::error;
 
 #[async_trait]
@@ -37,6 +38,32 @@ impl Logs for DynamoDb {
     async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
         let items = self.query(log.table(), &user.to_string()).await?;
         Ok(items.into_iter().map(LogRow::from_item).collect::<Result<_, _>>()?)
+    }
+
+    async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError> {
+        let last = self
+            .client
+            .query()
+            .table_name(self.log_table(log))
+            .key_condition_expression("#id = :id AND begins_with(#key, :prefix)")
+            .expression_attribute_names("#id", attribute::ID)
+            .expression_attribute_names("#key", attribute::KEY)
+            .expression_attribute_values(":id", AttributeValue::S(user.to_string()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(1)
+            .send()
+            .await
+            .map_err(|error| error::store(&format!("Query on {}", log.table()), &error))?;
+        let last = last.items.unwrap_or_default().pop();
+        Ok(last.map(|item| LogRow::from_item(from_item(item)?)).transpose()?)
+    }
+
+    async fn drop_row(&self, log: Log, user: UserId, row: &str) -> Result<(), StoreError> {
+        let key = key([(attribute::ID, user.to_string()), (attribute::KEY, row.to_owned())]);
+        let delete = self.client.delete_item().table_name(self.log_table(log)).set_key(Some(key)).send().await;
+        delete.map(drop).map_err(|error| error::store(&format!("DeleteItem on {}", log.table()), &error))
     }
 
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {

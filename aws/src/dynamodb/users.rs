@@ -58,8 +58,9 @@ impl Users for DynamoDb {
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
-        let Writes { parts, claims, members, unchanged, rows } = writes;
-        let nothing_else = claims.is_empty() && members.is_empty() && unchanged.is_empty() && rows.is_empty();
+        let Writes { parts, claims, members, unchanged, rows, new_rows } = writes;
+        let no_rows = rows.is_empty() && new_rows.is_empty();
+        let nothing_else = claims.is_empty() && members.is_empty() && unchanged.is_empty() && no_rows;
         match (&parts[..], nothing_else) {
             ([], true) => Ok(Commit::Done),
             ([part], true) => self.put_part(part).await,

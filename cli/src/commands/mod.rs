@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod age;
+mod audit;
 mod company;
 mod conflicts;
 mod digest;
@@ -58,6 +59,7 @@ enum Command {
     Init(init::Init),
     Serve(serve::Serve),
     Region(region::Command),
+    Audit(audit::Command),
     Company(company::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
@@ -121,6 +123,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Init(init) => init.run(output).await,
         Command::Serve(serve) => serve.run(output).await,
         Command::Region(region) => region.run(output).await,
+        Command::Audit(audit) => audit.run(output).await,
         Command::Company(company) => company.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,

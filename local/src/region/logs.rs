@@ -39,6 +39,28 @@ impl Logs for RegionStore {
         })
     }
 
+    async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError> {
+        self.0.main.read(log.table(), |connection| {
+            // The first key from `prefix` on that does not begin with it: no key holds this character.
+            let end = format!("{prefix}\u{10ffff}");
+            let mut select = connection.prepare_cached(
+                "SELECT item FROM logs WHERE log = ?1 AND id = ?2 AND key >= ?3 AND key < ?4 ORDER BY key DESC LIMIT 1",
+            )?;
+            let mut rows = select.query(params![log.table(), user.as_bytes(), prefix, end])?;
+            rows.next()?.map(read).transpose()
+        })
+    }
+
+    async fn drop_row(&self, log: Log, user: UserId, key: &str) -> Result<(), StoreError> {
+        let key = key.to_owned();
+        let drop = move |tx: &Tx<'_>| {
+            let mut delete = tx.prepare_cached("DELETE FROM logs WHERE log = ?1 AND id = ?2 AND key = ?3")?;
+            delete.execute(params![log.table(), user.as_bytes(), key])?;
+            Ok(())
+        };
+        self.0.main.write(log.table(), drop).await
+    }
+
     /// In the order of users and keys.
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
         let after = match &after {
@@ -89,6 +111,16 @@ pub(super) struct PreparedRow {
 impl PreparedRow {
     pub(super) fn new(log: Log, row: &LogRow) -> Result<Self, StoreError> {
         Ok(Self { log, user: row.user, key: row.key.clone(), item: codec::encode(&row.to_item())? })
+    }
+
+    /// Which of two rows are the same.
+    pub(super) fn place(&self) -> (Log, UserId, &str) {
+        (self.log, self.user, &self.key)
+    }
+
+    pub(super) fn is_absent(&self, tx: &Tx<'_>) -> Result<bool, Fault> {
+        let mut select = tx.prepare_cached("SELECT 1 FROM logs WHERE log = ?1 AND id = ?2 AND key = ?3")?;
+        Ok(!select.exists(params![self.log.table(), self.user.as_bytes(), self.key])?)
     }
 
     /// Stores it if it is absent; true if it was.

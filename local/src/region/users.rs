@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use umoja_schema::names::table;
-use umoja_schema::{BlindIndex, Body, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::{BlindIndex, Body, ClaimItem, ItemError, Log, LogRow, Part, PartRecord, Region, UserId, Version};
 use umoja_store::ports::{
     ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, KeyRemoved, MAX_WRITES, MemberWrite, Page, PartWrite, Parts,
     StoreError, Users, Writes,
@@ -218,6 +218,7 @@ struct Prepared {
     members: Vec<MemberWrite>,
     unchanged: Vec<(UserId, Version)>,
     rows: Vec<logs::PreparedRow>,
+    new_rows: Vec<logs::PreparedRow>,
 }
 
 struct PreparedPart {
@@ -242,7 +243,7 @@ enum Place {
 
 impl Prepared {
     fn new(writes: &Writes) -> Result<Self, StoreError> {
-        let Writes { parts, claims, members, unchanged, rows } = writes;
+        let Writes { parts, claims, members, unchanged, rows, new_rows } = writes;
         let refused = |why: &str| Err(StoreError::Refused(why.to_owned()));
         // So that what works here works in the cloud.
         if writes.count() > MAX_WRITES {
@@ -262,12 +263,21 @@ impl Prepared {
         if unchanged.iter().any(|(id, _)| distinct.contains(&(*id, Part::Profile)) || !checked.insert(*id)) {
             return refused("a part that is written or checked twice in a transaction");
         }
+        let prepared = |rows: &[(Log, LogRow)]| {
+            rows.iter().map(|(log, row)| logs::PreparedRow::new(*log, row)).collect::<Result<Vec<_>, _>>()
+        };
+        let (rows, new_rows) = (prepared(rows)?, prepared(new_rows)?);
+        let mut placed: BTreeSet<_> = rows.iter().map(logs::PreparedRow::place).collect();
+        if !new_rows.iter().all(|row| placed.insert(row.place())) {
+            return refused("two writes of one new row in a transaction");
+        }
         Ok(Self {
             parts: parts.iter().map(PreparedPart::new).collect::<Result<_, _>>()?,
             claims: claims.iter().map(PreparedClaim::new).collect::<Result<_, _>>()?,
             members: members.clone(),
             unchanged: unchanged.clone(),
-            rows: rows.iter().map(|(log, row)| logs::PreparedRow::new(*log, row)).collect::<Result<_, _>>()?,
+            rows,
+            new_rows,
         })
     }
 
@@ -289,6 +299,11 @@ impl Prepared {
                 return self.conflict(tx);
             }
         }
+        for row in &self.new_rows {
+            if !row.is_absent(tx)? {
+                return self.conflict(tx);
+            }
+        }
         for (part, place) in self.parts.iter().zip(places) {
             part.write(tx, place)?;
         }
@@ -298,7 +313,7 @@ impl Prepared {
         for member in &self.members {
             write_member(tx, *member)?;
         }
-        for row in &self.rows {
+        for row in self.rows.iter().chain(&self.new_rows) {
             row.append(tx)?;
         }
         Ok(Commit::Done)

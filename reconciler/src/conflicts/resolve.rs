@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attribute, Attributes, Facts, Hlc, Identity, Log, LogRow, PartRecord, ProfileFacts, UserId, Version,
+    Actor, Attribute, Attributes, AuditEvent, Facts, Hlc, Identity, Log, LogRow, PartRecord, ProfileFacts, UserId,
+    Version,
 };
 use umoja_store::Home;
 use umoja_store::apply::{commit_own, plan_claims, plan_members};
+use umoja_store::audit::{Events, Recorder};
 use umoja_store::claims::drop_identifier;
 use umoja_store::group::{self, GroupError, GroupParts, MAX_MERGED, MergeRefused, Merging, merging};
 use umoja_store::pointers::{MERGED, UNMERGED, pointer_rows};
@@ -90,8 +92,10 @@ pub struct Resolution<'a> {
     pub loser: UserId,
     /// On whose behalf, for the journal.
     pub by: &'a str,
-    /// Why, and what seals it into the journal.
-    pub reason: Option<(&'a Secrets, &'a str)>,
+    /// What the audit trail is made with, and what seals the reason into the journal.
+    pub secrets: &'a Secrets,
+    /// Why.
+    pub reason: Option<&'a str>,
     /// Only decide, and write nothing.
     pub dry_run: bool,
 }
@@ -162,7 +166,13 @@ impl Resolution<'_> {
         let kind = if merged_into.is_some() { MERGED } else { UNMERGED };
         let why = (BY.to_owned(), self.by.into());
         let rows = pointer_rows(&self.home.own.name, kind, &version, self.winner, self.loser, &why);
+        let (one, other) = (self.winner, self.loser);
+        let events = match merged_into {
+            Some(_) => [(other, AuditEvent::MergedInto(one)), (one, AuditEvent::Merged(other))],
+            None => [(other, AuditEvent::UnmergedFrom(one)), (one, AuditEvent::Unmerged(other))],
+        };
         let writes = Writes {
+            new_rows: self.recorded(&events).await?,
             members: plan_members(Some(stored), &record),
             unchanged,
             rows: rows.into_iter().map(|(log, row)| (log, self.with_reason(row))).collect(),
@@ -203,7 +213,10 @@ impl Resolution<'_> {
         let claims = plan_claims(&*self.home.own.users, self.loser, stored.claims(), &facts.claims).await?;
         let sealed = self.sealer.seal(stored.id, version, Facts::Profile(facts), &identity, stored.unknown.clone());
         let record = sealed.await?;
+        let kinds: BTreeSet<_> = contested.iter().map(|one| one.kind).collect();
+        let event = AuditEvent::IdentifiersChanged(kinds.into_iter().collect());
         let writes = Writes {
+            new_rows: self.recorded(&[(self.loser, event)]).await?,
             claims,
             unchanged,
             rows: self.rows(CONFLICT_GIVEN_UP, record.version.hlc),
@@ -242,6 +255,11 @@ impl Resolution<'_> {
         Ok(Version { erased: false, hlc, origin: self.home.own.name.clone() })
     }
 
+    async fn recorded(&self, events: &Events) -> Result<Vec<(Log, LogRow)>, StoreError> {
+        let actor = Actor::Operator { command: "conflicts resolve".to_owned(), by: Some(self.by.to_owned()) };
+        Recorder::new(self.home, self.secrets.audit_key()).rows(&actor, events).await
+    }
+
     async fn commit(&self, writes: &Writes) -> Result<(), ResolveError> {
         match commit_own(&*self.home.own.users, writes).await? {
             Commit::Done => Ok(()),
@@ -266,8 +284,8 @@ impl Resolution<'_> {
     }
 
     fn with_reason(&self, mut row: LogRow) -> LogRow {
-        if let Some((secrets, reason)) = self.reason {
-            let sealed = secrets.seal_text(&row, reason, &*self.home.entropy);
+        if let Some(reason) = self.reason {
+            let sealed = self.secrets.seal_text(&row, reason, &*self.home.entropy);
             row.fields.insert("reason".into(), Attribute::B(sealed));
         }
         row

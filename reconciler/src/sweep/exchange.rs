@@ -72,7 +72,8 @@ impl Sweep<'_> {
         Ok(applied)
     }
 
-    /// A row that one side holds. Rows of one key are one event: there is nothing to compare but whether it is there.
+    /// A row that one side holds. Rows of one key are one event: there is nothing to compare but whether it is there. Rows of
+    /// the audit trail also have to be equal.
     pub(super) async fn row(
         &self,
         peer: &RegionPorts,
@@ -84,8 +85,13 @@ impl Sweep<'_> {
             Side::Own => peer,
             Side::Other => &self.home.own,
         };
-        if lacking.logs.row(log, row.user, &row.key).await?.is_some() {
-            return Ok(Examined::default());
+        if let Some(held) = lacking.logs.row(log, row.user, &row.key).await? {
+            // Nothing says which of the two is right: that is for people. It is told once for the pair.
+            let differs = log == Log::Audit && side == Side::Own && held != *row;
+            let (key, since) = (row.key.clone(), row.at.millis());
+            let differing = || Difference::OtherRow { log: log.table(), user: row.user, key, since };
+            let report = SweepReport { found: differs.into(), ..SweepReport::default() };
+            return Ok(Examined { report, difference: differs.then(differing) });
         }
         if self.is_young(row.at) {
             return Ok(Examined { report: SweepReport { young: 1, ..SweepReport::default() }, difference: None });

@@ -56,6 +56,8 @@ pub struct Sweep<'a> {
     /// Whose wrapped keys count.
     regions: BTreeSet<Region>,
     mends: bool,
+    /// Rows of the audit trail that were written before may be gone in one region already: they are not compared.
+    dropped_before: Millis,
     progress: Progress,
     buckets: Buckets,
 }
@@ -115,13 +117,20 @@ impl<'a> Sweep<'a> {
     fn new(home: &'a Home, peer: Option<&'a RegionPorts>) -> Self {
         let regions = home.region_names().cloned().collect();
         let progress = Progress::new(home.clock.now());
-        Self { home, peer, regions, mends: true, progress, buckets: Buckets::default() }
+        let dropped_before = Millis(0);
+        Self { home, peer, regions, mends: true, dropped_before, progress, buckets: Buckets::default() }
     }
 
     /// The same without writing anything.
     #[must_use]
     pub fn looking(self) -> Self {
         Self { mends: false, ..self }
+    }
+
+    /// The same without rows of the audit trail that were written before a time.
+    #[must_use]
+    pub fn without_audit_before(self, dropped_before: Millis) -> Self {
+        Self { dropped_before, ..self }
     }
 
     /// What was found so far.
@@ -191,6 +200,9 @@ impl<'a> Sweep<'a> {
             Side::Other => &mut self.progress.report.other,
         };
         *looked_at += 1;
+        if self.is_dropped(item) {
+            return;
+        }
         if item.stamp().is_some_and(|stamp| stamp.millis() > self.progress.settled) {
             self.progress.report.passed_over += 1;
             return;
@@ -217,8 +229,9 @@ impl<'a> Sweep<'a> {
     async fn mend(&mut self) -> Result<Vec<Difference>, StoreError> {
         let side = if self.progress.own.is_end() { Side::Other } else { Side::Own };
         let Some(Read { items, next, .. }) = self.page(side).await? else { return Ok(Vec::new()) };
+        let differing = items.iter().filter(|item| !self.is_dropped(item));
         let differing =
-            items.iter().filter(|item| self.entries(item).iter().any(|(bucket, _)| self.buckets.differ_in(*bucket)));
+            differing.filter(|item| self.entries(item).iter().any(|(bucket, _)| self.buckets.differ_in(*bucket)));
         let examined: Vec<_> = differing.map(|item| self.attempt(side, item)).collect();
         let examined: Vec<Examined> = stream::iter(examined).buffered(CONCURRENT).try_collect().await?;
         *self.progress.cursor(side == Side::Own) = next;
@@ -283,6 +296,10 @@ impl<'a> Sweep<'a> {
             self.progress.settled = settled(self.home.clock.now());
             self.progress.turn(Phase::Digest);
         }
+    }
+
+    fn is_dropped(&self, item: &Item) -> bool {
+        matches!(item, Item::Row(Log::Audit, row) if row.at.millis() < self.dropped_before)
     }
 
     fn is_young(&self, written: Hlc) -> bool {

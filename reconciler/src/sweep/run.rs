@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use umoja_schema::{Millis, Region};
 use umoja_store::Home;
+use umoja_store::audit::Retention;
 use umoja_store::ports::StoreError;
 
 use super::state::Kept;
@@ -74,6 +75,14 @@ pub async fn sweep(home: &Home, peers: &[Region], settings: &SweepSettings, unti
     for peer in compared(peers) {
         waiting.push((kept(home, peer).await, peer));
     }
+    let dropped_before = match Retention::load(&*home.registry).await {
+        Ok(retention) => retention.dropped_before,
+        Err(error) => {
+            // Rows may be copied back that were dropped: they are dropped again.
+            tracing::warn!(%error, "how long the audit trail is kept cannot be read");
+            Millis(0)
+        }
+    };
     waiting.sort_by_key(|(kept, _)| kept.last.map(|last| last.began));
     let mut runs = Vec::new();
     for (kept, peer) in waiting {
@@ -81,7 +90,7 @@ pub async fn sweep(home: &Home, peers: &[Region], settings: &SweepSettings, unti
             None => Some(Sweep::within(home)),
             Some(peer) => Sweep::with_peer(home, peer),
         };
-        let Some(pass) = pass else { continue };
+        let Some(pass) = pass.map(|pass| pass.without_audit_before(dropped_before)) else { continue };
         let (ended, report, last) = one(home, peer, pass, kept, settings, until).await;
         let last_began = last.map(|last| last.began);
         if !matches!(ended, SweepEnd::NotDue) {

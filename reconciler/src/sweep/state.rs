@@ -114,6 +114,17 @@ pub enum Difference {
         /// When the newer version was written.
         since: Millis,
     },
+    /// The regions hold different rows of one key.
+    OtherRow {
+        /// Of which log: the name of its table.
+        log: &'static str,
+        /// The user that it is about.
+        user: UserId,
+        /// The key.
+        key: String,
+        /// When the region's own was written.
+        since: Millis,
+    },
     /// A region lacks a row that the other has.
     Row {
         /// Of which log: the name of its table.

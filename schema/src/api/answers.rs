@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountStatus, CompanyId, Profile, Region, Source, UserId};
+use crate::audit::field;
+use crate::{AccountStatus, Attribute, CompanyId, LogRow, Profile, Region, Source, UserId};
 
 never_printed!(User, ResetStarted, Exported, ExportedMember);
 
@@ -202,6 +203,8 @@ pub struct Exported {
     pub credentials: ExportedCredentials,
     /// Conflicts with other users over identifiers, and merges.
     pub journal: Vec<JournalEntry>,
+    /// Security events of every region, in the order of time; this export is one.
+    pub audit: Vec<AuditEntry>,
     /// The same of each user that is merged into this one, as it is by itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<ExportedMember>,
@@ -221,6 +224,8 @@ pub struct ExportedMember {
     pub credentials: ExportedCredentials,
     /// Conflicts with other users over identifiers, and merges.
     pub journal: Vec<JournalEntry>,
+    /// Security events.
+    pub audit: Vec<AuditEntry>,
 }
 
 /// What is held of a user's credentials.
@@ -254,6 +259,60 @@ pub struct JournalEntry {
     /// The kind of the identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identifier: Option<String>,
+}
+
+/// A security event of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AuditEntry {
+    /// What happened: `registered`, `password_changed`, `exported`, ...
+    pub event: String,
+    /// When, in seconds since the Unix epoch.
+    pub at: u64,
+    /// The region that recorded it.
+    pub region: Region,
+    /// Whose doing it was: `company`, `operator` or `umoja` (a rule).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The company whose doing it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub company: Option<String>,
+    /// The company that was linked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linked: Option<String>,
+    /// The kinds of identifier that were changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<String>,
+    /// The status that was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The other user of a merge or its undoing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
+}
+
+impl From<&LogRow> for AuditEntry {
+    fn from(row: &LogRow) -> Self {
+        let text = |name| row.field(name).map(str::to_owned);
+        let identifiers = match row.fields.get(field::IDENTIFIERS) {
+            Some(Attribute::L(kinds)) => &kinds[..],
+            _ => &[],
+        };
+        let identifiers = identifiers.iter().filter_map(|kind| match kind {
+            Attribute::S(kind) => Some(kind.clone()),
+            _ => None,
+        });
+        Self {
+            event: row.kind.clone(),
+            at: row.at.millis().secs(),
+            region: row.origin.clone(),
+            by: text(field::BY),
+            company: text(field::COMPANY),
+            linked: text(field::LINKED),
+            identifiers: identifiers.collect(),
+            status: text(field::STATUS),
+            other: text(field::OTHER),
+        }
+    }
 }
 
 /// An error (RFC 9457). Static: it never holds a value that the caller sent.

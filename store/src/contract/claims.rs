@@ -197,3 +197,26 @@ pub async fn rows_alone_are_written(t: Tables) {
         assert_eq!(t.logs.rows(log, user(1)).await, Ok(vec![row(user(1), log.table())]));
     }
 }
+
+pub async fn a_new_row_is_written_with_its_part_or_not_at_all(t: Tables) {
+    let writes = |ms, key: &str| Writes {
+        parts: vec![part_write(profile(user(1), version(ms)), Condition::Older)],
+        new_rows: vec![(Log::Audit, row(user(1), key))],
+        ..Writes::default()
+    };
+    assert_eq!(t.users.commit(&writes(1, "1")).await, Ok(Commit::Done));
+    let conflict = Commit::Conflict { stored: vec![Some(profile(user(1), version(1)))] };
+    assert_eq!(t.users.commit(&writes(2, "1")).await, Ok(conflict.clone()), "the row is there");
+    assert_eq!(t.users.commit(&writes(1, "2")).await, Ok(conflict), "the part is not older");
+    assert_eq!(t.logs.rows(Log::Audit, user(1)).await, Ok(vec![row(user(1), "1")]));
+    assert_eq!(t.users.commit(&writes(2, "2")).await, Ok(Commit::Done));
+    assert_eq!(t.logs.rows(Log::Audit, user(1)).await, Ok(vec![row(user(1), "1"), row(user(1), "2")]));
+}
+
+pub async fn new_rows_alone_are_written_once(t: Tables) {
+    let new_rows = vec![(Log::Audit, row(user(1), "1")), (Log::Audit, row(user(1), "2"))];
+    let writes = Writes { new_rows, ..Writes::default() };
+    assert_eq!(t.users.commit(&writes).await, Ok(Commit::Done));
+    assert_eq!(t.users.commit(&writes).await, Ok(Commit::Conflict { stored: vec![] }));
+    assert_eq!(t.logs.rows(Log::Audit, user(1)).await, Ok(vec![row(user(1), "1"), row(user(1), "2")]));
+}

@@ -63,6 +63,32 @@ pub async fn more_rows_than_fit_into_one_answer_are_all_given(t: Tables) {
     assert_eq!(t.logs.rows(Log::Audit, user(1)).await, Ok((0..24).map(large).collect()));
 }
 
+pub async fn the_last_row_is_that_of_the_greatest_key_that_begins_so(t: Tables) {
+    for key in ["a#01", "a#02", "a#10", "a-1#99", "b#77", "b"] {
+        t.logs.append(Log::Audit, &row(user(1), key)).await.unwrap();
+    }
+    t.logs.append(Log::Audit, &row(user(2), "c#1")).await.unwrap();
+    t.logs.append(Log::Journal, &row(user(1), "a#20")).await.unwrap();
+    let last = async |prefix| t.logs.last_row(Log::Audit, user(1), prefix).await.unwrap().map(|row| row.key);
+    for (prefix, key) in [("a#", Some("a#10")), ("a-1#", Some("a-1#99")), ("b#", Some("b#77")), ("c#", None)] {
+        assert_eq!(last(prefix).await.as_deref(), key, "{prefix}");
+    }
+}
+
+pub async fn a_row_that_was_dropped_is_gone_and_its_neighbours_stay(t: Tables) {
+    for (n, key) in [(1, "a"), (1, "b"), (2, "a")] {
+        t.logs.append(Log::Audit, &row(user(n), key)).await.unwrap();
+        t.logs.append(Log::Journal, &row(user(n), key)).await.unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(t.logs.drop_row(Log::Audit, user(1), "a").await, Ok(()));
+        assert_eq!(t.logs.rows(Log::Audit, user(1)).await, Ok(vec![row(user(1), "b")]));
+    }
+    assert_eq!(t.logs.rows(Log::Audit, user(2)).await, Ok(vec![row(user(2), "a")]));
+    assert_eq!(t.logs.rows(Log::Journal, user(1)).await.unwrap().len(), 2);
+    assert_eq!(t.logs.append(Log::Audit, &row(user(1), "a")).await, Ok(true), "its key is free again");
+}
+
 pub async fn a_scan_of_no_rows_ends_at_once(t: Tables) {
     t.logs.append(Log::Journal, &row(user(1), "a")).await.unwrap();
     assert_eq!(

@@ -71,6 +71,8 @@ macro_rules! users_contract {
             a_rename_releases_one_identifier_and_takes_another_at_once,
             a_row_that_is_written_again_changes_nothing_and_refuses_nothing,
             rows_alone_are_written,
+            a_new_row_is_written_with_its_part_or_not_at_all,
+            new_rows_alone_are_written_once,
         }
         $crate::contract_cases! { [$(#[$attribute])*] $make, derived:
             what_is_derived_from_a_part_is_written_while_the_part_is_of_that_version,
@@ -111,6 +113,7 @@ macro_rules! users_contract {
             of_many_registrations_for_one_identifier_exactly_one_wins,
             registrations_that_claim_the_same_identifiers_in_another_order_do_not_block_each_other,
             claimants_that_arrive_at_once_are_all_kept,
+            of_many_that_write_one_new_row_with_parts_of_their_own_one_does_at_most,
         }
     };
 }
@@ -126,6 +129,8 @@ macro_rules! logs_contract {
             a_row_keeps_every_field_of_every_type,
             rows_are_given_in_the_order_of_their_keys_and_only_of_that_user,
             more_rows_than_fit_into_one_answer_are_all_given,
+            the_last_row_is_that_of_the_greatest_key_that_begins_so,
+            a_row_that_was_dropped_is_gone_and_its_neighbours_stay,
             a_scan_of_no_rows_ends_at_once,
             a_scan_of_rows_gives_every_row_of_the_log_exactly_once_whatever_the_page_size,
             of_many_that_append_one_row_at_once_exactly_one_does,
@@ -218,6 +223,7 @@ macro_rules! streams_contract {
             a_write_that_was_refused_does_not_appear,
             an_added_key_appears_under_the_same_version,
             a_row_appears_once_however_often_it_is_written,
+            a_row_that_is_dropped_does_not_appear_again,
             what_is_local_to_a_region_does_not_appear,
         }
     };

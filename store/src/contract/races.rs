@@ -163,3 +163,23 @@ pub async fn claimants_that_arrive_at_once_are_all_kept(t: Tables) {
     let wanted = claimed(1, (1..=WRITERS).map(|n| (user(n), claim(u64::from(n)))));
     assert_eq!(claims_on(&*t.users, 1).await, wanted);
 }
+
+pub async fn of_many_that_write_one_new_row_with_parts_of_their_own_one_does_at_most(t: Tables) {
+    let mut tasks = JoinSet::new();
+    for n in 1..=WRITERS {
+        let users = Arc::clone(&t.users);
+        let writes = Writes {
+            parts: vec![part_write(profile(user(n), version(1)), Condition::Absent)],
+            new_rows: vec![(Log::Audit, row(user(1), "1"))],
+            ..Writes::default()
+        };
+        tasks.spawn(async move { (n, users.commit(&writes).await.unwrap() == Commit::Done) });
+    }
+    let winners: Vec<_> = tasks.join_all().await.into_iter().filter(|(_, won)| *won).map(|(n, _)| n).collect();
+    // Two that meet may both be turned away; whoever comes again then gets through.
+    assert!(winners.len() <= 1, "{winners:?}");
+    assert_eq!(t.logs.rows(Log::Audit, user(1)).await.unwrap().len(), winners.len());
+    for n in 1..=WRITERS {
+        assert_eq!(t.users.part(user(n), Part::Profile).await.unwrap().is_some(), winners.contains(&n));
+    }
+}

@@ -110,6 +110,13 @@ pub async fn a_row_appears_once_however_often_it_is_written(s: Streamed) {
     }
 }
 
+pub async fn a_row_that_is_dropped_does_not_appear_again(s: Streamed) {
+    s.tables.logs.append(Log::Audit, &row(user(1), "a")).await.unwrap();
+    s.tables.logs.drop_row(Log::Audit, user(1), "a").await.unwrap();
+    let all = s.changes.all().await;
+    assert_eq!(all.iter().map(|change| &change.image).collect::<Vec<_>>(), [&row(user(1), "a").to_item()]);
+}
+
 pub async fn what_is_local_to_a_region_does_not_appear(s: Streamed) {
     let now = umoja_schema::Millis(1_000_000);
     put_claims(&*s.tables.users, [claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))]).await;

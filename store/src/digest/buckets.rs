@@ -10,7 +10,8 @@
 use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
-use umoja_schema::{BlindIndex, Claim, ClaimItem, Log, LogRow, PartRecord, Region, UserId};
+use umoja_schema::audit::field;
+use umoja_schema::{Attribute, BlindIndex, Claim, ClaimItem, Log, LogRow, PartRecord, Region, UserId};
 
 use super::{Fields, hash_part};
 
@@ -52,12 +53,16 @@ impl Fingerprint {
         Self::of(hash_part(record, |region| regions.contains(region)))
     }
 
-    /// Over (log, user, key). Rows of one key are the same event, even where they differ in when it was recorded.
+    /// Over (log, user, key). Rows of one key are the same event, even where they differ in when it was recorded. Of the
+    /// audit trail also over the row's MAC: two regions must not hold different rows of one key.
     pub fn of_row(log: Log, row: &LogRow) -> Self {
         let mut fields = Fields::default();
         fields.add(log.table().as_bytes());
         fields.add(row.user.as_bytes());
         fields.add(row.key.as_bytes());
+        if let (Log::Audit, Some(Attribute::B(mac))) = (log, row.fields.get(field::MAC)) {
+            fields.add(mac);
+        }
         Self::of(fields.hash())
     }
 

@@ -15,6 +15,13 @@ pub trait Logs: Send + Sync {
     /// All rows about a user, in the order of their keys.
     async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError>;
 
+    /// The last row about a user, in the order of keys, whose key begins with this.
+    async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError>;
+
+    /// Deletes a row, if it is there. Only rows of the audit trail are ever deleted, once they are older than is kept; it
+    /// does not appear in the region's stream.
+    async fn drop_row(&self, log: Log, user: UserId, key: &str) -> Result<(), StoreError>;
+
     /// Rows of all users in the order of the adapter, from after `after` on. One that is appended meanwhile may be left
     /// out; one that cannot be read is told.
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError>;

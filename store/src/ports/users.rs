@@ -135,6 +135,9 @@ pub struct Writes {
     pub unchanged: Vec<(UserId, Version)>,
     /// Append-only rows. Their keys name the event, so writing one again changes nothing.
     pub rows: Vec<(Log, LogRow)>,
+    /// Append-only rows whose keys have to be absent: otherwise nothing is done. At most one per key, and none of
+    /// [`Writes::rows`].
+    pub new_rows: Vec<(Log, LogRow)>,
 }
 
 /// A conditional write of one part.
@@ -180,7 +183,12 @@ pub struct MemberWrite {
 impl Writes {
     /// How many writes and checks they are in one transaction, of which it takes [`MAX_WRITES`].
     pub fn count(&self) -> usize {
-        self.parts.len() + self.claims.len() + self.members.len() + self.unchanged.len() + self.rows.len()
+        self.parts.len()
+            + self.claims.len()
+            + self.members.len()
+            + self.unchanged.len()
+            + self.rows.len()
+            + self.new_rows.len()
     }
 }
 

@@ -11,7 +11,8 @@ use umoja_crypto::legacy::HashKey;
 use umoja_crypto::{Aad, DataKey, IndexKey, MacKey, PasswordKeys, Pepper, WrappingKey};
 use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, UserId};
 
-use super::{DERIVATION, INDEX, PEPPER, SIGNING, SecretsDocument, SecretsError, signing_key_id};
+use super::{INDEX, PEPPER, SIGNING, SecretsDocument, SecretsError, signing_key_id};
+use crate::audit::AuditKey;
 use crate::keyring::KeyRing;
 use crate::ports::{Entropy, Registry};
 
@@ -22,6 +23,7 @@ pub struct Secrets {
     user_ids: MacKey,
     requests: MacKey,
     resets: MacKey,
+    audit: AuditKey,
     rows: WrappingKey,
     hash_keys: WrappingKey,
     passwords: Arc<PasswordKeys>,
@@ -36,7 +38,6 @@ impl Secrets {
 
     /// Unwraps them, all at once: a start waits for one answer of a KMS and not for three.
     pub async fn open(document: &SecretsDocument, ring: &KeyRing) -> Result<Self, SecretsError> {
-        let derivation = document.derivation.last().ok_or(SecretsError::Malformed)?;
         if document.index.is_empty() || document.signing.is_empty() {
             return Err(SecretsError::Malformed);
         }
@@ -57,7 +58,7 @@ impl Secrets {
             try_join_all(index),
             try_join_all(signing),
             try_join_all(peppers),
-            derivation.unwrap(ring, DERIVATION),
+            document.open_derivation(ring),
         )
         .await?;
         let hash_keys = wrapping_key(&derivation, "umoja/1/hash-keys");
@@ -68,6 +69,7 @@ impl Secrets {
             user_ids: MacKey::derive(derivation.expose(), "umoja/1/user-ids"),
             requests: MacKey::derive(derivation.expose(), "umoja/1/requests"),
             resets: MacKey::derive(derivation.expose(), "umoja/1/password-resets"),
+            audit: AuditKey::derive(derivation.expose()),
             rows: wrapping_key(&derivation, "umoja/1/rows"),
             hash_keys,
             passwords,
@@ -132,6 +134,11 @@ impl Secrets {
     /// True if it is the tag of these parts, compared in constant time.
     pub fn is_reset_tag(&self, parts: &[&str], tag: &[u8]) -> bool {
         self.resets.verify(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>(), tag)
+    }
+
+    /// What rows of the audit trail are made and known by.
+    pub const fn audit_key(&self) -> &AuditKey {
+        &self.audit
     }
 
     /// Seals a free text into a row, bound to the row. Rows stay for ever and are read by operators, and nobody can

@@ -31,6 +31,12 @@ locals {
       Resource = [local.own_table["journal"], local.own_table["receipts"]]
     },
     {
+      # An event goes after the last one of its user's chain.
+      Sid      = "RecordEvents"
+      Action   = ["dynamodb:PutItem", "dynamodb:Query"]
+      Resource = [local.own_table["audit"]]
+    },
+    {
       Sid      = "RememberRequests"
       Action   = ["dynamodb:PutItem"]
       Resource = [local.own_table["replays"], local.own_table["idempotency"]]

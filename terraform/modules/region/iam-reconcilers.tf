@@ -51,6 +51,11 @@ locals {
         Resource = [local.own_table["journal"]]
       },
       {
+        Sid      = "RecordMerges"
+        Action   = ["dynamodb:PutItem", "dynamodb:Query"]
+        Resource = [local.own_table["audit"]]
+      },
+      {
         # DescribeKey: a key that is out is asked once in a run, not for every message. GenerateDataKey: a merge writes
         # a part.
         Sid      = "OpenMakeAndWrapDataKeys"

@@ -152,6 +152,7 @@ impl Written {
                 return Ok(None);
             }
             Some(Rule::Conditions) => {
+                writes.rows.append(&mut writes.new_rows);
                 for write in &mut writes.parts {
                     if self.is_own(&write.record)
                         && matches!(write.condition, Condition::VersionIs(_))

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use umoja_schema::{
-    BlindIndex, ClaimItem, Credentials, Identity, Log, Part, PartRecord, PersonVersion, UserId, Version,
+    BlindIndex, ClaimItem, Credentials, Identity, Log, LogRow, Millis, Part, PartRecord, PersonVersion, UserId, Version,
 };
 use umoja_store::Home;
+use umoja_store::audit::Check;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Parts, Writes};
@@ -45,6 +46,7 @@ impl World {
         }
         assert!(contents.iter().all(|records| *records == contents[0]), "1: equal digests over different bytes");
         self.check_journals(&contents[0]).await;
+        self.check_audit().await;
         self.check_queues().await;
     }
 
@@ -58,6 +60,35 @@ impl World {
                 assert!(record.version >= *seen, "2: {part} of {id} went backwards in {}", region.name);
                 *seen = record.version;
             }
+        }
+    }
+
+    /// Every chain of the audit trail is whole, and the same in every region.
+    async fn check_audit(&self) {
+        let key = self.regions[0].secrets().audit_key();
+        let check = Check { key: Some(key), region: None, dropped_before: Millis(0) };
+        let mut first = None;
+        for region in &self.regions {
+            let mut rows: BTreeMap<(UserId, String), LogRow> = BTreeMap::new();
+            let mut after = None;
+            loop {
+                let page = region.tables.logs.scan_rows(Log::Audit, after, 500).await.expect("a store can be read");
+                rows.extend(page.rows.into_iter().map(|row| ((row.user, row.key.clone()), row)));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            let users: BTreeSet<UserId> = rows.keys().map(|(user, _)| *user).collect();
+            for user in users {
+                let of_user = rows.iter().filter(|((other, _), _)| *other == user);
+                let own: Vec<LogRow> = of_user.map(|(_, row)| row.clone()).collect();
+                assert_eq!(check.of(&own), [], "the audit trail of {user} in {}", region.name);
+            }
+            let first = first.get_or_insert_with(|| rows.clone());
+            let other = rows.iter().find(|(key, row)| first.get(key) != Some(row)).map(|(key, _)| key);
+            assert_eq!(other, None, "the audit trail of {} differs", region.name);
+            assert_eq!(rows.len(), first.len(), "the audit trail of {} lacks rows", region.name);
         }
     }
 

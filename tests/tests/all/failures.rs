@@ -1,5 +1,6 @@
 //! The failure table: each row is a test here.
 
+mod audit;
 mod away;
 mod delivery;
 mod join;

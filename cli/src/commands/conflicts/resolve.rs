@@ -43,10 +43,9 @@ sealed.
 
 --merge and --give-up open the users' profiles, in the memory of the machine on which they run. In AWS it needs credentials \
 that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, Query, GetItem, PutItem and \
-ConditionCheckItem on PREFIX-users, Query and UpdateItem on PREFIX-journal, Query, PutItem and DeleteItem on PREFIX-members, \
-GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; kms:GenerateDataKey and Decrypt with its data key, \
-and Encrypt and Decrypt with those of the others, for users' data keys too (with --dismiss only Decrypt, and only with \
---reason)."
+ConditionCheckItem on PREFIX-users, Query and UpdateItem on PREFIX-journal, Query and PutItem on PREFIX-audit, Query, PutItem and DeleteItem on \
+PREFIX-members, GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; kms:GenerateDataKey and Decrypt with its \
+data key, and Encrypt and Decrypt with those of the others, for users' data keys too (with --dismiss only Decrypt)."
 )]
 #[command(after_help = "Examples:
   umoja conflicts resolve WINNER LOSER --merge --by support --dry-run --dir DIR
@@ -119,10 +118,7 @@ impl Resolve {
         let region = serving(&regions)?;
         let home = &region.home;
         let sealer = Sealer::new(KeyRing::new(home, WRAP_BUDGET_MS), home.entropy.clone());
-        let secrets = match &self.reason {
-            Some(_) if !self.dry_run => Some(Secrets::load(&*home.registry, sealer.ring()).await?),
-            _ => None,
-        };
+        let secrets = Secrets::load(&*home.registry, sealer.ring()).await?;
         let way = self.way.way();
         let resolution = Resolution {
             home,
@@ -130,7 +126,8 @@ impl Resolve {
             winner: self.winner,
             loser: self.loser,
             by: &self.by,
-            reason: secrets.as_ref().zip(self.reason.as_deref()),
+            secrets: &secrets,
+            reason: self.reason.as_deref(),
             dry_run: self.dry_run,
         };
         let resolved = resolution.run(way).await;

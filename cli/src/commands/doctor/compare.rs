@@ -6,6 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use umoja_reconciler::{Difference, Sweep, SweepReport};
 use umoja_schema::{Millis, Region};
 
+use super::super::audit;
 use crate::deployment::{DeployedRegion, Regions};
 use crate::output::note;
 
@@ -53,6 +54,7 @@ impl Compared {
 /// Compares each pair of regions once, and each region within itself. Regions that are being filled are left out.
 pub(in crate::commands) async fn compare(regions: &Regions, how: How) -> Vec<Compared> {
     let swept: Vec<&DeployedRegion> = regions.list.iter().filter(|region| region.state.is_swept()).collect();
+    let dropped_before = audit::retention(regions).await.dropped_before;
     let mut compared = Vec::new();
     for (position, region) in swept.iter().enumerate() {
         if how.derived {
@@ -60,6 +62,7 @@ pub(in crate::commands) async fn compare(regions: &Regions, how: How) -> Vec<Com
         }
         for other in &swept[position + 1..] {
             if let Some(pass) = Sweep::with_peer(&region.home, other.name()) {
+                let pass = pass.without_audit_before(dropped_before);
                 compared.push(one(region, Some(other.name()), pass, how).await);
             }
         }
@@ -108,6 +111,9 @@ pub(super) fn line(difference: &Difference, compared: &Compared) -> String {
         }
         Difference::Row { log, user, lacking, since } => {
             format!("{user}: {lacking} lacks a row of {log}, since {}", time(*since))
+        }
+        Difference::OtherRow { log, user, key, since } => {
+            format!("{user}: the regions hold different rows {key} of {log}, since {}", time(*since))
         }
         Difference::Member { id, root, since } => {
             format!("{id}: {region} does not list it as a member of {root}, since {}", time(*since))

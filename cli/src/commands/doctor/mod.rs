@@ -2,6 +2,7 @@
 
 pub(super) mod compare;
 mod settings;
+mod trail;
 
 use clap::Args;
 use serde::Serialize;
@@ -9,6 +10,7 @@ use umoja_schema::Region;
 use umoja_schema::names::queue;
 
 use self::compare::{Compared, How, compare};
+use self::trail::Trails;
 use super::status;
 use super::target::Target;
 use crate::CliError;
@@ -20,20 +22,23 @@ use crate::output::{Output, note};
 #[command(long_about = "Find what the regions of a deployment disagree about, and mend it.
 
 Compares every pair of regions (users, journal, receipts, audit), and in every region the users with the claims that are \
-derived from them: by digests first, and item by item where those differ. Says for each difference whose it is (ids of \
+derived from them: by digests first, and item by item where those differ. Checks that each region's audit trail is whole and genuine: no row \
+forged, changed, moved or missing. Says for each difference whose it is (ids of \
 users, never personal data), where, and since when. What was written in the last minute is on its way, and is no \
 difference. Also says how many items cannot be read, which parts lack a wrapped key, which queues hold dead letters or parked records, and whether lists \
 of regions, secrets and companies differ between regions.
 
 --repair mends both ways, as the sweep does every day: the newest version wins, rows are appended, claims are made what \
 users say, missing wrapped keys are listed for the key repair. Then it looks again. It may be broken off and run again at \
-any time. Dead letters and parked records are left to `umoja redrive`.
+any time. Dead letters and parked records are left to `umoja redrive`. A row of the audit trail that one region lacks is \
+brought from another; a forged one is left for people to look at.
 
 The exit code is 0 if nothing is wrong, 1 if something is, and 2 if not everything could be looked at.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies; \
 Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; Scan, GetItem and BatchGetItem on \
-PREFIX-identifiers; Query on PREFIX-members; sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey. With --repair also PutItem and UpdateItem on \
+PREFIX-identifiers; Query on PREFIX-members; Query on PREFIX-audit; \
+sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey, and Decrypt with the data key of one of them. With --repair also PutItem and UpdateItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and DeleteItem \
 on PREFIX-identifiers and PREFIX-members; sqs:SendMessage on PREFIX-keys.")]
 #[command(after_help = "Examples:
@@ -63,6 +68,8 @@ struct Answer {
     repaired: Vec<Compared>,
     /// How things are, after the repair.
     compared: Vec<Compared>,
+    /// Whether the audit trails are whole.
+    audit: Trails,
 }
 
 #[derive(Serialize)]
@@ -85,8 +92,11 @@ impl Doctor {
         attention.extend(settings::differences(&regions).await);
         let compared = compare(&regions, how).await;
         attention.extend(compared.iter().flat_map(|one| said(one, self.most)));
-        let blind = !unseen.is_empty() || compared.iter().chain(&repaired).any(|one| one.error.is_some());
-        let answer = Answer { healthy: !blind && attention.is_empty(), attention, unseen, repaired, compared };
+        let audit = trail::look(&regions, self.most).await;
+        attention.extend(audit.said());
+        let blind =
+            audit.is_blind() || !unseen.is_empty() || compared.iter().chain(&repaired).any(|one| one.error.is_some());
+        let answer = Answer { healthy: !blind && attention.is_empty(), attention, unseen, repaired, compared, audit };
         output.answer(&answer, || answer.text());
         match (blind, answer.healthy) {
             (true, _) => Err(CliError::Unseen),
@@ -175,6 +185,7 @@ impl Answer {
             };
             lines.push(format!("{}: {} and {} items: {end}{young}", one.title(), one.report.own, one.report.other));
         }
+        lines.extend(self.audit.lines());
         lines.extend(self.unseen.iter().map(|one| format!("{} cannot be looked at: {}", one.region, one.error)));
         if self.healthy {
             lines.push("Nothing is wrong.".to_owned());

@@ -43,8 +43,8 @@ async fn open(d: &Deployment, at: usize) -> Vec<Conflict> {
 
 fn resolution(d: &Deployment, at: usize, [winner, loser]: [UserId; 2]) -> Resolution<'_> {
     let region = &d.world.regions[at];
-    let reason = Some((&**region.secrets(), "ticket 4711"));
-    Resolution { home: &region.home, sealer: &region.sealer, winner, loser, by: "support", reason, dry_run: false }
+    let (home, sealer, secrets) = (&region.home, &*region.sealer, &**region.secrets());
+    Resolution { home, sealer, winner, loser, by: "support", secrets, reason: Some("ticket 4711"), dry_run: false }
 }
 
 /// Resolved in a region, and everybody heard of it: nothing is open any more, and doing it again is nothing.

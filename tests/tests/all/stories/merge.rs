@@ -275,6 +275,7 @@ fn merges_are_in_the_journal_of_both_users_and_an_export_holds_everything_of_eve
             assert_eq!(kinds, ["merged", "unmerged"]);
             assert!(export.get("members").is_none());
         }
+        d.world.settle().await;
         d.world.check_invariants().await;
     });
 }

@@ -1,5 +1,6 @@
 //! A story for each operation, through the signed API, over two regions.
 
+mod audit;
 mod authenticate;
 mod budget;
 mod conflicts;

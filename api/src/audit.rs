@@ -1,0 +1,67 @@
+//! What of an operation is recorded in the audit trail: what concerns the security of an account, and who may see or use it.
+//! Not each login, nor edits of a profile: that would be a write and its replication for each.
+
+use umoja_schema::{Actor, AuditEvent, IdentifierKind, Log, LogRow, UserId};
+use umoja_store::audit::{Events, Recorder};
+use umoja_store::ports::StoreError;
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::identifiers::verified;
+use crate::profiles::Change;
+use crate::user::Stored;
+
+impl Caller {
+    /// The caller, as the audit trail names it.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Company { id: self.company.id.clone(), kid: self.kid.clone() }
+    }
+}
+
+impl App {
+    /// What records events.
+    pub(crate) fn recorder(&self) -> Recorder<'_> {
+        Recorder::new(&self.home, self.secrets.audit_key())
+    }
+
+    /// The rows of what a request does, to be written with it.
+    pub(crate) async fn recorded(&self, caller: &Caller, events: &Events) -> Result<Vec<(Log, LogRow)>, StoreError> {
+        self.recorder().rows(&caller.actor(), events).await
+    }
+}
+
+/// What replacing a user's profile part does. A merge and its undoing concern both users.
+pub(crate) fn events(before: &Stored, after: &Change) -> Vec<(UserId, AuditEvent)> {
+    let (id, facts) = (after.id, &after.facts);
+    let mut events = Vec::new();
+    let changed = IdentifierKind::ALL.into_iter().filter(|kind| differ(before, after, *kind)).collect::<Vec<_>>();
+    if !changed.is_empty() {
+        events.push((id, AuditEvent::IdentifiersChanged(changed)));
+    }
+    let linked = facts.links.keys().filter(|company| !before.is_linked_to(company));
+    events.extend(linked.map(|company| (id, AuditEvent::Linked(company.clone()))));
+    // As it is stored: the group may be looked at as if the pointer had been written.
+    let had = before.profile.profile_facts().and_then(|facts| facts.merged_into);
+    let has = facts.merged_into;
+    if had != has {
+        let left =
+            had.into_iter().flat_map(|root| [(id, AuditEvent::UnmergedFrom(root)), (root, AuditEvent::Unmerged(id))]);
+        let joined =
+            has.into_iter().flat_map(|root| [(id, AuditEvent::MergedInto(root)), (root, AuditEvent::Merged(id))]);
+        events.extend(left.chain(joined));
+    }
+    events
+}
+
+/// Whether an identifier has another value, or is verified and was not, or the other way round. Its blind indexes may differ
+/// without that: their key is rotated.
+fn differ(before: &Stored, after: &Change, kind: IdentifierKind) -> bool {
+    let (had, has) = (&before.identity, &after.identity);
+    let values_differ = match kind {
+        IdentifierKind::Email => had.email != has.email,
+        IdentifierKind::PhoneNumber => had.phone_number != has.phone_number,
+        IdentifierKind::Username => had.username != has.username,
+        IdentifierKind::ExternalId => had.external_ids != has.external_ids,
+    };
+    values_differ || verified(&before.facts.claims, kind) != verified(&after.facts.claims, kind)
+}

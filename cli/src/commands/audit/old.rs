@@ -1,0 +1,70 @@
+//! `umoja audit drop`: what is older than is kept.
+
+use clap::Args;
+use serde_json::json;
+use umoja_reconciler::AuditDrop;
+
+use super::super::doctor::compare;
+use super::super::target::Target;
+use super::keep::{everywhere, put};
+use crate::CliError;
+use crate::output::{Output, note};
+
+/// After how many pages a region says how far it has come.
+const TELL_PAGES: usize = 100;
+
+/// Drop what of the audit trail is older than `umoja audit keep` says, in every region.
+#[derive(Debug, Args)]
+#[command(name = "drop")]
+#[command(
+    long_about = "Drop what of the audit trail is older than `umoja audit keep` says, in every region. Run it by a \
+schedule, such as once a day. It is this command that drops, and no function: none of them may delete what is replicated.
+
+First every region's settings say that rows of before that time may be missing, so that no comparison brings them back and no \
+check misses them. The last row of each chain stays, however old: the next one is numbered after it. The command may be broken \
+off and run again at any time.
+
+In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings; Scan and DeleteItem on \
+PREFIX-audit."
+)]
+#[command(after_help = "Examples:
+  umoja audit drop --dir DIR
+  umoja audit drop --prefix PREFIX --region eu-west-1 --json")]
+pub(super) struct DropOld {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl DropOld {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let regions = self.target.regions().await?;
+        let mut retention = everywhere(&regions).await?;
+        let Some(before) = retention.too_old_before(regions.clock.now()) else {
+            let message = "the audit trail is kept for ever; say for how long by `umoja audit keep --days DAYS`";
+            return Err(CliError::Failed(message.into()));
+        };
+        // When rows are kept for longer now, some of before are gone already.
+        retention.dropped_before = retention.dropped_before.max(before);
+        put(&regions, &retention).await?;
+        let mut dropped = Vec::new();
+        for region in &regions.list {
+            let mut pass = AuditDrop::new(&region.home.own, before);
+            let mut pages = 0;
+            while pass.page().await.map_err(|source| region.failed(source))? {
+                pages += 1;
+                if pages % TELL_PAGES == 0 {
+                    note(&format!("{}: {} rows dropped", region.name(), pass.dropped()));
+                }
+            }
+            dropped.push((region.name(), pass.dropped()));
+        }
+        let before = compare::time(before);
+        let list: Vec<_> = dropped.iter().map(|(region, rows)| json!({ "region": region, "dropped": rows })).collect();
+        output.answer(&json!({ "before": before, "regions": list }), || {
+            let lines =
+                dropped.iter().map(|(region, rows)| format!("{region}: {rows} rows of before {before} dropped\n"));
+            lines.collect()
+        });
+        Ok(())
+    }
+}

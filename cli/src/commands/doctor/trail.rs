@@ -1,0 +1,137 @@
+//! Whether the audit trail of each region is whole.
+
+use serde::Serialize;
+use umoja_reconciler::{AuditCheck, Broken};
+use umoja_schema::{Millis, Region};
+use umoja_store::audit::{AuditKey, Retention};
+
+use super::super::audit;
+use super::compare;
+use crate::CliError;
+use crate::deployment::{DeployedRegion, Regions};
+use crate::output::note;
+
+/// After how many pages a region says how far it has come.
+const TELL_PAGES: u64 = 100;
+
+/// How long what is too old may stay before it is told, in milliseconds.
+const OVERDUE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// What was found in one region.
+#[derive(Serialize)]
+pub(super) struct Trail {
+    region: Region,
+    /// How many rows were looked at.
+    rows: u64,
+    /// How many users' chains are broken.
+    found: u64,
+    /// The first of them.
+    broken: Vec<Broken>,
+    unreadable: u64,
+    /// Why it was not looked at to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// What was found in all of them.
+#[derive(Serialize)]
+pub(super) struct Trails {
+    regions: Vec<Trail>,
+    /// Why forged rows could not be told from genuine ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unchecked: Option<String>,
+    #[serde(skip)]
+    overdue: Option<String>,
+}
+
+/// Checks each region's own chains, and whether its rows are genuine. That regions hold the same is compared elsewhere.
+pub(super) async fn look(regions: &Regions, most: usize) -> Trails {
+    let retention = audit::retention(regions).await;
+    let key = audit::key(regions).await;
+    let mut found = Vec::new();
+    for region in regions.list.iter().filter(|region| region.state.is_swept()) {
+        found.push(one(region, key.as_ref().ok(), retention.dropped_before, most).await);
+    }
+    let unchecked = key.err().map(|error: CliError| error.to_string());
+    Trails { regions: found, unchecked, overdue: overdue(&retention, regions.clock.now()) }
+}
+
+async fn one(region: &DeployedRegion, key: Option<&AuditKey>, dropped_before: Millis, most: usize) -> Trail {
+    let mut pass = AuditCheck::new(&region.home.own, key, dropped_before);
+    let (mut broken, mut found, mut pages, mut error) = (Vec::new(), 0, 0, None);
+    loop {
+        match pass.page().await {
+            Ok(None) => break,
+            Ok(Some(page)) => {
+                found += page.len() as u64;
+                let room = most.saturating_sub(broken.len());
+                broken.extend(page.into_iter().take(room));
+            }
+            Err(failed) => {
+                error = Some(failed.to_string());
+                break;
+            }
+        }
+        pages += 1;
+        if pages % TELL_PAGES == 0 {
+            note(&format!("{}: {} rows of the audit trail read, {found} users with flaws", region.name(), pass.rows()));
+        }
+    }
+    Trail { region: region.name().clone(), rows: pass.rows(), found, broken, unreadable: pass.unreadable(), error }
+}
+
+fn overdue(retention: &Retention, now: Millis) -> Option<String> {
+    let before = retention.too_old_before(now)?;
+    let late = before.since(retention.dropped_before) > OVERDUE_MS;
+    late.then(|| {
+        format!(
+            "what of the audit trail is older than {} was not dropped; run `umoja audit drop`",
+            compare::time(before)
+        )
+    })
+}
+
+impl Trails {
+    /// Whether not everything could be looked at.
+    pub(super) fn is_blind(&self) -> bool {
+        self.unchecked.is_some() || self.regions.iter().any(|trail| trail.error.is_some())
+    }
+
+    /// What an operator has to look at.
+    pub(super) fn said(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        for Trail { region, found, broken, unreadable, .. } in &self.regions {
+            for Broken { user, flaws } in broken {
+                said.extend(flaws.iter().map(|flaw| format!("{user}: the audit trail in {region}: {flaw}")));
+            }
+            if *found > broken.len() as u64 {
+                said.push(format!(
+                    "{region}: the audit trails of {} more users are broken",
+                    found - broken.len() as u64
+                ));
+            }
+            if *unreadable > 0 {
+                said.push(format!("{region}: {unreadable} rows of the audit trail cannot be read"));
+            }
+        }
+        said.extend(self.overdue.clone());
+        said
+    }
+
+    /// A line for each region.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |trail: &Trail| {
+            let end = match (&trail.error, trail.found) {
+                (Some(error), _) => format!("not looked at to the end: {error}"),
+                (None, 0) => "every chain is whole".to_owned(),
+                (None, found) => format!("{found} users with flaws"),
+            };
+            format!("{}: audit trail of {} rows: {end}", trail.region, trail.rows)
+        };
+        let unchecked = self
+            .unchecked
+            .iter()
+            .map(|why| format!("whether rows of the audit trail are genuine cannot be said: {why}"));
+        self.regions.iter().map(line).chain(unchecked).collect()
+    }
+}

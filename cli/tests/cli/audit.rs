@@ -1,0 +1,93 @@
+//! `umoja audit`, and what `umoja doctor` says of the audit trail.
+
+use serde_json::json;
+use umoja_cli::Deployment;
+use umoja_schema::{Log, LogRow, UserId};
+use umoja_store::ports::Logs as _;
+
+use crate::support::{World, client, done, eventually, json as ask, run, text};
+
+#[tokio::test]
+async fn what_happened_to_a_user_is_shown_and_who_changes_it_is_found() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let served = world.serve();
+    let here = client(&served.urls[0], &company);
+    let body = json!({ "email": "amina@example.com", "password": "a good one" });
+    let id = here.call("register", body).await.unwrap().body["user"]["id"].as_str().unwrap().to_owned();
+    for status in ["disabled", "active"] {
+        assert_eq!(here.call("status", json!({ "id": id, "status": status })).await.unwrap().status, 200);
+    }
+    let shown = ["audit", "show", &id, "--dir", &dir];
+    let answer = eventually("three rows everywhere", async || {
+        let answer = ask(&shown);
+        let held: Vec<_> = answer["regions"].as_array().unwrap().iter().map(|held| held["rows"].clone()).collect();
+        (held == [3, 3]).then_some(answer)
+    })
+    .await;
+    drop(served);
+    assert_eq!((&answer["whole"], &answer["flaws"]), (&json!(true), &json!([])));
+    let events: Vec<_> = answer["events"].as_array().unwrap().iter().map(|event| event["event"].clone()).collect();
+    assert_eq!(events, ["registered", "status_changed", "status_changed"]);
+    assert_eq!((&answer["events"][0]["company"], &answer["events"][0]["by"]), (&json!("soko"), &json!("company")));
+    let said = done(&shown);
+    assert!(said.contains("disabled") && said.ends_with("The audit trail is whole.\n"), "{said}");
+    assert!(!said.contains("amina"), "{said}");
+    assert_eq!(ask(&[&shown[..], &["--since", "2999-01-01"]].concat())["events"], json!([]));
+
+    let listed = ask(&["audit", "list", "--event", "status_changed", "--company", "soko", "--dir", &dir]);
+    assert_eq!((&listed["count"], &listed["events"][1]["user"]), (&json!(2), &json!(id)));
+    assert!(done(&["audit", "list", "--dir", &dir]).ends_with("3 events in eu-west-1.\n"));
+    assert!(done(&["audit", "list", "--company", "other", "--dir", &dir]).starts_with("0 events"));
+    assert_eq!(ask(&["doctor", "--dir", &dir])["healthy"], true);
+
+    let store = Deployment::open(dir.as_ref()).unwrap().stores()[0].clone();
+    let user: UserId = id.parse().unwrap();
+    let rows = store.rows(Log::Audit, user).await.unwrap();
+    // A row says something else.
+    let forged = LogRow { kind: "exported".into(), ..rows[1].clone() };
+    store.drop_row(Log::Audit, user, &rows[1].key).await.unwrap();
+    assert_eq!(store.append(Log::Audit, &forged).await, Ok(true));
+    let output = run(&["doctor", "--dir", &dir]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains(&format!("{id}: the audit trail in eu-west-1: row {} was not written", rows[1].key)),
+        "{said}"
+    );
+    let output = run(&shown);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("regions hold different rows") && said.contains("The audit trail is broken."), "{said}");
+    // It is taken out.
+    store.drop_row(Log::Audit, user, &rows[1].key).await.unwrap();
+    let output = run(&["doctor", "--dir", &dir]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("missing between number 1 and number 3"), "{said}");
+    // The other region has it.
+    assert_eq!(ask(&shown)["whole"], true);
+}
+
+#[test]
+fn for_how_long_the_trail_is_kept_is_said_everywhere_and_dropping_needs_it() {
+    let world = World::new();
+    let dir = world.deployment();
+    let kept = || ask(&["audit", "keep", "--dir", &dir]);
+    assert_eq!(kept(), json!({ "keep_days": null, "dropped_before": null }));
+    assert_eq!(run(&["audit", "drop", "--dir", &dir]).status.code(), Some(1), "it is kept for ever");
+    assert!(done(&["audit", "keep", "--days", "400", "--dir", &dir]).contains("400 days"));
+    assert_eq!(kept()["keep_days"], 400);
+    let output = run(&["doctor", "--dir", &dir]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("run `umoja audit drop`"));
+    assert!(done(&["audit", "drop", "--dir", &dir]).contains("eu-west-1: 0 rows"));
+    assert_eq!(ask(&["doctor", "--dir", &dir])["healthy"], true);
+    assert!(kept()["dropped_before"].is_string());
+    done(&["audit", "keep", "--for-ever", "--dir", &dir]);
+    assert_eq!(kept()["keep_days"], json!(null));
+    assert!(kept()["dropped_before"].is_string(), "what was dropped stays dropped");
+    for words in [&["audit", "keep", "--days", "0"][..], &["audit", "keep", "--days", "1", "--for-ever"]] {
+        assert_eq!(run(&[words, &["--dir", &dir]].concat()).status.code(), Some(2));
+    }
+}

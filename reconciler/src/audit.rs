@@ -1,0 +1,159 @@
+//! A pass over a region's audit trail: whether its chains are whole, and dropping what is older than is kept.
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
+use umoja_schema::audit::place;
+use umoja_schema::{Log, LogRow, Millis, UserId};
+use umoja_store::RegionPorts;
+use umoja_store::audit::{AuditKey, Check, Flaw};
+use umoja_store::ports::StoreError;
+
+use crate::CONCURRENT;
+
+/// How many rows one step looks at.
+const PAGE: usize = 500;
+
+/// A user whose chains are not as they should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Broken {
+    /// The user.
+    pub user: UserId,
+    /// What is wrong.
+    pub flaws: Vec<Flaw>,
+}
+
+/// The rows of a region's audit trail, user by user. Memory grows with the rows of one user only.
+struct Users<'a> {
+    region: &'a RegionPorts,
+    after: Option<String>,
+    ended: bool,
+    /// The rows of the user whose rows may go on on the next page.
+    open: Vec<LogRow>,
+    rows: u64,
+    unreadable: u64,
+}
+
+impl<'a> Users<'a> {
+    const fn new(region: &'a RegionPorts) -> Self {
+        Self { region, after: None, ended: false, open: Vec::new(), rows: 0, unreadable: 0 }
+    }
+
+    /// The rows of the next users; nothing at the end.
+    async fn page(&mut self) -> Result<Option<Vec<Vec<LogRow>>>, StoreError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let page = self.region.logs.scan_rows(Log::Audit, self.after.clone(), PAGE).await?;
+        self.rows += page.rows.len() as u64;
+        self.unreadable += page.unreadable.len() as u64;
+        self.ended = page.next.is_none();
+        self.after = page.next;
+        let mut users = Vec::new();
+        for row in page.rows {
+            if self.open.first().is_some_and(|open| open.user != row.user) {
+                users.push(std::mem::take(&mut self.open));
+            }
+            self.open.push(row);
+        }
+        if self.ended && !self.open.is_empty() {
+            users.push(std::mem::take(&mut self.open));
+        }
+        Ok(Some(users))
+    }
+}
+
+/// Holds the audit trail of a region against its rule: the region's own chains are whole, and no row is forged.
+pub struct AuditCheck<'a> {
+    users: Users<'a>,
+    check: Check<'a>,
+}
+
+impl<'a> AuditCheck<'a> {
+    /// From the beginning. Without `key` forged rows are taken for genuine ones.
+    pub const fn new(region: &'a RegionPorts, key: Option<&'a AuditKey>, dropped_before: Millis) -> Self {
+        let check = Check { key, region: Some(&region.name), dropped_before };
+        Self { users: Users::new(region), check }
+    }
+
+    /// How many rows were looked at so far.
+    pub const fn rows(&self) -> u64 {
+        self.users.rows
+    }
+
+    /// How many more cannot be read.
+    pub const fn unreadable(&self) -> u64 {
+        self.users.unreadable
+    }
+
+    /// What is wrong on the next page; nothing at the end. After an error, the same page comes again.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn page(&mut self) -> Result<Option<Vec<Broken>>, StoreError> {
+        let Some(users) = self.users.page().await? else { return Ok(None) };
+        let mut broken = Vec::new();
+        for rows in users {
+            let [first, ..] = &rows[..] else { continue };
+            if self.check.of(&rows).is_empty() {
+                continue;
+            }
+            // A scan is not of one moment: what it found has to be so when the user is read by itself.
+            let flaws = self.check.of(&self.users.region.logs.rows(Log::Audit, first.user).await?);
+            if !flaws.is_empty() {
+                broken.push(Broken { user: first.user, flaws });
+            }
+        }
+        Ok(Some(broken))
+    }
+}
+
+/// Drops rows of a region's audit trail that were written before a time. The last row of each chain stays: the next one is
+/// numbered after it. Rows of one chain go from the first on, so that a pass that is broken off leaves no other gap.
+pub struct AuditDrop<'a> {
+    users: Users<'a>,
+    before: Millis,
+    dropped: u64,
+}
+
+impl<'a> AuditDrop<'a> {
+    /// From the beginning. That rows before this time may be missing has to be said in the settings of every region first.
+    pub const fn new(region: &'a RegionPorts, before: Millis) -> Self {
+        Self { users: Users::new(region), before, dropped: 0 }
+    }
+
+    /// How many rows were dropped so far.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Drops what is too old on the next page; false at the end. After an error it may begin again.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn page(&mut self) -> Result<bool, StoreError> {
+        let Some(users) = self.users.page().await? else { return Ok(false) };
+        let (region, before) = (self.users.region, self.before);
+        let dropping: Vec<_> = users.into_iter().map(|rows| drop_old(region, old(rows, before))).collect();
+        let dropped: Vec<u64> = stream::iter(dropping).buffer_unordered(CONCURRENT).try_collect().await?;
+        self.dropped += dropped.into_iter().sum::<u64>();
+        Ok(true)
+    }
+}
+
+async fn drop_old(region: &RegionPorts, rows: Vec<LogRow>) -> Result<u64, StoreError> {
+    for row in &rows {
+        region.logs.drop_row(Log::Audit, row.user, &row.key).await?;
+    }
+    Ok(rows.len() as u64)
+}
+
+/// The rows of one user that are old and not the last of their chain, the first ones first.
+fn old(mut rows: Vec<LogRow>, before: Millis) -> Vec<LogRow> {
+    rows.retain(|row| place(&row.key).is_some());
+    rows.sort_by(|one, other| one.key.cmp(&other.key));
+    let follows = |one: &LogRow, other: &LogRow| one.origin == other.origin;
+    let is_followed: Vec<bool> =
+        (0..rows.len()).map(|n| rows.get(n + 1).is_some_and(|next| follows(&rows[n], next))).collect();
+    let old = rows.into_iter().zip(is_followed).filter(|(row, followed)| *followed && row.at.millis() < before);
+    old.map(|(row, _)| row).collect()
+}

@@ -1,0 +1,226 @@
+//! Security events of a user, as they are recorded in the append-only table `audit`, and where in a chain.
+//!
+//! Each region has a chain of its own for each user, so that no region has to ask another before it writes. A row's key is
+//! the region and the row's number in that chain, from 1.
+
+use crate::{AccountStatus, Attribute, Attributes, CompanyId, IdentifierKind, Region, UserId};
+
+/// The names of the fields of a row.
+pub mod field {
+    /// Whose doing it was: `company`, `operator` or `umoja`.
+    pub const BY: &str = "by";
+    /// The company whose doing it was.
+    pub const COMPANY: &str = "company";
+    /// The id of the key that signed its request.
+    pub const KID: &str = "kid";
+    /// The command of the operator whose doing it was.
+    pub const COMMAND: &str = "command";
+    /// On whose behalf the operator ran it.
+    pub const OPERATOR: &str = "operator";
+    /// Kinds of identifier.
+    pub const IDENTIFIERS: &str = "identifiers";
+    /// The company that a user was linked to.
+    pub const LINKED: &str = "linked";
+    /// An account status.
+    pub const STATUS: &str = "status";
+    /// The other user of a merge or its undoing.
+    pub const OTHER: &str = "other";
+    /// Chance: no two rows are the same.
+    pub const NONCE: &str = "nonce";
+    /// The MAC of the row before in the chain.
+    pub const PREVIOUS: &str = "previous";
+    /// When the row before was written, as a stamp.
+    pub const PREVIOUS_AT: &str = "previous_at";
+    /// The MAC of the row.
+    pub const MAC: &str = "mac";
+}
+
+/// What happened to a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuditEvent {
+    /// The user was registered, by a company that it is linked to since.
+    Registered,
+    /// The user was taken over from another system.
+    Imported,
+    /// A company was linked to the user.
+    Linked(CompanyId),
+    /// Identifiers of these kinds were set, removed, or (un)verified.
+    IdentifiersChanged(Vec<IdentifierKind>),
+    /// The password was changed by who knew the one before.
+    PasswordChanged,
+    /// A reset token was handed out.
+    ResetStarted,
+    /// The password was set by who brought a reset token.
+    PasswordReset,
+    /// The status was set.
+    StatusChanged(AccountStatus),
+    /// The user was merged into another one.
+    MergedInto(UserId),
+    /// Another user was merged into this one.
+    Merged(UserId),
+    /// The user was parted from the one that it was merged into.
+    UnmergedFrom(UserId),
+    /// Another user was parted from this one.
+    Unmerged(UserId),
+    /// All that is held on the user was handed out.
+    Exported,
+    /// Logins were refused after too many wrong passwords.
+    LockedOut,
+    /// The user was erased.
+    Erased,
+}
+
+impl AuditEvent {
+    /// The name of the event: the kind of its row.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Imported => "imported",
+            Self::Linked(_) => "linked",
+            Self::IdentifiersChanged(_) => "identifiers_changed",
+            Self::PasswordChanged => "password_changed",
+            Self::ResetStarted => "password_reset_started",
+            Self::PasswordReset => "password_reset",
+            Self::StatusChanged(_) => "status_changed",
+            Self::MergedInto(_) => "merged_into",
+            Self::Merged(_) => "merged",
+            Self::UnmergedFrom(_) => "unmerged_from",
+            Self::Unmerged(_) => "unmerged",
+            Self::Exported => "exported",
+            Self::LockedOut => "locked_out",
+            Self::Erased => "erased",
+        }
+    }
+
+    /// What the row says besides.
+    pub fn fields(&self) -> Attributes {
+        let (name, value): (&str, Attribute) = match self {
+            Self::Linked(company) => (field::LINKED, company.to_string().into()),
+            Self::IdentifiersChanged(kinds) => {
+                (field::IDENTIFIERS, Attribute::L(kinds.iter().map(|kind| kind.as_str().into()).collect()))
+            }
+            Self::StatusChanged(status) => (field::STATUS, status.as_str().into()),
+            Self::MergedInto(other) | Self::Merged(other) | Self::UnmergedFrom(other) | Self::Unmerged(other) => {
+                (field::OTHER, other.to_string().into())
+            }
+            Self::Registered
+            | Self::Imported
+            | Self::PasswordChanged
+            | Self::ResetStarted
+            | Self::PasswordReset
+            | Self::Exported
+            | Self::LockedOut
+            | Self::Erased => return Attributes::new(),
+        };
+        Attributes::from([(name.to_owned(), value)])
+    }
+}
+
+/// Whose doing an event was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A company's, by a signed request.
+    Company {
+        /// Which.
+        id: CompanyId,
+        /// The id of the key that signed the request.
+        kid: String,
+    },
+    /// An operator's, by a command.
+    Operator {
+        /// Which command.
+        command: String,
+        /// On whose behalf, if the command asks: the name of a role or an account, not of a person.
+        by: Option<String>,
+    },
+    /// Nobody's: a rule of Umoja.
+    Umoja,
+}
+
+impl Actor {
+    /// What the row says about it.
+    pub fn fields(&self) -> Attributes {
+        let text = |name: &str, value: &str| (name.to_owned(), Attribute::from(value));
+        match self {
+            Self::Company { id, kid } => {
+                Attributes::from([text(field::BY, "company"), text(field::COMPANY, id.as_str()), text(field::KID, kid)])
+            }
+            Self::Operator { command, by } => {
+                let mut fields = Attributes::from([text(field::BY, "operator"), text(field::COMMAND, command)]);
+                fields.extend(by.as_ref().map(|by| text(field::OPERATOR, by)));
+                fields
+            }
+            Self::Umoja => Attributes::from([text(field::BY, "umoja")]),
+        }
+    }
+}
+
+/// What the keys of a region's rows begin with.
+pub fn prefix(region: &Region) -> String {
+    format!("{region}#")
+}
+
+/// The key of a row. Text order is the order of numbers.
+pub fn key(region: &Region, number: u64) -> String {
+    format!("{region}#{number:016x}")
+}
+
+/// The region and the number that a key says; nothing of a key of another form.
+pub fn place(text: &str) -> Option<(Region, u64)> {
+    let (region, number) = text.split_once('#')?;
+    let place = (region.parse().ok()?, u64::from_str_radix(number, 16).ok()?);
+    (key(&place.0, place.1) == text && place.1 > 0).then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_order_of_keys_is_that_of_numbers_and_a_key_says_its_place(one in 1u64.., other in 1u64..) {
+            let region: Region = "eu-west-1".parse().unwrap();
+            prop_assert_eq!(key(&region, one).cmp(&key(&region, other)), one.cmp(&other));
+            prop_assert_eq!(place(&key(&region, one)), Some((region.clone(), one)));
+            prop_assert!(key(&region, one).starts_with(&prefix(&region)));
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_form_has_no_place() {
+        for text in
+            ["", "eu-west-1", "eu-west-1#", "eu-west-1#1", "login#1", "eu-west-1#0000000000000000", "#0000000000000001"]
+        {
+            assert_eq!(place(text), None, "{text}");
+        }
+        for text in ["eu-west-1#000000000000000A", "eu-west-1#+00000000000000a", "eu-west-1#000000000000000a#1"] {
+            assert_eq!(place(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_event_has_a_name_of_its_own() {
+        let (user, company) = (UserId::v8([1; 16]), "acme".parse::<CompanyId>().unwrap());
+        let all = [
+            AuditEvent::Registered,
+            AuditEvent::Imported,
+            AuditEvent::Linked(company),
+            AuditEvent::IdentifiersChanged(vec![IdentifierKind::Email]),
+            AuditEvent::PasswordChanged,
+            AuditEvent::ResetStarted,
+            AuditEvent::PasswordReset,
+            AuditEvent::StatusChanged(AccountStatus::Disabled),
+            AuditEvent::MergedInto(user),
+            AuditEvent::Merged(user),
+            AuditEvent::UnmergedFrom(user),
+            AuditEvent::Unmerged(user),
+            AuditEvent::Exported,
+            AuditEvent::LockedOut,
+            AuditEvent::Erased,
+        ];
+        let names: std::collections::BTreeSet<_> = all.iter().map(AuditEvent::name).collect();
+        assert_eq!(names.len(), all.len());
+    }
+}

@@ -1,0 +1,330 @@
+//! The audit trail: chains of security events, one for each user and region.
+//!
+//! A row holds the MAC of the row before it and its own, under a key that every region derives from a secret of the
+//! deployment. So whoever can write the table, and has not got the key, can neither make a row, nor change one, nor move it:
+//! what is taken out leaves a gap. Only the last rows of a chain can be taken away unseen by that, and then the other regions
+//! still have them.
+//!
+//! A row is written on the condition that its number is free, in the transaction of what it records: there is no fork and no
+//! gap, and nothing is recorded that was not done.
+
+mod key;
+mod retention;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use umoja_schema::audit::{Actor, AuditEvent, field, key, place, prefix};
+use umoja_schema::{Attribute, Attributes, Hlc, ItemError, Log, LogRow, Millis, Region, UserId};
+
+use crate::Home;
+use crate::apply::MAX_ROUNDS;
+use crate::ports::StoreError;
+
+pub use key::AuditKey;
+pub use retention::Retention;
+
+/// Events of users, each with whose it is.
+pub type Events = [(UserId, AuditEvent)];
+
+/// What records events in a region.
+#[derive(Clone, Copy)]
+pub struct Recorder<'a> {
+    home: &'a Home,
+    key: &'a AuditKey,
+}
+
+impl<'a> Recorder<'a> {
+    /// Records in the region of `home`.
+    pub const fn new(home: &'a Home, key: &'a AuditKey) -> Self {
+        Self { home, key }
+    }
+
+    /// The rows of events, each after the last one of its user's chain here. They are for
+    /// [`Writes::new_rows`](crate::ports::Writes::new_rows): if another event gets in between they have to be made again.
+    ///
+    /// # Errors
+    /// If the store fails, or the last row of a chain is none.
+    pub async fn rows(&self, actor: &Actor, events: &Events) -> Result<Vec<(Log, LogRow)>, StoreError> {
+        let users: BTreeSet<UserId> = events.iter().map(|(user, _)| *user).collect();
+        let prefix = prefix(&self.home.own.name);
+        let last = users.into_iter().map(async |user| {
+            let last = self.home.own.logs.last_row(Log::Audit, user, &prefix).await?;
+            Ok::<_, StoreError>(last.map(|last| (user, last)))
+        });
+        self.after(try_join_all(last).await?.into_iter().flatten().collect(), actor, events)
+    }
+
+    /// The same of users that no row of this region is about yet, without looking.
+    ///
+    /// # Errors
+    /// As [`Recorder::rows`].
+    pub fn first_rows(&self, actor: &Actor, events: &Events) -> Result<Vec<(Log, LogRow)>, StoreError> {
+        self.after(BTreeMap::new(), actor, events)
+    }
+
+    /// Records something by itself: an event that changes nothing of what is held on the user.
+    ///
+    /// # Errors
+    /// If the store fails: the event may have been recorded.
+    pub async fn append(&self, actor: &Actor, user: UserId, event: AuditEvent) -> Result<(), StoreError> {
+        let events = [(user, event)];
+        let logs = &self.home.own.logs;
+        for _ in 0..MAX_ROUNDS {
+            for (log, row) in self.rows(actor, &events).await? {
+                let appended = match logs.append(log, &row).await {
+                    Ok(true) => return Ok(()),
+                    // An answer that was lost: it may have been done.
+                    Ok(false) | Err(StoreError::Unavailable(_)) => logs.row(log, user, &row.key).await?,
+                    Err(error) => return Err(error),
+                };
+                if appended.as_ref() == Some(&row) {
+                    return Ok(());
+                }
+            }
+        }
+        Err(StoreError::Throttled("an audit trail that is written very often".to_owned()))
+    }
+
+    fn after(
+        &self,
+        mut last: BTreeMap<UserId, LogRow>,
+        actor: &Actor,
+        events: &Events,
+    ) -> Result<Vec<(Log, LogRow)>, StoreError> {
+        let mut rows = Vec::new();
+        for (user, event) in events {
+            let (region, now, nonce) = (&self.home.own.name, self.home.clock.now(), self.home.entropy.array());
+            let place = Place { region, user: *user, last: last.get(user) };
+            let row = place.row(self.key, actor, event, now, nonce)?;
+            last.insert(*user, row.clone());
+            rows.push((Log::Audit, row));
+        }
+        Ok(rows)
+    }
+}
+
+/// Where a row goes.
+struct Place<'a> {
+    region: &'a Region,
+    user: UserId,
+    /// The row after which it goes.
+    last: Option<&'a LogRow>,
+}
+
+impl Place<'_> {
+    fn row(
+        &self,
+        mac_key: &AuditKey,
+        actor: &Actor,
+        event: &AuditEvent,
+        now: Millis,
+        nonce: [u8; 8],
+    ) -> Result<LogRow, StoreError> {
+        let (mut fields, mut number, mut at) = (actor.fields(), Some(1), Hlc::at(now));
+        fields.extend(event.fields());
+        fields.insert(field::NONCE.into(), Attribute::B(nonce.to_vec()));
+        if let Some(last) = self.last {
+            number = place(&last.key).and_then(|(_, number)| number.checked_add(1));
+            fields.insert(field::PREVIOUS.into(), Attribute::B(mac(last).unwrap_or_default().to_vec()));
+            fields.insert(field::PREVIOUS_AT.into(), last.at.to_string().into());
+            // A clock that was set back does not make a chain go back: numbers decide, and nobody is refused for it.
+            at = at.max(last.at);
+        }
+        let key = key(self.region, number.ok_or(StoreError::Unreadable(ItemError::new("key")))?);
+        let (user, origin, kind) = (self.user, self.region.clone(), event.name().to_owned());
+        let mut row = LogRow { user, key, at, origin, kind, fields };
+        let tag = tag(&row, |parts| mac_key.tag(parts));
+        row.fields.insert(field::MAC.into(), Attribute::B(tag.to_vec()));
+        Ok(row)
+    }
+}
+
+/// What is wrong with a user's chains.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "flaw", rename_all = "snake_case")]
+pub enum Flaw {
+    /// A row that has no place in any chain.
+    Foreign {
+        /// Its key.
+        key: String,
+    },
+    /// A row that was not made by a region of this deployment, or was changed since.
+    Forged {
+        /// Its key.
+        key: String,
+    },
+    /// Rows are missing.
+    Gap {
+        /// Whose chain it is.
+        region: Region,
+        /// The number of the last row before them; 0 if they are the first.
+        after: u64,
+        /// The number of the first row after them.
+        before: u64,
+    },
+    /// A row that does not follow the one before it: the region went on from an older state of its table.
+    Unlinked {
+        /// Its key.
+        key: String,
+    },
+    /// Two regions hold different rows of one key.
+    Differs {
+        /// The key.
+        key: String,
+    },
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Foreign { key } => write!(f, "row {key} belongs to no chain"),
+            Self::Forged { key } => write!(f, "row {key} was not written by Umoja, or was changed"),
+            Self::Gap { region, after, before } => {
+                write!(f, "rows of {region} are missing between number {after} and number {before}")
+            }
+            Self::Unlinked { key } => write!(f, "row {key} does not follow the one before it"),
+            Self::Differs { key } => write!(f, "regions hold different rows {key}"),
+        }
+    }
+}
+
+/// What the rows of a user are held against.
+#[derive(Clone, Copy)]
+pub struct Check<'a> {
+    /// What says whether a row was made by a region of the deployment; without it only numbers and links are looked at.
+    pub key: Option<&'a AuditKey>,
+    /// Whose chain has to be whole; every region's if none is said. Rows of other regions may be on their way.
+    pub region: Option<&'a Region>,
+    /// Rows that were written before may be missing: they were older than is kept.
+    pub dropped_before: Millis,
+}
+
+impl Check<'_> {
+    /// What is wrong with the rows of one user, in any order.
+    pub fn of(&self, rows: &[LogRow]) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        let mut chains: BTreeMap<Region, BTreeMap<u64, &LogRow>> = BTreeMap::new();
+        for row in rows {
+            match place(&row.key).filter(|(region, _)| *region == row.origin) {
+                Some((region, number)) => {
+                    if self.key.is_some_and(|key| !is_genuine(row, key)) {
+                        flaws.push(Flaw::Forged { key: row.key.clone() });
+                    }
+                    chains.entry(region).or_default().insert(number, row);
+                }
+                None => flaws.push(Flaw::Foreign { key: row.key.clone() }),
+            }
+        }
+        for (region, chain) in &chains {
+            let has_to_be_whole = self.region.is_none_or(|wanted| wanted == region);
+            flaws.extend(self.chain(region, chain).filter(|flaw| has_to_be_whole || !matches!(flaw, Flaw::Gap { .. })));
+        }
+        flaws
+    }
+
+    fn chain(&self, region: &Region, chain: &BTreeMap<u64, &LogRow>) -> impl Iterator<Item = Flaw> {
+        let before = std::iter::once(None).chain(chain.iter().map(Some));
+        before.zip(chain).filter_map(|(last, (number, row))| {
+            let after = last.map_or(0, |(after, _)| *after);
+            let gap = || Flaw::Gap { region: region.clone(), after, before: *number };
+            match last {
+                None if *number == 1 => None,
+                // The row before says how old the youngest of the missing ones is.
+                _ if after + 1 != *number => {
+                    previous_at(row).is_none_or(|at| at.millis() >= self.dropped_before).then(gap)
+                }
+                None => None,
+                Some((_, last)) => {
+                    let previous = match row.fields.get(field::PREVIOUS) {
+                        Some(Attribute::B(previous)) => Some(&previous[..]),
+                        _ => None,
+                    };
+                    (previous.is_none() || previous != mac(last)).then(|| Flaw::Unlinked { key: row.key.clone() })
+                }
+            }
+        })
+    }
+}
+
+/// When the row before a row was written.
+fn previous_at(row: &LogRow) -> Option<Hlc> {
+    row.field(field::PREVIOUS_AT)?.parse().ok()
+}
+
+/// The MAC that a row says it has.
+fn mac(row: &LogRow) -> Option<&[u8]> {
+    match row.fields.get(field::MAC) {
+        Some(Attribute::B(mac)) => Some(mac),
+        _ => None,
+    }
+}
+
+fn is_genuine(row: &LogRow, key: &AuditKey) -> bool {
+    mac(row).is_some_and(|mac| tag(row, |parts| key.is_tag(parts, mac)))
+}
+
+/// What is computed over all of a row but its MAC. The fields are those that there are, also of a newer version.
+fn tag<T>(row: &LogRow, compute: impl Fn(&[&[u8]]) -> T) -> T {
+    let fields: Attributes = row
+        .fields
+        .iter()
+        .filter(|(name, _)| *name != field::MAC)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let mut bytes = Vec::new();
+    encode(&Attribute::M(fields), &mut bytes);
+    let at = row.at.to_string();
+    compute(&[
+        b"umoja/1/audit-row",
+        row.user.as_bytes(),
+        row.key.as_bytes(),
+        at.as_bytes(),
+        row.origin.as_str().as_bytes(),
+        row.kind.as_bytes(),
+        &bytes,
+    ])
+}
+
+/// One text of bytes for each value: its type, the length of what it holds, and that.
+fn encode(value: &Attribute, out: &mut Vec<u8>) {
+    fn all<'a>(tag: u8, items: impl ExactSizeIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
+        out.push(tag);
+        out.extend((items.len() as u64).to_be_bytes());
+        for item in items {
+            out.extend((item.len() as u64).to_be_bytes());
+            out.extend(item);
+        }
+    }
+    match value {
+        Attribute::S(text) => all(b'S', [text.as_bytes()].into_iter(), out),
+        Attribute::N(number) => all(b'N', [number.as_bytes()].into_iter(), out),
+        Attribute::B(bytes) => all(b'B', [&bytes[..]].into_iter(), out),
+        Attribute::Bool(flag) => all(b'F', [&[u8::from(*flag)][..]].into_iter(), out),
+        Attribute::Null => all(b'0', [].into_iter(), out),
+        Attribute::Ss(texts) => all(b's', texts.iter().map(String::as_bytes), out),
+        Attribute::Ns(numbers) => all(b'n', numbers.iter().map(String::as_bytes), out),
+        Attribute::Bs(items) => all(b'b', items.iter().map(Vec::as_slice), out),
+        Attribute::M(map) => {
+            out.push(b'M');
+            out.extend((map.len() as u64).to_be_bytes());
+            for (name, value) in map {
+                out.extend((name.len() as u64).to_be_bytes());
+                out.extend(name.as_bytes());
+                encode(value, out);
+            }
+        }
+        Attribute::L(list) => {
+            out.push(b'L');
+            out.extend((list.len() as u64).to_be_bytes());
+            for value in list {
+                encode(value, out);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! What rows of the audit trail are made and known by.
+
+use umoja_crypto::MacKey;
+
+use crate::keyring::KeyRing;
+use crate::ports::Registry;
+use crate::secrets::{SecretsDocument, SecretsError};
+
+/// The key of the MACs, derived from a secret of the deployment that no command rotates: the same in every region.
+pub struct AuditKey(MacKey);
+
+impl AuditKey {
+    /// Loads and unwraps what it is derived from, and none of the deployment's other secrets.
+    ///
+    /// # Errors
+    /// If the settings cannot be read, or no region's KMS opens the secret.
+    pub async fn load(registry: &dyn Registry, ring: &KeyRing) -> Result<Self, SecretsError> {
+        let document = SecretsDocument::stored(registry).await?.ok_or(SecretsError::Absent)?;
+        Ok(Self::derive(document.open_derivation(ring).await?.expose()))
+    }
+
+    pub(crate) fn derive(derivation: &[u8; 32]) -> Self {
+        Self(MacKey::derive(derivation, "umoja/1/audit"))
+    }
+
+    pub(super) fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.0.tag(parts)
+    }
+
+    /// True if it is the tag of these parts, compared in constant time.
+    pub(super) fn is_tag(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
+        self.0.verify(parts, tag)
+    }
+}

@@ -1,0 +1,81 @@
+//! For how long the audit trail is kept.
+
+use serde::{Deserialize, Serialize};
+use umoja_schema::Millis;
+use umoja_schema::names::setting;
+
+use crate::ports::{Registry, StoreError};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// The setting [`setting::AUDIT`], the same in every region. Without it rows are kept for ever.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// For how many days rows are kept; for ever if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_days: Option<u32>,
+    /// Rows that were written before may be gone. It only grows: what was dropped does not come back when rows are to be
+    /// kept for longer.
+    #[serde(default)]
+    pub dropped_before: Millis,
+}
+
+impl Retention {
+    /// What a region's settings say.
+    ///
+    /// # Errors
+    /// If the settings cannot be read, or are of no form that this version reads.
+    pub async fn load(registry: &dyn Registry) -> Result<Self, StoreError> {
+        let unreadable = |_| {
+            StoreError::Refused(format!(
+                "the setting `{}`, which is of no form that this version reads,",
+                setting::AUDIT
+            ))
+        };
+        let stored = registry.setting(setting::AUDIT).await?;
+        Ok(stored.map(serde_json::from_value).transpose().map_err(unreadable)?.unwrap_or_default())
+    }
+
+    /// Writes it into a region's settings.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn put(&self, registry: &dyn Registry) -> Result<(), StoreError> {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        registry.put_setting(setting::AUDIT, &value).await
+    }
+
+    /// Takes over what another region's copy says was dropped.
+    #[must_use]
+    pub fn with_dropped(self, other: &Self) -> Self {
+        Self { dropped_before: self.dropped_before.max(other.dropped_before), ..self }
+    }
+
+    /// Before when rows are too old now; nothing if they are kept for ever.
+    pub fn too_old_before(&self, now: Millis) -> Option<Millis> {
+        self.keep_days.map(|days| Millis(now.0.saturating_sub(u64::from(days) * DAY_MS)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_is_kept_for_ever_and_what_is_said_is_read_back() {
+        let read = |text: &str| serde_json::from_str::<Retention>(text).unwrap();
+        assert_eq!(read("{}"), Retention::default());
+        assert_eq!(Retention::default().too_old_before(Millis(u64::MAX)), None);
+        let some = Retention { keep_days: Some(2), dropped_before: Millis(5) };
+        assert_eq!(read(&serde_json::to_string(&some).unwrap()), some);
+        assert_eq!(some.too_old_before(Millis(3 * DAY_MS)), Some(Millis(DAY_MS)));
+        assert_eq!(some.too_old_before(Millis(DAY_MS)), Some(Millis(0)));
+    }
+
+    #[test]
+    fn what_was_dropped_anywhere_stays_dropped() {
+        let copy = |ms| Retention { keep_days: None, dropped_before: Millis(ms) };
+        assert_eq!(copy(3).with_dropped(&copy(5)), copy(5));
+        assert_eq!(copy(5).with_dropped(&copy(3)), copy(5));
+    }
+}
