@@ -3,6 +3,7 @@
 mod conflicts;
 mod kills;
 mod matched;
+mod restore;
 mod rows;
 
 use std::sync::Arc;
