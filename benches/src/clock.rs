@@ -24,6 +24,14 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// Waits until so many seconds after the start.
+    pub(crate) async fn until(self, secs: f64) {
+        let left = Duration::try_from_secs_f64(secs - self.secs()).unwrap_or_default();
+        tokio::time::sleep(left).await;
+    }
+}
+
 /// Waits on this thread.
 pub(crate) fn pause(millis: u64) {
     std::thread::sleep(Duration::from_millis(millis));

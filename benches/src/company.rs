@@ -32,11 +32,12 @@ pub(crate) struct Shot {
 
 impl Caller {
     /// A company with every scope, trusted to verify, that signs with Ed25519.
-    pub(crate) fn new() -> Result<Self, BenchError> {
+    pub(crate) fn new(id: &str) -> Result<Self, BenchError> {
         let entropy: &dyn Entropy = &OsEntropy;
-        let key = SigningKey::from_seed("bench-1", entropy.array());
-        let api_key = ApiKey::new("bench", "bench-1", entropy.array()).map_err(umoja_cli::CredentialsError::from)?;
-        let id: umoja_schema::CompanyId = "bench".parse().map_err(|_| BenchError::Broken("the company's id"))?;
+        let key_id = format!("{id}-1");
+        let key = SigningKey::from_seed(&key_id, entropy.array());
+        let api_key = ApiKey::new("bench", &key_id, entropy.array()).map_err(umoja_cli::CredentialsError::from)?;
+        let id: umoja_schema::CompanyId = id.parse().map_err(|_| BenchError::Broken("the company's id"))?;
         let alg = key.algorithm().name().to_owned();
         let record = Company {
             id: id.clone(),

@@ -16,6 +16,7 @@ mod replication;
 mod scale;
 mod server;
 mod stage;
+mod storm;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum What {
     Http,
     /// From a write in one region to its reading in another.
     Replication,
+    /// Far more logins than can be hashed, beside another company's few.
+    Storm,
     /// Rates, memory and start with few and with many users.
     Scale,
     /// Importing users with old hashes.
@@ -101,6 +104,9 @@ impl Bench {
         }
         if is_wanted(What::Http) {
             http_load::measure(report, &dir, self.quick)?;
+        }
+        if is_wanted(What::Storm) {
+            storm::measure(report, &dir, self.quick)?;
         }
         if is_wanted(What::Replication) {
             replication::measure(report, &dir, self.quick)?;

@@ -60,9 +60,18 @@ impl Server {
 
     /// The memory that it keeps, in MB.
     pub(crate) fn memory_mb(&self) -> Result<f64, BenchError> {
+        self.status_mb("VmRSS:")
+    }
+
+    /// The most memory that it has kept at any time, in MB.
+    pub(crate) fn peak_memory_mb(&self) -> Result<f64, BenchError> {
+        self.status_mb("VmHWM:")
+    }
+
+    fn status_mb(&self, name: &str) -> Result<f64, BenchError> {
         let unreadable = || BenchError::System("the memory of a process");
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).map_err(|_| unreadable())?;
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB"));
+        let kib = status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix("kB"));
         let kib: f64 = kib.and_then(|kib| kib.trim().parse().ok()).ok_or_else(unreadable)?;
         Ok(kib * 1024.0 / 1e6)
     }

@@ -57,7 +57,7 @@ impl Stage {
             region.port = port;
         }
         let urls = config.urls().into_iter().map(|(_, url)| url).collect();
-        let company = Arc::new(Caller::new()?);
+        let company = Arc::new(Caller::new("bench")?);
         let deployment = Deployment::create(dir.path(), config)?;
         runtime()?.block_on(async {
             deployment.ensure_secrets().await?;
@@ -71,6 +71,13 @@ impl Stage {
         let mut stage = Self::new(dir)?;
         stage.grow(users)?;
         Ok(stage)
+    }
+
+    /// Lets another company in.
+    pub(crate) fn admit(&self, company: &Caller) -> Result<(), BenchError> {
+        let deployment = Deployment::open(self.dir.path())?;
+        runtime()?.block_on(deployment.put_company(company.record()))?;
+        Ok(())
     }
 
     /// The directory of the deployment.

@@ -197,7 +197,7 @@ async fn main() {
     let mut trimmed = 0;
     loop {
         let removed = store.housekeep(1000).await.unwrap();
-        trimmed += removed.changes + removed.replays;
+        trimmed += removed.changes;
         if !removed.may_have_more(1000) {
             break;
         }

@@ -7,8 +7,8 @@
 //! # Durability
 //!
 //! An acknowledged write survives the death of the process and a loss of power: every commit is synced. One exception:
-//! ids of seen requests (`replays`) survive the death of the process at once but a loss of power only after the next
-//! checkpoint, so that look-ups cost no sync; until they expire (about a minute), requests from just before the loss
+//! ids of seen requests and counts of attempts survive the death of the process at once but a loss of power only when the
+//! system has written them, so that look-ups cost no sync; until they expire (about a minute), requests from just before the loss
 //! could be replayed.
 //!
 //! # Limits

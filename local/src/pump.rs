@@ -112,7 +112,6 @@ impl RegionPump {
         let mut all = Housekept::default();
         loop {
             let removed = self.store.housekeep(HOUSEKEEP).await?;
-            all.replays += removed.replays;
             all.idempotency += removed.idempotency;
             all.changes += removed.changes;
             if !removed.may_have_more(HOUSEKEEP) {

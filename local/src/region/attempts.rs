@@ -21,7 +21,7 @@ impl Attempts for RegionStore {
             put(tx, &key, &next)?;
             Ok(Counted::Let(next))
         };
-        self.0.replays.write(table::ATTEMPTS, count).await
+        self.0.short.write(table::ATTEMPTS, count).await
     }
 
     async fn count_known(&self, key: &[u8; 32], most: u32, now: Millis) -> Result<Option<Tally>, StoreError> {
@@ -32,11 +32,11 @@ impl Attempts for RegionStore {
             put(tx, &key, &next)?;
             Ok(Some(next))
         };
-        self.0.replays.write(table::ATTEMPTS, count).await
+        self.0.short.write(table::ATTEMPTS, count).await
     }
 
     async fn tally(&self, key: &[u8; 32], now: Millis) -> Result<Option<Tally>, StoreError> {
-        self.0.replays.read(table::ATTEMPTS, |connection| {
+        self.0.short.read(table::ATTEMPTS, |connection| {
             let mut select = connection.prepare_cached(SELECT)?;
             Ok(select.query_row(params![key, int(now.0)], read).optional()?)
         })
@@ -54,7 +54,7 @@ impl Attempts for RegionStore {
             tx.prepare_cached(update)?.execute(params![key, counted.count])?;
             Ok(())
         };
-        self.0.replays.write(table::ATTEMPTS, give_back).await
+        self.0.short.write(table::ATTEMPTS, give_back).await
     }
 
     async fn forget(&self, key: &[u8; 32]) -> Result<(), StoreError> {
@@ -63,12 +63,12 @@ impl Attempts for RegionStore {
             tx.prepare_cached("DELETE FROM attempts WHERE key = ?1")?.execute(params![key])?;
             Ok(())
         };
-        self.0.replays.write(table::ATTEMPTS, forget).await
+        self.0.short.write(table::ATTEMPTS, forget).await
     }
 
     async fn remember(&self, key: &[u8; 32], until: Millis) -> Result<(), StoreError> {
         let (key, known) = (*key, Tally { count: 0, locked_until: Millis(0), expires_at: until });
-        self.0.replays.write(table::ATTEMPTS, move |tx: &Tx<'_>| put(tx, &key, &known)).await
+        self.0.short.write(table::ATTEMPTS, move |tx: &Tx<'_>| put(tx, &key, &known)).await
     }
 
     async fn add(&self, key: &[u8; 32], amount: u32, until: Millis) -> Result<u64, StoreError> {
@@ -82,7 +82,7 @@ impl Attempts for RegionStore {
                 .query_row(params![key, amount, until], |row| row.get(0))?;
             Ok(uint(sum))
         };
-        self.0.replays.write(table::ATTEMPTS, add).await
+        self.0.short.write(table::ATTEMPTS, add).await
     }
 }
 

@@ -6,6 +6,7 @@ mod logs;
 mod registry;
 mod requests;
 mod schema;
+mod seen;
 mod sweeps;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use umoja_schema::names::queue;
 use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::{Home, Peer, RegionPorts};
 
+use self::seen::Seen;
 use crate::engine::{ConnectError, Durability, Engine, Settings};
 use crate::files;
 use crate::keys::{KeyringError, LocalKeys};
@@ -88,7 +90,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     options: Options,
     main: Arc<Engine>,
-    replays: Arc<Engine>,
+    short: Arc<Engine>,
+    seen: Seen,
     keys: LocalKeys,
 }
 
@@ -115,10 +118,10 @@ impl RegionStore {
             return Err(OpenError::OtherRegion(owner));
         }
         main.seen(changes::newest(&main).map_err(|e| unusable(&e))?);
-        let replays = open(dir.join("replays.sqlite"), Durability::Process, schema::REPLAYS.into(), &options)?;
+        let short = open(dir.join("attempts.sqlite"), Durability::Process, schema::SHORT.into(), &options)?;
         let keys = LocalKeys::open(dir, region.clone(), Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
-        let (main, replays) = (Arc::new(main), Arc::new(replays));
-        Ok(Self(Arc::new(Inner { region, clock, options, main, replays, keys })))
+        let (main, short) = (Arc::new(main), Arc::new(short));
+        Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen: Seen::open(dir), keys })))
     }
 
     /// A store that lives in memory and ends with its last handle. Runs on the callers' threads in the order of their
@@ -128,10 +131,10 @@ impl RegionStore {
     /// If there is no memory for an empty database.
     pub fn in_memory(region: Region, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         let options = Options::default();
-        let schema = schema::main(&region) + schema::REPLAYS;
+        let schema = schema::main(&region) + schema::SHORT;
         let main = Arc::new(Engine::in_memory(&schema).expect("memory for an empty database"));
         let keys = LocalKeys::in_memory(region.clone(), Arc::clone(&clock), entropy, options.key_calls_per_sec);
-        Self(Arc::new(Inner { region, clock, options, replays: Arc::clone(&main), main, keys }))
+        Self(Arc::new(Inner { region, clock, options, short: Arc::clone(&main), main, seen: Seen::in_memory(), keys }))
     }
 
     /// Which region it is.

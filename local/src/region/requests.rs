@@ -1,4 +1,4 @@
-//! Seen requests and idempotency keys, and the housekeeping that forgets them.
+//! Seen requests and idempotency keys, and the housekeeping that forgets what has expired.
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
@@ -12,17 +12,10 @@ use crate::engine::Tx;
 #[async_trait]
 impl Requests for RegionStore {
     async fn first_use(&self, hash: &[u8; 32], now: Millis, expires_at: Millis) -> Result<bool, StoreError> {
-        let (hash, now, expires_at) = (*hash, int(now.0), int(expires_at.0));
-        let remember = move |tx: &Tx<'_>| {
-            let written = tx
-                .prepare_cached(
-                    "INSERT INTO replays (hash, expires_at) VALUES (?1, ?2)
-                     ON CONFLICT (hash) DO UPDATE SET expires_at = ?2 WHERE expires_at <= ?3",
-                )?
-                .execute(params![hash, expires_at, now])?;
-            Ok(written > 0)
-        };
-        self.0.replays.write(table::REPLAYS, remember).await
+        self.0.seen.first_use(hash, now, expires_at).map_err(|error| {
+            tracing::error!(%error, "the ids of requests cannot be written");
+            StoreError::Unavailable("the ids of requests cannot be written".into())
+        })
     }
 
     async fn begin(
@@ -61,8 +54,6 @@ fn put(tx: &Tx<'_>, key: &[u8; 32], document: &str, expires_at: i64) -> Result<(
 /// What housekeeping removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Housekept {
-    /// Expired ids of requests.
-    pub replays: usize,
     /// Expired idempotency keys.
     pub idempotency: usize,
     /// Expired counts of attempts.
@@ -74,7 +65,7 @@ pub struct Housekept {
 impl Housekept {
     /// True if some kind of row may have more to remove than one call was allowed to.
     pub const fn may_have_more(&self, limit: usize) -> bool {
-        self.replays >= limit || self.idempotency >= limit || self.attempts >= limit || self.changes >= limit
+        self.idempotency >= limit || self.attempts >= limit || self.changes >= limit
     }
 }
 
@@ -83,11 +74,6 @@ impl RegionStore {
     /// never wait long for it. The pump calls this now and then, and again while there is more.
     pub async fn housekeep(&self, limit: usize) -> Result<Housekept, StoreError> {
         let (now, most) = (int(self.0.clock.now().0), i64::try_from(limit).unwrap_or(i64::MAX));
-        let replays = move |tx: &Tx<'_>| {
-            let delete = "DELETE FROM replays WHERE hash IN
-                (SELECT hash FROM replays WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
-            Ok(tx.prepare_cached(delete)?.execute(params![now, most])?)
-        };
         let idempotency = move |tx: &Tx<'_>| {
             let delete = "DELETE FROM idempotency WHERE key IN
                 (SELECT key FROM idempotency WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
@@ -99,9 +85,8 @@ impl RegionStore {
             Ok(tx.prepare_cached(delete)?.execute(params![now, most])?)
         };
         Ok(Housekept {
-            replays: self.0.replays.write(table::REPLAYS, replays).await?,
             idempotency: self.0.main.write(table::IDEMPOTENCY, idempotency).await?,
-            attempts: self.0.replays.write(table::ATTEMPTS, attempts).await?,
+            attempts: self.0.short.write(table::ATTEMPTS, attempts).await?,
             changes: self.trim_changes(limit).await?,
         })
     }

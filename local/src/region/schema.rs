@@ -53,10 +53,7 @@ const MAIN: &str = "
 
 /// What only has to last for minutes, or may be lost with the power: a device that is not known any more has the budget of
 /// everybody.
-pub(super) const REPLAYS: &str = "
-    CREATE TABLE IF NOT EXISTS replays (
-        hash BLOB NOT NULL PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS replays_expiry ON replays (expires_at);
+pub(super) const SHORT: &str = "
     CREATE TABLE IF NOT EXISTS attempts (
         key BLOB NOT NULL PRIMARY KEY, count INTEGER NOT NULL, locked_until INTEGER NOT NULL,
         expires_at INTEGER NOT NULL) WITHOUT ROWID;

@@ -1,0 +1,169 @@
+//! A storm of logins: one company sends several times as many as can be hashed, and another one a few.
+//!
+//! The server has one core to itself and the load the other, so that neither takes from the other what is measured. Requests
+//! are sent at their times whether or not those before were answered, and their answers are timed from then.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+use serde_json::json;
+use tokio::net::TcpStream;
+
+use crate::clock::Watch;
+use crate::company::{Caller, Shot};
+use crate::error::{BenchError, io};
+use crate::figure::{Limit, Report, count, percentile};
+use crate::hash::PASSWORD;
+use crate::http_load::{Load, Operation};
+use crate::server::Server;
+use crate::stage::Stage;
+
+/// How many times what can be hashed is sent.
+const STORMS: [f64; 3] = [1.0, 2.0, 5.0];
+/// The logins of the other company, in a second.
+const CALM_RATE: f64 = 5.0;
+/// Connections of the storm: more than requests are ever under way in a region that refuses in time.
+const CONNECTIONS: usize = 512;
+/// How long each lasts, in seconds. Requests are signed before, and are valid for a minute.
+const LASTS_SECS: f64 = 20.0;
+
+/// The least share of the best rate of right answers that is left under five times as many requests.
+const GOODPUT: Limit = Limit::AtLeast(0.95);
+/// How soon those that are answered are answered, in milliseconds.
+const ANSWERED: Limit = Limit::AtMost(2_000.0);
+/// How soon the other company's are.
+const CALM: Limit = Limit::AtMost(500.0);
+/// What the storms may add to the memory, which holds that of one hash already, in MB.
+const MEMORY: Limit = Limit::AtMost(32.0);
+
+/// What became of a request: when it was answered, how long after it was due, in seconds, and with which status.
+struct Answered {
+    at: f64,
+    took: f64,
+    status: u16,
+}
+
+pub(crate) fn measure(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError> {
+    let this = Pid::from_raw(0);
+    let cores = sched_getaffinity(this).map_err(|_| BenchError::System("the cores to run on"))?;
+    let measured = storms(report, dir, quick);
+    let _ = sched_setaffinity(this, &cores);
+    measured
+}
+
+fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError> {
+    let users = if quick { 20 } else { 1_000 };
+    let secs = if quick { 1.0 } else { LASTS_SECS };
+    report.group("storm", &format!("logins to `umoja serve` on one core, {users} users; load on another"));
+    let stage = Stage::with_users(dir, users)?;
+    let calm = Caller::new("calm")?;
+    stage.admit(&calm)?;
+    // Processes that are started run where their maker runs.
+    run_on(0);
+    let server = Server::start(stage.path(), stage.urls())?;
+    run_on(1);
+    let mut load = Load::new(&stage, &server)?;
+    let closed = load.slices(Operation::Authenticate, 16, if quick { 1 } else { 8 }, if quick { 16 } else { 100 })?;
+    let capacity = closed.volley.rate();
+    report.add("rate with 16 connections", capacity, "1/s");
+    let memory = server.peak_memory_mb()?;
+    report.add("memory before", memory, "MB");
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(io("a thread to run on"))?;
+    let mut best = capacity;
+    for times in STORMS {
+        let storm = shots(&stage, stage.company(), times * capacity, secs)?;
+        let few = shots(&stage, &calm, CALM_RATE, secs)?;
+        let url = &stage.urls()[0];
+        let (storm, few) = runtime.block_on(async {
+            let (mut many, mut other) = (open(url, CONNECTIONS).await?, open(url, 16).await?);
+            let watch = Watch::start();
+            tokio::try_join!(fire(&mut many, storm, watch), fire(&mut other, few, watch))
+        })?;
+        let name = format!("{times} x that");
+        let right = |answers: &[Answered]| answers.iter().filter(|answer| answer.status == 200).count();
+        // The first two seconds fill the queue, and the last ones empty it.
+        let steady = |answers: &[Answered]| {
+            answers.iter().filter(|answer| answer.status == 200 && answer.at >= secs * 0.2 && answer.at < secs).count()
+        };
+        let goodput = count(steady(&storm) + steady(&few)) / (secs * 0.8);
+        best = best.max(goodput);
+        let took = |answers: &[Answered]| {
+            answers.iter().filter(|answer| answer.status == 200).map(|answer| answer.took * 1000.0).collect::<Vec<_>>()
+        };
+        let refused = |answers: &[Answered]| answers.iter().filter(|answer| answer.status == 503).count();
+        if storm.iter().chain(&few).any(|answer| !matches!(answer.status, 200 | 503)) {
+            return Err(BenchError::Broken("an answer of the storm"));
+        }
+        report.add(format!("{name}: right answers"), goodput, "1/s");
+        report.add(format!("{name}: refused"), count(refused(&storm)) / count(storm.len()), "");
+        report.judge(format!("{name}: p99 of right answers"), percentile(&took(&storm), 0.99), "ms", ANSWERED);
+        report.judge(format!("{name}: p99 of the other company"), percentile(&took(&few), 0.99), "ms", CALM);
+        report.add(format!("{name}: the other company's right answers"), count(right(&few)) / count(few.len()), "");
+        if times >= 5.0 {
+            report.judge(format!("{name}: right answers / the best rate"), goodput / best, "", GOODPUT);
+        }
+    }
+    report.judge("memory that the storms added", server.peak_memory_mb()? - memory, "MB", MEMORY);
+    server.stop()
+}
+
+/// Has this thread, and processes that it starts, run on one core; on whatever there is if there is no such core.
+fn run_on(core: usize) {
+    let mut set = CpuSet::new();
+    let _ = set.set(core).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set));
+}
+
+/// Signed logins with the times at which they are due.
+fn shots(stage: &Stage, company: &Caller, rate: f64, secs: f64) -> Result<Vec<(f64, Shot)>, BenchError> {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
+    let many = (rate * secs) as usize;
+    (0..many)
+        .map(|number| {
+            let body = json!({ "email": stage.email(number.wrapping_mul(7919)), "password": PASSWORD });
+            Ok((count(number) / rate, company.shot(&stage.urls()[0], "authenticate", body)?))
+        })
+        .collect()
+}
+
+async fn open(url: &str, many: usize) -> Result<Vec<SendRequest<Full<Bytes>>>, BenchError> {
+    let address = url.trim_start_matches("http://");
+    let mut senders = Vec::new();
+    for _ in 0..many {
+        let stream = TcpStream::connect(address).await.map_err(io("a connection"))?;
+        stream.set_nodelay(true).map_err(io("a connection"))?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        senders.push(sender);
+    }
+    Ok(senders)
+}
+
+async fn fire(
+    senders: &mut [SendRequest<Full<Bytes>>],
+    shots: Vec<(f64, Shot)>,
+    watch: Watch,
+) -> Result<Vec<Answered>, BenchError> {
+    let shots = std::cell::RefCell::new(shots.into_iter());
+    let drained = senders.iter_mut().map(async |sender| {
+        let mut answers = Vec::new();
+        loop {
+            let next = shots.borrow_mut().next();
+            let Some((due, Shot { request, .. })) = next else { return Ok::<_, BenchError>(answers) };
+            watch.until(due).await;
+            sender.ready().await?;
+            let (head, body) = sender.send_request(request).await?.into_parts();
+            body.collect().await?;
+            let at = watch.secs();
+            answers.push(Answered { at, took: at - due, status: head.status.as_u16() });
+        }
+    });
+    Ok(try_join_all(drained).await?.into_iter().flatten().collect())
+}

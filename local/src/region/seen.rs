@@ -1,0 +1,200 @@
+//! Ids of requests that were seen: in memory, and behind it in two files that are only appended to.
+//!
+//! One is looked for and remembered at every request, and forgotten a minute later: a search tree on disk costs more than the
+//! rest of a look-up. A record is handed to the system before the request is answered, so the death of the process loses
+//! nothing; a loss of power may lose what the system had not written yet. The files take turns: once everything in the older
+//! one has expired, it is emptied and written next.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use umoja_schema::Millis;
+
+use crate::files;
+
+/// A hash, and when it expires in milliseconds, big-endian.
+const RECORD: usize = 32 + 8;
+
+/// The fewest records of a file before the other one may be emptied for the next.
+const TURN: usize = 4096;
+
+/// The ids of a region. Only the process that serves the region may use them.
+pub(super) struct Seen {
+    dir: Option<PathBuf>,
+    /// Read at the first use: whoever only opens the store must neither read nor write the files.
+    halves: Mutex<Option<[Half; 2]>>,
+}
+
+/// What is in one of the files. The first one of two is written.
+#[derive(Default)]
+struct Half {
+    file: Option<File>,
+    expiries: BTreeMap<[u8; 32], Millis>,
+    latest: Option<Millis>,
+    records: usize,
+}
+
+impl Seen {
+    /// Of a directory.
+    pub(super) fn open(dir: &Path) -> Self {
+        Self { dir: Some(dir.to_owned()), halves: Mutex::default() }
+    }
+
+    /// Forgotten with the process.
+    pub(super) fn in_memory() -> Self {
+        Self { dir: None, halves: Mutex::default() }
+    }
+
+    /// True if the hash was not seen, or what was seen has expired; it is seen from then on.
+    pub(super) fn first_use(&self, hash: &[u8; 32], now: Millis, expires_at: Millis) -> io::Result<bool> {
+        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        let halves = match &mut *halves {
+            Some(halves) => halves,
+            unread => unread.insert(self.read()?),
+        };
+        if halves.iter().any(|half| half.expiries.get(hash).is_some_and(|expires_at| *expires_at > now)) {
+            return Ok(false);
+        }
+        if halves[0].records >= TURN && halves[1].latest <= Some(now) {
+            halves[1].empty()?;
+            halves.swap(0, 1);
+        }
+        halves[0].add(hash, expires_at)?;
+        Ok(true)
+    }
+
+    fn read(&self) -> io::Result<[Half; 2]> {
+        let Some(dir) = &self.dir else { return Ok(Default::default()) };
+        let mut halves = [Half::read(&dir.join("requests-0.log"))?, Half::read(&dir.join("requests-1.log"))?];
+        if halves[0].latest < halves[1].latest {
+            halves.swap(0, 1);
+        }
+        Ok(halves)
+    }
+}
+
+impl Half {
+    fn read(path: &Path) -> io::Result<Self> {
+        let mut file = files::private_file(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let mut half = Self::default();
+        let records = bytes.chunks_exact(RECORD);
+        // The last one may not have been written to its end.
+        cut(&mut file, bytes.len() - records.remainder().len())?;
+        for record in records {
+            let (hash, expires_at) = record.split_at(32);
+            if let (Ok(hash), Ok(expires_at)) = (hash.try_into(), expires_at.try_into()) {
+                half.remember(hash, Millis(u64::from_be_bytes(expires_at)));
+            }
+        }
+        half.file = Some(file);
+        Ok(half)
+    }
+
+    fn add(&mut self, hash: &[u8; 32], expires_at: Millis) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            let mut record = [0; RECORD];
+            record[..32].copy_from_slice(hash);
+            record[32..].copy_from_slice(&expires_at.0.to_be_bytes());
+            if let Err(error) = file.write_all(&record) {
+                // What was written of it would shift all that follow.
+                cut(file, self.records * RECORD)?;
+                return Err(error);
+            }
+        }
+        self.remember(*hash, expires_at);
+        Ok(())
+    }
+
+    fn remember(&mut self, hash: [u8; 32], expires_at: Millis) {
+        self.expiries.insert(hash, expires_at);
+        self.latest = self.latest.max(Some(expires_at));
+        self.records += 1;
+    }
+
+    fn empty(&mut self) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            cut(file, 0)?;
+        }
+        *self = Self { file: self.file.take(), ..Self::default() };
+        Ok(())
+    }
+}
+
+fn cut(file: &mut File, length: usize) -> io::Result<()> {
+    file.set_len(length as u64)?;
+    file.seek(SeekFrom::End(0)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hash(n: u64) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&n.to_be_bytes());
+        hash
+    }
+
+    fn length(dir: &Path) -> u64 {
+        ["requests-0.log", "requests-1.log"].map(|name| std::fs::metadata(dir.join(name)).unwrap().len()).iter().sum()
+    }
+
+    #[test]
+    fn what_was_seen_is_known_to_the_next_process_even_after_half_a_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let seen = || Seen::open(dir.path());
+        assert!(seen().first_use(&hash(1), Millis(0), Millis(60)).unwrap());
+        let mut file = File::options().append(true).open(dir.path().join("requests-0.log")).unwrap();
+        file.write_all(&[7; 13]).unwrap();
+        assert!(!seen().first_use(&hash(1), Millis(59), Millis(90)).unwrap());
+        assert!(seen().first_use(&hash(2), Millis(59), Millis(90)).unwrap());
+        let later = seen();
+        assert!(!later.first_use(&hash(2), Millis(89), Millis(99)).unwrap());
+        assert!(later.first_use(&hash(1), Millis(60), Millis(99)).unwrap());
+        assert_eq!(length(dir.path()), 3 * RECORD as u64);
+    }
+
+    #[test]
+    fn files_and_memory_do_not_grow_with_the_number_of_requests() {
+        let dir = tempfile::tempdir().unwrap();
+        let seen = Seen::open(dir.path());
+        let each = TURN as u64;
+        for n in 0..each * 6 {
+            assert!(seen.first_use(&hash(n), Millis(n), Millis(n + 100)).unwrap());
+            assert!(!seen.first_use(&hash(n), Millis(n + 99), Millis(n + 200)).unwrap());
+        }
+        assert!(length(dir.path()) <= 2 * (each + 101) * RECORD as u64);
+        let halves = seen.halves.lock().unwrap();
+        assert!(halves.as_ref().unwrap().iter().map(|half| half.expiries.len()).sum::<usize>() <= 2 * (TURN + 101));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_remembered_is_what_a_plain_list_would_say(
+            uses in proptest::collection::vec((0u64..40, 0u64..30, 1u64..60, any::<bool>()), 1..80),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let mut seen = Seen::open(dir.path());
+            let mut list = BTreeMap::new();
+            let mut now = 0;
+            for (n, passes, lasts, restarts) in uses {
+                now += passes;
+                if restarts {
+                    seen = Seen::open(dir.path());
+                }
+                let is_first = list.get(&n).is_none_or(|expires_at| *expires_at <= now);
+                prop_assert_eq!(seen.first_use(&hash(n), Millis(now), Millis(now + lasts)).unwrap(), is_first);
+                if is_first {
+                    list.insert(n, now + lasts);
+                }
+            }
+        }
+    }
+}
