@@ -1,5 +1,6 @@
 //! Operations through HTTP, with requests that were signed before: how many, how soon, and what they cost the server.
 
+use std::ops::Range;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -104,6 +105,25 @@ impl<'s> Load<'s> {
     /// Opens connections.
     pub(crate) fn connect(&self, many: usize) -> Result<Connections, BenchError> {
         self.runtime.block_on(Connections::open(&self.stage.urls()[0], many))
+    }
+
+    /// Sends requests that were signed before.
+    pub(crate) fn fire(
+        &self,
+        connections: &mut Connections,
+        shots: Vec<Shot>,
+        is_right: impl Fn(&Value) -> bool,
+    ) -> Result<Volley, BenchError> {
+        self.runtime.block_on(connections.fire(shots, &self.client, is_right))
+    }
+
+    /// Disables users.
+    pub(crate) fn disable(&self, numbers: Range<usize>) -> Result<(), BenchError> {
+        for number in numbers {
+            let body = json!({ "id": self.stage.id(number), "status": "disabled" });
+            self.runtime.block_on(self.client.call("status", body))?;
+        }
+        Ok(())
     }
 
     /// Signs requests about one user after the other, and then sends them.

@@ -6,6 +6,7 @@
 mod clock;
 mod company;
 mod crypto;
+mod enumeration;
 mod error;
 mod figure;
 mod hash;
@@ -40,6 +41,8 @@ enum What {
     Http,
     /// From a write in one region to its reading in another.
     Replication,
+    /// Whether the time of a refused login tells who exists.
+    Enumeration,
     /// Far more logins than can be hashed, beside another company's few.
     Storm,
     /// Rates, memory and start with few and with many users.
@@ -104,6 +107,9 @@ impl Bench {
         }
         if is_wanted(What::Http) {
             http_load::measure(report, &dir, self.quick)?;
+        }
+        if is_wanted(What::Enumeration) {
+            enumeration::measure(report, &dir, self.quick)?;
         }
         if is_wanted(What::Storm) {
             storm::measure(report, &dir, self.quick)?;
