@@ -255,6 +255,7 @@ What this rests on:
   change them there, and run `terraform/costs.py`.
 - **Calls** were counted by reading the code; they are in the same file, for the cloud run to compare with what goes over the wire
   (`costs.py --calls PEERS` prints them as it counts). {DATA['case']}
+  An instance reserves up to ten requests of a company's limit in one `UpdateItem` on attempts, in each window of ten seconds: under load that is a tenth of a write for a request, not one.
 - **Times are assumptions**: {ASSUMED['own_call_millis']} ms for a call in the own region, {ASSUMED['peer_call_millis']['2']} ms (two regions) or {ASSUMED['peer_call_millis']['3']} ms (three) for one to the farthest peer, {ASSUMED['hash_millis']} ms of argon2id at {ASSUMED['api_memory_mb']} MB (docs/functions.md: measured on one machine; slower ones take three times as long), {ASSUMED['overhead_millis']} ms of
   everything else. So is the replicator's batch: one for each operation and table, as when there is little to do. Under load a batch carries up to 100 records.
 - Not in it: reserved capacity, support, the sending of alarms, Route 53 (about 1 a month for a region's health check), cold starts, which cost their duration.

@@ -1,6 +1,7 @@
 //! What the operations share: the region, its secrets, and how a user is read and written.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use umoja_schema::api::Selector;
@@ -19,6 +20,7 @@ use umoja_store::secrets::Secrets;
 use crate::caller::{Caller, Companies};
 use crate::identifiers::{parse, slot};
 use crate::problem::Refusal;
+use crate::rate::Rates;
 
 /// What differs from region to region and from operator to operator.
 #[derive(Debug, Clone)]
@@ -31,6 +33,9 @@ pub struct ApiConfig {
     pub min_password_chars: usize,
     /// The least `zxcvbn` score of a new password, 0 to 4 ([`umoja_crypto::password::MIN_SCORE`]).
     pub min_password_score: u8,
+    /// Where several instances serve the region: how many requests one of them reserves at a time, at most, of those that
+    /// a company may make. Nothing where one process serves it alone, which then counts for itself.
+    pub rate_lease: Option<NonZeroU32>,
 }
 
 /// The state of the router.
@@ -41,6 +46,7 @@ pub struct App {
     pub(crate) hasher: Arc<dyn Hasher>,
     pub(crate) config: ApiConfig,
     pub(crate) companies: Companies,
+    pub(crate) rates: Rates,
 }
 
 impl App {
@@ -52,7 +58,8 @@ impl App {
         hasher: Arc<dyn Hasher>,
         config: ApiConfig,
     ) -> Self {
-        Self { home, sealer, secrets, hasher, config, companies: Companies::default() }
+        let rates = Rates::new(config.rate_lease);
+        Self { home, sealer, secrets, hasher, config, companies: Companies::default(), rates }
     }
 
     /// The version of a local write over what is stored.

@@ -1,4 +1,4 @@
-//! What every operation goes through: limits, signature, scope, replay, idempotency; and the signed answer.
+//! What every operation goes through: limits, signature, rate, scope, replay, idempotency; and the signed answer.
 
 use std::sync::Arc;
 
@@ -136,7 +136,11 @@ async fn handle<O: Operation>(State(app): State<Arc<App>>, request: Request) -> 
         Ok(verified) => verified,
         Err(refusal) => return unsigned(&refusal),
     };
-    let answer = answer::<O>(&app, &mut caller, body).await;
+    let standing = app.rates.take(&app.home, &app.secrets, &caller.company).await;
+    let answer = match standing.refusal() {
+        Some(refusal) => Err(refusal),
+        None => answer::<O>(&app, &mut caller, body).await,
+    };
     let (status, body, retry_after) = match answer {
         Ok(answer) => (answer.status, answer.body, None),
         Err(refusal) => {
@@ -145,7 +149,10 @@ async fn handle<O: Operation>(State(app): State<Arc<App>>, request: Request) -> 
     };
     let now = app.home.clock.now();
     tracing::info!(operation = O::PATH, company = %caller.company.id, status, ms = now.since(started), "request");
-    signed(&app, &caller, now, status, body, retry_after)
+    let mut response = signed(&app, &caller, now, status, body);
+    set_retry_after(&mut response, retry_after);
+    standing.tell(&mut response, now, retry_after);
+    response
 }
 
 async fn answer<O: Operation>(app: &App, caller: &mut Caller, value: Value) -> Result<Answer, Refusal> {
@@ -237,7 +244,7 @@ async fn limits(headers: &axum::http::HeaderMap, mut body: Body) -> Result<Bytes
     }
 }
 
-fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body: Value, retry_after: Option<u32>) -> Response {
+fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body: Value) -> Response {
     let claims = ResponseClaims {
         iss: app.config.base_url.clone(),
         aud: caller.company.id.to_string(),
@@ -249,9 +256,7 @@ fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body: Value, ret
         body,
     };
     let token = sign_response(app.secrets.signing_key(), &claims);
-    let mut response = (code(status), [(header::CONTENT_TYPE, "application/jwt")], token).into_response();
-    set_retry_after(&mut response, retry_after);
-    response
+    (code(status), [(header::CONTENT_TYPE, "application/jwt")], token).into_response()
 }
 
 /// The answer 503 to anybody, while the region cannot serve.

@@ -1,6 +1,6 @@
 //! The central API: signed requests in, signed answers out. The same router runs in Lambda and on one machine.
 //!
-//! One file per operation in `operations`; what all of them go through is `handler` (limits, signature, scope,
+//! One file per operation in `operations`; what all of them go through is `handler` (limits, signature, rate, scope,
 //! replay, idempotency) and `app` (reading, sealing and writing users).
 
 mod app;
@@ -17,6 +17,7 @@ mod operations;
 mod policy;
 mod problem;
 mod profiles;
+mod rate;
 mod receipt;
 mod reset_token;
 mod user;

@@ -8,6 +8,8 @@ use umoja_store::group::{GroupError, TooLarge};
 use umoja_store::ports::{Busy, KeysError, StoreError};
 use umoja_store::seal::SealError;
 
+use crate::rate::POLICY;
+
 /// A type of problem.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProblemKind {
@@ -59,6 +61,7 @@ problems! {
     PASSWORD_GUESSABLE = 422 "password_guessable" "The password is guessed too soon" "Make it longer by words that do not belong together, and avoid rows of keys, repetitions and dates.";
     PASSWORD_BREACHED = 422 "password_breached" "The password is known from a breach" "It was stolen somewhere and will be tried everywhere: choose another one here, and wherever else it is used.";
     IDK_REUSED = 422 "idempotency_key_reused" "The idempotency key was used for another request" "Use a new `idk` for a new request.";
+    RATE_LIMITED = 429 "rate_limited" "The company has made too many requests" "Nothing was done: try again after `Retry-After` seconds. `RateLimit` and `RateLimit-Policy` say how many requests are left.";
     LOCKED = 429 "too_many_attempts" "Too many attempts failed" "No password was looked at: try again after `Retry-After` seconds.";
     BEHIND = 503 "behind" "This region has not caught up yet" "Try again after `Retry-After` seconds, or in the region that answered the write.";
     BUSY = 503 "busy" "Too many requests" "Try again after `Retry-After` seconds.";
@@ -67,6 +70,9 @@ problems! {
     NOT_SERVING = 503 "region_not_serving" "This region does not serve now" "Call another region of /.well-known/umoja.json; ask here again after `Retry-After` seconds.";
     INTERNAL = 500 "internal" "Something is wrong on our side" "Report the time of the request to the operator.";
 }
+
+/// The type of `rate_limited` (draft-ietf-httpapi-ratelimit-headers-11 section 5.1). All others are Umoja's own.
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
 /// An operation's way to say no.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,14 +145,16 @@ impl Refusal {
 
     /// The body of the answer.
     pub(crate) fn problem(&self) -> Problem {
+        let is_quota = self.kind == &RATE_LIMITED;
         Problem {
-            type_uri: format!("urn:umoja:problem:{}", self.kind.code),
+            type_uri: if is_quota { QUOTA_EXCEEDED.into() } else { format!("urn:umoja:problem:{}", self.kind.code) },
             title: self.kind.title.into(),
             status: self.kind.status,
             detail: self.detail.clone().unwrap_or_else(|| self.kind.detail.into()),
             code: self.kind.code.into(),
             field: self.field.clone(),
             version: self.version.clone(),
+            violated_policies: is_quota.then(|| vec![POLICY.to_owned()]),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The company whose backend calls: its keys, and requests signed ahead of the timed part.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -46,6 +47,8 @@ impl Caller {
             trusted: true,
             scopes: Scope::ALL.to_vec(),
             phone_country: None,
+            // What is measured is never the limit.
+            rate_limit: Some(NonZeroU32::MAX),
             api_keys: vec![ApiKeyHash { id: api_key.id().into(), sha256: api_key.akh(), expires_at: None }],
             keys: vec![CompanyKey { kid: key.kid().into(), alg: alg.clone(), public_key_pem: key.public_key_pem() }],
             unknown: serde_json::Map::new(),

@@ -172,8 +172,13 @@ async fn register(
     for (home, store) in homes.iter().zip(deployment.stores()) {
         let sealer = Arc::new(deployment.sealer(home));
         let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
-        let config =
-            ApiConfig { base_url: url.to_owned(), regions: Vec::new(), min_password_chars: 8, min_password_score: 3 };
+        let config = ApiConfig {
+            base_url: url.to_owned(),
+            regions: Vec::new(),
+            min_password_chars: 8,
+            min_password_score: 3,
+            rate_lease: None,
+        };
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&hasher), config);
         routers.push(router(Arc::new(app)));
         pumps.push(RegionPump::new(store.clone(), home.clone(), sealer));

@@ -138,6 +138,7 @@ impl Server {
                 regions: serving.clone(),
                 min_password_chars: deployment.config().min_password_chars,
                 min_password_score: deployment.config().min_password_score,
+                rate_lease: None,
             };
             let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&hasher), config);
             let router = router(Arc::new(app));

@@ -1,5 +1,6 @@
 //! The API behind API Gateway: the router of [`umoja_api`], once the region serves.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -29,6 +30,9 @@ pub const NEEDS: Needs = Needs { own: &[Service::Kms], peers: &[Service::Kms, Se
 
 /// The fewest characters of a new password (NIST SP 800-63B section 3.1.1.2).
 const MIN_PASSWORD_CHARS: usize = 8;
+
+/// How many requests an instance reserves at a time: one write for so many, and what it may leave unused in a window.
+const RATE_LEASE: NonZeroU32 = NonZeroU32::new(10).expect("ten is more than nothing");
 
 /// One request at a time is what an instance gets, so one hash at a time is all there can be.
 const POOL: PoolSettings = PoolSettings { at_once: 1, wait: std::time::Duration::from_secs(2) };
@@ -70,6 +74,7 @@ impl Build for BuildApi {
             regions: settings.serving().map(url).collect(),
             min_password_chars: MIN_PASSWORD_CHARS,
             min_password_score: MIN_SCORE,
+            rate_lease: Some(RATE_LEASE),
         };
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
         let router = umoja_api::router(Arc::new(app));

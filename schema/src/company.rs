@@ -1,5 +1,7 @@
 //! The companies that call the API, as stored in `companies`.
 
+use std::num::NonZeroU32;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -23,6 +25,9 @@ pub struct Company {
     /// ones are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_country: Option<String>,
+    /// How many requests it may make in a second, in each region; [`Company::DEFAULT_RATE_LIMIT`] if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<NonZeroU32>,
     /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.
@@ -128,6 +133,14 @@ impl Scope {
 }
 
 impl Company {
+    /// How many requests a company may make in a second, in each region, unless the operator says otherwise.
+    pub const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(1_000).expect("a thousand is more than nothing");
+
+    /// How many requests it may make in a second, in each region.
+    pub fn requests_per_second(&self) -> NonZeroU32 {
+        self.rate_limit.unwrap_or(Self::DEFAULT_RATE_LIMIT)
+    }
+
     /// True if the company has the scope.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
@@ -152,6 +165,19 @@ mod tests {
         });
         let read: Company = serde_json::from_value(written.clone()).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), written);
+    }
+
+    #[test]
+    fn a_rate_limit_that_was_never_set_is_the_default_and_stored_as_nothing() {
+        let mut written = serde_json::json!({
+            "id": "acme", "name": "Acme", "enabled": true, "trusted": false, "scopes": [], "api_keys": [], "keys": [],
+        });
+        let read: Company = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(read.requests_per_second(), Company::DEFAULT_RATE_LIMIT);
+        assert_eq!(serde_json::to_value(read).unwrap(), written);
+        written["rate_limit"] = 5.into();
+        let read: Company = serde_json::from_value(written).unwrap();
+        assert_eq!((read.requests_per_second().get(), read.unknown.len()), (5, 0));
     }
 
     #[test]

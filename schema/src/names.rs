@@ -187,10 +187,16 @@ pub mod metric {
     pub const STUFFING_CLIENTS: &str = "StuffingClients";
     /// Attempts that could not be counted.
     pub const UNCOUNTED_LOGINS: &str = "UncountedLogins";
+    /// Requests that were refused because their company had made too many.
+    pub const RATE_LIMITED_REQUESTS: &str = "RateLimitedRequests";
+    /// Reservations of requests that the table of attempts did not answer: an instance counted for itself alone.
+    pub const UNCOUNTED_REQUESTS: &str = "UncountedRequests";
     /// Password reset tokens that nobody made.
     pub const FORGED_TOKENS: &str = "ForgedResetTokens";
     /// All of them, with their CloudWatch units.
-    pub const ALL: [(&str, &str); 16] = [
+    pub const ALL: [(&str, &str); 18] = [
+        (RATE_LIMITED_REQUESTS, "Count"),
+        (UNCOUNTED_REQUESTS, "Count"),
         (FORGED_TOKENS, "Count"),
         (LOGIN_FAILURES, "Count"),
         (LOCKED_IDENTIFIERS, "Count"),

@@ -3,11 +3,13 @@
 //! A signed body is a string to OpenAPI: `contentMediaType: application/jwt` with `contentSchema` says what it
 //! decodes to (JSON Schema 2020-12 Validation section 8.5, whose example is a JWT too).
 
-use schemars::SchemaGenerator;
+mod operations;
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::{Scope, api};
+use self::operations::{Operation, operations};
+use crate::api;
 
 /// A signed request as it goes over the wire: made with the Ed25519 key of RFC 8037 appendix A.1, so anybody can
 /// check it. Its times are long over.
@@ -15,16 +17,6 @@ pub const EXAMPLE_TOKEN: &str = include_str!("example.jwt");
 
 /// The operation that [`EXAMPLE_TOKEN`] is a request of.
 const EXAMPLE_PATH: &str = "/v1/users/lookup";
-
-struct Operation {
-    path: &'static str,
-    id: &'static str,
-    summary: &'static str,
-    scope: Scope,
-    body: Value,
-    answers: Vec<(u16, &'static str, Value)>,
-    refusals: &'static [u16],
-}
 
 /// The document of a region.
 pub fn document(base_url: &str) -> Value {
@@ -73,6 +65,7 @@ pub fn document(base_url: &str) -> Value {
             "securitySchemes": {
                 "apiKey": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "Beside the signature: `akh` in the signed claims is its SHA-256." },
             },
+            "headers": headers(),
             "responses": {
                 "Unsigned": {
                     "description": "Before a caller is known, errors are plain and say nothing.",
@@ -88,176 +81,18 @@ company's key, with the operation's parameters in the claim `body`. Answers are 
 the HTTP status the same), signed with a key of `/.well-known/jwks.json`; check `rjti` and `rqh` against the request. `aud` \
 differs from region to region: to fail over, sign for the next one.";
 
-fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
-    let mut operations = operations_on_accounts(generator);
-    operations.extend(operations_on_passwords(generator));
-    operations.extend(operations_on_people(generator));
-    operations
-}
-
-macro_rules! schema {
-    ($generator:ident, $type:ty) => {
-        $generator.subschema_for::<$type>().to_value()
-    };
-}
-
-fn operations_on_accounts(generator: &mut SchemaGenerator) -> Vec<Operation> {
-    vec![
-        Operation {
-            path: "/v1/users/register",
-            id: "register",
-            summary: "Register a user, or match the one with the same verified identifier.",
-            scope: Scope::Register,
-            body: schema!(generator, api::Register),
-            answers: vec![
-                (201, "A new user.", schema!(generator, api::Registered)),
-                (
-                    200,
-                    "The identifier is known, and both claims are verified by trusted companies: the existing user, now linked.",
-                    schema!(generator, api::Registered),
-                ),
-            ],
-            refusals: &[409, 422, 503],
-        },
-        Operation {
-            path: "/v1/users/lookup",
-            id: "lookup",
-            summary: "Find a user by id or identifier.",
-            scope: Scope::Lookup,
-            body: schema!(generator, api::Lookup),
-            answers: vec![(200, "The user.", schema!(generator, api::Found))],
-            refusals: &[404, 409, 422, 503],
-        },
-        Operation {
-            path: "/v1/users/authenticate",
-            id: "authenticate",
-            summary: "Check a password.",
-            scope: Scope::Authenticate,
-            body: schema!(generator, api::Authenticate),
-            answers: vec![(
-                200,
-                "Whether it is right; the same answer for unknown, wrong and disabled.",
-                schema!(generator, api::Authenticated),
-            )],
-            refusals: &[409, 422, 429, 503],
-        },
-        Operation {
-            path: "/v1/users/update",
-            id: "update",
-            summary: "Change profile and identifiers of a linked user.",
-            scope: Scope::Update,
-            body: schema!(generator, api::Update),
-            answers: vec![(200, "The user as it is now.", schema!(generator, api::Found))],
-            refusals: &[404, 409, 422, 503],
-        },
-        Operation {
-            path: "/v1/users/status",
-            id: "setStatus",
-            summary: "Disable or activate a user.",
-            scope: Scope::Status,
-            body: schema!(generator, api::SetStatus),
-            answers: vec![(200, "The user as it is now.", schema!(generator, api::Found))],
-            refusals: &[404, 409, 422, 503],
-        },
-    ]
-}
-
-/// On passwords.
-fn operations_on_passwords(generator: &mut SchemaGenerator) -> Vec<Operation> {
-    vec![
-        Operation {
-            path: "/v1/users/password/change",
-            id: "changePassword",
-            summary: "Change a password, given the current one.",
-            scope: Scope::Password,
-            body: schema!(generator, api::PasswordChange),
-            answers: vec![(200, "Whether it was changed.", schema!(generator, api::PasswordChanged))],
-            refusals: &[404, 409, 422, 429, 503],
-        },
-        Operation {
-            path: "/v1/users/password/reset/start",
-            id: "startPasswordReset",
-            summary: "A token for who forgot the password, for the company to deliver.",
-            scope: Scope::Reset,
-            body: schema!(generator, api::ResetStart),
-            answers: vec![(200, "The token, and where to send it.", schema!(generator, api::ResetStarted))],
-            refusals: &[404, 409, 422, 503],
-        },
-        Operation {
-            path: "/v1/users/password/reset/finish",
-            id: "finishPasswordReset",
-            summary: "Set the password with a token, in any region.",
-            scope: Scope::Reset,
-            body: schema!(generator, api::ResetFinish),
-            answers: vec![(200, "The password is set.", schema!(generator, api::PasswordReset))],
-            refusals: &[409, 422, 503],
-        },
-    ]
-}
-
-/// On all that is held on a person.
-fn operations_on_people(generator: &mut SchemaGenerator) -> Vec<Operation> {
-    vec![
-        Operation {
-            path: "/v1/users/erase",
-            id: "erase",
-            summary: "Erase a person for all companies, for ever.",
-            scope: Scope::Erase,
-            body: schema!(generator, api::Erase),
-            answers: vec![(202, "The receipt; regions confirm one by one.", schema!(generator, api::Erased))],
-            refusals: &[404, 409, 422, 503],
-        },
-        Operation {
-            path: "/v1/users/erasure",
-            id: "erasure",
-            summary: "The receipt of an erasure.",
-            scope: Scope::Erase,
-            body: schema!(generator, api::Erasure),
-            answers: vec![(200, "The receipt with each region's confirmation.", schema!(generator, api::Erased))],
-            refusals: &[404, 409, 422, 503],
-        },
-        Operation {
-            path: "/v1/users/export",
-            id: "export",
-            summary: "All that is held on a person, with where it came from.",
-            scope: Scope::Export,
-            body: schema!(generator, api::Export),
-            answers: vec![(200, "Everything but password hashes.", schema!(generator, api::Exported))],
-            refusals: &[404, 409, 422, 503],
-        },
-        Operation {
-            path: "/v1/users/merge",
-            id: "merge",
-            summary: "Make two users one: nothing is lost, every id and identifier goes on to find the person.",
-            scope: Scope::Merge,
-            body: schema!(generator, api::Merge),
-            answers: vec![(
-                200,
-                "The merged user; or, with `preview`, what it would be.",
-                schema!(generator, api::Found),
-            )],
-            refusals: &[404, 409, 422, 503],
-        },
-        Operation {
-            path: "/v1/users/unmerge",
-            id: "unmerge",
-            summary: "Undo a merge: the duplicate is a user of its own again.",
-            scope: Scope::Merge,
-            body: schema!(generator, api::Unmerge),
-            answers: vec![(200, "The user of its own, also if it was not merged.", schema!(generator, api::Found))],
-            refusals: &[404, 409, 422, 503],
-        },
-    ]
-}
-
 fn describe(operation: &Operation) -> Value {
     let mut responses = Map::new();
     for (status, description, body) in &operation.answers {
         responses.insert(status.to_string(), signed_answer(description, body));
     }
     let problem = json!({ "$ref": "#/components/schemas/Problem" });
-    for status in std::iter::once(&403).chain(operation.refusals) {
-        responses.insert(status.to_string(), signed_answer(refusal(*status), &problem));
+    for status in [403, 429].iter().chain(operation.refusals) {
+        let mut answer = signed_answer(refusal(*status), &problem);
+        if matches!(status, 429 | 503) {
+            answer["headers"]["Retry-After"] = header("Retry-After");
+        }
+        responses.insert(status.to_string(), answer);
     }
     for status in [400, 401, 413, 415] {
         responses.insert(status.to_string(), json!({ "$ref": "#/components/responses/Unsigned" }));
@@ -290,7 +125,10 @@ fn refusal(status: u16) -> &'static str {
             "The body is not of the operation's form, or the policy refuses the password; `field` names the member, and `code` \
              the rule."
         }
-        429 => "Too many attempts failed, and the password was not looked at: see `Retry-After`.",
+        429 => {
+            "The company has made too many requests (`rate_limited`), or too many attempts at a password failed and it was not \
+             looked at (`too_many_attempts`): see `Retry-After`."
+        }
         _ => "Not now: see `Retry-After`.",
     }
 }
@@ -298,7 +136,35 @@ fn refusal(status: u16) -> &'static str {
 fn signed_answer(description: &str, body: &Value) -> Value {
     json!({
         "description": description,
+        "headers": { "RateLimit-Policy": header("RateLimit-Policy"), "RateLimit": header("RateLimit") },
         "content": { "application/jwt": { "schema": signed("ResponseHeader", "ResponseClaims", body) } },
+    })
+}
+
+fn header(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/headers/{name}") })
+}
+
+fn headers() -> Value {
+    let described = |schema: Value, example: Value, description: &str| json!({ "description": description, "schema": schema, "example": example });
+    let text = || json!({ "type": "string" });
+    json!({
+        "RateLimit-Policy": described(
+            text(),
+            "\"company\";q=10000;w=10".into(),
+            "draft-ietf-httpapi-ratelimit-headers-11: how many requests (`q`) the company may make in this region in `w` seconds.",
+        ),
+        "RateLimit": described(
+            text(),
+            "\"company\";r=9999;t=7".into(),
+            "How many requests are left (`r`), as far as this instance knows, in the next `t` seconds. No `t` where \
+             `Retry-After` is earlier for another reason.",
+        ),
+        "Retry-After": described(
+            json!({ "type": "integer", "minimum": 1 }),
+            7.into(),
+            "After how many seconds to try again.",
+        ),
     })
 }
 

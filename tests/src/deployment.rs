@@ -1,5 +1,6 @@
 //! A world with the API in front of each region, and companies that call it.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -60,6 +61,14 @@ impl Deployment {
         deployment
     }
 
+    /// Another instance of a region's API. It reserves so many requests at a time, at most, of a company's limit.
+    pub fn instance(&self, at: usize, rate_lease: u32) -> Endpoint {
+        let region = &self.world.regions[at];
+        let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
+        let lease = NonZeroU32::new(rate_lease);
+        instance(region.home.clone(), sealer, secrets, Arc::clone(&self.hasher), &[], lease)
+    }
+
     /// Stores a company in every region.
     pub async fn put_company(&self, company: &Company) {
         for region in &self.world.regions {
@@ -105,7 +114,7 @@ impl Deployment {
     }
 }
 
-/// The API of a region.
+/// The API of a region that one process serves.
 pub fn endpoint(
     home: Home,
     sealer: Arc<Sealer>,
@@ -113,10 +122,22 @@ pub fn endpoint(
     hasher: Arc<CountingHasher>,
     regions: &[Region],
 ) -> Endpoint {
+    instance(home, sealer, secrets, hasher, regions, None)
+}
+
+fn instance(
+    home: Home,
+    sealer: Arc<Sealer>,
+    secrets: Arc<Secrets>,
+    hasher: Arc<CountingHasher>,
+    regions: &[Region],
+    rate_lease: Option<NonZeroU32>,
+) -> Endpoint {
     let url = |name: &Region| format!("https://{name}.example.com");
     let base_url = url(&home.own.name);
     let regions = regions.iter().map(|name| (name.clone(), url(name))).collect();
-    let config = ApiConfig { base_url: base_url.clone(), regions, min_password_chars: 8, min_password_score: 3 };
+    let config =
+        ApiConfig { base_url: base_url.clone(), regions, min_password_chars: 8, min_password_score: 3, rate_lease };
     let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
     let app = App::new(home, sealer, secrets, hasher, config);
     Endpoint { router: router(Arc::new(app)), base_url, jwks }

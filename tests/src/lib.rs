@@ -8,5 +8,6 @@ pub mod cloud;
 pub mod deployment;
 pub mod dynamodb;
 pub mod emulator;
+pub mod recorder;
 pub mod sim;
 pub mod world;

@@ -18,6 +18,7 @@ fn every_command_explains_itself_with_an_example() {
         "company list",
         "company disable",
         "company enable",
+        "company limit",
         "company rotate-key",
         "company retire-key",
         "hash-keys add",
@@ -140,6 +141,7 @@ fn answers_are_json_where_programs_ask_for_it() {
     assert_eq!(json(&["status", "--dir", &dir])["well"], true);
     assert_eq!(json(&["company", "disable", "soko", "--dir", &dir])["enabled"], false);
     assert_eq!(json(&["company", "enable", "soko", "--dir", &dir])["enabled"], true);
+    assert_eq!(json(&["company", "limit", "soko", "50", "--dir", &dir])["rate_limit"], 50);
     assert!(json(&["company", "rotate-key", "soko", "--dir", &dir])["api_key"].is_string());
     let file = world.file("soko.json");
     std::fs::write(&file, serde_json::to_vec(&company).unwrap()).unwrap();

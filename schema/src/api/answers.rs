@@ -318,7 +318,7 @@ impl From<&LogRow> for AuditEntry {
 /// An error (RFC 9457). Static: it never holds a value that the caller sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
-    /// `urn:umoja:problem:<code>`.
+    /// `urn:umoja:problem:<code>`; for `rate_limited` the `quota-exceeded` of draft-ietf-httpapi-ratelimit-headers.
     #[serde(rename = "type")]
     pub type_uri: String,
     /// What it is.
@@ -335,4 +335,7 @@ pub struct Problem {
     /// The current version of the user, where another one was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The policies of `RateLimit-Policy` whose quota is used up.
+    #[serde(rename = "violated-policies", default, skip_serializing_if = "Option::is_none")]
+    pub violated_policies: Option<Vec<String>>,
 }

@@ -1,5 +1,6 @@
 //! Cases of [`Registry`](crate::ports::Registry).
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -17,6 +18,7 @@ fn company(id: &str) -> Company {
         trusted: false,
         scopes: vec![Scope::Register, Scope::Lookup],
         phone_country: Some("KE".into()),
+        rate_limit: NonZeroU32::new(250),
         api_keys: vec![ApiKeyHash { id: "k1".into(), sha256: "hash".into(), expires_at: Some(9) }],
         keys: vec![CompanyKey { kid: "1".into(), alg: "ES256".into(), public_key_pem: "pem\n".into() }],
         unknown: serde_json::Map::from_iter([("novelty".into(), serde_json::json!({ "of": ["a newer version"] }))]),

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Failure, rule, and what a test has to show.
-const ROWS: [[&str; 3]; 31] = [
+const ROWS: [[&str; 3]; 32] = [
     [
         "peer region down",
         "keep pending, probe, resume",
@@ -55,6 +55,11 @@ const ROWS: [[&str; 3]; 31] = [
         "attempts cannot be counted",
         "logins go on uncounted, and a metric says so; refused because of too many requests, they come again",
         "nobody is locked out by an outage; a flood is no way around the count",
+    ],
+    [
+        "requests cannot be counted",
+        "each instance counts for itself, and a metric says so",
+        "no request is refused because of an outage; no instance exceeds the limit alone",
     ],
     ["restore from a backup", "replay receipts; rebuild derived tables", "erased users stay erased"],
 ];

@@ -1,9 +1,11 @@
 //! `umoja company`: the companies that may call.
 
 mod keys;
+mod limit;
 
 use std::fs::File;
 use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -13,6 +15,7 @@ use umoja_schema::company::ApiKeyHash;
 use umoja_schema::{Company, CompanyId, CompanyKey, Scope};
 
 use self::keys::{RetireKey, RotateKey};
+use self::limit::Limit;
 use super::target::Target;
 use crate::CliError;
 use crate::credentials::CompanyFile;
@@ -23,7 +26,7 @@ use crate::output::{Output, table};
 /// What a company may do unless it is told otherwise: not what concerns other companies' users.
 const DEFAULT_SCOPES: &str = "users:register,users:lookup,users:authenticate,users:update,users:password";
 
-/// The companies that may call: add, list, disable, enable, rotate their keys.
+/// The companies that may call: add, list, disable, enable, limit, rotate their keys.
 #[derive(Debug, Args)]
 pub(super) struct Command {
     #[command(subcommand)]
@@ -36,6 +39,7 @@ enum Action {
     List(List),
     Disable(Disable),
     Enable(Enable),
+    Limit(Limit),
     RotateKey(RotateKey),
     RetireKey(RetireKey),
 }
@@ -71,6 +75,9 @@ struct Add {
     /// The country in which its national phone numbers are read, such as KE.
     #[arg(long, value_name = "COUNTRY", value_parser = country)]
     phone_country: Option<String>,
+    /// How many requests it may make in a second, in each region [default: 1000].
+    #[arg(long, value_name = "N")]
+    rate_limit: Option<NonZeroU32>,
     /// The public key of a key pair that the company made itself (PEM).
     #[arg(long, value_name = "FILE", requires = "alg")]
     public_key: Option<PathBuf>,
@@ -142,6 +149,7 @@ impl Command {
             Action::List(List { target }) => list(&target.regions().await?, output).await,
             Action::Disable(Disable { id, target }) => set_enabled(&target, id, false, output).await,
             Action::Enable(Enable { id, target }) => set_enabled(&target, id, true, output).await,
+            Action::Limit(limit) => limit.run(output).await,
             Action::RotateKey(rotate) => rotate.run(output).await,
             Action::RetireKey(retire) => retire.run(output).await,
         }
@@ -168,6 +176,7 @@ pub(crate) fn new_company(
         trusted,
         scopes,
         phone_country: None,
+        rate_limit: None,
         api_keys: vec![hash],
         keys: vec![pair],
         unknown: serde_json::Map::new(),
@@ -199,6 +208,7 @@ impl Add {
         let name = self.name.clone().unwrap_or_else(|| self.id.to_string());
         let (mut company, mut file) = new_company(&deployment, &self.id, &name, self.scopes(), self.trusted)?;
         company.phone_country.clone_from(&self.phone_country);
+        company.rate_limit = self.rate_limit;
         if let Some(own) = self.own_key()? {
             file.kid.clone_from(&own.kid);
             file.alg.clone_from(&own.alg);
@@ -289,6 +299,7 @@ async fn list(deployment: &Regions, output: Output) -> Result<(), CliError> {
                 "trusted": company.trusted,
                 "scopes": company.scopes,
                 "phone_country": company.phone_country,
+                "rate_limit": company.requests_per_second(),
                 "api_keys": company.api_keys.iter().filter(|key| key.expires_at.is_none_or(|at| now < at))
                     .map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect::<Vec<_>>(),
                 "keys": company.keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect::<Vec<_>>(),
@@ -306,7 +317,7 @@ async fn list(deployment: &Regions, output: Output) -> Result<(), CliError> {
                 company.scopes.iter().map(|scope| scope.as_str().trim_start_matches("users:")).collect();
             let keys: Vec<String> = company.api_keys.iter().filter_map(|key| described(key, now)).collect();
             let (id, name) = (company.id.to_string(), company.name.clone());
-            vec![id, name, state.into(), trusted.into(), keys.join(" "), scopes.join(" ")]
+            vec![id, name, state.into(), trusted.into(), limit::described(company), keys.join(" "), scopes.join(" ")]
         };
         table(&companies.iter().map(row).collect::<Vec<_>>())
     });

@@ -15,6 +15,7 @@ mod merge;
 mod password;
 mod policy;
 mod races;
+mod rate;
 mod register;
 mod reset;
 mod rotation;

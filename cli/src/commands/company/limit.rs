@@ -1,0 +1,53 @@
+//! How many requests a company may make.
+
+use std::num::NonZeroU32;
+
+use clap::Args;
+use serde_json::json;
+use umoja_schema::{Company, CompanyId};
+
+use super::known;
+use crate::CliError;
+use crate::commands::target::Target;
+use crate::output::Output;
+
+/// Say how many requests a company may make, within 5 seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  umoja company limit soko 50 --dir DIR             50 requests a second, in each region
+  umoja company limit soko --default --dir DIR
+  umoja company limit soko 50 --prefix PREFIX --region eu-west-1")]
+pub(super) struct Limit {
+    /// The company's id.
+    id: CompanyId,
+    /// Requests a second, in each region.
+    #[arg(value_name = "N", required_unless_present = "default")]
+    per_sec: Option<NonZeroU32>,
+    /// As many as a company for which nothing else was said.
+    #[arg(long, conflicts_with = "per_sec")]
+    default: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Limit {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let deployment = self.target.regions().await?;
+        let mut company = known(&deployment, &self.id).await?;
+        company.rate_limit = self.per_sec;
+        deployment.put_company(&company).await?;
+        output.answer(&json!({ "id": self.id, "rate_limit": company.requests_per_second() }), || {
+            format!(
+                "The company {} may make {} in each region; regions that are being served notice within 5 seconds.",
+                self.id,
+                described(&company)
+            )
+        });
+        Ok(())
+    }
+}
+
+/// A company's limit, for people.
+pub(super) fn described(company: &Company) -> String {
+    format!("{} requests/s", company.requests_per_second())
+}
