@@ -42,6 +42,38 @@ fn what_is_changed_while_it_is_served_takes_effect() {
 }
 
 #[test]
+fn a_limit_is_listed_and_takes_effect_while_it_is_served() {
+    let world = World::new();
+    let company = world.company("soko");
+    let dir = world.deployment();
+    let out = world.file("duka.json");
+    done(&["company", "add", "duka", "--dir", &dir, "--rate-limit", "7", "--out", path(&out)]);
+    let listed = || {
+        let list = ask(&["company", "list", "--dir", &dir]);
+        let of = |id: &str| {
+            let company = list["companies"].as_array().unwrap().iter().find(|company| company["id"] == id).unwrap();
+            company["rate_limit"].as_u64().unwrap()
+        };
+        (of("duka"), of("soko"))
+    };
+    assert_eq!(listed(), (7, 1_000));
+    done(&["company", "limit", "soko", "1", "--dir", &dir]);
+    assert_eq!(listed(), (7, 1));
+    assert!(done(&["company", "list", "--dir", &dir]).contains(" 1 requests/s"));
+    let served = world.serve();
+    let url = &served.urls[0];
+    until("a refusal", || (status_of(url, &company) == 429).then_some(()));
+    assert_eq!(status_of(&served.urls[1], &company), 404, "each region counts for itself");
+    let said = done(&["company", "limit", "soko", "--default", "--dir", &dir]);
+    assert!(said.contains("1000 requests/s"), "{said}");
+    assert_eq!(listed(), (7, 1_000));
+    until("answers", || (status_of(url, &company) == 404).then_some(()));
+    for words in [&["soko"][..], &["soko", "0"], &["soko", "5", "--default"], &["soko", "-1"]] {
+        assert_eq!(run(&[&["company", "limit", "--dir", &dir], words].concat()).status.code(), Some(2), "{words:?}");
+    }
+}
+
+#[test]
 fn a_new_api_key_works_and_the_old_one_as_long_as_it_was_told() {
     let world = World::new();
     let old = world.company("soko");
