@@ -108,6 +108,26 @@ fn refused_records_are_listed_without_their_values_and_the_others_imported() {
 }
 
 #[test]
+fn a_dry_run_says_what_records_of_one_file_are_to_each_other() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let with = |n: usize, name: &str, value: &str| {
+        let mut user = user(n);
+        user[name] = json!(value);
+        user["email_verified"] = json!(false);
+        user
+    };
+    // Alone; under the address of the one before; and that one once more.
+    let same = with(2, "email", "user.1@example.com");
+    let file = file(&world, [with(1, "locale", "sw"), same.clone(), same]);
+    let words = words(path(&file), &dir);
+    let dry = ask(&[&words[..], &["--dry-run", "--at-once", "1"]].concat());
+    assert_eq!(counts(&dry), [1, 0, 1, 1, 0]);
+    assert_eq!(counts(&ask(&[&words[..], &["--at-once", "1"]].concat())), [1, 0, 1, 1, 0]);
+}
+
+#[test]
 fn nothing_is_written_by_a_dry_run_or_unless_every_sample_login_fits() {
     let world = World::new();
     world.company("soko");

@@ -75,7 +75,7 @@ impl Import {
         if skip > 0 {
             note(&format!("going on behind {skip} records that an earlier run has done"));
         }
-        let import = |item: Item| work.ready().import(item);
+        let import = |item: Item| work.import(item);
         let seen = |seen| {
             progress.seen(&seen);
             resume.seen(&seen, progress.now())

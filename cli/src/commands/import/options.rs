@@ -69,8 +69,7 @@ pub(in crate::commands) struct Import {
     /// The region in which users are written [default: the first, or the one of --region].
     #[arg(long, value_name = "REGION")]
     pub(super) into: Option<Region>,
-    /// Read everything, write nothing, and say what would be done. Records of the file that share an identifier with each
-    /// other are not seen.
+    /// Read everything, write nothing, and say what would be done.
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Sample logins, a CSV of `identifier,password`, readable by nobody else: unless each one fits a record of the file,

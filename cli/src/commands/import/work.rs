@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use umoja_crypto::Passwords;
 use umoja_crypto::legacy::{Digest, ForeignHash, Step};
-use umoja_migrate::import::{Done, Failed, Importer, Restorer, Stopped};
+use umoja_migrate::import::{Done, Failed, Importer, Rehearsal, Restorer, Stopped};
 use umoja_schema::Company;
 
 use super::source::Item;
@@ -22,6 +22,8 @@ pub(super) struct Work {
     company: Option<Company>,
     passwords: Arc<Passwords>,
     dry_run: bool,
+    /// Lasts for the whole of a dry run.
+    rehearsal: Arc<Rehearsal>,
     now: Mutex<Ready>,
 }
 
@@ -33,8 +35,9 @@ pub(super) enum Ready {
 }
 
 impl Ready {
-    pub(super) async fn import(self, item: Item) -> Result<Done, Failed> {
+    async fn import(self, item: Item, rehearsal: Arc<Rehearsal>) -> Result<Done, Failed> {
         match (self, item) {
+            (Self::Foreign(importer), Item::Row(row)) if importer.dry_run => rehearsal.row(&importer, &row).await,
             (Self::Foreign(importer), Item::Row(row)) => importer.row(&row).await,
             (Self::Umoja(restorer), Item::Record(record)) => restorer.row(&record).await,
             // The format decides both.
@@ -53,11 +56,16 @@ impl Work {
         dry_run: bool,
     ) -> Result<Self, CliError> {
         let now = Mutex::new(ready(region, company.as_ref(), &passwords, dry_run).await?);
-        Ok(Self { region: region.clone(), company, passwords, dry_run, now })
+        Ok(Self { region: region.clone(), company, passwords, dry_run, rehearsal: Arc::default(), now })
     }
 
     pub(super) fn ready(&self) -> Ready {
         self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Imports a record with what is ready now.
+    pub(super) fn import(&self, item: Item) -> impl Future<Output = Result<Done, Failed>> + Send + use<> {
+        self.ready().import(item, Arc::clone(&self.rehearsal))
     }
 
     /// How long putting argon2id around one hash takes on one core, in milliseconds.
