@@ -2,6 +2,7 @@
 
 mod attempts;
 mod changes;
+mod commit;
 mod logs;
 mod registry;
 mod requests;

@@ -1,17 +1,13 @@
 //! Users, claims, and who points at whom.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use umoja_schema::names::table;
-use umoja_schema::{BlindIndex, Body, ClaimItem, ItemError, Log, LogRow, Part, PartRecord, Region, UserId, Version};
-use umoja_store::ports::{
-    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, KeyRemoved, MAX_WRITES, MemberWrite, Page, PartWrite, Parts,
-    StoreError, Users, Writes,
-};
+use umoja_schema::{BlindIndex, Body, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
+use umoja_store::ports::{ClaimPage, Commit, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
 
-use super::{RegionStore, changes, logs};
+use super::commit::Prepared;
+use super::{RegionStore, changes};
 use crate::codec;
 use crate::engine::{Fault, Tx};
 
@@ -196,133 +192,19 @@ fn record(item: &[u8]) -> Result<PartRecord, Fault> {
     Ok(PartRecord::from_item(codec::decode(item)?).map_err(StoreError::from)?)
 }
 
-fn stored(connection: &Connection, id: UserId, part: Part) -> Result<Option<PartRecord>, Fault> {
+pub(super) fn stored(connection: &Connection, id: UserId, part: Part) -> Result<Option<PartRecord>, Fault> {
     let mut select = connection.prepare_cached("SELECT item FROM users WHERE id = ?1 AND part = ?2")?;
     let mut rows = select.query(params![id.as_bytes(), part.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     record(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?).map(Some)
 }
 
-fn claim(connection: &Connection, index: BlindIndex) -> Result<Option<ClaimItem>, Fault> {
+pub(super) fn claim(connection: &Connection, index: BlindIndex) -> Result<Option<ClaimItem>, Fault> {
     let mut select = connection.prepare_cached("SELECT item FROM identifiers WHERE blind_index = ?1")?;
     let mut rows = select.query([index.as_bytes()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let item = codec::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
     Ok(Some(ClaimItem::from_item(item).map_err(StoreError::from)?))
-}
-
-/// Writes with their items encoded, which is done on the caller's thread: the writer's is everybody's.
-struct Prepared {
-    parts: Vec<PreparedPart>,
-    claims: Vec<PreparedClaim>,
-    members: Vec<MemberWrite>,
-    unchanged: Vec<(UserId, Version)>,
-    rows: Vec<logs::PreparedRow>,
-    new_rows: Vec<logs::PreparedRow>,
-}
-
-struct PreparedPart {
-    id: UserId,
-    part: Part,
-    version: String,
-    item: Vec<u8>,
-    condition: Condition,
-}
-
-struct PreparedClaim {
-    before: ClaimItem,
-    /// Nothing if nobody claims it any more.
-    after: Option<Vec<u8>>,
-}
-
-/// Where a part is written.
-enum Place {
-    New,
-    Row(i64),
-}
-
-impl Prepared {
-    fn new(writes: &Writes) -> Result<Self, StoreError> {
-        let Writes { parts, claims, members, unchanged, rows, new_rows } = writes;
-        let refused = |why: &str| Err(StoreError::Refused(why.to_owned()));
-        // So that what works here works in the cloud.
-        if writes.count() > MAX_WRITES {
-            return refused("a transaction of more than 100 writes");
-        }
-        let distinct = parts.iter().map(|write| (write.record.id, write.record.part)).collect::<BTreeSet<_>>();
-        if distinct.len() < parts.len() {
-            return refused("two writes of one part in a transaction");
-        }
-        if claims.iter().map(|write| write.after.index).collect::<BTreeSet<_>>().len() < claims.len() {
-            return refused("two writes of one identifier in a transaction");
-        }
-        if members.iter().map(|write| (write.root, write.member)).collect::<BTreeSet<_>>().len() < members.len() {
-            return refused("two writes of one pointer in a transaction");
-        }
-        let mut checked = BTreeSet::new();
-        if unchanged.iter().any(|(id, _)| distinct.contains(&(*id, Part::Profile)) || !checked.insert(*id)) {
-            return refused("a part that is written or checked twice in a transaction");
-        }
-        let prepared = |rows: &[(Log, LogRow)]| {
-            rows.iter().map(|(log, row)| logs::PreparedRow::new(*log, row)).collect::<Result<Vec<_>, _>>()
-        };
-        let (rows, new_rows) = (prepared(rows)?, prepared(new_rows)?);
-        let mut placed: BTreeSet<_> = rows.iter().map(logs::PreparedRow::place).collect();
-        if !new_rows.iter().all(|row| placed.insert(row.place())) {
-            return refused("two writes of one new row in a transaction");
-        }
-        Ok(Self {
-            parts: parts.iter().map(PreparedPart::new).collect::<Result<_, _>>()?,
-            claims: claims.iter().map(PreparedClaim::new).collect::<Result<_, _>>()?,
-            members: members.clone(),
-            unchanged: unchanged.clone(),
-            rows,
-            new_rows,
-        })
-    }
-
-    fn commit(&self, tx: &Tx<'_>) -> Result<Commit, Fault> {
-        let mut places = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            match part.place(tx)? {
-                Some(place) => places.push(place),
-                None => return self.conflict(tx),
-            }
-        }
-        for claim in &self.claims {
-            if !claim.condition_holds(tx)? {
-                return self.conflict(tx);
-            }
-        }
-        for (id, version) in &self.unchanged {
-            if stored(tx, *id, Part::Profile)?.is_none_or(|record| record.version != *version) {
-                return self.conflict(tx);
-            }
-        }
-        for row in &self.new_rows {
-            if !row.is_absent(tx)? {
-                return self.conflict(tx);
-            }
-        }
-        for (part, place) in self.parts.iter().zip(places) {
-            part.write(tx, place)?;
-        }
-        for claim in &self.claims {
-            claim.write(tx)?;
-        }
-        for member in &self.members {
-            write_member(tx, *member)?;
-        }
-        for row in self.rows.iter().chain(&self.new_rows) {
-            row.append(tx)?;
-        }
-        Ok(Commit::Done)
-    }
-
-    fn conflict(&self, tx: &Tx<'_>) -> Result<Commit, Fault> {
-        let stored = self.parts.iter().map(|part| stored(tx, part.id, part.part)).collect::<Result<_, _>>()?;
-        Ok(Commit::Conflict { stored })
-    }
 }
 
 /// Stores a part whose version stays.
@@ -331,82 +213,4 @@ fn replace(tx: &Tx<'_>, record: &PartRecord) -> Result<(), Fault> {
     let (id, part) = (record.id.as_bytes(), record.part.as_str());
     tx.prepare_cached("UPDATE users SET item = ?3 WHERE id = ?1 AND part = ?2")?.execute(params![id, part, item])?;
     changes::append(tx, table::USERS, &item)
-}
-
-impl PreparedPart {
-    fn new(write: &PartWrite) -> Result<Self, StoreError> {
-        let PartWrite { record, condition } = write;
-        Ok(Self {
-            id: record.id,
-            part: record.part,
-            version: record.version.to_string(),
-            item: codec::encode(&record.to_item())?,
-            condition: condition.clone(),
-        })
-    }
-
-    /// Where to write; nothing if the condition does not hold.
-    fn place(&self, tx: &Tx<'_>) -> Result<Option<Place>, Fault> {
-        let mut select = tx.prepare_cached("SELECT number, version FROM users WHERE id = ?1 AND part = ?2")?;
-        let stored: Option<(i64, String)> = select
-            .query_row(params![self.id.as_bytes(), self.part.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let holds = match (&self.condition, &stored) {
-            (Condition::Absent | Condition::Older, None) => true,
-            (Condition::Absent, Some(_)) | (Condition::VersionIs(_), None) => false,
-            (Condition::VersionIs(wanted), Some((_, version))) => *version == wanted.to_string(),
-            (Condition::Older, Some((_, version))) => *version < self.version,
-        };
-        Ok(holds.then(|| stored.map_or(Place::New, |(number, _)| Place::Row(number))))
-    }
-
-    fn write(&self, tx: &Tx<'_>, place: Place) -> Result<(), Fault> {
-        let Self { id, part, version, item, .. } = self;
-        match place {
-            Place::Row(number) => tx
-                .prepare_cached("UPDATE users SET version = ?2, item = ?3 WHERE number = ?1")?
-                .execute(params![number, version, item])?,
-            Place::New => tx
-                .prepare_cached("INSERT INTO users (id, part, version, item) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![id.as_bytes(), part.as_str(), version, item])?,
-        };
-        changes::append(tx, table::USERS, item)
-    }
-}
-
-fn write_member(tx: &Tx<'_>, write: MemberWrite) -> Result<(), Fault> {
-    let sql = if write.present {
-        "INSERT OR IGNORE INTO members (id, member) VALUES (?1, ?2)"
-    } else {
-        "DELETE FROM members WHERE id = ?1 AND member = ?2"
-    };
-    tx.prepare_cached(sql)?.execute([write.root.to_string(), write.member.to_string()])?;
-    Ok(())
-}
-
-impl PreparedClaim {
-    fn new(write: &ClaimWrite) -> Result<Self, StoreError> {
-        let ClaimWrite { before, after } = write;
-        if before.index != after.index {
-            return Err(ItemError::new("index").into());
-        }
-        let after = (!after.claimants.is_empty()).then(|| codec::encode(&after.to_item())).transpose()?;
-        Ok(Self { before: before.clone(), after })
-    }
-
-    fn condition_holds(&self, tx: &Tx<'_>) -> Result<bool, Fault> {
-        let stored = claim(tx, self.before.index)?.unwrap_or(ClaimItem::unclaimed(self.before.index));
-        Ok(stored.claimants == self.before.claimants)
-    }
-
-    fn write(&self, tx: &Tx<'_>) -> Result<(), Fault> {
-        let index = self.before.index;
-        match &self.after {
-            Some(item) => tx
-                .prepare_cached("INSERT OR REPLACE INTO identifiers (blind_index, item) VALUES (?1, ?2)")?
-                .execute(params![index.as_bytes(), item])?,
-            None => tx.prepare_cached("DELETE FROM identifiers WHERE blind_index = ?1")?.execute([index.as_bytes()])?,
-        };
-        Ok(())
-    }
 }
