@@ -65,8 +65,6 @@ pub enum AuditEvent {
     Unmerged(UserId),
     /// All that is held on the user was handed out.
     Exported,
-    /// Logins were refused after too many wrong passwords.
-    LockedOut,
     /// The user was erased.
     Erased,
 }
@@ -88,7 +86,6 @@ impl AuditEvent {
             Self::UnmergedFrom(_) => "unmerged_from",
             Self::Unmerged(_) => "unmerged",
             Self::Exported => "exported",
-            Self::LockedOut => "locked_out",
             Self::Erased => "erased",
         }
     }
@@ -110,7 +107,6 @@ impl AuditEvent {
             | Self::ResetStarted
             | Self::PasswordReset
             | Self::Exported
-            | Self::LockedOut
             | Self::Erased => return Attributes::new(),
         };
         Attributes::from([(name.to_owned(), value)])
@@ -217,7 +213,6 @@ mod tests {
             AuditEvent::UnmergedFrom(user),
             AuditEvent::Unmerged(user),
             AuditEvent::Exported,
-            AuditEvent::LockedOut,
             AuditEvent::Erased,
         ];
         let names: std::collections::BTreeSet<_> = all.iter().map(AuditEvent::name).collect();

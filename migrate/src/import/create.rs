@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::{
-    Attributes, BlindIndex, Claim, ClaimItem, Credentials, Facts, Hlc, IdentifierKind, Identity, Millis, Part,
-    PartRecord, UserId, Version,
+    Attributes, AuditEvent, BlindIndex, Claim, ClaimItem, Credentials, Facts, Hlc, IdentifierKind, Identity, Millis,
+    Part, PartRecord, UserId, Version,
 };
 use umoja_store::apply::{commit_own, conflicts, plan_claims};
 use umoja_store::identifiers::{is_taken, known};
@@ -13,17 +13,19 @@ use umoja_store::ports::{ClaimWrite, Commit, Condition, PartWrite, Parts, Writes
 use super::error::MAX_RIVALS;
 use super::matched::Filled;
 use super::user::NewUser;
-use super::{Failed, Importer, Outcome, Reason};
+use super::{Failed, Importer, Outcome, Reason, actor};
 
 impl Importer {
     /// Nothing if somebody got in between: the next round starts from what is stored then.
     ///
-    /// For a new user, which is the most frequent, this is one read and one write.
+    /// For a new user, which is the most frequent, this is one read and one write: the first round takes it that no row of
+    /// the audit trail is there yet.
     pub(super) async fn round(
         &self,
         user: &NewUser,
         now: Millis,
         hash: &mut Option<String>,
+        is_first: bool,
     ) -> Result<Option<Outcome>, Failed> {
         let users = &*self.home.own.users;
         let claims = plan_claims(users, user.id, &BTreeMap::new(), &user.facts.claims).await?;
@@ -47,7 +49,7 @@ impl Importer {
                 Filled::SeveralPeople => {}
             }
         }
-        self.create(user, claims, now, hash).await
+        self.create(user, claims, now, hash, is_first).await
     }
 
     /// The hash of the row as it is to be stored; made in the first round that needs it.
@@ -86,7 +88,8 @@ impl Importer {
         let old_hashes = stored.map(|hash| self.old_hash(hash)).into_iter().collect();
         let changed = Credentials { old_hashes, password_source: Some(self.source(now)), ..credentials };
         let write = self.credentials_write(record, &changed).await?;
-        let writes = Writes { parts: vec![write], ..Writes::default() };
+        let new_rows = self.recorder().rows(&actor(), &[(user.id, AuditEvent::Imported)]).await?;
+        let writes = Writes { parts: vec![write], new_rows, ..Writes::default() };
         Ok(match commit_own(&*self.home.own.users, &writes).await? {
             Commit::Done => Again::There,
             Commit::Conflict { .. } => Again::Overtaken,
@@ -132,6 +135,7 @@ impl Importer {
         claims: Vec<ClaimWrite>,
         now: Millis,
         hash: &mut Option<String>,
+        is_first: bool,
     ) -> Result<Option<Outcome>, Failed> {
         if let Some(kind) = shared(&claims, user.id) {
             return Err(Reason::Shared(kind).into());
@@ -158,10 +162,17 @@ impl Importer {
             self.sealer.seal(user.id, version.clone(), status, &credentials, Attributes::new()),
         );
         let parts = [profile?, credentials?];
+        let events = [(user.id, AuditEvent::Imported)];
+        let new_rows = if is_first {
+            self.recorder().first_rows(&actor(), &events)?
+        } else {
+            self.recorder().rows(&actor(), &events).await?
+        };
         let writes = Writes {
             rows: conflicts(user.id, &version, &claims, &self.home.own.name, |_| false),
             parts: parts.map(|record| PartWrite { record, condition: Condition::Absent }).into(),
             claims,
+            new_rows,
             ..Writes::default()
         };
         match commit_own(&*self.home.own.users, &writes).await? {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use umoja_schema::{
-    AccountStatus, Credentials, Facts, Identity, Millis, Part, PartRecord, Profile, ProfileFacts, UserId,
+    AccountStatus, AuditEvent, Credentials, Facts, Identity, Millis, Part, PartRecord, Profile, ProfileFacts, UserId,
 };
 use umoja_store::apply::{commit_own, conflicts, plan_claims};
 use umoja_store::claims;
@@ -12,7 +12,7 @@ use umoja_store::identifiers::{Known, is_taken, slot};
 use umoja_store::ports::{Commit, Condition, MAX_WRITES, PartWrite, Writes};
 
 use super::user::{Given, NewUser};
-use super::{Failed, Importer, Reason};
+use super::{Failed, Importer, Reason, actor};
 
 /// What became of a match.
 pub(super) enum Filled {
@@ -70,6 +70,11 @@ impl Importer {
         }
         let Some(mut writes) = self.profile_write(user, &person, now).await? else { return Ok(Filled::Overtaken) };
         writes.parts.extend(self.hash_write(user, &person, now, hash).await?);
+        if writes.parts.is_empty() || self.dry_run {
+            return Ok(Filled::Matched { written: !writes.parts.is_empty() });
+        }
+        let events = self.events(&person, &writes);
+        writes.new_rows = self.recorder().rows(&actor(), &events).await?;
         // Who it is was read from these.
         let written: Vec<UserId> =
             writes.parts.iter().filter(|write| is_profile(write)).map(|write| write.record.id).collect();
@@ -79,14 +84,24 @@ impl Importer {
         if writes.count() + others.len() <= MAX_WRITES {
             writes.unchanged = others;
         }
-        let written = !writes.parts.is_empty();
-        if !written || self.dry_run {
-            return Ok(Filled::Matched { written });
-        }
         Ok(match commit_own(&*self.home.own.users, &writes).await? {
-            Commit::Done => Filled::Matched { written },
+            Commit::Done => Filled::Matched { written: true },
             Commit::Conflict { .. } => Filled::Overtaken,
         })
+    }
+
+    /// What the writes do to each user whom they are of.
+    fn events(&self, person: &Person, writes: &Writes) -> Vec<(UserId, AuditEvent)> {
+        let written: BTreeSet<UserId> = writes.parts.iter().map(|write| write.record.id).collect();
+        let mut events: Vec<_> = written.into_iter().map(|id| (id, AuditEvent::Imported)).collect();
+        let is_linked =
+            |facts: Option<&ProfileFacts>| facts.is_some_and(|facts| facts.links.contains_key(&self.company.id));
+        for PartWrite { record, .. } in writes.parts.iter().filter(|write| is_profile(write)) {
+            if is_linked(record.profile_facts()) && !is_linked(person.facts(record.id)) {
+                events.push((record.id, AuditEvent::Linked(self.company.id.clone())));
+            }
+        }
+        events
     }
 
     /// Nothing if the user is not here.

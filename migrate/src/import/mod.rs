@@ -16,6 +16,8 @@
 //!   with `register`), the journal has the pair, and it is resolved like any other. A claim is made when it is imported, and
 //!   after everybody's who is there: no source can date itself back to win.
 //! - **Refused.** As a whole, with a reason that holds no value.
+//!
+//! Whoever is made or changed has a row in the audit trail, written with it.
 
 mod create;
 mod error;
@@ -32,9 +34,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use umoja_crypto::legacy::HashKeys;
-use umoja_schema::Company;
+use umoja_schema::{Actor, Company};
 use umoja_store::Home;
 use umoja_store::apply::MAX_ROUNDS;
+use umoja_store::audit::Recorder;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
@@ -84,14 +87,24 @@ impl Importer {
         let user = NewUser::read(self, row, now)?;
         // Made once: it may be a whole argon2id.
         let mut stored_hash = None;
-        for _ in 0..MAX_ROUNDS {
-            if let Some(outcome) = self.round(&user, now, &mut stored_hash).await? {
+        for round in 0..MAX_ROUNDS {
+            if let Some(outcome) = self.round(&user, now, &mut stored_hash, round == 0).await? {
                 let hash = row.hash.as_ref().map(|hash| self.hashing.report(hash, stored_hash.as_deref()));
                 return Ok(Done { outcome, hash, peppered: false });
             }
         }
         Err(Reason::Busy.into())
     }
+
+    /// What records whom an import made or changed.
+    fn recorder(&self) -> Recorder<'_> {
+        Recorder::new(&self.home, self.secrets.audit_key())
+    }
+}
+
+/// Whose doing it is that somebody was imported.
+fn actor() -> Actor {
+    Actor::Operator { command: "import".to_owned(), by: None }
 }
 
 /// Tries again for a while what fails in a way that may pass.

@@ -10,17 +10,18 @@ use std::sync::Arc;
 use umoja_crypto::legacy::{ImportError, cost};
 use umoja_crypto::password::check_stored;
 use umoja_schema::{
-    Attributes, BlindIndex, Claim, Credentials, Facts, Hlc, IdentifierKind, Identity, MAX_IDENTIFIERS, Millis, Profile,
-    ProfileFacts, Version,
+    Attributes, AuditEvent, BlindIndex, Claim, Credentials, Facts, Hlc, IdentifierKind, Identity, MAX_IDENTIFIERS,
+    Millis, Profile, ProfileFacts, Version,
 };
 use umoja_store::Home;
 use umoja_store::apply::{MAX_ROUNDS, commit_own, conflicts, plan_claims, plan_members, same_person};
+use umoja_store::audit::Recorder;
 use umoja_store::identifiers::parse;
 use umoja_store::ports::{Commit, Condition, MAX_WRITES, PartWrite, Parts, Writes};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
-use super::{Done, Failed, HashReport, Outcome, Reason, patiently};
+use super::{Done, Failed, HashReport, Outcome, Reason, actor, patiently};
 use crate::export::{HeldClaim, Record};
 
 /// Brings users of an export into one region.
@@ -45,15 +46,15 @@ impl Restorer {
     }
 
     async fn attempt(&self, record: &Record) -> Result<Done, Failed> {
-        for _ in 0..MAX_ROUNDS {
-            if let Some(outcome) = self.round(record).await? {
+        for round in 0..MAX_ROUNDS {
+            if let Some(outcome) = self.round(record, round == 0).await? {
                 return Ok(Done { outcome, hash: hash(record), peppered: has_pepper(&record.credentials) });
             }
         }
         Err(Reason::Busy.into())
     }
 
-    async fn round(&self, record: &Record) -> Result<Option<Outcome>, Failed> {
+    async fn round(&self, record: &Record, is_first: bool) -> Result<Option<Outcome>, Failed> {
         let users = &*self.home.own.users;
         let parts = users.parts(record.id).await?;
         if parts != Parts::default() {
@@ -80,7 +81,15 @@ impl Restorer {
         let outcome = if rows.is_empty() { Outcome::Created } else { Outcome::InConflict };
         let members = plan_members(None, &profile);
         let parts = [profile, credentials].map(|record| PartWrite { record, condition: Condition::Absent }).into();
-        let writes = Writes { parts, claims, members, rows, ..Writes::default() };
+        let (recorder, events) =
+            (Recorder::new(&self.home, self.secrets.audit_key()), [(record.id, AuditEvent::Imported)]);
+        let new_rows = if is_first {
+            recorder.first_rows(&actor(), &events)?
+        } else {
+            // There may be rows of a user who is not here any more.
+            recorder.rows(&actor(), &events).await?
+        };
+        let writes = Writes { parts, claims, members, rows, new_rows, ..Writes::default() };
         if writes.count() > MAX_WRITES {
             return Err(Reason::TooMany.into());
         }

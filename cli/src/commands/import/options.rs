@@ -33,8 +33,8 @@ stopped before its end, 2 for a command line that makes no sense.
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region and on PREFIX-companies; in the region \
 that is written, Query, GetItem, PutItem and ConditionCheckItem on PREFIX-users, Query on PREFIX-members, UpdateItem on \
-PREFIX-journal, GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; kms:GenerateDataKey and Decrypt with its data \
-key, and Encrypt and Decrypt with those of the others."
+PREFIX-journal, Query and PutItem on PREFIX-audit, GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; \
+kms:GenerateDataKey and Decrypt with its data key, and Encrypt and Decrypt with those of the others."
 )]
 #[command(after_help = "Examples:
   umoja import users.ndjson --format auth0 --company shop --dir DIR --dry-run

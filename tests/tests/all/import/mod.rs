@@ -3,6 +3,7 @@
 mod conflicts;
 mod kills;
 mod matched;
+mod recorded;
 mod restore;
 mod rows;
 

@@ -9,6 +9,7 @@ use umoja_migrate::import::{Failed, Outcome, Reason, Restorer};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::killed_after;
 
+use super::recorded::recorded;
 use super::{BCRYPT_PASSWORD, bcrypt, everything, found, importer, outcome, row, story, with_hash};
 
 /// Two people, one of them merged of two users, and one who claims the address of another.
@@ -70,6 +71,9 @@ fn killed_at_any_await_and_run_again_everybody_is_who_they_were() {
             d.world.settle().await;
             d.world.check_invariants().await;
             assert_eq!(everything(&d, 1).await.len(), 8);
+            for record in &records {
+                assert_eq!(recorded(&d, 1, record.id).await, ["imported"]);
+            }
             assert!(d.accepts(1, "ada@example.com", "correct horse").await);
             assert!(d.accepts(1, "bob@example.com", BCRYPT_PASSWORD).await);
             // Whoever claimed it first has it, as before.

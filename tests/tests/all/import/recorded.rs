@@ -1,0 +1,93 @@
+//! What the audit trail has of those who are imported.
+
+use umoja_migrate::Row;
+use umoja_migrate::import::{Importer, Outcome};
+use umoja_schema::audit::field;
+use umoja_schema::{Log, LogRow, UserId};
+use umoja_store::ports::Logs as _;
+use umoja_tests::deployment::Deployment;
+
+use super::{bcrypt, found, importer, outcome, row, story, with_hash};
+
+async fn rows(d: &Deployment, at: usize, id: UserId) -> Vec<LogRow> {
+    d.world.regions[at].store.rows(Log::Audit, id).await.unwrap()
+}
+
+/// The events of a user that a region holds.
+pub(super) async fn recorded(d: &Deployment, at: usize, id: UserId) -> Vec<String> {
+    rows(d, at, id).await.into_iter().map(|row| row.kind).collect()
+}
+
+#[test]
+fn whom_an_import_makes_matches_or_gives_a_password_has_a_row_in_every_region() {
+    story(70, async |d| {
+        let nobody_yet = row("7", "ada@example.com");
+        let (shop, food) = (importer(&d, 0, &d.shop).await, importer(&d, 0, &d.food).await);
+        assert_eq!(outcome(shop.row(&nobody_yet).await), Outcome::Created);
+        let id = found(&d, 0, &d.shop, "7").await;
+        assert_eq!(recorded(&d, 0, id).await, ["imported"]);
+        // What changes nothing is not recorded.
+        assert_eq!(outcome(shop.row(&nobody_yet).await), Outcome::AlreadyThere);
+        let linking = row("f1", "ada@example.com");
+        let dry = Importer { dry_run: true, ..importer(&d, 0, &d.food).await };
+        assert_eq!(outcome(dry.row(&linking).await), Outcome::Matched);
+        assert_eq!(recorded(&d, 0, id).await, ["imported"]);
+
+        assert_eq!(outcome(shop.row(&with_hash(nobody_yet, bcrypt())).await), Outcome::AlreadyThere);
+        assert_eq!(recorded(&d, 0, id).await, ["imported", "imported"], "the password that it lacked");
+        for again in [Outcome::Matched, Outcome::AlreadyThere] {
+            assert_eq!(outcome(food.row(&linking).await), again);
+        }
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        for at in 0..2 {
+            let rows = rows(&d, at, id).await;
+            let kinds: Vec<&str> = rows.iter().map(|row| &*row.kind).collect();
+            assert_eq!(kinds, ["imported", "imported", "imported", "linked"]);
+            assert_eq!(rows[3].field(field::LINKED), Some("food"));
+            for row in rows {
+                assert_eq!((row.field(field::BY), row.field(field::COMMAND)), (Some("operator"), Some("import")));
+                assert_eq!(row.origin, *d.world.name(0));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_match_that_has_only_a_hash_to_give_is_recorded_of_whom_it_goes_to() {
+    story(71, async |d| {
+        let shop = importer(&d, 0, &d.shop).await;
+        let food = importer(&d, 0, &d.food).await;
+        shop.row(&row("7", "ada@example.com")).await.unwrap();
+        let second = row("f1", "ada@example.com");
+        food.row(&second).await.unwrap();
+        let id = found(&d, 0, &d.shop, "7").await;
+        assert_eq!(recorded(&d, 0, id).await, ["imported", "imported", "linked"]);
+        let hash_alone = Row { external_id: None, ..with_hash(second, bcrypt()) };
+        assert_eq!(outcome(food.row(&hash_alone).await), Outcome::Matched);
+        assert_eq!(super::credentials(&d, 0, id).await.old_hashes.len(), 1);
+        assert_eq!(recorded(&d, 0, id).await, ["imported", "imported", "linked", "imported"]);
+        d.world.settle().await;
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn who_is_known_already_by_rows_of_this_region_is_imported_after_them() {
+    story(72, async |d| {
+        let shop = importer(&d, 0, &d.shop).await;
+        shop.row(&row("7", "ada@example.com")).await.unwrap();
+        let id = found(&d, 0, &d.shop, "7").await;
+        // Rows of the user are here before the user is.
+        let other = Deployment::new(72).await;
+        for row in rows(&d, 0, id).await {
+            assert!(other.world.regions[0].store.append(Log::Audit, &row).await.unwrap());
+        }
+        let again = importer(&other, 0, &other.shop).await;
+        assert_eq!(outcome(again.row(&row("7", "ada@example.com")).await), Outcome::Created);
+        assert_eq!(found(&other, 0, &other.shop, "7").await, id);
+        assert_eq!(recorded(&other, 0, id).await, ["imported", "imported"]);
+        other.world.settle().await;
+        other.world.check_invariants().await;
+    });
+}
