@@ -71,6 +71,7 @@ pub use self::cost::{Cost, cost};
 pub use self::digest::Digest;
 pub use self::hash::ForeignHash;
 pub use self::keys::{HashKey, HashKeyError, HashKeys};
+pub use self::recipe::FAMILIES;
 use crate::password::{CostError, Password, Passwords};
 
 /// What came of comparing a password with an old hash.

@@ -13,6 +13,22 @@ use super::phpass::{Kind, Stretched};
 use super::scrypt::Scrypt;
 use super::unix::Crypt;
 
+/// The names of all families, as [`ForeignHash::family`](super::ForeignHash::family) says them.
+pub const FAMILIES: [&str; 12] = [
+    "argon2",
+    "chain",
+    "md5-crypt",
+    "apr1",
+    "sha256-crypt",
+    "sha512-crypt",
+    "phpass",
+    "drupal7",
+    "bcrypt",
+    "pbkdf2",
+    "scrypt",
+    "firebase",
+];
+
 /// Fewer digest computations than this are fast: sha512-crypt's default of 5000 is the least that is not.
 const FAST_BELOW: u64 = 5000;
 /// Less memory than this makes scrypt a fast hash too.

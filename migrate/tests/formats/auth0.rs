@@ -42,7 +42,7 @@ fn members_of_a_bulk_import_become_claims() {
         })
     );
     assert_eq!((john.status, john.email_verified), (Some(AccountStatus::Disabled), false));
-    assert_eq!((john.phone_number.as_deref(), john.phone_number_verified), (Some("+15551234567"), true));
+    assert_eq!((john.phone_number.as_deref(), john.phone_number_verified), (Some("+12015551234"), true));
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn zitadel() {
     let rows = rows(Format::Ndjson, sample, &options);
     assert_eq!(rows.len(), 2, "of both organisations");
     assert_logs_in(&rows[0], &options, "U*U");
-    assert_eq!(rows[0].username.as_deref(), Some("test9@test9"));
+    assert_eq!(rows[0].username.as_deref(), Some("test9"));
     assert_eq!((rows[1].phone_number.as_deref(), rows[1].phone_number_verified), (Some("+41712345678"), true));
     assert!(rows[1].hash.is_none());
 }

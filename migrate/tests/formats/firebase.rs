@@ -32,7 +32,7 @@ fn both_exports_say_the_same() {
     for (row, name) in [(&json[0], "User One"), (&csv[0], "One, User")] {
         assert_eq!(row.external_id.as_deref(), Some("Zl3bQj5yGkRkUwvGgUd8wmJk1Hq2"));
         assert_eq!((row.email.as_deref(), row.email_verified), (Some("User1@example.com"), true));
-        assert_eq!((row.phone_number.as_deref(), row.phone_number_verified), (Some("+15555550100"), false));
+        assert_eq!((row.phone_number.as_deref(), row.phone_number_verified), (Some("+12015550100"), false));
         assert_eq!((row.created_at, row.status), (Some(Millis(1_486_324_170_000)), Some(AccountStatus::Active)));
         assert_eq!(
             serde_json::to_value(&row.profile).unwrap(),

@@ -30,6 +30,15 @@ const SAMPLES: [(&str, &str); 22] = [
     ("l\u{e8}tmein", "sha1$seasalt$cff36ea83f5706ce9aa7454e63e431fc726b2dc8"),
 ];
 
+#[test]
+fn every_family_is_listed_and_each_that_is_listed_is_read() {
+    let samples = SAMPLES.iter().map(|(_, native)| parse(native).family());
+    // Firebase's comes in parts only.
+    let firebase = ForeignHash::firebase("project", 14, 8, &[1; 16], &[2; 64]).unwrap();
+    let read: std::collections::BTreeSet<_> = samples.chain([firebase.family()]).collect();
+    assert_eq!(read, FAMILIES.into_iter().collect());
+}
+
 /// What none of the samples may show once it is stored: the digests of the fast ones.
 #[test]
 fn a_raw_fast_hash_is_never_stored_nor_verified() {

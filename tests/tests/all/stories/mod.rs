@@ -19,6 +19,7 @@ mod rate;
 mod register;
 mod reset;
 mod rotation;
+mod sample;
 mod secrets;
 mod status;
 mod update;

@@ -14,7 +14,7 @@ use super::story;
 const PASSWORD: &str = "correct horse";
 
 /// The API of instances that read the settings now, with the companies that there were.
-async fn restarted(mut world: World) -> Deployment {
+pub(super) async fn restarted(mut world: World) -> Deployment {
     world.clock.advance(120_000);
     world.reload().await;
     Deployment::of(world).await
