@@ -38,6 +38,15 @@ pub(crate) enum BenchError {
         /// The body as it came.
         body: String,
     },
+    /// A peer did not start, or is not what should be measured.
+    #[error("it did not become what is measured: {0}")]
+    Peer(String),
+    /// Whoever it was that something failed with.
+    #[error("{0}: {1}")]
+    Of(String, Box<BenchError>),
+    /// Peers that were not measured.
+    #[error("not measured: {0}")]
+    Missing(String),
     /// A message or an envelope of our own does not verify.
     #[error("{0} does not verify")]
     Broken(&'static str),

@@ -1,5 +1,6 @@
 //! Figures, their limits, and how both are shown.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write as _};
 
@@ -86,6 +87,7 @@ pub(crate) struct Report {
     quick: bool,
     group: &'static str,
     load_before: Option<f64>,
+    notes: BTreeMap<String, String>,
     figures: Vec<Figure>,
 }
 
@@ -96,19 +98,28 @@ struct Document<'a> {
     cores: usize,
     load_before: Option<f64>,
     load_after: Option<f64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    notes: &'a BTreeMap<String, String>,
     figures: &'a [Figure],
 }
 
 impl Report {
     /// An empty report. `quick` runs prove that everything is measured; their figures mean little.
     pub(crate) fn new(json: bool, quick: bool) -> Self {
-        Self { json, quick, group: "", load_before: load_average(), figures: Vec::new() }
+        Self { json, quick, group: "", load_before: load_average(), notes: BTreeMap::new(), figures: Vec::new() }
     }
 
     /// Begins a group of figures.
     pub(crate) fn group(&mut self, group: &'static str, title: &str) {
         self.group = group;
         self.say(&format!("\n{group}: {title}"));
+    }
+
+    /// Something about what is measured that is not a figure: a version, or why something is missing.
+    pub(crate) fn note(&mut self, name: impl Into<String>, text: impl Into<String>) {
+        let (name, text) = (name.into(), text.into());
+        self.say(&format!("  {name}: {text}"));
+        self.notes.insert(name, text);
     }
 
     /// A value without a limit.
@@ -137,10 +148,10 @@ impl Report {
     /// Shows what is left to show.
     pub(crate) fn end(self) {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let Self { quick, load_before, ref figures, .. } = self;
+        let Self { quick, load_before, ref notes, ref figures, .. } = self;
         let load_after = load_average();
         if self.json {
-            let document = Document { quick, cores, load_before, load_after, figures };
+            let document = Document { quick, cores, load_before, load_after, notes, figures };
             line(&serde_json::to_string_pretty(&document).unwrap_or_default());
             return;
         }

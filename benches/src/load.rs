@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
+use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -90,6 +91,36 @@ impl Connections {
         }
         Ok(volley)
     }
+
+    /// Sends requests as soon as a connection is free until the time is over, and then waits for those under way. Says
+    /// what each was answered, with what it was given with; all have to have the status 200.
+    pub(crate) async fn fire_for<T>(
+        &mut self,
+        secs: f64,
+        requests: Vec<(Request<Full<Bytes>>, T)>,
+    ) -> Result<(Volley, Vec<(T, Raw)>), BenchError> {
+        let requests = Mutex::new(requests.into_iter());
+        let watch = Watch::start();
+        let fired = self.0.iter_mut().map(async |sender| {
+            let (mut took_ms, mut answers) = (Vec::new(), Vec::new());
+            while watch.secs() < secs {
+                let next = requests.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((request, given)) = next else { break };
+                let (took, raw) = send(sender, request).await?;
+                took_ms.push(took);
+                answers.push((given, raw));
+            }
+            Ok::<_, BenchError>((took_ms, answers))
+        });
+        let fired = try_join_all(fired).await?;
+        let mut volley = Volley { took_ms: Vec::new(), secs: watch.secs() };
+        let mut all = Vec::new();
+        for (took_ms, answers) in fired {
+            volley.took_ms.extend(took_ms);
+            all.extend(answers);
+        }
+        Ok((volley, all))
+    }
 }
 
 type Fired = (Vec<f64>, Option<(umoja_cli::credentials::Signed, Raw)>);
@@ -103,22 +134,27 @@ async fn drain(
     loop {
         let next = shots.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(Shot { request, signed }) = next else { return Ok((took_ms, last)) };
-        let watch = Watch::start();
-        sender.ready().await?;
-        let (head, body) = sender.send_request(request).await?.into_parts();
-        let body = body.collect().await?.to_bytes();
-        took_ms.push(watch.secs() * 1000.0);
-        let content_type = head.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = content_type.unwrap_or_default().to_owned();
-        let raw = Raw { status: head.status.as_u16(), content_type, body };
-        if raw.status != 200 {
-            return Err(unexpected(&raw));
-        }
+        let (took, raw) = send(sender, request).await?;
+        took_ms.push(took);
         last = Some((signed, raw));
     }
 }
 
-fn unexpected(raw: &Raw) -> BenchError {
+/// Sends a request. Says how long its answer took, in milliseconds.
+async fn send(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<(f64, Raw), BenchError> {
+    let watch = Watch::start();
+    sender.ready().await?;
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let took_ms = watch.secs() * 1000.0;
+    let content_type = head.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_owned();
+    let raw = Raw { status: head.status.as_u16(), content_type, body };
+    if raw.status == 200 { Ok((took_ms, raw)) } else { Err(unexpected(&raw)) }
+}
+
+/// An answer that is not what a measured request is answered.
+pub(crate) fn unexpected(raw: &Raw) -> BenchError {
     let body = String::from_utf8_lossy(&raw.body).into_owned();
     BenchError::Answer { what: "a measured request".into(), status: raw.status, body }
 }

@@ -13,6 +13,8 @@ mod hash;
 mod http_load;
 mod import;
 mod load;
+mod peer;
+mod peers;
 mod replication;
 mod scale;
 mod server;
@@ -31,7 +33,7 @@ use crate::figure::Report;
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Everything.
+    /// Everything but the peers.
     All,
     /// Sealing, signatures, blind indexes.
     Crypto,
@@ -45,6 +47,8 @@ enum What {
     Enumeration,
     /// Far more logins than can be hashed, beside another company's few.
     Storm,
+    /// Logins beside those of peers, which `benches/peers/run` installs.
+    Peers,
     /// Rates, memory and start with few and with many users.
     Scale,
     /// Importing users with old hashes.
@@ -70,6 +74,12 @@ struct Bench {
     /// One JSON document, for programs.
     #[arg(long)]
     json: bool,
+    /// A program that starts a peer (`benches/src/peer.rs`).
+    #[arg(long = "peer", value_name = "NAME=PROGRAM")]
+    peers: Vec<peer::Spec>,
+    /// Something to say in the report.
+    #[arg(long = "note", value_name = "NAME=TEXT", value_parser = pair)]
+    notes: Vec<(String, String)>,
     /// Where to put the measured deployments, which are removed afterwards [default: the system's place for
     /// temporary files].
     #[arg(long, value_name = "DIR")]
@@ -88,6 +98,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
+            if matches!(error, BenchError::Missing(_)) {
+                report.end();
+            }
             // Nobody is left to tell if this fails.
             let _ = writeln!(std::io::stderr(), "umoja-bench: {error}");
             ExitCode::FAILURE
@@ -95,9 +108,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// Splits at the first `=`.
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (name, text) = text.split_once('=').ok_or("there is no =")?;
+    Ok((name.to_owned(), text.to_owned()))
+}
+
 impl Bench {
     fn run(&self, report: &mut Report) -> Result<(), BenchError> {
         let is_wanted = |what: What| self.what == What::All || self.what == what;
+        for (name, text) in &self.notes {
+            report.note(name, text);
+        }
         let dir = self.dir.clone().unwrap_or_else(std::env::temp_dir);
         if is_wanted(What::Crypto) {
             crypto::measure(report, self.quick)?;
@@ -123,6 +145,9 @@ impl Bench {
         if is_wanted(What::Import) {
             let users = self.users.unwrap_or(if self.quick { 200 } else { 100_000 });
             import::measure(report, &dir, users)?;
+        }
+        if self.what == What::Peers {
+            peers::measure(report, &dir, &self.peers, self.quick)?;
         }
         Ok(())
     }

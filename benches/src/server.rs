@@ -69,11 +69,12 @@ impl Server {
     }
 
     fn status_mb(&self, name: &str) -> Result<f64, BenchError> {
-        let unreadable = || BenchError::System("the memory of a process");
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).map_err(|_| unreadable())?;
-        let kib = status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix("kB"));
-        let kib: f64 = kib.and_then(|kib| kib.trim().parse().ok()).ok_or_else(unreadable)?;
-        Ok(kib * 1024.0 / 1e6)
+        Ok(status_kib(self.id(), name)? * 1024.0 / 1e6)
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it in the middle of whatever it does.
@@ -97,6 +98,14 @@ impl Drop for Server {
         // Fails if it has ended already.
         let _ = self.child.kill().and_then(|()| self.child.wait());
     }
+}
+
+/// What the system says of a process's memory under a name, in KiB.
+pub(crate) fn status_kib(process: u32, name: &str) -> Result<f64, BenchError> {
+    let unreadable = || BenchError::System("the memory of a process");
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).map_err(|_| unreadable())?;
+    let kib = status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix("kB"));
+    kib.and_then(|kib| kib.trim().parse().ok()).ok_or_else(unreadable)
 }
 
 fn is_ready(url: &str) -> bool {
