@@ -163,6 +163,7 @@ impl Report {
             line("A quick run: it shows that everything is measured, not how fast anything is.");
         }
         match missed.as_slice() {
+            [] if judged == 0 => {}
             [] => line(&format!("All {judged} limits are met.")),
             missed => line(&format!("{} of {judged} limits NOT MET: {}.", missed.len(), missed.join("; "))),
         }
