@@ -2,9 +2,11 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use umoja_schema::names::metric;
 use umoja_store::faulty::Fault;
 use umoja_tests::caller::Reply;
 use umoja_tests::deployment::Deployment;
+use umoja_tests::recorder::Recorded;
 
 use super::story;
 
@@ -308,5 +310,69 @@ fn without_the_table_logins_go_on_uncounted() {
         attempts.then([Fault::Throttled]);
         assert_eq!(login(&d, EMAIL, RIGHT, stranger()).await.refused(503, "busy").retry_after, Some(1));
         assert!(d.accepts(0, EMAIL, RIGHT).await);
+    });
+}
+
+#[test]
+fn every_failure_and_every_refusal_is_counted_once_by_what_it_was_refused_for() {
+    story(415, async |d| {
+        d.register(0, EMAIL, RIGHT).await.ok(201);
+        let recorded = Recorded::start();
+        let counted = || {
+            [
+                metric::LOGIN_FAILURES,
+                metric::LOCKED_IDENTIFIERS,
+                metric::LOCKED_PERSONS,
+                metric::LOCKED_CLIENTS,
+                metric::STUFFING_CLIENTS,
+                metric::UNCOUNTED_LOGINS,
+            ]
+            .map(|name| recorded.take(name))
+        };
+        assert!(d.accepts(0, EMAIL, RIGHT).await);
+        assert_eq!(counted(), [0; 6], "a login is none of them");
+        fail(&d, EMAIL, 4).await;
+        assert_eq!(counted(), [4, 0, 0, 0, 0, 0]);
+        locked(&login(&d, EMAIL, RIGHT, stranger()).await);
+        assert_eq!(counted(), [0, 1, 0, 0, 0, 0]);
+        // Fifteen more close the way for the person, by an identifier that is still open.
+        d.world.clock.advance(HOUR_MS);
+        let id = d.call(0, "lookup", json!({ "email": EMAIL })).await.id();
+        let by_id = async || {
+            let body = json!({ "id": id, "password": "wrong horse" });
+            d.call(0, "authenticate", body).await.status
+        };
+        for wait in [0, 0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 0] {
+            fail(&d, EMAIL, 1).await;
+            d.world.clock.advance(wait * 1000);
+        }
+        for status in [200, 200, 200, 200, 200, 429] {
+            assert_eq!(by_id().await, status);
+        }
+        assert_eq!(counted(), [19, 1, 0, 0, 0, 0]);
+        d.world.clock.advance(2_000);
+        assert_eq!((by_id().await, by_id().await), (200, 429));
+        assert_eq!(counted(), [1, 1, 0, 0, 0, 0]);
+        d.world.clock.advance(4_000);
+        d.call(0, "update", json!({ "id": id, "set": { "username": "ada" } })).await.ok(200);
+        let by_name = json!({ "username": "ada", "password": "wrong horse" });
+        d.call(0, "authenticate", by_name.clone()).await.ok(200);
+        locked(&d.call(0, "authenticate", by_name).await);
+        assert_eq!(counted(), [1, 0, 1, 0, 0, 0]);
+        // The twentieth identifier that fails from one address tells, and no further one.
+        for number in 0..100 {
+            let email = format!("p{number}@example.com");
+            login(&d, &email, "wrong horse", address("192.0.2.7")).await.ok(200);
+            assert_eq!(counted(), [1, 0, 0, 0, u64::from(number == 19), 0]);
+        }
+        locked(&login(&d, "absent@example.com", RIGHT, address("192.0.2.7")).await);
+        assert_eq!(counted(), [0, 0, 0, 1, 0, 0]);
+        d.world.regions[0].faults.attempts.set_down(true);
+        fail(&d, "other@example.com", 1).await;
+        assert_eq!(counted(), [1, 0, 0, 0, 0, 3], "the identifier, the person before, and the person after");
+        d.call(0, "password/reset/finish", json!({ "token": "1.2.forged", "new_password": "another good horse 71" }))
+            .await
+            .refused(409, "reset_token_invalid");
+        assert_eq!(recorded.take(metric::FORGED_TOKENS), 1);
     });
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
+use umoja_schema::names::metric;
 use umoja_schema::{Attribute, Attributes};
 use umoja_store::ports::Queue as _;
 use umoja_tests::deployment::Deployment;
@@ -56,6 +57,9 @@ fn a_canary_in_every_personal_field_is_found_nowhere_in_clear() {
     run(story());
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("/v1/users/register"), "the log was captured");
+    for event in [metric::LOGIN_FAILURES, metric::LOCKED_IDENTIFIERS] {
+        assert!(log.contains(&format!("event=\"{event}\" company=\"shop\"")), "{event}");
+    }
     let found = log.lines().find(|line| line.to_lowercase().contains(CANARY));
     assert_eq!(found, None);
 }
@@ -76,6 +80,10 @@ async fn story() {
     d.call(0, "status", json!({ "id": id, "status": "active", "reason": c("r") })).await.ok(200);
     let login = json!({ "email": email, "password": c(" waters seven cacti"), "client": { "ip": "192.0.2.1", "device_id": c("d") } });
     d.call(0, "authenticate", login).await.ok(200);
+    for status in [200, 200, 200, 200, 429] {
+        let guess = json!({ "email": email, "password": c(" guesses"), "client": { "ip": "192.0.2.1" } });
+        d.call(0, "authenticate", guess).await.ok(status);
+    }
     let token = d.call(0, "password/reset/start", json!({ "email": email })).await.ok(200).body["token"].clone();
     let reset = json!({ "token": token, "new_password": c(" feeds eleven geese") });
     d.call(0, "password/reset/finish", reset).await.ok(200);
