@@ -1,4 +1,4 @@
-//! Cases of [`Attempts`](crate::ports::Attempts). Times are whole seconds: an adapter may round an expiry up to the next
+//! Cases of [`Attempts`]. Times are whole seconds: an adapter may round an expiry up to the next
 //! one.
 
 use std::sync::Arc;
