@@ -39,8 +39,9 @@ const GOODPUT: Limit = Limit::AtLeast(0.95);
 const ANSWERED: Limit = Limit::AtMost(2_000.0);
 /// How soon the other company's are.
 const CALM: Limit = Limit::AtMost(500.0);
-/// What the storms may add to the memory, which holds that of one hash already, in MB.
-const MEMORY: Limit = Limit::AtMost(32.0);
+/// What the storms may add to the memory, which holds that of one hash already, in MB: 528 connections with what is under way
+/// on each.
+const MEMORY: Limit = Limit::AtMost(64.0);
 
 /// What became of a request: when it was answered, how long after it was due, in seconds, and with which status.
 struct Answered {
