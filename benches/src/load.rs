@@ -54,6 +54,11 @@ impl Volley {
 }
 
 impl Connections {
+    /// Each of them.
+    pub(crate) fn senders(&mut self) -> impl Iterator<Item = &mut SendRequest<Full<Bytes>>> {
+        self.0.iter_mut()
+    }
+
     /// Opens `many` connections.
     pub(crate) async fn open(url: &str, many: usize) -> Result<Self, BenchError> {
         let address = url.trim_start_matches("http://");

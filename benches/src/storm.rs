@@ -5,15 +5,11 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
 use futures_util::future::try_join_all;
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use http_body_util::BodyExt as _;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use serde_json::json;
-use tokio::net::TcpStream;
 
 use crate::clock::Watch;
 use crate::company::{Caller, Shot};
@@ -21,6 +17,7 @@ use crate::error::{BenchError, io};
 use crate::figure::{Limit, Report, count, percentile};
 use crate::hash::PASSWORD;
 use crate::http_load::{Load, Operation};
+use crate::load::Connections;
 use crate::server::Server;
 use crate::stage::Stage;
 
@@ -84,7 +81,7 @@ fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError
         let few = shots(&stage, &calm, CALM_RATE, secs)?;
         let url = &stage.urls()[0];
         let (storm, few) = runtime.block_on(async {
-            let (mut many, mut other) = (open(url, CONNECTIONS).await?, open(url, 16).await?);
+            let (mut many, mut other) = (Connections::open(url, CONNECTIONS).await?, Connections::open(url, 16).await?);
             let watch = Watch::start();
             tokio::try_join!(fire(&mut many, storm, watch), fire(&mut other, few, watch))
         })?;
@@ -134,26 +131,13 @@ fn shots(stage: &Stage, company: &Caller, rate: f64, secs: f64) -> Result<Vec<(f
         .collect()
 }
 
-async fn open(url: &str, many: usize) -> Result<Vec<SendRequest<Full<Bytes>>>, BenchError> {
-    let address = url.trim_start_matches("http://");
-    let mut senders = Vec::new();
-    for _ in 0..many {
-        let stream = TcpStream::connect(address).await.map_err(io("a connection"))?;
-        stream.set_nodelay(true).map_err(io("a connection"))?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        senders.push(sender);
-    }
-    Ok(senders)
-}
-
 async fn fire(
-    senders: &mut [SendRequest<Full<Bytes>>],
+    connections: &mut Connections,
     shots: Vec<(f64, Shot)>,
     watch: Watch,
 ) -> Result<Vec<Answered>, BenchError> {
     let shots = std::cell::RefCell::new(shots.into_iter());
-    let drained = senders.iter_mut().map(async |sender| {
+    let drained = connections.senders().map(async |sender| {
         let mut answers = Vec::new();
         loop {
             let next = shots.borrow_mut().next();

@@ -37,7 +37,7 @@ use std::str::FromStr;
 use self::json::Segment;
 use self::keys::Keys;
 pub use self::mapping::{Mapping, MappingError};
-use self::source::{Cut, Source};
+use self::source::{Cut, Source, cuts};
 pub use self::source::{MAX_RECORD, SourceError};
 use self::table::{Dialect, Table};
 use crate::{Refused, Row};
@@ -154,28 +154,28 @@ pub fn read<'a, R: BufRead + Send + 'a>(
         Format::Auth0 if first == Some(b'[') => {
             rows(json::Elements::new(source, &[]), |object| auth0::row(object, options).map(Some))
         }
-        Format::Auth0 => rows(json::Lines::new(source), |object| auth0::row(object, options).map(Some)),
+        Format::Auth0 => rows(cuts(json::Lines::new(source)), |object| auth0::row(object, options).map(Some)),
         Format::Firebase if first == Some(b'{') => {
             rows(users(source), |object| firebase::row(object, options).map(Some))
         }
         Format::Firebase => {
             let table = Table::with_columns(source, &firebase::COLUMNS, firebase::FEWEST)?;
-            rows(table, |object| firebase::row(object, options).map(Some))
+            rows(cuts(table), |object| firebase::row(object, options).map(Some))
         }
         Format::Keycloak if first == Some(b'{') => rows(users(source), |object| keycloak::row(object).map(Some)),
         Format::Keycloak => rows(json::Elements::new(source, &[]), |object| keycloak::row(object).map(Some)),
         Format::Django => rows(json::Elements::new(source, &[]), django::row),
-        Format::WordPress => rows(table(source, &wordpress::NEEDED)?, |object| wordpress::row(object).map(Some)),
-        Format::Magento => rows(table(source, &magento::NEEDED)?, |object| magento::row(object).map(Some)),
-        Format::Drupal => rows(table(source, &drupal::NEEDED)?, |object| drupal::row(object).map(Some)),
-        Format::Ldif => rows(ldif::Records::new(source), ldif::row),
+        Format::WordPress => rows(cuts(table(source, &wordpress::NEEDED)?), |object| wordpress::row(object).map(Some)),
+        Format::Magento => rows(cuts(table(source, &magento::NEEDED)?), |object| magento::row(object).map(Some)),
+        Format::Drupal => rows(cuts(table(source, &drupal::NEEDED)?), |object| drupal::row(object).map(Some)),
+        Format::Ldif => rows(cuts(ldif::Records::new(source)), ldif::row),
         Format::Csv => {
             let mapping = mapping(options)?;
             let table = Table::with_header(source, mapping.dialect())?;
             if let Some(name) = mapping.missing_column(|name| table.has(name)) {
                 return Err(SourceError::Column(name.to_owned()));
             }
-            rows(table, |object| mapping.row(&object, &options.keys).map(Some))
+            rows(cuts(table), |object| mapping.row(&object, &options.keys).map(Some))
         }
         Format::Ndjson => {
             let mapping = mapping(options)?;
@@ -183,7 +183,7 @@ pub fn read<'a, R: BufRead + Send + 'a>(
             match mapping.records() {
                 Some(path) => rows(json::Elements::new(source, path), row),
                 None if first == Some(b'[') => rows(json::Elements::new(source, &[]), row),
-                None => rows(json::Lines::new(source), row),
+                None => rows(cuts(json::Lines::new(source)), row),
             }
         }
     })

@@ -45,6 +45,27 @@ pub(super) struct Cut<T> {
     pub(super) record: Result<T, Refused>,
 }
 
+/// What cuts one record after the other out of a source.
+pub(super) trait Cutter {
+    type Record;
+
+    /// The next one; nothing at the end.
+    fn cut(&mut self) -> Result<Option<Cut<Self::Record>>, SourceError>;
+}
+
+/// The records of a source: none after its end, or after an error.
+pub(super) fn cuts<C: Cutter>(mut cutter: C) -> impl Iterator<Item = Result<Cut<C::Record>, SourceError>> {
+    let mut over = false;
+    std::iter::from_fn(move || {
+        if over {
+            return None;
+        }
+        let cut = cutter.cut().transpose();
+        over = !matches!(cut, Some(Ok(_)));
+        cut
+    })
+}
+
 /// How much of the beginning is looked at as a whole.
 const BEGINNING: usize = 1 << 16;
 

@@ -7,7 +7,7 @@ use std::io::BufRead;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use serde_json::{Map, Value};
 
-use super::source::{Cut, MAX_RECORD, Source, SourceError};
+use super::source::{Cut, Cutter, MAX_RECORD, Source, SourceError};
 use crate::Refused;
 
 /// The most columns of a row.
@@ -39,7 +39,6 @@ pub(super) struct Table<R> {
     fewest: usize,
     text: Vec<u8>,
     ends: Vec<usize>,
-    over: bool,
 }
 
 /// What was read of a row.
@@ -86,24 +85,12 @@ impl<R: BufRead> Table<R> {
         };
         let reader = ReaderBuilder::new().delimiter(delimiter).escape(dialect.escape).build();
         let (nulls, columns, text, ends) = (dialect.nulls.clone(), Vec::new(), vec![0; 4096], vec![0; 64]);
-        Ok(Self { source, reader, nulls, columns, fewest: 0, text, ends, over: false })
+        Ok(Self { source, reader, nulls, columns, fewest: 0, text, ends })
     }
 
     /// Whether there is a column of this name, or no header at all.
     pub(super) fn has(&self, name: &str) -> bool {
         self.columns.is_empty() || self.columns.iter().any(|column| column == name)
-    }
-
-    fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {
-        self.blank_lines()?;
-        let line = self.source.line();
-        let record = match self.split()? {
-            None => return Ok(None),
-            Some(Split::Whole(count)) => self.object(count),
-            Some(Split::TooLarge) => Err(Refused::TooLarge),
-            Some(Split::Open) => Err(Refused::Form("the source ends inside of quotes")),
-        };
-        Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record }))
     }
 
     fn blank_lines(&mut self) -> Result<(), SourceError> {
@@ -178,15 +165,18 @@ fn most(start: &[u8]) -> u8 {
     *b"\t;,".iter().max_by_key(|delimiter| count(**delimiter)).unwrap_or(&b',')
 }
 
-impl<R: BufRead> Iterator for Table<R> {
-    type Item = Result<Cut<Map<String, Value>>, SourceError>;
+impl<R: BufRead> Cutter for Table<R> {
+    type Record = Map<String, Value>;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
-            return None;
-        }
-        let cut = self.cut().transpose();
-        self.over = !matches!(cut, Some(Ok(_)));
-        cut
+    fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {
+        self.blank_lines()?;
+        let line = self.source.line();
+        let record = match self.split()? {
+            None => return Ok(None),
+            Some(Split::Whole(count)) => self.object(count),
+            Some(Split::TooLarge) => Err(Refused::TooLarge),
+            Some(Split::Open) => Err(Refused::Form("the source ends inside of quotes")),
+        };
+        Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record }))
     }
 }

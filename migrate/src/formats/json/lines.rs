@@ -6,18 +6,21 @@ use serde_json::{Map, Value};
 
 use super::object;
 use crate::Refused;
-use crate::formats::source::{Cut, MAX_RECORD, Source, SourceError};
+use crate::formats::source::{Cut, Cutter, MAX_RECORD, Source, SourceError};
 
 pub(in crate::formats) struct Lines<R> {
     source: Source<R>,
     line: Vec<u8>,
-    over: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(in crate::formats) fn new(source: Source<R>) -> Self {
-        Self { source, line: Vec::new(), over: false }
+        Self { source, line: Vec::new() }
     }
+}
+
+impl<R: BufRead> Cutter for Lines<R> {
+    type Record = Map<String, Value>;
 
     fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {
         loop {
@@ -32,18 +35,5 @@ impl<R: BufRead> Lines<R> {
                 return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: object(&self.line) }));
             }
         }
-    }
-}
-
-impl<R: BufRead> Iterator for Lines<R> {
-    type Item = Result<Cut<Map<String, Value>>, SourceError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
-            return None;
-        }
-        let cut = self.cut().transpose();
-        self.over = !matches!(cut, Some(Ok(_)));
-        cut
     }
 }

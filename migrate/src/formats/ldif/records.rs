@@ -8,12 +8,11 @@ use umoja_crypto::legacy::TextEncoding;
 
 use super::Attributes;
 use crate::Refused;
-use crate::formats::source::{Cut, MAX_RECORD, Source, SourceError};
+use crate::formats::source::{Cut, Cutter, MAX_RECORD, Source, SourceError};
 
 pub(in crate::formats) struct Records<R> {
     source: Source<R>,
     line: Vec<u8>,
-    over: bool,
 }
 
 /// The lines of one entry, while they are put together.
@@ -29,33 +28,7 @@ struct Entry {
 
 impl<R: BufRead> Records<R> {
     pub(in crate::formats) fn new(source: Source<R>) -> Self {
-        Self { source, line: Vec::new(), over: false }
-    }
-
-    fn cut(&mut self) -> Result<Option<Cut<Attributes>>, SourceError> {
-        let mut entry = Entry::default();
-        let mut begin = None;
-        loop {
-            let line = self.source.line();
-            let more = self.source.next_line(&mut self.line, MAX_RECORD)?;
-            if more && !self.line.is_empty() {
-                // An entry begins at its first line that is no comment.
-                if entry.add(&self.line) {
-                    begin = begin.or(Some(line));
-                }
-                continue;
-            }
-            entry.comment = false;
-            // `version: 1` may stand alone before a blank line.
-            let only_version = matches!(&entry.lines[..], [one] if is_version(one)) && entry.refused.is_none();
-            if let Some(line) = begin.filter(|_| !only_version) {
-                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: entry.read() }));
-            }
-            if !more {
-                return Ok(None);
-            }
-            (entry, begin) = (Entry::default(), None);
-        }
+        Self { source, line: Vec::new() }
     }
 }
 
@@ -144,15 +117,32 @@ fn attribute(line: &[u8]) -> Result<(String, Vec<u8>), Refused> {
     if value.len() > MAX_RECORD { Err(Refused::TooLarge) } else { Ok((name, value)) }
 }
 
-impl<R: BufRead> Iterator for Records<R> {
-    type Item = Result<Cut<Attributes>, SourceError>;
+impl<R: BufRead> Cutter for Records<R> {
+    type Record = Attributes;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
-            return None;
+    fn cut(&mut self) -> Result<Option<Cut<Attributes>>, SourceError> {
+        let mut entry = Entry::default();
+        let mut begin = None;
+        loop {
+            let line = self.source.line();
+            let more = self.source.next_line(&mut self.line, MAX_RECORD)?;
+            if more && !self.line.is_empty() {
+                // An entry begins at its first line that is no comment.
+                if entry.add(&self.line) {
+                    begin = begin.or(Some(line));
+                }
+                continue;
+            }
+            entry.comment = false;
+            // `version: 1` may stand alone before a blank line.
+            let only_version = matches!(&entry.lines[..], [one] if is_version(one)) && entry.refused.is_none();
+            if let Some(line) = begin.filter(|_| !only_version) {
+                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: entry.read() }));
+            }
+            if !more {
+                return Ok(None);
+            }
+            (entry, begin) = (Entry::default(), None);
         }
-        let cut = self.cut().transpose();
-        self.over = !matches!(cut, Some(Ok(_)));
-        cut
     }
 }

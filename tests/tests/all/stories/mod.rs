@@ -25,9 +25,17 @@ mod status;
 mod update;
 
 use umoja_tests::deployment::Deployment;
-use umoja_tests::world::run;
+use umoja_tests::world::{World, run};
 
 /// Runs a story over a deployment of two regions.
 fn story(seed: u64, story: impl AsyncFnOnce(Deployment)) {
     run(async { story(Deployment::new(seed).await).await });
+}
+
+/// The API of instances that read the settings now, with the companies that there were.
+async fn restarted(mut world: World) -> Deployment {
+    // Longer than a request is remembered: the callers count theirs from the start.
+    world.clock.advance(120_000);
+    world.reload().await;
+    Deployment::of(world).await
 }

@@ -7,17 +7,9 @@ use umoja_store::ports::Clock as _;
 use umoja_store::rotation::{IndexStep, SigningStep};
 use umoja_tests::caller::{Caller, Endpoint};
 use umoja_tests::deployment::Deployment;
-use umoja_tests::world::{World, run};
+use umoja_tests::world::run;
 
-use super::story;
-
-/// The API of instances that read the settings now, with the companies that there were.
-async fn restarted(mut world: World) -> Deployment {
-    // Longer than a request is remembered: the callers count theirs from the start.
-    world.clock.advance(120_000);
-    world.reload().await;
-    Deployment::of(world).await
-}
+use super::{restarted, story};
 
 /// A deployment after the next step, and the instances that have not read it yet.
 async fn stepped(d: Deployment, expected: IndexStep) -> (Deployment, Vec<Endpoint>) {

@@ -6,19 +6,11 @@ use umoja_schema::UserId;
 use umoja_store::ports::Clock as _;
 use umoja_store::rotation::PepperStep;
 use umoja_tests::deployment::Deployment;
-use umoja_tests::world::World;
 
 use super::authenticate::{bring_hash, credentials};
-use super::story;
+use super::{restarted, story};
 
 const PASSWORD: &str = "correct horse";
-
-/// The API of instances that read the settings now, with the companies that there were.
-pub(super) async fn restarted(mut world: World) -> Deployment {
-    world.clock.advance(120_000);
-    world.reload().await;
-    Deployment::of(world).await
-}
 
 /// A deployment after the next step of rotating the pepper.
 async fn stepped(d: Deployment, expected: PepperStep) -> Deployment {

@@ -18,7 +18,7 @@ use umoja_tests::caller::Caller;
 use umoja_tests::deployment::Deployment;
 
 use self::sources::{Source, sources};
-use super::secrets::restarted;
+use super::restarted;
 use super::story;
 
 /// Somebody who has a password in an old system.
