@@ -21,6 +21,8 @@ use crate::load::Connections;
 use crate::server::Server;
 use crate::stage::Stage;
 
+/// So many that no two logins of one user wait at the same time: the attempts of a few would lock each other out.
+const USERS: usize = 1_000;
 /// How many times what can be hashed is sent.
 const STORMS: [f64; 3] = [1.0, 2.0, 5.0];
 /// The logins of the other company, in a second.
@@ -56,10 +58,9 @@ pub(crate) fn measure(report: &mut Report, dir: &Path, quick: bool) -> Result<()
 }
 
 fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError> {
-    let users = if quick { 20 } else { 1_000 };
     let secs = if quick { 1.0 } else { LASTS_SECS };
-    report.group("storm", &format!("logins to `umoja serve` on one core, {users} users; load on another"));
-    let stage = Stage::with_users(dir, users)?;
+    report.group("storm", &format!("logins to `umoja serve` on one core, {USERS} users; load on another"));
+    let stage = Stage::with_users(dir, USERS)?;
     let calm = Caller::new("calm")?;
     stage.admit(&calm)?;
     // Processes that are started run where their maker runs.
