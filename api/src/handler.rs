@@ -23,7 +23,7 @@ use crate::idempotency::Remembered;
 use crate::problem::{
     CONTENT_TYPE, INTERNAL, MALFORMED, METHOD, NO_OPERATION, REPLAYED, Refusal, TOO_LARGE, UNAVAILABLE,
 };
-use crate::{discovery, operations as op};
+use crate::{discovery, operations as op, request_id};
 
 /// The most bytes of a body.
 const MAX_BODY: usize = 256 * 1024;
@@ -95,8 +95,27 @@ impl Answer {
     }
 }
 
-/// The API's routes.
+/// The API of a region.
 pub fn router(app: Arc<App>) -> Router {
+    let entropy = Arc::clone(&app.home.entropy);
+    routes(app).layer(middleware::from_fn_with_state(entropy, request_id::layer))
+}
+
+/// The API of a region that does not serve: its health and its discovery documents are answered, and everything else is
+/// refused with 503 before it is read.
+pub fn closed(app: Arc<App>) -> Router {
+    let entropy = Arc::clone(&app.home.entropy);
+    let refuse = middleware::from_fn(async |request: Request, next: Next| {
+        let path = request.uri().path();
+        if path == "/readyz" || path.starts_with("/v1/") {
+            return unsigned(&Refusal::not_serving());
+        }
+        next.run(request).await
+    });
+    routes(app).layer(refuse).layer(middleware::from_fn_with_state(entropy, request_id::layer))
+}
+
+fn routes(app: Arc<App>) -> Router {
     fn operation<O: Operation + 'static>(router: Router<Arc<App>>) -> Router<Arc<App>> {
         router.route(O::PATH, post(handle::<O>))
     }
@@ -262,18 +281,6 @@ fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body: Value) -> 
 /// The answer 503 to anybody, while the region cannot serve.
 pub fn unavailable() -> Response {
     unsigned(&Refusal::from(&UNAVAILABLE))
-}
-
-/// The API of a region that does not serve: its health and its discovery documents are answered, and everything else is
-/// refused with 503 before it is read.
-pub fn closed(router: Router) -> Router {
-    router.layer(middleware::from_fn(async |request: Request, next: Next| {
-        let path = request.uri().path();
-        if path == "/readyz" || path.starts_with("/v1/") {
-            return unsigned(&Refusal::not_serving());
-        }
-        next.run(request).await
-    }))
 }
 
 /// An answer to somebody who is not known to be a caller.

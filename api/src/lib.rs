@@ -19,9 +19,11 @@ mod problem;
 mod profiles;
 mod rate;
 mod receipt;
+mod request_id;
 mod reset_token;
 mod user;
 
 pub use app::{ApiConfig, App};
 pub use handler::{closed, router, unavailable};
 pub use problem::{PROBLEMS, ProblemKind};
+pub use request_id::{REQUEST_ID, RequestId, identified};

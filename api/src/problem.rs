@@ -68,7 +68,7 @@ problems! {
     UNAVAILABLE = 503 "unavailable" "The service cannot answer now" "Try again after `Retry-After` seconds with the same `idk`, here or in another region.";
     NEWER_FORMAT = 503 "newer_format" "This region cannot read the user yet" "A newer version wrote the user, and this region does not run it yet: try again in the region that answered the write, or here later.";
     NOT_SERVING = 503 "region_not_serving" "This region does not serve now" "Call another region of /.well-known/umoja.json; ask here again after `Retry-After` seconds.";
-    INTERNAL = 500 "internal" "Something is wrong on our side" "Report the time of the request to the operator.";
+    INTERNAL = 500 "internal" "Something is wrong on our side" "Report the answer's `Request-Id` to the operator.";
 }
 
 /// The type of `rate_limited` (draft-ietf-httpapi-ratelimit-headers-11 section 5.1). All others are Umoja's own.

@@ -141,8 +141,8 @@ impl Server {
                 rate_lease: None,
             };
             let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&hasher), config);
-            let router = router(Arc::new(app));
-            let router = if state.serves() { router } else { closed(router) };
+            let app = Arc::new(app);
+            let router = if state.serves() { router(app) } else { closed(app) };
             tasks.spawn(serve(region.clone(), listener, router, stop.subscribe()));
             if state.sends() {
                 pumps.push(RegionPump::new(store.clone(), home.clone(), Arc::clone(&sealer)));

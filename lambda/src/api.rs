@@ -8,12 +8,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::{IntoResponse as _, Response};
+use lambda_http::RequestExt as _;
 use tower::ServiceExt as _;
-use umoja_api::{ApiConfig, App, unavailable};
+use umoja_api::{ApiConfig, App, RequestId, identified, unavailable};
 use umoja_aws::Service;
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
-use umoja_host::{HashPool, PoolSettings, SystemClock};
+use umoja_host::{HashPool, OsEntropy, PoolSettings, SystemClock};
 use umoja_store::Home;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::Hasher;
@@ -22,7 +23,7 @@ use umoja_store::secrets::{Secrets, SecretsError};
 
 use crate::aws::Needs;
 use crate::function::Function;
-use crate::region::{Build, NotReady, Settings};
+use crate::region::{Build, Live, NotReady, Settings};
 
 /// What the API calls. A registration has its two parts' keys wrapped at once, and a connection that is opened only then
 /// may take longer than a write waits for its peers.
@@ -77,8 +78,9 @@ impl Build for BuildApi {
             rate_lease: Some(RATE_LEASE),
         };
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
-        let router = umoja_api::router(Arc::new(app));
-        Ok(Api { router: if settings.own.state.serves() { router } else { umoja_api::closed(router) } })
+        let app = Arc::new(app);
+        let router = if settings.own.state.serves() { umoja_api::router(app) } else { umoja_api::closed(app) };
+        Ok(Api { router })
     }
 }
 
@@ -95,13 +97,22 @@ impl Api {
 }
 
 /// Answers a request of API Gateway.
-pub async fn handle(function: &Function<BuildApi>, request: lambda_http::Request) -> Response {
-    let response = match function.live.service().await {
-        Ok(api) => api.answer(request).await,
-        Err(reason) => not_ready(&request, &reason),
-    };
+pub async fn handle(function: &Function<BuildApi>, mut request: lambda_http::Request) -> Response {
+    // Lambda's id of the request: its span, and so every line of the log, has it already.
+    if let Some(id) = request.lambda_context_ref().and_then(|context| RequestId::of_host(&context.request_id)) {
+        request.extensions_mut().insert(id);
+    }
+    let response = answer(&function.live, request.map(Body::new)).await;
     function.metrics.write();
     response
+}
+
+async fn answer(live: &Live<BuildApi>, request: Request<Body>) -> Response {
+    identified(&OsEntropy, request, async |request| match live.service().await {
+        Ok(api) => api.answer(request).await,
+        Err(reason) => not_ready(&request, &reason),
+    })
+    .await
 }
 
 /// Before there are settings: the process runs, and that is all that can be said.
@@ -116,10 +127,10 @@ fn not_ready<B>(request: &Request<B>, reason: &NotReady) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::region::Live;
     use crate::testing::{Regions, document};
     use http_body_util::BodyExt as _;
     use serde_json::Value;
+    use umoja_api::REQUEST_ID;
     use umoja_host::InlineHasher;
     use umoja_store::RegionState;
 
@@ -128,12 +139,11 @@ mod tests {
         answer(live, request).await
     }
 
-    async fn answer(live: &Live<BuildApi>, request: Request<Body>) -> (u16, Value) {
-        let response = match live.service().await {
-            Ok(api) => api.answer(request).await,
-            Err(reason) => not_ready(&request, &reason),
-        };
+    async fn answer(live: &Live<BuildApi>, mut request: Request<Body>) -> (u16, Value) {
+        request.extensions_mut().insert(RequestId::of_host("lambda-1").unwrap());
+        let response = super::answer(live, request).await;
         let status = response.status().as_u16();
+        assert_eq!(response.headers()[REQUEST_ID], "lambda-1");
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap())
     }

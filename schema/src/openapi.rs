@@ -34,8 +34,11 @@ pub fn document(base_url: &str) -> Value {
         ("/.well-known/umoja.json", "deployment", "The regions and their base URLs."),
         ("/openapi.json", "openapi", "This document."),
     ] {
-        let answer =
-            json!({ "description": summary, "content": { "application/json": { "schema": { "type": "object" } } } });
+        let answer = json!({
+            "description": summary,
+            "headers": { "Request-Id": header("Request-Id") },
+            "content": { "application/json": { "schema": { "type": "object" } } },
+        });
         paths.insert(
             path.into(),
             json!({ "get": { "operationId": id, "summary": summary, "security": [], "responses": { "200": answer } } }),
@@ -69,6 +72,7 @@ pub fn document(base_url: &str) -> Value {
             "responses": {
                 "Unsigned": {
                     "description": "Before a caller is known, errors are plain and say nothing.",
+                    "headers": { "Request-Id": header("Request-Id") },
                     "content": { "application/problem+json": { "schema": problem } },
                 },
             },
@@ -136,7 +140,11 @@ fn refusal(status: u16) -> &'static str {
 fn signed_answer(description: &str, body: &Value) -> Value {
     json!({
         "description": description,
-        "headers": { "RateLimit-Policy": header("RateLimit-Policy"), "RateLimit": header("RateLimit") },
+        "headers": {
+            "RateLimit-Policy": header("RateLimit-Policy"),
+            "RateLimit": header("RateLimit"),
+            "Request-Id": header("Request-Id"),
+        },
         "content": { "application/jwt": { "schema": signed("ResponseHeader", "ResponseClaims", body) } },
     })
 }
@@ -159,6 +167,11 @@ fn headers() -> Value {
             "\"company\";r=9999;t=7".into(),
             "How many requests are left (`r`), as far as this instance knows, in the next `t` seconds. No `t` where \
              `Retry-After` is earlier for another reason.",
+        ),
+        "Request-Id": described(
+            text(),
+            "3f1c2a9e5b7d4c608e1f0a2b3c4d5e6f".into(),
+            "The id of the request, which the region chooses and which its log has. Every answer has one.",
         ),
         "Retry-After": described(
             json!({ "type": "integer", "minimum": 1 }),

@@ -17,6 +17,7 @@ mod policy;
 mod races;
 mod rate;
 mod register;
+mod request_id;
 mod reset;
 mod rotation;
 mod sample;

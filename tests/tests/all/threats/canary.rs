@@ -60,6 +60,8 @@ fn a_canary_in_every_personal_field_is_found_nowhere_in_clear() {
     for event in [metric::LOGIN_FAILURES, metric::LOCKED_IDENTIFIERS] {
         assert!(log.contains(&format!("event=\"{event}\" company=\"shop\"")), "{event}");
     }
+    let api = |line: &&str| line.contains(" umoja_api::");
+    assert_eq!(log.lines().filter(api).find(|line| !line.contains("request{request_id=")), None);
     let found = log.lines().find(|line| line.to_lowercase().contains(CANARY));
     assert_eq!(found, None);
 }

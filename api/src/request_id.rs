@@ -1,0 +1,84 @@
+//! The id of a request: it is in every answer, and in every log line about the request.
+//!
+//! The id says nothing about the request. It lets a caller and an operator talk about one request without quoting it.
+//! A caller's own `Request-Id` is ignored, so that nobody chooses what the log says.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument as _;
+use umoja_store::ports::Entropy;
+
+/// The header of answers that holds the id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+/// The longest id that is taken from the host.
+const MAX_CHARS: usize = 64;
+
+/// The id of a request.
+///
+/// A host that has an id for the request already (such as AWS Lambda) puts it into the request's extensions, and logs
+/// within a span of its own. For every other request an id is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The id that the host gives; nothing if it could not be a header or an id.
+    pub fn of_host(text: &str) -> Option<Self> {
+        let fits = (1..=MAX_CHARS).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':' | b'.'));
+        fits.then(|| HeaderValue::from_str(text).ok().map(Self)).flatten()
+    }
+
+    /// A new id: 128 random bits, in hexadecimal.
+    pub fn random(entropy: &dyn Entropy) -> Self {
+        let digits = format!("{:032x}", u128::from_be_bytes(entropy.array()));
+        Self(HeaderValue::try_from(digits).unwrap_or_else(|_| HeaderValue::from_static("")))
+    }
+
+    /// Puts the id into an answer.
+    pub fn set(self, response: &mut Response) {
+        response.headers_mut().insert(REQUEST_ID, self.0);
+    }
+}
+
+/// Gives the request an id, answers it within a span that has the id, and puts the id into the answer.
+pub async fn identified<F>(entropy: &dyn Entropy, mut request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let (id, span) = match request.extensions().get::<RequestId>() {
+        Some(id) => (id.clone(), tracing::Span::none()),
+        None => {
+            let id = RequestId::random(entropy);
+            request.extensions_mut().insert(id.clone());
+            // At the level of errors, so that they carry the id whatever else is logged.
+            let span = tracing::error_span!("request", request_id = id.0.to_str().unwrap_or_default());
+            (id, span)
+        }
+    };
+    let mut response = answer(request).instrument(span).await;
+    id.set(&mut response);
+    response
+}
+
+/// [`identified`] around a router.
+pub(crate) async fn layer(State(entropy): State<Arc<dyn Entropy>>, request: Request, next: Next) -> Response {
+    identified(&*entropy, request, |request| next.run(request)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_the_host_is_a_short_word() {
+        assert!(RequestId::of_host("8476a536-e9f4-11e8-9739-2dfe598c3fcd").is_some());
+        for text in ["", "two words", "a\nb", &"x".repeat(65)] {
+            assert_eq!(RequestId::of_host(text), None, "{text:?}");
+        }
+    }
+}
