@@ -26,7 +26,8 @@ pub struct Cloud {
     pub endpoints: Vec<Endpoint>,
     /// A company with every scope, trusted to verify.
     pub shop: Caller,
-    clock: Arc<WorldClock>,
+    /// The clock of all regions.
+    pub clock: Arc<WorldClock>,
 }
 
 /// One region.

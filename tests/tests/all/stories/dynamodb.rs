@@ -123,6 +123,8 @@ fn a_merge_its_undoing_and_an_erasure_of_both_on_dynamodb() {
         let c = Cloud::new(602).await;
         let ada = json!({ "email": "ada@example.com", "email_verified": true, "password": "correct horse" });
         let ada = c.call(0, "register", ada).await.id();
+        // Ada is the older one, and so the root.
+        c.clock.advance(1);
         let countess = json!({ "username": "countess", "external_id": "c1", "profile": { "nickname": "A" } });
         let countess = c.call(1, "register", countess).await.id();
         c.settle().await;
