@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use umoja_crypto::SigningKey;
 
 use crate::app::App;
-use crate::handler::unavailable;
+use crate::openapi;
+use crate::respond::unavailable;
 
 /// The process runs.
 pub(crate) async fn healthz() -> Json<Value> {
@@ -19,8 +20,10 @@ pub(crate) async fn healthz() -> Json<Value> {
 
 /// Requests can be served: the tables answer, and the secrets were unwrapped (else there would be no router).
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
-    match app.home.own.users.probe().await {
-        Ok(()) => (StatusCode::OK, Json(json!({ "status": "ready", "region": app.home.own.name }))).into_response(),
+    match app.accounts.home.own.users.probe().await {
+        Ok(()) => {
+            (StatusCode::OK, Json(json!({ "status": "ready", "region": app.accounts.home.own.name }))).into_response()
+        }
         Err(error) => {
             tracing::warn!(%error, "not ready");
             unavailable()
@@ -30,7 +33,7 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
 
 /// The public keys of answers (RFC 7517 section 5).
 pub(crate) async fn jwks(State(app): State<Arc<App>>) -> Json<Value> {
-    let keys: Vec<Value> = app.secrets.signing_keys().iter().map(SigningKey::jwk).collect();
+    let keys: Vec<Value> = app.accounts.secrets.signing_keys().iter().map(SigningKey::jwk).collect();
     Json(json!({ "keys": keys }))
 }
 
@@ -39,7 +42,7 @@ pub(crate) async fn deployment(State(app): State<Arc<App>>) -> Json<Value> {
     let region = |(name, url): &(umoja_schema::Region, String)| json!({ "name": name, "url": url });
     let regions: Vec<Value> = app.config.regions.iter().map(region).collect();
     Json(json!({
-        "region": app.home.own.name,
+        "region": app.accounts.home.own.name,
         "issuer": app.config.base_url,
         "jwks_uri": format!("{}/.well-known/jwks.json", app.config.base_url),
         "openapi_uri": format!("{}/openapi.json", app.config.base_url),
@@ -49,5 +52,5 @@ pub(crate) async fn deployment(State(app): State<Arc<App>>) -> Json<Value> {
 
 /// The OpenAPI 3.1 document.
 pub(crate) async fn openapi(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(umoja_schema::openapi::document(&app.config.base_url))
+    Json(openapi::document(&app.config.base_url))
 }

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+use umoja_accounts::{Context, People};
 use umoja_schema::UserId;
 use umoja_store::ports::Outcome;
+use umoja_store::secrets::Secrets;
 
-use crate::app::App;
-use crate::caller::Caller;
 use crate::problem::{IDK_REUSED, Refusal};
 
 /// The value with the members of every object in the order of their names.
@@ -28,6 +28,13 @@ fn canonical(value: &Value) -> Value {
 /// How long an outcome is remembered, in milliseconds: a day, as retries are counted in minutes.
 const REMEMBER_MS: u64 = 24 * 60 * 60 * 1000;
 
+/// What two requests have in common if one is a retry of the other: operation and body, whatever the order of
+/// members and the white space. Keyed, because the body may hold a password: a plain hash of it, in a table for a
+/// day, would be a fast hash to guess at.
+pub(crate) fn fingerprint(secrets: &Secrets, path: &str, body: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(secrets.request_hash(&["request", path, &canonical(body).to_string()]))
+}
+
 /// A request with an idempotency key.
 pub(crate) struct Remembered {
     key: [u8; 32],
@@ -37,19 +44,13 @@ pub(crate) struct Remembered {
 }
 
 impl Remembered {
-    /// What two requests have in common if one is a retry of the other: operation and body, whatever the order of
-    /// members and the white space. Keyed, because the body may hold a password: a plain hash of it, in a table for a
-    /// day, would be a fast hash to guess at.
-    pub(crate) fn request_of(app: &App, path: &str, body: &Value) -> String {
-        URL_SAFE_NO_PAD.encode(app.secrets.request_hash(&["request", path, &canonical(body).to_string()]))
-    }
-
-    /// Remembers that a request has begun, or finds out what became of it. Nothing without an idempotency key.
-    pub(crate) async fn begin(app: &App, caller: &Caller) -> Result<Option<Self>, Refusal> {
-        let (Some(idk), Some(request)) = (&caller.idk, &caller.request) else { return Ok(None) };
-        let key = app.secrets.request_hash(&["idk", caller.company.id.as_str(), idk]);
-        let begun = Outcome { request: request.clone(), status: None, id: None, version: None };
-        let stored = app.home.requests.begin(&key, &begun, caller.now, caller.now.plus(REMEMBER_MS)).await?;
+    /// Remembers that a request has begun, or finds out what became of it. `None` without an idempotency key.
+    pub(crate) async fn begin(people: &People, context: &Context) -> Result<Option<Self>, Refusal> {
+        let Some(request) = &context.request else { return Ok(None) };
+        let key = people.secrets.request_hash(&["idk", context.company.id.as_str(), &request.key]);
+        let begun = Outcome { request: request.fingerprint.clone(), status: None, id: None, version: None };
+        let until = context.now.plus(REMEMBER_MS);
+        let stored = people.home.requests.begin(&key, &begun, context.now, until).await?;
         match stored {
             Some(stored) if stored.request != begun.request => Err(Refusal::from(&IDK_REUSED)),
             Some(stored) => Ok(Some(Self { key, outcome: stored, is_repeat: true })),
@@ -64,11 +65,18 @@ impl Remembered {
 
     /// Remembers the outcome. If that fails the request is done all the same: a retry runs it again, and every
     /// operation can be run again.
-    pub(crate) async fn finish(mut self, app: &App, caller: &Caller, status: u16, id: UserId, version: Option<String>) {
+    pub(crate) async fn finish(
+        mut self,
+        people: &People,
+        context: &Context,
+        status: u16,
+        id: UserId,
+        version: Option<String>,
+    ) {
         self.outcome.status = Some(status);
         self.outcome.id = Some(id);
         self.outcome.version = version;
-        if let Err(error) = app.home.requests.finish(&self.key, &self.outcome, caller.now.plus(REMEMBER_MS)).await {
+        if let Err(error) = people.home.requests.finish(&self.key, &self.outcome, context.now.plus(REMEMBER_MS)).await {
             tracing::warn!(%error, "the outcome of a request was not remembered");
         }
     }

@@ -1,14 +1,16 @@
 //! Errors as callers get them (RFC 9457): static types, a code, and a sentence that says what to do. What a caller
 //! sent is never in them; what went wrong inside is in the operator's log.
 
+use umoja_accounts::Error;
 use umoja_crypto::{JwsError, PolicyError, Weakness};
+use umoja_schema::StampError;
 use umoja_schema::api::Problem;
-use umoja_schema::{IdentifierError, StampError};
-use umoja_store::group::{GroupError, TooLarge};
+use umoja_store::group::MergeRefused;
 use umoja_store::ports::{Busy, KeysError, StoreError};
 use umoja_store::seal::SealError;
 
-use crate::rate::POLICY;
+/// The name of the policy by which a company's requests are limited, to callers.
+pub(crate) const POLICY: &str = "company";
 
 /// A type of problem.
 #[derive(Debug, PartialEq, Eq)]
@@ -115,11 +117,6 @@ impl Refusal {
         Self { retry_after_secs: Some(60), ..Self::from(&NOT_SERVING) }
     }
 
-    /// An identifier that cannot be one.
-    pub(crate) fn identifier(prefix: &str, error: IdentifierError) -> Self {
-        Self::invalid(&format!("{prefix}{}", error.kind.as_str()), format!("`{}` {}.", error.kind.as_str(), error.rule))
-    }
-
     /// 422: a password of a length that is not allowed.
     pub(crate) fn password(field: &str, error: PolicyError) -> Self {
         let (kind, detail) = match error {
@@ -173,18 +170,43 @@ impl From<StoreError> for Refusal {
     }
 }
 
-impl From<TooLarge> for Refusal {
-    fn from(error: TooLarge) -> Self {
-        tracing::error!(%error, "a group cannot be read");
-        Self::from(&GROUP_TOO_LARGE)
-    }
-}
-
-impl From<GroupError> for Refusal {
-    fn from(error: GroupError) -> Self {
+/// As an operation's [`Members`](crate::operation::Members) does it, but for what names members of a body.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
         match error {
-            GroupError::Store(error) => error.into(),
-            GroupError::TooLarge(error) => error.into(),
+            Error::NotFound | Error::NotFoundAs(_) => Self::from(&NOT_FOUND),
+            Error::NotLinked => Self::from(&NOT_LINKED),
+            Error::Erased => Self::from(&ERASED),
+            Error::Disabled => Self::from(&USER_DISABLED),
+            Error::Taken(_) => Self::from(&TAKEN),
+            Error::Version { current } => Self::version(current),
+            Error::Invalid { .. } => Self::from(&INVALID),
+            Error::PasswordLength(error) => Self::password("password", error),
+            Error::Weak(weakness) => Self::weak("password", weakness),
+            Error::KeyReused => Self::from(&IDK_REUSED),
+            Error::ResetTokenInvalid => Self::from(&RESET_TOKEN),
+            Error::NoIdentifierLeft => Self::from(&NO_IDENTIFIER_LEFT),
+            Error::Merge(why) => Self::from(match why {
+                MergeRefused::Otherwise => &MERGED_OTHERWISE,
+                MergeRefused::AlreadyMerged => &ALREADY_MERGED,
+                MergeRefused::Behind => &BEHIND,
+                MergeRefused::TooLarge => &GROUP_TOO_LARGE,
+            }),
+            Error::TooLarge(error) => {
+                tracing::error!(%error, "a person cannot be read");
+                Self::from(&GROUP_TOO_LARGE)
+            }
+            Error::Locked { retry_after_secs } => Self::later(&LOCKED, retry_after_secs),
+            Error::Behind => Self::from(&BEHIND),
+            Error::Contended => Self::from(&BUSY),
+            Error::Busy(busy) => busy.into(),
+            Error::Unreadable | Error::Broken(_) => {
+                tracing::error!(%error, "a rule cannot be followed");
+                Self::from(&INTERNAL)
+            }
+            Error::Store(error) => error.into(),
+            Error::Seal(error) => error.into(),
+            Error::Clock(error) => error.into(),
         }
     }
 }

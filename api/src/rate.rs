@@ -22,10 +22,7 @@ use umoja_store::Home;
 use umoja_store::ports::StoreError;
 use umoja_store::secrets::Secrets;
 
-use crate::problem::{RATE_LIMITED, Refusal};
-
-/// The name of the policy, to callers.
-pub(crate) const POLICY: &str = "company";
+use crate::problem::{POLICY, RATE_LIMITED, Refusal};
 
 /// How long a window is, in seconds.
 const WINDOW_SECS: u64 = 10;

@@ -50,15 +50,14 @@ pub async fn identified<F>(entropy: &dyn Entropy, mut request: Request, answer: 
 where
     F: Future<Output = Response>,
 {
-    let (id, span) = match request.extensions().get::<RequestId>() {
-        Some(id) => (id.clone(), tracing::Span::none()),
-        None => {
-            let id = RequestId::random(entropy);
-            request.extensions_mut().insert(id.clone());
-            // At the level of errors, so that they carry the id whatever else is logged.
-            let span = tracing::error_span!("request", request_id = id.0.to_str().unwrap_or_default());
-            (id, span)
-        }
+    let (id, span) = if let Some(id) = request.extensions().get::<RequestId>() {
+        (id.clone(), tracing::Span::none())
+    } else {
+        let id = RequestId::random(entropy);
+        request.extensions_mut().insert(id.clone());
+        // At the level of errors, so that they carry the id whatever else is logged.
+        let span = tracing::error_span!("request", request_id = id.0.to_str().unwrap_or_default());
+        (id, span)
     };
     let mut response = answer(request).instrument(span).await;
     id.set(&mut response);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
+use umoja_accounts::People;
 use umoja_cli::Deployment;
 use umoja_crypto::{EngineChoice, Params, Passwords};
 use umoja_migrate::Row;
@@ -82,11 +83,9 @@ async fn import(stage: &Stage, file: &Path, watch: Watch, marks: [usize; 2]) -> 
     let sealer = Arc::new(deployment.sealer(&home));
     let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
     let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
-    let company = stage.company().record().clone();
+    let company = Arc::new(stage.company().record().clone());
     let importer = Arc::new(Importer {
-        home,
-        sealer,
-        secrets,
+        people: People { home, sealer, secrets },
         hashing: Hashing::Threads(Arc::new(passwords)),
         keys: umoja_crypto::legacy::HashKeys::default(),
         company,

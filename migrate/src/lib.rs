@@ -7,6 +7,5 @@
 pub mod export;
 pub mod formats;
 pub mod import;
-mod row;
 
-pub use self::row::{Refused, Row};
+pub use umoja_accounts::import::{Refused, Row};

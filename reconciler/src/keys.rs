@@ -13,8 +13,9 @@ use umoja_store::ports::{Delivery, KeyAdded, KeysError, StoreError};
 use umoja_store::repairs::missing_regions;
 use umoja_store::seal::{SealError, Sealer};
 
-use crate::merges::merge_verified;
+use crate::merges::merge;
 use crate::messages::{Place, Unfit, block, delete, park, postpone, receive, release};
+use crate::served::{Served, own_failed};
 use crate::{CHUNKS, CONCURRENT, Ended};
 
 /// What one run did.
@@ -150,21 +151,6 @@ fn key_of(message: &Message) -> String {
     }
 }
 
-pub(crate) enum Served {
-    Repaired,
-    Merged,
-    Overtaken,
-    /// Something does not answer; try again after a growing delay.
-    Later,
-    /// An operator has to act first; try again after the longest delay.
-    Blocked,
-    /// The own table does not answer.
-    Stopped,
-    /// Not like this: goes to the dead letters if it stays so.
-    Failed,
-    Parked(&'static str),
-}
-
 async fn serve(
     home: &Home,
     sealer: &Sealer,
@@ -228,7 +214,7 @@ async fn repair(home: &Home, sealer: &Sealer, reach: &Reach, message: &Message) 
                 Ok(served) | Err(served) => served,
             }
         }
-        Message::MergeVerified { one, other } => merge_verified(home, sealer, *one, *other).await,
+        Message::MergeVerified { one, other } => merge(home, sealer, *one, *other).await,
         _ => Served::Failed,
     };
     (served, wrapped)
@@ -279,11 +265,6 @@ async fn current(home: &Home, (id, part, version): &Wanted) -> Result<PartRecord
         Err(StoreError::Unreadable(_)) => Err(Served::Parked("the own item cannot be read")),
         Err(error) => Err(own_failed(&error)),
     }
-}
-
-pub(crate) fn own_failed(error: &StoreError) -> Served {
-    tracing::warn!(%error, "the own table did not do as asked");
-    if error.is_transient() { Served::Stopped } else { Served::Failed }
 }
 
 /// Wraps the data key for the regions that lack it and whose KMS answers. Without any such region, no KMS is called.

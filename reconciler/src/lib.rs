@@ -11,7 +11,6 @@
 //! for good.
 
 mod audit;
-pub mod conflicts;
 mod fill;
 mod keys;
 mod merges;
@@ -19,6 +18,7 @@ mod messages;
 mod redrive;
 mod retries;
 mod rewrite;
+mod served;
 mod sweep;
 mod unlist;
 

@@ -26,7 +26,6 @@ pub mod log;
 pub mod merge;
 pub mod message;
 pub mod names;
-pub mod openapi;
 pub mod profile;
 pub mod record;
 pub mod stamp;

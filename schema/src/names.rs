@@ -261,3 +261,18 @@ pub fn document() -> serde_json::Value {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    /// The committed document is what this code generates: `UPDATE=1 cargo test -p umoja-schema names` writes it anew.
+    #[test]
+    fn the_committed_names_are_up_to_date() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("generated/names.json");
+        let text = serde_json::to_string_pretty(&super::document()).unwrap() + "\n";
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let stored = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(stored == text, "run UPDATE=1 cargo test -p umoja-schema names");
+    }
+}

@@ -1,28 +1,38 @@
 //! `erasure`: the receipt of an erasure, with each region's confirmation so far.
 
-use umoja_schema::Scope;
-use umoja_schema::api::{self, Receipt};
+use umoja_accounts as accounts;
+use umoja_schema::api::{self, Erased};
+use umoja_schema::{Scope, UserId};
 
+use super::never;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::handler::{Answer, Operation};
+use crate::operation::{Answer, Done, Operation};
 use crate::problem::Refusal;
-use crate::receipt::receipt;
 
 pub(crate) struct Erasure;
 
 impl Operation for Erasure {
     const PATH: &'static str = "/v1/users/erasure";
+    const ID: &'static str = "erasure";
+    const SUMMARY: &'static str = "The receipt of an erasure.";
     const SCOPE: Scope = Scope::Erase;
     const CHANGES: bool = false;
+    const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The receipt with each region's confirmation.")];
     type Body = api::Erasure;
-    type Read = Receipt;
+    type Answered = Erased;
+    type Rule = accounts::Erasure;
+    type Asked = ();
 
-    async fn read(app: &App, _: &Caller, body: &api::Erasure) -> Result<Receipt, Refusal> {
-        receipt(app, body.id).await
+    fn parse(_: &App, _: &Caller, body: api::Erasure) -> Result<(accounts::Erasure, ()), Refusal> {
+        Ok((accounts::Erasure { id: body.id }, ()))
     }
 
-    async fn run(_: &App, _: &Caller, _: api::Erasure, receipt: Receipt) -> Result<Answer, Refusal> {
-        Answer::new(200, &api::Erased { receipt })
+    fn answer(_: &App, _: &Caller, (): (), receipt: Done<Self>) -> Result<Answer, Refusal> {
+        Answer::new(200, &Erased { receipt })
+    }
+
+    async fn again(_: &App, _: u16, _: UserId, _: Option<String>) -> Result<Answer, Refusal> {
+        never()
     }
 }

@@ -1,95 +1,49 @@
-//! `password/reset/finish`: a new password for who brings a token, in any region that has caught up with it. What decides
-//! is what `authenticate` goes by: the token is good as long as the credentials that it was made for do, unchanged.
+//! `password/reset/finish`: a new password for who brings a token, in any region that has caught up with it.
 
+use umoja_accounts::reset;
 use umoja_crypto::Password;
 use umoja_schema::api::{self, PasswordReset};
-use umoja_schema::{AuditEvent, PartRecord, PersonVersion, Scope, UserId};
-use umoja_store::group::GroupParts;
-use umoja_store::ports::Verdict;
+use umoja_schema::{Scope, UserId};
 
-use super::authenticate::{attempt, is_active};
-use super::lookup::not_behind;
-use crate::app::{App, until_written};
+use crate::app::App;
 use crate::caller::Caller;
-use crate::handler::{Answer, Operation};
-use crate::lockout;
-use crate::problem::{INTERNAL, RESET_TOKEN, Refusal, USER_DISABLED};
-use crate::reset_token::ResetToken;
+use crate::operation::{Answer, Done, Members, Operation};
+use crate::problem::{INTERNAL, Refusal};
 
 pub(crate) struct ResetFinish;
 
 impl Operation for ResetFinish {
     const PATH: &'static str = "/v1/users/password/reset/finish";
+    const ID: &'static str = "finishPasswordReset";
+    const SUMMARY: &'static str = "Set the password with a token, in any region.";
     const SCOPE: Scope = Scope::Reset;
     const CHANGES: bool = true;
     const HASHES: bool = true;
+    const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The password is set.")];
+    const PROBLEMS: &'static [u16] = &[409, 422, 503];
+    const MEMBERS: Members = Members { prefix: "", whole: "body", password: "new_password" };
     type Body = api::ResetFinish;
-    type Read = (ResetToken, Password, Option<GroupParts>);
+    type Answered = PasswordReset;
+    type Rule = reset::ResetFinish;
+    type Asked = ();
 
-    async fn read(app: &App, caller: &Caller, body: &api::ResetFinish) -> Result<Self::Read, Refusal> {
-        let token = ResetToken::open(&app.secrets, &caller.company.id, &body.token);
-        let token = token.ok_or_else(|| lockout::forged_token(caller))?;
-        let password = Password::new(&body.new_password, app.config.min_password_chars);
-        let password = password.map_err(|error| Refusal::password("new_password", error))?;
-        let group = app.group(token.version.id).await?;
-        Ok((token, password, group))
+    fn parse(app: &App, _: &Caller, body: api::ResetFinish) -> Result<(reset::ResetFinish, ()), Refusal> {
+        let password = Password::new(&body.new_password, app.accounts.passwords.min_chars);
+        let password = password.map_err(|error| Self::MEMBERS.refusal(error.into()))?;
+        Ok((reset::ResetFinish { token: body.token, password }, ()))
     }
 
-    async fn run(
-        app: &App,
-        caller: &Caller,
-        _: api::ResetFinish,
-        (token, password, group): Self::Read,
-    ) -> Result<Answer, Refusal> {
-        let wanted = &token.version;
-        let mut first = Some(group);
-        let group = until_written!({
-            let group = match first.take() {
-                Some(read) => read,
-                None => app.group(wanted.id).await?,
-            };
-            let Some(mut group) = group else { return Err(no_longer(app, &token).await) };
-            if !is_active(&group) {
-                return Err(Refusal::from(&USER_DISABLED));
-            }
-            let deciding = app.deciding(&group).await?;
-            let is_meant = |record: &PartRecord| (record.id, &record.version) == (wanted.id, &wanted.credentials);
-            if !deciding.record.as_ref().is_some_and(is_meant) {
-                // A request that is repeated under its idempotency key meets its own effect.
-                let is_done = caller.is_repeat
-                    && app.hasher.verify(attempt(app, caller, password.clone(), &deciding.credentials)).await?
-                        != Verdict::Wrong;
-                return if is_done { Ok(Some(group)) } else { Err(no_longer(app, &token).await) };
-            }
-            if token.expires_at <= caller.now.secs() {
-                return Err(Refusal::from(&RESET_TOKEN));
-            }
-            let written =
-                app.set_password(caller, &group, deciding, password.clone(), AuditEvent::PasswordReset).await?;
-            Ok(written.map(|written| {
-                group.set(written);
-                group
-            }))
-        })?;
-        lockout::forgive(app, &group).await;
-        let id = group.root.id().ok_or(Refusal::from(&INTERNAL))?;
-        answer(id, group.version().map(|version| version.to_string()))
+    fn answer(_: &App, _: &Caller, (): (), finished: Done<Self>) -> Result<Answer, Refusal> {
+        let reset::Finished { id, version } = finished;
+        answered(id, Some(version.to_string()))
     }
 
     async fn again(_: &App, _: u16, id: UserId, version: Option<String>) -> Result<Answer, Refusal> {
-        answer(id, version)
+        answered(id, version)
     }
 }
 
-/// Why a genuine token does nothing here: because this region has not heard of what it is for, or because that is over.
-async fn no_longer(app: &App, token: &ResetToken) -> Refusal {
-    match not_behind(app, &PersonVersion::of(token.version.clone(), [])).await {
-        Ok(()) => Refusal::from(&RESET_TOKEN),
-        Err(refusal) => refusal,
-    }
-}
-
-fn answer(id: UserId, version: Option<String>) -> Result<Answer, Refusal> {
+fn answered(id: UserId, version: Option<String>) -> Result<Answer, Refusal> {
     let version = version.ok_or(Refusal::from(&INTERNAL))?;
     Ok(Answer::new(200, &PasswordReset { id, version: version.clone() })?.of(id, Some(version)))
 }

@@ -1,65 +1,55 @@
-//! `password/reset/start`: a token for the credentials that decide, and the stored addresses to send it to. Nothing is
-//! written but that it was handed out.
+//! `password/reset/start`: a token for who forgot the password, and the stored addresses to send it to.
 
+use std::ops::RangeInclusive;
+
+use umoja_accounts::reset;
 use umoja_schema::api::{self, ResetStarted};
-use umoja_schema::{AuditEvent, Scope};
-use umoja_store::group::GroupParts;
+use umoja_schema::{Scope, UserId};
 
-use super::authenticate::is_active;
-use super::lookup::{at_least, one_selector};
+use super::{never, one, version};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::handler::{Answer, Operation};
-use crate::problem::{NOT_FOUND, Refusal, USER_DISABLED};
-use crate::reset_token::ResetToken;
+use crate::operation::{Answer, Done, Operation};
+use crate::problem::Refusal;
 
 /// How long a token is good for, in seconds, if the caller does not say.
 const LIFETIME_SECS: u64 = 15 * 60;
 
 /// What a caller may say.
-const LIFETIMES_SECS: std::ops::RangeInclusive<u64> = 60..=24 * 60 * 60;
+const LIFETIMES_SECS: RangeInclusive<u64> = 60..=24 * 60 * 60;
 
 pub(crate) struct ResetStart;
 
 impl Operation for ResetStart {
     const PATH: &'static str = "/v1/users/password/reset/start";
+    const ID: &'static str = "startPasswordReset";
+    const SUMMARY: &'static str = "A token for who forgot the password, for the company to deliver.";
     const SCOPE: Scope = Scope::Reset;
     const CHANGES: bool = false;
+    const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The token, and where to send it.")];
     type Body = api::ResetStart;
-    type Read = (u64, Option<GroupParts>);
+    type Answered = ResetStarted;
+    type Rule = reset::ResetStart;
+    type Asked = ();
 
-    async fn read(app: &App, caller: &Caller, body: &api::ResetStart) -> Result<Self::Read, Refusal> {
-        let lifetime = body.lifetime_secs.unwrap_or(LIFETIME_SECS);
-        if !LIFETIMES_SECS.contains(&lifetime) {
+    fn parse(_: &App, _: &Caller, body: api::ResetStart) -> Result<(reset::ResetStart, ()), Refusal> {
+        let lifetime_secs = body.lifetime_secs.unwrap_or(LIFETIME_SECS);
+        if !LIFETIMES_SECS.contains(&lifetime_secs) {
             return Err(Refusal::invalid("lifetime_secs", "A token lives for 60 to 86400 seconds."));
         }
-        let selector = body.selector().ok_or_else(one_selector)?;
-        at_least(app, body.min_version.as_ref()).await?;
-        Ok((lifetime, app.find(caller, &selector).await?))
+        let selector = one(body.selector())?;
+        let min_version = version("min_version", body.min_version.as_ref())?;
+        Ok((reset::ResetStart { selector, lifetime_secs, min_version }, ()))
     }
 
-    async fn run(
-        app: &App,
-        caller: &Caller,
-        _: api::ResetStart,
-        (lifetime, group): Self::Read,
-    ) -> Result<Answer, Refusal> {
-        let group = group.ok_or(Refusal::from(&NOT_FOUND))?;
-        if !is_active(&group) {
-            return Err(Refusal::from(&USER_DISABLED));
-        }
-        let (deciding, opened) = tokio::try_join!(app.deciding(&group), app.open(group.clone()))?;
-        let group = opened.ok_or(Refusal::from(&NOT_FOUND))?;
-        let user = deciding.record.and_then(|record| group.get(record.id)).ok_or(Refusal::from(&NOT_FOUND))?;
-        let token = ResetToken { version: user.version(), expires_at: caller.now.secs() + lifetime };
-        // Before it is handed out.
-        app.recorder().append(&caller.actor(), user.id(), AuditEvent::ResetStarted).await?;
-        let shown = group.view();
+    fn answer(_: &App, _: &Caller, (): (), started: Done<Self>) -> Result<Answer, Refusal> {
+        let reset::Started { token, expires_at, person } = started;
+        let shown = person.view();
         Answer::new(
             200,
             &ResetStarted {
-                token: token.seal(&app.secrets, &caller.company.id),
-                expires_at: token.expires_at,
+                token,
+                expires_at,
                 id: shown.id,
                 version: shown.version,
                 email: shown.email,
@@ -68,5 +58,9 @@ impl Operation for ResetStart {
                 phone_number_verified: shown.phone_number_verified,
             },
         )
+    }
+
+    async fn again(_: &App, _: u16, _: UserId, _: Option<String>) -> Result<Answer, Refusal> {
+        never()
     }
 }

@@ -1,56 +1,39 @@
-//! `status`: disables and activates a user, for all companies. Of merged users the root's status counts.
+//! `status`: disables and activates a user, for all companies.
 
-use umoja_schema::api;
-use umoja_schema::{AuditEvent, Credentials, Scope};
+use umoja_accounts as accounts;
+use umoja_schema::api::{self, Found};
+use umoja_schema::{Scope, UserId};
 
-use super::{found, reason};
-use crate::app::{App, until_written};
+use super::{found, found_again, reason};
+use crate::app::App;
 use crate::caller::Caller;
-use crate::group::Group;
-use crate::handler::{Answer, Operation};
-use crate::problem::{NOT_FOUND, Refusal};
-use crate::user::source;
+use crate::operation::{Answer, Done, Operation};
+use crate::problem::Refusal;
 
 pub(crate) struct Status;
 
 impl Operation for Status {
     const PATH: &'static str = "/v1/users/status";
+    const ID: &'static str = "setStatus";
+    const SUMMARY: &'static str = "Disable or activate a user.";
     const SCOPE: Scope = Scope::Status;
     const CHANGES: bool = true;
+    const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The user as it is now.")];
     type Body = api::SetStatus;
-    type Read = (Option<String>, Option<Group>);
+    type Answered = Found;
+    type Rule = accounts::SetStatus;
+    type Asked = UserId;
 
-    async fn read(app: &App, _: &Caller, body: &api::SetStatus) -> Result<Self::Read, Refusal> {
-        Ok((reason(body.reason.as_ref())?, app.load(body.id).await?))
+    fn parse(_: &App, _: &Caller, body: api::SetStatus) -> Result<(accounts::SetStatus, UserId), Refusal> {
+        let api::SetStatus { id, status, reason: text } = body;
+        Ok((accounts::SetStatus { id, status, reason: reason(text)? }, id))
     }
 
-    async fn run(
-        app: &App,
-        caller: &Caller,
-        body: api::SetStatus,
-        (reason, first): Self::Read,
-    ) -> Result<Answer, Refusal> {
-        let mut first = Some(first);
-        until_written!({
-            let group = match first.take() {
-                Some(read) => read,
-                None => app.load(body.id).await?,
-            };
-            let mut group = group.ok_or(Refusal::from(&NOT_FOUND))?;
-            let stored = &mut group.root;
-            let credentials: Credentials = app.sealer.open(&stored.credentials).await?;
-            if stored.status == body.status && credentials.status_reason == reason {
-                return found(200, &group, body.id).map(Some);
-            }
-            let changed =
-                Credentials { status_reason: reason.clone(), status_source: Some(source(caller)), ..credentials };
-            let event = AuditEvent::StatusChanged(body.status);
-            let written =
-                app.write_credentials(&stored.credentials, &changed, body.status, Some((caller, event))).await?;
-            let Some(written) = written else { return Ok(None) };
-            stored.credentials = written;
-            stored.status = body.status;
-            found(200, &group, body.id).map(Some)
-        })
+    fn answer(_: &App, _: &Caller, id: UserId, person: Done<Self>) -> Result<Answer, Refusal> {
+        found(200, &person, id)
+    }
+
+    async fn again(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Refusal> {
+        found_again(app, status, id).await
     }
 }

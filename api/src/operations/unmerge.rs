@@ -1,165 +1,39 @@
-//! `unmerge`: a duplicate is a person of its own again, with those that point at it. Its data and identifiers never went
-//! anywhere, so its pointer is removed; what both persons would claim then is left to one of them.
+//! `unmerge`: a duplicate is a person of its own again, with those that point at it.
 
-use std::collections::BTreeMap;
+use umoja_accounts as accounts;
+use umoja_schema::api::{self, Found};
+use umoja_schema::{Scope, UserId};
 
-use umoja_schema::{BlindIndex, Claim, ClaimItem, PartRecord, Scope, UserId, api};
-use umoja_store::pointers::{UNMERGED, pointer_rows};
-
-use super::found_again;
-use super::lookup::at_least;
-use super::merge::pointing;
-use crate::app::{App, company_field, until_written};
+use super::{found, found_again, version};
+use crate::app::App;
 use crate::caller::Caller;
-use crate::group::Group;
-use crate::handler::{Answer, Operation};
-use crate::identifiers::drop_identifier;
-use crate::problem::{BEHIND, GROUP_TOO_LARGE, INTERNAL, NO_IDENTIFIER_LEFT, NOT_FOUND, Refusal};
-use crate::profiles::{Change, Rules};
-use crate::receipt::any_erased;
-use crate::user::Stored;
+use crate::operation::{Answer, Done, Operation};
+use crate::problem::Refusal;
 
 pub(crate) struct Unmerge;
 
 impl Operation for Unmerge {
     const PATH: &'static str = "/v1/users/unmerge";
+    const ID: &'static str = "unmerge";
+    const SUMMARY: &'static str = "Undo a merge: the duplicate is a user of its own again.";
     const SCOPE: Scope = Scope::Merge;
     const CHANGES: bool = true;
+    const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The user of its own, also if it was not merged.")];
     type Body = api::Unmerge;
-    type Read = Option<Read>;
+    type Answered = Found;
+    type Rule = accounts::Unmerge;
+    type Asked = UserId;
 
-    async fn read(app: &App, _: &Caller, body: &api::Unmerge) -> Result<Option<Read>, Refusal> {
-        at_least(app, body.min_version.as_ref()).await?;
-        group_or_alone(app, body.id).await
+    fn parse(_: &App, _: &Caller, body: api::Unmerge) -> Result<(accounts::Unmerge, UserId), Refusal> {
+        let min_version = version("min_version", body.min_version.as_ref())?;
+        Ok((accounts::Unmerge { id: body.id, min_version }, body.id))
     }
 
-    async fn run(app: &App, caller: &Caller, body: api::Unmerge, first: Option<Read>) -> Result<Answer, Refusal> {
-        let mut first = Some(first);
-        until_written!({
-            let read = match first.take() {
-                Some(read) => read,
-                None => group_or_alone(app, body.id).await?,
-            };
-            let Read { group, is_whole } = read.ok_or(Refusal::from(&NOT_FOUND))?;
-            let user = group.get(body.id).ok_or(Refusal::from(&INTERNAL))?;
-            // Who is not merged is as the caller wants them: a retry meets its own effect.
-            let Some(root) = user.facts.merged_into else { return Ok(Some(())) };
-            if is_whole && !group.holds(root) && !is_erased(app, root).await? {
-                return Ok(None);
-            }
-            let rules = Rules { all_as_read: true, ..Rules::of(caller) };
-            let rows = |part: &PartRecord| {
-                let why = company_field(caller);
-                let rows = || pointer_rows(&app.home.own.name, UNMERGED, &part.version, root, body.id, &why);
-                if part.id == body.id { rows() } else { Vec::new() }
-            };
-            Ok(app.write_profiles(&group, &parted(&group, body.id)?, &rules, rows).await?.map(|_| ()))
-        })?;
-        found_again(app, 200, body.id).await
+    fn answer(_: &App, _: &Caller, id: UserId, person: Done<Self>) -> Result<Answer, Refusal> {
+        found(200, &person, id)
     }
-}
 
-/// What an unmerge read.
-pub(crate) struct Read {
-    group: Group,
-    /// False of a person that has become too large to be read: the duplicate alone, so that it can be made smaller.
-    is_whole: bool,
-}
-
-async fn group_or_alone(app: &App, id: UserId) -> Result<Option<Read>, Refusal> {
-    match app.load(id).await {
-        Err(refusal) if *refusal.kind == GROUP_TOO_LARGE => {
-            let user = app.open_user(app.home.own.users.parts(id).await?).await?;
-            Ok(user.map(|user| Read { group: Group::of(user), is_whole: false }))
-        }
-        read => Ok(read?.map(|group| Read { group, is_whole: true })),
+    async fn again(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Refusal> {
+        found_again(app, status, id).await
     }
-}
-
-/// Whether somebody whom a duplicate points at, and who is not among its person, was erased. What both claim has to be left
-/// to one of them, so an unmerge waits for who has not arrived, and fails while their part does not open: two users
-/// with one verified identifier would be merged again by themselves. False if they have just come.
-async fn is_erased(app: &App, target: UserId) -> Result<bool, Refusal> {
-    let parts = app.home.own.users.parts(target).await?;
-    if any_erased(&parts) {
-        return Ok(true);
-    }
-    let (Some(profile), Some(_)) = (&parts.profile, &parts.credentials) else { return Err(Refusal::from(&BEHIND)) };
-    let unreadable = app.unreadable(vec![profile], None).await?;
-    if unreadable.is_empty() { Ok(false) } else { Err(Refusal::from(&INTERNAL)) }
-}
-
-/// Who keeps what two persons both claim.
-#[derive(Clone, Copy)]
-enum Keeps {
-    /// Whose claim wins, for each identifier.
-    Winner,
-    /// One of the two, all of it.
-    Side(usize),
-}
-
-/// What becomes of the users of a person once one of them points at nobody: its own pointer, last, and the identifiers
-/// that the two persons both claim.
-///
-/// The loser of an identifier, by the order of claims, gives it up: look-ups would not find it by that anyway, and nobody
-/// would merge the two by themselves again. But neither may be left without any.
-fn parted(group: &Group, id: UserId) -> Result<Vec<Change>, Refusal> {
-    let own = group.pointed(None, id, None)?.ok_or(Refusal::from(&INTERNAL))?;
-    let (ours, rest): (Vec<_>, Vec<_>) = group.users().partition(|user| own.holds(user.id()));
-    let pointer = pointing(group, id, None)?;
-    if rest.is_empty() {
-        return Ok(vec![pointer]);
-    }
-    let sides = [ours, rest];
-    let shared = shared(&sides);
-    for keeps in [Keeps::Winner, Keeps::Side(0), Keeps::Side(1)] {
-        let mut changes: Vec<Change> = Vec::new();
-        let mut all_have_some = true;
-        for (n, side) in sides.iter().enumerate() {
-            let loses = |index: &BlindIndex| match (keeps, shared.get(index)) {
-                (_, None) => false,
-                (Keeps::Winner, Some(winner)) => *winner != n,
-                (Keeps::Side(keeper), Some(_)) => keeper != n,
-            };
-            let left: Vec<_> = side.iter().map(|user| without(user, loses)).collect();
-            all_have_some &= left.iter().any(|change| !change.facts.claims.is_empty());
-            let losing = side.iter().zip(left).filter(|(user, left)| user.facts != left.facts);
-            changes.extend(losing.map(|(_, left)| left));
-        }
-        if all_have_some {
-            let mut last = changes.extract_if(.., |change| change.id == id).next().unwrap_or(pointer);
-            last.facts.merged_into = None;
-            changes.push(last);
-            return Ok(changes);
-        }
-    }
-    Err(Refusal::from(&NO_IDENTIFIER_LEFT))
-}
-
-/// The identifiers that both sides claim, and the side whose claim wins.
-fn shared(sides: &[Vec<&Stored>; 2]) -> BTreeMap<BlindIndex, usize> {
-    let mut claims: BTreeMap<BlindIndex, [BTreeMap<UserId, Claim>; 2]> = BTreeMap::new();
-    for (n, side) in sides.iter().enumerate() {
-        for user in side {
-            for (index, claim) in &user.facts.claims {
-                claims.entry(*index).or_default()[n].insert(user.id(), claim.clone());
-            }
-        }
-    }
-    let winner = |index, [ours, rest]: [BTreeMap<UserId, Claim>; 2]| {
-        let both = !ours.is_empty() && !rest.is_empty();
-        let claimants = ours.iter().chain(&rest).map(|(id, claim)| (*id, claim.clone())).collect();
-        let (winner, _) = ClaimItem { index, claimants }.winner().filter(|_| both)?;
-        Some((index, usize::from(rest.contains_key(&winner))))
-    };
-    claims.into_iter().filter_map(|(index, claimants)| winner(index, claimants)).collect()
-}
-
-/// A user without the identifiers that it loses.
-fn without(user: &Stored, loses: impl Fn(&BlindIndex) -> bool) -> Change {
-    let (mut identity, mut facts) = (user.identity.clone(), user.facts.clone());
-    for (_, claim) in user.facts.claims.iter().filter(|(index, _)| loses(index)) {
-        drop_identifier(&mut identity, &mut facts, &(claim.kind, claim.company.clone()));
-    }
-    Change { id: user.id(), identity, facts }
 }

@@ -1,67 +1,50 @@
-//! `update`: changes the profile and the identifiers of a linked user. Of merged users an identifier is changed where
-//! callers see it from, and the profile at the root; what is removed is removed from all of them.
+//! `update`: changes the profile and the identifiers of a linked user.
 
-use umoja_schema::{PersonVersion, Scope, api};
+use umoja_accounts::{self as accounts, Patch, Said};
+use umoja_schema::api::{self, Found};
+use umoja_schema::{IdentifierKind, Scope, UserId};
 
-use super::found;
-use super::lookup::{not_behind, version};
-use super::patch::Patch;
-use crate::app::{App, until_written};
+use super::{found, found_again, version};
+use crate::app::App;
 use crate::caller::Caller;
-use crate::group::Group;
-use crate::handler::{Answer, Operation};
-use crate::problem::{NOT_FOUND, NOT_LINKED, Refusal};
-use crate::profiles::Rules;
+use crate::operation::{Answer, Done, Members, Operation};
+use crate::problem::Refusal;
 
 pub(crate) struct Update;
 
 impl Operation for Update {
     const PATH: &'static str = "/v1/users/update";
+    const ID: &'static str = "update";
+    const SUMMARY: &'static str = "Change profile and identifiers of a linked user.";
     const SCOPE: Scope = Scope::Update;
     const CHANGES: bool = true;
+    const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The user as it is now.")];
+    const MEMBERS: Members = Members { prefix: "set.", whole: "set", password: "password" };
     type Body = api::Update;
-    type Read = (Option<PersonVersion>, Patch, Option<Group>);
+    type Answered = Found;
+    type Rule = accounts::Update;
+    type Asked = UserId;
 
-    async fn read(app: &App, caller: &Caller, body: &api::Update) -> Result<Self::Read, Refusal> {
-        let if_version = body.if_version.as_ref().map(|text| version("if_version", text)).transpose()?;
-        Ok((if_version, Patch::of_update(caller, &body.set)?, app.load(body.id).await?))
+    fn parse(_: &App, caller: &Caller, body: api::Update) -> Result<(accounts::Update, UserId), Refusal> {
+        let if_version = version("if_version", body.if_version.as_ref())?;
+        let set = body.set;
+        let said = [
+            (IdentifierKind::Email, &set.email, set.email_verified),
+            (IdentifierKind::PhoneNumber, &set.phone_number, set.phone_number_verified),
+            (IdentifierKind::Username, &set.username, None),
+            (IdentifierKind::ExternalId, &set.external_id, None),
+        ];
+        let said =
+            said.map(|(kind, value, verified)| (kind, Said { value: value.as_ref().map(Option::as_deref), verified }));
+        let patch = Patch::new(&caller.context, said, set.profile).map_err(|error| Self::MEMBERS.refusal(error))?;
+        Ok((accounts::Update { id: body.id, patch, if_version }, body.id))
     }
 
-    async fn run(
-        app: &App,
-        caller: &Caller,
-        body: api::Update,
-        (if_version, patch, first): Self::Read,
-    ) -> Result<Answer, Refusal> {
-        let mut first = Some(first);
-        until_written!({
-            let group = match first.take() {
-                Some(read) => read,
-                None => app.load(body.id).await?,
-            };
-            let group = group.ok_or(Refusal::from(&NOT_FOUND))?;
-            if !group.is_linked_to(&caller.company.id) {
-                return Err(Refusal::from(&NOT_LINKED));
-            }
-            let changed = patch.apply_to(app, caller, &group)?;
-            let current = group.version();
-            // A request that is repeated under its idempotency key meets its own effect: nothing is left to change, or,
-            // as the root is written last, only others than the root have changed.
-            let root_is_as_wanted = |wanted: &PersonVersion| wanted.users().first() == current.users().first();
-            let met = |wanted: &PersonVersion| {
-                *wanted == current || caller.is_repeat && (changed.is_empty() || root_is_as_wanted(wanted))
-            };
-            if let Some(wanted) = if_version.as_ref().filter(|wanted| !met(wanted)) {
-                // Newer than what is stored of anybody: or merged with somebody, of which nothing has arrived here.
-                not_behind(app, wanted).await?;
-                return Err(Refusal::version(current.to_string()));
-            }
-            if changed.is_empty() {
-                return found(200, &group, body.id).map(Some);
-            }
-            let rules = Rules { refuse_taken: Some("set."), ..Rules::of(caller) };
-            let written = app.write_profiles(&group, &changed, &rules, |_| Vec::new()).await?;
-            written.map(|group| found(200, &group, body.id)).transpose()
-        })
+    fn answer(_: &App, _: &Caller, id: UserId, person: Done<Self>) -> Result<Answer, Refusal> {
+        found(200, &person, id)
+    }
+
+    async fn again(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Refusal> {
+        found_again(app, status, id).await
     }
 }

@@ -7,7 +7,7 @@
 //!   a [`SignedRequest`] exist; nothing else makes one.
 //! - A request is not a response: `typ` differs and is compared exactly.
 //!
-//! What remains for the caller after [`Unverified::verify`]: that the `jti` was never seen before.
+//! What remains for the caller after [`Timely::verify`]: that the `jti` was never seen before.
 
 mod key;
 mod request;
@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 pub use self::key::{KeyError, SigningKey, VerifyingKey};
-pub use self::request::{Expected, RequestClaims, SignedRequest, Unverified, parse_request, sign_request};
+pub use self::request::{Expected, RequestClaims, SignedRequest, Timely, Unverified, parse_request, sign_request};
 pub use self::response::{ResponseClaims, ResponseExpected, sign_response, verify_response};
 pub use self::strict::MAX_DEPTH;
 

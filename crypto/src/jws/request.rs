@@ -1,7 +1,6 @@
 //! Requests: `{alg, kid, typ: "umoja-req+jwt"}` and claims of one fixed set.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -114,8 +113,10 @@ pub struct Unverified {
     token: Zeroizing<Vec<u8>>,
     parts: Parts,
     claims: Claims,
-    times_checked: AtomicBool,
 }
+
+/// A request whose times are right. Nothing else in it is believed.
+pub struct Timely(Unverified);
 
 /// The claims, of the right type.
 struct Claims {
@@ -195,29 +196,30 @@ pub fn parse_request(token: &[u8]) -> Result<Unverified, JwsError> {
         body: incoming.body.ok_or(JwsError::Refused("body"))?.0,
     };
     let token = Zeroizing::new(token.to_vec());
-    Ok(Unverified { token, parts, claims, times_checked: AtomicBool::new(false) })
+    Ok(Unverified { token, parts, claims })
 }
 
 impl Unverified {
-    /// The key it claims to be signed with: for looking that key up, nothing else.
-    pub fn kid(&self) -> &str {
-        &self.parts.kid
-    }
-
-    /// The company it claims to come from: for looking its key up, nothing else.
-    pub fn issuer(&self) -> &str {
-        &self.claims.iss
-    }
-
     /// Checks the times before anything costly: issued at most 5 s in the future, expired at most 5 s ago, valid for 1
     /// to 60 s.
     ///
     /// # Errors
     /// [`JwsError::Refused`].
-    pub fn check_times(&self, now_secs: u64) -> Result<(), JwsError> {
+    pub fn check_times(self, now_secs: u64) -> Result<Timely, JwsError> {
         check_times(self.claims.iat, self.claims.exp, now_secs)?;
-        self.times_checked.store(true, Ordering::Relaxed);
-        Ok(())
+        Ok(Timely(self))
+    }
+}
+
+impl Timely {
+    /// The key it claims to be signed with: for looking that key up, nothing else.
+    pub fn kid(&self) -> &str {
+        &self.0.parts.kid
+    }
+
+    /// The company it claims to come from: for looking its key up, nothing else.
+    pub fn issuer(&self) -> &str {
+        &self.0.claims.iss
     }
 
     /// Checks everything else against the key registered for [`issuer`](Self::issuer) and [`kid`](Self::kid).
@@ -226,13 +228,10 @@ impl Unverified {
     /// whoever cannot sign learns nothing about what would be expected.
     ///
     /// # Errors
-    /// [`JwsError::Refused`], also when [`check_times`](Self::check_times) did not succeed before.
+    /// [`JwsError::Refused`].
     pub fn verify(self, key: &VerifyingKey, expect: &Expected<'_>) -> Result<SignedRequest, JwsError> {
-        if !self.times_checked.load(Ordering::Relaxed) {
-            return Err(JwsError::Refused("times"));
-        }
-        self.parts.check_signature(&self.token, key)?;
-        let claims = self.claims;
+        let Unverified { token, parts, claims } = self.0;
+        parts.check_signature(&token, key)?;
         if claims.aud != expect.aud {
             return Err(JwsError::Refused("aud"));
         }
@@ -247,14 +246,14 @@ impl Unverified {
         }
         Ok(SignedRequest {
             iss: claims.iss,
-            kid: self.parts.kid,
+            kid: parts.kid,
             jti: claims.jti,
             htu: claims.htu,
             iat: claims.iat,
             exp: claims.exp,
             idk: claims.idk,
             body: claims.body,
-            rqh: request_hash(&self.token),
+            rqh: request_hash(&token),
         })
     }
 }
@@ -268,6 +267,12 @@ impl fmt::Debug for RequestClaims {
 impl fmt::Debug for Unverified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unverified").field("kid", &self.parts.kid).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Timely {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timely").field(&self.0).finish()
     }
 }
 

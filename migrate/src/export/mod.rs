@@ -4,9 +4,8 @@
 //! and secrets of the deployment, so a password that was hashed with a pepper verifies nowhere else.
 
 mod read;
-mod record;
 mod write;
 
 pub use self::read::read;
-pub use self::record::{FORMAT, Header, HeldClaim, Record};
 pub use self::write::{Exported, Exporter};
+pub use umoja_accounts::import::{FORMAT, Header, HeldClaim, Record};

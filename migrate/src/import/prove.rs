@@ -1,15 +1,12 @@
 //! Proving that old hashes are read rightly, before anything is written: sample logins are tried against the rows of a
 //! file, by the same code that a login runs.
 
+use umoja_accounts::import::{Importer, NewUser, Reason, Row};
 use umoja_crypto::Password;
 use umoja_crypto::legacy::{self, LegacyOutcome};
 use umoja_schema::IdentifierKind;
 use umoja_store::identifiers::parse;
 use zeroize::Zeroizing;
-
-use super::user::NewUser;
-use super::{Importer, Reason};
-use crate::Row;
 
 /// A file of sample logins is not of its form. Names lines, never a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,20 +88,20 @@ impl Samples {
     pub fn open(&self) -> Vec<Proof> {
         self.0.iter().map(|_| Proof::NotFound).collect()
     }
-}
 
-impl Importer {
     /// Tries the samples whose identifier a row has. Of several rows with one identifier, one that fits is enough.
-    pub fn prove(&self, samples: &Samples, row: &Row, proofs: &mut [Proof]) {
-        for (sample, proof) in samples.0.iter().zip(proofs) {
-            if *proof != Proof::Verified && self.is_of(sample, row) {
-                *proof = self.try_login(sample, row);
+    pub fn prove(&self, importer: &Importer, row: &Row, proofs: &mut [Proof]) {
+        for (sample, proof) in self.0.iter().zip(proofs) {
+            if *proof != Proof::Verified && sample.is_of(importer, row) {
+                *proof = sample.try_login(importer, row);
             }
         }
     }
+}
 
-    fn is_of(&self, sample: &Sample, row: &Row) -> bool {
-        let country = self.company.phone_country.as_deref();
+impl Sample {
+    fn is_of(&self, importer: &Importer, row: &Row) -> bool {
+        let country = importer.company.phone_country.as_deref();
         let fields = [
             (IdentifierKind::Email, &row.email),
             (IdentifierKind::PhoneNumber, &row.phone_number),
@@ -113,19 +110,19 @@ impl Importer {
         ];
         fields.into_iter().any(|(kind, value)| {
             let normalised = |text: &str| parse(kind, text, country).ok().map(|parsed| parsed.normalised);
-            value.as_deref().and_then(normalised).is_some_and(|own| normalised(&sample.identifier) == Some(own))
+            value.as_deref().and_then(normalised).is_some_and(|own| normalised(&self.identifier) == Some(own))
         })
     }
 
-    fn try_login(&self, sample: &Sample, row: &Row) -> Proof {
-        let user = match NewUser::read(self, row, self.home.clock.now()) {
+    fn try_login(&self, importer: &Importer, row: &Row) -> Proof {
+        let user = match NewUser::read(importer, &importer.context(), row) {
             Ok(user) => user,
             Err(reason) => return Proof::Refused(reason),
         };
         let Some(hash) = user.hash else { return Proof::NoHash };
-        let passwords = self.hashing.passwords();
-        let stored = hash.to_stored(passwords, self.home.entropy.array());
-        match legacy::verify(passwords, &sample.password, &stored) {
+        let passwords = importer.hashing.passwords();
+        let stored = hash.to_stored(passwords, importer.people.home.entropy.array());
+        match legacy::verify(passwords, &self.password, &stored) {
             LegacyOutcome::Verified => Proof::Verified,
             LegacyOutcome::Wrong | LegacyOutcome::Unsupported | LegacyOutcome::MissingKey => Proof::Wrong,
         }

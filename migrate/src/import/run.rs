@@ -6,8 +6,7 @@ use std::task::{Context, Poll};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::task::JoinHandle;
 
-use super::{Done, Failed, Reason, Stopped};
-use crate::Refused;
+use umoja_accounts::import::{Done, Failed, Reason, Refused, Stopped};
 
 /// A record of a source.
 #[derive(Debug, Clone)]

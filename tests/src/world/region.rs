@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use umoja_accounts::People;
 use umoja_local::{RegionPump, RegionStore};
 use umoja_schema::{Region, names};
 use umoja_store::faulty::{Faults, Faulty, faulty_region};
@@ -86,6 +87,12 @@ impl RegionFaults {
 }
 
 impl WorldRegion {
+    /// The people of the region, as its services see them.
+    pub fn people(&self) -> People {
+        let secrets = Arc::clone(self.secrets());
+        People { home: self.home.clone(), sealer: Arc::clone(&self.sealer), secrets }
+    }
+
     /// The deployment's secrets, as this region unwrapped them.
     pub fn secrets(&self) -> &Arc<Secrets> {
         self.secrets.as_ref().expect("secrets are loaded when the world is made")

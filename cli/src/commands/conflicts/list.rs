@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use umoja_reconciler::conflicts::OpenConflicts;
+use umoja_accounts::conflicts::OpenConflicts;
 
 use super::super::target::Target;
 use super::{line, serving};

@@ -5,7 +5,7 @@ mod resolve;
 mod show;
 
 use clap::{Args, Subcommand};
-use umoja_reconciler::conflicts::{Contested, State};
+use umoja_accounts::conflicts::{Contested, State};
 use umoja_schema::UserId;
 
 use super::doctor::compare::time;

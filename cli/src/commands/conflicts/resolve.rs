@@ -1,8 +1,11 @@
 //! `umoja conflicts resolve`: what people have decided.
 
+use std::sync::Arc;
+
 use clap::Args;
 use serde_json::json;
-use umoja_reconciler::conflicts::{Resolution, Resolved, Way};
+use umoja_accounts::People;
+use umoja_accounts::conflicts::{Resolution, Resolved, Way};
 use umoja_schema::UserId;
 use umoja_store::keyring::KeyRing;
 use umoja_store::seal::Sealer;
@@ -116,17 +119,15 @@ impl Resolve {
         }
         let regions = self.target.regions().await?;
         let region = serving(&regions)?;
-        let home = &region.home;
-        let sealer = Sealer::new(KeyRing::new(home, WRAP_BUDGET_MS), home.entropy.clone());
-        let secrets = Secrets::load(&*home.registry, sealer.ring()).await?;
+        let home = region.home.clone();
+        let sealer = Arc::new(Sealer::new(KeyRing::new(&home, WRAP_BUDGET_MS), home.entropy.clone()));
+        let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
         let way = self.way.way();
         let resolution = Resolution {
-            home,
-            sealer: &sealer,
+            people: &People { home, sealer, secrets },
             winner: self.winner,
             loser: self.loser,
             by: &self.by,
-            secrets: &secrets,
             reason: self.reason.as_deref(),
             dry_run: self.dry_run,
         };

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
-use umoja_reconciler::conflicts::{BY, Conflict, look, rivals};
+use umoja_accounts::conflicts::{BY, Conflict, look, rivals};
 use umoja_schema::names::attribute;
 use umoja_schema::{CompanyId, LogRow, Millis, PartRecord, UserId};
 use umoja_store::ports::Parts;

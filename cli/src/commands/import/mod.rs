@@ -10,6 +10,7 @@ mod work;
 
 use std::sync::Arc;
 
+use umoja_accounts::People;
 use umoja_crypto::{EngineChoice, Params, Passwords};
 use umoja_migrate::import::{Hashing, Importer, Restorer};
 use umoja_schema::Company;
@@ -132,10 +133,11 @@ async fn ready(
     let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
     let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
     let Some(company) = company.cloned() else {
-        return Ok(Ready::Umoja(Arc::new(Restorer { home, sealer, secrets, dry_run })));
+        return Ok(Ready::Umoja(Arc::new(Restorer { people: People { home, sealer, secrets }, dry_run })));
     };
     let keys = secrets.password_keys();
     let hashing = Hashing::Threads(Arc::new(passwords.with_keys(Arc::clone(&keys))));
     let keys = keys.hash_keys.clone();
-    Ok(Ready::Foreign(Arc::new(Importer { home, sealer, secrets, hashing, keys, company, dry_run })))
+    let (people, company) = (People { home, sealer, secrets }, Arc::new(company));
+    Ok(Ready::Foreign(Arc::new(Importer { people, hashing, keys, company, dry_run })))
 }

@@ -18,7 +18,7 @@ pub(super) fn prove(importer: &Importer, source: Source<'_>, path: &Path) -> Res
     for entry in source.entries {
         let entry = entry.map_err(|error| CliError::Failed(error.to_string()))?;
         if let Ok(Item::Row(row)) = &entry.row {
-            importer.prove(&samples, row, &mut proofs);
+            samples.prove(importer, row, &mut proofs);
         }
         if proofs.iter().all(|proof| *proof == Proof::Verified) {
             note(&format!("{} sample logins fit their records", proofs.len()));

@@ -1,9 +1,9 @@
 //! Rows with identifiers that somebody has.
 
 use serde_json::json;
+use umoja_accounts::conflicts::OpenConflicts;
 use umoja_migrate::Row;
 use umoja_migrate::import::{Failed, Outcome, Reason};
-use umoja_reconciler::conflicts::OpenConflicts;
 use umoja_schema::IdentifierKind;
 use umoja_tests::deployment::Deployment;
 

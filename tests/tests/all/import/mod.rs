@@ -35,12 +35,10 @@ async fn importer(d: &Deployment, at: usize, company: &Caller) -> Importer {
     let passwords = Passwords::new(params, EngineChoice::Reference, None).unwrap();
     let id = company.id.parse().unwrap();
     Importer {
-        home: region.home.clone(),
-        sealer: Arc::clone(&region.sealer),
-        secrets: Arc::clone(region.secrets()),
+        people: region.people(),
         hashing: Hashing::Inline(Arc::new(passwords)),
         keys: HashKeys::default(),
-        company: region.tables.registry.company(&id).await.unwrap().unwrap(),
+        company: Arc::new(region.tables.registry.company(&id).await.unwrap().unwrap()),
         dry_run: false,
     }
 }

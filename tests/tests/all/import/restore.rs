@@ -38,9 +38,7 @@ async fn exported(d: &Deployment) -> Vec<Record> {
 }
 
 fn restorer(d: &Deployment) -> Restorer {
-    let region = &d.world.regions[0];
-    let (home, sealer) = (region.home.clone(), Arc::clone(&region.sealer));
-    Restorer { home, sealer, secrets: Arc::clone(region.secrets()), dry_run: false }
+    Restorer { people: d.world.regions[0].people(), dry_run: false }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::pin::pin;
 
 use serde_json::{Value, json};
-use umoja_reconciler::conflicts::{
+use umoja_accounts::People;
+use umoja_accounts::conflicts::{
     CONFLICT_DISMISSED, CONFLICT_GIVEN_UP, Conflict, OpenConflicts, Resolution, ResolveError, Resolved, State, Way,
     look, rivals,
 };
@@ -41,25 +42,26 @@ async fn open(d: &Deployment, at: usize) -> Vec<Conflict> {
     all
 }
 
-fn resolution(d: &Deployment, at: usize, [winner, loser]: [UserId; 2]) -> Resolution<'_> {
-    let region = &d.world.regions[at];
-    let (home, sealer, secrets) = (&region.home, &*region.sealer, &**region.secrets());
-    Resolution { home, sealer, winner, loser, by: "support", secrets, reason: Some("ticket 4711"), dry_run: false }
+fn resolution(people: &People, [winner, loser]: [UserId; 2]) -> Resolution<'_> {
+    Resolution { people, winner, loser, by: "support", reason: Some("ticket 4711"), dry_run: false }
 }
 
 /// Resolved in a region, and everybody heard of it: nothing is open any more, and doing it again is nothing.
 async fn resolved(d: &Deployment, at: usize, pair: [UserId; 2], way: Way, then: State) {
-    let dry = Resolution { dry_run: true, ..resolution(d, at, pair) };
+    let people = d.world.regions[at].people();
+    let dry = Resolution { dry_run: true, ..resolution(&people, pair) };
     assert!(matches!(dry.run(way).await, Ok(Resolved::Done(_))));
     assert_eq!(open(d, at).await.len(), 1, "nothing was written");
-    let Ok(Resolved::Done(contested)) = resolution(d, at, pair).run(way).await else { panic!("done") };
+    let Ok(Resolved::Done(contested)) = resolution(&d.world.regions[at].people(), pair).run(way).await else {
+        panic!("done")
+    };
     assert_eq!(contested.iter().map(|one| one.kind).collect::<Vec<_>>(), [IdentifierKind::Email]);
     d.world.settle().await;
     d.world.check_invariants().await;
     for at in 0..2 {
         assert_eq!(open(d, at).await, []);
         assert_eq!(look(&d.world.regions[at].home.own, pair[0], pair[1]).await.unwrap().state, then);
-        assert_eq!(resolution(d, at, pair).run(way).await, Ok(Resolved::Nothing(then)));
+        assert_eq!(resolution(&d.world.regions[at].people(), pair).run(way).await, Ok(Resolved::Nothing(then)));
     }
 }
 
@@ -106,7 +108,7 @@ fn one_address_in_two_regions_is_listed_once_in_each_with_whom_look_ups_find() {
             assert_eq!(state, State::Gone);
         }
         let nobody = UserId::v8([7; 16]);
-        let gone = resolution(&d, 0, [one, nobody]).run(Way::Dismiss).await;
+        let gone = resolution(&d.world.regions[0].people(), [one, nobody]).run(Way::Dismiss).await;
         assert_eq!(gone, Err(ResolveError::NotLive(nobody)));
     });
 }
@@ -122,12 +124,18 @@ fn merged_by_an_operator_both_are_one_person_everywhere_by_the_rules_of_the_api(
             for by in [json!({ "email": "ada@example.com" }), json!({ "username": "one" }), json!({ "id": one })] {
                 assert_eq!(root(&d, at, by).await, two);
             }
-            let other_way = resolution(&d, at, [one, two]).run(Way::Merge).await;
+            let other_way = resolution(&d.world.regions[at].people(), [one, two]).run(Way::Merge).await;
             assert_eq!(other_way, Err(ResolveError::Merge(MergeRefused::Otherwise)));
-            assert_eq!(resolution(&d, at, [one, two]).run(Way::GiveUp).await, Ok(Resolved::Nothing(State::OnePerson)));
+            assert_eq!(
+                resolution(&d.world.regions[at].people(), [one, two]).run(Way::GiveUp).await,
+                Ok(Resolved::Nothing(State::OnePerson))
+            );
         }
         let third = d.call(0, "register", json!({ "username": "third" })).await.id().parse().unwrap();
-        assert_eq!(resolution(&d, 0, [third, two]).run(Way::Merge).await, Err(ResolveError::NoConflict));
+        assert_eq!(
+            resolution(&d.world.regions[0].people(), [third, two]).run(Way::Merge).await,
+            Err(ResolveError::NoConflict)
+        );
         d.call(0, "unmerge", json!({ "id": one })).await.ok(200);
         assert_eq!(root(&d, 0, json!({ "username": "one" })).await, one);
     });
@@ -140,7 +148,7 @@ fn who_is_merged_into_somebody_else_is_not_merged_by_an_operator_either() {
         let third = d.call(0, "register", json!({ "username": "third" })).await.id();
         d.call(0, "merge", json!({ "survivor": third, "duplicate": two })).await.ok(200);
         assert_eq!(open(&d, 0).await.len(), 1, "the two are two persons still");
-        let refused = resolution(&d, 0, [one, two]).run(Way::Merge).await;
+        let refused = resolution(&d.world.regions[0].people(), [one, two]).run(Way::Merge).await;
         assert_eq!(refused, Err(ResolveError::Merge(MergeRefused::AlreadyMerged)));
     });
 }
@@ -164,7 +172,7 @@ fn nobody_gives_up_the_only_identifier_but_one_whose_person_has_another() {
     story(904, async |d| {
         let only = json!({ "email": "ada@example.com" });
         let [one, two] = pair(&d, only.clone(), only).await;
-        let refused = resolution(&d, 0, [one, two]).run(Way::GiveUp).await;
+        let refused = resolution(&d.world.regions[0].people(), [one, two]).run(Way::GiveUp).await;
         assert_eq!(refused, Err(ResolveError::NoIdentifierLeft));
         let third = d.call_as(&d.food, 0, "register", json!({ "username": "third" })).await.id();
         d.call(0, "merge", json!({ "survivor": third, "duplicate": two })).await.ok(200);
@@ -207,7 +215,8 @@ fn whatever_the_winner_does_meanwhile_somebody_keeps_the_address() {
         story(906, async |d| {
             let [one, two] = named_pair(&d).await;
             d.world.set_pausing(true);
-            let deciding = resolution(&d, 0, [one, two]);
+            let people = d.world.regions[0].people();
+            let deciding = resolution(&people, [one, two]);
             let mut giving_up = pin!(deciding.run(Way::GiveUp));
             finished = polled(polls, giving_up.as_mut()).await.is_some();
             if !finished {
@@ -248,7 +257,7 @@ fn who_can_write_the_table_takes_nobodys_identifiers_away() {
         let done = d.world.regions[0].store.commit(&Writes { parts, ..Writes::default() }).await;
         assert_eq!(done, Ok(Commit::Done));
         for (way, loser) in [(Way::GiveUp, two), (Way::GiveUp, one), (Way::Merge, two)] {
-            let refused = resolution(&d, 0, [third, loser]).run(way).await;
+            let refused = resolution(&d.world.regions[0].people(), [third, loser]).run(way).await;
             assert_eq!(refused, Err(ResolveError::Sealing(SealError::Opaque)));
         }
     });

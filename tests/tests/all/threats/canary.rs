@@ -53,14 +53,18 @@ fn a_canary_in_every_personal_field_is_found_nowhere_in_clear() {
     let writer = log.clone();
     let subscriber =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
-    tracing::subscriber::set_global_default(subscriber.with_ansi(false).finish()).expect("no other test sets one");
+    let subscriber = subscriber.with_ansi(false).with_thread_ids(true).finish();
+    tracing::subscriber::set_global_default(subscriber).expect("no other test sets one");
     run(story());
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("/v1/users/register"), "the log was captured");
     for event in [metric::LOGIN_FAILURES, metric::LOCKED_IDENTIFIERS] {
         assert!(log.contains(&format!("event=\"{event}\" company=\"shop\"")), "{event}");
     }
-    let api = |line: &&str| line.contains(" umoja_api::");
+    // Other threads' requests may have begun before the subscriber was there, without an id.
+    let thread = format!(" {:0>2?} ", std::thread::current().id());
+    let api = |line: &&str| line.contains(&thread) && line.contains(" umoja_api::");
+    assert!(log.lines().any(|line| api(&line)), "the story's requests were logged");
     assert_eq!(log.lines().filter(api).find(|line| !line.contains("request{request_id=")), None);
     let found = log.lines().find(|line| line.to_lowercase().contains(CANARY));
     assert_eq!(found, None);

@@ -48,12 +48,10 @@ async fn import(d: &Deployment, source: &Source, caller: &Caller) -> (Vec<Old>, 
     let id = caller.id.parse().unwrap();
     let passwords = Passwords::new(Params { m_kib: 8, t: 1, p: 1 }, EngineChoice::Reference, None).unwrap();
     let importer = Importer {
-        home: region.home.clone(),
-        sealer: Arc::clone(&region.sealer),
-        secrets: Arc::clone(region.secrets()),
+        people: region.people(),
         hashing: Hashing::Inline(Arc::new(passwords)),
         keys: source.options.keys.hash_keys.clone(),
-        company: region.tables.registry.company(&id).await.unwrap().unwrap(),
+        company: Arc::new(region.tables.registry.company(&id).await.unwrap().unwrap()),
         dry_run: false,
     };
     let (mut old, mut without) = (Vec::new(), 0);

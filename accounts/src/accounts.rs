@@ -1,0 +1,150 @@
+//! What the rules work with: a region, its secrets, and what hashes passwords.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use umoja_schema::names::attribute;
+use umoja_schema::{
+    AccountStatus, Attribute, Attributes, AuditEvent, Credentials, Facts, Hlc, Log, LogRow, PartRecord, StampError,
+    UserId, Version,
+};
+use umoja_store::Home;
+use umoja_store::audit::Recorder;
+use umoja_store::ports::{Hasher, StoreError};
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::Secrets;
+
+use crate::person::Reader;
+use crate::transaction::{Recorded, Replacement, Transaction, Unrecorded};
+use crate::{Context, Error};
+
+/// The people of a deployment as one region reads and writes them.
+#[derive(Clone)]
+pub struct People {
+    /// The region and its peers.
+    pub home: Home,
+    /// What seals and opens their parts.
+    pub sealer: Arc<Sealer>,
+    /// The deployment's secrets.
+    pub secrets: Arc<Secrets>,
+}
+
+/// What new passwords have to be.
+#[derive(Debug, Clone, Copy)]
+pub struct PasswordRules {
+    /// The fewest characters (NIST SP 800-63B section 3.1.1.2: 8, or 15 where it is the only factor).
+    pub min_chars: usize,
+    /// The least `zxcvbn` score, 0 to 4 ([`umoja_crypto::password::MIN_SCORE`]).
+    pub min_score: u8,
+}
+
+/// People, and what checks and sets their passwords.
+#[derive(Clone)]
+pub struct Accounts {
+    /// The people.
+    pub people: People,
+    /// What hashes.
+    pub hasher: Arc<dyn Hasher>,
+    /// What new passwords have to be.
+    pub passwords: PasswordRules,
+}
+
+impl Deref for Accounts {
+    type Target = People;
+
+    fn deref(&self) -> &People {
+        &self.people
+    }
+}
+
+impl People {
+    /// What reads who is one person.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { home: &self.home, sealer: &self.sealer }
+    }
+
+    /// What records events.
+    pub fn recorder(&self) -> Recorder<'_> {
+        Recorder::new(&self.home, self.secrets.audit_key())
+    }
+
+    /// The version of a local write over what is stored.
+    pub(crate) fn next_version(&self, erased: bool, stored: Option<&Version>) -> Result<Version, StampError> {
+        let hlc = Hlc::next(self.home.clock.now(), stored.map(|version| version.hlc))?;
+        Ok(Version { erased, hlc, origin: self.home.own.name.clone() })
+    }
+
+    /// A credentials part sealed over the stored one.
+    pub(crate) async fn seal_credentials(
+        &self,
+        stored: &PartRecord,
+        credentials: &Credentials,
+        status: AccountStatus,
+    ) -> Result<PartRecord, Error> {
+        let version = self.next_version(false, Some(&stored.version))?;
+        let (facts, unknown) = (Facts::Credentials { status }, stored.unknown.clone());
+        Ok(self.sealer.seal(stored.id, version, facts, credentials, unknown).await?)
+    }
+
+    /// Seals and stores a credentials part over the stored one, and records what was done if that is said. `None` if
+    /// somebody got in between.
+    pub(crate) async fn write_credentials(
+        &self,
+        stored: &PartRecord,
+        credentials: &Credentials,
+        status: AccountStatus,
+        event: Option<(&Context, AuditEvent)>,
+    ) -> Result<Option<PartRecord>, Error> {
+        let recorded = async {
+            let Some((context, event)) = event else { return Ok(Recorded::none(Unrecorded::PasswordUpgrade)) };
+            Recorded::events(self.recorder(), &context.actor, &[(stored.id, event)]).await
+        };
+        let (record, recorded) = tokio::join!(self.seal_credentials(stored, credentials, status), recorded);
+        let (record, recorded) = (record?, recorded?);
+        let part = Replacement::of(stored, record.clone());
+        let is_done = Transaction::new(&self.home, recorded).credentials(&part).is_done().await?;
+        Ok(is_done.then_some(record))
+    }
+
+    /// An append-only row of this region, about a user, as of a version.
+    pub(crate) fn row(&self, user: UserId, key: String, kind: &str, version: &Version) -> LogRow {
+        LogRow {
+            user,
+            key,
+            at: version.hlc,
+            origin: self.home.own.name.clone(),
+            kind: kind.into(),
+            fields: Attributes::new(),
+        }
+    }
+
+    /// The rows about a user in one of the append-only tables.
+    pub(crate) async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
+        self.home.own.logs.rows(log, user).await
+    }
+}
+
+/// Repeats a step until it gives `Some`: until a conditional write gets through. Each lost round was lost to a write
+/// that succeeded, so the end of the rounds means a very hot item.
+macro_rules! until_written {
+    ($step:block) => {
+        'rounds: {
+            for _ in 0..umoja_store::apply::MAX_ROUNDS {
+                let step: Result<Option<_>, $crate::Error> = async { $step }.await;
+                if let Some(done) = step? {
+                    break 'rounds Ok(done);
+                }
+            }
+            Err($crate::Error::Contended)
+        }
+    };
+}
+pub(crate) use until_written;
+
+/// The name of the field that holds a sealed text.
+pub(crate) const SEALED_REASON: &str = "reason";
+
+/// The company of a row.
+pub(crate) fn company_field(context: &Context) -> (String, Attribute) {
+    (attribute::COMPANY.into(), context.company.id.to_string().into())
+}

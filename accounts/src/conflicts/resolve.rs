@@ -1,0 +1,227 @@
+//! Resolving a conflict: one of the two is merged into the other, or gives up what both claim, or they are let stand.
+//!
+//! Each is one local write, conditional on what was read, with its rows in the journal: it replicates as any other. The
+//! stamp is the clock's, as of whatever a person says, so that it is newer than what it was decided on.
+
+use umoja_schema::names::attribute;
+use umoja_schema::{Actor, Attribute, Attributes, Hlc, Identity, Log, LogRow, StampError, UserId};
+use umoja_store::group::MergeRefused;
+use umoja_store::ports::StoreError;
+use umoja_store::seal::SealError;
+
+use super::{BY, CONFLICT_DISMISSED, CONFLICT_GIVEN_UP, Conflict, Contested, State, look};
+use crate::accounts::SEALED_REASON;
+use crate::identifiers::drop_identifier;
+use crate::merge::Pointing;
+use crate::person::Change;
+use crate::profiles::Rules;
+use crate::transaction::{Recorded, Transaction, Unrecorded};
+use crate::{Error, People, Person};
+
+/// How a conflict is resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The loser is merged into the winner: they are one person.
+    Merge,
+    /// The loser gives up every identifier that the winner claims too.
+    GiveUp,
+    /// Both stay as they are, and nobody is told of it any more.
+    Dismiss,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// It was done, about these identifiers; or it would be, if it was only asked for that.
+    Done(Vec<Contested>),
+    /// There was nothing to do.
+    Nothing(State),
+}
+
+/// Why a conflict was not resolved. Nothing was written then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// One of the two is erased, or has not arrived here.
+    #[error("the region holds no live user {0}")]
+    NotLive(UserId),
+    /// Nothing says that they are the same.
+    #[error("the two claim no identifier in common")]
+    NoConflict,
+    /// The merge is refused.
+    #[error(transparent)]
+    Merge(MergeRefused),
+    /// The loser would be found by nothing.
+    #[error("the loser would be left without any identifier; merge the two, or give it another one first")]
+    NoIdentifierLeft,
+    /// Somebody changed one of the two meanwhile.
+    #[error("one of the two was changed at the same moment; run the command again")]
+    Changed,
+    /// What is stored is newer than this machine's clock by more than is believed.
+    #[error("the stored part is more than five minutes ahead of the clock of this machine")]
+    FarFuture,
+    /// A part of one of the two cannot be opened or sealed.
+    #[error(transparent)]
+    Sealing(SealError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Anything else that the rules refuse.
+    #[error(transparent)]
+    Accounts(Error),
+}
+
+impl From<Error> for ResolveError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Merge(why) => Self::Merge(why),
+            Error::TooLarge(_) => Self::Merge(MergeRefused::TooLarge),
+            Error::Contended => Self::Changed,
+            Error::Clock(StampError::FarFuture) => Self::FarFuture,
+            Error::Seal(error) => Self::Sealing(error),
+            Error::Unreadable => Self::Sealing(SealError::Opaque),
+            Error::Store(error) => Self::Store(error),
+            other => Self::Accounts(other),
+        }
+    }
+}
+
+/// A decision of an operator about two users.
+pub struct Resolution<'a> {
+    /// The people of the region in which it is written.
+    pub people: &'a People,
+    /// Who keeps what both claim.
+    pub winner: UserId,
+    /// The other one.
+    pub loser: UserId,
+    /// On whose behalf, for the journal.
+    pub by: &'a str,
+    /// Why.
+    pub reason: Option<&'a str>,
+    /// Only decide, and write nothing.
+    pub dry_run: bool,
+}
+
+impl Resolution<'_> {
+    /// Resolves the conflict. Doing it twice is doing it once.
+    ///
+    /// # Errors
+    /// See [`ResolveError`].
+    pub async fn run(&self, way: Way) -> Result<Resolved, ResolveError> {
+        let conflict = look(&self.people.home.own, self.winner, self.loser).await?;
+        match (way, conflict.state) {
+            (_, State::Gone) => {
+                let gone = conflict.users.iter().zip(&conflict.parts).find(|(_, parts)| !parts.is_live());
+                Err(ResolveError::NotLive(gone.map_or(self.loser, |(id, _)| *id)))
+            }
+            // That is for the rule to say: they may be merged the other way round, or claim nothing in common.
+            (Way::Merge, _) => self.merge(conflict).await,
+            (Way::Dismiss, State::Dismissed) | (_, State::OnePerson | State::Settled) => {
+                Ok(Resolved::Nothing(conflict.state))
+            }
+            (Way::GiveUp, State::Open | State::Dismissed) => self.give_up(conflict).await,
+            (Way::Dismiss, State::Open) => self.dismiss(conflict).await,
+        }
+    }
+
+    async fn merge(&self, conflict: Conflict) -> Result<Resolved, ResolveError> {
+        let (survivor, duplicate) = (self.person(self.winner).await?, self.person(self.loser).await?);
+        let pointing = Pointing { survivor: self.winner, duplicate: self.loser };
+        let Some(joined) = pointing.joined(self.people, &survivor, &duplicate).await? else {
+            return Ok(Resolved::Nothing(State::OnePerson));
+        };
+        if conflict.contested.is_empty() {
+            return Err(ResolveError::NoConflict);
+        }
+        if !self.dry_run {
+            let why = (BY.to_owned(), self.by.into());
+            let written =
+                pointing.write(self.people, &self.actor(), &joined, &why, |row| self.with_reason(row)).await?;
+            written.ok_or(ResolveError::Changed)?;
+        }
+        Ok(Resolved::Done(conflict.contested))
+    }
+
+    async fn give_up(&self, conflict: Conflict) -> Result<Resolved, ResolveError> {
+        let [Some(kept), Some(stored)] = conflict.parts.each_ref().map(super::live) else {
+            return Err(ResolveError::NotLive(self.loser));
+        };
+        // What the winner claims is bound to its part: who can write the table takes nobody's identifiers away.
+        self.people.sealer.open::<Identity>(kept).await.map_err(Error::from)?;
+        let person = self.person(self.loser).await?;
+        let Some(user) = person.get(self.loser).filter(|user| user.profile.version == stored.version) else {
+            return Err(ResolveError::Changed);
+        };
+        let (mut identity, mut facts) = (user.identity.clone(), user.facts.clone());
+        let contested = super::contested(kept, &user.profile);
+        for one in &contested {
+            drop_identifier(&mut identity, &mut facts, &(one.kind, one.company.clone()));
+        }
+        // Somebody else of its person may be what it is found by.
+        let mut others = person.users().filter(|other| other.id() != self.loser);
+        if facts.claims.is_empty() && others.all(|other| other.facts.claims.is_empty()) {
+            return Err(ResolveError::NoIdentifierLeft);
+        }
+        if !self.dry_run {
+            let change = Change { id: self.loser, identity, facts };
+            let and_unchanged = vec![(kept.id, kept.version.clone())];
+            let actor = self.actor();
+            let rules = Rules { and_unchanged, ..Rules::of(&actor) };
+            let rows = |part: &umoja_schema::PartRecord| self.rows(CONFLICT_GIVEN_UP, part.version.hlc);
+            let written = self.people.write_profiles(&person, &[change], &rules, rows).await?;
+            written.ok_or(ResolveError::Changed)?;
+        }
+        Ok(Resolved::Done(contested))
+    }
+
+    async fn dismiss(&self, conflict: Conflict) -> Result<Resolved, ResolveError> {
+        let profiles: Vec<_> = conflict.parts.iter().filter_map(super::live).collect();
+        // After everything that either has claimed by now, whatever the clock of its region said.
+        let newest = profiles.iter().map(|part| &part.version).max_by_key(|version| version.hlc);
+        let at = self.people.next_version(false, newest).map_err(Error::from)?.hlc;
+        if !self.dry_run {
+            let unchanged = profiles.iter().map(|part| (part.id, part.version.clone()));
+            let is_done = Transaction::new(&self.people.home, Recorded::none(Unrecorded::Dismissal))
+                .unchanged(unchanged)
+                .rows(self.rows(CONFLICT_DISMISSED, at))
+                .is_done()
+                .await?;
+            if !is_done {
+                return Err(ResolveError::Changed);
+            }
+        }
+        Ok(Resolved::Done(conflict.contested))
+    }
+
+    /// The person of one of the two.
+    async fn person(&self, id: UserId) -> Result<Person, ResolveError> {
+        self.people.reader().load(id).await?.ok_or(ResolveError::NotLive(id))
+    }
+
+    fn actor(&self) -> Actor {
+        Actor::Operator { command: "conflicts resolve".to_owned(), by: Some(self.by.to_owned()) }
+    }
+
+    /// A row for each of the two.
+    fn rows(&self, kind: &str, at: Hlc) -> Vec<(Log, LogRow)> {
+        let origin = &self.people.home.own.name;
+        let row = |user, rival: UserId| {
+            let fields = Attributes::from([
+                (attribute::RIVAL.into(), rival.to_string().into()),
+                ("winner".into(), self.winner.to_string().into()),
+                (BY.into(), self.by.into()),
+            ]);
+            let key = format!("{kind}#{at}#{rival}#{origin}");
+            let row = LogRow { user, key, at, origin: origin.clone(), kind: kind.to_owned(), fields };
+            (Log::Journal, self.with_reason(row))
+        };
+        vec![row(self.winner, self.loser), row(self.loser, self.winner)]
+    }
+
+    fn with_reason(&self, mut row: LogRow) -> LogRow {
+        if let Some(reason) = self.reason {
+            let sealed = self.people.secrets.seal_text(&row, reason, &*self.people.home.entropy);
+            row.fields.insert(SEALED_REASON.into(), Attribute::B(sealed));
+        }
+        row
+    }
+}

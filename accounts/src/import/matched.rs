@@ -1,0 +1,108 @@
+//! A row of somebody whom other companies know: linked, blanks filled, and the old hash to log in with.
+
+use umoja_schema::{AuditEvent, Credentials, PartRecord, UserId};
+use umoja_store::identifiers::Known;
+
+use super::user::old_hash;
+use super::{Failed, Importer, NewUser};
+use crate::matching::Match;
+use crate::person::{Change, Person};
+use crate::profiles::Rules;
+use crate::{Context, Error};
+
+/// What became of a match.
+pub(super) enum Filled {
+    /// It was one.
+    Matched {
+        /// Whether anything of the row was new.
+        written: bool,
+    },
+    /// The user does not have the identifiers any more, or somebody wrote it in between.
+    Overtaken,
+    /// The identifiers belong to more than one person.
+    SeveralPeople,
+}
+
+impl Importer {
+    pub(super) async fn fill(
+        &self,
+        context: &Context,
+        user: &NewUser,
+        known: &Known,
+        hash: &mut Option<String>,
+    ) -> Result<Filled, Failed> {
+        let person = match self.people.matching(known).await? {
+            Match::Person { person, .. } => *person,
+            Match::Overtaken => return Ok(Filled::Overtaken),
+            Match::SeveralPeople => return Ok(Filled::SeveralPeople),
+        };
+        let change = self.people.filled(context, &person, &user.patch, &user.identity.profile)?;
+        let credentials = self.added_hash(context, user, &person, hash).await?;
+        if change.is_none() && credentials.is_none() || self.dry_run {
+            return Ok(Filled::Matched { written: change.is_some() || credentials.is_some() });
+        }
+        let rules = Rules {
+            refuse_taken: true,
+            // Who it is was read from all of them.
+            all_as_read: true,
+            events: Some(self.events(&person, change.as_ref(), credentials.as_ref())),
+            credentials,
+            ..Rules::of(&context.actor)
+        };
+        let changes: Vec<_> = change.into_iter().collect();
+        match self.people.write_profiles(&person, &changes, &rules, |_| Vec::new()).await {
+            Ok(Some(_)) => Ok(Filled::Matched { written: true }),
+            // Somebody took an identifier since it was found free.
+            Ok(None) | Err(Error::Taken(_)) => Ok(Filled::Overtaken),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What is done to each user who is written.
+    fn events(
+        &self,
+        person: &Person,
+        change: Option<&Change>,
+        credentials: Option<&(PartRecord, Credentials)>,
+    ) -> Vec<(UserId, AuditEvent)> {
+        let written = change.map(|change| change.id).into_iter().chain(credentials.map(|(record, _)| record.id));
+        let written: std::collections::BTreeSet<_> = written.collect();
+        let mut events: Vec<_> = written.into_iter().map(|id| (id, AuditEvent::Imported)).collect();
+        let company = &self.company.id;
+        let is_linked_now = |change: &&Change| {
+            let was = person.get(change.id).is_some_and(|user| user.is_linked_to(company));
+            change.facts.links.contains_key(company) && !was
+        };
+        if let Some(change) = change.filter(is_linked_now) {
+            events.push((change.id, AuditEvent::Linked(company.clone())));
+        }
+        events
+    }
+
+    /// The old hash among those that the person may log in with, where there is no password of ours and none of the
+    /// company's yet. It goes to whose credentials decide.
+    async fn added_hash(
+        &self,
+        context: &Context,
+        user: &NewUser,
+        person: &Person,
+        hash: &mut Option<String>,
+    ) -> Result<Option<(PartRecord, Credentials)>, Failed> {
+        if user.hash.is_none() {
+            return Ok(None);
+        }
+        let deciding = self.people.deciding(&person.parts()).await?;
+        let Some(record) = deciding.record else { return Ok(None) };
+        let credentials = deciding.credentials;
+        let has_ours = credentials.old_hashes.iter().any(|old| old.company == self.company.id);
+        if credentials.secret.is_some() || has_ours {
+            return Ok(None);
+        }
+        let mut changed = Credentials { password_source: Some(context.source()), ..credentials };
+        if !self.dry_run {
+            let stored = self.stored_hash(user, hash).await?;
+            changed.old_hashes.extend(stored.map(|hash| old_hash(context, hash)));
+        }
+        Ok(Some((record, changed)))
+    }
+}

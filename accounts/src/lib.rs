@@ -1,0 +1,58 @@
+//! The rules about people: who is one person, and what may be done to an account. Each rule stands here once, without
+//! transport: the API, imports, the reconcilers and the tests call it with a [`Context`] and get an [`Error`] of the domain.
+//!
+//! - [`person`] reads: which users are one person, which of them is the root, and what callers see of them.
+//! - [`transaction`] writes: the only place that puts a transaction on people together.
+//! - Every other module is one rule, named after what it does.
+//!
+//! A rule that callers start with a request is a [`Rule`]: it reads first and then acts, so that a caller can do something
+//! else during the first read.
+
+mod accounts;
+mod audit;
+mod authenticate;
+pub mod automatic;
+pub mod conflicts;
+mod context;
+mod deciding;
+mod erase;
+mod error;
+mod export;
+pub mod identifiers;
+pub mod import;
+mod lockout;
+mod lookup;
+mod matching;
+mod merge;
+mod password_change;
+mod patch;
+pub mod person;
+mod policy;
+mod profiles;
+mod receipt;
+mod register;
+pub mod reset;
+mod rule;
+mod status;
+pub mod transaction;
+mod unmerge;
+mod update;
+
+pub use accounts::{Accounts, PasswordRules, People};
+pub use authenticate::Authenticate;
+pub use context::{Context, Request};
+pub use erase::Erase;
+pub use error::{Error, Field};
+pub use export::Export;
+pub use lockout::Origin;
+pub use lookup::Lookup;
+pub use merge::Merge;
+pub use password_change::{Changed, PasswordChange};
+pub use patch::{Patch, Said};
+pub use person::Person;
+pub use receipt::Erasure;
+pub use register::{Register, Registered};
+pub use rule::{Reason, Rule};
+pub use status::SetStatus;
+pub use unmerge::Unmerge;
+pub use update::Update;

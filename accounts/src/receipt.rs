@@ -1,0 +1,132 @@
+//! Receipts of erasures, read from the append-only rows: who asked, when, and which regions have confirmed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use umoja_schema::api::{Confirmation, Receipt};
+use umoja_schema::names::attribute;
+use umoja_schema::{Attribute, Log, LogRow, Millis, Part, UserId};
+use umoja_store::copy::confirmation_key;
+use umoja_store::group::read_to_erase;
+use umoja_store::ports::Parts;
+
+use crate::accounts::SEALED_REASON;
+use crate::{Accounts, Context, Error, People, Rule};
+
+const MALFORMED: Error = Error::Broken("a receipt says who asked for it, and when");
+
+/// The kind of the row that an erasure writes.
+pub(crate) const ERASE: &str = "erase";
+
+/// Reads the receipt of an erasure.
+pub struct Erasure {
+    /// The user that was erased.
+    pub id: UserId,
+}
+
+impl Rule for Erasure {
+    type Read = Receipt;
+    type Done = Receipt;
+
+    async fn read(&self, accounts: &Accounts, _: &Context) -> Result<Receipt, Error> {
+        receipt(accounts, self.id).await
+    }
+
+    async fn act(self, _: &Accounts, _: &Context, receipt: Receipt) -> Result<Receipt, Error> {
+        Ok(receipt)
+    }
+}
+
+/// The receipt of a user's erasure, with each region's confirmation so far: of the first, if it was asked for more than
+/// once.
+///
+/// # Errors
+/// [`Error::NotFound`] if nobody asked for it; [`Error::Behind`] if the user was erased and the receipt has not arrived:
+/// tombstones and rows travel apart.
+pub(crate) async fn receipt(people: &People, id: UserId) -> Result<Receipt, Error> {
+    let all = all_rows(people, id).await?;
+    let erasures = all.get(&id).into_iter().flatten().filter(|row| row.kind == ERASE);
+    let Some(erase) = erasures.min_by_key(|row| (row.at, row.origin.clone())) else {
+        let parts = people.home.own.users.parts(id).await?;
+        return Err(if any_erased(&parts) { Error::Behind } else { Error::NotFound });
+    };
+    let company = erase.field(attribute::COMPANY).and_then(|text| text.parse().ok()).ok_or(MALFORMED)?;
+    let requested_at = match erase.fields.get(attribute::AT) {
+        Some(Attribute::N(millis)) => Millis(millis.parse().map_err(|_| MALFORMED)?),
+        _ => erase.at.millis(),
+    };
+    let reason = match erase.fields.get(SEALED_REASON) {
+        Some(Attribute::B(sealed)) => people.secrets.open_text(erase, sealed),
+        _ => None,
+    };
+    let regions: BTreeMap<_, _> =
+        people.home.region_names().map(|region| (region.clone(), confirmed(&all, region))).collect();
+    let left = left(people, id, all.keys().copied().collect()).await?;
+    Ok(Receipt {
+        id,
+        requested_by: company,
+        requested_at: requested_at.secs(),
+        reason,
+        complete: left == 0 && regions.values().all(|region| region.confirmed),
+        left,
+        erased_with: all.keys().filter(|other| **other != id).copied().collect(),
+        regions,
+    })
+}
+
+/// Everybody who was erased together with a user, and the user itself, as far as receipts say so.
+pub(crate) async fn erased_together(people: &People, id: UserId) -> Result<BTreeSet<UserId>, Error> {
+    Ok(all_rows(people, id).await?.into_keys().collect())
+}
+
+/// True if the user was erased.
+pub(crate) fn any_erased(parts: &Parts) -> bool {
+    Part::ALL.into_iter().filter_map(|part| parts.get(part)).any(|record| record.version.erased)
+}
+
+/// How many users are one person with those who were erased, and were not: merged where the erasure was not known yet.
+/// Nobody is erased for what these parts say, so they are not opened: one that does not open is left as well.
+async fn left(people: &People, id: UserId, erased: BTreeSet<UserId>) -> Result<usize, Error> {
+    let users = read_to_erase(&*people.home.own.users, id, &erased, &BTreeSet::new()).await?;
+    Ok(users.iter().filter(|(id, _)| !erased.contains(id)).count())
+}
+
+/// How many users' rows are read at the same time.
+const CONCURRENT: usize = 16;
+
+/// The rows of a user and of everybody whom they say to have been erased together with it, and so on: a large person is
+/// erased a few at a time, and who was merged at that moment is found by a later round.
+async fn all_rows(people: &People, id: UserId) -> Result<BTreeMap<UserId, Vec<LogRow>>, Error> {
+    let mut all = BTreeMap::new();
+    let mut wanted = BTreeSet::from([id]);
+    while !wanted.is_empty() {
+        let read: Vec<_> = wanted.iter().map(|id| people.rows(Log::Receipts, *id)).collect();
+        let read: Vec<_> = stream::iter(read).buffered(CONCURRENT).try_collect().await?;
+        all.extend(wanted.into_iter().zip(read));
+        let named = all.values().flatten().filter(|row| row.kind == ERASE).flat_map(together);
+        wanted = named.filter(|id| !all.contains_key(id)).collect();
+    }
+    Ok(all)
+}
+
+/// The users that one request erased.
+fn together(erase: &LogRow) -> impl Iterator<Item = UserId> {
+    let ids = match erase.fields.get(attribute::TOGETHER) {
+        Some(Attribute::L(ids)) => &ids[..],
+        _ => &[],
+    };
+    ids.iter().filter_map(|id| match id {
+        Attribute::S(text) => text.parse().ok(),
+        _ => None,
+    })
+}
+
+/// A region has confirmed once it holds the tombstones of both parts of every user that was erased; `all` are the rows of
+/// each of them.
+fn confirmed(all: &BTreeMap<UserId, Vec<LogRow>>, region: &umoja_schema::Region) -> Confirmation {
+    let of_part =
+        |rows: &[LogRow], part| rows.iter().find(|row| row.key == confirmation_key(region, part)).map(|row| row.at);
+    let stamps = all.values().flat_map(|rows| Part::ALL.map(|part| of_part(rows, part)));
+    let at = stamps.collect::<Option<Vec<_>>>().and_then(|at| at.into_iter().max());
+    Confirmation { confirmed: at.is_some(), confirmed_at: at.map(|at| at.millis().secs()) }
+}

@@ -1,0 +1,210 @@
+//! A new user, or the one that a trusted company has registered under the same verified identifier.
+
+use std::collections::BTreeMap;
+
+use umoja_crypto::Password;
+use umoja_schema::{
+    AccountStatus, Attributes, AuditEvent, Credentials, Facts, Identity, PartRecord, ProfileFacts, UserId,
+};
+use umoja_store::identifiers::{Known, known};
+use umoja_store::ports::Parts;
+
+use crate::accounts::until_written;
+use crate::identifiers::refuse_taken;
+use crate::matching::Match;
+use crate::person::Stored;
+use crate::policy::About;
+use crate::profiles::Rules;
+use crate::receipt::any_erased;
+use crate::transaction::{ClaimPlan, Recorded, Replacement, Transaction};
+use crate::{Accounts, Context, Error, Patch, People, Person, Rule};
+
+/// Registers a user.
+pub struct Register {
+    /// Its identifiers and its profile, as [`Patch::of_new`] gives it.
+    pub patch: Patch,
+    /// Its password. Ignored if the user is known.
+    pub password: Option<Password>,
+}
+
+/// Who was registered.
+pub struct Registered {
+    /// True if this made the user; false if it was known, and is linked now.
+    pub is_new: bool,
+    /// The user that was made or matched.
+    pub id: UserId,
+    /// Whose user it is.
+    pub person: Person,
+}
+
+/// The user that a registration would make.
+pub struct New {
+    id: UserId,
+    identity: Identity,
+    facts: ProfileFacts,
+    claims: ClaimPlan,
+}
+
+impl Rule for Register {
+    type Read = New;
+    type Done = Registered;
+
+    async fn read(&self, accounts: &Accounts, context: &Context) -> Result<New, Error> {
+        let id = match &context.request {
+            Some(request) => accounts.secrets.user_id(&context.company.id, &request.key),
+            None => UserId::v7(context.now.0, accounts.home.entropy.array()),
+        };
+        let blank = ProfileFacts {
+            created_at: context.now,
+            claims: BTreeMap::new(),
+            links: BTreeMap::new(),
+            merged_into: None,
+        };
+        let (mut identity, mut facts) = self.patch.apply(accounts, context, &Identity::default(), &blank)?;
+        context.link(&mut identity, &mut facts);
+        identity.registered_by = context.request.as_ref().map(|request| request.fingerprint.clone());
+        let claims = ClaimPlan::of_new(&*accounts.home.own.users, id, &facts.claims).await?;
+        Ok(New { id, identity, facts, claims })
+    }
+
+    async fn act(self, accounts: &Accounts, context: &Context, mut new: New) -> Result<Registered, Error> {
+        let (id, mut sealed) = (new.id, None);
+        let created = |person| Registered { is_new: true, id, person };
+        let mut rounds = 0;
+        until_written!({
+            rounds += 1;
+            // Without an idempotency key nobody but an earlier round can have used the id.
+            if (context.request.is_some() || rounds > 1)
+                && let Some(own) = registered_before(accounts, context, id).await?
+            {
+                return Ok(Some(created(own)));
+            }
+            if rounds > 1 {
+                new.claims = ClaimPlan::of_new(&*accounts.home.own.users, id, &new.facts.claims).await?;
+            }
+            if let Some(known) = known(new.claims.writes(), id) {
+                match self.fill(accounts, context, &known, &new).await? {
+                    Filled::Matched(registered) => return Ok(Some(*registered)),
+                    Filled::Overtaken => return Ok(None),
+                    Filled::SeveralPeople => {}
+                }
+            }
+            refuse_taken(new.claims.writes(), id, |_| false, |_| false)?;
+            let parts = match &sealed {
+                Some(parts) => parts,
+                None => sealed.insert(self.seal(accounts, context, &new).await?),
+            };
+            let events = [(id, AuditEvent::Registered)];
+            let recorded = Recorded::of_new(accounts.recorder(), &context.actor, &events, rounds == 1).await?;
+            Ok(create(accounts, &new, parts, recorded).await?.map(created))
+        })
+    }
+}
+
+/// The user that an earlier request with the same idempotency key made, in this region or another, or an earlier round
+/// of this one.
+async fn registered_before(people: &People, context: &Context, id: UserId) -> Result<Option<Person>, Error> {
+    let parts = people.home.own.users.parts(id).await?;
+    if parts == Parts::default() {
+        return Ok(None);
+    }
+    if any_erased(&parts) {
+        return Err(Error::Erased);
+    }
+    // A part of a user that another region registered has not arrived yet.
+    let person = people.reader().load(id).await?.ok_or(Error::Behind)?;
+    let fingerprint = context.request.as_ref().map(|request| &request.fingerprint);
+    let own = person.get(id).is_some_and(|user| user.identity.registered_by.as_ref() == fingerprint);
+    if own { Ok(Some(person)) } else { Err(Error::KeyReused) }
+}
+
+/// What became of a match.
+enum Filled {
+    /// It was one.
+    Matched(Box<Registered>),
+    /// The user does not have the identifiers any more, or somebody wrote it in between.
+    Overtaken,
+    /// The identifiers belong to more than one person.
+    SeveralPeople,
+}
+
+impl Register {
+    /// Links an existing user to the company and fills what it leaves blank. The password is ignored.
+    async fn fill(&self, people: &People, context: &Context, known: &Known, new: &New) -> Result<Filled, Error> {
+        let (person, id) = match people.matching(known).await? {
+            Match::Person { person, owner } => (*person, owner),
+            Match::Overtaken => return Ok(Filled::Overtaken),
+            Match::SeveralPeople => return Ok(Filled::SeveralPeople),
+        };
+        let matched = |person| Filled::Matched(Box::new(Registered { is_new: false, id, person }));
+        let Some(change) = people.filled(context, &person, &self.patch, &new.identity.profile)? else {
+            return Ok(matched(person));
+        };
+        let rules = Rules { refuse_taken: true, ..Rules::of(&context.actor) };
+        let written = people.write_profiles(&person, &[change], &rules, |_| Vec::new()).await?;
+        Ok(written.map_or(Filled::Overtaken, matched))
+    }
+
+    /// Both parts, profile first.
+    async fn seal(&self, accounts: &Accounts, context: &Context, new: &New) -> Result<[PartRecord; 2], Error> {
+        let secret = match &self.password {
+            Some(password) => Some(hash(accounts, context, new, password.clone()).await?),
+            None => None,
+        };
+        let password_source = secret.is_some().then(|| context.source());
+        let credentials = Credentials { secret, password_source, ..Credentials::default() };
+        accounts.seal_new(new.id, (&new.identity, new.facts.clone()), (&credentials, AccountStatus::Active)).await
+    }
+}
+
+/// The hash of the new user's password, if it is one to set.
+async fn hash(accounts: &Accounts, context: &Context, new: &New, password: Password) -> Result<String, Error> {
+    let Identity { email, phone_number, username, profile, .. } = &new.identity;
+    let identifiers = [email.as_ref(), phone_number.as_ref(), username.as_ref()];
+    accounts.hash(context, &About { identifiers, profile }, password).await?.map_err(Error::Weak)
+}
+
+impl People {
+    /// Both parts of a new user under one version, profile first.
+    pub(crate) async fn seal_new(
+        &self,
+        id: UserId,
+        (identity, facts): (&Identity, ProfileFacts),
+        (credentials, status): (&Credentials, AccountStatus),
+    ) -> Result<[PartRecord; 2], Error> {
+        let version = self.next_version(false, None)?;
+        let status = Facts::Credentials { status };
+        let (profile, credentials) = tokio::join!(
+            self.sealer.seal(id, version.clone(), Facts::Profile(facts), identity, Attributes::new()),
+            self.sealer.seal(id, version.clone(), status, credentials, Attributes::new()),
+        );
+        Ok([profile?, credentials?])
+    }
+
+    /// A transaction of both parts of a new user and all its claims.
+    pub(crate) fn creation(
+        &self,
+        [profile, credentials]: &[PartRecord; 2],
+        claims: ClaimPlan,
+        recorded: Recorded,
+        same: impl Fn(UserId) -> bool,
+    ) -> Transaction<'_> {
+        Transaction::new(&self.home, recorded)
+            .profiles(&[Replacement::new(profile.clone())], claims, same)
+            .credentials(&Replacement::new(credentials.clone()))
+    }
+}
+
+/// Creates the user. `None` if somebody got in between.
+async fn create(
+    people: &People,
+    new: &New,
+    parts: &[PartRecord; 2],
+    recorded: Recorded,
+) -> Result<Option<Person>, Error> {
+    if !people.creation(parts, new.claims.clone(), recorded, |_| false).is_done().await? {
+        return Ok(None);
+    }
+    let [profile, credentials] = parts;
+    Ok(Stored::new(profile.clone(), credentials.clone(), new.identity.clone()).map(Person::of))
+}

@@ -1,0 +1,91 @@
+//! Companies with their keys parsed, and those of them that called a moment ago.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+use umoja_crypto::{Algorithm, VerifyingKey};
+use umoja_schema::{Company, CompanyId, Millis};
+use umoja_store::ports::{Registry, StoreError};
+
+/// How long a company is remembered, in milliseconds: disabling one takes effect at once, as people count.
+const REMEMBER_MS: u64 = 5_000;
+
+/// How many companies are remembered. Only those that signed a request are, so that a flood of invented names costs reads
+/// and takes nobody's place.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
+
+/// A company with its keys parsed.
+pub(crate) struct KnownCompany {
+    pub(crate) company: Arc<Company>,
+    keys: BTreeMap<String, VerifyingKey>,
+}
+
+impl KnownCompany {
+    fn new(company: Company) -> Self {
+        let mut keys = BTreeMap::new();
+        for key in &company.keys {
+            let parsed = Algorithm::from_name(&key.alg)
+                .and_then(|alg| VerifyingKey::from_public_pem(alg, &key.public_key_pem).ok());
+            if let Some(parsed) = parsed {
+                keys.insert(key.kid.clone(), parsed);
+            } else {
+                tracing::error!(company = %company.id, "a stored public key cannot be read");
+            }
+        }
+        Self { company: Arc::new(company), keys }
+    }
+
+    /// One of its keys.
+    pub(crate) fn key(&self, kid: &str) -> Option<&VerifyingKey> {
+        self.keys.get(kid)
+    }
+}
+
+/// When a company was read, and what it was then.
+type Read = (Millis, Arc<KnownCompany>);
+
+/// Companies that called a moment ago; the one that has not for the longest time is forgotten first.
+pub(crate) struct Companies(Mutex<LruCache<CompanyId, Read, BuildHasherDefault<DefaultHasher>>>);
+
+impl Default for Companies {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::with_hasher(REMEMBERED, BuildHasherDefault::default())))
+    }
+}
+
+impl Companies {
+    /// A company as it is, or was a moment ago; `None` if there is none of this name.
+    pub(crate) async fn get(
+        &self,
+        registry: &dyn Registry,
+        name: &str,
+        now: Millis,
+    ) -> Result<Option<Read>, StoreError> {
+        let Ok(id) = name.parse::<CompanyId>() else { return Ok(None) };
+        let remembered = self.remembered().get(&id).cloned();
+        if let Some((since, company)) = remembered
+            && now.since(since) < REMEMBER_MS
+            && now >= since
+        {
+            return Ok(Some((since, company)));
+        }
+        let company = registry.company(&id).await?;
+        Ok(company.map(|company| (now, Arc::new(KnownCompany::new(company)))))
+    }
+
+    /// Remembers a company that has signed a request.
+    pub(crate) fn remember(&self, (since, company): &Read) {
+        let mut remembered = self.remembered();
+        let is_newer = |(had, _): &Read| had < since;
+        if remembered.peek(&company.company.id).is_none_or(is_newer) {
+            remembered.put(company.company.id.clone(), (*since, Arc::clone(company)));
+        }
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, LruCache<CompanyId, Read, BuildHasherDefault<DefaultHasher>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

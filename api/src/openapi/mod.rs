@@ -1,0 +1,307 @@
+//! The OpenAPI 3.1 document, made from the table of operations and the bodies in [`umoja_schema::api`].
+//!
+//! A signed body is a string to OpenAPI: `contentMediaType: application/jwt` with `contentSchema` says what it
+//! decodes to (JSON Schema 2020-12 Validation section 8.5, whose example is a JWT too).
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use umoja_schema::api;
+
+use crate::operation::Described;
+use crate::operations::described;
+
+/// A signed request as it goes over the wire: made with the Ed25519 key of RFC 8037 appendix A.1, so anybody can
+/// check it. Its times are long over.
+pub const EXAMPLE_TOKEN: &str = include_str!("example.jwt");
+
+/// The operation that [`EXAMPLE_TOKEN`] is a request of.
+const EXAMPLE_PATH: &str = "/v1/users/lookup";
+
+/// The document of a region.
+pub fn document(base_url: &str) -> Value {
+    let mut generator = SchemaSettings::draft2020_12()
+        .with(|settings| settings.definitions_path = "/components/schemas".into())
+        .into_generator();
+    let mut paths = Map::new();
+    for operation in described(&mut generator) {
+        paths.insert(operation.path.into(), json!({ "post": describe(&operation) }));
+    }
+    for (path, id, summary) in [
+        ("/healthz", "healthz", "The process runs."),
+        ("/readyz", "readyz", "200 when requests can be served."),
+        ("/.well-known/jwks.json", "jwks", "The public keys of answers (RFC 7517)."),
+        ("/.well-known/umoja.json", "deployment", "The regions and their base URLs."),
+        ("/openapi.json", "openapi", "This document."),
+    ] {
+        let answer = json!({
+            "description": summary,
+            "headers": { "Request-Id": header("Request-Id") },
+            "content": { "application/json": { "schema": { "type": "object" } } },
+        });
+        paths.insert(
+            path.into(),
+            json!({ "get": { "operationId": id, "summary": summary, "security": [], "responses": { "200": answer } } }),
+        );
+    }
+    let problem = generator.subschema_for::<api::Problem>();
+    let mut schemas = generator.take_definitions(true);
+    schemas.insert("RequestHeader".into(), request_header());
+    schemas.insert("RequestClaims".into(), request_claims());
+    schemas.insert("ResponseHeader".into(), response_header());
+    schemas.insert("ResponseClaims".into(), response_claims());
+    json!({
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {
+            "title": "Umoja",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "One account for a person everywhere.",
+            "description": DESCRIPTION,
+            "license": { "name": "Apache-2.0 OR MIT" },
+        },
+        "servers": [{ "url": base_url }],
+        "security": [{ "apiKey": [] }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "apiKey": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "Beside the signature: `akh` in the signed claims is its SHA-256." },
+            },
+            "headers": headers(),
+            "responses": {
+                "Unsigned": {
+                    "description": "Before a caller is known, errors are plain and say nothing.",
+                    "headers": { "Request-Id": header("Request-Id") },
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+            },
+        },
+    })
+}
+
+const DESCRIPTION: &str = "Every operation is a POST whose body is the request: a compact JWS (`Content-Type: application/jwt`) signed with the \
+company's key, with the operation's parameters in the claim `body`. Answers are JWSs too, errors included (RFC 9457 in `body`, \
+the HTTP status the same), signed with a key of `/.well-known/jwks.json`; check `rjti` and `rqh` against the request. `aud` \
+differs from region to region: to fail over, sign for the next one.";
+
+fn describe(operation: &Described) -> Value {
+    let mut responses = Map::new();
+    let answered = operation.answered.clone().to_value();
+    for (status, description) in operation.answers {
+        responses.insert(status.to_string(), signed_answer(description, &answered));
+    }
+    let problem = json!({ "$ref": "#/components/schemas/Problem" });
+    for status in [403, 429].iter().chain(operation.problems) {
+        let mut answer = signed_answer(refusal(*status), &problem);
+        if matches!(status, 429 | 503) {
+            answer["headers"]["Retry-After"] = header("Retry-After");
+        }
+        responses.insert(status.to_string(), answer);
+    }
+    for status in [400, 401, 413, 415] {
+        responses.insert(status.to_string(), json!({ "$ref": "#/components/responses/Unsigned" }));
+    }
+    let mut request = json!({ "schema": signed("RequestHeader", "RequestClaims", &operation.body.clone().to_value()) });
+    if operation.path == EXAMPLE_PATH {
+        request["example"] = EXAMPLE_TOKEN.trim().into();
+    }
+    json!({
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "description": format!("Needs the scope `{}`.", operation.scope.as_str()),
+        "requestBody": {
+            "required": true,
+            "content": { "application/jwt": request },
+        },
+        "responses": responses,
+    })
+}
+
+fn refusal(status: u16) -> &'static str {
+    match status {
+        403 => "The company lacks the scope, is disabled, or is not linked to the user.",
+        404 => "There is no such user.",
+        409 => {
+            "The `jti` was seen before, the identifier belongs to another user, the version is not current, users are \
+             merged in another way, the user is disabled, or the token is not good (any more); see `code`."
+        }
+        422 => {
+            "The body is not of the operation's form, or the policy refuses the password; `field` names the member, and `code` \
+             the rule."
+        }
+        429 => {
+            "The company has made too many requests (`rate_limited`), or too many attempts at a password failed and it was not \
+             looked at (`too_many_attempts`): see `Retry-After`."
+        }
+        _ => "Not now: see `Retry-After`.",
+    }
+}
+
+fn signed_answer(description: &str, body: &Value) -> Value {
+    json!({
+        "description": description,
+        "headers": {
+            "RateLimit-Policy": header("RateLimit-Policy"),
+            "RateLimit": header("RateLimit"),
+            "Request-Id": header("Request-Id"),
+        },
+        "content": { "application/jwt": { "schema": signed("ResponseHeader", "ResponseClaims", body) } },
+    })
+}
+
+fn header(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/headers/{name}") })
+}
+
+fn headers() -> Value {
+    let described = |schema: Value, example: Value, description: &str| json!({ "description": description, "schema": schema, "example": example });
+    let text = || json!({ "type": "string" });
+    json!({
+        "RateLimit-Policy": described(
+            text(),
+            "\"company\";q=10000;w=10".into(),
+            "draft-ietf-httpapi-ratelimit-headers-11: how many requests (`q`) the company may make in this region in `w` seconds.",
+        ),
+        "RateLimit": described(
+            text(),
+            "\"company\";r=9999;t=7".into(),
+            "How many requests are left (`r`), as far as this instance knows, in the next `t` seconds. No `t` where \
+             `Retry-After` is earlier for another reason.",
+        ),
+        "Request-Id": described(
+            text(),
+            "3f1c2a9e5b7d4c608e1f0a2b3c4d5e6f".into(),
+            "The id of the request, which the region chooses and which its log has. Every answer has one.",
+        ),
+        "Retry-After": described(
+            json!({ "type": "integer", "minimum": 1 }),
+            7.into(),
+            "After how many seconds to try again.",
+        ),
+    })
+}
+
+/// A compact JWS, by what it decodes to: header and claims.
+fn signed(header: &str, claims: &str, body: &Value) -> Value {
+    let claims = json!({
+        "allOf": [{ "$ref": format!("#/components/schemas/{claims}") }],
+        "properties": { "body": body },
+    });
+    json!({
+        "type": "string",
+        "contentMediaType": "application/jwt",
+        "contentSchema": {
+            "type": "array",
+            "minItems": 2,
+            "prefixItems": [{ "$ref": format!("#/components/schemas/{header}") }, claims],
+        },
+    })
+}
+
+fn object(properties: &Value, optional: &[&str]) -> Value {
+    let names = properties.as_object().into_iter().flat_map(Map::keys);
+    let required: Vec<&String> = names.filter(|name| !optional.contains(&name.as_str())).collect();
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn request_header() -> Value {
+    let properties = json!({
+        "alg": { "enum": ["ES256", "EdDSA", "RS256", "PS256"], "description": "The algorithm that the key is registered with." },
+        "kid": { "type": "string", "description": "The id of the company's key." },
+        "typ": { "const": "umoja-req+jwt" },
+    });
+    object(&properties, &[])
+}
+
+fn request_claims() -> Value {
+    let properties = json!({
+        "iss": { "type": "string", "description": "Company id." },
+        "aud": { "type": "string", "description": "The region's base URL, without trailing slash." },
+        "iat": { "type": "integer", "description": "Seconds since the Unix epoch." },
+        "exp": { "type": "integer", "description": "At most `iat` + 60." },
+        "jti": { "type": "string", "minLength": 1, "maxLength": 64, "description": "Never used before." },
+        "htm": { "const": "POST" },
+        "htu": { "type": "string", "description": "`aud` and the path." },
+        "akh": { "type": "string", "description": "Unpadded base64url of SHA-256(API key)." },
+        "idk": { "type": "string", "minLength": 1, "maxLength": 64, "description": "Idempotency key: the same for each retry of a request." },
+        "body": { "type": "object", "description": "The operation's parameters." },
+    });
+    object(&properties, &["idk"])
+}
+
+fn response_header() -> Value {
+    let properties = json!({
+        "alg": { "enum": ["EdDSA"] },
+        "kid": { "type": "string", "description": "A key of `/.well-known/jwks.json`." },
+        "typ": { "const": "umoja-res+jwt" },
+    });
+    object(&properties, &[])
+}
+
+fn response_claims() -> Value {
+    let properties = json!({
+        "iss": { "type": "string", "description": "The `aud` of the request." },
+        "aud": { "type": "string", "description": "Company id." },
+        "iat": { "type": "integer" },
+        "exp": { "type": "integer" },
+        "rjti": { "type": "string", "description": "The `jti` of the request." },
+        "rqh": { "type": "string", "description": "Unpadded base64url of SHA-256 over the exact bytes of the request's body." },
+        "status": { "type": "integer", "description": "The HTTP status." },
+        "body": { "type": "object", "description": "The operation's result, or a problem." },
+    });
+    object(&properties, &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    /// Every `$ref` of the document points at something in it.
+    fn check_refs(value: &Value, root: &Value) {
+        match value {
+            Value::Object(map) => {
+                if let Some(Value::String(target)) = map.get("$ref") {
+                    assert!(root.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+                }
+                map.values().for_each(|value| check_refs(value, root));
+            }
+            Value::Array(list) => list.iter().for_each(|value| check_refs(value, root)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_of_the_document_resolves() {
+        let document = document("https://example.com");
+        check_refs(&document, &document);
+        assert_eq!(document["paths"].as_object().unwrap().len(), 13 + 5);
+    }
+
+    #[test]
+    fn the_example_is_a_request_with_the_described_claims() {
+        let mut segments = EXAMPLE_TOKEN.trim().split('.');
+        let mut decode =
+            || serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(segments.next().unwrap()).unwrap()).unwrap();
+        let (header, claims) = (decode(), decode());
+        assert_eq!(header["typ"], "umoja-req+jwt");
+        assert!(claims["htu"].as_str().unwrap().ends_with(EXAMPLE_PATH));
+        for name in request_claims()["required"].as_array().unwrap() {
+            assert!(claims.get(name.as_str().unwrap()).is_some(), "{name}");
+        }
+    }
+
+    /// The committed document is what this code generates: `UPDATE=1 cargo test -p umoja-api openapi` writes it anew.
+    #[test]
+    fn the_committed_document_is_up_to_date() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/generated/openapi.json");
+        let text = serde_json::to_string_pretty(&document("https://eu-west-1.example.com")).unwrap() + "\n";
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let stored = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(stored == text, "run UPDATE=1 cargo test -p umoja-api openapi");
+    }
+}

@@ -1,0 +1,63 @@
+//! The routes: one for each operation, and what anybody may read.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::routing::{get, post};
+
+use crate::app::App;
+use crate::discovery;
+use crate::form::Form;
+use crate::handler::handle;
+use crate::operation::Operation;
+use crate::operations::{Visitor, visit};
+use crate::problem::{METHOD, NO_OPERATION, Refusal};
+use crate::request_id;
+use crate::respond::unsigned;
+
+struct Routes(Router<Arc<App>>);
+
+impl Visitor for Routes {
+    fn operation<O: Operation>(&mut self) {
+        let form = Arc::new(Form::of::<O::Body>());
+        let handler = async move |State(app): State<Arc<App>>, request: Request| handle::<O>(app, form, request).await;
+        self.0 = std::mem::take(&mut self.0).route(O::PATH, post(handler));
+    }
+}
+
+/// The API of a region.
+pub fn router(app: Arc<App>) -> Router {
+    let entropy = Arc::clone(&app.accounts.home.entropy);
+    routes(app).layer(middleware::from_fn_with_state(entropy, request_id::layer))
+}
+
+/// The API of a region that does not serve: its health and its discovery documents are answered, and everything else is
+/// refused with 503 before it is read.
+pub fn closed(app: Arc<App>) -> Router {
+    let entropy = Arc::clone(&app.accounts.home.entropy);
+    let refuse = middleware::from_fn(async |request: Request, next: Next| {
+        let path = request.uri().path();
+        if path == "/readyz" || path.starts_with("/v1/") {
+            return unsigned(&Refusal::not_serving());
+        }
+        next.run(request).await
+    });
+    routes(app).layer(refuse).layer(middleware::from_fn_with_state(entropy, request_id::layer))
+}
+
+fn routes(app: Arc<App>) -> Router {
+    let mut routes = Routes(Router::new());
+    visit(&mut routes);
+    routes
+        .0
+        .route("/healthz", get(discovery::healthz))
+        .route("/readyz", get(discovery::readyz))
+        .route("/.well-known/jwks.json", get(discovery::jwks))
+        .route("/.well-known/umoja.json", get(discovery::deployment))
+        .route("/openapi.json", get(discovery::openapi))
+        .method_not_allowed_fallback(async || unsigned(&Refusal::from(&METHOD)))
+        .fallback(async || unsigned(&Refusal::from(&NO_OPERATION)))
+        .with_state(app)
+}
