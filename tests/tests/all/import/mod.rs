@@ -29,7 +29,7 @@ fn story(seed: u64, story: impl AsyncFnOnce(Deployment)) {
 }
 
 /// What imports users of a company into a region.
-async fn importer(d: &Deployment, at: usize, company: &Caller) -> Importer {
+pub(crate) async fn importer(d: &Deployment, at: usize, company: &Caller) -> Importer {
     let region = &d.world.regions[at];
     let params = Params { m_kib: 8, t: 1, p: 1 };
     let passwords = Passwords::new(params, EngineChoice::Reference, None).unwrap();
@@ -44,7 +44,7 @@ async fn importer(d: &Deployment, at: usize, company: &Caller) -> Importer {
 }
 
 /// A user of the other system, with an e-mail address that it has verified.
-fn row(external_id: &str, email: &str) -> Row {
+pub(crate) fn row(external_id: &str, email: &str) -> Row {
     let mut row = Row { line: 1, external_id: Some(external_id.into()), ..Row::default() };
     (row.email, row.email_verified) = (Some(email.into()), true);
     row
@@ -63,7 +63,7 @@ fn sha256(password: &str) -> ForeignHash {
     ForeignHash::chain(&[Step::plain(Digest::Sha256)], None, &[], &Sha256::digest(password)).unwrap()
 }
 
-fn outcome(done: Result<Done, Failed>) -> Outcome {
+pub(crate) fn outcome(done: Result<Done, Failed>) -> Outcome {
     done.unwrap().outcome
 }
 

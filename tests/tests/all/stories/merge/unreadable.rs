@@ -1,6 +1,9 @@
 //! A member whose part does not open, and keys that cannot be used.
 
 use super::*;
+use crate::import::{importer, outcome, row};
+use umoja_accounts::conflicts::{Resolution, Resolved, Way};
+use umoja_migrate::import::Outcome;
 use umoja_schema::{Attribute, Body, Live, Part, PartRecord, UserId};
 use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
 
@@ -127,5 +130,67 @@ fn while_no_key_can_be_used_nobody_is_taken_for_unreadable() {
         }
         let receipt = d.call(0, "erase", json!({ "id": two })).await.ok(202).body["receipt"].clone();
         assert_eq!(receipt["erased_with"].as_array().unwrap().len(), 2);
+    });
+}
+
+/// A person of whom a member does not open, found by a verified address.
+async fn broken_person(d: &Deployment) -> [String; 2] {
+    let root = d.register(0, "ada@example.com", "correct horse").await.id();
+    d.world.clock.advance(1000);
+    let member = person(d, 0, "member").await;
+    merge(d, 0, &root, &member).await.ok(200);
+    damage(d, &member, Part::Profile).await;
+    [root, member]
+}
+
+/// Who is one person with the user, as the first region sees it.
+async fn members(d: &Deployment, id: &str) -> Value {
+    lookup(d, 0, json!({ "id": id })).await.ok(200).body["user"]["members"].clone()
+}
+
+#[test]
+fn an_import_matches_the_person_without_the_member_that_does_not_open() {
+    story(845, async |d| {
+        let [root, _] = broken_person(&d).await;
+        let food = importer(&d, 0, &d.food).await;
+        assert_eq!(outcome(food.row(&row("f9", "ada@example.com")).await), Outcome::Matched);
+        let found = d.call_as(&d.food, 0, "lookup", json!({ "external_id": "f9" })).await;
+        assert_eq!(found.ok(200).id(), root);
+    });
+}
+
+#[test]
+fn a_conflict_is_resolved_without_the_member_that_does_not_open() {
+    for way in [Way::Merge, Way::GiveUp] {
+        story(846, async |d| {
+            // Not verified: nobody merges them by themselves.
+            let one = d.call(0, "register", json!({ "email": "ada@example.com", "username": "one" })).await.id();
+            let theirs = json!({ "email": "ada@example.com", "username": "two" });
+            let two = d.call_as(&d.food, 1, "register", theirs).await.id();
+            d.world.clock.advance(1000);
+            let member = person(&d, 0, "member").await;
+            merge(&d, 0, &two, &member).await.refused(404, "user_not_found");
+            d.world.settle().await;
+            merge(&d, 0, &two, &member).await.ok(200);
+            damage(&d, &member, Part::Profile).await;
+            let [winner, loser] = [&one, &two].map(|id| id.parse().unwrap());
+            let people = d.world.regions[0].people();
+            let resolution = Resolution { people: &people, winner, loser, by: "support", reason: None, dry_run: false };
+            assert!(matches!(resolution.run(way).await, Ok(Resolved::Done(_))));
+            let is_merged = members(&d, &one).await == json!([two]);
+            assert_eq!(is_merged, way == Way::Merge);
+        });
+    }
+}
+
+#[test]
+fn two_verified_users_merge_without_the_member_that_does_not_open() {
+    story(847, async |d| {
+        let [one, _] = broken_person(&d).await;
+        let verified = json!({ "email": "ada@example.com", "email_verified": true });
+        let two = d.call_as(&d.food, 1, "register", verified).await.ok(201).id();
+        d.world.clock.advance(1000);
+        d.world.settle().await;
+        assert_eq!(members(&d, &one).await, json!([two]));
     });
 }
