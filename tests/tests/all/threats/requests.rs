@@ -230,3 +230,35 @@ fn every_region_publishes_its_keys_its_peers_and_its_description() {
         }
     });
 }
+
+#[test]
+fn only_companies_that_sign_are_remembered_and_invented_ones_take_no_place() {
+    attack(212, async |d| {
+        let lookup = async || d.call(0, "lookup", json!({ "username": "ada" })).await;
+        let enable = async |enabled| {
+            let shop = d.shop.company(&Scope::ALL, true);
+            d.put_company(&umoja_schema::Company { enabled, ..shop }).await;
+        };
+        let forge = async |name: String| {
+            let mut forger = Caller::new("shop", 9);
+            forger.id = name;
+            let claims = forger.claims(&d.endpoints[0], "lookup", d.now(), None, json!({ "username": "ada" }));
+            let token = sign_request(&forger.key, &claims);
+            assert_unauthorized(&forger.send(&d.endpoints[0], "/v1/users/lookup", &token).await);
+        };
+        lookup().await.refused(404, "user_not_found");
+        enable(false).await;
+        for n in 0..1_100 {
+            forge(format!("invented-{n}")).await;
+        }
+        lookup().await.refused(404, "user_not_found");
+        d.world.clock.advance(6_000);
+        // Read now, and not remembered: the signature is somebody else's.
+        forge("shop".into()).await;
+        enable(true).await;
+        lookup().await.refused(404, "user_not_found");
+        enable(false).await;
+        d.world.clock.advance(6_000);
+        lookup().await.refused(403, "company_disabled");
+    });
+}
