@@ -18,6 +18,7 @@ mod deciding;
 mod erase;
 mod error;
 mod export;
+mod find;
 pub mod identifiers;
 pub mod import;
 mod lockout;

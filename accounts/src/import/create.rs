@@ -9,9 +9,12 @@ use umoja_store::identifiers::{is_taken, known};
 use umoja_store::ports::{ClaimWrite, Commit, Parts};
 
 use super::error::MAX_RIVALS;
+use super::error::{Failed, Reason};
+use super::importer::Importer;
 use super::matched::Filled;
+use super::report::Outcome;
+use super::user::NewUser;
 use super::user::old_hash;
-use super::{Failed, Importer, NewUser, Outcome, Reason};
 use crate::Context;
 use crate::receipt::any_erased;
 use crate::transaction::{ClaimPlan, Recorded};

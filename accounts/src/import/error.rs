@@ -6,7 +6,7 @@ use umoja_schema::{IdentifierError, IdentifierKind, ItemError, StampError};
 use umoja_store::ports::{KeysError, StoreError};
 use umoja_store::seal::SealError;
 
-use super::Refused;
+use super::row::Refused;
 use crate::Error;
 
 /// The most users who may claim an identifier before a row that claims it too: each pair is two rows in the journal, and the

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use umoja_crypto::Passwords;
 use umoja_crypto::legacy::{ForeignHash, cost};
 
-use super::{Failed, HashReport, Reason, Stopped};
+use super::error::{Failed, Reason, Stopped};
+use super::report::HashReport;
 
 /// Where hashes are made.
 #[derive(Clone)]

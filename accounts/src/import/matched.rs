@@ -3,8 +3,10 @@
 use umoja_schema::{AuditEvent, Credentials, PartRecord, UserId};
 use umoja_store::identifiers::Known;
 
+use super::error::Failed;
+use super::importer::Importer;
+use super::user::NewUser;
 use super::user::old_hash;
-use super::{Failed, Importer, NewUser};
 use crate::matching::Match;
 use crate::person::{Change, Person};
 use crate::profiles::Rules;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use umoja_crypto::legacy::Cost;
 
-use super::Reason;
+use super::error::Reason;
 
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,8 +17,10 @@ use umoja_store::identifiers::parse;
 use umoja_store::ports::Parts;
 
 use super::create::shared;
+use super::error::{Failed, Reason};
+use super::importer::{actor, patiently};
 use super::record::{HeldClaim, Record};
-use super::{Done, Failed, HashReport, Outcome, Reason, actor, patiently};
+use super::report::{Done, HashReport, Outcome};
 use crate::People;
 use crate::receipt::any_erased;
 use crate::transaction::{ClaimPlan, Recorded};

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use umoja_crypto::legacy::ForeignHash;
+use umoja_crypto::legacy::{ForeignHash, HashKeys};
 use umoja_schema::{AccountStatus, Credentials, IdentifierKind, Identity, OldHash, Profile, ProfileFacts, UserId};
 use umoja_store::identifiers::Parsed;
 
-use super::{Failed, Importer, Reason, Row};
-use crate::{Context, Patch};
+use super::error::{Failed, Reason};
+use super::row::Row;
+use crate::{Context, Patch, People};
 
 /// One identifier of a row.
 #[derive(Clone)]
@@ -39,14 +40,14 @@ impl NewUser {
     ///
     /// # Errors
     /// What is wrong with the row.
-    pub fn read(importer: &Importer, context: &Context, row: &Row) -> Result<Self, Reason> {
+    pub(super) fn read(people: &People, keys: &HashKeys, context: &Context, row: &Row) -> Result<Self, Reason> {
         if let Some(key) = row.hash.as_ref().and_then(ForeignHash::key_id)
-            && !importer.keys.contains(key)
+            && !keys.contains(key)
         {
             return Err(Reason::MissingKey(key.to_owned()));
         }
         let given = given(context, row)?;
-        let id = importer.people.secrets.user_id(&context.company.id, &name_of(&given)?);
+        let id = people.secrets.user_id(&context.company.id, &name_of(&given)?);
         let blank = ProfileFacts {
             // A source's clock is not ours.
             created_at: row.created_at.map_or(context.now, |at| at.min(context.now)),
@@ -58,11 +59,10 @@ impl NewUser {
         let patch = Patch::of_parsed(given.into_iter().map(|given| (given.kind, given.parsed, given.verified)));
         let profile = Profile::from_value(serde_json::to_value(&row.profile).unwrap_or_default())?;
         let unidentified = Identity { profile, ..Identity::default() };
-        let applied =
-            patch.apply(&importer.people, context, &unidentified, &blank).map_err(|error| match Failed::from(error) {
-                Failed::Refused(reason) => reason,
-                Failed::Stopped(_) => Reason::Unreadable,
-            });
+        let applied = patch.apply(people, context, &unidentified, &blank).map_err(|error| match Failed::from(error) {
+            Failed::Refused(reason) => reason,
+            Failed::Stopped(_) => Reason::Unreadable,
+        });
         let (mut identity, mut facts) = applied?;
         for name in identity.profile.changed_fields(&Profile::default()) {
             identity.sources.insert(format!("profile.{name}"), context.source());

@@ -6,7 +6,8 @@ use umoja_crypto::Password;
 use umoja_schema::api::{self, Authenticated, Client};
 use umoja_schema::{Scope, UserId};
 
-use super::{never, one};
+use super::answers::never;
+use super::members::one;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};

@@ -4,7 +4,7 @@ use umoja_accounts as accounts;
 use umoja_schema::api::{self, Erased};
 use umoja_schema::{Scope, UserId};
 
-use super::never;
+use super::answers::never;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};

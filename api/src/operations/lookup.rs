@@ -4,7 +4,8 @@ use umoja_accounts as accounts;
 use umoja_schema::api::{self, Found};
 use umoja_schema::{Scope, UserId};
 
-use super::{found, never, one, version};
+use super::answers::{found, never};
+use super::members::{one, version};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};

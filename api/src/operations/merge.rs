@@ -4,7 +4,8 @@ use umoja_accounts as accounts;
 use umoja_schema::api::{self, Found};
 use umoja_schema::{Scope, UserId};
 
-use super::{found, found_again, version};
+use super::answers::{found, found_again};
+use super::members::version;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};

@@ -6,7 +6,8 @@ use umoja_accounts::reset;
 use umoja_schema::api::{self, ResetStarted};
 use umoja_schema::{Scope, UserId};
 
-use super::{never, one, version};
+use super::answers::never;
+use super::members::{one, version};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};

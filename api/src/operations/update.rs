@@ -4,7 +4,8 @@ use umoja_accounts::{self as accounts, Patch, Said};
 use umoja_schema::api::{self, Found};
 use umoja_schema::{IdentifierKind, Scope, UserId};
 
-use super::{found, found_again, version};
+use super::answers::{found, found_again};
+use super::members::version;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Members, Operation};

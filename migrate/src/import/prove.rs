@@ -1,7 +1,7 @@
 //! Proving that old hashes are read rightly, before anything is written: sample logins are tried against the rows of a
 //! file, by the same code that a login runs.
 
-use umoja_accounts::import::{Importer, NewUser, Reason, Row};
+use umoja_accounts::import::{Importer, Reason, Row};
 use umoja_crypto::Password;
 use umoja_crypto::legacy::{self, LegacyOutcome};
 use umoja_schema::IdentifierKind;
@@ -115,7 +115,7 @@ impl Sample {
     }
 
     fn try_login(&self, importer: &Importer, row: &Row) -> Proof {
-        let user = match NewUser::read(importer, &importer.context(), row) {
+        let user = match importer.read(&importer.context(), row) {
             Ok(user) => user,
             Err(reason) => return Proof::Refused(reason),
         };

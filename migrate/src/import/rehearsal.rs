@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use umoja_schema::{BlindIndex, UserId};
 
-use umoja_accounts::import::{Done, Failed, Importer, NewUser, Outcome, Row};
+use umoja_accounts::import::{Done, Failed, Importer, Outcome, Row};
 
 /// The identifiers of all rows so far: the first bytes of each blind index, with those of the user's id, and whether it would
 /// be verified. Memory is about 60 bytes an identifier.
@@ -20,7 +20,7 @@ impl Rehearsal {
     /// As [`Importer::row`].
     pub async fn row(&self, importer: &Importer, row: &Row) -> Result<Done, Failed> {
         let done = importer.row(row).await?;
-        let user = NewUser::read(importer, &importer.context(), row)?;
+        let user = importer.read(&importer.context(), row)?;
         let claims = user.facts.claims.iter().map(|(index, claim)| (index, claim.verified));
         let outcome = self.among_rows(user.id, claims).filter(|_| done.outcome == Outcome::Created);
         Ok(Done { outcome: outcome.unwrap_or(done.outcome), ..done })
