@@ -86,7 +86,7 @@ async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value
         request.is_repeat = remembered.as_ref().is_some_and(|remembered| remembered.is_repeat);
     }
     let done = rule.act(&app.accounts, &caller.context, read).await.map_err(refusal)?;
-    let answer = O::answer(app, caller, asked, done)?;
+    let answer = O::answer(asked, done)?;
     if let (Some(remembered), Some((id, version))) = (remembered, &answer.made) {
         remembered.finish(&app.accounts, &caller.context, answer.status, *id, version.clone()).await;
     }

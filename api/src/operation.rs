@@ -45,15 +45,19 @@ pub(crate) trait Operation: 'static {
     fn parse(app: &App, caller: &Caller, body: Self::Body) -> Result<(Self::Rule, Self::Asked), Refusal>;
 
     /// The answer to what was done.
-    fn answer(app: &App, caller: &Caller, asked: Self::Asked, done: Done<Self>) -> Result<Answer, Refusal>;
+    fn answer(asked: Self::Asked, done: Done<Self>) -> Result<Answer, Refusal>;
 
-    /// The answer to a repeated request that was done before with this status.
+    /// The answer to a repeated request that was done before with this status. Only an answer that says what it made
+    /// ([`Answer::of`]) is remembered.
     fn again(
         app: &App,
         status: u16,
         id: UserId,
         version: Option<String>,
-    ) -> impl Future<Output = Result<Answer, Refusal>> + Send;
+    ) -> impl Future<Output = Result<Answer, Refusal>> + Send {
+        let _ = (app, status, id, version);
+        async { Err(Refusal::from(&INTERNAL)) }
+    }
 }
 
 /// What the rule of an operation ends with.

@@ -6,7 +6,7 @@ use umoja_schema::api::Found;
 
 use crate::app::App;
 use crate::operation::Answer;
-use crate::problem::{INTERNAL, NOT_FOUND, Refusal};
+use crate::problem::{NOT_FOUND, Refusal};
 
 /// The answer `{user}` to a request about a user: who that is merged with may be another one when it is repeated.
 pub(super) fn found(status: u16, person: &Person, id: UserId) -> Result<Answer, Refusal> {
@@ -18,9 +18,4 @@ pub(super) fn found(status: u16, person: &Person, id: UserId) -> Result<Answer, 
 pub(super) async fn found_again(app: &App, status: u16, id: UserId) -> Result<Answer, Refusal> {
     let person = app.accounts.reader().load(id).await?.ok_or(Refusal::from(&NOT_FOUND))?;
     found(status, &person, id)
-}
-
-/// The answer to a repeated request whose outcome is not remembered: there is none.
-pub(super) fn never() -> Result<Answer, Refusal> {
-    Err(Refusal::from(&INTERNAL))
 }

@@ -3,10 +3,9 @@
 
 use umoja_accounts::{self as accounts, Origin};
 use umoja_crypto::Password;
+use umoja_schema::Scope;
 use umoja_schema::api::{self, Authenticated, Client};
-use umoja_schema::{Scope, UserId};
 
-use super::answers::never;
 use super::members::one;
 use crate::app::App;
 use crate::caller::Caller;
@@ -37,13 +36,9 @@ impl Operation for Authenticate {
         Ok((accounts::Authenticate { selector, password, origin }, ()))
     }
 
-    fn answer(_: &App, _: &Caller, (): (), person: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), person: Done<Self>) -> Result<Answer, Refusal> {
         let user = person.map(|person| person.view());
         Answer::new(200, &Authenticated { authenticated: user.is_some(), user })
-    }
-
-    async fn again(_: &App, _: u16, _: UserId, _: Option<String>) -> Result<Answer, Refusal> {
-        never()
     }
 }
 

@@ -1,10 +1,9 @@
 //! `erase`: the person is gone for all companies, and with them every user that is merged with them.
 
 use umoja_accounts as accounts;
+use umoja_schema::Scope;
 use umoja_schema::api::{self, Erased};
-use umoja_schema::{Scope, UserId};
 
-use super::answers::never;
 use super::members::{reason, version};
 use crate::app::App;
 use crate::caller::Caller;
@@ -32,11 +31,7 @@ impl Operation for Erase {
     }
 
     /// Not remembered under its idempotency key: a repeat looks again for whoever has been merged since.
-    fn answer(_: &App, _: &Caller, (): (), receipt: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), receipt: Done<Self>) -> Result<Answer, Refusal> {
         Answer::new(202, &Erased { receipt })
-    }
-
-    async fn again(_: &App, _: u16, _: UserId, _: Option<String>) -> Result<Answer, Refusal> {
-        never()
     }
 }

@@ -1,10 +1,9 @@
 //! `erasure`: the receipt of an erasure, with each region's confirmation so far.
 
 use umoja_accounts as accounts;
+use umoja_schema::Scope;
 use umoja_schema::api::{self, Erased};
-use umoja_schema::{Scope, UserId};
 
-use super::answers::never;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
@@ -28,11 +27,7 @@ impl Operation for Erasure {
         Ok((accounts::Erasure { id: body.id }, ()))
     }
 
-    fn answer(_: &App, _: &Caller, (): (), receipt: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), receipt: Done<Self>) -> Result<Answer, Refusal> {
         Answer::new(200, &Erased { receipt })
-    }
-
-    async fn again(_: &App, _: u16, _: UserId, _: Option<String>) -> Result<Answer, Refusal> {
-        never()
     }
 }

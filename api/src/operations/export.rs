@@ -1,10 +1,9 @@
 //! `export`: all that is held on a person, with where it came from. Never a hash.
 
 use umoja_accounts as accounts;
+use umoja_schema::Scope;
 use umoja_schema::api::{self, Exported};
-use umoja_schema::{Scope, UserId};
 
-use super::answers::never;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
@@ -28,11 +27,7 @@ impl Operation for Export {
         Ok((accounts::Export { id: body.id }, ()))
     }
 
-    fn answer(_: &App, _: &Caller, (): (), exported: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), exported: Done<Self>) -> Result<Answer, Refusal> {
         Answer::new(200, &exported)
-    }
-
-    async fn again(_: &App, _: u16, _: UserId, _: Option<String>) -> Result<Answer, Refusal> {
-        never()
     }
 }

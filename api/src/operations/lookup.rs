@@ -1,10 +1,10 @@
 //! `lookup`: a user by id or identifier, at least as new as the caller has seen it.
 
 use umoja_accounts as accounts;
+use umoja_schema::Scope;
 use umoja_schema::api::{self, Found};
-use umoja_schema::{Scope, UserId};
 
-use super::answers::{found, never};
+use super::answers::found;
 use super::members::{one, version};
 use crate::app::App;
 use crate::caller::Caller;
@@ -30,11 +30,7 @@ impl Operation for Lookup {
         Ok((accounts::Lookup { selector: one(body.selector())?, min_version }, ()))
     }
 
-    fn answer(_: &App, _: &Caller, (): (), person: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), person: Done<Self>) -> Result<Answer, Refusal> {
         found(200, &person, person.root.id())
-    }
-
-    async fn again(_: &App, _: u16, _: UserId, _: Option<String>) -> Result<Answer, Refusal> {
-        never()
     }
 }

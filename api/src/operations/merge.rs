@@ -38,7 +38,7 @@ impl Operation for Merge {
         Ok((accounts::Merge { survivor, duplicate, preview, min_version }, Asked { duplicate, preview }))
     }
 
-    fn answer(_: &App, _: &Caller, asked: Asked, person: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer(asked: Asked, person: Done<Self>) -> Result<Answer, Refusal> {
         let answer = found(200, &person, asked.duplicate)?;
         // A preview is nothing to be remembered.
         Ok(if asked.preview { Answer { made: None, ..answer } } else { answer })

@@ -34,7 +34,7 @@ impl Operation for PasswordChange {
     }
 
     /// Only a change is remembered: who mistyped may try again under the same key.
-    fn answer(_: &App, _: &Caller, id: UserId, changed: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer(id: UserId, changed: Done<Self>) -> Result<Answer, Refusal> {
         match changed {
             Changed::Changed(Some(version)) => answered(id, Some(version.to_string())),
             Changed::Changed(None) | Changed::Refused => {

@@ -47,7 +47,7 @@ impl Operation for Register {
         Ok((accounts::Register { patch, password }, ()))
     }
 
-    fn answer(_: &App, _: &Caller, (): (), done: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), done: Done<Self>) -> Result<Answer, Refusal> {
         let accounts::Registered { is_new, id, person } = done;
         answer(if is_new { 201 } else { 200 }, &person, id)
     }

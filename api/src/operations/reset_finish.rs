@@ -33,7 +33,7 @@ impl Operation for ResetFinish {
         Ok((reset::ResetFinish { token: body.token, password }, ()))
     }
 
-    fn answer(_: &App, _: &Caller, (): (), finished: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), finished: Done<Self>) -> Result<Answer, Refusal> {
         let reset::Finished { id, version } = finished;
         answered(id, Some(version.to_string()))
     }

@@ -3,10 +3,9 @@
 use std::ops::RangeInclusive;
 
 use umoja_accounts::reset;
+use umoja_schema::Scope;
 use umoja_schema::api::{self, ResetStarted};
-use umoja_schema::{Scope, UserId};
 
-use super::answers::never;
 use super::members::{one, version};
 use crate::app::App;
 use crate::caller::Caller;
@@ -43,7 +42,7 @@ impl Operation for ResetStart {
         Ok((reset::ResetStart { selector, lifetime_secs, min_version }, ()))
     }
 
-    fn answer(_: &App, _: &Caller, (): (), started: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), started: Done<Self>) -> Result<Answer, Refusal> {
         let reset::Started { token, expires_at, person } = started;
         let shown = person.view();
         Answer::new(
@@ -59,9 +58,5 @@ impl Operation for ResetStart {
                 phone_number_verified: shown.phone_number_verified,
             },
         )
-    }
-
-    async fn again(_: &App, _: u16, _: UserId, _: Option<String>) -> Result<Answer, Refusal> {
-        never()
     }
 }

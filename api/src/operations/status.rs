@@ -30,7 +30,7 @@ impl Operation for Status {
         Ok((accounts::SetStatus { id, status, reason: reason(text)? }, id))
     }
 
-    fn answer(_: &App, _: &Caller, id: UserId, person: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer(id: UserId, person: Done<Self>) -> Result<Answer, Refusal> {
         found(200, &person, id)
     }
 

@@ -30,7 +30,7 @@ impl Operation for Unmerge {
         Ok((accounts::Unmerge { id: body.id, min_version }, body.id))
     }
 
-    fn answer(_: &App, _: &Caller, id: UserId, person: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer(id: UserId, person: Done<Self>) -> Result<Answer, Refusal> {
         found(200, &person, id)
     }
 

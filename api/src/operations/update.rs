@@ -41,7 +41,7 @@ impl Operation for Update {
         Ok((accounts::Update { id: body.id, patch, if_version }, body.id))
     }
 
-    fn answer(_: &App, _: &Caller, id: UserId, person: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer(id: UserId, person: Done<Self>) -> Result<Answer, Refusal> {
         found(200, &person, id)
     }
 
