@@ -6,7 +6,6 @@ pub mod client;
 mod commands;
 pub mod config;
 pub mod credentials;
-mod demo;
 pub mod deployment;
 mod error;
 mod files;

@@ -5,6 +5,9 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use umoja_schema::Millis;
 
 use crate::CliError;
 
@@ -71,6 +74,12 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A time as RFC 3339 in UTC, to the second.
+pub(crate) fn time(at: Millis) -> String {
+    let secs = i64::try_from(at.secs()).ok().and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok());
+    secs.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{} ms", at.0))
 }
 
 #[cfg(test)]

@@ -111,6 +111,8 @@ impl<'a> AuditCheck<'a> {
 /// numbered after it. Rows of one chain go from the first on, so that a pass that is broken off leaves no other gap.
 pub struct AuditDrop<'a> {
     users: Users<'a>,
+    /// The users of a page, until their old rows are dropped.
+    open: Vec<Vec<LogRow>>,
     before: Millis,
     dropped: u64,
 }
@@ -118,7 +120,7 @@ pub struct AuditDrop<'a> {
 impl<'a> AuditDrop<'a> {
     /// From the beginning. That rows before this time may be missing has to be said in the settings of every region first.
     pub const fn new(region: &'a RegionPorts, before: Millis) -> Self {
-        Self { users: Users::new(region), before, dropped: 0 }
+        Self { users: Users::new(region), open: Vec::new(), before, dropped: 0 }
     }
 
     /// How many rows were dropped so far.
@@ -126,15 +128,20 @@ impl<'a> AuditDrop<'a> {
         self.dropped
     }
 
-    /// Drops what is too old on the next page; false at the end. After an error it may begin again.
+    /// Drops what is too old on the next page; false at the end. After an error, the same page comes
+    /// again.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn page(&mut self) -> Result<bool, StoreError> {
-        let Some(users) = self.users.page().await? else { return Ok(false) };
+        if self.open.is_empty() {
+            let Some(users) = self.users.page().await? else { return Ok(false) };
+            self.open = users;
+        }
         let (region, before) = (self.users.region, self.before);
-        let dropping: Vec<_> = users.into_iter().map(|rows| drop_old(region, old(rows, before))).collect();
+        let dropping: Vec<_> = self.open.iter().map(|rows| drop_old(region, old(rows.clone(), before))).collect();
         let dropped: Vec<u64> = stream::iter(dropping).buffer_unordered(CONCURRENT).try_collect().await?;
+        self.open.clear();
         self.dropped += dropped.into_iter().sum::<u64>();
         Ok(true)
     }

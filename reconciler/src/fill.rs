@@ -12,6 +12,7 @@
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
+use umoja_schema::names::table;
 use umoja_schema::{Hlc, Log, LogRow, Millis, PartRecord, Region, Resolution, resolve};
 use umoja_store::copy::{confirmation_key, copy_part, copy_row};
 use umoja_store::derive::{derive, derive_pointer, underived};
@@ -113,6 +114,25 @@ impl<'a> Fill<'a> {
     #[must_use]
     pub fn deriving(self) -> Self {
         Self { derives: true, ..self }
+    }
+
+    /// Where it is: the table, and after what of it. Nothing at the end.
+    pub(crate) fn place(&self) -> Option<(&'static str, Option<&str>)> {
+        match &self.place {
+            Place::Parts(after) => Some((table::USERS, after.as_deref())),
+            Place::Rows(log, after) => Some((log.table(), after.as_deref())),
+            Place::End => None,
+        }
+    }
+
+    /// Goes on there. False if there is no such table.
+    pub(crate) fn go_to(&mut self, name: &str, after: Option<String>) -> bool {
+        self.place = match name.parse::<Log>() {
+            Ok(log) => Place::Rows(log, after),
+            Err(_) if name == table::USERS => Place::Parts(after),
+            Err(_) => return false,
+        };
+        true
     }
 
     /// What was done so far.

@@ -12,6 +12,7 @@
 
 mod audit;
 mod fill;
+pub mod jobs;
 mod keys;
 mod merges;
 mod messages;

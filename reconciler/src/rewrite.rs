@@ -151,6 +151,20 @@ impl<'a> Rewrite<'a> {
         self.regions.get(self.at).map(|(home, _)| &home.own.name)
     }
 
+    /// Where it is: the region that is looked at now, and after what of it. Nothing at the end.
+    pub(crate) fn place(&self) -> Option<(&'a Region, Option<&str>)> {
+        Some((self.region()?, self.after.as_deref()))
+    }
+
+    /// Goes on there. False if there is no such region.
+    pub(crate) fn go_to(&mut self, region: &Region, after: Option<String>) -> bool {
+        let at = self.regions.iter().position(|(home, _)| home.own.name == *region);
+        if let Some(at) = at {
+            (self.at, self.after) = (at, after);
+        }
+        at.is_some()
+    }
+
     /// Looks at the next page. False if there was none left. After an error, the same page comes again.
     ///
     /// # Errors

@@ -66,6 +66,15 @@ impl<'a> Unlist<'a> {
         (!listed).then_some(Self { home, removed, drops: true, after: None, ended: false, report: ZERO })
     }
 
+    /// After what it goes on; nothing at the beginning and at the end.
+    pub(crate) fn place(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    pub(crate) fn go_to(&mut self, after: String) {
+        self.after = Some(after);
+    }
+
     /// What was found and done so far.
     pub const fn report(&self) -> &UnlistReport {
         &self.report

@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod audit;
+pub mod backoff;
 pub mod change;
 pub mod claims;
 #[cfg(feature = "testing")]

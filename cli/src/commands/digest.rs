@@ -8,11 +8,11 @@ use umoja_store::RegionState;
 use umoja_store::digest::Digest;
 use umoja_store::ports::StoreError;
 
-use super::doctor::compare::{How, compare, time};
+use super::doctor::compare::{How, compare};
 use super::target::Target;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
-use crate::output::{Output, table};
+use crate::output::{Output, table, time};
 
 /// Show whether all regions hold the same users, and as of when.
 #[derive(Debug, Args)]

@@ -4,18 +4,19 @@ mod age;
 mod audit;
 mod company;
 mod conflicts;
+mod demo;
 mod digest;
 mod doctor;
 mod export;
 mod hash_keys;
 mod import;
 mod init;
+mod jobs;
 mod logging;
 mod passwords;
 mod redrive;
 mod region;
 mod rewrap;
-mod rewrite;
 mod rotate;
 mod serve;
 mod sign;
@@ -24,13 +25,11 @@ mod target;
 mod user;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::CliError;
-use crate::demo;
 use crate::output::Output;
 
 /// One account everywhere: users that every region accepts and every region can read, encrypted.
@@ -75,14 +74,6 @@ enum Command {
     Doctor(doctor::Doctor),
     Sign(sign::Sign),
     Demo(demo::Demo),
-}
-
-/// Which deployment.
-#[derive(Debug, Args)]
-struct Dir {
-    /// The deployment's directory.
-    #[arg(long, env = "UMOJA_DIR", value_name = "DIR")]
-    dir: PathBuf,
 }
 
 /// Runs the command line of this process.
@@ -141,11 +132,6 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Demo(demo) => demo.run(output).await,
     }
 }
-
-pub(crate) use company::new_company;
-pub(crate) use init::default_regions;
-pub(crate) use logging::{LogFormat, start as start_logging};
-pub(crate) use serve::stop_signal;
 
 #[cfg(test)]
 mod tests {

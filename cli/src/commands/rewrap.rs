@@ -1,18 +1,18 @@
 //! `umoja rewrap`: a region has got another KMS key, and its entries are wrapped anew.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 use serde_json::json;
+use umoja_reconciler::jobs::rotate;
 use umoja_schema::Region;
-use umoja_store::ports::{EncryptionContext, Keys, KeysError};
+use umoja_store::keyring::KeyRing;
+use umoja_store::old_key::with_old_keys;
 
-use super::rewrite::{Behind, Pace, Rewriter};
+use super::jobs::{Pace, Rotating};
 use super::target::{Opened, Target};
 use crate::CliError;
-use crate::deployment::secrets::OldKeys;
+use crate::deployment::secrets::{OldKeys, WRAP_BUDGET_MS};
 use crate::deployment::{Cloud, Regions};
-use crate::output::{Output, note};
+use crate::output::Output;
 
 /// Have a region's new KMS key wrap every data key, after the old one was replaced.
 #[derive(Debug, Args)]
@@ -37,7 +37,8 @@ served meanwhile.
 
 It opens records, in the memory of the machine on which it runs. In AWS it needs credentials that may, in every region: \
 dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem and PutItem on PREFIX-users; sqs:SendMessage on PREFIX-keys; \
-kms:GenerateDataKey, Encrypt and Decrypt with the data key (and Decrypt with the old key), for users' data keys too."
+kms:GenerateDataKey, Encrypt and Decrypt with the data key (and Decrypt with the old key), for users' data keys too. \
+dynamodb:GetItem and PutItem on PREFIX-sweeps besides let it go on where it was stopped."
 )]
 #[command(after_help = "Examples:
   umoja rewrap af-south-1 --prefix PREFIX --region eu-west-1
@@ -65,16 +66,15 @@ impl Rewrap {
         if let Opened::Cloud(cloud, regions) = &opened {
             self.check_is_taken_over(cloud, regions).await?;
         }
-        check_is_usable(&region.home.own.name, &*region.home.own.keys).await?;
-        let secrets = !regions.secrets_are_wrapped_by(&self.name).await?;
-        if secrets {
-            note(&format!("{}: the deployment's secrets are wrapped by its key", self.name));
-            regions.ensure_secrets_anew(&BTreeSet::from([self.name.clone()]), &old_keys).await?;
-        }
-        self.pace.wait_for_settings(&opened, "uses the new key").await;
-        let rewriter = Rewriter { opened: &opened, pace: &self.pace, what: "records under another key", old_keys };
-        let rewritten = rewriter.run(Behind::WrappedBy(&self.name)).await?;
-        let answer = json!({ "region": self.name, "rewritten": rewritten, "secrets_rewrapped": secrets });
+        let usable = rotate::check_is_usable(&*region.home.own.keys).await;
+        usable.map_err(|error| {
+            CliError::Failed(format!("the KMS key of {} cannot be used with these credentials: {error}", self.name))
+        })?;
+        let ring = KeyRing::new(&with_old_keys(&regions.first()?.home, &old_keys), WRAP_BUDGET_MS);
+        let rotating = Rotating::new(&opened, &self.pace, old_keys);
+        let replaced = rotate::kms_key(&rotating, &self.name, ring).await?;
+        let rewritten = rotating.rewritten();
+        let answer = json!({ "region": self.name, "rewritten": rewritten, "secrets_rewrapped": replaced.secrets });
         output.answer(&answer, || {
             format!("The key of {} opens every record by itself; {rewritten} were written again.", self.name)
         });
@@ -109,17 +109,4 @@ impl Rewrap {
             cloud.prefix()
         )))
     }
-}
-
-/// A key that refuses everything, to these credentials, looks like one that wrapped nothing: every record would be written
-/// again for it, in vain.
-async fn check_is_usable(region: &Region, keys: &dyn Keys) -> Result<(), CliError> {
-    let context = EncryptionContext::from([("umoja:id".into(), "probe".into())]);
-    let tried = async {
-        let (_, wrapped) = keys.generate(&context).await?;
-        keys.unwrap(&wrapped, &context).await.map(drop)
-    };
-    tried.await.map_err(|error: KeysError| {
-        CliError::Failed(format!("the KMS key of {region} cannot be used with these credentials: {error}"))
-    })
 }

@@ -10,8 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use umoja_host::{BreachedError, BreachedList};
 use umoja_schema::Region;
 
-use super::Dir;
 use super::logging::{self, LogFormat};
+use super::target::Dir;
 use crate::CliError;
 use crate::config::Config;
 use crate::deployment::Deployment;

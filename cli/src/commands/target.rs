@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use umoja_schema::Region;
+use umoja_store::ports::Clock;
 
 use super::logging::{self, LogFormat};
 use crate::CliError;
@@ -29,6 +30,14 @@ pub(super) struct Target {
     /// With --prefix: the region that is asked first [env: AWS_REGION, AWS_DEFAULT_REGION].
     #[arg(long, help_heading = HEADING, value_name = "REGION")]
     region: Option<Region>,
+}
+
+/// A deployment on this machine, where nothing else will do.
+#[derive(Debug, Args)]
+pub(super) struct Dir {
+    /// The deployment's directory.
+    #[arg(long, env = DIR, value_name = "DIR")]
+    pub(super) dir: PathBuf,
 }
 
 /// What a [`Target`] comes to.
@@ -58,6 +67,14 @@ impl Opened {
         match self {
             Self::Local(deployment) => Ok(deployment.regions()),
             Self::Cloud(cloud, regions) => cloud.open(regions.first()?.name()).await,
+        }
+    }
+
+    /// The machine's clock.
+    pub(super) fn clock(&self) -> &dyn Clock {
+        match self {
+            Self::Local(deployment) => &**deployment.clock(),
+            Self::Cloud(_, regions) => &*regions.clock,
         }
     }
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use umoja_crypto::password::MAX_SCORE;
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_local::{OpenError, Options, RegionStore};
+use umoja_reconciler::jobs::backfill::Repairs;
 use umoja_schema::{Company, Region};
 use umoja_store::keyring::{KeyRing, MAX_WRAPPED_KEYS};
 use umoja_store::ports::{Clock, Entropy, StoreError};
@@ -190,6 +191,11 @@ impl Deployment {
     /// What seals and opens the parts of a region.
     pub fn sealer(&self, home: &Home) -> Sealer {
         Sealer::new(KeyRing::new(home, self.config.peer_wrap_budget_ms), Arc::clone(&self.entropy))
+    }
+
+    /// What wraps data keys where no schedule does.
+    pub(crate) fn repairs(&self) -> Repairs {
+        Repairs::Here { wrap_budget_ms: self.config.peer_wrap_budget_ms }
     }
 
     /// Its regions, as commands reach them that work on any deployment.

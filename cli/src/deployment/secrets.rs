@@ -8,7 +8,6 @@ use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
 use umoja_store::old_key::with_old_keys;
 use umoja_store::ports::{Entropy, Keys};
-use umoja_store::rotation::{IndexStep, PepperStep, SigningStep};
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 
@@ -16,7 +15,7 @@ use super::Regions;
 use crate::CliError;
 
 /// How long a region's key service may take to wrap a secret, in milliseconds: nobody waits for this.
-const WRAP_BUDGET_MS: u64 = 30_000;
+pub(crate) const WRAP_BUDGET_MS: u64 = 30_000;
 
 /// The keys that regions had before.
 pub(crate) type OldKeys = BTreeMap<Region, Arc<dyn Keys>>;
@@ -40,21 +39,6 @@ impl Regions {
         Ok(self.shared_secrets()?.newest().await?)
     }
 
-    /// Does the next step of rotating the key that signs answers, and writes it in every region.
-    pub(crate) async fn rotate_signing(&self, secrets: &mut SecretsDocument) -> Result<SigningStep, CliError> {
-        Ok(self.shared_secrets()?.rotate_signing(secrets, self.clock.now()).await?)
-    }
-
-    /// Does the next step of rotating the blind index key, and writes it in every region.
-    pub(crate) async fn rotate_index(&self, secrets: &mut SecretsDocument) -> Result<IndexStep, CliError> {
-        Ok(self.shared_secrets()?.rotate_index(secrets, self.clock.now()).await?)
-    }
-
-    /// Does the next step of rotating the pepper of passwords, and writes it in every region.
-    pub(crate) async fn rotate_pepper(&self, secrets: &mut SecretsDocument) -> Result<PepperStep, CliError> {
-        Ok(self.shared_secrets()?.rotate_pepper(secrets, self.clock.now()).await?)
-    }
-
     /// Adds the secrets that other systems made their hashes with; gives the ids of those that are new.
     pub(crate) async fn add_hash_keys(&self, keys: &HashKeys, entropy: &dyn Entropy) -> Result<Vec<String>, CliError> {
         Ok(self.shared_secrets()?.add_hash_keys(keys, entropy).await?)
@@ -69,11 +53,6 @@ impl Regions {
     /// Drops the wraps of a region that is no longer one of these. False if they are all there is.
     pub(crate) async fn forget_in_secrets(&self, removed: &Region) -> Result<bool, CliError> {
         Ok(self.shared_secrets()?.forget(removed).await?)
-    }
-
-    /// Whether a region's KMS key, as it is now, opens the deployment's secrets.
-    pub(crate) async fn secrets_are_wrapped_by(&self, region: &Region) -> Result<bool, CliError> {
-        Ok(self.shared_secrets()?.is_wrapped_by(region).await?)
     }
 
     /// What reaches every region's KMS key, from the region that is asked first.

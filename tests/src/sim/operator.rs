@@ -1,18 +1,19 @@
 //! Operators who rotate keys, a step at a time, as the commands do: `umoja rotate index-key`, `umoja rotate signing-key` and
 //! `umoja rewrap`. Whatever stops them, the command is run again.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use umoja_reconciler::{Rewrite, RewriteReport, Rule as Behind};
-use umoja_schema::{Part, PartRecord};
+use umoja_reconciler::jobs::rewrite::Behind;
+use umoja_reconciler::jobs::rotate::{self, Operator, Regions, Until};
+use umoja_reconciler::{Rewrite, RewriteReport, Rule as Rewriting};
+use umoja_schema::{Millis, Part, PartRecord};
 use umoja_store::Home;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Clock as _, EncryptionContext, KeysError, StoreError};
+use umoja_store::ports::{Clock as _, KeysError, StoreError};
 use umoja_store::rotation::{IndexStep, SigningStep};
 use umoja_store::seal::Sealer;
-use umoja_store::secrets::{Secrets, SecretsDocument, SecretsError};
+use umoja_store::secrets::{SecretsDocument, SecretsError};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 
 use super::fleet::Fleet;
@@ -35,6 +36,49 @@ enum Stopped {
     Store(#[from] StoreError),
     #[error("{0:?}")]
     Keys(#[from] KeysError),
+}
+
+/// A command, as the simulation runs it: until one more step is done.
+struct Command<'a> {
+    fleet: &'a Fleet,
+    reached: &'a Reached,
+    /// If nothing else happens meanwhile.
+    alone: bool,
+}
+
+impl Operator for Command<'_> {
+    type Error = Stopped;
+
+    async fn regions(&self) -> Result<Regions, Stopped> {
+        let homes = self.reached.homes.clone();
+        Ok(Regions { homes, first: 0, wrap_budget_ms: PEER_WRAP_BUDGET_MS })
+    }
+
+    fn now(&self) -> Millis {
+        self.fleet.world().clock.now()
+    }
+
+    async fn wait(&self, _until: Until, _more_secs: u64) {
+        self.fleet.every_instance_has_read(self.alone).await;
+    }
+
+    async fn nothing_is_behind(&self, behind: Behind<'_>, _step: IndexStep) -> Result<bool, Stopped> {
+        let rule = match behind {
+            Behind::Claims(secrets) => {
+                self.fleet.learn(secrets);
+                Rewriting::Claims(secrets)
+            }
+            Behind::ClaimsArrived(_) if self.fleet.without == Some(Rule::Arrived) => return Ok(true),
+            Behind::ClaimsArrived(secrets) => Rewriting::ClaimsArrived(secrets),
+            Behind::WrappedBy(region) => {
+                self.fleet.note_rewrapping();
+                let homes = &self.reached.homes;
+                let own = homes.iter().map(|home| &home.own).find(|own| own.name == *region);
+                Rewriting::WrappedBy(own.expect("a region of the deployment"))
+            }
+        };
+        Ok(self.reached.pass(rule).await?.is_complete())
+    }
 }
 
 impl Stopped {
@@ -71,7 +115,7 @@ impl Reached {
         SharedSecrets::new(&self.homes, self.ring())
     }
 
-    async fn pass(&self, rule: Behind<'_>) -> Result<RewriteReport, StoreError> {
+    async fn pass(&self, rule: Rewriting<'_>) -> Result<RewriteReport, StoreError> {
         let mut pass = Rewrite::new(rule, self.homes.iter().zip(&self.sealers));
         while pass.step().await? {}
         Ok(pass.report().clone())
@@ -88,10 +132,11 @@ impl Fleet {
     /// A command, until one more step is done or it cannot go on. `alone` if nothing else happens meanwhile.
     pub(super) async fn operate(&self, at: usize, work: Work, alone: bool) {
         let reached = self.reached();
+        let command = Command { fleet: self, reached: &reached, alone };
         let done = match work {
-            Work::IndexKey => self.rotate_index(&reached, alone).await,
-            Work::SigningKey => self.rotate_signing(&reached, alone).await,
-            Work::Rewrap => self.rewrap(at, &reached, alone).await,
+            Work::IndexKey => self.rotate_index(&command).await,
+            Work::SigningKey => self.rotate_signing(&command).await,
+            Work::Rewrap => self.rewrap(at, &command).await,
         };
         if let Err(stopped) = done {
             assert!(stopped.may_pass(alone), "operator: {work:?} can never be done: {stopped}");
@@ -110,53 +155,38 @@ impl Fleet {
         }
     }
 
-    async fn rotate_index(&self, reached: &Reached, alone: bool) -> Result<(), Stopped> {
-        let shared = reached.shared();
-        let (mut secrets, _) = shared.newest().await?;
-        let step = secrets.index_step();
-        if step != IndexStep::Publish {
-            self.every_instance_has_read(alone).await;
-            let opened = Secrets::open(&secrets, &reached.ring()).await?;
-            self.learn(&opened);
-            if !reached.pass(Behind::Claims(&opened)).await?.is_complete() {
-                return Ok(());
-            }
-            let arrives = step == IndexStep::Drop && self.without != Some(Rule::Arrived);
-            if arrives && !reached.pass(Behind::ClaimsArrived(&opened)).await?.is_complete() {
-                return Ok(());
-            }
-        }
-        shared.rotate_index(&mut secrets, self.world().clock.now()).await?;
+    async fn rotate_index(&self, command: &Command<'_>) -> Result<(), Stopped> {
+        let (mut secrets, _) = command.reached.shared().newest().await?;
+        rotate::index_key(command, &mut secrets).await?;
         Ok(())
     }
 
-    async fn rotate_signing(&self, reached: &Reached, alone: bool) -> Result<(), Stopped> {
-        let shared = reached.shared();
-        let (mut secrets, _) = shared.newest().await?;
-        if secrets.signing_step() != SigningStep::Publish {
-            self.every_instance_has_read(alone).await;
-        }
-        shared.rotate_signing(&mut secrets, self.world().clock.now()).await?;
+    async fn rotate_signing(&self, command: &Command<'_>) -> Result<(), Stopped> {
+        let (mut secrets, _) = command.reached.shared().newest().await?;
+        rotate::signing_key(command, &mut secrets).await?;
         Ok(())
     }
 
-    async fn rewrap(&self, at: usize, reached: &Reached, alone: bool) -> Result<(), Stopped> {
-        let (shared, own) = (reached.shared(), &reached.homes[at].own);
-        // A key that refuses everything looks like one that wrapped nothing.
-        let context = EncryptionContext::from([("umoja:id".into(), "probe".into())]);
-        let (_, wrapped) = own.keys.generate(&context).await?;
-        own.keys.unwrap(&wrapped, &context).await?;
-        if !shared.is_wrapped_by(&own.name).await? {
-            shared.ensure(&BTreeSet::from([own.name.clone()]), self.world().clock.now()).await?;
-        }
-        self.every_instance_has_read(alone).await;
-        let made = Attempt { at, id: None, writes: Some(Secret::Rewrapped), points: None, made: [].into() };
-        let everywhere = (0..reached.homes.len()).map(|at| Attempt { at, ..made.clone() });
-        self.attempts.borrow_mut().extend(everywhere);
-        if reached.pass(Behind::WrappedBy(own)).await?.is_complete() {
+    async fn rewrap(&self, at: usize, command: &Command<'_>) -> Result<(), Stopped> {
+        let own = &command.reached.homes[at].own;
+        rotate::check_is_usable(&*own.keys).await?;
+        if rotate::kms_key(command, &own.name, command.reached.ring()).await?.done {
             self.replaced.borrow_mut().remove(&at);
         }
         Ok(())
+    }
+
+    /// Parts may be written again in every region from now on.
+    fn note_rewrapping(&self) {
+        let writes = Some(Secret::Rewrapped);
+        let everywhere = (0..self.world().regions.len()).map(|at| Attempt {
+            at,
+            id: None,
+            writes: writes.clone(),
+            points: None,
+            made: [].into(),
+        });
+        self.attempts.borrow_mut().extend(everywhere);
     }
 
     /// A region gets another KMS key, and the one before is gone. Not while anything is readable by that one only, or by

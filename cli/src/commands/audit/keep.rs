@@ -5,11 +5,10 @@ use serde_json::json;
 use umoja_schema::Millis;
 use umoja_store::audit::Retention;
 
-use super::super::doctor::compare;
 use super::super::target::Target;
 use crate::CliError;
 use crate::deployment::Regions;
-use crate::output::Output;
+use crate::output::{Output, time};
 
 /// Show or set for how long the audit trail is kept.
 #[derive(Debug, Args)]
@@ -45,7 +44,7 @@ impl Keep {
             retention.keep_days = self.days;
             put(&regions, &retention).await?;
         }
-        let dropped = (retention.dropped_before > Millis(0)).then(|| compare::time(retention.dropped_before));
+        let dropped = (retention.dropped_before > Millis(0)).then(|| time(retention.dropped_before));
         output.answer(&json!({ "keep_days": retention.keep_days, "dropped_before": dropped }), || {
             let kept = match retention.keep_days {
                 Some(days) => format!("The audit trail is kept for {days} days."),

@@ -14,10 +14,9 @@ use umoja_schema::audit::field;
 use umoja_schema::{LogRow, Millis};
 use umoja_store::audit::{AuditKey, Retention};
 
-use super::doctor::compare;
 use crate::CliError;
 use crate::deployment::Regions;
-use crate::output::Output;
+use crate::output::{Output, time};
 
 /// How long a region's key service may take to wrap, in milliseconds: nothing is wrapped here.
 const WRAP_BUDGET_MS: u64 = 5_000;
@@ -81,7 +80,7 @@ fn since(text: &str) -> Result<Millis, String> {
 /// An event for programs.
 fn json(row: &LogRow) -> Value {
     let mut value = serde_json::to_value(AuditEntry::from(row)).unwrap_or_default();
-    value["at"] = compare::time(row.at.millis()).into();
+    value["at"] = time(row.at.millis()).into();
     value["key"] = row.key.clone().into();
     for name in [field::KID, field::COMMAND, field::OPERATOR] {
         if let Some(text) = row.field(name) {
@@ -102,7 +101,7 @@ fn cells(row: &LogRow) -> Vec<String> {
     };
     let more = [entry.linked, entry.status, entry.other, Some(entry.identifiers.join(", "))];
     let more: Vec<String> = more.into_iter().flatten().collect();
-    vec![compare::time(row.at.millis()), row.origin.to_string(), entry.event, by, more.join(" ")]
+    vec![time(row.at.millis()), row.origin.to_string(), entry.event, by, more.join(" ")]
 }
 
 #[cfg(test)]

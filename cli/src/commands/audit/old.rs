@@ -2,16 +2,14 @@
 
 use clap::Args;
 use serde_json::json;
-use umoja_reconciler::AuditDrop;
+use umoja_reconciler::jobs::trail::drop_rows;
+use umoja_schema::Millis;
 
-use super::super::doctor::compare;
+use super::super::jobs::worker;
 use super::super::target::Target;
 use super::keep::{everywhere, put};
 use crate::CliError;
-use crate::output::{Output, note};
-
-/// After how many pages a region says how far it has come.
-const TELL_PAGES: usize = 100;
+use crate::output::{Output, time};
 
 /// Drop what of the audit trail is older than `umoja audit keep` says, in every region.
 #[derive(Debug, Args)]
@@ -46,19 +44,12 @@ impl DropOld {
         // When rows are kept for longer now, some of before are gone already.
         retention.dropped_before = retention.dropped_before.max(before);
         put(&regions, &retention).await?;
+        let worker = worker(&regions, 0, Millis(u64::MAX));
         let mut dropped = Vec::new();
         for region in &regions.list {
-            let mut pass = AuditDrop::new(&region.home.own, before);
-            let mut pages = 0;
-            while pass.page().await.map_err(|source| region.failed(source))? {
-                pages += 1;
-                if pages % TELL_PAGES == 0 {
-                    note(&format!("{}: {} rows dropped", region.name(), pass.dropped()));
-                }
-            }
-            dropped.push((region.name(), pass.dropped()));
+            dropped.push((region.name(), drop_rows(&worker, &region.home.own, before).await?));
         }
-        let before = compare::time(before);
+        let before = time(before);
         let list: Vec<_> = dropped.iter().map(|(region, rows)| json!({ "region": region, "dropped": rows })).collect();
         output.answer(&json!({ "before": before, "regions": list }), || {
             let lines =

@@ -8,10 +8,9 @@ use clap::{Args, Subcommand};
 use umoja_accounts::conflicts::{Contested, State};
 use umoja_schema::UserId;
 
-use super::doctor::compare::time;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
-use crate::output::Output;
+use crate::output::{Output, time};
 
 /// See who claims one identifier with somebody else, and resolve it.
 ///

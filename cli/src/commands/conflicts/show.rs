@@ -8,11 +8,10 @@ use umoja_schema::names::attribute;
 use umoja_schema::{CompanyId, LogRow, Millis, PartRecord, UserId};
 use umoja_store::ports::Parts;
 
-use super::super::doctor::compare::time;
 use super::super::target::Target;
 use super::{line, serving, state};
 use crate::CliError;
-use crate::output::{Output, table};
+use crate::output::{Output, table, time};
 
 /// Show a user's conflicts, open and past, and what decides about them.
 #[derive(Debug, Args)]

@@ -1,8 +1,6 @@
 //! Comparing regions with each other, and users with what is derived from them, for people who wait.
 
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use umoja_reconciler::{Difference, Sweep, SweepReport};
 use umoja_schema::{Millis, Region};
 
@@ -123,10 +121,4 @@ pub(super) fn line(difference: &Difference, compared: &Compared) -> String {
             format!("{id}: {missing} claims missing, {superfluous} superfluous in {region} (by {of})")
         }
     }
-}
-
-/// A time as RFC 3339 in UTC, to the second.
-pub(in crate::commands) fn time(at: Millis) -> String {
-    let secs = i64::try_from(at.secs()).ok().and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok());
-    secs.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{} ms", at.0))
 }

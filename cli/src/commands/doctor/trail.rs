@@ -6,10 +6,9 @@ use umoja_schema::{Millis, Region};
 use umoja_store::audit::{AuditKey, Retention};
 
 use super::super::audit;
-use super::compare;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
-use crate::output::note;
+use crate::output::{note, time};
 
 /// After how many pages a region says how far it has come.
 const TELL_PAGES: u64 = 100;
@@ -86,7 +85,7 @@ fn overdue(retention: &Retention, now: Millis) -> Option<String> {
     late.then(|| {
         format!(
             "what of the audit trail is older than {} was not dropped; run `umoja audit drop`",
-            compare::time(before)
+            time(before)
         )
     })
 }

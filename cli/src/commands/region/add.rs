@@ -7,13 +7,14 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
+use umoja_reconciler::FillReport;
+use umoja_reconciler::jobs::backfill::{Backfill, Repairs};
 use umoja_schema::{Millis, Region};
 use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
-use super::change::{Pace, copy_companies, find, newest_list, open};
-use super::fill::{Filler, Repairs};
+use super::change::{NOTHING_ON_ITS_WAY, Pace, copy_companies, find, newest_list, open, serving};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::config::RegionConfig;
@@ -45,7 +46,8 @@ In those that serve: dynamodb:Scan on PREFIX-users, PREFIX-journal, PREFIX-recei
 PREFIX-receipts; sqs:SendMessage on PREFIX-keys. \
 In the new one: dynamodb:PutItem on PREFIX-companies; ConditionCheckItem, GetItem, PutItem and UpdateItem on PREFIX-users; Query, \
 PutItem and DeleteItem on PREFIX-members; GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on \
-PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal.")]
+PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal. \
+dynamodb:GetItem and PutItem on PREFIX-sweeps besides let it go on where it was stopped.")]
 #[command(after_help = "Examples:
   umoja region add ap-south-1 --dir DIR
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
@@ -104,16 +106,7 @@ impl Add {
         copy_companies(&regions, new).await?;
         self.pace.wait_for_settings(name).await;
 
-        let filler = Filler {
-            regions: &regions,
-            target: name,
-            since: regions.clock.now(),
-            derives: self.again,
-            rate: self.pace.rate,
-            deadline: self.pace.deadline(&regions),
-            repairs: Repairs::Scheduled(cloud.prefix()),
-        };
-        let copied = filler.run().await?;
+        let copied = self.fill(&regions, regions.clock.now(), Repairs::Scheduled).await?;
 
         copy_companies(&regions, new).await?;
         // Hours may have passed: what others have changed meanwhile stays.
@@ -165,16 +158,7 @@ impl Add {
         deployment.ensure_secrets().await?;
         let new = find(&regions, name)?;
         copy_companies(&regions, new).await?;
-        let filler = Filler {
-            regions: &regions,
-            target: name,
-            since: Millis(0),
-            derives: self.again,
-            rate: self.pace.rate,
-            deadline: self.pace.deadline(&regions),
-            repairs: Repairs::Here(&deployment),
-        };
-        let copied = filler.run().await?;
+        let copied = self.fill(&regions, NOTHING_ON_ITS_WAY, deployment.repairs()).await?;
         deployment.set_state(name, RegionState::Serving)?;
         let answer = json!({ "region": name, "state": "serving", "added": true,
             "parts_copied": copied.parts_copied, "rows_copied": copied.rows_copied });
@@ -185,6 +169,12 @@ impl Add {
             )
         });
         Ok(())
+    }
+
+    async fn fill(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<FillReport, CliError> {
+        let (worker, target) = (self.pace.worker(regions), &self.name);
+        let backfill = Backfill { worker, target, since, derives: self.again, repairs };
+        Ok(backfill.from(&serving(regions, target)?, false).await?)
     }
 
     /// Puts the region on the list. True if it was there with another key.

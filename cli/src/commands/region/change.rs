@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
+use umoja_reconciler::jobs::Worker;
 use umoja_schema::{Millis, Region};
-use umoja_store::RegionsDocument;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
+use umoja_store::{Home, RegionsDocument};
 
 use crate::CliError;
+use crate::commands::jobs::worker;
 use crate::deployment::{Cloud, CloudError, DeployedRegion, Deployment, Regions};
 use crate::output::note;
 use crate::server::ServeLock;
@@ -16,12 +18,15 @@ use crate::server::ServeLock;
 /// How often somebody who waits is told so, in seconds.
 const TELL_SECS: u64 = 10;
 
+/// Since when what is written reaches a region by itself, where nobody serves: nothing is on its way.
+pub(super) const NOTHING_ON_ITS_WAY: Millis = Millis(u64::MAX);
+
 /// How fast, and how long.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Pace {
     /// How many parts and rows are copied or changed in a second at most; 0 for as many as can be.
     #[arg(long, value_name = "N", default_value_t = 500)]
-    pub(super) rate: u32,
+    rate: u32,
     /// In AWS: how long to wait for every function to read the new settings, in seconds.
     #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
     settings_wait_secs: u64,
@@ -42,9 +47,9 @@ impl Pace {
         }
     }
 
-    /// When to give up.
-    pub(super) fn deadline(self, regions: &Regions) -> Millis {
-        deadline(regions, self.timeout_secs)
+    /// How jobs are worked on.
+    pub(super) fn worker(self, regions: &Regions) -> Worker<'_> {
+        worker(regions, self.rate, deadline(regions, self.timeout_secs))
     }
 }
 
@@ -68,6 +73,16 @@ pub(super) async fn open(dir: &Path) -> Result<(Deployment, ServeLock), CliError
     let deployment = Deployment::open(dir)?;
     let lock = ServeLock::take(&deployment).await?;
     Ok((deployment, lock))
+}
+
+/// The regions that serve, but one. The region that was asked for is copied from first; the others are compared, and hold
+/// nothing else as a rule.
+pub(super) fn serving<'a>(regions: &'a Regions, but: &Region) -> Result<Vec<&'a Home>, CliError> {
+    let first = regions.first()?.name();
+    let serving = regions.list.iter().filter(|region| region.state.serves() && region.name() != but);
+    let mut homes: Vec<&Home> = serving.map(|region| &region.home).collect();
+    homes.sort_by_key(|home| home.own.name != *first);
+    Ok(homes)
 }
 
 /// One of the regions.

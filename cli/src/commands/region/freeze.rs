@@ -7,11 +7,13 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 use umoja_reconciler::FillReport;
+use umoja_reconciler::jobs::backfill::{Backfill, Repairs};
 use umoja_schema::{Millis, Region};
 use umoja_store::{RegionState, RegionsDocument};
 
-use super::change::{Pace, copy_companies, deadline, find, newest_list, open, refuse_last};
-use super::fill::{Filler, Repairs};
+use super::change::{
+    NOTHING_ON_ITS_WAY, Pace, copy_companies, deadline, find, newest_list, open, refuse_last, serving,
+};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::deployment::{Cloud, DeployedRegion, Regions};
@@ -160,8 +162,9 @@ impl Thaw {
         }
         deployment.ensure_secrets().await?;
         copy_companies(&first_serving(&regions), region).await?;
-        let came = self.filler(&regions, &self.name, Repairs::Here(&deployment)).run().await?;
-        let went = self.send(&regions, Repairs::Here(&deployment)).await?;
+        let since = NOTHING_ON_ITS_WAY;
+        let came = self.receive(&regions, since, deployment.repairs()).await?;
+        let went = self.send(&regions, since, deployment.repairs()).await?;
         deployment.set_state(&self.name, RegionState::Serving)?;
         Ok(Some((came, went)))
     }
@@ -180,14 +183,15 @@ impl Thaw {
         cloud.check_queues(&regions).await?;
         regions.newest_secrets().await?;
         copy_companies(&regions, region).await?;
-        let came = self.filler(&regions, name, Repairs::Scheduled(cloud.prefix())).run().await?;
+        // It was on the list all the time.
+        let came = self.receive(&regions, Millis(0), Repairs::Scheduled).await?;
 
         note(&format!("{name}: sends again"));
         set_state(&mut list, name, RegionState::Thawing);
         let regions = cloud.regions(&list, first);
         cloud.store(&list, &regions.list).await?;
         self.pace.wait_for_settings(name).await;
-        let went = self.send(&regions, Repairs::Scheduled(cloud.prefix())).await?;
+        let went = self.send(&regions, Millis(0), Repairs::Scheduled).await?;
 
         copy_companies(&regions, find(&regions, name)?).await?;
         // Hours may have passed: what others have changed meanwhile stays.
@@ -201,26 +205,21 @@ impl Thaw {
     }
 
     /// Brings what the region holds to every serving one.
-    async fn send(&self, regions: &Regions, repairs: Repairs<'_>) -> Result<FillReport, CliError> {
-        let source = find(regions, &self.name)?;
+    async fn send(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<FillReport, CliError> {
+        let (source, worker) = (find(regions, &self.name)?, self.pace.worker(regions));
         let mut went = FillReport::default();
         for peer in regions.list.iter().filter(|peer| peer.state.serves()) {
-            went.add(&self.filler(regions, peer.name(), repairs).from(&[source], true).await?);
+            let backfill = Backfill { worker, target: peer.name(), since, derives: false, repairs };
+            went.add(&backfill.from(&[&source.home], true).await?);
         }
         Ok(went)
     }
 
-    fn filler<'a>(&'a self, regions: &'a Regions, target: &'a Region, repairs: Repairs<'a>) -> Filler<'a> {
-        Filler {
-            regions,
-            target,
-            // It was on the list all the time.
-            since: Millis(0),
-            derives: *target == self.name,
-            rate: self.pace.rate,
-            deadline: self.pace.deadline(regions),
-            repairs,
-        }
+    /// Brings what every serving region holds to it.
+    async fn receive(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<FillReport, CliError> {
+        let (worker, target) = (self.pace.worker(regions), &self.name);
+        let backfill = Backfill { worker, target, since, derives: true, repairs };
+        Ok(backfill.from(&serving(regions, target)?, false).await?)
     }
 }
 

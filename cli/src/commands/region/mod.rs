@@ -2,7 +2,6 @@
 
 mod add;
 mod change;
-mod fill;
 mod freeze;
 mod remove;
 

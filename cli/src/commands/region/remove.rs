@@ -2,27 +2,21 @@
 //! dropped.
 
 use std::path::Path;
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use umoja_reconciler::{FillReport, Unlist, UnlistReport};
+use umoja_reconciler::jobs::backfill::{Backfill, Repairs};
+use umoja_reconciler::jobs::unlist::{drop_keys, wrap_elsewhere};
+use umoja_reconciler::{FillReport, UnlistReport};
 use umoja_schema::{Millis, Region};
-use umoja_store::RegionState;
+use umoja_store::{Home, RegionState};
 
-use super::change::{Pace, find, newest_list, open, refuse_last};
-use super::fill::{Filler, Repairs, repair_here};
+use super::change::{NOTHING_ON_ITS_WAY, Pace, find, newest_list, open, refuse_last};
 use super::freeze::set_state;
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions};
-use crate::output::{Output, note};
-
-/// How often parts are looked at again that only the key of the region opens.
-const LOOK: Duration = Duration::from_secs(10);
-
-/// How often somebody who waits is told so.
-const TELL_MS: u64 = 10_000;
+use crate::output::Output;
 
 /// Remove a region from a deployment.
 #[derive(Debug, Args)]
@@ -46,7 +40,8 @@ DeleteItem on PREFIX-members; GetItem, \
 BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; Scan, GetItem and PutItem on PREFIX-journal, PREFIX-receipts and \
 PREFIX-audit, UpdateItem on PREFIX-journal; sqs:SendMessage and GetQueueAttributes on PREFIX-keys. With --lost, in those \
 that stay: dynamodb:GetItem and PutItem on PREFIX-settings, Scan and UpdateItem on PREFIX-users, sqs:SendMessage on \
-PREFIX-keys.")]
+PREFIX-keys. \
+dynamodb:GetItem and PutItem on PREFIX-sweeps besides let it go on where it was stopped.")]
 #[command(after_help = "Examples:
   umoja region remove ap-south-1 --prefix PREFIX --region eu-west-1
   umoja region remove ap-south-1 --prefix PREFIX --region eu-west-1 --lost
@@ -113,8 +108,7 @@ impl Remove {
             let regions = rest.regions();
             self.refuse(&regions)?;
             rest.set_state(name, RegionState::Leaving)?;
-            sent = self.send(&regions, Repairs::Here(&rest)).await?;
-            self.wrap_elsewhere(&regions, Some(&rest)).await?;
+            sent = self.send(&regions, NOTHING_ON_ITS_WAY, rest.repairs()).await?;
         }
         let mut staying = rest.config().regions.clone();
         staying.retain(|region| region.name != *name);
@@ -139,8 +133,7 @@ impl Remove {
                 let regions = cloud.regions(&list, first);
                 cloud.store(&list, others(&regions, name).into_iter().chain([find(&regions, name)?])).await?;
                 self.pace.wait_for_settings(name).await;
-                sent = self.send(&regions, Repairs::Scheduled(cloud.prefix())).await?;
-                self.wrap_elsewhere(&regions, None).await?;
+                sent = self.send(&regions, Millis(0), Repairs::Scheduled).await?;
                 // Hours may have passed: what others have changed meanwhile stays.
                 list = newest_list(cloud, first, name, true).await?;
             }
@@ -169,58 +162,17 @@ impl Remove {
         }
     }
 
-    /// Brings what the region holds to every one that stays.
-    async fn send(&self, regions: &Regions, repairs: Repairs<'_>) -> Result<FillReport, CliError> {
-        let source = find(regions, &self.name)?;
+    /// Brings what the region holds to every one that stays, and waits until every part there can be opened without its key.
+    async fn send(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<FillReport, CliError> {
+        let (source, worker) = (find(regions, &self.name)?, self.pace.worker(regions));
         let mut sent = FillReport::default();
         for peer in others(regions, &self.name) {
-            let filler = Filler {
-                regions,
-                target: peer.name(),
-                since: Millis(0),
-                derives: false,
-                rate: self.pace.rate,
-                deadline: self.pace.deadline(regions),
-                repairs,
-            };
-            sent.add(&filler.from(&[source], true).await?);
+            let backfill = Backfill { worker, target: peer.name(), since, derives: false, repairs };
+            sent.add(&backfill.from(&[&source.home], true).await?);
         }
+        let stay: Vec<&Home> = others(regions, &self.name).into_iter().map(|region| &region.home).collect();
+        wrap_elsewhere(&worker, &stay, &self.name, repairs).await?;
         Ok(sent)
-    }
-
-    /// Waits until every part in every region that stays can be opened there without the region's key.
-    async fn wrap_elsewhere(&self, regions: &Regions, here: Option<&Deployment>) -> Result<(), CliError> {
-        let until = self.pace.deadline(regions);
-        for region in others(regions, &self.name) {
-            loop {
-                let found = self.pass(regions, region, Unlist::look(&region.home, &self.name)).await?;
-                if found.unreadable > 0 {
-                    return Err(CliError::Failed(format!(
-                        "{}: {} parts cannot be read: whether they need the key of {} is not known. See `umoja doctor`",
-                        region.name(),
-                        found.unreadable,
-                        self.name
-                    )));
-                }
-                if found.needed == 0 {
-                    break;
-                }
-                if regions.clock.now() >= until {
-                    return Err(CliError::Failed(format!(
-                        "{}: {} parts can be opened by the key of {} alone; they are listed for the key repair; run the \
-                         command again, it goes on",
-                        region.name(),
-                        found.needed,
-                        self.name
-                    )));
-                }
-                match here {
-                    Some(deployment) => repair_here(deployment, region).await?,
-                    None => tokio::time::sleep(LOOK).await,
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Drops what the region's key has wrapped, in the secrets and in every part of every region.
@@ -231,53 +183,8 @@ impl Remove {
                 self.name
             )));
         }
-        let mut all = UnlistReport::default();
-        for region in &regions.list {
-            loop {
-                let listed = || CliError::Failed(format!("{} is on the list of regions again", self.name));
-                let unlist = Unlist::drop_keys(&region.home, &self.name).ok_or_else(listed)?;
-                let found = self.pass(regions, region, unlist).await?;
-                all.dropped += found.dropped;
-                if found.overtaken == 0 {
-                    all.needed = all.needed.max(found.needed + found.unreadable);
-                    break;
-                }
-            }
-        }
-        Ok(all)
-    }
-
-    /// One pass, held back to the rate.
-    async fn pass(
-        &self,
-        regions: &Regions,
-        region: &DeployedRegion,
-        mut unlist: Unlist<'_>,
-    ) -> Result<UnlistReport, CliError> {
-        let clock = &*regions.clock;
-        let (started, mut told) = (clock.now(), clock.now());
-        let tell = |found: &UnlistReport| {
-            let UnlistReport { parts, dropped, needed, .. } = found;
-            let (at, name) = (region.name(), &self.name);
-            note(&format!(
-                "{at}: {parts} parts looked at, {dropped} wrapped keys of {name} dropped, {needed} parts need its key"
-            ));
-        };
-        let mut more = true;
-        while more {
-            more = unlist.step().await.map_err(|source| region.failed(source))?;
-            if self.pace.rate > 0 {
-                let due = unlist.report().dropped.saturating_mul(1000) / u64::from(self.pace.rate);
-                let early = due.saturating_sub(clock.now().since(started));
-                tokio::time::sleep(Duration::from_millis(early)).await;
-            }
-            if clock.now().since(told) >= TELL_MS {
-                told = clock.now();
-                tell(unlist.report());
-            }
-        }
-        tell(unlist.report());
-        Ok(*unlist.report())
+        let homes: Vec<&Home> = regions.list.iter().map(|region| &region.home).collect();
+        Ok(drop_keys(&self.pace.worker(regions), &homes, &self.name).await?)
     }
 }
 

@@ -2,17 +2,15 @@
 
 use clap::Args;
 use serde_json::json;
+use umoja_reconciler::jobs::rotate::{self, Stepped};
 use umoja_store::rotation::IndexStep;
-use umoja_store::secrets::{Secrets, SecretsDocument};
+use umoja_store::secrets::SecretsDocument;
 
 use crate::CliError;
-use crate::commands::rewrite::{Behind, Pace, Rewriter};
+use crate::commands::jobs::{Pace, Rotating};
 use crate::commands::target::{Opened, Target};
 use crate::deployment::secrets::OldKeys;
 use crate::output::{Output, note};
-
-/// Secrets are only unwrapped here: no peer has to wrap anything in time.
-const NO_WRAPS: u64 = 0;
 
 /// Rotate the key that e-mail addresses, phone numbers, user names and external ids are indexed by.
 #[derive(Debug, Args)]
@@ -35,7 +33,8 @@ In a directory the deployment must not be served meanwhile.
 It opens users' profiles, in the memory of the machine on which it runs. In AWS it needs credentials that may, in every \
 region: dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem and PutItem on PREFIX-users; GetItem, BatchGetItem, \
 PutItem and DeleteItem on PREFIX-identifiers; UpdateItem on PREFIX-journal; kms:GenerateDataKey, Encrypt and Decrypt with \
-the data key, for users' data keys too."
+the data key, for users' data keys too. \
+dynamodb:GetItem and PutItem on PREFIX-sweeps besides let it go on where it was stopped."
 )]
 #[command(after_help = "Examples:
   umoja rotate index-key --prefix PREFIX --region eu-west-1
@@ -73,49 +72,23 @@ impl IndexKey {
         } else if was_interrupted {
             note("what an interrupted command left in some regions only was brought to the others");
         }
-        let mut rewritten = 0;
+        let rotating = Rotating::new(opened, &self.pace, OldKeys::new());
         if self.no_new_key && secrets.index_step() == IndexStep::Publish {
-            let rewritten = self.rewrite(opened, &secrets, "claims under other keys", false).await?;
-            return Ok((secrets, rewritten));
+            rotate::claims(&rotating, &secrets).await?;
+            return Ok((secrets, rotating.rewritten()));
         }
         loop {
-            let (what, waits_for) = match secrets.index_step() {
-                IndexStep::Publish => ("", ""),
-                IndexStep::Drop => ("claims under the new key", "writes and looks under both keys"),
-                IndexStep::Finish => ("claims under the old key", "knows the new key only"),
-            };
-            if secrets.index_step() != IndexStep::Publish {
-                self.pace.wait_for_settings(opened, waits_for).await;
-                rewritten += self.rewrite(opened, &secrets, what, false).await?;
-            }
-            if secrets.index_step() == IndexStep::Drop {
-                note("comparing the regions: nothing without claims under the new key may be on its way");
-                rewritten += self.rewrite(opened, &secrets, what, true).await?;
-            }
-            // Another region may have come meanwhile.
-            let step = opened.regions_now().await?.rotate_index(&mut secrets).await?;
-            match step {
-                IndexStep::Publish => note("a new key is published"),
-                IndexStep::Drop => note("every profile has claims under the new key; the old key is dropped"),
-                IndexStep::Finish => {
-                    note("no profile has claims under the old key");
-                    return Ok((secrets, rewritten));
+            match rotate::index_key(&rotating, &mut secrets).await? {
+                Stepped::Done(IndexStep::Publish) => note("a new key is published"),
+                Stepped::Done(IndexStep::Drop) => {
+                    note("every profile has claims under the new key; the old key is dropped");
                 }
+                Stepped::Done(IndexStep::Finish) => {
+                    note("no profile has claims under the old key");
+                    return Ok((secrets, rotating.rewritten()));
+                }
+                Stepped::Behind => {}
             }
         }
-    }
-
-    async fn rewrite(
-        &self,
-        opened: &Opened,
-        document: &SecretsDocument,
-        what: &'static str,
-        arrived: bool,
-    ) -> Result<u64, CliError> {
-        let ring = opened.regions_now().await?.ring(NO_WRAPS)?;
-        let secrets = Secrets::open(document, &ring).await?;
-        let rewriter = Rewriter { opened, pace: &self.pace, what, old_keys: OldKeys::new() };
-        let behind = if arrived { Behind::ClaimsArrived(&secrets) } else { Behind::Claims(&secrets) };
-        rewriter.run(behind).await
     }
 }

@@ -1,13 +1,14 @@
 //! `umoja rotate pepper`.
 
-use std::time::Duration;
-
 use clap::Args;
 use serde_json::json;
+use umoja_reconciler::jobs::rotate;
 use umoja_store::rotation::PepperStep;
 
 use crate::CliError;
+use crate::commands::jobs::{Pace, Rotating};
 use crate::commands::target::{Opened, Target};
+use crate::deployment::secrets::OldKeys;
 use crate::output::{Output, note};
 
 /// Make a new pepper for passwords, or the first one.
@@ -36,14 +37,14 @@ impl Pepper {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let opened = self.target.open().await?;
         let _not_served = opened.lock()?;
-        let version = rotate(&opened).await?;
+        let version = rotate_pepper(&opened).await?;
         output.answer(&json!({ "pepper": version }), || format!("New passwords are hashed with pepper {version}."));
         Ok(())
     }
 }
 
 /// Does every step that is left; gives the version that is in use then.
-async fn rotate(opened: &Opened) -> Result<u32, CliError> {
+async fn rotate_pepper(opened: &Opened) -> Result<u32, CliError> {
     let (mut secrets, was_interrupted) = opened.regions_now().await?.newest_secrets().await?;
     if was_interrupted
         && secrets.pepper_step() == PepperStep::Publish
@@ -52,14 +53,10 @@ async fn rotate(opened: &Opened) -> Result<u32, CliError> {
         note("the last step of an interrupted rotation is completed");
         return Ok(version);
     }
+    let pace = Pace::default();
+    let rotating = Rotating::new(opened, &pace, OldKeys::new());
     loop {
-        let secs = secrets.pepper_step().wait_secs();
-        if secs > 0 && matches!(opened, Opened::Cloud(..)) {
-            note(&format!("waiting {secs} s, until every instance verifies with the new pepper"));
-            tokio::time::sleep(Duration::from_secs(secs)).await;
-        }
-        // Another region may have come meanwhile.
-        match opened.regions_now().await?.rotate_pepper(&mut secrets).await? {
+        match rotate::pepper(&rotating, &mut secrets).await? {
             PepperStep::Publish => note("a new pepper is published"),
             PepperStep::Promote => return Ok(secrets.pepper_in_use.unwrap_or_default()),
         }

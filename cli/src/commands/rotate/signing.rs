@@ -1,13 +1,14 @@
 //! `umoja rotate signing-key`.
 
-use std::time::Duration;
-
 use clap::Args;
 use serde_json::json;
+use umoja_reconciler::jobs::rotate;
 use umoja_store::rotation::SigningStep;
 
 use crate::CliError;
+use crate::commands::jobs::{Pace, Rotating};
 use crate::commands::target::{Opened, Target};
+use crate::deployment::secrets::OldKeys;
 use crate::output::{Output, note};
 
 /// Rotate the key that signs answers.
@@ -34,7 +35,7 @@ impl SigningKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let opened = self.target.open().await?;
         let _not_served = opened.lock()?;
-        let kids = rotate(&opened).await?;
+        let kids = rotate_signing(&opened).await?;
         let signs = kids.last().map(String::as_str).unwrap_or_default();
         output.answer(&json!({ "signing_key": signs }), || format!("Answers are signed with {signs}."));
         Ok(())
@@ -42,23 +43,16 @@ impl SigningKey {
 }
 
 /// Does every step that is left; gives the ids of the keys that are published then.
-async fn rotate(opened: &Opened) -> Result<Vec<String>, CliError> {
+async fn rotate_signing(opened: &Opened) -> Result<Vec<String>, CliError> {
     let (mut secrets, was_interrupted) = opened.regions_now().await?.newest_secrets().await?;
     if was_interrupted && secrets.signing_step() == SigningStep::Publish {
         note("the last step of an interrupted rotation is completed");
         return Ok(secrets.signing_key_ids());
     }
+    let pace = Pace::default();
+    let rotating = Rotating::new(opened, &pace, OldKeys::new());
     loop {
-        let step = secrets.signing_step();
-        let secs = step.wait_secs();
-        if secs > 0 && matches!(opened, Opened::Cloud(..)) {
-            let what = if step == SigningStep::Promote { "publishes the new key" } else { "signs with the new key" };
-            note(&format!("waiting {secs} s, until every instance {what}"));
-            tokio::time::sleep(Duration::from_secs(secs)).await;
-        }
-        // Another region may have come meanwhile.
-        let done = opened.regions_now().await?.rotate_signing(&mut secrets).await?;
-        let (last, what) = match done {
+        let (last, what) = match rotate::signing_key(&rotating, &mut secrets).await? {
             SigningStep::Publish => (false, "a new key is published"),
             SigningStep::Promote => (false, "the new key signs"),
             SigningStep::Retire => (true, "the old key is retired"),

@@ -1,16 +1,16 @@
-//! What --dry-run shows of a queue.
+//! What is shown of a queue while nothing is moved.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use umoja_store::ports::Delivery;
 
-/// How many messages of a queue --dry-run shows at most: as many as come and are put down again while they are hidden.
+/// How many messages of a queue are shown at most: as many as come and are put down again while they are hidden.
 const SHOWN: u64 = 1000;
 
 /// What is shown of a queue: each message once, though a receive gives a message again when it has been hidden for long
 /// enough. At most as many as there were, and as are shown.
-pub(super) struct Sight {
+pub(crate) struct Sight {
     there_were: u64,
     received: u64,
     seen: BTreeSet<u64>,
@@ -18,17 +18,17 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    pub(super) fn of(there_were: u64) -> Self {
+    pub(crate) fn of(there_were: u64) -> Self {
         Self { there_were, received: 0, seen: BTreeSet::new(), is_over: false }
     }
 
     /// True if nothing new is to be expected, or enough is shown.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
 
     /// Those that were not seen yet; every receipt is kept, to put the message down.
-    pub(super) fn new_of(&mut self, deliveries: Vec<Delivery>, receipts: &mut Vec<String>) -> Vec<Delivery> {
+    pub(crate) fn new_of(&mut self, deliveries: Vec<Delivery>, receipts: &mut Vec<String>) -> Vec<Delivery> {
         self.received += deliveries.len() as u64;
         receipts.extend(deliveries.iter().map(|delivery| delivery.receipt.clone()));
         let new: Vec<_> =
@@ -39,13 +39,13 @@ impl Sight {
     }
 
     /// How many there were besides.
-    pub(super) fn unseen(&self) -> u64 {
+    pub(crate) fn unseen(&self) -> u64 {
         self.there_were.saturating_sub(self.received)
     }
 }
 
 /// Tells texts apart in little memory.
-pub(super) fn fingerprint(text: &str) -> u64 {
+pub(crate) fn fingerprint(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()

@@ -13,7 +13,10 @@ use serde_json::json;
 use umoja_host::SystemClock;
 use umoja_schema::{CompanyId, Region, Scope};
 
-use crate::commands::{LogFormat, default_regions, new_company, start_logging, stop_signal};
+use super::company::new_company;
+use super::init::default_regions;
+use super::logging::{self, LogFormat};
+use super::serve::stop_signal;
 use crate::config::Config;
 use crate::credentials::CompanyFile;
 use crate::deployment::Deployment;
@@ -74,7 +77,7 @@ struct DemoRegion<'a> {
 impl Demo {
     pub(crate) async fn run(self, output: Output) -> Result<(), CliError> {
         // The story causes outages: what the regions say about them would hide it. UMOJA_LOG shows it.
-        start_logging(LogFormat::Text, "off");
+        logging::start(LogFormat::Text, "off");
         let teller = Teller::new(output, Arc::new(SystemClock));
         let mut deployment = self.deployment()?;
         let lock = ServeLock::take(&deployment).await?;

@@ -1,0 +1,67 @@
+//! How long to wait before something is tried again: longer each time, and by chance up to twice as long, so that those
+//! who failed together do not come back together.
+//!
+//! The waits are `backon`'s. It is asked for them only, and not to wait: its randomness is seeded from an [`Entropy`], and
+//! whoever waits does so by tokio's time.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+
+use crate::ports::Entropy;
+
+/// How waits grow.
+#[derive(Debug, Clone, Copy)]
+pub struct BackOff {
+    waits: ExponentialBuilder,
+}
+
+impl BackOff {
+    /// For a region that does not answer: from 2 seconds on, 8 times. With their jitter the waits are 2.5 to 5 minutes.
+    pub const REGION: Self = Self::new(Duration::from_secs(2), Duration::from_secs(32)).times(8);
+
+    /// Waits that double from `first` to `longest`, without an end.
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        let waits = ExponentialBuilder::new().with_min_delay(first).with_max_delay(longest);
+        Self { waits: waits.without_max_times().with_jitter() }
+    }
+
+    /// The same, and after so many waits there is none.
+    #[must_use]
+    pub const fn times(self, times: usize) -> Self {
+        Self { waits: self.waits.with_max_times(times) }
+    }
+
+    /// The waits after one failure and those that follow it.
+    pub fn waits(self, entropy: &dyn Entropy) -> impl Iterator<Item = Duration> + Send + use<> {
+        self.waits.with_jitter_seed(u64::from_be_bytes(entropy.array())).build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed(u8);
+
+    impl Entropy for Fixed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn waits_double_to_the_longest_and_end_after_so_many() {
+        for byte in 0..=255 {
+            let waits: Vec<Duration> = BackOff::REGION.waits(&Fixed(byte)).collect();
+            let least = [2, 4, 8, 16, 32, 32, 32, 32].map(Duration::from_secs);
+            assert!(waits.len() == 8 && waits.iter().zip(least).all(|(wait, least)| (least..least * 2).contains(wait)));
+        }
+    }
+
+    #[test]
+    fn who_fails_together_comes_back_apart() {
+        let [one, other] = [1, 2].map(|byte| BackOff::REGION.waits(&Fixed(byte)).collect::<Vec<_>>());
+        assert!(one.iter().zip(&other).all(|(one, other)| one != other));
+    }
+}
