@@ -1,11 +1,12 @@
 //! What imports rows.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use umoja_crypto::legacy::HashKeys;
 use umoja_schema::{Actor, Company};
 use umoja_store::apply::MAX_ROUNDS;
+use umoja_store::backoff::BackOff;
+use umoja_store::ports::Entropy;
 
 use super::error::{Failed, Reason};
 use super::hashing::Hashing;
@@ -13,9 +14,6 @@ use super::report::Done;
 use super::row::Row;
 use super::user::NewUser;
 use crate::{Context, People};
-
-/// How often a row is tried while the store or a key service does not answer: for about two minutes.
-const TRIES: u32 = 8;
 
 /// Brings users of one company into one region, from where they are replicated like any other.
 pub struct Importer {
@@ -38,7 +36,7 @@ impl Importer {
     /// # Errors
     /// [`Failed::Refused`] says what is wrong with the row; after [`Failed::Stopped`] no other row would do better.
     pub async fn row(&self, row: &Row) -> Result<Done, Failed> {
-        patiently(|| self.attempt(row)).await
+        patiently(&*self.people.home.entropy, || self.attempt(row)).await
     }
 
     /// On whose behalf rows are imported, now.
@@ -76,16 +74,17 @@ pub(super) fn actor() -> Actor {
 }
 
 /// Tries again for a while what fails in a way that may pass.
-pub(super) async fn patiently<F: Future<Output = Result<Done, Failed>>>(
-    attempt: impl Fn() -> F,
-) -> Result<Done, Failed> {
-    let mut tries = 0;
+pub(super) async fn patiently<F>(entropy: &dyn Entropy, attempt: impl Fn() -> F) -> Result<Done, Failed>
+where
+    F: Future<Output = Result<Done, Failed>>,
+{
+    let mut waits = BackOff::REGION.waits(entropy);
     loop {
         match attempt().await {
-            Err(Failed::Stopped(stopped)) if stopped.is_transient() && tries < TRIES => {
-                tries += 1;
-                tokio::time::sleep(Duration::from_secs(1 << tries.min(5))).await;
-            }
+            Err(Failed::Stopped(stopped)) if stopped.is_transient() => match waits.next() {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(Failed::Stopped(stopped)),
+            },
             other => return other,
         }
     }

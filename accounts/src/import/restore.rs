@@ -39,7 +39,7 @@ impl Restorer {
     /// # Errors
     /// As [`super::Importer::row`].
     pub async fn row(&self, record: &Record) -> Result<Done, Failed> {
-        patiently(|| self.attempt(record)).await
+        patiently(&*self.people.home.entropy, || self.attempt(record)).await
     }
 
     async fn attempt(&self, record: &Record) -> Result<Done, Failed> {

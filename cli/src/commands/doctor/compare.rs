@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use umoja_reconciler::{Difference, Sweep, SweepReport};
-use umoja_schema::{Millis, Region};
+use umoja_schema::Region;
 
 use super::super::audit;
 use crate::deployment::{DeployedRegion, Regions};
-use crate::output::note;
+use crate::output::{note, time};
 
 /// After how many pages a comparison says how far it has come.
 const TELL_PAGES: usize = 100;
