@@ -71,7 +71,9 @@ impl Watch for Notes {
             }
             Event::Again { at, error, wait } => format!("{at}: {error}; again in {} s", wait.as_secs()),
             Event::GoesOn => "going on where it was stopped".to_owned(),
-            Event::NotKept { error } => format!("how far it is could not be kept ({error}); stopped now, it begins anew"),
+            Event::NotKept { error } => {
+                format!("how far it is could not be kept ({error}); stopped now, it begins anew")
+            }
         });
     }
 }
@@ -85,7 +87,9 @@ impl From<JobError> for CliError {
     fn from(error: JobError) -> Self {
         Self::Failed(match &error {
             JobError::Stopped { .. } => {
-                format!("{error}; every region has to be looked at; run the same command again when it answers, it goes on")
+                format!(
+                    "{error}; every region has to be looked at; run the same command again when it answers, it goes on"
+                )
             }
             JobError::Unopened { .. } => format!(
                 "everything else is done, and {error}: no key opens them, or they are damaged, or a newer version of Umoja \
@@ -127,7 +131,8 @@ impl From<JobError> for CliError {
 }
 
 fn late(report: &RewriteReport) -> String {
-    let RewriteReport { rewritten, on_their_way, overtaken, ahead, unwrapped, unreadable, unreadable_users, .. } = report;
+    let RewriteReport { rewritten, on_their_way, overtaken, ahead, unwrapped, unreadable, unreadable_users, .. } =
+        report;
     let users = unreadable_users.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     format!(
         "not done yet: at the last look {rewritten} parts were written again, {on_their_way} were on their way to another \

@@ -13,7 +13,7 @@ pub struct Kept {
     sweeps: Arc<dyn Sweeps>,
     name: String,
     /// Whether a place is kept that the end of the pass has to take away.
-    is_kept: AtomicBool,
+    has_place: AtomicBool,
 }
 
 impl Kept {
@@ -23,7 +23,7 @@ impl Kept {
     }
 
     pub(crate) fn of(sweeps: Arc<dyn Sweeps>, job: &str) -> Self {
-        Self { sweeps, name: format!("job/{job}"), is_kept: AtomicBool::new(false) }
+        Self { sweeps, name: format!("job/{job}"), has_place: AtomicBool::new(false) }
     }
 
     /// What the last run left; nothing if it came to its end, or what it left cannot be had.
@@ -35,16 +35,16 @@ impl Kept {
                 None
             }
         };
-        self.is_kept.store(place.is_some(), Ordering::Relaxed);
+        self.has_place.store(place.is_some(), Ordering::Relaxed);
         place
     }
 
     /// Keeps a place, or that the pass has come to its end.
     pub(crate) async fn save<P: Serialize>(&self, place: Option<&P>) -> Result<(), StoreError> {
-        if place.is_none() && !self.is_kept.load(Ordering::Relaxed) {
+        if place.is_none() && !self.has_place.load(Ordering::Relaxed) {
             return Ok(());
         }
-        self.is_kept.store(place.is_some(), Ordering::Relaxed);
+        self.has_place.store(place.is_some(), Ordering::Relaxed);
         let bytes = serde_json::to_vec(&place).map_err(|error| StoreError::Refused(error.to_string()))?;
         self.sweeps.put_sweep(&self.name, &bytes).await
     }

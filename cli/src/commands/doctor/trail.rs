@@ -83,10 +83,7 @@ fn overdue(retention: &Retention, now: Millis) -> Option<String> {
     let before = retention.too_old_before(now)?;
     let late = before.since(retention.dropped_before) > OVERDUE_MS;
     late.then(|| {
-        format!(
-            "what of the audit trail is older than {} was not dropped; run `umoja audit drop`",
-            time(before)
-        )
+        format!("what of the audit trail is older than {} was not dropped; run `umoja audit drop`", time(before))
     })
 }
 
