@@ -5,23 +5,9 @@ use std::str::FromStr;
 
 use crate::names::attribute as name;
 use crate::{
-    AccountStatus, Attribute, Attributes, Body, Claim, ClaimItem, Facts, IdentifierKind, Live, Millis, Part,
+    AccountStatus, Attribute, Attributes, Body, Claim, ClaimItem, Facts, IdentifierKind, ItemError, Live, Millis, Part,
     PartRecord, ProfileFacts, SealedData, UserId,
 };
-
-/// An item, message or version that cannot be read. Names what is wrong, never a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("`{what}` is absent or malformed")]
-pub struct ItemError {
-    what: &'static str,
-}
-
-impl ItemError {
-    /// Something named `what` is absent or malformed.
-    pub const fn new(what: &'static str) -> Self {
-        Self { what }
-    }
-}
 
 /// Takes attributes out of an item one by one; what is left over is unknown.
 pub(crate) struct Reader(pub(crate) Attributes);

@@ -1,4 +1,4 @@
-//! `cargo run --release -p umoja-tests --bin sim`: the simulation, for people and for CI.
+//! `cargo run --release -p umoja-tests --features aws --bin sim`: the simulation, for people and for CI.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
@@ -8,6 +8,7 @@ mod partition;
 mod replay;
 mod report;
 mod runs;
+mod total;
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use umoja_tests::sim::shrink::shrink;
 use umoja_tests::sim::{Coverage, Failure, Plan, Runner};
 
 use crate::options::{Options, Store};
-use crate::runs::Total;
+use crate::total::Total;
 
 #[allow(clippy::cast_precision_loss, reason = "nobody reads more digits")]
 const fn number(count: u64) -> f64 {

@@ -1,6 +1,5 @@
 //! Many runs on a few threads, each run in one of them.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -9,16 +8,7 @@ use umoja_tests::sim::{Coverage, Failure, Plan, Runner};
 
 use crate::options::{Options, Store};
 use crate::report;
-
-/// What was done.
-#[derive(Default)]
-pub(crate) struct Total {
-    pub(crate) runs: BTreeMap<&'static str, u64>,
-    pub(crate) steps: u64,
-    pub(crate) coverage: Coverage,
-    pub(crate) failed: Option<(u64, Store, Failure)>,
-    pub(crate) took: Duration,
-}
+use crate::total::Total;
 
 struct Done {
     seed: u64,

@@ -5,6 +5,7 @@
 //! (`run`); then all faults end, messages stop (`heal`), and everything that was promised has to hold (`check`).
 //! [`rules`] can leave out a rule of the design, to see that a run notices.
 
+mod answered;
 mod calls;
 mod check;
 pub mod coverage;
@@ -13,15 +14,18 @@ mod heal;
 mod history;
 mod instance;
 mod merged;
+mod names;
 mod operator;
 mod people;
 #[allow(missing_docs, reason = "the names of steps say what they are")]
 pub mod plan;
 pub mod regressions;
+mod reload;
 pub mod rules;
 mod run;
 pub mod shrink;
 mod stream;
+mod verified;
 
 pub use coverage::Coverage;
 pub use plan::Plan;

@@ -12,6 +12,7 @@
 mod invariants;
 mod region;
 mod rotation;
+mod setup;
 mod tables;
 mod time;
 mod writes;
@@ -29,6 +30,7 @@ use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_store::{Change, RegionPorts};
 
 pub use region::{RegionFaults, WorldRegion};
+pub use setup::Setup;
 pub use tables::{Tables, TablesOn};
 pub use time::{RegionClock, SeededEntropy, WorldClock};
 pub use writes::Refused;
@@ -52,16 +54,6 @@ pub struct World {
     /// The regions, in the order of [`World::name`].
     pub regions: Vec<WorldRegion>,
     known: Mutex<Known>,
-}
-
-/// How a world is made.
-pub struct Setup<'a> {
-    /// How many regions, 2 to 5.
-    pub regions: usize,
-    /// What keeps their tables.
-    pub tables: TablesOn,
-    /// Put around each region's ports, inside of the faults: everybody, the region itself too, sees it through this.
-    pub around: &'a dyn Fn(RegionPorts) -> RegionPorts,
 }
 
 /// What a world remembers in order to check its promises.

@@ -19,7 +19,7 @@ use pem_rfc7468::LineEnding;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::Algorithm;
+use super::algorithm::Algorithm;
 
 /// SubjectPublicKeyInfo of Ed25519 before its 32 bytes (RFC 8410 section 4).
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];

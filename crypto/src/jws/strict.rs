@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::JwsError;
+use super::error::JwsError;
 
 /// Most arrays and objects within each other in one claim.
 pub const MAX_DEPTH: usize = 32;

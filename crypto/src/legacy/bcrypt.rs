@@ -9,8 +9,8 @@
 
 use zeroize::Zeroizing;
 
-use super::ImportError;
 use super::codec::bcrypt64;
+use super::error::ImportError;
 
 /// Cost 15 is about two seconds; each step doubles it.
 const MAX_COST: u32 = 15;

@@ -6,8 +6,8 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::codec::PasswordEncoding;
+use super::error::{ImportError, LegacyOutcome};
 use super::recipe::{Ran, Recipe};
-use super::{ImportError, LegacyOutcome, native, spelling};
 use crate::password::{Password, Passwords, Verification, check_stored};
 
 /// An old hash, read and affordable.
@@ -34,16 +34,6 @@ pub(super) enum Check {
 }
 
 impl ForeignHash {
-    /// Reads a spelling that says what it is (the table in [`legacy`](super)).
-    ///
-    /// A bare row of hexadecimal digits does not: use [`chain`](Self::chain) or [`nt`](Self::nt).
-    ///
-    /// # Errors
-    /// [`ImportError`] says why it is refused, without any of it.
-    pub fn parse(native: &str) -> Result<Self, ImportError> {
-        native::parse(native.trim_matches([' ', '\t', '\r', '\n']))
-    }
-
     pub(super) fn argon2(phc: &str) -> Result<Self, ImportError> {
         check_stored(phc)?;
         Ok(Self(Form::Argon2(phc.to_owned())))
@@ -99,19 +89,6 @@ impl ForeignHash {
         match &self.0 {
             Form::Recipe(recipe, Check::Bare(expected)) => recipe.is_fast(expected.len()),
             Form::Argon2(_) | Form::Recipe(..) => false,
-        }
-    }
-
-    /// The string to store: our spelling; fast ones inside an argon2id of today's parameters, with `salt`, which is
-    /// 16 fresh random bytes.
-    pub fn to_stored(&self, passwords: &Passwords, salt: [u8; 16]) -> String {
-        match &self.0 {
-            Form::Recipe(recipe, Check::Bare(expected)) if recipe.is_fast(expected.len()) => {
-                let phc = passwords.hash_bytes(expected, salt);
-                let check = Check::Wrapped { length: expected.len(), phc };
-                spelling::write(&Form::Recipe(recipe.clone(), check))
-            }
-            form => spelling::write(form),
         }
     }
 

@@ -54,6 +54,7 @@ mod chain;
 mod codec;
 mod cost;
 mod digest;
+mod error;
 mod hash;
 mod keys;
 mod native;
@@ -67,55 +68,14 @@ mod unix;
 
 pub use self::chain::{HmacKey, Place, Step};
 pub use self::codec::{PasswordEncoding, TextEncoding};
-pub use self::cost::{Cost, cost};
+pub use self::cost::Cost;
 pub use self::digest::Digest;
+pub use self::error::{ImportError, LegacyOutcome};
 pub use self::hash::ForeignHash;
+use self::hash::{Check, Form};
 pub use self::keys::{HashKey, HashKeyError, HashKeys};
 pub use self::recipe::FAMILIES;
-use crate::password::{CostError, Password, Passwords};
-
-/// What came of comparing a password with an old hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum LegacyOutcome {
-    /// The right password: hash it anew and drop the old string.
-    Verified,
-    /// Another password.
-    Wrong,
-    /// A family we do not know or do not trust, a damaged string, a cost above the ceilings, or a fast hash that was
-    /// not wrapped. Nothing was computed.
-    Unsupported,
-    /// The secret that the hash names is not among the [`HashKeys`] of the [`Passwords`]: an operator has to add it.
-    MissingKey,
-}
-
-/// Why an old hash is not imported; never contains any of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ImportError {
-    /// No family of ours, or not well formed.
-    #[error("an unknown or malformed kind of password hash")]
-    Unsupported,
-    /// A family that is known to be broken: `$2x$` of bcrypt.
-    #[error("a kind of password hash that is known to be broken")]
-    Broken,
-    /// Its parameters are above the ceilings: argon2 1 GiB, 10 passes, 16 lanes, 4 GiB of memory times passes; scrypt
-    /// N 2^17, r 8, p 10; PBKDF2 10 million iterations times blocks; bcrypt 15; sha-crypt a million rounds; phpass 2^18
-    /// rounds, Drupal 2^20.
-    #[error("the parameters of the password hash cost more than the ceilings allow")]
-    TooCostly,
-    /// It was made with a secret that is not among the keys.
-    #[error("the password hash was made with a key that is not among the keys given")]
-    MissingKey,
-}
-
-impl From<CostError> for ImportError {
-    fn from(error: CostError) -> Self {
-        match error {
-            CostError::Invalid => Self::Unsupported,
-            CostError::TooCostly => Self::TooCostly,
-        }
-    }
-}
+use crate::password::{Password, Passwords, check_stored};
 
 /// Compares a password with a string that [`import`] or [`ForeignHash::to_stored`] returned. Also reads slow hashes in
 /// the spelling of their own.
@@ -137,6 +97,22 @@ pub fn verify(passwords: &Passwords, password: &Password, stored: &str) -> Legac
 /// [`ImportError`] says why it is refused.
 pub fn import(passwords: &Passwords, old: &str, salt: [u8; 16]) -> Result<String, ImportError> {
     ForeignHash::parse(old).map(|hash| hash.to_stored(passwords, salt))
+}
+
+/// What verifying a stored string will cost: an import asks, to name the most expensive one.
+///
+/// # Errors
+/// [`ImportError`] if the string would not be verified.
+pub fn cost(stored: &str) -> Result<Cost, ImportError> {
+    let argon2 = |phc: &str| check_stored(phc).map(Cost::of_argon2).map_err(ImportError::from);
+    match spelling::read(stored)?.form() {
+        Form::Argon2(phc) => argon2(phc),
+        Form::Recipe(recipe, Check::Bare(expected)) => Ok(recipe.cost(expected.len())),
+        Form::Recipe(recipe, Check::Wrapped { length, phc }) => {
+            let (inner, outer) = (recipe.cost(*length), argon2(phc)?);
+            Ok(Cost { micros: inner.micros + outer.micros, memory_kib: inner.memory_kib.max(outer.memory_kib) })
+        }
+    }
 }
 
 /// Whether verifying a stored string runs argon2 exactly once: then no other work has to hide it.

@@ -7,18 +7,31 @@ use super::bcrypt::Bcrypt;
 use super::chain::{Chain, Place, Step};
 use super::codec::{TextEncoding, base64};
 use super::digest::Digest;
+use super::error::ImportError;
+use super::hash::ForeignHash;
 use super::pbkdf2::Pbkdf2;
 use super::phpass::Stretched;
 use super::recipe::{Before, Family, Recipe};
 use super::scrypt::Scrypt;
 use super::unix::Crypt;
-use super::{ForeignHash, ImportError};
 
 const LONGEST: usize = 1024;
 
 type Result<T> = std::result::Result<T, ImportError>;
 
-pub(super) fn parse(native: &str) -> Result<ForeignHash> {
+impl ForeignHash {
+    /// Reads a spelling that says what it is (the table in [`legacy`](super)).
+    ///
+    /// A bare row of hexadecimal digits does not: use [`chain`](Self::chain) or [`nt`](Self::nt).
+    ///
+    /// # Errors
+    /// [`ImportError`] says why it is refused, without any of it.
+    pub fn parse(native: &str) -> Result<Self> {
+        parse(native.trim_matches([' ', '\t', '\r', '\n']))
+    }
+}
+
+fn parse(native: &str) -> Result<ForeignHash> {
     if native.len() > LONGEST {
         return Err(ImportError::Unsupported);
     }

@@ -1,8 +1,8 @@
 //! PBKDF2 (RFC 8018): Django's, passlib's, LDAP's and ASP.NET Identity's spellings.
 
-use super::ImportError;
 use super::codec::{ab64, base64};
 use super::digest::Digest;
+use super::error::ImportError;
 
 /// Iterations times blocks of output: about two seconds of SHA-256, five of SHA-512.
 const MAX_WORK: u64 = 10_000_000;

@@ -4,9 +4,9 @@
 
 use zeroize::Zeroizing;
 
-use super::ImportError;
 use super::codec::{crypt64, crypt64_value};
 use super::digest::Digest;
+use super::error::ImportError;
 
 /// 2^18 rounds over the longest password are about two seconds.
 const MAX_PHPASS: u8 = 18;

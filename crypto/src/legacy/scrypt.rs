@@ -11,8 +11,8 @@
 use aes::cipher::{KeyIvInit, StreamCipher};
 use zeroize::Zeroizing;
 
-use super::ImportError;
 use super::codec::base64;
+use super::error::ImportError;
 use super::keys::HashKeys;
 
 const MAX_LOG2_N: u32 = 17;

@@ -12,19 +12,35 @@ use super::bcrypt::Bcrypt;
 use super::chain::Chain;
 use super::codec::PasswordEncoding;
 use super::digest::Digest;
-use super::hash::{Check, Form};
+use super::error::ImportError;
+use super::hash::{Check, ForeignHash, Form};
 use super::pbkdf2::Pbkdf2;
 use super::phpass::{Kind, Stretched};
 use super::recipe::{Before, Family, Recipe};
 use super::scrypt::Scrypt;
 use super::unix::Crypt;
-use super::{ForeignHash, ImportError};
+use crate::password::Passwords;
 
 const BARE: &str = "$umoja-old$";
 const WRAPPED: &str = "$umoja-wrapped$";
 const LONGEST: usize = 2048;
 
-pub(super) fn write(form: &Form) -> String {
+impl ForeignHash {
+    /// The string to store: our spelling; fast ones inside an argon2id of today's parameters, with `salt`, which is
+    /// 16 fresh random bytes.
+    pub fn to_stored(&self, passwords: &Passwords, salt: [u8; 16]) -> String {
+        match self.form() {
+            Form::Recipe(recipe, Check::Bare(expected)) if recipe.is_fast(expected.len()) => {
+                let phc = passwords.hash_bytes(expected, salt);
+                let check = Check::Wrapped { length: expected.len(), phc };
+                write(&Form::Recipe(recipe.clone(), check))
+            }
+            form => write(form),
+        }
+    }
+}
+
+fn write(form: &Form) -> String {
     let (recipe, check) = match form {
         Form::Argon2(phc) => return phc.clone(),
         Form::Recipe(recipe, check) => (recipe, check),

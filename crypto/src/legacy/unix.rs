@@ -5,9 +5,9 @@
 
 use zeroize::Zeroizing;
 
-use super::ImportError;
 use super::codec::crypt64;
 use super::digest::Digest;
+use super::error::ImportError;
 
 /// A million rounds over the longest password are about two seconds.
 const MAX_ROUNDS: u32 = 1_000_000;

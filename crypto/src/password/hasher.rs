@@ -7,8 +7,9 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::Password;
-use super::engine::{Engine, EngineChoice, EngineError, Job, Variant, choose};
+use super::engine::{Engine, EngineChoice, EngineError, Job, choose};
 use super::phc::{Params, Pepper, Stored, write};
+use super::variant::Variant;
 use crate::legacy::HashKeys;
 
 const SALT_LEN: usize = 16;

@@ -10,6 +10,7 @@ mod engine;
 mod hasher;
 mod phc;
 mod policy;
+mod variant;
 
 use std::fmt;
 

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::engine::Variant;
+use super::variant::Variant;
 
 /// Longest stored string looked at, in bytes: the longest one we can write has about 170.
 const MAX_STORED: usize = 512;

@@ -6,11 +6,12 @@ use serde_json::{Map, Value};
 use umoja_crypto::legacy::{ForeignHash, ImportError};
 use umoja_schema::Profile;
 
+use super::claims;
+use super::keys::Keys;
 use super::members::Members;
-use super::{Options, claims};
 use crate::{Refused, Row};
 
-pub(super) fn row(object: Map<String, Value>, options: &Options) -> Result<Row, Refused> {
+pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Refused> {
     let user = Members(object);
     let mut custom = Map::new();
     for name in ["user_metadata", "app_metadata"] {
@@ -41,15 +42,15 @@ pub(super) fn row(object: Map<String, Value>, options: &Options) -> Result<Row, 
         profile,
         created_at: user.time("created_at")?,
         status: user.disabled("blocked")?,
-        hash: hash(&user, options)?,
+        hash: hash(&user, keys)?,
         ..Row::default()
     })
 }
 
-fn hash(user: &Members, options: &Options) -> Result<Option<ForeignHash>, Refused> {
+fn hash(user: &Members, keys: &Keys) -> Result<Option<ForeignHash>, Refused> {
     if let Some(custom) = user.object("custom_password_hash")? {
         let text = Value::Object(custom.0).to_string();
-        return Ok(Some(ForeignHash::auth0(&text, &options.keys.hash_keys)?));
+        return Ok(Some(ForeignHash::auth0(&text, &keys.hash_keys)?));
     }
     for name in ["password_hash", "passwordHash"] {
         if let Some(bcrypt) = user.text(name)? {

@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 use umoja_crypto::legacy::{ForeignHash, ImportError, TextEncoding};
 use umoja_schema::Profile;
 
+use super::json;
+use super::keys::Keys;
 use super::members::{Members, field};
-use super::{Options, json};
 use crate::{Refused, Row};
 
 /// The columns of the CSV, which has no header; a blank one ends each line. Older versions wrote fewer.
@@ -45,7 +46,7 @@ pub(super) const COLUMNS: [&str; 29] = [
 /// The fewest that have all that is read here but `disabled`.
 pub(super) const FEWEST: usize = 26;
 
-pub(super) fn row(object: Map<String, Value>, options: &Options) -> Result<Row, Refused> {
+pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Refused> {
     let user = Members(object);
     let mut profile =
         Profile { name: user.text("displayName")?, picture: user.text("photoUrl")?, ..Profile::default() };
@@ -61,16 +62,16 @@ pub(super) fn row(object: Map<String, Value>, options: &Options) -> Result<Row, 
         profile,
         created_at: user.millis("createdAt")?,
         status: user.switch("disabled")?.map(|disabled| super::members::status(!disabled)),
-        hash: hash(&user, options)?,
+        hash: hash(&user, keys)?,
         ..Row::default()
     })
 }
 
-fn hash(user: &Members, options: &Options) -> Result<Option<ForeignHash>, Refused> {
+fn hash(user: &Members, keys: &Keys) -> Result<Option<ForeignHash>, Refused> {
     let Some(hash) = user.text("passwordHash")? else { return Ok(None) };
     let salt = user.text("salt")?.ok_or(ImportError::Unsupported)?;
     let (hash, salt) = (decode(&hash)?, decode(&salt)?);
-    let mut projects = options.keys.firebase.iter();
+    let mut projects = keys.firebase.iter();
     let (Some((id, cost)), None) = (projects.next(), projects.next()) else {
         return Err(Refused::Hash(ImportError::MissingKey));
     };

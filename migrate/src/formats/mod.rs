@@ -152,15 +152,15 @@ pub fn read<'a, R: BufRead + Send + 'a>(
     let users = |source| json::Elements::new(source, &[Segment::Member("users".to_owned())]);
     Ok(match format {
         Format::Auth0 if first == Some(b'[') => {
-            rows(json::Elements::new(source, &[]), |object| auth0::row(object, options).map(Some))
+            rows(json::Elements::new(source, &[]), |object| auth0::row(object, &options.keys).map(Some))
         }
-        Format::Auth0 => rows(cuts(json::Lines::new(source)), |object| auth0::row(object, options).map(Some)),
+        Format::Auth0 => rows(cuts(json::Lines::new(source)), |object| auth0::row(object, &options.keys).map(Some)),
         Format::Firebase if first == Some(b'{') => {
-            rows(users(source), |object| firebase::row(object, options).map(Some))
+            rows(users(source), |object| firebase::row(object, &options.keys).map(Some))
         }
         Format::Firebase => {
             let table = Table::with_columns(source, &firebase::COLUMNS, firebase::FEWEST)?;
-            rows(cuts(table), |object| firebase::row(object, options).map(Some))
+            rows(cuts(table), |object| firebase::row(object, &options.keys).map(Some))
         }
         Format::Keycloak if first == Some(b'{') => rows(users(source), |object| keycloak::row(object).map(Some)),
         Format::Keycloak => rows(json::Elements::new(source, &[]), |object| keycloak::row(object).map(Some)),

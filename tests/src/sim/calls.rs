@@ -7,31 +7,13 @@ use umoja_crypto::jws::sign_request;
 use umoja_schema::{Part, PersonVersion, UserId, Version};
 use umoja_store::ports::Clock as _;
 
+use super::answered::Answered;
 use super::fleet::{Fleet, Repeatable};
 use super::history::{Attempt, Secret};
+use super::names::{email, phone, username};
 use super::plan::{By, Call, Set};
 use super::rules::Rule;
 use crate::caller::Reply;
-
-/// An answer, and what it was the answer to.
-pub(super) struct Answered {
-    /// The region.
-    pub(super) at: usize,
-    /// The call.
-    pub(super) call: Call,
-    /// Whom it was about.
-    pub(super) id: UserId,
-    /// Everybody who was one person with them in the region before the step, the root first.
-    pub(super) person: Vec<UserId>,
-    /// Whom an erasure could reach then.
-    pub(super) reach: BTreeSet<UserId>,
-    /// The password that was given was the stored one, as far as is known; nothing if that is not known.
-    pub(super) right: Option<bool>,
-    /// The `min_version` that was sent.
-    pub(super) min_version: Option<PersonVersion>,
-    /// The answer.
-    pub(super) reply: Reply,
-}
 
 /// A request before it is signed.
 struct Request {
@@ -42,18 +24,6 @@ struct Request {
     secret: Option<Secret>,
     right: Option<bool>,
     min_version: Option<PersonVersion>,
-}
-
-pub(super) fn email(number: u8) -> String {
-    format!("person{number}@example.com")
-}
-
-pub(super) fn phone(number: u8) -> String {
-    format!("+25471234567{number}")
-}
-
-pub(super) fn username(number: u8) -> String {
-    format!("person{number}")
 }
 
 impl Fleet {

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use umoja_schema::{ClaimItem, Part, PartRecord, PersonVersion, UserId};
 use umoja_store::ports::Clock as _;
 
-use super::calls::{Answered, email};
+use super::answered::Answered;
 use super::fleet::Fleet;
+use super::names::email;
 use super::plan::{By, Call, IDENTIFIERS};
 use crate::caller::Reply;
 

@@ -46,7 +46,7 @@ pub(super) struct Fleet {
     /// The calls of the step that may write.
     pub(super) attempts: RefCell<Vec<Attempt>>,
     /// The answers of the step.
-    pub(super) answers: RefCell<Vec<super::calls::Answered>>,
+    pub(super) answers: RefCell<Vec<super::answered::Answered>>,
     pub(super) coverage: RefCell<Coverage>,
     /// Numbers the calls.
     pub(super) calls: Cell<u64>,

@@ -6,7 +6,7 @@ use umoja_schema::names::table;
 use umoja_schema::{AccountStatus, BlindIndex, Claim, Part, PartRecord, Region, UserId, Version};
 use umoja_store::Change;
 
-use super::people::{pointer, verified_winner};
+use super::verified::{pointer, verified_winner};
 
 /// A call that may have written, as far as its caller knows.
 #[derive(Debug, Clone)]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use umoja_schema::{Part, PartRecord, UserId};
 
-use super::calls::Answered;
+use super::answered::Answered;
 use super::fleet::Fleet;
-use super::people::{pointer, verified_winner};
 use super::plan::Call;
+use super::verified::{pointer, verified_winner};
 
 impl Fleet {
     /// An acknowledged erasure covers everybody who was one person with who was asked for.

@@ -18,8 +18,8 @@ use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 
 use super::fleet::Fleet;
 use super::history::{Attempt, Secret};
-use super::instance::with_settings;
 use super::plan::Work;
+use super::reload::with_settings;
 use super::rules::Rule;
 
 /// Who is not done after so many commands, with nothing out of order, never will be.

@@ -1,15 +1,11 @@
 //! Who is one person, computed from the pointers that a region stores, and not by the code that the regions run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use umoja_schema::{AccountStatus, Claim, ClaimItem, IdentifierKind, Part, PartRecord, ProfileFacts, UserId};
+use umoja_schema::{AccountStatus, Part, PartRecord, ProfileFacts, UserId};
 
 use super::history::{History, Passwords};
-
-/// What a profile says besides its sealed values.
-pub(super) fn pointer(record: &PartRecord) -> Option<UserId> {
-    record.profile_facts().and_then(|facts| facts.merged_into)
-}
+use super::verified::pointer;
 
 impl History {
     /// True if both parts of a user are stored and live.
@@ -102,15 +98,4 @@ fn connected(edges: &[(UserId, UserId)], start: UserId) -> BTreeSet<UserId> {
             return found;
         }
     }
-}
-
-/// Who wins the identifiers that both have verified, if there are any.
-pub(super) fn verified_winner(one: &PartRecord, other: &PartRecord) -> Option<UserId> {
-    let counts = |claim: &&Claim| claim.verified && claim.kind != IdentifierKind::ExternalId;
-    let shared = one.claims().iter().filter_map(|(index, claim)| {
-        let (claim, rival) = (Some(claim).filter(counts)?, other.claims().get(index).filter(counts)?);
-        let claimants = BTreeMap::from([(one.id, claim.clone()), (other.id, rival.clone())]);
-        Some(ClaimItem { index: *index, claimants })
-    });
-    ClaimItem::winner_of(&shared.collect::<Vec<_>>()).map(|(id, _)| id)
 }

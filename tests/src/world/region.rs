@@ -13,8 +13,9 @@ use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 use umoja_store::{Home, Peer, RegionPorts};
 
+use super::setup::Setup;
 use super::tables::Tables;
-use super::{RegionClock, SeededEntropy, Setup, WorldClock};
+use super::{RegionClock, SeededEntropy, WorldClock};
 
 /// One region.
 pub struct WorldRegion {

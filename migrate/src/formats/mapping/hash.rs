@@ -6,7 +6,7 @@ use umoja_crypto::legacy::{
     Digest, ForeignHash, HmacKey, ImportError, PasswordEncoding, Place as At, Step, TextEncoding,
 };
 
-use super::MappingError;
+use super::error::MappingError;
 use super::place::Place;
 use super::rules::Words;
 use crate::Refused;

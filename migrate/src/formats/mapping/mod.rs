@@ -13,6 +13,7 @@
 //!
 //! `docs/migrate.md` explains each member, and `migrate/examples` has files for several systems.
 
+mod error;
 mod hash;
 mod place;
 mod rules;
@@ -25,6 +26,7 @@ use serde_json::{Map, Value};
 use umoja_schema::Profile;
 use umoja_schema::profile::Address;
 
+pub use self::error::MappingError;
 use self::hash::{HashRule, hash};
 use self::place::Place;
 use self::rules::{Status, Switch, Time};
@@ -39,17 +41,6 @@ pub struct Mapping {
     file: File,
     records: Option<Vec<Segment>>,
     dialect: Dialect,
-}
-
-/// Why a mapping is not read.
-#[derive(Debug, thiserror::Error)]
-pub enum MappingError {
-    /// It is not JSON, or not of the form.
-    #[error("the mapping is not of its form: {0}")]
-    Form(#[from] serde_json::Error),
-    /// A member has a value that does not fit to the others.
-    #[error("the mapping's `{0}` is not as it should be")]
-    Member(&'static str),
 }
 
 #[derive(Clone, Debug, Deserialize)]

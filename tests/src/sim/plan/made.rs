@@ -1,97 +1,19 @@
 //! Runs made from seeds.
 
 mod operated;
+mod parts;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use self::parts::{
+    by, call, called, identifier, maybe, register, replicated, some_identifier, trouble, user, verified, write,
+};
 use super::{By, COMPANIES, Call, IDENTIFIERS, Job, Plan, Service, Set, Step, Task, Trouble, USERS};
-
-fn maybe(odds: f64) -> impl Strategy<Value = bool> {
-    prop::bool::weighted(odds)
-}
-
-fn identifier() -> impl Strategy<Value = u8> {
-    0..IDENTIFIERS
-}
-
-fn some_identifier(odds: f64) -> impl Strategy<Value = Option<u8>> {
-    prop::option::weighted(odds, identifier())
-}
-
-fn by() -> impl Strategy<Value = By> {
-    prop_oneof![
-        3 => Just(By::Id),
-        3 => identifier().prop_map(By::Email),
-        1 => identifier().prop_map(By::Phone),
-        1 => identifier().prop_map(By::Name),
-    ]
-}
-
-fn register() -> impl Strategy<Value = Call> {
-    (some_identifier(0.9), some_identifier(0.3), some_identifier(0.3), maybe(0.5), maybe(0.9), maybe(0.4)).prop_map(
-        |(email, phone, name, verified, password, idk)| Call::Register { email, phone, name, verified, password, idk },
-    )
-}
-
-fn set() -> impl Strategy<Value = Set> {
-    prop_oneof![
-        3 => Just(Set::Nickname),
-        3 => (some_identifier(0.9), maybe(0.5)).prop_map(|(email, verified)| Set::Email { email, verified }),
-        1 => (some_identifier(0.9), maybe(0.5)).prop_map(|(phone, verified)| Set::Phone { phone, verified }),
-        1 => identifier().prop_map(Set::ExternalId),
-    ]
-}
-
-/// A call that may write an existing user.
-fn write() -> impl Strategy<Value = Call> {
-    prop_oneof![
-        8 => (set(), maybe(0.2), maybe(0.3)).prop_map(|(set, if_version, idk)| Call::Update { set, if_version, idk }),
-        4 => (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::Password { right, idk }),
-        2 => (maybe(0.5), maybe(0.3)).prop_map(|(active, idk)| Call::Status { active, idk }),
-        2 => maybe(0.3).prop_map(|idk| Call::Erase { idk }),
-        3 => merge(),
-        2 => maybe(0.3).prop_map(|idk| Call::Unmerge { idk }),
-    ]
-}
-
-fn merge() -> impl Strategy<Value = Call> {
-    (user(), maybe(0.1), maybe(0.3)).prop_map(|(other, preview, idk)| Call::Merge { other, preview, idk })
-}
 
 fn merged(other: u8) -> Call {
     Call::Merge { other, preview: false, idk: false }
-}
-
-/// Somebody registers by an address that their company has verified.
-fn verified(email: u8) -> Call {
-    Call::Register { email: Some(email), phone: None, name: None, verified: true, password: true, idk: false }
-}
-
-fn call() -> impl Strategy<Value = Call> {
-    prop_oneof![
-        5 => register(),
-        3 => (by(), maybe(0.6)).prop_map(|(by, min_version)| Call::Lookup { by, min_version }),
-        2 => (by(), maybe(0.8)).prop_map(|(by, right)| Call::Authenticate { by, right }),
-        12 => write(),
-        1 => Just(Call::Export),
-        1 => Just(Call::Erasure),
-        2 => Just(Call::Repeat),
-    ]
-}
-
-/// Whom things are about: some more than others, so that they meet.
-fn user() -> impl Strategy<Value = u8> {
-    prop_oneof![4 => Just(0u8), 2 => Just(1u8), 1 => 0..USERS]
-}
-
-fn called(at: u8, company: u8, user: u8, call: Call) -> Step {
-    Step::Run(vec![Task { job: Job::Call { at, company, user, call }, late: 0, killed: None }])
-}
-
-fn replicated(at: u8) -> Step {
-    Step::Run(vec![Task { job: Job::Replicate { at, take: 0, again: 0, order: 0 }, late: 0, killed: None }])
 }
 
 fn job() -> impl Strategy<Value = Job> {
@@ -140,10 +62,6 @@ fn service() -> impl Strategy<Value = Service> {
         1 => Just(Service::KmsLinks),
         1 => Just(Service::Sweeps),
     ]
-}
-
-fn trouble() -> impl Strategy<Value = Trouble> {
-    prop_oneof![1 => Just(Trouble::RequestLost), 2 => Just(Trouble::AnswerLost), 1 => Just(Trouble::Throttled)]
 }
 
 fn queue() -> impl Strategy<Value = Service> {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{call, called, maybe, replicated, trouble, user, verified, write};
+use super::parts::{call, called, maybe, replicated, trouble, user, verified, write};
 use crate::sim::plan::{By, COMPANIES, Call, IDENTIFIERS, Job, Service, Set, Step, Task, Work};
 
 fn at() -> impl Strategy<Value = u8> {

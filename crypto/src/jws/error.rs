@@ -1,0 +1,12 @@
+//! Why a token is not accepted.
+
+/// Why a token is not accepted; never contains any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JwsError {
+    /// Not of the form at all: not a compact JWS, not UTF-8, too deep, duplicate or unknown keys (400).
+    #[error("not a signed message of the expected form")]
+    Malformed,
+    /// Of the form, but not acceptable; the reason names what, never its value (401).
+    #[error("refused: {0}")]
+    Refused(&'static str),
+}

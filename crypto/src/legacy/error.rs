@@ -1,0 +1,46 @@
+//! What came of an old hash, and why one is refused.
+
+use crate::password::CostError;
+
+/// What came of comparing a password with an old hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum LegacyOutcome {
+    /// The right password: hash it anew and drop the old string.
+    Verified,
+    /// Another password.
+    Wrong,
+    /// A family we do not know or do not trust, a damaged string, a cost above the ceilings, or a fast hash that was
+    /// not wrapped. Nothing was computed.
+    Unsupported,
+    /// The secret that the hash names is not among the [`HashKeys`](super::HashKeys) of the [`Passwords`](crate::Passwords): an operator has to add it.
+    MissingKey,
+}
+
+/// Why an old hash is not imported; never contains any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// No family of ours, or not well formed.
+    #[error("an unknown or malformed kind of password hash")]
+    Unsupported,
+    /// A family that is known to be broken: `$2x$` of bcrypt.
+    #[error("a kind of password hash that is known to be broken")]
+    Broken,
+    /// Its parameters are above the ceilings: argon2 1 GiB, 10 passes, 16 lanes, 4 GiB of memory times passes; scrypt
+    /// N 2^17, r 8, p 10; PBKDF2 10 million iterations times blocks; bcrypt 15; sha-crypt a million rounds; phpass 2^18
+    /// rounds, Drupal 2^20.
+    #[error("the parameters of the password hash cost more than the ceilings allow")]
+    TooCostly,
+    /// It was made with a secret that is not among the keys.
+    #[error("the password hash was made with a key that is not among the keys given")]
+    MissingKey,
+}
+
+impl From<CostError> for ImportError {
+    fn from(error: CostError) -> Self {
+        match error {
+            CostError::Invalid => Self::Unsupported,
+            CostError::TooCostly => Self::TooCostly,
+        }
+    }
+}

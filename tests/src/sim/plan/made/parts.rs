@@ -1,0 +1,91 @@
+//! What runs consist of.
+
+use proptest::prelude::*;
+
+use crate::sim::plan::{By, Call, IDENTIFIERS, Job, Set, Step, Task, Trouble, USERS};
+
+pub(super) fn maybe(odds: f64) -> impl Strategy<Value = bool> {
+    prop::bool::weighted(odds)
+}
+
+pub(super) fn identifier() -> impl Strategy<Value = u8> {
+    0..IDENTIFIERS
+}
+
+pub(super) fn some_identifier(odds: f64) -> impl Strategy<Value = Option<u8>> {
+    prop::option::weighted(odds, identifier())
+}
+
+pub(super) fn by() -> impl Strategy<Value = By> {
+    prop_oneof![
+        3 => Just(By::Id),
+        3 => identifier().prop_map(By::Email),
+        1 => identifier().prop_map(By::Phone),
+        1 => identifier().prop_map(By::Name),
+    ]
+}
+
+pub(super) fn register() -> impl Strategy<Value = Call> {
+    (some_identifier(0.9), some_identifier(0.3), some_identifier(0.3), maybe(0.5), maybe(0.9), maybe(0.4)).prop_map(
+        |(email, phone, name, verified, password, idk)| Call::Register { email, phone, name, verified, password, idk },
+    )
+}
+
+pub(super) fn set() -> impl Strategy<Value = Set> {
+    prop_oneof![
+        3 => Just(Set::Nickname),
+        3 => (some_identifier(0.9), maybe(0.5)).prop_map(|(email, verified)| Set::Email { email, verified }),
+        1 => (some_identifier(0.9), maybe(0.5)).prop_map(|(phone, verified)| Set::Phone { phone, verified }),
+        1 => identifier().prop_map(Set::ExternalId),
+    ]
+}
+
+/// A call that may write an existing user.
+pub(super) fn write() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        8 => (set(), maybe(0.2), maybe(0.3)).prop_map(|(set, if_version, idk)| Call::Update { set, if_version, idk }),
+        4 => (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::Password { right, idk }),
+        2 => (maybe(0.5), maybe(0.3)).prop_map(|(active, idk)| Call::Status { active, idk }),
+        2 => maybe(0.3).prop_map(|idk| Call::Erase { idk }),
+        3 => merge(),
+        2 => maybe(0.3).prop_map(|idk| Call::Unmerge { idk }),
+    ]
+}
+
+pub(super) fn merge() -> impl Strategy<Value = Call> {
+    (user(), maybe(0.1), maybe(0.3)).prop_map(|(other, preview, idk)| Call::Merge { other, preview, idk })
+}
+
+/// Somebody registers by an address that their company has verified.
+pub(super) fn verified(email: u8) -> Call {
+    Call::Register { email: Some(email), phone: None, name: None, verified: true, password: true, idk: false }
+}
+
+pub(super) fn call() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        5 => register(),
+        3 => (by(), maybe(0.6)).prop_map(|(by, min_version)| Call::Lookup { by, min_version }),
+        2 => (by(), maybe(0.8)).prop_map(|(by, right)| Call::Authenticate { by, right }),
+        12 => write(),
+        1 => Just(Call::Export),
+        1 => Just(Call::Erasure),
+        2 => Just(Call::Repeat),
+    ]
+}
+
+/// Whom things are about: some more than others, so that they meet.
+pub(super) fn user() -> impl Strategy<Value = u8> {
+    prop_oneof![4 => Just(0u8), 2 => Just(1u8), 1 => 0..USERS]
+}
+
+pub(super) fn called(at: u8, company: u8, user: u8, call: Call) -> Step {
+    Step::Run(vec![Task { job: Job::Call { at, company, user, call }, late: 0, killed: None }])
+}
+
+pub(super) fn replicated(at: u8) -> Step {
+    Step::Run(vec![Task { job: Job::Replicate { at, take: 0, again: 0, order: 0 }, late: 0, killed: None }])
+}
+
+pub(super) fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![1 => Just(Trouble::RequestLost), 2 => Just(Trouble::AnswerLost), 1 => Just(Trouble::Throttled)]
+}
