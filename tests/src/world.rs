@@ -24,10 +24,10 @@ use std::task::Poll;
 
 use umoja_reconciler::{ON_ITS_WAY_MS, SweepRun, SweepSettings};
 use umoja_schema::{BlindIndex, Millis, Part, Region, UserId, Version};
+use umoja_store::Change;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::{Queue as _, QueueDepth};
 use umoja_store::secrets::{SETTING, SecretsDocument};
-use umoja_store::{Change, RegionPorts};
 
 pub use region::{RegionFaults, WorldRegion};
 pub use setup::Setup;

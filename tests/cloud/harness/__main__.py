@@ -15,7 +15,6 @@ from .system import System
 
 FIRST = ["eu-west-1", "af-south-1"]
 THIRD = "ap-south-1"
-LIMIT = 15 * 60
 
 
 class Interrupted(BaseException):
@@ -54,7 +53,7 @@ def play(system: System, story: Story) -> None:
     third = d.regions[2]
     rotation = procedures.rotate_signing_key(system)
     with progress.part(f"{THIRD} serves"):
-        progress.check(d.agreed(120) > 0, f"{THIRD} holds what the others hold, its keys too")
+        progress.check(d.agreed() > 0, f"{THIRD} holds what the others hold, its keys too")
         progress.check(story.logs_in(third, SAFARI, amina), f"Amina logs in in {THIRD}")
         story.everywhere(third, [here, there])
     with progress.part(f"{there.name} is cut off from the world"):
@@ -82,7 +81,7 @@ def play(system: System, story: Story) -> None:
     with progress.part("The sweep"):
         sweep(system)
     with progress.part("In the end"):
-        parts = d.agreed(150)
+        parts = d.agreed()
         progress.check(True, f"all regions hold the same {parts} parts, every key is wrapped by every region, and "
                        "every queue is empty, those of dead letters too")
         denied = [call for call in d.wire.calls if call.error.startswith("AccessDenied")]
@@ -142,7 +141,7 @@ def main() -> int:
     try:
         try:
             system.prepare()
-            story = Story(system.deployment, People(), chosen.bound)
+            story = Story(system.deployment, People())
             if chosen.permissions:
                 system.apply(FIRST)
                 system.found(FIRST)
@@ -161,8 +160,7 @@ def main() -> int:
         if system.deployment.regions and not chosen.permissions:
             with progress.part("Destroy"):
                 system.destroy()
-        used = progress.elapsed() - progress.packaged
-        progress.expect(chosen.permissions or used <= LIMIT, f"it took {used:.0f} s besides packaging")
+        progress.figure(f"the run took {progress.elapsed() - progress.packaged:.0f} s besides packaging")
         return progress.sum_up()
     except Interrupted as interrupted:
         print(f"\ninterrupted by signal {interrupted.number}", file=sys.stderr)

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from .progress import Failed
+from .progress import HANG, Failed
 
 
 def b64url(data: bytes) -> str:
@@ -62,7 +62,7 @@ class Gateway:
         for attempt in (1, 2):
             connection = getattr(self._local, "connection", None)
             if connection is None:
-                connection = self._local.connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+                connection = self._local.connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=HANG)
             try:
                 connection.request(method, path, body, {"Host": self._host} | (headers or {}))
                 answer = connection.getresponse()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .deployment import Deployment
 from .processes import FunctionProcess
-from .progress import Progress
+from .progress import HANG, Progress
 from .refusals import credentials
 from .story import SOKO
 
@@ -63,7 +63,7 @@ def start(environment: dict[str, str]) -> tuple[float | None, int]:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     try:
-        took = (time.monotonic() - begin) * 1000 if api.asked.wait(15) else None
+        took = (time.monotonic() - begin) * 1000 if api.asked.wait(HANG) else None
         return took, memory(process.pid)
     finally:
         process.kill()

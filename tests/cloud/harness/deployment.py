@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .client import Answer, Company, Gateway
 from .emulator import Emulator
 from .processes import Functions
-from .progress import Failed, Progress
+from .progress import HANG, Failed, Progress
 from .proxy import Path, Proxy
 from .wire import Call, Wire
 
@@ -65,7 +65,7 @@ class Deployment:
         """A signed request that is answered with this status."""
         return self.companies[who].call(region.gateway, operation, body, status, **more)
 
-    def readable(self, region: Region, who: str, user: str, version: str, seconds: float) -> Answer:
+    def readable(self, region: Region, who: str, user: str, version: str, seconds: float = HANG) -> Answer:
         """Waits until a region has caught up with a version."""
 
         def look() -> Answer | None:
@@ -74,7 +74,7 @@ class Deployment:
                 raise Failed(f"lookup in {region.name} was answered with {answer.status} {answer.code}")
             return answer if answer.status == 200 else None
 
-        return self.progress.until(f"{region.name} has the version", seconds, look, pause=0.02)
+        return self.progress.until(f"{region.name} has the version", look, pause=0.02, seconds=seconds)
 
     # What the operator sees.
 
@@ -128,7 +128,7 @@ class Deployment:
                 return "a part lacks wrapped keys"
         return None
 
-    def agreed(self, seconds: float) -> int:
+    def agreed(self) -> int:
         """Waits until all regions hold the same; how many items of users that is."""
         last: list[str | None] = [None]
 
@@ -137,7 +137,7 @@ class Deployment:
             return last[0] is None
 
         try:
-            self.progress.until("all regions hold the same", seconds, same, pause=1.0)
+            self.progress.until("all regions hold the same", same, pause=1.0)
         except Failed as failed:
             raise Failed(f"{failed}: {last[0]}") from None
         return len(self.items(self.regions[0].name, "users"))

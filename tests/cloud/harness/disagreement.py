@@ -41,7 +41,7 @@ def one_person(story: Story, two: Pair) -> bool:
 
 def merged_by_itself(story: Story, two: Pair) -> None:
     """Two verified claims are one person, everywhere."""
-    story.progress.until("the schedule merges the two", 150, lambda: one_person(story, two), pause=2.0)
+    story.progress.until("the schedule merges the two", lambda: one_person(story, two), pause=2.0)
     story.progress.check(True, f"{two.one.given_name}, whose address both companies had verified, is one person in all "
                          "regions")
 
@@ -60,7 +60,7 @@ def resolved(system: System, story: Story, two: Pair) -> None:
     said = system.operator("conflicts", "show", two.other.id, *target)
     progress.check(two.one.id in said and two.one.email not in said, "umoja conflicts show: the rival, and no address")
     system.operator("conflicts", "resolve", two.one.id, two.other.id, "--merge", "--by", "operator", *target)
-    progress.until("the decision reaches every region", 2 * story.bound, lambda: one_person(story, two))
+    progress.until("the decision reaches every region", lambda: one_person(story, two))
     progress.check(listed() == [], "umoja conflicts resolve --merge: one person in all regions, and no conflict is open")
 
 

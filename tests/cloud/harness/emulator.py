@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from .progress import Failed
+from .progress import HANG, Failed
 
 # The emulator takes these for the account's root; what it gives to functions are sessions of their roles.
 ACCESS_KEY = "test"
@@ -57,7 +57,7 @@ class Emulator:
             )
         begin = time.monotonic()
         while not self._healthy():
-            if self.process.poll() is not None or time.monotonic() - begin > 60:
+            if self.process.poll() is not None or time.monotonic() - begin > HANG:
                 raise Failed(f"the emulator did not start:\n{self.tail()}")
             time.sleep(0.2)
 
@@ -99,7 +99,7 @@ class Emulator:
                 service, region_name=region, endpoint_url=self.url,
                 aws_access_key_id=held["AWS_ACCESS_KEY_ID"], aws_secret_access_key=held["AWS_SECRET_ACCESS_KEY"],
                 aws_session_token=held.get("AWS_SESSION_TOKEN"),
-                config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=90),
+                config=Config(retries={"max_attempts": 0}, connect_timeout=60, read_timeout=HANG),
             )
         return self._clients[key]
 

@@ -36,10 +36,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--users", type=int, default=100, metavar="N", help="people whose replication is timed [default: %(default)s]",
     )
     parser.add_argument(
-        "--bound", type=float, default=15.0, metavar="SECONDS",
-        help="how long a region may take to know what another one wrote [default: %(default)s]",
-    )
-    parser.add_argument(
         "--permissions", action="store_true",
         help="instead of the story: take away each allowed action of each function's role in turn, and name what "
         "breaks; exit code 1 if something does not. Takes an hour or so",

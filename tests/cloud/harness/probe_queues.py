@@ -29,7 +29,7 @@ class Scheduled:
 
     def until(self, what: str, look) -> None:
         """Waits a short while."""
-        self.d.progress.until(what, PATIENCE, look)
+        self.d.progress.until(what, look, seconds=PATIENCE)
 
     def reads(self, region: Region, person: Person) -> None:
         """A region has somebody's version."""

@@ -25,7 +25,7 @@ def signing_key_rotated(system: System, rotation: Future) -> None:
         raise Failed("the rotation has not begun")
     said = rotation.result()
     progress.check("signed with umoja-2" in said, "umoja rotate signing-key, while all of the above went on")
-    progress.until("every region publishes the new key only", 40, lambda: all(
+    progress.until("every region publishes the new key only", lambda: all(
         published(region) == ["umoja-2"] for region in d.regions))
     for region in d.regions:
         d.call(region, SOKO, "lookup", {"username": "nobody"}, 404)
@@ -52,7 +52,7 @@ def rotate_api_key(system: System) -> None:
         return company.send(region.gateway, "/v1/users/lookup", token)[0]
 
     # A company is remembered for 5 seconds.
-    progress.until("the new key works and the old one no longer", 15, lambda: (status(new), status(old)) == (404, 401))
+    progress.until("the new key works and the old one no longer", lambda: (status(new), status(old)) == (404, 401))
     progress.check(True, "umoja company rotate-key: the new API key works, the old one is refused")
 
 
@@ -61,13 +61,13 @@ def fill_again(system: System, story: Story) -> None:
     d, progress = system.deployment, system.progress
     here, damaged = d.regions[0], d.regions[-1]
     faraja = story.register(here, SOKO, "Faraja")
-    d.readable(damaged, SOKO, faraja.id, faraja.version, story.bound)
+    d.readable(damaged, SOKO, faraja.id, faraja.version)
     client = d.emulator.client("dynamodb", damaged.name)
     for part in ("profile", "credentials"):
         client.delete_item(TableName=f"{d.prefix}-users", Key={"id": {"S": faraja.id}, "part": {"S": part}})
     d.call(damaged, SOKO, "lookup", {"id": faraja.id}, 404)
     system.operator("region", "add", damaged.name, "--prefix", d.prefix, "--region", here.name, "--again")
-    progress.until(f"{damaged.name} serves again", 40, lambda: (
+    progress.until(f"{damaged.name} serves again", lambda: (
         damaged.gateway.request("GET", "/readyz")[0] == 200))
     d.call(damaged, SOKO, "lookup", {"email": faraja.email}, 200)
     progress.check(True, f"umoja region add {damaged.name} --again: who had been lost there is back")

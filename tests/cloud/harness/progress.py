@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+# Only what hangs waits for so long: how long things take is printed and judged by nobody.
+HANG = 1200.0
+
+
 class Failed(Exception):
     """Something that had to be seen was not."""
 
@@ -71,8 +75,8 @@ class Progress:
         except Failed as failed:
             self.fail(f"{title}: {failed}")
 
-    def until(self, what: str, seconds: float, look, pause: float = 0.2):
-        """Looks until something is there, and says what; fails when the time is over."""
+    def until(self, what: str, look, pause: float = 0.2, seconds: float = HANG):
+        """Looks until something is there, and gives it; fails when it hangs."""
         begin = time.monotonic()
         while True:
             found = look()

@@ -12,8 +12,8 @@ SOKO, SAFARI = "soko", "safari"
 class Story:
     """What is played, with the people who were met."""
 
-    def __init__(self, deployment: Deployment, people: People, bound: float) -> None:
-        self.deployment, self.people, self.bound = deployment, people, bound
+    def __init__(self, deployment: Deployment, people: People) -> None:
+        self.deployment, self.people = deployment, people
         self.progress = deployment.progress
 
     def register(self, region: Region, who: str, given_name: str) -> Person:
@@ -36,7 +36,7 @@ class Story:
         check(True, f"soko registers Amina in {here.name} ({time.monotonic() - begin:.2f} s)")
         for there in others:
             begin = time.monotonic()
-            answer = d.readable(there, SAFARI, amina.id, amina.version, self.bound)
+            answer = d.readable(there, SAFARI, amina.id, amina.version)
             check(answer.body["user"]["email"] == amina.email,
                   f"{there.name} knows her {time.monotonic() - begin:.2f} s after the answer")
             check(self.logs_in(there, SAFARI, amina), f"safari authenticates her in {there.name} with her password")
@@ -45,7 +45,7 @@ class Story:
         there = others[-1]
         body = {"id": amina.id, "set": {"profile": {"nickname": self.people.secret("Mina")}}}
         amina.version = d.call(there, SAFARI, "update", body, 200).body["user"]["version"]
-        answer = d.readable(here, SOKO, amina.id, amina.version, self.bound)
+        answer = d.readable(here, SOKO, amina.id, amina.version)
         check(answer.body["user"]["profile"]["nickname"] == body["set"]["profile"]["nickname"],
               f"what safari changes in {there.name} is read in {here.name}")
         self.changes_password(amina, here, there)
@@ -60,7 +60,7 @@ class Story:
         person.password = new
         self.progress.check(answer.body["changed"], f"a password is changed in {here.name}")
         person.version = answer.body["version"]
-        d.readable(there, SAFARI, person.id, person.version, self.bound)
+        d.readable(there, SAFARI, person.id, person.version)
         self.progress.check(
             self.logs_in(there, SAFARI, person) and not self.logs_in(there, SAFARI, person, old),
             f"{there.name} takes the new password, and the old one no longer",
@@ -87,7 +87,7 @@ class Story:
         same = d.call(here, SOKO, "register", body, 201, idempotency_key=idempotency_key)
         check(created.body["user"]["id"] == same.body["user"]["id"], "a retry with the same idempotency key: same user")
         user = created.body["user"]
-        d.readable(there, SOKO, user["id"], user["version"], self.bound)
+        d.readable(there, SOKO, user["id"], user["version"])
         same = d.call(there, SOKO, "register", body, 201, idempotency_key=idempotency_key)
         check(user["id"] == same.body["user"]["id"], f"and in {there.name} too")
 
@@ -95,7 +95,7 @@ class Story:
         """One person, two companies."""
         d, check = self.deployment, self.progress.check
         baraka = self.register(here, SOKO, "Baraka")
-        d.readable(there, SAFARI, baraka.id, baraka.version, self.bound)
+        d.readable(there, SAFARI, baraka.id, baraka.version)
         mine = {"email": baraka.email, "external_id": f"traveller-{baraka.id}", "profile": {"locale": "en-KE"}}
         answer = d.call(there, SAFARI, "register", mine | {"email_verified": False}, 409)
         check(answer.code == "identifier_taken", "safari registers his address without having verified it: taken")
@@ -103,7 +103,7 @@ class Story:
         check(answer.body["outcome"] == "matched" and answer.body["user"]["id"] == baraka.id,
               "safari registers his address, verified: matched, the same user")
         baraka.version = answer.body["user"]["version"]
-        accounts = d.readable(here, SOKO, baraka.id, baraka.version, self.bound).body["user"]["accounts"]
+        accounts = d.readable(here, SOKO, baraka.id, baraka.version).body["user"]["accounts"]
         check(set(accounts) == {SOKO, SAFARI}, f"soko sees in {here.name} that both know him")
         check(not self.logs_in(there, SAFARI, baraka, "safari's own idea"), "safari cannot log him in without him")
         return baraka
@@ -116,7 +116,7 @@ class Story:
             answer = d.call(here, SOKO, "status", body, 200)
             if answer.body["user"]["status"] != status:
                 raise Failed(f"the status is not {status}")
-            self.progress.until(f"{there.name} agrees", self.bound,
+            self.progress.until(f"{there.name} agrees",
                                 lambda may=may: self.logs_in(there, SAFARI, person) == may)
             does = "lets him in again" if may else "does not let him in, with the right password"
             self.progress.check(True, f"{status} in {here.name}: {there.name} {does}")
@@ -133,7 +133,7 @@ class Story:
             return set(receipt["regions"]) if receipt.get("complete") else None
 
         begin = time.monotonic()
-        found = self.progress.until("every region confirms the erasure", 90 + self.bound, confirmed)
+        found = self.progress.until("every region confirms the erasure", confirmed)
         check(found == names, f"erased in {here.name}: {time.monotonic() - begin:.1f} s later the receipt in "
               f"{there.name} has the confirmation of {', '.join(sorted(names))}")
         for region in d.regions:

@@ -41,7 +41,6 @@ class System:
                                        self.programs)
         self.umoja = build.umoja(self.repository, options.umoja, self.directory, self.programs)
         progress.say(f"      {', '.join(self.names['functions'])} and umoja")
-        # The bound on the run's time is without them.
         progress.packaged = progress.elapsed() - begin
         progress.chapter("From nothing")
         self.emulator.start(self.proxy.url())
