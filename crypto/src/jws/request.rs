@@ -132,7 +132,7 @@ struct Claims {
     body: Value,
 }
 
-/// A request whose signature, times and every claim were checked: only [`Unverified::verify`] makes one.
+/// A request whose signature, times and every claim were checked: only [`Timely::verify`] makes one.
 ///
 /// One check remains, and needs storage: that its `jti` is new.
 #[non_exhaustive]
