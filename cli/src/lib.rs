@@ -1,5 +1,5 @@
 //! The `umoja` command, as a library so that tests and benchmarks can use its parts: [`Deployment`] is a directory
-//! with every region of a deployment, [`Server`] serves it, and [`Client`] calls it with signed requests. [`Cloud`] is
+//! with every region of a deployment, which `umoja_runtime` serves, and [`Client`] calls it with signed requests. [`Cloud`] is
 //! a deployment in AWS, and [`Regions`] what operators' commands work on, wherever it runs.
 
 pub mod client;
@@ -11,7 +11,7 @@ mod error;
 mod files;
 pub mod links;
 mod output;
-pub mod server;
+mod server;
 
 pub use client::{Answer, Client, ClientError};
 pub use commands::main;
@@ -20,4 +20,4 @@ pub use credentials::{CompanyFile, CredentialsError, Signer};
 pub use deployment::{Cloud, CloudError, DeployedRegion, Deployment, DeploymentError, Regions};
 pub use error::CliError;
 pub use links::Links;
-pub use server::{Server, ServerError, ServerSettings};
+pub use server::ServerError;

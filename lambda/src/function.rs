@@ -7,14 +7,14 @@ use futures_util::future::join;
 use lambda_runtime::Context;
 use umoja_aws::{Deployment, Options, Session};
 use umoja_host::SystemClock;
+use umoja_runtime::aws::{Aws, Needs};
+use umoja_runtime::region::{Build, Live};
 use umoja_schema::Millis;
 use umoja_store::ports::Clock;
 
-use crate::aws::{Aws, Needs};
 use crate::environment::Environment;
 use crate::log;
 use crate::metrics::Metrics;
-use crate::region::{Build, Live};
 
 /// What is kept of an event's time for its answer.
 const MARGIN_MS: u64 = 2_000;

@@ -11,8 +11,8 @@
 //! # Start
 //!
 //! A function is told its prefix and region by the environment ([`environment`]) and everything else by the settings
-//! items of its region's table ([`region`]), which it reads again while it lives. While it starts, it opens connections
-//! to every peer that it will call ([`aws`]): a first request would otherwise spend most of its time on TLS. One thread
+//! items of its region's table ([`umoja_runtime::region`]), which it reads again while it lives. While it starts, it opens connections
+//! to every peer that it will call ([`umoja_runtime::aws`]): a first request would otherwise spend most of its time on TLS. One thread
 //! does it all: an instance has less than two cores and one event at a time.
 //!
 //! # Metrics
@@ -27,16 +27,11 @@
 //! id and the trace id, and never anything personal.
 
 pub mod api;
-pub mod aws;
-pub mod counting;
 pub mod environment;
 pub mod function;
 pub mod log;
 pub mod metrics;
 pub mod reconcile;
-pub mod region;
 pub mod replicator;
 pub mod stream;
 pub mod sweep;
-#[cfg(test)]
-mod testing;

@@ -4,16 +4,14 @@
 //! X-Ray itself are made by Lambda (active tracing is a setting of the function): by the trace id, a trace leads to its
 //! lines and a line to its trace. CloudWatch adds the time.
 //!
-//! # Danger
-//!
-//! At level `trace` Lambda's runtime logs each event as it came, passwords included, and at `debug` AWS's SDK logs what
-//! it was answered. So crates that are not Umoja's never get to say more than `info`, whatever the environment asks for.
+//! Crates that are not Umoja's never get to say more than `info`: [`umoja_runtime::log`] says why.
 
-use tracing::{Level, Metadata, Subscriber};
+use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use umoja_runtime::log::may_be_logged;
 
 /// Starts logging: what `filter` asks for, or else the lines of level `info`. The first call of a process decides.
 pub fn start(filter: Option<&str>) {
@@ -39,10 +37,6 @@ where
         .without_time()
         .with_writer(writer);
     tracing_subscriber::registry().with(lines).with(targets).with(filter_fn(may_be_logged))
-}
-
-fn may_be_logged(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with("umoja") || *metadata.level() <= Level::INFO
 }
 
 #[cfg(test)]

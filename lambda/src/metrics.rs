@@ -6,6 +6,7 @@ use std::io::Write;
 use metrics::Unit;
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use umoja_replicator::BatchOutcome;
+use umoja_runtime::record;
 use umoja_schema::names::metric;
 
 /// How many values of a histogram one line can hold.
@@ -23,9 +24,9 @@ impl Metrics {
     pub fn start(prefix: &str) -> Result<Self, lambda_runtime::Error> {
         let builder = Builder::new().cloudwatch_namespace(metric::NAMESPACE);
         let collector = builder.with_dimension(metric::DEPLOYMENT, prefix.to_owned()).init()?;
-        for (name, unit) in metric::ALL {
-            let unit = if unit == "Milliseconds" { Unit::Milliseconds } else { Unit::Count };
-            metrics::describe_counter!(name, unit, "");
+        for metric in metric::ALL {
+            let unit = if metric.unit == "Milliseconds" { Unit::Milliseconds } else { Unit::Count };
+            metrics::describe_counter!(metric.name, unit, "");
         }
         Ok(Self(collector))
     }
@@ -55,13 +56,11 @@ impl Metrics {
     }
 
     fn write_batch_to(self, outcome: &BatchOutcome, lags: &[u64], out: &mut impl Write) {
-        copies(outcome.sent, outcome.queued);
-        parked(outcome.parked);
-        let lag = metrics::histogram!(metric::REPLICATION_LAG);
+        record::copies(outcome.sent, outcome.queued);
+        record::parked(outcome.parked);
         for values in lags.chunks(VALUES_OF_A_LINE) {
             for ms in values {
-                #[allow(clippy::cast_precision_loss, reason = "a lag of 2^53 ms is no lag")]
-                lag.record(*ms as f64);
+                record::lag(*ms);
             }
             told(self.0.flush(&mut *out));
         }
@@ -73,32 +72,6 @@ fn told(written: std::io::Result<()>) {
     if let Err(error) = written {
         tracing::error!(%error, "metrics could not be written");
     }
-}
-
-/// Records copies that peers took, and copies that went into retry queues.
-pub fn copies(sent: usize, queued: usize) {
-    metrics::counter!(metric::COPIES_SENT).increment(sent as u64);
-    metrics::counter!(metric::COPIES_QUEUED).increment(queued as u64);
-}
-
-/// Records what a sweep mended: what streams and queues have lost.
-pub fn mended(items: u64) {
-    metrics::counter!(metric::SWEEP_MENDED).increment(items);
-}
-
-/// Records what a sweep could not compare or mend.
-pub fn unhandled(items: u64) {
-    metrics::counter!(metric::SWEEP_UNHANDLED).increment(items);
-}
-
-/// Records what was parked.
-pub fn parked(records: usize) {
-    metrics::counter!(metric::PARKED).increment(records as u64);
-}
-
-/// Records a call to a KMS that failed.
-pub fn key_error() {
-    metrics::counter!(metric::KEY_ERRORS).increment(1);
 }
 
 #[cfg(test)]

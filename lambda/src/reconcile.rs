@@ -7,15 +7,15 @@ use serde_json::Value;
 use std::time::Duration;
 use umoja_aws::Service;
 use umoja_reconciler::{Ended, drain_retries, repair_keys};
+use umoja_runtime::aws::Needs;
+use umoja_runtime::record;
+use umoja_runtime::region::{Build, NotReady, Settings};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::Clock;
 use umoja_store::seal::Sealer;
 use umoja_store::{Home, Peer};
 
-use crate::aws::Needs;
 use crate::function::{Function, time_left};
-use crate::metrics;
-use crate::region::{Build, NotReady, Settings};
 
 /// What draining the retry queues calls.
 pub const WRITES_NEED: Needs = Needs { own: &[Service::Sqs], peers: &[Service::DynamoDb] };
@@ -81,8 +81,8 @@ pub async fn writes(function: &Function<BuildHome>, event: LambdaEvent<Value>) -
 async fn drain(home: &Home, peer: &Peer, clock: &dyn Clock, time: Duration) {
     let run = async || {
         let report = drain_retries(home, peer).await;
-        metrics::copies(report.copied, 0);
-        metrics::parked(report.parked);
+        record::copies(report.copied, 0);
+        record::parked(report.parked);
         Some(report.ended)
     };
     if !repeated(clock, time, run).await {
@@ -109,7 +109,7 @@ pub async fn keys(function: &Function<BuildRepair>, event: LambdaEvent<Value>) -
     let run = async || {
         let repair = ready(function).await?;
         let report = repair_keys(&repair.home, &repair.sealer).await;
-        metrics::parked(report.parked);
+        record::parked(report.parked);
         Some(report.ended)
     };
     if !repeated(clock, time, run).await {
@@ -133,7 +133,9 @@ pub(crate) async fn ready<B: Build>(function: &Function<B>) -> Option<std::sync:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Regions, Silent, document};
+    use std::sync::Arc;
+    use umoja_runtime::region::Live;
+    use umoja_runtime::testing::{Regions, Silent, document};
     use umoja_store::RegionState;
 
     #[tokio::test]
@@ -148,5 +150,26 @@ mod tests {
         let drained = |peer, secs| drain(&home, &home.peers[peer], &*regions.clock, Duration::from_secs(secs));
         futures_util::future::join(drained(0, 1), drained(1, 60)).await;
         assert_eq!(home.peers[1].retry.depth().await.unwrap().waiting, 0);
+    }
+
+    async fn ready<B: Build>(regions: &Arc<Regions>, build: B) -> Result<(), NotReady> {
+        let (own, clock) = (regions.own().clone(), Arc::clone(&regions.clock) as _);
+        Live::new(Arc::clone(regions) as _, build, own, clock).service().await.map(drop)
+    }
+
+    #[tokio::test]
+    async fn a_frozen_region_sends_nothing_and_goes_on_once_it_is_thawed() {
+        use crate::replicator::BuildReplicator;
+        let regions = Regions::new(&["eu", "us"]);
+        let of = |state| document(&[("eu", state), ("us", RegionState::Serving)]);
+        regions.put(&of(RegionState::Frozen)).await;
+        assert!(matches!(ready(&regions, BuildReplicator).await, Err(NotReady::Frozen)));
+        assert!(matches!(ready(&regions, BuildHome).await, Err(NotReady::Frozen)));
+        assert!(matches!(ready(&regions, BuildRepair).await, Err(NotReady::Frozen)));
+        for state in [RegionState::Thawing, RegionState::Leaving, RegionState::Joining, RegionState::Serving] {
+            regions.put(&of(state)).await;
+            assert!(ready(&regions, BuildReplicator).await.is_ok(), "{state:?}");
+            assert!(ready(&regions, BuildHome).await.is_ok() && ready(&regions, BuildRepair).await.is_ok());
+        }
     }
 }

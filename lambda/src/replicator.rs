@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use lambda_runtime::{Error, LambdaEvent};
 use umoja_aws::Service;
 use umoja_replicator::Replicator;
+use umoja_runtime::aws::Needs;
+use umoja_runtime::region::{Build, NotReady, Settings};
 use umoja_schema::Region;
 use umoja_store::Home;
 
-use crate::aws::Needs;
 use crate::function::{Function, time_left};
-use crate::region::{Build, NotReady, Settings};
 use crate::stream::{BatchAnswer, StreamEvent};
 
 /// What the replicator calls.

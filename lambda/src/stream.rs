@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use umoja_schema::names::{attribute, table};
-use umoja_schema::{Attribute, Attributes, Hlc, Millis, Region, Version};
+use umoja_runtime::record::stamp;
+use umoja_schema::names::attribute;
+use umoja_schema::{Attribute, Attributes, Millis, Region};
 use umoja_store::Change;
 
 /// How much later than its stamp a write may have come into the stream to say something about replication. What comes
@@ -101,22 +102,6 @@ fn table_of<'a>(arn: &'a str, prefix: &str) -> &'a str {
     name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-')).unwrap_or(name)
 }
 
-/// The stamp of a change that `own` wrote.
-fn stamp(change: &Change, own: &Region) -> Option<Hlc> {
-    let text = |name: &str| match change.image.get(name) {
-        Some(Attribute::S(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    if text(attribute::ORIGIN) != Some(own.as_str()) {
-        return None;
-    }
-    if change.table == table::USERS {
-        text(attribute::VERSION)?.parse::<Version>().ok().map(|version| version.hlc)
-    } else {
-        text(attribute::AT)?.parse().ok()
-    }
-}
-
 /// An image. Of one that cannot be read as a whole, what names it stays, and the replicator parks it.
 fn image(value: Option<&Value>) -> Attributes {
     let Some(Value::Object(members)) = value else { return Attributes::new() };
@@ -182,6 +167,8 @@ impl BatchAnswer {
 mod tests {
     use super::*;
     use serde_json::json;
+    use umoja_schema::names::table;
+    use umoja_schema::{Hlc, Version};
 
     fn batch(records: Value) -> Result<Batch, Nameless> {
         serde_json::from_value::<StreamEvent>(json!({ "Records": records })).unwrap().into_batch("umoja")

@@ -11,14 +11,15 @@ use async_trait::async_trait;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use umoja_aws::Service;
-use umoja_reconciler::{SweepEnd, SweepReport, SweepRun, SweepSettings, sweep};
+use umoja_reconciler::{SweepRun, SweepSettings, sweep};
+use umoja_runtime::aws::Needs;
+use umoja_runtime::record::{self, age_ms, missing_keys};
+use umoja_runtime::region::{Build, NotReady, Settings};
 use umoja_schema::{Millis, Region};
 use umoja_store::Home;
 
-use crate::aws::Needs;
 use crate::function::{Function, time_left};
 use crate::reconcile::ready;
-use crate::region::{Build, NotReady, Settings};
 
 /// What the sweep calls.
 pub const NEEDS: Needs = Needs { own: &[Service::Sqs], peers: &[Service::DynamoDb] };
@@ -71,8 +72,7 @@ pub async fn handle(function: &Function<BuildSweep>, event: LambdaEvent<Value>) 
         if let Some(age_ms) = age_ms(&runs, function.live.clock().now()) {
             function.metrics.write_sweep_age(age_ms);
         }
-        crate::metrics::mended(of_ended(&runs, SweepReport::mended));
-        crate::metrics::unhandled(of_ended(&runs, SweepReport::unhandled));
+        record::sweeps(&runs);
     }
     function.metrics.write();
     Ok(())
@@ -93,26 +93,11 @@ async fn run(swept: &Swept, at_once: bool, now: Millis, time: Duration) -> Vec<S
     })
 }
 
-/// A count over the passes that came to their end.
-fn of_ended(runs: &[SweepRun], count: fn(&SweepReport) -> u64) -> u64 {
-    runs.iter().filter(|run| run.ended == SweepEnd::Done).map(|run| count(&run.report)).sum()
-}
-
-/// What lacked a wrapped key, if a pass over all parts has come to its end.
-fn missing_keys(runs: &[SweepRun]) -> Option<u64> {
-    let ended = runs.iter().find(|run| run.peer.is_none() && run.ended == SweepEnd::Done);
-    ended.map(|run| run.report.missing_keys)
-}
-
-/// How long ago the pass began that is the oldest of the last ones that came to their end.
-fn age_ms(runs: &[SweepRun], now: Millis) -> Option<u64> {
-    runs.iter().filter_map(|run| run.last_began).map(|began| now.since(began)).max()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Regions, Silent, document};
+    use umoja_reconciler::SweepEnd;
+    use umoja_runtime::testing::{Regions, Silent, document};
     use umoja_schema::{AccountStatus, Attributes, Credentials, Facts, Hlc, Part, UserId, Version};
     use umoja_store::RegionState::{Joining, Serving};
     use umoja_store::keyring::KeyRing;

@@ -20,11 +20,9 @@ mod codec;
 mod engine;
 mod files;
 pub mod keys;
-pub mod pump;
 pub mod queue;
 pub mod region;
 
 pub use keys::{KeyringError, LocalKeys};
-pub use pump::{Pump, PumpSettings, RegionPump};
 pub use queue::LocalQueue;
 pub use region::{Housekept, OpenError, Options, RegionStore};

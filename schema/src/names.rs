@@ -151,7 +151,8 @@ pub mod environment {
     pub const ENDPOINT: &str = "UMOJA_ENDPOINT";
 }
 
-/// Metrics in CloudWatch, all with the dimension [`metric::DEPLOYMENT`].
+/// Metrics, by their names in CloudWatch, where all have the dimension [`metric::DEPLOYMENT`]. Other collectors get the
+/// names as `umoja_runtime::exporter` writes them.
 pub mod metric {
     /// The namespace.
     pub const NAMESPACE: &str = "Umoja";
@@ -193,26 +194,67 @@ pub mod metric {
     pub const UNCOUNTED_REQUESTS: &str = "UncountedRequests";
     /// Password reset tokens that nobody made.
     pub const FORGED_TOKENS: &str = "ForgedResetTokens";
-    /// All of them, with their CloudWatch units.
-    pub const ALL: [(&str, &str); 18] = [
-        (RATE_LIMITED_REQUESTS, "Count"),
-        (UNCOUNTED_REQUESTS, "Count"),
-        (FORGED_TOKENS, "Count"),
-        (LOGIN_FAILURES, "Count"),
-        (LOCKED_IDENTIFIERS, "Count"),
-        (LOCKED_PERSONS, "Count"),
-        (LOCKED_CLIENTS, "Count"),
-        (STUFFING_CLIENTS, "Count"),
-        (UNCOUNTED_LOGINS, "Count"),
-        (REPLICATION_LAG, "Milliseconds"),
-        (COPIES_SENT, "Count"),
-        (COPIES_QUEUED, "Count"),
-        (PARKED, "Count"),
-        (MISSING_WRAPPED_KEYS, "Count"),
-        (SWEEP_MENDED, "Count"),
-        (SWEEP_UNHANDLED, "Count"),
-        (SWEEP_AGE, "Milliseconds"),
-        (KEY_ERRORS, "Count"),
+    /// Messages in a region's queues, dead letters too. Only `umoja serve --dir` records it: CloudWatch has SQS's own.
+    pub const QUEUED_MESSAGES: &str = "QueuedMessages";
+
+    /// What a metric is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Kind {
+        /// A number that only grows.
+        Counter,
+        /// A number as it is now.
+        Gauge,
+        /// How often which values came.
+        Histogram,
+    }
+
+    /// A metric as it is described to whoever collects it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Metric {
+        /// The name in CloudWatch.
+        pub name: &'static str,
+        /// What it is.
+        pub kind: Kind,
+        /// The CloudWatch unit: `Count` or `Milliseconds`.
+        pub unit: &'static str,
+        /// What it counts or measures.
+        pub help: &'static str,
+    }
+
+    const fn counter(name: &'static str, help: &'static str) -> Metric {
+        Metric { name, kind: Kind::Counter, unit: "Count", help }
+    }
+
+    const fn gauge(name: &'static str, unit: &'static str, help: &'static str) -> Metric {
+        Metric { name, kind: Kind::Gauge, unit, help }
+    }
+
+    /// All of them.
+    pub const ALL: [Metric; 19] = [
+        counter(RATE_LIMITED_REQUESTS, "Requests that were refused because their company had made too many."),
+        counter(UNCOUNTED_REQUESTS, "Reservations of requests that the table of attempts did not answer."),
+        counter(FORGED_TOKENS, "Password reset tokens that Umoja did not make."),
+        counter(LOGIN_FAILURES, "Attempts at a password that failed."),
+        counter(LOCKED_IDENTIFIERS, "Attempts that were refused because of others with the same identifier."),
+        counter(LOCKED_PERSONS, "Attempts that were refused because of others at the same person."),
+        counter(LOCKED_CLIENTS, "Attempts that were refused because of others from the same client."),
+        counter(STUFFING_CLIENTS, "Clients from which attempts with many identifiers failed."),
+        counter(UNCOUNTED_LOGINS, "Attempts at a password that could not be counted."),
+        Metric {
+            name: REPLICATION_LAG,
+            kind: Kind::Histogram,
+            unit: "Milliseconds",
+            help: "Time from the stamp of a write to its copies at the peers.",
+        },
+        counter(COPIES_SENT, "Copies that a peer took."),
+        counter(COPIES_QUEUED, "Copies that went into a retry queue."),
+        counter(PARKED, "Records and messages that were parked for an operator."),
+        gauge(MISSING_WRAPPED_KEYS, "Count", "Parts that lack a wrapped key, as the last sweep found them."),
+        counter(SWEEP_MENDED, "Parts, rows and claims that sweeps mended."),
+        counter(SWEEP_UNHANDLED, "Items that sweeps could not compare or mend."),
+        gauge(SWEEP_AGE, "Milliseconds", "Age of the oldest of a region's last sweeps that came to their end."),
+        counter(KEY_ERRORS, "Calls to a KMS that failed, of any region."),
+        gauge(QUEUED_MESSAGES, "Count", "Messages in a region's queues, by queue and state."),
     ];
 }
 
@@ -257,7 +299,7 @@ pub fn document() -> serde_json::Value {
         "metrics": {
             "namespace": metric::NAMESPACE,
             "dimension": metric::DEPLOYMENT,
-            "units": metric::ALL.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "units": metric::ALL.map(|metric| (metric.name, metric.unit)).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         },
     })
 }

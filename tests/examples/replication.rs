@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use umoja_host::{OsEntropy, SystemClock};
-use umoja_local::{Options, Pump, PumpSettings, RegionPump, RegionStore};
+use umoja_local::{Options, RegionStore};
+use umoja_runtime::{Pump, PumpSettings, RegionPump};
 use umoja_schema::{
     AccountStatus, Attributes, BlindIndex, Claim, Credentials, Facts, Hlc, IdentifierKind, Identity, Part, PartRecord,
     ProfileFacts, Region, UserId, Version,

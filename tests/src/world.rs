@@ -189,7 +189,7 @@ impl World {
 
     async fn is_quiet(&self) -> bool {
         for region in &self.regions {
-            let position = region.store.cursor(umoja_local::pump::CURSOR).await.expect("a cursor can be read");
+            let position = region.store.cursor(umoja_runtime::pump::CURSOR).await.expect("a cursor can be read");
             if region.store.newest_change().expect("a change log can be read") > position {
                 return false;
             }
@@ -271,7 +271,7 @@ impl World {
     pub async fn skip_stream(&self, at: usize) {
         let store = &self.regions[at].store;
         let newest = store.newest_change().expect("a change log can be read");
-        store.advance_cursor(umoja_local::pump::CURSOR, newest).await.expect("a cursor can be written");
+        store.advance_cursor(umoja_runtime::pump::CURSOR, newest).await.expect("a cursor can be written");
     }
 
     /// A region's tables were restored from a backup: what it holds may be older than what was seen there.

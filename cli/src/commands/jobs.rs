@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use umoja_local::RegionPump;
 use umoja_reconciler::RewriteReport;
 use umoja_reconciler::jobs::rewrite::{Behind, Reach, rewrite};
 use umoja_reconciler::jobs::rotate::{Operator, Regions as Reached, Until};
 use umoja_reconciler::jobs::{Event, JobError, Watch, Worker};
+use umoja_runtime::RegionPump;
 use umoja_schema::Millis;
 use umoja_schema::names::{function, queue};
 use umoja_store::Home;

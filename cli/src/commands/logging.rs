@@ -2,7 +2,12 @@
 
 use std::io::IsTerminal as _;
 
+use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterFn, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use umoja_runtime::log::may_be_logged;
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -19,11 +24,21 @@ const FILTER: &str = "UMOJA_LOG";
 
 /// Starts logging: what `UMOJA_LOG` asks for, or else `default`. The first call of a process decides.
 pub(crate) fn start(format: LogFormat, default: &str) {
+    begin(format, default, filter_fn(|_| true));
+}
+
+/// The same for a process that gets personal data: other crates' lines beyond `info` could hold some.
+pub(crate) fn start_serving(format: LogFormat) {
+    begin(format, "info", filter_fn(may_be_logged));
+}
+
+fn begin<F: Fn(&Metadata<'_>) -> bool + Send + Sync + 'static>(format: LogFormat, default: &str, allowed: FilterFn<F>) {
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::registry().with(filter).with(allowed);
     // A second start would be of no use, and harmless.
     let _ = match format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => subscriber.with(lines.with_ansi(std::io::stderr().is_terminal())).try_init(),
+        LogFormat::Json => subscriber.with(lines.json().flatten_event(true)).try_init(),
     };
 }

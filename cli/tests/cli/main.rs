@@ -13,6 +13,7 @@ mod examples;
 mod export;
 mod import;
 mod init;
+mod metrics;
 mod operators;
 mod passwords;
 mod redrive;

@@ -137,7 +137,8 @@ impl World {
         let log = || std::fs::read_to_string(self.log()).unwrap();
         let said: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("it does not serve: {}", log()));
         let urls = said["regions"].as_array().unwrap().iter().map(|region| region["url"].as_str().unwrap().to_owned());
-        Served { urls: urls.collect(), child }
+        let metrics = said["metrics"].as_str().map(str::to_owned);
+        Served { urls: urls.collect(), metrics, child }
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -148,6 +149,7 @@ impl World {
 /// A process that serves; killed when dropped.
 pub(crate) struct Served {
     pub(crate) urls: Vec<String>,
+    pub(crate) metrics: Option<String>,
     pub(crate) child: Child,
 }
 

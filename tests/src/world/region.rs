@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use umoja_accounts::People;
-use umoja_local::{RegionPump, RegionStore};
+use umoja_local::RegionStore;
+use umoja_runtime::RegionPump;
 use umoja_schema::{Region, names};
 use umoja_store::faulty::{Faults, Faulty, faulty_region};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use umoja_local::pump::CURSOR;
-use umoja_local::{Pump, PumpSettings, RegionPump};
+use umoja_runtime::pump::CURSOR;
+use umoja_runtime::{Pump, PumpSettings, RegionPump};
 use umoja_schema::{Part, UserId};
 use umoja_store::digest::Digest;
 use umoja_tests::world::{World, run};

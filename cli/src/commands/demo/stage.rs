@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use umoja_local::{PumpSettings, RegionStore};
+use umoja_local::RegionStore;
+use umoja_runtime::directory::DirectoryServer;
+use umoja_runtime::pump::PumpSettings;
 use umoja_schema::names::queue;
 use umoja_schema::{Credentials, Identity, Part, Region, UserId};
 use umoja_store::Home;
@@ -18,7 +20,7 @@ use crate::credentials::{CompanyFile, Signer};
 use crate::deployment::Deployment;
 use crate::deployment::local::in_region;
 use crate::links::Links;
-use crate::server::{ServeLock, Server, ServerSettings};
+use crate::server::{self, ServeLock, ServerSettings};
 use crate::{CliError, ClientError};
 
 /// How long the story waits for something to come about, in milliseconds.
@@ -36,7 +38,7 @@ pub(super) enum Who {
 
 /// The served regions. Regions are named by their position.
 pub(super) struct Stage {
-    server: Server,
+    server: DirectoryServer,
     links: Links,
     stores: Vec<RegionStore>,
     /// By region, and then by company.
@@ -57,7 +59,7 @@ impl Stage {
         // Repairs are a schedule's work; nobody wants to watch a demo wait for one.
         let pump = PumpSettings { reconcile: Duration::from_millis(100), ..PumpSettings::default() };
         let settings = ServerSettings { pump, links: Some(links.clone()), may_move_ports: true };
-        let server = Server::start_locked(deployment, settings, lock).await?;
+        let server = server::start(deployment, settings, lock).await?;
         let (clock, entropy) = (Arc::clone(deployment.clock()), Arc::clone(deployment.entropy()));
         let [soko, safari] = companies else { return Err(CliError::Failed("the story has two companies".into())) };
         let (soko, safari) = (Arc::new(Signer::new(soko)?), Arc::new(Signer::new(safari)?));

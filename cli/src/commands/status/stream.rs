@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use umoja_local::pump::CURSOR;
+use umoja_runtime::pump::CURSOR;
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, Attributes, Hlc, Millis, Version};
 use umoja_store::ports::StoreError;

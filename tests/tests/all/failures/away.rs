@@ -156,7 +156,7 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
     let secrets = region.store.setting(SETTING).await.unwrap().unwrap();
     store.put_setting(SETTING, &secrets).await.unwrap();
     // The new tables' stream begins with what is written to them from now on.
-    store.advance_cursor(umoja_local::pump::CURSOR, store.newest_change().unwrap()).await.unwrap();
+    store.advance_cursor(umoja_runtime::pump::CURSOR, store.newest_change().unwrap()).await.unwrap();
     let (name, users) = (region.name.clone(), std::sync::Arc::new(store.clone()));
     for n in 0..world.regions.len() {
         let mut home = world.regions[n].home.clone();

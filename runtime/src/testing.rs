@@ -1,4 +1,6 @@
-//! What the tests stand on: regions in memory, a clock that is set by hand, and a recorder of metrics.
+//! What tests of services stand on: regions in memory, a clock that is set by hand, and a recorder of metrics.
+
+#![allow(clippy::missing_panics_doc, reason = "whatever is not as a test expects ends the test")]
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -19,10 +21,12 @@ use umoja_store::{Home, Infrastructure, RegionEntry, RegionPorts, RegionState, R
 
 use crate::region::Source;
 
-pub(crate) struct SetClock(AtomicU64);
+/// A clock that is set by hand.
+pub struct SetClock(AtomicU64);
 
 impl SetClock {
-    pub(crate) fn pass(&self, ms: u64) {
+    /// Lets time pass.
+    pub fn pass(&self, ms: u64) {
         self.0.fetch_add(ms, Ordering::Relaxed);
     }
 }
@@ -34,46 +38,58 @@ impl Clock for SetClock {
 }
 
 /// Regions in memory; the first is the own one.
-pub(crate) struct Regions {
-    pub(crate) clock: Arc<SetClock>,
+pub struct Regions {
+    /// Their clock.
+    pub clock: Arc<SetClock>,
     stores: Vec<RegionStore>,
 }
 
 impl Regions {
-    pub(crate) fn new(names: &[&str]) -> Arc<Self> {
+    /// Regions of these names.
+    pub fn new(names: &[&str]) -> Arc<Self> {
         let clock = Arc::new(SetClock(AtomicU64::new(1_800_000_000_000)));
-        let store =
-            |name: &&str| RegionStore::in_memory(name.parse().unwrap(), Arc::clone(&clock) as _, Arc::new(OsEntropy));
+        let store = |name: &&str| {
+            RegionStore::in_memory(name.parse().expect("a region's name"), Arc::clone(&clock) as _, Arc::new(OsEntropy))
+        };
         Arc::new(Self { stores: names.iter().map(store).collect(), clock })
     }
 
-    pub(crate) fn own(&self) -> &Region {
+    /// The name of the own region.
+    pub fn own(&self) -> &Region {
         self.store().region()
     }
 
-    pub(crate) fn store(&self) -> &RegionStore {
+    /// The store of the own region.
+    pub fn store(&self) -> &RegionStore {
         &self.stores[0]
     }
 
     /// Writes the list of regions.
-    pub(crate) async fn put(&self, document: &RegionsDocument) {
-        self.store().put_setting(setting::REGIONS, &serde_json::to_value(document).unwrap()).await.unwrap();
+    pub async fn put(&self, document: &RegionsDocument) {
+        self.store()
+            .put_setting(setting::REGIONS, &serde_json::to_value(document).expect("the list is JSON"))
+            .await
+            .expect("settings can be written");
     }
 
     /// Makes the secrets of all regions.
-    pub(crate) async fn put_secrets(&self) {
+    pub async fn put_secrets(&self) {
         let names: Vec<_> = self.stores.iter().map(|store| (store.region().as_str(), RegionState::Serving)).collect();
         let ring = KeyRing::new(&self.home_of(&document(&names)), PEER_WRAP_BUDGET_MS);
-        let secrets = SecretsDocument::create(&ring, self.clock.now()).await.unwrap();
-        self.store().put_setting(setting::SECRETS, &serde_json::to_value(secrets).unwrap()).await.unwrap();
+        let secrets = SecretsDocument::create(&ring, self.clock.now()).await.expect("every KMS answers");
+        self.store()
+            .put_setting(setting::SECRETS, &serde_json::to_value(secrets).expect("secrets are JSON"))
+            .await
+            .expect("settings can be written");
     }
 
-    pub(crate) fn home_of(&self, document: &RegionsDocument) -> Home {
-        self.home(document.get(self.own()).unwrap(), &document.regions)
+    /// What the services of the own region run with.
+    pub fn home_of(&self, document: &RegionsDocument) -> Home {
+        self.home(document.get(self.own()).expect("the own region is listed"), &document.regions)
     }
 
     fn ports(&self, name: &Region) -> RegionPorts {
-        self.stores.iter().find(|store| store.region() == name).unwrap().ports()
+        self.stores.iter().find(|store| store.region() == name).expect("the region is one of these").ports()
     }
 }
 
@@ -93,7 +109,8 @@ impl Source for Regions {
 }
 
 /// A queue that never answers.
-pub(crate) struct Silent;
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
 
 #[async_trait]
 impl Queue for Silent {
@@ -131,9 +148,9 @@ impl Queue for Silent {
 }
 
 /// A list of regions.
-pub(crate) fn document(regions: &[(&str, RegionState)]) -> RegionsDocument {
+pub fn document(regions: &[(&str, RegionState)]) -> RegionsDocument {
     let entry = |(name, state): &(&str, RegionState)| {
-        let region: Region = name.parse().unwrap();
+        let region: Region = name.parse().expect("a region's name");
         let base_url = format!("https://{name}.example");
         let [data_key, queues] = ["arn:k", "https://q"].map(str::to_owned);
         RegionEntry {
@@ -145,7 +162,7 @@ pub(crate) fn document(regions: &[(&str, RegionState)]) -> RegionsDocument {
 }
 
 /// What this thread records from now on.
-pub(crate) struct Recorded {
+pub struct Recorded {
     values: Arc<Values>,
     _guard: LocalRecorderGuard<'static>,
 }
@@ -154,13 +171,15 @@ pub(crate) struct Recorded {
 struct Values(Mutex<BTreeMap<String, u64>>);
 
 impl Recorded {
-    pub(crate) fn start() -> Self {
+    /// Records from now on.
+    pub fn start() -> Self {
         let values = Arc::<Values>::default();
         let leaked: &'static LocalRecorder = Box::leak(Box::new(LocalRecorder(Arc::clone(&values))));
         Self { values, _guard: metrics::set_default_local_recorder(leaked) }
     }
 
-    pub(crate) fn of(&self, name: &str) -> u64 {
+    /// A counter.
+    pub fn of(&self, name: &str) -> u64 {
         self.values.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied().unwrap_or_default()
     }
 }

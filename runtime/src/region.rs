@@ -1,14 +1,14 @@
-//! The region as its settings say, read at the start and again while the instance lives.
+//! A region as its settings say, read at the start and again while the process lives.
 //!
 //! # What is promised
 //!
-//! - An event is handled with settings that were read at most [`SETTINGS_RELOAD_SECS`] before it came. If they cannot be
+//! - A request or event is handled with settings that were read at most [`SETTINGS_RELOAD_SECS`] before it came, or by those before, while another request reads them. If they cannot be
 //!   read again, the old ones serve until they are twice as old, and then nothing does: who changes settings waits that
 //!   long and may rely on the change.
 //! - What is built of the settings is built again when they differ, and not otherwise.
-//! - Without settings (before `umoja init`) an instance stays up, says why, and looks again at each event.
+//! - Without settings (before `umoja init`) a process stays up, says why, and looks again at each request or event.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,10 +36,10 @@ pub trait Source: Send + Sync {
     async fn connect(&self, regions: &[RegionEntry]);
 }
 
-/// What a function is made of, once the region is known.
+/// What a service is made of, once the region is known.
 #[async_trait]
 pub trait Build: Send + Sync {
-    /// The function.
+    /// The service.
     type Service: Send + Sync;
 
     /// Whether it needs the deployment's secrets.
@@ -49,14 +49,14 @@ pub trait Build: Send + Sync {
     async fn build(&self, home: Home, settings: &Settings) -> Result<Self::Service, NotReady>;
 }
 
-/// The settings that a function works with.
+/// The settings that a service works with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The own region.
     pub own: RegionEntry,
     /// All regions.
     pub regions: Vec<RegionEntry>,
-    /// The wrapped secrets, if the function needs them.
+    /// The wrapped secrets, if the service needs them.
     pub secrets: Option<SecretsDocument>,
 }
 
@@ -112,13 +112,15 @@ impl Settings {
     }
 }
 
-/// A function that follows the settings.
+/// A service that follows the settings.
 pub struct Live<B: Build> {
     source: Arc<dyn Source>,
     build: B,
     own: Region,
     clock: Arc<dyn Clock>,
-    built: Mutex<Option<Built<B::Service>>>,
+    built: RwLock<Option<Arc<Built<B::Service>>>>,
+    /// Held by who reads the settings again.
+    renewing: Mutex<()>,
 }
 
 struct Built<S> {
@@ -128,9 +130,9 @@ struct Built<S> {
 }
 
 impl<B: Build> Live<B> {
-    /// A function of the region `own`. Nothing is read yet.
+    /// A service of the region `own`. Nothing is read yet.
     pub fn new(source: Arc<dyn Source>, build: B, own: Region, clock: Arc<dyn Clock>) -> Self {
-        Self { source, build, own, clock, built: Mutex::new(None) }
+        Self { source, build, own, clock, built: RwLock::default(), renewing: Mutex::default() }
     }
 
     /// The time.
@@ -138,29 +140,49 @@ impl<B: Build> Live<B> {
         &*self.clock
     }
 
-    /// The function, as the settings are now.
+    /// The service, as the settings are now. While one caller reads them again, others go on with the old ones, as long as
+    /// those serve.
     ///
     /// # Errors
     /// If there are no settings, or none that are young enough.
     pub async fn service(&self) -> Result<Arc<B::Service>, NotReady> {
-        let mut built = self.built.lock().await;
         let now = self.clock.now();
-        let age_ms = built.as_ref().map(|built| now.since(built.read_at));
-        if let Some(built) = built.as_ref()
-            && now.since(built.read_at) < SETTINGS_RELOAD_SECS * 1000
-        {
-            return Ok(Arc::clone(&built.service));
+        if let Some(young) = self.built(now, SETTINGS_RELOAD_SECS * 1000) {
+            return Ok(Arc::clone(&young.service));
         }
-        match self.renewed(built.as_ref(), now).await {
-            Ok(new) => Ok(Arc::clone(&built.insert(new).service)),
-            Err(reason) => match built.as_ref() {
-                Some(old) if age_ms.is_some_and(|age| age < 2 * SETTINGS_RELOAD_SECS * 1000) => {
+        let old = self.built(now, 2 * SETTINGS_RELOAD_SECS * 1000);
+        let _renewing = match &old {
+            Some(old) => match self.renewing.try_lock() {
+                Ok(renewing) => renewing,
+                Err(_) => return Ok(Arc::clone(&old.service)),
+            },
+            None => tokio::time::timeout(READ, self.renewing.lock()).await.map_err(|_| NotReady::Late)?,
+        };
+        // Another caller may have read them in the meantime.
+        if let Some(young) = self.built(now, SETTINGS_RELOAD_SECS * 1000) {
+            return Ok(Arc::clone(&young.service));
+        }
+        let last = self.built.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match self.renewed(last.as_deref(), now).await {
+            Ok(new) => {
+                let service = Arc::clone(&new.service);
+                *self.built.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(new));
+                Ok(service)
+            }
+            Err(reason) => match old {
+                Some(old) => {
                     tracing::warn!(%reason, "going on with the settings of a moment ago");
                     Ok(Arc::clone(&old.service))
                 }
-                _ => Err(reason),
+                None => Err(reason),
             },
         }
+    }
+
+    /// What was built last, if its settings were read less than `within_ms` ago.
+    fn built(&self, now: Millis, within_ms: u64) -> Option<Arc<Built<B::Service>>> {
+        let built = self.built.read().unwrap_or_else(PoisonError::into_inner);
+        built.as_ref().filter(|built| now.since(built.read_at) < within_ms).cloned()
     }
 
     async fn renewed(&self, old: Option<&Built<B::Service>>, now: Millis) -> Result<Built<B::Service>, NotReady> {
@@ -235,28 +257,6 @@ mod tests {
         assert_eq!(live.build.0.load(Ordering::Relaxed), 2);
     }
 
-    async fn ready<B: Build>(regions: &Arc<Regions>, build: B) -> Result<(), NotReady> {
-        let (own, clock) = (regions.own().clone(), Arc::clone(&regions.clock) as _);
-        Live::new(Arc::clone(regions) as _, build, own, clock).service().await.map(drop)
-    }
-
-    #[tokio::test]
-    async fn a_frozen_region_sends_nothing_and_goes_on_once_it_is_thawed() {
-        use crate::reconcile::{BuildHome, BuildRepair};
-        use crate::replicator::BuildReplicator;
-        let regions = Regions::new(&["eu", "us"]);
-        let of = |state| document(&[("eu", state), ("us", RegionState::Serving)]);
-        regions.put(&of(RegionState::Frozen)).await;
-        assert!(matches!(ready(&regions, BuildReplicator).await, Err(NotReady::Frozen)));
-        assert!(matches!(ready(&regions, BuildHome).await, Err(NotReady::Frozen)));
-        assert!(matches!(ready(&regions, BuildRepair).await, Err(NotReady::Frozen)));
-        for state in [RegionState::Thawing, RegionState::Leaving, RegionState::Joining, RegionState::Serving] {
-            regions.put(&of(state)).await;
-            assert!(ready(&regions, BuildReplicator).await.is_ok(), "{state:?}");
-            assert!(ready(&regions, BuildHome).await.is_ok() && ready(&regions, BuildRepair).await.is_ok());
-        }
-    }
-
     #[tokio::test]
     async fn settings_that_cannot_be_read_again_serve_for_twice_the_interval() {
         let regions = Regions::new(&["eu"]);
@@ -268,5 +268,39 @@ mod tests {
         live.service().await.unwrap();
         regions.clock.pass(1);
         assert!(matches!(live.service().await, Err(NotReady::Settings(StoreError::Refused(_)))));
+    }
+
+    /// Builds at once the first time, and then when it is let.
+    #[derive(Default)]
+    struct Slow(AtomicUsize, tokio::sync::Notify);
+
+    #[async_trait]
+    impl Build for Slow {
+        type Service = usize;
+        const SECRETS: bool = false;
+
+        async fn build(&self, home: Home, _: &Settings) -> Result<usize, NotReady> {
+            if self.0.fetch_add(1, Ordering::Relaxed) > 0 {
+                self.1.notified().await;
+            }
+            Ok(home.peers.len())
+        }
+    }
+
+    #[tokio::test]
+    async fn while_one_request_reads_the_settings_again_others_are_answered_by_the_old_ones() {
+        let regions = Regions::new(&["eu", "us"]);
+        let (own, clock) = (regions.own().clone(), Arc::clone(&regions.clock) as _);
+        let live = Live::new(Arc::clone(&regions) as _, Slow::default(), own, clock);
+        regions.put(&document(&[("eu", RegionState::Serving)])).await;
+        live.service().await.unwrap();
+        regions.put(&document(&[("eu", RegionState::Serving), ("us", RegionState::Serving)])).await;
+        regions.clock.pass(SETTINGS_RELOAD_SECS * 1000);
+        let others = async {
+            assert_eq!(*live.service().await.unwrap(), 0);
+            live.build.1.notify_one();
+        };
+        let (renewed, ()) = join(live.service(), others).await;
+        assert_eq!(*renewed.unwrap(), 1);
     }
 }

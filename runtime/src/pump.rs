@@ -11,14 +11,16 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
+use umoja_local::{Housekept, RegionStore};
 use umoja_reconciler::{RepairReport, RetryReport, SweepRun, SweepSettings, drain_retries, repair_keys, sweep};
 use umoja_replicator::{BatchOutcome, Replicator};
+use umoja_schema::names::queue;
 use umoja_schema::{Millis, Region};
 use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
-use umoja_store::{Change, Home};
+use umoja_store::{Change, Home, Peer};
 
-use crate::region::{Housekept, RegionStore};
+use crate::record;
 
 /// The cursor of the change log that says what was replicated.
 pub const CURSOR: &str = "replicator";
@@ -34,6 +36,11 @@ const SAVE_MS: u64 = 200;
 const SWEEP_RUN: Duration = Duration::from_secs(2);
 /// The pause of a sweep after each page of some hundred items, in which requests find the files free.
 const SWEEP_PAUSE: Duration = Duration::from_millis(10);
+/// How much older than now a stamp may be to say something about replication. What is older was changed without a new
+/// stamp, or waited for a process to serve.
+const WRITTEN_WITHIN_MS: u64 = 60_000;
+/// How often the depths of the queues are recorded.
+const MEASURE: Duration = Duration::from_secs(10);
 /// The first and the longest wait of a stream that does not get on.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -88,23 +95,71 @@ impl RegionPump {
     async fn replicate_from(&self, position: u64) -> Result<Step, StoreError> {
         let changes = self.store.changes(position, BATCH)?;
         let outcome = self.replicator.handle(&changes).await;
-        Ok(Step { position: handled_to(position, &changes, &outcome), outcome })
+        let handled = handled(&changes, &outcome);
+        record::copies(outcome.sent, outcome.queued);
+        record::parked(outcome.parked);
+        if outcome.sent > 0 {
+            self.record_lags(handled);
+        }
+        // The store writes its sequences as decimal numbers.
+        let position = handled.last().and_then(|change| change.sequence.parse().ok()).unwrap_or(position);
+        Ok(Step { position, outcome })
+    }
+
+    fn record_lags(&self, handled: &[Change]) {
+        let now = self.home.clock.now();
+        let stamps = handled.iter().filter_map(|change| record::stamp(change, self.region()));
+        let lags = stamps.map(|stamp| now.since(stamp.millis()));
+        lags.filter(|lag| *lag <= WRITTEN_WITHIN_MS).for_each(record::lag);
     }
 
     /// Drains the retry queue of every peer and the key-repair queue, once.
     pub async fn reconcile(&self) -> Reconciled {
         let mut retries = Vec::new();
         for peer in &self.home.peers {
-            retries.push((peer.ports.name.clone(), drain_retries(&self.home, peer).await));
+            retries.push((peer.ports.name.clone(), self.drain(peer).await));
         }
-        Reconciled { retries, keys: repair_keys(&self.home, &self.sealer).await }
+        Reconciled { retries, keys: self.repair().await }
+    }
+
+    async fn drain(&self, peer: &Peer) -> RetryReport {
+        let report = drain_retries(&self.home, peer).await;
+        record::copies(report.copied, 0);
+        record::parked(report.parked);
+        report
+    }
+
+    async fn repair(&self) -> RepairReport {
+        let report = repair_keys(&self.home, &self.sealer).await;
+        record::parked(report.parked);
+        report
     }
 
     /// Compares the region with each of its peers, and its users with what is derived from them, and mends what differs,
     /// until all is done or the time is `until`.
     pub async fn sweep(&self, settings: &SweepSettings, until: Millis) -> Vec<SweepRun> {
         let peers: Vec<Region> = self.home.peers.iter().map(|peer| peer.ports.name.clone()).collect();
-        sweep(&self.home, &peers, settings, until).await
+        let runs = sweep(&self.home, &peers, settings, until).await;
+        record::sweeps(&runs);
+        if let Some(parts) = record::missing_keys(&runs) {
+            record::set_missing_keys(self.region(), parts);
+        }
+        if let Some(age_ms) = record::age_ms(&runs, self.home.clock.now()) {
+            record::set_sweep_age(self.region(), age_ms);
+        }
+        runs
+    }
+
+    /// Records how many messages are in each queue.
+    async fn measure(&self) {
+        let retries = self.home.peers.iter().map(|peer| (queue::retry(&peer.ports.name), &*peer.retry));
+        let others = [(queue::KEYS.to_owned(), &*self.home.repairs), (queue::PARKED.to_owned(), &*self.home.parked)];
+        for (name, queue) in retries.chain(others) {
+            match queue.depth().await {
+                Ok(depth) => record::queued(self.region(), &name, depth),
+                Err(error) => tracing::warn!(region = %self.region(), queue = name, %error, "a queue does not answer"),
+            }
+        }
     }
 
     /// Removes what has expired, and changes that were handled. Gives what it removed.
@@ -204,14 +259,12 @@ enum Progress {
     Stuck,
 }
 
-/// The position after a batch: of the last record, or of the one before the lowest that failed.
-fn handled_to(position: u64, changes: &[Change], outcome: &BatchOutcome) -> u64 {
-    let handled = match &outcome.failed {
+/// What of a batch was handled: everything before the lowest record that failed.
+fn handled<'a>(changes: &'a [Change], outcome: &BatchOutcome) -> &'a [Change] {
+    match &outcome.failed {
         None => changes,
         Some(failed) => changes.split(|change| change.sequence == *failed).next().unwrap_or_default(),
-    };
-    // The store writes its sequences as decimal numbers.
-    handled.last().and_then(|change| change.sequence.parse().ok()).unwrap_or(position)
+    }
 }
 
 /// How often a [`Pump`] does what.
@@ -254,13 +307,15 @@ impl Pump {
             for position in 0..region.home.peers.len() {
                 let retries = Arc::clone(&region);
                 tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {
-                    drain_retries(&retries.home, &retries.home.peers[position]).await;
+                    retries.drain(&retries.home.peers[position]).await;
                 }));
             }
             let keys = Arc::clone(&region);
             tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {
-                repair_keys(&keys.home, &keys.sealer).await;
+                keys.repair().await;
             }));
+            let measured = Arc::clone(&region);
+            tasks.spawn(every(MEASURE, stop.subscribe(), async move || measured.measure().await));
             if let Some(period) = settings.sweep {
                 let swept = Arc::clone(&region);
                 tasks.spawn(sweeps(period, stop.subscribe(), swept));

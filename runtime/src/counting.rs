@@ -7,7 +7,7 @@ use umoja_crypto::DataKey;
 use umoja_store::Home;
 use umoja_store::ports::{EncryptionContext, Keys, KeysError};
 
-use crate::metrics;
+use crate::record;
 
 /// A region's keys, with each failed call recorded: one that ended in an error, and one that nobody waited for any
 /// longer.
@@ -62,7 +62,7 @@ struct Open;
 
 impl Drop for Open {
     fn drop(&mut self) {
-        metrics::key_error();
+        record::key_error();
     }
 }
 

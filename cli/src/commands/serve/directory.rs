@@ -1,0 +1,71 @@
+//! Every region of a directory.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use umoja_schema::names::metric;
+
+use super::{Serve, stop_signal};
+use crate::CliError;
+use crate::commands::logging;
+use crate::config::Config;
+use crate::deployment::Deployment;
+use crate::output::{Output, table};
+use crate::server::{self, ServeLock, ServerSettings};
+
+impl Serve {
+    pub(super) async fn directory(&self, dir: &Path, output: Output) -> Result<(), CliError> {
+        let mut deployment = Deployment::open(dir)?;
+        let config = self.configured(deployment.config())?;
+        let lock = ServeLock::take(&deployment).await?;
+        deployment.reconfigure(|stored| *stored = config)?;
+        logging::start_serving(self.log_format);
+        let mut stopped = stop_signal()?;
+        let exporting = self.metrics.start(&metric::ALL).await?;
+        let mut settings = ServerSettings::default();
+        let minutes = deployment.config().sweep_every_mins;
+        settings.pump.sweep = (minutes > 0).then(|| Duration::from_secs(minutes.saturating_mul(60)));
+        let server = server::start(&mut deployment, settings, lock).await?;
+        let regions: Vec<_> = server.urls().iter().map(|(name, url)| json!({ "name": name, "url": url })).collect();
+        let rows: Vec<Vec<String>> =
+            server.urls().iter().map(|(name, url)| vec![name.to_string(), url.clone()]).collect();
+        output.answer(&json!({ "dir": dir, "regions": regions, "metrics": exporting.url() }), || {
+            format!("Serving {}:\n{}{}Stop with Ctrl-C.", dir.display(), table(&rows), exporting.text())
+        });
+        stopped.wait().await;
+        tracing::info!("stopping");
+        server.stop().await;
+        exporting.stop().await;
+        Ok(())
+    }
+
+    fn configured(&self, stored: &Config) -> Result<Config, CliError> {
+        let mut config = stored.clone();
+        config.listen = self.listen.unwrap_or(config.listen);
+        // One that cannot be used is not kept.
+        if let Some((path, _)) = self.breached()? {
+            config.breached_passwords = Some(path);
+        }
+        if let Some(base) = self.port_base {
+            for (n, region) in config.regions.iter_mut().enumerate() {
+                let port = u16::try_from(n).ok().and_then(|n| base.checked_add(n));
+                let too_high = || CliError::Usage("there are not enough ports from --port-base on".into());
+                region.port = if base == 0 { 0 } else { port.ok_or_else(too_high)? };
+            }
+        }
+        for (name, url) in &self.public_url {
+            let region = config.regions.iter_mut().find(|region| region.name == *name);
+            let unknown = || CliError::Usage(format!("--public-url: the deployment has no region {name}"));
+            region.ok_or_else(unknown)?.public_url = Some(url.clone());
+        }
+        self.check_listen(config.listen)?;
+        if !config.listen.is_loopback()
+            && let Some(region) = config.regions.iter().find(|region| region.public_url.is_none())
+        {
+            let name = &region.name;
+            return Err(CliError::Usage(format!("say what clients call {name}: --public-url {name}=https://...")));
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,137 @@
+//! `umoja serve`: every region of a deployment in a directory, or one region's API of a deployment in AWS.
+
+mod directory;
+mod metrics;
+mod region;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use umoja_host::{BreachedError, BreachedList};
+use umoja_schema::Region;
+
+use self::metrics::Metrics;
+use super::logging::LogFormat;
+use super::target::{Place, Target};
+use crate::CliError;
+use crate::output::Output;
+
+const HEADING_DIR: &str = "With --dir";
+const HEADING_PREFIX: &str = "With --prefix";
+
+/// Serve a deployment: every region of a directory, or one region's API of a deployment in AWS.
+#[derive(Debug, Args)]
+#[command(long_about = "Serve a deployment: every region of a directory, or one region's API of a deployment in AWS.
+
+With --dir: one port per region, replication and repairs behind them. Addresses, ports and public URLs are kept in \
+DIR/deployment.json, because a region's URL is the `aud` that clients sign. Other commands work while the deployment is \
+served; what they change takes effect within 5 seconds.
+
+With --prefix: the API of the region --region, with the rights of the function `api`, from a container or a virtual machine. \
+Replication and schedules stay with the functions. What the deployment's settings say is read again every 30 seconds.
+
+Ends on SIGINT and SIGTERM after the requests that are under way. Logs go to standard error, each request's lines with its \
+id, which is in the answer's header `Request-Id`; UMOJA_LOG says what is logged (info, debug, umoja_api=debug, ...).")]
+#[command(after_help = "Examples:
+  umoja serve --dir DIR
+  umoja serve --dir DIR --port-base 8400 --log-format json --metrics 127.0.0.1:9464
+  umoja serve --dir DIR --listen 0.0.0.0 --behind-tls \\
+      --public-url eu-west-1=https://eu.id.example.com --public-url af-south-1=https://af.id.example.com
+  umoja serve --prefix umoja --region eu-west-1 --listen 0.0.0.0 --behind-tls --log-format json")]
+pub(super) struct Serve {
+    #[command(flatten)]
+    target: Target,
+    /// The address to listen on [default: as before, at first 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<IpAddr>,
+    /// The base URL that clients use for a region, where a proxy stands before it; once per region.
+    #[arg(long, value_name = "REGION=URL", value_parser = public_url)]
+    public_url: Vec<(Region, String)>,
+    /// Say that a proxy ends TLS before this process; needed to listen on more than this machine.
+    #[arg(long)]
+    behind_tls: bool,
+    /// Refuse new passwords that are in this list, which `umoja passwords build` makes [default: as before, at first none].
+    #[arg(long, value_name = "FILE")]
+    breached_passwords: Option<PathBuf>,
+    /// The port of the first region; the others follow it. 0 takes any free ports [default: as before].
+    #[arg(long, value_name = "PORT", help_heading = HEADING_DIR, conflicts_with_all = ["prefix", "region", "port"])]
+    port_base: Option<u16>,
+    /// The region's port. 0 takes any free one [default: 7300].
+    #[arg(long, value_name = "PORT", help_heading = HEADING_PREFIX, conflicts_with = "dir")]
+    port: Option<u16>,
+    #[command(flatten)]
+    metrics: Metrics,
+    /// The form of log lines.
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+fn public_url(text: &str) -> Result<(Region, String), String> {
+    let (region, url) = text.split_once('=').ok_or("give it as REGION=URL")?;
+    let region = region.parse::<Region>().map_err(|error| error.to_string())?;
+    let parsed: http::Uri = url.parse().map_err(|_| "that is not a URL")?;
+    let whole = matches!(parsed.scheme_str(), Some("http" | "https")) && parsed.authority().is_some();
+    if !whole || url.ends_with('/') || url.contains(['?', '#']) {
+        return Err("give the URL with its scheme and without a trailing slash: https://eu.id.example.com".into());
+    }
+    Ok((region, url.to_owned()))
+}
+
+impl Serve {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        self.metrics.check(self.behind_tls)?;
+        match self.target.place()? {
+            Place::Directory(_) if self.port.is_some() => Err(CliError::Usage(
+                "--port goes with --prefix; a directory's ports are counted from --port-base".into(),
+            )),
+            Place::Directory(dir) => self.directory(&dir, output).await,
+            Place::Cloud { .. } if self.port_base.is_some() => {
+                Err(CliError::Usage("--port-base goes with --dir; with --prefix there is one --port".into()))
+            }
+            Place::Cloud { prefix, region } => self.region(&prefix, region, output).await,
+        }
+    }
+
+    /// Refuses an address that other machines reach, unless it is said that a proxy ends TLS.
+    fn check_listen(&self, listen: IpAddr) -> Result<(), CliError> {
+        if listen.is_loopback() || self.behind_tls {
+            return Ok(());
+        }
+        Err(CliError::Usage(format!(
+            "{listen} can be reached from other machines, and requests hold personal data: let a proxy end TLS before this \
+             process and say so with --behind-tls, or listen on 127.0.0.1"
+        )))
+    }
+
+    /// The list of breached passwords.
+    fn breached(&self) -> Result<Option<(PathBuf, BreachedList)>, CliError> {
+        let Some(path) = &self.breached_passwords else { return Ok(None) };
+        let failed = |error: BreachedError| CliError::Failed(format!("{}: {error}", path.display()));
+        let list = BreachedList::open(path).map_err(failed)?;
+        Ok(Some((std::path::absolute(path).map_err(|error| failed(error.into()))?, list)))
+    }
+}
+
+/// SIGINT or SIGTERM.
+pub(crate) struct StopSignal {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+/// Listens for the signals that end a process, from now on.
+pub(crate) fn stop_signal() -> Result<StopSignal, CliError> {
+    let listen = |kind| signal(kind).map_err(|error| CliError::Failed(format!("signals cannot be received: {error}")));
+    Ok(StopSignal { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+}
+
+impl StopSignal {
+    /// Waits for one of them.
+    pub(crate) async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! One region's API of a deployment in AWS.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde_json::json;
+use tokio::net::TcpListener;
+use umoja_runtime::api::{ApiSettings, recorded};
+use umoja_runtime::cloud::RegionServer;
+use umoja_schema::Region;
+
+use super::{Serve, stop_signal};
+use crate::CliError;
+use crate::commands::logging;
+use crate::commands::target::no_region;
+use crate::output::Output;
+
+/// The port of whoever names none.
+const PORT: u16 = 7300;
+
+impl Serve {
+    pub(super) async fn region(&self, prefix: &str, region: Option<Region>, output: Output) -> Result<(), CliError> {
+        let region = region.ok_or_else(no_region)?;
+        let listen = self.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        self.check_listen(listen)?;
+        let settings = ApiSettings {
+            breached: self.breached()?.map(|(_, list)| list),
+            public_url: self.public_url_of(&region)?,
+            ..ApiSettings::default()
+        };
+        logging::start_serving(self.log_format);
+        let mut stopped = stop_signal()?;
+        let exporting = self.metrics.start(&recorded()).await?;
+        let address = SocketAddr::new(listen, self.port.unwrap_or(PORT));
+        let failed = |error| CliError::Failed(format!("{address} cannot be listened on: {error}"));
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let server = RegionServer::start(prefix, region.clone(), listener, settings).await?;
+        let url = server.url().await;
+        let reason = url.as_ref().err().map(ToString::to_string);
+        let answer = json!({
+            "prefix": prefix, "region": region, "address": address, "url": url.as_ref().ok(), "not_ready": reason,
+            "metrics": exporting.url(),
+        });
+        output.answer(&answer, || {
+            let name = match &url {
+                Ok(url) => format!("Serving {region} of {prefix} on {address}; clients call it {url}."),
+                Err(reason) => format!("Listening on {address} for {region} of {prefix}, and not ready: {reason}."),
+            };
+            format!("{name}\n{}Stop with Ctrl-C.", exporting.text())
+        });
+        stopped.wait().await;
+        tracing::info!("stopping");
+        server.stop().await;
+        exporting.stop().await;
+        Ok(())
+    }
+
+    fn public_url_of(&self, region: &Region) -> Result<Option<String>, CliError> {
+        match &*self.public_url {
+            [] => Ok(None),
+            [(name, url)] if name == region => Ok(Some(url.clone())),
+            _ => Err(CliError::Usage(format!(
+                "with --prefix, --public-url names the region that is served: {region}=https://..."
+            ))),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a process that serves shows to those who watch it: its metrics, and the ids of requests.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use serde_json::json;
+use umoja_runtime::exporter::name;
+use umoja_schema::names::metric::{self, Metric};
+
+use crate::support::{World, client, eventually, run, text};
+
+/// Sends a request to `http://host:port/path`, and gives the answer as it came, its head in lower case.
+fn exchange(method: &str, url: &str, body: &str) -> (String, String) {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/jwt\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_lowercase(), body.to_owned())
+}
+
+fn scrape(url: &str) -> String {
+    let (head, body) = exchange("GET", url, "");
+    assert!(head.starts_with("http/1.1 200") && head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+    body
+}
+
+fn of(wanted: &str) -> &'static Metric {
+    metric::ALL.iter().find(|metric| metric.name == wanted).unwrap()
+}
+
+/// The value of a metric without labels.
+fn value(scraped: &str, wanted: &str) -> String {
+    let name = name(of(wanted));
+    let line = scraped.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("no {name} in {scraped}")).to_owned()
+}
+
+#[tokio::test]
+async fn failed_logins_show_in_the_metrics() {
+    let world = World::new();
+    let company = world.company("soko");
+    let served = world.serve_with(&["--metrics", "127.0.0.1:0"]);
+    let url = served.metrics.clone().unwrap();
+    let scraped = scrape(&url);
+    assert_eq!(value(&scraped, metric::LOGIN_FAILURES), "0");
+    let here = client(&served.urls[0], &company);
+    let registered = here.call("register", json!({ "username": "ada", "password": "ada waters cacti" })).await.unwrap();
+    assert_eq!(registered.status, 201);
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        let guess = json!({ "username": "ada", "password": "ada feeds geese" });
+        statuses.push(here.call("authenticate", guess).await.unwrap().status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 429]);
+    let scraped = scrape(&url);
+    assert_eq!(value(&scraped, metric::LOGIN_FAILURES), "5");
+    assert_eq!(value(&scraped, metric::LOCKED_IDENTIFIERS), "1");
+    assert!(!scraped.contains("soko") && !scraped.contains("ada"), "{scraped}");
+}
+
+#[tokio::test]
+async fn every_metric_shows_with_what_it_means() {
+    let world = World::new();
+    let company = world.company("soko");
+    let served = world.serve_with(&["--metrics", "127.0.0.1:0"]);
+    let url = served.metrics.clone().unwrap();
+    client(&served.urls[0], &company).call("register", json!({ "username": "ada" })).await.unwrap();
+    eventually("every metric", async || {
+        let scraped = scrape(&url);
+        let shows = |metric: &Metric| {
+            let name = name(metric);
+            scraped.contains(&format!("# HELP {name} {}\n", metric.help)) && scraped.contains(&format!("\n{name}"))
+        };
+        metric::ALL.iter().all(shows).then_some(())
+    })
+    .await;
+    let scraped = scrape(&url);
+    assert!(
+        scraped.contains("umoja_queued_messages{region=\"eu-west-1\",queue=\"keys\",state=\"waiting\"} 0"),
+        "{scraped}"
+    );
+}
+
+#[test]
+fn without_being_asked_nothing_is_exported_and_strangers_are_kept_out() {
+    let world = World::new();
+    assert_eq!(world.serve().metrics, None);
+    let open = run(&["serve", "--dir", &world.deployment(), "--metrics", "0.0.0.0:0"]);
+    assert_eq!(open.status.code(), Some(2));
+    assert!(text(&open.stderr).contains("--behind-tls"));
+}
+
+#[test]
+fn the_id_in_an_answer_is_the_id_in_the_log() {
+    let world = World::new();
+    let served = world.serve_with(&["--log-format", "json"]);
+    let (head, _) = exchange("POST", &format!("{}/v1/users/lookup", served.urls[0]), "no token");
+    assert!(head.starts_with("http/1.1 400"), "{head}");
+    let id = head.lines().find_map(|line| line.strip_prefix("request-id: ")).unwrap();
+    let log = std::fs::read_to_string(world.log()).unwrap();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let about: Vec<_> = lines.filter(|line| line["span"]["request_id"] == id).collect();
+    assert!(about.iter().any(|line| line["message"] == "a request was not accepted"), "{log}");
+}

@@ -1,0 +1,250 @@
+//! The API of a region that follows the deployment's settings.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use tower::ServiceExt as _;
+use umoja_api::{ApiConfig, App, identified, unavailable};
+use umoja_crypto::password::MIN_SCORE;
+use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
+use umoja_host::{BreachedList, HashPool, PoolSettings, SystemClock};
+use umoja_schema::names::metric::{self, Metric};
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::ports::{Entropy, Hasher};
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::{Secrets, SecretsError};
+use umoja_store::{Home, RegionEntry};
+
+#[cfg(feature = "aws")]
+use crate::aws::Needs;
+use crate::region::{Build, Live, NotReady, Settings};
+
+/// What the API calls. A registration has its two parts' keys wrapped at once, and a connection that is opened only then
+/// may take longer than a write waits for its peers.
+#[cfg(feature = "aws")]
+pub const NEEDS: Needs = {
+    use umoja_aws::Service;
+    Needs { own: &[Service::Kms], peers: &[Service::Kms, Service::Kms] }
+};
+
+/// The fewest characters of a new password (NIST SP 800-63B section 3.1.1.2).
+const MIN_PASSWORD_CHARS: usize = 8;
+
+/// How many requests an instance reserves at a time: one write for so many, and what it may leave unused in a window.
+const RATE_LEASE: NonZeroU32 = NonZeroU32::new(10).expect("ten is more than nothing");
+
+/// The metrics that the API records.
+const RECORDED: [&str; 10] = [
+    metric::RATE_LIMITED_REQUESTS,
+    metric::UNCOUNTED_REQUESTS,
+    metric::FORGED_TOKENS,
+    metric::LOGIN_FAILURES,
+    metric::LOCKED_IDENTIFIERS,
+    metric::LOCKED_PERSONS,
+    metric::LOCKED_CLIENTS,
+    metric::STUFFING_CLIENTS,
+    metric::UNCOUNTED_LOGINS,
+    metric::KEY_ERRORS,
+];
+
+/// The metrics that a process records that serves only the API.
+pub fn recorded() -> Vec<Metric> {
+    metric::ALL.into_iter().filter(|metric| RECORDED.contains(&metric.name)).collect()
+}
+
+/// What differs between the hosts of one API.
+#[derive(Default)]
+pub struct ApiSettings {
+    /// The threads that hash passwords.
+    pub pool: PoolSettings,
+    /// What new passwords are held against.
+    pub breached: Option<BreachedList>,
+    /// The base URL that clients of this host use, if it is not the one of the deployment's settings.
+    pub public_url: Option<String>,
+}
+
+/// Makes the router.
+pub struct BuildApi {
+    hasher: Arc<dyn Hasher>,
+    public_url: Option<String>,
+}
+
+impl BuildApi {
+    /// Chooses the password engine, once for the life of the process.
+    ///
+    /// # Errors
+    /// If no engine gives the published answers on this machine.
+    pub fn new(settings: ApiSettings) -> Result<Self, EngineError> {
+        let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
+        let hasher = hasher(passwords, settings.pool, settings.breached);
+        Ok(Self { hasher, public_url: settings.public_url })
+    }
+}
+
+/// The threads of this machine that hash passwords.
+pub fn hasher(passwords: Passwords, pool: PoolSettings, breached: Option<BreachedList>) -> Arc<dyn Hasher> {
+    tracing::info!(engine = passwords.engine_name(), "passwords are hashed by argon2id");
+    let mut pool = HashPool::new(Arc::new(passwords), pool, Arc::new(SystemClock));
+    if let Some(list) = breached {
+        tracing::info!(entries = list.entries(), "new passwords are held against a list of breached ones");
+        pool = pool.with_breached(list);
+    }
+    Arc::new(pool)
+}
+
+/// The API of a region.
+pub struct Api {
+    url: String,
+    router: Router,
+}
+
+#[async_trait]
+impl Build for BuildApi {
+    type Service = Api;
+    const SECRETS: bool = true;
+
+    async fn build(&self, home: Home, settings: &Settings) -> Result<Api, NotReady> {
+        let ring = KeyRing::new(&home, PEER_WRAP_BUDGET_MS);
+        let sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
+        let document = settings.secrets.as_ref().ok_or(SecretsError::Absent)?;
+        let secrets = Arc::new(Secrets::open(document, sealer.ring()).await?);
+        let url = |entry: &RegionEntry| {
+            let public = self.public_url.as_ref().filter(|_| entry.name() == settings.own.name());
+            public.unwrap_or(&entry.infrastructure.base_url).clone()
+        };
+        let config = ApiConfig {
+            base_url: url(&settings.own),
+            regions: settings.serving().map(|entry| (entry.name().clone(), url(entry))).collect(),
+            min_password_chars: MIN_PASSWORD_CHARS,
+            min_password_score: MIN_SCORE,
+            rate_lease: Some(RATE_LEASE),
+        };
+        let base_url = config.base_url.clone();
+        let app = Arc::new(App::new(home, sealer, secrets, Arc::clone(&self.hasher), config));
+        let router = if settings.own.state.serves() { umoja_api::router(app) } else { umoja_api::closed(app) };
+        Ok(Api { url: base_url, router })
+    }
+}
+
+impl Api {
+    /// The region's base URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Answers a request. A region that does not serve answers for its health and its discovery documents only.
+    pub async fn answer(&self, request: Request) -> Response {
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        response
+    }
+}
+
+/// Answers a request as the settings are now.
+pub async fn answer(live: &Live<BuildApi>, entropy: &dyn Entropy, request: Request) -> Response {
+    let answered = async |request: Request| match live.service().await {
+        Ok(api) => api.answer(request).await,
+        Err(reason) => not_ready(&request, &reason),
+    };
+    identified(entropy, request, answered).await
+}
+
+/// A region's API, for a port.
+pub fn router(live: Arc<Live<BuildApi>>, entropy: Arc<dyn Entropy>) -> Router {
+    Router::new().fallback(async move |request: Request| answer(&live, &*entropy, request).await)
+}
+
+/// Before there are settings: the process runs, and that is all that can be said.
+fn not_ready(request: &Request, reason: &NotReady) -> Response {
+    if request.uri().path() == "/healthz" {
+        return axum::Json(serde_json::json!({ "status": "ok" })).into_response();
+    }
+    tracing::error!(%reason, "not ready");
+    unavailable()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Regions, document};
+    use axum::body::Body;
+    use http_body_util::BodyExt as _;
+    use serde_json::Value;
+    use umoja_api::{REQUEST_ID, RequestId};
+    use umoja_host::{InlineHasher, OsEntropy};
+    use umoja_store::RegionState;
+
+    async fn get(live: &Live<BuildApi>, path: &str) -> (u16, Value) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        answer(live, request).await
+    }
+
+    async fn answer(live: &Live<BuildApi>, mut request: Request<Body>) -> (u16, Value) {
+        request.extensions_mut().insert(RequestId::of_host("lambda-1").unwrap());
+        let response = super::answer(live, &OsEntropy, request).await;
+        let status = response.status().as_u16();
+        assert_eq!(response.headers()[REQUEST_ID], "lambda-1");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    fn live(regions: &Arc<Regions>) -> Live<BuildApi> {
+        let params = Params { m_kib: 8, t: 1, p: 1 };
+        let passwords = Arc::new(Passwords::new(params, EngineChoice::Auto, None).unwrap());
+        let build = BuildApi { hasher: Arc::new(InlineHasher::new(passwords)), public_url: None };
+        Live::new(Arc::clone(regions) as _, build, regions.own().clone(), Arc::clone(&regions.clock) as _)
+    }
+
+    fn operation() -> Request<Body> {
+        Request::post("/v1/users/lookup").body(Body::empty()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn before_there_are_settings_only_health_is_answered() {
+        let regions = Regions::new(&["eu"]);
+        let live = live(&regions);
+        assert_eq!(get(&live, "/healthz").await.0, 200);
+        assert_eq!(get(&live, "/readyz").await.0, 503);
+        let (status, problem) = answer(&live, operation()).await;
+        assert_eq!((status, problem["code"].as_str()), (503, Some("unavailable")));
+        regions.put(&document(&[("eu", RegionState::Serving)])).await;
+        regions.put_secrets().await;
+        assert_eq!(get(&live, "/readyz").await.0, 200);
+        assert_eq!(answer(&live, operation()).await.0, 415);
+    }
+
+    #[tokio::test]
+    async fn a_region_that_does_not_serve_says_so_to_everybody_and_is_listed_nowhere() {
+        for state in [RegionState::Joining, RegionState::Thawing, RegionState::Leaving, RegionState::Frozen] {
+            let regions = Regions::new(&["eu", "us"]);
+            let live = live(&regions);
+            regions.put(&document(&[("eu", state), ("us", RegionState::Serving)])).await;
+            regions.put_secrets().await;
+            assert_eq!(get(&live, "/healthz").await.0, 200);
+            assert_eq!(get(&live, "/readyz").await.0, 503);
+            let refused = live.service().await.unwrap().answer(operation()).await;
+            assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"60".parse().unwrap()));
+            let (_, problem) = answer(&live, operation()).await;
+            assert_eq!(problem["code"], "region_not_serving");
+            let (status, document) = get(&live, "/.well-known/umoja.json").await;
+            assert_eq!(status, 200);
+            assert_eq!(document["regions"], serde_json::json!([{ "name": "us", "url": "https://us.example" }]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_region_that_is_frozen_stops_to_serve_within_the_interval_and_serves_again_when_it_is_thawed() {
+        let regions = Regions::new(&["eu", "us"]);
+        let live = live(&regions);
+        let states = [(RegionState::Serving, 415), (RegionState::Frozen, 503), (RegionState::Serving, 415)];
+        for (state, wanted) in states {
+            regions.put(&document(&[("eu", state), ("us", RegionState::Serving)])).await;
+            regions.put_secrets().await;
+            regions.clock.pass(umoja_store::deployment::SETTINGS_RELOAD_SECS * 1000);
+            assert_eq!(answer(&live, operation()).await.0, wanted, "{state:?}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What a long-running process is: routers on ports, the pump behind them, an end that lets requests finish, and the
+//! metrics exporter.
+//!
+//! | module | what it is | who uses it |
+//! |---|---|---|
+//! | [`region`], [`api`] | a region that follows the deployment's settings, and its API | `umoja serve --prefix`, the functions |
+//! | [`listeners`] | routers on ports, and the graceful end | `umoja serve` |
+//! | [`record`], [`counting`] | what is recorded, by the names of [`umoja_schema::names::metric`] | `umoja serve`, the functions |
+//! | [`pump`], [`directory`] (`directory`) | every region of a directory, with what streams and schedules do in the cloud | `umoja serve --dir` |
+//! | [`aws`] (`aws`) | the ports of a region on AWS | `umoja serve --prefix`, the functions |
+//! | [`cloud`] (`aws`) | one region's API, on a port | `umoja serve --prefix` |
+//! | [`exporter`] (`prometheus`, `otlp`) | the metrics of a process, for collectors | `umoja serve --metrics`, `--otlp` |
+
+pub mod api;
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "aws")]
+pub mod cloud;
+pub mod counting;
+#[cfg(feature = "directory")]
+pub mod directory;
+#[cfg(feature = "prometheus")]
+pub mod exporter;
+pub mod listeners;
+pub mod log;
+#[cfg(feature = "directory")]
+pub mod pump;
+pub mod record;
+pub mod region;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+#[cfg(feature = "directory")]
+pub use pump::{Pump, PumpSettings, RegionPump};
