@@ -16,7 +16,7 @@ hold and the fewest steps that show it are printed; that line can be kept in tes
 done first each time.
 
 Examples:
-  sim --runs 20000                     what CI does
+  sim --runs 20000                     what .ci/long does
   sim --runs 1 --seed 4711             one run again
   sim --runs 500 --store dynamodb      on the AWS adapter and DynamoDB in process
   sim --mutations                      leaves out each rule of the design; every one has to be noticed

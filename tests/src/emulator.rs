@@ -14,7 +14,7 @@ use umoja_store::contract::{KeyPair, KeySwitch, Queued, Tables, Time};
 pub const ENDPOINT: &str = "UMOJA_TEST_ENDPOINT";
 
 /// Longer than in production: an emulator answers many tests at once.
-const PATIENT: Options = Options { connect: Duration::from_secs(5), attempt: Duration::from_secs(30), attempts: 1 };
+const PATIENT: Options = Options { connect: Duration::from_mins(1), attempt: Duration::from_mins(10), attempts: 1 };
 
 async fn region(name: &str) -> AwsRegion {
     let endpoint = std::env::var(ENDPOINT).expect("UMOJA_TEST_ENDPOINT; .ci/emulator sets it");

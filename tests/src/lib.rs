@@ -1,12 +1,15 @@
 //! What the tests stand on: a world of regions with faults, one clock and one seed; the API in front of it; and
-//! DynamoDB in process.
+//! DynamoDB in process, with the feature `aws`.
 
 #![allow(clippy::missing_panics_doc, reason = "whatever is not as a test expects ends the test")]
 
 pub mod caller;
+#[cfg(feature = "aws")]
 pub mod cloud;
 pub mod deployment;
+#[cfg(feature = "aws")]
 pub mod dynamodb;
+#[cfg(feature = "aws")]
 pub mod emulator;
 pub mod recorder;
 pub mod sim;

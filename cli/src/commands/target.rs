@@ -9,7 +9,7 @@ use umoja_store::ports::Clock;
 
 use super::logging::{self, LogFormat};
 use crate::CliError;
-use crate::deployment::{Cloud, Deployment, Regions};
+use crate::deployment::{Cloud, CloudError, Deployment, Regions};
 
 /// Where the environment says which deployment it is.
 const DIR: &str = "UMOJA_DIR";
@@ -149,7 +149,7 @@ impl Target {
             Place::Directory(dir) => Ok(Opened::Local(Deployment::open(&dir)?)),
             Place::Cloud { prefix, region } => {
                 let region = region.ok_or_else(no_region)?;
-                let cloud = connect(&prefix).await;
+                let cloud = connect(&prefix).await?;
                 let regions = cloud.open(&region).await?;
                 Ok(Opened::Cloud(Box::new(cloud), regions))
             }
@@ -166,7 +166,7 @@ impl Target {
 }
 
 /// Connects to a deployment in AWS.
-pub(super) async fn connect(prefix: &str) -> Cloud {
+pub(super) async fn connect(prefix: &str) -> Result<Cloud, CloudError> {
     // What the libraries say is the commands' to explain; UMOJA_LOG shows it.
     logging::start(LogFormat::Text, "off");
     Cloud::connect(prefix).await

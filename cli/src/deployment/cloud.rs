@@ -5,20 +5,16 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
-use umoja_aws::{Options, Session};
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_schema::Region;
 use umoja_schema::names::setting;
 use umoja_store::ports::{Clock, Entropy, Keys, Registry, StoreError};
 use umoja_store::{Infrastructure, RegionState, RegionsDocument};
 
+use super::aws::Aws;
 use super::{DeployedRegion, Regions};
 use crate::CliError;
-
-/// An operator waits longer than a caller.
-const PATIENT: Options = Options { connect: Duration::from_secs(3), attempt: Duration::from_secs(20), attempts: 4 };
 
 /// What a deployment is for if nobody says.
 pub(crate) const DEFAULT_ENV: &str = "live";
@@ -26,6 +22,12 @@ pub(crate) const DEFAULT_ENV: &str = "live";
 /// Why a deployment in AWS cannot be worked with.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudError {
+    /// This `umoja` cannot reach AWS.
+    #[error(
+        "this umoja was built without AWS; `cargo install --path cli --features aws` makes one that works with \
+         deployments in AWS"
+    )]
+    NotBuilt,
     /// There are no tables.
     #[error(
         "{region} has no tables of the deployment `{prefix}`; if that is the prefix, run `terraform apply` for {region} \
@@ -97,16 +99,16 @@ fn advice(error: &StoreError) -> &'static str {
 
 /// A deployment in AWS.
 pub struct Cloud {
-    aws: umoja_aws::Deployment,
+    aws: Aws,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
 impl Cloud {
     /// The deployment whose tables and queues are named `<prefix>-...`, reached with the environment's credentials.
-    pub async fn connect(prefix: &str) -> Self {
-        let aws = umoja_aws::Deployment::new(Session::from_environment(&PATIENT).await, prefix);
-        Self { aws, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) }
+    pub async fn connect(prefix: &str) -> Result<Self, CloudError> {
+        let aws = Aws::connect(prefix).await?;
+        Ok(Self { aws, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) })
     }
 
     /// The prefix of its names.
@@ -244,11 +246,11 @@ impl Cloud {
 
     /// A KMS key in a region, by its ARN.
     pub fn keys(&self, region: &Region, arn: &str) -> Arc<dyn Keys> {
-        Arc::new(self.aws.region(region).keys(arn))
+        self.aws.keys(region, arn)
     }
 
     fn settings(&self, region: &Region) -> Arc<dyn Registry> {
-        Arc::new(self.aws.region(region).tables(self.prefix()))
+        self.aws.registry(region)
     }
 
     /// An error in a region, with what to do about it.

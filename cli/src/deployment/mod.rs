@@ -3,6 +3,8 @@
 //!
 //! What operators write (companies, settings) goes to every region.
 
+#[cfg_attr(not(feature = "aws"), path = "no_aws.rs")]
+mod aws;
 pub mod cloud;
 pub mod local;
 pub(crate) mod secrets;

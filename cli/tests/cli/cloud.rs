@@ -37,7 +37,7 @@ impl Cloud {
     pub(crate) async fn new(made: &[usize]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         assert!(std::env::var_os("AWS_ENDPOINT_URL").is_some(), "an emulator is needed: .ci/emulator");
-        let options = Options { connect: Duration::from_secs(5), attempt: Duration::from_secs(30), attempts: 1 };
+        let options = Options { connect: Duration::from_mins(1), attempt: Duration::from_mins(10), attempts: 1 };
         let session = Session::from_environment(&options).await;
         let prefix = format!("c{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let cloud = Self { prefix, session, dir: tempfile::tempdir().unwrap() };

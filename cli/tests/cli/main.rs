@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod audit;
+#[cfg(feature = "emulator")]
 mod cloud;
+#[cfg(feature = "emulator")]
 mod cloud_lifecycle;
 mod company;
 mod conflicts;

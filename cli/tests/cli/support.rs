@@ -12,7 +12,7 @@ use umoja_host::{OsEntropy, SystemClock};
 use umoja_store::ports::Clock as _;
 
 /// How long a test waits for something that has to come about.
-const PATIENCE_MS: u64 = 60_000;
+const PATIENCE_MS: u64 = 20 * 60_000;
 
 /// The binary.
 pub(crate) fn umoja() -> Command {

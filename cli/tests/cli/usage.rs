@@ -54,6 +54,7 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
     assert_eq!(signed.status.code(), Some(2));
 }
 
+#[cfg(feature = "aws")]
 #[test]
 fn a_command_says_which_deployment_it_wants_to_know_of() {
     let said = |words: &[&str], variables: &[(&str, &str)]| {
@@ -104,6 +105,7 @@ fn regions_of_a_directory_are_listed() {
     );
 }
 
+#[cfg(feature = "aws")]
 #[test]
 fn a_deployment_that_cannot_be_reached_says_so() {
     let mut command = umoja();
@@ -117,6 +119,16 @@ fn a_deployment_that_cannot_be_reached_says_so() {
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
     assert!(said.contains("eu-west-1") && said.contains("check the network") && said.contains("AWS_PROFILE"), "{said}");
+}
+
+#[cfg(not(feature = "aws"))]
+#[test]
+fn a_program_without_aws_says_where_to_get_one_that_has_it() {
+    for words in [&["status"][..], &["serve"], &["company", "list"]] {
+        let output = run(&[words, &["--prefix", "p", "--region", "eu-west-1"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        assert!(text(&output.stderr).contains("--features aws"), "{words:?}");
+    }
 }
 
 #[test]

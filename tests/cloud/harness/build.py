@@ -22,7 +22,7 @@ def packages(repository: Path, given: Path | None, directory: Path, names: list[
 def umoja(repository: Path, given: Path | None, directory: Path, programs: Programs) -> Path:
     """The umoja program."""
     if given is None:
-        programs.run(["cargo", "build", "--release", "--locked", "--bin", "umoja"], repository, dict(os.environ),
+        programs.run(["cargo", "build", "--release", "--locked", "--package", "umoja-cli", "--features", "aws"], repository, dict(os.environ),
                      log=directory / "umoja-build.log")
         given = Path(os.environ.get("CARGO_TARGET_DIR", repository / "target")) / "release" / "umoja"
     if not given.is_file():

@@ -30,7 +30,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="take the functions' zips from DIR (api.zip, replicator.zip, ...) instead of running lambda/package",
     )
     parser.add_argument(
-        "--umoja", type=Path, metavar="FILE", help="the umoja program, instead of `cargo build --release --bin umoja`",
+        "--umoja", type=Path, metavar="FILE", help="the umoja program, instead of `cargo build --release -p umoja-cli --features aws`",
     )
     parser.add_argument(
         "--users", type=int, default=100, metavar="N", help="people whose replication is timed [default: %(default)s]",

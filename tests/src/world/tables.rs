@@ -6,6 +6,7 @@ use umoja_local::RegionStore;
 use umoja_store::Change;
 use umoja_store::ports::{Attempts, Logs, Registry, Requests, Sweeps, Users};
 
+#[cfg(feature = "aws")]
 use crate::dynamodb::{Cursors, DynamoRegion, EngineStream};
 
 /// Which adapter keeps a world's tables.
@@ -14,6 +15,7 @@ pub enum TablesOn {
     /// `umoja-local`, in memory.
     Local,
     /// `umoja-aws`, on an engine in memory.
+    #[cfg(feature = "aws")]
     DynamoDb,
 }
 
@@ -37,6 +39,7 @@ pub struct Tables {
 /// The stream of the replicated tables, and how far it was read.
 enum Stream {
     Local(RegionStore, Mutex<u64>),
+    #[cfg(feature = "aws")]
     DynamoDb(Arc<EngineStream>, Mutex<Cursors>),
 }
 
@@ -52,6 +55,7 @@ impl Tables {
                 sweeps: Arc::new(store.clone()),
                 stream: Stream::Local(store.clone(), Mutex::default()),
             },
+            #[cfg(feature = "aws")]
             TablesOn::DynamoDb => {
                 let DynamoRegion { tables, stream, .. } = DynamoRegion::new(store.region()).await;
                 Self {
@@ -78,6 +82,7 @@ impl Tables {
                 }
                 changes
             }
+            #[cfg(feature = "aws")]
             Stream::DynamoDb(stream, cursors) => {
                 stream.read(&mut cursors.lock().unwrap_or_else(PoisonError::into_inner))
             }

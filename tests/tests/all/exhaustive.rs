@@ -40,6 +40,7 @@ fn three_writes_in_any_regions_under_any_clocks_end_the_same_everywhere() {
 }
 
 #[test]
+#[ignore = "takes minutes: .ci/run"]
 fn two_claims_on_one_address_and_three_more_writes_end_the_same_everywhere() {
     let searched = searched(Bounds { start: TWO_USERS, versions: 5, clocks: STANDING });
     assert_eq!(
@@ -48,19 +49,18 @@ fn two_claims_on_one_address_and_three_more_writes_end_the_same_everywhere() {
     );
 }
 
-/// `cargo test -p umoja-tests --test all exhaustive::deeper -- --ignored`
 mod deeper {
     use super::*;
 
     #[test]
-    #[ignore = "takes minutes"]
+    #[ignore = "takes minutes: .ci/long"]
     fn four_writes_in_any_regions_end_the_same_everywhere() {
         let searched = searched(Bounds { start: NOBODY, versions: 4, clocks: STANDING });
         assert!(searched.states > 600_000, "{searched:?}");
     }
 
     #[test]
-    #[ignore = "takes minutes"]
+    #[ignore = "takes minutes: .ci/long"]
     fn two_claims_on_one_address_and_three_more_writes_under_any_clocks_end_the_same_everywhere() {
         let searched = searched(Bounds { start: TWO_USERS, versions: 5, clocks: SKEWED });
         assert!(searched.states > 3_000_000, "{searched:?}");

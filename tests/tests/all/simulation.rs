@@ -1,4 +1,4 @@
-//! A taste of the simulation, for whoever runs the tests; CI does far more (`cargo run -p umoja-tests --bin sim`).
+//! A taste of the simulation, for whoever runs the tests; CI does far more (`cargo run --release -p umoja-tests --features aws --bin sim`).
 
 use umoja_tests::sim::plan::{By, Call, Job, Set, Step, Task, Work};
 use umoja_tests::sim::regressions;
@@ -30,7 +30,11 @@ fn a_seed_decides_its_run() {
 #[test]
 fn every_bug_that_was_found_stays_mended_on_both_adapters() {
     for kept in regressions::all().expect("the file can be read") {
-        for tables in [TablesOn::Local, TablesOn::DynamoDb] {
+        for tables in [
+            TablesOn::Local,
+            #[cfg(feature = "aws")]
+            TablesOn::DynamoDb,
+        ] {
             let run = Runner::new(tables, None).run(&kept.plan);
             assert!(run.is_ok(), "{}: {run:?}", kept.what);
         }

@@ -38,7 +38,7 @@ pub(super) async fn run(
     if let Some(env) = &env {
         Config::check_env(env)?;
     }
-    let cloud = connect(prefix).await;
+    let cloud = connect(prefix).await?;
     let first = match (&wanted, first) {
         (Some(wanted), Some(first)) if !wanted.contains(&first) => wanted.first().cloned(),
         (Some(wanted), None) => wanted.first().cloned(),

@@ -71,7 +71,7 @@ impl Add {
             Place::Directory(dir) => self.local(&dir, output).await,
             Place::Cloud { prefix, region } => {
                 let first = region.ok_or_else(no_region)?;
-                self.cloud(&connect(&prefix).await, &first, output).await
+                self.cloud(&connect(&prefix).await?, &first, output).await
             }
         }
     }

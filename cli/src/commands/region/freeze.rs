@@ -80,7 +80,7 @@ impl Freeze {
             Place::Directory(dir) => self.local(&dir).await?,
             Place::Cloud { prefix, region } => {
                 let first = region.ok_or_else(no_region)?;
-                self.cloud(&connect(&prefix).await, &first).await?;
+                self.cloud(&connect(&prefix).await?, &first).await?;
             }
         }
         let name = &self.name;
@@ -130,7 +130,7 @@ impl Thaw {
             Place::Directory(dir) => self.local(&dir).await?,
             Place::Cloud { prefix, region } => {
                 let first = region.ok_or_else(no_region)?;
-                self.cloud(&connect(&prefix).await, &first).await?
+                self.cloud(&connect(&prefix).await?, &first).await?
             }
         };
         let name = &self.name;

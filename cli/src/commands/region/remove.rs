@@ -77,7 +77,7 @@ impl Remove {
             Place::Directory(dir) => self.local(&dir).await?,
             Place::Cloud { prefix, region } => {
                 let first = region.ok_or_else(no_region)?;
-                self.cloud(&connect(&prefix).await, &first).await?
+                self.cloud(&connect(&prefix).await?, &first).await?
             }
         };
         let answer = Answer {

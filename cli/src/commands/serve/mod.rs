@@ -2,6 +2,7 @@
 
 mod directory;
 mod metrics;
+#[cfg_attr(not(feature = "aws"), path = "no_region.rs")]
 mod region;
 
 use std::net::IpAddr;

@@ -1,6 +1,7 @@
 //! What nobody remembers any more: found and mended by the sweep.
 
 mod broken;
+#[cfg(feature = "aws")]
 mod damaged;
 mod derived;
 

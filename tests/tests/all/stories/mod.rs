@@ -4,6 +4,7 @@ mod audit;
 mod authenticate;
 mod budget;
 mod conflicts;
+#[cfg(feature = "aws")]
 mod dynamodb;
 mod erase;
 mod export;

@@ -1,0 +1,15 @@
+//! Stands in for `region.rs` where `umoja` is built without the feature `aws`.
+
+use umoja_schema::Region;
+
+use super::Serve;
+use crate::CliError;
+use crate::deployment::CloudError;
+use crate::output::Output;
+
+impl Serve {
+    #[allow(clippy::unused_async, reason = "its counterpart waits")]
+    pub(super) async fn region(&self, _: &str, _: Option<Region>, _: Output) -> Result<(), CliError> {
+        Err(CloudError::NotBuilt.into())
+    }
+}
