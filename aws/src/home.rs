@@ -88,7 +88,9 @@ fn ports(aws: &AwsRegion, tables: Arc<DynamoDb>, region: &Infrastructure) -> Reg
     RegionPorts {
         name: region.region.clone(),
         users: Arc::clone(&tables) as _,
-        logs: tables,
+        logs: Arc::clone(&tables) as _,
+        items: tables,
+        tables: &umoja_schema::replicated::ALL,
         keys: Arc::new(aws.keys(&region.data_key)),
     }
 }

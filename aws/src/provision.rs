@@ -19,7 +19,7 @@ pub async fn create_region(
     peers: &[Region],
     base_url: &str,
 ) -> Result<Infrastructure, StoreError> {
-    tables::create(aws, prefix).await?;
+    tables::create(aws, prefix, &umoja_schema::replicated::ALL).await?;
     let data_key = create_key(aws).await.map_err(|error| StoreError::Unavailable(format!("CreateKey ({error})")))?;
     let retries = peers.iter().map(queue::retry);
     for name in retries.chain([queue::KEYS.to_owned(), queue::PARKED.to_owned()]) {

@@ -1,5 +1,5 @@
 //! Making the tables, for tests and emulators: in a deployment they are Terraform's. Both read
-//! [`umoja_schema::names::document`].
+//! [`umoja_schema::infrastructure`].
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
@@ -7,18 +7,18 @@ use aws_sdk_dynamodb::types::{
     StreamViewType, TimeToLiveSpecification,
 };
 use serde_json::Value;
+use umoja_schema::Replicated;
+use umoja_schema::infrastructure::tables;
 use umoja_store::ports::StoreError;
 
 use crate::{AwsRegion, error};
 
-/// Makes every table of a region. Does not wait until they are active, because emulators' are at once.
+/// Makes every table of a region that has these replicated tables. Does not wait until they are active, because emulators' are at once.
 ///
 /// # Errors
 /// If a table exists already, or AWS refuses.
-pub async fn create(region: &AwsRegion, prefix: &str) -> Result<(), StoreError> {
-    let names = umoja_schema::names::document();
-    let tables = names.get("tables").and_then(Value::as_object);
-    for (name, table) in tables.into_iter().flatten() {
+pub async fn create(region: &AwsRegion, prefix: &str, replicated: &[&Replicated]) -> Result<(), StoreError> {
+    for (name, table) in tables(replicated) {
         let full = format!("{prefix}-{name}");
         let what = format!("CreateTable of {name}");
         let mut create = region.dynamodb.create_table().table_name(&full).billing_mode(BillingMode::PayPerRequest);

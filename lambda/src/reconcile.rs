@@ -145,7 +145,7 @@ mod tests {
         let mut home = regions.home_of(&document(&all));
         home.peers[0].retry = std::sync::Arc::new(Silent);
         let id = umoja_schema::UserId::v8([7; 16]);
-        let message = umoja_schema::Message::CopyPart { id, part: umoja_schema::Part::Profile };
+        let message = umoja_schema::Key::of_part(id, umoja_schema::Part::Profile).to_message();
         home.peers[1].retry.send(&message, 0).await.unwrap();
         let drained = |peer, secs| drain(&home, &home.peers[peer], &*regions.clock, Duration::from_secs(secs));
         futures_util::future::join(drained(0, 1), drained(1, 60)).await;

@@ -20,8 +20,8 @@ use tokio::task::JoinSet;
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_local::{Options, RegionStore};
 use umoja_schema::{
-    AccountStatus, Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Facts, Hlc, IdentifierKind, Live,
-    Message, Millis, Part, PartRecord, ProfileFacts, SealedData, UserId, Version,
+    AccountStatus, Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Facts, Hlc, IdentifierKind, Key, Live,
+    Millis, Part, PartRecord, ProfileFacts, SealedData, UserId, Version,
 };
 use umoja_store::ports::{
     ClaimWrite, Commit, Condition, Entropy, PartWrite, Queue as _, Requests as _, Users as _, Writes,
@@ -184,7 +184,7 @@ async fn main() {
     measure("send, receive, delete", 16, move |n| {
         let queue = queue.clone();
         async move {
-            queue.send(&Message::CopyPart { id: id(n), part: Part::Profile }, 0).await.unwrap();
+            queue.send(&Key::of_part(id(n), Part::Profile).to_message(), 0).await.unwrap();
             for delivery in queue.receive(1, 60).await.unwrap() {
                 queue.delete(&delivery.receipt).await.unwrap();
             }

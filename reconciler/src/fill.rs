@@ -1,7 +1,7 @@
 //! Filling a region that joins with what a serving region holds.
 //!
 //! The new region is a peer already, so whatever is written from now on reaches it by itself; what was written before is
-//! brought by passes over the tables of a serving region. A pass looks whether the new region has each part and row and
+//! brought by passes over the replicated tables of a serving region. A pass looks whether the new region has each item and
 //! copies what it lacks, as the replicator would: the newest version wins, claims are derived, an erasure arrives as its
 //! tombstone and is confirmed. Parts whose data key the new region has not wrapped are listed for the key repair. So
 //! passes may be broken off and repeated at will, and the first one that finds nothing missing is the proof that the
@@ -12,9 +12,9 @@
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
-use umoja_schema::names::table;
-use umoja_schema::{Hlc, Log, LogRow, Millis, PartRecord, Region, Resolution, resolve};
-use umoja_store::copy::{confirmation_key, copy_part, copy_row};
+use umoja_schema::{Item, Log, Millis, PartRecord, Region, Resolution};
+use umoja_store::apply::Applied;
+use umoja_store::copy::{confirmation_key, copy};
 use umoja_store::derive::{derive, derive_pointer, underived};
 use umoja_store::ports::StoreError;
 use umoja_store::repairs::enqueue_if_incomplete;
@@ -22,7 +22,7 @@ use umoja_store::{Home, RegionPorts};
 
 use crate::{CONCURRENT, ON_ITS_WAY_MS};
 
-/// How many parts or rows one step looks at.
+/// How many items one step looks at.
 const PAGE: usize = 100;
 
 /// What a pass has done so far.
@@ -32,9 +32,9 @@ pub struct FillReport {
     pub parts: u64,
     /// Parts that were copied.
     pub parts_copied: u64,
-    /// Rows of all logs.
+    /// Rows and versioned items of all other tables.
     pub rows: u64,
-    /// Rows that were copied.
+    /// Those that were copied.
     pub rows_copied: u64,
     /// Parts and rows among the copied ones that were not on their way: it takes another pass without any.
     pub missing: u64,
@@ -72,24 +72,10 @@ pub struct Fill<'a> {
     derives: bool,
     /// Whether the source writes nothing any more.
     ended: bool,
-    place: Place,
+    /// Which of the replicated tables, and where in it the pass goes on.
+    table: usize,
+    after: Option<String>,
     report: FillReport,
-}
-
-/// Where a pass goes on.
-#[derive(Debug, Clone)]
-enum Place {
-    Parts(Option<String>),
-    Rows(Log, Option<String>),
-    End,
-}
-
-impl Place {
-    /// The first page of the next log.
-    fn after(log: Option<Log>) -> Self {
-        let next = log.map_or(0, |log| Log::ALL.iter().position(|other| *other == log).map_or(0, |at| at + 1));
-        Log::ALL.get(next).map_or(Self::End, |log| Self::Rows(*log, None))
-    }
 }
 
 impl<'a> Fill<'a> {
@@ -98,8 +84,8 @@ impl<'a> Fill<'a> {
     pub fn new(source: &'a Home, target: &Region, since: Millis) -> Option<Self> {
         let target = &source.peers.iter().find(|peer| peer.ports.name == *target)?.ports;
         let settled = since.max(Millis(source.clock.now().0.saturating_sub(ON_ITS_WAY_MS)));
-        let (place, report) = (Place::Parts(None), FillReport::default());
-        Some(Self { source, target, settled, derives: false, ended: false, place, report })
+        let report = FillReport::default();
+        Some(Self { source, target, settled, derives: false, ended: false, table: 0, after: None, report })
     }
 
     /// Counts also what is young, if the source itself wrote it: for a source that serves nobody any more, whose own ways
@@ -145,59 +131,51 @@ impl<'a> Fill<'a> {
     /// # Errors
     /// If one of the regions does not do as asked.
     pub async fn step(&mut self) -> Result<bool, StoreError> {
-        let (found, unreadable, next) = match self.place.clone() {
-            Place::Parts(after) => {
-                let page = self.source.own.users.scan(after, PAGE).await?;
-                let found = self.all(page.records.iter().map(|record| self.part(record)).collect()).await?;
-                (found, page.unreadable, page.next.map_or_else(|| Place::after(None), |next| Place::Parts(Some(next))))
-            }
-            Place::Rows(log, after) => {
-                let page = self.source.own.logs.scan_rows(log, after, PAGE).await?;
-                let found = self.all(page.rows.iter().map(|row| self.row(log, row)).collect()).await?;
-                (
-                    found,
-                    page.unreadable,
-                    page.next.map_or_else(|| Place::after(Some(log)), |next| Place::Rows(log, Some(next))),
-                )
-            }
-            Place::End => return Ok(false),
-        };
-        self.place = next;
-        self.report.unreadable += unreadable.len() as u64;
+        let tables = self.source.own.tables;
+        let Some(table) = tables.get(self.table) else { return Ok(false) };
+        let page = self.source.own.scan(table, self.after.clone(), PAGE).await?;
+        let work: Vec<_> = page.items.into_iter().map(|item| self.item(item)).collect();
+        let found: Vec<FillReport> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        self.table += usize::from(page.next.is_none());
+        self.after = page.next;
+        self.report.unreadable += page.unreadable.len() as u64;
         for one in &found {
             self.report.add(one);
         }
-        Ok(!matches!(self.place, Place::End))
+        Ok(self.table < tables.len())
     }
 
-    async fn all(
-        &self,
-        work: Vec<impl Future<Output = Result<FillReport, StoreError>>>,
-    ) -> Result<Vec<FillReport>, StoreError> {
-        stream::iter(work).buffered(CONCURRENT).try_collect().await
-    }
-
-    async fn part(&self, record: &PartRecord) -> Result<FillReport, StoreError> {
-        let record = &*self.source.listed(record);
-        let stored = self.target.users.part(record.id, record.part).await?;
-        let there = resolve(stored.as_ref(), record) == Resolution::KeepStored && self.is_confirmed(record).await?;
+    async fn item(&self, item: Item) -> Result<FillReport, StoreError> {
+        let item = match item {
+            Item::Part(record) => self.source.listed(&record).into_owned().into(),
+            item => item,
+        };
+        let stored = self.target.read(&item.key()).await?;
+        let mut there = item.resolve(stored.as_ref()) == Resolution::KeepStored && self.is_confirmed(&item).await?;
         if !there {
-            copy_part(self.source, self.target, record).await?;
+            let applied = copy(self.source, self.target, &item).await?;
+            // What goes with an erased user is not taken, and is not missing.
+            there = matches!(item, Item::Versioned(_)) && applied == Applied::Current;
         }
-        let derived = match &stored {
+        let (copied, missing) = (u64::from(!there), !there && !self.is_young(&item));
+        let Some(record) = item.part() else {
+            let missing = missing.into();
+            return Ok(FillReport { rows: 1, rows_copied: copied, missing, ..FillReport::default() });
+        };
+        let derived = match stored.as_ref().and_then(Item::part) {
             Some(stored) if there && self.derives => self.derive(stored).await?,
             _ => false,
         };
-        let young = self.is_young(record.version.hlc, &record.version.origin);
         let unwrapped = record.live().is_some_and(|live| !live.keys.contains_key(&self.target.name));
-        if unwrapped && !young {
+        let unwrapped = unwrapped && !self.is_young(&item);
+        if unwrapped {
             enqueue_if_incomplete(self.source, record).await?;
         }
         Ok(FillReport {
             parts: 1,
-            parts_copied: (!there).into(),
-            missing: (derived || !there && !young).into(),
-            unwrapped: (unwrapped && !young).into(),
+            parts_copied: copied,
+            missing: (derived || missing).into(),
+            unwrapped: unwrapped.into(),
             ..FillReport::default()
         })
     }
@@ -213,22 +191,13 @@ impl<'a> Fill<'a> {
     }
 
     /// Whether it is written down that the new region holds a tombstone.
-    async fn is_confirmed(&self, record: &PartRecord) -> Result<bool, StoreError> {
-        if !record.version.erased {
-            return Ok(true);
-        }
-        let key = confirmation_key(&self.target.name, record.part);
-        Ok(self.source.own.logs.row(Log::Receipts, record.id, &key).await?.is_some())
+    async fn is_confirmed(&self, item: &Item) -> Result<bool, StoreError> {
+        let Some(tombstone) = item.tombstone() else { return Ok(true) };
+        let key = confirmation_key(&self.target.name, tombstone.part);
+        Ok(self.source.own.logs.row(Log::Receipts, tombstone.id, &key).await?.is_some())
     }
 
-    async fn row(&self, log: Log, row: &LogRow) -> Result<FillReport, StoreError> {
-        let there = self.target.logs.row(log, row.user, &row.key).await?.is_some();
-        let copied = !there && copy_row(self.target, log, row).await?;
-        let missing = (copied && !self.is_young(row.at, &row.origin)).into();
-        Ok(FillReport { rows: 1, rows_copied: copied.into(), missing, ..FillReport::default() })
-    }
-
-    fn is_young(&self, written: Hlc, origin: &Region) -> bool {
-        written.millis() > self.settled && !(self.ended && *origin == self.source.own.name)
+    fn is_young(&self, item: &Item) -> bool {
+        item.stamp().millis() > self.settled && !(self.ended && *item.origin() == self.source.own.name)
     }
 }

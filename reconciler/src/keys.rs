@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use umoja_schema::{Message, Part, PartRecord, Region, UserId, Version, names};
 use umoja_store::Home;
-use umoja_store::copy::copy_part;
+use umoja_store::copy::copy;
 use umoja_store::ports::{Delivery, KeyAdded, KeysError, StoreError};
 use umoja_store::repairs::missing_regions;
 use umoja_store::seal::{SealError, Sealer};
@@ -321,7 +321,7 @@ async fn copy_to_peers(home: &Home, reach: &Reach, record: &PartRecord) -> bool 
         if !reach.peer_answers(name) {
             return false;
         }
-        let copied = copy_part(home, &peer.ports, record).await;
+        let copied = copy(home, &peer.ports, &record.clone().into()).await;
         if let Err(error) = &copied {
             tracing::warn!(peer = %name, %error, "a peer did not take wrapped keys");
             if error.is_transient() {

@@ -1,9 +1,9 @@
 //! Parked records, put back to where they are worked on: an operator's, once what stood in the way is mended.
 
-use umoja_schema::names::{queue, table};
-use umoja_schema::{Log, Message, Part, UserId};
+use umoja_schema::names::queue;
+use umoja_schema::{Key, Message, Part, UserId};
 use umoja_store::ports::{Delivery, StoreError};
-use umoja_store::repairs::{enqueue_if_incomplete, enqueue_if_verified};
+use umoja_store::repairs::enqueue;
 use umoja_store::{Home, Peer};
 
 /// What became of a parked record.
@@ -33,8 +33,8 @@ pub async fn redrive_parked(home: &Home, parked: &Delivery) -> Result<Redriven, 
     let Ok(Message::Parked { table, key, .. }) = Message::from_text(&parked.text) else {
         return Ok(Redriven::Left(NO_RECORD));
     };
-    let Some(item) = Item::of(&table, &key) else { return Ok(Redriven::Left(NO_KEY)) };
-    let redriven = match item.put_back(home).await {
+    let Some(about) = About::of(home, &table, &key) else { return Ok(Redriven::Left(NO_KEY)) };
+    let redriven = match about.put_back(home).await {
         Ok(true) => Redriven::Queued,
         Ok(false) => Redriven::Settled,
         Err(StoreError::Unreadable(_)) => return Ok(Redriven::Left(UNREADABLE)),
@@ -45,27 +45,22 @@ pub async fn redrive_parked(home: &Home, parked: &Delivery) -> Result<Redriven, 
 }
 
 /// What a parked record is about.
-enum Item {
-    /// A part, from the stream: for every peer.
-    Part(UserId, Part),
-    /// A row of a log, from the stream: for every peer.
-    Row(Log, UserId, String),
+enum About {
+    /// An item, from the stream: for every peer.
+    Item(Key),
     /// A part whose data key is to be wrapped.
     Keys(UserId, Part),
     /// Two users who may be one person.
     Merge(UserId, UserId),
-    /// A part or a row that one peer has not got.
+    /// An item that one peer has not got.
     Retry(String, UserId, String),
 }
 
-impl Item {
+impl About {
     /// Reads the place of a parked record: a table or queue, and a user id with a sort key.
-    fn of(place: &str, key: &str) -> Option<Self> {
+    fn of(home: &Home, place: &str, key: &str) -> Option<Self> {
         let (id, sort) = key.split_once('/')?;
         let id = id.parse().ok()?;
-        if place == table::USERS {
-            return Some(Self::Part(id, sort.parse().ok()?));
-        }
         if place == queue::KEYS {
             let merge = || sort.parse().ok().map(|other| Self::Merge(id, other));
             return sort.parse().ok().map(|part| Self::Keys(id, part)).or_else(merge);
@@ -73,23 +68,16 @@ impl Item {
         if let Some(peer) = place.strip_prefix(queue::RETRY).and_then(|rest| rest.strip_prefix('-')) {
             return Some(Self::Retry(peer.to_owned(), id, sort.to_owned()));
         }
-        Some(Self::Row(place.parse().ok()?, id, sort.to_owned()))
+        Some(Self::Item(Key { table: home.own.table(place)?, user: id, sort: sort.to_owned() }))
     }
 
     /// Queues what is to be done; false if there is nothing.
     async fn put_back(self, home: &Home) -> Result<bool, StoreError> {
         match self {
-            Self::Part(id, part) => {
-                let Some(record) = home.own.users.part(id, part).await? else { return Ok(false) };
-                enqueue_if_incomplete(home, &record).await?;
-                to_all(home, &Message::CopyPart { id, part }).await
-            }
-            Self::Row(log, id, key) => {
-                let Some(row) = home.own.logs.row(log, id, &key).await? else { return Ok(false) };
-                if log == Log::Journal {
-                    enqueue_if_verified(home, &row).await?;
-                }
-                to_all(home, &Message::CopyRow { table: log.table().to_owned(), id, key }).await
+            Self::Item(key) => {
+                let Some(item) = home.own.read(&key).await? else { return Ok(false) };
+                enqueue(home, &item).await?;
+                to_all(home, &key.to_message()).await
             }
             Self::Keys(id, part) => match home.own.users.part(id, part).await? {
                 Some(record) if record.live().is_some() => {
@@ -117,19 +105,13 @@ async fn to_all(home: &Home, message: &Message) -> Result<bool, StoreError> {
     Ok(!home.peers.is_empty())
 }
 
-/// A record that was parked from a retry queue names its row without the log: every log that holds it is meant.
-async fn to_one(home: &Home, peer: &Peer, id: UserId, sort: &str) -> Result<bool, StoreError> {
-    if let Ok(part) = sort.parse::<Part>() {
-        let held = home.own.users.part(id, part).await?.is_some();
-        if held {
-            peer.retry.send(&Message::CopyPart { id, part }, 0).await?;
-        }
-        return Ok(held);
-    }
+/// A record that was parked from a retry queue names its item without the table: every table that holds it is meant.
+async fn to_one(home: &Home, peer: &Peer, user: UserId, sort: &str) -> Result<bool, StoreError> {
     let mut held = false;
-    for log in Log::ALL {
-        if home.own.logs.row(log, id, sort).await?.is_some() {
-            peer.retry.send(&Message::CopyRow { table: log.table().to_owned(), id, key: sort.to_owned() }, 0).await?;
+    for table in home.own.tables {
+        let key = Key { table, user, sort: sort.to_owned() };
+        if home.own.read(&key).await?.is_some() {
+            peer.retry.send(&key.to_message(), 0).await?;
             held = true;
         }
     }

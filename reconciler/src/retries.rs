@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
-use umoja_schema::{Log, Message, Part, PartRecord, UserId, Version};
-use umoja_store::copy::{copy_part, copy_row};
+use umoja_schema::{Item, Key, Message, PartRecord, Version};
+use umoja_store::copy::copy;
 use umoja_store::ports::{Delivery, StoreError};
 use umoja_store::{Home, Peer};
 
@@ -70,38 +70,13 @@ async fn run(home: &Home, peer: &Peer, report: &mut RetryReport) -> Ended {
     Ended::Bounded
 }
 
-/// What a message asks for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Item {
-    Part(UserId, Part),
-    Row(Log, UserId, String),
-}
-
-impl Item {
-    fn read(text: &str) -> Result<Self, Unfit> {
-        match Unfit::read(text)? {
-            Message::CopyPart { id, part } => Ok(Self::Part(id, part)),
-            Message::CopyRow { table, id, key } => match table.parse() {
-                Ok(log) => Ok(Self::Row(log, id, key)),
-                Err(_) => Err(Unfit::Unreadable("the message names a table that is not replicated row by row")),
-            },
-            _ => Err(Unfit::Unreadable("the message is not one of a retry queue")),
-        }
-    }
-
-    fn to_message(&self) -> Message {
-        match self.clone() {
-            Self::Part(id, part) => Message::CopyPart { id, part },
-            Self::Row(log, id, key) => Message::CopyRow { table: log.table().to_owned(), id, key },
-        }
-    }
-
-    fn key(&self) -> String {
-        match self {
-            Self::Part(id, part) => format!("{id}/{part}"),
-            Self::Row(_, id, key) => format!("{id}/{key}"),
-        }
-    }
+/// The item that a message asks for.
+fn wanted(home: &Home, text: &str) -> Result<Key, Unfit> {
+    let Message::Copy { table, id, key } = Unfit::read(text)? else {
+        return Err(Unfit::Unreadable("the message is not one of a retry queue"));
+    };
+    let table = home.own.table(&table).ok_or(Unfit::Unreadable("the message names a table that is not replicated"))?;
+    Ok(Key { table, user: id, sort: key })
 }
 
 enum Served {
@@ -114,9 +89,9 @@ enum Served {
     Parked(&'static str),
 }
 
-/// What this run has copied of parts, by version and number of wrapped keys: a part that was written often has messages
-/// in many chunks, and what the peer was given once need not be offered again.
-type Copied = Mutex<BTreeMap<(UserId, Part), (Version, usize)>>;
+/// What this run has copied, by version and number of wrapped keys: what was written often has messages in many chunks, and
+/// what the peer was given once need not be offered again.
+type Copied = Mutex<BTreeMap<Key, (Version, usize)>>;
 
 async fn serve(
     home: &Home,
@@ -125,11 +100,11 @@ async fn serve(
     deliveries: Vec<Delivery>,
     report: &mut RetryReport,
 ) -> Option<Ended> {
-    let mut wanted: BTreeMap<Item, Vec<Delivery>> = BTreeMap::new();
+    let mut asked: BTreeMap<Key, Vec<Delivery>> = BTreeMap::new();
     report.received += deliveries.len();
     for delivery in deliveries {
-        match Item::read(&delivery.text) {
-            Ok(item) => wanted.entry(item).or_default().push(delivery),
+        match wanted(home, &delivery.text) {
+            Ok(key) => asked.entry(key).or_default().push(delivery),
             Err(Unfit::Newer) => {
                 release(&*peer.retry, &[delivery], &*home.entropy).await;
                 report.postponed += 1;
@@ -141,11 +116,11 @@ async fn serve(
         }
     }
     let stopped = AtomicBool::new(false);
-    let copies: Vec<_> = wanted.keys().map(|item| copy_unless(home, peer, given, item, &stopped)).collect();
+    let copies: Vec<_> = asked.keys().map(|key| copy_unless(home, peer, given, key, &stopped)).collect();
     let served: Vec<Served> = stream::iter(copies).buffered(CONCURRENT).collect().await;
 
     let mut ended = None;
-    for ((item, deliveries), served) in wanted.iter().zip(served) {
+    for ((key, deliveries), served) in asked.iter().zip(served) {
         match served {
             Served::Copied => {
                 delete(&*peer.retry, deliveries).await;
@@ -157,7 +132,7 @@ async fn serve(
                 report.absent += deliveries.len();
             }
             Served::Stopped(why) => {
-                postpone(&*peer.retry, deliveries, &item.to_message(), &*home.entropy).await;
+                postpone(&*peer.retry, deliveries, &key.to_message(), &*home.entropy).await;
                 report.postponed += deliveries.len();
                 ended = ended.or(why);
             }
@@ -166,7 +141,7 @@ async fn serve(
                 report.postponed += deliveries.len();
             }
             Served::Parked(reason) => {
-                let from = Place { table: queue_name(peer), key: item.key() };
+                let from = Place { table: queue_name(peer), key: key.to_string() };
                 report.parked += park(home, &*peer.retry, from, reason, deliveries).await;
             }
         }
@@ -174,34 +149,27 @@ async fn serve(
     ended
 }
 
-async fn copy_unless(home: &Home, peer: &Peer, given: &Copied, item: &Item, stopped: &AtomicBool) -> Served {
+async fn copy_unless(home: &Home, peer: &Peer, given: &Copied, key: &Key, stopped: &AtomicBool) -> Served {
     if stopped.load(Ordering::Relaxed) {
         return Served::Stopped(None);
     }
-    let served = copy(home, peer, given, item).await;
+    let served = copy_stored(home, peer, given, key).await;
     if matches!(served, Served::Stopped(_)) {
         stopped.store(true, Ordering::Relaxed);
     }
     served
 }
 
-async fn copy(home: &Home, peer: &Peer, given: &Copied, item: &Item) -> Served {
-    let copied = match item {
-        Item::Part(id, part) => match home.own.users.part(*id, *part).await {
-            Ok(Some(record)) if record.version.hlc.is_far_ahead_of(home.clock.now()) => {
-                return Served::Parked("the stamp is more than five minutes ahead of this region's clock");
-            }
-            Ok(Some(record)) => copy_once(home, peer, given, &record).await,
-            Ok(None) => return Served::Absent,
-            Err(error) => return own_failed(&error),
-        },
-        Item::Row(log, id, key) => match home.own.logs.row(*log, *id, key).await {
-            Ok(Some(row)) => copy_row(&peer.ports, *log, &row).await.map(drop),
-            Ok(None) => return Served::Absent,
-            Err(error) => return own_failed(&error),
-        },
+async fn copy_stored(home: &Home, peer: &Peer, given: &Copied, key: &Key) -> Served {
+    let item = match home.own.read(key).await {
+        Ok(Some(item)) => item,
+        Ok(None) => return Served::Absent,
+        Err(error) => return own_failed(&error),
     };
-    match copied {
+    if item.version().is_some_and(|version| version.hlc.is_far_ahead_of(home.clock.now())) {
+        return Served::Parked("the stamp is more than five minutes ahead of this region's clock");
+    }
+    match copy_once(home, peer, given, key, &item).await {
         Ok(()) => Served::Copied,
         Err(error) => {
             tracing::warn!(peer = %peer.ports.name, %error, "a peer did not take a copy");
@@ -210,13 +178,14 @@ async fn copy(home: &Home, peer: &Peer, given: &Copied, item: &Item) -> Served {
     }
 }
 
-async fn copy_once(home: &Home, peer: &Peer, given: &Copied, record: &PartRecord) -> Result<(), StoreError> {
-    let item = (record.id, record.part);
-    let state = (record.version.clone(), record.live().map_or(0, |live| live.keys.len()));
-    let is_known = given.lock().unwrap_or_else(PoisonError::into_inner).get(&item) == Some(&state);
-    if !is_known {
-        copy_part(home, &peer.ports, record).await?;
-        given.lock().unwrap_or_else(PoisonError::into_inner).insert(item, state);
+async fn copy_once(home: &Home, peer: &Peer, given: &Copied, key: &Key, item: &Item) -> Result<(), StoreError> {
+    let keys = item.part().and_then(PartRecord::live).map_or(0, |live| live.keys.len());
+    let state = item.version().map(|version| (version.clone(), keys));
+    let known = given.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+    if state.is_none() || known != state {
+        copy(home, &peer.ports, item).await?;
+        let state = state.map(|state| (key.clone(), state));
+        given.lock().unwrap_or_else(PoisonError::into_inner).extend(state);
     }
     Ok(())
 }

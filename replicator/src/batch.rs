@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use umoja_schema::names::{attribute, table};
-use umoja_schema::{Attribute, ItemError, Log, LogRow, Message, Part, PartRecord, UserId, merge};
+use umoja_schema::names::attribute;
+use umoja_schema::replica::Image;
+use umoja_schema::{Item, ItemError, Key, Message};
 use umoja_store::{Change, Home};
 
 /// A batch, sorted.
@@ -22,35 +23,8 @@ pub(crate) struct Batch {
 pub(crate) struct Job {
     /// The position of the first record that it stands for: that one is not handled before the job is.
     pub(crate) first: usize,
-    /// What to send.
-    pub(crate) cargo: Cargo,
-}
-
-/// A part or a row.
-pub(crate) enum Cargo {
-    /// The newest image of a part.
-    Part(Box<PartRecord>),
-    /// An append-only row.
-    Row(Log, LogRow),
-}
-
-impl Cargo {
-    /// The message that asks for this to be copied later.
-    pub(crate) fn to_message(&self) -> Message {
-        match self {
-            Self::Part(record) => Message::CopyPart { id: record.id, part: record.part },
-            Self::Row(log, row) => {
-                Message::CopyRow { table: log.table().to_owned(), id: row.user, key: row.key.clone() }
-            }
-        }
-    }
-}
-
-/// What coalesces: images of the same item.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Item {
-    Part(UserId, Part),
-    Row(Log, UserId, String),
+    /// What to send: of the images of an item the one that a peer would keep.
+    pub(crate) item: Item,
 }
 
 enum Unfit {
@@ -67,16 +41,13 @@ impl From<ItemError> for Unfit {
 impl Batch {
     pub(crate) fn sort(home: &Home, changes: &[Change]) -> Self {
         let mut batch = Self { jobs: Vec::new(), poison: Vec::new(), echoes: 0, coalesced: 0 };
-        let mut seen = BTreeMap::new();
+        let mut seen: BTreeMap<Key, (usize, Item)> = BTreeMap::new();
         for (position, change) in changes.iter().enumerate() {
             match read(home, change) {
-                Ok((item, cargo)) => match seen.get(&item) {
-                    None => {
-                        seen.insert(item, batch.jobs.len());
-                        batch.jobs.push(Job { first: position, cargo });
-                    }
-                    Some(&job) => {
-                        batch.jobs[job].absorb(cargo);
+                Ok(item) => match seen.remove(&item.key()) {
+                    None => drop(seen.insert(item.key(), (position, item))),
+                    Some((first, before)) => {
+                        seen.insert(item.key(), (first, item.merged_over(before)));
                         batch.coalesced += 1;
                     }
                 },
@@ -84,64 +55,33 @@ impl Batch {
                 Err(Unfit::Poison(reason)) => batch.poison.push((position, parked(home, change, reason))),
             }
         }
+        batch.jobs = seen.into_values().map(|(first, item)| Job { first, item }).collect();
+        batch.jobs.sort_by_key(|job| job.first);
         batch
     }
 }
 
-impl Job {
-    /// Takes in a later image of the same item. Rows never change.
-    fn absorb(&mut self, later: Cargo) {
-        if let (Cargo::Part(have), Cargo::Part(later)) = (&mut self.cargo, &later) {
-            **have = merge::merged(Some(have), later);
-        }
-    }
-}
-
-fn read(home: &Home, change: &Change) -> Result<(Item, Cargo), Unfit> {
-    let Some(Attribute::S(origin)) = change.image.get(attribute::ORIGIN) else {
+fn read(home: &Home, change: &Change) -> Result<Item, Unfit> {
+    let Some(origin) = Image(&change.image).origin() else {
         return Err(ItemError::new(attribute::ORIGIN).into());
     };
     if origin != home.own.name.as_str() {
         return Err(Unfit::Echo);
     }
-    let (stamp, item, cargo) = if change.table == table::USERS {
-        let record = PartRecord::from_item(change.image.clone())?;
-        (record.version.hlc, Item::Part(record.id, record.part), Cargo::Part(Box::new(record)))
-    } else {
-        let log: Log = change.table.parse()?;
-        let row = LogRow::from_item(change.image.clone())?;
-        (row.at, Item::Row(log, row.user, row.key.clone()), Cargo::Row(log, row))
-    };
-    if stamp.is_far_ahead_of(home.clock.now()) {
+    let table = home.own.table(&change.table).ok_or(ItemError::new("table"))?;
+    let item = Item::read(table, change.image.clone())?;
+    if item.stamp().is_far_ahead_of(home.clock.now()) {
         return Err(Unfit::Poison("the stamp is more than five minutes ahead of this region's clock".into()));
     }
-    Ok((item, cargo))
+    Ok(item)
 }
 
 fn parked(home: &Home, change: &Change, reason: String) -> Message {
     Message::Parked {
         table: change.table.clone(),
         sequence: change.sequence.clone(),
-        key: key_of(change),
+        key: Image(&change.image).key(),
         reason,
         region: home.own.name.clone(),
-    }
-}
-
-/// The key of an item that may hold anything: only what has the form of a key is repeated, so that nothing personal
-/// can get into the queue.
-fn key_of(change: &Change) -> String {
-    let text = |name: &str| match change.image.get(name) {
-        Some(Attribute::S(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let id = text(attribute::ID).and_then(|id| id.parse::<UserId>().ok());
-    let id = id.map_or_else(|| "?".to_owned(), |id| id.to_string());
-    let part = text(attribute::PART).and_then(|part| part.parse::<Part>().ok()).map(Part::as_str);
-    let plain = |key: &&str| key.len() <= 160 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"#-_".contains(&b));
-    let row = text(attribute::KEY).filter(plain);
-    match part.or(row) {
-        Some(sort) => format!("{id}/{sort}"),
-        None => id,
     }
 }

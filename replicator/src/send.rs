@@ -3,12 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
-use umoja_schema::Log;
-use umoja_store::copy::{copy_part, copy_row};
-use umoja_store::ports::StoreError;
+use umoja_store::copy::{copy, delete_with_user};
 use umoja_store::{Home, Peer, repairs};
 
-use crate::batch::{Cargo, Job};
+use crate::batch::Job;
 
 /// How many writes to one peer are under way at the same time. All of a batch are of different items.
 const CONCURRENT: usize = 32;
@@ -66,8 +64,8 @@ struct Out {
 
 async fn to_peer_or_queue(home: &Home, peer: &Peer, job: &Job, out: &Out) -> Done {
     if !out.peer.load(Ordering::Relaxed) {
-        match copy(home, peer, &job.cargo).await {
-            Ok(()) => return Done::Sent,
+        match copy(home, &peer.ports, &job.item).await {
+            Ok(_) => return Done::Sent,
             Err(error) => {
                 tracing::warn!(peer = %peer.ports.name, %error, "a peer did not take a copy");
                 if error.is_transient() {
@@ -77,7 +75,7 @@ async fn to_peer_or_queue(home: &Home, peer: &Peer, job: &Job, out: &Out) -> Don
         }
     }
     if !out.queue.load(Ordering::Relaxed) {
-        match peer.retry.send(&job.cargo.to_message(), 0).await {
+        match peer.retry.send(&job.item.key().to_message(), 0).await {
             Ok(()) => return Done::Queued,
             Err(error) => {
                 tracing::error!(peer = %peer.ports.name, %error, "a retry queue did not take a message");
@@ -90,26 +88,20 @@ async fn to_peer_or_queue(home: &Home, peer: &Peer, job: &Job, out: &Out) -> Don
     Done::Failed(job.first)
 }
 
-async fn copy(home: &Home, peer: &Peer, cargo: &Cargo) -> Result<(), StoreError> {
-    match cargo {
-        Cargo::Part(record) => copy_part(home, &peer.ports, record).await.map(drop),
-        Cargo::Row(log, row) => copy_row(&peer.ports, *log, row).await.map(drop),
-    }
-}
-
-/// Lists what is to be done in the own region: parts that lack a wrapped key, and users that are one person because two
-/// trusted companies verified the same identifier of both.
+/// Does what is to be done in the own region: lists parts that lack a wrapped key, and users that are one person because two
+/// trusted companies verified the same identifier of both; deletes what goes with an erased user.
 pub(crate) async fn repairs(home: &Home, jobs: &[Job]) -> Tally {
-    all(jobs.iter().map(|job| list(home, job)).collect()).await
+    all(jobs.iter().map(|job| follow_up(home, job)).collect()).await
 }
 
-async fn list(home: &Home, job: &Job) -> Done {
-    let listed = match &job.cargo {
-        Cargo::Part(record) => repairs::enqueue_if_incomplete(home, record).await,
-        Cargo::Row(Log::Journal, row) => repairs::enqueue_if_verified(home, row).await,
-        Cargo::Row(..) => return Done::Nothing,
-    };
-    match listed {
+async fn follow_up(home: &Home, job: &Job) -> Done {
+    if let Some(tombstone) = job.item.tombstone()
+        && let Err(error) = delete_with_user(&home.own, tombstone).await
+    {
+        tracing::error!(%error, "what goes with an erased user was not deleted");
+        return Done::Failed(job.first);
+    }
+    match repairs::enqueue(home, &job.item).await {
         Ok(true) => Done::Queued,
         Ok(false) => Done::Nothing,
         Err(error) => {

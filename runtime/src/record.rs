@@ -2,8 +2,9 @@
 
 use metrics::{counter, gauge, histogram};
 use umoja_reconciler::{SweepEnd, SweepReport, SweepRun};
-use umoja_schema::names::{attribute, metric, table};
-use umoja_schema::{Attribute, Hlc, Millis, Region, Version};
+use umoja_schema::names::metric;
+use umoja_schema::replica::Image;
+use umoja_schema::{Hlc, Millis, Region};
 use umoja_store::Change;
 use umoja_store::ports::QueueDepth;
 
@@ -78,16 +79,6 @@ pub fn age_ms(runs: &[SweepRun], now: Millis) -> Option<u64> {
 
 /// The stamp of a change that `own` wrote.
 pub fn stamp(change: &Change, own: &Region) -> Option<Hlc> {
-    let text = |name: &str| match change.image.get(name) {
-        Some(Attribute::S(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    if text(attribute::ORIGIN) != Some(own.as_str()) {
-        return None;
-    }
-    if change.table == table::USERS {
-        text(attribute::VERSION)?.parse::<Version>().ok().map(|version| version.hlc)
-    } else {
-        text(attribute::AT)?.parse().ok()
-    }
+    let image = Image(&change.image);
+    image.stamp().filter(|_| image.origin() == Some(own.as_str()))
 }

@@ -22,6 +22,7 @@ pub mod company;
 mod error;
 pub mod identifier;
 pub mod ids;
+pub mod infrastructure;
 pub mod item;
 pub mod log;
 pub mod merge;
@@ -29,8 +30,11 @@ pub mod message;
 pub mod names;
 pub mod profile;
 pub mod record;
+pub mod replica;
+pub mod replicated;
 pub mod stamp;
 pub mod version;
+pub mod versioned;
 
 pub use attributes::{Attribute, Attributes};
 pub use audit::{Actor, AuditEvent};
@@ -47,5 +51,8 @@ pub use record::{
     AccountStatus, Body, Credentials, Facts, Identity, Live, MAX_IDENTIFIERS, OldHash, PartRecord, ProfileFacts,
     SealedData, Source,
 };
+pub use replica::{Item, Key};
+pub use replicated::Replicated;
 pub use stamp::{Hlc, Millis, StampError};
 pub use version::{PersonVersion, RecordVersion, Version};
+pub use versioned::VersionedItem;

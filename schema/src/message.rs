@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::table;
 use crate::{ItemError, Part, Region, UserId, Version};
 
 /// The version of the messages that this code writes and reads.
@@ -12,20 +13,16 @@ pub const MESSAGE_VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Message {
-    /// Copy this part to the queue's peer.
-    CopyPart {
-        /// Whose.
-        id: UserId,
-        /// Which part.
-        part: Part,
-    },
-    /// Copy this append-only row to the queue's peer.
-    CopyRow {
+    /// Copy this item to the queue's peer.
+    #[serde(alias = "copy_part", alias = "copy_row")]
+    Copy {
         /// The table.
+        #[serde(default = "users")]
         table: String,
         /// The user.
         id: UserId,
         /// The sort key.
+        #[serde(alias = "part")]
         key: String,
     },
     /// Wrap the data key of this version for the regions that lack it.
@@ -59,6 +56,11 @@ pub enum Message {
     },
 }
 
+/// The table of the messages that named a part and no table.
+fn users() -> String {
+    table::USERS.to_owned()
+}
+
 #[derive(Serialize, Deserialize)]
 struct Versioned {
     v: u32,
@@ -74,7 +76,10 @@ struct Head {
 }
 
 /// The kinds of messages of [`MESSAGE_VERSION`].
-const KINDS: [&str; 5] = ["copy_part", "copy_row", "wrap_keys", "merge_verified", "parked"];
+const KINDS: [&str; 4] = ["copy", "wrap_keys", "merge_verified", "parked"];
+
+/// What [`Message::Copy`] was called when parts and rows had messages of their own.
+const FORMER_KINDS: [&str; 2] = ["copy_part", "copy_row"];
 
 impl Message {
     /// The text to put into a queue.
@@ -94,7 +99,8 @@ impl Message {
     pub fn from_text(text: &str) -> Result<Self, ItemError> {
         // The version first: a message of another one may have any other form.
         let head: Head = serde_json::from_str(text).map_err(|_| ItemError::new("message"))?;
-        if head.v != MESSAGE_VERSION || head.kind.is_some_and(|kind| !KINDS.contains(&kind.as_str())) {
+        let known = |kind: &str| KINDS.contains(&kind) || FORMER_KINDS.contains(&kind);
+        if head.v != MESSAGE_VERSION || head.kind.is_some_and(|kind| !known(&kind)) {
             return Err(ItemError::new("message version"));
         }
         let versioned: Versioned = serde_json::from_str(text).map_err(|_| ItemError::new("message"))?;
@@ -106,9 +112,23 @@ impl Message {
 mod tests {
     use super::*;
 
+    fn copy() -> Message {
+        Message::Copy { table: "journal".into(), id: UserId::v8([1; 16]), key: "a#1".into() }
+    }
+
+    #[test]
+    fn messages_about_parts_and_rows_of_the_time_before_are_read() {
+        let id = UserId::v8([1; 16]);
+        let part = format!(r#"{{"v":1,"type":"copy_part","id":"{id}","part":"profile"}}"#);
+        let row = format!(r#"{{"v":1,"type":"copy_row","table":"journal","id":"{id}","key":"a#1"}}"#);
+        let profile = Message::Copy { table: table::USERS.into(), id, key: "profile".into() };
+        assert_eq!(Message::from_text(&part), Ok(profile));
+        assert_eq!(Message::from_text(&row), Ok(copy()));
+    }
+
     #[test]
     fn messages_round_trip_and_carry_their_version() {
-        let message = Message::CopyPart { id: UserId::v8([1; 16]), part: Part::Profile };
+        let message = copy();
         let text = message.to_text();
         assert!(text.contains("\"v\":1"));
         assert_eq!(Message::from_text(&text), Ok(message));
@@ -120,8 +140,7 @@ mod tests {
         let region: Region = "a".parse().unwrap();
         let version = Version { erased: false, hlc: crate::Hlc::at(crate::Millis(1)), origin: region.clone() };
         let all = [
-            Message::CopyPart { id, part },
-            Message::CopyRow { table: text(), id, key: text() },
+            Message::Copy { table: text(), id, key: text() },
             Message::WrapKeys { id, part, version },
             Message::MergeVerified { one: id, other: id },
             Message::Parked { table: text(), sequence: text(), key: text(), reason: text(), region },
@@ -134,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_message_of_a_newer_version_is_not_guessed_at() {
-        let text = Message::CopyPart { id: UserId::v8([1; 16]), part: Part::Profile }.to_text();
+        let text = copy().to_text();
         let newer = Err(ItemError::new("message version"));
         assert_eq!(Message::from_text(&text.replace("\"v\":1", "\"v\":2")), newer);
         assert_eq!(Message::from_text("{\"v\":2,\"type\":\"novel\"}"), newer);

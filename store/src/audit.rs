@@ -24,7 +24,7 @@ use crate::apply::MAX_ROUNDS;
 use crate::ports::StoreError;
 
 pub use key::AuditKey;
-pub use retention::Retention;
+pub use retention::{Retention, is_dropped};
 
 /// Events of users, each with whose it is.
 pub type Events = [(UserId, AuditEvent)];

@@ -1,13 +1,14 @@
 //! Copying to a peer: what the replicator does at once and the reconcilers do later, the same way.
 
-use umoja_schema::{Attributes, Hlc, Log, LogRow, PartRecord, Region};
+use umoja_schema::replicated::Erasure;
+use umoja_schema::{Attributes, Hlc, Item, Log, LogRow, Part, PartRecord, Region, VersionedItem};
 
-use crate::apply::{Applied, apply_copy};
-use crate::ports::StoreError;
+use crate::apply::{Applied, MAX_ROUNDS, apply_copy};
+use crate::ports::{Commit, Condition, ItemWrite, StoreError, Writes};
 use crate::{Home, RegionPorts};
 
 /// The key of the row that confirms an erasure in a region.
-pub fn confirmation_key(region: &Region, part: umoja_schema::Part) -> String {
+pub fn confirmation_key(region: &Region, part: Part) -> String {
     format!("confirm#{region}#{part}")
 }
 
@@ -23,17 +24,72 @@ pub fn confirmation(home: &Home, tombstone: &PartRecord, region: &Region) -> Log
     }
 }
 
-/// Copies a part to a peer, with the wrapped keys of the regions that the deployment lists. Once a tombstone is there, its confirmation is written into the own region, from where it
-/// is replicated like any other row.
-pub async fn copy_part(home: &Home, peer: &RegionPorts, record: &PartRecord) -> Result<Applied, StoreError> {
-    let applied = apply_copy(&*peer.users, &home.listed(record), &peer.name).await?;
-    if record.version.erased {
-        home.own.logs.append(Log::Receipts, &confirmation(home, record, &peer.name)).await?;
+/// Copies an item into a region, by the rule of its table: a part with the wrapped keys of the regions that the deployment
+/// lists. Copying twice, late, or after a newer one is copying once.
+///
+/// Once a tombstone is there, so is the end of what is deleted with the user, and then its confirmation is written into the
+/// own region, from where it is replicated like any other row.
+///
+/// # Errors
+/// If one of the regions does not do as asked.
+pub async fn copy(home: &Home, to: &RegionPorts, item: &Item) -> Result<Applied, StoreError> {
+    match item {
+        Item::Part(record) => {
+            let applied = apply_copy(&*to.users, &home.listed(record), &to.name).await?;
+            if record.version.erased {
+                delete_with_user(to, record).await?;
+                home.own.logs.append(Log::Receipts, &confirmation(home, record, &to.name)).await?;
+            }
+            Ok(applied)
+        }
+        Item::Row(log, row) => {
+            let appended = to.logs.append(*log, row).await?;
+            Ok(if appended { Applied::Written } else { Applied::Current })
+        }
+        Item::Versioned(item) => apply_item(to, item).await,
+    }
+}
+
+/// The newest version wins. An item of an erased user goes again at once: whoever writes the tombstone deletes what is there
+/// after it, and whoever writes an item looks for a tombstone after it, so one of the two sees the other.
+async fn apply_item(to: &RegionPorts, item: &VersionedItem) -> Result<Applied, StoreError> {
+    let applied = put_newer(to, item).await?;
+    if item.table.erasure == Erasure::Deleted {
+        let profile = to.users.part(item.user, Part::Profile).await?;
+        if profile.is_some_and(|profile| profile.version.erased) {
+            to.items.drop_items(item.table, item.user).await?;
+            return Ok(Applied::Current);
+        }
     }
     Ok(applied)
 }
 
-/// Copies an append-only row to a peer.
-pub async fn copy_row(peer: &RegionPorts, log: Log, row: &LogRow) -> Result<bool, StoreError> {
-    peer.logs.append(log, row).await
+async fn put_newer(to: &RegionPorts, item: &VersionedItem) -> Result<Applied, StoreError> {
+    let items = vec![ItemWrite { item: item.clone(), condition: Condition::Older }];
+    let writes = Writes { items, ..Writes::default() };
+    for _ in 0..MAX_ROUNDS {
+        if to.users.commit(&writes).await? == Commit::Done {
+            return Ok(Applied::Written);
+        }
+        let stored = to.items.item(item.table, item.user, &item.key).await?;
+        if stored.is_some_and(|stored| stored.version >= item.version) {
+            return Ok(Applied::Current);
+        }
+    }
+    Err(StoreError::Throttled(format!("an item of {} that is written very often", item.table.name)))
+}
+
+/// Deletes what a region holds of an erased user in tables whose items go with their user, once it holds the tombstone of the
+/// profile; gives how many items that were.
+///
+/// # Errors
+/// If the store fails.
+pub async fn delete_with_user(ports: &RegionPorts, tombstone: &PartRecord) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    if tombstone.part == Part::Profile && tombstone.version.erased {
+        for table in ports.tables.iter().filter(|table| table.erasure == Erasure::Deleted) {
+            deleted += ports.items.drop_items(table, tombstone.id).await?;
+        }
+    }
+    Ok(deleted)
 }

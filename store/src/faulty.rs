@@ -3,6 +3,7 @@
 //! For simulations and for `umoja demo`, which shows an outage without causing one.
 
 mod attempts;
+mod tables;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,13 +12,13 @@ use async_trait::async_trait;
 use serde_json::Value;
 use umoja_crypto::DataKey;
 use umoja_schema::{
-    BlindIndex, ClaimItem, Company, CompanyId, Log, LogRow, Message, Millis, Part, PartRecord, Region, UserId, Version,
+    BlindIndex, ClaimItem, Company, CompanyId, Message, Millis, Part, PartRecord, Region, UserId, Version,
 };
 
 use crate::RegionPorts;
 use crate::ports::{
-    ClaimPage, Commit, Delivery, EncryptionContext, KeyAdded, KeyRemoved, Keys, KeysError, Logs, Outcome, Page, Parts,
-    Queue, QueueDepth, Registry, Requests, RowPage, StoreError, Sweeps, Users, Writes,
+    ClaimPage, Commit, Delivery, EncryptionContext, KeyAdded, KeyRemoved, Keys, KeysError, Outcome, Page, Parts, Queue,
+    QueueDepth, Registry, Requests, StoreError, Sweeps, Users, Writes,
 };
 
 /// What goes wrong with one call.
@@ -197,6 +198,8 @@ pub fn faulty_region(ports: &RegionPorts, tables: &Arc<Faults>, keys: &Arc<Fault
         name: ports.name.clone(),
         users: Arc::new(Faulty::new(Arc::clone(&ports.users), Arc::clone(tables))),
         logs: Arc::new(Faulty::new(Arc::clone(&ports.logs), Arc::clone(tables))),
+        items: Arc::new(Faulty::new(Arc::clone(&ports.items), Arc::clone(tables))),
+        tables: ports.tables,
         keys: Arc::new(Faulty::new(Arc::clone(&ports.keys), Arc::clone(keys))),
     }
 }
@@ -258,33 +261,6 @@ impl Users for Faulty<dyn Users> {
 
     async fn probe(&self) -> Result<(), StoreError> {
         self.faults.call("probe", self.inner.probe()).await
-    }
-}
-
-#[async_trait]
-impl Logs for Faulty<dyn Logs> {
-    async fn append(&self, log: Log, row: &LogRow) -> Result<bool, StoreError> {
-        self.faults.call("append", self.inner.append(log, row)).await
-    }
-
-    async fn row(&self, log: Log, user: UserId, key: &str) -> Result<Option<LogRow>, StoreError> {
-        self.faults.call("row", self.inner.row(log, user, key)).await
-    }
-
-    async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
-        self.faults.call("rows", self.inner.rows(log, user)).await
-    }
-
-    async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError> {
-        self.faults.call("last_row", self.inner.last_row(log, user, prefix)).await
-    }
-
-    async fn drop_row(&self, log: Log, user: UserId, key: &str) -> Result<(), StoreError> {
-        self.faults.call("drop_row", self.inner.drop_row(log, user, key)).await
-    }
-
-    async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
-        self.faults.call("scan_rows", self.inner.scan_rows(log, after, limit)).await
     }
 }
 

@@ -3,9 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use umoja_schema::{Body, PartRecord, Region};
+use umoja_schema::replicated::Rule;
+use umoja_schema::{Body, Item, Key, PartRecord, Region, Replicated};
 
-use crate::ports::{Attempts, Clock, Entropy, Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
+use crate::ports::{
+    Attempts, Clock, Entropy, ItemPage, Items, Keys, Logs, Page, Queue, Registry, Requests, RowPage, StoreError,
+    Sweeps, Users,
+};
 
 /// What is reached of any region, own or peer.
 #[derive(Clone)]
@@ -16,8 +20,59 @@ pub struct RegionPorts {
     pub users: Arc<dyn Users>,
     /// Its append-only tables.
     pub logs: Arc<dyn Logs>,
+    /// Its tables of versioned items.
+    pub items: Arc<dyn Items>,
+    /// What it replicates: [`umoja_schema::replicated::ALL`], in tests also tables that only they have.
+    pub tables: &'static [&'static Replicated],
     /// Its KMS key.
     pub keys: Arc<dyn Keys>,
+}
+
+impl RegionPorts {
+    /// The replicated table of that name.
+    pub fn table(&self, name: &str) -> Option<&'static Replicated> {
+        self.tables.iter().find(|table| table.name == name).copied()
+    }
+
+    /// The item under a key.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn read(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        Ok(match key.table.rule {
+            // Another sort key than that of a part names nothing.
+            Rule::Parts => match key.sort.parse() {
+                Ok(part) => self.users.part(key.user, part).await?.map(Item::from),
+                Err(_) => None,
+            },
+            Rule::PutIfAbsent(log) => self.logs.row(log, key.user, &key.sort).await?.map(|row| (log, row).into()),
+            Rule::NewestWins => self.items.item(key.table, key.user, &key.sort).await?.map(Item::from),
+        })
+    }
+
+    /// Items of a table in the order of the adapter, from after `after` on. What cannot be read is told, and does not hide
+    /// what comes after it.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn scan(
+        &self,
+        table: &'static Replicated,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<ItemPage, StoreError> {
+        match table.rule {
+            Rule::Parts => {
+                let Page { records, unreadable, next } = self.users.scan(after, limit).await?;
+                Ok(ItemPage { items: records.into_iter().map(Item::from).collect(), unreadable, next })
+            }
+            Rule::PutIfAbsent(log) => {
+                let RowPage { rows, unreadable, next } = self.logs.scan_rows(log, after, limit).await?;
+                Ok(ItemPage { items: rows.into_iter().map(|row| (log, row).into()).collect(), unreadable, next })
+            }
+            Rule::NewestWins => self.items.scan_items(table, after, limit).await,
+        }
+    }
 }
 
 /// A peer, and the queue of what it has not taken yet.

@@ -6,7 +6,7 @@
 //! itself, the sweep lists.
 
 use umoja_schema::names::attribute;
-use umoja_schema::{Attribute, Claim, ClaimItem, IdentifierKind, LogRow, Message, Part, PartRecord, Region};
+use umoja_schema::{Attribute, Claim, ClaimItem, IdentifierKind, Item, Log, LogRow, Message, Part, PartRecord, Region};
 
 use crate::Home;
 use crate::apply::IDENTIFIER_CONFLICT;
@@ -30,9 +30,21 @@ pub async fn enqueue_if_incomplete(home: &Home, record: &PartRecord) -> Result<b
     Ok(true)
 }
 
+/// Lists what a region has to mend itself after one of its own writes; true if there is anything.
+///
+/// # Errors
+/// If the queue does not take it.
+pub async fn enqueue(home: &Home, item: &Item) -> Result<bool, StoreError> {
+    match item {
+        Item::Part(record) => enqueue_if_incomplete(home, record).await,
+        Item::Row(Log::Journal, row) => enqueue_if_verified(home, row).await,
+        Item::Row(..) | Item::Versioned(_) => Ok(false),
+    }
+}
+
 /// Asks for the merge of two users whose verified claims on one identifier replication brought together; true if the
 /// journal row is about such. Of the two rows of a conflict one asks. What the row says is only where to look.
-pub async fn enqueue_if_verified(home: &Home, row: &LogRow) -> Result<bool, StoreError> {
+async fn enqueue_if_verified(home: &Home, row: &LogRow) -> Result<bool, StoreError> {
     let verified = row.fields.get(attribute::VERIFIED) == Some(&Attribute::Bool(true));
     let rival = row.field(attribute::RIVAL).and_then(|rival| rival.parse().ok()).filter(|rival| row.user < *rival);
     let Some(other) = rival.filter(|_| verified && row.kind == IDENTIFIER_CONFLICT) else { return Ok(false) };

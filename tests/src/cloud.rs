@@ -110,6 +110,8 @@ fn ports(tables: &DynamoRegion, local: &RegionStore) -> RegionPorts {
         name: local.region().clone(),
         users: Arc::clone(&tables.tables) as _,
         logs: Arc::clone(&tables.tables) as _,
+        items: Arc::clone(&tables.tables) as _,
+        tables: &umoja_schema::replicated::ALL,
         keys: Arc::new(local.keys()),
     }
 }

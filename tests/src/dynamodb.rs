@@ -18,7 +18,7 @@ use umoja_aws::{DynamoDb, Session, tables};
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, Attributes, Region};
 use umoja_store::Change;
-use umoja_store::contract::{Changes, Streamed, Tables};
+use umoja_store::contract::{Changes, Streamed, Tables, sample};
 
 const PREFIX: &str = "umoja";
 
@@ -41,7 +41,7 @@ impl DynamoRegion {
         let database = Database::memory().expect("an engine in memory");
         let connector = InProcess::new(Dispatch(database.clone()));
         let aws = Session::in_process(&connector).region(region, None);
-        tables::create(&aws, PREFIX).await.expect("new tables");
+        tables::create(&aws, PREFIX, &sample::TABLES).await.expect("new tables");
         connector.calls().reset();
         Self {
             tables: Arc::new(aws.tables(PREFIX)),
@@ -66,6 +66,7 @@ impl DynamoRegion {
         let tables = Tables {
             users: Arc::clone(&tables) as _,
             logs: Arc::clone(&tables) as _,
+            items: Arc::clone(&tables) as _,
             registry: Arc::clone(&tables) as _,
             requests: Arc::clone(&tables) as _,
             attempts: Arc::clone(&tables) as _,

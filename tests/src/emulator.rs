@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use umoja_aws::{AwsRegion, Options, Session, provision, tables};
 use umoja_schema::Region;
-use umoja_store::contract::{KeyPair, KeySwitch, Queued, Tables, Time};
+use umoja_store::contract::{KeyPair, KeySwitch, Queued, Tables, Time, sample};
 
 /// The variable that holds the emulator's address.
 pub const ENDPOINT: &str = "UMOJA_TEST_ENDPOINT";
@@ -34,11 +34,12 @@ fn unique() -> String {
 /// If the emulator does not make them.
 pub async fn new_tables() -> Tables {
     let (region, prefix) = (region("eu-west-1").await, unique());
-    tables::create(&region, &prefix).await.expect("new tables");
+    tables::create(&region, &prefix, &sample::TABLES).await.expect("new tables");
     let tables = Arc::new(region.tables(&prefix));
     Tables {
         users: Arc::clone(&tables) as _,
         logs: Arc::clone(&tables) as _,
+        items: Arc::clone(&tables) as _,
         registry: Arc::clone(&tables) as _,
         requests: Arc::clone(&tables) as _,
         attempts: Arc::clone(&tables) as _,

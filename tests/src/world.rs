@@ -10,6 +10,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a world ends the test when something is not as it should be")]
 
 mod invariants;
+mod items;
 mod region;
 mod rotation;
 mod setup;
@@ -63,6 +64,8 @@ struct Known {
     acknowledged: BTreeMap<(UserId, Part), Version>,
     /// The newest version of each part that was seen in each region.
     seen: BTreeMap<(Region, UserId, Part), Version>,
+    /// The newest acknowledged version of each item.
+    items: BTreeMap<(UserId, String), Version>,
     /// Every identifier that was ever claimed.
     indexes: BTreeSet<BlindIndex>,
 }

@@ -14,10 +14,11 @@ use aws_sdk_dynamodb::types::{
 };
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{ClaimItem, Log, LogRow, Part, PartRecord, UserId, Version};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, MemberWrite, PartWrite, StoreError, Users as _, Writes};
+use umoja_store::ports::{
+    ClaimWrite, Commit, Condition, ItemWrite, MemberWrite, PartWrite, StoreError, Users as _, Writes,
+};
 
-use super::users::part_key;
-use super::{DynamoDb, Placeholders, key};
+use super::{DynamoDb, Placeholders, key, part_key};
 use crate::attribute::{Item, from_item, to_item, to_value};
 use crate::error;
 
@@ -25,7 +26,7 @@ const TRANSACTION: &str = "TransactWriteItems";
 
 impl DynamoDb {
     pub(super) async fn put_part(&self, write: &PartWrite) -> Result<Commit, StoreError> {
-        let (condition, placeholders) = part_condition(write);
+        let (condition, placeholders) = condition(&write.condition, &write.record.version);
         let put = self
             .client
             .put_item()
@@ -46,6 +47,29 @@ impl DynamoDb {
             _ => return Err(error::store("PutItem on users", &error)),
         };
         Ok(Commit::Conflict { stored: vec![stored] })
+    }
+
+    /// What is stored of an item is not told: whoever copies one looks.
+    pub(super) async fn put_item(&self, write: &ItemWrite) -> Result<Commit, StoreError> {
+        let ItemWrite { item, condition: when } = write;
+        let (condition, placeholders) = condition(when, &item.version);
+        let put = self
+            .client
+            .put_item()
+            .table_name(self.table(item.table.name))
+            .set_item(Some(to_item(item.to_item())))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(placeholders.names.clone()))
+            .set_expression_attribute_values(placeholders.values())
+            .send()
+            .await;
+        let Err(error) = put else { return Ok(Commit::Done) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(_) | PutItemError::TransactionConflictException(_)) => {
+                Ok(Commit::Conflict { stored: Vec::new() })
+            }
+            _ => Err(error::store(&format!("PutItem on {}", item.table.name), &error)),
+        }
     }
 
     pub(super) async fn transact(&self, writes: &Writes) -> Result<Commit, StoreError> {
@@ -102,6 +126,9 @@ impl DynamoDb {
         for (id, version) in &writes.unchanged {
             items.push(self.profile_check(*id, Some(version))?);
         }
+        for write in &writes.items {
+            items.push(self.versioned_item(write)?);
+        }
         // A transaction takes each item once; writing a row again changes nothing anyway.
         let mut seen = BTreeSet::new();
         for (log, row) in &writes.rows {
@@ -129,7 +156,7 @@ impl DynamoDb {
     }
 
     fn part_item(&self, write: &PartWrite) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
-        let (condition, placeholders) = part_condition(write);
+        let (condition, placeholders) = condition(&write.condition, &write.record.version);
         let put = Put::builder()
             .table_name(self.table(table::USERS))
             .set_item(Some(to_item(write.record.to_item())))
@@ -137,6 +164,19 @@ impl DynamoDb {
             .set_expression_attribute_names(Some(placeholders.names.clone()))
             .set_expression_attribute_values(placeholders.values())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn versioned_item(&self, write: &ItemWrite) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+        let ItemWrite { item, condition: when } = write;
+        let (condition, placeholders) = condition(when, &item.version);
+        let put = Put::builder()
+            .table_name(self.table(item.table.name))
+            .set_item(Some(to_item(item.to_item())))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(placeholders.names.clone()))
+            .set_expression_attribute_values(placeholders.values())
             .build()?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
@@ -260,17 +300,16 @@ fn read(item: Option<&Item>) -> Result<Option<PartRecord>, StoreError> {
 }
 
 /// Versions are stored so that DynamoDB's comparison of strings is the order of versions.
-fn part_condition(write: &PartWrite) -> (&'static str, Placeholders) {
+fn condition(condition: &Condition, written: &Version) -> (&'static str, Placeholders) {
     let some = Placeholders::default();
-    let version = |version: &umoja_schema::Version| AttributeValue::S(version.to_string());
-    match &write.condition {
+    match condition {
         Condition::Absent => is_absent(),
         Condition::VersionIs(is) => is_version(is),
         Condition::Older => (
             "attribute_not_exists(#id) OR #version < :version",
             some.name("#id", attribute::ID)
                 .name("#version", attribute::VERSION)
-                .value(":version", version(&write.record.version)),
+                .value(":version", AttributeValue::S(written.to_string())),
         ),
     }
 }

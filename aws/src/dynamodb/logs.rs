@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::names::attribute;
-use umoja_schema::{ItemError, Log, LogRow, UserId};
+use umoja_schema::{Log, LogRow, UserId};
 use umoja_store::ports::{Logs, RowPage, StoreError};
 
-use super::{DynamoDb, key, readable};
-use crate::attribute::{Item, from_item, to_item};
+use super::{DynamoDb, key, read_cursor, readable};
+use crate::attribute::{from_item, to_item};
 use crate::error;
 
 #[async_trait]
@@ -67,17 +67,11 @@ impl Logs for DynamoDb {
     }
 
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
-        let after = after.as_deref().map(read_cursor).transpose()?;
+        let after = after.as_deref().map(|after| read_cursor(attribute::KEY, after)).transpose()?;
         let (items, next) = self.scan_page(log.table(), attribute::KEY, after, limit).await?;
         let (rows, unreadable) = readable(items, LogRow::from_item);
         Ok(RowPage { rows, unreadable, next })
     }
-}
-
-/// The key in the text of a cursor: user id and key.
-fn read_cursor(cursor: &str) -> Result<Item, StoreError> {
-    let (id, row) = cursor.split_once('/').ok_or(ItemError::new("cursor"))?;
-    Ok(key([(attribute::ID, id.to_owned()), (attribute::KEY, row.to_owned())]))
 }
 
 fn is_conditional(error: Option<&PutItemError>) -> bool {

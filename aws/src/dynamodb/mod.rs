@@ -2,6 +2,7 @@
 
 mod attempts;
 mod commit;
+mod items;
 mod logs;
 mod registry;
 mod requests;
@@ -11,7 +12,7 @@ mod users;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::names::attribute;
-use umoja_schema::{Attributes, ItemError, Log, UserId};
+use umoja_schema::{Attributes, ItemError, Log, Part, UserId};
 use umoja_store::ports::StoreError;
 
 use crate::attribute::{Item, from_item};
@@ -41,7 +42,7 @@ impl Placeholders {
     }
 }
 
-/// `Users`, `Logs`, `Registry`, `Requests`, `Attempts` and `Sweeps` over the tables `<prefix>-users` and so on.
+/// `Users`, `Logs`, `Items`, `Registry`, `Requests`, `Attempts` and `Sweeps` over the tables `<prefix>-users` and so on.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,
@@ -131,6 +132,12 @@ impl DynamoDb {
     }
 }
 
+/// The key in the text of a cursor: a user id and a sort key.
+fn read_cursor(sort: &str, cursor: &str) -> Result<Item, StoreError> {
+    let (id, value) = cursor.split_once('/').ok_or(ItemError::new("cursor"))?;
+    Ok(key([(attribute::ID, id.to_owned()), (sort, value.to_owned())]))
+}
+
 /// A key of one attribute, or of two.
 fn key<const N: usize>(attributes: [(&str, String); N]) -> Item {
     attributes.into_iter().map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).collect()
@@ -147,4 +154,9 @@ fn readable<T>(items: Vec<Item>, read: impl Fn(Attributes) -> Result<T, ItemErro
         }
     }
     (found, unreadable)
+}
+
+/// The key of a part.
+fn part_key(id: UserId, part: Part) -> Item {
+    key([(attribute::ID, id.to_string()), (attribute::PART, part.to_string())])
 }

@@ -12,7 +12,7 @@ use umoja_schema::{
 };
 use umoja_store::ports::{ClaimPage, Commit, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
 
-use super::{DynamoDb, key, readable};
+use super::{DynamoDb, key, part_key, read_cursor, readable};
 use crate::attribute::{Item, from_item};
 use crate::error;
 
@@ -58,12 +58,10 @@ impl Users for DynamoDb {
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
-        let Writes { parts, claims, members, unchanged, rows, new_rows } = writes;
-        let no_rows = rows.is_empty() && new_rows.is_empty();
-        let nothing_else = claims.is_empty() && members.is_empty() && unchanged.is_empty() && no_rows;
-        match (&parts[..], nothing_else) {
-            ([], true) => Ok(Commit::Done),
-            ([part], true) => self.put_part(part).await,
+        match (&writes.parts[..], &writes.items[..], writes.count()) {
+            (_, _, 0) => Ok(Commit::Done),
+            ([part], _, 1) => self.put_part(part).await,
+            (_, [item], 1) => self.put_item(item).await,
             _ => self.transact(writes).await,
         }
     }
@@ -148,7 +146,7 @@ impl Users for DynamoDb {
     }
 
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
-        let after = after.as_deref().map(read_cursor).transpose()?;
+        let after = after.as_deref().map(|after| read_cursor(attribute::PART, after)).transpose()?;
         let (items, next) = self.scan_page(table::USERS, attribute::PART, after, limit).await?;
         let (records, unreadable) = readable(items, PartRecord::from_item);
         Ok(Page { records, unreadable, next })
@@ -206,14 +204,4 @@ impl DynamoDb {
         }
         Ok(())
     }
-}
-
-pub(super) fn part_key(id: UserId, part: Part) -> Item {
-    key([(attribute::ID, id.to_string()), (attribute::PART, part.to_string())])
-}
-
-/// The key in the text of a cursor: user id and part.
-fn read_cursor(cursor: &str) -> Result<Item, StoreError> {
-    let parsed = cursor.split_once('/').and_then(|(id, part)| Some((id.parse().ok()?, part.parse().ok()?)));
-    parsed.map(|(id, part)| part_key(id, part)).ok_or(ItemError::new("cursor").into())
 }

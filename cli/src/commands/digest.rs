@@ -3,23 +3,25 @@
 use clap::Args;
 use serde::Serialize;
 use umoja_reconciler::ON_ITS_WAY_MS;
-use umoja_schema::{Millis, Region};
+use umoja_schema::{Item, Millis, Region};
 use umoja_store::RegionState;
+use umoja_store::audit::is_dropped;
 use umoja_store::digest::Digest;
 use umoja_store::ports::StoreError;
 
+use super::audit;
 use super::doctor::compare::{How, compare};
 use super::target::Target;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
 use crate::output::{Output, table, time};
 
-/// Show whether all regions hold the same users, and as of when.
+/// Show whether all regions hold the same, and as of when.
 #[derive(Debug, Args)]
 #[command(name = "digest")]
-#[command(long_about = "Show whether all regions hold the same users, and as of when.
+#[command(long_about = "Show whether all regions hold the same, and as of when.
 
-Reads every part of every region once, but for what was written in the last minute, which is on its way. If the digests \
+Reads every part and row of every region once, but for what was written in the last minute, which is on its way. If the digests \
 are equal, all regions hold the same, as of a minute before the command began. If they differ, something may have been \
 written meanwhile: then the regions are compared bucket by bucket, and it is said whether they do differ. What differs, \
 `umoja doctor` names.
@@ -55,6 +57,7 @@ struct Held {
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
     parts: u64,
+    rows: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -63,14 +66,18 @@ impl DigestCommand {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let regions = self.target.regions().await?;
         let as_of = Millis(regions.clock.now().0.saturating_sub(ON_ITS_WAY_MS));
+        let dropped_before = audit::retention(&regions).await.dropped_before;
         let mut held = Vec::new();
         for region in &regions.list {
             let (name, state) = (region.name().clone(), region.state);
-            held.push(match digest(region, regions.list.len(), as_of).await {
+            held.push(match digest(region, regions.list.len(), as_of, dropped_before).await {
                 Ok(digest) => {
-                    Held { region: name, state, digest: Some(digest.to_string()), parts: digest.parts, error: None }
+                    let Digest { parts, rows, .. } = digest;
+                    Held { region: name, state, digest: Some(digest.to_string()), parts, rows, error: None }
                 }
-                Err(error) => Held { region: name, state, digest: None, parts: 0, error: Some(error.to_string()) },
+                Err(error) => {
+                    Held { region: name, state, digest: None, parts: 0, rows: 0, error: Some(error.to_string()) }
+                }
             });
         }
         let (converged, differences) = converged(&regions, &held).await;
@@ -84,18 +91,15 @@ impl DigestCommand {
     }
 }
 
-/// The digest of all that was written until then.
-async fn digest(region: &DeployedRegion, regions: usize, until: Millis) -> Result<Digest, StoreError> {
-    let (mut digest, mut after) = (Digest::default(), None);
-    loop {
-        let page = region.home.own.users.scan(after, 1000).await?.whole()?;
-        let settled = page.records.iter().filter(|record| record.version.hlc.millis() <= until);
-        settled.for_each(|record| digest.add(record, regions));
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(digest),
-        }
-    }
+/// The digest of all that was written until then, but for rows that may be gone.
+async fn digest(
+    region: &DeployedRegion,
+    regions: usize,
+    until: Millis,
+    dropped_before: Millis,
+) -> Result<Digest, StoreError> {
+    let counts = |item: &Item| item.stamp().millis() <= until && !is_dropped(item, dropped_before);
+    Digest::of_those(&region.home.own, regions, counts).await
 }
 
 /// Whether the regions hold the same, and how many differences there are. One that is being filled differs until it is.
@@ -118,7 +122,7 @@ impl Answer {
     fn text(&self) -> String {
         let row = |held: &Held| match (&held.digest, &held.error) {
             (Some(digest), _) => {
-                vec![held.region.to_string(), format!("{} parts", held.parts), digest.clone()]
+                vec![held.region.to_string(), format!("{} parts, {} rows", held.parts, held.rows), digest.clone()]
             }
             (None, error) => {
                 let error = error.clone().unwrap_or_default();

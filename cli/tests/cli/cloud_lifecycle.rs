@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use umoja_reconciler::repair_keys;
-use umoja_schema::{Message, Part};
+use umoja_schema::{Key, Message, Part};
 use umoja_store::ports::Users as _;
 
 use crate::cloud::{Cloud, sealer};
@@ -121,7 +121,7 @@ async fn parked_records_and_dead_letters_are_sent_back() {
     };
     home.parked.send(&parked, 0).await.unwrap();
     let retry = Arc::clone(&home.peers[0].retry);
-    retry.send(&Message::CopyPart { id, part: Part::Credentials }, 0).await.unwrap();
+    retry.send(&Key::of_part(id, Part::Credentials).to_message(), 0).await.unwrap();
     while let Some(delivery) = retry.receive(1, 60).await.unwrap().pop() {
         retry.release(&delivery.receipt, 0).await.unwrap();
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use umoja_cli::Deployment;
-use umoja_schema::{Message, Part, UserId};
+use umoja_schema::{Key, Message, Part, UserId};
 use umoja_store::ports::Queue as _;
 
 use crate::support::{World, client, done, json as ask, run, text};
@@ -21,7 +21,7 @@ async fn dead_letters_and_parked_records_are_shown_and_sent_back() {
         let deployment = Deployment::open(dir.as_ref()).unwrap();
         let store = &deployment.stores()[0];
         let retry = store.queue("retry-af-south-1");
-        retry.send(&Message::CopyPart { id, part: Part::Credentials }, 0).await.unwrap();
+        retry.send(&Key::of_part(id, Part::Credentials).to_message(), 0).await.unwrap();
         loop {
             let Some(delivery) = retry.receive(1, 60).await.unwrap().pop() else { break };
             retry.release(&delivery.receipt, 0).await.unwrap();

@@ -21,7 +21,7 @@ fn store() -> (RegionStore, Arc<SetClock>) {
 }
 
 fn message(n: u8) -> Message {
-    Message::CopyPart { id: UserId::v8([n; 16]), part: Part::Profile }
+    Key::of_part(UserId::v8([n; 16]), Part::Profile).to_message()
 }
 
 /// Receives and gives back until nothing comes any more.

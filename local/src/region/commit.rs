@@ -7,7 +7,8 @@ use umoja_schema::names::table;
 use umoja_schema::{ClaimItem, ItemError, Log, LogRow, Part, UserId, Version};
 use umoja_store::ports::{ClaimWrite, Commit, Condition, MAX_WRITES, MemberWrite, PartWrite, StoreError, Writes};
 
-use super::users::{claim, stored};
+use super::items::{PreparedItem, holds};
+use super::stored::{claim, stored};
 use super::{changes, logs};
 use crate::codec;
 use crate::engine::{Fault, Tx};
@@ -18,6 +19,7 @@ pub(super) struct Prepared {
     claims: Vec<PreparedClaim>,
     members: Vec<MemberWrite>,
     unchanged: Vec<(UserId, Version)>,
+    items: Vec<PreparedItem>,
     rows: Vec<logs::PreparedRow>,
     new_rows: Vec<logs::PreparedRow>,
 }
@@ -44,7 +46,7 @@ enum Place {
 
 impl Prepared {
     pub(super) fn new(writes: &Writes) -> Result<Self, StoreError> {
-        let Writes { parts, claims, members, unchanged, rows, new_rows } = writes;
+        let Writes { parts, claims, members, unchanged, items, rows, new_rows } = writes;
         let refused = |why: &str| Err(StoreError::Refused(why.to_owned()));
         // So that what works here works in the cloud.
         if writes.count() > MAX_WRITES {
@@ -64,6 +66,10 @@ impl Prepared {
         if unchanged.iter().any(|(id, _)| distinct.contains(&(*id, Part::Profile)) || !checked.insert(*id)) {
             return refused("a part that is written or checked twice in a transaction");
         }
+        let items = items.iter().map(PreparedItem::new).collect::<Result<Vec<_>, _>>()?;
+        if items.iter().map(PreparedItem::place).collect::<BTreeSet<_>>().len() < items.len() {
+            return refused("two writes of one item in a transaction");
+        }
         let prepared = |rows: &[(Log, LogRow)]| {
             rows.iter().map(|(log, row)| logs::PreparedRow::new(*log, row)).collect::<Result<Vec<_>, _>>()
         };
@@ -77,6 +83,7 @@ impl Prepared {
             claims: claims.iter().map(PreparedClaim::new).collect::<Result<_, _>>()?,
             members: members.clone(),
             unchanged: unchanged.clone(),
+            items,
             rows,
             new_rows,
         })
@@ -100,6 +107,11 @@ impl Prepared {
                 return self.conflict(tx);
             }
         }
+        for item in &self.items {
+            if !item.condition_holds(tx)? {
+                return self.conflict(tx);
+            }
+        }
         for row in &self.new_rows {
             if !row.is_absent(tx)? {
                 return self.conflict(tx);
@@ -113,6 +125,9 @@ impl Prepared {
         }
         for member in &self.members {
             write_member(tx, *member)?;
+        }
+        for item in &self.items {
+            item.write(tx)?;
         }
         for row in self.rows.iter().chain(&self.new_rows) {
             row.append(tx)?;
@@ -144,13 +159,9 @@ impl PreparedPart {
         let stored: Option<(i64, String)> = select
             .query_row(params![self.id.as_bytes(), self.part.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let holds = match (&self.condition, &stored) {
-            (Condition::Absent | Condition::Older, None) => true,
-            (Condition::Absent, Some(_)) | (Condition::VersionIs(_), None) => false,
-            (Condition::VersionIs(wanted), Some((_, version))) => *version == wanted.to_string(),
-            (Condition::Older, Some((_, version))) => *version < self.version,
-        };
-        Ok(holds.then(|| stored.map_or(Place::New, |(number, _)| Place::Row(number))))
+        let version = stored.as_ref().map(|(_, version)| version.as_str());
+        Ok(holds(&self.condition, version, &self.version)
+            .then(|| stored.map_or(Place::New, |(number, _)| Place::Row(number))))
     }
 
     fn write(&self, tx: &Tx<'_>, place: Place) -> Result<(), Fault> {

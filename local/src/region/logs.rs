@@ -5,7 +5,7 @@ use rusqlite::params;
 use umoja_schema::{ItemError, Log, LogRow, UserId};
 use umoja_store::ports::{Logs, RowPage, StoreError};
 
-use super::users::{owner, readable};
+use super::stored::{owner, place, readable};
 use super::{RegionStore, changes};
 use crate::codec;
 use crate::engine::{Fault, Tx};
@@ -63,10 +63,7 @@ impl Logs for RegionStore {
 
     /// In the order of users and keys.
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
-        let after = match &after {
-            None => None,
-            Some(text) => Some(place(text).ok_or_else(|| StoreError::Refused("a scan from an unknown place".into()))?),
-        };
+        let after = after.as_deref().map(place).transpose()?;
         let (user, key) = after.map_or((Vec::new(), ""), |(user, key)| (user.as_bytes().to_vec(), key));
         let limit = limit.max(1);
         self.0.main.read(log.table(), |connection| {
@@ -87,12 +84,6 @@ impl Logs for RegionStore {
             Ok(RowPage { rows, unreadable, next })
         })
     }
-}
-
-/// Where a scan of rows goes on: a user and a key.
-fn place(text: &str) -> Option<(UserId, &str)> {
-    let (user, key) = text.split_once('/')?;
-    Some((user.parse().ok()?, key))
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<LogRow, Fault> {

@@ -3,11 +3,13 @@
 mod attempts;
 mod changes;
 mod commit;
+mod items;
 mod logs;
 mod registry;
 mod requests;
 mod schema;
 mod seen;
+mod stored;
 mod sweeps;
 #[cfg(test)]
 mod tests;
@@ -154,6 +156,8 @@ impl RegionStore {
             name: self.region().clone(),
             users: Arc::new(self.clone()),
             logs: Arc::new(self.clone()),
+            items: Arc::new(self.clone()),
+            tables: &umoja_schema::replicated::ALL,
             keys: Arc::new(self.keys()),
         }
     }

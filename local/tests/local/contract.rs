@@ -52,6 +52,7 @@ fn tables_of(store: &RegionStore, guard: Box<dyn Any + Send + Sync>) -> Tables {
     Tables {
         users: Arc::clone(&store) as _,
         logs: Arc::clone(&store) as _,
+        items: Arc::clone(&store) as _,
         registry: Arc::clone(&store) as _,
         requests: Arc::clone(&store) as _,
         attempts: Arc::clone(&store) as _,
@@ -101,6 +102,7 @@ mod on_disk {
 
     umoja_store::users_contract!(tables);
     umoja_store::logs_contract!(tables);
+    umoja_store::items_contract!(tables);
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
     umoja_store::attempts_contract!(tables);
@@ -134,6 +136,7 @@ mod in_memory {
 
     umoja_store::users_contract!(tables);
     umoja_store::logs_contract!(tables);
+    umoja_store::items_contract!(tables);
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
     umoja_store::attempts_contract!(tables);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use umoja_schema::{Log, LogRow, Message, Part, UserId};
+use umoja_schema::{Key, Log, LogRow, Part, UserId};
 use umoja_store::change::Change;
 use umoja_store::contract::sample::{
     claim, claim_write, claimed, index, part_write, profile, row, unclaimed, user, version,
@@ -52,7 +52,7 @@ async fn the_process_that_is_killed() {
                 let parts = vec![part_write(profile(id, version(1)), Condition::Absent)];
                 let writes = Writes { parts, rows: vec![(Log::Audit, event(id))], ..Writes::default() };
                 assert_eq!(store.commit(&writes).await, Ok(Commit::Done));
-                store.queue("keys").send(&Message::CopyPart { id, part: Part::Profile }, 0).await.unwrap();
+                store.queue("keys").send(&Key::of_part(id, Part::Profile).to_message(), 0).await.unwrap();
                 assert_eq!(
                     store.first_use(&hash(id), umoja_schema::Millis(1), umoja_schema::Millis(u64::MAX)).await,
                     Ok(true)

@@ -62,7 +62,7 @@ async fn a_message_goes_to_one_of_the_processes() {
     let (clock, dir) = (SetClock::new(), tempfile::tempdir().unwrap());
     let queues = [open(dir.path(), &clock).queue("keys"), open(dir.path(), &clock).queue("keys")].map(Arc::new);
     for n in 0..40 {
-        queues[0].send(&umoja_schema::Message::CopyPart { id: user(n), part: Part::Profile }, 0).await.unwrap();
+        queues[0].send(&umoja_schema::Key::of_part(user(n), Part::Profile).to_message(), 0).await.unwrap();
     }
     let mut tasks = JoinSet::new();
     for queue in &queues {

@@ -4,14 +4,23 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::{BlindIndex, Claim, ClaimItem, Log, Part, PartRecord, UserId};
-use umoja_store::copy::confirmation;
+use umoja_store::copy::{confirmation, delete_with_user};
 use umoja_store::derive::{derive, derive_pointer, underived};
 use umoja_store::digest::{Bucket, Fingerprint};
 use umoja_store::ports::StoreError;
 use umoja_store::repairs::{enqueue_if_incomplete, enqueue_verified, missing_regions};
 
-use super::{Difference, Examined, Item, Sweep, SweepReport, or_failed};
+use super::state::{Difference, SweepReport};
+use super::{Examined, Held, Sweep, or_failed};
 use crate::CONCURRENT;
+
+/// The parts of a page.
+fn parts(items: &[Held]) -> impl Iterator<Item = &PartRecord> {
+    items.iter().filter_map(|held| match held {
+        Held::Item(item) => item.part(),
+        Held::Claims(_) => None,
+    })
+}
 
 /// What stands for the claims that a user makes.
 pub(super) fn entries(
@@ -29,12 +38,9 @@ pub(super) fn item_entries(item: &ClaimItem) -> impl Iterator<Item = (Bucket, Fi
 
 impl Sweep<'_> {
     /// Counts what lacks a wrapped key, and lists it for repair. What is young has been listed by the replicator.
-    pub(super) async fn missing_keys(&mut self, items: &[Item]) {
+    pub(super) async fn missing_keys(&mut self, items: &[Held]) {
         let settled = self.progress.settled;
-        let old = items.iter().filter_map(|item| match item {
-            Item::Part(record) if record.version.hlc.millis() <= settled => Some(&**record),
-            _ => None,
-        });
+        let old = parts(items).filter(|record| record.version.hlc.millis() <= settled);
         let missing: Vec<&PartRecord> = old.filter(|record| !missing_regions(self.home, record).is_empty()).collect();
         self.progress.report.missing_keys += missing.len() as u64;
         if !self.mends {
@@ -59,9 +65,9 @@ impl Sweep<'_> {
     }
 
     /// Asks for merges that were asked for in a stream that was lost.
-    pub(super) async fn merges(&mut self, items: &[Item]) -> Result<(), StoreError> {
+    pub(super) async fn merges(&mut self, items: &[Held]) -> Result<(), StoreError> {
         let shared = items.iter().filter_map(|item| match item {
-            Item::Claims(item) if self.mends && item.claimants.len() > 1 => Some(item),
+            Held::Claims(item) if self.mends && item.claimants.len() > 1 => Some(item),
             _ => None,
         });
         let work: Vec<_> = shared.map(async |item| or_failed(None, enqueue_verified(self.home, item).await)).collect();
@@ -71,12 +77,8 @@ impl Sweep<'_> {
     }
 
     /// Looks up for each part of a page what the buckets say nothing of. Few users are merged or erased.
-    pub(super) async fn looked_up(&mut self, items: &[Item]) -> Result<Vec<Difference>, StoreError> {
-        let parts = items.iter().filter_map(|item| match item {
-            Item::Part(record) => Some(&**record),
-            _ => None,
-        });
-        let work: Vec<_> = parts.map(|record| self.look_up(record)).collect();
+    pub(super) async fn looked_up(&mut self, items: &[Held]) -> Result<Vec<Difference>, StoreError> {
+        let work: Vec<_> = parts(items).map(|record| self.look_up(record)).collect();
         let done: Vec<Examined> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
         for one in &done {
             self.progress.report.add(&one.report);
@@ -109,11 +111,17 @@ impl Sweep<'_> {
         Ok(Examined { report, difference: Some(difference) })
     }
 
-    /// Confirms an erasure that another region made, if nobody did: who brought the tombstone was stopped before it could,
-    /// and finds it there when it comes again.
+    /// Deletes what goes with an erased user and is still there. Confirms an erasure that another region made, if nobody did:
+    /// who brought the tombstone was stopped before it could, and finds it there when it comes again.
     async fn confirmed(&self, tombstone: &PartRecord) -> Result<Examined, StoreError> {
         let own = &self.home.own;
-        if tombstone.version.origin == own.name || self.is_young(tombstone.version.hlc) {
+        if self.is_young(tombstone.version.hlc) {
+            return Ok(Examined::default());
+        }
+        if self.mends {
+            delete_with_user(own, tombstone).await?;
+        }
+        if tombstone.version.origin == own.name {
             return Ok(Examined::default());
         }
         let row = confirmation(self.home, tombstone, &own.name);

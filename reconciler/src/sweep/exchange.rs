@@ -1,47 +1,52 @@
 //! What two regions disagree about.
 
-use umoja_schema::{Log, LogRow, PartRecord, Region, Resolution, resolve};
+use umoja_schema::replicated::Proof;
+use umoja_schema::{Item, PartRecord, Region, Resolution};
 use umoja_store::RegionPorts;
-use umoja_store::apply::{Applied, apply_copy};
-use umoja_store::copy::{confirmation, copy_part, copy_row};
+use umoja_store::apply::Applied;
+use umoja_store::copy::copy;
 use umoja_store::ports::StoreError;
 
-use super::{Difference, Examined, Side, Sweep, SweepReport};
+use super::state::{Difference, SweepReport};
+use super::{Examined, Side, Sweep};
+
+/// What both sides hold under one key.
+struct Pair {
+    own: Option<Item>,
+    other: Option<Item>,
+}
 
 impl Sweep<'_> {
-    /// A part that one side holds, against what the other holds of it now. What the region holds has been compared when
+    /// An item that one side holds, against what the other holds of it now. What the region holds has been compared when
     /// the peer's turn comes: then only what the region lacks altogether is of interest.
-    pub(super) async fn part(&self, peer: &RegionPorts, side: Side, seen: &PartRecord) -> Result<Examined, StoreError> {
-        let (own, other) = match side {
-            Side::Own => (Some(seen.clone()), peer.users.part(seen.id, seen.part).await?),
-            Side::Other => match self.home.own.users.part(seen.id, seen.part).await? {
+    pub(super) async fn exchange(&self, peer: &RegionPorts, side: Side, seen: &Item) -> Result<Examined, StoreError> {
+        let key = seen.key();
+        let pair = match side {
+            Side::Own => Pair { own: Some(seen.clone()), other: peer.read(&key).await? },
+            Side::Other => match self.home.own.read(&key).await? {
                 Some(_) => return Ok(Examined::default()),
-                None => (None, Some(seen.clone())),
+                None => Pair { own: None, other: Some(seen.clone()) },
             },
         };
-        let push = own.as_ref().filter(|own| self.is_behind(other.as_ref(), own));
-        let pull = other.as_ref().filter(|other| self.is_behind(own.as_ref(), other));
-        let Some(newest) = push.into_iter().chain(pull).max_by(|a, b| a.version.cmp(&b.version)) else {
-            return Ok(Examined::default());
+        let push = pair.own.as_ref().filter(|own| self.is_behind(pair.other.as_ref(), own));
+        let pull = pair.other.as_ref().filter(|other| self.is_behind(pair.own.as_ref(), other));
+        let Some(newest) = push.into_iter().chain(pull).max_by(|a, b| a.version().cmp(&b.version())) else {
+            return Ok(pair.other_row());
         };
-        if self.is_young(newest.version.hlc) {
+        if self.is_young(newest.stamp()) {
             return Ok(Examined { report: SweepReport { young: 1, ..SweepReport::default() }, difference: None });
         }
-        let version = |record: &Option<PartRecord>| record.as_ref().map(|record| record.version.clone());
-        let difference = Difference::Part {
-            id: seen.id,
-            part: seen.part,
-            own: version(&own),
-            peer: version(&other),
-            since: newest.version.hlc.millis(),
-        };
+        let difference = pair.difference(newest, &self.home.own.name, &peer.name);
         let mut report = SweepReport { found: 1, ..SweepReport::default() };
         if self.mends {
+            let is_part = newest.part().is_some();
             if let Some(own) = push {
-                report.pushed += u64::from(copy_part(self.home, peer, own).await? != Applied::Current);
+                let pushed = copy(self.home, peer, own).await? != Applied::Current;
+                *(if is_part { &mut report.pushed } else { &mut report.rows_pushed }) += u64::from(pushed);
             }
             if let Some(other) = pull {
-                report.pulled += u64::from(self.take(other).await? != Applied::Current);
+                let pulled = copy(self.home, &self.home.own, other).await? != Applied::Current;
+                *(if is_part { &mut report.pulled } else { &mut report.rows_pulled }) += u64::from(pulled);
             }
         }
         Ok(Examined { report, difference: Some(difference) })
@@ -49,62 +54,53 @@ impl Sweep<'_> {
 
     /// Whether a copy has something that a region lacks. Wrapped keys for regions that are none of the deployment's are
     /// nothing to lack.
-    fn is_behind(&self, stored: Option<&PartRecord>, copy: &PartRecord) -> bool {
-        match resolve(stored, copy) {
+    fn is_behind(&self, stored: Option<&Item>, copy: &Item) -> bool {
+        match copy.resolve(stored) {
             Resolution::TakeIncoming => true,
             Resolution::KeepStored => false,
             Resolution::AddKeys => {
-                let has = |record: Option<&PartRecord>, region: &Region| {
-                    record.and_then(PartRecord::live).is_some_and(|live| live.keys.contains_key(region))
+                let has = |item: Option<&Item>, region: &Region| {
+                    let live = item.and_then(Item::part).and_then(PartRecord::live);
+                    live.is_some_and(|live| live.keys.contains_key(region))
                 };
                 self.regions.iter().any(|region| has(Some(copy), region) && !has(stored, region))
             }
         }
     }
+}
 
-    /// Takes over a copy of the peer's. Whoever brings a tombstone confirms it, from where that is replicated.
-    async fn take(&self, record: &PartRecord) -> Result<Applied, StoreError> {
-        let own = &self.home.own;
-        let applied = apply_copy(&*own.users, record, &own.name).await?;
-        if record.version.erased {
-            own.logs.append(Log::Receipts, &confirmation(self.home, record, &own.name)).await?;
+impl Pair {
+    /// Of what neither side lacks, what has to be equal and is not. Nothing says which of the two is right: that is for
+    /// people. It is told once for the pair.
+    fn other_row(self) -> Examined {
+        let (Some(own @ Item::Row(log, row)), Some(other)) = (&self.own, &self.other) else {
+            return Examined::default();
+        };
+        if log.entry().proof != Proof::Chain || own == other {
+            return Examined::default();
         }
-        Ok(applied)
+        let (key, since) = (row.key.clone(), row.at.millis());
+        let difference = Difference::OtherRow { log: log.table(), user: row.user, key, since };
+        Examined { report: SweepReport { found: 1, ..SweepReport::default() }, difference: Some(difference) }
     }
 
-    /// A row that one side holds. Rows of one key are one event: there is nothing to compare but whether it is there. Rows of
-    /// the audit trail also have to be equal.
-    pub(super) async fn row(
-        &self,
-        peer: &RegionPorts,
-        side: Side,
-        log: Log,
-        row: &LogRow,
-    ) -> Result<Examined, StoreError> {
-        let lacking = match side {
-            Side::Own => peer,
-            Side::Other => &self.home.own,
-        };
-        if let Some(held) = lacking.logs.row(log, row.user, &row.key).await? {
-            // Nothing says which of the two is right: that is for people. It is told once for the pair.
-            let differs = log == Log::Audit && side == Side::Own && held != *row;
-            let (key, since) = (row.key.clone(), row.at.millis());
-            let differing = || Difference::OtherRow { log: log.table(), user: row.user, key, since };
-            let report = SweepReport { found: differs.into(), ..SweepReport::default() };
-            return Ok(Examined { report, difference: differs.then(differing) });
-        }
-        if self.is_young(row.at) {
-            return Ok(Examined { report: SweepReport { young: 1, ..SweepReport::default() }, difference: None });
-        }
-        let difference =
-            Difference::Row { log: log.table(), user: row.user, lacking: lacking.name.clone(), since: row.at.millis() };
-        let mut report = SweepReport { found: 1, ..SweepReport::default() };
-        if self.mends && copy_row(lacking, log, row).await? {
-            match side {
-                Side::Own => report.rows_pushed += 1,
-                Side::Other => report.rows_pulled += 1,
+    fn difference(&self, newest: &Item, own: &Region, peer: &Region) -> Difference {
+        let version = |item: &Option<Item>| item.as_ref().and_then(Item::version).cloned();
+        let (own_version, peer_version) = (version(&self.own), version(&self.other));
+        let since = newest.stamp().millis();
+        match newest {
+            Item::Part(record) => {
+                let (id, part) = (record.id, record.part);
+                Difference::Part { id, part, own: own_version, peer: peer_version, since }
+            }
+            Item::Row(log, row) => {
+                let lacking = if self.own.is_none() { own } else { peer };
+                Difference::Row { log: log.table(), user: row.user, lacking: lacking.clone(), since }
+            }
+            Item::Versioned(item) => {
+                let (table, key) = (item.table.name, item.key.clone());
+                Difference::Item { table, user: item.user, key, own: own_version, peer: peer_version, since }
             }
         }
-        Ok(Examined { report, difference: Some(difference) })
     }
 }

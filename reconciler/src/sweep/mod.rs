@@ -6,8 +6,8 @@
 //! - A pass reads each of two tables once and so learns in which buckets they differ ([`Buckets`]). If in any, it reads
 //!   both once more, and of the other side what belongs to those buckets, item by item. It writes what differs and nothing
 //!   else. Memory does not grow with the tables.
-//! - Between regions it mends both ways, whoever wrote what is missing: nobody forwards for a region that is gone. A part is
-//!   copied as the replicator copies it (the newest version wins, wrapped keys are united), a row is appended.
+//! - Between regions it mends both ways, whoever wrote what is missing: nobody forwards for a region that is gone. An item
+//!   is copied as the replicator copies it, by the rule of its table.
 //! - Within a region, claims that are missing are added and superfluous ones removed, if user and claims still are what was
 //!   read; and pointers of merged users that the table of members lacks are added. (One too many there does no harm: a
 //!   member's own part says whether it is one.)
@@ -15,7 +15,8 @@
 //!   fast are young for longer, and those of one that is slow are copied although they are on their way, which does no harm.
 //! - Users whose verified claims meet in an identifier are listed for their merge, should the stream that does so have been
 //!   lost. That is no difference: who is left to people is listed in each pass, and left again.
-//! - Every region confirms the erasures that it holds, should whoever brought one have been stopped before it could.
+//! - Every region confirms the erasures that it holds, and deletes what goes with the user, should whoever brought one have been
+//!   stopped before it could.
 //! - An item that cannot be read, or that a region refuses, is left as it is, counted and told, and holds up no other.
 //! - A pass may be broken off anywhere and goes on from where it was last kept ([`Sweep::state`]); what is mended twice is
 //!   mended once.
@@ -31,8 +32,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use umoja_schema::names::table;
-use umoja_schema::{Hlc, Log, LogRow, Millis, PartRecord, Region, UserId};
+use umoja_schema::{ClaimItem, Hlc, Item, Millis, Region, UserId};
 use umoja_store::digest::{Bucket, Buckets, Fingerprint};
 use umoja_store::ports::StoreError;
 use umoja_store::{Home, RegionPorts};
@@ -72,16 +72,16 @@ enum Side {
 }
 
 /// Something that a table holds.
-enum Item {
-    /// A part, and those of its claims that count where they are compared.
-    Part(Box<PartRecord>),
-    Row(Log, Box<LogRow>),
-    Claims(umoja_schema::ClaimItem),
+enum Held {
+    /// Of a replicated table; within a region, a part with the claims that it makes.
+    Item(Item),
+    /// Of the derived table.
+    Claims(ClaimItem),
 }
 
 /// A page of one side.
 struct Read {
-    items: Vec<Item>,
+    items: Vec<Held>,
     /// What was left out because it cannot be read.
     unreadable: u64,
     /// Where to go on.
@@ -194,7 +194,7 @@ impl<'a> Sweep<'a> {
         Ok(found)
     }
 
-    fn count(&mut self, side: Side, item: &Item) {
+    fn count(&mut self, side: Side, item: &Held) {
         let looked_at = match side {
             Side::Own => &mut self.progress.report.own,
             Side::Other => &mut self.progress.report.other,
@@ -216,12 +216,13 @@ impl<'a> Sweep<'a> {
     }
 
     /// What stands for an item where it is compared.
-    fn entries(&self, item: &Item) -> Vec<(Bucket, Fingerprint)> {
-        match item {
-            Item::Part(record) if self.peer.is_none() => derived::entries(record.id, record.claims()).collect(),
-            Item::Part(record) => vec![(Bucket::of_user(record.id), Fingerprint::of_part(record, &self.regions))],
-            Item::Row(log, row) => vec![(Bucket::of_user(row.user), Fingerprint::of_row(*log, row))],
-            Item::Claims(item) => derived::item_entries(item).collect(),
+    fn entries(&self, held: &Held) -> Vec<(Bucket, Fingerprint)> {
+        match held {
+            Held::Item(Item::Part(record)) if self.peer.is_none() => {
+                derived::entries(record.id, record.claims()).collect()
+            }
+            Held::Item(item) => vec![(Bucket::of_user(item.user()), Fingerprint::of_item(item, &self.regions))],
+            Held::Claims(item) => derived::item_entries(item).collect(),
         }
     }
 
@@ -245,18 +246,17 @@ impl<'a> Sweep<'a> {
     }
 
     /// An item that one region refuses or cannot read holds up no other; an outage breaks the pass off.
-    async fn attempt(&self, side: Side, item: &Item) -> Result<Examined, StoreError> {
+    async fn attempt(&self, side: Side, item: &Held) -> Result<Examined, StoreError> {
         let examined = self.examine(side, item).await;
         Ok(or_failed(item.user(), examined)?.unwrap_or_else(Examined::failed))
     }
 
-    async fn examine(&self, side: Side, item: &Item) -> Result<Examined, StoreError> {
-        match (item, self.peer) {
-            (Item::Part(record), Some(peer)) => self.part(peer, side, record).await,
-            (Item::Row(log, row), Some(peer)) => self.row(peer, side, *log, row).await,
-            (Item::Part(record), None) => self.claims_of(record).await,
-            (Item::Claims(item), None) => self.claimants(item).await,
-            (Item::Row(..), None) | (Item::Claims(_), Some(_)) => Ok(Examined::default()),
+    async fn examine(&self, side: Side, held: &Held) -> Result<Examined, StoreError> {
+        match (held, self.peer) {
+            (Held::Item(item), Some(peer)) => self.exchange(peer, side, item).await,
+            (Held::Item(Item::Part(record)), None) => self.claims_of(record).await,
+            (Held::Claims(item), None) => self.claimants(item).await,
+            (Held::Item(_), None) | (Held::Claims(_), Some(_)) => Ok(Examined::default()),
         }
     }
 
@@ -273,21 +273,18 @@ impl<'a> Sweep<'a> {
             if page.unreadable > 0 {
                 tracing::warn!(region = %other.name, items = page.unreadable, "claims cannot be read");
             }
-            (page.items.into_iter().map(Item::Claims).collect(), page.unreadable, page.next)
-        } else if let Some(log) = self.progress.log() {
-            let page = other.logs.scan_rows(log, after, PAGE).await?;
-            let unreadable = unreadable(other, log.table(), &page.unreadable);
-            (page.rows.into_iter().map(|row| Item::Row(log, Box::new(row))).collect(), unreadable, page.next)
+            (page.items.into_iter().map(Held::Claims).collect(), page.unreadable, page.next)
         } else {
-            let page = other.users.scan(after, PAGE).await?;
-            let unreadable = unreadable(other, table::USERS, &page.unreadable);
-            (page.records.into_iter().map(|record| Item::Part(Box::new(record))).collect(), unreadable, page.next)
+            let Some(table) = self.home.own.tables.get(self.progress.table) else { return Ok(None) };
+            let page = other.scan(table, after, PAGE).await?;
+            let unreadable = unreadable(other, table.name, &page.unreadable);
+            (page.items.into_iter().map(Held::Item).collect(), unreadable, page.next)
         };
         Ok(Some(Read { items, unreadable, next: next.map_or(Cursor::End, |next| Cursor::After(Some(next))) }))
     }
 
     fn next_table(&mut self) {
-        let last = self.peer.is_none() || self.progress.table == Log::ALL.len();
+        let last = self.peer.is_none() || self.progress.table + 1 >= self.home.own.tables.len();
         self.buckets = Buckets::default();
         if last {
             self.progress.turn(Phase::Done);
@@ -298,8 +295,8 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    fn is_dropped(&self, item: &Item) -> bool {
-        matches!(item, Item::Row(Log::Audit, row) if row.at.millis() < self.dropped_before)
+    fn is_dropped(&self, held: &Held) -> bool {
+        matches!(held, Held::Item(item) if umoja_store::audit::is_dropped(item, self.dropped_before))
     }
 
     fn is_young(&self, written: Hlc) -> bool {
@@ -335,12 +332,11 @@ const fn settled(now: Millis) -> Millis {
     Millis(now.0.saturating_sub(ON_ITS_WAY_MS))
 }
 
-impl Item {
+impl Held {
     /// Whose it is; nothing for claims, which may be several people's.
     fn user(&self) -> Option<UserId> {
         match self {
-            Self::Part(record) => Some(record.id),
-            Self::Row(_, row) => Some(row.user),
+            Self::Item(item) => Some(item.user()),
             Self::Claims(_) => None,
         }
     }
@@ -348,8 +344,7 @@ impl Item {
     /// When it was written. Claims do not say: they are written with their part.
     fn stamp(&self) -> Option<Hlc> {
         match self {
-            Self::Part(record) => Some(record.version.hlc),
-            Self::Row(_, row) => Some(row.at),
+            Self::Item(item) => Some(item.stamp()),
             Self::Claims(_) => None,
         }
     }

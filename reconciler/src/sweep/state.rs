@@ -1,7 +1,7 @@
 //! How far a sweep has come, what it found, and how that is kept.
 
 use serde::{Deserialize, Serialize};
-use umoja_schema::{Log, Millis, Part, Region, UserId, Version};
+use umoja_schema::{Millis, Part, Region, UserId, Version};
 use umoja_store::digest::Buckets;
 
 use super::{Sweep, settled};
@@ -37,9 +37,9 @@ pub struct SweepReport {
     pub pushed: u64,
     /// Parts that the region lacked and took.
     pub pulled: u64,
-    /// Rows that the peer lacked and took.
+    /// Rows and versioned items that the peer lacked and took.
     pub rows_pushed: u64,
-    /// Rows that the region lacked and took.
+    /// Rows and versioned items that the region lacked and took.
     pub rows_pulled: u64,
     /// Claims that were missing, and are there now.
     pub claims_added: u64,
@@ -107,6 +107,21 @@ pub enum Difference {
         id: UserId,
         /// Which part.
         part: Part,
+        /// The version that the region holds.
+        own: Option<Version>,
+        /// The version that the peer holds.
+        peer: Option<Version>,
+        /// When the newer version was written.
+        since: Millis,
+    },
+    /// Of one versioned item the regions hold different versions.
+    Item {
+        /// In which table.
+        table: &'static str,
+        /// The user that it is about.
+        user: UserId,
+        /// The key.
+        key: String,
         /// The version that the region holds.
         own: Option<Version>,
         /// The version that the peer holds.
@@ -211,7 +226,7 @@ pub(super) struct Progress {
     pub(super) began: Millis,
     /// What was written after this is on its way.
     pub(super) settled: Millis,
-    /// Users first, then the logs in their order.
+    /// Which of the replicated tables, in the order of their list.
     pub(super) table: usize,
     pub(super) phase: Phase,
     pub(super) own: Cursor,
@@ -237,11 +252,6 @@ impl Progress {
     /// Begins a phase, from the start of both sides.
     pub(super) fn turn(&mut self, phase: Phase) {
         (self.phase, self.own, self.other) = (phase, Cursor::After(None), Cursor::After(None));
-    }
-
-    /// The log that is compared, if it is not the users.
-    pub(super) fn log(&self) -> Option<Log> {
-        Log::ALL.get(self.table.checked_sub(1)?).copied()
     }
 }
 

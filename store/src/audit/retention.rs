@@ -1,8 +1,8 @@
 //! For how long the audit trail is kept.
 
 use serde::{Deserialize, Serialize};
-use umoja_schema::Millis;
 use umoja_schema::names::setting;
+use umoja_schema::{Item, Log, Millis};
 
 use crate::ports::{Registry, StoreError};
 
@@ -55,6 +55,11 @@ impl Retention {
     pub fn too_old_before(&self, now: Millis) -> Option<Millis> {
         self.keep_days.map(|days| Millis(now.0.saturating_sub(u64::from(days) * DAY_MS)))
     }
+}
+
+/// Whether an item is a row of the audit trail that may be gone already, if those are that were written before a time.
+pub fn is_dropped(item: &Item, dropped_before: Millis) -> bool {
+    matches!(item, Item::Row(Log::Audit, row) if row.at.millis() < dropped_before)
 }
 
 #[cfg(test)]

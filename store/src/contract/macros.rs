@@ -138,6 +138,24 @@ macro_rules! logs_contract {
     };
 }
 
+/// The tests of an adapter's versioned items: takes a function that gives new [`Tables`](crate::contract::Tables), after any
+/// attributes that the tests are to have.
+#[macro_export]
+macro_rules! items_contract {
+    ($(#[$attribute:meta])* $make:path) => {
+        $crate::contract_cases! { [$(#[$attribute])*] $make, items:
+            an_item_is_read_as_it_was_last_written,
+            an_older_or_equal_version_of_an_item_is_not_written,
+            an_item_is_written_only_over_the_version_that_was_read,
+            an_item_is_written_with_its_part_or_not_at_all,
+            items_are_given_in_the_order_of_their_keys_and_only_of_that_user,
+            all_items_of_a_user_are_dropped_and_its_neighbours_stay,
+            a_scan_of_items_gives_every_item_exactly_once_whatever_the_page_size,
+            of_many_versions_of_an_item_at_once_the_newest_is_left,
+        }
+    };
+}
+
 /// The tests of an adapter's the registry: takes a function that gives new [`Tables`](crate::contract::Tables), after any
 /// attributes that the tests are to have.
 #[macro_export]
@@ -224,6 +242,7 @@ macro_rules! streams_contract {
             an_added_key_appears_under_the_same_version,
             a_row_appears_once_however_often_it_is_written,
             a_row_that_is_dropped_does_not_appear_again,
+            a_versioned_item_appears_with_each_version_and_not_when_it_is_dropped,
             what_is_local_to_a_region_does_not_appear,
         }
     };
@@ -281,6 +300,7 @@ mod tests {
             ("wrapped", include_str!("wrapped.rs")),
             ("races", include_str!("races.rs")),
             ("logs", include_str!("logs.rs")),
+            ("items", include_str!("items.rs")),
             ("registry", include_str!("registry.rs")),
             ("requests", include_str!("requests.rs")),
             ("attempts", include_str!("attempts.rs")),

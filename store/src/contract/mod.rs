@@ -27,12 +27,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::change::Change;
-use crate::ports::{Attempts, Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
+use crate::ports::{Attempts, Items, Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
 
 pub mod attempts;
 pub mod claims;
 pub mod conditions;
 pub mod derived;
+pub mod items;
 pub mod keys;
 pub mod logs;
 pub mod members;
@@ -54,6 +55,8 @@ pub struct Tables {
     pub users: Arc<dyn Users>,
     /// Append-only tables, of the same region as `users`.
     pub logs: Arc<dyn Logs>,
+    /// Tables of versioned items, of the same region as `users`; [`sample::SAMPLE`] is one.
+    pub items: Arc<dyn Items>,
     /// Companies and settings.
     pub registry: Arc<dyn Registry>,
     /// Request ids and idempotency keys.

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::{Message, Part};
+use umoja_schema::{Key, Message, Part};
 
 use super::Queued;
 use super::sample::user;
 use crate::ports::{Delivery, Queue, QueueDepth};
 
 fn message(n: u8) -> Message {
-    Message::CopyPart { id: user(n), part: Part::Profile }
+    Key::of_part(user(n), Part::Profile).to_message()
 }
 
 async fn receive(queue: &dyn Queue) -> Vec<Delivery> {

@@ -3,12 +3,33 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::names::attribute;
+use umoja_schema::replicated::{self, Erasure, Proof, Rule};
 use umoja_schema::{
     AccountStatus, Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Facts, Hlc, IdentifierKind, Live, LogRow,
-    Millis, Part, PartRecord, ProfileFacts, Region, SealedData, UserId, Version,
+    Millis, Part, PartRecord, ProfileFacts, Region, Replicated, SealedData, UserId, Version, VersionedItem,
 };
 
-use crate::ports::{ClaimWrite, Commit, Condition, PartWrite, Users, Writes};
+use crate::ports::{ClaimWrite, Commit, Condition, ItemWrite, PartWrite, Users, Writes};
+
+/// A replicated table that only tests have: of the rule that no table of a deployment follows yet.
+pub static SAMPLE: Replicated = Replicated {
+    name: "sample",
+    sort_key: attribute::KEY,
+    rule: Rule::NewestWins,
+    proof: Proof::None,
+    erasure: Erasure::Deleted,
+};
+
+/// The replicated tables of a deployment, and [`SAMPLE`].
+pub static TABLES: [&Replicated; replicated::ALL.len() + 1] = {
+    let mut tables = [&SAMPLE; replicated::ALL.len() + 1];
+    let mut at = 0;
+    while at < replicated::ALL.len() {
+        tables[at] = replicated::ALL[at];
+        at += 1;
+    }
+    tables
+};
 
 /// The region that writes in these tests.
 pub const HERE: &str = "eu-west-1";
@@ -131,6 +152,18 @@ pub fn row(user: UserId, key: &str) -> LogRow {
         kind: "test".into(),
         fields: Attributes::from([("note".into(), key.into())]),
     }
+}
+
+/// An item of [`SAMPLE`].
+pub fn item(user: UserId, key: &str, version: Version) -> VersionedItem {
+    let fields = Attributes::from([("note".into(), format!("{key} under {version}").into())]);
+    VersionedItem { table: &SAMPLE, user, key: key.into(), version, fields, unknown: Attributes::new() }
+}
+
+/// Commits one item.
+pub async fn put_item(users: &dyn Users, item: &VersionedItem, condition: Condition) -> Commit {
+    let items = vec![ItemWrite { item: item.clone(), condition }];
+    users.commit(&Writes { items, ..Writes::default() }).await.unwrap()
 }
 
 /// Commits one part.

@@ -117,6 +117,18 @@ pub async fn a_row_that_is_dropped_does_not_appear_again(s: Streamed) {
     assert_eq!(all.iter().map(|change| &change.image).collect::<Vec<_>>(), [&row(user(1), "a").to_item()]);
 }
 
+pub async fn a_versioned_item_appears_with_each_version_and_not_when_it_is_dropped(s: Streamed) {
+    let written = [1, 2].map(|ms| item(user(1), "a", version(ms)));
+    for item in &written {
+        put_item(&*s.tables.users, item, Condition::Older).await;
+        put_item(&*s.tables.users, item, Condition::Older).await;
+    }
+    s.tables.items.drop_items(&SAMPLE, user(1)).await.unwrap();
+    let all = s.changes.all().await;
+    assert!(all.iter().all(|change| change.table == SAMPLE.name));
+    assert_eq!(all.into_iter().map(|change| change.image).collect::<Vec<_>>(), written.map(|item| item.to_item()));
+}
+
 pub async fn what_is_local_to_a_region_does_not_appear(s: Streamed) {
     let now = umoja_schema::Millis(1_000_000);
     put_claims(&*s.tables.users, [claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))]).await;

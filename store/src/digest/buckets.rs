@@ -10,10 +10,9 @@
 use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
-use umoja_schema::audit::field;
-use umoja_schema::{Attribute, BlindIndex, Claim, ClaimItem, Log, LogRow, PartRecord, Region, UserId};
+use umoja_schema::{BlindIndex, Claim, ClaimItem, Item, Region, UserId};
 
-use super::{Fields, hash_part};
+use super::hash::{Fields, hash_item};
 
 /// How many buckets there are: as many as an item of DynamoDB can hold, which keeps what has to be read again small. Of
 /// ten million users, one bucket holds three hundred.
@@ -47,23 +46,10 @@ impl Bucket {
 pub struct Fingerprint(u64);
 
 impl Fingerprint {
-    /// Over (user, part, version, regions that wrapped the data key). Wrapped keys of regions that are none of the
-    /// deployment's do not count: they are left over from a region that was removed.
-    pub fn of_part(record: &PartRecord, regions: &BTreeSet<Region>) -> Self {
-        Self::of(hash_part(record, |region| regions.contains(region)))
-    }
-
-    /// Over (log, user, key). Rows of one key are the same event, even where they differ in when it was recorded. Of the
-    /// audit trail also over the row's MAC: two regions must not hold different rows of one key.
-    pub fn of_row(log: Log, row: &LogRow) -> Self {
-        let mut fields = Fields::default();
-        fields.add(log.table().as_bytes());
-        fields.add(row.user.as_bytes());
-        fields.add(row.key.as_bytes());
-        if let (Log::Audit, Some(Attribute::B(mac))) = (log, row.fields.get(field::MAC)) {
-            fields.add(mac);
-        }
-        Self::of(fields.hash())
+    /// Of an item of a replicated table. Wrapped keys of regions that are none of the deployment's do not count: they are
+    /// left over from a region that was removed.
+    pub fn of_item(item: &Item, regions: &BTreeSet<Region>) -> Self {
+        Self::of(hash_item(item, |region| regions.contains(region)))
     }
 
     /// Over (identifier, user, all of the claim).
@@ -130,7 +116,7 @@ impl Buckets {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use umoja_schema::{Attributes, Hlc, IdentifierKind, Millis, Part, Version};
+    use umoja_schema::{Attributes, Hlc, IdentifierKind, Millis, Part, PartRecord, Version};
 
     fn part(user: u8, ms: u64) -> PartRecord {
         let version = Version { erased: true, hlc: Hlc::at(Millis(ms)), origin: "a".parse().unwrap() };
@@ -138,7 +124,7 @@ mod tests {
     }
 
     fn entry(record: &PartRecord) -> (Bucket, Fingerprint) {
-        (Bucket::of_user(record.id), Fingerprint::of_part(record, &BTreeSet::new()))
+        (Bucket::of_user(record.id), Fingerprint::of_item(&record.clone().into(), &BTreeSet::new()))
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 mod attempts;
 mod clock;
 mod hasher;
+mod items;
 mod keys;
 mod logs;
 mod queue;
@@ -15,6 +16,7 @@ mod users;
 pub use attempts::{Attempts, Counted, Limit, Tally};
 pub use clock::{Clock, Entropy};
 pub use hasher::{Attempt, Busy, Hasher, NewPassword, Verdict};
+pub use items::{ItemPage, Items};
 pub use keys::{EncryptionContext, Keys, KeysError};
 pub use logs::{Logs, RowPage};
 pub use queue::{Delivery, Queue, QueueDepth};
@@ -22,8 +24,8 @@ pub use registry::Registry;
 pub use requests::{Outcome, Requests};
 pub use sweeps::Sweeps;
 pub use users::{
-    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, KeyRemoved, MAX_WRITES, MemberWrite, Page, PartWrite, Parts,
-    Users, Writes,
+    ClaimPage, ClaimWrite, Commit, Condition, ItemWrite, KeyAdded, KeyRemoved, MAX_WRITES, MemberWrite, Page,
+    PartWrite, Parts, Users, Writes,
 };
 
 use umoja_schema::ItemError;

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use umoja_schema::{
     BlindIndex, ClaimItem, ItemError, Log, LogRow, Part, PartRecord, RecordVersion, Region, UserId, Version,
+    VersionedItem,
 };
 
 use super::StoreError;
@@ -24,7 +25,7 @@ pub trait Users: Send + Sync {
     /// said by its own part.
     async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError>;
 
-    /// Does all writes, or none of them if a condition does not hold. A single part and nothing else is a plain
+    /// Does all writes, or none of them if a condition does not hold. A single part or item and nothing else is a plain
     /// conditional write (half the cost of a transaction on DynamoDB). Parts that were written appear in the region's
     /// stream in the order of their writes.
     ///
@@ -133,6 +134,8 @@ pub struct Writes {
     /// Profile parts that have to be stored in exactly this version: otherwise nothing is done. None of them is among
     /// [`Writes::parts`]; at most one per user.
     pub unchanged: Vec<(UserId, Version)>,
+    /// Versioned items, each with its condition; at most one per key.
+    pub items: Vec<ItemWrite>,
     /// Append-only rows. Their keys name the event, so writing one again changes nothing.
     pub rows: Vec<(Log, LogRow)>,
     /// Append-only rows whose keys have to be absent: otherwise nothing is done. At most one per key, and none of
@@ -145,6 +148,15 @@ pub struct Writes {
 pub struct PartWrite {
     /// What to store.
     pub record: PartRecord,
+    /// When to store it.
+    pub condition: Condition,
+}
+
+/// A conditional write of one versioned item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemWrite {
+    /// What to store.
+    pub item: VersionedItem,
     /// When to store it.
     pub condition: Condition,
 }
@@ -187,6 +199,7 @@ impl Writes {
             + self.claims.len()
             + self.members.len()
             + self.unchanged.len()
+            + self.items.len()
             + self.rows.len()
             + self.new_rows.len()
     }

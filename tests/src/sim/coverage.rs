@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service, Work};
 
 /// Everything that a region does.
-pub const OPERATIONS: [&str; 21] = [
+pub const OPERATIONS: [&str; 22] = [
     "register",
     "lookup",
     "authenticate",
@@ -29,6 +29,7 @@ pub const OPERATIONS: [&str; 21] = [
     "index key",
     "signing key",
     "rewrap",
+    "item",
 ];
 
 /// How often each operation met each fault.
@@ -86,6 +87,7 @@ pub const fn operation(job: &Job) -> &'static str {
         Job::Operate { work: Work::IndexKey, .. } => "index key",
         Job::Operate { work: Work::SigningKey, .. } => "signing key",
         Job::Operate { work: Work::Rewrap, .. } => "rewrap",
+        Job::Item { .. } => "item",
     }
 }
 
@@ -113,6 +115,7 @@ pub fn possible(operation: &str, fault: &str) -> bool {
         "rewrap" => {
             matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks | Service::Repairs)
         }
+        "item" => matches!(service, Service::Tables),
         // Nothing is sealed or opened.
         "erasure" => matches!(service, Service::Tables | Service::Requests),
         _ => matches!(service, Service::Tables | Service::Requests | Service::Kms | Service::KmsLinks),

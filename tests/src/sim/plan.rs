@@ -92,6 +92,8 @@ pub enum Job {
     Reload { at: u8 },
     /// An operator does the next step of some work on keys, which may be about a region.
     Operate { at: u8, work: Work },
+    /// A region writes the next version of one of a user's items, in the table that only tests have.
+    Item { at: u8, user: u8, key: u8 },
 }
 
 impl Job {
@@ -104,7 +106,8 @@ impl Job {
         | Self::Fill { at, .. }
         | Self::Sweep { at }
         | Self::Reload { at }
-        | Self::Operate { at, .. }) = self;
+        | Self::Operate { at, .. }
+        | Self::Item { at, .. }) = self;
         *at
     }
 
@@ -118,7 +121,8 @@ impl Job {
         | Self::Fill { at, .. }
         | Self::Sweep { at }
         | Self::Reload { at }
-        | Self::Operate { at, .. }) = &mut self;
+        | Self::Operate { at, .. }
+        | Self::Item { at, .. }) = &mut self;
         *at = region;
         self
     }

@@ -171,6 +171,11 @@ impl Fleet {
             Job::Sweep { at } => self.sweep_from(self.at(*at)).await,
             Job::Reload { at } => drop(self.reload(self.at(*at)).await),
             Job::Operate { at, work } => self.operate(self.at(*at), *work, alone).await,
+            Job::Item { at, user, key } => {
+                let user = self.id_of(usize::from(*user) % self.people.borrow().len());
+                // What does not answer may have written it: that is no promise.
+                let _ = self.world().put_item(self.at(*at), user, &format!("item {key}")).await;
+            }
         }
     }
 

@@ -147,12 +147,7 @@ pub(super) async fn build(
     let seen: Vec<RegionPorts> = stores
         .iter()
         .map(|(store, tables, _, faults)| {
-            let ports = RegionPorts {
-                name: store.region().clone(),
-                users: Arc::clone(&tables.users),
-                logs: Arc::clone(&tables.logs),
-                keys: Arc::new(store.keys()),
-            };
+            let ports = tables.ports(store.region(), store.keys());
             faulty_region(&(setup.around)(ports), &faults.tables, &faults.kms)
         })
         .collect();

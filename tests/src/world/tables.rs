@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use umoja_local::RegionStore;
-use umoja_store::Change;
-use umoja_store::ports::{Attempts, Logs, Registry, Requests, Sweeps, Users};
+use umoja_local::{LocalKeys, RegionStore};
+use umoja_schema::Region;
+use umoja_store::contract::sample;
+use umoja_store::ports::{Attempts, Items, Logs, Registry, Requests, Sweeps, Users};
+use umoja_store::{Change, RegionPorts};
 
 #[cfg(feature = "aws")]
 use crate::dynamodb::{Cursors, DynamoRegion, EngineStream};
@@ -25,6 +27,8 @@ pub struct Tables {
     pub users: Arc<dyn Users>,
     /// Journal, receipts, audit.
     pub logs: Arc<dyn Logs>,
+    /// Versioned items.
+    pub items: Arc<dyn Items>,
     /// Companies and settings.
     pub registry: Arc<dyn Registry>,
     /// What is remembered of requests.
@@ -49,6 +53,7 @@ impl Tables {
             TablesOn::Local => Self {
                 users: Arc::new(store.clone()),
                 logs: Arc::new(store.clone()),
+                items: Arc::new(store.clone()),
                 registry: Arc::new(store.clone()),
                 requests: Arc::new(store.clone()),
                 attempts: Arc::new(store.clone()),
@@ -61,6 +66,7 @@ impl Tables {
                 Self {
                     users: Arc::clone(&tables) as _,
                     logs: Arc::clone(&tables) as _,
+                    items: Arc::clone(&tables) as _,
                     registry: Arc::clone(&tables) as _,
                     requests: Arc::clone(&tables) as _,
                     attempts: Arc::clone(&tables) as _,
@@ -68,6 +74,18 @@ impl Tables {
                     stream: Stream::DynamoDb(stream, Mutex::default()),
                 }
             }
+        }
+    }
+
+    /// What of them is offered to all regions, next to the region's key. A table that only tests have is among them.
+    pub fn ports(&self, name: &Region, keys: LocalKeys) -> RegionPorts {
+        RegionPorts {
+            name: name.clone(),
+            users: Arc::clone(&self.users),
+            logs: Arc::clone(&self.logs),
+            items: Arc::clone(&self.items),
+            tables: &sample::TABLES,
+            keys: Arc::new(keys),
         }
     }
 

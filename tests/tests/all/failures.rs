@@ -14,4 +14,5 @@ mod rewrap;
 mod rotation;
 mod stream;
 mod sweep;
+mod tables;
 mod versions;

@@ -122,6 +122,6 @@ fn housekeeping_removes_only_changes_that_were_replicated() {
         assert_eq!(world.changes(0).len(), 1);
         world.settle().await;
         world.check_invariants().await;
-        assert_eq!(Digest::of(&world.regions[1].store, 2).await.unwrap().parts, 2);
+        assert_eq!(Digest::of(&world.regions[1].store.ports(), 2).await.unwrap().parts, 2);
     });
 }

@@ -159,7 +159,7 @@ impl Stage {
     /// The digest of what a region holds.
     pub(super) async fn digest(&self, region: usize) -> Result<Digest, CliError> {
         let store = &self.stores[region];
-        Digest::of(store, self.stores.len()).await.map_err(|source| in_region(store, source))
+        Digest::of(&store.ports(), self.stores.len()).await.map_err(|source| in_region(store, source))
     }
 
     /// How many copies wait in a region for a peer.

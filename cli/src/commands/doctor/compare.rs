@@ -107,6 +107,14 @@ pub(super) fn line(difference: &Difference, compared: &Compared) -> String {
             let (own, peer) = (version(own), version(peer));
             format!("{id}/{part}: {what} version: {region} has {own}, {other} has {peer}, since {}", time(*since))
         }
+        Difference::Item { table, user, key, own, peer, since } => {
+            let version = |version: &Option<umoja_schema::Version>| {
+                version.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string)
+            };
+            let other = compared.peer.as_ref().map(ToString::to_string).unwrap_or_default();
+            let (own, peer) = (version(own), version(peer));
+            format!("{user}/{key} of {table}: {region} has {own}, {other} has {peer}, since {}", time(*since))
+        }
         Difference::Row { log, user, lacking, since } => {
             format!("{user}: {lacking} lacks a row of {log}, since {}", time(*since))
         }

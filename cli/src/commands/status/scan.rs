@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use umoja_schema::Millis;
+use umoja_schema::replicated::USERS;
+use umoja_schema::{Millis, PartRecord};
 use umoja_store::digest::Digest;
 use umoja_store::ports::StoreError;
 
@@ -33,13 +34,13 @@ pub(super) async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan
     let mut digest = Digest::default();
     let (mut users, mut newest, mut after) = (0, Millis(0), None);
     loop {
-        let page = region.home.own.users.scan(after, 1000).await?.whole()?;
-        for record in &page.records {
-            digest.add(record, regions);
-            users += u64::from(record.profile_facts().is_some());
-            newest = newest.max(record.version.hlc.millis());
+        let page = region.home.own.scan(&USERS, after, 1000).await?.whole()?;
+        for item in &page.items {
+            digest.add(item, regions);
+            users += u64::from(item.part().and_then(PartRecord::profile_facts).is_some());
+            newest = newest.max(item.stamp().millis());
         }
-        if digest.parts / PROGRESS != (digest.parts - page.records.len() as u64) / PROGRESS {
+        if digest.parts / PROGRESS != (digest.parts - page.items.len() as u64) / PROGRESS {
             note(&format!("{}: {} parts read", region.name(), digest.parts));
         }
         match page.next {
@@ -68,7 +69,7 @@ pub(super) async fn agree_soon(deployment: &Regions) -> Result<bool, CliError> {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let mut digests = Vec::new();
         for region in &deployment.list {
-            let digest = Digest::of(&*region.home.own.users, regions).await;
+            let digest = Digest::of(&region.home.own, regions).await;
             digests.push(digest.map_err(|source| region.failed(source))?);
         }
         if digests.windows(2).all(|pair| pair[0] == pair[1]) {

@@ -1,7 +1,7 @@
 //! Rotating the blind index key, and a KMS key that was replaced, in AWS.
 
 use tokio::task::JoinHandle;
-use umoja_store::copy::copy_part;
+use umoja_store::copy::copy;
 use umoja_store::secrets::Secrets;
 
 use super::*;
@@ -48,7 +48,7 @@ impl Cloud {
                 for home in &homes {
                     for (id, part) in users.iter().flat_map(|id| Part::ALL.map(|part| (*id, part))) {
                         if let Some(record) = home.own.users.part(id, part).await.unwrap() {
-                            copy_part(home, &home.peers[0].ports, &record).await.unwrap();
+                            copy(home, &home.peers[0].ports, &record.into()).await.unwrap();
                         }
                     }
                 }

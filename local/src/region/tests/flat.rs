@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use umoja_schema::names::table;
-use umoja_schema::{BlindIndex, Message};
+use umoja_schema::{BlindIndex, Key};
 use umoja_store::contract::sample::{claim, claim_write, claimed, index, unclaimed};
 use umoja_store::ports::{KeyAdded, Queue as _, Registry as _};
 
@@ -53,7 +53,7 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     store.remove_cursor("a").await.unwrap();
 
     let queue = store.queue("keys");
-    queue.send(&Message::CopyPart { id: user(1), part: Part::Profile }, 0).await.unwrap();
+    queue.send(&Key::of_part(user(1), Part::Profile).to_message(), 0).await.unwrap();
     for _ in 0..10 {
         let delivery = queue.receive(10, 60).await.unwrap().remove(0);
         queue.release(&delivery.receipt, 0).await.unwrap();

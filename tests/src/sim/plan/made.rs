@@ -26,6 +26,7 @@ fn job() -> impl Strategy<Value = Job> {
         1 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Fill { at, peer }),
         1 => at().prop_map(|at| Job::Sweep { at }),
         1 => operated::job(),
+        1 => (at(), user(), 0..2u8).prop_map(|(at, user, key)| Job::Item { at, user, key }),
     ]
 }
 

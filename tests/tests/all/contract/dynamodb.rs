@@ -18,6 +18,7 @@ async fn tables() -> Tables {
 
 umoja_store::users_contract!(tables);
 umoja_store::logs_contract!(tables);
+umoja_store::items_contract!(tables);
 umoja_store::registry_contract!(tables);
 umoja_store::requests_contract!(tables);
 umoja_store::attempts_contract!(tables);

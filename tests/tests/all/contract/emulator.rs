@@ -19,6 +19,10 @@ umoja_store::logs_contract!(
     #[ignore = "needs an AWS emulator: .ci/emulator"]
     new_tables
 );
+umoja_store::items_contract!(
+    #[ignore = "needs an AWS emulator: .ci/emulator"]
+    new_tables
+);
 umoja_store::registry_contract!(
     #[ignore = "needs an AWS emulator: .ci/emulator"]
     new_tables

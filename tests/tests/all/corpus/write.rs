@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use umoja_schema::{
     AccountStatus, ApiKeyHash, Attribute, Attributes, BlindIndex, Claim, ClaimItem, Company, CompanyId, CompanyKey,
-    Credentials, Facts, Hlc, IdentifierKind, Identity, Log, LogRow, Message, Millis, OldHash, Part, PartRecord,
+    Credentials, Facts, Hlc, IdentifierKind, Identity, Key, Log, LogRow, Message, Millis, OldHash, Part, PartRecord,
     Profile, ProfileFacts, Scope, Source, UserId, Version,
 };
 use umoja_store::apply::{commit_own, conflicts, plan_claims};
@@ -286,7 +286,7 @@ async fn messages(here: &Place, id: UserId) -> Value {
         region,
     };
     let wrap = Message::WrapKeys { id, part: Part::Credentials, version: version(here, 0, false) };
-    let (part, row) = (Message::CopyPart { id, part: Part::Profile }, Message::CopyRow { table, id, key });
+    let (part, row) = (Key::of_part(id, Part::Profile).to_message(), Message::Copy { table, id, key });
     let queues = [(&here.home.peers[0].retry, vec![part, row]), (&here.home.repairs, vec![wrap])];
     let mut texts = Vec::new();
     for (queue, messages) in queues.into_iter().chain([(&here.home.parked, vec![parked])]) {

@@ -161,7 +161,7 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
     for n in 0..world.regions.len() {
         let mut home = world.regions[n].home.clone();
         if n == at {
-            (home.own.users, home.own.logs) = (users.clone(), users.clone());
+            (home.own.users, home.own.logs, home.own.items) = (users.clone(), users.clone(), users.clone());
             (home.registry, home.requests) = (users.clone(), users.clone());
             home.repairs = std::sync::Arc::new(store.queue("keys"));
             home.parked = std::sync::Arc::new(store.queue("parked"));
@@ -171,11 +171,12 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
             home.sweeps = users.clone();
             let region = &mut world.regions[n];
             (region.tables.users, region.tables.logs) = (users.clone(), users.clone());
+            region.tables.items = users.clone();
             (region.tables.registry, region.tables.requests) = (users.clone(), users.clone());
             (region.tables.sweeps, region.store) = (users.clone(), store.clone());
         }
         for peer in home.peers.iter_mut().filter(|peer| peer.ports.name == name) {
-            (peer.ports.users, peer.ports.logs) = (users.clone(), users.clone());
+            (peer.ports.users, peer.ports.logs, peer.ports.items) = (users.clone(), users.clone(), users.clone());
         }
         world.regions[n].run_with(home);
     }

@@ -84,7 +84,7 @@ impl Joining {
     }
 
     async fn parts(&self, at: usize) -> u64 {
-        Digest::of(&self.world.regions[at].store, 3).await.unwrap().parts
+        Digest::of(&self.world.regions[at].store.ports(), 3).await.unwrap().parts
     }
 }
 

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use umoja_crypto::DataKey;
 use umoja_reconciler::repair_keys;
-use umoja_schema::{Body, Credentials, Identity, Message, Part, UserId};
+use umoja_schema::{Body, Credentials, Identity, Key, Part, UserId};
 use umoja_store::faulty::Fault;
 use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, Users as _, Writes};
 use umoja_store::repairs::{enqueue_if_incomplete, missing_regions};
@@ -304,7 +304,7 @@ fn a_message_that_is_not_about_keys_is_parked() {
         let world = World::new(14, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         let home = &world.regions[0].home;
-        home.repairs.send(&Message::CopyPart { id, part: Part::Profile }, 0).await.unwrap();
+        home.repairs.send(&Key::of_part(id, Part::Profile).to_message(), 0).await.unwrap();
         let report = repair_keys(home, &world.regions[0].sealer).await;
         assert_eq!((report.received, report.parked), (1, 1));
         assert_eq!(world.parked(0).await.len(), 1);

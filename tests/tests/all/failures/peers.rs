@@ -87,7 +87,7 @@ fn a_throttled_peer_stalls_no_stream() {
         assert_eq!(step.outcome.failed, None);
         assert_eq!(step.outcome.sent + step.outcome.queued, 40);
         assert!(step.outcome.queued > 0);
-        assert_eq!(Digest::of(&world.regions[2].store, 3).await.unwrap().parts, 20);
+        assert_eq!(Digest::of(&world.regions[2].store.ports(), 3).await.unwrap().parts, 20);
         // And while it throttles every call, for a long time.
         let link = &world.regions[0].faults.links[world.name(1)];
         for n in 10..40 {
@@ -95,7 +95,7 @@ fn a_throttled_peer_stalls_no_stream() {
             link.then([Fault::Throttled]);
             let step = world.regions[0].pump.replicate().await.unwrap();
             assert_eq!((step.outcome.failed, step.outcome.sent, step.outcome.queued), (None, 2, 2), "{n}");
-            assert_eq!(Digest::of(&world.regions[2].store, 3).await.unwrap().parts, 2 * n + 2);
+            assert_eq!(Digest::of(&world.regions[2].store.ports(), 3).await.unwrap().parts, 2 * n + 2);
             // The retries are throttled after the probe, and wait longer and longer.
             link.then([Fault::None, Fault::Throttled]);
             let home = &world.regions[0].home;

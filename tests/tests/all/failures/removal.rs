@@ -2,7 +2,7 @@
 //! dropped, and nothing brings them back.
 
 use umoja_reconciler::{Fill, Unlist, UnlistReport};
-use umoja_schema::{Credentials, Message, Millis, Part, PartRecord, UserId};
+use umoja_schema::{Credentials, Key, Millis, Part, PartRecord, UserId};
 use umoja_store::apply::{Applied, apply_copy};
 use umoja_store::ports::Users as _;
 use umoja_store::seal::SealError;
@@ -86,7 +86,7 @@ fn a_copy_that_still_has_the_key_of_a_removed_region_does_not_bring_it_back() {
         assert_eq!(drop_keys(&world, 0).await.dropped, 4);
         // Region 1 holds it still, and sends it by every way there is.
         let home = &world.regions[1].home;
-        home.peers[0].retry.send(&Message::CopyPart { id, part: Part::Profile }, 0).await.unwrap();
+        home.peers[0].retry.send(&Key::of_part(id, Part::Profile).to_message(), 0).await.unwrap();
         let step = world.regions[1].pump.replicate().await.unwrap();
         let reconciled = world.regions[1].pump.reconcile().await;
         assert_eq!((step.outcome.sent, reconciled.retries[0].1.copied), (1, 1));

@@ -70,8 +70,8 @@ fn of_two_peers_that_fail_the_earlier_failure_counts() {
         let outcome = Replicator::new(world.regions[0].home.clone()).handle(&changes).await;
         let taken = |failed: &str| changes.iter().position(|change| change.sequence == failed).unwrap();
         let failed = taken(outcome.failed.as_ref().unwrap());
-        let stored = Digest::of(&world.regions[2].store, 3).await.unwrap().parts;
-        let other = Digest::of(&world.regions[1].store, 3).await.unwrap().parts;
+        let stored = Digest::of(&world.regions[2].store.ports(), 3).await.unwrap().parts;
+        let other = Digest::of(&world.regions[1].store.ports(), 3).await.unwrap().parts;
         assert!(stored < other, "{stored} {other}");
         assert_eq!(failed as u64, stored, "everything before it was taken by both");
         for at in [1, 2] {

@@ -42,7 +42,7 @@ fn a_life_in_two_regions_on_dynamodb() {
             let receipt = c.call(at, "erasure", json!({ "id": id })).await.body["receipt"].clone();
             assert_eq!((&receipt["complete"], &receipt["reason"]), (&json!(true), &json!("asked")));
         }
-        let digest = async |at: usize| Digest::of(&*c.regions[at].tables.tables, 2).await.unwrap();
+        let digest = async |at: usize| Digest::of(&c.regions[at].home.own, 2).await.unwrap();
         assert_eq!(digest(0).await, digest(1).await);
     });
 }
@@ -172,7 +172,7 @@ fn a_merge_its_undoing_and_an_erasure_of_both_on_dynamodb() {
                 assert_eq!(c.regions[at].tables.tables.members(id.parse().unwrap()).await, Ok(vec![]));
             }
         }
-        let digest = async |at: usize| Digest::of(&*c.regions[at].tables.tables, 2).await.unwrap();
+        let digest = async |at: usize| Digest::of(&c.regions[at].home.own, 2).await.unwrap();
         assert_eq!(digest(0).await, digest(1).await);
     });
 }

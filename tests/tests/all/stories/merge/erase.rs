@@ -2,7 +2,7 @@
 
 use super::*;
 use umoja_schema::{Part, UserId};
-use umoja_store::copy::copy_part;
+use umoja_store::copy::copy;
 
 /// Nothing of anybody is left, and everybody has a receipt, in every region.
 async fn check_gone(d: &Deployment, ids: &[String]) {
@@ -68,7 +68,7 @@ fn a_receipt_is_complete_when_everybody_who_was_erased_together_is_gone_everywhe
         for (id, complete) in [(&countess, false), (&ada, true)] {
             for part in Part::ALL {
                 let tombstone = d.world.stored(0, id.parse().unwrap(), part).await.unwrap();
-                copy_part(home, &home.peers[0].ports, &tombstone).await.unwrap();
+                copy(home, &home.peers[0].ports, &tombstone.into()).await.unwrap();
             }
             for id in [&ada, &countess] {
                 let receipt = d.call(0, "erasure", json!({ "id": id })).await.body["receipt"].clone();

@@ -1,0 +1,52 @@
+//! [`Items`].
+
+use async_trait::async_trait;
+use umoja_schema::names::attribute;
+use umoja_schema::{Attribute, Replicated, UserId, VersionedItem};
+use umoja_store::ports::{ItemPage, Items, StoreError};
+
+use super::{DynamoDb, key, read_cursor, readable};
+use crate::error;
+
+#[async_trait]
+impl Items for DynamoDb {
+    async fn item(
+        &self,
+        table: &'static Replicated,
+        user: UserId,
+        sort: &str,
+    ) -> Result<Option<VersionedItem>, StoreError> {
+        let key = key([(attribute::ID, user.to_string()), (table.sort_key, sort.to_owned())]);
+        let item = self.get(table.name, key).await?;
+        Ok(item.map(|item| VersionedItem::from_item(table, item)).transpose()?)
+    }
+
+    async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError> {
+        let items = self.query(table.name, &user.to_string()).await?;
+        Ok(items.into_iter().map(|item| VersionedItem::from_item(table, item)).collect::<Result<_, _>>()?)
+    }
+
+    async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError> {
+        let mut dropped = 0;
+        for item in self.query(table.name, &user.to_string()).await? {
+            let Some(Attribute::S(sort)) = item.get(table.sort_key) else { continue };
+            let key = key([(attribute::ID, user.to_string()), (table.sort_key, sort.clone())]);
+            let delete = self.client.delete_item().table_name(self.table(table.name)).set_key(Some(key)).send().await;
+            delete.map_err(|error| error::store(&format!("DeleteItem on {}", table.name), &error))?;
+            dropped += 1;
+        }
+        Ok(dropped)
+    }
+
+    async fn scan_items(
+        &self,
+        table: &'static Replicated,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<ItemPage, StoreError> {
+        let after = after.as_deref().map(|after| read_cursor(table.sort_key, after)).transpose()?;
+        let (items, next) = self.scan_page(table.name, table.sort_key, after, limit).await?;
+        let (items, unreadable) = readable(items, |item| VersionedItem::from_item(table, item).map(Into::into));
+        Ok(ItemPage { items, unreadable, next })
+    }
+}

@@ -1,0 +1,89 @@
+//! What the infrastructure has to be made of: `names.json`, from the names that the programs are compiled with and the list of
+//! replicated tables.
+
+use serde_json::{Map, Value, json};
+
+use crate::names::{DEAD_LETTERS, attribute, environment, function, metric, queue, setting, table};
+use crate::replicated::{self, Replicated};
+
+/// The tables of a deployment that have these replicated tables: name, keys, whether there is a stream, and what expires.
+pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
+    let member_keys = json!({ "hash_key": attribute::ID, "range_key": attribute::MEMBER });
+    let id = |name: &str| json!({ "hash_key": name });
+    let streamed = |table: &&Replicated| {
+        let keys = json!({ "hash_key": attribute::ID, "range_key": table.sort_key });
+        (table.name.to_owned(), json!({ "keys": keys, "stream": true }))
+    };
+    let own = [
+        (table::IDENTIFIERS, json!({ "keys": id(attribute::INDEX), "stream": false })),
+        (table::MEMBERS, json!({ "keys": member_keys, "stream": false })),
+        (table::COMPANIES, json!({ "keys": id(attribute::ID), "stream": false })),
+        (table::SETTINGS, json!({ "keys": id(attribute::ID), "stream": false })),
+        (table::REPLAYS, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
+        (table::IDEMPOTENCY, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
+        (table::ATTEMPTS, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
+        (table::SWEEPS, json!({ "keys": id(attribute::ID), "stream": false })),
+    ];
+    replicated.iter().map(streamed).chain(own.map(|(name, table)| (name.to_owned(), table))).collect()
+}
+
+/// `names.json`: what Terraform needs of these names.
+pub fn document() -> Value {
+    json!({
+        "tables": tables(&replicated::ALL),
+        "origin": attribute::ORIGIN,
+        "document": attribute::DOCUMENT,
+        "settings": {
+            "secrets": setting::SECRETS,
+            "regions": setting::REGIONS,
+            "infrastructure": setting::INFRASTRUCTURE,
+        },
+        "queues": { "retry": queue::RETRY, "keys": queue::KEYS, "parked": queue::PARKED },
+        "dead_letters": DEAD_LETTERS,
+        "functions": [
+            function::API,
+            function::REPLICATOR,
+            function::RECONCILE_WRITES,
+            function::RECONCILE_KEYS,
+            function::SWEEP,
+        ],
+        "environment": { "prefix": environment::PREFIX, "endpoint": environment::ENDPOINT },
+        "metrics": {
+            "namespace": metric::NAMESPACE,
+            "dimension": metric::DEPLOYMENT,
+            "units": metric::ALL.map(|metric| (metric.name, metric.unit)).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The committed document is what this code generates: `UPDATE=1 cargo test -p umoja-schema infrastructure` writes it
+    /// anew.
+    #[test]
+    fn the_committed_names_are_up_to_date() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("generated/names.json");
+        let text = serde_json::to_string_pretty(&document()).unwrap() + "\n";
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let stored = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(stored == text, "run UPDATE=1 cargo test -p umoja-schema infrastructure");
+    }
+
+    #[test]
+    fn the_tables_with_a_stream_are_the_replicated_ones() {
+        let document = document();
+        let tables = document["tables"].as_object().unwrap();
+        let with_stream: BTreeSet<&str> =
+            tables.iter().filter(|(_, table)| table["stream"] == true).map(|(name, _)| name.as_str()).collect();
+        assert_eq!(with_stream, replicated::ALL.iter().map(|table| table.name).collect());
+        for table in replicated::ALL {
+            assert_eq!(tables[table.name]["keys"], json!({ "hash_key": "id", "range_key": table.sort_key }));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What is copied between regions: an item of any replicated table, its key, and which of two copies is kept.
+
+use crate::names::attribute;
+use crate::replicated::{Replicated, Rule, USERS};
+use crate::{
+    Attribute, Attributes, Hlc, ItemError, Log, LogRow, Message, Part, PartRecord, Region, Resolution, UserId, Version,
+    VersionedItem, merge, resolve,
+};
+
+/// Which item of which replicated table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The table.
+    pub table: &'static Replicated,
+    /// The user.
+    pub user: UserId,
+    /// The value of the sort key.
+    pub sort: String,
+}
+
+impl Key {
+    /// Of a part.
+    pub fn of_part(id: UserId, part: Part) -> Self {
+        Self { table: &USERS, user: id, sort: part.to_string() }
+    }
+
+    /// The message that asks for the item to be copied.
+    pub fn to_message(&self) -> Message {
+        Message::Copy { table: self.table.name.to_owned(), id: self.user, key: self.sort.clone() }
+    }
+}
+
+/// `<user id>/<sort key>`.
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.user, self.sort)
+    }
+}
+
+/// An item of a replicated table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// Of a table of [`Rule::Parts`].
+    Part(Box<PartRecord>),
+    /// Of a table of [`Rule::PutIfAbsent`].
+    Row(Log, Box<LogRow>),
+    /// Of a table of [`Rule::NewestWins`].
+    Versioned(Box<VersionedItem>),
+}
+
+impl From<PartRecord> for Item {
+    fn from(record: PartRecord) -> Self {
+        Self::Part(Box::new(record))
+    }
+}
+
+impl From<(Log, LogRow)> for Item {
+    fn from((log, row): (Log, LogRow)) -> Self {
+        Self::Row(log, Box::new(row))
+    }
+}
+
+impl From<VersionedItem> for Item {
+    fn from(item: VersionedItem) -> Self {
+        Self::Versioned(Box::new(item))
+    }
+}
+
+impl Item {
+    /// Reads an item of a table.
+    ///
+    /// # Errors
+    /// If what replication relies on is absent or malformed.
+    pub fn read(table: &'static Replicated, attributes: Attributes) -> Result<Self, ItemError> {
+        Ok(match table.rule {
+            Rule::Parts => PartRecord::from_item(attributes)?.into(),
+            Rule::PutIfAbsent(log) => (log, LogRow::from_item(attributes)?).into(),
+            Rule::NewestWins => VersionedItem::from_item(table, attributes)?.into(),
+        })
+    }
+
+    /// Where it is.
+    pub fn key(&self) -> Key {
+        let (table, user, sort) = match self {
+            Self::Part(record) => (&USERS, record.id, record.part.to_string()),
+            Self::Row(log, row) => (log.entry(), row.user, row.key.clone()),
+            Self::Versioned(item) => (item.table, item.user, item.key.clone()),
+        };
+        Key { table, user, sort }
+    }
+
+    /// Whose it is.
+    pub fn user(&self) -> UserId {
+        match self {
+            Self::Part(record) => record.id,
+            Self::Row(_, row) => row.user,
+            Self::Versioned(item) => item.user,
+        }
+    }
+
+    /// When it was written.
+    pub fn stamp(&self) -> Hlc {
+        match self {
+            Self::Part(record) => record.version.hlc,
+            Self::Row(_, row) => row.at,
+            Self::Versioned(item) => item.version.hlc,
+        }
+    }
+
+    /// The region that wrote it, which is the one that replicates it.
+    pub fn origin(&self) -> &Region {
+        match self {
+            Self::Part(record) => &record.version.origin,
+            Self::Row(_, row) => &row.origin,
+            Self::Versioned(item) => &item.version.origin,
+        }
+    }
+
+    /// Its version, where versions decide.
+    pub fn version(&self) -> Option<&Version> {
+        match self {
+            Self::Part(record) => Some(&record.version),
+            Self::Versioned(item) => Some(&item.version),
+            Self::Row(..) => None,
+        }
+    }
+
+    /// The part that it is, if it is one.
+    pub fn part(&self) -> Option<&PartRecord> {
+        match self {
+            Self::Part(record) => Some(record),
+            Self::Row(..) | Self::Versioned(_) => None,
+        }
+    }
+
+    /// The tombstone that it is, if it is one.
+    pub fn tombstone(&self) -> Option<&PartRecord> {
+        self.part().filter(|record| record.version.erased)
+    }
+
+    /// Decides between what is stored under the same key and this.
+    pub fn resolve(&self, stored: Option<&Self>) -> Resolution {
+        match (stored, self) {
+            (None, _) => Resolution::TakeIncoming,
+            (Some(Self::Part(stored)), Self::Part(incoming)) => resolve(Some(stored), incoming),
+            (Some(stored), incoming) if incoming.version() > stored.version() => Resolution::TakeIncoming,
+            (Some(_), _) => Resolution::KeepStored,
+        }
+    }
+
+    /// What a region holds once it has taken in this over what is stored.
+    #[must_use]
+    pub fn merged_over(self, stored: Self) -> Self {
+        match (stored, self) {
+            (Self::Part(stored), Self::Part(incoming)) => merge::merged(Some(&stored), &incoming).into(),
+            (stored, incoming) if incoming.version() > stored.version() => incoming,
+            (stored, _) => stored,
+        }
+    }
+}
+
+/// What can be said of an image that may not be readable as a whole.
+pub struct Image<'a>(pub &'a Attributes);
+
+impl<'a> Image<'a> {
+    /// The region that wrote it.
+    pub fn origin(&self) -> Option<&'a str> {
+        self.text(attribute::ORIGIN)
+    }
+
+    /// When it was written.
+    pub fn stamp(&self) -> Option<Hlc> {
+        match self.text(attribute::VERSION) {
+            Some(version) => version.parse::<Version>().ok().map(|version| version.hlc),
+            None => self.text(attribute::AT)?.parse().ok(),
+        }
+    }
+
+    /// Its key as text: only what has the form of a key is repeated, so that nothing personal gets out.
+    pub fn key(&self) -> String {
+        let id = self.text(attribute::ID).and_then(|id| id.parse::<UserId>().ok());
+        let id = id.map_or_else(|| "?".to_owned(), |id| id.to_string());
+        let part = self.text(attribute::PART).and_then(|part| part.parse::<Part>().ok()).map(Part::as_str);
+        let byte = |b: u8| b.is_ascii_alphanumeric() || b"#-_".contains(&b);
+        let plain = |key: &&str| key.len() <= 160 && key.bytes().all(byte);
+        match part.or(self.text(attribute::KEY).filter(plain)) {
+            Some(sort) => format!("{id}/{sort}"),
+            None => id,
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<&'a str> {
+        match self.0.get(name) {
+            Some(Attribute::S(text)) => Some(text),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What is hashed of an item.
+
+use sha2::{Digest as _, Sha256};
+use umoja_schema::audit::field;
+use umoja_schema::replicated::Proof;
+use umoja_schema::{Attribute, Item, Region};
+
+/// SHA-256 of fields, none of which can be taken for a part of its neighbour.
+#[derive(Default)]
+pub(super) struct Fields(Sha256);
+
+impl Fields {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+    }
+
+    pub(super) fn hash(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+/// Of a part over user, part, version, and those wrapped keys whose region counts. Of a row over table, user and key: rows of
+/// one key are the same event, even where they differ in when it was recorded; where rows are chained also over the MAC,
+/// because two regions must not hold different rows of one key. Of a versioned item over table, user, key and version.
+pub(super) fn hash_item(item: &Item, counts: impl Fn(&Region) -> bool) -> [u8; 32] {
+    let (key, mut fields) = (item.key(), Fields::default());
+    if item.part().is_none() {
+        fields.add(key.table.name.as_bytes());
+    }
+    fields.add(key.user.as_bytes());
+    fields.add(key.sort.as_bytes());
+    if let Some(version) = item.version() {
+        fields.add(version.to_string().as_bytes());
+    }
+    match item {
+        Item::Part(record) => {
+            let keys = record.live().into_iter().flat_map(|live| live.keys.keys());
+            keys.filter(|region| counts(region)).for_each(|region| fields.add(region.as_str().as_bytes()));
+        }
+        Item::Row(_, row) => {
+            if let (Proof::Chain, Some(Attribute::B(mac))) = (key.table.proof, row.fields.get(field::MAC)) {
+                fields.add(mac);
+            }
+        }
+        Item::Versioned(_) => {}
+    }
+    fields.hash()
+}

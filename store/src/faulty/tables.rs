@@ -1,0 +1,61 @@
+use async_trait::async_trait;
+use umoja_schema::{Log, LogRow, Replicated, UserId, VersionedItem};
+
+use super::Faulty;
+use crate::ports::{ItemPage, Items, Logs, RowPage, StoreError};
+
+#[async_trait]
+impl Items for Faulty<dyn Items> {
+    async fn item(
+        &self,
+        table: &'static Replicated,
+        user: UserId,
+        key: &str,
+    ) -> Result<Option<VersionedItem>, StoreError> {
+        self.faults.call("item", self.inner.item(table, user, key)).await
+    }
+
+    async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError> {
+        self.faults.call("items", self.inner.items(table, user)).await
+    }
+
+    async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError> {
+        self.faults.call("drop_items", self.inner.drop_items(table, user)).await
+    }
+
+    async fn scan_items(
+        &self,
+        table: &'static Replicated,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<ItemPage, StoreError> {
+        self.faults.call("scan_items", self.inner.scan_items(table, after, limit)).await
+    }
+}
+
+#[async_trait]
+impl Logs for Faulty<dyn Logs> {
+    async fn append(&self, log: Log, row: &LogRow) -> Result<bool, StoreError> {
+        self.faults.call("append", self.inner.append(log, row)).await
+    }
+
+    async fn row(&self, log: Log, user: UserId, key: &str) -> Result<Option<LogRow>, StoreError> {
+        self.faults.call("row", self.inner.row(log, user, key)).await
+    }
+
+    async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
+        self.faults.call("rows", self.inner.rows(log, user)).await
+    }
+
+    async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError> {
+        self.faults.call("last_row", self.inner.last_row(log, user, prefix)).await
+    }
+
+    async fn drop_row(&self, log: Log, user: UserId, key: &str) -> Result<(), StoreError> {
+        self.faults.call("drop_row", self.inner.drop_row(log, user, key)).await
+    }
+
+    async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
+        self.faults.call("scan_rows", self.inner.scan_rows(log, after, limit)).await
+    }
+}
