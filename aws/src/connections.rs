@@ -14,11 +14,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use futures_util::future::join_all;
-use tokio::task::JoinSet;
 use umoja_schema::Region;
-
-use crate::Session;
 
 /// A service of AWS that Umoja calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +42,7 @@ impl Connections {
 
     /// Asks for nothing in particular, unsigned: whatever the answer is, the connection stays open. No permission is
     /// needed for it, and none is used.
-    async fn open(&self, url: &str) -> Result<(), &'static str> {
+    pub(crate) async fn open(&self, url: &str) -> Result<(), &'static str> {
         let mut request = HttpRequest::empty();
         request.set_uri(format!("{}/ping", url.trim_end_matches('/'))).map_err(|_| "the endpoint is no URL")?;
         let answer = self.0.call(request).await.map_err(|_| "no connection")?;
@@ -72,39 +68,9 @@ impl fmt::Debug for Connections {
     }
 }
 
-impl Session {
-    /// Opens a connection to each of these services of regions, in parallel, so that the first request to it does not
-    /// pay for DNS, TCP and TLS; one that is listed twice gets two, for two requests at once. An endpoint replaces AWS's
-    /// own, as in [`Session::region`]. Returns when all are open, or after `within`: what is not open by then is still
-    /// being opened. Failures are nobody's business here; the first request will tell.
-    pub async fn connect(&self, services: Vec<(Region, Service, Option<String>)>, within: Duration) {
-        let Some(connections) = &self.connections else { return };
-        let urls = services.into_iter().map(async |(region, service, endpoint)| {
-            match endpoint.or_else(|| self.shared.endpoint_url().map(str::to_owned)) {
-                Some(endpoint) => Some(endpoint),
-                None => service.url(&region, &self.shared).await,
-            }
-        });
-        let mut opening = JoinSet::new();
-        for url in join_all(urls).await.into_iter().flatten() {
-            let connections = connections.clone();
-            opening.spawn(async move {
-                if let Err(reason) = connections.open(&url).await {
-                    tracing::debug!(url, reason, "a connection was not opened in advance");
-                }
-            });
-        }
-        let all = async { while opening.join_next().await.is_some() {} };
-        if tokio::time::timeout(within, all).await.is_err() {
-            tracing::debug!("some connections take long to be opened");
-            opening.detach_all();
-        }
-    }
-}
-
 impl Service {
     /// Where AWS has it, as the SDK resolves it.
-    async fn url(self, region: &Region, shared: &SdkConfig) -> Option<String> {
+    pub(crate) async fn url(self, region: &Region, shared: &SdkConfig) -> Option<String> {
         let (fips, dual) = (shared.use_fips().unwrap_or_default(), shared.use_dual_stack().unwrap_or_default());
         let region = region.as_str();
         macro_rules! resolve {
@@ -126,7 +92,7 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Options;
+    use crate::{Options, Session};
     use std::io::{Read as _, Write as _};
     use std::net::{Shutdown, TcpListener, TcpStream};
     use std::sync::Arc;

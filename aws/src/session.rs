@@ -6,9 +6,11 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::Region as SdkRegion;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use futures_util::future::join_all;
+use tokio::task::JoinSet;
 use umoja_schema::Region;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, Service};
 use crate::{DynamoDb, KmsKeys, SqsQueue};
 
 /// How long to wait, and how often to try.
@@ -67,6 +69,34 @@ impl Session {
             .retry_config(RetryConfig::disabled())
             .build();
         Self { shared, connections: None }
+    }
+
+    /// Opens a connection to each of these services of regions, in parallel, so that the first request to it does not
+    /// pay for DNS, TCP and TLS; one that is listed twice gets two, for two requests at once. An endpoint replaces AWS's
+    /// own, as in [`Self::region`]. Returns when all are open, or after `within`: what is not open by then is still
+    /// being opened. Failures are nobody's business here; the first request will tell.
+    pub async fn connect(&self, services: Vec<(Region, Service, Option<String>)>, within: Duration) {
+        let Some(connections) = &self.connections else { return };
+        let urls = services.into_iter().map(async |(region, service, endpoint)| {
+            match endpoint.or_else(|| self.shared.endpoint_url().map(str::to_owned)) {
+                Some(endpoint) => Some(endpoint),
+                None => service.url(&region, &self.shared).await,
+            }
+        });
+        let mut opening = JoinSet::new();
+        for url in join_all(urls).await.into_iter().flatten() {
+            let connections = connections.clone();
+            opening.spawn(async move {
+                if let Err(reason) = connections.open(&url).await {
+                    tracing::debug!(url, reason, "a connection was not opened in advance");
+                }
+            });
+        }
+        let all = async { while opening.join_next().await.is_some() {} };
+        if tokio::time::timeout(within, all).await.is_err() {
+            tracing::debug!("some connections take long to be opened");
+            opening.detach_all();
+        }
     }
 
     /// The clients of one region; `endpoint` replaces AWS's own (an emulator, a private link).

@@ -26,6 +26,16 @@ fn unreadable() -> StoreError {
     ItemError::new("item").into()
 }
 
+/// A number as SQLite keeps it.
+pub(crate) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number that SQLite kept.
+pub(crate) fn uint(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use umoja_schema::Attribute;

@@ -7,8 +7,9 @@
 
 mod batch;
 mod connect;
+mod fault;
+mod settings;
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
@@ -20,75 +21,10 @@ use umoja_store::ports::StoreError;
 pub(crate) use batch::Tx;
 use batch::{Batcher, Job, Work, WriteAhead};
 pub(crate) use connect::ConnectError;
+pub(crate) use fault::Fault;
+pub(crate) use settings::{Durability, Settings};
 
-/// What the files of a database promise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// Every commit is synced before it is acknowledged.
-    Full,
-    /// Commits survive the process at once and a loss of power after the next checkpoint.
-    Process,
-}
-
-/// How a database is opened.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    /// The database's file; the lock's is beside it.
-    pub(crate) path: PathBuf,
-    pub(crate) durability: Durability,
-    /// What makes the tables; has to be repeatable.
-    pub(crate) schema: String,
-    pub(crate) readers: usize,
-    /// Writes that may wait for the writer; more callers than that wait for a place.
-    pub(crate) waiting_writes: usize,
-    /// How many bytes the write-ahead log may grow to before writers wait until readers let it be emptied.
-    pub(crate) log_limit: u64,
-}
-
-/// Why an operation failed inside.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    Engine(rusqlite::Error),
-    Store(StoreError),
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Engine(error)
-    }
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl Fault {
-    /// The error to answer with. Engine errors name statements and constraints, never values; they go to the log.
-    fn into_store_error(self, what: &str) -> StoreError {
-        use rusqlite::ErrorCode as Code;
-        let error = match self {
-            Self::Store(error) => return error,
-            Self::Engine(error) => error,
-        };
-        tracing::warn!(what, %error, "the local database failed");
-        match error.sqlite_error_code() {
-            Some(
-                Code::DatabaseBusy
-                | Code::DatabaseLocked
-                | Code::SystemIoFailure
-                | Code::DiskFull
-                | Code::CannotOpen
-                | Code::OutOfMemory
-                | Code::OperationInterrupted
-                | Code::FileLockingProtocolFailed
-                | Code::SchemaChanged,
-            ) => StoreError::Unavailable(what.to_owned()),
-            _ => StoreError::Refused(what.to_owned()),
-        }
-    }
-}
+use crate::files::beside;
 
 /// One open database.
 pub(crate) struct Engine {
@@ -206,13 +142,6 @@ fn free<'a>(readers: &'a [Mutex<Connection>], turn: &AtomicUsize) -> MutexGuard<
 /// before the next begins.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The path of a file beside `path`, such as the write-ahead log.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -41,4 +41,11 @@ fn tighten(path: &Path, mode: u32) -> io::Result<()> {
 #[cfg(not(unix))]
 fn tighten(_: &Path, _: u32) -> io::Result<()> {
     Ok(())
+}
+
+/// The path of a file beside `path`, such as the write-ahead log.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }

@@ -7,8 +7,8 @@ use rusqlite::{OptionalExtension as _, params};
 use umoja_schema::{Message, Millis};
 use umoja_store::ports::{Clock, Delivery, Queue, QueueDepth, StoreError};
 
+use crate::codec::{int, uint};
 use crate::engine::{Engine, Fault, Tx};
-use crate::region::{int, uint};
 
 /// The most messages that one call receives (SQS's limit).
 const MAX_RECEIVED: usize = 10;

@@ -19,6 +19,7 @@ mod messages;
 mod redrive;
 mod retries;
 mod rewrite;
+mod runs;
 mod served;
 mod sweep;
 mod unlist;
@@ -29,36 +30,9 @@ pub use keys::{RepairReport, repair_keys};
 pub use redrive::{Redriven, redrive_parked};
 pub use retries::{RetryReport, drain_retries};
 pub use rewrite::{Rewrite, RewriteReport, Rule};
+pub(crate) use runs::{CHUNKS, CONCURRENT};
+pub use runs::{Ended, VISIBILITY_SECS};
 pub use sweep::{
     Difference, LastSweep, ON_ITS_WAY_MS, Sweep, SweepEnd, SweepReport, SweepRun, SweepSettings, last_sweeps, sweep,
 };
 pub use unlist::{Unlist, UnlistReport};
-
-use serde::Serialize;
-
-/// Why a run ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ended {
-    /// The queue had nothing more to give.
-    #[default]
-    Empty,
-    /// The peer does not answer: messages were left alone or released.
-    PeerDown,
-    /// The own region's table does not answer.
-    OwnDown,
-    /// The queue does not answer.
-    QueueDown,
-    /// The most that one run does was done; the next goes on.
-    Bounded,
-}
-
-/// How long a message is hidden while a run works on it, in seconds. A run that is killed delays its messages by
-/// this much.
-pub const VISIBILITY_SECS: u32 = 60;
-
-/// The most chunks of one run.
-const CHUNKS: usize = 50;
-
-/// How many items are worked on at the same time.
-const CONCURRENT: usize = 16;

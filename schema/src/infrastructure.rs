@@ -6,13 +6,14 @@ use serde_json::{Map, Value, json};
 use crate::names::{DEAD_LETTERS, attribute, environment, function, metric, queue, setting, table};
 use crate::replicated::{self, Replicated};
 
-/// The tables of a deployment that have these replicated tables: name, keys, whether there is a stream, and what expires.
+/// The tables of a deployment that has these replicated tables: name, keys, whether there is a stream, the rule of what is
+/// replicated, and what expires.
 pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
     let member_keys = json!({ "hash_key": attribute::ID, "range_key": attribute::MEMBER });
     let id = |name: &str| json!({ "hash_key": name });
     let streamed = |table: &&Replicated| {
         let keys = json!({ "hash_key": attribute::ID, "range_key": table.sort_key });
-        (table.name.to_owned(), json!({ "keys": keys, "stream": true }))
+        (table.name.to_owned(), json!({ "keys": keys, "stream": true, "rule": table.rule.name() }))
     };
     let own = [
         (table::IDENTIFIERS, json!({ "keys": id(attribute::INDEX), "stream": false })),

@@ -56,6 +56,17 @@ pub enum Erasure {
     Deleted,
 }
 
+impl Rule {
+    /// What `names.json` calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Parts => "parts",
+            Self::PutIfAbsent(_) => "put_if_absent",
+            Self::NewestWins => "newest_wins",
+        }
+    }
+}
+
 /// Parts of users.
 pub static USERS: Replicated = Replicated {
     name: table::USERS,

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use umoja_schema::{Millis, Part, PartRecord, PersonVersion, ProfileFacts, UserId};
+use umoja_schema::{Part, PartRecord, PersonVersion, ProfileFacts, UserId};
 
 use crate::ports::{Parts, StoreError, Users};
 
@@ -21,18 +21,6 @@ use crate::ports::{Parts, StoreError, Users};
 /// regions at once do not get here. An erasure reads as many as one request can, and so is limited by time and memory
 /// only; undoing a merge looks at the duplicate alone then.
 pub const MAX_USERS: usize = 500;
-
-/// The most users that a merge may bring together.
-pub const MAX_MERGED: usize = 50;
-
-/// What decides about one user's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pointer {
-    /// When the user was registered.
-    pub created_at: Millis,
-    /// The user that it points at.
-    pub merged_into: Option<UserId>,
-}
 
 /// One user as a region holds it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -324,8 +312,10 @@ fn seen(profile: Option<&PartRecord>) -> Seen {
 
 mod erasing;
 mod merging;
+mod pointer;
 #[cfg(test)]
 mod tests;
 
 pub use erasing::read_to_erase;
 pub use merging::{MergeRefused, Merging, merging};
+pub use pointer::{MAX_MERGED, Pointer};

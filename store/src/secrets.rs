@@ -253,3 +253,8 @@ fn context(purpose: &str, version: u32) -> EncryptionContext {
         ("umoja:version".into(), version.to_string()),
     ])
 }
+
+/// The version of the newest of the secrets; 0 if there are none.
+pub(crate) fn newest(secrets: &[WrappedSecret]) -> u32 {
+    secrets.iter().map(|secret| secret.version).max().unwrap_or_default()
+}

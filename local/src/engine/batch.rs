@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 use umoja_store::ports::StoreError;
 
-use super::Fault;
+use super::fault::Fault;
 
 /// The most operations in one transaction: enough to share a sync, few enough to answer soon.
 const MAX_BATCH: usize = 256;

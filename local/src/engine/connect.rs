@@ -9,8 +9,8 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::batch::Held;
-use super::{Durability, Settings, beside};
-use crate::files;
+use super::settings::{Durability, Settings};
+use crate::files::{self, beside};
 
 /// The layout of the tables that this code writes. 2: `members` is written with every pointer; whoever does not know
 /// it must not write here.

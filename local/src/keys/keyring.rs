@@ -13,8 +13,8 @@ use umoja_schema::{Millis, Region};
 use umoja_store::ports::Entropy;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::engine::beside;
 use crate::files;
+use crate::files::beside;
 
 /// Why a key ring cannot be used.
 #[derive(Debug, thiserror::Error)]

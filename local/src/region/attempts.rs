@@ -6,7 +6,8 @@ use umoja_schema::Millis;
 use umoja_schema::names::table;
 use umoja_store::ports::{Attempts, Counted, Limit, StoreError, Tally};
 
-use super::{RegionStore, int, uint};
+use super::RegionStore;
+use crate::codec::{int, uint};
 use crate::engine::{Fault, Tx};
 
 #[async_trait]

@@ -10,6 +10,7 @@ mod requests;
 mod schema;
 mod seen;
 mod stored;
+mod stream;
 mod sweeps;
 #[cfg(test)]
 mod tests;
@@ -214,16 +215,6 @@ fn open(path: PathBuf, durability: Durability, schema: String, options: &Options
             ConnectError::NewerLayout => OpenError::Newer(path),
         }
     })
-}
-
-/// A number as SQLite keeps it.
-pub(crate) fn int(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A number that SQLite kept.
-pub(crate) fn uint(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 fn json<T: serde::Serialize>(document: &T) -> Result<String, StoreError> {

@@ -1,17 +1,16 @@
 //! What a region's users say, and its derived tables do not.
 
-use std::collections::BTreeMap;
-
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use umoja_schema::{BlindIndex, Claim, ClaimItem, Log, Part, PartRecord, UserId};
+use umoja_schema::{BlindIndex, ClaimItem, Log, Part, PartRecord, UserId};
 use umoja_store::copy::{confirmation, delete_with_user};
 use umoja_store::derive::{derive, derive_pointer, underived};
-use umoja_store::digest::{Bucket, Fingerprint};
+use umoja_store::digest::Bucket;
 use umoja_store::ports::StoreError;
 use umoja_store::repairs::{enqueue_if_incomplete, enqueue_verified, missing_regions};
 
+use super::item::{Examined, Held, or_failed};
+use super::pass::Sweep;
 use super::state::{Difference, SweepReport};
-use super::{Examined, Held, Sweep, or_failed};
 use crate::CONCURRENT;
 
 /// The parts of a page.
@@ -20,20 +19,6 @@ fn parts(items: &[Held]) -> impl Iterator<Item = &PartRecord> {
         Held::Item(item) => item.part(),
         Held::Claims(_) => None,
     })
-}
-
-/// What stands for the claims that a user makes.
-pub(super) fn entries(
-    id: UserId,
-    claims: &BTreeMap<BlindIndex, Claim>,
-) -> impl Iterator<Item = (Bucket, Fingerprint)> + '_ {
-    claims.iter().map(move |(index, claim)| (Bucket::of_identifier(index), Fingerprint::of_claim(index, id, claim)))
-}
-
-/// What stands for the claims on an identifier.
-pub(super) fn item_entries(item: &ClaimItem) -> impl Iterator<Item = (Bucket, Fingerprint)> + '_ {
-    let bucket = Bucket::of_identifier(&item.index);
-    item.claimants.iter().map(move |(id, claim)| (bucket, Fingerprint::of_claim(&item.index, *id, claim)))
 }
 
 impl Sweep<'_> {

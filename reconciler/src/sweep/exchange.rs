@@ -7,8 +7,9 @@ use umoja_store::apply::Applied;
 use umoja_store::copy::copy;
 use umoja_store::ports::StoreError;
 
+use super::item::{Examined, Side};
+use super::pass::Sweep;
 use super::state::{Difference, SweepReport};
-use super::{Examined, Side, Sweep};
 
 /// What both sides hold under one key.
 struct Pair {

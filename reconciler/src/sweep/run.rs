@@ -8,8 +8,8 @@ use umoja_store::Home;
 use umoja_store::audit::Retention;
 use umoja_store::ports::StoreError;
 
-use super::state::Kept;
-use super::{LastSweep, Sweep, SweepReport};
+use super::pass::Sweep;
+use super::state::{Kept, LastSweep, SweepReport};
 
 /// How often a pass that is under way is kept, in milliseconds: what is looked at again if the run is killed.
 const KEEP_MS: u64 = 60_000;

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use umoja_schema::{Millis, Part, Region, UserId, Version};
 use umoja_store::digest::Buckets;
 
-use super::{Sweep, settled};
+/// How long a write may be on its way, in milliseconds.
+pub const ON_ITS_WAY_MS: u64 = 60_000;
 
 /// The form in which a state is kept.
 const FORMAT: u32 = 1;
@@ -300,19 +301,7 @@ impl Kept {
     }
 }
 
-impl Sweep<'_> {
-    /// Goes on where a pass was kept.
-    pub(super) fn resumed(self, progress: Progress, buckets: Buckets) -> Self {
-        Self { progress, buckets, ..self }
-    }
-
-    /// Where the pass is, to be kept.
-    pub(super) fn kept(&self, last: Option<LastSweep>) -> Kept {
-        Kept { open: Some((self.progress.clone(), self.buckets.clone())), last }
-    }
-
-    /// How the pass ended.
-    pub(super) fn ended(&self, now: Millis) -> LastSweep {
-        LastSweep { began: self.progress.began, ended: now, report: self.progress.report }
-    }
+/// What was written until then has arrived, if all is well.
+pub(super) const fn settled(now: Millis) -> Millis {
+    Millis(now.0.saturating_sub(ON_ITS_WAY_MS))
 }

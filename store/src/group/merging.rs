@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use umoja_schema::{Part, UserId};
 
-use super::{MAX_MERGED, Pointer};
+use super::pointer::{MAX_MERGED, Pointer};
 use crate::ports::{StoreError, Users};
 
 /// What is to be done about a merge.

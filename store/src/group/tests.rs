@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+use umoja_schema::Millis;
+
 use super::*;
 
 fn user(n: usize) -> UserId {

@@ -12,10 +12,9 @@
 
 use umoja_schema::Millis;
 
-use super::newest;
 use crate::deployment::SETTINGS_WAIT_SECS;
 use crate::keyring::KeyRing;
-use crate::secrets::{INDEX, SecretsDocument, SecretsError, WrappedSecret};
+use crate::secrets::{INDEX, SecretsDocument, SecretsError, WrappedSecret, newest};
 
 /// What has to happen next to the blind index keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

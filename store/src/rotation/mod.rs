@@ -4,33 +4,8 @@
 mod index;
 mod pepper;
 mod signing;
+mod steps;
 
 pub use index::IndexStep;
 pub use pepper::PepperStep;
 pub use signing::{ANSWER_LIFETIME_SECS, SigningStep};
-
-use crate::secrets::{SecretsDocument, WrappedSecret};
-
-impl SecretsDocument {
-    /// Counts the steps of all rotations, and the keys of other systems that were added, since the secrets were made. Of two regions' copies, after a command was
-    /// interrupted between two regions, the one with more steps is ahead.
-    pub fn rotation_steps(&self) -> u64 {
-        let steps = |secrets: &[WrappedSecret], stage: u64| 3 * u64::from(newest(secrets)) + stage;
-        let signing = match self.signing_step() {
-            SigningStep::Promote => 0,
-            SigningStep::Retire => 1,
-            SigningStep::Publish => 2,
-        };
-        let index = match self.index_step() {
-            IndexStep::Drop => 0,
-            IndexStep::Finish => 1,
-            IndexStep::Publish => 2,
-        };
-        let pepper = u64::from(newest(&self.pepper)) + u64::from(self.pepper_in_use.unwrap_or_default());
-        steps(&self.signing, signing) + steps(&self.index, index) + pepper + self.hash_keys.len() as u64
-    }
-}
-
-fn newest(secrets: &[WrappedSecret]) -> u32 {
-    secrets.iter().map(|secret| secret.version).max().unwrap_or_default()
-}

@@ -3,10 +3,9 @@
 
 use umoja_schema::Millis;
 
-use super::newest;
 use crate::deployment::SETTINGS_WAIT_SECS;
 use crate::keyring::KeyRing;
-use crate::secrets::{PEPPER, SecretsDocument, SecretsError, WrappedSecret};
+use crate::secrets::{PEPPER, SecretsDocument, SecretsError, WrappedSecret, newest};
 
 /// What has to happen next to the pepper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,10 +3,9 @@
 
 use umoja_schema::Millis;
 
-use super::newest;
 use crate::deployment::SETTINGS_WAIT_SECS;
 use crate::keyring::KeyRing;
-use crate::secrets::{SIGNING, SecretsDocument, SecretsError, WrappedSecret, signing_key_id};
+use crate::secrets::{SIGNING, SecretsDocument, SecretsError, WrappedSecret, newest, signing_key_id};
 
 /// How long an answer is valid, in seconds: for so long somebody may still check one that the old key signed.
 pub const ANSWER_LIFETIME_SECS: u64 = 60;

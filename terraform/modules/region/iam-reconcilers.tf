@@ -19,6 +19,7 @@ locals {
     ],
     local.copy_parts_to_peers,
     local.copy_rows_to_peers,
+    local.copy_items,
   )
 
   policy_reconcile_keys = concat(

@@ -27,5 +27,6 @@ locals {
     ],
     local.copy_parts_to_peers,
     local.copy_rows_to_peers,
+    local.copy_items,
   )
 }

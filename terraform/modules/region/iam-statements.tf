@@ -73,6 +73,15 @@ locals {
     },
   ]
 
+  # Copying versioned items, which version is there, and what is deleted with an erased user: in peer regions and in the own.
+  copy_items = [
+    for _ in range(length(local.items) > 0 ? 1 : 0) : {
+      Sid      = "CopyItemsAndDeleteThemWithTheirUser"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Resource = flatten([for table in local.items : concat([local.own_table[table]], local.peer_table[table])])
+    }
+  ]
+
   # What a reconciler does with the messages of its queues: takes them, deletes them, puts them back for later, and
   # replaces them by fresh ones before they become dead letters.
   drain_actions = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"]

@@ -7,12 +7,12 @@ locals {
       {
         Sid      = "ReadWholeTables"
         Action   = ["dynamodb:Scan"]
-        Resource = concat([local.own_table["users"], local.own_table["identifiers"]], [for log in local.logs : local.own_table[log]])
+        Resource = concat([local.own_table["users"], local.own_table["identifiers"]], [for table in concat(local.logs, local.items) : local.own_table[table]])
       },
       {
         Sid      = "ReadWholeTablesOfPeers"
         Action   = ["dynamodb:Scan"]
-        Resource = concat(local.peer_table["users"], flatten([for log in local.logs : local.peer_table[log]]))
+        Resource = concat(local.peer_table["users"], flatten([for table in concat(local.logs, local.items) : local.peer_table[table]]))
       },
       {
         Sid      = "KeepHowFarItHasCome"
@@ -59,5 +59,6 @@ locals {
     local.copy_parts_to_peers,
     # Confirmations of erasures are rows of the own region like others.
     [for statement in local.copy_rows_to_peers : statement if statement.Sid == "AppendRowsAtPeers"],
+    local.copy_items,
   )
 }

@@ -12,8 +12,9 @@ locals {
 
   peers = [for name in var.regions : name if name != var.region]
 
-  # Tables that hold append-only rows: what has a stream, but for the users.
-  logs = [for name, table in local.names.tables : name if table.stream && name != "users"]
+  # Replicated tables that hold append-only rows, and those that hold versioned items.
+  logs  = [for name, table in local.names.tables : name if try(table.rule, "") == "put_if_absent"]
+  items = [for name, table in local.names.tables : name if try(table.rule, "") == "newest_wins"]
 
   # ARNs are written out rather than taken from resources: a peer's resources are not known here, and policies read the
   # same for own and peer.
