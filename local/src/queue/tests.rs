@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use umoja_schema::{Part, UserId};
+use umoja_schema::{Key, Part, UserId};
 
 use super::*;
 use umoja_host::OsEntropy;
