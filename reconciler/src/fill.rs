@@ -104,20 +104,14 @@ impl<'a> Fill<'a> {
 
     /// Where it is: the table, and after what of it. Nothing at the end.
     pub(crate) fn place(&self) -> Option<(&'static str, Option<&str>)> {
-        match &self.place {
-            Place::Parts(after) => Some((table::USERS, after.as_deref())),
-            Place::Rows(log, after) => Some((log.table(), after.as_deref())),
-            Place::End => None,
-        }
+        let table = self.source.own.tables.get(self.table)?;
+        Some((table.name, self.after.as_deref()))
     }
 
     /// Goes on there. False if there is no such table.
     pub(crate) fn go_to(&mut self, name: &str, after: Option<String>) -> bool {
-        self.place = match name.parse::<Log>() {
-            Ok(log) => Place::Rows(log, after),
-            Err(_) if name == table::USERS => Place::Parts(after),
-            Err(_) => return false,
-        };
+        let Some(table) = self.source.own.tables.iter().position(|table| table.name == name) else { return false };
+        (self.table, self.after) = (table, after);
         true
     }
 

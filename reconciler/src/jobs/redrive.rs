@@ -266,8 +266,8 @@ impl<'a> Redrive<'a> {
 
 fn dead_letter(source: &Source<'_>, letter: &Delivery) -> Line {
     let key = match Message::from_text(&letter.text) {
-        Ok(Message::CopyPart { id, part } | Message::WrapKeys { id, part, .. }) => format!("{id}/{part}"),
-        Ok(Message::CopyRow { table, id, key }) => format!("{table} {id}/{key}"),
+        Ok(Message::WrapKeys { id, part, .. }) => format!("{id}/{part}"),
+        Ok(Message::Copy { table, id, key }) => format!("{table} {id}/{key}"),
         Ok(Message::Parked { table, key, .. }) => format!("{table} {key}"),
         #[allow(unreachable_patterns, reason = "messages of other kinds come with other versions")]
         Ok(_) | Err(_) => "?".to_owned(),
