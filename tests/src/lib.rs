@@ -11,6 +11,7 @@ pub mod deployment;
 pub mod dynamodb;
 #[cfg(feature = "aws")]
 pub mod emulator;
+pub mod operations;
 pub mod recorder;
 pub mod sim;
 pub mod world;

@@ -19,7 +19,8 @@ pub(super) struct Answered {
     pub(super) person: Vec<UserId>,
     /// Whom an erasure could reach then.
     pub(super) reach: BTreeSet<UserId>,
-    /// The password that was given was the stored one, as far as is known; nothing if that is not known.
+    /// The password that was given was the stored one, or the token one that sets another, as far as is known; `None` if
+    /// that is not known.
     pub(super) right: Option<bool>,
     /// The `min_version` that was sent.
     pub(super) min_version: Option<PersonVersion>,

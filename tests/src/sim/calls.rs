@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use umoja_crypto::jws::sign_request;
-use umoja_schema::{Part, PersonVersion, UserId, Version};
+use umoja_schema::{Part, PersonVersion, RecordVersion, UserId, Version};
 use umoja_store::ports::Clock as _;
 
 use super::answered::Answered;
@@ -39,6 +39,7 @@ impl Fleet {
         let token = sign_request(&caller.key, &claims);
         // A repeated call is about whoever it was about the first time.
         let id = named(&request.body, "id").or_else(|| named(&request.body, "duplicate"));
+        let id = id.or_else(|| request.body["token"].as_str().and_then(read_token).map(|(version, _)| version.id));
         let id = id.unwrap_or_else(|| self.id_of(user));
         let points = match request.operation {
             "merge" if request.body["preview"] == json!(false) => Some((id, named(&request.body, "survivor"))),
@@ -98,6 +99,9 @@ impl Fleet {
         if let Some(version) = &version {
             self.world().acknowledge_version(version);
         }
+        if let Some(token) = reply.body["token"].as_str() {
+            person.token = Some((request.company, token.to_owned()));
+        }
         if request.operation == "erase" && reply.status == 202 {
             self.erased.borrow_mut().insert(asked);
         }
@@ -123,15 +127,10 @@ impl Fleet {
         let known = self.history.borrow().passwords_of_person(at, id);
         let known = known.filter(|all| all.len() == 1).and_then(|mut all| all.pop_first());
         let new_password = format!("password number {number}");
-        let plain = |operation, body| Request {
-            company,
-            operation,
-            idk: None,
-            body,
-            secret: None,
-            right: None,
-            min_version: None,
-        };
+        // Of a repeated call, its first time says which.
+        let operation = call.operation().unwrap_or_default();
+        let plain =
+            |body| Request { company, operation, idk: None, body, secret: None, right: None, min_version: None };
         let given = |right: bool| match &known {
             Some(Some(password)) if right => (password.clone(), Some(true)),
             _ if right => ("not known any more".to_owned(), None),
@@ -145,7 +144,7 @@ impl Fleet {
                     body["password"] = json!(new_password);
                 }
                 let secret = Some(Secret::New(password.then_some(new_password)));
-                (Request { secret, ..plain("register", body) }, *idk)
+                (Request { secret, ..plain(body) }, *idk)
             }
             Call::Lookup { by, min_version } => {
                 let version = self.people.borrow()[user].version.clone().filter(|_| *min_version);
@@ -154,55 +153,77 @@ impl Fleet {
                     body["min_version"] = json!(version);
                 }
                 let min_version = version.and_then(|version| version.parse().ok());
-                (Request { min_version, ..plain("lookup", body) }, false)
+                (Request { min_version, ..plain(body) }, false)
             }
             Call::Authenticate { by, right } => {
                 let mut body = selector(*by, id);
                 let (password, right) = given(*right);
                 body["password"] = json!(password);
-                (Request { right, ..plain("authenticate", body) }, false)
+                (Request { right, ..plain(body) }, false)
             }
             Call::Update { set, if_version, idk } => {
                 let mut body = json!({ "id": id, "set": patch(set, number) });
                 if let Some(version) = self.people.borrow()[user].version.as_ref().filter(|_| *if_version) {
                     body["if_version"] = json!(version);
                 }
-                (plain("update", body), *idk)
+                (plain(body), *idk)
             }
             Call::Password { right, idk } => {
                 let (current, right) = given(*right);
                 let body = json!({ "id": id, "current_password": current, "new_password": new_password });
                 let secret = Some(Secret::Changed(new_password));
-                (Request { secret, right, ..plain("password/change", body) }, *idk)
+                (Request { secret, right, ..plain(body) }, *idk)
+            }
+            Call::ResetStart { by } => (plain(selector(*by, id)), false),
+            Call::ResetFinish { right, idk } => {
+                let handed_out = self.people.borrow()[user].token.clone();
+                let (owner, token) = handed_out.unwrap_or_else(|| (company, "nobody was given it".to_owned()));
+                let company = if *right { owner } else { owner + 1 };
+                let right = if *right { self.is_good(at, &token) } else { Some(false) };
+                // Nobody changes anything with what is another company's.
+                let secret = (company == owner).then(|| Secret::Changed(new_password.clone()));
+                let body = json!({ "token": token, "new_password": new_password });
+                (Request { company, secret, right, ..plain(body) }, *idk)
             }
             Call::Status { active, idk } => {
                 let status = if *active { "active" } else { "disabled" };
                 let body = json!({ "id": id, "status": status, "reason": format!("number {number}") });
-                (Request { secret: Some(Secret::Kept), ..plain("status", body) }, *idk)
+                (Request { secret: Some(Secret::Kept), ..plain(body) }, *idk)
             }
-            Call::Export => (plain("export", json!({ "id": id })), false),
-            Call::Erase { idk } => (plain("erase", json!({ "id": id, "reason": "asked" })), *idk),
+            Call::Export => (plain(json!({ "id": id })), false),
+            Call::Erase { idk } => (plain(json!({ "id": id, "reason": "asked" })), *idk),
             Call::Merge { other, preview, idk } => {
                 let survivor = self.id_of(usize::from(*other) % self.people.borrow().len());
                 let body = json!({ "survivor": survivor, "duplicate": id, "preview": preview });
-                (plain("merge", body), *idk && !*preview)
+                (plain(body), *idk && !*preview)
             }
-            Call::Unmerge { idk } => (plain("unmerge", json!({ "id": id })), *idk),
-            Call::Erasure => (plain("erasure", json!({ "id": id })), false),
+            Call::Unmerge { idk } => (plain(json!({ "id": id })), *idk),
+            Call::Erasure => (plain(json!({ "id": id })), false),
             Call::Repeat => {
                 let Repeatable { company, operation, idk, body, secret } =
                     self.people.borrow()[user].repeatable.clone()?;
-                return Some(Request { company, idk: Some(idk), secret, ..plain(operation, body) });
+                return Some(Request { company, operation, idk: Some(idk), secret, ..plain(body) });
             }
         };
         if idk {
-            let (operation, body, secret) = (request.operation, request.body.clone(), request.secret.clone());
+            let (company, body, secret) = (request.company, request.body.clone(), request.secret.clone());
             let idk = format!("key-{number}");
             request.idk = Some(idk.clone());
             let repeatable = Repeatable { company, operation, idk, body, secret };
             self.people.borrow_mut()[user].repeatable = Some(repeatable);
         }
         Some(request)
+    }
+
+    /// Whether a token sets a password in a region now; nothing if another user of the person may decide.
+    fn is_good(&self, at: usize, text: &str) -> Option<bool> {
+        let Some((version, expires_at)) = read_token(text) else { return Some(false) };
+        let (id, history) = (version.id, self.history.borrow());
+        let stored = history.stored(at, id, Part::Credentials).map(|record| &record.version);
+        let active = history.root(at, id).is_some_and(|root| history.is_active(at, root));
+        let is_live = self.region(at).clock.now().secs() < expires_at;
+        let good = is_live && active && stored == Some(&version.credentials);
+        (!good || history.person(at, id) == [id]).then_some(good)
     }
 
     /// What a region stores of a user now.
@@ -215,6 +236,12 @@ impl Fleet {
 /// The user that a member of a body names.
 fn named(body: &Value, member: &str) -> Option<UserId> {
     body[member].as_str().and_then(|id| id.parse().ok())
+}
+
+/// The version that a token is for, and when it ends.
+fn read_token(text: &str) -> Option<(RecordVersion, u64)> {
+    let (version, rest) = text.split_once('.')?;
+    Some((version.parse().ok()?, rest.split_once('.')?.0.parse().ok()?))
 }
 
 fn registration(email_no: Option<u8>, phone_no: Option<u8>, name: Option<u8>, user: usize) -> Value {

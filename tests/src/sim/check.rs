@@ -30,6 +30,9 @@ impl Fleet {
                 let accepted = answer.reply.body["authenticated"] == json!(true);
                 assert!(!accepted, "answer: a password that nobody set was accepted");
             }
+            if alone && answer.right == Some(false) && matches!(answer.call, Call::ResetFinish { .. }) {
+                assert_ne!(answer.reply.status, 200, "answer: a token set a password that it is not for");
+            }
             if alone && matches!(answer.call, Call::Erase { .. }) && answer.reply.status == 202 {
                 self.check_covered(&answer);
             }
@@ -72,8 +75,27 @@ impl Fleet {
                     reply.status
                 );
             }
+            Call::ResetStart { by } => self.check_reset_start(answer, *by, code),
+            Call::ResetFinish { .. } => {
+                let set = [200, 503].contains(&reply.status);
+                assert!(set || answer.right != Some(true), "answer: a token was answered {} ({code})", reply.status);
+            }
             Call::Merge { .. } | Call::Unmerge { .. } => self.check_merging(answer, code),
             _ => {}
+        }
+    }
+
+    /// Who may log in gets a token, and nobody else.
+    fn check_reset_start(&self, answer: &Answered, by: By, code: &str) {
+        let Answered { at, id, reply, .. } = answer;
+        let meant = if by == By::Id { Some(*id) } else { self.owner(*at, by) };
+        let history = self.history.borrow();
+        let root = meant.and_then(|id| history.root(*at, id));
+        let active = root.is_some_and(|root| history.is_active(*at, root));
+        match reply.status {
+            200 => assert_eq!((active, &reply.body["id"]), (true, &json!(root)), "answer: a token for somebody else"),
+            503 => {}
+            status => assert!(!active, "answer: who may log in got no token: {status} ({code})"),
         }
     }
 

@@ -7,12 +7,14 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service, Work};
 
 /// Everything that a region does.
-pub const OPERATIONS: [&str; 22] = [
+pub const OPERATIONS: [&str; 24] = [
     "register",
     "lookup",
     "authenticate",
     "update",
     "password",
+    "reset start",
+    "reset finish",
     "status",
     "export",
     "erase",
@@ -70,6 +72,8 @@ pub const fn operation(job: &Job) -> &'static str {
             Call::Authenticate { .. } => "authenticate",
             Call::Update { .. } => "update",
             Call::Password { .. } => "password",
+            Call::ResetStart { .. } => "reset start",
+            Call::ResetFinish { .. } => "reset finish",
             Call::Status { .. } => "status",
             Call::Export => "export",
             Call::Erase { .. } => "erase",

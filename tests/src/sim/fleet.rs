@@ -66,6 +66,8 @@ pub(super) struct Person {
     pub(super) version: Option<String>,
     /// The last call with an idempotency key.
     pub(super) repeatable: Option<Repeatable>,
+    /// The last token for another password, and the company that it was handed out to.
+    pub(super) token: Option<(usize, String)>,
 }
 
 /// A call that can be repeated.

@@ -169,6 +169,15 @@ pub enum Call {
         right: bool,
         idk: bool,
     },
+    /// A token is handed out, and remembered as the user's.
+    ResetStart {
+        by: By,
+    },
+    /// The user's last token is brought back, or brought to another company.
+    ResetFinish {
+        right: bool,
+        idk: bool,
+    },
     Status {
         active: bool,
         idk: bool,
@@ -189,6 +198,28 @@ pub enum Call {
     },
     /// The user's last call with an idempotency key once more.
     Repeat,
+}
+
+impl Call {
+    /// The operation of the API, as its path ends; nothing if an earlier call says which.
+    pub const fn operation(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Register { .. } => "register",
+            Self::Lookup { .. } => "lookup",
+            Self::Authenticate { .. } => "authenticate",
+            Self::Update { .. } => "update",
+            Self::Password { .. } => "password/change",
+            Self::ResetStart { .. } => "password/reset/start",
+            Self::ResetFinish { .. } => "password/reset/finish",
+            Self::Status { .. } => "status",
+            Self::Export => "export",
+            Self::Erase { .. } => "erase",
+            Self::Erasure => "erasure",
+            Self::Merge { .. } => "merge",
+            Self::Unmerge { .. } => "unmerge",
+            Self::Repeat => return None,
+        })
+    }
 }
 
 /// What a user is looked up by.

@@ -1,5 +1,8 @@
 //! A taste of the simulation, for whoever runs the tests; CI does far more (`cargo run --release -p umoja-tests --features aws --bin sim`).
 
+use std::collections::BTreeSet;
+
+use umoja_tests::operations;
 use umoja_tests::sim::plan::{By, Call, Job, Set, Step, Task, Work};
 use umoja_tests::sim::regressions;
 use umoja_tests::sim::{Plan, Rule, Runner};
@@ -15,6 +18,19 @@ fn the_first_fifty_seeds_hold() {
         let run = runner.run(&Plan::of(seed));
         assert!(run.is_ok(), "seed {seed}: {run:?}; `sim --runs 1 --seed {seed}` shrinks it");
     }
+}
+
+#[test]
+fn every_operation_of_the_api_is_called() {
+    let jobs = (0..RUNS).flat_map(|seed| Plan::of(seed).steps).filter_map(|step| match step {
+        Step::Run(tasks) => Some(tasks.into_iter().map(|task| task.job)),
+        _ => None,
+    });
+    let calls = jobs.flatten().filter_map(|job| match job {
+        Job::Call { call, .. } => call.operation(),
+        _ => None,
+    });
+    assert_eq!(calls.collect::<BTreeSet<_>>(), operations::all().into_iter().collect());
 }
 
 #[test]

@@ -128,6 +128,17 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
         2 => (at(), at(), identifier(), 1..4u8).prop_map(|(at, other, email, user)| {
             vec![called(at, 0, 0, verified(email)), called(other, 1, user, verified(email)), Step::Round]
         }),
+        // A token of one region is brought to another, and once more; somebody may write in between, and what is for the
+        // first may have arrived by then.
+        3 => (user(), (at(), 0..COMPANIES), prop::option::weighted(0.3, writes()), prop::collection::vec((at(), finish()), 1..=2), maybe(0.7)).prop_map(
+            |(user, (at, company), write, finishes, heard)| {
+                let started = called(at, company, user, Call::ResetStart { by: By::Id });
+                let written = write.map(|(at, company, call)| called(at, company, user, call));
+                let heard = heard.then_some(Step::Round);
+                let finished = finishes.into_iter().map(|(at, call)| called(at, company, user, call));
+                [started].into_iter().chain(written).chain(heard).chain(finished).collect()
+            }
+        ),
         // Somebody asks another region for what was just written.
         2 => (user(), writes(), at(), by()).prop_map(|(user, (at, company, call), other, by)| {
             let lookup = Call::Lookup { by, min_version: true };

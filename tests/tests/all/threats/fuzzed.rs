@@ -1,54 +1,21 @@
 //! Bodies that nobody means well by: always a 4xx, never a panic, never a 5xx.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Map, Value, json};
 use umoja_crypto::jws::sign_request;
 use umoja_tests::deployment::Deployment;
+use umoja_tests::operations;
 use umoja_tests::world::run;
 
-const OPERATIONS: [&str; 13] = [
-    "register",
-    "lookup",
-    "authenticate",
-    "update",
-    "password/change",
-    "password/reset/start",
-    "password/reset/finish",
-    "status",
-    "erase",
-    "erasure",
-    "export",
-    "merge",
-    "unmerge",
-];
-
-const NAMES: [&str; 21] = [
-    "id",
-    "email",
-    "email_verified",
-    "phone_number",
-    "username",
-    "external_id",
-    "password",
-    "current_password",
-    "new_password",
-    "token",
-    "lifetime_secs",
-    "profile",
-    "custom",
-    "set",
-    "status",
-    "reason",
-    "min_version",
-    "client",
-    "survivor",
-    "duplicate",
-    "preview",
-];
+/// A body for each operation, which the fuzz target of the same name begins with.
+const BODIES: &str = include_str!("../../../../fuzz/seeds/operation_bodies.txt");
 
 fn value() -> impl Strategy<Value = Value> {
+    let names: Vec<String> = operations::members().into_iter().collect();
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -60,8 +27,8 @@ fn value() -> impl Strategy<Value = Value> {
         Just(json!("active")),
         Just(json!("00000000-0000-7000-8000-000000000000")),
     ];
-    leaf.prop_recursive(4, 32, 6, |inner| {
-        let name = prop::sample::select(&NAMES[..]).prop_map(str::to_owned).boxed();
+    leaf.prop_recursive(4, 32, 6, move |inner| {
+        let name = prop::sample::select(names.clone());
         let name = prop_oneof![9 => name, 1 => "\\PC{0,8}"];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
@@ -76,13 +43,20 @@ fn signed_bodies_of_any_form_are_answered_and_never_with_a_5xx() {
         let d = Deployment::new(500).await;
         let mut runner =
             TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::default()));
-        let strategy = (prop::sample::select(&OPERATIONS[..]), value());
+        let strategy = (prop::sample::select(operations::all()), value());
         for _ in 0..1_000 {
             let (operation, body) = strategy.new_tree(&mut runner).expect("a strategy gives values").current();
             let reply = d.call(0, operation, body.clone()).await;
             assert!(reply.status < 500, "{operation} {body} {reply:?}");
         }
     });
+}
+
+#[test]
+fn the_fuzzer_begins_with_a_body_of_every_operation() {
+    let bodies = BODIES.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"));
+    let taken: BTreeSet<&str> = bodies.flat_map(|body| operations::that_take(&body)).collect();
+    assert_eq!(taken, operations::all().into_iter().collect());
 }
 
 #[test]

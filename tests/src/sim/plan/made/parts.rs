@@ -45,11 +45,17 @@ pub(super) fn write() -> impl Strategy<Value = Call> {
     prop_oneof![
         8 => (set(), maybe(0.2), maybe(0.3)).prop_map(|(set, if_version, idk)| Call::Update { set, if_version, idk }),
         4 => (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::Password { right, idk }),
+        2 => finish(),
         2 => (maybe(0.5), maybe(0.3)).prop_map(|(active, idk)| Call::Status { active, idk }),
         2 => maybe(0.3).prop_map(|idk| Call::Erase { idk }),
         3 => merge(),
         2 => maybe(0.3).prop_map(|idk| Call::Unmerge { idk }),
     ]
+}
+
+/// Somebody brings a token back.
+fn finish() -> impl Strategy<Value = Call> {
+    (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::ResetFinish { right, idk })
 }
 
 pub(super) fn merge() -> impl Strategy<Value = Call> {
@@ -67,6 +73,7 @@ pub(super) fn call() -> impl Strategy<Value = Call> {
         3 => (by(), maybe(0.6)).prop_map(|(by, min_version)| Call::Lookup { by, min_version }),
         2 => (by(), maybe(0.8)).prop_map(|(by, right)| Call::Authenticate { by, right }),
         12 => write(),
+        2 => by().prop_map(|by| Call::ResetStart { by }),
         1 => Just(Call::Export),
         1 => Just(Call::Erasure),
         2 => Just(Call::Repeat),

@@ -1,0 +1,54 @@
+//! The operations of the API, from their table.
+
+use std::collections::BTreeSet;
+
+use schemars::SchemaGenerator;
+use serde_json::{Map, Value};
+
+/// What the path of every operation begins with.
+const BEFORE: &str = "/v1/users/";
+
+/// The operations, as [`crate::caller::Caller::call`] names them.
+pub fn all() -> Vec<&'static str> {
+    let described = umoja_api::described(&mut SchemaGenerator::default());
+    described.iter().map(|operation| name(operation.path)).collect()
+}
+
+/// The operations that take a value as their body.
+pub fn that_take(body: &Value) -> Vec<&'static str> {
+    umoja_api::parses(body).into_iter().map(name).collect()
+}
+
+fn name(path: &'static str) -> &'static str {
+    path.strip_prefix(BEFORE).expect("every operation is about users")
+}
+
+/// What any member of any body is called.
+pub fn members() -> BTreeSet<String> {
+    let mut generator = SchemaGenerator::default();
+    let described = umoja_api::described(&mut generator);
+    let mut names = BTreeSet::new();
+    for operation in described {
+        add_members(operation.body.as_value(), generator.definitions(), &mut names);
+    }
+    names
+}
+
+fn add_members(schema: &Value, definitions: &Map<String, Value>, names: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(keywords) => {
+            for (keyword, value) in keywords {
+                if let Some(properties) = value.as_object().filter(|_| keyword == "properties") {
+                    names.extend(properties.keys().cloned());
+                }
+                if let Some(target) = value.as_str().filter(|_| keyword == "$ref") {
+                    let target = target.rsplit('/').next().and_then(|target| definitions.get(target));
+                    add_members(target.expect("a reference is to a definition"), definitions, names);
+                }
+                add_members(value, definitions, names);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| add_members(value, definitions, names)),
+        _ => {}
+    }
+}
