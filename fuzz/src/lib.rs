@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use serde_json::Value;
 use umoja_crypto::legacy::{ForeignHash, ImportError, cost, runs_argon2};
 use umoja_crypto::password::{EngineChoice, Params, Passwords};
 use umoja_migrate::formats::{Format, MAX_RECORD, Mapping, Options, keys, read};
@@ -41,6 +42,13 @@ pub fn with_options(format: Format, bytes: &[u8], options: &Options) {
             }
         }
     }
+}
+
+/// Any JSON as the body of every operation of the API: only an object is one.
+pub fn body(bytes: &[u8]) {
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return };
+    let taken = umoja_api::parses(&value);
+    assert!(taken.is_empty() || value.is_object(), "{taken:?} take a body that is no object");
 }
 
 /// What comes of a constructor can be stored, and what is stored can be read and its cost told.

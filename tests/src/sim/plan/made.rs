@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use self::parts::{by, call, called, identifier, maybe, register, replicated, trouble, user, verified, write};
-use super::{COMPANIES, Call, Job, Plan, Service, Step, Task, Trouble};
+use self::parts::{by, call, called, finish, identifier, maybe, register, replicated, trouble, user, verified, write};
+use super::{By, COMPANIES, Call, Job, Plan, Service, Step, Task, Trouble};
 
 fn merged(other: u8) -> Call {
     Call::Merge { other, preview: false, idk: false }

@@ -54,7 +54,7 @@ pub(super) fn write() -> impl Strategy<Value = Call> {
 }
 
 /// Somebody brings a token back.
-fn finish() -> impl Strategy<Value = Call> {
+pub(super) fn finish() -> impl Strategy<Value = Call> {
     (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::ResetFinish { right, idk })
 }
 
