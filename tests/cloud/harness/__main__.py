@@ -7,7 +7,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from . import canary, coldstart, counts, disagreement, options, outages, permissions, procedures, refusals, timing
+from . import canary, coldstart, container, counts, disagreement, options, outages, permissions, procedures, refusals, timing
 from .people import People
 from .progress import Failed, Progress
 from .story import SAFARI, Story
@@ -47,6 +47,8 @@ def play(system: System, story: Story) -> None:
         story.disabled(baraka, here, there)
     with progress.part("Who calls"):
         story.callers(here, there)
+    with progress.part("A container serves a region"):
+        container.serves(system, story, here, there)
 
     progress.chapter("A third region")
     system.add_region(THIRD)

@@ -46,6 +46,18 @@ class Programs:
             raise Failed(f"`{shlex.join(command[:3])} ...` ended with {process.returncode}:\n{tail}")
         return process.returncode, output
 
+    def start(self, command: list[str], directory: Path, environment: dict[str, str], log) -> subprocess.Popen:
+        """Starts a program that runs until it is ended; what it prints is read from its `stdout`."""
+        with self._lock:
+            if self._stopped:
+                raise Failed("interrupted")
+            process = subprocess.Popen(
+                command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                text=True, errors="replace", start_new_session=True,
+            )
+            self._running.add(process)
+        return process
+
     def stop(self) -> None:
         """Ends all that run, gently first: Terraform writes its state before it ends."""
         with self._lock:
