@@ -125,7 +125,7 @@ fn a_deployment_that_cannot_be_reached_says_so() {
 #[test]
 fn a_program_without_aws_says_where_to_get_one_that_has_it() {
     for words in [&["status"][..], &["serve"], &["company", "list"]] {
-        let output = run(&[words, &["--prefix", "p", "--region", "eu-west-1"]].concat());
+        let output = umoja().args(words).args(["--prefix", "p", "--region", "eu-west-1"]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{words:?}");
         assert!(text(&output.stderr).contains("--features aws"), "{words:?}");
     }
