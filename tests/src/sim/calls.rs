@@ -190,7 +190,7 @@ impl Fleet {
                 let body = json!({ "id": id, "status": status, "reason": format!("number {number}") });
                 (Request { secret: Some(Secret::Kept), ..plain(body) }, *idk)
             }
-            Call::Export => (plain(json!({ "id": id })), false),
+            Call::Export | Call::Erasure => (plain(json!({ "id": id })), false),
             Call::Erase { idk } => (plain(json!({ "id": id, "reason": "asked" })), *idk),
             Call::Merge { other, preview, idk } => {
                 let survivor = self.id_of(usize::from(*other) % self.people.borrow().len());
@@ -198,7 +198,6 @@ impl Fleet {
                 (plain(body), *idk && !*preview)
             }
             Call::Unmerge { idk } => (plain(json!({ "id": id })), *idk),
-            Call::Erasure => (plain(json!({ "id": id })), false),
             Call::Repeat => {
                 let Repeatable { company, operation, idk, body, secret } =
                     self.people.borrow()[user].repeatable.clone()?;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use umoja_schema::{
-    BlindIndex, ClaimItem, Credentials, Identity, Log, LogRow, Millis, Part, PartRecord, PersonVersion, UserId, Version,
+    BlindIndex, ClaimItem, Credentials, Identity, Key, Log, LogRow, Millis, Part, PartRecord, PersonVersion, UserId,
+    Version,
 };
 use umoja_store::Home;
 use umoja_store::audit::Check;
@@ -26,6 +27,19 @@ impl World {
         digests
     }
 
+    /// The items that not every region holds, each with the numbers of the regions that do.
+    async fn differing(&self) -> Vec<(Key, BTreeSet<usize>)> {
+        let mut held: BTreeMap<Key, BTreeSet<usize>> = BTreeMap::new();
+        for (at, region) in self.regions.iter().enumerate() {
+            let ports = region.tables.ports(&region.name, region.store.keys());
+            for table in ports.tables {
+                let page = ports.scan(table, None, 10_000).await.expect("a store can be read");
+                page.items.iter().for_each(|item| _ = held.entry(item.key()).or_default().insert(at));
+            }
+        }
+        held.into_iter().filter(|(_, regions)| regions.len() < self.regions.len()).collect()
+    }
+
     /// Checks everything that has to hold once messages have stopped.
     ///
     /// # Panics
@@ -33,7 +47,9 @@ impl World {
     pub async fn check_invariants(&self) {
         self.observe().await;
         let digests = self.digests().await;
-        assert!(digests.iter().all(|digest| *digest == digests[0]), "1: regions differ: {digests:?}");
+        if digests.iter().any(|digest| *digest != digests[0]) {
+            panic!("1: regions differ: {digests:?}, in {:?}", self.differing().await);
+        }
         assert_eq!(digests[0].missing_keys, 0, "7: some region's entry is missing");
         let mut contents = Vec::new();
         for region in &self.regions {
