@@ -3,7 +3,7 @@
 use umoja_schema::names::queue;
 use umoja_schema::{Key, Message, Part, UserId};
 use umoja_store::ports::{Delivery, StoreError};
-use umoja_store::repairs::enqueue;
+use umoja_store::repairs::follow_up;
 use umoja_store::{Home, Peer};
 
 /// What became of a parked record.
@@ -76,7 +76,7 @@ impl About {
         match self {
             Self::Item(key) => {
                 let Some(item) = home.own.read(&key).await? else { return Ok(false) };
-                enqueue(home, &item).await?;
+                follow_up(home, &item).await?;
                 to_all(home, &key.to_message()).await
             }
             Self::Keys(id, part) => match home.own.users.part(id, part).await? {

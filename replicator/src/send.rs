@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
-use umoja_store::copy::{copy, delete_with_user};
+use umoja_store::copy::copy;
 use umoja_store::{Home, Peer, repairs};
 
 use crate::batch::Job;
@@ -95,17 +95,11 @@ pub(crate) async fn repairs(home: &Home, jobs: &[Job]) -> Tally {
 }
 
 async fn follow_up(home: &Home, job: &Job) -> Done {
-    if let Some(tombstone) = job.item.tombstone()
-        && let Err(error) = delete_with_user(&home.own, tombstone).await
-    {
-        tracing::error!(%error, "what goes with an erased user was not deleted");
-        return Done::Failed(job.first);
-    }
-    match repairs::enqueue(home, &job.item).await {
+    match repairs::follow_up(home, &job.item).await {
         Ok(true) => Done::Queued,
         Ok(false) => Done::Nothing,
         Err(error) => {
-            tracing::error!(%error, "the repair queue did not take a message");
+            tracing::error!(%error, "the own region did not do what a write asks of it");
             Done::Failed(job.first)
         }
     }

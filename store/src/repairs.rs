@@ -10,6 +10,7 @@ use umoja_schema::{Attribute, Claim, ClaimItem, IdentifierKind, Item, Log, LogRo
 
 use crate::Home;
 use crate::apply::IDENTIFIER_CONFLICT;
+use crate::copy::delete_with_user;
 use crate::group::is_same_person;
 use crate::ports::StoreError;
 
@@ -30,11 +31,15 @@ pub async fn enqueue_if_incomplete(home: &Home, record: &PartRecord) -> Result<b
     Ok(true)
 }
 
-/// Lists what a region has to mend itself after one of its own writes; true if there is anything.
+/// Does what one of a region's own writes asks of the region itself: deletes what goes with an erased user, and lists what is
+/// to be mended; true if anything was listed. Whatever takes a write out of the stream, or puts it back, does this for it.
 ///
 /// # Errors
-/// If the queue does not take it.
-pub async fn enqueue(home: &Home, item: &Item) -> Result<bool, StoreError> {
+/// If the store or the queue does not do as asked.
+pub async fn follow_up(home: &Home, item: &Item) -> Result<bool, StoreError> {
+    if let Some(tombstone) = item.tombstone() {
+        delete_with_user(&home.own, tombstone).await?;
+    }
     match item {
         Item::Part(record) => enqueue_if_incomplete(home, record).await,
         Item::Row(Log::Journal, row) => enqueue_if_verified(home, row).await,

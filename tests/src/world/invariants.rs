@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use umoja_schema::{
-    BlindIndex, ClaimItem, Credentials, Identity, Key, Log, LogRow, Millis, Part, PartRecord, PersonVersion, UserId,
-    Version,
+    BlindIndex, ClaimItem, Credentials, Identity, Item, Key, Log, LogRow, Millis, Part, PartRecord, PersonVersion,
+    UserId, Version,
 };
 use umoja_store::Home;
 use umoja_store::audit::Check;
@@ -19,9 +19,19 @@ use super::{World, WorldRegion};
 impl World {
     /// The digest of each region.
     pub async fn digests(&self) -> Vec<Digest> {
+        self.digests_of(|_| true).await
+    }
+
+    /// The digest of each region's parts. Unlike these, which conflicts the journal notes depends on who meets whom first.
+    pub async fn digests_of_parts(&self) -> Vec<Digest> {
+        self.digests_of(|item| item.part().is_some()).await
+    }
+
+    async fn digests_of(&self, counts: impl Fn(&Item) -> bool) -> Vec<Digest> {
         let mut digests = Vec::new();
         for region in &self.regions {
-            let digest = Digest::of(&region.tables.ports(&region.name, region.store.keys()), self.regions.len()).await;
+            let ports = region.tables.ports(&region.name, region.store.keys());
+            let digest = Digest::of_those(&ports, self.regions.len(), &counts).await;
             digests.push(digest.expect("a store can be read"));
         }
         digests

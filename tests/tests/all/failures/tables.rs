@@ -126,6 +126,25 @@ fn an_item_with_a_stamp_from_the_far_future_is_parked_and_can_be_sent_back() {
 }
 
 #[test]
+fn items_go_with_their_user_after_a_parked_erasure_is_sent_back() {
+    run(async {
+        let (world, id) = populated(10, 2).await;
+        put(&world, 0, id, "a").await;
+        world.settle().await;
+        world.regions[0].clock.set_skew(10 * 60 * 1000);
+        world.erase(0, id).await.unwrap();
+        world.regions[0].clock.set_skew(0);
+        world.settle().await;
+        world.clock.advance(10 * 60 * 1000);
+        for parked in world.regions[0].home.parked.receive(10, 60).await.unwrap() {
+            assert_eq!(redrive_parked(&world.regions[0].home, &parked).await, Ok(Redriven::Queued));
+        }
+        world.settle().await;
+        everywhere(&world, id, &[]).await;
+    });
+}
+
+#[test]
 fn items_go_with_their_user_in_every_region() {
     run(async {
         let (world, id) = populated(6, 3).await;
