@@ -66,6 +66,7 @@ impl Deployment {
             own: ports(&aws, Arc::clone(&tables), own),
             peers: regions.iter().filter(|entry| *entry.name() != own.region).map(peer).collect(),
             repairs: at(queue::KEYS),
+            merges: at(queue::MERGES),
             parked: at(queue::PARKED),
             registry: Arc::clone(&tables) as _,
             requests: Arc::clone(&tables) as _,

@@ -22,7 +22,7 @@ pub async fn create_region(
     tables::create(aws, prefix, &umoja_schema::replicated::ALL).await?;
     let data_key = create_key(aws).await.map_err(|error| StoreError::Unavailable(format!("CreateKey ({error})")))?;
     let retries = peers.iter().map(queue::retry);
-    for name in retries.chain([queue::KEYS.to_owned(), queue::PARKED.to_owned()]) {
+    for name in retries.chain([queue::KEYS, queue::MERGES, queue::PARKED].map(str::to_owned)) {
         create_queue(aws, &format!("{prefix}-{name}"), 10).await?;
     }
     let url = aws.sqs.get_queue_url().queue_name(format!("{prefix}-{}", queue::KEYS)).send().await;

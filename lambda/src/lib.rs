@@ -6,6 +6,7 @@
 //! | `replicator` | DynamoDB stream | [`umoja_replicator`]; answers the lowest failed sequence |
 //! | `reconcile-writes` | schedule | drains every peer's retry queue, peers in parallel |
 //! | `reconcile-keys` | schedule | wraps keys that regions lack |
+//! | `reconcile-merges` | schedule | merges users that two trusted companies say are one person |
 //! | `sweep` | schedule | compares the region with its peers and its users with derived tables, mends what differs |
 //!
 //! # Start

@@ -6,7 +6,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use std::time::Duration;
 use umoja_aws::Service;
-use umoja_reconciler::{Ended, drain_retries, repair_keys};
+use umoja_reconciler::{Ended, drain_retries, merge_users, repair_keys};
 use umoja_runtime::aws::Needs;
 use umoja_runtime::record;
 use umoja_runtime::region::{Build, NotReady, Settings};
@@ -22,6 +22,9 @@ pub const WRITES_NEED: Needs = Needs { own: &[Service::Sqs], peers: &[Service::D
 
 /// What repairing keys calls.
 pub const KEYS_NEED: Needs = Needs { own: &[Service::Sqs, Service::Kms], peers: &[Service::DynamoDb, Service::Kms] };
+
+/// What merging users calls: a peer's KMS while the own one is out, and no peer's table, because the stream replicates.
+pub const MERGES_NEED: Needs = Needs { own: &[Service::Sqs, Service::Kms], peers: &[Service::Kms] };
 
 /// The least time in which another run is begun.
 const ANOTHER_RUN_MS: u64 = 10_000;
@@ -41,25 +44,25 @@ impl Build for BuildHome {
     }
 }
 
-/// Makes what keys are repaired with.
+/// Makes what data keys are wrapped and users merged with.
 #[derive(Debug, Clone, Copy)]
-pub struct BuildRepair;
+pub struct BuildSealing;
 
 /// The region's ports and its keys.
-pub struct Repair {
+pub struct Sealing {
     home: Home,
     sealer: Sealer,
 }
 
 #[async_trait]
-impl Build for BuildRepair {
-    type Service = Repair;
+impl Build for BuildSealing {
+    type Service = Sealing;
     const SECRETS: bool = false;
 
-    async fn build(&self, home: Home, settings: &Settings) -> Result<Repair, NotReady> {
+    async fn build(&self, home: Home, settings: &Settings) -> Result<Sealing, NotReady> {
         settings.may_send()?;
         let sealer = Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), std::sync::Arc::clone(&home.entropy));
-        Ok(Repair { home, sealer })
+        Ok(Sealing { home, sealer })
     }
 }
 
@@ -98,25 +101,50 @@ async fn repeated(clock: &dyn Clock, time: Duration, run: impl AsyncFn() -> Opti
     tokio::time::timeout(time, runs).await.is_ok()
 }
 
-/// Repairs wrapped keys, as far as the time goes.
+/// Wraps missing keys, as far as the time goes.
 ///
 /// # Errors
 /// Never: what was not done is done by the next run.
-pub async fn keys(function: &Function<BuildRepair>, event: LambdaEvent<Value>) -> Result<(), Error> {
+pub async fn keys(function: &Function<BuildSealing>, event: LambdaEvent<Value>) -> Result<(), Error> {
+    scheduled(function, event, async |home, sealer| {
+        let report = repair_keys(home, sealer).await;
+        record::parked(report.parked);
+        report.ended
+    })
+    .await;
+    Ok(())
+}
+
+/// Merges users that two trusted companies say are one person, as far as the time goes.
+///
+/// # Errors
+/// Never: what was not done is done by the next run.
+pub async fn merges(function: &Function<BuildSealing>, event: LambdaEvent<Value>) -> Result<(), Error> {
+    scheduled(function, event, async |home, sealer| {
+        let report = merge_users(home, sealer).await;
+        record::parked(report.parked);
+        report.ended
+    })
+    .await;
+    Ok(())
+}
+
+/// Runs `one` as often as the time allows. The settings of that moment say for each run which regions there are.
+async fn scheduled(
+    function: &Function<BuildSealing>,
+    event: LambdaEvent<Value>,
+    one: impl AsyncFn(&Home, &Sealer) -> Ended,
+) {
     let clock = function.live.clock();
     let time = time_left(&event.context, clock.now());
-    // Ready anew for each run: which regions have to wrap a key is for the settings of that moment to say.
     let run = async || {
-        let repair = ready(function).await?;
-        let report = repair_keys(&repair.home, &repair.sealer).await;
-        record::parked(report.parked);
-        Some(report.ended)
+        let sealing = ready(function).await?;
+        Some(one(&sealing.home, &sealing.sealer).await)
     };
     if !repeated(clock, time, run).await {
         tracing::warn!("the time is over; the next run goes on");
     }
     function.metrics.write();
-    Ok(())
 }
 
 /// What a schedule works with; nothing, and a line that says why, while there are no settings.
@@ -165,11 +193,11 @@ mod tests {
         regions.put(&of(RegionState::Frozen)).await;
         assert!(matches!(ready(&regions, BuildReplicator).await, Err(NotReady::Frozen)));
         assert!(matches!(ready(&regions, BuildHome).await, Err(NotReady::Frozen)));
-        assert!(matches!(ready(&regions, BuildRepair).await, Err(NotReady::Frozen)));
+        assert!(matches!(ready(&regions, BuildSealing).await, Err(NotReady::Frozen)));
         for state in [RegionState::Thawing, RegionState::Leaving, RegionState::Joining, RegionState::Serving] {
             regions.put(&of(state)).await;
             assert!(ready(&regions, BuildReplicator).await.is_ok(), "{state:?}");
-            assert!(ready(&regions, BuildHome).await.is_ok() && ready(&regions, BuildRepair).await.is_ok());
+            assert!(ready(&regions, BuildHome).await.is_ok() && ready(&regions, BuildSealing).await.is_ok());
         }
     }
 }

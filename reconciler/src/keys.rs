@@ -1,22 +1,21 @@
-//! The repair queue: data keys that some region has not wrapped, and users that turn out to be one person.
+//! The queue of missing wrapped keys: data keys that some region has not wrapped.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join_all;
-use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
+use tokio::sync::OnceCell;
 use umoja_schema::{Message, Part, PartRecord, Region, UserId, Version, names};
 use umoja_store::Home;
 use umoja_store::copy::copy;
-use umoja_store::ports::{Delivery, KeyAdded, KeysError, StoreError};
+use umoja_store::ports::{KeyAdded, KeysError, Queue, StoreError};
 use umoja_store::repairs::missing_regions;
 use umoja_store::seal::{SealError, Sealer};
 
-use crate::merges::merge;
-use crate::messages::{Place, Unfit, block, delete, park, postpone, receive, release};
-use crate::served::{Served, own_failed};
-use crate::{CHUNKS, CONCURRENT, Ended};
+use crate::Ended;
+use crate::served::{Serve, Served, Tally, own_failed, serve};
 
 /// What one run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -25,11 +24,9 @@ pub struct RepairReport {
     pub received: usize,
     /// Parts that every region's KMS has wrapped now, in every region.
     pub repaired: usize,
-    /// Users that were merged, because two trusted companies verified the same identifier of both.
-    pub merged: usize,
     /// Wrapped keys that were made.
     pub wrapped: usize,
-    /// Messages about a version that is no longer stored, or about users that are not to be merged, or are.
+    /// Messages about a version that is no longer stored.
     pub overtaken: usize,
     /// Messages that another message of the run stood in for.
     pub coalesced: usize,
@@ -50,41 +47,59 @@ pub struct RepairReport {
 /// A region that is out holds up no other: what can be done is done, and the rest stays queued. A version that was
 /// overtaken needs nothing, because the newer one has a key of its own.
 pub async fn repair_keys(home: &Home, sealer: &Sealer) -> RepairReport {
-    let mut report = RepairReport::default();
-    report.ended = run(home, sealer, &mut report).await;
+    let keys = MissingKeys { home, sealer, reach: OnceCell::new(), wrapped: AtomicUsize::new(0) };
+    let (tally, ended) = serve(home, &keys).await;
+    let Tally { received, done: repaired, overtaken, coalesced, postponed, parked } = tally;
+    let wrapped = keys.wrapped.into_inner();
+    let (keys_out, peers_out) = keys.reach.into_inner().map(Reach::out).unwrap_or_default();
+    let report = RepairReport {
+        received,
+        repaired,
+        wrapped,
+        overtaken,
+        coalesced,
+        postponed,
+        parked,
+        keys_out,
+        peers_out,
+        ended,
+    };
     if report != RepairReport::default() {
         tracing::info!(?report, "keys repaired");
     }
     report
 }
 
-async fn run(home: &Home, sealer: &Sealer, report: &mut RepairReport) -> Ended {
-    if let Err(error) = home.own.users.probe().await {
-        tracing::warn!(%error, "the own table does not answer");
-        return Ended::OwnDown;
+/// The queue, and what its messages are served with.
+struct MissingKeys<'a> {
+    home: &'a Home,
+    sealer: &'a Sealer,
+    reach: OnceCell<Reach>,
+    wrapped: AtomicUsize,
+}
+
+impl Serve for MissingKeys<'_> {
+    const QUEUE: &'static str = names::queue::KEYS;
+
+    fn queue(&self) -> &dyn Queue {
+        &*self.home.repairs
     }
-    let mut reach = None;
-    for _ in 0..CHUNKS {
-        let deliveries = match receive(&*home.repairs).await {
-            Ok(deliveries) if deliveries.is_empty() => return Ended::Empty,
-            Ok(deliveries) => deliveries,
-            Err(error) => {
-                tracing::warn!(%error, "the repair queue does not answer");
-                return Ended::QueueDown;
-            }
-        };
-        let reach = match &reach {
-            Some(reach) => reach,
-            None => reach.insert(Reach::probe(home).await),
-        };
-        let ended = serve(home, sealer, reach, deliveries, report).await;
-        report.keys_out = held(&reach.keys_out).keys().cloned().collect();
-        report.peers_out = held(&reach.peers_out).iter().cloned().collect();
-        if let Some(ended) = ended {
-            return ended;
+
+    fn key(message: &Message) -> Option<String> {
+        match message {
+            Message::WrapKeys { id, part, .. } => Some(format!("{id}/{part}")),
+            _ => None,
         }
     }
-    Ended::Bounded
+
+    async fn serve(&self, message: &Message) -> Served {
+        let Message::WrapKeys { id, part, version } = message else { return Served::Failed };
+        let reach = self.reach.get_or_init(|| Reach::probe(self.home)).await;
+        let wanted = (*id, *part, version.clone());
+        match repair(self.home, self.sealer, reach, &wanted, &self.wrapped).await {
+            Ok(served) | Err(served) => served,
+        }
+    }
 }
 
 /// What does not answer in this run: it is asked once, and not again for every message.
@@ -114,6 +129,11 @@ impl Reach {
         reach
     }
 
+    /// The regions whose KMS key could not be used, and the peers that did not answer.
+    fn out(self) -> (Vec<Region>, Vec<Region>) {
+        (held(&self.keys_out).keys().cloned().collect(), held(&self.peers_out).iter().cloned().collect())
+    }
+
     fn key_error(&self, region: &Region) -> Option<KeysError> {
         held(&self.keys_out).get(region).copied()
     }
@@ -134,123 +154,36 @@ impl Reach {
 /// The part whose data key is wanted.
 type Wanted = (UserId, Part, Version);
 
-/// Reads what a message asks for, to be served once however many messages ask for it.
-fn read(text: &str) -> Result<Message, Unfit> {
-    match Unfit::read(text)? {
-        message @ (Message::WrapKeys { .. } | Message::MergeVerified { .. }) => Ok(message),
-        _ => Err(Unfit::Unreadable("the message is not one of the repair queue")),
-    }
-}
-
-/// The key that an operator finds a parked message's user by.
-fn key_of(message: &Message) -> String {
-    match message {
-        Message::WrapKeys { id, part, .. } => format!("{id}/{part}"),
-        Message::MergeVerified { one, other } => format!("{one}/{other}"),
-        _ => "?".to_owned(),
-    }
-}
-
-async fn serve(
-    home: &Home,
-    sealer: &Sealer,
-    reach: &Reach,
-    deliveries: Vec<Delivery>,
-    report: &mut RepairReport,
-) -> Option<Ended> {
-    let queue = &*home.repairs;
-    let place = |key: String| Place { table: names::queue::KEYS.to_owned(), key };
-    let mut wanted: BTreeMap<Message, Vec<Delivery>> = BTreeMap::new();
-    report.received += deliveries.len();
-    for delivery in deliveries {
-        match read(&delivery.text) {
-            Ok(message) => wanted.entry(message).or_default().push(delivery),
-            Err(Unfit::Newer) => {
-                release(queue, &[delivery], &*home.entropy).await;
-                report.postponed += 1;
-            }
-            Err(Unfit::Unreadable(reason)) => {
-                report.parked += park(home, queue, place("?".to_owned()), reason, &[delivery]).await;
-            }
-        }
-    }
-    let repairs: Vec<_> = wanted.keys().map(|message| repair(home, sealer, reach, message)).collect();
-    let served: Vec<(Served, usize)> = stream::iter(repairs).buffered(CONCURRENT).collect().await;
-
-    let mut ended = None;
-    for ((message, deliveries), (served, wrapped)) in wanted.iter().zip(served) {
-        report.wrapped += wrapped;
-        match &served {
-            Served::Repaired | Served::Merged | Served::Overtaken => delete(queue, deliveries).await,
-            Served::Later | Served::Stopped => postpone(queue, deliveries, message, &*home.entropy).await,
-            Served::Blocked => block(queue, deliveries, message, &*home.entropy).await,
-            Served::Failed => release(queue, deliveries, &*home.entropy).await,
-            Served::Parked(reason) => {
-                report.parked += park(home, queue, place(key_of(message)), reason, deliveries).await;
-            }
-        }
-        match served {
-            Served::Repaired => report.repaired += 1,
-            Served::Merged => report.merged += 1,
-            Served::Overtaken => report.overtaken += deliveries.len(),
-            Served::Parked(_) => {}
-            Served::Stopped => {
-                report.postponed += deliveries.len();
-                ended = Some(Ended::OwnDown);
-            }
-            _ => report.postponed += deliveries.len(),
-        }
-        report.coalesced += deliveries.len() - 1;
-    }
-    ended
-}
-
-async fn repair(home: &Home, sealer: &Sealer, reach: &Reach, message: &Message) -> (Served, usize) {
-    let mut wrapped = 0;
-    let served = match message {
-        Message::WrapKeys { id, part, version } => {
-            let wanted = (*id, *part, version.clone());
-            match repair_counting(home, sealer, reach, &wanted, &mut wrapped).await {
-                Ok(served) | Err(served) => served,
-            }
-        }
-        Message::MergeVerified { one, other } => merge(home, sealer, *one, *other).await,
-        _ => Served::Failed,
-    };
-    (served, wrapped)
-}
-
-async fn repair_counting(
+async fn repair(
     home: &Home,
     sealer: &Sealer,
     reach: &Reach,
     wanted: &Wanted,
-    wrapped: &mut usize,
+    wrapped: &AtomicUsize,
 ) -> Result<Served, Served> {
     let mut record = current(home, wanted).await?;
     // What stands in the way of the wrapping is told only after what can be done for the peers was done.
-    let mut worst = Served::Repaired;
+    let mut worst = Served::Done;
     if !missing_regions(home, &record).is_empty() {
         match wrap(home, sealer, reach, &record).await {
             Ok(blobs) => {
                 add(home, &record, &blobs).await?;
-                *wrapped += blobs.len();
+                wrapped.fetch_add(blobs.len(), Ordering::Relaxed);
                 record = current(home, wanted).await?;
             }
             Err(served) => worst = served,
         }
         for region in missing_regions(home, &record) {
             worst = match (worst, reach.key_error(&region)) {
-                (
-                    Served::Repaired | Served::Later,
-                    Some(KeysError::Disabled | KeysError::Denied | KeysError::Refused),
-                ) => Served::Blocked,
-                (Served::Repaired, _) => Served::Later,
+                (Served::Done | Served::Later, Some(KeysError::Disabled | KeysError::Denied | KeysError::Refused)) => {
+                    Served::Blocked
+                }
+                (Served::Done, _) => Served::Later,
                 (worst, _) => worst,
             };
         }
     }
-    if copy_to_peers(home, reach, &record).await || !matches!(worst, Served::Repaired) {
+    if copy_to_peers(home, reach, &record).await || !matches!(worst, Served::Done) {
         Ok(worst)
     } else {
         Ok(Served::Later)

@@ -1,7 +1,7 @@
 //! What is done later: copies that a peer did not take at once, data keys that some region has not wrapped, users that
 //! turn out to be one person, everything for a region that joins, and what nobody remembers ([`sweep`]).
 //!
-//! [`drain_retries`] and [`repair_keys`] are one run each, started by a schedule; runs may overlap and may be dropped at
+//! [`drain_retries`], [`repair_keys`] and [`merge_users`] are one run each, started by a schedule; runs may overlap and may be dropped at
 //! any await, because a message is deleted only after what it asks for is done, and doing it twice is doing it once. A
 //! run never fails as a whole: its report says what was done and why it ended. [`Fill`] is an operator's, and may be
 //! broken off and begun anew in the same way.
@@ -27,6 +27,7 @@ mod unlist;
 pub use audit::{AuditCheck, AuditDrop, Broken};
 pub use fill::{Fill, FillReport};
 pub use keys::{RepairReport, repair_keys};
+pub use merges::{MergeReport, merge_users};
 pub use redrive::{Redriven, redrive_parked};
 pub use retries::{RetryReport, drain_retries};
 pub use rewrite::{Rewrite, RewriteReport, Rule};

@@ -23,7 +23,7 @@ const NO_RECORD: &str = "the text is not that of a parked record";
 const NO_KEY: &str = "it does not say which item it is about; comparing the regions finds what is missing";
 const UNREADABLE: &str = "the stored item cannot be read";
 
-/// Puts a parked record back: into the retry queues of the peers that have not got it, or into the repair queue. What
+/// Puts a parked record back: into the retry queues of the peers that have not got it, or into the queue of missing wrapped keys or of merges. What
 /// is copied then is what is stored at that moment, so a record that was overtaken meanwhile does no harm. Interrupted, it
 /// is queued and still parked, and doing it again does it once.
 ///
@@ -62,8 +62,10 @@ impl About {
         let (id, sort) = key.split_once('/')?;
         let id = id.parse().ok()?;
         if place == queue::KEYS {
-            let merge = || sort.parse().ok().map(|other| Self::Merge(id, other));
-            return sort.parse().ok().map(|part| Self::Keys(id, part)).or_else(merge);
+            return sort.parse().ok().map(|part| Self::Keys(id, part));
+        }
+        if place == queue::MERGES {
+            return sort.parse().ok().map(|other| Self::Merge(id, other));
         }
         if let Some(peer) = place.strip_prefix(queue::RETRY).and_then(|rest| rest.strip_prefix('-')) {
             return Some(Self::Retry(peer.to_owned(), id, sort.to_owned()));
@@ -87,7 +89,7 @@ impl About {
                 _ => Ok(false),
             },
             Self::Merge(one, other) => {
-                home.repairs.send(&Message::MergeVerified { one, other }, 0).await?;
+                home.merges.send(&Message::MergeVerified { one, other }, 0).await?;
                 Ok(true)
             }
             Self::Retry(peer, id, sort) => match home.peers.iter().find(|one| one.ports.name.as_str() == peer) {

@@ -1,10 +1,18 @@
-//! What became of a message of the repair queue.
+//! Queues of which each message asks for one thing: taken out by chunks, served side by side, and put where they belong.
 
-use umoja_store::ports::StoreError;
+use std::collections::BTreeMap;
 
+use futures_util::stream::{self, StreamExt as _};
+use umoja_schema::Message;
+use umoja_store::Home;
+use umoja_store::ports::{Delivery, Queue, StoreError};
+
+use crate::messages::{Place, Unfit, block, delete, park, postpone, receive, release};
+use crate::{CHUNKS, CONCURRENT, Ended};
+
+/// What became of a message.
 pub(crate) enum Served {
-    Repaired,
-    Merged,
+    Done,
     Overtaken,
     /// Something does not answer; try again after a growing delay.
     Later,
@@ -21,4 +29,115 @@ pub(crate) enum Served {
 pub(crate) fn own_failed(error: &StoreError) -> Served {
     tracing::warn!(%error, "the own table did not do as asked");
     if error.is_transient() { Served::Stopped } else { Served::Failed }
+}
+
+/// A queue, and who serves its messages.
+pub(crate) trait Serve: Sync {
+    /// The queue's name.
+    const QUEUE: &'static str;
+
+    /// The queue.
+    fn queue(&self) -> &dyn Queue;
+
+    /// What an operator finds a parked message's users by; `None` if the message belongs in another queue.
+    fn key(message: &Message) -> Option<String>;
+
+    /// Does what a message asks for, once however many messages ask for it.
+    fn serve(&self, message: &Message) -> impl Future<Output = Served> + Send;
+}
+
+/// How many messages became what.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) received: usize,
+    /// Things that were asked for and are done, not messages.
+    pub(crate) done: usize,
+    pub(crate) overtaken: usize,
+    pub(crate) coalesced: usize,
+    pub(crate) postponed: usize,
+    pub(crate) parked: usize,
+}
+
+/// Serves what is in a queue, up to the most that one run does.
+pub(crate) async fn serve<S: Serve>(home: &Home, served: &S) -> (Tally, Ended) {
+    let mut tally = Tally::default();
+    let ended = run(home, served, &mut tally).await;
+    (tally, ended)
+}
+
+async fn run<S: Serve>(home: &Home, served: &S, tally: &mut Tally) -> Ended {
+    if let Err(error) = home.own.users.probe().await {
+        tracing::warn!(%error, "the own table does not answer");
+        return Ended::OwnDown;
+    }
+    for _ in 0..CHUNKS {
+        let deliveries = match receive(served.queue()).await {
+            Ok(deliveries) if deliveries.is_empty() => return Ended::Empty,
+            Ok(deliveries) => deliveries,
+            Err(error) => {
+                tracing::warn!(queue = S::QUEUE, %error, "a queue does not answer");
+                return Ended::QueueDown;
+            }
+        };
+        if let Some(ended) = chunk(home, served, deliveries, tally).await {
+            return ended;
+        }
+    }
+    Ended::Bounded
+}
+
+/// Reads a message that belongs in the queue.
+fn read<S: Serve>(text: &str) -> Result<Message, Unfit> {
+    let message = Unfit::read(text)?;
+    if S::key(&message).is_none() {
+        return Err(Unfit::Unreadable("the message belongs in another queue"));
+    }
+    Ok(message)
+}
+
+async fn chunk<S: Serve>(home: &Home, served: &S, deliveries: Vec<Delivery>, tally: &mut Tally) -> Option<Ended> {
+    let (queue, entropy) = (served.queue(), &*home.entropy);
+    let place = |key: String| Place { table: S::QUEUE.to_owned(), key };
+    let mut asked: BTreeMap<Message, Vec<Delivery>> = BTreeMap::new();
+    tally.received += deliveries.len();
+    for delivery in deliveries {
+        match read::<S>(&delivery.text) {
+            Ok(message) => asked.entry(message).or_default().push(delivery),
+            Err(Unfit::Newer) => {
+                release(queue, &[delivery], entropy).await;
+                tally.postponed += 1;
+            }
+            Err(Unfit::Unreadable(reason)) => {
+                tally.parked += park(home, queue, place("?".to_owned()), reason, &[delivery]).await;
+            }
+        }
+    }
+    let all: Vec<_> = asked.keys().map(|message| served.serve(message)).collect();
+    let all: Vec<Served> = stream::iter(all).buffered(CONCURRENT).collect().await;
+
+    let mut ended = None;
+    for ((message, deliveries), served) in asked.iter().zip(all) {
+        match &served {
+            Served::Done | Served::Overtaken => delete(queue, deliveries).await,
+            Served::Later | Served::Stopped => postpone(queue, deliveries, message, entropy).await,
+            Served::Blocked => block(queue, deliveries, message, entropy).await,
+            Served::Failed => release(queue, deliveries, entropy).await,
+            Served::Parked(reason) => {
+                let key = S::key(message).unwrap_or_default();
+                tally.parked += park(home, queue, place(key), reason, deliveries).await;
+            }
+        }
+        match served {
+            Served::Done => tally.done += 1,
+            Served::Overtaken => tally.overtaken += deliveries.len(),
+            Served::Parked(_) => {}
+            Served::Stopped => {
+                tally.postponed += deliveries.len();
+                ended = Some(Ended::OwnDown);
+            }
+            _ => tally.postponed += deliveries.len(),
+        }
+        tally.coalesced += deliveries.len() - 1;
+    }
+    ended
 }

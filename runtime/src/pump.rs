@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use umoja_local::{Housekept, RegionStore};
-use umoja_reconciler::{RepairReport, RetryReport, SweepRun, SweepSettings, drain_retries, repair_keys, sweep};
+use umoja_reconciler::{
+    MergeReport, RepairReport, RetryReport, SweepRun, SweepSettings, drain_retries, merge_users, repair_keys, sweep,
+};
 use umoja_replicator::{BatchOutcome, Replicator};
-use umoja_schema::names::queue;
 use umoja_schema::{Millis, Region};
 use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
@@ -66,8 +67,10 @@ pub struct Step {
 pub struct Reconciled {
     /// Of each peer's retry queue.
     pub retries: Vec<(Region, RetryReport)>,
-    /// Of the key-repair queue.
+    /// Of the queue of missing wrapped keys.
     pub keys: RepairReport,
+    /// Of the queue of merges.
+    pub merges: MergeReport,
 }
 
 impl RegionPump {
@@ -113,13 +116,13 @@ impl RegionPump {
         lags.filter(|lag| *lag <= WRITTEN_WITHIN_MS).for_each(record::lag);
     }
 
-    /// Drains the retry queue of every peer and the key-repair queue, once.
+    /// Does what is in the retry queue of every peer, the queue of missing wrapped keys and that of merges, once.
     pub async fn reconcile(&self) -> Reconciled {
         let mut retries = Vec::new();
         for peer in &self.home.peers {
             retries.push((peer.ports.name.clone(), self.drain(peer).await));
         }
-        Reconciled { retries, keys: self.repair().await }
+        Reconciled { retries, keys: self.repair().await, merges: self.merge().await }
     }
 
     async fn drain(&self, peer: &Peer) -> RetryReport {
@@ -131,6 +134,12 @@ impl RegionPump {
 
     async fn repair(&self) -> RepairReport {
         let report = repair_keys(&self.home, &self.sealer).await;
+        record::parked(report.parked);
+        report
+    }
+
+    async fn merge(&self) -> MergeReport {
+        let report = merge_users(&self.home, &self.sealer).await;
         record::parked(report.parked);
         report
     }
@@ -152,9 +161,7 @@ impl RegionPump {
 
     /// Records how many messages are in each queue.
     async fn measure(&self) {
-        let retries = self.home.peers.iter().map(|peer| (queue::retry(&peer.ports.name), &*peer.retry));
-        let others = [(queue::KEYS.to_owned(), &*self.home.repairs), (queue::PARKED.to_owned(), &*self.home.parked)];
-        for (name, queue) in retries.chain(others) {
+        for (name, queue) in self.home.queues() {
             match queue.depth().await {
                 Ok(depth) => record::queued(self.region(), &name, depth),
                 Err(error) => tracing::warn!(region = %self.region(), queue = name, %error, "a queue does not answer"),
@@ -295,7 +302,7 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// Starts the work: tasks of their own for each region's stream, each peer's retries, repairs and housekeeping, so
+    /// Starts the work: tasks of their own for each region's stream, each peer's retries, missing wrapped keys, merges and housekeeping, so
     /// that nothing waits for something that does not answer.
     pub fn start(regions: impl IntoIterator<Item = RegionPump>, settings: PumpSettings) -> Self {
         let stop = watch::Sender::new(false);
@@ -313,6 +320,10 @@ impl Pump {
             let keys = Arc::clone(&region);
             tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {
                 keys.repair().await;
+            }));
+            let merges = Arc::clone(&region);
+            tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {
+                merges.merge().await;
             }));
             let measured = Arc::clone(&region);
             tasks.spawn(every(MEASURE, stop.subscribe(), async move || measured.measure().await));

@@ -110,6 +110,8 @@ pub mod queue {
 
     /// Parts whose data key some region has not wrapped.
     pub const KEYS: &str = "keys";
+    /// Pairs of users that may be one person.
+    pub const MERGES: &str = "merges";
     /// Stream records that cannot be handled.
     pub const PARKED: &str = "parked";
 }
@@ -139,6 +141,8 @@ pub mod function {
     pub const RECONCILE_WRITES: &str = "reconcile-writes";
     /// Wraps data keys for regions that lack them, by a schedule.
     pub const RECONCILE_KEYS: &str = "reconcile-keys";
+    /// Merges users that two trusted companies say are one person, by a schedule.
+    pub const RECONCILE_MERGES: &str = "reconcile-merges";
     /// Compares the region with its peers, by a schedule, and mends what differs.
     pub const SWEEP: &str = "sweep";
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use umoja_schema::names::queue;
 use umoja_schema::replicated::Rule;
 use umoja_schema::{Body, Item, Key, PartRecord, Region, Replicated};
 
@@ -93,6 +94,8 @@ pub struct Home {
     pub peers: Vec<Peer>,
     /// Parts whose data key some region has not wrapped.
     pub repairs: Arc<dyn Queue>,
+    /// Pairs of users that may be one person.
+    pub merges: Arc<dyn Queue>,
     /// Stream records that cannot be handled.
     pub parked: Arc<dyn Queue>,
     /// Companies and settings.
@@ -113,6 +116,13 @@ impl Home {
     /// The names of all regions, the own one first.
     pub fn region_names(&self) -> impl Iterator<Item = &Region> {
         std::iter::once(&self.own.name).chain(self.peers.iter().map(|peer| &peer.ports.name))
+    }
+
+    /// Every queue of the region with its name: the retry queues, then the others.
+    pub fn queues(&self) -> impl Iterator<Item = (String, &Arc<dyn Queue>)> {
+        let retries = self.peers.iter().map(|peer| (queue::retry(&peer.ports.name), &peer.retry));
+        let others = [(queue::KEYS, &self.repairs), (queue::MERGES, &self.merges), (queue::PARKED, &self.parked)];
+        retries.chain(others.map(|(name, queue)| (name.to_owned(), queue)))
     }
 
     /// A part without the wrapped keys of regions that the deployment does not list: of one that was removed, whose keys

@@ -53,7 +53,7 @@ async fn enqueue_if_verified(home: &Home, row: &LogRow) -> Result<bool, StoreErr
     let verified = row.fields.get(attribute::VERIFIED) == Some(&Attribute::Bool(true));
     let rival = row.field(attribute::RIVAL).and_then(|rival| rival.parse().ok()).filter(|rival| row.user < *rival);
     let Some(other) = rival.filter(|_| verified && row.kind == IDENTIFIER_CONFLICT) else { return Ok(false) };
-    home.repairs.send(&Message::MergeVerified { one: row.user, other }, 0).await?;
+    home.merges.send(&Message::MergeVerified { one: row.user, other }, 0).await?;
     Ok(true)
 }
 
@@ -71,7 +71,7 @@ pub async fn enqueue_verified(home: &Home, item: &ClaimItem) -> Result<u64, Stor
             continue;
         }
         let (one, other) = (winner.min(*id), winner.max(*id));
-        home.repairs.send(&Message::MergeVerified { one, other }, 0).await?;
+        home.merges.send(&Message::MergeVerified { one, other }, 0).await?;
         asked += 1;
     }
     Ok(asked)

@@ -21,7 +21,7 @@ run "roles" {
     error_message = "The replicator has nothing to do with keys."
   }
   assert {
-    condition     = [for name, policy in aws_iam_role_policy.function : name if strcontains(policy.policy, "kms:")] == ["api", "reconcile-keys"]
+    condition     = [for name, policy in aws_iam_role_policy.function : name if strcontains(policy.policy, "kms:")] == ["api", "reconcile-keys", "reconcile-merges"]
     error_message = "Only the api and the reconciler of keys use data keys."
   }
   assert {
@@ -144,6 +144,9 @@ run "keys" {
       "arn:aws:iam::123456789012:role/umoja-eu-west-1-reconcile-keys",
       "arn:aws:iam::123456789012:role/umoja-us-east-1-reconcile-keys",
       "arn:aws:iam::123456789012:role/umoja-af-south-1-reconcile-keys",
+      "arn:aws:iam::123456789012:role/umoja-eu-west-1-reconcile-merges",
+      "arn:aws:iam::123456789012:role/umoja-us-east-1-reconcile-merges",
+      "arn:aws:iam::123456789012:role/umoja-af-south-1-reconcile-merges",
       "arn:aws:iam::123456789012:role/operators",
     ]
     error_message = "The data key is used by two functions of each region, and by operators."

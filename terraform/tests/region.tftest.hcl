@@ -20,7 +20,7 @@ run "names" {
     error_message = "Every table of names.json is there, and no other."
   }
   assert {
-    condition     = toset([for queue in aws_sqs_queue.this : queue.name]) == toset(["umoja-retry-us-east-1", "umoja-retry-af-south-1", "umoja-keys", "umoja-parked"])
+    condition     = toset([for queue in aws_sqs_queue.this : queue.name]) == toset(["umoja-retry-us-east-1", "umoja-retry-af-south-1", "umoja-keys", "umoja-merges", "umoja-parked"])
     error_message = "There is a retry queue for each peer, and none for the own region."
   }
   assert {
@@ -199,7 +199,7 @@ run "functions" {
     error_message = "Schedules run, and note what they could not start."
   }
   assert {
-    condition     = aws_scheduler_schedule.this["reconcile-writes"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-keys"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["sweep"].schedule_expression == "rate(1 hour)"
+    condition     = aws_scheduler_schedule.this["reconcile-writes"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-keys"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-merges"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["sweep"].schedule_expression == "rate(1 hour)"
     error_message = "How often the scheduled functions run."
   }
 }

@@ -16,7 +16,7 @@ run "the_root" {
     error_message = "The root says what the module says."
   }
   assert {
-    condition     = toset(keys(output.queues)) == toset(["retry-us-east-1", "retry-us-east-1-dead", "keys", "keys-dead", "parked", "parked-dead", "stream-failures", "schedule-failures"])
+    condition     = toset(keys(output.queues)) == toset(["retry-us-east-1", "retry-us-east-1-dead", "keys", "keys-dead", "merges", "merges-dead", "parked", "parked-dead", "stream-failures", "schedule-failures"])
     error_message = "All queues are told."
   }
 }

@@ -132,6 +132,7 @@ fn home(
         own: ports[at].clone(),
         peers: ports.iter().filter(|ports| ports.name != *local.region()).map(peer).collect(),
         repairs: Arc::new(local.queue(names::queue::KEYS)),
+        merges: Arc::new(local.queue(names::queue::MERGES)),
         parked: Arc::new(local.queue(names::queue::PARKED)),
         registry: Arc::clone(&tables.tables) as _,
         requests: Arc::clone(&tables.tables) as _,

@@ -155,7 +155,7 @@ impl World {
         let mut round = Round { records: self.deliver().await, ..Round::default() };
         for region in &self.regions {
             let reconciled = region.pump.reconcile().await;
-            round.messages += reconciled.keys.received;
+            round.messages += reconciled.keys.received + reconciled.merges.received;
             round.messages += reconciled.retries.iter().map(|(_, report)| report.received).sum::<usize>();
         }
         self.observe().await;

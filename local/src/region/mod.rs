@@ -175,6 +175,7 @@ impl RegionStore {
             own: self.ports(),
             peers: peers.into_iter().map(peer).collect(),
             repairs: Arc::new(self.queue(queue::KEYS)),
+            merges: Arc::new(self.queue(queue::MERGES)),
             parked: Arc::new(self.queue(queue::PARKED)),
             registry: Arc::new(self.clone()),
             requests: Arc::new(self.clone()),

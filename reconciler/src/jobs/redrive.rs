@@ -71,11 +71,9 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The queues of a region; or only the one of this name: retry-REGION, keys or parked.
+    /// The queues of a region; or only the one of this name: retry-REGION, keys, merges or parked.
     pub fn all(home: &'a Home, only: Option<&str>) -> Vec<Self> {
-        let retries = home.peers.iter().map(|peer| (queue::retry(&peer.ports.name), &peer.retry));
-        let all = retries.chain([(queue::KEYS.to_owned(), &home.repairs), (queue::PARKED.to_owned(), &home.parked)]);
-        let wanted = all.filter(|(name, _)| only.is_none_or(|only| only == name));
+        let wanted = home.queues().filter(|(name, _)| only.is_none_or(|only| only == name));
         wanted.map(|(name, queue)| Self { home, name, queue: Arc::clone(queue) }).collect()
     }
 

@@ -115,6 +115,11 @@ locals {
         statistic = "Minimum", above = 0, minutes = 60
         means     = "Data keys have been waiting for an hour to be wrapped by a region that lacks them."
       }
+      "${local.names.queues.merges}-depth" = {
+        metric    = "ApproximateNumberOfMessagesVisible", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${local.names.queues.merges}" }
+        statistic = "Minimum", above = 0, minutes = 60
+        means     = "Users that two trusted companies say are one person have been waiting for an hour to be merged."
+      }
     },
     {
       for queue in concat([for queue in local.queues : "${queue}${local.names.dead_letters}"], keys(aws_sqs_queue.end)) : queue => {

@@ -10,6 +10,7 @@ locals {
     replicator       = local.policy_replicator
     reconcile-writes = local.policy_reconcile_writes
     reconcile-keys   = local.policy_reconcile_keys
+    reconcile-merges = local.policy_reconcile_merges
     sweep            = local.policy_sweep
   }
 }

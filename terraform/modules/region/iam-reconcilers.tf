@@ -1,5 +1,5 @@
-# The reconcilers do later what was not done at once. Only the one for keys may use keys: it opens a data key, checks
-# that it is the record's, and has the regions wrap it that have not; and it merges users who turn out to be one person.
+# The reconcilers do later what was not done at once. The one for keys opens a data key, checks that it is the record's,
+# and has the regions wrap it that have not. The one for merges opens users who may be one person, and writes one of them.
 
 locals {
   policy_reconcile_writes = concat(
@@ -35,38 +35,14 @@ locals {
         Resource = [local.own_table["users"]]
       },
       {
-        # Users of whom two trusted companies have verified the same identifier: both are opened, and one is written to
-        # point at the other.
-        Sid      = "MergeWhoIsOnePerson"
-        Action   = ["dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:Query"]
-        Resource = [local.own_table["users"]]
-      },
-      {
-        Sid      = "ReadAndAddMembers"
-        Action   = ["dynamodb:PutItem", "dynamodb:Query"]
-        Resource = [local.own_table["members"]]
-      },
-      {
-        Sid      = "JournalMerges"
-        Action   = ["dynamodb:UpdateItem"]
-        Resource = [local.own_table["journal"]]
-      },
-      {
-        Sid      = "RecordMerges"
-        Action   = ["dynamodb:PutItem", "dynamodb:Query"]
-        Resource = [local.own_table["audit"]]
-      },
-      {
-        # DescribeKey: a key that is out is asked once in a run, not for every message. GenerateDataKey: a merge writes
-        # a part.
-        Sid      = "OpenMakeAndWrapDataKeys"
-        Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+        # DescribeKey: a key that is out is asked once in a run, not for every message.
+        Sid      = "OpenAndWrapDataKeys"
+        Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"]
         Resource = [local.own_data_key_arn]
       },
       {
-        # GenerateDataKey: a merge, while the own KMS is out.
-        Sid       = "OpenMakeAndWrapDataKeysByPeers"
-        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+        Sid       = "OpenAndWrapDataKeysByPeers"
+        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"]
         Resource  = local.peer_keys
         Condition = local.only_data_keys
       },
@@ -74,4 +50,47 @@ locals {
     ],
     local.copy_parts_to_peers,
   )
+
+  policy_reconcile_merges = [
+    {
+      Sid      = "DrainMerges"
+      Action   = local.drain_actions
+      Resource = [local.merges_queue_arn]
+    },
+    {
+      # Users of whom two trusted companies have verified the same identifier: both are opened, and one is written to
+      # point at the other.
+      Sid      = "MergeWhoIsOnePerson"
+      Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Resource = [local.own_table["users"]]
+    },
+    {
+      Sid      = "ReadAndAddMembers"
+      Action   = ["dynamodb:PutItem", "dynamodb:Query"]
+      Resource = [local.own_table["members"]]
+    },
+    {
+      Sid      = "JournalMerges"
+      Action   = ["dynamodb:UpdateItem"]
+      Resource = [local.own_table["journal"]]
+    },
+    {
+      Sid      = "RecordMerges"
+      Action   = ["dynamodb:PutItem", "dynamodb:Query"]
+      Resource = [local.own_table["audit"]]
+    },
+    {
+      Sid      = "OpenMakeAndWrapDataKeys"
+      Action   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+      Resource = [local.own_data_key_arn]
+    },
+    {
+      # GenerateDataKey: while the own KMS is out.
+      Sid       = "OpenMakeAndWrapDataKeysByPeers"
+      Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+      Resource  = local.peer_keys
+      Condition = local.only_data_keys
+    },
+    local.park,
+  ]
 }

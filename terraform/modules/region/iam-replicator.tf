@@ -21,7 +21,7 @@ locals {
       {
         Sid      = "ListMissingWrappedKeys"
         Action   = ["sqs:SendMessage"]
-        Resource = [local.keys_queue_arn]
+        Resource = [local.keys_queue_arn, local.merges_queue_arn]
       },
       local.park,
     ],

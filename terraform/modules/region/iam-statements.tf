@@ -4,6 +4,7 @@ locals {
   sqs = "arn:${local.partition}:sqs:${var.region}:${local.account}"
 
   retry_queue_arns = [for queue in values(local.retry_queues) : "${local.sqs}:${var.prefix}-${queue}"]
+  merges_queue_arn = "${local.sqs}:${var.prefix}-${local.names.queues.merges}"
   keys_queue_arn   = "${local.sqs}:${var.prefix}-${local.names.queues.keys}"
   parked_queue_arn = "${local.sqs}:${var.prefix}-${local.names.queues.parked}"
 

@@ -22,7 +22,7 @@ locals {
       {
         Sid      = "ListMissingWrappedKeys"
         Action   = ["sqs:SendMessage"]
-        Resource = [local.keys_queue_arn]
+        Resource = [local.keys_queue_arn, local.merges_queue_arn]
       },
       {
         # ConditionCheckItem: claims are derived anew only while the part that makes them stays as it was read.

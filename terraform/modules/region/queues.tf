@@ -1,10 +1,10 @@
-# A retry queue for each peer, so that a day's outage of one fills no other's; the repair of wrapped keys; what
-# nobody can handle. Each has a queue for its dead letters. Messages carry keys of items, never values, so SQS's own
+# A retry queue for each peer, so that a day's outage of one fills no other's; the repair of wrapped keys; pairs of
+# users that may be one person; what nobody can handle. Each has a queue for its dead letters. Messages carry keys of items, never values, so SQS's own
 # encryption is enough.
 
 locals {
   retry_queues = { for peer in local.peers : peer => "${local.names.queues.retry}-${peer}" }
-  queues       = concat(values(local.retry_queues), [local.names.queues.keys, local.names.queues.parked])
+  queues       = concat(values(local.retry_queues), [local.names.queues.keys, local.names.queues.merges, local.names.queues.parked])
 
   # As long as SQS keeps messages. Those of a peer that is out are left alone, so they are not received too often and
   # never become dead letters: SQS would delete them at their age.

@@ -5,6 +5,7 @@ locals {
   scheduled = {
     "reconcile-writes" = var.schedules.reconcile_writes
     "reconcile-keys"   = var.schedules.reconcile_keys
+    "reconcile-merges" = var.schedules.reconcile_merges
     "sweep"            = var.schedules.sweep
   }
 }

@@ -78,6 +78,7 @@ variable "functions" {
     replicator       = optional(object({ memory = optional(number, 256), timeout = optional(number, 60), concurrency = optional(number) }), {})
     reconcile_writes = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
     reconcile_keys   = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
+    reconcile_merges = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
     sweep            = optional(object({ memory = optional(number, 256), timeout = optional(number, 900), concurrency = optional(number) }), {})
   })
   default  = {}
@@ -102,6 +103,7 @@ variable "schedules" {
   type = object({
     reconcile_writes = optional(string, "rate(1 minute)")
     reconcile_keys   = optional(string, "rate(1 minute)")
+    reconcile_merges = optional(string, "rate(1 minute)")
     sweep            = optional(string, "rate(1 hour)")
     enabled          = optional(bool, true)
   })
@@ -110,7 +112,7 @@ variable "schedules" {
 
   validation {
     condition = alltrue([
-      for when in [var.schedules.reconcile_writes, var.schedules.reconcile_keys, var.schedules.sweep] :
+      for when in [var.schedules.reconcile_writes, var.schedules.reconcile_keys, var.schedules.reconcile_merges, var.schedules.sweep] :
       can(regex("^(rate|cron)\\(.+\\)$", when))
     ])
     error_message = "A schedule is `rate(...)` or `cron(...)`."

@@ -27,8 +27,10 @@ class Probe(Swept):
                                  "garbage": lambda: self.garbage(f"retry-{self.there.name}", "reconcile-writes")},
             "reconcile-keys": {"repairs": self.repaired, "repairs of what the peer lacks": self.repaired_apart,
                                "its KMS out": self.repaired_own, "repairs that fail": self.not_repaired,
-                               "two who are one person": self.one_person,
                                "garbage": lambda: self.garbage("keys", "reconcile-keys")},
+            "reconcile-merges": {"two who are one person": self.one_person,
+                                 "its KMS out": self.one_person_by_peer,
+                                 "garbage": lambda: self.garbage("merges", "reconcile-merges")},
             "sweep": {"what the peer lost": self.peer_lost, "what it lost itself": self.own_lost,
                       "claims": self.claims_lost, "a missing key": self.key_lost},
         }
@@ -54,7 +56,7 @@ class Probe(Swept):
             self.d.key_service(region.name, True)
         for _ in range(3):
             for region in self.d.regions:
-                for function in ("reconcile-keys", "reconcile-writes"):
+                for function in ("reconcile-keys", "reconcile-merges", "reconcile-writes"):
                     self.invoke(function, region)
         self.purge()
 
@@ -165,8 +167,21 @@ class Probe(Swept):
         rival, own = self.same_address((self.there.name, self.here.name))
         self.d.proxy.heal()
         self.invoke("reconcile-writes", self.there)
-        self.until("the repair queue fills", lambda: self.d.depth(self.here.name, "keys") >= 1)
-        self.invoke("reconcile-keys")
+        self.until("the queue of merges fills", lambda: self.d.depth(self.here.name, "merges") >= 1)
+        self.invoke("reconcile-merges")
+        self.until("they are merged", lambda: self.root(self.here, rival) == self.root(self.here, own))
+
+    def one_person_by_peer(self) -> None:
+        """The same by the peer's key."""
+        rival, own = self.same_address((self.there.name, self.here.name))
+        self.d.proxy.heal()
+        self.invoke("reconcile-writes", self.there)
+        self.until("the queue of merges fills", lambda: self.d.depth(self.here.name, "merges") >= 1)
+        self.d.key_service(self.here.name, False)
+        try:
+            self.invoke("reconcile-merges")
+        finally:
+            self.d.key_service(self.here.name, True)
         self.until("they are merged", lambda: self.root(self.here, rival) == self.root(self.here, own))
 
     def peer_out(self) -> None:

@@ -49,6 +49,13 @@ def attempts(d: Deployment, own: str, peer: str):
         "QueueUrl": d.queue_url(own, f"retry-{peer}")}
     yield "reconcile-keys", "take copies from a retry queue", "sqs", own, "receive_message", {
         "QueueUrl": d.queue_url(own, f"retry-{peer}")}
+    yield "reconcile-keys", "take merges", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "merges")}
+    yield "reconcile-keys", "write a user", "dynamodb", own, "put_item", {
+        "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
+    yield "reconcile-keys", "make a data key", "kms", own, "generate_data_key", {"KeyId": key, "KeySpec": "AES_256"}
+    yield "reconcile-merges", "take key repairs", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "keys")}
+    yield "reconcile-merges", "write a peer's user", "dynamodb", peer, "put_item", {
+        "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
     yield "reconcile-writes", "take key repairs", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "keys")}
 
 

@@ -53,7 +53,7 @@ class System:
         """Writes each region's variables file and applies all of them."""
         # The emulator takes the ARN of a role's session for `aws:PrincipalArn`, where AWS takes the role's.
         sessions = [f"arn:aws:sts::{ACCOUNT}:assumed-role/{self.options.prefix}-{name}-{function}/*"
-                    for name in names for function in ("api", "reconcile-keys")]
+                    for name in names for function in ("api", "reconcile-keys", "reconcile-merges")]
         for name in names:
             self.terraform.write_variables(name, {
                 "operators": sessions,

@@ -224,7 +224,7 @@ impl Fleet {
             Service::Retries => {
                 region.home.peers.iter().map(|peer| format!("{}-{}", names::queue::RETRY, peer.ports.name)).collect()
             }
-            Service::Repairs => vec![names::queue::KEYS.to_owned()],
+            Service::Repairs => [names::queue::KEYS, names::queue::MERGES].map(str::to_owned).to_vec(),
             Service::Parked => vec![names::queue::PARKED.to_owned()],
             _ => Vec::new(),
         };

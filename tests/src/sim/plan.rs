@@ -82,7 +82,7 @@ pub enum Job {
     Replicate { at: u8, take: u8, again: u8, order: u16 },
     /// A region drains its retry queue for a peer.
     Drain { at: u8, peer: u8 },
-    /// A region repairs wrapped keys.
+    /// A region wraps missing keys, and merges users that are one person.
     Repair { at: u8 },
     /// A pass that fills a region from another.
     Fill { at: u8, peer: u8 },

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::future::join_all;
-use umoja_reconciler::{Fill, drain_retries, repair_keys, sweep};
+use umoja_reconciler::{Fill, drain_retries, merge_users, repair_keys, sweep};
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, Millis, Region};
 use umoja_store::faulty::Met;
@@ -233,7 +233,7 @@ impl Fleet {
         }
     }
 
-    /// A run of the key repair.
+    /// A run of the key repair, and of the merges.
     pub(super) async fn repair(&self, at: usize) {
         let region = self.region(at);
         if self.without == Some(Rule::KeyRepair) {
@@ -244,6 +244,7 @@ impl Fleet {
             return;
         }
         repair_keys(&region.home, &region.sealer).await;
+        merge_users(&region.home, &region.sealer).await;
     }
 
     /// A sweep of a region, its peers and its derived tables.

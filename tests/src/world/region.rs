@@ -51,7 +51,7 @@ pub struct RegionFaults {
     pub kms_links: BTreeMap<Region, Arc<Faults>>,
     /// Its retry queue for each peer.
     pub retries: BTreeMap<Region, Arc<Faults>>,
-    /// Its key-repair queue.
+    /// Its queues of missing wrapped keys and of merges.
     pub repairs: Arc<Faults>,
     /// Its queue of parked records.
     pub parked: Arc<Faults>,
@@ -123,7 +123,7 @@ impl WorldRegion {
     /// The names of the queues that have to be empty when there is nothing left to do.
     pub fn working_queues(&self) -> impl Iterator<Item = String> {
         let retries = self.home.peers.iter().map(|peer| names::queue::retry(&peer.ports.name));
-        retries.chain([names::queue::KEYS.to_owned()])
+        retries.chain([names::queue::KEYS, names::queue::MERGES].map(str::to_owned))
     }
 }
 
@@ -171,6 +171,7 @@ pub(super) async fn build(
                 own: seen[at].clone(),
                 peers: peers.collect(),
                 repairs: queue(names::queue::KEYS, &faults.repairs),
+                merges: queue(names::queue::MERGES, &faults.repairs),
                 parked: queue(names::queue::PARKED, &faults.parked),
                 registry: Arc::clone(&tables.registry),
                 requests,

@@ -173,8 +173,7 @@ impl Stage {
     pub(super) async fn dead_letters(&self) -> Result<u64, CliError> {
         let mut dead = 0;
         for home in self.server.homes() {
-            let queues = home.peers.iter().map(|peer| &peer.retry).chain([&home.repairs, &home.parked]);
-            for queue in queues {
+            for (_, queue) in home.queues() {
                 let depth = queue.depth().await.map_err(|error| CliError::Failed(error.to_string()))?;
                 dead += depth.dead;
             }

@@ -157,9 +157,7 @@ pub(super) async fn key_state(keys: &dyn Keys) -> &'static str {
 pub(super) async fn queues(region: &DeployedRegion) -> Result<Vec<QueueStatus>, StoreError> {
     let home = &region.home;
     let mut queues = Vec::new();
-    let retries = home.peers.iter().map(|peer| (queue::retry(&peer.ports.name), &peer.retry));
-    let others = [(queue::KEYS.to_owned(), &home.repairs), (queue::PARKED.to_owned(), &home.parked)];
-    for (name, port) in retries.chain(others) {
+    for (name, port) in home.queues() {
         let QueueDepth { waiting, in_flight, dead } = port.depth().await?;
         queues.push(QueueStatus { queue: name, waiting, in_flight, dead });
     }
@@ -252,7 +250,7 @@ impl RegionStatus {
             }
             if *waiting > 0 && name == queue::PARKED {
                 attention.push(format!("{region}: {waiting} changes cannot be handled and are parked"));
-            } else if *waiting > 0 && name != queue::KEYS {
+            } else if *waiting > 0 && name.starts_with(queue::RETRY) {
                 attention.push(format!("{region}: {waiting} copies wait in {name}"));
             }
         }

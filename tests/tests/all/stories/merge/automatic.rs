@@ -1,7 +1,7 @@
 //! Users that become one person by themselves: both have an identifier that a trusted company verified.
 
 use super::*;
-use umoja_reconciler::repair_keys;
+use umoja_reconciler::merge_users;
 use umoja_schema::{Log, Message, Part, UserId};
 use umoja_store::ports::Logs as _;
 
@@ -92,7 +92,7 @@ fn undoing_it_is_not_undone_whatever_arrives_late() {
         let ids: [UserId; 2] = [one.parse().unwrap(), two.parse().unwrap()];
         let message = Message::MergeVerified { one: ids[0].min(ids[1]), other: ids[0].max(ids[1]) };
         for at in 0..2 {
-            d.world.regions[at].home.repairs.send(&message, 0).await.unwrap();
+            d.world.regions[at].home.merges.send(&message, 0).await.unwrap();
         }
         d.world.settle().await;
         d.world.check_invariants().await;
@@ -137,7 +137,7 @@ fn an_undoing_in_one_region_beats_the_merge_that_another_makes_later() {
 
 /// Throws away what a region was asked to repair; gives how much.
 async fn forget_requests(d: &Deployment, at: usize) -> usize {
-    let requests = &d.world.regions[at].home.repairs;
+    let requests = &d.world.regions[at].home.merges;
     let lost = requests.receive(10, 60).await.unwrap();
     for lost in &lost {
         requests.delete(&lost.receipt).await.unwrap();
@@ -182,7 +182,7 @@ fn an_edit_that_had_not_heard_of_it_parts_the_two_for_a_moment_only() {
         }
         d.world.set_cut(0, 1, true);
         let region = &d.world.regions[0];
-        assert_eq!(repair_keys(&region.home, &region.sealer).await.merged, 1);
+        assert_eq!(merge_users(&region.home, &region.sealer).await.merged, 1);
         assert_eq!(forget_requests(&d, 1).await, 1);
         let set = json!({ "profile": { "nickname": "Ada" } });
         d.call_as(&d.food, 1, "update", json!({ "id": two, "set": set })).await.ok(200);
@@ -210,7 +210,7 @@ fn who_was_erased_or_merged_elsewhere_meanwhile_is_left_alone() {
         d.call(0, "erase", json!({ "id": two })).await.ok(202);
         let ids: [UserId; 2] = [one.parse().unwrap(), two.parse().unwrap()];
         let message = Message::MergeVerified { one: ids[0].min(ids[1]), other: ids[0].max(ids[1]) };
-        d.world.regions[0].home.repairs.send(&message, 0).await.unwrap();
+        d.world.regions[0].home.merges.send(&message, 0).await.unwrap();
         d.world.settle().await;
         d.world.check_invariants().await;
         assert_eq!(root(&d, 0, &one).await, one);
@@ -224,7 +224,7 @@ fn somebody_who_can_write_the_queue_merges_nobody() {
         let (one, two) = (person(&d, 0, "one").await, person(&d, 0, "two").await);
         let ids: [UserId; 2] = [one.parse().unwrap(), two.parse().unwrap()];
         let message = Message::MergeVerified { one: ids[0], other: ids[1] };
-        d.world.regions[0].home.repairs.send(&message, 0).await.unwrap();
+        d.world.regions[0].home.merges.send(&message, 0).await.unwrap();
         d.world.settle().await;
         assert_eq!((root(&d, 0, &one).await, root(&d, 0, &two).await), (one, two));
     });
@@ -239,7 +239,7 @@ fn it_waits_for_what_has_not_arrived() {
         d.world.set_cut(1, 0, true);
         d.world.regions[0].pump.replicate().await.unwrap();
         let region = &d.world.regions[0];
-        let report = repair_keys(&region.home, &region.sealer).await;
+        let report = merge_users(&region.home, &region.sealer).await;
         assert_eq!((report.merged, report.postponed), (0, 1));
         d.world.set_cut(1, 0, false);
         d.world.settle().await;
@@ -263,7 +263,7 @@ fn killed_at_any_await_it_is_done_once_in_each_region() {
             d.world.set_pausing(true);
             let region = &d.world.regions[0];
             finished =
-                umoja_tests::world::killed_after(polls, repair_keys(&region.home, &region.sealer)).await.is_some();
+                umoja_tests::world::killed_after(polls, merge_users(&region.home, &region.sealer)).await.is_some();
             d.world.set_pausing(false);
             d.world.clock.advance(61_000);
             d.world.settle().await;
@@ -353,10 +353,10 @@ fn a_message_about_nobody_ends_among_the_dead_letters() {
         let ids: [UserId; 2] = [1, 2].map(|n| UserId::v8([n; 16]));
         let message = Message::MergeVerified { one: ids[0], other: ids[1] };
         let region = &d.world.regions[0];
-        region.home.repairs.send(&message, 0).await.unwrap();
+        region.home.merges.send(&message, 0).await.unwrap();
         let mut runs = 0;
-        while d.world.unrepaired(0).await.dead == 0 {
-            repair_keys(&region.home, &region.sealer).await;
+        while region.home.merges.depth().await.unwrap().dead == 0 {
+            merge_users(&region.home, &region.sealer).await;
             d.world.clock.advance(900_000);
             runs += 1;
             assert!(runs < 100, "it goes round for ever");
@@ -376,14 +376,14 @@ fn a_pair_of_whom_one_does_not_open_is_parked_and_merged_once_it_is_sent_back() 
         let whole = d.world.stored(0, two.parse().unwrap(), Part::Profile).await.unwrap();
         super::unreadable::damage(&d, &two, Part::Profile).await;
         let region = &d.world.regions[0];
-        let report = repair_keys(&region.home, &region.sealer).await;
+        let report = merge_users(&region.home, &region.sealer).await;
         assert_eq!((report.merged, report.parked), (0, 1));
         super::unreadable::put(&d, whole).await;
         for parked in region.home.parked.receive(10, 60).await.unwrap() {
             let redriven = umoja_reconciler::redrive_parked(&region.home, &parked).await;
             assert_eq!(redriven, Ok(umoja_reconciler::Redriven::Queued));
         }
-        let report = repair_keys(&region.home, &region.sealer).await;
+        let report = merge_users(&region.home, &region.sealer).await;
         assert_eq!(report.merged, 1);
         assert_eq!(root(&d, 0, &two).await, one);
     });
