@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use umoja_crypto::{Params, Passwords};
-use umoja_host::{BreachedError, BreachedList, PoolSettings};
+use umoja_host::{BreachedList, PoolSettings};
 use umoja_runtime::api::hasher;
 use umoja_runtime::directory::{DirectoryRegion, DirectoryServer, DirectorySettings};
 use umoja_runtime::pump::PumpSettings;
-use umoja_schema::Region;
 
 use crate::deployment::Deployment;
 use crate::links::Links;
-use crate::{CliError, DeploymentError};
+use crate::{CliError, DeploymentError, ServerError};
 
 /// How a deployment is served.
 #[derive(Clone, Default)]
@@ -26,29 +25,6 @@ pub(crate) struct ServerSettings {
     pub(crate) links: Option<Links>,
     /// Takes another port where the one of the settings is taken, and keeps it.
     pub(crate) may_move_ports: bool,
-}
-
-/// Why a deployment cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// A port cannot be listened on.
-    #[error("{region} cannot listen on {address}: {source}; choose other ports with --port-base")]
-    Bind {
-        /// Which region.
-        region: Region,
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The list of breached passwords cannot be used.
-    #[error("{}: {source}", path.display())]
-    Breached {
-        /// Where it should be.
-        path: PathBuf,
-        /// Why.
-        source: BreachedError,
-    },
 }
 
 /// The right to serve a deployment. Given back when dropped.

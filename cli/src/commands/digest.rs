@@ -66,7 +66,7 @@ impl DigestCommand {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let regions = self.target.regions().await?;
         let as_of = Millis(regions.clock.now().0.saturating_sub(ON_ITS_WAY_MS));
-        let dropped_before = audit::retention(&regions).await.dropped_before;
+        let dropped_before = audit::trail::retention(&regions).await.dropped_before;
         let mut held = Vec::new();
         for region in &regions.list {
             let (name, state) = (region.name().clone(), region.state);

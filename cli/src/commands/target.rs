@@ -8,8 +8,8 @@ use umoja_schema::Region;
 use umoja_store::ports::Clock;
 
 use super::logging::{self, LogFormat};
-use crate::CliError;
-use crate::deployment::{Cloud, CloudError, Deployment, Regions};
+use crate::deployment::{Cloud, Deployment, Regions};
+use crate::{CliError, CloudError};
 
 /// Where the environment says which deployment it is.
 const DIR: &str = "UMOJA_DIR";

@@ -8,7 +8,7 @@ use umoja_schema::Region;
 use umoja_store::ports::{Clock, Entropy, Keys, Registry};
 use umoja_store::{Home, Infrastructure, RegionEntry};
 
-use super::CloudError;
+use crate::CloudError;
 
 /// An operator waits longer than a caller.
 const PATIENT: Options = Options { connect: Duration::from_secs(3), attempt: Duration::from_secs(20), attempts: 4 };

@@ -13,65 +13,20 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use umoja_crypto::password::MAX_SCORE;
 use umoja_host::{OsEntropy, SystemClock};
-use umoja_local::{OpenError, Options, RegionStore};
+use umoja_local::{Options, RegionStore};
 use umoja_reconciler::jobs::backfill::Repairs;
 use umoja_schema::{Company, Region};
-use umoja_store::keyring::{KeyRing, MAX_WRAPPED_KEYS};
+use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::seal::Sealer;
 use umoja_store::{Home, RegionState};
 
 use super::{DeployedRegion, Regions};
-use crate::CliError;
 use crate::config::{Config, RegionConfig};
 use crate::files;
 use crate::links::Links;
-
-/// Why a deployment cannot be opened or made.
-#[derive(Debug, thiserror::Error)]
-pub enum DeploymentError {
-    /// There is none.
-    #[error("{0} holds no deployment; make one with `umoja init --dir {0}`")]
-    Absent(PathBuf),
-    /// A file cannot be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The settings' file is not of the form.
-    #[error("{path} is not of the form that this version reads: {reason}")]
-    Form {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The list of regions makes no deployment.
-    #[error("a deployment has 1 to {MAX_WRAPPED_KEYS} regions with different names")]
-    Regions,
-    /// There is no such score.
-    #[error("`min_password_score` is 0 to {MAX_SCORE}")]
-    Score,
-    /// The environment cannot be a part of API keys.
-    #[error("the environment has to be 1 to 32 letters, digits and hyphens")]
-    Env,
-    /// A region cannot be opened.
-    #[error("region {region}: {source}")]
-    Region {
-        /// Which region.
-        region: Region,
-        /// Why.
-        source: OpenError,
-    },
-    /// Another process serves it.
-    #[error("{0} is being served by another process; stop that one first")]
-    Served(PathBuf),
-}
+use crate::{CliError, DeploymentError};
 
 /// An open deployment in a directory.
 pub struct Deployment {

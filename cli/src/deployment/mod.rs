@@ -15,8 +15,8 @@ use umoja_schema::{Company, CompanyId, Region};
 use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::{Home, RegionState};
 
-pub use cloud::{Cloud, CloudError};
-pub use local::{Deployment, DeploymentError};
+pub use cloud::Cloud;
+pub use local::Deployment;
 
 use crate::CliError;
 

@@ -6,7 +6,7 @@ use umoja_schema::Region;
 use umoja_store::ports::{Clock, Entropy, Keys, Registry};
 use umoja_store::{Home, Infrastructure, RegionEntry};
 
-use super::CloudError;
+use crate::CloudError;
 
 /// There is none.
 pub(super) enum Aws {}

@@ -57,9 +57,9 @@ impl World {
     pub async fn check_invariants(&self) {
         self.observe().await;
         let digests = self.digests().await;
-        if digests.iter().any(|digest| *digest != digests[0]) {
-            panic!("1: regions differ: {digests:?}, in {:?}", self.differing().await);
-        }
+        let agree = digests.iter().all(|digest| *digest == digests[0]);
+        let differing = if agree { Vec::new() } else { self.differing().await };
+        assert!(agree, "1: regions differ: {digests:?}, in {differing:?}");
         assert_eq!(digests[0].missing_keys, 0, "7: some region's entry is missing");
         let mut contents = Vec::new();
         for region in &self.regions {

@@ -6,6 +6,7 @@ use umoja_schema::audit::field;
 use umoja_schema::{CompanyId, Log, LogRow, Millis};
 
 use super::super::target::Target;
+use super::trail;
 use crate::CliError;
 use crate::output::{self, Output};
 
@@ -40,7 +41,7 @@ pub(super) struct List {
     #[arg(long)]
     event: Option<String>,
     /// Only what happened since: a day, or a time as in RFC 3339.
-    #[arg(long, value_name = "TIME", value_parser = super::since)]
+    #[arg(long, value_name = "TIME", value_parser = trail::since)]
     since: Option<Millis>,
     #[command(flatten)]
     target: Target,
@@ -60,11 +61,11 @@ impl List {
             for row in page.rows.iter().filter(|row| self.wants(row)) {
                 if output.json {
                     let comma = if count > 0 { "," } else { "" };
-                    let mut value = super::json(row);
+                    let mut value = trail::json(row);
                     value["user"] = json!(row.user);
                     output::line(&format!("{comma}{value}"));
                 }
-                output.say(&format!("{} {}", row.user, super::cells(row).join("  ").trim_end()));
+                output.say(&format!("{} {}", row.user, trail::cells(row).join("  ").trim_end()));
                 count += 1;
             }
             unreadable += page.unreadable.len();

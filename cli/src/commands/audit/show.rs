@@ -8,6 +8,7 @@ use umoja_schema::{Log, LogRow, Millis, UserId};
 use umoja_store::audit::{Check, Flaw};
 
 use super::super::target::Target;
+use super::trail;
 use crate::CliError;
 use crate::output::{Output, table};
 
@@ -34,7 +35,7 @@ pub(super) struct Show {
     /// The user's id.
     id: UserId,
     /// Only what happened since: a day, or a time as in RFC 3339.
-    #[arg(long, value_name = "TIME", value_parser = super::since)]
+    #[arg(long, value_name = "TIME", value_parser = trail::since)]
     since: Option<Millis>,
     #[command(flatten)]
     target: Target,
@@ -59,11 +60,11 @@ impl Show {
                 Err(error) => unseen.push(format!("{} cannot be looked at: {error}", region.name())),
             }
         }
-        let key = super::key(&regions).await;
+        let key = trail::key(&regions).await;
         if let Err(error) = &key {
             unseen.push(format!("whether rows are genuine cannot be said: {error}"));
         }
-        let retention = super::retention(&regions).await;
+        let retention = trail::retention(&regions).await;
         let dropped_before = retention.dropped_before;
         let check = Check { key: key.as_ref().ok(), region: None, dropped_before };
         let mut rows: Vec<LogRow> = all.into_values().collect();
@@ -71,7 +72,7 @@ impl Show {
         rows.sort_by(|one, other| (one.at, &one.key).cmp(&(other.at, &other.key)));
         rows.retain(|row| self.since.is_none_or(|since| row.at.millis() >= since));
         let regions: Vec<_> = held.iter().map(|(region, rows)| json!({ "region": region, "rows": rows })).collect();
-        let events: Vec<_> = rows.iter().map(super::json).collect();
+        let events: Vec<_> = rows.iter().map(trail::json).collect();
         let answer = json!({
             "id": self.id, "events": events, "regions": regions, "flaws": flaws, "unseen": unseen,
             "whole": unseen.is_empty().then_some(flaws.is_empty()),
@@ -81,7 +82,7 @@ impl Show {
             if rows.is_empty() {
                 text.push_str("\nNothing is recorded.\n");
             }
-            text.push_str(&table(&rows.iter().map(super::cells).collect::<Vec<_>>()));
+            text.push_str(&table(&rows.iter().map(trail::cells).collect::<Vec<_>>()));
             text.extend(held.iter().map(|(region, rows)| format!("\n{region} holds {rows} rows.")));
             text.extend(flaws.iter().map(|flaw| format!("\n{flaw}")));
             text.extend(unseen.iter().map(|unseen| format!("\n{unseen}")));

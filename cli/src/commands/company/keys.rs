@@ -7,7 +7,7 @@ use serde_json::json;
 use umoja_schema::CompanyId;
 use umoja_schema::company::ApiKeyHash;
 
-use super::{known, new_api_key};
+use super::known::{known, new_api_key};
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::credentials::CompanyFile;

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::{Company, CompanyId};
 
-use super::known;
+use super::known::known;
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::output::Output;

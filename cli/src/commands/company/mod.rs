@@ -1,6 +1,7 @@
 //! `umoja company`: the companies that may call.
 
 mod keys;
+mod known;
 mod limit;
 
 use std::fs::File;
@@ -10,11 +11,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use umoja_crypto::{Algorithm, ApiKey, SigningKey, VerifyingKey};
+use umoja_crypto::{Algorithm, SigningKey, VerifyingKey};
 use umoja_schema::company::ApiKeyHash;
 use umoja_schema::{Company, CompanyId, CompanyKey, Scope};
 
 use self::keys::{RetireKey, RotateKey};
+use self::known::{known, new_api_key, random_name};
 use self::limit::Limit;
 use super::target::Target;
 use crate::CliError;
@@ -185,17 +187,6 @@ pub(crate) fn new_company(
     Ok((company, CompanyFile { id: id.clone(), api_key, kid, alg, private_key_pem }))
 }
 
-fn random_name(deployment: &Regions) -> String {
-    hex::encode(deployment.entropy.array::<4>())
-}
-
-fn new_api_key(deployment: &Regions) -> Result<(String, ApiKeyHash), CliError> {
-    let key = ApiKey::new(&deployment.env, &random_name(deployment), deployment.entropy.array());
-    let key = key.map_err(|error| CliError::Failed(error.to_string()))?;
-    let hash = ApiKeyHash { id: key.id().to_owned(), sha256: key.akh(), expires_at: None };
-    Ok((key.expose().to_owned(), hash))
-}
-
 impl Add {
     async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment = self.target.regions().await?;
@@ -331,11 +322,6 @@ fn described(key: &ApiKeyHash, now_secs: u64) -> Option<String> {
         Some(at) if now_secs < at => Some(format!("{}({} s)", key.id, at - now_secs)),
         Some(_) => None,
     }
-}
-
-async fn known(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
-    let unknown = || CliError::Failed(format!("there is no company {id}; `umoja company list` shows those there are"));
-    deployment.company(id).await?.ok_or_else(unknown)
 }
 
 async fn set_enabled(target: &Target, id: CompanyId, enabled: bool, output: Output) -> Result<(), CliError> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use umoja_accounts::conflicts::OpenConflicts;
 
 use super::super::target::Target;
-use super::{line, serving};
+use super::shown::{line, serving};
 use crate::CliError;
 use crate::output::{self, Output, note};
 

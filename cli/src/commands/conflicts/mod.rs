@@ -3,14 +3,12 @@
 mod list;
 mod resolve;
 mod show;
+mod shown;
 
 use clap::{Args, Subcommand};
-use umoja_accounts::conflicts::{Contested, State};
-use umoja_schema::UserId;
 
 use crate::CliError;
-use crate::deployment::{DeployedRegion, Regions};
-use crate::output::{Output, time};
+use crate::output::Output;
 
 /// See who claims one identifier with somebody else, and resolve it.
 ///
@@ -37,36 +35,5 @@ impl Command {
             Action::Show(show) => show.run(output).await,
             Action::Resolve(resolve) => resolve.run(output).await,
         }
-    }
-}
-
-/// The region that is asked: the first, or if that does not serve, another one that does.
-fn serving(regions: &Regions) -> Result<&DeployedRegion, CliError> {
-    let first = regions.first()?;
-    let serves = std::iter::once(first).chain(&regions.list).find(|region| region.state.serves());
-    serves.ok_or_else(|| CliError::Failed("no region of the deployment serves".into()))
-}
-
-/// An identifier that two users claim, for people.
-fn line(contested: &Contested, users: &[UserId; 2]) -> String {
-    let Contested { kind, company, winner, since, verified } = contested;
-    let of = company.as_ref().map(|company| format!(" of {company}")).unwrap_or_default();
-    let loser = if users[0] == *winner { users[1] } else { users[0] };
-    let verified = match (verified.contains(winner), verified.contains(&loser)) {
-        (true, true) => "verified for both",
-        (true, false) => "verified for the first",
-        (false, true) => "verified for the second",
-        (false, false) => "not verified",
-    };
-    format!("{}{of}: {winner} wins over {loser}, since {}, {verified}", kind.as_str(), time(*since))
-}
-
-const fn state(state: State) -> &'static str {
-    match state {
-        State::Open => "open",
-        State::Dismissed => "dismissed",
-        State::OnePerson => "one person",
-        State::Settled => "settled: they claim nothing in common any more",
-        State::Gone => "gone: one of them is erased, or has not arrived here",
     }
 }

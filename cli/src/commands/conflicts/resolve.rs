@@ -12,7 +12,7 @@ use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
 use super::super::target::Target;
-use super::{line, serving, state};
+use super::shown::{line, serving, state};
 use crate::CliError;
 use crate::output::{Output, table};
 

@@ -9,7 +9,7 @@ use umoja_schema::{CompanyId, LogRow, Millis, PartRecord, UserId};
 use umoja_store::ports::Parts;
 
 use super::super::target::Target;
-use super::{line, serving, state};
+use super::shown::{line, serving, state};
 use crate::CliError;
 use crate::output::{Output, table, time};
 

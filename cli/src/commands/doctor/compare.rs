@@ -52,7 +52,7 @@ impl Compared {
 /// Compares each pair of regions once, and each region within itself. Regions that are being filled are left out.
 pub(in crate::commands) async fn compare(regions: &Regions, how: How) -> Vec<Compared> {
     let swept: Vec<&DeployedRegion> = regions.list.iter().filter(|region| region.state.is_swept()).collect();
-    let dropped_before = audit::retention(regions).await.dropped_before;
+    let dropped_before = audit::trail::retention(regions).await.dropped_before;
     let mut compared = Vec::new();
     for (position, region) in swept.iter().enumerate() {
         if how.derived {

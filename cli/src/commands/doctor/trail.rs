@@ -45,8 +45,8 @@ pub(super) struct Trails {
 
 /// Checks each region's own chains, and whether its rows are genuine. That regions hold the same is compared elsewhere.
 pub(super) async fn look(regions: &Regions, most: usize) -> Trails {
-    let retention = audit::retention(regions).await;
-    let key = audit::key(regions).await;
+    let retention = audit::trail::retention(regions).await;
+    let key = audit::trail::key(regions).await;
     let mut found = Vec::new();
     for region in regions.list.iter().filter(|region| region.state.is_swept()) {
         found.push(one(region, key.as_ref().ok(), retention.dropped_before, most).await);

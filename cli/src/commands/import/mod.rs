@@ -10,13 +10,8 @@ mod work;
 
 use std::sync::Arc;
 
-use umoja_accounts::People;
 use umoja_crypto::{EngineChoice, Params, Passwords};
-use umoja_migrate::import::{Hashing, Importer, Restorer};
 use umoja_schema::Company;
-use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::seal::Sealer;
-use umoja_store::secrets::Secrets;
 
 pub(super) use self::options::Import;
 use self::progress::Progress;
@@ -28,9 +23,6 @@ use super::target::Opened;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
 use crate::output::{Output, note};
-
-/// How many hashes are made to see how long one takes.
-const SAMPLE_HASHES: u64 = 4;
 
 impl Import {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
@@ -120,24 +112,4 @@ fn engine(opened: &Opened) -> EngineChoice {
         Opened::Local(deployment) => deployment.config().password_engine.into(),
         Opened::Cloud(..) => EngineChoice::Auto,
     }
-}
-
-/// What imports records, with the deployment's secrets as they are now.
-async fn ready(
-    region: &DeployedRegion,
-    company: Option<&Company>,
-    passwords: &Passwords,
-    dry_run: bool,
-) -> Result<Ready, CliError> {
-    let home = region.home.clone();
-    let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
-    let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
-    let Some(company) = company.cloned() else {
-        return Ok(Ready::Umoja(Arc::new(Restorer { people: People { home, sealer, secrets }, dry_run })));
-    };
-    let keys = secrets.password_keys();
-    let hashing = Hashing::Threads(Arc::new(passwords.with_keys(Arc::clone(&keys))));
-    let keys = keys.hash_keys.clone();
-    let (people, company) = (People { home, sealer, secrets }, Arc::new(company));
-    Ok(Ready::Foreign(Arc::new(Importer { people, hashing, keys, company, dry_run })))
 }

@@ -4,15 +4,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use umoja_accounts::People;
 use umoja_crypto::Passwords;
 use umoja_crypto::legacy::{Digest, ForeignHash, Step};
-use umoja_migrate::import::{Done, Failed, Importer, Rehearsal, Restorer, Stopped};
+use umoja_migrate::import::{Done, Failed, Hashing, Importer, Rehearsal, Restorer, Stopped};
 use umoja_schema::Company;
+use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::Secrets;
 
 use super::source::Item;
-use super::{SAMPLE_HASHES, ready};
 use crate::CliError;
 use crate::deployment::DeployedRegion;
+
+/// How many hashes are made to see how long one takes.
+const SAMPLE_HASHES: u64 = 4;
 
 /// How often the settings are read again: sooner than whoever rotates a key waits for every instance.
 const FRESH: Duration = Duration::from_secs(15);
@@ -105,4 +111,24 @@ impl Drop for Fresh {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// What imports records, with the deployment's secrets as they are now.
+async fn ready(
+    region: &DeployedRegion,
+    company: Option<&Company>,
+    passwords: &Passwords,
+    dry_run: bool,
+) -> Result<Ready, CliError> {
+    let home = region.home.clone();
+    let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
+    let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
+    let Some(company) = company.cloned() else {
+        return Ok(Ready::Umoja(Arc::new(Restorer { people: People { home, sealer, secrets }, dry_run })));
+    };
+    let keys = secrets.password_keys();
+    let hashing = Hashing::Threads(Arc::new(passwords.with_keys(Arc::clone(&keys))));
+    let keys = keys.hash_keys.clone();
+    let (people, company) = (People { home, sealer, secrets }, Arc::new(company));
+    Ok(Ready::Foreign(Arc::new(Importer { people, hashing, keys, company, dry_run })))
 }

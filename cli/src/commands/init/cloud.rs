@@ -8,9 +8,9 @@ use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{Infrastructure, RegionEntry, RegionState, RegionsDocument};
 
 use crate::commands::target::{connect, no_region};
-use crate::deployment::{Cloud, DeploymentError, names};
+use crate::deployment::{Cloud, names};
 use crate::output::{Output, table};
-use crate::{CliError, Config};
+use crate::{CliError, Config, DeploymentError};
 
 #[derive(Serialize)]
 struct Answer<'a> {

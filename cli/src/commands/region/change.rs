@@ -9,11 +9,11 @@ use umoja_schema::{Millis, Region};
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::{Home, RegionsDocument};
 
-use crate::CliError;
 use crate::commands::jobs::worker;
-use crate::deployment::{Cloud, CloudError, DeployedRegion, Deployment, Regions};
+use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions};
 use crate::output::note;
 use crate::server::ServeLock;
+use crate::{CliError, CloudError};
 
 /// How often somebody who waits is told so, in seconds.
 const TELL_SECS: u64 = 10;

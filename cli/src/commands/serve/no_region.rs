@@ -3,9 +3,8 @@
 use umoja_schema::Region;
 
 use super::Serve;
-use crate::CliError;
-use crate::deployment::CloudError;
 use crate::output::Output;
+use crate::{CliError, CloudError};
 
 impl Serve {
     #[allow(clippy::unused_async, reason = "its counterpart waits")]

@@ -1,5 +1,9 @@
 //! What a command failed with: a sentence that says what to do, and the exit code.
 
+mod cloud;
+mod deployment;
+mod server;
+
 use std::path::PathBuf;
 
 use umoja_crypto::{EngineError, KeyError};
@@ -7,10 +11,11 @@ use umoja_schema::{CompanyId, Region};
 use umoja_store::ports::StoreError;
 use umoja_store::secrets::SecretsError;
 
+pub use self::cloud::CloudError;
+pub use self::deployment::DeploymentError;
+pub use self::server::ServerError;
 use crate::client::ClientError;
 use crate::credentials::CredentialsError;
-use crate::deployment::{CloudError, DeploymentError};
-use crate::server::ServerError;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

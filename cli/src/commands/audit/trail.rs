@@ -1,0 +1,87 @@
+//! The rows of the audit trail: for how long they are kept, since when they are asked for, what says that they are genuine, and how they are shown.
+
+use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
+use time::{Date, OffsetDateTime, format_description};
+use umoja_schema::api::AuditEntry;
+use umoja_schema::audit::field;
+use umoja_schema::{LogRow, Millis};
+use umoja_store::audit::{AuditKey, Retention};
+
+use crate::CliError;
+use crate::deployment::Regions;
+use crate::output::time;
+
+/// How long a region's key service may take to wrap, in milliseconds: nothing is wrapped here.
+const WRAP_BUDGET_MS: u64 = 5_000;
+
+/// For how long rows are kept, as the first region that answers says, and what any of them says was dropped.
+pub(in crate::commands) async fn retention(regions: &Regions) -> Retention {
+    let mut found: Option<Retention> = None;
+    for region in &regions.list {
+        // A region that does not answer is told of elsewhere.
+        if let Ok(retention) = Retention::load(&*region.home.registry).await {
+            found = Some(found.map_or(retention, |found| found.with_dropped(&retention)));
+        }
+    }
+    found.unwrap_or_default()
+}
+
+/// What says whether a row is genuine; or why there is nothing that does.
+pub(in crate::commands) async fn key(regions: &Regions) -> Result<AuditKey, CliError> {
+    let region = regions.first()?;
+    let ring = regions.ring(WRAP_BUDGET_MS)?;
+    let key = AuditKey::load(&*region.home.registry, &ring).await;
+    key.map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })
+}
+
+/// An event for programs.
+pub(super) fn json(row: &LogRow) -> Value {
+    let mut value = serde_json::to_value(AuditEntry::from(row)).unwrap_or_default();
+    value["at"] = time(row.at.millis()).into();
+    value["key"] = row.key.clone().into();
+    for name in [field::KID, field::COMMAND, field::OPERATOR] {
+        if let Some(text) = row.field(name) {
+            value[name] = text.into();
+        }
+    }
+    value
+}
+
+/// An event for people: when, in which region, what, whose doing, and more about it.
+pub(super) fn cells(row: &LogRow) -> Vec<String> {
+    let entry = AuditEntry::from(row);
+    let text = |name| row.field(name).unwrap_or_default().to_owned();
+    let by = match entry.by.as_deref() {
+        Some("company") => format!("{} ({})", text(field::COMPANY), text(field::KID)),
+        Some("operator") => format!("operator {} ({})", text(field::OPERATOR), text(field::COMMAND)),
+        other => other.unwrap_or("?").to_owned(),
+    };
+    let more = [entry.linked, entry.status, entry.other, Some(entry.identifiers.join(", "))];
+    let more: Vec<String> = more.into_iter().flatten().collect();
+    vec![time(row.at.millis()), row.origin.to_string(), entry.event, by, more.join(" ")]
+}
+
+/// A time of the command line: RFC 3339, or a day, which begins at midnight UTC.
+pub(super) fn since(text: &str) -> Result<Millis, String> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok().or_else(|| {
+        let day = format_description::parse_borrowed::<2>("[year]-[month]-[day]").ok()?;
+        Some(Date::parse(text, &day).ok()?.midnight().assume_utc())
+    });
+    let millis = time.map(|time| time.unix_timestamp_nanos() / 1_000_000).and_then(|ms| u64::try_from(ms).ok());
+    millis.map(Millis).ok_or_else(|| "a day such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_and_a_time_are_read_and_nothing_else() {
+        assert_eq!(since("1970-01-02"), Ok(Millis(86_400_000)));
+        assert_eq!(since("1970-01-01T01:00:01+01:00"), Ok(Millis(1000)));
+        for text in ["", "yesterday", "1969-12-31", "2026-02-30", "2026-01-31 12:00", "1700000000"] {
+            assert!(since(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! A company that there is, and what is made for one.
+
+use umoja_crypto::ApiKey;
+use umoja_schema::company::ApiKeyHash;
+use umoja_schema::{Company, CompanyId};
+
+use crate::CliError;
+use crate::deployment::Regions;
+
+pub(super) async fn known(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
+    let unknown = || CliError::Failed(format!("there is no company {id}; `umoja company list` shows those there are"));
+    deployment.company(id).await?.ok_or_else(unknown)
+}
+
+pub(super) fn random_name(deployment: &Regions) -> String {
+    hex::encode(deployment.entropy.array::<4>())
+}
+
+pub(super) fn new_api_key(deployment: &Regions) -> Result<(String, ApiKeyHash), CliError> {
+    let key = ApiKey::new(&deployment.env, &random_name(deployment), deployment.entropy.array());
+    let key = key.map_err(|error| CliError::Failed(error.to_string()))?;
+    let hash = ApiKeyHash { id: key.id().to_owned(), sha256: key.akh(), expires_at: None };
+    Ok((key.expose().to_owned(), hash))
+}

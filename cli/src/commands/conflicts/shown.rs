@@ -1,0 +1,39 @@
+//! Conflicts as they are shown, and the region that is asked about them.
+
+use umoja_accounts::conflicts::{Contested, State};
+use umoja_schema::UserId;
+
+use crate::CliError;
+use crate::deployment::{DeployedRegion, Regions};
+use crate::output::time;
+
+/// The region that is asked: the first, or if that does not serve, another one that does.
+pub(super) fn serving(regions: &Regions) -> Result<&DeployedRegion, CliError> {
+    let first = regions.first()?;
+    let serves = std::iter::once(first).chain(&regions.list).find(|region| region.state.serves());
+    serves.ok_or_else(|| CliError::Failed("no region of the deployment serves".into()))
+}
+
+/// An identifier that two users claim, for people.
+pub(super) fn line(contested: &Contested, users: &[UserId; 2]) -> String {
+    let Contested { kind, company, winner, since, verified } = contested;
+    let of = company.as_ref().map(|company| format!(" of {company}")).unwrap_or_default();
+    let loser = if users[0] == *winner { users[1] } else { users[0] };
+    let verified = match (verified.contains(winner), verified.contains(&loser)) {
+        (true, true) => "verified for both",
+        (true, false) => "verified for the first",
+        (false, true) => "verified for the second",
+        (false, false) => "not verified",
+    };
+    format!("{}{of}: {winner} wins over {loser}, since {}, {verified}", kind.as_str(), time(*since))
+}
+
+pub(super) const fn state(state: State) -> &'static str {
+    match state {
+        State::Open => "open",
+        State::Dismissed => "dismissed",
+        State::OnePerson => "one person",
+        State::Settled => "settled: they claim nothing in common any more",
+        State::Gone => "gone: one of them is erased, or has not arrived here",
+    }
+}
