@@ -244,21 +244,21 @@ def page():
     login = [sum(cost(DATA["operations"]["authenticate"], regions)[0].values()) for regions in (two, three)]
     return f"""# What a deployment costs
 
-<!-- Made by terraform/costs.py of terraform/costs.json; edit those. -->
+<!-- terraform/costs.py makes this page from terraform/costs.json; edit those. -->
 
 US dollars per million of each operation, without taxes, free tiers and volume discounts. A million registrations cost {register[0]:.0f} in two regions and {register[1]:.0f} in three, a
 million logins {login[0]:.0f}. **KMS is the largest part of most operations**, as each write makes a data key that every region wraps.
 
-What this rests on:
+What the figures rest on:
 
-- **Prices are from memory, of {ASSUMED['date']}, not fetched**: compare them with AWS's pages before you rely on a sum. They are a table in `terraform/costs.json`;
-  change them there, and run `terraform/costs.py`.
-- **Calls** were counted by reading the code; they are in the same file, for the cloud run to compare with what goes over the wire
+- **Prices are from memory, of {ASSUMED['date']}, not fetched**: compare them with AWS's pages before you rely on a sum. They are a table in `terraform/costs.json`.
+  Change them there, and run `terraform/costs.py`.
+- **Calls** were counted by reading the code. They are in the same file, and the cloud run compares them with the calls on the wire
   (`costs.py --calls PEERS` prints them as it counts). {DATA['case']}
-  An instance reserves up to ten requests of a company's limit in one `UpdateItem` on attempts, in each window of ten seconds: under load that is a tenth of a write for a request, not one.
+  An instance reserves up to ten requests of a company's limit in one `UpdateItem` on attempts, in each window of ten seconds. Under load that is a tenth of a write for a request, not one.
 - **Times are assumptions**: {ASSUMED['own_call_millis']} ms for a call in the own region, {ASSUMED['peer_call_millis']['2']} ms (two regions) or {ASSUMED['peer_call_millis']['3']} ms (three) for one to the farthest peer, {ASSUMED['hash_millis']} ms of argon2id at {ASSUMED['api_memory_mb']} MB (docs/functions.md: measured on one machine; slower ones take three times as long), {ASSUMED['overhead_millis']} ms of
-  everything else. So is the replicator's batch: one for each operation and table, as when there is little to do. Under load a batch carries up to 100 records.
-- Not in it: reserved capacity, support, the sending of alarms, Route 53 (about 1 a month for a region's health check), cold starts, which cost their duration.
+  everything else. The replicator's batch is an assumption too: one for each operation and table, as at low load. Under load a batch carries up to 100 records.
+- Not included: reserved capacity, support, the sending of alarms, Route 53 (about 1 a month for a region's health check), cold starts, which cost their duration.
 
 ## An operation in {two[0]}, with a peer in {two[1]}
 
@@ -270,26 +270,26 @@ What this rests on:
 
 ## Calls
 
-Of three regions. Only an erasure's calls depend on the number: the regions confirm it to each other. `TransactWriteItems` of n items costs as 2n writes.
+The calls are those of three regions. Only an erasure's calls depend on the number: the regions confirm it to each other. `TransactWriteItems` of n items costs as 2n writes.
 
 {calls_section()}
 
-What else an operation causes, and costs nothing: Lambda's reading of the streams; the peers' streams, whose echoes are filtered out before they start anything; TTL's deletions of the
-rows that remember requests. No message is sent while everything answers. A copy that a peer does not take costs a `SendMessage`, later a `ReceiveMessage` and a `DeleteMessage`
-(together {3 * eu['sqs']:.2f} a million), a read of the own item, and the copy itself; a wrapped key that is missing the same, one `Decrypt`, one `Encrypt` and one write in each region.
+An operation also causes work that is free of charge: Lambda's reading of the streams; the peers' streams, whose echoes are filtered out before they start a function; TTL's deletions of the
+rows for seen requests. No message is sent while every region answers. An item that a peer does not accept costs a `SendMessage`, later a `ReceiveMessage` and a `DeleteMessage`
+(together {3 * eu['sqs']:.2f} a million), a read of the region's own item, and the replication itself. A missing wrapped key costs the same, one `Decrypt`, one `Encrypt` and one write in each region.
 
-What lowers it: whoever meets a data key in the function's cache (5 minutes, {10000:,} keys a function) saves its `Decrypt`, a company in the cache (5 s) and settings (30 s) their reads.
+Caches lower the costs: a data key in the function's cache (5 minutes, {10000:,} keys a function) saves its `Decrypt`, a company in the cache (5 s) and settings (30 s) save their reads.
 
 ## Items
 
 Made-up users of everyday length, by DynamoDB's rules for sizes: an e-mail address, a phone number, four profile fields, one company, {ASSUMED['wrapped_key_bytes']} bytes for a data key wrapped by KMS.
-A tombstone is some 100 bytes; writing it costs what it replaces.
+A tombstone is about 100 bytes, and writing it costs what it replaces.
 
 {sizes_section()}
 
 ## Standing costs
 
-Paid whether anybody calls or not, in {two[0]}; `rate(1 minute)` for both reconcilers at {MONTH['reconciler_memory_mb']} MB and {MONTH['reconciler_seconds']} s a run, most of which is waiting for an empty queue.
+These costs do not depend on calls, in {two[0]}; `rate(1 minute)` for both reconcilers at {MONTH['reconciler_memory_mb']} MB and {MONTH['reconciler_seconds']} s a run, most of which is waiting for an empty queue.
 
 {month_section()}
 
@@ -298,10 +298,10 @@ under a dollar a month for a region.
 
 {storage_section()}
 
-A sweep of a region reads its users and claims once, and once for each peer the users of both regions (strongly
-consistent; transfer between regions included). Where something differs it reads the tables concerned once more, so twice
-that at most, and of the other side one item for each that is in a bucket that differs: of 32,768 buckets, one holds
-about 30 of a million users. Logs come on top and are small. `schedules.sweep` says how often it may run.
+An anti-entropy pass (sweep) of a region reads its users and identifiers once, and once for each peer the users of both regions (strongly
+consistent; transfer between regions included). Where a bucket differs, it reads the tables concerned once more, so twice
+that at most. On the other side it then reads one item for each that is in a differing bucket: of 32,768 buckets, one holds
+about 30 of a million users. Logs are extra and small. `schedules.sweep` says how often it may run.
 
 ## Prices
 

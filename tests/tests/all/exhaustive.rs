@@ -1,5 +1,5 @@
 //! The rules of versions, claims and pointers, checked in every state that three regions, two users and one e-mail
-//! address can get into. ARCHITECTURE.md says why this is a search over the real types.
+//! address can get into. docs/decisions/0009 says why this is a search over the real types.
 //!
 //! The sizes are asserted: a search that has become smaller proves less.
 
