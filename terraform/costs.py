@@ -201,13 +201,13 @@ def month_section():
     rows = []
     for count, regions in DATA["deployments"].items():
         peers, prices = len(regions) - 1, prices_of(regions[0])
-        functions, queues, ends = 5, peers + 2, 2
-        alarms = 11 + 1 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
+        functions, queues, ends = len(NAMES["functions"]), peers + 3, 2
+        alarms = 11 + 1 + 2 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
         runs = MONTH["schedule_runs"]
-        lambdas = 2 * runs * (prices["lambda_request"] / 1e6 + MONTH["reconciler_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])
-        polls = runs * (peers + 1) * prices["sqs"] / 1e6
-        probes = runs * (2 + peers) * 0.5 * prices["dynamodb_read"] / 1e6
-        logs = 2 * runs * 400 / 1e9 * prices["log_gb"]
+        lambdas = 3 * runs * (prices["lambda_request"] / 1e6 + MONTH["reconciler_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])
+        polls = runs * (peers + 2) * prices["sqs"] / 1e6
+        probes = runs * (3 + peers) * 0.5 * prices["dynamodb_read"] / 1e6
+        logs = 3 * runs * 400 / 1e9 * prices["log_gb"]
         lines = [2 * MONTH["kms_key"], alarms * MONTH["alarm"], METRICS * MONTH["metric"], MONTH["dashboard"], lambdas, polls + probes + logs]
         rows.append([count, f"{alarms}"] + [dollars(line) for line in lines] + [f"**{dollars(sum(lines))}**"])
     return table(["regions", "alarms", "2 KMS keys", "alarms", f"{METRICS} metrics", "dashboard", "reconcilers", "their polls, probes, logs", "**a region, a month**"], rows)
@@ -289,7 +289,7 @@ A tombstone is about 100 bytes, and writing it costs what it replaces.
 
 ## Standing costs
 
-These costs do not depend on calls, in {two[0]}; `rate(1 minute)` for both reconcilers at {MONTH['reconciler_memory_mb']} MB and {MONTH['reconciler_seconds']} s a run, most of which is waiting for an empty queue.
+These costs do not depend on calls, in {two[0]}; `rate(1 minute)` for the three reconcilers at {MONTH['reconciler_memory_mb']} MB and {MONTH['reconciler_seconds']} s a run, most of which is waiting for an empty queue.
 
 {month_section()}
 

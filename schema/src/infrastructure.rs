@@ -1,6 +1,8 @@
 //! What the infrastructure has to be made of: `names.json`, from the names that the programs are compiled with and the list of
 //! replicated tables.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::names::{DEAD_LETTERS, attribute, environment, function, metric, queue, setting, table};
@@ -28,6 +30,12 @@ pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
     replicated.iter().map(streamed).chain(own.map(|(name, table)| (name.to_owned(), table))).collect()
 }
 
+/// The metrics that functions record, with their units.
+fn units() -> BTreeMap<&'static str, &'static str> {
+    let recorded = metric::ALL.iter().filter(|metric| metric.name != metric::QUEUED_MESSAGES);
+    recorded.map(|metric| (metric.name, metric.unit)).collect()
+}
+
 /// `names.json`: what Terraform needs of these names.
 pub fn document() -> Value {
     json!({
@@ -53,7 +61,7 @@ pub fn document() -> Value {
         "metrics": {
             "namespace": metric::NAMESPACE,
             "dimension": metric::DEPLOYMENT,
-            "units": metric::ALL.map(|metric| (metric.name, metric.unit)).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "units": units(),
         },
     })
 }
