@@ -40,7 +40,7 @@ Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-aud
 PREFIX-identifiers; Query on PREFIX-members; Query on PREFIX-audit; \
 sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey, and Decrypt with the data key of one of them. With --repair also PutItem and UpdateItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and DeleteItem \
-on PREFIX-identifiers and PREFIX-members; sqs:SendMessage on PREFIX-keys.")]
+on PREFIX-identifiers and PREFIX-members; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
 #[command(after_help = "Examples:
   umoja doctor --dir DIR
   umoja doctor --dir DIR --repair
