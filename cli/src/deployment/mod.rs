@@ -6,8 +6,11 @@
 #[cfg_attr(not(feature = "aws"), path = "no_aws.rs")]
 mod aws;
 pub mod cloud;
+mod error;
 pub mod local;
+pub(crate) mod locks;
 pub(crate) mod secrets;
+pub(crate) mod served;
 
 use std::sync::Arc;
 
@@ -16,7 +19,8 @@ use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::{Home, RegionState};
 
 pub use cloud::{Cloud, CloudError};
-pub use local::{Deployment, DeploymentError};
+pub use error::DeploymentError;
+pub use local::Deployment;
 
 use crate::CliError;
 

@@ -35,9 +35,9 @@ const SAMPLE_HASHES: u64 = 4;
 impl Import {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let opening = Opening::read(&self)?;
+        // In a directory nobody is waited for who imports.
+        let _unchanged = self.target.unchanged()?;
         let opened = self.target.open().await?;
-        // Nobody changes the keys of a directory meanwhile: who rotates them needs that nobody serves it.
-        let _held = opened.lock().ok();
         let regions = opened.regions_now().await?;
         let region = self.region(&regions)?;
         let company = self.company(region).await?;
