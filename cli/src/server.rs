@@ -92,7 +92,7 @@ impl Server {
         let mut deployment = deployment.reread()?;
         // Everything is read after this, so it is at least as new.
         let in_force = InForce::of(&deployment).await?;
-        let listeners = bind(&mut deployment, &[], settings.may_move_ports).await?;
+        let listeners = bind(&mut deployment, &[], &in_force, settings.may_move_ports).await?;
         let config = deployment.config();
         let passwords = Passwords::new(Params::OWASP, config.password_engine.into(), None)?;
         let open = |path: &PathBuf| {
@@ -145,7 +145,7 @@ impl Server {
         if in_force == self.in_force {
             return Ok(());
         }
-        let listeners = bind(&mut deployment, self.server.urls(), false).await?;
+        let listeners = bind(&mut deployment, self.server.urls(), &in_force, false).await?;
         let regions = regions(&deployment, self.server.urls(), self.links.as_ref(), listeners);
         self.server.replace(regions).await?;
         tracing::info!("the settings have changed");
@@ -174,7 +174,7 @@ fn regions(
         let listener = listeners.remove(&region.name);
         let url = match served.iter().find(|(name, _)| *name == region.name) {
             Some((_, url)) => url.clone(),
-            // One that has come since the ports were opened comes the next time.
+            // It is not to be served yet, or has come since the ports were opened.
             None => listener.as_ref().map(|_| region.url(config.listen))?,
         };
         Some(DirectoryRegion { listener, url, state: region.state, store: store.clone(), home })
@@ -182,16 +182,17 @@ fn regions(
     regions.collect()
 }
 
-/// Opens the ports of the regions that are not `served` yet, and keeps which ones those are.
+/// Opens the ports of those regions of `in_force` that are not `served` yet, and keeps which ones those are.
 async fn bind(
     deployment: &mut Deployment,
     served: &[(Region, String)],
+    in_force: &InForce,
     may_move_ports: bool,
 ) -> Result<BTreeMap<Region, TcpListener>, CliError> {
     let listen = deployment.config().listen;
     let (mut listeners, mut ports) = (BTreeMap::new(), BTreeMap::new());
     for region in &deployment.config().regions {
-        if served.iter().any(|(name, _)| *name == region.name) {
+        if !in_force.is_of(&region.name) || served.iter().any(|(name, _)| *name == region.name) {
             continue;
         }
         let address = SocketAddr::new(listen, region.port);

@@ -44,12 +44,24 @@ impl InForce {
         let mut all = BTreeMap::new();
         for (store, region) in deployment.stores().iter().zip(&deployment.config().regions) {
             let stored = store.setting(SETTING).await.map_err(|source| in_region(store, source))?;
-            let absent = || CliError::RegionSecrets { region: region.name.clone(), source: SecretsError::Absent };
-            let secrets = stored.ok_or_else(absent)?.to_string();
+            let secrets = match stored {
+                Some(stored) => stored.to_string(),
+                // `umoja region add` is about to bring them, or was interrupted: nobody serves it yet.
+                None if region.state == RegionState::Joining => continue,
+                None => {
+                    let (region, source) = (region.name.clone(), SecretsError::Absent);
+                    return Err(CliError::RegionSecrets { region, source });
+                }
+            };
             let secrets = Sha256::digest(secrets).iter().map(|byte| format!("{byte:02x}")).collect();
             all.insert(region.name.clone(), RegionInForce { state: region.state, secrets });
         }
         Ok(Self(all))
+    }
+
+    /// True if it is of this region, too.
+    pub(crate) fn is_of(&self, region: &Region) -> bool {
+        self.0.contains_key(region)
     }
 
     /// Says that the process that serves the directory works by this.

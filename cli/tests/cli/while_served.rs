@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use umoja_cli::CompanyFile;
 
-use crate::support::{Served, World, client, done, eventually, json as ask, path, run, text, umoja};
+use crate::support::{Served, World, client, done, eventually, json as ask, path, run, text, umoja, until};
 
 /// A command in another process, while this one goes on calling.
 async fn command(arguments: &[&str]) -> Value {
@@ -239,4 +239,50 @@ fn of_two_commands_at_once_one_is_refused_and_says_what_to_do() {
     assert!(second.status.success() || said.contains("let it end, then run this one again"), "{said}");
     ends_well(first);
     done(&["region", "add", "us-east-1", "--dir", &dir]);
+}
+
+#[test]
+fn while_an_import_works_no_keys_are_changed() {
+    let world = World::new();
+    let dir = world.deployment();
+    world.company("soko");
+    let _served = world.serve();
+    let keys = world.file("keys.json");
+    std::fs::write(&keys, r#"{"shop": {"secret": "hunter2", "encoding": "utf8"}}"#).unwrap();
+    let add = ["hash-keys", "add", path(&keys), "--dir", &dir];
+    // Whichever of them comes second is refused; an import that was is started again.
+    let mut import = until("an import that works", || {
+        let mut import = umoja();
+        import.args(["import", "-", "--format", "auth0", "--company", "soko", "--dir", &dir]);
+        let mut import = import.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let is_refused = (0..3).any(|_| text(&run(&add).stderr).contains("an import works there"));
+        if is_refused {
+            return Some(import);
+        }
+        import.kill().unwrap();
+        import.wait().unwrap();
+        None
+    });
+    drop(import.stdin.take());
+    ends_well(import);
+    done(&add);
+}
+
+#[tokio::test]
+async fn a_server_begins_without_a_region_that_was_only_listed_and_serves_it_once_it_is_added() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let settings = world.file("d").join("deployment.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&settings).unwrap()).unwrap();
+    let regions = config["regions"].as_array_mut().unwrap();
+    regions.push(json!({ "name": "us-east-1", "port": 0, "state": "joining" }));
+    std::fs::write(&settings, config.to_string()).unwrap();
+    let served = world.serve();
+    assert_eq!(served.urls.len(), 2);
+    assert_eq!(command(&["rotate", "pepper", "--dir", &dir]).await["pepper"], 1);
+    assert_eq!(command(&["region", "add", "us-east-1", "--dir", &dir]).await["added"], true);
+    let listed = command(&["region", "list", "--dir", &dir]).await;
+    let new = client(listed["regions"][2]["url"].as_str().unwrap(), &company);
+    assert_eq!(new.call("register", json!({ "username": "amina" })).await.unwrap().status, 201);
+    well(&dir).await;
 }

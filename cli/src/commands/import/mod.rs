@@ -35,7 +35,7 @@ const SAMPLE_HASHES: u64 = 4;
 impl Import {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let opening = Opening::read(&self)?;
-        // In a directory nobody is waited for who imports.
+        // A command that changes the keys of a directory waits for the server alone, so there is none while this works.
         let _unchanged = self.target.unchanged()?;
         let opened = self.target.open().await?;
         let regions = opened.regions_now().await?;
