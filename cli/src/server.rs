@@ -1,8 +1,9 @@
 //! Serving a deployment in a directory: its settings become what `umoja_runtime` serves.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -11,10 +12,16 @@ use umoja_host::{BreachedList, PoolSettings};
 use umoja_runtime::api::hasher;
 use umoja_runtime::directory::{DirectoryRegion, DirectoryServer, DirectorySettings};
 use umoja_runtime::pump::PumpSettings;
+use umoja_schema::Region;
+use umoja_store::Home;
 
-use crate::deployment::Deployment;
+use crate::deployment::served::InForce;
+use crate::deployment::{Deployment, locks};
 use crate::links::Links;
 use crate::{CliError, DeploymentError, ServerError};
+
+/// How often it is looked whether the settings have changed.
+const SETTINGS_RELOAD: Duration = Duration::from_millis(500);
 
 /// How a deployment is served.
 #[derive(Clone, Default)]
@@ -31,66 +38,155 @@ pub(crate) struct ServerSettings {
 pub(crate) struct ServeLock(#[allow(dead_code, reason = "the lock lasts as long as the file is open")] File);
 
 impl ServeLock {
-    /// Takes it. `umoja status` holds it for a moment to see whether somebody else does, so this tries a few times.
-    pub(crate) async fn take(deployment: &Deployment) -> Result<Self, DeploymentError> {
+    /// Takes it. Commands hold it for a moment to see whether somebody else does, so this tries a few times.
+    pub(crate) async fn take(dir: &Path) -> Result<Self, DeploymentError> {
         for _ in 0..5 {
-            match deployment.lock() {
+            match locks::serve(dir) {
                 Err(DeploymentError::Served(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
                 other => return other.map(Self),
             }
         }
-        deployment.lock().map(Self)
+        locks::serve(dir).map(Self)
     }
 }
 
-/// Starts to serve every region. Requests are answered once this returns.
-pub(crate) async fn start(
-    deployment: &mut Deployment,
-    settings: ServerSettings,
-    lock: ServeLock,
-) -> Result<DirectoryServer, CliError> {
-    let listeners = bind(deployment, settings.may_move_ports).await?;
-    let config = deployment.config();
-    let passwords = Passwords::new(Params::OWASP, config.password_engine.into(), None)?;
-    let open = |path: &PathBuf| {
-        BreachedList::open(path).map_err(|source| ServerError::Breached { path: path.clone(), source })
-    };
-    let breached = config.breached_passwords.as_ref().map(open).transpose()?;
-    let homes = deployment.homes(settings.links.as_ref());
-    let regions = homes.into_iter().zip(deployment.stores()).zip(listeners).zip(&config.regions);
-    let regions = regions.map(|(((home, store), listener), region)| DirectoryRegion {
-        listener,
-        url: region.url(config.listen),
-        state: region.state,
-        store: store.clone(),
-        home,
-    });
-    let settings = DirectorySettings {
-        pump: settings.pump,
-        peer_wrap_budget_ms: config.peer_wrap_budget_ms,
-        min_password_chars: config.min_password_chars,
-        min_password_score: config.min_password_score,
-        hasher: hasher(passwords, PoolSettings::default(), breached),
-        lock: Box::new(lock),
-    };
-    Ok(DirectoryServer::start(regions.collect(), settings).await?)
+/// A directory that is being served.
+pub(crate) struct Server {
+    deployment: Deployment,
+    server: DirectoryServer,
+    links: Option<Links>,
+    in_force: InForce,
 }
 
-async fn bind(deployment: &mut Deployment, may_move_ports: bool) -> Result<Vec<TcpListener>, CliError> {
+impl Server {
+    /// Starts to serve every region, as the settings are now. Requests are answered once this returns.
+    pub(crate) async fn start(
+        deployment: &Deployment,
+        settings: ServerSettings,
+        lock: ServeLock,
+    ) -> Result<Self, CliError> {
+        InForce::take_back(deployment.dir())?;
+        let mut deployment = deployment.reread()?;
+        // Everything is read after this, so it is at least as new.
+        let in_force = InForce::of(&deployment).await?;
+        let listeners = bind(&mut deployment, &[], &in_force, settings.may_move_ports).await?;
+        let config = deployment.config();
+        let passwords = Passwords::new(Params::OWASP, config.password_engine.into(), None)?;
+        let open = |path: &PathBuf| {
+            BreachedList::open(path).map_err(|source| ServerError::Breached { path: path.clone(), source })
+        };
+        let breached = config.breached_passwords.as_ref().map(open).transpose()?;
+        let common = DirectorySettings {
+            pump: settings.pump,
+            peer_wrap_budget_ms: config.peer_wrap_budget_ms,
+            min_password_chars: config.min_password_chars,
+            min_password_score: config.min_password_score,
+            hasher: hasher(passwords, PoolSettings::default(), breached),
+            lock: Box::new(lock),
+        };
+        let links = settings.links;
+        let server = DirectoryServer::start(regions(&deployment, &[], links.as_ref(), listeners), common).await?;
+        in_force.say(deployment.dir())?;
+        Ok(Self { deployment, server, links, in_force })
+    }
+
+    /// Every region and its base URL.
+    pub(crate) fn urls(&self) -> &[(Region, String)] {
+        self.server.urls()
+    }
+
+    /// What each region runs with.
+    pub(crate) fn homes(&self) -> &[Home] {
+        self.server.homes()
+    }
+
+    /// Follows what commands change, for as long as it is polled.
+    pub(crate) async fn follow(&mut self) {
+        let mut failed = String::new();
+        loop {
+            tokio::time::sleep(SETTINGS_RELOAD).await;
+            match self.take_over().await {
+                Ok(()) => failed.clear(),
+                Err(error) if error.to_string() == failed => {}
+                Err(error) => {
+                    tracing::warn!(%error, "the new settings cannot be taken over; going on with those of before");
+                    failed = error.to_string();
+                }
+            }
+        }
+    }
+
+    async fn take_over(&mut self) -> Result<(), CliError> {
+        let mut deployment = self.deployment.reread()?;
+        let in_force = InForce::of(&deployment).await?;
+        if in_force == self.in_force {
+            return Ok(());
+        }
+        let listeners = bind(&mut deployment, self.server.urls(), &in_force, false).await?;
+        let regions = regions(&deployment, self.server.urls(), self.links.as_ref(), listeners);
+        self.server.replace(regions).await?;
+        tracing::info!("the settings have changed");
+        self.deployment = deployment;
+        in_force.say(self.deployment.dir())?;
+        self.in_force = in_force;
+        Ok(())
+    }
+
+    /// Takes no more requests, lets those that are under way end, and then stops the background work.
+    pub(crate) async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+/// The regions, with the listeners of those that are not `served` yet. The others keep their URLs, as their ports.
+fn regions(
+    deployment: &Deployment,
+    served: &[(Region, String)],
+    links: Option<&Links>,
+    mut listeners: BTreeMap<Region, TcpListener>,
+) -> Vec<DirectoryRegion> {
+    let config = deployment.config();
+    let regions = deployment.homes(links).into_iter().zip(deployment.stores()).zip(&config.regions);
+    let regions = regions.filter_map(|((home, store), region)| {
+        let listener = listeners.remove(&region.name);
+        let url = match served.iter().find(|(name, _)| *name == region.name) {
+            Some((_, url)) => url.clone(),
+            // It is not to be served yet, or has come since the ports were opened.
+            None => listener.as_ref().map(|_| region.url(config.listen))?,
+        };
+        Some(DirectoryRegion { listener, url, state: region.state, store: store.clone(), home })
+    });
+    regions.collect()
+}
+
+/// Opens the ports of those regions of `in_force` that are not `served` yet, and keeps which ones those are.
+async fn bind(
+    deployment: &mut Deployment,
+    served: &[(Region, String)],
+    in_force: &InForce,
+    may_move_ports: bool,
+) -> Result<BTreeMap<Region, TcpListener>, CliError> {
     let listen = deployment.config().listen;
-    let mut listeners = Vec::new();
-    for region in deployment.config().regions.clone() {
+    let (mut listeners, mut ports) = (BTreeMap::new(), BTreeMap::new());
+    for region in &deployment.config().regions {
+        if !in_force.is_of(&region.name) || served.iter().any(|(name, _)| *name == region.name) {
+            continue;
+        }
         let address = SocketAddr::new(listen, region.port);
         let mut bound = TcpListener::bind(address).await;
         if bound.is_err() && may_move_ports {
             bound = TcpListener::bind(SocketAddr::new(listen, 0)).await;
         }
-        listeners.push(bound.map_err(|source| ServerError::Bind { region: region.name, address, source })?);
+        let failed = |source| ServerError::Bind { region: region.name.clone(), address, source };
+        let listener = bound.map_err(failed)?;
+        ports.insert(region.name.clone(), listener.local_addr().map_err(failed)?.port());
+        listeners.insert(region.name.clone(), listener);
     }
-    let ports = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
-    let ports = ports.map_err(|source| DeploymentError::Io { path: deployment.dir().to_owned(), source })?;
     deployment.reconfigure(|config| {
-        config.regions.iter_mut().zip(&ports).for_each(|(region, address)| region.port = address.port());
+        for region in &mut config.regions {
+            region.port = ports.get(&region.name).copied().unwrap_or(region.port);
+        }
+        Ok::<_, CliError>(())
     })?;
     Ok(listeners)
 }

@@ -1,9 +1,14 @@
 //! Every region of a deployment in one process: each region's API on a port of its own, and the pump behind them.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::sleep;
 use umoja_api::{ApiConfig, App, closed, router};
 use umoja_local::RegionStore;
 use umoja_schema::Region;
@@ -17,10 +22,13 @@ use crate::counting::CountingKeys;
 use crate::listeners::Listeners;
 use crate::pump::{Pump, PumpSettings, RegionPump};
 
+/// How often it is looked whether the requests that began with other settings have ended.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// A region that is to be served.
 pub struct DirectoryRegion {
-    /// Where its API is served.
-    pub listener: TcpListener,
+    /// Where its API is served. `None` if its port is open already.
+    pub listener: Option<TcpListener>,
     /// What clients call it: the `aud` of requests.
     pub url: String,
     /// What it does.
@@ -53,8 +61,22 @@ pub struct DirectoryServer {
     urls: Vec<(Region, String)>,
     homes: Vec<Home>,
     listeners: Listeners,
-    pump: Pump,
-    _lock: Box<dyn Any + Send>,
+    /// The open ports. Dropping one closes it.
+    ports: BTreeMap<Region, watch::Sender<Router>>,
+    /// What answers requests now.
+    apps: Vec<Weak<App>>,
+    pump: Option<Pump>,
+    settings: DirectorySettings,
+}
+
+/// What serves a region.
+struct Built {
+    region: Region,
+    listener: Option<TcpListener>,
+    app: Weak<App>,
+    router: Router,
+    pump: Option<RegionPump>,
+    home: Home,
 }
 
 impl std::fmt::Debug for DirectoryServer {
@@ -69,35 +91,87 @@ impl DirectoryServer {
     /// # Errors
     /// If a region's secrets cannot be had.
     pub async fn start(regions: Vec<DirectoryRegion>, settings: DirectorySettings) -> Result<Self, SecretsError> {
-        let name = |region: &DirectoryRegion| (region.store.region().clone(), region.url.clone());
+        let mut server = Self {
+            urls: Vec::new(),
+            homes: Vec::new(),
+            listeners: Listeners::default(),
+            ports: BTreeMap::new(),
+            apps: Vec::new(),
+            pump: None,
+            settings,
+        };
+        server.replace(regions).await?;
+        Ok(server)
+    }
+
+    /// Goes on with these regions, and with their secrets as they are now. Ports that are open stay so; those of regions that
+    /// are not among these are closed. Once this returns, no request and no step of the background work is under way that
+    /// began with what was before.
+    ///
+    /// # Errors
+    /// If a region's secrets cannot be had. Then everything stays as it was.
+    pub async fn replace(&mut self, regions: Vec<DirectoryRegion>) -> Result<(), SecretsError> {
         let urls: Vec<_> = regions.iter().map(name).collect();
         let serving: Vec<_> = regions.iter().filter(|region| region.state.serves()).map(name).collect();
-        let mut listeners = Listeners::default();
-        let (mut homes, mut pumps) = (Vec::new(), Vec::new());
-        for DirectoryRegion { listener, url, state, store, home } in regions {
-            let home = CountingKeys::around(home);
-            let ring = KeyRing::new(&home, settings.peer_wrap_budget_ms);
-            let sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
-            let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
-            let config = ApiConfig {
-                base_url: url.clone(),
-                regions: serving.clone(),
-                min_password_chars: settings.min_password_chars,
-                min_password_score: settings.min_password_score,
-                rate_lease: None,
-            };
-            let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&settings.hasher), config);
-            let app = Arc::new(app);
-            let router = if state.serves() { router(app) } else { closed(app) };
-            listeners.serve(store.region().as_str(), listener, router);
-            tracing::info!(region = %store.region(), url, state = state.as_str(), "serving");
-            if state.sends() {
-                pumps.push(RegionPump::new(store, home.clone(), sealer));
-            }
-            homes.push(home);
+        let mut all = Vec::new();
+        for region in regions {
+            all.push(self.build(region, &serving).await?);
         }
-        let pump = Pump::start(pumps, settings.pump);
-        Ok(Self { urls, homes, listeners, pump, _lock: settings.lock })
+        let (mut ports, mut apps, mut pumps) = (BTreeMap::new(), Vec::new(), Vec::new());
+        self.homes.clear();
+        for Built { region, listener, app, router, pump, home } in all {
+            let port = match (self.ports.remove(&region), listener) {
+                (Some(port), _) => {
+                    drop(port.send_replace(router));
+                    Some(port)
+                }
+                (None, Some(listener)) => Some(self.listeners.serve_replaceable(region.as_str(), listener, router)),
+                (None, None) => None,
+            };
+            ports.extend(port.map(|port| (region, port)));
+            apps.push(app);
+            pumps.extend(pump);
+            self.homes.push(home);
+        }
+        self.urls = urls;
+        self.ports = ports;
+        let before = std::mem::replace(&mut self.apps, apps);
+        // A port breaks off what takes too long.
+        while before.iter().any(|app| app.strong_count() > 0) {
+            sleep(LOOK).await;
+        }
+        if let Some(pump) = self.pump.take() {
+            pump.stop().await;
+        }
+        self.pump = Some(Pump::start(pumps, self.settings.pump));
+        Ok(())
+    }
+
+    async fn build(&self, region: DirectoryRegion, serving: &[(Region, String)]) -> Result<Built, SecretsError> {
+        let DirectoryRegion { listener, url, state, store, home } = region;
+        let region = store.region().clone();
+        let home = CountingKeys::around(home);
+        let ring = KeyRing::new(&home, self.settings.peer_wrap_budget_ms);
+        let sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
+        let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
+        tracing::info!(%region, url, state = state.as_str(), "serving");
+        let config = ApiConfig {
+            base_url: url,
+            regions: serving.to_vec(),
+            min_password_chars: self.settings.min_password_chars,
+            min_password_score: self.settings.min_password_score,
+            rate_lease: None,
+        };
+        let hasher = Arc::clone(&self.settings.hasher);
+        let app = Arc::new(App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config));
+        Ok(Built {
+            region,
+            listener,
+            app: Arc::downgrade(&app),
+            router: if state.serves() { router(app) } else { closed(app) },
+            pump: state.sends().then(|| RegionPump::new(store, home.clone(), sealer)),
+            home,
+        })
     }
 
     /// Every region and its base URL.
@@ -113,6 +187,12 @@ impl DirectoryServer {
     /// Takes no more requests, lets those that are under way end, and then stops the background work.
     pub async fn stop(self) {
         self.listeners.stop().await;
-        self.pump.stop().await;
+        if let Some(pump) = self.pump {
+            pump.stop().await;
+        }
     }
+}
+
+fn name(region: &DirectoryRegion) -> (Region, String) {
+    (region.store.region().clone(), region.url.clone())
 }

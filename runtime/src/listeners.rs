@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower::{ServiceExt as _, service_fn};
 
-/// How long requests that are under way may take after the stop.
+/// How long requests that are under way may take after the stop, or after their router was replaced.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The ports of a process. Dropping it ends the service at once; [`Listeners::stop`] lets requests end first.
@@ -21,30 +26,64 @@ pub struct Listeners {
 impl Listeners {
     /// Serves a router on a port from now on. `name` says in the log whose it is.
     pub fn serve(&mut self, name: &str, listener: TcpListener, router: Router) {
-        self.tasks.spawn(serve(name.to_owned(), listener, router, self.stop.subscribe()));
+        self.tasks.spawn(serve(name.to_owned(), listener, router, stopped(self.stop.subscribe())));
+    }
+
+    /// As [`Listeners::serve`], with a router that can be replaced by sending another one. A request that is under way ends
+    /// with the router that it began with, or is broken off after ten seconds. The port is closed when the sender is dropped.
+    pub fn serve_replaceable(&mut self, name: &str, listener: TcpListener, router: Router) -> watch::Sender<Router> {
+        let (sender, current) = watch::channel(router);
+        let (stopped, mut closed) = (stopped(self.stop.subscribe()), current.clone());
+        let ended = async move {
+            tokio::select! {
+                () = stopped => {}
+                () = async { while closed.changed().await.is_ok() {} } => {}
+            }
+        };
+        let service = service_fn(move |request: Request| {
+            let mut current = current.clone();
+            let router = current.borrow_and_update().clone();
+            async move {
+                tokio::select! {
+                    response = router.oneshot(request) => response,
+                    () = superseded(current) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+                }
+            }
+        });
+        self.tasks.spawn(serve(name.to_owned(), listener, Router::new().fallback_service(service), ended));
+        sender
     }
 
     /// Takes no more requests, and lets those end that are under way.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, ended).await.is_err() {
+        if timeout(GRACE, ended).await.is_err() {
             tracing::warn!("some requests did not end in time and are broken off");
         }
     }
 }
 
-async fn serve(name: String, listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // If the sender is gone, nobody listens any more.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Ends when a router was replaced, or its port closed, so long ago that no request may go on with it.
+async fn superseded(mut current: watch::Receiver<Router>) {
+    // An error says that the port is closed.
+    let _ = current.changed().await;
+    sleep(GRACE).await;
+}
+
+async fn serve(name: String, listener: TcpListener, router: Router, ended: impl Future<Output = ()> + Send + 'static) {
     // Answers are small and awaited: none should wait for another packet.
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }
     });
-    let stopped = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(ended).await {
         tracing::error!(name, %error, "a port is no longer served");
     }
 }

@@ -9,7 +9,8 @@ use umoja_migrate::formats::keys;
 use zeroize::Zeroizing;
 
 use crate::CliError;
-use crate::commands::target::Target;
+use crate::commands::target::{Opened, Target};
+use crate::deployment::served::settings_are_read;
 use crate::output::Output;
 
 /// The secrets that other systems made their password hashes with.
@@ -36,7 +37,7 @@ The file is JSON: {\"ID\": {\"secret\": \"...\", \"encoding\": \"utf8\"}, \"ID\"
 \"salt_separator\": \"...\", \"rounds\": 8, \"mem_cost\": 14}}}. An encoding is utf8, hex or base64; an id is 1 to 32 of a-z, 0-9 and -. \
 Delete the file afterwards, or keep it as a secret.
 
-In a directory the deployment must not be served meanwhile. In AWS every instance knows the keys within 90 seconds.
+In AWS every instance knows the keys within 90 seconds; in a directory the command waits for the process that serves it.
 
 It needs the credentials that `umoja init` needs."
 )]
@@ -74,9 +75,12 @@ impl Add {
         let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", self.file.display()));
         let bytes = Zeroizing::new(std::fs::read(&self.file).map_err(|error| failed(&error))?);
         let keys = keys::parse(&bytes).map_err(|error| failed(&error))?;
+        let _alone = self.target.alone()?;
         let opened = self.target.open().await?;
-        let _not_served = opened.lock()?;
         let added = opened.regions_now().await?.add_hash_keys(&keys.hash_keys, &OsEntropy).await?;
+        if let Opened::Local(deployment) = &opened {
+            settings_are_read(deployment).await?;
+        }
         output.answer(&json!({ "added": added }), || {
             if added.is_empty() {
                 "All of them were there already.".into()

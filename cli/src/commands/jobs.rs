@@ -23,11 +23,15 @@ use umoja_store::seal::Sealer;
 use super::target::Opened;
 use crate::CliError;
 use crate::deployment::secrets::{OldKeys, WRAP_BUDGET_MS};
-use crate::deployment::{Deployment, Regions, names};
+use crate::deployment::served::settings_are_read;
+use crate::deployment::{Deployment, Regions, locks, names};
 use crate::output::note;
 
 /// How long a pass after the first waits for what is on its way.
 const BETWEEN: Duration = Duration::from_secs(5);
+
+/// The same in a directory that is served.
+const BETWEEN_HERE: Duration = Duration::from_secs(1);
 
 /// How long the peers' KMS may take to wrap a data key, in milliseconds: an operator may be far away, and what is missing
 /// then is left to the key repair.
@@ -182,12 +186,18 @@ impl<'a> Rotating<'a> {
         self.rewritten.load(Ordering::Relaxed)
     }
 
-    async fn wait_secs(&self, secs: u64, what: &str) {
-        // In a directory nobody serves, and nobody waits.
-        if secs > 0 && matches!(self.opened, Opened::Cloud(..)) {
+    /// Where nobody serves, nobody is waited for.
+    async fn wait_for(&self, what: &str, more_secs: u64) -> Result<(), CliError> {
+        let secs = match self.opened {
+            Opened::Cloud(..) => self.pace.settings_wait_secs + more_secs,
+            Opened::Local(deployment) if settings_are_read(deployment).await? => more_secs,
+            Opened::Local(_) => 0,
+        };
+        if secs > 0 {
             note(&format!("waiting {secs} s, until every instance {what}"));
             tokio::time::sleep(Duration::from_secs(secs)).await;
         }
+        Ok(())
     }
 }
 
@@ -204,7 +214,7 @@ impl Operator for Rotating<'_> {
         self.opened.clock().now()
     }
 
-    async fn wait(&self, until: Until, more_secs: u64) {
+    async fn wait(&self, until: Until, more_secs: u64) -> Result<(), CliError> {
         let what = match until {
             Until::IndexesUnderBoth => "writes and looks under both keys",
             Until::IndexesUnderNew => "knows the new key only",
@@ -213,7 +223,7 @@ impl Operator for Rotating<'_> {
             Until::Verifies => "verifies with the new pepper",
             Until::UsesKey => "uses the new key",
         };
-        self.wait_secs(self.pace.settings_wait_secs + more_secs, what).await;
+        self.wait_for(what, more_secs).await
     }
 
     async fn nothing_is_behind(&self, behind: Behind<'_>, step: IndexStep) -> Result<bool, CliError> {
@@ -248,7 +258,11 @@ impl Reach for Rotating<'_> {
 
     async fn arrive(&self) -> Result<(), CliError> {
         match self.opened {
-            Opened::Local(deployment) => deliver(deployment).await,
+            Opened::Local(deployment) if !locks::is_served(deployment.dir())? => deliver(deployment).await,
+            Opened::Local(_) => {
+                tokio::time::sleep(BETWEEN_HERE).await;
+                Ok(())
+            }
             Opened::Cloud(..) => {
                 tokio::time::sleep(BETWEEN).await;
                 Ok(())

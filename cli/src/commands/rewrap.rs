@@ -32,8 +32,7 @@ needs that, and needs the old key for `umoja init` already (cancel its deletion 
 
 It can be interrupted and run again. Exit code 1 if some records cannot be opened by any key; everything else is done then.
 
-In a directory: after a region's keyring.json was lost, for which a new one is made by itself. The deployment must not be \
-served meanwhile.
+In a directory: after a region's keyring.json was lost, for which a new one is made by itself.
 
 It opens records, in the memory of the machine on which it runs. In AWS it needs credentials that may, in every region: \
 dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem and PutItem on PREFIX-users; sqs:SendMessage on PREFIX-keys; \
@@ -58,8 +57,8 @@ pub(super) struct Rewrap {
 
 impl Rewrap {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let _alone = self.target.alone()?;
         let opened = self.target.open().await?;
-        let _not_served = opened.lock()?;
         let old_keys = self.old_keys(&opened)?;
         let regions = opened.regions_now().await?;
         let region = regions.get(&self.name)?;

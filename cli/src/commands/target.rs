@@ -1,15 +1,15 @@
 //! Which deployment a command is for: one in a directory of this machine, or one in AWS.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use umoja_schema::Region;
 use umoja_store::ports::Clock;
 
 use super::logging::{self, LogFormat};
-use crate::deployment::{Cloud, Deployment, Regions};
-use crate::{CliError, CloudError};
+use crate::deployment::{Cloud, Deployment, Regions, locks};
+use crate::{CliError, CloudError, DeploymentError};
 
 /// Where the environment says which deployment it is.
 const DIR: &str = "UMOJA_DIR";
@@ -85,14 +85,6 @@ impl Opened {
             Self::Cloud(cloud, _) => cloud.prefix().to_owned(),
         }
     }
-
-    /// Takes the right to serve a deployment in a directory, so that nobody else does; nothing in AWS.
-    pub(super) fn lock(&self) -> Result<Option<File>, CliError> {
-        match self {
-            Self::Local(deployment) => Ok(Some(deployment.lock()?)),
-            Self::Cloud(..) => Ok(None),
-        }
-    }
 }
 
 fn prefix(text: &str) -> Result<String, String> {
@@ -141,6 +133,23 @@ impl Target {
             },
         };
         Ok(Place::Cloud { prefix, region })
+    }
+
+    /// Takes the right to change the keys of a directory, before it is opened; nothing in AWS.
+    pub(super) fn alone(&self) -> Result<Option<File>, CliError> {
+        self.lock(locks::change)
+    }
+
+    /// Keeps the keys and regions of a directory as they are, before it is opened; nothing in AWS.
+    pub(super) fn unchanged(&self) -> Result<Option<File>, CliError> {
+        self.lock(locks::no_change)
+    }
+
+    fn lock(&self, take: impl FnOnce(&Path) -> Result<File, DeploymentError>) -> Result<Option<File>, CliError> {
+        match self.place()? {
+            Place::Directory(dir) => Ok(Some(take(&dir)?)),
+            Place::Cloud { .. } => Ok(None),
+        }
     }
 
     /// Opens the deployment.

@@ -3,13 +3,15 @@
 //! ```text
 //! DIR/deployment.json   regions, their ports and public URLs, settings
 //! DIR/serve.lock        held by the process that serves the deployment
+//! DIR/served.json       by which settings that process works
+//! DIR/change.lock       held by the command that changes keys or regions
+//! DIR/settings.lock     held by whoever writes deployment.json
 //! DIR/<region>/         one region: its tables and queues, and its key ring
 //! ```
 //!
 //! Directories have mode 0700, files 0600. Several processes may have a deployment open: commands read and write its
 //! files while `umoja serve` runs. What operators write (companies, settings) goes to every region.
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,7 +24,7 @@ use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::seal::Sealer;
 use umoja_store::{Home, RegionState};
 
-use super::{DeployedRegion, Regions};
+use super::{DeployedRegion, Regions, locks};
 use crate::config::{Config, RegionConfig};
 use crate::files;
 use crate::links::Links;
@@ -68,16 +70,31 @@ impl Deployment {
     }
 
     fn with(dir: &Path, config: Config) -> Result<Self, DeploymentError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let none = Self { dir: dir.to_owned(), config: config.clone(), stores: Vec::new(), clock, entropy };
+        none.going_on(config)
+    }
+
+    /// The same by these settings. The stores of regions that it has already stay open.
+    fn going_on(&self, config: Config) -> Result<Self, DeploymentError> {
         let open = |region: &RegionConfig| {
             let name = region.name.clone();
-            let path = dir.join(name.as_str());
-            let store = RegionStore::open(&path, name, Arc::clone(&clock), Arc::clone(&entropy), Options::default());
+            if let Some(known) = self.stores.iter().find(|store| *store.region() == name) {
+                return Ok(known.clone());
+            }
+            let path = self.dir.join(name.as_str());
+            let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+            let store = RegionStore::open(&path, name, clock, entropy, Options::default());
             store.map_err(|source| DeploymentError::Region { region: region.name.clone(), source })
         };
         let stores = config.regions.iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Self { dir: dir.to_owned(), config, stores, clock, entropy })
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        Ok(Self { dir: self.dir.clone(), config, stores, clock, entropy })
+    }
+
+    /// The same as its settings are now.
+    pub(crate) fn reread(&self) -> Result<Self, DeploymentError> {
+        self.going_on(Config::read(&self.dir)?.ok_or_else(|| DeploymentError::Absent(self.dir.clone()))?)
     }
 
     /// Its directory.
@@ -90,15 +107,20 @@ impl Deployment {
         &self.config
     }
 
-    /// Changes its settings, which takes effect when it is served the next time. Which regions there are cannot be
-    /// changed.
-    pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) -> Result<(), DeploymentError> {
-        let mut config = self.config.clone();
-        change(&mut config);
-        if config != self.config {
+    /// Changes its settings as they are stored now, and goes on by them. The process that serves it follows.
+    pub(crate) fn reconfigure<E: From<DeploymentError>>(
+        &mut self,
+        change: impl FnOnce(&mut Config) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _held = locks::settings(&self.dir)?;
+        let stored = Config::read(&self.dir)?.ok_or_else(|| DeploymentError::Absent(self.dir.clone()))?;
+        let mut config = stored.clone();
+        change(&mut config)?;
+        if config != stored {
+            config.check()?;
             config.save(&self.dir)?;
-            self.config = config;
         }
+        *self = self.going_on(config)?;
         Ok(())
     }
 
@@ -106,13 +128,8 @@ impl Deployment {
     pub(crate) fn set_state(&mut self, region: &Region, state: RegionState) -> Result<(), DeploymentError> {
         self.reconfigure(|config| {
             config.regions.iter_mut().filter(|one| one.name == *region).for_each(|one| one.state = state);
+            Ok(())
         })
-    }
-
-    /// Goes on with other regions: those of these settings.
-    pub(crate) fn with_regions(self, regions: Vec<RegionConfig>) -> Result<Self, DeploymentError> {
-        let config = Config { regions, ..self.config.clone() };
-        Self::create(&self.dir, config)
     }
 
     /// The stores of its regions, in the order of the settings.
@@ -176,18 +193,6 @@ impl Deployment {
     /// Writes a company in every region. Tells of every region that did not take it.
     pub async fn put_company(&self, company: &Company) -> Result<(), CliError> {
         self.regions().put_company(company).await
-    }
-
-    /// Takes the right to serve the deployment, until the file is dropped.
-    pub(crate) fn lock(&self) -> Result<File, DeploymentError> {
-        let path = self.dir.join("serve.lock");
-        let io = |source| DeploymentError::Io { path: path.clone(), source };
-        let file = files::private(&path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(DeploymentError::Served(self.dir.clone())),
-            Err(TryLockError::Error(source)) => Err(io(source)),
-        }
     }
 }
 

@@ -7,7 +7,9 @@
 mod aws;
 pub mod cloud;
 pub mod local;
+pub(crate) mod locks;
 pub(crate) mod secrets;
+pub(crate) mod served;
 
 use std::sync::Arc;
 

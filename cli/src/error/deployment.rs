@@ -49,4 +49,10 @@ pub enum DeploymentError {
     /// Another process serves it.
     #[error("{0} is being served by another process; stop that one first")]
     Served(PathBuf),
+    /// Another process changes it, or needs it to stay as it is.
+    #[error(
+        "another command changes the keys or regions of {0}, or an import works there; let it end, then run this one again (an \
+         import that is interrupted goes on later)"
+    )]
+    Changing(PathBuf),
 }

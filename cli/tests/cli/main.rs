@@ -24,3 +24,4 @@ mod rotate;
 mod serve;
 mod support;
 mod usage;
+mod while_served;

@@ -10,12 +10,6 @@ async fn answers_are_signed_with_a_new_key_and_requests_are_served_as_before() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let rotate = ["rotate", "signing-key", "--dir", &dir];
-    let served = world.serve();
-    let refused = run(&rotate);
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused.stderr).contains("served by another process"), "{}", text(&refused.stderr));
-    drop(served);
-
     assert_eq!(ask(&rotate), json!({ "signing_key": "umoja-2" }));
     assert!(done(&rotate).contains("signed with umoja-3"));
 
@@ -37,9 +31,6 @@ async fn passwords_of_before_a_new_pepper_are_accepted_as_before() {
     let rotate = ["rotate", "pepper", "--dir", &dir];
     for version in 1..=2 {
         register(&world, &company, &format!("user-{version}")).await;
-        let served = world.serve();
-        assert!(text(&run(&rotate).stderr).contains("served by another process"));
-        drop(served);
         assert_eq!(ask(&rotate), json!({ "pepper": version }));
         let served = world.serve();
         for (url, name) in served.urls.iter().zip(["user-1"; 2]) {
@@ -101,9 +92,6 @@ async fn identifiers_are_indexed_by_a_new_key_and_everybody_is_found_as_before()
     let (company, dir) = (world.company("soko"), world.deployment());
     let id = register(&world, &company, "amina").await;
     let rotate = ["rotate", "index-key", "--dir", &dir];
-    let served = world.serve();
-    assert!(text(&run(&rotate).stderr).contains("served by another process"));
-    drop(served);
 
     // Interrupted after a new key was made and some profiles were written.
     let interrupted = run(&[&rotate[..], &["--timeout-secs", "0"]].concat());

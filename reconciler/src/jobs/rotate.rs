@@ -72,7 +72,7 @@ pub trait Operator {
     fn now(&self) -> Millis;
 
     /// Waits until every instance has read what is stored now, and so many seconds more.
-    async fn wait(&self, until: Until, more_secs: u64);
+    async fn wait(&self, until: Until, more_secs: u64) -> Result<(), Self::Error>;
 
     /// Writes again what is behind. True if a look at every region has found nothing behind; if that is still to come, false,
     /// and the next command goes on.
@@ -106,7 +106,7 @@ pub async fn index_key<O: Operator>(
         IndexStep::Finish => Some(Until::IndexesUnderNew),
     };
     if let Some(until) = until {
-        operator.wait(until, 0).await;
+        operator.wait(until, 0).await?;
         if !claims(operator, secrets).await? {
             return Ok(Stepped::Behind);
         }
@@ -137,8 +137,8 @@ pub async fn claims<O: Operator>(operator: &O, secrets: &SecretsDocument) -> Res
 pub async fn signing_key<O: Operator>(operator: &O, secrets: &mut SecretsDocument) -> Result<SigningStep, O::Error> {
     match secrets.signing_step() {
         SigningStep::Publish => {}
-        SigningStep::Promote => operator.wait(Until::Publishes, 0).await,
-        SigningStep::Retire => operator.wait(Until::Signs, umoja_store::rotation::ANSWER_LIFETIME_SECS).await,
+        SigningStep::Promote => operator.wait(Until::Publishes, 0).await?,
+        SigningStep::Retire => operator.wait(Until::Signs, umoja_store::rotation::ANSWER_LIFETIME_SECS).await?,
     }
     Ok(operator.regions().await?.secrets()?.rotate_signing(secrets, operator.now()).await?)
 }
@@ -149,7 +149,7 @@ pub async fn signing_key<O: Operator>(operator: &O, secrets: &mut SecretsDocumen
 /// If a region does not do as asked.
 pub async fn pepper<O: Operator>(operator: &O, secrets: &mut SecretsDocument) -> Result<PepperStep, O::Error> {
     if secrets.pepper_step() == PepperStep::Promote {
-        operator.wait(Until::Verifies, 0).await;
+        operator.wait(Until::Verifies, 0).await?;
     }
     Ok(operator.regions().await?.secrets()?.rotate_pepper(secrets, operator.now()).await?)
 }
@@ -175,7 +175,7 @@ pub async fn kms_key<O: Operator>(operator: &O, region: &Region, secrets: KeyRin
         let shared = SharedSecrets::new(&regions.homes, secrets);
         shared.ensure(&BTreeSet::from([region.clone()]), operator.now()).await?;
     }
-    operator.wait(Until::UsesKey, 0).await;
+    operator.wait(Until::UsesKey, 0).await?;
     let done = operator.nothing_is_behind(Behind::WrappedBy(region), IndexStep::Publish).await?;
     Ok(Replaced { secrets: unwrapped, done })
 }

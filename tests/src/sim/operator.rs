@@ -58,8 +58,9 @@ impl Operator for Command<'_> {
         self.fleet.world().clock.now()
     }
 
-    async fn wait(&self, _until: Until, _more_secs: u64) {
+    async fn wait(&self, _until: Until, _more_secs: u64) -> Result<(), Stopped> {
         self.fleet.every_instance_has_read(self.alone).await;
+        Ok(())
     }
 
     async fn nothing_is_behind(&self, behind: Behind<'_>, _step: IndexStep) -> Result<bool, Stopped> {

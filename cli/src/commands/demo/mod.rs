@@ -79,15 +79,15 @@ impl Demo {
         // The story causes outages: what the regions say about them would hide it. UMOJA_LOG shows it.
         logging::start(LogFormat::Text, "off");
         let teller = Teller::new(output, Arc::new(SystemClock));
-        let mut deployment = self.deployment()?;
-        let lock = ServeLock::take(&deployment).await?;
+        let deployment = self.deployment()?;
+        let lock = ServeLock::take(deployment.dir()).await?;
         deployment.ensure_secrets().await?;
         let dir = deployment.dir().to_owned();
         // What an earlier demo wrote is no longer true, and somebody may be waiting for the new one.
         remove(&dir.join(FILE))?;
         let companies = register(&deployment).await?;
         let mut stopped = stop_signal()?;
-        let stage = Stage::set(&mut deployment, &companies, lock).await?;
+        let mut stage = Stage::set(&deployment, &companies, lock).await?;
         teller.begin(&dir, stage.urls());
 
         let told = tokio::select! {
@@ -103,7 +103,10 @@ impl Demo {
         teller.end(&dir.join(FILE));
         if !self.exit {
             output.say(&commands_to_try(&dir, stage.urls()));
-            stopped.wait().await;
+            tokio::select! {
+                () = stopped.wait() => {}
+                () = stage.follow() => {}
+            }
         }
         stage.end().await;
         Ok(())

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 use umoja_local::RegionStore;
-use umoja_runtime::directory::DirectoryServer;
 use umoja_runtime::pump::PumpSettings;
 use umoja_schema::names::queue;
 use umoja_schema::{Credentials, Identity, Part, Region, UserId};
@@ -20,7 +19,7 @@ use crate::credentials::{CompanyFile, Signer};
 use crate::deployment::Deployment;
 use crate::deployment::local::in_region;
 use crate::links::Links;
-use crate::server::{self, ServeLock, ServerSettings};
+use crate::server::{ServeLock, Server, ServerSettings};
 use crate::{CliError, ClientError};
 
 /// How long the story waits for something to come about, in milliseconds.
@@ -38,7 +37,7 @@ pub(super) enum Who {
 
 /// The served regions. Regions are named by their position.
 pub(super) struct Stage {
-    server: DirectoryServer,
+    server: Server,
     links: Links,
     stores: Vec<RegionStore>,
     /// By region, and then by company.
@@ -50,7 +49,7 @@ pub(super) struct Stage {
 impl Stage {
     /// Starts to serve.
     pub(super) async fn set(
-        deployment: &mut Deployment,
+        deployment: &Deployment,
         companies: &[CompanyFile],
         lock: ServeLock,
     ) -> Result<Self, CliError> {
@@ -59,7 +58,7 @@ impl Stage {
         // Repairs are a schedule's work; nobody wants to watch a demo wait for one.
         let pump = PumpSettings { reconcile: Duration::from_millis(100), ..PumpSettings::default() };
         let settings = ServerSettings { pump, links: Some(links.clone()), may_move_ports: true };
-        let server = server::start(deployment, settings, lock).await?;
+        let server = Server::start(deployment, settings, lock).await?;
         let (clock, entropy) = (Arc::clone(deployment.clock()), Arc::clone(deployment.entropy()));
         let [soko, safari] = companies else { return Err(CliError::Failed("the story has two companies".into())) };
         let (soko, safari) = (Arc::new(Signer::new(soko)?), Arc::new(Signer::new(safari)?));
@@ -69,6 +68,11 @@ impl Stage {
         let pair = |(_, url): &(Region, String)| Ok([client(url, &soko)?, client(url, &safari)?]);
         let clients = server.urls().iter().map(pair).collect::<Result<_, ClientError>>()?;
         Ok(Self { server, links, stores: deployment.stores().to_vec(), clients, clock, entropy })
+    }
+
+    /// Follows what commands change, for as long as it is polled.
+    pub(super) async fn follow(&mut self) {
+        self.server.follow().await;
     }
 
     /// Stops serving.

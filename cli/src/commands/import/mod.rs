@@ -27,9 +27,9 @@ use crate::output::{Output, note};
 impl Import {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let opening = Opening::read(&self)?;
+        // A command that changes the keys of a directory waits for the server alone, so there is none while this works.
+        let _unchanged = self.target.unchanged()?;
         let opened = self.target.open().await?;
-        // Nobody changes the keys of a directory meanwhile: who rotates them needs that nobody serves it.
-        let _held = opened.lock().ok();
         let regions = opened.regions_now().await?;
         let region = self.region(&regions)?;
         let company = self.company(region).await?;

@@ -25,8 +25,8 @@ Records that cannot be imported are refused one by one, and listed in --refused 
 that was interrupted goes on where it ended: --state remembers that, and can be deleted. With - for standard input it begins \
 anew, which takes longer and comes to the same.
 
-The other regions get the users as they get any change: in a directory, while it is served. While nobody serves it, nobody \
-can begin to until the import ends.
+The other regions get the users as they get any change: in a directory, while it is served. Its keys \
+and regions cannot be changed until the import ends.
 
 The exit code is 0 if every record was imported, 3 if some were refused, 4 if a login of --prove failed, 1 if the import \
 stopped before its end, 2 for a command line that makes no sense.

@@ -14,19 +14,20 @@ use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
-use super::change::{NOTHING_ON_ITS_WAY, Pace, copy_companies, find, newest_list, open, serving};
+use super::change::{Pace, copy_companies, find, newest_list, on_its_way, serving};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::config::RegionConfig;
 use crate::deployment::secrets::OldKeys;
-use crate::deployment::{Cloud, DeployedRegion, Regions};
+use crate::deployment::served::settings_are_read;
+use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions, locks};
 use crate::output::{Output, note};
 
 /// Add a region to a deployment: fill it with everything there is, then let it serve.
 #[derive(Debug, Args)]
 #[command(long_about = "Add a region to a deployment: fill it with everything there is, then let it serve.
 
-In a directory the deployment must not be served meanwhile. In AWS users are served all the time, and Terraform has to know \
+Users are served all the time. In AWS Terraform has to know \
 the region already: applied in it, and in every other region with it on the list.
 
 In this order: the secrets are wrapped by the new region's key; every region lists the new one as joining, and once every \
@@ -136,9 +137,9 @@ impl Add {
         Ok(())
     }
 
-    /// In a directory that nobody serves meanwhile.
     async fn local(&self, dir: &Path, output: Output) -> Result<(), CliError> {
-        let (deployment, _lock) = open(dir).await?;
+        let _alone = locks::change(dir)?;
+        let mut deployment = Deployment::open(dir)?;
         let name = &self.name;
         let stored = deployment.config().regions.iter().find(|region| region.name == *name);
         refuse(name, stored.map(|region| region.state))?;
@@ -148,24 +149,30 @@ impl Add {
             });
             return Ok(());
         }
-        let mut regions = deployment.config().regions.clone();
-        match regions.iter_mut().find(|region| region.name == *name) {
-            Some(region) => region.state = RegionState::Joining,
-            None => regions.push(new_region(dir, name, &regions)?),
-        }
-        let mut deployment = deployment.with_regions(regions)?;
+        deployment.reconfigure(|config| {
+            match config.regions.iter_mut().find(|region| region.name == *name) {
+                Some(region) => region.state = RegionState::Joining,
+                None => config.regions.push(new_region(dir, name, &config.regions)?),
+            }
+            Ok::<_, CliError>(())
+        })?;
         let regions = deployment.regions();
         deployment.ensure_secrets().await?;
         let new = find(&regions, name)?;
         copy_companies(&regions, new).await?;
-        let copied = self.fill(&regions, NOTHING_ON_ITS_WAY, deployment.repairs()).await?;
+        let since = on_its_way(&deployment, || regions.clock.now()).await?;
+        let copied = self.fill(&regions, since, deployment.repairs()).await?;
+        copy_companies(&regions, new).await?;
         deployment.set_state(name, RegionState::Serving)?;
+        let is_served = settings_are_read(&deployment).await?;
         let answer = json!({ "region": name, "state": "serving", "added": true,
             "parts_copied": copied.parts_copied, "rows_copied": copied.rows_copied });
         output.answer(&answer, || {
             format!(
-                "{name} has everything: {} parts and {} rows were copied. `umoja serve` serves it too.",
-                copied.parts_copied, copied.rows_copied
+                "{name} has everything: {} parts and {} rows were copied. {}",
+                copied.parts_copied,
+                copied.rows_copied,
+                if is_served { "It serves." } else { "`umoja serve` serves it too." }
             )
         });
         Ok(())

@@ -1,6 +1,5 @@
 //! What every change of the list of regions needs.
 
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,16 +9,16 @@ use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::{Home, RegionsDocument};
 
 use crate::commands::jobs::worker;
+use crate::deployment::served::settings_are_read;
 use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions};
 use crate::output::note;
-use crate::server::ServeLock;
 use crate::{CliError, CloudError};
 
 /// How often somebody who waits is told so, in seconds.
 const TELL_SECS: u64 = 10;
 
 /// Since when what is written reaches a region by itself, where nobody serves: nothing is on its way.
-pub(super) const NOTHING_ON_ITS_WAY: Millis = Millis(u64::MAX);
+const NOTHING_ON_ITS_WAY: Millis = Millis(u64::MAX);
 
 /// How fast, and how long.
 #[derive(Debug, Clone, Copy, Args)]
@@ -68,11 +67,10 @@ pub(super) async fn newest_list(
     list.ok_or_else(|| CliError::Failed("the list of regions was there and is gone; run the command again".into()))
 }
 
-/// A directory's deployment, and the right to be the only one that serves it.
-pub(super) async fn open(dir: &Path) -> Result<(Deployment, ServeLock), CliError> {
-    let deployment = Deployment::open(dir)?;
-    let lock = ServeLock::take(&deployment).await?;
-    Ok((deployment, lock))
+/// Waits until the process that serves a directory, if one does, knows what its regions do. Gives since when what is written
+/// reaches each of them by itself: `served`, called after that, if it is served.
+pub(super) async fn on_its_way(deployment: &Deployment, served: impl FnOnce() -> Millis) -> Result<Millis, CliError> {
+    Ok(if settings_are_read(deployment).await? { served() } else { NOTHING_ON_ITS_WAY })
 }
 
 /// The regions that serve, but one. The region that was asked for is copied from first; the others are compared, and hold

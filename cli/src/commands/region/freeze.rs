@@ -11,12 +11,11 @@ use umoja_reconciler::jobs::backfill::{Backfill, Repairs};
 use umoja_schema::{Millis, Region};
 use umoja_store::{RegionState, RegionsDocument};
 
-use super::change::{
-    NOTHING_ON_ITS_WAY, Pace, copy_companies, deadline, find, newest_list, open, refuse_last, serving,
-};
+use super::change::{Pace, copy_companies, deadline, find, newest_list, on_its_way, refuse_last, serving};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
-use crate::deployment::{Cloud, DeployedRegion, Regions};
+use crate::deployment::served::settings_are_read;
+use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions, locks};
 use crate::output::{Output, note};
 
 /// How often a region is tried that does not answer.
@@ -32,8 +31,8 @@ the others and lets it serve again.
 
 Its API answers 503 with the code region_not_serving, and no other region lists it. In AWS that takes up to a minute, the \
 time in which functions read their settings. A region that does not answer cannot be told, and would serve as soon as it is \
-back: freeze it while it is away, with --timeout-secs, and it is told as soon as it answers. In a directory the deployment \
-must not be served meanwhile.
+back: freeze it while it is away, with --timeout-secs, and it is told as soon as it answers. In a directory the process that \
+serves it follows within seconds, and the command waits for that.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings."
 )]
@@ -60,7 +59,7 @@ own that another region lacks is brought there. By version the newest wins, whoe
 everything: what the region wrote before it was away undoes nothing. When nothing is missing either way, it serves. Each \
 step can be repeated: after an interruption, run the same command again.
 
-In a directory the deployment must not be served meanwhile. In AWS it needs what `umoja region add` needs, where the region \
+The other regions serve users all the time. In AWS it needs what `umoja region add` needs, where the region \
 and every serving one is both source and target.")]
 #[command(after_help = "Examples:
   umoja region thaw us-east-1 --prefix PREFIX --region eu-west-1
@@ -91,11 +90,13 @@ impl Freeze {
     }
 
     async fn local(&self, dir: &Path) -> Result<(), CliError> {
-        let (mut deployment, _lock) = open(dir).await?;
+        let _alone = locks::change(dir)?;
+        let mut deployment = Deployment::open(dir)?;
         let regions = deployment.regions();
         refuse_freezing(&self.name, find(&regions, &self.name)?.state)?;
         refuse_last(&mut serving_others(&regions, &self.name).iter(), &self.name)?;
-        Ok(deployment.set_state(&self.name, RegionState::Frozen)?)
+        deployment.set_state(&self.name, RegionState::Frozen)?;
+        settings_are_read(&deployment).await.map(drop)
     }
 
     async fn cloud(&self, cloud: &Cloud, first: &Region) -> Result<(), CliError> {
@@ -154,7 +155,8 @@ impl Thaw {
     }
 
     async fn local(&self, dir: &Path) -> Result<Option<(FillReport, FillReport)>, CliError> {
-        let (mut deployment, _lock) = open(dir).await?;
+        let _alone = locks::change(dir)?;
+        let mut deployment = Deployment::open(dir)?;
         let regions = deployment.regions();
         let region = find(&regions, &self.name)?;
         if refuse_thawing(&self.name, region.state)? {
@@ -162,10 +164,17 @@ impl Thaw {
         }
         deployment.ensure_secrets().await?;
         copy_companies(&first_serving(&regions), region).await?;
-        let since = NOTHING_ON_ITS_WAY;
+        // It was on the list all the time.
+        let since = on_its_way(&deployment, || Millis(0)).await?;
         let came = self.receive(&regions, since, deployment.repairs()).await?;
+
+        note(&format!("{}: sends again", self.name));
+        deployment.set_state(&self.name, RegionState::Thawing)?;
+        let since = on_its_way(&deployment, || Millis(0)).await?;
         let went = self.send(&regions, since, deployment.repairs()).await?;
+        copy_companies(&first_serving(&regions), region).await?;
         deployment.set_state(&self.name, RegionState::Serving)?;
+        settings_are_read(&deployment).await?;
         Ok(Some((came, went)))
     }
 

@@ -11,11 +11,12 @@ use umoja_reconciler::{FillReport, UnlistReport};
 use umoja_schema::{Millis, Region};
 use umoja_store::{Home, RegionState};
 
-use super::change::{NOTHING_ON_ITS_WAY, Pace, find, newest_list, open, refuse_last};
+use super::change::{Pace, find, newest_list, on_its_way, refuse_last};
 use super::freeze::set_state;
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
-use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions};
+use crate::deployment::served::settings_are_read;
+use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions, locks};
 use crate::output::Output;
 
 /// Remove a region from a deployment.
@@ -34,7 +35,7 @@ entries stay. It blocks neither `umoja init`, `rotate` nor `region add` any more
 Each step can be repeated: after an interruption, run the same command again. It goes on where it was, also after the \
 region is off the list.
 
-In a directory the deployment must not be served meanwhile. In AWS it needs credentials that may, in every region: \
+The other regions serve users all the time. In AWS it needs credentials that may, in every region: \
 dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem, PutItem and UpdateItem on PREFIX-users; Query, PutItem and \
 DeleteItem on PREFIX-members; GetItem, \
 BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; Scan, GetItem and PutItem on PREFIX-journal, PREFIX-receipts and \
@@ -95,27 +96,22 @@ impl Remove {
     async fn local(&self, dir: &Path) -> Result<(FillReport, UnlistReport), CliError> {
         let name = &self.name;
         let listed = |deployment: &Deployment| deployment.config().regions.iter().any(|region| region.name == *name);
-        let (deployment, lock) = if self.lost {
-            let deployment = Deployment::open_without(dir, name)?;
-            let lock = crate::server::ServeLock::take(&deployment).await?;
-            (deployment, lock)
-        } else {
-            open(dir).await?
-        };
+        let _alone = locks::change(dir)?;
+        let mut deployment = if self.lost { Deployment::open_without(dir, name)? } else { Deployment::open(dir)? };
         let mut sent = FillReport::default();
-        let mut rest = deployment;
-        if listed(&rest) {
-            let regions = rest.regions();
+        if listed(&deployment) {
+            let regions = deployment.regions();
             self.refuse(&regions)?;
-            rest.set_state(name, RegionState::Leaving)?;
-            sent = self.send(&regions, NOTHING_ON_ITS_WAY, rest.repairs()).await?;
+            deployment.set_state(name, RegionState::Leaving)?;
+            let since = on_its_way(&deployment, || Millis(0)).await?;
+            sent = self.send(&regions, since, deployment.repairs()).await?;
         }
-        let mut staying = rest.config().regions.clone();
-        staying.retain(|region| region.name != *name);
-        let rest = rest.with_regions(staying)?;
-        let dropped = self.drop_keys(&rest.regions()).await?;
-        drop(lock);
-        Ok((sent, dropped))
+        deployment.reconfigure(|config| {
+            config.regions.retain(|region| region.name != *name);
+            Ok::<_, CliError>(())
+        })?;
+        settings_are_read(&deployment).await?;
+        Ok((sent, self.drop_keys(&deployment.regions()).await?))
     }
 
     async fn cloud(&self, cloud: &Cloud, first: &Region) -> Result<(FillReport, UnlistReport), CliError> {

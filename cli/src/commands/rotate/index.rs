@@ -20,15 +20,13 @@ indexed by. Users are served all the time, and nobody becomes unknown or can reg
 
 In this order: a new key is made, and from then on everything is written and looked up under both; every profile that has \
 no claims under the new key is written again; when a look at every region finds none, and every profile is in every region \
-in the same version, the old key is dropped; then the claims that it made are taken out of the profiles. In AWS each step waits until every instance of a function has read the \
-one before. Every region has to answer, those too that do not serve.
+in the same version, the old key is dropped; then the claims that it made are taken out of the profiles. Each step waits until every instance of a \
+function, or the process that serves a directory, has read the one before. Every region has to answer, those too that do not serve.
 
 Each profile is written twice, each time as a new version under a new data key. So a caller's `if_version` from before is \
 refused once, and the caller reads again. A change that somebody makes at the same time wins.
 
 A rotation that was interrupted is completed by running the command again: what is left shows in what is stored.
-
-In a directory the deployment must not be served meanwhile.
 
 It opens users' profiles, in the memory of the machine on which it runs. In AWS it needs credentials that may, in every \
 region: dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem and PutItem on PREFIX-users; GetItem, BatchGetItem, \
@@ -54,8 +52,8 @@ pub(super) struct IndexKey {
 
 impl IndexKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let _alone = self.target.alone()?;
         let opened = self.target.open().await?;
-        let _not_served = opened.lock()?;
         let (secrets, rewritten) = self.rotate(&opened).await?;
         let version = secrets.index_key_versions().pop().unwrap_or_default();
         output.answer(&json!({ "index_key": version, "rewritten": rewritten }), || {

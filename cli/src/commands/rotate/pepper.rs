@@ -16,12 +16,10 @@ use crate::output::{Output, note};
 #[command(
     long_about = "Make a new pepper, or the first one: a secret that passwords are hashed with besides the password, so that who \
 has the hashes without the deployment's secrets cannot try passwords. It is published, and when every instance can verify with \
-it (in AWS that is waited for, about a minute), new hashes are made with it.
+it (that is waited for: about a minute in AWS, seconds in a directory), new hashes are made with it.
 
 A hash cannot be made with another pepper without the password: each login replaces what was made with a former pepper, or \
 with none. Former peppers therefore stay. A rotation that was interrupted is completed by running the command again.
-
-In a directory the deployment must not be served meanwhile.
 
 It needs the credentials that `umoja init` needs."
 )]
@@ -35,8 +33,8 @@ pub(super) struct Pepper {
 
 impl Pepper {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let _alone = self.target.alone()?;
         let opened = self.target.open().await?;
-        let _not_served = opened.lock()?;
         let version = rotate_pepper(&opened).await?;
         output.answer(&json!({ "pepper": version }), || format!("New passwords are hashed with pepper {version}."));
         Ok(())

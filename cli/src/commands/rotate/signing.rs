@@ -15,11 +15,11 @@ use crate::output::{Output, note};
 #[derive(Debug, Args)]
 #[command(
     long_about = "Rotate the key that signs answers. A new one is made and published, then it signs, and then the old one \
-is retired; in AWS each step waits until every instance of a function has read the one before, so that nobody ever gets \
-an answer whose key is not published: about four minutes in all. A rotation that was interrupted is completed \
+is retired; each step waits until every instance has read the one before, so that nobody ever gets an answer whose key is not published: \
+about four minutes in AWS, one in a directory that is served. A rotation that was interrupted is completed \
 by running the command again.
 
-In a directory all steps are done at once, and the deployment must not be served meanwhile.
+In a directory that nobody serves all steps are done at once.
 
 It needs the credentials that `umoja init` needs."
 )]
@@ -33,8 +33,8 @@ pub(super) struct SigningKey {
 
 impl SigningKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let _alone = self.target.alone()?;
         let opened = self.target.open().await?;
-        let _not_served = opened.lock()?;
         let kids = rotate_signing(&opened).await?;
         let signs = kids.last().map(String::as_str).unwrap_or_default();
         output.answer(&json!({ "signing_key": signs }), || format!("Answers are signed with {signs}."));

@@ -12,28 +12,33 @@ use crate::commands::logging;
 use crate::config::Config;
 use crate::deployment::Deployment;
 use crate::output::{Output, table};
-use crate::server::{self, ServeLock, ServerSettings};
+use crate::server::{ServeLock, Server, ServerSettings};
 
 impl Serve {
     pub(super) async fn directory(&self, dir: &Path, output: Output) -> Result<(), CliError> {
         let mut deployment = Deployment::open(dir)?;
-        let config = self.configured(deployment.config())?;
-        let lock = ServeLock::take(&deployment).await?;
-        deployment.reconfigure(|stored| *stored = config)?;
+        let lock = ServeLock::take(dir).await?;
+        deployment.reconfigure(|stored| {
+            *stored = self.configured(stored)?;
+            Ok::<_, CliError>(())
+        })?;
         logging::start_serving(self.log_format);
         let mut stopped = stop_signal()?;
         let exporting = self.metrics.start(&metric::ALL).await?;
         let mut settings = ServerSettings::default();
         let minutes = deployment.config().sweep_every_mins;
         settings.pump.sweep = (minutes > 0).then(|| Duration::from_secs(minutes.saturating_mul(60)));
-        let server = server::start(&mut deployment, settings, lock).await?;
+        let mut server = Server::start(&deployment, settings, lock).await?;
         let regions: Vec<_> = server.urls().iter().map(|(name, url)| json!({ "name": name, "url": url })).collect();
         let rows: Vec<Vec<String>> =
             server.urls().iter().map(|(name, url)| vec![name.to_string(), url.clone()]).collect();
         output.answer(&json!({ "dir": dir, "regions": regions, "metrics": exporting.url() }), || {
             format!("Serving {}:\n{}{}Stop with Ctrl-C.", dir.display(), table(&rows), exporting.text())
         });
-        stopped.wait().await;
+        tokio::select! {
+            () = stopped.wait() => {}
+            () = server.follow() => {}
+        }
         tracing::info!("stopping");
         server.stop().await;
         exporting.stop().await;

@@ -13,9 +13,9 @@ use umoja_store::ports::{Keys, KeysError, QueueDepth, StoreError};
 use self::scan::Scan;
 use self::stream::Replication;
 use super::target::{Opened, Target};
-use crate::deployment::{DeployedRegion, Regions};
+use crate::CliError;
+use crate::deployment::{DeployedRegion, Regions, locks};
 use crate::output::{Output, table};
-use crate::{CliError, DeploymentError};
 
 /// Show whether all is well: queues, replication, wrapped keys, key services.
 #[derive(Debug, Args)]
@@ -92,7 +92,7 @@ impl Status {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let opened = self.target.open().await?;
         let (deployment, serving) = match &opened {
-            Opened::Local(local) => (local.regions(), Some(is_served(local)?)),
+            Opened::Local(local) => (local.regions(), Some(locks::is_served(local.dir())?)),
             Opened::Cloud(_, regions) => (regions.clone(), None),
         };
         let mut regions = Vec::new();
@@ -133,14 +133,6 @@ impl Status {
         let answer = Answer { well: attention.is_empty(), attention, serving, regions };
         output.answer(&answer, || answer.text());
         if answer.well { Ok(()) } else { Err(CliError::Said) }
-    }
-}
-
-fn is_served(deployment: &crate::Deployment) -> Result<bool, CliError> {
-    match deployment.lock() {
-        Ok(_) => Ok(false),
-        Err(DeploymentError::Served(_)) => Ok(true),
-        Err(error) => Err(error.into()),
     }
 }
 

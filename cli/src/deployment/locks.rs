@@ -1,0 +1,58 @@
+//! Who may do what in a directory at the same time. A lock lasts as long as its file is open: it ends with the process.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::{DeploymentError, files};
+
+/// Takes the right to serve a directory.
+pub(crate) fn serve(dir: &Path) -> Result<File, DeploymentError> {
+    open(dir, "serve.lock", |file| file.try_lock(), DeploymentError::Served)
+}
+
+/// True if a process serves the directory.
+pub(crate) fn is_served(dir: &Path) -> Result<bool, DeploymentError> {
+    match serve(dir) {
+        Ok(_) => Ok(false),
+        Err(DeploymentError::Served(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes the right to change keys or regions. To be taken before the settings are read.
+pub(crate) fn change(dir: &Path) -> Result<File, DeploymentError> {
+    exists(dir)?;
+    open(dir, "change.lock", |file| file.try_lock(), DeploymentError::Changing)
+}
+
+/// Keeps everybody from changing keys or regions, for who works for long with what was read at the start.
+pub(crate) fn no_change(dir: &Path) -> Result<File, DeploymentError> {
+    exists(dir)?;
+    open(dir, "change.lock", |file| file.try_lock_shared(), DeploymentError::Changing)
+}
+
+/// Takes the right to write `deployment.json`. Everybody keeps it for a moment only, so it is waited for.
+pub(super) fn settings(dir: &Path) -> Result<File, DeploymentError> {
+    open(dir, "settings.lock", |file| file.lock().map_err(TryLockError::Error), DeploymentError::Changing)
+}
+
+fn exists(dir: &Path) -> Result<(), DeploymentError> {
+    Config::read(dir)?.map(drop).ok_or_else(|| DeploymentError::Absent(dir.to_owned()))
+}
+
+fn open(
+    dir: &Path,
+    name: &str,
+    take: impl FnOnce(&File) -> Result<(), TryLockError>,
+    held: impl FnOnce(PathBuf) -> DeploymentError,
+) -> Result<File, DeploymentError> {
+    let path = dir.join(name);
+    let io = |source| DeploymentError::Io { path: path.clone(), source };
+    let file = files::private(&path).map_err(io)?;
+    match take(&file) {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(held(dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
