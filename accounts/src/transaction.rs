@@ -94,6 +94,8 @@ pub enum Unrecorded {
     PasswordUpgrade,
     /// Nothing of either user changes: the journal says that their conflict may stand.
     Dismissal,
+    /// Nothing is said anew: a part is written again for keys that were rotated.
+    KeyRotation,
 }
 
 impl Recorded {

@@ -17,10 +17,11 @@
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
+use umoja_accounts::transaction::{ClaimPlan, Recorded, Replacement, Transaction, Unrecorded};
 use umoja_schema::{Facts, Identity, Part, PartRecord, Region, UserId, Version};
-use umoja_store::apply::{commit_own, conflicts, plan_claims, same_person};
+use umoja_store::apply::{ClaimChange, same_person};
 use umoja_store::claims;
-use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, StoreError, Writes};
+use umoja_store::ports::{KeysError, StoreError};
 use umoja_store::repairs::enqueue_if_incomplete;
 use umoja_store::seal::{SealError, Sealer};
 use umoja_store::secrets::Secrets;
@@ -305,16 +306,19 @@ impl Source<'_> {
             Ok(next) => next,
             Err(error) => return unreadable(record, error, looked),
         };
-        let users = &*self.home.own.users;
-        let claims = plan_claims(users, record.id, record.claims(), next.claims()).await?;
-        let same = same_person(users, &next, &claims).await?;
-        let rows = conflicts(record.id, &next.version, &claims, &self.home.own.name, |other| same.contains(&other));
-        let condition = Condition::VersionIs(record.version.clone());
-        let parts = vec![PartWrite { record: next, condition }];
-        Ok(match commit_own(users, &Writes { parts, claims, rows, ..Writes::default() }).await? {
-            Commit::Done => RewriteReport { rewritten: 1, ..looked },
-            Commit::Conflict { .. } => RewriteReport { overtaken: 1, ..looked },
-        })
+        let transaction = Transaction::new(self.home, Recorded::none(Unrecorded::KeyRotation));
+        let transaction = match record.part {
+            Part::Credentials => transaction.credentials(&Replacement::of(record, next)),
+            Part::Profile => {
+                let users = &*self.home.own.users;
+                let change = ClaimChange { id: record.id, before: record.claims(), after: next.claims() };
+                let claims = ClaimPlan::read(users, &[change]).await?;
+                let same = same_person(users, &next, claims.writes()).await?;
+                transaction.profiles(&[Replacement::of(record, next)], claims, |other| same.contains(&other))
+            }
+        };
+        let is_done = transaction.is_done().await?;
+        Ok(RewriteReport { rewritten: is_done.into(), overtaken: (!is_done).into(), ..looked })
     }
 
     async fn sealed(&self, record: &PartRecord, version: Version) -> Result<PartRecord, SealError> {

@@ -1,7 +1,7 @@
 //! A deployment in memory: two or more regions on the local adapters, with faults, one clock and one seed.
 //!
-//! Everything runs on the caller's thread in the order of its calls, so a seed decides a whole run. Writes go through
-//! the same rules as the API's; streams and schedules run when a test says so.
+//! Everything runs on the caller's thread in the order of its calls, so a seed decides a whole run. Writes are made by
+//! the rules of `umoja-accounts`; streams and schedules run when a test says so.
 //!
 //! Each region sees its own tables, its key and its queues through faults of their own, and each of its peers through
 //! that peer's faults and those of the link between them: a region that is down is down for everybody, a cut link for
@@ -11,12 +11,12 @@
 
 mod invariants;
 mod items;
+mod people;
 mod region;
 mod rotation;
 mod setup;
 mod tables;
 mod time;
-mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::{Pin, pin};
@@ -34,7 +34,6 @@ pub use region::{RegionFaults, WorldRegion};
 pub use setup::Setup;
 pub use tables::{Tables, TablesOn};
 pub use time::{RegionClock, SeededEntropy, WorldClock};
-pub use writes::Refused;
 
 /// When worlds begin.
 const START: Millis = Millis(1_800_000_000_000);

@@ -11,7 +11,7 @@ use umoja_store::Home;
 use umoja_store::audit::Check;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::{Parts, Writes};
+use umoja_store::ports::Parts;
 use umoja_store::seal::Sealer;
 
 use super::{World, WorldRegion};
@@ -117,13 +117,6 @@ impl World {
             let other = rows.iter().find(|(key, row)| first.get(key) != Some(row)).map(|(key, _)| key);
             assert_eq!(other, None, "the audit trail of {} differs", region.name);
             assert_eq!(rows.len(), first.len(), "the audit trail of {} lacks rows", region.name);
-        }
-    }
-
-    /// Notes what was acknowledged.
-    pub(super) fn acknowledge(&self, writes: &Writes) {
-        for write in &writes.parts {
-            self.acknowledge_part(write.record.id, write.record.part, &write.record.version);
         }
     }
 

@@ -118,7 +118,7 @@ fn housekeeping_removes_only_changes_that_were_replicated() {
         world.settle().await;
         world.edit(0, id, "Ada").await.unwrap();
         let removed = world.regions[0].pump.housekeep().await.unwrap();
-        assert_eq!(removed.changes, 2);
+        assert_eq!(removed.changes, 3);
         assert_eq!(world.changes(0).len(), 1);
         world.settle().await;
         world.check_invariants().await;

@@ -32,9 +32,10 @@ async fn busy_world() -> World {
     world.regions[1].faults.kms.set_down(true);
     world.edit(2, eve, "wrapped elsewhere").await.unwrap();
     world.set_password(0, bob, "zero").await.unwrap();
-    // Merged the other way round in two regions, and one of the two taken back in the third.
+    // Merged the other way round in two regions, and merged and taken back in the third.
     world.merge(0, ada, Some(bob)).await.unwrap();
     world.merge(1, bob, Some(ada)).await.unwrap();
+    world.merge(2, ada, Some(bob)).await.unwrap();
     world.clock.advance(5);
     world.merge(2, ada, None).await.unwrap();
     world.regions[1].faults.kms.set_down(false);

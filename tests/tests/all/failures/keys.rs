@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 
+use umoja_accounts::Error;
 use umoja_crypto::DataKey;
 use umoja_reconciler::repair_keys;
 use umoja_schema::{Body, Credentials, Identity, Key, Part, UserId};
@@ -9,7 +10,7 @@ use umoja_store::faulty::Fault;
 use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, Users as _, Writes};
 use umoja_store::repairs::{enqueue_if_incomplete, missing_regions};
 use umoja_store::seal::SealError;
-use umoja_tests::world::{Refused, World, polled, run};
+use umoja_tests::world::{World, polled, run};
 
 async fn entries(world: &World, at: usize, id: UserId) -> Vec<usize> {
     let record = world.stored(at, id, Part::Profile).await.unwrap();
@@ -69,7 +70,7 @@ fn with_the_own_kms_down_a_read_uses_another_entry_and_is_never_wrong() {
         for region in &world.regions {
             region.faults.kms.set_down(true);
         }
-        let unavailable = Err(Refused::Sealing(SealError::Keys(KeysError::Unavailable)));
+        let unavailable = Err(Error::Seal(SealError::Keys(KeysError::Unavailable)));
         assert_eq!(world.read::<Credentials>(1, id).await, unavailable);
     });
 }
@@ -79,7 +80,7 @@ fn with_every_kms_down_a_write_is_refused_and_nothing_is_stored() {
     run(async {
         let world = World::new(4, 2).await;
         world.regions.iter().for_each(|region| region.faults.kms.set_down(true));
-        assert!(matches!(world.register(0, "ada@example.com", "phc").await, Err(Refused::Sealing(_))));
+        assert!(matches!(world.register(0, "ada@example.com", "phc").await, Err(Error::Seal(_))));
         assert!(world.changes(0).is_empty());
     });
 }

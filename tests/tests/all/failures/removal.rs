@@ -1,12 +1,13 @@
 //! A region that is removed: what only it holds goes out, then it is taken off the list, then its wrapped keys are
 //! dropped, and nothing brings them back.
 
+use umoja_accounts::Error;
 use umoja_reconciler::{Fill, Unlist, UnlistReport};
 use umoja_schema::{Credentials, Key, Millis, Part, PartRecord, UserId};
 use umoja_store::apply::{Applied, apply_copy};
 use umoja_store::ports::Users as _;
 use umoja_store::seal::SealError;
-use umoja_tests::world::{Refused, World, killed_after, run};
+use umoja_tests::world::{World, killed_after, run};
 
 /// The region that is removed.
 const GONE: usize = 2;
@@ -128,7 +129,7 @@ fn a_part_that_only_the_leaving_regions_key_opens_is_wrapped_by_the_others_first
         assert_eq!(drop_keys(&world, 0).await, UnlistReport { parts: 2, needed: 2, ..UnlistReport::default() });
         assert!(has_key_of_gone(&world, &world.stored(0, id, Part::Profile).await.unwrap()));
         let read = world.read::<Credentials>(0, id).await;
-        assert!(matches!(read, Err(Refused::Sealing(SealError::Keys(_)))), "{read:?}");
+        assert!(matches!(read, Err(Error::Seal(SealError::Keys(_)))), "{read:?}");
         world.regions[0].run_with(homes[0].clone());
 
         for at in 0..GONE {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use umoja_accounts::Error;
 use umoja_local::LocalKeys;
 use umoja_reconciler::{Rewrite, RewriteReport, Rule};
 use umoja_schema::{AccountStatus, Attributes, Credentials, Facts, Hlc, Identity, Part, PartRecord, UserId, Version};
@@ -12,7 +13,7 @@ use umoja_store::old_key::{WithOldKey, with_old_keys};
 use umoja_store::ports::{Clock, Commit, Condition, Entropy, Keys, KeysError, PartWrite, StoreError, Writes};
 use umoja_store::seal::{SealError, Sealer};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
-use umoja_tests::world::{Refused, World, killed_after, run};
+use umoja_tests::world::{World, killed_after, run};
 
 /// Three regions with six users of which one is erased.
 async fn world(seed: u64) -> (World, Vec<UserId>) {
@@ -180,7 +181,7 @@ fn parts_that_no_key_opens_any_more_are_counted_and_hold_up_no_other() {
         world.regions[1].store.keys().replace().unwrap();
         world.clock.advance(10 * 60 * 1000);
         let refused = world.read::<Credentials>(1, ids[0]).await.map(drop).unwrap_err();
-        assert_eq!(refused, Refused::Sealing(SealError::Keys(KeysError::Refused)));
+        assert_eq!(refused, Error::Seal(SealError::Keys(KeysError::Refused)));
         let pass = world.rewrap(1).await.unwrap();
         assert_eq!((pass.unreadable, &pass.unreadable_users[..]), (1, &ids[..1]), "{pass:?}");
         assert_eq!(pass.rewritten, 9);

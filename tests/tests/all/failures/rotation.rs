@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use umoja_accounts::Error;
 use umoja_schema::{IdentifierKind, Identity, Part, UserId};
 use umoja_store::ports::{Registry as _, Users as _};
 use umoja_store::rotation::IndexStep;
 use umoja_store::secrets::{SETTING, Secrets};
 use umoja_store::shared_secrets::SharedSecretsError;
-use umoja_tests::world::{Refused, World, killed_after, run};
+use umoja_tests::world::{World, killed_after, run};
 
 /// The versions of the index keys under which a user's profile claims anything.
 async fn key_versions(world: &World, at: usize, id: UserId) -> BTreeSet<u32> {
@@ -59,7 +60,7 @@ fn a_rotated_index_key_leaves_everybody_findable_and_nothing_of_the_old_key() {
         assert_eq!(key_versions(&world, 0, ids[1]).await, [1, 2].into());
         assert_eq!(world.find(2, "new@example.com").await, Some(ids[1]));
         assert_eq!(world.find(2, &email(2)).await, Some(ids[2]));
-        assert_eq!(world.register(2, &email(2), "phc").await, Err(Refused::Taken));
+        assert_eq!(world.register(2, &email(2), "phc").await, Err(Error::Taken(IdentifierKind::Email)));
 
         let first = world.rewrite_claims().await.unwrap();
         assert_eq!((first.rewritten, first.overtaken, first.unreadable), (5, 0, 0), "{first:?}");
@@ -77,7 +78,7 @@ fn a_rotated_index_key_leaves_everybody_findable_and_nothing_of_the_old_key() {
         world.deliver().await;
         assert_eq!(key_versions(&world, 0, late).await, [2].into());
         assert_eq!(world.find(0, "late@example.com").await, Some(late), "who knows both finds it under the new one");
-        assert_eq!(world.register(0, "late@example.com", "phc").await, Err(Refused::Taken));
+        assert_eq!(world.register(0, "late@example.com", "phc").await, Err(Error::Taken(IdentifierKind::Email)));
         world.reload().await;
         world.finish_index_rotation().await;
         for n in [0, 2, 3, 4, 5, 6] {
@@ -183,7 +184,7 @@ fn an_instance_that_has_not_read_the_new_key_shares_the_old_index_with_one_that_
             world.regions[0].work_with(Arc::clone(order[0]));
             let id = world.register(0, &email, "phc").await.unwrap();
             world.regions[0].work_with(Arc::clone(order[1]));
-            assert_eq!(world.register(0, &email, "phc").await, Err(Refused::Taken));
+            assert_eq!(world.register(0, &email, "phc").await, Err(Error::Taken(IdentifierKind::Email)));
             assert_eq!(world.find(0, &email).await, Some(id));
             // What the one wrote under both keys, the other takes away under both.
             world.rename(0, id, &format!("renamed{n}@example.com")).await.unwrap();

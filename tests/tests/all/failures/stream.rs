@@ -22,7 +22,7 @@ fn while_neither_the_peer_nor_its_queue_answers_no_record_is_acknowledged() {
 
         world.set_cut(0, 1, false);
         let step = world.regions[0].pump.replicate().await.unwrap();
-        assert_eq!((step.outcome.failed, step.outcome.sent), (None, 2));
+        assert_eq!((step.outcome.failed, step.outcome.sent), (None, 3));
         world.regions[0].faults.retries[world.name(1)].set_down(false);
         world.settle().await;
         world.check_invariants().await;
@@ -44,8 +44,8 @@ fn a_batch_that_fails_in_the_middle_is_delivered_again_from_there() {
         world.regions[0].faults.retries[world.name(1)].then([Fault::RequestLost]);
         let changes = world.changes(0);
         let step = world.regions[0].pump.replicate().await.unwrap();
-        assert_eq!(step.outcome.failed.as_ref(), Some(&changes[3].sequence));
-        assert_eq!(format!("{:020}", step.position), changes[2].sequence);
+        assert_eq!(step.outcome.failed.as_ref(), Some(&changes[4].sequence));
+        assert_eq!(format!("{:020}", step.position), changes[3].sequence);
         assert_eq!(step.outcome.sent, 1);
         world.settle().await;
         world.check_invariants().await;
@@ -112,7 +112,7 @@ fn a_missing_key_that_cannot_be_listed_holds_the_record_back() {
         world.register(0, "ada@example.com", "phc").await.unwrap();
         let step = world.regions[0].pump.replicate().await.unwrap();
         assert_eq!(step.position, 0);
-        assert_eq!((step.outcome.sent, step.outcome.repairs), (2, 0));
+        assert_eq!((step.outcome.sent, step.outcome.repairs), (3, 0));
         world.regions[1].faults.kms.set_down(false);
         world.regions[0].faults.repairs.set_down(false);
         world.settle().await;
@@ -144,7 +144,7 @@ fn poison_is_parked_with_a_reason_and_its_neighbours_go_on() {
             spoil(&mut changes[0], how);
             world.skip_stream(0).await;
             let outcome = Replicator::new(world.regions[0].home.clone()).handle(&changes).await;
-            assert_eq!((outcome.failed, outcome.parked, outcome.sent), (None, 1, 6), "{how}");
+            assert_eq!((outcome.failed, outcome.parked, outcome.sent), (None, 1, 10), "{how}");
             for at in [1, 2] {
                 assert!(world.read::<Identity>(at, healthy).await.is_ok());
             }
@@ -167,7 +167,8 @@ fn poison_is_parked_once_although_its_batch_is_delivered_again() {
         world.register(0, "ada@example.com", "phc").await.unwrap();
         world.register(0, "eve@example.com", "phc").await.unwrap();
         let mut changes = world.changes(0);
-        spoil(&mut changes[2], 0);
+        // The other one's first part.
+        spoil(&mut changes[3], 0);
         let replicator = Replicator::new(world.regions[0].home.clone());
         world.set_cut(0, 1, true);
         world.regions[0].faults.retries[world.name(1)].set_down(true);
@@ -177,9 +178,9 @@ fn poison_is_parked_once_although_its_batch_is_delivered_again() {
         // It cannot be parked: it and what comes after it stays.
         world.regions[0].faults.parked.set_down(true);
         let outcome = replicator.handle(&changes).await;
-        assert_eq!((outcome.failed.as_ref(), outcome.parked), (Some(&changes[2].sequence), 0));
+        assert_eq!((outcome.failed.as_ref(), outcome.parked), (Some(&changes[3].sequence), 0));
         world.regions[0].faults.parked.set_down(false);
-        let outcome = replicator.handle(&changes[2..]).await;
+        let outcome = replicator.handle(&changes[3..]).await;
         assert_eq!((outcome.failed, outcome.parked), (None, 1));
         assert_eq!(world.parked(0).await.len(), 1);
     });
@@ -249,9 +250,9 @@ fn what_a_peer_wrote_here_is_never_sent_on() {
         world.edit(0, id, "Ada").await.unwrap();
         world.reset_calls();
         world.settle().await;
-        // Two parts to two peers; nothing comes back and nothing goes round.
-        assert_eq!(world.sends(), 4);
-        assert_eq!(world.changes(1).len(), 2);
+        // Two parts and a row to two peers; nothing comes back and nothing goes round.
+        assert_eq!(world.sends(), 6);
+        assert_eq!(world.changes(1).len(), 3);
         let step = world.regions[1].pump.replicate().await.unwrap();
         assert_eq!(step.outcome.records, 0);
         world.check_invariants().await;
@@ -291,6 +292,7 @@ fn a_part_of_a_format_that_nobody_knows_is_replicated_unopened() {
         let world = World::new(12, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         let mut changes = world.changes(0);
+        changes.retain(|change| change.image.contains_key("data"));
         for change in &mut changes {
             let Some(Attribute::M(data)) = change.image.get_mut("data") else { panic!() };
             data.insert("fmt".into(), 99u64.into());

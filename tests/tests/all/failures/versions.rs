@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::json;
+use umoja_accounts::Error;
 use umoja_reconciler::{Ended, drain_retries, repair_keys};
 use umoja_schema::{
     Attribute, Attributes, Body, Credentials, Facts, Hlc, Identity, Log, LogRow, Message, Millis, Part, PartRecord,
@@ -16,7 +17,7 @@ use umoja_store::ports::{
 };
 use umoja_store::seal::SealError;
 use umoja_tests::deployment::Deployment;
-use umoja_tests::world::{Refused, World, run};
+use umoja_tests::world::{World, run};
 
 /// Attributes of every kind that nobody has heard of.
 fn novelties() -> Attributes {
@@ -82,7 +83,7 @@ fn a_part_of_the_next_format_is_copied_retried_counted_and_erased_unopened() {
         // Every region holds it as it was written, finds it, and says that it cannot read it.
         let digests = world.digests().await;
         assert!(digests.iter().all(|digest| *digest == digests[0]));
-        let newer = || Refused::Sealing(SealError::Newer);
+        let newer = || Error::Seal(SealError::Newer);
         for at in 0..3 {
             assert_eq!(world.stored(at, id, Part::Profile).await.as_ref(), Some(&written));
             assert_eq!(world.find(at, "ada@example.com").await, Some(id));
@@ -231,7 +232,7 @@ fn messages_of_the_next_version_and_of_kinds_that_it_adds_are_left_for_it() {
             home.peers[0].retry = Arc::new(OfNextVersion(Arc::clone(&home.peers[0].retry), what));
             home.repairs = Arc::new(OfNextVersion(Arc::clone(&home.repairs), what));
             let report = drain_retries(&home, &home.peers[0]).await;
-            assert_eq!((report.received, report.postponed, report.parked, report.copied), (2, 2, 0, 0));
+            assert_eq!((report.received, report.postponed, report.parked, report.copied), (3, 3, 0, 0));
             let repairs = repair_keys(&home, &world.regions[0].sealer).await;
             assert_eq!((repairs.received, repairs.postponed, repairs.parked), (2, 2, 0));
             assert_eq!(repairs.ended, Ended::Empty);

@@ -1,5 +1,6 @@
 //! Two users who registered with one address in two regions, and an operator who decides.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
 use serde_json::{Value, json};
@@ -11,10 +12,12 @@ use umoja_accounts::conflicts::{
 use umoja_schema::{Attribute, Body, Facts, IdentifierKind, LogRow, Part, UserId};
 use umoja_store::group::MergeRefused;
 use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
+use umoja_store::rotation::IndexStep;
 use umoja_store::seal::SealError;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::polled;
 
+use super::rotation::stepped;
 use super::story;
 
 /// The first registered in region 0 and the second in region 1, and then the regions met.
@@ -261,4 +264,41 @@ fn who_can_write_the_table_takes_nobodys_identifiers_away() {
             assert_eq!(refused, Err(ResolveError::Sealing(SealError::Opaque)));
         }
     });
+}
+
+#[test]
+fn what_is_resolved_while_the_index_key_is_rotated_is_owned_under_every_live_key() {
+    for (way, kept, root_of_two) in [
+        (Way::GiveUp, vec![IdentifierKind::Username], 1),
+        (Way::Merge, vec![IdentifierKind::Email, IdentifierKind::Username], 0),
+    ] {
+        story(908, async |d| {
+            let pair = named_pair(&d).await;
+            let [one, two] = pair;
+            let (d, stale) = stepped(d, IndexStep::Publish).await;
+            let done = resolution(&d.world.regions[0].people(), pair).run(way).await;
+            assert!(matches!(done, Ok(Resolved::Done(_))), "{done:?}");
+
+            let profile = d.world.stored(0, two, Part::Profile).await.unwrap();
+            let mut keys: BTreeMap<IdentifierKind, BTreeSet<u32>> = BTreeMap::new();
+            for claim in profile.claims().values() {
+                keys.entry(claim.kind).or_default().insert(claim.key_version);
+            }
+            let live: BTreeSet<u32> = [1, 2].into();
+            assert_eq!(keys, kept.iter().map(|kind| (*kind, live.clone())).collect());
+            let indexes: Vec<_> = profile.claims().keys().copied().collect();
+            let owned = d.world.regions[0].store.claims(&indexes).await.unwrap();
+            assert!(owned.iter().all(|item| item.claimants.contains_key(&two)), "{owned:?}");
+            d.world.settle().await;
+            for at in d.endpoints.iter().chain(&stale) {
+                for (by, root) in
+                    [(json!({ "email": "ada@example.com" }), one), (json!({ "username": "two" }), pair[root_of_two])]
+                {
+                    let found = d.shop.call(at, "lookup", d.now(), by).await;
+                    assert_eq!(found.ok(200).id(), root.to_string());
+                }
+            }
+            d.world.check_invariants().await;
+        });
+    }
 }

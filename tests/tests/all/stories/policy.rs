@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 use umoja_crypto::Password;
-use umoja_schema::OldHash;
+use umoja_crypto::legacy::ForeignHash;
+use umoja_migrate::Row;
+use umoja_migrate::import::Outcome;
 use umoja_tests::caller::Reply;
 use umoja_tests::deployment::Deployment;
 
 use super::story;
+use crate::import::{importer, outcome, row};
 
 const ADA: &str = "ada.lovelace@example.com";
 
@@ -74,11 +77,10 @@ fn who_does_not_know_the_password_learns_nothing_of_the_user_by_trying_new_ones(
 #[test]
 fn a_password_that_is_only_checked_or_ignored_has_no_policy() {
     story(1102, async |d| {
-        let id = d.register(0, ADA, "correct horse").await.id();
         // Somebody else's hash of a password that nobody could set here.
         let hash = d.hasher.passwords().hash(&Password::attempt("password"), [7; 16]);
-        let old = OldHash { company: "food".parse().unwrap(), hash };
-        d.world.set_old_hash(0, id.parse().unwrap(), old).await.unwrap();
+        let row = Row { hash: Some(ForeignHash::parse(&hash).unwrap()), ..row("1", ADA) };
+        assert_eq!(outcome(importer(&d, 0, &d.shop).await.row(&row).await), Outcome::Created);
         assert!(d.accepts(0, ADA, "password").await);
         assert!(d.accepts(0, ADA, "password").await, "also once it is ours");
         // A trusted company that registers a known user sets no password.

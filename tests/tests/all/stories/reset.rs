@@ -4,12 +4,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use umoja_crypto::Password;
-use umoja_schema::{OldHash, Part, Scope};
+use umoja_crypto::legacy::ForeignHash;
+use umoja_migrate::Row;
+use umoja_migrate::import::Outcome;
+use umoja_schema::{Part, Scope};
 use umoja_tests::caller::Reply;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::killed_after;
 
 use super::story;
+use crate::import::{importer, outcome, row};
 
 const ADA: &str = "ada@example.com";
 
@@ -256,17 +260,17 @@ fn a_region_that_has_not_heard_of_an_unmerge_does_not_take_a_token_for_used() {
 #[test]
 fn a_reset_removes_old_hashes_and_gives_a_password_to_who_had_none() {
     story(1010, async |d| {
-        let id = d.call(0, "register", json!({ "email": ADA })).await.id();
-        let token = token(&d, 0).await;
-        finish(&d, 0, &token, "battery staple").await.ok(200);
-        assert!(d.accepts(0, ADA, "battery staple").await);
+        d.call(0, "register", json!({ "email": "eve@example.com" })).await.ok(201);
+        let token_of_eve = token_of(start(&d, 0, json!({ "email": "eve@example.com" })).await.ok(200));
+        finish(&d, 0, &token_of_eve, "battery staple").await.ok(200);
+        assert!(d.accepts(0, "eve@example.com", "battery staple").await);
         let old = d.hasher.passwords().hash(&Password::attempt("correct horse"), [7; 16]);
-        let old = OldHash { company: "food".parse().unwrap(), hash: old };
-        d.world.set_old_hash(0, id.parse().unwrap(), old).await.unwrap();
-        let token = token_of(start(&d, 0, json!({ "email": ADA })).await.ok(200));
-        finish(&d, 0, &token, "third password").await.ok(200);
+        let row = Row { hash: Some(ForeignHash::parse(&old).unwrap()), ..row("1", ADA) };
+        assert_eq!(outcome(importer(&d, 0, &d.food).await.row(&row).await), Outcome::Created);
+        let token = token(&d, 0).await;
+        let id = finish(&d, 0, &token, "third password").await.ok(200).body["id"].clone();
         assert!(d.accepts(0, ADA, "third password").await && !d.accepts(0, ADA, "correct horse").await);
-        let exported = d.call(0, "export", json!({ "id": id })).await;
+        let exported = d.call_as(&d.food, 0, "export", json!({ "id": id })).await;
         let held = &exported.ok(200).body["credentials"];
         assert_eq!((&held["password"], &held["password_source"]["company"]), (&json!(true), &json!("shop")));
         assert!(held.get("old_hashes_of").is_none());

@@ -12,7 +12,7 @@ use umoja_tests::world::run;
 use super::{restarted, story};
 
 /// A deployment after the next step, and the instances that have not read it yet.
-async fn stepped(d: Deployment, expected: IndexStep) -> (Deployment, Vec<Endpoint>) {
+pub(super) async fn stepped(d: Deployment, expected: IndexStep) -> (Deployment, Vec<Endpoint>) {
     let Deployment { world, endpoints: stale, .. } = d;
     if expected != IndexStep::Publish {
         world.settle_claims().await;

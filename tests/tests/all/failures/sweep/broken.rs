@@ -43,7 +43,7 @@ fn an_interrupted_sweep_goes_on_where_it_was() {
         }
         let whole = all.iter().find(|run| run.ended == SweepEnd::Done && run.peer.is_some()).expect("it ends");
         assert!(all.iter().any(|run| run.ended == SweepEnd::OutOfTime), "it was interrupted");
-        assert_eq!((whole.report.own, whole.report.pushed), (1400, 1), "nothing was counted twice");
+        assert_eq!((whole.report.own, whole.report.pushed), (2100, 1), "nothing was counted twice");
         world.settle().await;
         world.check_invariants().await;
     });

@@ -3,7 +3,8 @@
 use std::pin::pin;
 
 use super::*;
-use umoja_schema::Log;
+use umoja_accounts::automatic::{Merged, merge_verified};
+use umoja_schema::{Log, Part, UserId};
 use umoja_store::ports::{Logs as _, Users as _};
 use umoja_tests::world::{killed_after, polled};
 
@@ -281,4 +282,53 @@ fn merges_at_once_do_not_bring_more_together_than_one_merge_may() {
         }
     }
     panic!("it never ended");
+}
+
+#[test]
+fn an_automatic_merge_gives_up_if_a_member_of_either_person_changes_before_it_commits() {
+    for member_of in 0..2 {
+        let (mut overtaken, mut ended) = (0, false);
+        for polls in 1..120 {
+            story(771, async |d| {
+                let verified = json!({ "email": "ada@example.com", "email_verified": true });
+                let one = d.call(0, "register", verified.clone()).await.ok(201).id();
+                d.world.clock.advance(1000);
+                let two = d.call_as(&d.food, 1, "register", verified).await.ok(201).id();
+                // Region 0 knows both, and has not looked at the two yet.
+                for region in &d.world.regions {
+                    region.pump.replicate().await.unwrap();
+                }
+                let member = person(&d, 0, "member").await;
+                merge(&d, 0, [&one, &two][member_of], &member).await.ok(200);
+
+                let region = &d.world.regions[0];
+                let ids: [UserId; 2] = [&one, &two].map(|id| id.parse().unwrap());
+                d.world.set_pausing(true);
+                let mut merging = pin!(merge_verified(&region.home, &region.sealer, ids[0], ids[1]));
+                ended = polled(polls, merging.as_mut()).await.is_some();
+                d.world.set_pausing(false);
+                if !ended {
+                    let renamed = json!({ "id": member, "set": { "username": "renamed" } });
+                    d.call(0, "update", renamed).await.ok(200);
+                    let merged = merging.await.unwrap();
+                    let two = d.world.stored(0, ids[1], Part::Profile).await.unwrap();
+                    let points_at = two.profile_facts().unwrap().merged_into;
+                    assert_eq!(points_at.is_some(), merged == Merged::Merged, "{merged:?} at {polls}");
+                    overtaken += usize::from(merged == Merged::Overtaken);
+                }
+                // It was asked for, and is asked for until it is done.
+                d.world.settle().await;
+                d.world.check_invariants().await;
+                for at in 0..2 {
+                    for id in [&two, &member] {
+                        assert_eq!(lookup(&d, at, json!({ "id": id })).await.ok(200).id(), one);
+                    }
+                }
+            });
+            if ended {
+                break;
+            }
+        }
+        assert!(ended && overtaken > 1, "it gave up {overtaken} times");
+    }
 }
