@@ -8,7 +8,7 @@ use crate::{DeploymentError, files};
 
 /// Takes the right to serve a directory.
 pub(crate) fn serve(dir: &Path) -> Result<File, DeploymentError> {
-    open(dir, "serve.lock", |file| file.try_lock(), DeploymentError::Served)
+    open(dir, "serve.lock", File::try_lock, DeploymentError::Served)
 }
 
 /// True if a process serves the directory.
@@ -23,13 +23,13 @@ pub(crate) fn is_served(dir: &Path) -> Result<bool, DeploymentError> {
 /// Takes the right to change keys or regions. To be taken before the settings are read.
 pub(crate) fn change(dir: &Path) -> Result<File, DeploymentError> {
     exists(dir)?;
-    open(dir, "change.lock", |file| file.try_lock(), DeploymentError::Changing)
+    open(dir, "change.lock", File::try_lock, DeploymentError::Changing)
 }
 
 /// Keeps everybody from changing keys or regions, for who works for long with what was read at the start.
 pub(crate) fn no_change(dir: &Path) -> Result<File, DeploymentError> {
     exists(dir)?;
-    open(dir, "change.lock", |file| file.try_lock_shared(), DeploymentError::Changing)
+    open(dir, "change.lock", File::try_lock_shared, DeploymentError::Changing)
 }
 
 /// Takes the right to write `deployment.json`. Everybody keeps it for a moment only, so it is waited for.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use umoja_schema::Region;
@@ -33,7 +35,7 @@ pub(crate) struct InForce(BTreeMap<Region, RegionInForce>);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct RegionInForce {
     state: RegionState,
-    /// SHA-256 of the wrapped secrets, in hexadecimal digits.
+    /// SHA-256 of the wrapped secrets, in base64url.
     secrets: String,
 }
 
@@ -52,7 +54,7 @@ impl InForce {
                     return Err(CliError::RegionSecrets { region, source });
                 }
             };
-            let secrets = Sha256::digest(secrets).iter().map(|byte| format!("{byte:02x}")).collect();
+            let secrets = URL_SAFE_NO_PAD.encode(Sha256::digest(secrets));
             all.insert(region.name.clone(), RegionInForce { state: region.state, secrets });
         }
         Ok(Self(all))
