@@ -107,6 +107,7 @@ async fn keys_are_rotated() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "waits for the minute in which an answer is valid: .ci/run"]
 async fn the_signing_key_is_rotated_and_every_answer_is_verified() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
