@@ -53,7 +53,7 @@ impl ServeLock {
 /// A directory that is being served.
 pub(crate) struct Server {
     deployment: Deployment,
-    server: DirectoryServer,
+    regions: DirectoryServer,
     links: Option<Links>,
     in_force: InForce,
 }
@@ -87,17 +87,17 @@ impl Server {
         let links = settings.links;
         let server = DirectoryServer::start(regions(&deployment, &[], links.as_ref(), listeners), common).await?;
         in_force.say(deployment.dir())?;
-        Ok(Self { deployment, server, links, in_force })
+        Ok(Self { deployment, regions: server, links, in_force })
     }
 
     /// Every region and its base URL.
     pub(crate) fn urls(&self) -> &[(Region, String)] {
-        self.server.urls()
+        self.regions.urls()
     }
 
     /// What each region runs with.
     pub(crate) fn homes(&self) -> &[Home] {
-        self.server.homes()
+        self.regions.homes()
     }
 
     /// Follows what commands change, for as long as it is polled.
@@ -122,9 +122,9 @@ impl Server {
         if in_force == self.in_force {
             return Ok(());
         }
-        let listeners = bind(&mut deployment, self.server.urls(), &in_force, false).await?;
-        let regions = regions(&deployment, self.server.urls(), self.links.as_ref(), listeners);
-        self.server.replace(regions).await?;
+        let listeners = bind(&mut deployment, self.regions.urls(), &in_force, false).await?;
+        let regions = regions(&deployment, self.regions.urls(), self.links.as_ref(), listeners);
+        self.regions.replace(regions).await?;
         tracing::info!("the settings have changed");
         self.deployment = deployment;
         in_force.say(self.deployment.dir())?;
@@ -134,7 +134,7 @@ impl Server {
 
     /// Takes no more requests, lets those that are under way end, and then stops the background work.
     pub(crate) async fn stop(self) {
-        self.server.stop().await;
+        self.regions.stop().await;
     }
 }
 

@@ -239,8 +239,8 @@ fn an_item_of_nearly_400_kb_gets_through_a_retry_queue() {
         let condition = Condition::VersionIs(stored.version);
         let writes = Writes { parts: vec![PartWrite { record: record.clone(), condition }], ..Writes::default() };
         assert_eq!(world.regions[0].store.commit(&writes).await, Ok(Commit::Done));
-        let Attribute::B(sealed) = &record.live().unwrap().data.0["info"] else { panic!() };
-        assert!(sealed.len() > 400_000, "{}", sealed.len());
+        let Attribute::B(envelope) = &record.live().unwrap().data.0["info"] else { panic!() };
+        assert!(envelope.len() > 400_000, "{}", envelope.len());
         world.deliver().await;
         assert_eq!(world.backlog(0, 1).await.waiting, 3);
         world.set_cut(0, 1, false);
