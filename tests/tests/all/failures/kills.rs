@@ -1,7 +1,7 @@
 //! Functions that are killed at any await.
 
 use proptest::prelude::*;
-use umoja_reconciler::{drain_retries, repair_keys};
+use umoja_reconciler::{drain_retries, merge_users, repair_keys};
 use umoja_schema::UserId;
 use umoja_tests::world::{World, killed_after, run};
 
@@ -51,8 +51,10 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
         Act::Edit(at) => drop(killed_after(polls, world.edit(*at, user(*at), "edited")).await),
         Act::Password(at) => drop(killed_after(polls, world.set_password(*at, user(*at), "changed")).await),
         Act::Erase(at) => drop(killed_after(polls, world.erase(*at, user(*at))).await),
-        Act::Merge(at, into) => drop(killed_after(polls, world.merge(*at, user(*at), Some(ids[*into]))).await),
-        Act::Unmerge(at) => drop(killed_after(polls, world.merge(*at, user(*at), None)).await),
+        Act::Merge(at, into) => {
+            drop(killed_after(polls, Box::pin(world.merge(*at, user(*at), Some(ids[*into])))).await)
+        }
+        Act::Unmerge(at) => drop(killed_after(polls, Box::pin(world.merge(*at, user(*at), None))).await),
         Act::Replicate(at) => drop(killed_after(polls, world.regions[*at].pump.replicate()).await),
         Act::Retry(at, peer) => {
             let home = &world.regions[*at].home;
@@ -61,6 +63,7 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
         Act::Repair(at) => {
             let region = &world.regions[*at];
             drop(killed_after(polls, repair_keys(&region.home, &region.sealer)).await);
+            drop(killed_after(polls, merge_users(&region.home, &region.sealer)).await);
         }
         Act::Cut(from, to, cut) if from != to => world.set_cut(*from, *to, *cut),
         Act::Cut(..) => {}
@@ -86,7 +89,7 @@ proptest! {
             }
             world.set_pausing(true);
             for (act, polls) in &acts {
-                perform(&world, act, *polls, &ids).await;
+                Box::pin(perform(&world, act, *polls, &ids)).await;
             }
             world.set_pausing(false);
             for at in 0..3 {

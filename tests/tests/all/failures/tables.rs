@@ -45,7 +45,7 @@ fn an_item_waits_in_the_retry_queue_while_a_peer_is_out() {
         let newest = put(&world, 0, id, "a").await;
         world.rounds(2).await;
         assert!(world.backlog(0, 1).await.waiting > 0);
-        assert_eq!(world.items(2, id).await, [newest.clone()], "no other peer waits");
+        assert_eq!(world.items(2, id).await, std::slice::from_ref(&newest), "no other peer waits");
         world.set_down(1, false);
         world.settle().await;
         everywhere(&world, id, &[newest]).await;

@@ -94,8 +94,8 @@ fn a_person_of_more_users_than_a_merge_brings_together_is_erased_and_unmerged_al
         }
         d.world.settle().await;
         // Neither region sees too many.
-        for n in 1..70 {
-            d.world.merge(n % 2, ids[n].parse().unwrap(), Some(root)).await.unwrap();
+        for (n, id) in ids.iter().enumerate().skip(1) {
+            d.world.merge(n % 2, id.parse().unwrap(), Some(root)).await.unwrap();
         }
         d.world.settle().await;
         assert_eq!(lookup(&d, 0, json!({ "username": "user69" })).await.id(), ids[0]);
