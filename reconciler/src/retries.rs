@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
-use umoja_schema::{Item, Key, Message, PartRecord, Version};
-use umoja_store::copy::copy;
+use umoja_schema::replicated::Erasure;
+use umoja_schema::{Item, Key, Message, Part, PartRecord, Version};
+use umoja_store::copy::{copy, delete_with_user};
 use umoja_store::ports::{Delivery, StoreError};
 use umoja_store::{Home, Peer};
 
@@ -163,7 +164,7 @@ async fn copy_unless(home: &Home, peer: &Peer, given: &Copied, key: &Key, stoppe
 async fn copy_stored(home: &Home, peer: &Peer, given: &Copied, key: &Key) -> Served {
     let item = match home.own.read(key).await {
         Ok(Some(item)) => item,
-        Ok(None) => return Served::Absent,
+        Ok(None) => return absent(home, peer, key).await,
         Err(error) => return own_failed(&error),
     };
     if item.version().is_some_and(|version| version.hlc.is_far_ahead_of(home.clock.now())) {
@@ -171,11 +172,30 @@ async fn copy_stored(home: &Home, peer: &Peer, given: &Copied, key: &Key) -> Ser
     }
     match copy_once(home, peer, given, key, &item).await {
         Ok(()) => Served::Copied,
-        Err(error) => {
-            tracing::warn!(peer = %peer.ports.name, %error, "a peer did not take a copy");
-            if error.is_transient() { Served::Stopped(Some(Ended::PeerDown)) } else { Served::Failed }
-        }
+        Err(error) => peer_failed(peer, &error),
     }
+}
+
+/// An item that went with its user before it was copied again: the peer may have taken the first copy, whose answer was
+/// lost, after it took the erasure.
+async fn absent(home: &Home, peer: &Peer, key: &Key) -> Served {
+    if key.table.erasure != Erasure::Deleted {
+        return Served::Absent;
+    }
+    let tombstone = match home.own.users.part(key.user, Part::Profile).await {
+        Ok(Some(profile)) if profile.version.erased => profile,
+        Ok(_) => return Served::Absent,
+        Err(error) => return own_failed(&error),
+    };
+    match delete_with_user(&peer.ports, &tombstone).await {
+        Ok(_) => Served::Absent,
+        Err(error) => peer_failed(peer, &error),
+    }
+}
+
+fn peer_failed(peer: &Peer, error: &StoreError) -> Served {
+    tracing::warn!(peer = %peer.ports.name, %error, "a peer did not take a copy");
+    if error.is_transient() { Served::Stopped(Some(Ended::PeerDown)) } else { Served::Failed }
 }
 
 async fn copy_once(home: &Home, peer: &Peer, given: &Copied, key: &Key, item: &Item) -> Result<(), StoreError> {

@@ -52,7 +52,7 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
         Act::Password(at) => drop(killed_after(polls, world.set_password(*at, user(*at), "changed")).await),
         Act::Erase(at) => drop(killed_after(polls, world.erase(*at, user(*at))).await),
         Act::Merge(at, into) => {
-            drop(killed_after(polls, Box::pin(world.merge(*at, user(*at), Some(ids[*into])))).await)
+            drop(killed_after(polls, Box::pin(world.merge(*at, user(*at), Some(ids[*into])))).await);
         }
         Act::Unmerge(at) => drop(killed_after(polls, Box::pin(world.merge(*at, user(*at), None))).await),
         Act::Replicate(at) => drop(killed_after(polls, world.regions[*at].pump.replicate()).await),
@@ -63,7 +63,7 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
         Act::Repair(at) => {
             let region = &world.regions[*at];
             drop(killed_after(polls, repair_keys(&region.home, &region.sealer)).await);
-            drop(killed_after(polls, merge_users(&region.home, &region.sealer)).await);
+            killed_after(polls, merge_users(&region.home, &region.sealer)).await;
         }
         Act::Cut(from, to, cut) if from != to => world.set_cut(*from, *to, *cut),
         Act::Cut(..) => {}
