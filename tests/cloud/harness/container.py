@@ -60,10 +60,10 @@ def serves(system: System, story: Story, here: Region, there: Region) -> None:
     amani = story.people.new("Amani")
     user = soko.call(container.gateway, "register", amani.registration(), 201).body["user"]
     amani.id, amani.version = user["id"], user["version"]
-    answer = d.readable(there, SAFARI, amani.id, amani.version, story.bound)
+    answer = d.readable(there, SAFARI, amani.id, amani.version)
     check(answer.body["user"]["email"] == amani.email, f"whom the container registers is known in {there.name}")
     neema = story.register(there, SOKO, "Neema")
-    d.readable(here, SOKO, neema.id, neema.version, story.bound)
+    d.readable(here, SOKO, neema.id, neema.version)
     answer = safari.call(container.gateway, "authenticate", neema.login(), 200)
     check(answer.body["authenticated"], f"who registers in {there.name} logs in at the container")
     answer = safari.call(container.gateway, "authenticate", neema.login("not her password"), 200)
