@@ -1,5 +1,8 @@
 //! The person is gone for all companies, and with them every user that is merged with them. Two tombstones for each, the
 //! claims and pointers dropped, and the receipts, in as few transactions as take them all, each safe by itself.
+//!
+//! Confirmations: these transactions write the own region's; the region that replicates a tombstone to a peer writes the
+//! peer's (`umoja_store::copy`), and anti-entropy writes those that are missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,8 @@
 //! Idempotency keys: a repeated request with the same body gives the same outcome, another body under the same key
 //! is refused. What is kept is a hash of the request, the status, the user's id and version: no personal data.
+//!
+//! Answered from memory: a repetition of a request whose operation has `CHANGES`, and whose answer was made with
+//! `Answer::of`. Run again: `erase`, operations without `CHANGES`, and requests that ended in a problem.
 
 use std::collections::BTreeMap;
 

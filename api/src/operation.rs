@@ -21,7 +21,7 @@ pub(crate) trait Operation: 'static {
     const SUMMARY: &'static str;
     /// The scope that it needs.
     const SCOPE: Scope;
-    /// True if it changes something: its outcome is remembered under the idempotency key.
+    /// True if it changes something: an answer that is made with [`Answer::of`] is remembered under the idempotency key.
     const CHANGES: bool;
     /// True if it always computes the hash of a password: it is refused before anything else is spent on it where too many
     /// wait for theirs.
