@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
+mod exhaustive;
 mod mutations;
 mod options;
 mod partition;
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
         partition::heals(&options, hours);
         return ExitCode::SUCCESS;
     }
-    // A run that fails panics, and is reported with its seed.
+    // A failed run panics and is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
     match done(&options) {
         Ok(true) => ExitCode::SUCCESS,
@@ -34,8 +35,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// True if all is well.
+/// True if no run failed.
 fn done(options: &Options) -> Result<bool, String> {
+    if let Some(depth) = options.exhaustive {
+        return Ok(exhaustive::holds(options, depth));
+    }
     if options.mutations {
         return Ok(mutations::all_are_seen(options));
     }

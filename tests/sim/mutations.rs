@@ -1,17 +1,17 @@
-//! Leaves out one rule of the design after the other: the simulation is worth what it notices.
+//! Disables the rules of the design one by one, to prove that the simulation detects each missing rule.
 
 use serde_json::json;
 use umoja_tests::sim::{Plan, Rule, Runner};
 
 use crate::options::{Options, Store};
 
-/// True if each rule that was left out was noticed in time.
+/// True if each disabled rule was detected in time.
 pub(crate) fn all_are_seen(options: &Options) -> bool {
     let mut all = true;
     for rule in Rule::ALL {
         let runner = Runner::new(options.store.unwrap_or(Store::Local).tables(), Some(rule));
         let seeds = (0..options.within).map(|number| options.seed.wrapping_add(number));
-        // Noticed is what fails for want of the rule, and only for that.
+        // A rule counts as detected if a run fails without it and holds with it.
         let whole = Runner::new(runner.tables, None);
         let seen = seeds.enumerate().find_map(|(number, seed)| {
             let failure = runner.run(&Plan::of(seed)).err()?;

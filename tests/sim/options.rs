@@ -1,17 +1,17 @@
-//! What can be asked for.
+//! The options of the program.
 
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use umoja_tests::world::TablesOn;
 
-/// Simulates whole deployments in virtual time, with everything going wrong that can, and checks what was promised.
+/// Simulates whole deployments in virtual time with faults of every kind, and checks the guarantees of the design.
 #[derive(Parser)]
 #[command(
     name = "sim",
     after_help = "\
 Each run is decided by its seed: regions, companies, calls, deliveries, faults and kills. When it ends, all faults are \
-mended, messages stop, and every invariant of the design has to hold. Of a run that fails, the seed, what did not \
+repaired, messages stop, and every invariant of the design has to hold. Of a run that fails, the seed, what did not \
 hold and the fewest steps that show it are printed; that line can be kept in tests/sim/regressions.jsonl, which is \
 done first each time.
 
@@ -20,6 +20,7 @@ Examples:
   sim --runs 1 --seed 4711             one run again
   sim --runs 500 --store dynamodb      on the AWS adapter and DynamoDB in process
   sim --mutations                      leaves out each rule of the design; every one has to be noticed
+  sim --exhaustive                     visits every state of three writes
   sim --partition-hours 48 --writes 10000
                                        two regions apart for two days: how long until they are equal, and what it costs
   sim --replay failed.jsonl            runs from a file, one JSON object a line
@@ -29,45 +30,58 @@ Exit codes: 0 all held; 1 something did not, or a rule that was left out was not
 It needs no network, no AWS account and no files."
 )]
 pub(crate) struct Options {
-    /// How many runs.
+    /// The number of runs.
     #[arg(long, default_value_t = 1000)]
     pub(crate) runs: u64,
-    /// The seed of the first run; the next have the following numbers.
+    /// The seed of the first run. The next runs have the following numbers.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// What keeps the tables; without it, mostly `local`, and `dynamodb` in every 50th run.
+    /// The store of the tables. By default `local`, and `dynamodb` in every 50th run.
     #[arg(long)]
     pub(crate) store: Option<Store>,
-    /// Threads; each does whole runs. As many as there are processors by default.
+    /// The number of threads, each of which does whole runs. By default the number of processors.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
-    /// Ends after so many seconds, however many runs that were.
+    /// Ends after this number of seconds, whatever the number of runs.
     #[arg(long)]
     pub(crate) seconds: Option<u64>,
-    /// Leaves out one rule of the design after the other, and expects to see each within `--within` runs.
+    /// Instead of runs: visits every state that three regions, two users and one address can get into with three writes;
+    /// with `deeper` also with four writes and any clocks, which takes minutes more.
+    #[arg(long, value_name = "DEPTH", num_args = 0..=1, default_missing_value = "full")]
+    pub(crate) exhaustive: Option<Depth>,
+    /// Disables the rules of the design one by one, and expects each to be detected within `--within` runs.
     #[arg(long)]
     pub(crate) mutations: bool,
-    /// How many runs may pass before a rule that was left out is noticed.
+    /// The number of runs within which a disabled rule must be detected.
     #[arg(long, default_value_t = 200)]
     pub(crate) within: u64,
-    /// Does the runs of a file (or of standard input, with `-`) instead of making them from seeds.
+    /// Does the runs of a file (or of standard input, with `-`) instead of generating them from seeds.
     #[arg(long)]
     pub(crate) replay: Option<PathBuf>,
-    /// Instead of runs: two regions are cut off from each other for so many simulated hours, and both write.
+    /// Instead of runs: two regions are cut off from each other for this number of simulated hours, and both write.
     #[arg(long)]
     pub(crate) partition_hours: Option<u64>,
-    /// How many writes each side does while it is cut off.
+    /// The number of writes that each side does while it is cut off.
     #[arg(long, default_value_t = 10_000)]
     pub(crate) writes: u64,
-    /// Prints which operation met which fault how often.
+    /// Prints how often each operation met each fault.
     #[arg(long)]
     pub(crate) coverage: bool,
-    /// Results as JSON, one object a line.
+    /// Prints the results as JSON, one object a line.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// What keeps the tables.
+/// How far to search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Depth {
+    /// What each change has to pass.
+    Full,
+    /// The searches that take minutes, too.
+    Deeper,
+}
+
+/// The store of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Store {
     /// The local adapter in memory.
@@ -92,16 +106,16 @@ impl Store {
     }
 }
 
-/// Every so many runs one is on DynamoDB.
+/// One of this number of runs uses DynamoDB.
 const SHARE: u64 = 50;
 
 impl Options {
-    /// What keeps the tables of a seed's run.
+    /// The store of the tables in the run of a seed.
     pub(crate) fn store_of(&self, seed: u64) -> Store {
         self.store.unwrap_or(if seed % SHARE == SHARE - 1 { Store::Dynamodb } else { Store::Local })
     }
 
-    /// How many threads.
+    /// The number of threads.
     pub(crate) fn threads(&self) -> usize {
         self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get)).max(1)
     }

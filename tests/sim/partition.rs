@@ -1,4 +1,4 @@
-//! Two regions that are cut off from each other for days, and what it takes until they are equal again.
+//! Cuts two regions off from each other for days, and measures the work until they are equal again.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -15,22 +15,22 @@ use crate::options::Options;
 
 /// Users before the cut.
 const USERS: u64 = 2_000;
-/// How often a region's stream is read while it is cut off, in writes.
+/// The number of writes after which the stream of a region is read during the cut.
 const BATCH: u64 = 100;
 const HOUR_MS: u64 = 3_600_000;
 
-/// What one side did while it was cut off.
+/// The work of one side during the cut.
 struct Side {
-    /// Distinct parts that it wrote.
+    /// Distinct parts that the side wrote.
     parts: usize,
-    /// Rows that it appended.
+    /// Rows that the side appended.
     rows: usize,
-    /// Stream records of its own.
+    /// The side's own stream records.
     records: usize,
 }
 
-/// Prints what it took. Panics, as a run does, if anything does not hold.
-#[allow(clippy::disallowed_methods, reason = "how long the healing takes is to be known")]
+/// Prints the measurements. Panics, as a run does, if an invariant is violated.
+#[allow(clippy::disallowed_methods, reason = "the duration of the recovery is measured")]
 pub(crate) fn heals(options: &Options, hours: u64) {
     run(async {
         let d = Deployment::new(options.seed).await;
@@ -69,7 +69,7 @@ pub(crate) fn heals(options: &Options, hours: u64) {
         let wrote = began.elapsed();
         let sides = [0, 1].map(|at| side(world, at, cut_at[at]));
         let digests = world.digests().await;
-        assert_ne!(digests[0], digests[1], "a cut that nobody notices");
+        assert_ne!(digests[0], digests[1], "the cut had no effect");
         world.reset_calls();
         world.set_cut(0, 1, false);
         world.set_cut(1, 0, false);
@@ -85,7 +85,7 @@ pub(crate) fn heals(options: &Options, hours: u64) {
             (sides.iter().map(|side| side.parts).sum(), sides.iter().map(|side| side.rows).sum());
         let records: usize = sides.iter().map(|side| side.records).sum();
         let (copies, appended, keys) = (calls("commit"), calls("append"), calls("add_wrapped_key"));
-        // The peer's KMS was cut off too: a part is offered once for itself, and at most once more with its new key.
+        // The peer's KMS was cut off too, so a part is sent once, and at most once more with its new wrapped key.
         assert!(copies <= parts as u64 + keys, "{copies} parts were written to peers for {parts} that changed");
         if options.json {
             println!(
@@ -99,7 +99,7 @@ pub(crate) fn heals(options: &Options, hours: u64) {
             );
         } else {
             println!(
-                "cut off for {hours} h, {} writes on each side, done in {:.1} s",
+                "cut off for {hours} h with {} writes on each side, took {:.1} s",
                 options.writes,
                 wrote.as_secs_f64()
             );
@@ -110,7 +110,7 @@ pub(crate) fn heals(options: &Options, hours: u64) {
     });
 }
 
-/// Who is registered where: one after the other.
+/// The users and the regions where they are registered, one after the other.
 fn at(number: u64) -> At {
     At(usize::from(number % 2 == 1))
 }
@@ -123,8 +123,8 @@ impl At {
     }
 }
 
-/// Of ten writes, six edit profiles, two rename, one disables or activates, one registers. Both sides write the same
-/// users, each in an order of its own.
+/// Of ten writes, six edit profiles, two rename, one disables or activates, and one registers. Both sides write the
+/// same users, each in its own order.
 async fn write(d: &Deployment, side: usize, number: u64, ids: &[String]) {
     let factor = if side == 0 { 7 } else { 11 };
     let id = &ids[usize::try_from(number * factor).expect("few writes") % ids.len()];
@@ -151,13 +151,13 @@ fn side(world: &World, at: usize, after: u64) -> Side {
     let (mut parts, mut rows, mut records) = (BTreeSet::new(), BTreeSet::<(Hlc, String)>::new(), 0);
     for change in changes {
         if change.table == table::USERS {
-            let record = PartRecord::from_item(change.image).expect("what is stored can be read");
+            let record = PartRecord::from_item(change.image).expect("a stored item can be read");
             if record.version.origin == region.name {
                 parts.insert((record.id, record.part));
                 records += 1;
             }
         } else {
-            let row = LogRow::from_item(change.image).expect("what is stored can be read");
+            let row = LogRow::from_item(change.image).expect("a stored item can be read");
             rows.insert((row.at, row.key));
             records += 1;
         }

@@ -9,7 +9,7 @@ use umoja_tests::sim::regressions::{self, Kept};
 use crate::options::{Options, Store};
 use crate::report;
 
-/// True if every bug that was found once stays mended, and every run of the file holds that was asked for.
+/// True if no run fails: of the given file, or otherwise of the regressions.
 pub(crate) fn hold(options: &Options) -> Result<bool, String> {
     match &options.replay {
         None => Ok(all(options, &regressions::all()?)),
@@ -35,7 +35,7 @@ fn text_of(path: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// Each on both adapters, unless one was asked for.
+/// Each run uses both adapters unless one was chosen.
 fn all(options: &Options, kept: &[Kept]) -> bool {
     let stores = [Store::Local, Store::Dynamodb].into_iter();
     let stores: Vec<Store> = stores.filter(|store| options.store.is_none_or(|wanted| wanted == *store)).collect();

@@ -1,4 +1,4 @@
-//! What is printed.
+//! The output of the program.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use umoja_tests::sim::{Coverage, Failure, Plan, Runner};
 use crate::options::{Options, Store};
 use crate::total::Total;
 
-#[allow(clippy::cast_precision_loss, reason = "nobody reads more digits")]
+#[allow(clippy::cast_precision_loss, reason = "more digits are not needed")]
 const fn number(count: u64) -> f64 {
     count as f64
 }
@@ -70,7 +70,7 @@ pub(crate) fn total(options: &Options, total: &Total) {
     }
 }
 
-/// Which operation met which fault in how many steps.
+/// The number of steps in which each operation met each fault.
 fn table(coverage: &Coverage) -> String {
     let row = |name: &str, cells: Vec<String>| {
         let cells = cells.into_iter().map(|cell| format!("{cell:>13}")).collect::<Vec<_>>().concat();
@@ -87,14 +87,14 @@ fn table(coverage: &Coverage) -> String {
     text
 }
 
-/// A run that failed, and the fewest steps that fail as it did.
+/// A failed run, and the fewest steps that fail in the same way.
 pub(crate) fn failure(options: &Options, name: &str, plan: &Plan, store: Store, failure: &Failure) {
     if !options.json {
         println!("{name} on {} failed: {}", store.name(), failure.reason);
         println!("shrinking ...");
     }
     let Some(shrunk) = shrink(&Runner::new(store.tables(), None), plan) else {
-        println!("{name} did not fail again: something decides it that is not in its plan");
+        println!("{name} did not fail again: its result depends on something outside its plan");
         return;
     };
     if options.json {
@@ -110,6 +110,6 @@ pub(crate) fn failure(options: &Options, name: &str, plan: &Plan, store: Store, 
     for step in &shrunk.plan.steps {
         println!("  {}", serde_json::to_string(step).expect("a step is JSON"));
     }
-    println!("to keep it, say what it was in this line of tests/sim/regressions.jsonl:");
+    println!("to keep it, describe the bug in this line of tests/sim/regressions.jsonl:");
     println!("{}", regressions::line(&shrunk.plan, "?"));
 }

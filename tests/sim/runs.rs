@@ -1,4 +1,4 @@
-//! Many runs on a few threads, each run in one of them.
+//! Many runs on a few threads. Each run stays on one thread.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -17,7 +17,7 @@ struct Done {
     result: Result<Coverage, Failure>,
 }
 
-/// True if all runs held. The first that did not is shrunk and printed.
+/// True if no run failed. The first failed run is shrunk and printed.
 pub(crate) fn hold(options: &Options) -> bool {
     let total = all(options);
     report::total(options, &total);
@@ -30,7 +30,7 @@ pub(crate) fn hold(options: &Options) -> bool {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the time that the runs take is not theirs")]
+#[allow(clippy::disallowed_methods, reason = "measures real time, which the runs do not see")]
 fn all(options: &Options) -> Total {
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let began = Instant::now();
@@ -50,7 +50,7 @@ fn all(options: &Options) -> Total {
                 Ok(coverage) => total.coverage.add(&coverage),
                 Err(failure) => {
                     stop.store(true, Ordering::Relaxed);
-                    // The lowest seed, so that the same command names the same run.
+                    // The lowest seed is reported, so that the same command reports the same run.
                     if total.failed.as_ref().is_none_or(|(seed, ..)| done.seed < *seed) {
                         total.failed = Some((done.seed, done.store, failure));
                     }

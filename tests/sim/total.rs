@@ -1,4 +1,4 @@
-//! What all runs came to.
+//! The totals of all runs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use umoja_tests::sim::{Coverage, Failure};
 
 use crate::options::Store;
 
-/// What was done.
+/// The totals.
 #[derive(Default)]
 pub(crate) struct Total {
     pub(crate) runs: BTreeMap<&'static str, u64>,

@@ -1,13 +1,13 @@
-//! The search: every state that three regions can get into, breadth first, so that what it finds wrong is shown by a
-//! shortest way there.
+//! The search visits every state that three regions can reach, breadth first, so that it shows a violation by a
+//! shortest path to it.
 //!
-//! What is on its way is every version that was ever written: each may arrive in any region at any time, any number of
-//! times, in any order, or never. So a delayed, repeated or reordered message is a choice of the search, and a lost one is
-//! a choice not to deliver it. From each state it is also tried whether the copies that the regions hold are enough to
-//! make them equal, as anti-entropy does when everything else was lost.
+//! Every version that was ever written is in flight: each may arrive in any region at any time, any number of times, in
+//! any order, or never. So a delayed, repeated or reordered message is a choice of the search, and a lost one is a
+//! choice not to deliver it. From each state the search also checks whether the versions that the regions hold are
+//! enough to make the regions equal, as anti-entropy does when all messages were lost.
 //!
-//! A region's step depends on what it holds and on what arrives alone, so each distinct step is done once by the real
-//! code and remembered; the search then works with numbers.
+//! A region's step depends only on the region's content and on the arriving version. So the real code does each
+//! distinct step once, and the search stores the result and then works with numbers.
 
 use std::collections::HashMap;
 
@@ -17,42 +17,43 @@ use super::rules::{Held, Kind, REGIONS, Request, Rules, users};
 
 const UNKNOWN: u32 = u32::MAX;
 
-/// How far to search.
-pub(super) struct Bounds {
-    /// What was requested already, by region; none of it has arrived anywhere else.
-    pub(super) start: &'static [(usize, Request)],
-    /// The most versions that are written, those of the start included.
-    pub(super) versions: usize,
-    /// What a region's clock may show when it writes.
-    pub(super) clocks: &'static [u64],
-}
-
-/// What was searched.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Searched {
-    /// Distinct states of all regions and of what was written.
-    pub(super) states: usize,
-    /// Ways from one state to another, those that change nothing included.
-    pub(super) steps: usize,
-    /// States in which everything has arrived everywhere.
-    pub(super) quiescent: usize,
-    /// Distinct contents of one region.
-    pub(super) contents: usize,
-    /// Distinct copies.
-    pub(super) copies: usize,
-}
-
-/// What does not hold, and how to get there.
+/// The bounds of a search.
 #[derive(Debug)]
-pub(super) struct Counterexample {
-    pub(super) violated: String,
-    pub(super) steps: Vec<String>,
+pub struct Bounds {
+    /// The requests already done, by region. None of their versions has arrived in another region.
+    pub start: &'static [(usize, Request)],
+    /// The maximum number of versions that are written, including those of the start.
+    pub versions: usize,
+    /// The times that a region's clock may show when it writes.
+    pub clocks: &'static [u64],
+}
+
+/// The size of a search.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Searched {
+    /// Distinct states of all regions and of the written versions.
+    pub states: usize,
+    /// Transitions from one state to another, including those without a change.
+    pub steps: usize,
+    /// States in which every version has arrived in every region.
+    pub quiescent: usize,
+    /// Distinct contents of one region.
+    pub contents: usize,
+    /// Distinct versions.
+    pub copies: usize,
+}
+
+/// A violated rule and the steps to it.
+#[derive(Debug)]
+pub struct Counterexample {
+    pub violated: String,
+    pub steps: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct State {
     regions: [u32; 3],
-    /// A set of copies, by number.
+    /// A set of versions, by number.
     written: u32,
 }
 
@@ -62,8 +63,8 @@ enum Move {
     Write { at: usize, request: u16 },
 }
 
-/// Searches everything.
-pub(super) fn explore(rules: &dyn Rules, bounds: &Bounds) -> Result<Searched, Box<Counterexample>> {
+/// Searches every state.
+pub fn explore(rules: &dyn Rules, bounds: &Bounds) -> Result<Searched, Box<Counterexample>> {
     let mut search = Search::new(rules, bounds);
     match search.run(bounds) {
         Ok(()) => Ok(Searched {
@@ -85,10 +86,10 @@ pub(super) fn explore(rules: &dyn Rules, bounds: &Bounds) -> Result<Searched, Bo
     }
 }
 
-/// Where something does not hold: the state, the step from it, and what.
+/// A violation: the state, the step from it, and the violated rule.
 type Violation = (usize, Option<Move>, String);
 
-/// The content after a request, and what is sent; nothing if the request does not apply.
+/// The content after a request and the versions that it sends. `None` if the request does not apply.
 type Wrote = Option<(u32, Vec<u32>)>;
 
 struct Search<'a> {
@@ -97,15 +98,15 @@ struct Search<'a> {
     requests: Vec<Request>,
     contents: Vec<Held>,
     content_numbers: HashMap<Vec<u8>, u32>,
-    /// The copies that a content consists of, by user.
+    /// The versions that a content consists of, by user.
     stored: Vec<[Option<u32>; 2]>,
     copies: Vec<PartRecord>,
     copy_numbers: HashMap<Vec<u8>, u32>,
     sets: Vec<Vec<u32>>,
     set_numbers: HashMap<Vec<u32>, u32>,
-    /// By content and copy: the content after the copy has arrived.
+    /// By content and version: the content after the version has arrived.
     arrived: Vec<Vec<u32>>,
-    /// By region, content and request: the content after the request, and what is sent.
+    /// By region, content and request: the content after the request and the versions that it sends.
     written: [Vec<Vec<Option<Wrote>>>; 3],
     states: Vec<State>,
     numbers: HashMap<State, u32>,
@@ -142,8 +143,8 @@ impl<'a> Search<'a> {
     }
 
     fn run(&mut self, bounds: &Bounds) -> Result<(), Violation> {
-        let nothing = self.content(&Held::nothing());
-        let (mut regions, mut written) = ([nothing; 3], Vec::new());
+        let empty = self.content(&Held::empty());
+        let (mut regions, mut written) = ([empty; 3], Vec::new());
         for (at, request) in bounds.start {
             let request = self.requests.iter().position(|known| known == request).expect("a request of the search");
             let (next, sent) = self.write(*at, regions[*at], request).expect("a request that applies");
@@ -161,7 +162,7 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// Goes every way that leads out of a state.
+    /// Takes every step that leads out of a state.
     fn leave(&mut self, at: usize, bounds: &Bounds) -> Result<(), Violation> {
         let state = self.states[at];
         let copies = self.sets[state.written as usize].clone();
@@ -202,7 +203,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What has to hold of all regions together.
+    /// Checks the rules about all regions together.
     fn check(&mut self, state: State) -> Result<(), String> {
         for content in state.regions {
             self.check_content(content)?;
@@ -216,14 +217,14 @@ impl<'a> Search<'a> {
         }
         if quiescent {
             self.searched.quiescent += 1;
-            self.check_equal(state.regions, &copies).map_err(|what| format!("when everything has arrived, {what}"))?;
+            self.check_equal(state.regions, &copies).map_err(|what| format!("after all messages arrived, {what}"))?;
         }
         let healed = self.heal(state.regions)?;
         self.check_equal(healed, &copies).map_err(|what| format!("after anti-entropy, {what}"))
     }
 
-    /// All regions hold the same; so the winner and every root are the same too. And nothing that was written is lost, and
-    /// nobody who was erased is back.
+    /// All regions are equal, so the winner and every primary account are equal too. No written version is lost, and no
+    /// erased user is back.
     fn check_equal(&self, regions: [u32; 3], copies: &[u32]) -> Result<(), String> {
         if regions.iter().any(|content| *content != regions[0]) {
             return Err("regions differ".into());
@@ -238,34 +239,35 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// What has to hold of one region at any time. Looked at once for each distinct content.
+    /// Checks the rules about one region at any time, once for each distinct content.
     fn check_content(&self, content: u32) -> Result<(), String> {
         let held = &self.contents[content as usize];
         let rebuilt = held.rebuilt();
-        if rebuilt.claims != held.claims {
-            return Err("the claims are not what a rebuild from the users gives".into());
+        if rebuilt.ownerships != held.ownerships {
+            return Err("the ownerships differ from a rebuild from the users".into());
         }
-        if rebuilt.members != held.members {
-            return Err("the members are not what a rebuild from the users gives".into());
+        if rebuilt.linked_accounts != held.linked_accounts {
+            return Err("the linked accounts differ from a rebuild from the users".into());
         }
         if held.parts.values().any(|record| record.version.erased != record.live().is_none()) {
-            return Err("something is live under a tombstone".into());
+            return Err("a live part is under a tombstone".into());
         }
         let is_live = |id: UserId| held.parts.get(&id).is_some_and(|record| record.live().is_some());
         let [one, other] = users();
         for (from, to) in [(one, other), (other, one)] {
-            let root = self.rules.root(held, from);
-            if root.is_some() != is_live(from) {
-                return Err("a live user has no root".into());
+            let primary = self.rules.primary(held, from);
+            if primary.is_some() != is_live(from) {
+                return Err("a live user has no primary account".into());
             }
-            if is_live(from) && is_live(to) && held.pointer(from) == Some(to) && root != self.rules.root(held, to) {
-                return Err("one person has two roots".into());
+            if is_live(from) && is_live(to) && held.pointer(from) == Some(to) && primary != self.rules.primary(held, to)
+            {
+                return Err("one person has two primary accounts".into());
             }
         }
         Ok(())
     }
 
-    /// What the regions hold after each has given the others what it holds, until nothing changes.
+    /// The contents after every region has sent its versions to the others, until no region changes.
     fn heal(&mut self, mut regions: [u32; 3]) -> Result<[u32; 3], String> {
         loop {
             let before = regions;
@@ -282,7 +284,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What a region holds after a copy has arrived.
+    /// The content of a region after a version has arrived.
     fn arrive(&mut self, content: u32, copy: u32) -> Result<u32, String> {
         let known = self.arrived[content as usize].get(copy as usize).copied().unwrap_or(UNKNOWN);
         if known != UNKNOWN {
@@ -300,7 +302,7 @@ impl<'a> Search<'a> {
         row.resize(row.len().max(copy as usize + 1), UNKNOWN);
         row[copy as usize] = next;
         if self.arrive(next, copy)? != next {
-            return Err("a repeated message changed something".into());
+            return Err("a repeated message changed the region".into());
         }
         Ok(next)
     }

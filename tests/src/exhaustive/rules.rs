@@ -1,19 +1,19 @@
-//! What one region does with a copy and with a request: the product's own code over the embedded store. Each step starts
-//! from a store of its own that holds what the region held.
+//! A region's handling of a version and of a request, by the product's own code over the embedded store. Each step
+//! starts with a new store that has the content of the region.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::world::{SeededEntropy, WorldClock, run};
 use umoja_local::RegionStore;
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Facts, Hlc, IdentifierKind, Live, Millis, Part,
+    Attribute, Attributes, BlindIndex, Body, Facts, Hlc, IdentifierItem, IdentifierKind, Live, Millis, Ownership, Part,
     PartRecord, ProfileFacts, Region, SealedData, UserId, Version,
 };
-use umoja_store::apply::{ClaimChange, apply_copy, commit_own, plan_claims_of, plan_members};
-use umoja_store::group::{self, Pointer, Seen, State, Step};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, MemberWrite, PartWrite, Users as _, Writes};
-use umoja_tests::world::{SeededEntropy, WorldClock, run};
+use umoja_store::apply::{OwnershipChange, apply_replicated, commit_own, plan_linked_accounts, plan_ownerships_of};
+use umoja_store::person::{self, Pointer, Seen, State, Step};
+use umoja_store::ports::{Commit, Condition, IdentifierWrite, LinkedAccountWrite, PartWrite, Users as _, Writes};
 
 /// The regions: the order of their names breaks ties.
 pub(super) const REGIONS: [&str; 3] = ["a", "b", "c"];
@@ -28,36 +28,36 @@ fn index() -> BlindIndex {
     BlindIndex::new([7; 32])
 }
 
-/// What a region holds of the two users and the one address.
+/// A region's content about the two users and the one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Held {
-    pub(super) parts: BTreeMap<UserId, PartRecord>,
-    pub(super) claims: ClaimItem,
-    pub(super) members: BTreeSet<(UserId, UserId)>,
+pub struct Held {
+    pub parts: BTreeMap<UserId, PartRecord>,
+    pub ownerships: IdentifierItem,
+    pub linked_accounts: BTreeSet<(UserId, UserId)>,
 }
 
 /// A request to a region, at a time that its clock shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Request {
-    pub(super) user: usize,
-    pub(super) kind: Kind,
-    pub(super) clock: u64,
+pub struct Request {
+    pub user: usize,
+    pub kind: Kind,
+    pub clock: u64,
 }
 
-/// What is asked for. Uniqueness inside a region is the API's to refuse: here nothing is, so that more is checked.
+/// The requests. The API enforces uniqueness inside a region. Here no request is rejected, so that more is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// With the address, verified or not.
     Register {
         verified: bool,
     },
-    /// The user gives the address up.
+    /// The user drops the address.
     Release,
-    /// The user takes the address.
-    Claim,
-    /// A trusted company verifies the claim.
+    /// The user adds the address.
+    Ownership,
+    /// A trusted company verifies the ownership.
     Verify,
-    /// With everybody who is merged with the user.
+    /// With all users of the person.
     Erase,
     /// Into the other user.
     Merge,
@@ -65,11 +65,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 8] = [
+    pub const ALL: [Self; 8] = [
         Self::Register { verified: false },
         Self::Register { verified: true },
         Self::Release,
-        Self::Claim,
+        Self::Ownership,
         Self::Verify,
         Self::Erase,
         Self::Merge,
@@ -78,66 +78,76 @@ impl Kind {
 }
 
 /// The rules that are checked.
-pub(super) trait Rules {
-    /// A copy of a part arrives.
+pub trait Rules {
+    /// A version of a part arrives.
     fn copy(&self, held: &Held, incoming: &PartRecord) -> Held {
         run(Product::copy(held, incoming))
     }
 
-    /// A request arrives: what the region holds then and what it sends; nothing if the request does not apply.
+    /// A request arrives. Returns the new content and the versions that are sent, `None` if the request does not apply.
     fn write(&self, region: &Region, held: &Held, request: Request) -> Option<(Held, Vec<PartRecord>)> {
         run(Product::write(region, held, request))
     }
 
-    /// Who is the root of a user's person; nothing if the user is not live.
-    fn root(&self, held: &Held, start: UserId) -> Option<UserId> {
-        Product::root(held, start)
+    /// The primary account of a user's person. `None` if the user is not live.
+    fn primary(&self, held: &Held, start: UserId) -> Option<UserId> {
+        Product::primary(held, start)
     }
 }
 
 /// The product's rules.
-pub(super) struct Product;
+pub struct Product;
 
 impl Rules for Product {}
 
 impl Held {
-    /// Nothing.
-    pub(super) fn nothing() -> Self {
-        Self { parts: BTreeMap::new(), claims: ClaimItem::unclaimed(index()), members: BTreeSet::new() }
+    /// No content.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { parts: BTreeMap::new(), ownerships: IdentifierItem::unowned(index()), linked_accounts: BTreeSet::new() }
     }
 
-    /// The user that a pointer of a user names.
-    pub(super) fn pointer(&self, user: UserId) -> Option<UserId> {
+    /// The user to which the pointer of a user leads.
+    pub fn pointer(&self, user: UserId) -> Option<UserId> {
         self.parts.get(&user)?.profile_facts()?.merged_into
     }
 
-    /// The same parts with claims and members derived from them anew.
-    pub(super) fn rebuilt(&self) -> Self {
-        let mut rebuilt = Self { parts: self.parts.clone(), ..Self::nothing() };
+    /// The same parts with ownerships and linked accounts derived from them again.
+    #[must_use]
+    pub fn rebuilt(&self) -> Self {
+        let mut rebuilt = Self { parts: self.parts.clone(), ..Self::empty() };
         for (id, record) in &self.parts {
-            rebuilt.claims.claimants.extend(record.claims().get(&index()).map(|claim| (*id, claim.clone())));
-            rebuilt.members.extend(self.pointer(*id).map(|root| (root, *id)));
+            rebuilt
+                .ownerships
+                .owners
+                .extend(record.ownerships().get(&index()).map(|ownership| (*id, ownership.clone())));
+            rebuilt.linked_accounts.extend(self.pointer(*id).map(|primary| (primary, *id)));
         }
         rebuilt
     }
 
     /// Bytes that only equal contents share.
-    pub(super) fn key(&self) -> Vec<u8> {
+    pub fn key(&self) -> Vec<u8> {
         let parts: Vec<_> = self.parts.values().map(PartRecord::to_item).collect();
-        serde_json::to_vec(&(parts, self.claims.to_item(), &self.members)).unwrap()
+        serde_json::to_vec(&(parts, self.ownerships.to_item(), &self.linked_accounts)).unwrap()
     }
 
     async fn store(&self) -> RegionStore {
         let (clock, entropy) = (Arc::new(WorldClock::new(Millis(1))), Arc::new(SeededEntropy::new(1)));
         let store = RegionStore::in_memory(REGIONS[0].parse().unwrap(), clock, entropy);
         let part = |record: &PartRecord| PartWrite { record: record.clone(), condition: Condition::Absent };
-        let before = ClaimItem::unclaimed(index());
-        let claims = (self.claims != before).then(|| ClaimWrite { before, after: self.claims.clone() });
-        let member = |(root, member): &(UserId, UserId)| MemberWrite { root: *root, member: *member, present: true };
+        let before = IdentifierItem::unowned(index());
+        let ownerships =
+            (self.ownerships != before).then(|| IdentifierWrite { before, after: self.ownerships.clone() });
+        let linked = |(primary, linked): &(UserId, UserId)| LinkedAccountWrite {
+            primary: *primary,
+            linked: *linked,
+            present: true,
+        };
         let writes = Writes {
             parts: self.parts.values().map(part).collect(),
-            claims: claims.into_iter().collect(),
-            members: self.members.iter().map(member).collect(),
+            ownerships: ownerships.into_iter().collect(),
+            linked_accounts: self.linked_accounts.iter().map(linked).collect(),
             ..Writes::default()
         };
         assert_eq!(store.commit(&writes).await.unwrap(), Commit::Done);
@@ -145,10 +155,11 @@ impl Held {
     }
 
     async fn of(store: &RegionStore) -> Self {
-        let mut held = Self { claims: store.claims(&[index()]).await.unwrap().remove(0), ..Self::nothing() };
+        let mut held = Self { ownerships: store.ownerships(&[index()]).await.unwrap().remove(0), ..Self::empty() };
         for id in users() {
             held.parts.extend(store.part(id, Part::Profile).await.unwrap().map(|record| (id, record)));
-            held.members.extend(store.members(id).await.unwrap().into_iter().map(|member| (id, member)));
+            held.linked_accounts
+                .extend(store.linked_accounts(id).await.unwrap().into_iter().map(|linked| (id, linked)));
         }
         held
     }
@@ -157,7 +168,7 @@ impl Held {
 impl Product {
     async fn copy(held: &Held, incoming: &PartRecord) -> Held {
         let store = held.store().await;
-        apply_copy(&store, incoming, store.region()).await.unwrap();
+        apply_replicated(&store, incoming, store.region()).await.unwrap();
         Held::of(&store).await
     }
 
@@ -171,8 +182,8 @@ impl Product {
                 stored?.live()?;
                 store = held.store().await;
                 let none = BTreeSet::new();
-                // Somebody at whom the user points is erased as well, although nothing of them may have arrived.
-                for (id, parts) in group::read_to_erase(&store, user, &none, &none).await.unwrap() {
+                // The user to whom the pointer leads is erased too, even if no part of that user has arrived.
+                for (id, parts) in person::read_to_erase(&store, user, &none, &none).await.unwrap() {
                     let stored = parts.profile.filter(|part| part.live().is_some());
                     if stored.is_some() || !held.parts.contains_key(&id) {
                         let version = next(region, request.clock, true, stored.as_ref());
@@ -197,21 +208,21 @@ impl Product {
         }
         let mut writes = Writes { unchanged, ..Writes::default() };
         let none = BTreeMap::new();
-        let mut claims = Vec::new();
+        let mut ownerships = Vec::new();
         for record in &changed {
             let stored = held.parts.get(&record.id);
             let condition = stored.map_or(Condition::Absent, |stored| Condition::VersionIs(stored.version.clone()));
             writes.parts.push(PartWrite { record: record.clone(), condition });
-            writes.members.extend(plan_members(stored, record));
-            let before = stored.map_or(&none, PartRecord::claims);
-            claims.push(ClaimChange { id: record.id, before, after: record.claims() });
+            writes.linked_accounts.extend(plan_linked_accounts(stored, record));
+            let before = stored.map_or(&none, PartRecord::ownerships);
+            ownerships.push(OwnershipChange { id: record.id, before, after: record.ownerships() });
         }
-        writes.claims = plan_claims_of(&store, &claims).await.unwrap();
+        writes.ownerships = plan_ownerships_of(&store, &ownerships).await.unwrap();
         assert_eq!(commit_own(&store, &writes).await.unwrap(), Commit::Done);
         Some((Held::of(&store).await, changed))
     }
 
-    fn root(held: &Held, start: UserId) -> Option<UserId> {
+    fn primary(held: &Held, start: UserId) -> Option<UserId> {
         let seen = |id: UserId| {
             let state = match held.parts.get(&id) {
                 None => State::Absent,
@@ -219,13 +230,14 @@ impl Product {
                     State::Live(Pointer { created_at: facts.created_at, merged_into: facts.merged_into })
                 }),
             };
-            let members = held.members.iter().filter(|(root, _)| *root == id).map(|(_, member)| *member).collect();
-            (id, Seen { state, members })
+            let linked_accounts =
+                held.linked_accounts.iter().filter(|(primary, _)| *primary == id).map(|(_, linked)| *linked).collect();
+            (id, Seen { state, linked_accounts })
         };
-        match group::step(start, &users().map(seen).into()).unwrap() {
-            Step::Found(group) => Some(group.root),
-            Step::Nobody => None,
-            Step::Read(_) => unreachable!("everybody is known"),
+        match person::step(start, &users().map(seen).into()).unwrap() {
+            Step::Found(person) => Some(person.primary),
+            Step::NotLive => None,
+            Step::Read(_) => unreachable!("both users are known"),
         }
     }
 }
@@ -235,33 +247,33 @@ fn next(region: &Region, clock: u64, erased: bool, stored: Option<&PartRecord>) 
     Version { erased, hlc, origin: region.clone() }
 }
 
-/// The facts that a request makes; nothing if it does not apply.
+/// The facts that a request creates. `None` if the request does not apply.
 fn facts(region: &Region, stored: Option<&PartRecord>, request: Request) -> Option<ProfileFacts> {
     let now = Millis(request.clock);
-    let claim = |verified| Claim {
+    let ownership = |verified| Ownership {
         kind: IdentifierKind::Email,
         key_version: 1,
-        claimed_at: now,
+        owned_since: now,
         region: region.clone(),
         verified,
         company: None,
         unknown: Attributes::new(),
     };
     if let Kind::Register { verified } = request.kind {
-        let claims = BTreeMap::from([(index(), claim(verified))]);
-        let facts = ProfileFacts { created_at: now, claims, links: BTreeMap::new(), merged_into: None };
+        let ownerships = BTreeMap::from([(index(), ownership(verified))]);
+        let facts = ProfileFacts { created_at: now, ownerships, links: BTreeMap::new(), merged_into: None };
         return stored.is_none().then_some(facts);
     }
     let mut facts = stored?.profile_facts()?.clone();
     match request.kind {
-        Kind::Release => drop(facts.claims.remove(&index())?),
-        Kind::Claim => {
-            if facts.claims.insert(index(), claim(false)).is_some() {
+        Kind::Release => drop(facts.ownerships.remove(&index())?),
+        Kind::Ownership => {
+            if facts.ownerships.insert(index(), ownership(false)).is_some() {
                 return None;
             }
         }
         Kind::Verify => {
-            let had = facts.claims.get_mut(&index()).filter(|had| !had.verified)?;
+            let had = facts.ownerships.get_mut(&index()).filter(|had| !had.verified)?;
             had.verified = true;
         }
         Kind::Merge => {

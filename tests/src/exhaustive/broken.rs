@@ -1,28 +1,28 @@
-//! Rules with one thing wrong, to see that the search finds it.
+//! Rules with one deliberate bug each, to prove that the search finds it.
 
 use umoja_schema::{PartRecord, Region, UserId};
 
 use super::rules::{Held, Product, Request, Rules};
 
-/// What is wrong.
+/// The bugs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
-    /// Of two writes with one stamp, whichever came first stays.
+pub enum How {
+    /// Of two writes with the same HLC timestamp, the one that arrived first stays.
     NoTieBreak,
-    /// An erasure is a write like any other: the later stamp wins.
+    /// An erasure has no precedence: the later HLC timestamp wins.
     ErasedNotFirst,
-    /// Whatever arrives is written.
+    /// Every arriving version is written.
     LastArrivalWins,
-    /// The item of an identifier keeps the best claimant that it has seen, and forgets the others.
-    ClaimsNotRecomputed,
-    /// A pointer that is taken back, or replaced by a tombstone, stays in the table of members.
-    MembersOnlyGrow,
-    /// The root of a cycle is whoever one comes to last.
+    /// The item of an identifier keeps the best owner that it has seen and drops the others.
+    OwnersNotRecomputed,
+    /// A pointer that was removed or replaced by a tombstone stays in the table of linked accounts.
+    LinkedAccountsOnlyGrow,
+    /// The primary account of a cycle is the last user on the way through it.
     CycleWithoutRule,
 }
 
-/// The product's rules but for one.
-pub(super) struct Broken(pub(super) How);
+/// The product's rules with one bug.
+pub struct Broken(pub How);
 
 impl Rules for Broken {
     fn copy(&self, held: &Held, incoming: &PartRecord) -> Held {
@@ -46,9 +46,9 @@ impl Rules for Broken {
         Some((self.derived(held, after), sent))
     }
 
-    fn root(&self, held: &Held, start: UserId) -> Option<UserId> {
+    fn primary(&self, held: &Held, start: UserId) -> Option<UserId> {
         if self.0 != How::CycleWithoutRule {
-            return Product.root(held, start);
+            return Product.primary(held, start);
         }
         let is_live = |id: &UserId| held.parts.get(id).is_some_and(|record| record.live().is_some());
         let mut at = is_live(&start).then_some(start)?;
@@ -62,11 +62,11 @@ impl Rules for Broken {
 impl Broken {
     fn derived(&self, before: &Held, mut after: Held) -> Held {
         match self.0 {
-            How::ClaimsNotRecomputed => {
-                let best = after.claims.winner().map(|(id, claim)| (id, claim.clone()));
-                after.claims.claimants = best.into_iter().collect();
+            How::OwnersNotRecomputed => {
+                let best = after.ownerships.winner().map(|(id, ownership)| (id, ownership.clone()));
+                after.ownerships.owners = best.into_iter().collect();
             }
-            How::MembersOnlyGrow => after.members.extend(&before.members),
+            How::LinkedAccountsOnlyGrow => after.linked_accounts.extend(&before.linked_accounts),
             _ => {}
         }
         after
