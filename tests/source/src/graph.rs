@@ -1,12 +1,12 @@
-//! The graph of modules, and its circles.
+//! The graph of modules and its circles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// The modules that a module imports, each with the paths by which.
+/// The modules that a module imports, each with the paths of the imports.
 pub type Imports = BTreeMap<String, BTreeSet<String>>;
 
-/// What imports what.
+/// The imports of all modules.
 #[derive(Debug, Default)]
 pub struct Graph(BTreeMap<String, Imports>);
 
@@ -15,7 +15,7 @@ impl Graph {
         self.0.insert(module, imports);
     }
 
-    /// The modules that can be reached from each other, with their imports among them: nothing, if all is well.
+    /// The modules that can reach each other, with the imports among them. Empty without a circle.
     pub fn circles(&self) -> Vec<Graph> {
         let reached = self.0.keys().map(|module| (module, self.reached(module))).collect::<BTreeMap<_, _>>();
         let together = |a: &String, b: &String| reached[a].contains(b) && reached[b].contains(a);

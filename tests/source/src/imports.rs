@@ -1,12 +1,12 @@
-//! From names to the modules that define them.
+//! Resolves names to the modules that define them.
 
 use crate::graph::{Graph, Imports};
 use crate::source::{Module, Names, Source};
 
-/// How many facades a name may pass.
+/// The number of facades that a name may pass.
 const DEEPEST: usize = 16;
 
-/// The modules of a crate and what they import.
+/// The modules of a crate and their imports.
 pub(crate) fn of(source: &Source) -> Graph {
     let mut graph = Graph::default();
     for (name, module) in &source.modules {
@@ -28,7 +28,7 @@ fn shown(name: &Names) -> String {
 }
 
 impl Source {
-    /// What a module names of its crate.
+    /// The names of its crate that a module uses.
     fn named<'a>(&'a self, name: &'a Names, module: &'a Module) -> impl Iterator<Item = &'a Names> {
         let used = |wanted: &String| module.paths.iter().any(|path| path.first() == Some(wanted));
         let facade = move |of: &crate::source::Use| {
@@ -39,7 +39,7 @@ impl Source {
         imported.chain(module.paths.iter().filter(|path| path.len() > 1))
     }
 
-    /// A path from the crate's root; nothing if it is of another crate, or of what the module itself imports.
+    /// A path from the crate's root. `None` if it leads to another crate or begins with an import of the module itself.
     fn absolute(&self, module: &Names, path: &Names) -> Option<Names> {
         let (first, rest) = path.split_first()?;
         match first.as_str() {
@@ -57,7 +57,7 @@ impl Source {
         }
     }
 
-    /// The module that defines what a path names; nothing if that is another crate's.
+    /// The module that defines the item of a path. `None` if another crate defines it.
     fn defining(&self, path: &Names, deepest: usize) -> Option<Names> {
         let mut at = Names::new();
         for (place, name) in path.iter().enumerate() {

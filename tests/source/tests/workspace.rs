@@ -1,10 +1,10 @@
-//! No module of any crate imports another in a circle.
+//! No crate has a circle of imports among its modules.
 
-#![allow(clippy::unwrap_used, reason = "a file that cannot be read is a test that fails")]
+#![allow(clippy::unwrap_used, reason = "an unreadable file fails the test")]
 
 use std::path::{Path, PathBuf};
 
-use umoja_circles::graph;
+use umoja_source::graph;
 
 /// The root files of all crates of the workspace.
 fn roots() -> Vec<PathBuf> {
@@ -18,7 +18,7 @@ fn roots() -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_module_imports_another_in_a_circle() {
+fn no_crate_has_a_circle_of_imports() {
     let mut found = Vec::new();
     for root in roots().into_iter().filter(|root| root.exists()) {
         let circles = graph(&root).unwrap().circles();
@@ -40,7 +40,7 @@ fn of(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn two_modules_that_use_each_others_types_are_a_circle() {
+fn modules_that_use_each_others_types_form_a_circle() {
     let circles = of(&[
         ("lib.rs", "mod a; mod b;"),
         ("a.rs", "use crate::b::B; pub struct A(B);"),
@@ -50,7 +50,7 @@ fn two_modules_that_use_each_others_types_are_a_circle() {
 }
 
 #[test]
-fn a_parent_that_calls_a_child_which_uses_what_it_defines_is_a_circle() {
+fn a_parent_and_a_child_that_import_each_other_form_a_circle() {
     let child = ("a/b.rs", "use super::A; pub fn f(_: A) {}");
     assert_eq!(of(&[("lib.rs", "mod a;"), ("a.rs", "mod b; pub struct A; fn g() { b::f(A); }"), child]).len(), 1);
     assert_eq!(of(&[("lib.rs", "mod a;"), ("a.rs", "mod b; pub use b::f; pub struct A;"), child]).len(), 0);
@@ -61,7 +61,7 @@ fn a_parent_that_calls_a_child_which_uses_what_it_defines_is_a_circle() {
 }
 
 #[test]
-fn a_facade_is_looked_through_and_is_no_circle() {
+fn a_facade_is_resolved_and_forms_no_circle() {
     let files = [
         ("lib.rs", "mod a; mod b; pub use a::A; pub use b::*;"),
         ("a.rs", "pub struct A;"),

@@ -1,4 +1,4 @@
-//! The files of a crate, as modules with what they name.
+//! The files of a crate, as modules with the names that they use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, UseTree, Visibility};
 
-/// Why a crate cannot be looked at.
+/// The reason that a crate cannot be analysed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file cannot be read.
@@ -23,21 +23,21 @@ pub(crate) type Names = Vec<String>;
 
 /// A name that a module has by `use`.
 pub(crate) struct Use {
-    /// What is named, without the star.
+    /// The imported path, without the star.
     pub(crate) path: Names,
-    /// As what; nothing for a star.
+    /// The name in this module. `None` for a star.
     pub(crate) name: Option<String>,
-    /// Whether others can have it from here.
+    /// Whether other modules can import the name from here.
     pub(crate) public: bool,
 }
 
-/// What a module says.
+/// The content of a module.
 #[derive(Default)]
 pub(crate) struct Module {
     pub(crate) uses: Vec<Use>,
     /// Paths in its code, one name or more.
     pub(crate) paths: BTreeSet<Names>,
-    /// What it defines.
+    /// The items that the module defines.
     pub(crate) defined: BTreeSet<String>,
 }
 
@@ -89,8 +89,8 @@ impl Source {
     }
 }
 
-/// Whether something is there only if tests are compiled.
-fn of_tests(attributes: &[Attribute]) -> bool {
+/// Whether an item is compiled only for tests.
+pub(crate) fn of_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
         _ => false,
@@ -119,7 +119,7 @@ impl Module {
         }
     }
 
-    /// Paths in what a macro is called with.
+    /// Paths in the arguments of a macro.
     fn tokens(&mut self, tokens: TokenStream) {
         let (mut path, mut colons) = (Names::new(), 0);
         for token in tokens {
@@ -186,7 +186,7 @@ impl<'ast> Visit<'ast> for Module {
         self.tokens(called.tokens.clone());
     }
 
-    // Who may see something is no use of it, and what derives and lints are named is of other crates.
+    // A visibility is not a use, and the names of derives and lints belong to other crates.
     fn visit_vis_restricted(&mut self, _: &'ast syn::VisRestricted) {}
 
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
