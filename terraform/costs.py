@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes ../docs/costs.md of costs.json.
+"""Generates ../docs/costs.md from costs.json.
 
-`--check` fails if the page is not what it would make; `--calls PEERS` prints the calls of each operation as JSON, those
-to peers told apart and counted over all of them, to compare with what goes over the wire."""
+`--check` fails if the page is out of date. `--calls PEERS` prints the calls of each operation as JSON, those to peers
+separately and summed over all peers, to compare with the calls on the wire."""
 
 import json
 import pathlib
@@ -18,27 +18,27 @@ TABLES, METRICS = NAMES["tables"], len(NAMES["metrics"]["units"])
 
 
 def sample_items(regions):
-    """An item of each kind, as long as real ones are; bytes stand for themselves, numbers for DynamoDB's."""
-    user, region, stamp = "u" * 36, "eu-west-1", 1_763_700_000_000
+    """An item of each kind, as long as real ones; bytes are bytes, numbers are DynamoDB numbers."""
+    user, region, millis = "u" * 36, "eu-west-1", 1_763_700_000_000
     version = f"0-{'0' * 16}-{region}"
     sealed = lambda info: {"fmt": 1, "suite": 1, "mid": bytes(32), "iv": bytes(16), "kc": bytes(32), "tag": bytes(32), "info": bytes(info)}
     keys = {name: bytes(ASSUMED["wrapped_key_bytes"]) for name in regions}
-    claim = {"kind": "phone_number", "key_version": 1, "claimed_at": stamp, "region": region, "verified": True}
+    ownership = {"kind": "phone_number", "key_version": 1, "owned_since": millis, "region": region, "verified": True}
     part = {"id": user, "part": "credentials", "version": version, "origin": region, "keys": keys}
     source = {"company": "example-company", "at": 1_763_700_000}
     identity = {
-        "email": "somebody.example@mail.example",
+        "email": "customer.example@mail.example",
         "phone_number": "+491701234567",
-        "profile": {"given_name": "Somebody", "family_name": "Of-Example", "birthdate": "1990-01-01", "locale": "de-DE"},
+        "profile": {"given_name": "Customer", "family_name": "Of-Example", "birthdate": "1990-01-01", "locale": "de-DE"},
         "registered_by": "h" * 43,
         "sources": {name: source for name in ["email", "phone_number", "accounts.example-company", "profile.given_name", "profile.family_name", "profile.birthdate", "profile.locale"]},
     }
     credentials = {"secret": "$argon2id$v=19$m=19456,t=2,p=1$" + "s" * 22 + "$" + "h" * 43, "password_source": source}
     padded = lambda value: 16 * (len(json.dumps(value, separators=(",", ":"))) // 16 + 1)
     return {
-        "profile": part | {"data": sealed(padded(identity)), "created_at": stamp, "claims": {"i" * 43 + str(n): claim for n in (1, 2)}, "links": {"example-company": stamp}},
+        "profile": part | {"data": sealed(padded(identity)), "created_at": millis, "ownerships": {"i" * 43 + str(n): ownership for n in (1, 2)}, "links": {"example-company": millis}},
         "credentials": part | {"data": sealed(padded(credentials)), "status": "active"},
-        "claim": {"index": "i" * 43, "claimants": {user: claim}},
+        "ownership": {"index": "i" * 43, "owners": {user: ownership}},
         "row": {"id": user, "key": f"confirm#{region}#credentials", "at": "0" * 16, "origin": region, "kind": "confirm", "fields": {"region": region, "company": "example-company", "reason": bytes(120)}},
         "audit": {"id": user, "key": f"{region}#{'0' * 16}", "at": "0" * 16, "origin": region, "kind": "identifiers_changed", "fields": {"by": "company", "company": "example-company", "kid": "example-company-1", "identifiers": "phone_number", "previous": bytes(32), "previous_at": "0" * 16, "nonce": bytes(8), "mac": bytes(32)}},
         "replay": {"id": "h" * 64, "expires_at": 1_763_700_000},
@@ -69,7 +69,7 @@ def up(number, step):
 
 
 class Call:
-    """One call: how often it is made of one region, its units, and the bytes that travel with it."""
+    """One call: how often it is made to one region, its units, and the bytes that it sends."""
 
     def __init__(self, call, sizes, peers):
         self.name = call["call"] + (f" {call['table']}" if "table" in call else "")
@@ -104,7 +104,7 @@ def prices_of(region):
 
 
 def cost(operation, regions):
-    """Dollars per million of an operation in the first of the regions, by what is paid for; and the calls."""
+    """Dollars per million of an operation in the first region, by billed item; and the calls."""
     own, peers = prices_of(regions[0]), [prices_of(name) for name in regions[1:]]
     sizes = {name: item_size(item) for name, item in sample_items(regions).items()}
     calls = calls_of(operation, sizes, len(peers))
@@ -218,15 +218,15 @@ def storage_section():
     for count, regions in DATA["deployments"].items():
         prices = prices_of(regions[0])
         sizes = {name: item_size(item) for name, item in sample_items(regions).items()}
-        user = sizes["profile"] + sizes["credentials"] + 2 * sizes["claim"] + sizes["audit"] + 4 * 100
+        user = sizes["profile"] + sizes["credentials"] + 2 * sizes["ownership"] + sizes["audit"] + 4 * 100
         gigabytes = user * 1e6 / 1e9
-        # Within the region: users and claims. With each peer: the users of both.
-        peers, parts, claims = len(regions) - 1, (sizes["profile"] + sizes["credentials"]) * 1e6, 2 * sizes["claim"] * 1e6
-        units = ((1 + 2 * peers) * parts + claims) / 4096
-        sweep = 30 * (units * prices["dynamodb_read"] / 1e6 + peers * parts / 1e9 * prices["transfer_region_gb"])
-        cells = [gigabytes * prices["dynamodb_storage_gb_month"], gigabytes * prices["dynamodb_backup_gb_month"], sweep]
+        # Within the region: users and ownerships. With each peer: the users of both.
+        peers, parts, ownerships = len(regions) - 1, (sizes["profile"] + sizes["credentials"]) * 1e6, 2 * sizes["ownership"] * 1e6
+        units = ((1 + 2 * peers) * parts + ownerships) / 4096
+        anti_entropy = 30 * (units * prices["dynamodb_read"] / 1e6 + peers * parts / 1e9 * prices["transfer_region_gb"])
+        cells = [gigabytes * prices["dynamodb_storage_gb_month"], gigabytes * prices["dynamodb_backup_gb_month"], anti_entropy]
         rows.append([count, f"{user} B", f"{gigabytes:.2f} GB", f"{units:,.0f} RRU"] + [dollars(cell) for cell in cells] + [f"**{dollars(sum(cells))}**"])
-    return table(["regions", "a user", "a million users", "a sweep", "storage", "point-in-time recovery", "daily sweeps", "**a region, a month**"], rows)
+    return table(["regions", "a user", "a million users", "an anti-entropy pass", "storage", "point-in-time recovery", "daily anti-entropy", "**a region, a month**"], rows)
 
 
 def page():
@@ -298,10 +298,10 @@ under a dollar a month for a region.
 
 {storage_section()}
 
-An anti-entropy pass (sweep) of a region reads its users and identifiers once, and once for each peer the users of both regions (strongly
+An anti-entropy pass of a region reads its users and identifiers once, and once for each peer the users of both regions (strongly
 consistent; transfer between regions included). Where a bucket differs, it reads the tables concerned once more, so twice
 that at most. On the other side it then reads one item for each that is in a differing bucket: of 32,768 buckets, one holds
-about 30 of a million users. Logs are extra and small. `schedules.sweep` says how often it may run.
+about 30 of a million users. Logs are extra and small. `schedules.anti_entropy` says how often it may run.
 
 ## Prices
 

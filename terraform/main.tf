@@ -1,5 +1,5 @@
-# One region of a deployment. Applied once for each region, each time with that region's variables file and a state of
-# its own: no region's apply reads another's state, or needs the other region to exist.
+# One region of a deployment. Apply it once for each region, with that region's variables file and a separate state: no
+# region's apply reads another's state or needs another region to exist.
 
 module "region" {
   source = "./modules/region"

@@ -1,5 +1,5 @@
 # The provider takes credentials, and an endpoint other than AWS's own, from the environment (`AWS_PROFILE`,
-# `AWS_ENDPOINT_URL`): nothing of that is written here.
+# `AWS_ENDPOINT_URL`), never from these files.
 provider "aws" {
   region = var.region
 

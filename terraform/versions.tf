@@ -1,5 +1,5 @@
 terraform {
-  # 1.9: a variable's validation may look at another variable. 1.10: the S3 backend locks by itself.
+  # 1.9: a variable's validation may use another variable. 1.10: the S3 backend has its own locks.
   required_version = ">= 1.10"
 
   required_providers {

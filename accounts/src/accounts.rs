@@ -1,11 +1,11 @@
-//! What the rules work with: a region, its secrets, and what hashes passwords.
+//! The environment of the rules: a region, its secrets, and the hasher of passwords.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    AccountStatus, Attribute, Attributes, AuditEvent, Credentials, Facts, Hlc, Log, LogRow, PartRecord, StampError,
+    AccountStatus, Attribute, Attributes, AuditEvent, Credentials, Facts, Hlc, HlcError, Log, LogRow, PartRecord,
     UserId, Version,
 };
 use umoja_store::Home;
@@ -23,29 +23,29 @@ use crate::{Context, Error};
 pub struct People {
     /// The region and its peers.
     pub home: Home,
-    /// What seals and opens their parts.
+    /// The sealer that encrypts and opens their parts.
     pub sealer: Arc<Sealer>,
     /// The deployment's secrets.
     pub secrets: Arc<Secrets>,
 }
 
-/// What new passwords have to be.
+/// The requirements for new passwords.
 #[derive(Debug, Clone, Copy)]
 pub struct PasswordRules {
-    /// The fewest characters (NIST SP 800-63B section 3.1.1.2: 8, or 15 where it is the only factor).
+    /// The minimum length in characters (NIST SP 800-63B section 3.1.1.2: 8, or 15 where it is the only factor).
     pub min_chars: usize,
-    /// The least `zxcvbn` score, 0 to 4 ([`umoja_crypto::password::MIN_SCORE`]).
+    /// The minimum `zxcvbn` score, 0 to 4 ([`umoja_crypto::password::MIN_SCORE`]).
     pub min_score: u8,
 }
 
-/// People, and what checks and sets their passwords.
+/// People, with the hasher and the requirements for their passwords.
 #[derive(Clone)]
 pub struct Accounts {
     /// The people.
     pub people: People,
-    /// What hashes.
+    /// The hasher of passwords.
     pub hasher: Arc<dyn Hasher>,
-    /// What new passwords have to be.
+    /// The requirements for new passwords.
     pub passwords: PasswordRules,
 }
 
@@ -58,23 +58,23 @@ impl Deref for Accounts {
 }
 
 impl People {
-    /// What reads who is one person.
+    /// The reader of people.
     pub fn reader(&self) -> Reader<'_> {
         Reader { home: &self.home, sealer: &self.sealer }
     }
 
-    /// What records events.
+    /// The recorder of audit events.
     pub fn recorder(&self) -> Recorder<'_> {
         Recorder::new(&self.home, self.secrets.audit_key())
     }
 
-    /// The version of a local write over what is stored.
-    pub(crate) fn next_version(&self, erased: bool, stored: Option<&Version>) -> Result<Version, StampError> {
+    /// The version of a local write that replaces the stored version.
+    pub(crate) fn next_version(&self, erased: bool, stored: Option<&Version>) -> Result<Version, HlcError> {
         let hlc = Hlc::next(self.home.clock.now(), stored.map(|version| version.hlc))?;
         Ok(Version { erased, hlc, origin: self.home.own.name.clone() })
     }
 
-    /// A credentials part sealed over the stored one.
+    /// Encrypts a credentials part as the next version of the stored one.
     pub(crate) async fn seal_credentials(
         &self,
         stored: &PartRecord,
@@ -86,8 +86,8 @@ impl People {
         Ok(self.sealer.seal(stored.id, version, facts, credentials, unknown).await?)
     }
 
-    /// Seals and stores a credentials part over the stored one, and records what was done if that is said. `None` if
-    /// somebody got in between.
+    /// Encrypts a credentials part, stores it in place of the stored one, and records `event` if there is one. `None`
+    /// if another write got in between.
     pub(crate) async fn write_credentials(
         &self,
         stored: &PartRecord,
@@ -106,7 +106,7 @@ impl People {
         Ok(is_done.then_some(record))
     }
 
-    /// An append-only row of this region, about a user, as of a version.
+    /// An append-only row of this region about a user, at the time of a version.
     pub(crate) fn row(&self, user: UserId, key: String, kind: &str, version: &Version) -> LogRow {
         LogRow {
             user,
@@ -124,8 +124,8 @@ impl People {
     }
 }
 
-/// Repeats a step until it gives `Some`: until a conditional write gets through. Each lost round was lost to a write
-/// that succeeded, so the end of the rounds means a very hot item.
+/// Repeats a step until it gives `Some`, which means that a conditional write succeeded. Each lost round was lost to
+/// another write that succeeded, so running out of rounds means a very hot item.
 macro_rules! until_written {
     ($step:block) => {
         'rounds: {
@@ -141,10 +141,10 @@ macro_rules! until_written {
 }
 pub(crate) use until_written;
 
-/// The name of the field that holds a sealed text.
+/// The name of the field that contains an encrypted reason.
 pub(crate) const SEALED_REASON: &str = "reason";
 
-/// The company of a row.
+/// The field with the company of a row.
 pub(crate) fn company_field(context: &Context) -> (String, Attribute) {
     (attribute::COMPANY.into(), context.company.id.to_string().into())
 }

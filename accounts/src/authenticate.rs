@@ -1,10 +1,11 @@
-//! Checks a password. The answer, and the work behind it, are the same for users that are unknown, disabled, or given a
-//! wrong password. Of merged users the root's credentials and status decide. Who tries too often has to wait.
+//! Checks a password. The answer and the work behind it are the same for an unknown user, a disabled user and a wrong
+//! password. For merged users, the credentials and the status of the primary account decide. Too many failures lock
+//! further attempts out for some time.
 
 use umoja_crypto::Password;
 use umoja_schema::api::Selector;
 use umoja_schema::{AccountStatus, Credentials, PartRecord};
-use umoja_store::group::GroupParts;
+use umoja_store::person::PersonParts;
 use umoja_store::ports::{Attempt, Verdict};
 
 use crate::accounts::until_written;
@@ -14,70 +15,70 @@ use crate::person::Change;
 use crate::profiles::Rules;
 use crate::{Accounts, Context, Error, Person, Rule};
 
-/// An attempt at a password.
+/// A login attempt.
 pub struct Authenticate {
-    /// Whose.
+    /// The user.
     pub selector: Selector,
     /// The password.
     pub password: Password,
-    /// Where the attempt comes from.
+    /// The origin of the attempt.
     pub origin: Origin,
 }
 
-/// What an attempt is made at, and what was found there.
+/// The target of an attempt, and the person that was found.
 pub struct Found {
     target: Target,
-    group: Option<GroupParts>,
+    person: Option<PersonParts>,
 }
 
 impl Rule for Authenticate {
     type Read = Found;
-    /// Who logs in; `None` if nobody may.
+    /// The person who logs in. `None` if the attempt is rejected.
     type Done = Option<Box<Person>>;
 
     async fn read(&self, accounts: &Accounts, context: &Context) -> Result<Found, Error> {
         let target = Target::of(accounts, context, &self.selector)?;
-        let group = accounts.find_or(context, &self.selector, Some(target.nobody)).await?;
-        Ok(Found { target, group })
+        let person = accounts.find_or(context, &self.selector, Some(target.stand_in)).await?;
+        Ok(Found { target, person })
     }
 
     async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<Self::Done, Error> {
-        let Found { target, group } = found;
-        let entry = Entry::begin(accounts, context, &target, group.as_ref(), &self.origin).await?;
-        let login = logged_in(accounts, context, &self, group).await;
+        let Found { target, person } = found;
+        let entry = Entry::begin(accounts, context, &target, person.as_ref(), &self.origin).await?;
+        let login = logged_in(accounts, context, &self, person).await;
         entry.end(&login).await;
         login
     }
 }
 
-/// Who logs in; `None` if nobody may.
+/// The person who logs in. `None` if the attempt is rejected.
 async fn logged_in(
     accounts: &Accounts,
     context: &Context,
     attempted: &Authenticate,
-    group: Option<GroupParts>,
+    person: Option<PersonParts>,
 ) -> Result<Option<Box<Person>>, Error> {
-    let mut first = Some(group);
+    let mut first = Some(person);
     until_written!({
-        let group = match first.take() {
+        let person = match first.take() {
             Some(read) => read,
-            None => attempted.read(accounts, context).await?.group,
+            None => attempted.read(accounts, context).await?.person,
         };
-        Ok(match login(accounts, context, &attempted.password, group).await? {
+        Ok(match login(accounts, context, &attempted.password, person).await? {
             Login::Overtaken => None,
-            Login::Refused => Some(None),
-            Login::Accepted(group) => Some(Some(group)),
+            Login::Rejected => Some(None),
+            Login::Accepted(person) => Some(Some(person)),
         })
     })
 }
 
-/// What became of one attempt.
+/// The result of one attempt.
 enum Login {
     /// The password is right, and the user may log in.
     Accepted(Box<Person>),
-    /// Anything else; nobody learns what.
-    Refused,
-    /// The credentials changed under the attempt: it has to be made again.
+    /// Every other case. The answer does not reveal which one.
+    Rejected,
+    /// The credentials changed during the attempt, which has to be repeated.
     Overtaken,
 }
 
@@ -85,49 +86,49 @@ async fn login(
     accounts: &Accounts,
     context: &Context,
     password: &Password,
-    group: Option<GroupParts>,
+    person: Option<PersonParts>,
 ) -> Result<Login, Error> {
-    let deciding = match &group {
-        Some(group) => accounts.deciding(group).await?,
-        None => Deciding::nobody(),
+    let deciding = match &person {
+        Some(person) => accounts.deciding(person).await?,
+        None => Deciding::absent(),
     };
     let Deciding { record, credentials } = deciding;
     let verdict = accounts.hasher.verify(attempt(accounts, context, password.clone(), &credentials)).await?;
-    let (Some(mut group), Some(record)) = (group, record) else { return Ok(Login::Refused) };
+    let (Some(mut person), Some(record)) = (person, record) else { return Ok(Login::Rejected) };
     let secret = match verdict {
-        Verdict::Wrong => return Ok(Login::Refused),
+        Verdict::Wrong => return Ok(Login::Rejected),
         Verdict::Verified => None,
         Verdict::Upgrade(secret) => Some(secret),
     };
-    if !is_active(&group) {
-        return Ok(Login::Refused);
+    if !is_active(&person) {
+        return Ok(Login::Rejected);
     }
     if secret.is_some() {
-        let upgraded = Credentials { secret, old_hashes: Vec::new(), ..credentials };
+        let upgraded = Credentials { secret, legacy_hashes: Vec::new(), ..credentials };
         match accounts.write_credentials(&record, &upgraded, AccountStatus::Active, None).await {
-            Ok(Some(written)) => group.set(written),
+            Ok(Some(written)) => person.set(written),
             Ok(None) => return Ok(Login::Overtaken),
-            // The password is right all the same; the next login upgrades.
+            // The password is right anyway, and the next login tries the upgrade again.
             Err(error) => tracing::warn!(%error, "a password hash was not upgraded"),
         }
     }
-    let Some(group) = accounts.reader().open(group).await? else { return Ok(Login::Refused) };
-    if group.is_linked_to(&context.company.id) {
-        return Ok(Login::Accepted(Box::new(group)));
+    let Some(person) = accounts.reader().open(person).await? else { return Ok(Login::Rejected) };
+    if person.is_linked_to(&context.company.id) {
+        return Ok(Login::Accepted(Box::new(person)));
     }
-    Ok(linked(accounts, context, &group).await.unwrap_or_else(|error| {
-        // As well: the next login links.
+    Ok(linked(accounts, context, &person).await.unwrap_or_else(|error| {
+        // The password is right anyway, and the next login tries to link again.
         tracing::warn!(%error, "a user was not linked to the company that authenticated it");
-        Login::Accepted(Box::new(group))
+        Login::Accepted(Box::new(person))
     }))
 }
 
-/// True if the root may log in: its status counts.
-pub(crate) fn is_active(group: &GroupParts) -> bool {
-    group.root.credentials.as_ref().and_then(PartRecord::status) == Some(AccountStatus::Active)
+/// True if the primary account may log in: its status counts.
+pub(crate) fn is_active(person: &PersonParts) -> bool {
+    person.primary.credentials.as_ref().and_then(PartRecord::status) == Some(AccountStatus::Active)
 }
 
-/// The work of checking a password against what is stored.
+/// The input for checking a password against stored credentials.
 pub(crate) fn attempt(
     accounts: &Accounts,
     context: &Context,
@@ -138,7 +139,7 @@ pub(crate) fn attempt(
         company: context.company.id.clone(),
         password,
         secret: credentials.secret.clone(),
-        old_hashes: credentials.old_hashes.clone(),
+        legacy_hashes: credentials.legacy_hashes.clone(),
         salt: accounts.home.entropy.array(),
         keys: accounts.secrets.password_keys(),
     }
@@ -147,20 +148,22 @@ pub(crate) fn attempt(
 /// Links the calling company to the user whose password was checked, which gives it the right to change the profile.
 async fn linked(accounts: &Accounts, context: &Context, checked: &Person) -> Result<Login, Error> {
     until_written!({
-        let Some(group) = accounts.reader().load(checked.root.id()).await? else { return Ok(Some(Login::Refused)) };
-        let root = &group.root;
+        let Some(person) = accounts.reader().load(checked.primary.id()).await? else {
+            return Ok(Some(Login::Rejected));
+        };
+        let primary = &person.primary;
         let credentials =
-            |group: &Person| group.users().map(|user| user.credentials.version.clone()).collect::<Vec<_>>();
-        if root.id() != checked.root.id() || credentials(&group) != credentials(checked) {
+            |person: &Person| person.users().map(|user| user.credentials.version.clone()).collect::<Vec<_>>();
+        if primary.id() != checked.primary.id() || credentials(&person) != credentials(checked) {
             return Ok(Some(Login::Overtaken));
         }
-        if group.is_linked_to(&context.company.id) {
-            return Ok(Some(Login::Accepted(Box::new(group))));
+        if person.is_linked_to(&context.company.id) {
+            return Ok(Some(Login::Accepted(Box::new(person))));
         }
-        let (mut identity, mut facts) = (root.identity.clone(), root.facts.clone());
+        let (mut identity, mut facts) = (primary.identity.clone(), primary.facts.clone());
         context.link(&mut identity, &mut facts);
-        let change = Change { id: root.id(), identity, facts };
-        let linked = accounts.write_profiles(&group, &[change], &Rules::of(&context.actor), |_| Vec::new()).await?;
-        Ok(linked.map(|group| Login::Accepted(Box::new(group))))
+        let change = Change { id: primary.id(), identity, facts };
+        let linked = accounts.write_profiles(&person, &[change], &Rules::of(&context.actor), |_| Vec::new()).await?;
+        Ok(linked.map(|person| Login::Accepted(Box::new(person))))
     })
 }

@@ -1,42 +1,43 @@
-//! Merging by itself: two active users of whom the same identifier was verified, by trusted companies, are one person.
-//! One company is enough: it may have verified both, in two regions.
+//! The automatic merge: two active users are one person if trusted companies verified the same identifier for both. One
+//! company is enough, which may have verified both in two regions.
 //!
-//! Nothing less merges: a claim that is not verified may be anybody's, and an external id is one company's. Who asks only
-//! says where to look. The rule is asked of both parts as this region opened them, so somebody who can write the tables or
-//! the queue merges nobody.
+//! No weaker evidence merges users: an unverified ownership proves nothing, and an external id belongs to one company.
+//! The request for a merge only says which users to compare. The rule is checked on the parts that this region opened,
+//! so an attacker who can write the tables or the queue cannot merge users.
 //!
-//! Every region that saw the pair does it, and all write the same pointer. The stamp is the least that replaces what is
-//! stored: whatever a person or a company wrote meanwhile in another region, and first of all an undoing, is newer.
+//! Every region that saw the pair merges it, and all write the same pointer. Its HLC timestamp is the smallest one that
+//! replaces the stored version, so every other write that an operator or a company made meanwhile in another region is
+//! newer, above all an unmerge.
 
 use std::collections::BTreeMap;
 
 use futures_util::future::try_join;
 use umoja_schema::{
-    AccountStatus, Actor, AuditEvent, Claim, ClaimItem, Facts, IdentifierKind, PartRecord, ProfileFacts, StampError,
-    UserId, Version,
+    AccountStatus, Actor, AuditEvent, Facts, HlcError, IdentifierItem, IdentifierKind, Ownership, PartRecord,
+    ProfileFacts, UserId, Version,
 };
 use umoja_store::Home;
 use umoja_store::audit::{AuditKey, Recorder};
-use umoja_store::group::MAX_MERGED;
+use umoja_store::person::MAX_MERGED;
 use umoja_store::pointers::{MERGED, pointer_rows};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::SecretsError;
 
 use crate::person::{Reader, Stored};
 use crate::receipt::any_erased;
-use crate::transaction::{ClaimPlan, Recorded, Replacement, Transaction};
+use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Error, Person};
 
-/// What became of two users who may be one person.
+/// The result for two users who may be one person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Merged {
     /// One points at the other now.
     Merged,
-    /// They are not to be merged, or are it already; people may see to it.
+    /// They must not be merged automatically, or are merged already. An operator or a company may decide.
     Left,
     /// A part of one of them has not arrived, or there is no such user.
     Absent,
-    /// Somebody wrote one of them at the same moment.
+    /// Another write changed one of them at the same moment.
     Overtaken,
 }
 
@@ -51,10 +52,11 @@ pub enum MergeError {
     AuditKey(#[from] SecretsError),
 }
 
-/// Merges the two if they are the same by the rule; leaves them to people if anything else stands in between.
+/// Merges two users if the rule says that they are one person. In every other case it leaves the decision to an
+/// operator or a company.
 ///
 /// # Errors
-/// [`MergeError`]: it may succeed later, but for a part that does not open.
+/// [`MergeError`]. A retry may succeed, except if a part cannot be decrypted.
 pub async fn merge_verified(home: &Home, sealer: &Sealer, one: UserId, other: UserId) -> Result<Merged, MergeError> {
     let reader = Reader { home, sealer };
     let (first, second) = match try_join(active(reader, one), active(reader, other)).await? {
@@ -80,12 +82,13 @@ pub async fn merge_verified(home: &Home, sealer: &Sealer, one: UserId, other: Us
 
 enum Active {
     User(Box<Stored>),
-    /// Erased or disabled. Whom somebody disabled neither comes back as a duplicate of an active user, nor disables one.
+    /// Erased or disabled. A disabled user must neither become active again as the duplicate of an active user, nor
+    /// disable an active one.
     Not,
     Absent,
 }
 
-/// An active user, opened.
+/// Reads and opens a user, if it is active.
 async fn active(reader: Reader<'_>, id: UserId) -> Result<Active, Error> {
     let parts = reader.home.own.users.parts(id).await?;
     if parts.profile.is_none() || parts.credentials.is_none() {
@@ -98,18 +101,18 @@ async fn active(reader: Reader<'_>, id: UserId) -> Result<Active, Error> {
     Ok(reader.open_user(parts).await?.map_or(Active::Not, |user| Active::User(Box::new(user))))
 }
 
-/// The winner, by the order of claims, of the identifiers that both have verified; `None` if there are none.
+/// The winner, by the order of ownerships, of the identifiers that are verified for both. `None` if there are none.
 fn verified_winner(one: &PartRecord, other: &PartRecord) -> Option<UserId> {
-    let counts = |claim: &Claim| claim.verified && claim.kind != IdentifierKind::ExternalId;
-    let shared = one.claims().iter().filter(|(_, claim)| counts(claim)).filter_map(|(index, claim)| {
-        let rival = other.claims().get(index).filter(|claim| counts(claim))?;
-        let claimants = BTreeMap::from([(one.id, claim.clone()), (other.id, rival.clone())]);
-        Some(ClaimItem { index: *index, claimants })
+    let counts = |ownership: &Ownership| ownership.verified && ownership.kind != IdentifierKind::ExternalId;
+    let shared = one.ownerships().iter().filter(|(_, ownership)| counts(ownership)).filter_map(|(index, ownership)| {
+        let rival = other.ownerships().get(index).filter(|ownership| counts(ownership))?;
+        let owners = BTreeMap::from([(one.id, ownership.clone()), (other.id, rival.clone())]);
+        Some(IdentifierItem { index: *index, owners })
     });
-    ClaimItem::winner_of(&shared.collect::<Vec<_>>()).map(|(id, _)| id)
+    IdentifierItem::winner_of(&shared.collect::<Vec<_>>()).map(|(id, _)| id)
 }
 
-/// The person that two would be; `None` if they are one already, or would be more users than a merge brings together.
+/// The person that two persons would be. `None` if they are one already, or would have more users than a merge allows.
 fn joined(its: &Person, theirs: &Person, survivor: UserId, duplicate: UserId) -> Result<Option<Person>, Error> {
     let count = its.users().count() + theirs.users().count();
     if its.holds(duplicate) || count > MAX_MERGED {
@@ -118,13 +121,13 @@ fn joined(its: &Person, theirs: &Person, survivor: UserId, duplicate: UserId) ->
     Ok(its.pointed(Some(theirs), duplicate, Some(survivor))?)
 }
 
-/// Writes the pointer, as long as everybody is what was read. False if somebody got in between.
+/// Writes the pointer if all users of the person are as they were read. False if another write got in between.
 async fn point(reader: Reader<'_>, joined: &Person, survivor: &Stored, duplicate: &Stored) -> Result<bool, MergeError> {
     let Reader { home, sealer } = reader;
     let stored = &duplicate.profile;
     let hlc = stored.version.hlc.successor();
     if hlc.is_far_ahead_of(home.clock.now()) {
-        return Err(Error::from(StampError::FarFuture).into());
+        return Err(Error::from(HlcError::FarFuture).into());
     }
     let version = Version { erased: false, hlc, origin: home.own.name.clone() };
     let facts = ProfileFacts { merged_into: Some(survivor.id()), ..duplicate.facts.clone() };
@@ -137,8 +140,8 @@ async fn point(reader: Reader<'_>, joined: &Person, survivor: &Stored, duplicate
     let recorded = Recorded::events(Recorder::new(home, &key), &Actor::Umoja, &events).await.map_err(Error::from)?;
     let why = ("reason".to_owned(), "verified".into());
     let transaction = Transaction::new(home, recorded)
-        // A pointer changes no claim.
-        .profiles(&[Replacement::of(stored, record)], ClaimPlan::default(), |id| joined.holds(id))
+        // A pointer changes no ownership.
+        .profiles(&[Replacement::of(stored, record)], OwnershipPlan::default(), |id| joined.holds(id))
         .rows(pointer_rows(&home.own.name, MERGED, &version, one, other, &why))
         .unchanged([(one, survivor.profile.version.clone())]);
     let others = joined.profiles_without(&[one, other]);

@@ -1,50 +1,51 @@
-//! The person is gone for all companies, and with them every user that is merged with them. Two tombstones for each, the
-//! claims and pointers dropped, and the receipts, in as few transactions as take them all, each safe by itself.
+//! Erases a person for all companies, with every user that is merged into that person. For each user, it writes two
+//! tombstones, drops the ownerships and pointers, and writes the receipts. It uses as few transactions as possible,
+//! each of which is safe by itself.
 //!
-//! Confirmations: these transactions write the own region's; the region that replicates a tombstone to a peer writes the
-//! peer's (`umoja_store::copy`), and anti-entropy writes those that are missing.
+//! These transactions also write the confirmation of this region. A region that replicates a tombstone to a peer writes
+//! the confirmation of the peer (`umoja_store::replicate`), and anti-entropy writes those that are missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, AuditEvent, Log, LogRow, Part, PartRecord, PersonVersion, UserId, Version, api};
-use umoja_store::apply::{ClaimChange, MAX_ROUNDS};
-use umoja_store::copy::confirmation;
-use umoja_store::group::read_to_erase;
+use umoja_store::apply::{MAX_ROUNDS, OwnershipChange};
+use umoja_store::person::read_to_erase;
 use umoja_store::ports::{MAX_WRITES, Parts};
+use umoja_store::replicate::confirmation;
 
 use crate::accounts::{SEALED_REASON, company_field};
 use crate::receipt::{ERASE, erased_together, receipt};
-use crate::transaction::{ClaimPlan, Recorded, Replacement, Transaction};
+use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Accounts, Context, Error, People, Reason, Rule};
 
 /// Erases a person.
 pub struct Erase {
-    /// Any of its users.
+    /// Any user of the person.
     pub id: UserId,
-    /// Why.
+    /// The reason for the erasure.
     pub reason: Option<Reason>,
-    /// Only where the region has heard of this version.
+    /// The version that has to have arrived in the region.
     pub min_version: Option<PersonVersion>,
 }
 
-/// Users with what is stored of them, in the order in which to erase them.
+/// Users with their stored parts, in the order in which to erase them.
 type Left = Vec<(UserId, Parts)>;
 
-/// Who is to be erased.
+/// The users to erase.
 pub struct Found {
-    /// Who was erased together with the user by an earlier request.
+    /// The users that an earlier request erased together with the user.
     before: BTreeSet<UserId>,
     left: Left,
 }
 
 impl Rule for Erase {
     type Read = Found;
-    /// The receipt. A repeat looks again for whoever has been merged since.
+    /// The receipt. A retry also erases users that were merged since.
     type Done = api::Receipt;
 
     async fn read(&self, accounts: &Accounts, _: &Context) -> Result<Found, Error> {
-        // First: what is read from then on is as new.
+        // This check comes first, because then every later read is at least as new.
         accounts.at_least(self.min_version.as_ref()).await?;
         let alone = BTreeSet::from([self.id]);
         let (before, left_alone) =
@@ -53,8 +54,8 @@ impl Rule for Erase {
         Ok(Found { before, left })
     }
 
-    /// Goes on until nobody is left: whoever was merged with anybody at the last moment is erased as well. Begun again,
-    /// it goes on where it stopped.
+    /// Continues until no user is left, so that a user that was merged at the last moment is erased too. A retry
+    /// continues where the last run stopped.
     async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<api::Receipt, Error> {
         let (mut users, mut lost_rounds, mut done) = (found.left, 0, found.before);
         has_arrived(accounts, self.id, &users).await?;
@@ -76,7 +77,7 @@ impl Rule for Erase {
     }
 }
 
-/// Refuses to erase somebody of whom nothing has arrived: their members alone would be erased, and not they.
+/// Fails if no part of the user has arrived. Otherwise only the linked accounts would be erased, and not the user.
 async fn has_arrived(people: &People, id: UserId, users: &Left) -> Result<(), Error> {
     let absent = users.iter().any(|(user, parts)| *user == id && *parts == Parts::default());
     if !absent {
@@ -86,10 +87,10 @@ async fn has_arrived(people: &People, id: UserId, users: &Left) -> Result<(), Er
     Err(if is_known { Error::Behind } else { Error::NotFound })
 }
 
-/// As many of the first users as one transaction takes, at least one.
+/// The first users that fit into one transaction, at least one.
 fn batch(users: &[(UserId, Parts)]) -> &[(UserId, Parts)] {
-    // Two parts, a pointer, four rows; and a row of the user that was asked for.
-    let writes = |parts: &Parts| 7 + parts.profile.as_ref().map_or(0, |profile| profile.claims().len());
+    // Each user has two parts, a pointer and four rows. One more row is about the requested user.
+    let writes = |parts: &Parts| 7 + parts.profile.as_ref().map_or(0, |profile| profile.ownerships().len());
     let mut total = 1;
     let fits = users.iter().take_while(|(_, parts)| {
         total += writes(parts);
@@ -98,27 +99,28 @@ fn batch(users: &[(UserId, Parts)]) -> &[(UserId, Parts)] {
     &users[..fits.count().max(1)]
 }
 
-/// Who is left to erase, of everybody who is one person with the user or was erased together with it.
+/// The users that are left to erase, among all that are one person with the user or were erased together with it.
 ///
-/// Whoever points at somebody is opened first: somebody who can write the table must not have others erased by pointing
-/// at them. What a part that does not open says is not believed, so that it can be erased itself and is in nobody's way.
+/// Every part with a pointer is opened first, because an attacker who can write the table must not have other users
+/// erased by a forged pointer. The pointer of a part that cannot be decrypted is ignored, so that its user can still be
+/// erased and does not block the erasure of others.
 async fn left(people: &People, id: UserId, with: &BTreeSet<UserId>) -> Result<Left, Error> {
-    let mut disbelieved = BTreeSet::new();
+    let mut untrusted = BTreeSet::new();
     loop {
-        let users = read_to_erase(&*people.home.own.users, id, with, &disbelieved).await?;
-        let unreadable = people.reader().unreadable(pointing(&users, &disbelieved), None).await?;
+        let users = read_to_erase(&*people.home.own.users, id, with, &untrusted).await?;
+        let unreadable = people.reader().unreadable(pointing(&users, &untrusted), None).await?;
         if unreadable.is_empty() {
             return Ok(users);
         }
-        disbelieved.extend(unreadable);
+        untrusted.extend(unreadable);
     }
 }
 
-/// The profiles that say where to look for others.
-fn pointing<'a>(users: &'a Left, disbelieved: &BTreeSet<UserId>) -> Vec<&'a PartRecord> {
+/// The profiles with a pointer to another user.
+fn pointing<'a>(users: &'a Left, untrusted: &BTreeSet<UserId>) -> Vec<&'a PartRecord> {
     let profiles = users.iter().filter_map(|(_, parts)| parts.profile.as_ref());
     let pointing = profiles.filter(|profile| profile.profile_facts().is_some_and(|facts| facts.merged_into.is_some()));
-    pointing.filter(|profile| !disbelieved.contains(&profile.id)).collect()
+    pointing.filter(|profile| !untrusted.contains(&profile.id)).collect()
 }
 
 /// One request to erase.
@@ -126,12 +128,12 @@ struct Erasing<'a> {
     people: &'a People,
     context: &'a Context,
     asked: &'a Erase,
-    /// Everybody who is erased by now.
+    /// All users that are erased after this transaction.
     together: &'a BTreeSet<UserId>,
 }
 
 impl<'a> Erasing<'a> {
-    /// What erasing these users writes. A part that has not arrived yet is erased as well: it finds the tombstone.
+    /// The writes that erase these users. A part that has not arrived yet is erased too: it will find the tombstone.
     async fn transaction(&self, users: &[(UserId, Parts)]) -> Result<Transaction<'a>, Error> {
         let (people, home) = (self.people, &self.people.home);
         let first = users.first().map(|(id, _)| id).filter(|_| !users.iter().any(|(id, _)| *id == self.asked.id));
@@ -154,21 +156,21 @@ impl<'a> Erasing<'a> {
                 }
             }
             if let Some(profile) = &parts.profile {
-                changes.push(ClaimChange { id: *id, before: profile.claims(), after: &none });
+                changes.push(OwnershipChange { id: *id, before: profile.ownerships(), after: &none });
             }
             rows.push((Log::Receipts, self.receipt_row(*id, format!("{ERASE}#{version}"), &version)));
-            // The receipt of the user that was asked for names everybody, and is complete only once it is erased itself.
+            // The receipt of the requested user names all users, and is complete only after that user is erased itself.
             if first == Some(id) {
                 let key = format!("{ERASE}#{version}#{id}");
                 rows.push((Log::Receipts, self.receipt_row(self.asked.id, key, &version)));
             }
         }
         let events: Vec<_> = users.iter().map(|(id, _)| (*id, AuditEvent::Erased)).collect();
-        let (claims, recorded) = tokio::try_join!(
-            ClaimPlan::read(&*home.own.users, &changes),
+        let (ownerships, recorded) = tokio::try_join!(
+            OwnershipPlan::read(&*home.own.users, &changes),
             Recorded::events(people.recorder(), &self.context.actor, &events)
         )?;
-        let transaction = Transaction::new(home, recorded).profiles(&profiles, claims, |_| false).rows(rows);
+        let transaction = Transaction::new(home, recorded).profiles(&profiles, ownerships, |_| false).rows(rows);
         Ok(credentials.iter().fold(transaction, Transaction::credentials))
     }
 

@@ -1,20 +1,20 @@
-//! Why a rule says no. Errors name members and rules, and never a value.
+//! The errors of rules. An error names a member of the request and the broken rule, and never a value.
 
 use std::borrow::Cow;
 
 use umoja_crypto::{PolicyError, Weakness};
-use umoja_schema::{IdentifierError, IdentifierKind, StampError};
-use umoja_store::group::{GroupError, MergeRefused, TooLarge};
+use umoja_schema::{HlcError, IdentifierError, IdentifierKind};
+use umoja_store::person::{MergeError, PersonError, TooLarge};
 use umoja_store::ports::{Busy, StoreError};
 use umoja_store::seal::SealError;
 
-/// Why something was not done.
+/// Why a rule was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// There is no such live user.
     #[error("there is no such user")]
     NotFound,
-    /// There is no such live user: the one that this member of the request names.
+    /// There is no live user that this member of the request names.
     #[error("there is no such user")]
     NotFoundAs(Field),
     /// The user is not linked to the company.
@@ -26,63 +26,63 @@ pub enum Error {
     /// The user is disabled.
     #[error("the user is disabled")]
     Disabled,
-    /// Another person holds the identifier.
+    /// The identifier belongs to another person.
     #[error("the identifier `{}` belongs to another user", .0.as_str())]
     Taken(IdentifierKind),
-    /// Another version than the given one is current.
+    /// The current version is not the one that the caller named.
     #[error("another version of the user is current")]
     Version {
-        /// The current one.
+        /// The current version.
         current: String,
     },
-    /// Something given is not what the rule takes.
+    /// A value of the request is invalid.
     #[error("{field:?}: {rule}")]
     Invalid {
-        /// What.
+        /// The member with the value.
         field: Field,
         /// The rule that it breaks.
         rule: Cow<'static, str>,
     },
-    /// A new password has a length that is not allowed.
+    /// The new password is too short or too long.
     #[error(transparent)]
     PasswordLength(#[from] PolicyError),
-    /// A new password is refused by the policy.
+    /// The policy rejects the new password.
     #[error("the password is too weak: {0:?}")]
     Weak(Weakness),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// The reset token is over.
-    #[error("the reset token is not valid any more")]
+    /// The reset token is forged, used or expired, or the account has changed since.
+    #[error("the reset token is not valid")]
     ResetTokenInvalid,
-    /// A merge is refused.
+    /// The merge is not possible.
     #[error(transparent)]
-    Merge(#[from] MergeRefused),
-    /// A person is merged of too many users to be read.
+    Merge(#[from] MergeError),
+    /// The person consists of too many users to be read.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
-    /// One of two would be left without any identifier.
-    #[error("a user would be left without any identifier")]
+    /// One of two users would be left without an identifier.
+    #[error("a user would be left without an identifier")]
     NoIdentifierLeft,
-    /// Too many attempts at a password failed.
-    #[error("too many attempts failed")]
+    /// Too many password attempts failed.
+    #[error("too many password attempts failed")]
     Locked {
-        /// When another one may be made, in seconds from now.
+        /// The time until the next attempt is allowed, in seconds.
         retry_after_secs: u32,
     },
-    /// This region has not heard yet of what is asked for.
+    /// The requested version has not arrived in this region.
     #[error("the region has not caught up yet")]
     Behind,
-    /// Others wrote the same users all the time.
-    #[error("others wrote the same users all the time")]
+    /// Every attempt to write was overtaken by another write of the same users.
+    #[error("other writes of the same users overtook every attempt")]
     Contended,
-    /// The hasher has too much to do.
-    #[error("too many passwords wait for their hash")]
+    /// The hasher has too many passwords in its queue.
+    #[error("too many passwords are waiting to be hashed")]
     Busy(Busy),
-    /// The part of the user that is asked for does not open.
-    #[error("the user cannot be opened")]
+    /// The profile part of the requested user cannot be decrypted.
+    #[error("a part of the user cannot be decrypted")]
     Unreadable,
-    /// Something that the rules rely on does not hold.
+    /// An invariant of the rules does not hold.
     #[error("an invariant does not hold: {0}")]
     Broken(&'static str),
     /// The store failed.
@@ -93,10 +93,10 @@ pub enum Error {
     Seal(#[from] SealError),
     /// A stored part is too far ahead of the clock.
     #[error(transparent)]
-    Clock(#[from] StampError),
+    Clock(#[from] HlcError),
 }
 
-/// What of a request an error is about.
+/// The part of a request that an error is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Field {
     /// The identifiers, or the request as a whole.
@@ -114,7 +114,7 @@ pub enum Field {
 }
 
 impl Error {
-    /// Something given breaks a rule.
+    /// A value of the request breaks a rule.
     pub(crate) fn invalid(field: Field, rule: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid { field, rule: rule.into() }
     }
@@ -127,11 +127,11 @@ impl From<IdentifierError> for Error {
     }
 }
 
-impl From<GroupError> for Error {
-    fn from(error: GroupError) -> Self {
+impl From<PersonError> for Error {
+    fn from(error: PersonError) -> Self {
         match error {
-            GroupError::Store(error) => error.into(),
-            GroupError::TooLarge(error) => error.into(),
+            PersonError::Store(error) => error.into(),
+            PersonError::TooLarge(error) => error.into(),
         }
     }
 }

@@ -1,20 +1,20 @@
-//! All that is held on a person, with where it came from. Never a hash.
+//! The export of all data that is held on a person, with its sources and without password hashes.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use umoja_schema::api::{AuditEntry, Exported, ExportedCredentials, ExportedMember, JournalEntry};
+use umoja_schema::api::{AuditEntry, Exported, ExportedCredentials, ExportedLinkedAccount, JournalEntry};
 use umoja_schema::names::attribute;
 use umoja_schema::{AuditEvent, Credentials, Log, UserId};
 
 use crate::person::Stored;
 use crate::{Accounts, Context, Error, People, Person, Rule};
 
-/// Reads all that is held on a person, and records that it was read.
+/// Reads all data that is held on a person, and records the export.
 pub struct Export {
     /// The user.
     pub id: UserId,
 }
 
-/// How many users are read at the same time.
+/// The number of users that are read at the same time.
 const CONCURRENT: usize = 8;
 
 impl Rule for Export {
@@ -30,18 +30,18 @@ impl Rule for Export {
         let held: Vec<_> = person.users().map(|user| held(accounts, context, user)).collect();
         let held: Vec<_> = stream::iter(held).buffered(CONCURRENT).try_collect().await?;
         let mut held = held.into_iter();
-        let (credentials, journal, audit) = held.next().ok_or(Error::Broken("a person has a root"))?;
-        let member = |(member, (credentials, journal, audit)): (&Stored, _)| ExportedMember {
-            user: member.view(),
-            merged_into: member.facts.merged_into,
-            sources: member.identity.sources.clone(),
+        let (credentials, journal, audit) = held.next().ok_or(Error::Broken("a person has a primary account"))?;
+        let linked = |(linked, (credentials, journal, audit)): (&Stored, _)| ExportedLinkedAccount {
+            user: linked.view(),
+            merged_into: linked.facts.merged_into,
+            sources: linked.identity.sources.clone(),
             credentials,
             journal,
             audit,
         };
-        let members = person.members.iter().zip(held).map(member).collect();
+        let linked_accounts = person.linked_accounts.iter().zip(held).map(linked).collect();
         let user = person.view();
-        Ok(Exported { user, credentials, journal, audit, sources: person.root.identity.sources, members })
+        Ok(Exported { user, credentials, journal, audit, sources: person.primary.identity.sources, linked_accounts })
     }
 }
 
@@ -51,7 +51,7 @@ async fn held(people: &People, context: &Context, user: &Stored) -> Result<Held,
     tokio::try_join!(credentials(people, user), journal(people, user), audit(people, context, user))
 }
 
-/// Records the export, and reads all that is recorded.
+/// Records the export, and reads the audit trail of the user.
 async fn audit(people: &People, context: &Context, user: &Stored) -> Result<Vec<AuditEntry>, Error> {
     people.recorder().append(&context.actor, user.id(), AuditEvent::Exported).await?;
     let mut rows = people.rows(Log::Audit, user.id()).await?;
@@ -64,7 +64,7 @@ async fn credentials(people: &People, user: &Stored) -> Result<ExportedCredentia
     Ok(ExportedCredentials {
         password: credentials.secret.is_some(),
         password_source: credentials.password_source,
-        old_hashes_of: credentials.old_hashes.into_iter().map(|old| old.company).collect(),
+        legacy_hashes_of: credentials.legacy_hashes.into_iter().map(|legacy| legacy.company).collect(),
         status_reason: credentials.status_reason,
         status_source: credentials.status_source,
     })

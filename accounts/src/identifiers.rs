@@ -1,19 +1,19 @@
-//! Identifiers: parsed, normalised, and turned into the claims of a profile part; and who holds them already.
+//! Identifiers: setting the values and ownerships of a profile part, and checking for other owners.
 
 use std::collections::BTreeMap;
 
-use umoja_schema::{BlindIndex, Claim, IdentifierKind, Identity, ProfileFacts, UserId};
-use umoja_store::claims::OwnedSlot;
-pub use umoja_store::claims::{drop_identifier, set_value, source_key};
+use umoja_schema::{BlindIndex, IdentifierKind, Identity, Ownership, ProfileFacts, UserId};
 pub use umoja_store::identifiers::Parsed;
-use umoja_store::identifiers::{Claiming, is_taken};
-use umoja_store::ports::ClaimWrite;
+use umoja_store::identifiers::{Owning, is_taken};
+use umoja_store::ownerships::OwnedSlot;
+pub use umoja_store::ownerships::{drop_identifier, set_value, source_key};
+use umoja_store::ports::IdentifierWrite;
 
 use crate::{Context, Error, People};
 
 impl People {
-    /// Sets a user's claim of a slot to an identifier, as the company says it now.
-    pub(crate) fn set_claim(
+    /// Sets a user's ownership of a slot to an identifier, with the company as the source and the current time.
+    pub(crate) fn set_ownership(
         &self,
         context: &Context,
         facts: &mut ProfileFacts,
@@ -22,10 +22,10 @@ impl People {
         verified: Option<bool>,
     ) {
         let (secrets, company, region) = (&*self.secrets, &*context.company, &self.home.own.name);
-        Claiming { secrets, company, region, now: context.now }.set(facts, slot, normalised, verified);
+        Owning { secrets, company, region, now: context.now }.set(facts, slot, normalised, verified);
     }
 
-    /// Sets an identifier of a user, as the company says it now: claim, value and source.
+    /// Sets an identifier of a user: ownership, value and source. The company is the source.
     pub(crate) fn set_identifier(
         &self,
         context: &Context,
@@ -40,11 +40,11 @@ impl People {
             set_value(identity, &slot, Some(parsed.stored.clone()));
             identity.sources.insert(source_key(&slot), context.source());
         }
-        self.set_claim(context, facts, slot, &parsed.normalised, verified);
+        self.set_ownership(context, facts, slot, &parsed.normalised, verified);
     }
 }
 
-/// The value of an identifier as stored; the company's own for external ids.
+/// The stored value of an identifier. For external ids, the one of the company.
 pub(crate) fn value_of<'a>(identity: &'a Identity, context: &Context, kind: IdentifierKind) -> Option<&'a String> {
     match kind {
         IdentifierKind::Email => identity.email.as_ref(),
@@ -54,31 +54,31 @@ pub(crate) fn value_of<'a>(identity: &'a Identity, context: &Context, kind: Iden
     }
 }
 
-/// Whether a profile had an identifier that it is to have: a claim of the same slot with an index that stays, and not less
-/// verified.
-pub(crate) fn keeps(before: &BTreeMap<BlindIndex, Claim>, after: &ProfileFacts, claim: &Claim) -> bool {
+/// True if a profile keeps an identifier: it had an ownership of the same slot with an index that stays, and the
+/// ownership was verified if the new one is.
+pub(crate) fn keeps(before: &BTreeMap<BlindIndex, Ownership>, after: &ProfileFacts, ownership: &Ownership) -> bool {
     before.iter().any(|(index, had)| {
-        (had.kind, &had.company) == (claim.kind, &claim.company)
-            && had.verified >= claim.verified
-            && after.claims.contains_key(index)
+        (had.kind, &had.company) == (ownership.kind, &ownership.company)
+            && had.verified >= ownership.verified
+            && after.ownerships.contains_key(index)
     })
 }
 
-/// Refuses claims on identifiers that other people hold.
-pub(crate) fn refuse_taken(
-    claims: &[ClaimWrite],
+/// Rejects ownerships of identifiers that belong to other people.
+pub(crate) fn reject_taken(
+    ownerships: &[IdentifierWrite],
     id: UserId,
     same: impl Fn(UserId) -> bool,
-    keeps: impl Fn(&Claim) -> bool,
+    keeps: impl Fn(&Ownership) -> bool,
 ) -> Result<(), Error> {
-    let taken = claims.iter().find(|write| is_taken(write, id, &same, &keeps));
-    match taken.and_then(|write| write.after.claimants.get(&id)) {
-        Some(claim) => Err(Error::Taken(claim.kind)),
+    let taken = ownerships.iter().find(|write| is_taken(write, id, &same, &keeps));
+    match taken.and_then(|write| write.after.owners.get(&id)) {
+        Some(ownership) => Err(Error::Taken(ownership.kind)),
         None => Ok(()),
     }
 }
 
-/// The verified flag of a user's claim of a kind; `None` without such a claim.
-pub(crate) fn verified(claims: &BTreeMap<BlindIndex, Claim>, kind: IdentifierKind) -> Option<bool> {
-    claims.values().find(|claim| claim.kind == kind).map(|claim| claim.verified)
+/// The verified flag of a user's ownership of a kind. `None` without such an ownership.
+pub(crate) fn verified(ownerships: &BTreeMap<BlindIndex, Ownership>, kind: IdentifierKind) -> Option<bool> {
+    ownerships.values().find(|ownership| ownership.kind == kind).map(|ownership| ownership.verified)
 }

@@ -1,12 +1,13 @@
-//! The rules about people: who is one person, and what may be done to an account. Each rule stands here once, without
-//! transport: the API, imports, the reconcilers and the tests call it with a [`Context`] and get an [`Error`] of the domain.
+//! The rules about people: which users are one person, and what may be done to an account. Each rule is here once,
+//! without transport. The API, imports, the reconcilers and the tests call it with a [`Context`] and get an [`Error`]
+//! of the domain.
 //!
-//! - [`person`] reads: which users are one person, which of them is the root, and what callers see of them.
-//! - [`transaction`] writes: the only place that puts a transaction on people together.
+//! - [`person`] reads which users are one person, which of them is the primary account, and what callers see of them.
+//! - [`transaction`] is the only module that builds a transaction on people.
 //! - Every other module is one rule, named after what it does.
 //!
-//! A rule that callers start with a request is a [`Rule`]: it reads first and then acts, so that a caller can do something
-//! else during the first read.
+//! A rule that a request starts is a [`Rule`]. It reads first and then acts, so that its caller can do other work
+//! during the first read.
 
 mod accounts;
 mod audit;

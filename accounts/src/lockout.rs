@@ -1,16 +1,16 @@
-//! Who tries too many passwords has to wait. What is counted is in the region's table `attempts`, under keyed hashes; all
-//! instances of a region share it, and no region knows of another's.
+//! The lock-out after too many failed password attempts. The counts are in the region's table `attempts`, under keyed
+//! hashes. All instances of a region share them, and each region counts for itself.
 //!
-//! - The **identifier** that was given, whoever it means: counted before the password is looked at, so that attempts at
-//!   once get no more answers than attempts one after the other.
-//! - The **person** whom it found, or a stand-in if it found nobody: a failure is counted after it, so that other
-//!   identifiers of the same person are no way around the first for long.
+//! - The **identifier** of the request, whether or not it has an owner. It is counted before the password is checked,
+//!   so that parallel attempts get no more answers than sequential ones.
+//! - The **person** whom the identifier found, or a stand-in if it found no person. A failure is counted after the
+//!   check, so that other identifiers of the same person do not evade the first count for long.
 //! - The **client**, by its address: failures over all identifiers.
-//! - A **device** that has logged in as this person has attempts of its own, whatever strangers do.
+//! - A **device** that has logged in as this person has its own attempts, which no other client can use up.
 //!
-//! If the table does not answer, logins go on without it, and a metric says so: who takes the table away would otherwise
-//! lock everybody out. If it only refuses because of too many requests, the attempt has to come again: else a flood
-//! would be a way around the count.
+//! If the table does not answer, logins continue without it, and a metric counts them. Otherwise an attacker who makes
+//! the table unavailable would lock all users out. If the table only throttles, the attempt is rejected and has to be
+//! retried. Otherwise a flood of requests would evade the count.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -18,39 +18,39 @@ use metrics::counter;
 use umoja_schema::api::Selector;
 use umoja_schema::names::metric;
 use umoja_schema::{Millis, PartRecord, UserId};
-use umoja_store::group::GroupParts;
+use umoja_store::person::PersonParts;
 use umoja_store::ports::{Counted, Limit, StoreError, Tally};
 
 use crate::{Context, Error, People};
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
-/// Of one identifier: the fifth failure within an hour closes the way for 2 seconds, each further one for twice as long,
-/// up to a quarter of an hour.
+/// The limit for one identifier. The fifth failure within an hour locks it for 2 seconds, and each further one for
+/// twice as long, up to a quarter of an hour.
 const IDENTIFIER: Limit =
     Limit { at_once: 5, shortest_ms: 2_000, longest_ms: HOUR_MS / 4, window_ms: HOUR_MS, slides: true };
 
-/// Of all identifiers of one person together.
+/// The limit for all identifiers of one person together.
 const PERSON: Limit = Limit { at_once: 20, ..IDENTIFIER };
 
-/// Of one client, over all identifiers. Many people may be behind one address, so an hour ends.
+/// The limit for one client over all identifiers. Its hour does not slide, because many people may share one address.
 const CLIENT: Limit = Limit { at_once: 100, slides: false, ..IDENTIFIER };
 
-/// Of a device that has logged in, since it last did; after these it is a stranger.
+/// The attempts of a known device since its last login. After these it counts as an unknown device.
 const DEVICE: u32 = 5;
 
 /// How long a device is remembered after a login, in milliseconds.
 const REMEMBER_MS: u64 = 30 * 24 * HOUR_MS;
 
-/// From how many identifiers on that failed from one client within an hour this is told, once.
+/// If this number of identifiers failed from one client within an hour, it is logged once.
 const MANY_IDENTIFIERS: u64 = 20;
 
-/// Where an attempt comes from.
+/// The origin of an attempt.
 #[derive(Clone, Default)]
 pub struct Origin {
     /// The client's address.
     pub ip: Option<IpAddr>,
-    /// What the company calls the device. Both are hashed before any use.
+    /// The company's id of the device. Address and device are hashed before any use.
     pub device: Option<String>,
 }
 
@@ -58,7 +58,7 @@ pub struct Origin {
 #[derive(Clone, Copy)]
 struct Address {
     failures: [u8; 32],
-    /// The identifiers that failed from there in this hour.
+    /// The identifiers that failed from this address in this hour.
     identifiers: [u8; 32],
 }
 
@@ -71,7 +71,7 @@ impl Address {
     }
 }
 
-/// What one client has to itself: an IPv4 address, or the first 64 bits of an IPv6 address (RFC 6177 section 2).
+/// The address range of one client: an IPv4 address, or the first 64 bits of an IPv6 address (RFC 6177 section 2).
 fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => {
@@ -82,15 +82,15 @@ fn network(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// What an attempt is made at, under keyed hashes.
+/// The target of an attempt, under keyed hashes.
 pub(crate) struct Target {
     identifier: [u8; 32],
-    /// Whom to look for in its place, and to count for, if it means nobody.
-    pub(crate) nobody: UserId,
+    /// The user id to read and to count for if the identifier has no owner.
+    pub(crate) stand_in: UserId,
 }
 
 impl Target {
-    /// Of an identifier as the caller wrote it.
+    /// The target of an identifier as the caller wrote it.
     pub(crate) fn of(people: &People, context: &Context, selector: &Selector) -> Result<Self, Error> {
         let (kind, text) = match selector {
             Selector::Id(id) => return Ok(Self::of_id(people, *id)),
@@ -100,14 +100,14 @@ impl Target {
         let (_, company) = context.slot(kind);
         let index = people.secrets.indexes(kind, company.as_ref(), &parsed.normalised).pop();
         let identifier = index.map(|(_, index)| of_index(people, &index.to_string())).unwrap_or_default();
-        let mut nobody = [0; 16];
-        nobody.copy_from_slice(&identifier[..16]);
-        Ok(Self { identifier, nobody: UserId::v8(nobody) })
+        let mut stand_in = [0; 16];
+        stand_in.copy_from_slice(&identifier[..16]);
+        Ok(Self { identifier, stand_in: UserId::v8(stand_in) })
     }
 
-    /// Of a user's id.
+    /// The target of a user's id.
     pub(crate) fn of_id(people: &People, id: UserId) -> Self {
-        Self { identifier: people.secrets.request_hash(&["attempts by id", &id.to_string()]), nobody: id }
+        Self { identifier: people.secrets.request_hash(&["attempts by id", &id.to_string()]), stand_in: id }
     }
 }
 
@@ -119,12 +119,12 @@ fn of_person(people: &People, id: UserId) -> [u8; 32] {
     people.secrets.request_hash(&["attempts at a person", &id.to_string()])
 }
 
-/// The root of a person, or the stand-in.
-fn person(group: Option<&GroupParts>, nobody: UserId) -> UserId {
-    group.and_then(|group| group.root.id()).unwrap_or(nobody)
+/// The primary account of a person, or the stand-in.
+fn primary_of(person: Option<&PersonParts>, stand_in: UserId) -> UserId {
+    person.and_then(|person| person.primary.id()).unwrap_or(stand_in)
 }
 
-/// An attempt that may be made. Whatever becomes of it has to be said.
+/// An attempt that may be made. Its outcome has to be reported with [`Entry::end`].
 #[must_use]
 pub(crate) struct Entry<'a> {
     people: &'a People,
@@ -137,24 +137,24 @@ pub(crate) struct Entry<'a> {
     entered: Entered,
 }
 
-/// How an attempt was let through.
+/// The count under which an attempt was admitted.
 enum Entered {
-    /// By what the device has to itself.
+    /// The device's own count.
     Device(Tally),
-    /// By what everybody has; nothing is known where the table did not answer.
+    /// The counts of unknown devices. `None` where the table did not answer.
     Stranger { identifier: Option<Tally>, person: Option<Tally> },
 }
 
 impl<'a> Entry<'a> {
-    /// Counts an attempt before the password is looked at.
+    /// Counts an attempt before the password is checked.
     pub(crate) async fn begin(
         people: &'a People,
         context: &'a Context,
         target: &Target,
-        group: Option<&GroupParts>,
+        person: Option<&PersonParts>,
         origin: &Origin,
     ) -> Result<Self, Error> {
-        let id = person(group, target.nobody);
+        let id = primary_of(person, target.stand_in);
         let company = context.company.id.as_str();
         let device = origin
             .device
@@ -203,27 +203,27 @@ impl<'a> Entry<'a> {
         let other = other.or_else(|| closed(address.flatten()).map(|until| (metric::LOCKED_CLIENTS, until)));
         if let Some((kind, until)) = other {
             if let Some(tally) = identifier {
-                told(attempts.give_back(&self.identifier, &tally).await);
+                logged(attempts.give_back(&self.identifier, &tally).await);
             }
             return Err(self.locked(kind, until));
         }
         Ok(Entered::Stranger { identifier, person })
     }
 
-    /// The same to everybody, whatever is locked.
+    /// The error of a lock. It is the same for every count, so that it does not reveal which one is locked.
     fn locked(&self, kind: &'static str, until: Millis) -> Error {
         counter!(kind).increment(1);
         tracing::info!(
             event = kind,
             company = self.company,
-            "a login attempt was refused without a look at its password"
+            "a login attempt was rejected without a check of its password"
         );
         let secs = until.since(self.now).div_ceil(1000).max(1);
         Error::Locked { retry_after_secs: u32::try_from(secs).unwrap_or(u32::MAX) }
     }
 
-    /// Says what became of it: the password was right, or wrong (also if there is nobody who may log in with it), or nobody
-    /// could look at it.
+    /// Reports the outcome: the password was right; it was wrong, or no user may log in with it; or it could not be
+    /// checked.
     pub(crate) async fn end<T>(self, made: &Result<Option<T>, Error>) {
         match made {
             Ok(Some(_)) => self.succeeded().await,
@@ -235,22 +235,22 @@ impl<'a> Entry<'a> {
     async fn succeeded(self) {
         let attempts = &self.people.home.attempts;
         match self.entered {
-            // The attempt itself is left counted: to take one back after every login would be a second write.
+            // The attempt itself stays counted, because giving it back after every login would cost a second write.
             Entered::Device(tally) => {
                 let is_old = tally.expires_at.since(self.now) < REMEMBER_MS / 2;
                 if let Some(device) = self.device.filter(|_| tally.count > 1 || is_old) {
-                    told(attempts.remember(&device, self.now.plus(REMEMBER_MS)).await);
+                    logged(attempts.remember(&device, self.now.plus(REMEMBER_MS)).await);
                 }
             }
             Entered::Stranger { identifier, person } => {
                 if identifier.is_some_and(|tally| tally.count > 1) {
-                    told(attempts.forget(&self.identifier).await);
+                    logged(attempts.forget(&self.identifier).await);
                 }
                 if person.is_some() {
-                    told(attempts.forget(&self.person).await);
+                    logged(attempts.forget(&self.person).await);
                 }
                 if let Some(device) = &self.device {
-                    told(attempts.remember(device, self.now.plus(REMEMBER_MS)).await);
+                    logged(attempts.remember(device, self.now.plus(REMEMBER_MS)).await);
                 }
             }
         }
@@ -262,29 +262,29 @@ impl<'a> Entry<'a> {
         let attempts = &self.people.home.attempts;
         let of_person = async {
             if matches!(self.entered, Entered::Stranger { .. }) {
-                told(attempts.count(&self.person, &PERSON, self.now).await);
+                logged(attempts.count(&self.person, &PERSON, self.now).await);
             }
         };
         let of_address = async {
             if let Some(address) = &self.address {
-                told(attempts.count(&address.failures, &CLIENT, self.now).await);
+                logged(attempts.count(&address.failures, &CLIENT, self.now).await);
             }
         };
-        // One more identifier of this client, as far as is known: it had not failed lately.
+        // A count of 1 means that the identifier has not failed lately, so it probably is a further one of this client.
         let of_identifiers = async {
             if let (Some(address), Entered::Stranger { identifier: Some(Tally { count: 1, .. }), .. }) =
                 (&self.address, &self.entered)
             {
                 let hour_ends = Millis((self.now.0 / HOUR_MS + 1) * HOUR_MS);
-                if told(attempts.add(&address.identifiers, 1, hour_ends).await) == Some(MANY_IDENTIFIERS) {
-                    self.tell_many();
+                if logged(attempts.add(&address.identifiers, 1, hour_ends).await) == Some(MANY_IDENTIFIERS) {
+                    self.report_many();
                 }
             }
         };
         tokio::join!(of_person, of_address, of_identifiers);
     }
 
-    fn tell_many(&self) {
+    fn report_many(&self) {
         counter!(metric::STUFFING_CLIENTS).increment(1);
         tracing::warn!(
             event = metric::STUFFING_CLIENTS,
@@ -301,42 +301,43 @@ impl<'a> Entry<'a> {
             (Entered::Stranger { identifier: Some(tally), .. }, _) => attempts.give_back(&self.identifier, tally).await,
             _ => Ok(()),
         };
-        told(given_back);
+        logged(given_back);
     }
 }
 
-/// Whoever proved in another way who they are begins anew, by whatever identifier.
-pub(crate) async fn forgive(people: &People, group: &GroupParts) {
-    let profiles = group.users().filter_map(|parts| parts.profile.as_ref());
+/// Resets the counts of a user who proved their identity in another way, for all identifiers of the person.
+pub(crate) async fn forgive(people: &People, person: &PersonParts) {
+    let profiles = person.users().filter_map(|parts| parts.profile.as_ref());
     let of_profile = |profile: &PartRecord| {
-        let claims = profile.claims().keys().map(|index| of_index(people, &index.to_string()));
-        claims.chain([Target::of_id(people, profile.id).identifier]).collect::<Vec<_>>()
+        let ownerships = profile.ownerships().keys().map(|index| of_index(people, &index.to_string()));
+        ownerships.chain([Target::of_id(people, profile.id).identifier]).collect::<Vec<_>>()
     };
     let mut keys: Vec<[u8; 32]> = profiles.flat_map(of_profile).collect();
-    keys.extend(group.root.id().map(|id| of_person(people, id)));
+    keys.extend(person.primary.id().map(|id| of_person(people, id)));
     for forgotten in futures_util::future::join_all(keys.iter().map(|key| people.home.attempts.forget(key))).await {
-        told(forgotten);
+        logged(forgotten);
     }
 }
 
-/// Somebody brought a reset token that nobody made for the company. It counts against nobody: a tag of 256 bits is not
-/// guessed, and whoever knows somebody's id could keep them from resetting their password.
+/// The error for a reset token that was not issued for the company. It is not counted as a failed attempt: a tag of 256
+/// bits cannot be guessed, and otherwise a caller who knows the id of a user could keep the user from resetting the
+/// password.
 pub(crate) fn forged_token(context: &Context) -> Error {
-    counter!(metric::FORGED_TOKENS).increment(1);
-    tracing::info!(event = metric::FORGED_TOKENS, company = %context.company.id, "a reset token was not genuine");
+    counter!(metric::FORGED_RESET_TOKENS).increment(1);
+    tracing::info!(event = metric::FORGED_RESET_TOKENS, company = %context.company.id, "a reset token was not genuine");
     Error::ResetTokenInvalid
 }
 
-/// An answer of the table, or nothing if there is none.
+/// An answer of the table, or `None` if the table did not answer.
 fn answered<T>(result: Result<T, StoreError>) -> Result<Option<T>, Error> {
     match result {
         Err(StoreError::Throttled(_)) => Err(Error::Contended),
-        result => Ok(told(result)),
+        result => Ok(logged(result)),
     }
 }
 
-/// The same for a count that nobody waits for.
-fn told<T>(result: Result<T, StoreError>) -> Option<T> {
+/// An answer of the table for a count on which no decision depends.
+fn logged<T>(result: Result<T, StoreError>) -> Option<T> {
     result
         .inspect_err(|error| {
             counter!(metric::UNCOUNTED_LOGINS).increment(1);

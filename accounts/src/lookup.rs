@@ -1,23 +1,23 @@
-//! A user by id or identifier, at least as new as somebody has seen it.
+//! Finds a user by id or identifier, in at least the version that the caller has seen.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::api::Selector;
 use umoja_schema::{PersonVersion, RecordVersion};
-use umoja_store::group::GroupParts;
+use umoja_store::person::PersonParts;
 use umoja_store::ports::Parts;
 
 use crate::{Accounts, Context, Error, People, Person, Rule};
 
 /// Finds a person.
 pub struct Lookup {
-    /// Who is looked for.
+    /// The id or identifier of the user.
     pub selector: Selector,
-    /// A version that somebody has seen: what is found is no older.
+    /// A version that the caller has seen. The result is not older.
     pub min_version: Option<PersonVersion>,
 }
 
 impl Rule for Lookup {
-    type Read = Option<GroupParts>;
+    type Read = Option<PersonParts>;
     type Done = Person;
 
     async fn read(&self, accounts: &Accounts, context: &Context) -> Result<Self::Read, Error> {
@@ -25,21 +25,21 @@ impl Rule for Lookup {
     }
 
     async fn act(self, accounts: &Accounts, context: &Context, first: Self::Read) -> Result<Person, Error> {
-        let new_enough = |group: &GroupParts, wanted: &PersonVersion| {
-            wanted.users().iter().all(|wanted| group.get(wanted.id).is_some_and(|parts| covers(parts, wanted)))
+        let new_enough = |person: &PersonParts, wanted: &PersonVersion| {
+            wanted.users().iter().all(|wanted| person.get(wanted.id).is_some_and(|parts| covers(parts, wanted)))
         };
-        let group = match &self.min_version {
-            Some(wanted) if !first.as_ref().is_some_and(|group| new_enough(group, wanted)) => {
-                // Not found, somebody else, or too old: a user of the version may be erased, renamed or unmerged since,
-                // or not have arrived. If all have by now (a tombstone is newer than all), what is found from now on is
-                // new enough.
+        let person = match &self.min_version {
+            Some(wanted) if !first.as_ref().is_some_and(|person| new_enough(person, wanted)) => {
+                // The user is not found, is another one, or is too old. A user of the wanted version may have been
+                // erased, renamed or unmerged since, or may not have arrived. If all of them have arrived by now (a
+                // tombstone is newer than every version), a new search finds a user that is new enough.
                 accounts.not_behind(wanted).await?;
                 accounts.find(context, &self.selector).await?
             }
             _ => first,
         };
-        let person = match group {
-            Some(group) => accounts.reader().open(group).await?,
+        let person = match person {
+            Some(person) => accounts.reader().open(person).await?,
             None => None,
         };
         person.ok_or(Error::NotFound)
@@ -50,7 +50,7 @@ impl Rule for Lookup {
 const CONCURRENT: usize = 16;
 
 impl People {
-    /// [`Error::Behind`] while a user of a version is older here than in that version, or has not arrived.
+    /// Fails with [`Error::Behind`] while a user of a version is older here than in that version, or has not arrived.
     pub(crate) async fn not_behind(&self, wanted: &PersonVersion) -> Result<(), Error> {
         let stored: Vec<_> = wanted.users().iter().map(|wanted| self.home.own.users.parts(wanted.id)).collect();
         let stored: Vec<_> = stream::iter(stored).buffered(CONCURRENT).try_collect().await?;
@@ -58,7 +58,7 @@ impl People {
         if all { Ok(()) } else { Err(Error::Behind) }
     }
 
-    /// The same for a version that need not be given.
+    /// [`People::not_behind`] for an optional version.
     pub(crate) async fn at_least(&self, min_version: Option<&PersonVersion>) -> Result<(), Error> {
         match min_version {
             Some(wanted) => self.not_behind(wanted).await,

@@ -1,10 +1,10 @@
-//! Two users are one person from now on. One thing is written: the duplicate's part points at the survivor. What callers
-//! see is derived from that, so merging commutes, can be repeated, and can be undone.
+//! Makes two users one person. A merge writes only a pointer from the duplicate's part to the survivor. The view of
+//! callers is derived from the pointers, so merges commute, can be repeated, and can be undone.
 
 use std::collections::BTreeSet;
 
 use umoja_schema::{Actor, Attribute, Log, LogRow, PartRecord, PersonVersion, UserId};
-use umoja_store::group::{self, GroupError, MAX_MERGED, MergeRefused, Merging, merging};
+use umoja_store::person::{self, MAX_MERGED, MergeError, Merging, PersonError, merging};
 use umoja_store::pointers::{MERGED, UNMERGED, pointer_rows};
 
 use crate::accounts::{company_field, until_written};
@@ -13,17 +13,17 @@ use crate::{Accounts, Context, Error, Field, People, Person, Rule};
 
 /// Merges two users.
 pub struct Merge {
-    /// Whose values, credentials and status count from then on.
+    /// The user whose values, credentials and status count from then on.
     pub survivor: UserId,
-    /// Who is the same person.
+    /// The user that is the same person.
     pub duplicate: UserId,
-    /// Changes nothing, and says what the person would look like.
+    /// True to return the merged person without a write.
     pub preview: bool,
-    /// Only where the region has heard of this version.
+    /// The version that has to have arrived in the region.
     pub min_version: Option<PersonVersion>,
 }
 
-/// What is stored of both.
+/// The persons of the survivor and of the duplicate.
 type Both = (Option<Person>, Option<Person>);
 
 impl Merge {
@@ -39,7 +39,7 @@ impl Rule for Merge {
 
     async fn read(&self, accounts: &Accounts, _: &Context) -> Result<Both, Error> {
         if self.survivor == self.duplicate {
-            return Err(Error::invalid(Field::Duplicate, "A user is not merged into itself."));
+            return Err(Error::invalid(Field::Duplicate, "Give another user than the survivor."));
         }
         accounts.at_least(self.min_version.as_ref()).await?;
         self.both(accounts).await
@@ -75,7 +75,7 @@ pub(crate) struct Pointing {
 }
 
 impl Pointing {
-    /// The person that the two would be; `None` if they are it already.
+    /// The person that the two would be. `None` if they are one person already.
     ///
     /// # Errors
     /// [`Error::Merge`] if they may not be merged in this way.
@@ -89,20 +89,20 @@ impl Pointing {
         let users = &*people.home.own.users;
         match merging(users, (self.survivor, &its), (self.duplicate, &theirs)).await? {
             Merging::Done => return Ok(None),
-            Merging::Refused(why) => return Err(why.into()),
+            Merging::Rejected(why) => return Err(why.into()),
             Merging::Allowed => {}
         }
         let joined = survivor.pointed(Some(duplicate), self.duplicate, Some(self.survivor))?;
-        joined.ok_or(Error::Broken("who is merged is live")).map(Some)
+        joined.ok_or(Error::Broken("a merged user is live")).map(Some)
     }
 
-    /// Writes the pointer, while everybody of both persons is as it was read: an erasure sees every pointer that was
-    /// written before it, and none is written after it. `None` if somebody got in between. `why` is on whose behalf it is,
-    /// in the journal, and `with` adds to its rows.
+    /// Writes the pointer if all users of both persons are as they were read. An erasure therefore sees every pointer
+    /// that was written before it, and no pointer is written after it. `None` if another write got in between. `why` is
+    /// the field of the journal rows that names the company or the operator, and `with` adds to these rows.
     ///
     /// # Errors
-    /// [`MergeRefused::TooLarge`] if too many users are one person then: merges at the same moment do not see each other,
-    /// so whoever finds too many takes its own back.
+    /// [`MergeError::TooLarge`] if too many users are one person then. Concurrent merges do not see each other, so a
+    /// merge that finds too many users undoes itself.
     pub(crate) async fn write(
         self,
         people: &People,
@@ -126,15 +126,15 @@ impl Pointing {
         let change = merged.pointing(self.duplicate, None)?;
         let unwritten =
             people.write_profiles(&merged, &[change], &Rules::of(actor), |part| rows(UNMERGED, part)).await?;
-        // If somebody wrote over it meanwhile, they have it as they read it.
-        Err(if unwritten.is_some() { MergeRefused::TooLarge.into() } else { Error::Contended })
+        // If the undo was overtaken, the other write had read the merged person.
+        Err(if unwritten.is_some() { MergeError::TooLarge.into() } else { Error::Contended })
     }
 }
 
 async fn is_small(people: &People, survivor: UserId) -> Result<bool, Error> {
-    match group::read(&*people.home.own.users, survivor, &BTreeSet::new()).await {
-        Ok(group) => Ok(group.is_none_or(|group| group.users().count() <= MAX_MERGED)),
-        Err(GroupError::TooLarge(_)) => Ok(false),
-        Err(GroupError::Store(error)) => Err(error.into()),
+    match person::read(&*people.home.own.users, survivor, &BTreeSet::new()).await {
+        Ok(person) => Ok(person.is_none_or(|person| person.users().count() <= MAX_MERGED)),
+        Err(PersonError::TooLarge(_)) => Ok(false),
+        Err(PersonError::Store(error)) => Err(error.into()),
     }
 }

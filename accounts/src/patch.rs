@@ -1,16 +1,16 @@
-//! What a context sets on a user: the same for `register`, where it is set on nothing, and `update`.
+//! The values that a company sets on a user: on a blank user for `register`, and on a stored one for `update`.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 use umoja_schema::{BlindIndex, IdentifierKind, Identity, MAX_IDENTIFIERS, Profile, ProfileFacts};
-use umoja_store::claims::OwnedSlot;
+use umoja_store::ownerships::OwnedSlot;
 
 use crate::identifiers::{Parsed, drop_identifier, value_of};
 use crate::person::{Change, Stored};
 use crate::{Context, Error, Field, People, Person};
 
-/// A checked patch.
+/// A validated patch.
 #[derive(Clone)]
 pub struct Patch {
     /// Identifiers to set (with their verified flag, if given) or to remove.
@@ -19,28 +19,28 @@ pub struct Patch {
     pub(crate) profile: Option<Value>,
 }
 
-/// What a company says of an identifier of one kind.
+/// A company's statement about its identifier of one kind.
 #[derive(Clone, Copy)]
 pub struct Said<'a> {
-    /// Its value: `None` leaves it as it is, `Some(None)` removes it.
+    /// The value. `None` leaves it as it is, and `Some(None)` removes it.
     pub value: Option<Option<&'a str>>,
     /// Whether the company has verified it.
     pub verified: Option<bool>,
 }
 
-/// What an identifier is set to.
+/// The change of an identifier.
 #[derive(Clone)]
 enum Set {
     Value(Parsed, Option<bool>),
     Verified(bool),
-    Nothing,
+    Removed,
 }
 
 impl Patch {
-    /// What is to change of a user.
+    /// The changes of a user.
     ///
     /// # Errors
-    /// If a value is no identifier of its kind.
+    /// If a value is not an identifier of its kind.
     pub fn new<'a>(
         context: &Context,
         said: impl IntoIterator<Item = (IdentifierKind, Said<'a>)>,
@@ -50,7 +50,7 @@ impl Patch {
         for (kind, Said { value, verified }) in said {
             let change = match (value, verified) {
                 (Some(Some(text)), verified) => Set::Value(context.parse(kind, text)?, verified),
-                (Some(None), _) => Set::Nothing,
+                (Some(None), _) => Set::Removed,
                 (None, Some(verified)) => Set::Verified(verified),
                 (None, None) => continue,
             };
@@ -59,10 +59,10 @@ impl Patch {
         Ok(Self { identifiers, profile })
     }
 
-    /// What a new user is to have: at least one identifier.
+    /// The values of a new user, with at least one identifier.
     ///
     /// # Errors
-    /// As [`Patch::new`]; and if there is no identifier, or one that is not given is said to be verified.
+    /// As [`Patch::new`], and if there is no identifier or if a verified flag has no identifier.
     pub fn of_new<'a>(
         context: &Context,
         said: impl IntoIterator<Item = (IdentifierKind, Said<'a>)>,
@@ -70,7 +70,7 @@ impl Patch {
     ) -> Result<Self, Error> {
         let mut patch = Self::new(context, said, profile)?;
         if let Some((kind, _)) = patch.identifiers.iter().find(|(_, set)| matches!(set, Set::Verified(true))) {
-            return Err(nothing_to_verify(*kind));
+            return Err(no_value_to_verify(*kind));
         }
         patch.identifiers.retain(|(_, set)| matches!(set, Set::Value(..)));
         if patch.identifiers.is_empty() {
@@ -80,18 +80,18 @@ impl Patch {
         Ok(patch)
     }
 
-    /// What becomes of the users of a person, the root last; nothing of those that stay as they are.
+    /// The changes of the users of a person, without those that stay as they are and with the primary account last.
     ///
-    /// An identifier is set, and verified, at the user whose value callers see, and the others follow where they claim the
-    /// same one: the old one must not go on to find the person from behind the new one. (The others' own find the person
-    /// as well, and are shown by an export.) What is removed is removed from all of them, for else another one's value
-    /// would show in its place. The profile is set at the root.
-    pub(crate) fn apply_to(&self, people: &People, context: &Context, group: &Person) -> Result<Vec<Change>, Error> {
+    /// An identifier is set and verified on the user whose value callers see. Other users that own the same identifier
+    /// follow, because the old value must no longer find the person. (Other identifiers of these users still find the
+    /// person, and an export shows them.) A removal applies to all users, because otherwise callers would see the value
+    /// of another user in its place. The profile is set on the primary account.
+    pub(crate) fn apply_to(&self, people: &People, context: &Context, person: &Person) -> Result<Vec<Change>, Error> {
         let mut all = Vec::<(_, Change)>::new();
-        for (n, user) in group.users().enumerate() {
+        for (n, user) in person.users().enumerate() {
             let concerns = |(kind, change): &(IdentifierKind, Set)| match change {
-                Set::Value(..) | Set::Verified(_) => place_of(group, context, *kind) == n,
-                Set::Nothing => true,
+                Set::Value(..) | Set::Verified(_) => place_of(person, context, *kind) == n,
+                Set::Removed => true,
             };
             let mut own = self.clone();
             own.identifiers.retain(concerns);
@@ -104,18 +104,19 @@ impl Patch {
             all.push((user, Change { id: user.id(), identity, facts }));
         }
         for (kind, set) in &self.identifiers {
-            Self::follow(people, context, place_of(group, context, *kind), &mut all, *kind, set)?;
+            Self::follow(people, context, place_of(person, context, *kind), &mut all, *kind, set)?;
         }
-        if all.iter().all(|(_, change)| change.facts.claims.is_empty()) {
-            let rule = "A user keeps at least one of `email`, `phone_number`, `username`, `external_id`.";
+        if all.iter().all(|(_, change)| change.facts.ownerships.is_empty()) {
+            let rule = "Keep at least one of `email`, `phone_number`, `username`, `external_id`.";
             return Err(Error::invalid(Field::Whole, rule));
         }
         all.retain(|(user, change)| change.identity != user.identity || change.facts != user.facts);
         Ok(all.into_iter().rev().map(|(_, change)| change).collect())
     }
 
-    /// What an identifier that was set at one user means for the others who claim the same: what that user gave up they
-    /// give up too, or else its next owner would be taken for this person; and whether it is verified is the same of all.
+    /// Applies the change of an identifier on one user to the other users that own the same identifier. They also give
+    /// up the value that the user gave up, because otherwise its next owner would be matched with this person. The
+    /// verified flag of an identifier is the same for all its owners in the person.
     fn follow(
         people: &People,
         context: &Context,
@@ -128,17 +129,17 @@ impl Patch {
         let verified = match set {
             Set::Value(_, verified) => *verified,
             Set::Verified(verified) => Some(*verified),
-            Set::Nothing => return Ok(()),
+            Set::Removed => return Ok(()),
         };
         let (placed, change) = &all[place];
         let (before, after) = (indexes_of(&placed.facts, &slot), indexes_of(&change.facts, &slot));
-        // One index key may be on its way out: the same value is indexed alike under another.
+        // While an index key is rotated, the same value keeps a common index under the other key.
         let is_replaced = before.is_disjoint(&after);
         for (_, (user, change)) in all.iter_mut().enumerate().filter(|(n, _)| *n != place) {
-            let claims = indexes_of(&user.facts, &slot);
-            if is_replaced && !claims.is_disjoint(&before) {
+            let ownerships = indexes_of(&user.facts, &slot);
+            if is_replaced && !ownerships.is_disjoint(&before) {
                 drop_identifier(&mut change.identity, &mut change.facts, &slot);
-            } else if let Some(verified) = verified.filter(|_| !claims.is_disjoint(&after)) {
+            } else if let Some(verified) = verified.filter(|_| !ownerships.is_disjoint(&after)) {
                 let set = Set::Verified(verified);
                 Self::apply_identifier(people, context, &mut change.identity, &mut change.facts, kind, &set)?;
             }
@@ -146,7 +147,7 @@ impl Patch {
         Ok(())
     }
 
-    /// The user with the patch applied, as the company says it.
+    /// The user after the patch, with the company as the source.
     pub(crate) fn apply(
         &self,
         people: &People,
@@ -160,13 +161,13 @@ impl Patch {
             Self::apply_identifier(people, context, &mut identity, &mut facts, *kind, change)?;
         }
         if let Some(patch) = &self.profile {
-            let refused = |error| Error::invalid(Field::Profile, format!("{error}."));
-            let profile = identity.profile.patched(patch).map_err(refused)?;
+            let rejected = |error| Error::invalid(Field::Profile, format!("{error}."));
+            let profile = identity.profile.patched(patch).map_err(rejected)?;
             set_profile(context, &mut identity, profile);
         }
         if facts.identifiers() > MAX_IDENTIFIERS.max(before) {
             let rule =
-                format!("A user has at most {MAX_IDENTIFIERS} identifiers, each company's `external_id` being one.");
+                format!("Keep at most {MAX_IDENTIFIERS} identifiers; the `external_id` of each company counts as one.");
             return Err(Error::invalid(Field::Whole, rule));
         }
         Ok((identity, facts))
@@ -182,11 +183,11 @@ impl Patch {
     ) -> Result<(), Error> {
         match change {
             Set::Value(parsed, verified) => people.set_identifier(context, identity, facts, kind, parsed, *verified),
-            Set::Nothing => drop_identifier(identity, facts, &context.slot(kind)),
+            Set::Removed => drop_identifier(identity, facts, &context.slot(kind)),
             Set::Verified(verified) => {
-                let stored = value_of(identity, context, kind).ok_or_else(|| nothing_to_verify(kind))?;
+                let stored = value_of(identity, context, kind).ok_or_else(|| no_value_to_verify(kind))?;
                 let parsed = context.parse(kind, stored)?;
-                people.set_claim(context, facts, context.slot(kind), &parsed.normalised, Some(*verified));
+                people.set_ownership(context, facts, context.slot(kind), &parsed.normalised, Some(*verified));
             }
         }
         Ok(())
@@ -198,29 +199,30 @@ impl Patch {
         Self { identifiers, profile: None }
     }
 
-    /// Identifiers that were read, each with whether it is verified.
+    /// A patch of parsed identifiers, each with its verified flag.
     pub(crate) fn of_parsed(given: impl IntoIterator<Item = (IdentifierKind, Parsed, bool)>) -> Self {
         let set = |(kind, parsed, verified): (_, _, bool)| (kind, Set::Value(parsed, verified.then_some(true)));
         Self { identifiers: given.into_iter().map(set).collect(), profile: None }
     }
 }
 
-/// The user of a person at whom an identifier of a kind is set: whose value callers see, or else the root. A company's
-/// external id goes with its link.
-fn place_of(group: &Person, context: &Context, kind: IdentifierKind) -> usize {
-    let seen = group.users().position(|user| value_of(&user.identity, context, kind).is_some());
-    let linked = || group.users().position(|user| user.is_linked_to(&context.company.id));
+/// The position of the user on which an identifier of a kind is set: the user whose value callers see, or else the
+/// primary account. An external id is set on the user that is linked to the company.
+fn place_of(person: &Person, context: &Context, kind: IdentifierKind) -> usize {
+    let seen = person.users().position(|user| value_of(&user.identity, context, kind).is_some());
+    let linked = || person.users().position(|user| user.is_linked_to(&context.company.id));
     let place = if kind == IdentifierKind::ExternalId { seen.or_else(linked) } else { seen };
     place.unwrap_or(0)
 }
 
-/// The indexes that a user claims for a slot.
+/// The indexes that a user owns for a slot.
 fn indexes_of(facts: &ProfileFacts, slot: &OwnedSlot) -> BTreeSet<BlindIndex> {
-    let of_slot = facts.claims.iter().filter(|(_, claim)| (claim.kind, &claim.company) == (slot.0, &slot.1));
+    let of_slot =
+        facts.ownerships.iter().filter(|(_, ownership)| (ownership.kind, &ownership.company) == (slot.0, &slot.1));
     of_slot.map(|(index, _)| *index).collect()
 }
 
-/// Replaces the profile; the calling company is the source of what changed.
+/// Replaces the profile. The calling company is the source of each changed value.
 fn set_profile(context: &Context, identity: &mut Identity, profile: Profile) {
     for name in profile.changed_fields(&identity.profile) {
         let key = format!("profile.{name}");
@@ -234,6 +236,6 @@ fn set_profile(context: &Context, identity: &mut Identity, profile: Profile) {
     identity.profile = profile;
 }
 
-fn nothing_to_verify(kind: IdentifierKind) -> Error {
-    Error::invalid(Field::Verified(kind), "There is nothing to be verified.")
+fn no_value_to_verify(kind: IdentifierKind) -> Error {
+    Error::invalid(Field::Verified(kind), "Give the identifier too, because the user has none that could be verified.")
 }

@@ -1,4 +1,4 @@
-//! What a new password is held against: the score that the operator asks for, and what is known about the user and the
+//! The policy for a new password: the score that the operator requires, and the known data about the user and the
 //! company that sets it.
 
 use umoja_crypto::{Password, Policy, Weakness};
@@ -7,7 +7,7 @@ use umoja_store::ports::{Busy, NewPassword};
 
 use crate::{Accounts, Context};
 
-/// What is known about a user, from wherever it was read.
+/// The known data about a user.
 pub(crate) struct About<'a> {
     /// E-mail address, phone number and user name.
     pub(crate) identifiers: [Option<&'a String>; 3],
@@ -15,7 +15,7 @@ pub(crate) struct About<'a> {
 }
 
 impl Accounts {
-    /// The hash of a user's new password, unless the policy has anything against it.
+    /// The hash of a user's new password, or its weakness if the policy rejects it.
     pub(crate) async fn hash(
         &self,
         context: &Context,

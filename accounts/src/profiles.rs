@@ -1,39 +1,39 @@
-//! Writing profile parts of one person, with their claims and pointers.
+//! Writes profile parts of one person, with their ownerships and pointers.
 
 use umoja_schema::{Actor, AuditEvent, Credentials, Facts, Log, LogRow, PartRecord, UserId, Version};
-use umoja_store::apply::ClaimChange;
-use umoja_store::claims;
+use umoja_store::apply::OwnershipChange;
+use umoja_store::ownerships;
 use umoja_store::ports::MAX_WRITES;
 
 use crate::audit::events;
-use crate::identifiers::{keeps, refuse_taken};
+use crate::identifiers::{keeps, reject_taken};
 use crate::person::{Change, Person};
-use crate::transaction::{ClaimPlan, Recorded, Replacement, Transaction};
+use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Error, People};
 
-/// What a write is about.
+/// The conditions and additions of a write.
 pub(crate) struct Rules<'a> {
-    /// On whose behalf it is, for the audit trail.
+    /// The actor in the audit trail.
     pub(crate) actor: &'a Actor,
-    /// Refuse identifiers that other people hold.
-    pub(crate) refuse_taken: bool,
-    /// Only if everybody of the person still is as it was read. So it is anyway once identifiers change: that somebody
-    /// else who claims one is the same person has to be so at that moment.
+    /// Reject identifiers that belong to other people.
+    pub(crate) reject_taken: bool,
+    /// Require that all users of the person are as they were read. A change of identifiers always requires it, because
+    /// another owner of an identifier has to be the same person at that moment.
     pub(crate) all_as_read: bool,
-    /// Only while these users, who are not of the person, are as they were read.
+    /// Require that these users, who do not belong to the person, are as they were read.
     pub(crate) and_unchanged: Vec<(UserId, Version)>,
-    /// What is recorded, if it is anything else than what the changes themselves say.
+    /// The audit events, if they are not those of the changes themselves.
     pub(crate) events: Option<Vec<(UserId, AuditEvent)>>,
-    /// The credentials of a user, and what they are to be. They go with one change of a profile at most.
+    /// The stored credentials of a user and their new content. They allow at most one change of a profile.
     pub(crate) credentials: Option<(PartRecord, Credentials)>,
 }
 
 impl<'a> Rules<'a> {
-    /// No rule.
+    /// No conditions and no additions.
     pub(crate) const fn of(actor: &'a Actor) -> Self {
         Self {
             actor,
-            refuse_taken: false,
+            reject_taken: false,
             all_as_read: false,
             and_unchanged: Vec::new(),
             events: None,
@@ -42,48 +42,50 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// What a change does that is recorded.
-fn recorded_of(group: &Person, change: &Change) -> Vec<(UserId, AuditEvent)> {
-    group.get(change.id).map(|before| events(before, change)).unwrap_or_default()
+/// The audit events of a change.
+fn recorded_of(person: &Person, change: &Change) -> Vec<(UserId, AuditEvent)> {
+    person.get(change.id).map(|before| events(before, change)).unwrap_or_default()
 }
 
-const NOT_IN_PERSON: Error = Error::Broken("a user that is written is one of the person");
+const NOT_IN_PERSON: Error = Error::Broken("a written user belongs to the person");
 
-/// The most parts in one transaction: DynamoDB takes 4 MB, and 400 KB an item.
+/// The maximum number of parts in one transaction. DynamoDB accepts 4 MB, and 400 KB for each item.
 const MAX_PARTS: usize = 8;
 
 impl People {
-    /// Seals and stores profile parts of one person over the stored ones, with their claims and pointers and with further
-    /// rows about each of them. In one transaction if that takes them; otherwise one by one, in the order of
-    /// `changes`, each safe by itself, so that what was not done is done when the request is repeated.
+    /// Encrypts profile parts of one person and stores them in place of the stored ones, with their ownerships and
+    /// pointers and with further rows about each of them. It uses one transaction if they fit into it. Otherwise it
+    /// writes them one by one in the order of `changes`. Each of these writes is safe by itself, and a retry of the
+    /// request completes them.
     ///
-    /// Gives the person as it is then; `None` if somebody got in between: the caller starts over from what is stored.
+    /// Returns the person after the write. `None` if another write got in between: the caller then starts again from
+    /// the stored state.
     pub(crate) async fn write_profiles(
         &self,
-        group: &Person,
+        person: &Person,
         changes: &[Change],
         rules: &Rules<'_>,
         rows: impl Fn(&PartRecord) -> Vec<(Log, LogRow)>,
     ) -> Result<Option<Person>, Error> {
-        let current: Vec<Change> = changes.iter().map(|change| self.with_current_claims(change)).collect();
-        let claims = self.plan_changes(group, &current).await?;
-        if rules.refuse_taken {
+        let current: Vec<Change> = changes.iter().map(|change| self.with_current_ownerships(change)).collect();
+        let ownerships = self.plan_changes(person, &current).await?;
+        if rules.reject_taken {
             for change in changes {
-                let had = group.get(change.id).ok_or(NOT_IN_PERSON)?.profile.claims();
-                let keeps = |claim: &_| keeps(had, &change.facts, claim);
-                refuse_taken(claims.writes(), change.id, |other| group.holds(other), keeps)?;
+                let had = person.get(change.id).ok_or(NOT_IN_PERSON)?.profile.ownerships();
+                let keeps = |ownership: &_| keeps(had, &change.facts, ownership);
+                reject_taken(ownerships.writes(), change.id, |other| person.holds(other), keeps)?;
             }
         }
         let changes = &*current;
-        let events = changes.iter().map(|change| recorded_of(group, change).len()).sum::<usize>();
-        let together = 4 * changes.len() + claims.writes().len() + events + group.users().count();
+        let events = changes.iter().map(|change| recorded_of(person, change).len()).sum::<usize>();
+        let together = 4 * changes.len() + ownerships.writes().len() + events + person.users().count();
         if changes.len() <= 1 || changes.len() <= MAX_PARTS && together <= MAX_WRITES {
-            return self.write_batch(group, changes, claims, rules, &rows).await;
+            return self.write_batch(person, changes, ownerships, rules, &rows).await;
         }
-        let mut written = group.clone();
+        let mut written = person.clone();
         for change in changes.chunks(1) {
-            let claims = self.plan_changes(&written, change).await?;
-            match self.write_batch(&written, change, claims, rules, &rows).await? {
+            let ownerships = self.plan_changes(&written, change).await?;
+            match self.write_batch(&written, change, ownerships, rules, &rows).await? {
                 Some(next) => written = next,
                 None => return Ok(None),
             }
@@ -91,46 +93,47 @@ impl People {
         Ok(Some(written))
     }
 
-    /// The change with its claims under each live index key and no other: what is written while a key is rotated is not
-    /// left behind. A profile without an identifier that it claims stays as it is, for an operator to see.
-    fn with_current_claims(&self, change: &Change) -> Change {
+    /// The change with its ownerships under exactly the live index keys, so that a write during a key rotation does not
+    /// leave ownerships behind. A profile that lacks the value of an owned identifier stays as it is, so that an
+    /// operator can see it.
+    fn with_current_ownerships(&self, change: &Change) -> Change {
         let mut change = change.clone();
-        if !claims::are_current(&self.secrets, &change.facts.claims)
-            && let Some(claims) = claims::current(&self.secrets, &change.facts.claims, &change.identity)
+        if !ownerships::are_current(&self.secrets, &change.facts.ownerships)
+            && let Some(ownerships) = ownerships::current(&self.secrets, &change.facts.ownerships, &change.identity)
         {
-            change.facts.claims = claims;
+            change.facts.ownerships = ownerships;
         }
         change
     }
 
-    async fn plan_changes(&self, group: &Person, changes: &[Change]) -> Result<ClaimPlan, Error> {
+    async fn plan_changes(&self, person: &Person, changes: &[Change]) -> Result<OwnershipPlan, Error> {
         let changes = changes.iter().filter_map(|change| {
-            let before = group.get(change.id)?.profile.claims();
-            Some(ClaimChange { id: change.id, before, after: &change.facts.claims })
+            let before = person.get(change.id)?.profile.ownerships();
+            Some(OwnershipChange { id: change.id, before, after: &change.facts.ownerships })
         });
-        Ok(ClaimPlan::read(&*self.home.own.users, &changes.collect::<Vec<_>>()).await?)
+        Ok(OwnershipPlan::read(&*self.home.own.users, &changes.collect::<Vec<_>>()).await?)
     }
 
     async fn write_batch(
         &self,
-        group: &Person,
+        person: &Person,
         changes: &[Change],
-        claims: ClaimPlan,
+        ownerships: OwnershipPlan,
         rules: &Rules<'_>,
         rows: impl Fn(&PartRecord) -> Vec<(Log, LogRow)>,
     ) -> Result<Option<Person>, Error> {
-        let of_changes = || changes.iter().flat_map(|change| recorded_of(group, change)).collect();
+        let of_changes = || changes.iter().flat_map(|change| recorded_of(person, change)).collect();
         let events: Vec<_> = rules.events.clone().unwrap_or_else(of_changes);
-        let sealed = futures_util::future::try_join_all(changes.iter().map(|change| self.seal(group, change)));
+        let sealed = futures_util::future::try_join_all(changes.iter().map(|change| self.seal(person, change)));
         let recorded = Recorded::events(self.recorder(), rules.actor, &events);
         let credentials = self.seal_with(rules.credentials.as_ref());
         let (records, credentials, recorded) = tokio::join!(sealed, credentials, recorded);
         let (records, credentials, recorded) = (records?, credentials?, recorded?);
-        let over = |record: &PartRecord| Some(Replacement::of(&group.get(record.id)?.profile, record.clone()));
+        let over = |record: &PartRecord| Some(Replacement::of(&person.get(record.id)?.profile, record.clone()));
         let parts = records.iter().map(over).collect::<Option<Vec<_>>>().ok_or(NOT_IN_PERSON)?;
-        let as_read = rules.all_as_read || !claims.writes().is_empty();
+        let as_read = rules.all_as_read || !ownerships.writes().is_empty();
         let mut transaction = Transaction::new(&self.home, recorded)
-            .profiles(&parts, claims, |other| group.holds(other))
+            .profiles(&parts, ownerships, |other| person.holds(other))
             .rows(records.iter().flat_map(rows))
             .unchanged(rules.and_unchanged.iter().cloned());
         if let (Some((stored, _)), Some(record)) = (&rules.credentials, &credentials) {
@@ -138,12 +141,12 @@ impl People {
         }
         if as_read {
             let written: Vec<_> = changes.iter().map(|change| change.id).collect();
-            transaction = transaction.unchanged_if_they_fit(group.profiles_without(&written));
+            transaction = transaction.unchanged_if_they_fit(person.profiles_without(&written));
         }
         if !transaction.is_done().await? {
             return Ok(None);
         }
-        let mut written = group.clone();
+        let mut written = person.clone();
         for (record, change) in records.into_iter().zip(changes) {
             let Some(next) = written.with_profile(record, change.identity.clone()) else { return Ok(None) };
             written = next;
@@ -160,8 +163,8 @@ impl People {
         self.seal_credentials(stored, credentials, status).await.map(Some)
     }
 
-    async fn seal(&self, group: &Person, change: &Change) -> Result<PartRecord, Error> {
-        let stored = &group.get(change.id).ok_or(NOT_IN_PERSON)?.profile;
+    async fn seal(&self, person: &Person, change: &Change) -> Result<PartRecord, Error> {
+        let stored = &person.get(change.id).ok_or(NOT_IN_PERSON)?.profile;
         let version = self.next_version(false, Some(&stored.version))?;
         let (facts, unknown) = (Facts::Profile(change.facts.clone()), stored.unknown.clone());
         Ok(self.sealer.seal(stored.id, version, facts, &change.identity, unknown).await?)

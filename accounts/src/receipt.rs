@@ -1,4 +1,5 @@
-//! Receipts of erasures, read from the append-only rows: who asked, when, and which regions have confirmed.
+//! Receipts of erasures, read from the append-only rows: the company that requested the erasure, the time, and the
+//! regions that have confirmed it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +7,14 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::api::{Confirmation, Receipt};
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, Log, LogRow, Millis, Part, UserId};
-use umoja_store::copy::confirmation_key;
-use umoja_store::group::read_to_erase;
+use umoja_store::person::read_to_erase;
 use umoja_store::ports::Parts;
+use umoja_store::replicate::confirmation_key;
 
 use crate::accounts::SEALED_REASON;
 use crate::{Accounts, Context, Error, People, Rule};
 
-const MALFORMED: Error = Error::Broken("a receipt says who asked for it, and when");
+const MALFORMED: Error = Error::Broken("a receipt names its company and its time");
 
 /// The kind of the row that an erasure writes.
 pub(crate) const ERASE: &str = "erase";
@@ -37,12 +38,12 @@ impl Rule for Erasure {
     }
 }
 
-/// The receipt of a user's erasure, with each region's confirmation so far: of the first, if it was asked for more than
-/// once.
+/// The receipt of a user's erasure, with each region's confirmation so far. If the erasure was requested more than
+/// once, it is the receipt of the first request.
 ///
 /// # Errors
-/// [`Error::NotFound`] if nobody asked for it; [`Error::Behind`] if the user was erased and the receipt has not arrived:
-/// tombstones and rows travel apart.
+/// [`Error::NotFound`] if no erasure was requested. [`Error::Behind`] if the user was erased and the receipt has not
+/// arrived, because tombstones and rows replicate separately.
 pub(crate) async fn receipt(people: &People, id: UserId) -> Result<Receipt, Error> {
     let all = all_rows(people, id).await?;
     let erasures = all.get(&id).into_iter().flatten().filter(|row| row.kind == ERASE);
@@ -74,7 +75,7 @@ pub(crate) async fn receipt(people: &People, id: UserId) -> Result<Receipt, Erro
     })
 }
 
-/// Everybody who was erased together with a user, and the user itself, as far as receipts say so.
+/// The user and all users that were erased together with it, according to the receipts.
 pub(crate) async fn erased_together(people: &People, id: UserId) -> Result<BTreeSet<UserId>, Error> {
     Ok(all_rows(people, id).await?.into_keys().collect())
 }
@@ -84,18 +85,19 @@ pub(crate) fn any_erased(parts: &Parts) -> bool {
     Part::ALL.into_iter().filter_map(|part| parts.get(part)).any(|record| record.version.erased)
 }
 
-/// How many users are one person with those who were erased, and were not: merged where the erasure was not known yet.
-/// Nobody is erased for what these parts say, so they are not opened: one that does not open is left as well.
+/// The number of users that belong to the person of the erased users and were not erased, because they were merged in a
+/// region that did not know of the erasure yet. This count erases no user, so the parts are not opened, and a part that
+/// cannot be decrypted counts too.
 async fn left(people: &People, id: UserId, erased: BTreeSet<UserId>) -> Result<usize, Error> {
     let users = read_to_erase(&*people.home.own.users, id, &erased, &BTreeSet::new()).await?;
     Ok(users.iter().filter(|(id, _)| !erased.contains(id)).count())
 }
 
-/// How many users' rows are read at the same time.
+/// The number of users whose rows are read at the same time.
 const CONCURRENT: usize = 16;
 
-/// The rows of a user and of everybody whom they say to have been erased together with it, and so on: a large person is
-/// erased a few at a time, and who was merged at that moment is found by a later round.
+/// The rows of a user, of all users that these rows name as erased together with it, and so on. A large person is
+/// erased in several transactions, and a user that was merged meanwhile is named only by a later one.
 async fn all_rows(people: &People, id: UserId) -> Result<BTreeMap<UserId, Vec<LogRow>>, Error> {
     let mut all = BTreeMap::new();
     let mut wanted = BTreeSet::from([id]);
@@ -121,12 +123,12 @@ fn together(erase: &LogRow) -> impl Iterator<Item = UserId> {
     })
 }
 
-/// A region has confirmed once it holds the tombstones of both parts of every user that was erased; `all` are the rows of
-/// each of them.
+/// The confirmation of a region, which is complete once the region has the tombstones of both parts of every erased
+/// user. `all` are the rows of these users.
 fn confirmed(all: &BTreeMap<UserId, Vec<LogRow>>, region: &umoja_schema::Region) -> Confirmation {
     let of_part =
         |rows: &[LogRow], part| rows.iter().find(|row| row.key == confirmation_key(region, part)).map(|row| row.at);
-    let stamps = all.values().flat_map(|rows| Part::ALL.map(|part| of_part(rows, part)));
-    let at = stamps.collect::<Option<Vec<_>>>().and_then(|at| at.into_iter().max());
+    let timestamps = all.values().flat_map(|rows| Part::ALL.map(|part| of_part(rows, part)));
+    let at = timestamps.collect::<Option<Vec<_>>>().and_then(|at| at.into_iter().max());
     Confirmation { confirmed: at.is_some(), confirmed_at: at.map(|at| at.millis().secs()) }
 }

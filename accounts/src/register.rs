@@ -1,4 +1,4 @@
-//! A new user, or the one that a trusted company has registered under the same verified identifier.
+//! Makes a new user, or matches the user that a trusted company registered under the same verified identifier.
 
 use std::collections::BTreeMap;
 
@@ -10,30 +10,30 @@ use umoja_store::identifiers::{Known, known};
 use umoja_store::ports::Parts;
 
 use crate::accounts::until_written;
-use crate::identifiers::refuse_taken;
+use crate::identifiers::reject_taken;
 use crate::matching::Match;
 use crate::person::Stored;
 use crate::policy::About;
 use crate::profiles::Rules;
 use crate::receipt::any_erased;
-use crate::transaction::{ClaimPlan, Recorded, Replacement, Transaction};
+use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Accounts, Context, Error, Patch, People, Person, Rule};
 
 /// Registers a user.
 pub struct Register {
     /// Its identifiers and its profile, as [`Patch::of_new`] gives it.
     pub patch: Patch,
-    /// Its password. Ignored if the user is known.
+    /// Its password, which is ignored if the user is known.
     pub password: Option<Password>,
 }
 
-/// Who was registered.
+/// The result of a registration.
 pub struct Registered {
-    /// True if this made the user; false if it was known, and is linked now.
+    /// True if the user is new. False if it was known, and is linked now.
     pub is_new: bool,
     /// The user that was made or matched.
     pub id: UserId,
-    /// Whose user it is.
+    /// The person of the user.
     pub person: Person,
 }
 
@@ -42,7 +42,7 @@ pub struct New {
     id: UserId,
     identity: Identity,
     facts: ProfileFacts,
-    claims: ClaimPlan,
+    ownerships: OwnershipPlan,
 }
 
 impl Rule for Register {
@@ -56,15 +56,15 @@ impl Rule for Register {
         };
         let blank = ProfileFacts {
             created_at: context.now,
-            claims: BTreeMap::new(),
+            ownerships: BTreeMap::new(),
             links: BTreeMap::new(),
             merged_into: None,
         };
         let (mut identity, mut facts) = self.patch.apply(accounts, context, &Identity::default(), &blank)?;
         context.link(&mut identity, &mut facts);
         identity.registered_by = context.request.as_ref().map(|request| request.fingerprint.clone());
-        let claims = ClaimPlan::of_new(&*accounts.home.own.users, id, &facts.claims).await?;
-        Ok(New { id, identity, facts, claims })
+        let ownerships = OwnershipPlan::of_new(&*accounts.home.own.users, id, &facts.ownerships).await?;
+        Ok(New { id, identity, facts, ownerships })
     }
 
     async fn act(self, accounts: &Accounts, context: &Context, mut new: New) -> Result<Registered, Error> {
@@ -73,23 +73,23 @@ impl Rule for Register {
         let mut rounds = 0;
         until_written!({
             rounds += 1;
-            // Without an idempotency key nobody but an earlier round can have used the id.
+            // Without an idempotency key only an earlier round can have used the id.
             if (context.request.is_some() || rounds > 1)
                 && let Some(own) = registered_before(accounts, context, id).await?
             {
                 return Ok(Some(created(own)));
             }
             if rounds > 1 {
-                new.claims = ClaimPlan::of_new(&*accounts.home.own.users, id, &new.facts.claims).await?;
+                new.ownerships = OwnershipPlan::of_new(&*accounts.home.own.users, id, &new.facts.ownerships).await?;
             }
-            if let Some(known) = known(new.claims.writes(), id) {
+            if let Some(known) = known(new.ownerships.writes(), id) {
                 match self.fill(accounts, context, &known, &new).await? {
                     Filled::Matched(registered) => return Ok(Some(*registered)),
                     Filled::Overtaken => return Ok(None),
                     Filled::SeveralPeople => {}
                 }
             }
-            refuse_taken(new.claims.writes(), id, |_| false, |_| false)?;
+            reject_taken(new.ownerships.writes(), id, |_| false, |_| false)?;
             let parts = match &sealed {
                 Some(parts) => parts,
                 None => sealed.insert(self.seal(accounts, context, &new).await?),
@@ -118,18 +118,18 @@ async fn registered_before(people: &People, context: &Context, id: UserId) -> Re
     if own { Ok(Some(person)) } else { Err(Error::KeyReused) }
 }
 
-/// What became of a match.
+/// The result of a match.
 enum Filled {
-    /// It was one.
+    /// The user is matched.
     Matched(Box<Registered>),
-    /// The user does not have the identifiers any more, or somebody wrote it in between.
+    /// The user no longer has the identifiers, or another write got in between.
     Overtaken,
     /// The identifiers belong to more than one person.
     SeveralPeople,
 }
 
 impl Register {
-    /// Links an existing user to the company and fills what it leaves blank. The password is ignored.
+    /// Links an existing user to the company and fills its blanks. The password is ignored.
     async fn fill(&self, people: &People, context: &Context, known: &Known, new: &New) -> Result<Filled, Error> {
         let (person, id) = match people.matching(known).await? {
             Match::Person { person, owner } => (*person, owner),
@@ -140,12 +140,12 @@ impl Register {
         let Some(change) = people.filled(context, &person, &self.patch, &new.identity.profile)? else {
             return Ok(matched(person));
         };
-        let rules = Rules { refuse_taken: true, ..Rules::of(&context.actor) };
+        let rules = Rules { reject_taken: true, ..Rules::of(&context.actor) };
         let written = people.write_profiles(&person, &[change], &rules, |_| Vec::new()).await?;
         Ok(written.map_or(Filled::Overtaken, matched))
     }
 
-    /// Both parts, profile first.
+    /// Encrypts both parts, profile first.
     async fn seal(&self, accounts: &Accounts, context: &Context, new: &New) -> Result<[PartRecord; 2], Error> {
         let secret = match &self.password {
             Some(password) => Some(hash(accounts, context, new, password.clone()).await?),
@@ -157,7 +157,7 @@ impl Register {
     }
 }
 
-/// The hash of the new user's password, if it is one to set.
+/// The hash of the new user's password, if the policy allows the password.
 async fn hash(accounts: &Accounts, context: &Context, new: &New, password: Password) -> Result<String, Error> {
     let Identity { email, phone_number, username, profile, .. } = &new.identity;
     let identifiers = [email.as_ref(), phone_number.as_ref(), username.as_ref()];
@@ -165,7 +165,7 @@ async fn hash(accounts: &Accounts, context: &Context, new: &New, password: Passw
 }
 
 impl People {
-    /// Both parts of a new user under one version, profile first.
+    /// Encrypts both parts of a new user under one version, profile first.
     pub(crate) async fn seal_new(
         &self,
         id: UserId,
@@ -181,28 +181,28 @@ impl People {
         Ok([profile?, credentials?])
     }
 
-    /// A transaction of both parts of a new user and all its claims.
+    /// A transaction of both parts of a new user and all its ownerships.
     pub(crate) fn creation(
         &self,
         [profile, credentials]: &[PartRecord; 2],
-        claims: ClaimPlan,
+        ownerships: OwnershipPlan,
         recorded: Recorded,
         same: impl Fn(UserId) -> bool,
     ) -> Transaction<'_> {
         Transaction::new(&self.home, recorded)
-            .profiles(&[Replacement::new(profile.clone())], claims, same)
+            .profiles(&[Replacement::new(profile.clone())], ownerships, same)
             .credentials(&Replacement::new(credentials.clone()))
     }
 }
 
-/// Creates the user. `None` if somebody got in between.
+/// Creates the user. `None` if another write got in between.
 async fn create(
     people: &People,
     new: &New,
     parts: &[PartRecord; 2],
     recorded: Recorded,
 ) -> Result<Option<Person>, Error> {
-    if !people.creation(parts, new.claims.clone(), recorded, |_| false).is_done().await? {
+    if !people.creation(parts, new.ownerships.clone(), recorded, |_| false).is_done().await? {
         return Ok(None);
     }
     let [profile, credentials] = parts;

@@ -1,18 +1,19 @@
-//! What a rule looks like to its callers.
+//! The interface of a rule.
 
 use crate::{Accounts, Context, Error};
 
-/// Something that is done to accounts at somebody's request.
+/// An operation on accounts that is requested.
 pub trait Rule: Sized + Send + Sync {
-    /// What it reads first.
+    /// The result of the first read.
     type Read: Send;
-    /// What it ends with.
+    /// The result of the rule.
     type Done: Send;
 
-    /// The first read. Changes nothing, so a caller may do something else at the same time, and drop it.
+    /// The first read. It makes no changes, so a caller may do other work at the same time, and may drop it.
     fn read(&self, accounts: &Accounts, context: &Context) -> impl Future<Output = Result<Self::Read, Error>> + Send;
 
-    /// Does it. May be dropped at any await: what was written by then is whole, and doing it again completes it.
+    /// Carries the rule out. A caller may drop it at any await: the writes so far are consistent, and a retry completes
+    /// them.
     fn act(
         self,
         accounts: &Accounts,
@@ -20,7 +21,7 @@ pub trait Rule: Sized + Send + Sync {
         read: Self::Read,
     ) -> impl Future<Output = Result<Self::Done, Error>> + Send;
 
-    /// Reads and does it.
+    /// Reads, and carries the rule out.
     fn run(self, accounts: &Accounts, context: &Context) -> impl Future<Output = Result<Self::Done, Error>> + Send {
         async move {
             let read = self.read(accounts, context).await?;
@@ -29,15 +30,15 @@ pub trait Rule: Sized + Send + Sync {
     }
 }
 
-/// Why something was done, as somebody wrote it: at most 256 characters. It is stored sealed only.
+/// The reason that a caller or an operator gave: at most 256 characters. It is stored in encrypted form only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
 impl Reason {
-    /// The most characters.
+    /// The maximum number of characters.
     pub const MAX_CHARS: usize = 256;
 
-    /// A reason; `None` if the text is too long.
+    /// A reason, or `None` if the text is too long.
     pub fn new(text: String) -> Option<Self> {
         (text.chars().count() <= Self::MAX_CHARS).then_some(Self(text))
     }

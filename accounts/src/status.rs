@@ -1,4 +1,4 @@
-//! Disables and activates a user, for all companies. Of merged users the root's status counts.
+//! Disables or activates a user for all companies. For merged users, the status of the primary account counts.
 
 use umoja_schema::{AccountStatus, AuditEvent, Credentials, UserId};
 
@@ -9,9 +9,9 @@ use crate::{Accounts, Context, Error, Person, Reason, Rule};
 pub struct SetStatus {
     /// The user.
     pub id: UserId,
-    /// The status to have.
+    /// The new status.
     pub status: AccountStatus,
-    /// Why.
+    /// The reason for it.
     pub reason: Option<Reason>,
 }
 
@@ -32,7 +32,7 @@ impl Rule for SetStatus {
                 None => accounts.reader().load(self.id).await?,
             };
             let mut person = person.ok_or(Error::NotFound)?;
-            let stored = &mut person.root;
+            let stored = &mut person.primary;
             let credentials: Credentials = accounts.sealer.open(&stored.credentials).await?;
             if stored.status == self.status && credentials.status_reason == reason {
                 return Ok(Some(person));

@@ -1,19 +1,21 @@
-//! One transaction on people: the only place that puts [`Writes`] together.
+//! One transaction on people. This is the only module that builds [`Writes`].
 //!
-//! What is easily forgotten cannot be left out. A part comes with what is stored of it, which is its condition
-//! ([`Replacement`]). A profile part comes with the claims that change with it ([`ClaimPlan`]); its pointers and the
-//! journal rows about conflicts are worked out here. The rows of the audit trail are given first, or why there are none
-//! ([`Recorded`]).
+//! Its types require everything that is easily forgotten. A part comes with the stored part, which is its condition
+//! ([`Replacement`]). A profile part comes with the ownerships that change with it ([`OwnershipPlan`]); its pointers
+//! and the journal rows about conflicts are derived here. The rows of the audit trail come first, or the reason why
+//! there are none ([`Recorded`]).
 
 use std::collections::BTreeMap;
 
-use umoja_schema::{Actor, BlindIndex, Claim, Log, LogRow, PartRecord, UserId, Version};
+use umoja_schema::{Actor, BlindIndex, Log, LogRow, Ownership, PartRecord, UserId, Version};
 use umoja_store::Home;
-use umoja_store::apply::{ClaimChange, IDENTIFIER_CONFLICT, commit_own, conflicts, plan_claims_of, plan_members};
+use umoja_store::apply::{
+    IDENTIFIER_CONFLICT, OwnershipChange, commit_own, conflicts, plan_linked_accounts, plan_ownerships_of,
+};
 use umoja_store::audit::{Events, Recorder};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, MAX_WRITES, PartWrite, StoreError, Users, Writes};
+use umoja_store::ports::{Commit, Condition, IdentifierWrite, MAX_WRITES, PartWrite, StoreError, Users, Writes};
 
-/// A part over what is stored in its place.
+/// A part, and the stored part that it replaces.
 #[derive(Clone)]
 pub struct Replacement<'a> {
     stored: Option<&'a PartRecord>,
@@ -21,17 +23,17 @@ pub struct Replacement<'a> {
 }
 
 impl<'a> Replacement<'a> {
-    /// A part of which nothing is stored yet.
+    /// A part that is not stored yet.
     pub const fn new(record: PartRecord) -> Self {
         Self { stored: None, record }
     }
 
-    /// A part over the stored one: written only while that is what is stored.
+    /// A part that replaces the stored one. It is written only if that part is still stored.
     pub const fn of(stored: &'a PartRecord, record: PartRecord) -> Self {
         Self { stored: Some(stored), record }
     }
 
-    /// A part over what is stored, if there is anything.
+    /// A part that replaces the stored one, if there is one.
     pub const fn over(stored: Option<&'a PartRecord>, record: PartRecord) -> Self {
         Self { stored, record }
     }
@@ -42,44 +44,44 @@ impl<'a> Replacement<'a> {
     }
 }
 
-/// The claims that change when profile parts are written, each conditional on the claimants that were read.
+/// The ownerships that change when profile parts are written, each conditional on the owners that were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClaimPlan(Vec<ClaimWrite>);
+pub struct OwnershipPlan(Vec<IdentifierWrite>);
 
-impl ClaimPlan {
-    /// Reads who claims what these changes are about.
+impl OwnershipPlan {
+    /// Reads the owners of the identifiers that change.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn read(users: &dyn Users, changes: &[ClaimChange<'_>]) -> Result<Self, StoreError> {
-        plan_claims_of(users, changes).await.map(Self)
+    pub async fn read(users: &dyn Users, changes: &[OwnershipChange<'_>]) -> Result<Self, StoreError> {
+        plan_ownerships_of(users, changes).await.map(Self)
     }
 
-    /// The claims of a user that is new.
+    /// The ownerships of a new user.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn of_new(
         users: &dyn Users,
         id: UserId,
-        claims: &BTreeMap<BlindIndex, Claim>,
+        ownerships: &BTreeMap<BlindIndex, Ownership>,
     ) -> Result<Self, StoreError> {
-        Self::read(users, &[ClaimChange { id, before: &BTreeMap::new(), after: claims }]).await
+        Self::read(users, &[OwnershipChange { id, before: &BTreeMap::new(), after: ownerships }]).await
     }
 
     /// The writes.
-    pub fn writes(&self) -> &[ClaimWrite] {
+    pub fn writes(&self) -> &[IdentifierWrite] {
         &self.0
     }
 
-    /// The same with other claims of one user, on the same identifiers.
+    /// The plan with other ownerships of one user on the same identifiers.
     #[must_use]
-    pub fn with_claims_of(&self, id: UserId, claims: &BTreeMap<BlindIndex, Claim>) -> Self {
-        let again = |write: &ClaimWrite| {
-            let after = write.before.with(id, claims.get(&write.before.index));
-            ClaimWrite { before: write.before.clone(), after: after.unwrap_or_else(|| write.before.clone()) }
+    pub fn with_ownerships_of(&self, id: UserId, ownerships: &BTreeMap<BlindIndex, Ownership>) -> Self {
+        let replaced = |write: &IdentifierWrite| {
+            let after = write.before.with(id, ownerships.get(&write.before.index));
+            IdentifierWrite { before: write.before.clone(), after: after.unwrap_or_else(|| write.before.clone()) }
         };
-        Self(self.0.iter().map(again).collect())
+        Self(self.0.iter().map(replaced).collect())
     }
 }
 
@@ -90,16 +92,16 @@ pub struct Recorded(Vec<(Log, LogRow)>);
 /// Why a transaction has no row in the audit trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unrecorded {
-    /// A stored hash is made anew of the same password.
+    /// The stored hash of the same password is replaced by a new one.
     PasswordUpgrade,
-    /// Nothing of either user changes: the journal says that their conflict may stand.
+    /// Neither user changes: the journal records that their conflict is dismissed.
     Dismissal,
-    /// Nothing is said anew: a part is written again for keys that were rotated.
+    /// No data changes: a part is re-encrypted because keys were rotated.
     KeyRotation,
 }
 
 impl Recorded {
-    /// What is done to whom.
+    /// The rows about these events.
     ///
     /// # Errors
     /// If the store fails.
@@ -107,8 +109,8 @@ impl Recorded {
         recorder.rows(actor, events).await.map(Self)
     }
 
-    /// The same about a new user. The first round takes it that the region has recorded nothing about the id yet; there may
-    /// be rows of an earlier round, or of a user who is not here any more.
+    /// The rows about a new user. The first round assumes that the region has no rows about the id yet. Later rounds
+    /// read them, because there may be rows of an earlier round, or of a user that is no longer here.
     ///
     /// # Errors
     /// If the store fails.
@@ -125,13 +127,13 @@ impl Recorded {
         }
     }
 
-    /// There is nothing to record.
+    /// No rows, for this reason.
     pub const fn none(_why: Unrecorded) -> Self {
         Self(Vec::new())
     }
 }
 
-/// A transaction that is being put together.
+/// A transaction that is being built.
 #[must_use]
 pub struct Transaction<'a> {
     home: &'a Home,
@@ -144,15 +146,20 @@ impl<'a> Transaction<'a> {
         Self { home, writes: Writes { new_rows: recorded.0, ..Writes::default() } }
     }
 
-    /// Writes profile parts with their claims and pointers, and journals the conflicts that the claims make. `same` says
-    /// which users are the same person as those who are written, and so no rivals.
-    pub fn profiles(mut self, parts: &[Replacement<'_>], claims: ClaimPlan, same: impl Fn(UserId) -> bool) -> Self {
-        self.writes.claims.extend(claims.0);
+    /// Writes profile parts with their ownerships and pointers, and journals the conflicts that the ownerships make.
+    /// `same` is true for users of the same person as the written ones, which are no rivals.
+    pub fn profiles(
+        mut self,
+        parts: &[Replacement<'_>],
+        ownerships: OwnershipPlan,
+        same: impl Fn(UserId) -> bool,
+    ) -> Self {
+        self.writes.ownerships.extend(ownerships.0);
         for part in parts {
             let Replacement { stored, record } = part;
-            self.writes.members.extend(plan_members(*stored, record));
+            self.writes.linked_accounts.extend(plan_linked_accounts(*stored, record));
             let origin = &self.home.own.name;
-            self.writes.rows.extend(conflicts(record.id, &record.version, &self.writes.claims, origin, &same));
+            self.writes.rows.extend(conflicts(record.id, &record.version, &self.writes.ownerships, origin, &same));
             self.writes.parts.push(part.write());
         }
         self
@@ -170,29 +177,29 @@ impl<'a> Transaction<'a> {
         self
     }
 
-    /// Only while these profile parts are stored in these versions.
+    /// Requires that these profile parts are stored in these versions.
     pub fn unchanged(mut self, others: impl IntoIterator<Item = (UserId, Version)>) -> Self {
         self.writes.unchanged.extend(others);
         self
     }
 
-    /// The same if the transaction takes them all. A person of more users than a merge brings together is written without:
-    /// better than not at all.
+    /// [`Transaction::unchanged`], if the transaction has room for all of them. A person with more users than a merge
+    /// allows is written without this condition, which is better than not at all.
     pub fn unchanged_if_they_fit(self, others: Vec<(UserId, Version)>) -> Self {
         if self.writes.count() + others.len() <= MAX_WRITES { self.unchanged(others) } else { self }
     }
 
-    /// True if one transaction takes it.
+    /// True if the writes fit into one transaction.
     pub fn fits(&self) -> bool {
         self.writes.count() <= MAX_WRITES
     }
 
-    /// True if somebody else claims an identifier that it claims.
+    /// True if the written user owns an identifier that another user owns too.
     pub fn is_in_conflict(&self) -> bool {
         self.writes.rows.iter().any(|(_, row)| row.kind == IDENTIFIER_CONFLICT)
     }
 
-    /// Commits it: all of it or nothing. A write that may have been done and was overtaken is an error.
+    /// Commits all writes or none. It is an error if the writes may have been committed and were then overtaken.
     ///
     /// # Errors
     /// If the store fails.
@@ -200,7 +207,7 @@ impl<'a> Transaction<'a> {
         commit_own(&*self.home.own.users, &self.writes).await
     }
 
-    /// The same; true if it was done, false if somebody got in between.
+    /// Commits all writes or none. True if they were committed, false if another write got in between.
     ///
     /// # Errors
     /// If the store fails.

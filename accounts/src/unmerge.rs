@@ -1,9 +1,10 @@
-//! A duplicate is a person of its own again, with those that point at it. Its data and identifiers never went anywhere, so
-//! its pointer is removed; what both persons would claim then is left to one of them.
+//! Makes a duplicate a separate person again, together with the users that point at it. A merge moves no data and no
+//! identifiers, so an unmerge only removes the pointer, and leaves each identifier that both persons own to one of
+//! them.
 
 use std::collections::BTreeMap;
 
-use umoja_schema::{BlindIndex, Claim, ClaimItem, PartRecord, PersonVersion, UserId};
+use umoja_schema::{BlindIndex, IdentifierItem, Ownership, PartRecord, PersonVersion, UserId};
 use umoja_store::pointers::{UNMERGED, pointer_rows};
 
 use crate::accounts::{company_field, until_written};
@@ -17,18 +18,18 @@ use crate::{Accounts, Context, Error, People, Person, Rule};
 pub struct Unmerge {
     /// The duplicate.
     pub id: UserId,
-    /// Only where the region has heard of this version.
+    /// The version that has to have arrived in the region.
     pub min_version: Option<PersonVersion>,
 }
 
 impl Rule for Unmerge {
     type Read = Option<Read>;
-    /// Whose person the duplicate is then.
+    /// The person of the duplicate after the unmerge.
     type Done = Person;
 
     async fn read(&self, accounts: &Accounts, _: &Context) -> Result<Option<Read>, Error> {
         accounts.at_least(self.min_version.as_ref()).await?;
-        group_or_alone(accounts, self.id).await
+        person_or_alone(accounts, self.id).await
     }
 
     async fn act(self, accounts: &Accounts, context: &Context, first: Option<Read>) -> Result<Person, Error> {
@@ -36,47 +37,51 @@ impl Rule for Unmerge {
         until_written!({
             let read = match first.take() {
                 Some(read) => read,
-                None => group_or_alone(accounts, self.id).await?,
+                None => person_or_alone(accounts, self.id).await?,
             };
-            let Read { group, is_whole } = read.ok_or(Error::NotFound)?;
-            let user = group.get(self.id).ok_or(Error::Broken("a user is one of its person"))?;
-            // Who is not merged is as the caller wants them: a retry meets its own effect.
-            let Some(root) = user.facts.merged_into else { return Ok(Some(())) };
-            if is_whole && !group.holds(root) && !is_erased(accounts, root).await? {
+            let Read { person, is_whole } = read.ok_or(Error::NotFound)?;
+            let user = person.get(self.id).ok_or(Error::Broken("a user belongs to its person"))?;
+            // A user that is not merged is in the wanted state already: a retry meets its own effect.
+            let Some(primary) = user.facts.merged_into else { return Ok(Some(())) };
+            if is_whole && !person.holds(primary) && !is_erased(accounts, primary).await? {
                 return Ok(None);
             }
             let rules = Rules { all_as_read: true, ..Rules::of(&context.actor) };
             let rows = |part: &PartRecord| {
                 let why = company_field(context);
-                let rows = || pointer_rows(&accounts.home.own.name, UNMERGED, &part.version, root, self.id, &why);
+                let rows = || pointer_rows(&accounts.home.own.name, UNMERGED, &part.version, primary, self.id, &why);
                 if part.id == self.id { rows() } else { Vec::new() }
             };
-            Ok(accounts.write_profiles(&group, &parted(&group, self.id)?, &rules, rows).await?.map(|_| ()))
+            Ok(accounts.write_profiles(&person, &unmerged_changes(&person, self.id)?, &rules, rows).await?.map(|_| ()))
         })?;
         accounts.reader().load(self.id).await?.ok_or(Error::NotFound)
     }
 }
 
-/// What an unmerge read.
+/// The first read of an unmerge.
 pub struct Read {
-    group: Person,
-    /// False of a person that has become too large to be read: the duplicate alone, so that it can be made smaller.
+    person: Person,
+    /// False if the person has become too large to be read. Only the duplicate is read then, so that an unmerge can
+    /// make the person smaller.
     is_whole: bool,
 }
 
-async fn group_or_alone(people: &People, id: UserId) -> Result<Option<Read>, Error> {
+async fn person_or_alone(people: &People, id: UserId) -> Result<Option<Read>, Error> {
     match people.reader().load(id).await {
         Err(Error::TooLarge(_)) => {
             let user = people.reader().open_user(people.home.own.users.parts(id).await?).await?;
-            Ok(user.map(|user| Read { group: Person::of(user), is_whole: false }))
+            Ok(user.map(|user| Read { person: Person::of(user), is_whole: false }))
         }
-        read => Ok(read?.map(|group| Read { group, is_whole: true })),
+        read => Ok(read?.map(|person| Read { person, is_whole: true })),
     }
 }
 
-/// Whether somebody whom a duplicate points at, and who is not among its person, was erased. What both claim has to be left
-/// to one of them, so an unmerge waits for who has not arrived, and fails while their part does not open: two users
-/// with one verified identifier would be merged again by themselves. False if they have just come.
+/// True if the user that a duplicate points at, and that is not in its person, was erased. False if it has just
+/// arrived.
+///
+/// Each identifier that both own has to be left to one of them, because an automatic merge would join two users with
+/// one verified identifier again. An unmerge therefore waits for a user that has not arrived, and fails while its part
+/// cannot be decrypted.
 async fn is_erased(people: &People, target: UserId) -> Result<bool, Error> {
     let parts = people.home.own.users.parts(target).await?;
     if any_erased(&parts) {
@@ -87,24 +92,24 @@ async fn is_erased(people: &People, target: UserId) -> Result<bool, Error> {
     if unreadable.is_empty() { Ok(false) } else { Err(Error::Unreadable) }
 }
 
-/// Who keeps what two persons both claim.
+/// The person that keeps the identifiers that both own.
 #[derive(Clone, Copy)]
 enum Keeps {
-    /// Whose claim wins, for each identifier.
+    /// For each identifier, the person whose ownership wins.
     Winner,
-    /// One of the two, all of it.
+    /// One of the two persons, for all identifiers.
     Side(usize),
 }
 
-/// What becomes of the users of a person once one of them points at nobody: its own pointer, last, and the identifiers
-/// that the two persons both claim.
+/// The changes of the users of a person when one of them is unmerged: first the identifiers that both persons own, and
+/// last the pointer of the user.
 ///
-/// The loser of an identifier, by the order of claims, gives it up: look-ups would not find it by that anyway, and nobody
-/// would merge the two by themselves again. But neither may be left without any.
-fn parted(group: &Person, id: UserId) -> Result<Vec<Change>, Error> {
-    let own = group.pointed(None, id, None)?.ok_or(Error::Broken("a user is one of its person"))?;
-    let (ours, rest): (Vec<_>, Vec<_>) = group.users().partition(|user| own.holds(user.id()));
-    let pointer = group.pointing(id, None)?;
+/// The loser of an identifier, by the order of ownerships, gives it up. Look-ups would not find the loser by it anyway,
+/// and an automatic merge does not join the two again. But neither person may be left without an identifier.
+fn unmerged_changes(person: &Person, id: UserId) -> Result<Vec<Change>, Error> {
+    let own = person.pointed(None, id, None)?.ok_or(Error::Broken("a user belongs to its person"))?;
+    let (ours, rest): (Vec<_>, Vec<_>) = person.users().partition(|user| own.holds(user.id()));
+    let pointer = person.pointing(id, None)?;
     if rest.is_empty() {
         return Ok(vec![pointer]);
     }
@@ -120,7 +125,7 @@ fn parted(group: &Person, id: UserId) -> Result<Vec<Change>, Error> {
                 (Keeps::Side(keeper), Some(_)) => keeper != n,
             };
             let left: Vec<_> = side.iter().map(|user| without(user, loses)).collect();
-            all_have_some &= left.iter().any(|change| !change.facts.claims.is_empty());
+            all_have_some &= left.iter().any(|change| !change.facts.ownerships.is_empty());
             let losing = side.iter().zip(left).filter(|(user, left)| user.facts != left.facts);
             changes.extend(losing.map(|(_, left)| left));
         }
@@ -134,30 +139,30 @@ fn parted(group: &Person, id: UserId) -> Result<Vec<Change>, Error> {
     Err(Error::NoIdentifierLeft)
 }
 
-/// The identifiers that both sides claim, and the side whose claim wins.
+/// The identifiers that both sides own, and the side whose ownership wins.
 fn shared(sides: &[Vec<&Stored>; 2]) -> BTreeMap<BlindIndex, usize> {
-    let mut claims: BTreeMap<BlindIndex, [BTreeMap<UserId, Claim>; 2]> = BTreeMap::new();
+    let mut ownerships: BTreeMap<BlindIndex, [BTreeMap<UserId, Ownership>; 2]> = BTreeMap::new();
     for (n, side) in sides.iter().enumerate() {
         for user in side {
-            for (index, claim) in &user.facts.claims {
-                claims.entry(*index).or_default()[n].insert(user.id(), claim.clone());
+            for (index, ownership) in &user.facts.ownerships {
+                ownerships.entry(*index).or_default()[n].insert(user.id(), ownership.clone());
             }
         }
     }
-    let winner = |index, [ours, rest]: [BTreeMap<UserId, Claim>; 2]| {
+    let winner = |index, [ours, rest]: [BTreeMap<UserId, Ownership>; 2]| {
         let both = !ours.is_empty() && !rest.is_empty();
-        let claimants = ours.iter().chain(&rest).map(|(id, claim)| (*id, claim.clone())).collect();
-        let (winner, _) = ClaimItem { index, claimants }.winner().filter(|_| both)?;
+        let owners = ours.iter().chain(&rest).map(|(id, ownership)| (*id, ownership.clone())).collect();
+        let (winner, _) = IdentifierItem { index, owners }.winner().filter(|_| both)?;
         Some((index, usize::from(rest.contains_key(&winner))))
     };
-    claims.into_iter().filter_map(|(index, claimants)| winner(index, claimants)).collect()
+    ownerships.into_iter().filter_map(|(index, owners)| winner(index, owners)).collect()
 }
 
 /// A user without the identifiers that it loses.
 fn without(user: &Stored, loses: impl Fn(&BlindIndex) -> bool) -> Change {
     let (mut identity, mut facts) = (user.identity.clone(), user.facts.clone());
-    for (_, claim) in user.facts.claims.iter().filter(|(index, _)| loses(index)) {
-        drop_identifier(&mut identity, &mut facts, &(claim.kind, claim.company.clone()));
+    for (_, ownership) in user.facts.ownerships.iter().filter(|(index, _)| loses(index)) {
+        drop_identifier(&mut identity, &mut facts, &(ownership.kind, ownership.company.clone()));
     }
     Change { id: user.id(), identity, facts }
 }

@@ -1,5 +1,5 @@
-//! Changes the profile and the identifiers of a linked user. Of merged users an identifier is changed where callers see it
-//! from, and the profile at the root; what is removed is removed from all of them.
+//! Changes the profile and the identifiers of a linked user. For merged users, an identifier is changed on the user
+//! whose value callers see, and the profile on the primary account. A removed value is removed from all of them.
 
 use umoja_schema::{PersonVersion, UserId};
 
@@ -11,9 +11,9 @@ use crate::{Accounts, Context, Error, Patch, Person, Rule};
 pub struct Update {
     /// The user.
     pub id: UserId,
-    /// What is to change.
+    /// The changes.
     pub patch: Patch,
-    /// Only if this is the current version.
+    /// The version that has to be the current one.
     pub if_version: Option<PersonVersion>,
 }
 
@@ -38,21 +38,21 @@ impl Rule for Update {
             }
             let changed = self.patch.apply_to(accounts, context, &person)?;
             let current = person.version();
-            // A request that is repeated under its idempotency key meets its own effect: nothing is left to change, or,
-            // as the root is written last, only others than the root have changed.
-            let root_is_as_wanted = |wanted: &PersonVersion| wanted.users().first() == current.users().first();
+            // A retry under the same idempotency key meets its own effect: no change is left, or only linked accounts
+            // have changed so far, because the primary account is written last.
+            let primary_is_as_wanted = |wanted: &PersonVersion| wanted.users().first() == current.users().first();
             let met = |wanted: &PersonVersion| {
-                *wanted == current || context.is_repeat() && (changed.is_empty() || root_is_as_wanted(wanted))
+                *wanted == current || context.is_repeat() && (changed.is_empty() || primary_is_as_wanted(wanted))
             };
             if let Some(wanted) = self.if_version.as_ref().filter(|wanted| !met(wanted)) {
-                // Newer than what is stored of anybody: or merged with somebody, of which nothing has arrived here.
+                // The wanted version may be newer than the stored users, or contain a merged user that has not arrived.
                 accounts.not_behind(wanted).await?;
                 return Err(Error::Version { current: current.to_string() });
             }
             if changed.is_empty() {
                 return Ok(Some(person));
             }
-            let rules = Rules { refuse_taken: true, ..Rules::of(&context.actor) };
+            let rules = Rules { reject_taken: true, ..Rules::of(&context.actor) };
             accounts.write_profiles(&person, &changed, &rules, |_| Vec::new()).await
         })
     }

@@ -13,19 +13,20 @@ use umoja_store::secrets::Secrets;
 use crate::companies::Companies;
 use crate::rate::Rates;
 
-/// What differs from region to region and from operator to operator.
+/// The settings of the API in one region of one deployment.
 #[derive(Debug, Clone)]
 pub struct ApiConfig {
     /// The region's base URL without trailing slash: the `aud` of requests. Never taken from the `Host` header.
     pub base_url: String,
-    /// Every region of the deployment and its base URL, the own one too; for discovery.
+    /// Every region of the deployment, this one included, with its base URL. The discovery document lists them.
     pub regions: Vec<(Region, String)>,
-    /// The fewest characters of a new password (NIST SP 800-63B section 3.1.1.2: 8, or 15 where it is the only factor).
+    /// The minimum length of a new password in characters (NIST SP 800-63B section 3.1.1.2: 8, or 15 where it is the
+    /// only factor).
     pub min_password_chars: usize,
-    /// The least `zxcvbn` score of a new password, 0 to 4 ([`umoja_crypto::password::MIN_SCORE`]).
+    /// The minimum `zxcvbn` score of a new password, 0 to 4 ([`umoja_crypto::password::MIN_SCORE`]).
     pub min_password_score: u8,
-    /// Where several instances serve the region: how many requests one of them reserves at a time, at most, of those that
-    /// a company may make. `None` where one process serves it alone, which then counts for itself.
+    /// If several instances serve the region: the largest number of a company's requests that one instance reserves at
+    /// a time. `None` if a single process serves the region and counts in its own memory.
     pub rate_lease: Option<NonZeroU32>,
 }
 

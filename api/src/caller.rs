@@ -1,5 +1,5 @@
-//! Who is calling: the checks of a signed request, cheapest first, all before the first paid call but one cached
-//! look-up of the company.
+//! Authentication of the caller. The checks of a signed request run cheapest first, and all of them run before the
+//! first paid call, except for one cached look-up of the company.
 
 use axum::http::HeaderMap;
 use base64::Engine as _;
@@ -12,11 +12,11 @@ use umoja_schema::{Actor, Scope};
 
 use crate::app::App;
 use crate::idempotency::fingerprint;
-use crate::problem::{COMPANY_DISABLED, Refusal, SCOPE_MISSING, UNAUTHORIZED};
+use crate::problem::{COMPANY_DISABLED, Problem, SCOPE_MISSING, UNAUTHORIZED};
 
-/// A company whose request was verified.
+/// A company with a verified request.
 pub(crate) struct Caller {
-    /// On whose behalf the request is, and when.
+    /// The company and the time of the request.
     pub(crate) context: Context,
     pub(crate) jti: String,
     pub(crate) htu: String,
@@ -24,27 +24,27 @@ pub(crate) struct Caller {
     pub(crate) exp_secs: u64,
 }
 
-/// Checks a request. What is returned as an error says nothing to somebody who is not a caller.
+/// Verifies a request. The problem that it returns reveals no reason to a client that is not a known caller.
 pub(crate) async fn verify(
     app: &App,
     path: &str,
     headers: &HeaderMap,
     token: &[u8],
-) -> Result<(Caller, Value), Refusal> {
+) -> Result<(Caller, Value), Problem> {
     let home = &app.accounts.home;
     let now = home.clock.now();
     let request = parse_request(token)?;
     let request = request.check_times(now.secs())?;
     let akh = headers.get("x-api-key").map(|key| URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_bytes())));
-    let akh = akh.ok_or(Refusal::from(&UNAUTHORIZED))?;
+    let akh = akh.ok_or(Problem::from(&UNAUTHORIZED))?;
     let known = app.companies.get(&*home.registry, request.issuer(), now).await?;
-    let known = known.ok_or(Refusal::from(&UNAUTHORIZED))?;
+    let known = known.ok_or(Problem::from(&UNAUTHORIZED))?;
     let company = &known.1.company;
-    let key = known.1.key(request.kid()).ok_or(Refusal::from(&UNAUTHORIZED))?;
+    let key = known.1.key(request.kid()).ok_or(Problem::from(&UNAUTHORIZED))?;
     let kid = request.kid().to_owned();
     let request = request.verify(key, &Expected { aud: &app.config.base_url, path, akh: &akh })?;
     if !company.has_api_key(&akh, now.secs()) {
-        return Err(Refusal::from(&UNAUTHORIZED));
+        return Err(Problem::from(&UNAUTHORIZED));
     }
     app.companies.remember(&known);
     let SignedRequest { jti, htu, idk, body, rqh, exp, .. } = request;
@@ -58,14 +58,14 @@ pub(crate) async fn verify(
 }
 
 impl Caller {
-    /// Refuses what the company may not do.
-    pub(crate) fn permit(&self, scope: Scope) -> Result<(), Refusal> {
+    /// Rejects the request if the company is disabled or lacks the scope.
+    pub(crate) fn permit(&self, scope: Scope) -> Result<(), Problem> {
         if !self.context.company.enabled {
-            Err(Refusal::from(&COMPANY_DISABLED))
+            Err(Problem::from(&COMPANY_DISABLED))
         } else if self.context.company.may(scope) {
             Ok(())
         } else {
-            Err(Refusal::from(&SCOPE_MISSING))
+            Err(Problem::from(&SCOPE_MISSING))
         }
     }
 }

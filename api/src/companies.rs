@@ -1,4 +1,4 @@
-//! Companies with their keys parsed, and those of them that called a moment ago.
+//! Companies with their parsed keys, and the cache of the companies that called recently.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -10,14 +10,15 @@ use umoja_crypto::{Algorithm, VerifyingKey};
 use umoja_schema::{Company, CompanyId, Millis};
 use umoja_store::ports::{Registry, StoreError};
 
-/// How long a company is remembered, in milliseconds: disabling one takes effect at once, as people count.
+/// How long a company stays in the cache, in milliseconds. It is short, so that disabling a company takes effect within
+/// seconds.
 const REMEMBER_MS: u64 = 5_000;
 
-/// How many companies are remembered. Only those that signed a request are, so that a flood of invented names costs reads
-/// and takes nobody's place.
+/// The number of companies in the cache. A company enters it only with a valid signature, so a flood of invented names
+/// costs reads and evicts no company.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
-/// A company with its keys parsed.
+/// A company with its parsed keys.
 pub(crate) struct KnownCompany {
     pub(crate) company: Arc<Company>,
     keys: BTreeMap<String, VerifyingKey>,
@@ -38,16 +39,16 @@ impl KnownCompany {
         Self { company: Arc::new(company), keys }
     }
 
-    /// One of its keys.
+    /// The key with this id.
     pub(crate) fn key(&self, kid: &str) -> Option<&VerifyingKey> {
         self.keys.get(kid)
     }
 }
 
-/// When a company was read, and what it was then.
+/// A company and the time at which it was read.
 type Read = (Millis, Arc<KnownCompany>);
 
-/// Companies that called a moment ago; the one that has not for the longest time is forgotten first.
+/// The cache of companies that called recently. The least recently used one is evicted first.
 pub(crate) struct Companies(Mutex<LruCache<CompanyId, Read, BuildHasherDefault<DefaultHasher>>>);
 
 impl Default for Companies {
@@ -57,7 +58,7 @@ impl Default for Companies {
 }
 
 impl Companies {
-    /// A company as it is, or was a moment ago; `None` if there is none of this name.
+    /// The company as stored, or as stored up to [`REMEMBER_MS`] ago. `None` if no company has this name.
     pub(crate) async fn get(
         &self,
         registry: &dyn Registry,
@@ -76,7 +77,7 @@ impl Companies {
         Ok(company.map(|company| (now, Arc::new(KnownCompany::new(company)))))
     }
 
-    /// Remembers a company that has signed a request.
+    /// Caches a company whose signature was verified.
     pub(crate) fn remember(&self, (since, company): &Read) {
         let mut remembered = self.remembered();
         let is_newer = |(had, _): &Read| had < since;

@@ -1,4 +1,4 @@
-//! What anybody may read: health, the keys that sign answers, the regions, the description of the API.
+//! The public documents: health, the keys that sign answers, the regions, and the description of the API.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// Requests can be served: the tables answer, and the secrets were unwrapped (else there would be no router).
+/// The region can serve requests: its tables answer, and its secrets were unwrapped (otherwise there is no router).
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
     match app.accounts.home.own.users.probe().await {
         Ok(()) => {
@@ -37,7 +37,7 @@ pub(crate) async fn jwks(State(app): State<Arc<App>>) -> Json<Value> {
     Json(json!({ "keys": keys }))
 }
 
-/// The regions and their base URLs: a client fails over by signing for the next one.
+/// The regions and their base URLs. A client fails over by signing its request for the next region.
 pub(crate) async fn deployment(State(app): State<Arc<App>>) -> Json<Value> {
     let region = |(name, url): &(umoja_schema::Region, String)| json!({ "name": name, "url": url });
     let regions: Vec<Value> = app.config.regions.iter().map(region).collect();

@@ -1,5 +1,5 @@
-//! The form of a body: an object with members that the operation knows, those among them that it needs, and values of the
-//! right types. What is wrong is named by its member; the value is never repeated.
+//! The form of a body: an object that has the required members, only known members, and values of the right types. A
+//! problem names the wrong member and never repeats its value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,19 +7,19 @@ use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::problem::Refusal;
+use crate::problem::Problem;
 
 /// The members of an object.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Form {
-    /// Every member; those that are objects of a fixed form with that form.
+    /// Every member. A member that is an object of a fixed form has that form.
     members: BTreeMap<String, Option<Form>>,
     required: BTreeSet<String>,
 }
 
-const MISSING: &str = "The member is missing.";
-const UNKNOWN: &str = "The operation has no such member.";
-const TYPE: &str = "The member is of another type than the operation takes.";
+const MISSING: &str = "Add this member, which the operation requires.";
+const UNKNOWN: &str = "Remove this member, which the operation does not have.";
+const TYPE: &str = "Give this member a value of the type that the operation takes.";
 
 impl Form {
     /// The form of a type, from its JSON Schema.
@@ -28,13 +28,13 @@ impl Form {
         Self::read(&schema, &schema).unwrap_or_default()
     }
 
-    /// `None` if the schema is not that of an object with a fixed set of members.
+    /// Reads the form from a schema. `None` if the schema is not that of an object with a fixed set of members.
     fn read(schema: &Value, root: &Value) -> Option<Self> {
         if schema["additionalProperties"] != Value::Bool(false) {
             return None;
         }
         let member = |(name, schema): (&String, &Value)| {
-            // A merge patch has rules of its own (RFC 7396), which are the profile's.
+            // The profile is a merge patch (RFC 7396) and has its own rules.
             let form = (name != "profile").then(|| Self::referred(schema, root)).flatten();
             (name.clone(), form)
         };
@@ -45,7 +45,7 @@ impl Form {
         })
     }
 
-    /// The form that a member's schema refers to, which may be null as well.
+    /// The form that the schema of a member refers to, directly or as the alternative to null.
     fn referred(schema: &Value, root: &Value) -> Option<Self> {
         let mut alternatives = schema["anyOf"].as_array().into_iter().flatten().chain([schema]);
         let target = alternatives.find_map(|schema| schema["$ref"].as_str())?;
@@ -53,32 +53,32 @@ impl Form {
     }
 
     /// Reads a body.
-    pub(crate) fn parse<T: DeserializeOwned>(&self, value: Value) -> Result<T, Refusal> {
-        // Serde reads a struct from an array of its members too; no operation takes an array.
+    pub(crate) fn parse<T: DeserializeOwned>(&self, value: Value) -> Result<T, Problem> {
+        // Serde also reads a struct from an array of its members, but no operation takes an array.
         if !value.is_object() {
-            return Err(Refusal::invalid("body", "The body is an object."));
+            return Err(Problem::invalid("body", "Send a JSON object as the body."));
         }
         self.check(&value, "")?;
         serde_path_to_error::deserialize(value).map_err(|error| {
             let path = error.path().to_string();
             let path = path.trim_matches('.');
-            Refusal::invalid(if path.is_empty() { "body" } else { path }, TYPE)
+            Problem::invalid(if path.is_empty() { "body" } else { path }, TYPE)
         })
     }
 
-    fn check(&self, value: &Value, prefix: &str) -> Result<(), Refusal> {
+    fn check(&self, value: &Value, prefix: &str) -> Result<(), Problem> {
         let Value::Object(given) = value else { return Ok(()) };
-        let refuse = |name: &str, rule| Err(Refusal::invalid(&format!("{prefix}{name}"), rule));
+        let reject = |name: &str, rule| Err(Problem::invalid(&format!("{prefix}{name}"), rule));
         for (name, member) in given {
             match self.members.get(name) {
-                None => return refuse(name, UNKNOWN),
-                Some(_) if member.is_array() => return refuse(name, TYPE),
+                None => return reject(name, UNKNOWN),
+                Some(_) if member.is_array() => return reject(name, TYPE),
                 Some(Some(form)) => form.check(member, &format!("{prefix}{name}."))?,
                 Some(None) => {}
             }
         }
         match self.required.iter().find(|name| !given.contains_key(*name)) {
-            Some(name) => refuse(name, MISSING),
+            Some(name) => reject(name, MISSING),
             None => Ok(()),
         }
     }
@@ -90,27 +90,27 @@ mod tests {
     use serde_json::json;
     use umoja_schema::api;
 
-    fn refused<T: DeserializeOwned + schemars::JsonSchema>(body: Value) -> (Option<String>, String) {
-        let problem = Form::of::<T>().parse::<T>(body).err().expect("a refusal").problem();
+    fn rejected<T: DeserializeOwned + schemars::JsonSchema>(body: Value) -> (Option<String>, String) {
+        let problem = Form::of::<T>().parse::<T>(body).err().expect("a problem").details();
         (problem.field, problem.detail)
     }
 
     #[test]
-    fn a_missing_an_unknown_and_a_mistyped_member_are_named() {
-        let of = |body| refused::<api::Authenticate>(body);
+    fn a_missing_unknown_or_mistyped_member_is_named() {
+        let of = |body| rejected::<api::Authenticate>(body);
         assert_eq!(of(json!({ "email": "a@b" })), (Some("password".into()), MISSING.into()));
         assert_eq!(of(json!({ "password": "x", "emial": "a" })), (Some("emial".into()), UNKNOWN.into()));
         assert_eq!(of(json!({ "password": 1 })), (Some("password".into()), TYPE.into()));
         assert_eq!(of(json!({ "password": ["x"] })), (Some("password".into()), TYPE.into()));
         assert_eq!(of(json!({ "password": "x", "client": { "pi": 1 } })), (Some("client.pi".into()), UNKNOWN.into()));
         assert_eq!(of(json!({ "password": "x", "client": "x" })), (Some("client".into()), TYPE.into()));
-        assert_eq!(of(json!([])), (Some("body".into()), "The body is an object.".into()));
+        assert_eq!(of(json!([])), (Some("body".into()), "Send a JSON object as the body.".into()));
     }
 
     #[test]
-    fn a_member_of_a_member_is_named_with_its_path() {
+    fn a_nested_member_is_named_with_its_path() {
         let id = "0190a5c4-7c00-7000-8000-000000000000";
-        let of = |set: Value| refused::<api::Update>(json!({ "id": id, "set": set }));
+        let of = |set: Value| rejected::<api::Update>(json!({ "id": id, "set": set }));
         assert_eq!(of(json!({ "password": "x" })), (Some("set.password".into()), UNKNOWN.into()));
         assert_eq!(of(json!({ "email_verified": 1 })), (Some("set.email_verified".into()), TYPE.into()));
     }

@@ -1,4 +1,4 @@
-//! What every operation goes through: limits, signature, rate, scope, replay, idempotency; and the signed answer.
+//! The steps of every operation: size limits, signature, rate limit, scope, replay, idempotency, and the signed answer.
 
 use std::sync::Arc;
 
@@ -16,76 +16,77 @@ use crate::caller::{Caller, verify};
 use crate::form::Form;
 use crate::idempotency::Remembered;
 use crate::operation::{Answer, Operation};
-use crate::problem::{CONTENT_TYPE, MALFORMED, REPLAYED, Refusal, TOO_LARGE};
+use crate::problem::{CONTENT_TYPE, MALFORMED, Problem, REPLAYED, TOO_LARGE};
 use crate::respond::{set_retry_after, signed, unsigned};
 
-/// The most bytes of a body.
+/// The maximum size of a body in bytes.
 const MAX_BODY: usize = 256 * 1024;
 
-/// How many bytes more are read and thrown away, so that the caller sees the answer rather than a reset.
+/// The number of further bytes that are read and discarded, so that the caller gets the answer and not a reset
+/// connection.
 const MAX_DISCARDED: usize = 1024 * 1024;
 
-/// How long after its `exp` a request may still be accepted because of clocks, in milliseconds.
+/// How long after its `exp` a request is still accepted because clocks differ, in milliseconds.
 const LEEWAY_MS: u64 = 5_000;
 
-/// Answers a request for an operation whose bodies have a form.
+/// Answers a request for the operation `O`, whose bodies have this form.
 pub(crate) async fn handle<O: Operation>(app: Arc<App>, form: Arc<Form>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let started = app.accounts.home.clock.now();
     let token = match limits(&parts.headers, body).await {
         Ok(token) => token,
-        Err(refusal) => return unsigned(&refusal),
+        Err(problem) => return unsigned(&problem),
     };
     let (mut caller, body) = match verify(&app, O::PATH, &parts.headers, &token).await {
         Ok(verified) => verified,
-        Err(refusal) => return unsigned(&refusal),
+        Err(problem) => return unsigned(&problem),
     };
     let company = Arc::clone(&caller.context.company);
     let standing = app.rates.take(&app.accounts.home, &app.accounts.secrets, &company).await;
-    let answer = match standing.refusal() {
-        Some(refusal) => Err(refusal),
+    let answer = match standing.problem() {
+        Some(problem) => Err(problem),
         None => answer::<O>(&app, &form, &mut caller, body).await,
     };
     let (status, body, retry_after) = match answer {
         Ok(answer) => (answer.status, answer.body, None),
-        Err(refusal) => {
-            (refusal.kind.status, serde_json::to_value(refusal.problem()).unwrap_or_default(), refusal.retry_after_secs)
+        Err(problem) => {
+            (problem.kind.status, serde_json::to_value(problem.details()).unwrap_or_default(), problem.retry_after_secs)
         }
     };
     let now = app.accounts.home.clock.now();
     tracing::info!(operation = O::PATH, company = %company.id, status, ms = now.since(started), "request");
     let mut response = signed(&app, &caller, now, status, body);
     set_retry_after(&mut response, retry_after);
-    standing.tell(&mut response, now, retry_after);
+    standing.set_headers(&mut response, now, retry_after);
     response
 }
 
-async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value: Value) -> Result<Answer, Refusal> {
+async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value: Value) -> Result<Answer, Problem> {
     caller.permit(O::SCOPE)?;
     if O::HASHES
-        && let Some(busy) = app.accounts.hasher.refuses(&caller.context.company.id)
+        && let Some(busy) = app.accounts.hasher.rejects(&caller.context.company.id)
     {
         return Err(busy.into());
     }
-    let refusal = |error| O::MEMBERS.refusal(error);
+    let problem = |error| O::MEMBERS.problem(error);
     let parsed = form.parse(value).and_then(|body| O::parse(app, caller, body));
     let (rule, asked) = match parsed {
         Ok(parsed) => parsed,
-        Err(refusal) => return Err(if first_use(app, caller).await? { refusal } else { Refusal::from(&REPLAYED) }),
+        Err(problem) => return Err(if first_use(app, caller).await? { problem } else { Problem::from(&REPLAYED) }),
     };
     let (first, read) = tokio::join!(first_use(app, caller), rule.read(&app.accounts, &caller.context));
     if !first? {
-        return Err(Refusal::from(&REPLAYED));
+        return Err(Problem::from(&REPLAYED));
     }
-    let read = read.map_err(refusal)?;
+    let read = read.map_err(problem)?;
     let remembered = if O::CHANGES { Remembered::begin(&app.accounts, &caller.context).await? } else { None };
     if let Some((status, id, version)) = remembered.as_ref().and_then(Remembered::done) {
-        return O::again(app, status, id, version).await;
+        return O::answer_retry(app, status, id, version).await;
     }
     if let Some(request) = &mut caller.context.request {
         request.is_repeat = remembered.as_ref().is_some_and(|remembered| remembered.is_repeat);
     }
-    let done = rule.act(&app.accounts, &caller.context, read).await.map_err(refusal)?;
+    let done = rule.act(&app.accounts, &caller.context, read).await.map_err(problem)?;
     let answer = O::answer(asked, done)?;
     if let (Some(remembered), Some((id, version))) = (remembered, &answer.made) {
         remembered.finish(&app.accounts, &caller.context, answer.status, *id, version.clone()).await;
@@ -93,22 +94,22 @@ async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value
     Ok(answer)
 }
 
-/// True for one of any number of requests with this `jti`.
-async fn first_use(app: &App, caller: &Caller) -> Result<bool, Refusal> {
+/// True for exactly one of the requests with this `jti`.
+async fn first_use(app: &App, caller: &Caller) -> Result<bool, Problem> {
     let (home, secrets) = (&app.accounts.home, &app.accounts.secrets);
     let hash = secrets.request_hash(&["jti", caller.context.company.id.as_str(), &caller.htu, &caller.jti]);
     let expires_at = Millis(caller.exp_secs * 1000).plus(LEEWAY_MS + 1_000);
     Ok(home.requests.first_use(&hash, caller.context.now, expires_at).await?)
 }
 
-/// The body, within limits.
-async fn limits(headers: &axum::http::HeaderMap, mut body: Body) -> Result<Bytes, Refusal> {
+/// Reads the body, and checks its size and content type.
+async fn limits(headers: &axum::http::HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_jwt = media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/jwt");
     let mut token = Vec::new();
     let mut size = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Refusal::from(&MALFORMED))?;
+        let frame = frame.map_err(|_| Problem::from(&MALFORMED))?;
         let Ok(data) = frame.into_data() else { continue };
         size += data.len();
         if size > MAX_BODY + MAX_DISCARDED {
@@ -119,10 +120,10 @@ async fn limits(headers: &axum::http::HeaderMap, mut body: Body) -> Result<Bytes
         }
     }
     if size > MAX_BODY {
-        Err(Refusal::from(&TOO_LARGE))
+        Err(Problem::from(&TOO_LARGE))
     } else if is_jwt {
         Ok(token.into())
     } else {
-        Err(Refusal::from(&CONTENT_TYPE))
+        Err(Problem::from(&CONTENT_TYPE))
     }
 }

@@ -1,8 +1,9 @@
-//! Idempotency keys: a repeated request with the same body gives the same outcome, another body under the same key
-//! is refused. What is kept is a hash of the request, the status, the user's id and version: no personal data.
+//! Idempotency keys: a retry with the same body gets the same outcome, and another body under the same key is rejected.
+//! The stored outcome is a hash of the request, the status, and the user's id and version. It has no personal data.
 //!
-//! Answered from memory: a repetition of a request whose operation has `CHANGES`, and whose answer was made with
-//! `Answer::of`. Run again: `erase`, operations without `CHANGES`, and requests that ended in a problem.
+//! A retry is answered from the stored outcome if the operation has `CHANGES` and its answer was made with
+//! `Answer::of`. It runs again if the operation is `erase` or has no `CHANGES`, or if the first request ended in a
+//! problem.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use umoja_schema::UserId;
 use umoja_store::ports::Outcome;
 use umoja_store::secrets::Secrets;
 
-use crate::problem::{IDK_REUSED, Refusal};
+use crate::problem::{IDK_REUSED, Problem};
 
 /// The value with the members of every object in the order of their names.
 fn canonical(value: &Value) -> Value {
@@ -28,12 +29,12 @@ fn canonical(value: &Value) -> Value {
     }
 }
 
-/// How long an outcome is remembered, in milliseconds: a day, as retries are counted in minutes.
+/// How long an outcome is remembered, in milliseconds. A day is enough, because retries come within minutes.
 const REMEMBER_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// What two requests have in common if one is a retry of the other: operation and body, whatever the order of
-/// members and the white space. Keyed, because the body may hold a password: a plain hash of it, in a table for a
-/// day, would be a fast hash to guess at.
+/// A hash over the operation and the body, which is equal for two requests if one is a retry of the other. The order of
+/// members and white space do not count. The hash is keyed, because the body may contain a password: a plain hash of
+/// it, kept in a table for a day, would be a fast hash to guess the password from.
 pub(crate) fn fingerprint(secrets: &Secrets, path: &str, body: &Value) -> String {
     URL_SAFE_NO_PAD.encode(secrets.request_hash(&["request", path, &canonical(body).to_string()]))
 }
@@ -42,32 +43,32 @@ pub(crate) fn fingerprint(secrets: &Secrets, path: &str, body: &Value) -> String
 pub(crate) struct Remembered {
     key: [u8; 32],
     outcome: Outcome,
-    /// True if a request with this key and body was begun before.
+    /// True if an earlier request with this key and body was begun.
     pub(crate) is_repeat: bool,
 }
 
 impl Remembered {
-    /// Remembers that a request has begun, or finds out what became of it. `None` without an idempotency key.
-    pub(crate) async fn begin(people: &People, context: &Context) -> Result<Option<Self>, Refusal> {
+    /// Records that a request has begun, or reads the outcome of an earlier one. `None` without an idempotency key.
+    pub(crate) async fn begin(people: &People, context: &Context) -> Result<Option<Self>, Problem> {
         let Some(request) = &context.request else { return Ok(None) };
         let key = people.secrets.request_hash(&["idk", context.company.id.as_str(), &request.key]);
         let begun = Outcome { request: request.fingerprint.clone(), status: None, id: None, version: None };
         let until = context.now.plus(REMEMBER_MS);
         let stored = people.home.requests.begin(&key, &begun, context.now, until).await?;
         match stored {
-            Some(stored) if stored.request != begun.request => Err(Refusal::from(&IDK_REUSED)),
+            Some(stored) if stored.request != begun.request => Err(Problem::from(&IDK_REUSED)),
             Some(stored) => Ok(Some(Self { key, outcome: stored, is_repeat: true })),
             None => Ok(Some(Self { key, outcome: begun, is_repeat: false })),
         }
     }
 
-    /// What the earlier request ended with, if it did.
+    /// The outcome of the earlier request, if it was executed.
     pub(crate) fn done(&self) -> Option<(u16, UserId, Option<String>)> {
         Some((self.outcome.status?, self.outcome.id?, self.outcome.version.clone()))
     }
 
-    /// Remembers the outcome. If that fails the request is done all the same: a retry runs it again, and every
-    /// operation can be run again.
+    /// Stores the outcome. If that fails, the request has still been executed: a retry runs it again, which every
+    /// operation allows.
     pub(crate) async fn finish(
         mut self,
         people: &People,
@@ -80,7 +81,7 @@ impl Remembered {
         self.outcome.id = Some(id);
         self.outcome.version = version;
         if let Err(error) = people.home.requests.finish(&self.key, &self.outcome, context.now.plus(REMEMBER_MS)).await {
-            tracing::warn!(%error, "the outcome of a request was not remembered");
+            tracing::warn!(%error, "the outcome of a request could not be stored");
         }
     }
 }

@@ -1,8 +1,10 @@
-//! The central API: signed requests in, signed answers out. The same router runs in Lambda and on one machine.
+//! The HTTP API: it takes signed requests and returns signed answers. The same router runs in Lambda and on one
+//! machine.
 //!
-//! It is transport and nothing else: the rules are in [`umoja_accounts`]. One file for each operation in `operations` says
-//! where the operation is, what it takes and answers, and which rule is behind it; the router and the OpenAPI document are
-//! made from their table. What all of them go through is `handler` (limits, signature, rate, scope, replay, idempotency).
+//! This crate is transport only; the rules are in [`umoja_accounts`]. Each file in `operations` declares one operation:
+//! its path, its body, its answers and its rule. The router and the OpenAPI document are made from the table of
+//! operations. The module `handler` has the steps of every operation (limits, signature, rate, scope, replay,
+//! idempotency).
 
 mod app;
 mod caller;

@@ -1,4 +1,4 @@
-//! What an operation of the API says of itself. Everything that is the same for all of them is in [`crate::handler`].
+//! The declaration of an operation of the API. The steps that all operations share are in [`crate::handler`].
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use umoja_schema::{Scope, UserId};
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::problem::{INTERNAL, Refusal};
+use crate::problem::{INTERNAL, Problem};
 
 /// One operation: where it is, what it takes and answers, and the rule behind it.
 pub(crate) trait Operation: 'static {
@@ -21,67 +21,68 @@ pub(crate) trait Operation: 'static {
     const SUMMARY: &'static str;
     /// The scope that it needs.
     const SCOPE: Scope;
-    /// True if it changes something: an answer that is made with [`Answer::of`] is remembered under the idempotency key.
+    /// True if it makes a change. An answer that is made with [`Answer::of`] is then remembered under the idempotency
+    /// key.
     const CHANGES: bool;
-    /// True if it always computes the hash of a password: it is refused before anything else is spent on it where too many
-    /// wait for theirs.
+    /// True if it always hashes a password. If too many requests wait for a hash already, the request is then rejected
+    /// before it costs any other work.
     const HASHES: bool = false;
-    /// The statuses of its answers, and what each says.
+    /// The statuses of its answers, each with a description.
     const ANSWERS: &'static [(u16, &'static str)];
-    /// The statuses of its own problems; those that every operation has are not among them.
+    /// The statuses of its own problems, without those that every operation can answer.
     const PROBLEMS: &'static [u16] = &[404, 409, 422, 503];
-    /// What the members of its body are called.
+    /// The names that the members of its body have in problems.
     const MEMBERS: Members = Members { prefix: "", whole: "body", password: "password" };
-    /// The form of its body.
+    /// The type of its body.
     type Body: DeserializeOwned + JsonSchema + Send;
-    /// The form of its answers.
+    /// The type of its answers.
     type Answered: Serialize + JsonSchema;
-    /// What it does.
+    /// The rule that it follows.
     type Rule: Rule;
-    /// What of the request its answer needs.
+    /// The values of the request that its answer needs.
     type Asked: Send;
 
-    /// What a body asks for, if it is valid.
-    fn parse(app: &App, caller: &Caller, body: Self::Body) -> Result<(Self::Rule, Self::Asked), Refusal>;
+    /// Validates a body and makes the rule from it.
+    fn parse(app: &App, caller: &Caller, body: Self::Body) -> Result<(Self::Rule, Self::Asked), Problem>;
 
-    /// The answer to what was done.
-    fn answer(asked: Self::Asked, done: Done<Self>) -> Result<Answer, Refusal>;
+    /// The answer for the result of the rule.
+    fn answer(asked: Self::Asked, done: Done<Self>) -> Result<Answer, Problem>;
 
-    /// The answer to a repeated request that was done before with this status. Only an answer that says what it made
-    /// ([`Answer::of`]) is remembered.
-    fn again(
+    /// The answer to a retry of a request that was executed before and answered with this status. Only an answer that
+    /// names what it made ([`Answer::of`]) is remembered.
+    fn answer_retry(
         app: &App,
         status: u16,
         id: UserId,
         version: Option<String>,
-    ) -> impl Future<Output = Result<Answer, Refusal>> + Send {
+    ) -> impl Future<Output = Result<Answer, Problem>> + Send {
         let _ = (app, status, id, version);
-        async { Err(Refusal::from(&INTERNAL)) }
+        async { Err(Problem::from(&INTERNAL)) }
     }
 }
 
-/// What the rule of an operation ends with.
+/// The result of an operation's rule.
 pub(crate) type Done<O> = <<O as Operation>::Rule as Rule>::Done;
 
-/// What an operation calls what a rule names.
+/// The names that an operation's body has for the fields of a rule's errors.
 pub(crate) struct Members {
-    /// Before identifiers and the profile.
+    /// The prefix of identifiers and of the profile.
     pub(crate) prefix: &'static str,
-    /// The body, or what of it holds the identifiers.
+    /// The body, or its member that contains the identifiers.
     pub(crate) whole: &'static str,
-    /// The new password.
+    /// The member with the new password.
     pub(crate) password: &'static str,
 }
 
 impl Members {
-    /// The problem that an error of the domain is to the operation's caller.
-    pub(crate) fn refusal(&self, error: Error) -> Refusal {
+    /// Converts an error of the domain to the problem that the operation's caller gets.
+    pub(crate) fn problem(&self, error: Error) -> Problem {
         match error {
-            Error::Invalid { field, rule } => Refusal::invalid(&self.name(&field), rule),
-            Error::NotFoundAs(field) => Refusal::not_found(&self.name(&field)),
-            Error::Taken(kind) => Refusal::taken(&self.name(&Field::Identifier(kind))),
-            Error::PasswordLength(error) => Refusal::password(self.password, error),
-            Error::Weak(weakness) => Refusal::weak(self.password, weakness),
+            Error::Invalid { field, rule } => Problem::invalid(&self.name(&field), rule),
+            Error::NotFoundAs(field) => Problem::not_found(&self.name(&field)),
+            Error::Taken(kind) => Problem::taken(&self.name(&Field::Identifier(kind))),
+            Error::PasswordLength(error) => Problem::password(self.password, error),
+            Error::Weak(weakness) => Problem::weak(self.password, weakness),
             other => other.into(),
         }
     }
@@ -103,18 +104,18 @@ impl Members {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
-    /// The user and the version that it made, to be remembered.
+    /// The user and the version that the operation made, if the answer is to be remembered.
     pub(crate) made: Option<(UserId, Option<String>)>,
 }
 
 impl Answer {
     /// An answer that is not remembered.
-    pub(crate) fn new(status: u16, body: &impl Serialize) -> Result<Self, Refusal> {
-        let body = serde_json::to_value(body).map_err(|_| Refusal::from(&INTERNAL))?;
+    pub(crate) fn new(status: u16, body: &impl Serialize) -> Result<Self, Problem> {
+        let body = serde_json::to_value(body).map_err(|_| Problem::from(&INTERNAL))?;
         Ok(Self { status, body, made: None })
     }
 
-    /// The same, to be remembered with the user that it is about.
+    /// Marks the answer to be remembered, with the user and the version that the operation made.
     pub(crate) fn of(mut self, id: UserId, version: Option<String>) -> Self {
         self.made = Some((id, version));
         self
@@ -132,7 +133,7 @@ pub struct Described {
     pub summary: &'static str,
     /// The scope that it needs.
     pub scope: Scope,
-    /// The statuses of its answers, and what each says.
+    /// The statuses of its answers, each with a description.
     pub answers: &'static [(u16, &'static str)],
     /// The statuses of its own problems.
     pub problems: &'static [u16],

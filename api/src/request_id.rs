@@ -1,7 +1,7 @@
-//! The id of a request: it is in every answer, and in every log line about the request.
+//! The request id, which is in every answer and in every log line about the request.
 //!
-//! The id says nothing about the request. It lets a caller and an operator talk about one request without quoting it.
-//! A caller's own `Request-Id` is ignored, so that nobody chooses what the log says.
+//! The id contains no data of the request. With it, a caller and an operator can refer to a request without quoting it.
+//! The API ignores a `Request-Id` that the caller sends, so that no caller can choose what is logged.
 
 use std::sync::Arc;
 
@@ -12,21 +12,21 @@ use axum::response::Response;
 use tracing::Instrument as _;
 use umoja_store::ports::Entropy;
 
-/// The header of answers that holds the id.
+/// The header of answers that contains the id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
-/// The longest id that is taken from the host.
+/// The longest id that is accepted from the host.
 const MAX_CHARS: usize = 64;
 
 /// The id of a request.
 ///
-/// A host that has an id for the request already (such as AWS Lambda) puts it into the request's extensions, and logs
-/// within a span of its own. For every other request an id is made.
+/// A host that has an id for the request already, such as AWS Lambda, puts it into the request's extensions and logs
+/// within its own span. Every other request gets a new id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The id that the host gives; nothing if it could not be a header or an id.
+    /// The id that the host gives. `None` if it cannot be a header value or an id.
     pub fn of_host(text: &str) -> Option<Self> {
         let fits = (1..=MAX_CHARS).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':' | b'.'));
@@ -39,13 +39,13 @@ impl RequestId {
         Self(HeaderValue::try_from(digits).unwrap_or_else(|_| HeaderValue::from_static("")))
     }
 
-    /// Puts the id into an answer.
+    /// Sets the header of an answer.
     pub fn set(self, response: &mut Response) {
         response.headers_mut().insert(REQUEST_ID, self.0);
     }
 }
 
-/// Gives the request an id, answers it within a span that has the id, and puts the id into the answer.
+/// Gives the request an id, answers it within a span with that id, and puts the id into the answer.
 pub async fn identified<F>(entropy: &dyn Entropy, mut request: Request, answer: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
@@ -55,7 +55,7 @@ where
     } else {
         let id = RequestId::random(entropy);
         request.extensions_mut().insert(id.clone());
-        // At the level of errors, so that they carry the id whatever else is logged.
+        // The span has the level of errors, so that errors carry the id at every log level.
         let span = tracing::error_span!("request", request_id = id.0.to_str().unwrap_or_default());
         (id, span)
     };
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_of_the_host_is_a_short_word() {
+    fn only_a_short_word_is_accepted_from_the_host() {
         assert!(RequestId::of_host("8476a536-e9f4-11e8-9739-2dfe598c3fcd").is_some());
         for text in ["", "two words", "a\nb", &"x".repeat(65)] {
             assert_eq!(RequestId::of_host(text), None, "{text:?}");

@@ -1,4 +1,4 @@
-//! Answers on the wire: signed ones to callers, plain problems to everybody else.
+//! Answers on the wire: signed answers to known callers, unsigned problems to all other clients.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,9 +10,9 @@ use umoja_store::rotation::ANSWER_LIFETIME_SECS;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::problem::{Refusal, UNAVAILABLE};
+use crate::problem::{Problem, UNAVAILABLE};
 
-/// An answer to a caller.
+/// A signed answer to a caller.
 pub(crate) fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body: Value) -> Response {
     let claims = ResponseClaims {
         iss: app.config.base_url.clone(),
@@ -28,22 +28,22 @@ pub(crate) fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body:
     (code(status), [(header::CONTENT_TYPE, "application/jwt")], token).into_response()
 }
 
-/// The answer 503 to anybody, while the region cannot serve.
+/// The unsigned answer 503 of a region that cannot serve.
 pub fn unavailable() -> Response {
-    unsigned(&Refusal::from(&UNAVAILABLE))
+    unsigned(&Problem::from(&UNAVAILABLE))
 }
 
-/// An answer to somebody who is not known to be a caller.
-pub(crate) fn unsigned(refusal: &Refusal) -> Response {
-    let problem = Json(refusal.problem());
+/// An unsigned problem, for a client that is not known to be a caller.
+pub(crate) fn unsigned(problem: &Problem) -> Response {
+    let body = Json(problem.details());
     let mut response =
-        (code(refusal.kind.status), [(header::CONTENT_TYPE, "application/problem+json")], problem).into_response();
+        (code(problem.kind.status), [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    set_retry_after(&mut response, refusal.retry_after_secs);
+    set_retry_after(&mut response, problem.retry_after_secs);
     response
 }
 
-/// Says when to come back.
+/// Sets `Retry-After` if there is a time to wait.
 pub(crate) fn set_retry_after(response: &mut Response, secs: Option<u32>) {
     if let Some(secs) = secs {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));

@@ -1,4 +1,4 @@
-//! The routes: one for each operation, and what anybody may read.
+//! The routes: one for each operation, and the public documents.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::form::Form;
 use crate::handler::handle;
 use crate::operation::Operation;
 use crate::operations::{Visitor, visit};
-use crate::problem::{METHOD, NO_OPERATION, Refusal};
+use crate::problem::{METHOD, NO_OPERATION, Problem};
 use crate::request_id;
 use crate::respond::unsigned;
 
@@ -33,18 +33,18 @@ pub fn router(app: Arc<App>) -> Router {
     routes(app).layer(middleware::from_fn_with_state(entropy, request_id::layer))
 }
 
-/// The API of a region that does not serve: its health and its discovery documents are answered, and everything else is
-/// refused with 503 before it is read.
+/// The API of a region that does not serve. It answers `/healthz` and the discovery documents, and rejects `/readyz`
+/// and every operation with 503 before it reads the body.
 pub fn closed(app: Arc<App>) -> Router {
     let entropy = Arc::clone(&app.accounts.home.entropy);
-    let refuse = middleware::from_fn(async |request: Request, next: Next| {
+    let reject = middleware::from_fn(async |request: Request, next: Next| {
         let path = request.uri().path();
         if path == "/readyz" || path.starts_with("/v1/") {
-            return unsigned(&Refusal::not_serving());
+            return unsigned(&Problem::not_serving());
         }
         next.run(request).await
     });
-    routes(app).layer(refuse).layer(middleware::from_fn_with_state(entropy, request_id::layer))
+    routes(app).layer(reject).layer(middleware::from_fn_with_state(entropy, request_id::layer))
 }
 
 fn routes(app: Arc<App>) -> Router {
@@ -57,7 +57,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/.well-known/jwks.json", get(discovery::jwks))
         .route("/.well-known/umoja.json", get(discovery::deployment))
         .route("/openapi.json", get(discovery::openapi))
-        .method_not_allowed_fallback(async || unsigned(&Refusal::from(&METHOD)))
-        .fallback(async || unsigned(&Refusal::from(&NO_OPERATION)))
+        .method_not_allowed_fallback(async || unsigned(&Problem::from(&METHOD)))
+        .fallback(async || unsigned(&Problem::from(&NO_OPERATION)))
         .with_state(app)
 }

@@ -1,4 +1,4 @@
-//! The domain's attributes as the SDK's, and back.
+//! Conversion between the domain's attributes and the SDK's.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::{Attribute, Attributes, ItemError};
 
-/// An item as the SDK has it.
+/// An item in the SDK's form.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) fn to_item(attributes: Attributes) -> Item {

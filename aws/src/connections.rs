@@ -1,4 +1,4 @@
-//! The connections of a process: one pool for all services and regions, and opening them before they are needed.
+//! The connections of a process: one pool for all services and regions, and opening connections in advance.
 
 use std::fmt;
 use std::time::Duration;
@@ -27,8 +27,8 @@ pub enum Service {
     Sqs,
 }
 
-/// One pool for all clients, whatever service and region they call: root certificates are read once, and whoever comes
-/// second finds the connection that the first has opened.
+/// One connection pool for all clients of all services and regions. Root certificates are read once, and a client can
+/// use a connection that another one has opened.
 #[derive(Clone)]
 pub(crate) struct Connections(SharedHttpConnector);
 
@@ -40,13 +40,13 @@ impl Connections {
         Self(SharedHttpConnector::new(connector))
     }
 
-    /// Asks for nothing in particular, unsigned: whatever the answer is, the connection stays open. No permission is
-    /// needed for it, and none is used.
+    /// Sends an unsigned request that has no effect. Whatever the answer is, the connection stays open. The request
+    /// needs no permission and uses none.
     pub(crate) async fn open(&self, url: &str) -> Result<(), &'static str> {
         let mut request = HttpRequest::empty();
         request.set_uri(format!("{}/ping", url.trim_end_matches('/'))).map_err(|_| "the endpoint is no URL")?;
         let answer = self.0.call(request).await.map_err(|_| "no connection")?;
-        // Only a connection whose answer was read to its end is used again.
+        // A connection is reused only if its answer was read to the end.
         aws_smithy_types::byte_stream::ByteStream::new(answer.into_body())
             .collect()
             .await
@@ -57,7 +57,7 @@ impl Connections {
 
 impl HttpClient for Connections {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        // All clients have the session's time-outs; the attempt's is the SDK's own and not the connector's.
+        // All clients have the session's time-outs. The time-out of an attempt is the SDK's, not the connector's.
         self.0.clone()
     }
 }
@@ -69,7 +69,7 @@ impl fmt::Debug for Connections {
 }
 
 impl Service {
-    /// Where AWS has it, as the SDK resolves it.
+    /// The endpoint of AWS, as the SDK resolves it.
     pub(crate) async fn url(self, region: &Region, shared: &SdkConfig) -> Option<String> {
         let (fips, dual) = (shared.use_fips().unwrap_or_default(), shared.use_dual_stack().unwrap_or_default());
         let region = region.as_str();
@@ -100,7 +100,7 @@ mod tests {
     use umoja_schema::names::setting;
     use umoja_store::ports::Registry as _;
 
-    /// Answers `{}` to everything, and counts connections and requests.
+    /// A server that answers `{}` to every request, and counts connections and requests.
     struct Server {
         url: String,
         connections: Arc<AtomicUsize>,
@@ -143,7 +143,7 @@ mod tests {
         let _ = stream.shutdown(Shutdown::Both);
     }
 
-    /// The length of the first request, once all of it is there.
+    /// The length of the first request, once it is complete.
     fn whole(received: &[u8]) -> Option<usize> {
         let text = String::from_utf8_lossy(received).to_lowercase();
         let head = text.find("\r\n\r\n")? + 4;
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_clients_use_the_connection_that_was_opened_in_advance() {
+    async fn clients_use_connections_opened_in_advance() {
         let (server, session, region) = (Server::start(), session().await, "eu-west-1".parse::<Region>().unwrap());
         let services = vec![(region.clone(), Service::Kms, Some(server.url.clone()))];
         session.connect(services, Duration::from_secs(30)).await;
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_opened_is_passed_over() {
+    async fn an_unreachable_endpoint_is_skipped() {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let region: Region = "eu-west-1".parse().unwrap();
         let services = vec![(region, Service::Sqs, Some(format!("http://{closed}")))];
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_does_not_answer_is_not_waited_for() {
+    async fn a_silent_endpoint_does_not_delay_the_start() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let region: Region = "eu-west-1".parse().unwrap();
         let services = vec![(region, Service::Kms, Some(format!("http://{}", silent.local_addr().unwrap())))];
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_an_endpoint_it_is_where_aws_has_it() {
+    async fn without_an_endpoint_the_url_is_awss_own() {
         let (region, session) = ("af-south-1".parse().unwrap(), session().await);
         for (service, host) in [(Service::DynamoDb, "dynamodb"), (Service::Kms, "kms"), (Service::Sqs, "sqs")] {
             let url = service.url(&region, &session.shared).await;

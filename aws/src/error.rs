@@ -1,18 +1,19 @@
-//! AWS's errors as the store's. By error code and HTTP status only: messages may quote values.
+//! Converts AWS's errors to the store's. Only error codes and HTTP statuses are used, because messages may quote
+//! values.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use umoja_store::ports::{KeysError, StoreError};
 
-/// What kind of failure it is, whatever the service.
+/// The kind of a failure, independent of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Failure<'a> {
-    /// No answer, or an answer that says nothing about the outcome.
+    /// No answer, or an answer that leaves the outcome unknown.
     Unavailable,
-    /// Asked too fast, or while a transaction was at the item; nothing took effect.
+    /// Too many requests, or a concurrent transaction at the item. The request had no effect.
     Throttled,
-    /// Anything else, with its code.
-    Refused(&'a str),
+    /// Any other failure, with its code.
+    Rejected(&'a str),
 }
 
 fn classify<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Failure<'_> {
@@ -20,7 +21,7 @@ fn classify<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Failu
         SdkError::ServiceError(service) => {
             classify_code(service.err().code().unwrap_or_default(), service.raw().status().as_u16())
         }
-        SdkError::ConstructionFailure(_) => Failure::Refused("the request could not be made"),
+        SdkError::ConstructionFailure(_) => Failure::Rejected("the request could not be made"),
         _ => Failure::Unavailable,
     }
 }
@@ -40,7 +41,7 @@ fn classify_code(code: &str, status: u16) -> Failure<'_> {
         "RequestTimeout" | "RequestTimeoutException" => Failure::Unavailable,
         _ if status >= 500 => Failure::Unavailable,
         "" => Failure::Unavailable,
-        code => Failure::Refused(code),
+        code => Failure::Rejected(code),
     }
 }
 
@@ -49,12 +50,12 @@ pub(crate) fn store<E: ProvideErrorMetadata>(what: &str, error: &SdkError<E, Htt
     match classify(error) {
         Failure::Unavailable => StoreError::Unavailable(what.to_owned()),
         Failure::Throttled => StoreError::Throttled(what.to_owned()),
-        Failure::Refused(code) => StoreError::Refused(format!("{what} ({code})")),
+        Failure::Rejected(code) => StoreError::Rejected(format!("{what} ({code})")),
     }
 }
 
-/// The key service's error for a failed call. Only codes that mean "this blob, this context: never" are
-/// refusals. Anything unknown is taken for an outage, which is retried, because a refusal is not.
+/// The key service's error for a failed call. Only codes that permanently reject this blob in this context are
+/// rejections. An unknown code counts as an outage, because an outage is retried and a rejection is not.
 pub(crate) fn keys<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> KeysError {
     of_key(classify(error))
 }
@@ -63,13 +64,13 @@ fn of_key(failure: Failure<'_>) -> KeysError {
     match failure {
         Failure::Unavailable => KeysError::Unavailable,
         Failure::Throttled => KeysError::Throttled,
-        Failure::Refused(code) => match code {
+        Failure::Rejected(code) => match code {
             "DisabledException" | "KMSInvalidStateException" => KeysError::Disabled,
             "AccessDeniedException" | "NotFoundException" => KeysError::Denied,
             "InvalidCiphertextException"
             | "IncorrectKeyException"
             | "InvalidKeyUsageException"
-            | "ValidationException" => KeysError::Refused,
+            | "ValidationException" => KeysError::Rejected,
             _ => KeysError::Unavailable,
         },
     }
@@ -80,14 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_error_says_nothing_about_the_outcome() {
+    fn a_server_error_leaves_the_outcome_unknown() {
         assert_eq!(classify_code("InternalServerError", 500), Failure::Unavailable);
         assert_eq!(classify_code("", 400), Failure::Unavailable);
         assert_eq!(classify_code("Anything", 503), Failure::Unavailable);
     }
 
     #[test]
-    fn throttling_is_known_by_its_codes_whatever_the_status() {
+    fn throttling_is_recognised_by_its_codes() {
         for code in ["ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded"] {
             assert_eq!(classify_code(code, 400), Failure::Throttled);
             assert_eq!(classify_code(code, 503), Failure::Throttled);
@@ -99,17 +100,17 @@ mod tests {
         for (code, expected) in [
             ("AccessDeniedException", KeysError::Denied),
             ("NotFoundException", KeysError::Denied),
-            ("InvalidCiphertextException", KeysError::Refused),
-            ("IncorrectKeyException", KeysError::Refused),
+            ("InvalidCiphertextException", KeysError::Rejected),
+            ("IncorrectKeyException", KeysError::Rejected),
             ("DisabledException", KeysError::Disabled),
             ("SomethingNew", KeysError::Unavailable),
         ] {
-            assert_eq!(of_key(Failure::Refused(code)), expected, "{code}");
+            assert_eq!(of_key(Failure::Rejected(code)), expected, "{code}");
         }
     }
 
     #[test]
-    fn a_refusal_keeps_its_code() {
-        assert_eq!(classify_code("ValidationException", 400), Failure::Refused("ValidationException"));
+    fn a_rejection_keeps_its_code() {
+        assert_eq!(classify_code("ValidationException", 400), Failure::Rejected("ValidationException"));
     }
 }

@@ -1,4 +1,4 @@
-//! A region's ports, and what it reaches of its peers, from the deployment's settings.
+//! The ports of a region and of its peers, made from the deployment's settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use umoja_store::{Home, Infrastructure, Peer, RegionPorts};
 
 use crate::{AwsRegion, DynamoDb, Service, Session};
 
-/// Where a deployment is in AWS.
+/// A deployment in AWS.
 #[derive(Debug, Clone)]
 pub struct Deployment {
     session: Session,
@@ -19,23 +19,23 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// The deployment whose tables and queues are named `<prefix>-...`.
+    /// A deployment whose tables and queues are named `<prefix>-...`.
     pub fn new(session: Session, prefix: &str) -> Self {
         Self { session, prefix: prefix.to_owned() }
     }
 
-    /// The prefix of its names.
+    /// The prefix of all names.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The clients of one of its regions: at the endpoint that the environment names for the region
-    /// ([`environment::ENDPOINT`]), else where AWS has it.
+    /// The clients of one region: at the endpoint that the environment names for the region
+    /// ([`environment::ENDPOINT`]), otherwise at AWS's own.
     pub fn region(&self, region: &Region) -> AwsRegion {
         self.session.region(region, endpoint(region).as_deref())
     }
 
-    /// Opens a connection to each of these services, in parallel, for the clients to use later: [`Session::connect`].
+    /// Opens a connection to each of these services in parallel, for later use by the clients: [`Session::connect`].
     pub async fn connect(&self, services: Vec<(Region, Service)>, within: Duration) {
         let services = services.into_iter().map(|(region, service)| {
             let endpoint = endpoint(&region);
@@ -44,7 +44,7 @@ impl Deployment {
         self.session.connect(services.collect(), within).await;
     }
 
-    /// What the services of `own` run with: every other one of `regions` is a peer.
+    /// The [`Home`] of the services of `own`. All other regions are peers.
     pub fn home(
         &self,
         own: &Infrastructure,
@@ -67,24 +67,25 @@ impl Deployment {
             peers: regions.iter().filter(|entry| *entry.name() != own.region).map(peer).collect(),
             repairs: at(queue::KEYS),
             merges: at(queue::MERGES),
-            parked: at(queue::PARKED),
+            quarantined: at(queue::QUARANTINED),
             registry: Arc::clone(&tables) as _,
             requests: Arc::clone(&tables) as _,
             attempts: Arc::clone(&tables) as _,
-            sweeps: tables,
+            checkpoints: tables,
             clock,
             entropy,
         }
     }
 
-    /// A queue of a region, by its name without the prefix.
+    /// A queue of a region by its name without the prefix.
     fn queue(&self, aws: &AwsRegion, region: &Infrastructure, name: &str) -> Arc<dyn Queue> {
         let url = format!("{}/{}-{name}", region.queues, self.prefix);
         Arc::new(aws.queue(&url, &format!("{url}{DEAD_LETTERS}")))
     }
 }
 
-/// What is reached of a region, own or peer, with the clients of that region: to make clients costs a cold start time.
+/// The ports of a region, own or peer. They share the region's clients, because creating clients lengthens a cold
+/// start.
 fn ports(aws: &AwsRegion, tables: Arc<DynamoDb>, region: &Infrastructure) -> RegionPorts {
     RegionPorts {
         name: region.region.clone(),

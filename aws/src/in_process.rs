@@ -1,4 +1,4 @@
-//! An HTTP connector that hands the SDK's requests to an engine in the same process, and counts them: the adapters'
+//! An HTTP connector that passes the SDK's requests to an engine in the same process, and counts them. So the adapters'
 //! real expressions and transactions run without a socket.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use aws_smithy_types::body::SdkBody;
 
 /// Answers requests of the AWS JSON protocol.
 pub trait Engine: Send + Sync {
-    /// Answers one request: `operation` is such as `PutItem`, `body` its JSON.
+    /// Answers one request. `operation` is a name such as `PutItem`, `body` its JSON.
     fn answer(&self, operation: &str, body: &[u8]) -> Answer;
 }
 
@@ -35,22 +35,22 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// How often each operation was called.
+/// The number of calls for each operation.
 #[derive(Debug, Default)]
 pub struct Calls(Mutex<BTreeMap<String, u64>>);
 
 impl Calls {
-    /// All operations that were called, such as `PutItem`, and how often.
+    /// All called operations, such as `PutItem`, with the number of calls.
     pub fn all(&self) -> BTreeMap<String, u64> {
         self.counts().clone()
     }
 
-    /// How often one operation was called.
+    /// The number of calls of one operation.
     pub fn of(&self, operation: &str) -> u64 {
         self.counts().get(operation).copied().unwrap_or_default()
     }
 
-    /// Starts counting anew.
+    /// Resets the counters.
     pub fn reset(&self) {
         self.counts().clear();
     }
@@ -60,7 +60,7 @@ impl Calls {
     }
 }
 
-/// The connector: give it to [`Session::in_process`](crate::Session::in_process).
+/// The connector for [`Session::in_process`](crate::Session::in_process).
 #[derive(Clone)]
 pub struct InProcess {
     engine: Arc<dyn Engine>,

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::error;
 
-/// One KMS key. The key id goes with every `Decrypt`, so that a blob cannot choose the key that opens it.
+/// One KMS key. Every `Decrypt` names the key id, so that a blob cannot choose the key that decrypts it.
 #[derive(Debug, Clone)]
 pub struct KmsKeys {
     client: Client,
@@ -82,9 +82,9 @@ fn to_map(context: &EncryptionContext) -> HashMap<String, String> {
     context.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Takes the plaintext out of an answer. A blob that opens to anything but 32 bytes is not one of ours.
+/// Takes the plaintext out of an answer. A blob whose plaintext is not 32 bytes is not one of Umoja's.
 fn data_key(plaintext: Option<Blob>) -> Result<DataKey, KeysError> {
     let bytes = Zeroizing::new(plaintext.ok_or(KeysError::Unavailable)?.into_inner());
-    let bytes = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| KeysError::Refused)?);
+    let bytes = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| KeysError::Rejected)?);
     Ok(DataKey::new(*bytes))
 }

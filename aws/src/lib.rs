@@ -1,7 +1,7 @@
-//! The store's ports on AWS: `Users`, `Logs`, `Registry` and `Requests` on DynamoDB, `Keys` on KMS, `Queue` on SQS.
-//! The only crate that names the AWS SDK.
+//! The store's ports on AWS: `Users`, `Logs`, `Items`, `Registry`, `Requests`, `Attempts` and `Checkpoints` on
+//! DynamoDB, `Keys` on KMS, `Queue` on SQS. The only crate that names the AWS SDK.
 //!
-//! A [`Session`] holds what regions share (credentials, connections); a [`Deployment`] makes of it the ports of a
+//! A [`Session`] holds what regions share (credentials, connections). A [`Deployment`] makes from it the ports of a
 //! region and of its peers, as the deployment's settings list them:
 //!
 //! ```ignore
@@ -10,8 +10,7 @@
 //! let home = deployment.home(own, &regions, clock, entropy);
 //! ```
 //!
-//! What went wrong is told by the store's errors: which call on which table, and AWS's error code. AWS's messages are
-//! left out, because some quote values.
+//! An error names the call, the table and AWS's error code. AWS's messages are left out, because some quote values.
 
 mod attribute;
 mod connections;

@@ -1,4 +1,4 @@
-//! Keys and queues for tests and emulators: what Terraform makes in a deployment.
+//! Creates keys and queues for tests and emulators; in a deployment Terraform does it.
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use umoja_schema::Region;
@@ -8,10 +8,10 @@ use umoja_store::ports::{KeysError, Registry as _, StoreError};
 
 use crate::{AwsRegion, SqsQueue, error, tables};
 
-/// Makes everything that a region of a deployment consists of, but for the functions, and says so in its settings.
+/// Creates everything in a region of a deployment except the functions, and writes it to the region's settings.
 ///
 /// # Errors
-/// If AWS refuses or does not answer, or some of it exists already.
+/// If AWS rejects a request or does not answer, or if some of it exists already.
 pub async fn create_region(
     aws: &AwsRegion,
     prefix: &str,
@@ -22,7 +22,7 @@ pub async fn create_region(
     tables::create(aws, prefix, &umoja_schema::replicated::ALL).await?;
     let data_key = create_key(aws).await.map_err(|error| StoreError::Unavailable(format!("CreateKey ({error})")))?;
     let retries = peers.iter().map(queue::retry);
-    for name in retries.chain([queue::KEYS, queue::MERGES, queue::PARKED].map(str::to_owned)) {
+    for name in retries.chain([queue::KEYS, queue::MERGES, queue::QUARANTINED].map(str::to_owned)) {
         create_queue(aws, &format!("{prefix}-{name}"), 10).await?;
     }
     let url = aws.sqs.get_queue_url().queue_name(format!("{prefix}-{}", queue::KEYS)).send().await;
@@ -34,19 +34,19 @@ pub async fn create_region(
     Ok(infrastructure)
 }
 
-/// Says what a region consists of, as Terraform does.
+/// Writes the infrastructure of a region to its settings, as Terraform does.
 ///
 /// # Errors
-/// If AWS refuses or does not answer.
+/// If AWS rejects the request or does not answer.
 pub async fn put_infrastructure(aws: &AwsRegion, prefix: &str, of: &Infrastructure) -> Result<(), StoreError> {
-    let document = serde_json::to_value(of).map_err(|_| StoreError::Refused("a setting that is not JSON".into()))?;
+    let document = serde_json::to_value(of).map_err(|_| StoreError::Rejected("a setting that is not JSON".into()))?;
     aws.tables(prefix).put_setting(setting::INFRASTRUCTURE, &document).await
 }
 
-/// Makes a KMS key; gives its ARN.
+/// Creates a KMS key and returns its ARN.
 ///
 /// # Errors
-/// If KMS refuses or does not answer.
+/// If KMS rejects the request or does not answer.
 pub async fn create_key(region: &AwsRegion) -> Result<String, KeysError> {
     let made = region.kms.create_key().send().await.map_err(|e| error::keys(&e))?;
     made.key_metadata.and_then(|key| key.arn).ok_or(KeysError::Unavailable)
@@ -55,7 +55,7 @@ pub async fn create_key(region: &AwsRegion) -> Result<String, KeysError> {
 /// Enables or disables a KMS key.
 ///
 /// # Errors
-/// If KMS refuses or does not answer.
+/// If KMS rejects the request or does not answer.
 pub async fn set_key_enabled(region: &AwsRegion, key_id: &str, enabled: bool) -> Result<(), KeysError> {
     if enabled {
         region.kms.enable_key().key_id(key_id).send().await.map(|_| ()).map_err(|e| error::keys(&e))
@@ -64,10 +64,10 @@ pub async fn set_key_enabled(region: &AwsRegion, key_id: &str, enabled: bool) ->
     }
 }
 
-/// Makes a queue and the queue of its dead letters, with the redrive policy between them.
+/// Creates a queue and its dead-letter queue, with the redrive policy between them.
 ///
 /// # Errors
-/// If SQS refuses or does not answer.
+/// If SQS rejects a request or does not answer.
 pub async fn create_queue(region: &AwsRegion, name: &str, max_receives: u32) -> Result<SqsQueue, StoreError> {
     let absent = || StoreError::Unavailable("CreateQueue".into());
     let dead = region.sqs.create_queue().queue_name(format!("{name}-dead")).send().await;

@@ -1,4 +1,4 @@
-//! Clients: what regions share, and what each has.
+//! Clients: what the regions share, and the clients of each region.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use umoja_schema::Region;
 use crate::connections::{Connections, Service};
 use crate::{DynamoDb, KmsKeys, SqsQueue};
 
-/// How long to wait, and how often to try.
+/// Time-outs and retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// To connect.
+    /// The time-out of connecting.
     pub connect: Duration,
-    /// For one attempt, connecting included.
+    /// The time-out of one attempt, including connecting.
     pub attempt: Duration,
-    /// How often the SDK tries; 1 leaves retries to the caller, as simulations and queue consumers want it.
+    /// The number of attempts by the SDK. 1 leaves retries to the caller, as simulations and queue consumers require.
     pub attempts: u32,
 }
 
@@ -34,7 +34,7 @@ impl Default for Options {
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(crate) shared: SdkConfig,
-    /// The pool; nothing in a process without network.
+    /// The pool; `None` in a process without network.
     pub(crate) connections: Option<Connections>,
 }
 
@@ -71,10 +71,10 @@ impl Session {
         Self { shared, connections: None }
     }
 
-    /// Opens a connection to each of these services of regions, in parallel, so that the first request to it does not
-    /// pay for DNS, TCP and TLS; one that is listed twice gets two, for two requests at once. An endpoint replaces AWS's
-    /// own, as in [`Self::region`]. Returns when all are open, or after `within`: what is not open by then is still
-    /// being opened. Failures are nobody's business here; the first request will tell.
+    /// Opens a connection to each of these services of regions in parallel, so that the first request does not pay for
+    /// DNS, TCP and TLS. A service that is listed twice gets two connections, for two concurrent requests. An endpoint
+    /// replaces AWS's own, as in [`Self::region`]. Returns when all are open, or after `within`; the remaining
+    /// connections continue to be opened. Failures are ignored here, because the first request reports them.
     pub async fn connect(&self, services: Vec<(Region, Service, Option<String>)>, within: Duration) {
         let Some(connections) = &self.connections else { return };
         let urls = services.into_iter().map(async |(region, service, endpoint)| {
@@ -94,15 +94,15 @@ impl Session {
         }
         let all = async { while opening.join_next().await.is_some() {} };
         if tokio::time::timeout(within, all).await.is_err() {
-            tracing::debug!("some connections take long to be opened");
+            tracing::debug!("some connections are not open yet");
             opening.detach_all();
         }
     }
 
-    /// The clients of one region; `endpoint` replaces AWS's own (an emulator, a private link).
+    /// The clients of one region. `endpoint` replaces AWS's own (an emulator, a private link).
     pub fn region(&self, region: &Region, endpoint: Option<&str>) -> AwsRegion {
         let shared = self.shared.to_builder().region(SdkRegion::new(region.as_str().to_owned())).build();
-        // On the service's own configuration: an endpoint on the shared one gives way to `AWS_ENDPOINT_URL`.
+        // Set on the service's own configuration, because `AWS_ENDPOINT_URL` overrides an endpoint on the shared one.
         macro_rules! client {
             ($service:ident) => {{
                 let mut config = $service::config::Builder::from(&shared);
@@ -130,12 +130,12 @@ impl AwsRegion {
         DynamoDb::new(self.dynamodb.clone(), prefix)
     }
 
-    /// One KMS key, by its ARN or id. Nothing is ever asked of another key, whatever a blob says.
+    /// One KMS key, by its ARN or id. No call uses another key, whatever a blob says.
     pub fn keys(&self, key_id: &str) -> KmsKeys {
         KmsKeys::new(self.kms.clone(), key_id)
     }
 
-    /// One queue and the queue of its dead letters, by their URLs. The redrive policy is the infrastructure's.
+    /// One queue and its dead-letter queue, by their URLs. The infrastructure sets the redrive policy.
     pub fn queue(&self, url: &str, dead_letter_url: &str) -> SqsQueue {
         SqsQueue::new(self.sqs.clone(), url, dead_letter_url)
     }

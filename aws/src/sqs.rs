@@ -1,4 +1,5 @@
-//! [`Queue`] on SQS: a standard queue whose redrive policy moves what was received too often to its dead letters.
+//! [`Queue`] on SQS: a standard queue whose redrive policy moves messages that were received too often to its
+//! dead-letter queue.
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
@@ -8,11 +9,11 @@ use umoja_store::ports::{Delivery, Queue, QueueDepth, StoreError};
 
 use crate::error;
 
-/// Long polling asks every server of a queue; short polling asks some, and can find nothing in a queue that is not
-/// empty (Amazon SQS Developer Guide, "Short and long polling").
+/// Long polling queries all servers of a queue. Short polling queries some, and can miss messages (Amazon SQS Developer
+/// Guide, "Short and long polling").
 const WAIT_SECS: i32 = 1;
 
-/// One queue and its dead letters.
+/// One queue and its dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
@@ -25,7 +26,7 @@ impl SqsQueue {
         Self { client, url: url.to_owned(), dead_letter_url: dead_letter_url.to_owned() }
     }
 
-    /// Waiting and in flight.
+    /// The numbers of waiting and in-flight messages.
     async fn counts(&self, url: &str) -> Result<(u64, u64), StoreError> {
         use QueueAttributeName::{
             ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesDelayed as Delayed,

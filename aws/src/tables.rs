@@ -1,4 +1,4 @@
-//! Making the tables, for tests and emulators: in a deployment they are Terraform's. Both read
+//! Creates the tables for tests and emulators; in a deployment Terraform creates them. Both read
 //! [`umoja_schema::infrastructure`].
 
 use aws_sdk_dynamodb::error::BuildError;
@@ -13,10 +13,11 @@ use umoja_store::ports::StoreError;
 
 use crate::{AwsRegion, error};
 
-/// Makes every table of a region that has these replicated tables. Does not wait until they are active, because emulators' are at once.
+/// Creates every table of a region with these replicated tables. Does not wait until they are active, because
+/// emulators' tables are active immediately.
 ///
 /// # Errors
-/// If a table exists already, or AWS refuses.
+/// If a table exists already, or AWS rejects a request.
 pub async fn create(region: &AwsRegion, prefix: &str, replicated: &[&Replicated]) -> Result<(), StoreError> {
     for (name, table) in tables(replicated) {
         let full = format!("{prefix}-{name}");
@@ -25,20 +26,20 @@ pub async fn create(region: &AwsRegion, prefix: &str, replicated: &[&Replicated]
         for (property, kind) in [("hash_key", KeyType::Hash), ("range_key", KeyType::Range)] {
             if let Some(attribute) = table["keys"][property].as_str() {
                 let (definition, element) =
-                    key(attribute, kind).map_err(|_| StoreError::Refused(format!("{what} (incomplete)")))?;
+                    key(attribute, kind).map_err(|_| StoreError::Rejected(format!("{what} (incomplete)")))?;
                 create = create.attribute_definitions(definition).key_schema(element);
             }
         }
         if table["stream"] == Value::Bool(true) {
             let images = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
-            let images = images.build().map_err(|_| StoreError::Refused(format!("{what} (incomplete)")))?;
+            let images = images.build().map_err(|_| StoreError::Rejected(format!("{what} (incomplete)")))?;
             create = create.stream_specification(images);
         }
         create.send().await.map_err(|e| error::store(&what, &e))?;
         if let Some(attribute) = table["ttl"].as_str() {
             let what = format!("UpdateTimeToLive of {name}");
             let ttl = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build();
-            let ttl = ttl.map_err(|_| StoreError::Refused(format!("{what} (incomplete)")))?;
+            let ttl = ttl.map_err(|_| StoreError::Rejected(format!("{what} (incomplete)")))?;
             let update = region.dynamodb.update_time_to_live().table_name(&full).time_to_live_specification(ttl);
             update.send().await.map_err(|e| error::store(&what, &e))?;
         }

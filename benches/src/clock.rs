@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use crate::error::BenchError;
 
-/// Time on the wall since it was made.
+/// Wall-clock time since its start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Watch(Instant);
 
@@ -25,7 +25,7 @@ impl Watch {
 }
 
 impl Watch {
-    /// Waits until so many seconds after the start.
+    /// Waits until this number of seconds after the start.
     pub(crate) async fn until(self, secs: f64) {
         let left = Duration::try_from_secs_f64(secs - self.secs()).unwrap_or_default();
         tokio::time::sleep(left).await;

@@ -1,4 +1,4 @@
-//! The company whose backend calls: its keys, and requests signed ahead of the timed part.
+//! The calling company: its keys, and requests that are signed before the timed part.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ pub(crate) struct Caller {
     signer: Arc<Signer>,
 }
 
-/// A signed request that only has to be sent.
+/// A signed request that is ready to be sent.
 pub(crate) struct Shot {
-    /// The request, ready to be sent.
+    /// The request.
     pub(crate) request: Request<Full<Bytes>>,
-    /// What its answer is recognised by.
+    /// The values that its answer is verified with.
     pub(crate) signed: Signed,
 }
 
@@ -47,7 +47,7 @@ impl Caller {
             trusted: true,
             scopes: Scope::ALL.to_vec(),
             phone_country: None,
-            // What is measured is never the limit.
+            // The rate limit must never limit what is measured.
             rate_limit: Some(NonZeroU32::MAX),
             api_keys: vec![ApiKeyHash { id: api_key.id().into(), sha256: api_key.akh(), expires_at: None }],
             keys: vec![CompanyKey { kid: key.kid().into(), alg: alg.clone(), public_key_pem: key.public_key_pem() }],
@@ -63,7 +63,7 @@ impl Caller {
         Ok(Self { record, signer: Arc::new(Signer::new(&file)?) })
     }
 
-    /// What the operator stores of it.
+    /// The company as the operator stores it.
     pub(crate) fn record(&self) -> &Company {
         &self.record
     }

@@ -1,4 +1,4 @@
-//! What a request costs in cryptography besides a password.
+//! The cost of a request in cryptography besides a password.
 
 use std::hint::black_box;
 
@@ -14,7 +14,7 @@ use crate::clock::cpu_of_thread;
 use crate::error::BenchError;
 use crate::figure::{Report, count, median};
 
-/// How often each is done.
+/// The number of calls of each operation.
 #[derive(Debug, Clone, Copy)]
 struct Effort {
     batches: usize,
@@ -22,7 +22,7 @@ struct Effort {
 }
 
 impl Effort {
-    /// Processor time of one call in microseconds: the median of some batches.
+    /// Processor time of one call in microseconds: the median of several batches.
     fn cost(self, mut work: impl FnMut() -> bool) -> Result<f64, BenchError> {
         let mut costs = Vec::with_capacity(self.batches);
         for _ in 0..self.batches {

@@ -1,5 +1,5 @@
-//! Whether the time of a refused login tells who exists: users that are unknown, that gave a wrong password, and that are
-//! disabled, in a random order over one connection.
+//! Whether the time of a rejected login reveals that a user exists. The logins are of unknown users, of users with a
+//! wrong password, and of disabled users, in a random order over one connection.
 
 use std::path::Path;
 
@@ -15,17 +15,17 @@ use crate::http_load::Load;
 use crate::server::Server;
 use crate::stage::Stage;
 
-/// How far the median of one kind may be from that of wrong passwords, in percent.
+/// The most difference of the median of one kind from that of wrong passwords, in percent.
 const APART: Limit = Limit::AtMost(2.0);
-/// Samples of the samples, of which the interval is told.
+/// The number of resamples for the interval.
 const RESAMPLES: usize = 1_000;
 
 const KINDS: [&str; 3] = ["wrong password", "unknown user", "disabled user, right password"];
 
-/// Each user is tried once: whoever fails more often has to wait.
+/// Each user is tried once, because a user with more failures has to wait.
 pub(crate) fn measure(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError> {
     let each = if quick { 10 } else { 700 };
-    report.group("enumeration", &format!("{each} refused logins of each kind, one connection, in a random order"));
+    report.group("enumeration", &format!("{each} rejected logins of each kind, one connection, in a random order"));
     let stage = Stage::with_users(dir, 2 * each)?;
     let server = Server::start(stage.path(), stage.urls())?;
     let load = Load::new(&stage, &server)?;
@@ -38,12 +38,12 @@ pub(crate) fn measure(report: &mut Report, dir: &Path, quick: bool) -> Result<()
     }
     let mut connections = load.connect(1)?;
     let mut took: [Vec<f64>; KINDS.len()] = Default::default();
-    // Signed a few at a time: a request is valid for a minute.
+    // Requests are signed a few at a time, because each is valid for a minute.
     for some in plan.chunks(100) {
         let shots = some.iter().map(|(kind, number)| {
             let (email, password) = match kind {
                 0 => (stage.email(*number), "another password"),
-                1 => (format!("nobody.{number}@example.com"), "another password"),
+                1 => (format!("absent.{number}@example.com"), "another password"),
                 _ => (stage.email(each + number), PASSWORD),
             };
             stage.company().shot(&stage.urls()[0], "authenticate", json!({ "email": email, "password": password }))
@@ -70,8 +70,8 @@ pub(crate) fn measure(report: &mut Report, dir: &Path, quick: bool) -> Result<()
     server.stop()
 }
 
-/// How often a value of the first list is greater than one of the second (Mann and Whitney's U over its greatest value):
-/// 0.5 if nothing can be told.
+/// How often a value of the first list is greater than one of the second (Mann and Whitney's U over its greatest
+/// value): 0.5 if the lists do not differ.
 fn chance(ones: &[f64], others: &[f64]) -> f64 {
     let mut others = others.to_vec();
     others.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! Why something could not be measured.
+//! Why a measurement failed.
 
 use std::path::PathBuf;
 
@@ -8,18 +8,18 @@ use umoja_store::ports::{KeysError, StoreError};
 use umoja_store::seal::SealError;
 use umoja_store::secrets::SecretsError;
 
-/// Why something could not be measured.
+/// Why a measurement failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BenchError {
-    /// A file, a process or a connection.
+    /// A file, a process or a connection failed.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried.
+        /// The attempted action.
         what: &'static str,
-        /// Why it failed.
+        /// The error.
         source: std::io::Error,
     },
-    /// What the system says of a process cannot be had.
+    /// The system does not report a value of a process.
     #[error("{0} cannot be read on this system")]
     System(&'static str),
     /// The server did not become ready.
@@ -28,7 +28,7 @@ pub(crate) enum BenchError {
     /// The connection to the server broke.
     #[error("the server's connection: {0}")]
     Http(#[from] hyper::Error),
-    /// An answer that is not what the measured operation answers.
+    /// An answer that is wrong for the measured operation.
     #[error("{what} was answered with {status}: {body}")]
     Answer {
         /// The operation.
@@ -38,16 +38,16 @@ pub(crate) enum BenchError {
         /// The body as it came.
         body: String,
     },
-    /// A peer did not start, or is not what should be measured.
-    #[error("it did not become what is measured: {0}")]
+    /// A peer did not start, or is not as expected.
+    #[error("the peer cannot be measured: {0}")]
     Peer(String),
-    /// Whoever it was that something failed with.
+    /// The error of a named peer.
     #[error("{0}: {1}")]
     Of(String, Box<BenchError>),
     /// Peers that were not measured.
     #[error("not measured: {0}")]
     Missing(String),
-    /// A message or an envelope of our own does not verify.
+    /// A message or an envelope of this program does not verify.
     #[error("{0} does not verify")]
     Broken(&'static str),
     /// The deployment cannot be made or opened.
@@ -82,7 +82,7 @@ pub(crate) enum BenchError {
     Secrets(#[from] SecretsError),
 }
 
-/// For `map_err`: says what was tried.
+/// For `map_err`: adds the attempted action.
 pub(crate) fn io(what: &'static str) -> impl Fn(std::io::Error) -> BenchError {
     move |source| BenchError::Io { what, source }
 }

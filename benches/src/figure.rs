@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-/// What a figure has to keep to.
+/// The limit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Limit {
@@ -51,7 +51,7 @@ pub(crate) struct Figure {
     met: Option<bool>,
 }
 
-/// A number with about three digits that mean something.
+/// A number with about three significant digits.
 struct Short(f64);
 
 impl fmt::Display for Short {
@@ -61,7 +61,7 @@ impl fmt::Display for Short {
             size if size >= 100.0 || value.fract() == 0.0 => write!(f, "{value:.0}"),
             size if size >= 10.0 => write!(f, "{value:.1}"),
             size if size >= 1.0 => write!(f, "{value:.2}"),
-            // As many digits as a ratio close to its limit needs.
+            // A ratio close to its limit needs more digits.
             _ => write!(f, "{value:.3}"),
         }
     }
@@ -80,7 +80,7 @@ impl fmt::Display for Figure {
     }
 }
 
-/// Everything that was measured, shown as it comes unless it is for a program.
+/// All measured figures. They are shown as they are measured, unless the report is for a program.
 #[derive(Debug)]
 pub(crate) struct Report {
     json: bool,
@@ -104,7 +104,7 @@ struct Document<'a> {
 }
 
 impl Report {
-    /// An empty report. `quick` runs prove that everything is measured; their figures mean little.
+    /// An empty report. A `quick` run proves that everything is measured; its figures mean little.
     pub(crate) fn new(json: bool, quick: bool) -> Self {
         Self { json, quick, group: "", load_before: load_average(), notes: BTreeMap::new(), figures: Vec::new() }
     }
@@ -115,7 +115,7 @@ impl Report {
         self.say(&format!("\n{group}: {title}"));
     }
 
-    /// Something about what is measured that is not a figure: a version, or why something is missing.
+    /// A note that is not a figure: a version, or why a figure is missing.
     pub(crate) fn note(&mut self, name: impl Into<String>, text: impl Into<String>) {
         let (name, text) = (name.into(), text.into());
         self.say(&format!("  {name}: {text}"));
@@ -145,7 +145,7 @@ impl Report {
         }
     }
 
-    /// Shows what is left to show.
+    /// Shows the rest of the report.
     pub(crate) fn end(self) {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let Self { quick, load_before, ref notes, ref figures, .. } = self;
@@ -170,18 +170,18 @@ impl Report {
     }
 }
 
-/// The average number of threads that wanted to run in the last minute.
+/// The average number of runnable threads in the last minute.
 fn load_average() -> Option<f64> {
     std::fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
-/// A line on standard output. Who closed the pipe has read enough: the measuring goes on.
+/// A line on standard output. If the reader has closed the pipe, the measurement continues.
 fn line(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// The value below which a share of the values is, by the nearest rank; 0 of no values.
+/// The value at a share of the sorted values, by the nearest rank; 0 if there are no values.
 pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -190,13 +190,13 @@ pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
-/// The value in the middle.
+/// The median.
 pub(crate) fn median(values: &[f64]) -> f64 {
     percentile(values, 0.5)
 }
 
-/// A count as a number to calculate with.
-#[allow(clippy::cast_precision_loss, reason = "nothing here is counted beyond 2^52")]
+/// A count as a floating-point number.
+#[allow(clippy::cast_precision_loss, reason = "no count here is beyond 2^52")]
 pub(crate) fn count(count: usize) -> f64 {
     count as f64
 }
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_kept_or_not() {
+    fn a_limit_is_met_or_not() {
         assert!(Limit::AtLeast(0.9).is_met_by(0.9) && !Limit::AtLeast(0.9).is_met_by(0.89));
         assert!(Limit::AtMost(300.0).is_met_by(300.0) && !Limit::AtMost(300.0).is_met_by(301.0));
         assert!(Limit::Under(50.0).is_met_by(49.9) && !Limit::Under(50.0).is_met_by(50.0));

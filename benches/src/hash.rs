@@ -1,4 +1,4 @@
-//! Bare argon2id: what a login cannot be cheaper than.
+//! Bare argon2id: the lower bound of the cost of a login.
 
 use umoja_crypto::{EngineChoice, Params, Password, Passwords, Verification};
 
@@ -6,7 +6,7 @@ use crate::clock::{Watch, cpu_of_thread};
 use crate::error::BenchError;
 use crate::figure::{Report, count, median};
 
-/// The password of every user that is measured.
+/// The password of every measured user.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// An engine with the parameters that `umoja serve` uses, and a stored hash of [`PASSWORD`].
@@ -15,12 +15,12 @@ pub(crate) struct Hashing {
     stored: String,
 }
 
-/// What a slice of hashing cost.
+/// The cost of a slice of hashing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slice {
     /// Processor time of one hash, in milliseconds.
     pub(crate) cpu_ms: f64,
-    /// Hashes in a second of all threads together.
+    /// Hashes in a second, of all threads together.
     pub(crate) rate: f64,
 }
 

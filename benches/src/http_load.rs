@@ -1,4 +1,4 @@
-//! Operations through HTTP, with requests that were signed before: how many, how soon, and what they cost the server.
+//! Operations over HTTP with presigned requests: their rate, their latency and their cost for the server.
 
 use std::ops::Range;
 use std::path::Path;
@@ -21,12 +21,12 @@ const CONNECTIONS: [usize; 2] = [1, 16];
 
 /// The least share of an authenticate's processor time that is the hash.
 const HASH_SHARE: Limit = Limit::AtLeast(0.90);
-/// What everything else in an authenticate may cost, in microseconds of processor time.
+/// The most processor time of an authenticate besides the hash, in microseconds.
 const REST: Limit = Limit::AtMost(300.0);
-/// What a look-up may cost.
+/// The most processor time of a look-up, in microseconds.
 const LOOKUP: Limit = Limit::AtMost(250.0);
 
-/// What is sent.
+/// The operation of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// Look a user up by e-mail address.
@@ -64,7 +64,7 @@ impl Operation {
     }
 }
 
-/// A region under load: where the requests go, and which user is next.
+/// A region under load: the target of the requests, and the next user.
 pub(crate) struct Load<'s> {
     stage: &'s Stage,
     server: &'s Server,
@@ -73,10 +73,10 @@ pub(crate) struct Load<'s> {
     runtime: tokio::runtime::Runtime,
 }
 
-/// What a slice of load took and cost.
+/// The times and the cost of a slice of load.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Slice {
-    /// How soon the answers came.
+    /// The latencies of the answers.
     pub(crate) volley: Volley,
     /// The server's processor time, in seconds.
     pub(crate) cpu_secs: f64,
@@ -107,7 +107,7 @@ impl<'s> Load<'s> {
         self.runtime.block_on(Connections::open(&self.stage.urls()[0], many))
     }
 
-    /// Sends requests that were signed before.
+    /// Sends presigned requests.
     pub(crate) fn fire(
         &self,
         connections: &mut Connections,
@@ -148,7 +148,7 @@ impl<'s> Load<'s> {
         Ok(Slice { volley, cpu_secs: self.server.cpu_secs()? - before })
     }
 
-    /// Several slices together, after one that only warms up.
+    /// Several slices together, after one for warming up.
     pub(crate) fn slices(
         &mut self,
         operation: Operation,
@@ -166,8 +166,8 @@ impl<'s> Load<'s> {
     }
 }
 
-/// Authentications in turns with bare hashing, look-ups and updates. Authentications come first: the server forgets
-/// the ids of requests a minute later, and would do that for all the look-ups meanwhile.
+/// Authentications in turns with bare hashing, look-ups and updates. Authentications come first, because the server
+/// forgets the ids of requests a minute later and would do that for all the look-ups meanwhile.
 pub(crate) fn measure(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError> {
     let users = if quick { 20 } else { 1_000 };
     report.group("http", &format!("through HTTP to `umoja serve` with two regions and {users} users"));
@@ -203,7 +203,7 @@ fn add(report: &mut Report, name: &str, connections: usize, all: &Slice) {
     report.add(format!("{name}: p99"), all.volley.percentile(0.99), "ms");
 }
 
-/// What the server does when nobody asks.
+/// The server's work without requests.
 fn idle(report: &mut Report, server: &Server, quick: bool) -> Result<(), BenchError> {
     let secs: u32 = if quick { 1 } else { 10 };
     let before = server.cpu_secs()?;
@@ -212,16 +212,16 @@ fn idle(report: &mut Report, server: &Server, quick: bool) -> Result<(), BenchEr
     Ok(())
 }
 
-/// Short slices of bare hashing and of load in turns, so that whatever else the machine does meets both. One
-/// connection is compared with one hashing thread; 16, which keep both of the server's hashing threads busy on two
-/// cores, with as many threads as there are cores.
+/// Short slices of bare hashing and of load in turns, so that other load of the machine affects both. One connection is
+/// compared with one hashing thread. 16 connections, which keep both of the server's hashing threads busy on two cores,
+/// are compared with one thread for each core.
 fn authenticate(report: &mut Report, load: &mut Load<'_>, quick: bool) -> Result<(), BenchError> {
     let hashing = Hashing::new(EngineChoice::Auto)?;
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let (rounds, each) = if quick { (1, 4) } else { (40, 32) };
     let mut sides = CONNECTIONS.map(|connections| (connections, if connections == 1 { 1 } else { cores }, Vec::new()));
     let mut open = CONNECTIONS.into_iter().map(|many| load.connect(many)).collect::<Result<Vec<_>, _>>()?;
-    // The first hash of each thread finds no memory kept.
+    // The first hash of each thread allocates its memory.
     hashing.slice(cores, 2)?;
     for connections in &mut open {
         load.slice(Operation::Authenticate, connections, each)?;

@@ -1,4 +1,5 @@
-//! Importing users with old slow hashes, which need no work, into a region on disk: what the importer and the store take.
+//! Importing users with slow legacy hashes, which are stored as they are, into a region on disk: the cost of the
+//! importer and the store.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
@@ -19,23 +20,23 @@ use crate::error::{BenchError, io};
 use crate::figure::{Limit, Report, count};
 use crate::stage::{Stage, profile, runtime};
 
-/// How long 100,000 users may take, in seconds.
+/// The most time for 100,000 users, in seconds.
 const LONGEST: Limit = Limit::AtMost(20.0);
-/// How much memory an import may take at most, in MB.
+/// The most memory of an import, in MB.
 const MEMORY: Limit = Limit::Under(200.0);
-/// Rows under way: the default of `umoja import`.
+/// Rows in progress: the default of `umoja import`.
 const AT_ONCE: usize = 256;
 /// bcrypt of cost 10: a slow hash, stored as it is.
 const BCRYPT: &str = "$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
-/// Imports so many users from a file.
+/// Imports this number of users from a file.
 pub(crate) fn measure(report: &mut Report, dir: &Path, users: usize) -> Result<(), BenchError> {
     report.group("import", &format!("{users} users with bcrypt hashes into a region on disk, {AT_ONCE} at once"));
     let stage = Stage::new(dir)?;
     let file = stage.path().join("users.ndjson");
     write(&file, users).map_err(io("the file to import"))?;
     forget_peak();
-    // Of the beginning and of the end.
+    // The rates of the beginning and of the end.
     let part = (users / 10).min(10_000);
     let watch = Watch::start();
     let times = runtime()?.block_on(import(&stage, &file, watch, [part, users - part]))?;
@@ -76,7 +77,7 @@ fn write(path: &Path, users: usize) -> std::io::Result<()> {
     file.flush()
 }
 
-/// Gives the seconds at which so many users were done.
+/// Returns the seconds at which each of these numbers of users was done.
 async fn import(stage: &Stage, file: &Path, watch: Watch, marks: [usize; 2]) -> Result<[f64; 2], BenchError> {
     let deployment = Deployment::open(stage.path())?;
     let home = deployment.homes(None).into_iter().next().ok_or(BenchError::Broken("a region"))?;
@@ -115,9 +116,9 @@ async fn import(stage: &Stage, file: &Path, watch: Watch, marks: [usize; 2]) -> 
     Ok(times)
 }
 
-/// The most memory that this process has had, from now on.
+/// Resets the peak memory of this process.
 fn forget_peak() {
-    // Without it the figure is that of the whole run: more, never less.
+    // If this fails, the figure is the peak of the whole run: more, never less.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 

@@ -1,4 +1,4 @@
-//! Load: signed requests over a number of connections, each with one request under way.
+//! Load: signed requests over a number of connections, each with one request in progress.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -21,23 +21,23 @@ use crate::figure::{count, percentile};
 /// Open connections to one region.
 pub(crate) struct Connections(Vec<SendRequest<Full<Bytes>>>);
 
-/// What some requests took, all that were fired.
+/// The times of a number of requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Volley {
     /// From the sending of each request to the end of its answer, in milliseconds.
     pub(crate) took_ms: Vec<f64>,
-    /// How long it took for all of them.
+    /// The time of all of them.
     pub(crate) secs: f64,
 }
 
 impl Volley {
-    /// Adds what other requests took.
+    /// Adds the times of other requests.
     pub(crate) fn extend(&mut self, other: Volley) {
         self.took_ms.extend(other.took_ms);
         self.secs += other.secs;
     }
 
-    /// How many requests there were.
+    /// The number of requests.
     pub(crate) fn requests(&self) -> f64 {
         count(self.took_ms.len())
     }
@@ -54,7 +54,7 @@ impl Volley {
 }
 
 impl Connections {
-    /// Each of them.
+    /// The time of each request.
     pub(crate) fn senders(&mut self) -> impl Iterator<Item = &mut SendRequest<Full<Bytes>>> {
         self.0.iter_mut()
     }
@@ -67,7 +67,7 @@ impl Connections {
             let stream = TcpStream::connect(address).await.map_err(io("a connection"))?;
             stream.set_nodelay(true).map_err(io("a connection"))?;
             let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-            // Its end shows in the sender.
+            // The sender reports its end.
             tokio::spawn(connection);
             senders.push(sender);
         }
@@ -97,8 +97,8 @@ impl Connections {
         Ok(volley)
     }
 
-    /// Sends requests as soon as a connection is free until the time is over, and then waits for those under way. Says
-    /// what each was answered, with what it was given with; all have to have the status 200.
+    /// Sends requests as soon as a connection is free until the time is over, and then waits for those in progress.
+    /// Returns each answer with the value that was given with its request; all have to have the status 200.
     pub(crate) async fn fire_for<T>(
         &mut self,
         secs: f64,
@@ -145,7 +145,7 @@ async fn drain(
     }
 }
 
-/// Sends a request. Says how long its answer took, in milliseconds.
+/// Sends a request. Returns the time of its answer, in milliseconds.
 async fn send(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<(f64, Raw), BenchError> {
     let watch = Watch::start();
     sender.ready().await?;
@@ -158,7 +158,7 @@ async fn send(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes
     if raw.status == 200 { Ok((took_ms, raw)) } else { Err(unexpected(&raw)) }
 }
 
-/// An answer that is not what a measured request is answered.
+/// The error of an answer with another status than 200.
 pub(crate) fn unexpected(raw: &Raw) -> BenchError {
     let body = String::from_utf8_lossy(&raw.body).into_owned();
     BenchError::Answer { what: "a measured request".into(), status: raw.status, body }

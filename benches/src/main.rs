@@ -1,7 +1,7 @@
 //! Measures Umoja: `cargo run --release -p umoja-benches`. The figures are in `docs/benchmarks.md`.
 //!
-//! The server that is measured is `umoja serve` itself, in a process of its own: this program starts itself again
-//! under the name `umoja` and then is the command line, so that nothing else has to be built or found.
+//! The measured server is `umoja serve` itself, in its own process. This program starts itself under the name `umoja`
+//! and then is the command line, so that no other program has to be built or found.
 
 mod clock;
 mod company;
@@ -33,29 +33,29 @@ use crate::figure::Report;
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Everything but the peers.
+    /// Everything except the peers.
     All,
     /// Sealing, signatures, blind indexes.
     Crypto,
     /// Both argon2id engines.
     Hash,
-    /// Requests over HTTP, and what they cost the server.
+    /// Requests over HTTP, and their cost for the server.
     Http,
-    /// From a write in one region to its reading in another.
+    /// From a write in one region until it is readable in another.
     Replication,
-    /// Whether the time of a refused login tells who exists.
+    /// Whether the time of a rejected login reveals that a user exists.
     Enumeration,
-    /// Far more logins than can be hashed, beside another company's few.
+    /// Far more logins than can be hashed, and a few of another company.
     Storm,
     /// Logins beside those of peers, which `benches/peers/run` installs.
     Peers,
     /// Rates, memory and start with few and with many users.
     Scale,
-    /// Importing users with old hashes.
+    /// Importing users with legacy hashes.
     Import,
 }
 
-/// Measures Umoja, and says which limits are met.
+/// Measures Umoja, and reports which limits are met.
 #[derive(Debug, Parser)]
 #[command(name = "umoja-bench", version, max_term_width = 100)]
 #[command(after_help = "Examples:
@@ -65,22 +65,22 @@ struct Bench {
     /// What to measure.
     #[arg(value_enum, default_value = "all")]
     what: What,
-    /// As little as shows that everything is measured; the figures mean nothing.
+    /// Measure just enough to show that everything is measured; the figures mean nothing.
     #[arg(long)]
     quick: bool,
-    /// How many users are imported [default: 100000].
+    /// The number of users to import [default: 100000].
     #[arg(long, value_name = "N")]
     users: Option<usize>,
-    /// One JSON document, for programs.
+    /// Print one JSON document, for programs.
     #[arg(long)]
     json: bool,
     /// A program that starts a peer (`benches/src/peer.rs`).
     #[arg(long = "peer", value_name = "NAME=PROGRAM")]
     peers: Vec<peer::Spec>,
-    /// Something to say in the report.
+    /// A note for the report.
     #[arg(long = "note", value_name = "NAME=TEXT", value_parser = pair)]
     notes: Vec<(String, String)>,
-    /// Where to put the measured deployments, which are removed afterwards [default: the system's place for
+    /// The directory for the measured deployments, which are removed afterwards [default: the system's directory for
     /// temporary files].
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -101,7 +101,7 @@ fn main() -> ExitCode {
             if matches!(error, BenchError::Missing(_)) {
                 report.end();
             }
-            // Nobody is left to tell if this fails.
+            // If this fails, the error cannot be reported.
             let _ = writeln!(std::io::stderr(), "umoja-bench: {error}");
             ExitCode::FAILURE
         }

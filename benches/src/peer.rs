@@ -1,6 +1,6 @@
-//! A program of others that is measured beside Umoja, in processes of its own.
+//! Another system's program that is measured beside Umoja, in its own processes.
 //!
-//! It is started with `PORT`, `DIR` (a directory of its own), `USERS`, `PASSWORD` and `CORES` in its environment,
+//! It is started with `PORT`, `DIR` (its own directory), `USERS`, `PASSWORD` and `CORES` in its environment,
 //! registers the users `user.0@example.com` and so on with that password, listens on the port of 127.0.0.1, and then
 //! prints one line: a JSON object with the `path` of its login, a `stored` hash and its `versions`. It ends at SIGTERM.
 
@@ -24,19 +24,19 @@ use crate::error::{BenchError, io};
 use crate::hash::PASSWORD;
 use crate::server::status_kib;
 
-/// How long a start with all registrations may take, in seconds.
+/// The most time of a start with all registrations, in seconds.
 const PATIENCE_SECS: u64 = 300;
 
-/// How often an ended process is looked for before it is killed, every 50 ms.
+/// How often the end of the process is checked, every 50 ms, before it is killed.
 const END_LOOKS: u32 = 200;
 
-/// How a PHC string with the parameters of `umoja serve` begins.
+/// The beginning of a PHC string with the parameters of `umoja serve`.
 const PARAMS: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 /// A peer's name and the program that starts it: `NAME=PROGRAM`.
 #[derive(Debug, Clone)]
 pub(crate) struct Spec {
-    /// What it is called in the report.
+    /// Its name in the report.
     pub(crate) name: String,
     program: String,
 }
@@ -53,7 +53,7 @@ impl FromStr for Spec {
     }
 }
 
-/// The line that a peer prints when it can be measured.
+/// The line that a peer prints when it is ready.
 #[derive(Debug, Deserialize)]
 struct Ready {
     path: String,
@@ -72,7 +72,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts it, and waits until its users are registered and it listens. What it writes goes to a directory below
+    /// Starts it, and waits until its users are registered and it listens. Its files and logs are in a directory below
     /// `dir`.
     pub(crate) fn start(spec: &Spec, dir: &Path, users: usize, cores: usize) -> Result<Self, BenchError> {
         let dir = tempfile::Builder::new().prefix("umoja-bench-").tempdir_in(dir).map_err(io("a directory"))?;
@@ -88,7 +88,7 @@ impl Peer {
         let child = child.map_err(io("a peer's start"))?;
         let mut peer = Self { child, url, path: String::new(), versions: String::new(), _dir: dir };
         let line = peer.first_line().ok_or_else(|| {
-            // Its end, because it is removed with the directory.
+            // Waits for its end, because its directory is removed.
             let log = std::fs::read_to_string(&log).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             BenchError::Peer(lines[lines.len().saturating_sub(3)..].join("; "))
@@ -102,13 +102,13 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Waits for the line that says that it is ready; none if it ends or takes too long.
+    /// Waits for the line that reports that it is ready; `None` if it ends or takes too long.
     fn first_line(&mut self) -> Option<String> {
         let stdout = self.child.stdout.take()?;
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             let mut lines = BufReader::new(stdout).lines();
-            // Fails if nobody waits any more.
+            // Fails if the receiver has timed out.
             let _ = sender.send(lines.next().and_then(Result::ok));
             // A peer that cannot print would block or end.
             lines.map_while(Result::ok).for_each(drop);
@@ -126,7 +126,7 @@ impl Peer {
         &self.path
     }
 
-    /// What it consists of, with versions.
+    /// Its components, with versions.
     pub(crate) fn versions(&self) -> &str {
         &self.versions
     }
@@ -139,7 +139,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Its first process ends the others. Each step fails if it has ended already.
+        // Its first process ends the others. Each step fails if the process has already ended.
         if let Ok(pid) = i32::try_from(self.child.id()) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
@@ -158,7 +158,7 @@ pub(crate) fn cpu_of_all(root: u32) -> Result<f64, BenchError> {
     family(root)?.into_iter().map(cpu_of).sum()
 }
 
-/// Memory of a process and all that descend from it, in MiB. What they share is counted for each.
+/// Memory of a process and all that descend from it, in MiB. Shared memory is counted for each.
 pub(crate) fn memory_of_all(root: u32) -> Result<f64, BenchError> {
     let kib: f64 = family(root)?.into_iter().map(|process| status_kib(process, "VmRSS:")).sum::<Result<_, _>>()?;
     Ok(kib / 1024.0)
@@ -170,7 +170,7 @@ fn family(root: u32) -> Result<Vec<u32>, BenchError> {
     let parents: Vec<(u32, u32)> = entries
         .filter_map(|entry| {
             let process: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            // Gone since it was listed, or `pid (any name) state ppid ...`.
+            // The process has ended since it was listed, or the line is `pid (any name) state ppid ...`.
             let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
             Some((process, stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?))
         })
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn processes_that_a_process_started_are_counted_with_it() {
+    fn child_processes_are_counted() {
         let mut shell = Command::new("sh");
         let shell = shell.args(["-c", "sleep 60 & echo $!; wait"]).stdout(Stdio::piped()).spawn().unwrap();
         let (url, path, versions) = Default::default();

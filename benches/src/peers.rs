@@ -19,31 +19,31 @@ use crate::peer::{Peer, Spec, cpu_of_all, memory_of_all};
 use crate::server::Server;
 use crate::stage::Stage;
 
-/// Connections, each with one login under way.
+/// Connections, each with one login in progress.
 const CLIENTS: usize = 8;
 
-/// How much is measured.
+/// The size of the measurement.
 struct Plan {
     users: usize,
     rounds: usize,
     slice_secs: f64,
 }
 
-/// Somebody who is measured.
+/// A measured system.
 struct Target {
     name: String,
     /// The process that all of its processes descend from.
     process: u32,
     url: String,
     login: Login,
-    /// The user who logs in next.
+    /// The user of the next login.
     next: usize,
     volley: Volley,
     cpu_secs: f64,
     memory_mib: f64,
 }
 
-/// How one logs in.
+/// The protocol of a login.
 enum Login {
     /// Signed, as every request to Umoja is, and answered with a signature.
     Signed(Box<Client>),
@@ -51,7 +51,7 @@ enum Login {
     Plain(String),
 }
 
-/// Measures them. Peers that do not start are noted, and are an error at the end.
+/// Measures the peers. Peers that do not start are noted, and are an error at the end.
 pub(crate) fn measure(report: &mut Report, dir: &Path, peers: &[Spec], quick: bool) -> Result<(), BenchError> {
     let plan = if quick {
         Plan { users: 20, rounds: 1, slice_secs: 0.5 }
@@ -89,7 +89,7 @@ pub(crate) fn measure(report: &mut Report, dir: &Path, peers: &[Spec], quick: bo
     if missing.is_empty() { Ok(()) } else { Err(BenchError::Missing(missing.join(", "))) }
 }
 
-/// Slices of bare hashing and of everybody's logins in turns, so that whatever else the machine does meets all.
+/// Slices of bare hashing and of each system's logins in turns, so that other load of the machine affects all.
 fn rounds_of(
     report: &mut Report,
     targets: &mut [Target],
@@ -100,7 +100,7 @@ fn rounds_of(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(io("a thread to run on"))?;
     let hashing = Hashing::new(EngineChoice::Auto)?;
-    // The first hash of each thread finds no memory kept, and the first logins of everybody find nothing warm.
+    // The first hash of each thread allocates its memory, and the first logins of each system are slow.
     hashing.slice(cores, 2)?;
     let mut rate = hashing.slice(cores, 8)?.rate;
     for target in &mut *targets {
@@ -144,13 +144,14 @@ impl Target {
         BenchError::Of(self.name.clone(), Box::new(error))
     }
 
-    /// Logs one user in after the other over new connections for a while, and checks every answer afterwards.
-    /// `rate` is what nobody exceeds twice, for requests are made before.
+    /// Logs one user in after the other over new connections for a while, and checks every answer afterwards. No system
+    /// may exceed twice `rate`, because the requests are made before.
     async fn slice(&mut self, stage: &Stage, secs: f64, rate: f64) -> Result<(), BenchError> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
         let enough = (rate * secs * 2.0) as usize + CLIENTS;
         let logins = (self.next..self.next + enough).map(|number| {
-            // A stride without a common divisor with their number has neighbours in time be strangers on disk.
+            // With a stride without a common divisor with the number of users, consecutive logins are far apart on
+            // disk.
             let email = stage.email(number.wrapping_mul(7919));
             let (request, signed) = self.request(stage, &email)?;
             Ok((request, (email, signed)))
@@ -188,14 +189,14 @@ impl Target {
         }
     }
 
-    /// Whether it is this user who was logged in.
+    /// Whether the answer is for this user.
     async fn check(&self, email: &str, signed: Option<Signed>, raw: &Raw) -> Result<(), BenchError> {
         let answer: Value = match (&self.login, signed) {
             (Login::Signed(client), Some(signed)) => client.verify(&signed, raw).await?.body,
             _ => serde_json::from_slice(&raw.body).map_err(|_| unexpected(raw))?,
         };
         let is_user = answer.pointer("/user/email").and_then(Value::as_str) == Some(email);
-        let is_refused = answer.get("authenticated").is_some_and(|authenticated| authenticated != true);
-        if is_user && !is_refused { Ok(()) } else { Err(unexpected(raw)) }
+        let is_rejected = answer.get("authenticated").is_some_and(|authenticated| authenticated != true);
+        if is_user && !is_rejected { Ok(()) } else { Err(unexpected(raw)) }
     }
 }

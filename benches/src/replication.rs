@@ -1,4 +1,4 @@
-//! From a write in one region until it can be read in another.
+//! The time from a write in one region until it is readable in another.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::stage::Stage;
 
 /// Writes in a second, under load.
 const WRITES: u32 = 200;
-/// How soon 99 of 100 writes have to be readable under load, in milliseconds.
+/// The most milliseconds until 99 of 100 writes are readable under load.
 const P99: Limit = Limit::Under(50.0);
-/// How long the reader waits before it asks again.
+/// The time between two reads of the reader.
 const AGAIN: Duration = Duration::from_micros(250);
 
-/// Probes one write after the other: idle, and while others write.
+/// Probes one write after the other: idle, and during other writes.
 pub(crate) fn measure(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError> {
     let users = if quick { 20 } else { 1_000 };
     report.group("replication", "from a write in one region until it can be read in the other");
@@ -47,10 +47,10 @@ pub(crate) fn measure(report: &mut Report, dir: &Path, quick: bool) -> Result<()
     server.stop()
 }
 
-/// What one probe took, in milliseconds.
+/// The times of one probe, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 struct Probe {
-    /// From the sending of the write to the answer that shows it in the other region.
+    /// From sending the write to the answer that shows it in the other region.
     from_start: f64,
     /// The same, from the answer to the write.
     from_answer: f64,
@@ -105,7 +105,7 @@ fn unexpected(what: &str, status: u16, body: &Value) -> BenchError {
     BenchError::Answer { what: what.into(), status, body: body.to_string() }
 }
 
-/// Writes at a fixed pace, whether they are answered or not, until it is stopped.
+/// Writes at a fixed pace, regardless of the answers, until it is stopped.
 struct Background {
     done: Arc<AtomicUsize>,
     task: JoinHandle<Result<(), BenchError>>,
@@ -143,7 +143,7 @@ impl Background {
         Ok(Self { done, task })
     }
 
-    /// How many writes were answered.
+    /// The number of answered writes.
     async fn stop(self) -> Result<usize, BenchError> {
         if self.task.is_finished() {
             self.task.await.map_err(|_| BenchError::Broken("a write"))??;

@@ -9,14 +9,14 @@ use crate::http_load::{Load, Operation};
 use crate::server::Server;
 use crate::stage::Stage;
 
-/// How soon `/readyz` has to answer 200, in seconds from the start of the process.
+/// The most seconds from the start of the process until `/readyz` answers 200.
 const READY: Limit = Limit::AtMost(2.0);
-/// How much memory an idle server may keep, in MB.
+/// The most memory of an idle server, in MB.
 const IDLE: Limit = Limit::Under(100.0);
 /// Connections of the load.
 const CONNECTIONS: usize = 16;
 
-/// The same with each number of users: start, load, kill, start.
+/// The same steps with each number of users: start, load, kill, start.
 pub(crate) fn measure(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError> {
     report.group("scale", &format!("rates with {CONNECTIONS} connections, memory and start"));
     let sizes = if quick { [20, 100] } else { [1_000, 100_000] };
@@ -46,7 +46,7 @@ fn with_users(report: &mut Report, stage: &Stage, quick: bool) -> Result<(), Ben
         report.add(format!("{users} users: {}, server CPU", operation.name()), all.cpu_us(), "us");
     }
     report.add(format!("{users} users: memory after the load"), server.memory_mb()?, "MB");
-    // At once after writes, so that there is something to recover.
+    // Immediately after writes, so that the server has to recover.
     server.kill()?;
     let server = Server::start(stage.path(), stage.urls())?;
     report.judge(format!("{users} users: ready after kill -9 and a start"), server.ready_secs(), "s", READY);

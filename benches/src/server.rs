@@ -1,4 +1,4 @@
-//! `umoja serve` in a process of its own, and what the system says of it.
+//! `umoja serve` in its own process, and the system's figures of it.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -17,7 +17,7 @@ use crate::error::{BenchError, io};
 /// The name under which this program is the `umoja` command.
 pub(crate) const NAME: &str = "umoja";
 
-/// How long a start may take at most.
+/// The most time of a start.
 const PATIENCE_SECS: u32 = 120;
 
 /// A running server. Killed when dropped.
@@ -27,7 +27,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `umoja serve`, and waits until every region is ready. Its log goes to a file, as an operator's would.
+    /// Starts `umoja serve`, and waits until every region is ready. Its log goes to a file.
     pub(crate) fn start(dir: &Path, urls: &[String]) -> Result<Self, BenchError> {
         let program = std::env::current_exe().map_err(io("the path of this program"))?;
         let log = dir.join("serve.log");
@@ -48,7 +48,7 @@ impl Server {
         Ok(server)
     }
 
-    /// From the start of the process until every region answered `/readyz` with 200.
+    /// The seconds from the start of the process until every region answered `/readyz` with 200.
     pub(crate) fn ready_secs(&self) -> f64 {
         self.ready_secs
     }
@@ -58,12 +58,12 @@ impl Server {
         cpu_of(self.child.id())
     }
 
-    /// The memory that it keeps, in MB.
+    /// Its current memory, in MB.
     pub(crate) fn memory_mb(&self) -> Result<f64, BenchError> {
         self.status_mb("VmRSS:")
     }
 
-    /// The most memory that it has kept at any time, in MB.
+    /// Its peak memory, in MB.
     pub(crate) fn peak_memory_mb(&self) -> Result<f64, BenchError> {
         self.status_mb("VmHWM:")
     }
@@ -77,14 +77,14 @@ impl Server {
         self.child.id()
     }
 
-    /// Ends it in the middle of whatever it does.
+    /// Kills it.
     pub(crate) fn kill(mut self) -> Result<(), BenchError> {
         self.child.kill().map_err(io("the server's end"))?;
         self.child.wait().map_err(io("the server's end"))?;
         Ok(())
     }
 
-    /// Ends it as an operator would.
+    /// Stops it as an operator would.
     pub(crate) fn stop(mut self) -> Result<(), BenchError> {
         let pid = i32::try_from(self.child.id()).map_err(|_| BenchError::System("a process id"))?;
         kill(Pid::from_raw(pid), Signal::SIGTERM).map_err(|error| io("the server's end")(error.into()))?;
@@ -95,12 +95,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Fails if it has ended already.
+        // Fails if it has already ended.
         let _ = self.child.kill().and_then(|()| self.child.wait());
     }
 }
 
-/// What the system says of a process's memory under a name, in KiB.
+/// The system's figure of this name for a process's memory, in KiB.
 pub(crate) fn status_kib(process: u32, name: &str) -> Result<f64, BenchError> {
     let unreadable = || BenchError::System("the memory of a process");
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).map_err(|_| unreadable())?;

@@ -1,5 +1,5 @@
-//! The deployment that is measured: two regions in a directory of its own, a company, and users that were registered
-//! through the API and copied to the other region by the pump.
+//! The measured deployment: two regions in their own directory, a company, and users that were registered through the
+//! API and replicated to the other region by the pump.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
@@ -35,10 +35,10 @@ use crate::hash::{Hashing, PASSWORD};
 /// The regions.
 const REGIONS: [&str; 2] = ["eu-west-1", "af-south-1"];
 
-/// Registrations that are under way at the same time.
+/// Registrations at the same time.
 const WORKERS: usize = 64;
 
-/// A deployment with users, not being served.
+/// A deployment with users that is not being served.
 pub(crate) struct Stage {
     dir: TempDir,
     urls: Vec<String>,
@@ -74,7 +74,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Lets another company in.
+    /// Adds another company.
     pub(crate) fn admit(&self, company: &Caller) -> Result<(), BenchError> {
         let deployment = Deployment::open(self.dir.path())?;
         runtime()?.block_on(deployment.put_company(company.record()))?;
@@ -96,12 +96,12 @@ impl Stage {
         &self.company
     }
 
-    /// How many users there are.
+    /// The number of users.
     pub(crate) fn users(&self) -> usize {
         self.ids.len()
     }
 
-    /// The id of a user; numbers beyond the last begin again.
+    /// The id of a user; numbers beyond the last wrap around.
     pub(crate) fn id(&self, number: usize) -> &str {
         &self.ids[number % self.ids.len()]
     }
@@ -112,7 +112,7 @@ impl Stage {
     }
 
     /// Registers users until there are this many: through the API's router, in this process, with one hash for all of
-    /// them. Returns when both regions have them and nothing is left to be done behind.
+    /// them. Returns when both regions have them and no work is left in the background.
     pub(crate) fn grow(&mut self, users: usize) -> Result<(), BenchError> {
         let numbers = self.ids.len()..users;
         let deployment = Deployment::open(self.dir.path())?;
@@ -230,7 +230,7 @@ async fn register_one(router: &axum::Router, company: &Caller, url: &str, number
     let Ok(response) = router.clone().oneshot(Request::from_parts(head, Body::new(body))).await;
     let status = response.status().as_u16();
     let answer = response.into_body().collect().await.map_err(|_| BenchError::Broken("an answer"))?.to_bytes();
-    // What it says is checked by what is measured with the id later.
+    // The measurements that use the id check the answer later.
     let id = answer.split(|byte| *byte == b'.').nth(1).and_then(|payload| {
         let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
         Some(claims.pointer("/body/user/id")?.as_str()?.to_owned())
@@ -242,7 +242,7 @@ async fn register_one(router: &axum::Router, company: &Caller, url: &str, number
     })
 }
 
-/// Waits until everything that was written has been copied.
+/// Waits until every write is replicated.
 async fn settle(store: &RegionStore) -> Result<(), BenchError> {
     while store.cursor(CURSOR).await? < store.newest_change()? {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -250,7 +250,7 @@ async fn settle(store: &RegionStore) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// Gives every password the same hash, which was made once: what is loaded here is not what is measured.
+/// Returns the same hash for every password, because the preparation of users is not measured.
 struct OneHash(String);
 
 #[async_trait]

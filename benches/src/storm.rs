@@ -1,7 +1,7 @@
-//! A storm of logins: one company sends several times as many as can be hashed, and another one a few.
+//! A storm of logins: one company sends several times the logins that can be hashed, and another one a few.
 //!
-//! The server has one core to itself and the load the other, so that neither takes from the other what is measured. Requests
-//! are sent at their times whether or not those before were answered, and their answers are timed from then.
+//! The server has one core to itself and the load the other, so that neither affects the other's figures. Requests are
+//! sent at their times whether or not the earlier ones were answered, and their answers are timed from then.
 
 use std::path::Path;
 
@@ -21,28 +21,28 @@ use crate::load::Connections;
 use crate::server::Server;
 use crate::stage::Stage;
 
-/// So many that no two logins of one user wait at the same time: the attempts of a few would lock each other out.
+/// Enough users that no two logins of one user wait at the same time. The attempts of few users would lock each other
+/// out.
 const USERS: usize = 1_000;
-/// How many times what can be hashed is sent.
+/// The rates of the storms, as multiples of the rate that can be hashed.
 const STORMS: [f64; 3] = [1.0, 2.0, 5.0];
-/// The logins of the other company, in a second.
+/// The other company's logins in a second.
 const CALM_RATE: f64 = 5.0;
-/// Connections of the storm: more than requests are ever under way in a region that refuses in time.
+/// Connections of the storm: more than the requests in progress in a region that rejects in time.
 const CONNECTIONS: usize = 512;
-/// How long each lasts, in seconds. Requests are signed before, and are valid for a minute.
+/// The duration of each storm, in seconds. Requests are signed before, and are valid for a minute.
 const LASTS_SECS: f64 = 20.0;
 
-/// The least share of the best rate of right answers that is left under five times as many requests.
+/// The least rate of right answers under five times as many requests, as a share of the best rate.
 const GOODPUT: Limit = Limit::AtLeast(0.95);
-/// How soon those that are answered are answered, in milliseconds.
+/// The most milliseconds of an answer to the storm.
 const ANSWERED: Limit = Limit::AtMost(2_000.0);
-/// How soon the other company's are.
+/// The most milliseconds of an answer to the other company.
 const CALM: Limit = Limit::AtMost(500.0);
-/// What the storms may add to the memory, which holds that of one hash already, in MB: 528 connections with what is under way
-/// on each.
+/// The most memory that the storms add to that of one hash, in MB: 528 connections with their requests in progress.
 const MEMORY: Limit = Limit::AtMost(64.0);
 
-/// What became of a request: when it was answered, how long after it was due, in seconds, and with which status.
+/// The outcome of a request: when it was answered, how long after it was due, in seconds, and with which status.
 struct Answered {
     at: f64,
     took: f64,
@@ -63,7 +63,7 @@ fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError
     let stage = Stage::with_users(dir, USERS)?;
     let calm = Caller::new("calm")?;
     stage.admit(&calm)?;
-    // Processes that are started run where their maker runs.
+    // A child process runs on the cores of its parent.
     run_on(0);
     let server = Server::start(stage.path(), stage.urls())?;
     run_on(1);
@@ -97,12 +97,12 @@ fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError
         let took = |answers: &[Answered]| {
             answers.iter().filter(|answer| answer.status == 200).map(|answer| answer.took * 1000.0).collect::<Vec<_>>()
         };
-        let refused = |answers: &[Answered]| answers.iter().filter(|answer| answer.status == 503).count();
+        let rejected = |answers: &[Answered]| answers.iter().filter(|answer| answer.status == 503).count();
         if storm.iter().chain(&few).any(|answer| !matches!(answer.status, 200 | 503)) {
             return Err(BenchError::Broken("an answer of the storm"));
         }
         report.add(format!("{name}: right answers"), goodput, "1/s");
-        report.add(format!("{name}: refused"), count(refused(&storm)) / count(storm.len()), "");
+        report.add(format!("{name}: rejected"), count(rejected(&storm)) / count(storm.len()), "");
         report.judge(format!("{name}: p99 of right answers"), percentile(&took(&storm), 0.99), "ms", ANSWERED);
         report.judge(format!("{name}: p99 of the other company"), percentile(&took(&few), 0.99), "ms", CALM);
         report.add(format!("{name}: the other company's right answers"), count(right(&few)) / count(few.len()), "");
@@ -114,7 +114,7 @@ fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError
     server.stop()
 }
 
-/// Has this thread, and processes that it starts, run on one core; on whatever there is if there is no such core.
+/// Pins this thread, and processes that it starts, to one core; without effect if there is no such core.
 fn run_on(core: usize) {
     let mut set = CpuSet::new();
     let _ = set.set(core).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set));

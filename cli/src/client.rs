@@ -1,7 +1,7 @@
-//! A client of the API: signs requests, keeps connections, and believes an answer only if the region signed it for
-//! this very request.
+//! A client of the API: signs requests, keeps connections, and accepts an answer only if the region signed it for this
+//! request.
 //!
-//! Speaks plain HTTP, for regions on this machine. Over a network TLS is a must, and ends at a proxy before the region.
+//! Uses plain HTTP, for regions on this machine. A network needs TLS, which ends at a proxy before the region.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::RwLock;
 use umoja_crypto::jws::{ResponseExpected, verify_response};
 use umoja_crypto::{JwsError, VerifyingKey};
-use umoja_schema::api::Problem;
+use umoja_schema::api::ProblemDetails;
 use umoja_store::ports::{Clock, Entropy};
 
 use crate::credentials::{Signed, Signer};
@@ -27,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most bytes of an answer.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
-/// The public keys of a region's answers.
+/// The public keys that verify a region's answers.
 type Keys = Arc<Vec<(String, VerifyingKey)>>;
 
 /// A company's client of one region. Cheap to share; keeps its connections alive.
@@ -45,7 +45,7 @@ pub struct Client {
 pub struct Answer {
     /// The HTTP status, as it was signed.
     pub status: u16,
-    /// What the operation answered, or a problem.
+    /// The answer of the operation, or a problem.
     pub body: Value,
 }
 
@@ -56,7 +56,7 @@ impl Answer {
     }
 }
 
-/// An HTTP response as it came, nothing believed yet.
+/// An HTTP response as it came, not verified yet.
 #[derive(Debug, Clone)]
 pub struct Raw {
     /// The HTTP status.
@@ -79,22 +79,22 @@ pub enum ClientError {
     /// No answer in time. The request may have taken effect: repeat it with the same idempotency key.
     #[error("the region did not answer within {} s", TIMEOUT.as_secs())]
     Timeout,
-    /// The region refused the request before it knew the caller, so nobody signed this answer.
-    #[error("the region refused the request with {status} {code}")]
-    Refused {
+    /// The region rejected the request before it knew the caller, so the answer is not signed.
+    #[error("the region rejected the request with {status} {code}")]
+    Rejected {
         /// The HTTP status.
         status: u16,
         /// The problem's code.
         code: String,
     },
     /// An answer that the region did not sign for this request.
-    #[error("the answer is not this region's to this request ({0}); do not believe it")]
+    #[error("the answer is not signed by this region for this request ({0}); do not trust it")]
     NotOurs(JwsError),
     /// The signed status is not the response's.
-    #[error("the answer's status was changed on its way; do not believe it")]
+    #[error("the answer's status was changed on its way; do not trust it")]
     Status,
     /// Neither a signed answer nor a problem.
-    #[error("the answer with status {0} is of no form that the API has")]
+    #[error("the answer with status {0} has no format of the API")]
     Form(u16),
     /// The region's public keys cannot be read.
     #[error("the region's public keys cannot be read from {0}/.well-known/jwks.json")]
@@ -102,7 +102,7 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// A client of the region at `base_url`, which is without a trailing slash.
+    /// A client of the region at `base_url`, which has no trailing slash.
     pub fn new(
         base_url: &str,
         signer: Arc<Signer>,
@@ -125,7 +125,7 @@ impl Client {
         &self.base_url
     }
 
-    /// Calls an operation such as `register` or `password/change`, and gives its answer, whatever its status.
+    /// Calls an operation such as `register` or `password/change`, and returns its answer, whatever its status.
     pub async fn call(&self, operation: &str, body: Value) -> Result<Answer, ClientError> {
         self.call_with(operation, body, None).await
     }
@@ -163,14 +163,14 @@ impl Client {
     /// Checks that a response is the region's answer to a request.
     pub async fn verify(&self, signed: &Signed, raw: &Raw) -> Result<Answer, ClientError> {
         if raw.content_type != "application/jwt" {
-            return Err(refused(raw));
+            return Err(rejected(raw));
         }
         let company = self.signer.company().as_str();
         let expected = ResponseExpected { iss: &self.base_url, aud: company, rjti: &signed.jti, rqh: &signed.rqh };
         let check = |keys: &Keys| verify_response(&raw.body, keys, &expected, self.clock.now().secs());
         let claims = match check(&self.keys(false).await?) {
-            // The region may sign with a newer key than we know.
-            Err(JwsError::Refused("kid")) => check(&self.keys(true).await?),
+            // The region may sign with a newer key than this client knows.
+            Err(JwsError::Rejected("kid")) => check(&self.keys(true).await?),
             other => other,
         };
         let claims = claims.map_err(ClientError::NotOurs)?;
@@ -180,15 +180,15 @@ impl Client {
         Ok(Answer { status: claims.status, body: claims.body })
     }
 
-    async fn keys(&self, again: bool) -> Result<Keys, ClientError> {
-        if !again && let Some(keys) = &*self.keys.read().await {
+    async fn keys(&self, refetch: bool) -> Result<Keys, ClientError> {
+        if !refetch && let Some(keys) = &*self.keys.read().await {
             return Ok(Arc::clone(keys));
         }
         let unreadable = || ClientError::Keys(self.base_url.clone());
         let raw = self.get("/.well-known/jwks.json").await?;
         let document: Value = serde_json::from_slice(&raw.body).map_err(|_| unreadable())?;
         let entries = document.get("keys").and_then(Value::as_array).ok_or_else(unreadable)?;
-        // A key of a kind that is not known here is somebody else's to use.
+        // Keys of an unknown kind are skipped: they are for other clients.
         let keys: Keys = Arc::new(entries.iter().filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok()).collect());
         if keys.is_empty() {
             return Err(unreadable());
@@ -216,7 +216,7 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// The innermost reason says most: "connection refused" rather than "client error".
+/// The innermost reason is the most specific: "connection refused" rather than "client error".
 fn unreachable_because(error: &(dyn std::error::Error + 'static)) -> ClientError {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
@@ -225,11 +225,11 @@ fn unreachable_because(error: &(dyn std::error::Error + 'static)) -> ClientError
     ClientError::Unreachable(innermost.to_string())
 }
 
-fn refused(raw: &Raw) -> ClientError {
+fn rejected(raw: &Raw) -> ClientError {
     let is_error =
         StatusCode::from_u16(raw.status).is_ok_and(|status| status.is_client_error() || status.is_server_error());
-    match serde_json::from_slice::<Problem>(&raw.body) {
-        Ok(problem) if is_error => ClientError::Refused { status: raw.status, code: problem.code },
+    match serde_json::from_slice::<ProblemDetails>(&raw.body) {
+        Ok(problem) if is_error => ClientError::Rejected { status: raw.status, code: problem.code },
         _ => ClientError::Form(raw.status),
     }
 }

@@ -26,37 +26,36 @@ const FILE: &str = "deployment.json";
 pub struct Config {
     /// The format of this file.
     pub format: u32,
-    /// What the deployment is for, such as `local` or `test`: a part of each API key, so that a key shows where it
-    /// belongs.
+    /// The environment, such as `local` or `test`: a part of each API key, so that a key shows where it belongs.
     pub env: String,
     /// The address to listen on.
     pub listen: IpAddr,
     /// The regions.
     pub regions: Vec<RegionConfig>,
-    /// How long a write waits for its peers' key services, in milliseconds; 0 leaves all to the key repair.
+    /// How long a write waits for its peers' key services, in milliseconds; 0 leaves all wrapping to the key repair.
     pub peer_wrap_budget_ms: u64,
     /// The fewest characters of a new password.
     pub min_password_chars: usize,
     /// The least `zxcvbn` score of a new password, from 0 to 4.
     #[serde(default = "min_password_score")]
     pub min_password_score: u8,
-    /// The list of breached passwords that new ones are held against.
+    /// The list of breached passwords that new passwords are checked against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breached_passwords: Option<PathBuf>,
     /// The argon2 engine.
     pub password_engine: PasswordEngine,
-    /// How long after the beginning of a sweep, which compares the regions with each other, the next one is due, in
-    /// minutes; 0 never sweeps.
-    #[serde(default = "sweep_every_mins")]
-    pub sweep_every_mins: u64,
+    /// How long after the beginning of an anti-entropy pass, which compares the regions with each other, the next one
+    /// is due, in minutes; 0 never runs anti-entropy.
+    #[serde(default = "anti_entropy_every_mins")]
+    pub anti_entropy_every_mins: u64,
 }
 
-/// What a deployment has whose settings do not say.
-const fn sweep_every_mins() -> u64 {
+/// The default of `anti_entropy_every_mins`.
+const fn anti_entropy_every_mins() -> u64 {
     60
 }
 
-/// The same.
+/// The default of `min_password_score`.
 const fn min_password_score() -> u8 {
     MIN_SCORE
 }
@@ -69,10 +68,10 @@ pub struct RegionConfig {
     pub name: Region,
     /// Its port on this machine; 0 until it is served for the first time, if any free one will do.
     pub port: u16,
-    /// The base URL that clients know, if it is not this machine's own: the `aud` of requests.
+    /// The base URL that clients use, if it is not this machine's own: the `aud` of requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
-    /// What it does; `umoja region` changes it.
+    /// Its state; `umoja region` changes it.
     #[serde(default, skip_serializing_if = "serves")]
     pub state: RegionState,
 }
@@ -86,12 +85,12 @@ fn serves(state: &RegionState) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordEngine {
-    /// The fast one if it passes its self-check on this machine, else the reference.
+    /// The fast engine if it passes its self-check on this machine, else the reference.
     #[default]
     Auto,
-    /// The fast one, or no start.
+    /// The fast engine; the start fails if it cannot be used.
     Fast,
-    /// The reference.
+    /// The reference engine.
     Reference,
 }
 
@@ -130,7 +129,7 @@ impl Config {
             min_password_score: min_password_score(),
             breached_passwords: None,
             password_engine: PasswordEngine::Auto,
-            sweep_every_mins: sweep_every_mins(),
+            anti_entropy_every_mins: anti_entropy_every_mins(),
         }
     }
 
@@ -139,12 +138,12 @@ impl Config {
         self.regions.iter().map(|region| (region.name.clone(), region.url(self.listen))).collect()
     }
 
-    /// What a region does; one that is not there does not serve.
+    /// The state of a region; an unknown one does not serve.
     pub fn state(&self, region: &Region) -> RegionState {
         self.regions.iter().find(|one| one.name == *region).map_or(RegionState::Frozen, |one| one.state)
     }
 
-    /// The settings of the deployment in a directory; nothing if there is none.
+    /// The settings of the deployment in a directory; `None` if there is none.
     pub fn read(dir: &Path) -> Result<Option<Self>, DeploymentError> {
         let path = dir.join(FILE);
         let text = match std::fs::read(&path) {
@@ -180,7 +179,7 @@ impl Config {
         Self::check_env(&self.env)
     }
 
-    /// Whether a text can be a part of API keys.
+    /// Checks that an environment can be a part of API keys.
     pub(crate) fn check_env(env: &str) -> Result<(), DeploymentError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
         if env.is_empty() || env.len() > 32 || !env.bytes().all(plain) { Err(DeploymentError::Env) } else { Ok(()) }

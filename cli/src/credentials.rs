@@ -1,4 +1,4 @@
-//! What a company signs its requests with, as `umoja company add` gives it out once.
+//! The keys with which a company signs its requests, as `umoja company add` issues them once.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -48,13 +48,13 @@ pub enum CredentialsError {
         /// Why.
         source: std::io::Error,
     },
-    /// Not the JSON that it should be.
+    /// The file is not the expected JSON.
     #[error("{0} is not a company's file; it should be what `umoja company add --json` printed")]
     Form(PathBuf),
     /// The file names no private key.
     #[error("the company's file has no private key; sign with the key that the company made itself")]
     NoPrivateKey,
-    /// An algorithm that nobody uses here.
+    /// The algorithm is not supported.
     #[error("`alg` is none of ES256, EdDSA, RS256, PS256")]
     Algorithm,
     /// The private key cannot be read.
@@ -81,7 +81,7 @@ pub struct Signer {
     key: SigningKey,
 }
 
-/// A signed request, and what its answer is recognised by.
+/// A signed request, and the values by which its answer is recognised.
 #[derive(Debug, Clone)]
 pub struct Signed {
     /// The compact JWS: the body of the request.
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_of_a_companys_file_shows_no_key() {
+    fn debug_output_shows_no_key() {
         let company = CompanyFile {
             id: "soko".parse().unwrap(),
             api_key: "umoja_secret".into(),

@@ -1,4 +1,5 @@
-//! Files and directories that only their owner can read, written so that nobody sees half of one.
+//! Files and directories that only their owner can read. Files are replaced as a whole, so that no reader sees half of
+//! one.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -7,8 +8,8 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 
-/// Makes a directory (and those above it) for its owner only. One that is there is tightened if it is empty: who keeps
-/// other things in it may want others to see those.
+/// Makes a directory (and those above it) for its owner only. The mode of an existing directory is tightened only if it
+/// is empty: other files in it may be meant for other users.
 pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     let shared = path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     let mut builder = DirBuilder::new();
@@ -32,8 +33,8 @@ pub(crate) fn private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// A new file for its owner only: made before what goes into it exists, so that a secret that is shown once is not
-/// lost to a path that cannot be written.
+/// Makes a new file for its owner only. Callers make it before its content exists, so that a secret that is shown once
+/// is not lost if the path cannot be written.
 pub(crate) fn new_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create_new(true).write(true);
@@ -42,10 +43,10 @@ pub(crate) fn new_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Replaces a file as a whole: readers see the old one or the new one, also after a loss of power.
+/// Replaces a file as a whole: readers see the old file or the new one, even after a loss of power.
 pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = beside(path);
-    // What a killed process left behind may be anybody's to read.
+    // A file that a killed process left behind may be readable by others.
     match std::fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_as_a_whole_and_is_its_owners_only() {
+    fn a_replaced_file_is_whole_and_private() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret.json");
         std::fs::write(dir.path().join("secret.json.new"), "left behind").unwrap();

@@ -1,6 +1,6 @@
-//! The `umoja` command, as a library so that tests and benchmarks can use its parts: [`Deployment`] is a directory
-//! with every region of a deployment, which `umoja_runtime` serves, and [`Client`] calls it with signed requests. [`Cloud`] is
-//! a deployment in AWS, and [`Regions`] what operators' commands work on, wherever it runs.
+//! The `umoja` command, as a library so that tests and benchmarks can use its parts: [`Deployment`] is a directory with
+//! every region of a deployment, which `umoja_runtime` serves, and [`Client`] calls it with signed requests. [`Cloud`]
+//! is a deployment in AWS. Operators' commands work on [`Regions`], wherever the deployment runs.
 
 pub mod client;
 mod commands;

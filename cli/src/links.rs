@@ -1,4 +1,4 @@
-//! The network between regions, with a switch: what `umoja demo` and tests cut a region off with.
+//! The network between regions, with switches by which `umoja demo` and tests cut a region off.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl Links {
         Self { ways: Arc::new(pairs.filter(|(from, to)| from != to).map(|pair| (pair, Way::default())).collect()) }
     }
 
-    /// Cuts a region off from every other one, or heals it. Inside the region everything goes on.
+    /// Cuts a region off from every other region, or reconnects it. The region itself continues to work.
     pub fn cut_off(&self, region: &Region, cut: bool) {
         for ((from, to), way) in self.ways.iter() {
             if from == region || to == region {

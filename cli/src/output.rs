@@ -1,4 +1,4 @@
-//! What a command says: text for people or JSON for programs on standard output, errors on standard error.
+//! The output of a command: text for people or JSON for programs on standard output, errors on standard error.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -11,7 +11,7 @@ use umoja_schema::Millis;
 
 use crate::CliError;
 
-/// Where a command's answer goes, and in which form.
+/// The form of a command's answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     /// JSON for programs instead of text for people.
@@ -28,17 +28,17 @@ impl Output {
         }
     }
 
-    /// A line for people; programs do not get it.
+    /// A line for people, left out with `--json`.
     pub(crate) fn say(self, text: &str) {
         if !self.json {
             line(text);
         }
     }
 
-    /// What went wrong.
+    /// The error of the command.
     pub(crate) fn error(self, error: &CliError) {
         let mut stderr = io::stderr().lock();
-        // Nobody is left to tell if this fails.
+        // A failure of standard error cannot be reported.
         let _ = if self.json {
             writeln!(stderr, "{}", json!({ "error": error.to_string() }))
         } else {
@@ -47,13 +47,13 @@ impl Output {
     }
 }
 
-/// A line on standard output. Who closed the pipe has read enough: the command goes on.
+/// A line on standard output. If the reader has closed the pipe, the command continues.
 pub(crate) fn line(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// A note about progress on standard error, for people who wait.
+/// A note about progress on standard error.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! Serving a deployment in a directory: its settings become what `umoja_runtime` serves.
+//! Serves a deployment in a directory: turns its settings into the regions that `umoja_runtime` serves.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,7 +20,7 @@ use crate::deployment::{Deployment, locks};
 use crate::links::Links;
 use crate::{CliError, DeploymentError, ServerError};
 
-/// How often it is looked whether the settings have changed.
+/// How often the settings are checked for changes.
 const SETTINGS_RELOAD: Duration = Duration::from_millis(500);
 
 /// How a deployment is served.
@@ -30,15 +30,15 @@ pub(crate) struct ServerSettings {
     pub(crate) pump: PumpSettings,
     /// The network between the regions, to cut them off from each other.
     pub(crate) links: Option<Links>,
-    /// Takes another port where the one of the settings is taken, and keeps it.
+    /// Whether a region whose port is taken moves to another port, which is then stored.
     pub(crate) may_move_ports: bool,
 }
 
-/// The right to serve a deployment. Given back when dropped.
+/// The lock for serving a deployment. Released when dropped.
 pub(crate) struct ServeLock(#[allow(dead_code, reason = "the lock lasts as long as the file is open")] File);
 
 impl ServeLock {
-    /// Takes it. Commands hold it for a moment to see whether somebody else does, so this tries a few times.
+    /// Takes the lock. Commands hold it for a moment to see whether a process serves, so this tries a few times.
     pub(crate) async fn take(dir: &Path) -> Result<Self, DeploymentError> {
         for _ in 0..5 {
             match locks::serve(dir) {
@@ -59,7 +59,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts to serve every region, as the settings are now. Requests are answered once this returns.
+    /// Starts to serve every region by the current settings. Requests are answered once this returns.
     pub(crate) async fn start(
         deployment: &Deployment,
         settings: ServerSettings,
@@ -67,7 +67,7 @@ impl Server {
     ) -> Result<Self, CliError> {
         InForce::take_back(deployment.dir())?;
         let mut deployment = deployment.reread()?;
-        // Everything is read after this, so it is at least as new.
+        // All settings are read after this, so they are at least as new.
         let in_force = InForce::of(&deployment).await?;
         let listeners = bind(&mut deployment, &[], &in_force, settings.may_move_ports).await?;
         let config = deployment.config();
@@ -100,7 +100,7 @@ impl Server {
         self.regions.homes()
     }
 
-    /// Follows what commands change, for as long as it is polled.
+    /// Applies the changes of commands, for as long as it is polled.
     pub(crate) async fn follow(&mut self) {
         let mut failed = String::new();
         loop {
@@ -109,7 +109,7 @@ impl Server {
                 Ok(()) => failed.clear(),
                 Err(error) if error.to_string() == failed => {}
                 Err(error) => {
-                    tracing::warn!(%error, "the new settings cannot be taken over; going on with those of before");
+                    tracing::warn!(%error, "the new settings cannot be taken over; continuing with the previous ones");
                     failed = error.to_string();
                 }
             }
@@ -132,7 +132,7 @@ impl Server {
         Ok(())
     }
 
-    /// Takes no more requests, lets those that are under way end, and then stops the background work.
+    /// Accepts no more requests, completes those that are under way, and then stops the background work.
     pub(crate) async fn stop(self) {
         self.regions.stop().await;
     }
@@ -151,7 +151,7 @@ fn regions(
         let listener = listeners.remove(&region.name);
         let url = match served.iter().find(|(name, _)| *name == region.name) {
             Some((_, url)) => url.clone(),
-            // It is not to be served yet, or has come since the ports were opened.
+            // The region is not to be served yet, or was added after the ports were opened.
             None => listener.as_ref().map(|_| region.url(config.listen))?,
         };
         Some(DirectoryRegion { listener, url, state: region.state, store: store.clone(), home })
@@ -159,7 +159,7 @@ fn regions(
     regions.collect()
 }
 
-/// Opens the ports of those regions of `in_force` that are not `served` yet, and keeps which ones those are.
+/// Opens the ports of those regions of `in_force` that are not `served` yet, and stores their numbers.
 async fn bind(
     deployment: &mut Deployment,
     served: &[(Region, String)],

@@ -1,9 +1,10 @@
-//! Additional authenticated data: what a ciphertext is bound to.
+//! Additional authenticated data: the context that a ciphertext is bound to.
 //!
 //! # Danger
 //!
-//! Two different lists of fields must never become the same bytes, or a blob can be moved to a place that merely
-//! *concatenates* alike. Every field is therefore written as kind, length, content, and absence has a kind of its own.
+//! Two different lists of fields must never encode to the same bytes, or an attacker can move a blob to a place whose
+//! fields *concatenate* alike. Every field is therefore written as kind, length, content, and an absent field has its
+//! own kind.
 
 use std::fmt;
 
@@ -61,7 +62,7 @@ impl Aad {
         self.field(FLAG, &[u8::from(value)])
     }
 
-    /// Appends the mark of a field that is not there; differs from every present value, the empty text included.
+    /// Appends the mark of an absent field, which differs from every present value, the empty text included.
     pub fn absent(self) -> Self {
         self.field(ABSENT, &[])
     }
@@ -74,7 +75,7 @@ impl Aad {
         }
     }
 
-    /// Appends how many fields of a list follow, so that lists next to each other cannot exchange members.
+    /// Appends the number of fields of the list that follows, so that adjacent lists cannot exchange elements.
     pub fn count(self, value: usize) -> Self {
         self.field(COUNT, &(value as u64).to_be_bytes())
     }
@@ -87,7 +88,7 @@ impl Aad {
 
 impl fmt::Debug for Aad {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Blind indexes and user ids are in there: a length is enough to debug with.
+        // The content includes blind indexes and user ids: the length is enough for debugging.
         write!(f, "Aad({} bytes)", self.0.len())
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! # Danger
 //!
-//! The key is shown once and only its SHA-256 is kept. A plain hash is enough because the secret has 256 random bits;
-//! it would not be for anything a person chose. The checksum finds typing errors and leaked keys in scans; it proves
-//! nothing.
+//! The key is shown once, and only its SHA-256 is kept. A plain hash is enough because the secret has 256 random bits;
+//! it would not be enough for a secret that a person chose. The checksum finds typing errors and leaked keys in scans;
+//! it proves no authenticity.
 
 use std::fmt;
 
@@ -33,12 +33,12 @@ pub enum ApiKeyError {
 #[derive(Clone)]
 pub struct ApiKey {
     text: Zeroizing<String>,
-    /// Where the id stands in `text`.
+    /// The range of the id in `text`.
     id: std::ops::Range<usize>,
 }
 
 impl ApiKey {
-    /// Spells a key out. `env` and `id` are 1 to 64 characters of `a-z`, `A-Z`, `0-9` and `-`; `secret` is random.
+    /// Builds a key. `env` and `id` are 1 to 64 characters of `a-z`, `A-Z`, `0-9` and `-`; `secret` is random.
     ///
     /// # Errors
     /// [`ApiKeyError::Malformed`] for any other `env` or `id`.
@@ -62,7 +62,7 @@ impl ApiKey {
         Ok(Self { text, id })
     }
 
-    /// Reads a key and checks its checksum, before any look-up is spent on it.
+    /// Reads a key and checks its checksum, so that a mistyped key costs no look-up.
     ///
     /// # Errors
     /// [`ApiKeyError`], which never holds any of the text.
@@ -93,7 +93,7 @@ impl ApiKey {
         &self.text
     }
 
-    /// SHA-256 of the whole key: the only thing stored.
+    /// SHA-256 of the whole key, the only stored form.
     pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.text.as_bytes()).into()
     }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_would_break_the_form_are_refused() {
+    fn names_that_would_break_the_form_are_rejected() {
         for name in ["", "a_b", "a b", "ä", &"a".repeat(65)] {
             assert_eq!(ApiKey::new(name, "k1", [0; 32]).unwrap_err(), ApiKeyError::Malformed);
             assert_eq!(ApiKey::new("live", name, [0; 32]).unwrap_err(), ApiKeyError::Malformed);

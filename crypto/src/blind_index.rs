@@ -2,9 +2,9 @@
 //!
 //! # Danger
 //!
-//! A hash without a key is no protection here: all phone numbers of a country are tried in minutes. The index is only
-//! as blind as its key is secret, and two equal values are visible as equal. Never truncate it: uniqueness is decided
-//! on it.
+//! A hash without a key is no protection here: an attacker can try all phone numbers of a country in minutes. The index
+//! is only as blind as its key is secret, and two equal values are visible as equal. Never truncate it: uniqueness is
+//! decided on it.
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_value_has_the_same_index_and_nothing_else_has() {
+    fn only_the_same_value_has_the_same_index() {
         let key = IndexKey::new(1, &[1; 32]);
         let index = key.index("users", "email", "ada@example.org");
         assert_eq!(index, IndexKey::new(1, &[1; 32]).index("users", "email", "ada@example.org"));

@@ -2,9 +2,9 @@
 //!
 //! # Danger
 //!
-//! CBC without a checked tag is a padding oracle. The only decryption here stands behind a constant-time comparison of
-//! a tag of exactly 32 bytes, and both failures are the same error. Hidden from the documentation because nothing
-//! outside this crate should call it: it is reachable only for the published vectors.
+//! CBC without a checked tag is a padding oracle. The only decryption here follows a constant-time comparison of a tag
+//! of exactly 32 bytes, and both failures are the same error. The module is hidden from the documentation because no
+//! code outside this crate should call it: it is public only for the published vectors.
 
 use aes::Aes256;
 use cbc::cipher::block_padding::Pkcs7;
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_of_any_other_length_is_refused() {
+    fn a_tag_of_any_other_length_is_rejected() {
         let (ciphertext, tag) = seal(&keys(), &[3; 16], &[b"aad"], b"secret");
         assert!(open(&keys(), &[3; 16], &[b"aad"], &ciphertext, &tag).is_ok());
         for length in 0..TAG_LEN {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_initialisation_vector_is_refused() {
+    fn a_flipped_initialisation_vector_is_rejected() {
         // Without the tag over it, this would flip chosen bits of the first block.
         let (ciphertext, tag) = seal(&keys(), &[3; 16], &[b"aad"], b"role=user");
         for at in 0..16 {

@@ -2,8 +2,8 @@
 //!
 //! # Danger
 //!
-//! A data key seals one envelope and never a second one. The commitment `kc` is not decoration: without it a blob can
-//! be made that opens under two keys, and a key repair could be fed with a wrong one.
+//! A data key seals one envelope and never a second one. The commitment `kc` is required: without it an attacker can
+//! make a blob that opens under two keys, and key repair could be given a wrong one.
 
 use hkdf::Hkdf;
 use sha2::Sha512;
@@ -21,7 +21,7 @@ pub const SUITE_A256CBC_HS512: u8 = 1;
 
 const INFO: &[u8] = b"umoja/1";
 
-/// A sealed part. Nothing in it is secret; everything in it is authenticated.
+/// A sealed part. Its fields are not secret, and every field is authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// Format of the envelope; other values than [`FMT`] are kept and replicated, never opened.
@@ -68,8 +68,8 @@ fn prefix(fmt: u8, suite: u8, mid: &[u8; 32]) -> [u8; 34] {
 
 /// Seals a part.
 ///
-/// `mid` and `iv` come from a cryptographic source and are never used again; `key` seals nothing else. `aad` must hold
-/// everything stored beside the ciphertext that means something.
+/// `mid` and `iv` come from a cryptographic source and are never used again; `key` seals no other envelope. `aad` must
+/// contain every meaningful value that is stored beside the ciphertext.
 pub fn seal(key: &DataKey, mid: [u8; 32], iv: [u8; 16], aad: &Aad, plaintext: &[u8]) -> Envelope {
     let (fmt, suite) = (FMT, SUITE_A256CBC_HS512);
     let (keys, kc) = derive(key, suite, &mid);
@@ -86,9 +86,9 @@ pub fn open(key: &DataKey, aad: &Aad, e: &Envelope) -> Result<Zeroizing<Vec<u8>>
     cbc_hmac::open(&keys, &e.iv, &[&prefix(e.fmt, e.suite, &e.mid), aad.as_bytes()], &e.info, &e.tag)
 }
 
-/// Whether this is the data key the envelope was sealed with; a repair asks before it wraps the key again.
+/// Whether the envelope was sealed with this data key. Key repair checks this before it wraps the key.
 ///
-/// Says nothing about the rest of the envelope: only [`open`] does.
+/// A match does not authenticate the rest of the envelope: only [`open`] does.
 pub fn commits(key: &DataKey, e: &Envelope) -> bool {
     committed(key, e).is_some()
 }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_with_a_second_keys_commitment_still_does_not_open_under_it() {
+    fn a_forged_commitment_does_not_open() {
         // The attacker may write any commitment into the table; the tag's key derives from the data key too.
         let (_, envelope) = sample(&Aad::new());
         let second = DataKey::new([9; 32]);
@@ -159,7 +159,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_sealed_opens_and_any_flipped_bit_does_not(
+        fn sealed_parts_open_and_flipped_bits_do_not(
             key: [u8; 32], mid: [u8; 32], iv: [u8; 16],
             plaintext in prop::collection::vec(any::<u8>(), 0..80), place in "[a-z]{0,8}",
             at in any::<prop::sample::Index>(), bit in 0u8..8,

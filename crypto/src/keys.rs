@@ -1,13 +1,13 @@
-//! The data key, and the one error that opening anything may give.
+//! The data key, and the only error of every decryption.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Why something sealed did not open: on purpose it never says.
+/// A sealed value did not open. The error never says why, on purpose.
 ///
-/// A wrong key, another context, an edited byte and an unknown format all look the same, so that nobody can use the
-/// difference as an oracle.
+/// A wrong key, another context, an edited byte and an unknown format give the same error, so that an attacker cannot
+/// use the difference as an oracle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot be opened")]
 pub struct Opaque;
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_of_a_data_key_says_nothing_about_it() {
+    fn debug_of_a_data_key_is_redacted() {
         assert_eq!(format!("{:?}", DataKey::new([7; 32])), "DataKey([redacted])");
     }
 }

@@ -1,20 +1,20 @@
-//! Everything in Umoja that is cryptography: sealing records, wrapping keys, blind indexes, passwords, signatures.
+//! All cryptography of Umoja: sealing records, wrapping keys, blind indexes, passwords, signatures.
 //!
 //! # Danger
 //!
-//! The ciphers, hashes and signatures come from published crates; the *composition* is ours, and compositions are
-//! where systems break. Before changing anything here:
+//! The ciphers, hashes and signatures come from published crates; the *composition* is ours, and mistakes in
+//! compositions break systems. Before changing anything here:
 //!
-//! - never decrypt before the commitment and the tag were checked, never answer with more than one error;
-//! - never reuse a data key for two envelopes, nor pass an initialisation vector that could be predicted;
-//! - never leave a stored value that means something out of the [`Aad`];
-//! - never choose an algorithm because a message names it: keys carry theirs;
+//! - never decrypt before the commitment and the tag are checked, never answer with more than one error;
+//! - never reuse a data key for two envelopes, never pass a predictable initialisation vector;
+//! - never leave a meaningful stored value out of the [`Aad`];
+//! - never choose an algorithm because a message names it: each key carries its algorithm;
 //! - never store a fast hash of a password, not even for a moment: [`legacy::import`] wraps it;
 //! - never print a secret: types that hold one are wiped on drop and say `[redacted]` to `Debug`.
 //!
-//! The crate is pure: bytes in, bytes out. It neither reads a clock nor draws randomness (one stated exception:
-//! [`SigningKey`] for ECDSA and RSA-PSS lets the library draw its nonce, because a caller's repeated nonce would
-//! reveal the key). Published vectors are in `tests/vectors.rs`; the attacks of the threat table are tests beside the
+//! The crate is pure: bytes in, bytes out. It reads no clock and draws no randomness, with one exception:
+//! [`SigningKey`] for ECDSA and RSA-PSS lets the library draw the nonce, because a nonce that a caller repeats would
+//! reveal the key. Published vectors are in `tests/vectors.rs`; the attacks of the threat table are tests beside the
 //! code that resists them.
 
 mod aad;

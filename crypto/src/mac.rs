@@ -2,8 +2,8 @@
 //!
 //! # Danger
 //!
-//! A tag proves that a holder of the key made it, nothing else: use one label per purpose, so that a tag of one cannot
-//! be shown for another.
+//! A tag proves only that a holder of the key made it. Use one label per purpose, so that a tag of one purpose is not
+//! accepted for another.
 
 use std::fmt;
 
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hmac_under_it_gives_the_published_answers() {
+    fn the_hmac_gives_the_published_answers() {
         // RFC 4231 test cases 1 to 3; their keys are shorter than ours and padded with zeros by HMAC itself.
         for (key, data, expected) in [
             (&[0x0b; 20][..], &b"Hi There"[..], "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),

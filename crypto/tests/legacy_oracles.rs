@@ -1,7 +1,7 @@
-//! Old hashes against other implementations: passlib and PHP, where they are installed.
+//! Legacy hashes against other implementations: passlib and PHP, where they are installed.
 //!
-//! Neither is needed: without one its test says so and passes. `UMOJA_ORACLE_PYTHON` and `UMOJA_ORACLE_PHP` name other
-//! interpreters than `python3` and `php`.
+//! Both are optional: without one, its test prints that and passes. `UMOJA_ORACLE_PYTHON` and `UMOJA_ORACLE_PHP` name
+//! other interpreters than `python3` and `php`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too; the lint only knows functions marked so")]
 
@@ -16,7 +16,7 @@ fn keys() -> HashKeys {
     HashKeys::default().with("pepper", HashKey::Secret(pepper)).unwrap()
 }
 
-/// What a script says, line by line; `None` if the interpreter or one of its libraries is not there.
+/// The output of a script, line by line; `None` if the interpreter or one of its libraries is missing.
 fn ask(variable: &str, interpreter: &str, probe: &[&str], script: &str) -> Option<Vec<Value>> {
     let interpreter = std::env::var(variable).unwrap_or_else(|_| interpreter.to_owned());
     let there = Command::new(&interpreter).args(probe).output().is_ok_and(|output| output.status.success());
@@ -48,7 +48,7 @@ fn read(line: &Value) -> Option<ForeignHash> {
     )
 }
 
-/// Every line verifies its password and no other; the number of lines that were compared, by family.
+/// Checks that every line verifies its password and no other, and counts the compared lines by family.
 fn check(lines: &[Value]) -> std::collections::BTreeMap<&'static str, usize> {
     let passwords = Passwords::new(Params { m_kib: 64, t: 1, p: 1 }, EngineChoice::Auto, None).unwrap();
     let passwords = passwords.with_keys(PasswordKeys::from(keys()));
@@ -59,7 +59,7 @@ fn check(lines: &[Value]) -> std::collections::BTreeMap<&'static str, usize> {
         let password = line["password"].as_str().unwrap();
         let outcome = verify(&passwords, &Password::attempt(password), &stored);
         assert_eq!(outcome, LegacyOutcome::Verified, "{line} {stored}");
-        // Another first letter, which no family cuts off.
+        // Another first character, which no family ignores.
         for other in [format!("\u{e9}{password}"), format!("z{password}")] {
             let outcome = verify(&passwords, &Password::attempt(&other), &stored);
             assert_eq!(outcome, LegacyOutcome::Wrong, "{line} {stored}");
@@ -70,7 +70,7 @@ fn check(lines: &[Value]) -> std::collections::BTreeMap<&'static str, usize> {
 }
 
 #[test]
-fn what_passlib_hashes_verifies() {
+fn passlib_hashes_verify() {
     let Some(lines) = ask("UMOJA_ORACLE_PYTHON", "python3", &["-c", "import passlib.hash"], "with_passlib.py") else {
         println!("skipped: there is no python3 with passlib");
         return;
@@ -85,7 +85,7 @@ fn what_passlib_hashes_verifies() {
 }
 
 #[test]
-fn what_php_hashes_verifies() {
+fn php_hashes_verify() {
     let Some(lines) = ask("UMOJA_ORACLE_PHP", "php", &["-r", "hash('md4', '');"], "with_php.php") else {
         println!("skipped: there is no php");
         return;

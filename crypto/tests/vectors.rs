@@ -256,7 +256,7 @@ fn eddsa_agrees_with_wycheproof() {
 
 /// phc-winner-argon2, `src/test.c`: encoded strings of argon2i and argon2id, version 16 and 19.
 #[test]
-fn both_argon2_engines_verify_the_strings_of_the_reference_implementation() {
+fn both_argon2_engines_verify_the_reference_strings() {
     for engine in [EngineChoice::Fast, EngineChoice::Reference] {
         let passwords = Passwords::new(Params { m_kib: 64, t: 1, p: 1 }, engine, None).unwrap();
         for (password, stored) in [

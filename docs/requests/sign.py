@@ -65,7 +65,7 @@ def post(url: str, token: str, api_key: str) -> tuple[int, str]:
 def check(company: dict, url: str, jti: str, token: str, status: int, answer: str) -> dict:
     """The claims of an answer, if the region signed them as the answer to this request."""
     if answer.count(".") != 2:
-        raise SystemExit(f"refused before the caller was known: {status} {answer}")
+        raise SystemExit(f"rejected before the caller was known: {status} {answer}")
     header, claims, signature = answer.split(".")
     header, signed = json.loads(unb64url(header)), f"{header}.{claims}".encode()
     with urllib.request.urlopen(url + "/.well-known/jwks.json") as response:

@@ -1,15 +1,15 @@
 #![no_main]
 
-use umoja_schema::{Attributes, ClaimItem, LogRow, PartRecord};
+use umoja_schema::{Attributes, IdentifierItem, LogRow, PartRecord};
 
-// Items of another region, as JSON: what is read is written as it was read.
+// Items of another region, as JSON: an item that is read can be written and read again.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(item) = serde_json::from_slice::<Attributes>(bytes) else { return };
     if let Ok(record) = PartRecord::from_item(item.clone()) {
         assert!(PartRecord::from_item(record.to_item()).is_ok());
     }
-    if let Ok(claim) = ClaimItem::from_item(item.clone()) {
-        assert!(ClaimItem::from_item(claim.to_item()).is_ok());
+    if let Ok(ownership) = IdentifierItem::from_item(item.clone()) {
+        assert!(IdentifierItem::from_item(ownership.to_item()).is_ok());
     }
     let _ = LogRow::from_item(item);
 });

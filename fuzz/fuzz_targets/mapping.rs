@@ -2,7 +2,7 @@
 
 use umoja_migrate::formats::{Format, Mapping, Options};
 
-/// Any mapping, over records that have what the mapping of the other targets names.
+/// Any mapping, over records with the columns of the other targets' mapping.
 const RECORDS: &[u8] = include_bytes!("../seeds/records.ndjson");
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! What has to be so whatever the bytes are, besides that nothing panics.
+//! Properties for any bytes, besides the absence of panics.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ pub static OPTIONS: LazyLock<Options> = LazyLock::new(|| {
 static PASSWORDS: LazyLock<Passwords> =
     LazyLock::new(|| Passwords::new(Params { m_kib: 64, t: 1, p: 1 }, EngineChoice::Auto, None).expect("an engine"));
 
-/// A source of this format: entries come in order, end after an error, and what is read can be stored.
+/// A source of this format: entries are in order and end after an error, and every read entry can be stored.
 pub fn source(format: Format, bytes: &[u8]) {
     with_options(format, bytes, &OPTIONS);
 }
@@ -26,7 +26,7 @@ pub fn with_options(format: Format, bytes: &[u8], options: &Options) {
     let Ok(entries) = read(format, bytes, options) else { return };
     let (mut line, mut position, mut over) = (0, 0, false);
     for entry in entries {
-        assert!(!over, "nothing comes behind an error");
+        assert!(!over, "no entry follows an error");
         let Ok(entry) = entry else {
             over = true;
             continue;
@@ -44,14 +44,14 @@ pub fn with_options(format: Format, bytes: &[u8], options: &Options) {
     }
 }
 
-/// Any JSON as the body of every operation of the API: only an object is one.
+/// Any JSON as the body of every operation of the API: only an object is accepted.
 pub fn body(bytes: &[u8]) {
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return };
     let taken = umoja_api::parses(&value);
-    assert!(taken.is_empty() || value.is_object(), "{taken:?} take a body that is no object");
+    assert!(taken.is_empty() || value.is_object(), "{taken:?} accept a body that is not an object");
 }
 
-/// What comes of a constructor can be stored, and what is stored can be read and its cost told.
+/// The result of a constructor can be stored, and the stored string can be read and its cost estimated.
 pub fn hash(hash: Result<ForeignHash, ImportError>) {
     if let Ok(hash) = hash {
         stored(&hash);
@@ -60,6 +60,6 @@ pub fn hash(hash: Result<ForeignHash, ImportError>) {
 
 fn stored(hash: &ForeignHash) {
     let stored = hash.to_stored(&PASSWORDS, [7; 16]);
-    assert!(cost(&stored).is_ok(), "a stored hash is read");
-    assert!(!hash.is_raw_fast() || runs_argon2(&stored), "a fast hash is inside of argon2");
+    assert!(cost(&stored).is_ok(), "a stored hash is readable");
+    assert!(!hash.is_raw_fast() || runs_argon2(&stored), "a fast hash is inside an argon2id");
 }

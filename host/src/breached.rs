@@ -1,12 +1,12 @@
-//! A list of breached passwords in a file: made once from the public list of Pwned Passwords, asked whenever a password is
-//! set, and never sent anywhere.
+//! A list of breached passwords in a file: built once from the public list of Pwned Passwords, checked whenever a
+//! password is set, and never sent anywhere.
 //!
-//! The file is 16 bytes that name the form; for each of the 65,536 beginnings of a SHA-1 hash (its first two bytes), and
-//! once more for the end, how many entries come before it (64 bits, big-endian); and the entries in their order: bytes 3 to
-//! 6 of each hash. So 48 bits of each hash are kept: of a list of 10^9 passwords that is 4 GB, and a password that is not in
-//! it is refused in 4 cases of a million. A filter would take half of that, and all of it in memory, where this keeps
-//! 512 KB and reads one piece of the file (60 KB of so long a list) for each password; and it is made in one pass over the
-//! list without holding any of it.
+//! The file starts with 16 bytes that name the format. For each of the 65,536 prefixes of a SHA-1 hash (its first two
+//! bytes), and once more for the end, it gives the number of entries before it (64 bits, big-endian). Then come the
+//! entries in order: bytes 3 to 6 of each hash. So 48 bits of each hash are kept: a list of 10^9 passwords takes 4 GB,
+//! and a password outside the list is rejected in 4 cases of a million. A filter would take half of that, but all of it
+//! in memory. This format keeps 512 KB in memory and reads one range of the file (60 KB of such a list) for each
+//! password. It is built in one pass over the list, in constant memory.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read as _, Seek, SeekFrom, Write};
@@ -18,19 +18,19 @@ const BEGINNINGS: usize = 1 << 16;
 const INDEX_BYTES: usize = (BEGINNINGS + 1) * 8;
 const ENTRY: usize = 4;
 
-/// More than any line of the public list has.
+/// Longer than any line of the public list.
 const MAX_LINE: u64 = 128;
 
-/// Why a list cannot be made or used.
+/// Why a list cannot be built or used.
 #[derive(Debug, thiserror::Error)]
 pub enum BreachedError {
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The file is of another form, or is not whole.
-    #[error("it is no list of breached passwords, or not a whole one; `umoja passwords build` makes one")]
+    /// The file has another format or is incomplete.
+    #[error("it is not a list of breached passwords, or it is incomplete; `umoja passwords build` makes one")]
     Form,
-    /// A line is of another form.
+    /// A line has another form.
     #[error("line {0} is not `SHA1:count`: take the SHA-1 list of Pwned Passwords, in one file")]
     Line(u64),
     /// The lines are not in the order of their hashes.
@@ -38,19 +38,19 @@ pub enum BreachedError {
     Order(u64),
 }
 
-/// A list that can be asked.
+/// An opened list.
 #[derive(Debug)]
 pub struct BreachedList {
     file: File,
-    /// How many entries come before each beginning.
+    /// The number of entries before each prefix.
     index: Vec<u64>,
 }
 
 impl BreachedList {
-    /// Opens a list that [`build`] made, and checks that it is whole.
+    /// Opens a list that [`build`] made, and checks that it is complete.
     ///
     /// # Errors
-    /// If it cannot be read, or is of another form.
+    /// If it cannot be read, or has another format.
     pub fn open(path: &Path) -> Result<Self, BreachedError> {
         let mut file = File::open(path)?;
         let mut head = vec![0; FORM.len() + INDEX_BYTES];
@@ -67,15 +67,15 @@ impl BreachedList {
         if is_whole { Ok(Self { file, index }) } else { Err(BreachedError::Form) }
     }
 
-    /// How many passwords are in it.
+    /// The number of entries.
     pub fn entries(&self) -> u64 {
         self.index.last().copied().unwrap_or_default()
     }
 
-    /// Whether a password of this SHA-1 is in it. Reads the file: not for an async worker.
+    /// Whether the list contains a password with this SHA-1. Reads the file, so it must not run on an async worker.
     ///
     /// # Errors
-    /// If the file cannot be read any more.
+    /// If the file can no longer be read.
     pub fn contains(&self, sha1: &[u8; 20]) -> io::Result<bool> {
         let beginning = usize::from(u16::from_be_bytes([sha1[0], sha1[1]]));
         let (from, to) = (self.index[beginning], self.index[beginning + 1]);
@@ -88,20 +88,20 @@ impl BreachedList {
     }
 }
 
-/// What became of a public list.
+/// The result of building a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Built {
-    /// The lines that were read.
+    /// Lines of the public list.
     pub lines: u64,
-    /// The entries that were kept.
+    /// Entries that were kept.
     pub entries: u64,
 }
 
-/// Makes a list of the public one: lines `SHA1:count` in the order of their hashes. Those that were seen fewer than
-/// `min_count` times are left out. One pass; what is in memory does not grow with the list.
+/// Builds a list from the public one: lines `SHA1:count` in the order of their hashes. Passwords that were seen fewer
+/// than `min_count` times are left out. Needs one pass and constant memory.
 ///
 /// # Errors
-/// If reading or writing fails, or a line is of another form or out of order.
+/// If reading or writing fails, or a line has another form or is out of order.
 pub fn build(mut lines: impl BufRead, mut out: impl Write + Seek, min_count: u64) -> Result<Built, BreachedError> {
     out.write_all(FORM)?;
     out.write_all(&vec![0; INDEX_BYTES])?;
@@ -124,7 +124,7 @@ pub fn build(mut lines: impl BufRead, mut out: impl Write + Seek, min_count: u64
         built.entries += 1;
         index[usize::from(u16::from_be_bytes(beginning)) + 1] = built.entries;
     }
-    // A beginning that nothing has ends where the one before it does.
+    // A prefix without entries ends where the previous one does.
     for at in 1..index.len() {
         index[at] = index[at].max(index[at - 1]);
     }
@@ -136,7 +136,7 @@ pub fn build(mut lines: impl BufRead, mut out: impl Write + Seek, min_count: u64
     Ok(built)
 }
 
-/// The next line that is not empty, of a bounded length.
+/// The next non-empty line, of a bounded length.
 fn read_line(lines: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     loop {
         line.clear();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_public_list_is_in_ours_and_nothing_else() {
+    fn the_list_matches_the_public_list_exactly() {
         let many: Vec<String> = (0..5_000).map(|n| format!("breached {n}")).collect();
         let (_dir, list, built) = listed(&lines(&many.iter().map(|text| (text.as_str(), 1)).collect::<Vec<_>>()), 1);
         assert_eq!(built, Built { lines: 5_000, entries: 5_000 });
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_and_the_last_of_all_hashes_are_found_and_twins_of_48_bits_are_one_entry() {
+    fn boundary_hashes_are_found_and_48_bit_duplicates_are_merged() {
         let zeros = "0".repeat(40);
         let text = format!("{zeros}:3\n{}1:2\n\n{}:1\n", "0".repeat(39), "f".repeat(40));
         let (_dir, list, built) = listed(&text, 1);
@@ -205,14 +205,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_too_seldom_is_left_out() {
+    fn rarely_seen_passwords_are_left_out() {
         let (_dir, list, built) = listed(&lines(&[("seldom", 9), ("often", 10)]), 10);
         assert_eq!(built, Built { lines: 2, entries: 1 });
         assert!(list.contains(&sha1("often")).unwrap() && !list.contains(&sha1("seldom")).unwrap());
     }
 
     #[test]
-    fn another_form_or_order_is_refused_with_its_line() {
+    fn invalid_lines_are_rejected_with_their_number() {
         let good = format!("{}:1\n", "a".repeat(40));
         let fails = |text: String| build(Cursor::new(text), Cursor::new(Vec::new()), 1).unwrap_err().to_string();
         for bad in ["x".repeat(43), "b".repeat(32) + ":1", "b".repeat(40), "b".repeat(40) + ":x", "c".repeat(100_000)] {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_or_is_another_is_not_opened() {
+    fn damaged_files_are_rejected() {
         let mut whole = Cursor::new(Vec::new());
         build(Cursor::new(lines(&[("one", 1), ("two", 1)])), &mut whole, 1).unwrap();
         let whole = whole.into_inner();

@@ -1,4 +1,4 @@
-//! The hasher port: a bounded pool in production, inline in simulation, one rule for both.
+//! The hasher port: a bounded pool in production, and inline in simulation, with the same rules.
 
 mod turns;
 
@@ -11,20 +11,20 @@ use async_trait::async_trait;
 use umoja_crypto::legacy::{self, LegacyOutcome};
 use umoja_crypto::password::check_stored;
 use umoja_crypto::{Password, Passwords, Verification, Weakness};
-use umoja_schema::{CompanyId, OldHash};
+use umoja_schema::{CompanyId, LegacyHash};
 use umoja_store::ports::{Attempt, Busy, Clock, Hasher, NewPassword, Verdict};
 
 use self::turns::{Turn, Turns};
 use crate::breached::BreachedList;
 
-/// Compares a password with what is stored.
+/// Compares a password with the stored hash.
 ///
-/// Does one argon2id computation whatever is stored, also when nothing is or the string is damaged; one more to make
-/// the new hash when it answers [`Verdict::Upgrade`] after another one (who gets that answer knows the password).
-/// Two exceptions until the first login after a migration: several old hashes are each tried, and families that are
-/// not argon2id cost their own work besides.
+/// Does one argon2id computation in every case, even if there is no stored hash or it is damaged. One more computes the
+/// new hash when the result is [`Verdict::Upgrade`] after another one (a caller that gets this answer knows the
+/// password). There are two exceptions until the first login after a migration: several legacy hashes are each tried,
+/// and families other than argon2id also cost their own work.
 pub fn decide(passwords: &Passwords, attempt: &Attempt) -> Verdict {
-    let Attempt { password, secret, old_hashes, salt, keys, .. } = attempt;
+    let Attempt { password, secret, legacy_hashes, salt, keys, .. } = attempt;
     let passwords = &passwords.with_keys(Arc::clone(keys));
     match secret {
         Some(secret) if check_stored(secret).is_ok() => match passwords.verify(password, secret) {
@@ -32,34 +32,32 @@ pub fn decide(passwords: &Passwords, attempt: &Attempt) -> Verdict {
             Verification::NeedsRehash => Verdict::Upgrade(passwords.hash(password, *salt)),
             Verification::Wrong => Verdict::Wrong,
         },
-        Some(_) => nothing(passwords, password),
-        None => try_old(passwords, password, old_hashes, *salt),
+        Some(_) => compare_with_dummy(passwords, password),
+        None => try_legacy(passwords, password, legacy_hashes, *salt),
     }
 }
 
-fn try_old(passwords: &Passwords, password: &Password, old_hashes: &[OldHash], salt: [u8; 16]) -> Verdict {
+fn try_legacy(passwords: &Passwords, password: &Password, legacy_hashes: &[LegacyHash], salt: [u8; 16]) -> Verdict {
     let mut computed = false;
-    for OldHash { hash, .. } in old_hashes {
+    for LegacyHash { hash, .. } in legacy_hashes {
         let outcome = legacy::verify(passwords, password, hash);
         if outcome == LegacyOutcome::Verified {
             return Verdict::Upgrade(passwords.hash(password, salt));
         }
         if outcome == LegacyOutcome::MissingKey {
-            tracing::warn!(
-                "an old hash was made with a key that this process does not have: nobody can log in with it"
-            );
+            tracing::warn!("a legacy hash needs a key that this process does not have: it cannot be used to log in");
         }
         computed |= outcome == LegacyOutcome::Wrong && legacy::runs_argon2(hash);
     }
-    if computed { Verdict::Wrong } else { nothing(passwords, password) }
+    if computed { Verdict::Wrong } else { compare_with_dummy(passwords, password) }
 }
 
-fn nothing(passwords: &Passwords, password: &Password) -> Verdict {
+fn compare_with_dummy(passwords: &Passwords, password: &Password) -> Verdict {
     let _always_wrong = passwords.verify_dummy(password);
     Verdict::Wrong
 }
 
-/// Hashes a password that is about to be set, if neither the policy nor the list has anything against it.
+/// Hashes a new password if the policy and the list of breached passwords allow it.
 fn admit(
     passwords: &Passwords,
     breached: Option<&BreachedList>,
@@ -78,12 +76,12 @@ fn admit(
     Ok(Ok(passwords.with_keys(Arc::clone(&new.keys)).hash(&new.password, new.salt)))
 }
 
-/// Hashes on the caller's thread: for simulation, where threads would make runs differ.
+/// Hashes on the caller's thread. For simulation, where threads would make runs differ.
 #[derive(Debug, Clone)]
 pub struct InlineHasher(Arc<Passwords>);
 
 impl InlineHasher {
-    /// A hasher with these parameters: choose small ones.
+    /// A hasher with these parameters, which should be small.
     pub fn new(passwords: Arc<Passwords>) -> Self {
         Self(passwords)
     }
@@ -100,30 +98,32 @@ impl Hasher for InlineHasher {
     }
 }
 
-/// How much a [`HashPool`] takes on.
+/// The limits of a [`HashPool`].
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {
-    /// Hashes at once. Each needs the memory of its parameters (19 MB by default) and keeps a core busy.
+    /// The number of concurrent hashes. Each needs the memory of its parameters (19 MB by default) and keeps a core
+    /// busy.
     pub at_once: usize,
-    /// The longest wait that a caller is let in for, by what hashes lasted lately; who would wait longer is told at once to
-    /// come back. Who has waited half as long again, because others went before it, is told then.
+    /// The longest expected wait of an accepted caller, estimated from recent hashes. A caller that would wait longer
+    /// is rejected at once with a time to retry. An accepted caller that has waited half as long again, because others
+    /// were served first, is then rejected too.
     pub wait: Duration,
 }
 
 impl Default for PoolSettings {
-    /// As many hashes at once as there are cores, and a second of waiting.
+    /// As many concurrent hashes as there are cores, and a wait of one second.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self { at_once: cores, wait: Duration::from_secs(1) }
     }
 }
 
-/// Hashes off the async workers, at most so many at once.
+/// Hashes off the async workers, with a limited number of concurrent hashes.
 ///
-/// The companies whose callers wait take turns: a storm of one company's logins does not starve another.
+/// Companies with waiting callers take turns: a storm of one company's logins does not starve another company.
 ///
-/// The turn moves into the work: a caller that has gone away does not end it while its hash still runs, so a storm
-/// of clients that log in and disconnect takes no more memory or cores than the setting. Needs a tokio runtime.
+/// The turn moves into the work: when a caller disconnects, its turn lasts until its hash ends, so a storm of clients
+/// that log in and disconnect takes no more memory or cores than the setting allows. Needs a tokio runtime.
 pub struct HashPool {
     passwords: Arc<Passwords>,
     breached: Option<Arc<BreachedList>>,
@@ -132,19 +132,19 @@ pub struct HashPool {
 }
 
 impl HashPool {
-    /// A pool that hashes with these parameters. `clock` measures what hashes last.
+    /// A pool that hashes with these parameters. `clock` measures the duration of hashes.
     pub fn new(passwords: Arc<Passwords>, settings: PoolSettings, clock: Arc<dyn Clock>) -> Self {
         Self { passwords, breached: None, settings, turns: Turns::new(settings.at_once, clock) }
     }
 
-    /// Refuses new passwords that are in a list; if it cannot be read, all of them.
+    /// Rejects new passwords that are in a list. If the list cannot be read, rejects all new passwords.
     #[must_use]
     pub fn with_breached(mut self, list: BreachedList) -> Self {
         self.breached = Some(Arc::new(list));
         self
     }
 
-    /// How many callers wait for their turn: what to watch under load.
+    /// The number of callers that wait for their turn, to be monitored under load.
     pub fn waiting(&self) -> usize {
         self.turns.waiting()
     }
@@ -162,7 +162,7 @@ impl HashPool {
             value
         });
         done.await.map_err(|error| {
-            tracing::error!(%error, "a password hash did not end");
+            tracing::error!(%error, "the thread of a password hash failed");
             busy(Duration::ZERO)
         })
     }
@@ -190,7 +190,7 @@ impl Hasher for HashPool {
         self.run(&company, move |passwords| decide(passwords, &attempt)).await
     }
 
-    fn refuses(&self, company: &CompanyId) -> Option<Busy> {
+    fn rejects(&self, company: &CompanyId) -> Option<Busy> {
         let expected = self.turns.expected_wait(company);
         (expected > self.settings.wait).then(|| busy(expected))
     }

@@ -1,5 +1,5 @@
-//! What the machine gives to any process of Umoja, a server or a function: the clock, randomness, and threads that
-//! hash passwords and hold new ones against a list of breached ones.
+//! The machine's services for any process of Umoja, a server or a function: the clock, randomness, and threads that
+//! hash passwords and check new ones against a list of breached passwords.
 
 pub mod breached;
 pub mod hashing;

@@ -10,7 +10,7 @@ use umoja_store::ports::{Clock, Entropy};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "this is the port through which everything else reads the time")]
+    #[allow(clippy::disallowed_methods, reason = "this is the port through which all other code reads the time")]
     fn now(&self) -> Millis {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
@@ -23,10 +23,10 @@ pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
     /// # Panics
-    /// If the operating system has no randomness to give: nothing safe can be done without it.
-    #[allow(clippy::disallowed_methods, reason = "this is the port through which everything else draws randomness")]
+    /// If the operating system provides no randomness: without it, no operation is safe.
+    #[allow(clippy::disallowed_methods, reason = "this is the port through which all other code draws randomness")]
     fn fill(&self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("the operating system has no randomness to give");
+        getrandom::fill(bytes).expect("the operating system provides no randomness");
     }
 }
 

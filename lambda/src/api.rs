@@ -10,20 +10,20 @@ use umoja_runtime::api::{ApiSettings, BuildApi, answer};
 
 use crate::function::Function;
 
-/// One request at a time is what an instance gets, so one hash at a time is all there can be.
+/// An instance gets one request at a time, so it never hashes two passwords at once.
 const POOL: PoolSettings = PoolSettings { at_once: 1, wait: std::time::Duration::from_secs(2) };
 
-/// What makes the router. Chooses the password engine, once for the life of the instance.
+/// Builds the router. Chooses the password engine once for the life of the instance.
 ///
 /// # Errors
-/// If no engine gives the published answers on this machine.
+/// If no engine computes the published test vectors on this machine.
 pub fn build() -> Result<BuildApi, EngineError> {
     BuildApi::new(ApiSettings { pool: POOL, ..ApiSettings::default() })
 }
 
 /// Answers a request of API Gateway.
 pub async fn handle(function: &Function<BuildApi>, mut request: lambda_http::Request) -> Response {
-    // Lambda's id of the request: its span, and so every line of the log, has it already.
+    // Lambda's id of the request, which its span and so every log line already has.
     if let Some(id) = request.lambda_context_ref().and_then(|context| RequestId::of_host(&context.request_id)) {
         request.extensions_mut().insert(id);
     }

@@ -1,9 +1,9 @@
-//! What a function is told from outside: its environment, and nothing else.
+//! The settings that a function gets from its environment.
 
 use umoja_schema::Region;
 use umoja_schema::names::environment;
 
-/// The region, as Lambda itself says.
+/// The region, set by Lambda.
 const REGION: &str = "AWS_REGION";
 
 /// What is logged: a level, or targets with levels (`info,umoja_replicator=debug`).
@@ -16,20 +16,20 @@ pub struct Environment {
     pub prefix: String,
     /// The region.
     pub region: Region,
-    /// What is logged; errors, warnings and one line for each event if it is not said.
+    /// What is logged. If unset: errors, warnings and one line for each event.
     pub log: Option<String>,
 }
 
-/// A variable that is absent or malformed. Nothing will mend that but another deployment of the function.
+/// A variable that is absent or malformed. Only another deployment of the function repairs that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable `{0}` is absent or malformed")]
 pub struct EnvironmentError(&'static str);
 
 impl Environment {
-    /// Reads it; `variable` is such as [`std::env::var`].
+    /// Reads the environment; `variable` is a function such as [`std::env::var`].
     ///
     /// # Errors
-    /// If a variable that has to be there is absent or malformed.
+    /// If a required variable is absent or malformed.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
         let prefix = variable(environment::PREFIX).filter(|prefix| !prefix.is_empty());
         Ok(Self {
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_and_the_region_have_to_be_there() {
+    fn prefix_and_region_are_required() {
         let read_both = read(&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "eu-west-1")]).unwrap();
         assert_eq!((read_both.prefix.as_str(), read_both.region.as_str()), ("umoja", "eu-west-1"));
         assert_eq!(read(&[("AWS_REGION", "eu-west-1")]), Err(EnvironmentError("UMOJA_PREFIX")));

@@ -1,4 +1,4 @@
-//! Starting a function, and the time that an event has.
+//! Starting a function, and the time budget of an event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::environment::Environment;
 use crate::log;
 use crate::metrics::Metrics;
 
-/// What is kept of an event's time for its answer.
+/// The part of an event's time that is reserved for its answer.
 const MARGIN_MS: u64 = 2_000;
 
 /// A started function.
@@ -30,11 +30,11 @@ pub struct Function<B: Build> {
 }
 
 impl<B: Build> Function<B> {
-    /// Starts: reads environment and settings, opens connections, and makes what handles events. Succeeds without
-    /// settings too; they are looked for again at each event.
+    /// Starts: reads environment and settings, opens connections, and builds the service that handles events. Also
+    /// succeeds without settings; they are read again at each event.
     ///
     /// # Errors
-    /// If the environment is not complete, or `build` fails.
+    /// If the environment is incomplete, or `build` fails.
     pub async fn start<E: Into<lambda_runtime::Error>>(
         needs: Needs,
         build: impl FnOnce() -> Result<B, E>,
@@ -53,13 +53,14 @@ impl<B: Build> Function<B> {
         let init_ms = clock.now().since(began);
         match service {
             Ok(_) => tracing::info!(init_ms, "started"),
-            Err(reason) => tracing::warn!(init_ms, %reason, "started, and not ready"),
+            Err(reason) => tracing::warn!(init_ms, %reason, "started, but not ready"),
         }
         Ok(Self { live, metrics, prefix: environment.prefix })
     }
 }
 
-/// How long the work of an event may take from now on. Less than Lambda gives it, so that the answer still gets out.
+/// How long the work of an event may take from now on. It is less than Lambda's limit, so that the answer is still
+/// sent.
 pub fn time_left(context: &Context, now: Millis) -> Duration {
     Duration::from_millis(Millis(context.deadline).since(now).saturating_sub(MARGIN_MS))
 }
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_ends_before_lambda_ends_it() {
+    fn work_ends_before_the_lambda_timeout() {
         let mut context = Context::default();
         context.deadline = 10_000;
         assert_eq!(time_left(&context, Millis(4_000)), Duration::from_secs(4));

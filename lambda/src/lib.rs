@@ -6,27 +6,28 @@
 //! | `replicator` | DynamoDB stream | [`umoja_replicator`]; answers the lowest failed sequence |
 //! | `reconcile-writes` | schedule | drains every peer's retry queue, peers in parallel |
 //! | `reconcile-keys` | schedule | wraps keys that regions lack |
-//! | `reconcile-merges` | schedule | merges users that two trusted companies say are one person |
-//! | `sweep` | schedule | compares the region with its peers and its users with derived tables, mends what differs |
+//! | `reconcile-merges` | schedule | merges users that two trusted companies verified to be one person |
+//! | `anti-entropy` | schedule | compares the region with its peers and its users with derived tables, repairs what differs |
 //!
 //! # Start
 //!
-//! A function is told its prefix and region by the environment ([`environment`]) and everything else by the settings
-//! items of its region's table ([`umoja_runtime::region`]), which it reads again while it lives. While it starts, it opens connections
-//! to every peer that it will call ([`umoja_runtime::aws`]): a first request would otherwise spend most of its time on TLS. One thread
-//! does it all: an instance has less than two cores and one event at a time.
+//! A function gets its prefix and region from the environment ([`environment`]) and everything else from the settings
+//! items of its region's table ([`umoja_runtime::region`]), which it reads again while it lives. During its start it
+//! opens connections to every peer that it will call ([`umoja_runtime::aws`]): otherwise a first request would spend
+//! most of its time on TLS. It uses one thread: an instance has less than two cores and one event at a time.
 //!
 //! # Metrics
 //!
-//! By `metrics_cloudwatch_embedded`, without its Lambda part, over the `metrics` facade: four small crates, and it
-//! writes where and when it is told to. `metrique` (awslabs) is made for one wide record per request, sampled and
-//! queued to a sink; that is a good model and a hundred crates more than six numbers need.
+//! Metrics use `metrics_cloudwatch_embedded`, without its Lambda part, over the `metrics` facade: four small crates,
+//! and it writes only where and when it is called. `metrique` (awslabs) is made for one wide record per request,
+//! sampled and queued to a sink. That is a good model, but a hundred crates more than six numbers need.
 //!
 //! # Errors
 //!
-//! An answer says what failed in words that do not change; what exactly it was is in the log ([`log`]), with the request
-//! id and the trace id, and never anything personal.
+//! An answer describes a failure in words that do not change. The details are in the log ([`log`]), with the request id
+//! and the trace id, and never contain personal data.
 
+pub mod anti_entropy;
 pub mod api;
 pub mod environment;
 pub mod function;
@@ -35,4 +36,3 @@ pub mod metrics;
 pub mod reconcile;
 pub mod replicator;
 pub mod stream;
-pub mod sweep;

@@ -1,10 +1,10 @@
 //! Logs: one JSON object a line, on standard error.
 //!
-//! Lambda's runtime puts every event into a span with `requestId` and `xrayTraceId`, which each line carries. Spans of
-//! X-Ray itself are made by Lambda (active tracing is a setting of the function): by the trace id, a trace leads to its
-//! lines and a line to its trace. CloudWatch adds the time.
+//! Lambda's runtime puts every event into a span with `requestId` and `xrayTraceId`, which each line carries. Lambda
+//! itself makes the spans of X-Ray (active tracing is a setting of the function). The trace id leads from a trace to
+//! its lines and from a line to its trace. CloudWatch adds the time.
 //!
-//! Crates that are not Umoja's never get to say more than `info`: [`umoja_runtime::log`] says why.
+//! Crates outside Umoja never log `debug` or `trace`; [`umoja_runtime::log`] gives the reason.
 
 use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::{Targets, filter_fn};
@@ -13,15 +13,16 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use umoja_runtime::log::may_be_logged;
 
-/// Starts logging: what `filter` asks for, or else the lines of level `info`. The first call of a process decides.
+/// Starts logging the lines that `filter` selects, or by default those of level `info`. The first call of a process
+/// decides.
 pub fn start(filter: Option<&str>) {
     let targets = filter.map(str::parse::<Targets>);
     let understood = !matches!(targets, Some(Err(_)));
     let targets = targets.and_then(Result::ok).unwrap_or_else(|| Targets::new().with_default(Level::INFO));
-    // A second start is a test's: the first goes on.
+    // Only tests start it a second time: the first subscriber stays.
     let _ = lines(targets, std::io::stderr).try_init();
     if !understood {
-        tracing::warn!("what UMOJA_LOG asks for is not understood; logging at level info");
+        tracing::warn!("UMOJA_LOG is not a valid filter; logging at level info");
     }
 }
 
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_asked_for_the_runtime_does_not_log_events() {
+    fn no_filter_makes_the_runtime_log_events() {
         let written = Lines::default();
         let writer = written.clone();
         let subscriber = lines("trace".parse().unwrap(), move || writer.clone());

@@ -1,5 +1,6 @@
-//! Metrics, in CloudWatch's embedded metric format: lines of JSON on standard output, which CloudWatch turns into
-//! metrics. No call, no permission, and nothing personal: there are numbers, names and the deployment's prefix.
+//! Metrics in CloudWatch's embedded metric format: lines of JSON on standard output, which CloudWatch turns into
+//! metrics. They need no call and no permission, and contain no personal data: only numbers, names and the deployment's
+//! prefix.
 
 use std::io::Write;
 
@@ -12,15 +13,15 @@ use umoja_schema::names::metric;
 /// How many values of a histogram one line can hold.
 const VALUES_OF_A_LINE: usize = 100;
 
-/// The metrics of a process. What is recorded is written after each event.
+/// The metrics of a process. They are written after each event.
 #[derive(Clone, Copy)]
 pub struct Metrics(&'static Collector);
 
 impl Metrics {
-    /// Records the metrics of this process from now on.
+    /// Starts recording the metrics of this process.
     ///
     /// # Errors
-    /// If the process has a recorder already.
+    /// If the process already has a recorder.
     pub fn start(prefix: &str) -> Result<Self, lambda_runtime::Error> {
         let builder = Builder::new().cloudwatch_namespace(metric::NAMESPACE);
         let collector = builder.with_dimension(metric::DEPLOYMENT, prefix.to_owned()).init()?;
@@ -31,44 +32,45 @@ impl Metrics {
         Ok(Self(collector))
     }
 
-    /// Writes what was recorded since the last time.
+    /// Writes the metrics recorded since the last time.
     pub fn write(self) {
-        told(self.0.flush(std::io::stdout().lock()));
+        logged(self.0.flush(std::io::stdout().lock()));
     }
 
-    /// Writes how many parts lack a wrapped key, also if none does: an alarm should hear that.
+    /// Writes how many parts lack a wrapped key. Also written when the number is 0, because an alarm needs the value.
     pub fn write_missing_keys(self, parts: u64) {
         self.write_missing_keys_to(parts, std::io::stdout().lock());
     }
 
-    /// Writes how long ago the oldest of the last sweeps began that came to their end.
-    pub fn write_sweep_age(self, ms: u64) {
-        told(self.0.write_single(metric::SWEEP_AGE, Some(Unit::Milliseconds), ms, std::io::stdout().lock()));
+    /// Writes the time since the beginning of the oldest of the last completed anti-entropy passes.
+    pub fn write_anti_entropy_age(self, ms: u64) {
+        logged(self.0.write_single(metric::ANTI_ENTROPY_AGE, Some(Unit::Milliseconds), ms, std::io::stdout().lock()));
     }
 
-    /// Writes what a batch of the stream did; `lags` are the milliseconds from the stamps of its records until now.
+    /// Writes the metrics of a stream batch; `lags` are the milliseconds from the HLC timestamps of its records until
+    /// now.
     pub fn write_batch(self, outcome: &BatchOutcome, lags: &[u64]) {
         self.write_batch_to(outcome, lags, &mut std::io::stdout().lock());
     }
 
     fn write_missing_keys_to(self, parts: u64, out: impl Write) {
-        told(self.0.write_single(metric::MISSING_WRAPPED_KEYS, Some(Unit::Count), parts, out));
+        logged(self.0.write_single(metric::MISSING_WRAPPED_KEYS, Some(Unit::Count), parts, out));
     }
 
     fn write_batch_to(self, outcome: &BatchOutcome, lags: &[u64], out: &mut impl Write) {
-        record::copies(outcome.sent, outcome.queued);
-        record::parked(outcome.parked);
+        record::replicated(outcome.sent, outcome.queued);
+        record::quarantined(outcome.quarantined);
         for values in lags.chunks(VALUES_OF_A_LINE) {
             for ms in values {
                 record::lag(*ms);
             }
-            told(self.0.flush(&mut *out));
+            logged(self.0.flush(&mut *out));
         }
-        told(self.0.flush(out));
+        logged(self.0.flush(out));
     }
 }
 
-fn told(written: std::io::Result<()>) {
+fn logged(written: std::io::Result<()>) {
     if let Err(error) = written {
         tracing::error!(%error, "metrics could not be written");
     }
@@ -80,7 +82,7 @@ mod tests {
     use serde_json::{Value, json};
 
     #[test]
-    fn lines_are_of_the_embedded_format_and_hold_a_hundred_values_at_most() {
+    fn lines_use_the_embedded_format_with_at_most_100_values() {
         let metrics = Metrics::start("umoja").unwrap();
         let mut out = Vec::new();
         metrics.write_batch_to(&BatchOutcome { sent: 3, ..BatchOutcome::default() }, &[7; 250], &mut out);
@@ -88,7 +90,7 @@ mod tests {
             std::str::from_utf8(&out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let values = lines.iter().filter_map(|line| line[metric::REPLICATION_LAG].as_array());
         assert_eq!(values.map(Vec::len).collect::<Vec<_>>(), [100, 100, 50]);
-        assert!(lines[0][metric::COPIES_SENT].as_u64() >= Some(3));
+        assert!(lines[0][metric::REPLICATIONS_SENT].as_u64() >= Some(3));
         let last = &lines[2]["_aws"]["CloudWatchMetrics"][0];
         assert_eq!((&last["Namespace"], &last["Dimensions"]), (&json!("Umoja"), &json!([["Deployment"]])));
         assert_eq!(lines[2]["Deployment"], "umoja");

@@ -17,19 +17,20 @@ use umoja_store::{Home, Peer};
 
 use crate::function::{Function, time_left};
 
-/// What draining the retry queues calls.
+/// The services that draining the retry queues calls.
 pub const WRITES_NEED: Needs = Needs { own: &[Service::Sqs], peers: &[Service::DynamoDb] };
 
-/// What repairing keys calls.
+/// The services that repairing keys calls.
 pub const KEYS_NEED: Needs = Needs { own: &[Service::Sqs, Service::Kms], peers: &[Service::DynamoDb, Service::Kms] };
 
-/// What merging users calls: a peer's KMS while the own one is out, and no peer's table, because the stream replicates.
+/// The services that merging users calls: a peer's KMS while the own one is down, and no peer's table, because the
+/// stream replicates.
 pub const MERGES_NEED: Needs = Needs { own: &[Service::Sqs, Service::Kms], peers: &[Service::Kms] };
 
-/// The least time in which another run is begun.
+/// The least remaining time in which another run is started.
 const ANOTHER_RUN_MS: u64 = 10_000;
 
-/// Makes what the retry queues are drained with: the region's ports.
+/// Builds the region's ports, for draining the retry queues.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildHome;
 
@@ -44,11 +45,11 @@ impl Build for BuildHome {
     }
 }
 
-/// Makes what data keys are wrapped and users merged with.
+/// Builds the ports and the sealer, for wrapping data keys and merging users.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildSealing;
 
-/// The region's ports and its keys.
+/// The region's ports and its sealer.
 pub struct Sealing {
     home: Home,
     sealer: Sealer,
@@ -66,10 +67,10 @@ impl Build for BuildSealing {
     }
 }
 
-/// Drains the retry queue of every peer, as far as the time goes. Peers do not wait for each other.
+/// Drains the retry queue of every peer, as far as time allows. Peers do not wait for each other.
 ///
 /// # Errors
-/// Never: what was not done is done by the next run.
+/// Never: the next run does the rest.
 pub async fn writes(function: &Function<BuildHome>, event: LambdaEvent<Value>) -> Result<(), Error> {
     if let Some(home) = ready(function).await {
         let clock = function.live.clock();
@@ -84,52 +85,52 @@ pub async fn writes(function: &Function<BuildHome>, event: LambdaEvent<Value>) -
 async fn drain(home: &Home, peer: &Peer, clock: &dyn Clock, time: Duration) {
     let run = async || {
         let report = drain_retries(home, peer).await;
-        record::copies(report.copied, 0);
-        record::parked(report.parked);
+        record::replicated(report.copied, 0);
+        record::quarantined(report.quarantined);
         Some(report.ended)
     };
     if !repeated(clock, time, run).await {
-        tracing::warn!(peer = %peer.ports.name, "the time is over; the next run goes on");
+        tracing::warn!(peer = %peer.ports.name, "the time is over; the next run continues");
     }
 }
 
-/// Repeats a run for as long as one ends because it did the most that one run does, and there is time for another.
-/// False if the time ended a run: whatever is under way then is received again later.
+/// Repeats a run for as long as each run reaches its limit and there is time for another. False if the time ended a
+/// run: its messages are then received again later.
 async fn repeated(clock: &dyn Clock, time: Duration, run: impl AsyncFn() -> Option<Ended>) -> bool {
     let until = clock.now().plus(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
     let runs = async { while run().await == Some(Ended::Bounded) && until.since(clock.now()) >= ANOTHER_RUN_MS {} };
     tokio::time::timeout(time, runs).await.is_ok()
 }
 
-/// Wraps missing keys, as far as the time goes.
+/// Wraps missing keys, as far as time allows.
 ///
 /// # Errors
-/// Never: what was not done is done by the next run.
+/// Never: the next run does the rest.
 pub async fn keys(function: &Function<BuildSealing>, event: LambdaEvent<Value>) -> Result<(), Error> {
     scheduled(function, event, async |home, sealer| {
         let report = repair_keys(home, sealer).await;
-        record::parked(report.parked);
+        record::quarantined(report.quarantined);
         report.ended
     })
     .await;
     Ok(())
 }
 
-/// Merges users that two trusted companies say are one person, as far as the time goes.
+/// Merges users that two trusted companies verified to be one person, as far as time allows.
 ///
 /// # Errors
-/// Never: what was not done is done by the next run.
+/// Never: the next run does the rest.
 pub async fn merges(function: &Function<BuildSealing>, event: LambdaEvent<Value>) -> Result<(), Error> {
     scheduled(function, event, async |home, sealer| {
         let report = merge_users(home, sealer).await;
-        record::parked(report.parked);
+        record::quarantined(report.quarantined);
         report.ended
     })
     .await;
     Ok(())
 }
 
-/// Runs `one` as often as the time allows. The settings of that moment say for each run which regions there are.
+/// Repeats `one` as often as time allows. The settings at the start of each run say which regions there are.
 async fn scheduled(
     function: &Function<BuildSealing>,
     event: LambdaEvent<Value>,
@@ -142,17 +143,17 @@ async fn scheduled(
         Some(one(&sealing.home, &sealing.sealer).await)
     };
     if !repeated(clock, time, run).await {
-        tracing::warn!("the time is over; the next run goes on");
+        tracing::warn!("the time is over; the next run continues");
     }
     function.metrics.write();
 }
 
-/// What a schedule works with; nothing, and a line that says why, while there are no settings.
+/// The service of a schedule; `None`, with a log line that gives the reason, while there are no settings.
 pub(crate) async fn ready<B: Build>(function: &Function<B>) -> Option<std::sync::Arc<B::Service>> {
     match function.live.service().await {
         Ok(service) => Some(service),
         Err(reason) => {
-            tracing::warn!(%reason, "nothing is done");
+            tracing::warn!(%reason, "not ready; the run is skipped");
             None
         }
     }
@@ -167,7 +168,7 @@ mod tests {
     use umoja_store::RegionState;
 
     #[tokio::test]
-    async fn a_queue_that_does_not_answer_ends_with_the_time_and_holds_up_no_other() {
+    async fn a_hanging_queue_times_out_and_blocks_no_other() {
         let regions = Regions::new(&["eu", "us", "af"]);
         let all = [("eu", RegionState::Serving), ("us", RegionState::Serving), ("af", RegionState::Serving)];
         let mut home = regions.home_of(&document(&all));
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_frozen_region_sends_nothing_and_goes_on_once_it_is_thawed() {
+    async fn a_frozen_region_sends_no_data_until_thawed() {
         use crate::replicator::BuildReplicator;
         let regions = Regions::new(&["eu", "us"]);
         let of = |state| document(&[("eu", state), ("us", RegionState::Serving)]);

@@ -1,4 +1,4 @@
-//! The stream, handled: [`umoja_replicator`] in Lambda.
+//! The stream handler: [`umoja_replicator`] in Lambda.
 
 use async_trait::async_trait;
 use lambda_runtime::{Error, LambdaEvent};
@@ -12,10 +12,10 @@ use umoja_store::Home;
 use crate::function::{Function, time_left};
 use crate::stream::{BatchAnswer, StreamEvent};
 
-/// What the replicator calls.
+/// The services that the replicator calls.
 pub const NEEDS: Needs = Needs { own: &[Service::Sqs], peers: &[Service::DynamoDb] };
 
-/// Makes the replicator.
+/// Builds the replicator.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildReplicator;
 
@@ -36,10 +36,10 @@ impl Build for BuildReplicator {
     }
 }
 
-/// Handles a batch. What was not handled, for whatever reason, is delivered again.
+/// Handles a batch. Records that were not handled, for whatever reason, are delivered again.
 ///
 /// # Errors
-/// If the batch has a record without a name to report it by; the whole batch is delivered again.
+/// If a record of the batch has no sequence number to report it by. The whole batch is then delivered again.
 pub async fn handle(
     function: &Function<BuildReplicator>,
     event: LambdaEvent<StreamEvent>,
@@ -66,7 +66,7 @@ pub async fn handle(
     let lags = if outcome.sent > 0 {
         batch.lags(&service.own, outcome.failed.as_deref(), function.live.clock().now())
     } else {
-        Vec::new() // no peer took anything: it is in the queues, and has no end yet
+        Vec::new() // no peer accepted the changes: they are queued, so their lag is not known yet
     };
     function.metrics.write_batch(&outcome, &lags);
     Ok(BatchAnswer::failed_from(outcome.failed))

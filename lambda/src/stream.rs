@@ -1,19 +1,19 @@
-//! Events of DynamoDB streams, as Lambda delivers them, and the answer that says what to deliver again.
+//! Events of DynamoDB streams, as Lambda delivers them, and the answer that says where to deliver again.
 //!
-//! Read without the types of a crate: with those, one record of a form that nobody has seen yet fails the whole batch,
-//! for ever. Here it becomes a change that the replicator parks, and its neighbours go on.
+//! They are parsed without the types of a crate: with those, one record of an unknown form would fail the whole batch
+//! forever. Here such a record becomes a change that the replicator quarantines, and the other records are handled.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use umoja_runtime::record::stamp;
+use umoja_runtime::record::hlc;
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, Attributes, Millis, Region};
 use umoja_store::Change;
 
-/// How much later than its stamp a write may have come into the stream to say something about replication. What comes
-/// later was changed without a new stamp: a wrapped key was added.
+/// How long after its HLC timestamp a write may have entered the stream to count for the replication lag. A later one
+/// was a change without a new HLC timestamp: a wrapped key was added.
 const WRITTEN_WITHIN_MS: u64 = 60_000;
 
 /// A batch (AWS Lambda Developer Guide, "Process Amazon DynamoDB records with Lambda").
@@ -37,26 +37,26 @@ struct Record {
 struct Entry {
     sequence_number: Option<String>,
     new_image: Option<Value>,
-    /// Seconds.
+    /// In seconds.
     approximate_creation_date_time: Option<f64>,
 }
 
-/// The changes of a batch, in its order.
+/// The changes of a batch, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     /// The changes.
     pub changes: Vec<Change>,
-    /// When each got into the stream, as far as it is known.
+    /// When each change entered the stream, if known.
     at: Vec<Option<Millis>>,
 }
 
-/// A record without a sequence number: nothing could be said about it.
+/// A record without a sequence number, so that it cannot be reported as failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a record of the stream has no sequence number")]
 pub struct Nameless;
 
 impl StreamEvent {
-    /// The changes of the tables of the deployment `prefix`. Deletions are none.
+    /// The changes in the tables of the deployment `prefix`. Deletions are not changes.
     ///
     /// # Errors
     /// If a record has no sequence number.
@@ -81,28 +81,29 @@ impl StreamEvent {
 }
 
 impl Batch {
-    /// How long ago, in milliseconds, the writes of `own` among the first changes were stamped, up to the one with the
+    /// The milliseconds since the HLC timestamps of `own`'s writes among the first changes, up to the one with the
     /// sequence `until`.
     pub fn lags(&self, own: &Region, until: Option<&str>, now: Millis) -> Vec<u64> {
         let handled =
             self.changes.iter().zip(&self.at).take_while(|(change, _)| Some(change.sequence.as_str()) != until);
-        let stamps = handled.filter_map(|(change, at)| {
-            let stamp = stamp(change, own)?.millis();
-            let is_write = at.is_none_or(|at| at.since(stamp) <= WRITTEN_WITHIN_MS);
-            is_write.then(|| now.since(stamp))
+        let timestamps = handled.filter_map(|(change, at)| {
+            let hlc = hlc(change, own)?.millis();
+            let is_write = at.is_none_or(|at| at.since(hlc) <= WRITTEN_WITHIN_MS);
+            is_write.then(|| now.since(hlc))
         });
-        stamps.collect()
+        timestamps.collect()
     }
 }
 
-/// `arn:aws:dynamodb:<region>:<account>:table/<prefix>-users/stream/<time>`: `users`. Anything else as it is: the
-/// replicator will not know it.
+/// The table name of a stream's ARN: `users` for
+/// `arn:aws:dynamodb:<region>:<account>:table/<prefix>-users/stream/<time>`. Any other text is returned unchanged: the
+/// replicator does not know such a table.
 fn table_of<'a>(arn: &'a str, prefix: &str) -> &'a str {
     let name = arn.split(":table/").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("?");
     name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-')).unwrap_or(name)
 }
 
-/// An image. Of one that cannot be read as a whole, what names it stays, and the replicator parks it.
+/// An image. Of an unreadable image only the key attributes remain, and the replicator quarantines it.
 fn image(value: Option<&Value>) -> Attributes {
     let Some(Value::Object(members)) = value else { return Attributes::new() };
     let read: Option<Attributes> = members.iter().map(|(name, value)| Some((name.clone(), read(value)?))).collect();
@@ -141,7 +142,7 @@ fn read(value: &Value) -> Option<Attribute> {
     })
 }
 
-/// The answer to a batch: from where on the stream delivers again. Nothing if all of it was handled.
+/// The answer to a batch: the sequence from which the stream delivers again; empty if the whole batch was handled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchAnswer {
@@ -155,8 +156,8 @@ struct Failure {
 }
 
 impl BatchAnswer {
-    /// Everything from this sequence on was not handled. Only the lowest has to be said: Lambda takes it as the
-    /// checkpoint, whatever else is in the list.
+    /// Reports that everything from this sequence on was not handled. Only the lowest sequence matters: Lambda takes it
+    /// as the checkpoint, whatever else is in the list.
     pub fn failed_from(sequence: Option<String>) -> Self {
         let failures = sequence.into_iter().map(|item_identifier| Failure { item_identifier });
         Self { batch_item_failures: failures.collect() }
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_event_of_the_documentation_is_read() {
+    fn the_documented_event_is_parsed() {
         let image = json!({ "Message": { "S": "New item!" }, "Id": { "N": "101" } });
         let batch = batch(json!([record(image)])).unwrap();
         let image = [("Message", Attribute::S("New item!".into())), ("Id", Attribute::N("101".into()))];
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_of_attribute_is_read() {
+    fn every_attribute_type_is_parsed() {
         let all = json!({ "M": {
             "s": { "S": "x" }, "n": { "N": "1.5" }, "b": { "B": "AQI=" }, "t": { "BOOL": true },
             "u": { "NULL": true }, "l": { "L": [{ "S": "x" }] },
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn deletions_are_no_changes() {
+    fn deletions_are_not_changes() {
         let mut deletion = record(Value::Null);
         deletion["eventName"] = json!("REMOVE");
         assert_eq!(batch(json!([deletion])).unwrap().changes, []);
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_image_that_cannot_be_read_the_key_is_left() {
+    fn an_unreadable_image_keeps_its_key() {
         let image =
             json!({ "id": { "S": "x" }, "part": { "S": "profile" }, "origin": { "S": "eu" }, "new": { "ZZ": 1 } });
         let batch = batch(json!([record(image), record(Value::Null)])).unwrap();
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn another_table_keeps_its_name_and_a_record_without_sequence_has_none() {
+    fn unknown_tables_keep_their_name_and_records_need_a_sequence() {
         let mut other = record(json!({}));
         other["eventSourceARN"] = json!("arn:aws:dynamodb:eu-west-1:1:table/orders/stream/1");
         assert_eq!(batch(json!([other])).unwrap().changes[0].table, "orders");
@@ -254,11 +255,11 @@ mod tests {
     }
 
     #[test]
-    fn the_lag_is_of_own_writes_that_were_handled_and_not_of_added_keys() {
+    fn lag_counts_handled_own_writes_but_not_added_keys() {
         let own: Region = "eu".parse().unwrap();
-        let change = |sequence: &str, origin: &str, stamp: Millis| {
+        let change = |sequence: &str, origin: &str, hlc: Millis| {
             let origin: Region = origin.parse().unwrap();
-            let version = Version { erased: false, hlc: Hlc::at(stamp), origin: origin.clone() };
+            let version = Version { erased: false, hlc: Hlc::at(hlc), origin: origin.clone() };
             let image = [(attribute::ORIGIN, origin.to_string()), (attribute::VERSION, version.to_string())];
             let image = image.map(|(name, text)| (name.to_owned(), text.into())).into_iter().collect();
             Change { table: table::USERS.into(), sequence: sequence.into(), image }
@@ -287,7 +288,7 @@ mod tests {
 
     /// Failure: stream partial batch
     #[test]
-    fn the_lowest_failed_sequence_is_all_that_is_said() {
+    fn only_the_lowest_failed_sequence_is_reported() {
         let text = |answer| serde_json::to_string(&answer).unwrap();
         assert_eq!(text(BatchAnswer::failed_from(None)), r#"{"batchItemFailures":[]}"#);
         let failed = text(BatchAnswer::failed_from(Some("42".into())));

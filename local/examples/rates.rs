@@ -1,7 +1,8 @@
-//! How fast the local store is: `cargo run --release -p umoja-local --example rates -- [users] [directory]`.
+//! Measures the local store: `cargo run --release -p umoja-local --example rates -- [users] [directory]`.
 //!
-//! Fills a store with users (two parts of about 2 KB and two claims each, in one transaction), then measures durable
-//! registrations and updates by 1, 16 and 64 clients, look-ups, seen-request rows and queue messages for 3 s each.
+//! Fills a store with users (two parts of about 2 KB and two ownerships each, in one transaction), then measures
+//! durable registrations and updates by 1, 16 and 64 clients, look-ups, seen-request rows and queue messages for 3 s
+//! each.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a measurement")]
 #![allow(
@@ -20,11 +21,11 @@ use tokio::task::JoinSet;
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_local::{Options, RegionStore};
 use umoja_schema::{
-    AccountStatus, Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Facts, Hlc, IdentifierKind, Key, Live,
-    Millis, Part, PartRecord, ProfileFacts, SealedData, UserId, Version,
+    AccountStatus, Attribute, Attributes, BlindIndex, Body, Facts, Hlc, IdentifierItem, IdentifierKind, Key, Live,
+    Millis, Ownership, Part, PartRecord, ProfileFacts, SealedData, UserId, Version,
 };
 use umoja_store::ports::{
-    ClaimWrite, Commit, Condition, Entropy, PartWrite, Queue as _, Requests as _, Users as _, Writes,
+    Commit, Condition, Entropy, IdentifierWrite, PartWrite, Queue as _, Requests as _, Users as _, Writes,
 };
 
 const TIME: Duration = Duration::from_secs(3);
@@ -35,16 +36,16 @@ fn id(n: u64) -> UserId {
 
 fn index(n: u64, kind: u8) -> BlindIndex {
     let mut bytes = [kind; 32];
-    // Spread as a keyed hash is.
+    // Spread evenly, like a keyed hash.
     bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
     BlindIndex::new(bytes)
 }
 
-fn claim() -> Claim {
-    Claim {
+fn ownership() -> Ownership {
+    Ownership {
         kind: IdentifierKind::Email,
         key_version: 1,
-        claimed_at: Millis(1),
+        owned_since: Millis(1),
         region: "eu-west-1".parse().unwrap(),
         verified: true,
         company: None,
@@ -65,7 +66,7 @@ fn record(n: u64, part: Part, ms: u64) -> PartRecord {
         Part::Credentials => Facts::Credentials { status: AccountStatus::Active },
         Part::Profile => Facts::Profile(ProfileFacts {
             created_at: Millis(1),
-            claims: BTreeMap::from([(index(n, 0), claim()), (index(n, 1), claim())]),
+            ownerships: BTreeMap::from([(index(n, 0), ownership()), (index(n, 1), ownership())]),
             links: BTreeMap::new(),
             merged_into: None,
         }),
@@ -77,12 +78,12 @@ fn record(n: u64, part: Part, ms: u64) -> PartRecord {
 
 fn registration(n: u64) -> Writes {
     let part = |part| PartWrite { record: record(n, part, 1), condition: Condition::Absent };
-    let claimed = |kind| {
-        let before = ClaimItem::unclaimed(index(n, kind));
-        let after = before.with(id(n), Some(&claim())).unwrap();
-        ClaimWrite { before, after }
+    let owned = |kind| {
+        let before = IdentifierItem::unowned(index(n, kind));
+        let after = before.with(id(n), Some(&ownership())).unwrap();
+        IdentifierWrite { before, after }
     };
-    Writes { parts: Part::ALL.map(part).into(), claims: vec![claimed(0), claimed(1)], ..Writes::default() }
+    Writes { parts: Part::ALL.map(part).into(), ownerships: vec![owned(0), owned(1)], ..Writes::default() }
 }
 
 /// Runs `work` with growing numbers in `clients` tasks for a while.
@@ -141,7 +142,7 @@ async fn main() {
     let ms = Arc::new(AtomicU64::new(2));
     for (round, clients) in (1..).zip([1, 16, 64]) {
         let to = store.clone();
-        measure("register (2 parts, 2 claims)", clients, move |n| {
+        measure("register (2 parts, 2 ownerships)", clients, move |n| {
             let store = to.clone();
             async move { assert_eq!(store.commit(&registration((round << 40) + n)).await, Ok(Commit::Done)) }
         })
@@ -167,9 +168,9 @@ async fn main() {
         .await;
     }
     let to = store.clone();
-    measure("read a claim", 2, move |n| {
+    measure("read an ownership", 2, move |n| {
         let store = to.clone();
-        async move { drop(store.claims(&[index(n.wrapping_mul(7919) % users, 0)]).await.unwrap()) }
+        async move { drop(store.ownerships(&[index(n.wrapping_mul(7919) % users, 0)]).await.unwrap()) }
     })
     .await;
     for clients in [1, 16, 64] {

@@ -1,6 +1,6 @@
-//! Items as bytes: [postcard](https://docs.rs/postcard) of [`Attributes`] after one byte that says so.
+//! Encodes items as bytes: [postcard](https://docs.rs/postcard) of [`Attributes`] after one format byte.
 //!
-//! All attribute types survive, and equal items have equal bytes (maps are sorted). The format counts on the order of
+//! All attribute types survive, and equal items have equal bytes (maps are sorted). The format depends on the order of
 //! the variants of `Attribute`; a test pins it.
 
 use umoja_schema::{Attributes, ItemError};
@@ -8,13 +8,13 @@ use umoja_store::ports::StoreError;
 
 const FORMAT: u8 = 1;
 
-/// The most that one item may take: DynamoDB's limit, so that what fits here fits in the cloud.
+/// The most bytes of one item: DynamoDB's limit, so that every item that fits here fits in the cloud.
 const MAX_BYTES: usize = 400 * 1024;
 
 pub(crate) fn encode(item: &Attributes) -> Result<Vec<u8>, StoreError> {
-    let refused = |why: &str| StoreError::Refused(format!("an item that {why}"));
-    let bytes = postcard::to_extend(item, vec![FORMAT]).map_err(|_| refused("cannot be encoded"))?;
-    if bytes.len() > MAX_BYTES { Err(refused("is larger than 400 KB")) } else { Ok(bytes) }
+    let rejected = |why: &str| StoreError::Rejected(format!("an item that {why}"));
+    let bytes = postcard::to_extend(item, vec![FORMAT]).map_err(|_| rejected("cannot be encoded"))?;
+    if bytes.len() > MAX_BYTES { Err(rejected("is larger than 400 KB")) } else { Ok(bytes) }
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Attributes, StoreError> {
@@ -26,12 +26,12 @@ fn unreadable() -> StoreError {
     ItemError::new("item").into()
 }
 
-/// A number as SQLite keeps it.
+/// A number in SQLite's type.
 pub(crate) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A number that SQLite kept.
+/// A number read from SQLite.
 pub(crate) fn uint(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
@@ -58,12 +58,12 @@ mod tests {
     }
 
     #[test]
-    fn all_types_of_attributes_survive() {
+    fn all_attribute_types_survive() {
         assert_eq!(decode(&encode(&every_type()).unwrap()), Ok(every_type()));
     }
 
     #[test]
-    fn the_bytes_on_disk_never_change_their_meaning() {
+    fn the_format_on_disk_is_stable() {
         let golden =
             b"\x01\x0a\x01a\x00\x04text\x01b\x01\x031.5\x01c\x02\x02\x00\xff\x01d\x03\x01\x01e\x04\x01f\x05\x01\
             \x01x\x04\x01g\x06\x01\x03\x00\x01h\x07\x01\x01s\x01i\x08\x01\x012\x01j\x09\x01\x01\x07";
@@ -79,9 +79,9 @@ mod tests {
     }
 
     #[test]
-    fn what_would_not_fit_in_the_cloud_does_not_fit_here() {
+    fn items_too_large_for_the_cloud_are_rejected() {
         let item = |bytes| Attributes::from([("a".into(), Attribute::B(vec![0; bytes]))]);
         assert!(encode(&item(400_000)).is_ok());
-        assert!(matches!(encode(&item(410_000)), Err(StoreError::Refused(_))));
+        assert!(matches!(encode(&item(410_000)), Err(StoreError::Rejected(_))));
     }
 }

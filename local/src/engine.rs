@@ -1,9 +1,9 @@
-//! SQLite with group commit: one writer thread a file commits everything that waits in one durable transaction, a
-//! few read connections serve the callers' own threads, and in memory there is one connection and no thread.
+//! SQLite with group commit. One writer thread for each file commits all waiting operations in one durable transaction,
+//! and a few read connections serve the callers' threads. In memory there is one connection and no thread.
 //!
-//! Several processes may have a file open (the command line edits a running deployment). Write transactions take an
-//! advisory lock on a file beside the database first: that makes waiting fair and cheap, and keeps clear of a race
-//! between a writer and a checkpoint of another process that SQLite had until 3.51.3.
+//! Several processes may have a file open (the command line edits a running deployment). Write transactions first take
+//! an advisory lock on a file beside the database. That makes waiting fair and cheap, and avoids a race between a
+//! writer and a checkpoint of another process that SQLite had until 3.51.3.
 
 mod batch;
 mod connect;
@@ -68,10 +68,11 @@ impl Engine {
         Ok(Self { mode, newest })
     }
 
-    /// Runs `work` in a durable transaction, together with whatever else waits; the answer comes after the commit.
+    /// Runs `work` in a durable transaction, together with other waiting operations. The result is returned after the
+    /// commit.
     ///
-    /// `work` is repeated if another operation of its batch fails, so it must answer the same each time; if it
-    /// fails, nothing that it wrote stays. Once it has been queued it is done even if the caller has gone.
+    /// `work` is repeated if another operation of its batch fails, so it must return the same result each time. If it
+    /// fails, none of its writes stay. Once queued it is done even if the caller is gone.
     pub(crate) async fn write<T, F>(&self, what: &'static str, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -89,7 +90,8 @@ impl Engine {
         answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable(what.to_owned())))
     }
 
-    /// Runs `work` on a read connection, on the caller's thread: reads take microseconds, less than handing them over.
+    /// Runs `work` on a read connection, on the caller's thread: a read takes microseconds, less than a change of
+    /// threads.
     pub(crate) fn read<T>(
         &self,
         what: &'static str,
@@ -102,12 +104,12 @@ impl Engine {
         .map_err(|fault| fault.into_store_error(what))
     }
 
-    /// Notes a change that was there before.
+    /// Notes a change that was committed earlier.
     pub(crate) fn seen(&self, newest: u64) {
         self.newest.send_replace(newest);
     }
 
-    /// Tells of every change that this process commits.
+    /// Watches the changes that this process commits.
     pub(crate) fn newest(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
     }
@@ -118,14 +120,14 @@ impl Drop for Engine {
         if let Mode::File { jobs, writer, .. } = &mut self.mode {
             drop(jobs.take());
             if let Some(writer) = writer.take() {
-                // Only a panic of the writer makes this an error, and that has been reported.
+                // Only a panic of the writer makes this an error, and the panic has been logged.
                 let _ = writer.join();
             }
         }
     }
 }
 
-/// The first free connection from one's turn on; waits for one's own if all are taken.
+/// The first free connection, starting from this caller's turn. If all are taken, waits for the one of its turn.
 fn free<'a>(readers: &'a [Mutex<Connection>], turn: &AtomicUsize) -> MutexGuard<'a, Connection> {
     let start = turn.fetch_add(1, Ordering::Relaxed) % readers.len();
     for reader in readers[start..].iter().chain(&readers[..start]) {
@@ -138,8 +140,8 @@ fn free<'a>(readers: &'a [Mutex<Connection>], turn: &AtomicUsize) -> MutexGuard<
     held(&readers[start])
 }
 
-/// A connection whose user panicked is still good: transactions of its own it has none, and the writer's are ended
-/// before the next begins.
+/// A connection is still usable after a panic of its user: readers have no transaction of their own, and the writer's
+/// is rolled back before the next begins.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 
-/// Makes a directory (and those above it) for its owner only; tightens it if it is there.
+/// Creates a directory (and its parents) for its owner only; restricts an existing one.
 pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -17,7 +17,7 @@ pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     tighten(path, 0o700)
 }
 
-/// Opens a file for its owner only, making it if it is absent and tightening it if it is there. What it holds stays.
+/// Opens a file for its owner only; creates a missing file and restricts an existing one. Its content stays.
 pub(crate) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);

@@ -1,4 +1,4 @@
-//! One region's key ring: what a KMS key does, with wrapping keys in a file.
+//! One region's key ring: the functions of a KMS key, with wrapping keys in a file.
 
 mod keyring;
 
@@ -16,14 +16,14 @@ use crate::files;
 pub use keyring::KeyringError;
 use keyring::{Keyring, Place};
 
-/// The version of a blob's head: this byte, the length of the key's id, the id, and then what the key wrapped.
+/// The format version of a blob: this byte, the length of the key's id, the id, and then the wrapped data key.
 const BLOB: u8 = 1;
 
 /// One region's key. A clone is another handle on the same key.
 ///
-/// Behaves as KMS does: a blob opens only under the key and in the encryption context that it was made with, a
-/// disabled key does nothing, rotation makes new material while blobs of the old keep opening, and calls above the
-/// configured rate are throttled. The ring is read again when another process changed its file.
+/// Behaves as KMS does: a blob opens only under the key and in the encryption context that it was made with, a disabled
+/// key rejects every call, rotation creates new material while blobs of the old material still open, and calls above
+/// the configured rate are throttled. The ring is read again when another process changed its file.
 #[derive(Clone)]
 pub struct LocalKeys(Arc<Inner>);
 
@@ -37,10 +37,10 @@ struct Inner {
 }
 
 impl LocalKeys {
-    /// Opens `keyring.json` in `dir`, making a first key if it is absent.
+    /// Opens `keyring.json` in `dir`, creating it with a first key if it is absent.
     ///
     /// # Errors
-    /// [`KeyringError`] if the file cannot be made or read, or is another region's.
+    /// [`KeyringError`] if the file cannot be created or read, or belongs to another region.
     pub fn open(
         dir: &Path,
         region: Region,
@@ -55,7 +55,7 @@ impl LocalKeys {
         Ok(Self::new(place, ring, clock, entropy, calls_per_sec))
     }
 
-    /// A key that ends with its last handle.
+    /// A key in memory, which is lost with its last handle.
     pub fn in_memory(
         region: Region,
         clock: Arc<dyn Clock>,
@@ -78,12 +78,12 @@ impl LocalKeys {
         Self(Arc::new(Inner { clock, entropy, place, ring, reachable: AtomicBool::new(true), rate }))
     }
 
-    /// The id of the key that wraps now: `local:<region>:<number>`.
+    /// The id of the key that currently wraps: `local:<region>:<number>`.
     pub fn key_id(&self) -> Result<String, KeyringError> {
         Ok(self.ring()?.current().id.clone())
     }
 
-    /// Enables or disables the key, for all processes and until this is called again.
+    /// Enables or disables the key, for all processes and until the next call.
     ///
     /// # Errors
     /// [`KeyringError`] if the file cannot be written.
@@ -91,7 +91,8 @@ impl LocalKeys {
         self.change(|ring| ring.enabled = enabled)
     }
 
-    /// Makes new key material, which wraps from now on; what the old wrapped keeps opening. Returns the new key's id.
+    /// Creates new key material, which wraps from now on; blobs of the old material still open. Returns the new key's
+    /// id.
     ///
     /// # Errors
     /// [`KeyringError`] if the file cannot be written.
@@ -99,8 +100,8 @@ impl LocalKeys {
         self.change(|ring| ring.rotate(&*self.0.entropy, self.0.clock.now()))
     }
 
-    /// Puts another key in the place of this one, as a region gets one when its KMS key is gone: what the old key wrapped
-    /// opens no more. Returns the new key's id.
+    /// Replaces this key by another one, as for a region whose KMS key was lost: blobs of the old key no longer open.
+    /// Returns the new key's id.
     ///
     /// # Errors
     /// [`KeyringError`] if the file cannot be written.
@@ -108,12 +109,12 @@ impl LocalKeys {
         self.change(|ring| ring.replace(&*self.0.entropy, self.0.clock.now()))
     }
 
-    /// In this process only: calls above this rate are throttled.
+    /// Limits the rate of calls, in this process only. Calls above it are throttled.
     pub fn set_calls_per_sec(&self, calls_per_sec: Option<u32>) {
         held(&self.0.rate).calls_per_sec = calls_per_sec;
     }
 
-    /// In this process only: an unreachable key service does not answer. For drills and tests.
+    /// Simulates an unreachable key service, in this process only. For drills and tests.
     pub fn set_reachable(&self, reachable: bool) {
         self.0.reachable.store(reachable, Ordering::Relaxed);
     }
@@ -129,7 +130,7 @@ impl LocalKeys {
         Ok(ring)
     }
 
-    /// The ring, for a call that is answered only while the key can be used.
+    /// The ring, if the key can be used.
     fn usable(&self) -> Result<MutexGuard<'_, Keyring>, KeysError> {
         if !self.0.reachable.load(Ordering::Relaxed) {
             return Err(KeysError::Unavailable);
@@ -141,7 +142,7 @@ impl LocalKeys {
         if ring.enabled { Ok(ring) } else { Err(KeysError::Disabled) }
     }
 
-    /// A call that counts.
+    /// A call that counts towards the rate.
     fn call(&self) -> Result<MutexGuard<'_, Keyring>, KeysError> {
         let ring = self.usable()?;
         held(&self.0.rate).take(self.0.clock.now())?;
@@ -173,9 +174,9 @@ impl Keys for LocalKeys {
 
     async fn unwrap(&self, wrapped: &[u8], context: &EncryptionContext) -> Result<DataKey, KeysError> {
         let ring = self.call()?;
-        let (id, blob) = split(wrapped).ok_or(KeysError::Refused)?;
-        let material = ring.material(id).ok_or(KeysError::Refused)?;
-        let key = material.key.unwrap(&bound(id, context), blob).map_err(|_| KeysError::Refused)?;
+        let (id, blob) = split(wrapped).ok_or(KeysError::Rejected)?;
+        let material = ring.material(id).ok_or(KeysError::Rejected)?;
+        let key = material.key.unwrap(&bound(id, context), blob).map_err(|_| KeysError::Rejected)?;
         Ok(DataKey::new(*key))
     }
 
@@ -190,7 +191,8 @@ impl fmt::Debug for LocalKeys {
     }
 }
 
-/// What a blob is bound to: the key's id and every pair of the context, in the order of their names.
+/// The additional authenticated data of a blob: the key's id and every pair of the context, in the order of their
+/// names.
 fn bound(id: &str, context: &EncryptionContext) -> Aad {
     let start = Aad::new().text("umoja-local-keys").u64(u64::from(BLOB)).text(id).count(context.len());
     context.iter().fold(start, |aad, (name, value)| aad.text(name).text(value))
@@ -202,7 +204,7 @@ fn split(blob: &[u8]) -> Option<(&str, &[u8])> {
     Some((std::str::from_utf8(id).ok()?, wrapped))
 }
 
-/// Calls in the current second of the clock.
+/// The calls in the current second of the clock.
 struct Rate {
     calls_per_sec: Option<u32>,
     second: u64,

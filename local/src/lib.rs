@@ -1,20 +1,20 @@
-//! Umoja on one machine: a real store in one directory a region, and the machine's own ports.
+//! Umoja on one machine: a durable store in one directory for each region, and local implementations of the ports.
 //!
-//! [`RegionStore`] keeps what the tables keep in the cloud, [`LocalQueue`] what the queues keep, and [`LocalKeys`] does
-//! what a region's KMS key does. The contract suite of
-//! `umoja-store` holds them to the same behaviour as the cloud's adapters.
+//! [`RegionStore`] stores what the tables store in the cloud, [`LocalQueue`] implements the queues, and [`LocalKeys`] a
+//! region's KMS key. The contract suite of `umoja-store` checks that they behave as the cloud's adapters do.
 //!
 //! # Durability
 //!
-//! An acknowledged write survives the death of the process and a loss of power: every commit is synced. One exception:
-//! ids of seen requests and counts of attempts survive the death of the process at once but a loss of power only when the
-//! system has written them, so that look-ups cost no sync; until they expire (about a minute), requests from just before the loss
-//! could be replayed.
+//! An acknowledged write survives the end of the process and a loss of power: every commit is synced. There is one
+//! exception: ids of seen requests and counts of attempts survive the end of the process at once, but a loss of power
+//! only once the system has written them, so that look-ups cost no sync. Until they expire (about a minute), requests
+//! from just before a loss of power could be replayed.
 //!
 //! # Limits
 //!
-//! The wrapping keys are in `keyring.json`, readable by its owner: whoever can read that file and the database can
-//! read the data. What a wrapped key is bound to is enforced as KMS does; who may use it is left to the file's mode.
+//! The wrapping keys are in `keyring.json`, readable by its owner: a user who can read that file and the database can
+//! read the data. The encryption context of a wrapped key is enforced as KMS does; the permission to use it is only the
+//! file's mode.
 
 mod codec;
 mod engine;

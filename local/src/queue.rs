@@ -1,4 +1,4 @@
-//! Durable queues in a region's file: what SQS's standard queues do, with a redrive policy.
+//! Durable queues in a region's file, with the behaviour of SQS's standard queues and a redrive policy.
 
 use std::sync::Arc;
 
@@ -14,14 +14,13 @@ use crate::engine::{Engine, Fault, Tx};
 const MAX_RECEIVED: usize = 10;
 /// The longest delay of a new message (SQS's limit).
 const MAX_DELAY_SECS: u32 = 900;
-/// The most messages that one call makes dead letters.
-const MAX_BURIED: usize = 100;
+/// The most messages that one call turns into dead letters.
+const MAX_MOVED: usize = 100;
 
 /// One queue of a region. A clone is another handle on the same queue.
 ///
-/// Messages that can be received come in the order in which they became visible. Dead letters stay until an operator
-/// sends them back or discards them. A receipt is good until the message is received again; one that is no longer
-/// good does nothing.
+/// Messages are received in the order in which they became visible. Dead letters stay until an operator sends them back
+/// or discards them. A receipt is valid until the message is received again; an invalid one has no effect.
 #[derive(Clone)]
 pub struct LocalQueue {
     name: Arc<str>,
@@ -40,7 +39,7 @@ impl std::fmt::Debug for LocalQueue {
 impl Queue for LocalQueue {
     async fn send(&self, message: &Message, delay_secs: u32) -> Result<(), StoreError> {
         if delay_secs > MAX_DELAY_SECS {
-            return Err(StoreError::Refused(format!("a delay over {MAX_DELAY_SECS} s")));
+            return Err(StoreError::Rejected(format!("a delay over {MAX_DELAY_SECS} s")));
         }
         let now = self.clock.now();
         let (name, body, visible_at) = (Arc::clone(&self.name), message.to_text(), after(now, delay_secs));
@@ -50,20 +49,20 @@ impl Queue for LocalQueue {
     async fn receive(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError> {
         let now = self.clock.now();
         let max = max.min(MAX_RECEIVED);
-        // Most polls find nothing, and need no transaction for that.
+        // Most polls find no message, and then need no transaction.
         if max == 0 || !self.has_visible(now)? {
             return Ok(Vec::new());
         }
         let (name, max_receives) = (Arc::clone(&self.name), self.max_receives);
         self.write(move |tx| {
             let Some(queue) = queue_number(tx, &name)? else { return Ok(Vec::new()) };
-            let candidates = visible(tx, queue, int(now.0), max + MAX_BURIED)?;
-            let (mut deliveries, mut buried) = (Vec::new(), 0);
+            let candidates = visible(tx, queue, int(now.0), max + MAX_MOVED)?;
+            let (mut deliveries, mut moved) = (Vec::new(), 0);
             for (number, received) in candidates {
                 if received >= max_receives {
-                    if buried < MAX_BURIED {
-                        bury(tx, queue, number, int(now.0))?;
-                        buried += 1;
+                    if moved < MAX_MOVED {
+                        move_to_dead_letters(tx, queue, number, int(now.0))?;
+                        moved += 1;
                     }
                 } else if deliveries.len() < max {
                     deliveries.push(deliver(tx, queue, number, after(now, visibility_secs))?);
@@ -154,7 +153,7 @@ impl Queue for LocalQueue {
                 .query_row([&*self.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let Some((queue, live, dead)) = counted else { return Ok(QueueDepth::default()) };
-            // Counts only what is in flight, which the consumers bound.
+            // Counts only messages in flight, whose number the consumers limit.
             let in_flight: i64 = connection
                 .prepare_cached("SELECT count(*) FROM messages WHERE queue = ?1 AND in_flight = 1 AND visible_at > ?2")?
                 .query_row(params![queue, now], |row| row.get(0))?;
@@ -238,7 +237,7 @@ fn deliver(tx: &Tx<'_>, queue: i64, number: i64, visible_at: i64) -> Result<Deli
     })?)
 }
 
-fn bury(tx: &Tx<'_>, queue: i64, number: i64, now: i64) -> Result<(), Fault> {
+fn move_to_dead_letters(tx: &Tx<'_>, queue: i64, number: i64, now: i64) -> Result<(), Fault> {
     tx.prepare_cached(
         "INSERT INTO dead_letters (queue, number, received, sent_at, died_at, body)
          SELECT queue, number, received, sent_at, ?3, body FROM messages WHERE queue = ?1 AND number = ?2",
@@ -249,7 +248,7 @@ fn bury(tx: &Tx<'_>, queue: i64, number: i64, now: i64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The oldest dead letters that nobody has taken out.
+/// The oldest visible dead letters.
 fn visible_dead(tx: &Tx<'_>, queue: i64, now: i64, limit: usize) -> Result<Vec<(i64, Delivery)>, Fault> {
     let mut select = tx.prepare_cached(
         "SELECT number, body, received FROM dead_letters
@@ -293,7 +292,7 @@ fn parse_dead(receipt: &str) -> Result<i64, StoreError> {
 }
 
 fn unknown_receipt() -> StoreError {
-    StoreError::Refused("a receipt that no queue gave".into())
+    StoreError::Rejected("a receipt that no queue issued".into())
 }
 
 #[cfg(test)]

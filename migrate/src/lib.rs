@@ -1,11 +1,11 @@
-//! Bringing users in from other systems, and giving them back.
+//! Import of users from other systems, and export.
 //!
-//! [`formats`] reads what other systems export into one neutral form, [`Row`]. It knows no store: bytes in, rows out,
-//! and what is wrong with a row that is refused. [`import`] makes users of rows, [`export`] gives all there is
-//! of them in a form that it reads back.
+//! [`formats`] reads the exports of other systems into one neutral form, [`Row`]. It uses no store: bytes in, rows out,
+//! and the reason if a row is rejected. [`import`] makes users of rows. [`export`] returns all users in a form that the
+//! import reads back.
 
 pub mod export;
 pub mod formats;
 pub mod import;
 
-pub use umoja_accounts::import::{Refused, Row};
+pub use umoja_accounts::import::{Rejected, Row};

@@ -1,4 +1,4 @@
-//! A pass over a region's audit trail: whether its chains are whole, and dropping what is older than is kept.
+//! Passes over a region's audit trail: verifying its chains, and dropping rows past their retention.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
@@ -10,10 +10,10 @@ use umoja_store::ports::StoreError;
 
 use crate::CONCURRENT;
 
-/// How many rows one step looks at.
+/// How many rows one step examines.
 const PAGE: usize = 500;
 
-/// A user whose chains are not as they should be.
+/// A user whose chains are broken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Broken {
     /// The user.
@@ -22,12 +22,12 @@ pub struct Broken {
     pub flaws: Vec<Flaw>,
 }
 
-/// The rows of a region's audit trail, user by user. Memory grows with the rows of one user only.
+/// The rows of a region's audit trail, grouped by user. Memory grows only with the rows of one user.
 struct Users<'a> {
     region: &'a RegionPorts,
     after: Option<String>,
     ended: bool,
-    /// The rows of the user whose rows may go on on the next page.
+    /// The rows of the user whose rows may continue on the next page.
     open: Vec<LogRow>,
     rows: u64,
     unreadable: u64,
@@ -38,7 +38,7 @@ impl<'a> Users<'a> {
         Self { region, after: None, ended: false, open: Vec::new(), rows: 0, unreadable: 0 }
     }
 
-    /// The rows of the next users; nothing at the end.
+    /// The rows of the next users; `None` at the end.
     async fn page(&mut self) -> Result<Option<Vec<Vec<LogRow>>>, StoreError> {
         if self.ended {
             return Ok(None);
@@ -62,30 +62,30 @@ impl<'a> Users<'a> {
     }
 }
 
-/// Holds the audit trail of a region against its rule: the region's own chains are whole, and no row is forged.
+/// Verifies the audit trail of a region: the region's own chains are complete, and no row is forged.
 pub struct AuditCheck<'a> {
     users: Users<'a>,
     check: Check<'a>,
 }
 
 impl<'a> AuditCheck<'a> {
-    /// From the beginning. Without `key` forged rows are taken for genuine ones.
+    /// Begins at the start. Without `key`, forged rows are accepted as genuine.
     pub const fn new(region: &'a RegionPorts, key: Option<&'a AuditKey>, dropped_before: Millis) -> Self {
         let check = Check { key, region: Some(&region.name), dropped_before };
         Self { users: Users::new(region), check }
     }
 
-    /// How many rows were looked at so far.
+    /// How many rows were examined so far.
     pub const fn rows(&self) -> u64 {
         self.users.rows
     }
 
-    /// How many more cannot be read.
+    /// How many rows could not be read.
     pub const fn unreadable(&self) -> u64 {
         self.users.unreadable
     }
 
-    /// What is wrong on the next page; nothing at the end. After an error, the same page comes again.
+    /// The broken chains of the next page; `None` at the end. After an error, the same page is read again.
     ///
     /// # Errors
     /// If the store fails.
@@ -97,7 +97,8 @@ impl<'a> AuditCheck<'a> {
             if self.check.of(&rows).is_empty() {
                 continue;
             }
-            // A scan is not of one moment: what it found has to be so when the user is read by itself.
+            // A scan is not a snapshot, so a flaw counts only if it is also there when the user's rows are read on
+            // their own.
             let flaws = self.check.of(&self.users.region.logs.rows(Log::Audit, first.user).await?);
             if !flaws.is_empty() {
                 broken.push(Broken { user: first.user, flaws });
@@ -107,18 +108,19 @@ impl<'a> AuditCheck<'a> {
     }
 }
 
-/// Drops rows of a region's audit trail that were written before a time. The last row of each chain stays: the next one is
-/// numbered after it. Rows of one chain go from the first on, so that a pass that is broken off leaves no other gap.
+/// Drops rows of a region's audit trail that were written before a time. The last row of each chain stays, because the
+/// number of the next row follows from it. The rows of a chain are dropped from the first on, so that an interrupted
+/// pass leaves no other gap.
 pub struct AuditDrop<'a> {
     users: Users<'a>,
-    /// The users of a page, until their old rows are dropped.
+    /// The users of a page whose old rows are not dropped yet.
     open: Vec<Vec<LogRow>>,
     before: Millis,
     dropped: u64,
 }
 
 impl<'a> AuditDrop<'a> {
-    /// From the beginning. That rows before this time may be missing has to be said in the settings of every region first.
+    /// Begins at the start. The settings of every region must first say that rows before this time may be missing.
     pub const fn new(region: &'a RegionPorts, before: Millis) -> Self {
         Self { users: Users::new(region), open: Vec::new(), before, dropped: 0 }
     }
@@ -128,8 +130,7 @@ impl<'a> AuditDrop<'a> {
         self.dropped
     }
 
-    /// Drops what is too old on the next page; false at the end. After an error, the same page comes
-    /// again.
+    /// Drops the old rows of the next page; false at the end. After an error, the same page is read again.
     ///
     /// # Errors
     /// If the store fails.
@@ -154,7 +155,7 @@ async fn drop_old(region: &RegionPorts, rows: Vec<LogRow>) -> Result<u64, StoreE
     Ok(rows.len() as u64)
 }
 
-/// The rows of one user that are old and not the last of their chain, the first ones first.
+/// The old rows of one user, except the last of each chain, first rows first.
 fn old(mut rows: Vec<LogRow>, before: Millis) -> Vec<LogRow> {
     rows.retain(|row| place(&row.key).is_some());
     rows.sort_by(|one, other| one.key.cmp(&other.key));

@@ -1,4 +1,4 @@
-//! The queue of missing wrapped keys: data keys that some region has not wrapped.
+//! The queue of missing wrapped keys: data keys that some regions have not wrapped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,47 +9,47 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 use umoja_schema::{Message, Part, PartRecord, Region, UserId, Version, names};
 use umoja_store::Home;
-use umoja_store::copy::copy;
 use umoja_store::ports::{KeyAdded, KeysError, Queue, StoreError};
 use umoja_store::repairs::missing_regions;
+use umoja_store::replicate::replicate;
 use umoja_store::seal::{SealError, Sealer};
 
 use crate::Ended;
 use crate::served::{Serve, Served, Tally, own_failed, serve};
 
-/// What one run did.
+/// The report of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RepairReport {
     /// Messages received.
     pub received: usize,
-    /// Parts that every region's KMS has wrapped now, in every region.
+    /// Parts that every region's KMS has now wrapped, in every region.
     pub repaired: usize,
     /// Wrapped keys that were made.
     pub wrapped: usize,
     /// Messages about a version that is no longer stored.
     pub overtaken: usize,
-    /// Messages that another message of the run stood in for.
+    /// Messages that repeat another message of the run.
     pub coalesced: usize,
-    /// Messages put back for later.
+    /// Messages released for later.
     pub postponed: usize,
-    /// Messages that cannot be served, now parked for an operator.
-    pub parked: usize,
+    /// Messages that cannot be processed and are now quarantined.
+    pub quarantined: usize,
     /// Regions whose KMS key could not be used.
     pub keys_out: Vec<Region>,
-    /// Peers that did not answer.
+    /// Peers that did not respond.
     pub peers_out: Vec<Region>,
     /// Why the run ended.
     pub ended: Ended,
 }
 
-/// Wraps data keys for the regions that lack them, and brings what the own region has to every peer.
+/// Wraps data keys for the regions that lack them, and brings the own region's items to every peer.
 ///
-/// A region that is out holds up no other: what can be done is done, and the rest stays queued. A version that was
-/// overtaken needs nothing, because the newer one has a key of its own.
+/// A region that is down does not block others: the run does what it can, and the rest stays queued. An overtaken
+/// version needs no repair, because the newer one has a key of its own.
 pub async fn repair_keys(home: &Home, sealer: &Sealer) -> RepairReport {
     let keys = MissingKeys { home, sealer, reach: OnceCell::new(), wrapped: AtomicUsize::new(0) };
     let (tally, ended) = serve(home, &keys).await;
-    let Tally { received, done: repaired, overtaken, coalesced, postponed, parked } = tally;
+    let Tally { received, done: repaired, overtaken, coalesced, postponed, quarantined } = tally;
     let wrapped = keys.wrapped.into_inner();
     let (keys_out, peers_out) = keys.reach.into_inner().map(Reach::out).unwrap_or_default();
     let report = RepairReport {
@@ -59,7 +59,7 @@ pub async fn repair_keys(home: &Home, sealer: &Sealer) -> RepairReport {
         overtaken,
         coalesced,
         postponed,
-        parked,
+        quarantined,
         keys_out,
         peers_out,
         ended,
@@ -70,7 +70,7 @@ pub async fn repair_keys(home: &Home, sealer: &Sealer) -> RepairReport {
     report
 }
 
-/// The queue, and what its messages are served with.
+/// The queue, and what processes its messages.
 struct MissingKeys<'a> {
     home: &'a Home,
     sealer: &'a Sealer,
@@ -102,7 +102,7 @@ impl Serve for MissingKeys<'_> {
     }
 }
 
-/// What does not answer in this run: it is asked once, and not again for every message.
+/// What does not respond in this run. It is asked once, and not again for every message.
 struct Reach {
     keys_out: Mutex<BTreeMap<Region, KeysError>>,
     peers_out: Mutex<BTreeSet<Region>>,
@@ -129,7 +129,7 @@ impl Reach {
         reach
     }
 
-    /// The regions whose KMS key could not be used, and the peers that did not answer.
+    /// The regions whose KMS key could not be used, and the peers that did not respond.
     fn out(self) -> (Vec<Region>, Vec<Region>) {
         (held(&self.keys_out).keys().cloned().collect(), held(&self.peers_out).iter().cloned().collect())
     }
@@ -151,7 +151,7 @@ impl Reach {
     }
 }
 
-/// The part whose data key is wanted.
+/// The part whose data key is to be wrapped.
 type Wanted = (UserId, Part, Version);
 
 async fn repair(
@@ -162,7 +162,7 @@ async fn repair(
     wrapped: &AtomicUsize,
 ) -> Result<Served, Served> {
     let mut record = current(home, wanted).await?;
-    // What stands in the way of the wrapping is told only after what can be done for the peers was done.
+    // A failure to wrap is reported only after the peers have received what is available.
     let mut worst = Served::Done;
     if !missing_regions(home, &record).is_empty() {
         match wrap(home, sealer, reach, &record).await {
@@ -175,7 +175,7 @@ async fn repair(
         }
         for region in missing_regions(home, &record) {
             worst = match (worst, reach.key_error(&region)) {
-                (Served::Done | Served::Later, Some(KeysError::Disabled | KeysError::Denied | KeysError::Refused)) => {
+                (Served::Done | Served::Later, Some(KeysError::Disabled | KeysError::Denied | KeysError::Rejected)) => {
                     Served::Blocked
                 }
                 (Served::Done, _) => Served::Later,
@@ -183,24 +183,25 @@ async fn repair(
             };
         }
     }
-    if copy_to_peers(home, reach, &record).await || !matches!(worst, Served::Done) {
+    if replicate_to_peers(home, reach, &record).await || !matches!(worst, Served::Done) {
         Ok(worst)
     } else {
         Ok(Served::Later)
     }
 }
 
-/// The own part, if it still is the version that is meant.
+/// The own part, if it still has the version of the message.
 async fn current(home: &Home, (id, part, version): &Wanted) -> Result<PartRecord, Served> {
     match home.own.users.part(*id, *part).await {
         Ok(Some(record)) if record.version == *version && record.live().is_some() => Ok(record),
         Ok(_) => Err(Served::Overtaken),
-        Err(StoreError::Unreadable(_)) => Err(Served::Parked("the own item cannot be read")),
+        Err(StoreError::Unreadable(_)) => Err(Served::Quarantined("the own item cannot be read")),
         Err(error) => Err(own_failed(&error)),
     }
 }
 
-/// Wraps the data key for the regions that lack it and whose KMS answers. Without any such region, no KMS is called.
+/// Wraps the data key for the regions that lack it and whose KMS responds. If there is no such region, no KMS is
+/// called.
 async fn wrap(
     home: &Home,
     sealer: &Sealer,
@@ -213,9 +214,9 @@ async fn wrap(
         return Ok(Vec::new());
     }
     let key = sealer.committed_key(record).await.map_err(|error| match error {
-        SealError::Opaque => Served::Parked("the data key does not fit the envelope"),
-        // A reconciler of that version will do it.
-        SealError::Newer | SealError::Keys(KeysError::Disabled | KeysError::Denied | KeysError::Refused) => {
+        SealError::Opaque => Served::Quarantined("the data key does not fit the envelope"),
+        // A reconciler of the newer version will process it.
+        SealError::Newer | SealError::Keys(KeysError::Disabled | KeysError::Denied | KeysError::Rejected) => {
             Served::Blocked
         }
         SealError::Keys(_) => Served::Later,
@@ -227,7 +228,7 @@ async fn wrap(
             Ok(blob) => blobs.push((region, blob)),
             Err(error) => {
                 tracing::warn!(%region, %error, "a region's KMS did not wrap a data key");
-                reach.key_is_out(&region, if let SealError::Keys(error) = error { error } else { KeysError::Refused });
+                reach.key_is_out(&region, if let SealError::Keys(error) = error { error } else { KeysError::Rejected });
             }
         }
     }
@@ -245,23 +246,23 @@ async fn add(home: &Home, record: &PartRecord, blobs: &[(Region, Vec<u8>)]) -> R
     Ok(())
 }
 
-/// Brings the part with all its wrapped keys to every peer: one that lacks keys gets those, and one that is behind gets
-/// the part. True if all peers have it now. The loop rule keeps the stream from doing this for a part of another
-/// region.
-async fn copy_to_peers(home: &Home, reach: &Reach, record: &PartRecord) -> bool {
-    let copies = home.peers.iter().map(async |peer| {
+/// Replicates the part with all its wrapped keys to every peer: a peer that lacks keys gets those, and a peer that is
+/// behind gets the part. True if all peers have it now. The loop rule keeps the stream from doing this for a part of
+/// another region.
+async fn replicate_to_peers(home: &Home, reach: &Reach, record: &PartRecord) -> bool {
+    let replicated = home.peers.iter().map(async |peer| {
         let name = &peer.ports.name;
         if !reach.peer_answers(name) {
             return false;
         }
-        let copied = copy(home, &peer.ports, &record.clone().into()).await;
-        if let Err(error) = &copied {
-            tracing::warn!(peer = %name, %error, "a peer did not take wrapped keys");
+        let done = replicate(home, &peer.ports, &record.clone().into()).await;
+        if let Err(error) = &done {
+            tracing::warn!(peer = %name, %error, "a peer did not accept wrapped keys");
             if error.is_transient() {
                 reach.peer_is_out(name);
             }
         }
-        copied.is_ok()
+        done.is_ok()
     });
-    join_all(copies).await.into_iter().all(|copied| copied)
+    join_all(replicated).await.into_iter().all(|done| done)
 }

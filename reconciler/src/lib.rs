@@ -1,39 +1,41 @@
-//! What is done later: copies that a peer did not take at once, data keys that some region has not wrapped, users that
-//! turn out to be one person, everything for a region that joins, and what nobody remembers ([`sweep`]).
+//! Work that is done later: changes that a peer did not accept at once, data keys that some regions have not wrapped,
+//! users that turn out to be one person, the backfill of a new region, and differences that no queue knows of
+//! ([`anti_entropy`]).
 //!
-//! [`drain_retries`], [`repair_keys`] and [`merge_users`] are one run each, started by a schedule; runs may overlap and may be dropped at
-//! any await, because a message is deleted only after what it asks for is done, and doing it twice is doing it once. A
-//! run never fails as a whole: its report says what was done and why it ended. [`Fill`] is an operator's, and may be
-//! broken off and begun anew in the same way.
+//! [`drain_retries`], [`repair_keys`] and [`merge_users`] are one run each, started by a schedule. Runs may overlap and
+//! may be dropped at any await: a message is deleted only after its work is done, and doing the work twice has the same
+//! effect as once. A run never fails as a whole: its report says what was done and why it ended. [`Backfill`] is
+//! started by an operator and may be interrupted and restarted in the same way.
 //!
-//! A message is never dropped. One that cannot be served yet is released with a growing delay, and after a few rounds
-//! replaced by a fresh one, so that waiting for a region does not make dead letters. Dead letters are for what fails
-//! for good.
+//! A message is never dropped. A message that cannot be processed yet is released with a growing delay, and after a few
+//! rounds replaced by a fresh one, so that waiting for a region does not make dead letters. Dead letters are for
+//! permanent failures.
 
+mod anti_entropy;
 mod audit;
-mod fill;
+mod backfill;
+mod drop_wrapped_keys;
 pub mod jobs;
 mod keys;
 mod merges;
 mod messages;
 mod redrive;
+mod reencrypt;
 mod retries;
-mod rewrite;
 mod runs;
 mod served;
-mod sweep;
-mod unlist;
 
+pub use anti_entropy::{
+    AntiEntropy, AntiEntropyEnd, AntiEntropyReport, AntiEntropyRun, AntiEntropySettings, Difference, LastPass,
+    ON_ITS_WAY_MS, anti_entropy, last_passes,
+};
 pub use audit::{AuditCheck, AuditDrop, Broken};
-pub use fill::{Fill, FillReport};
+pub use backfill::{Backfill, BackfillReport};
+pub use drop_wrapped_keys::{DropWrappedKeys, DropWrappedKeysReport};
 pub use keys::{RepairReport, repair_keys};
 pub use merges::{MergeReport, merge_users};
-pub use redrive::{Redriven, redrive_parked};
+pub use redrive::{Redriven, redrive_quarantined};
+pub use reencrypt::{Reencryption, ReencryptionReport, Rule};
 pub use retries::{RetryReport, drain_retries};
-pub use rewrite::{Rewrite, RewriteReport, Rule};
 pub(crate) use runs::{CHUNKS, CONCURRENT};
 pub use runs::{Ended, VISIBILITY_SECS};
-pub use sweep::{
-    Difference, LastSweep, ON_ITS_WAY_MS, Sweep, SweepEnd, SweepReport, SweepRun, SweepSettings, last_sweeps, sweep,
-};
-pub use unlist::{Unlist, UnlistReport};

@@ -1,4 +1,4 @@
-//! The queue of merges: pairs of users of whom two trusted companies have verified the same identifier.
+//! The queue of merges: pairs of users for whom two trusted companies have verified the same identifier.
 
 use serde::Serialize;
 use umoja_accounts::Error;
@@ -11,37 +11,37 @@ use umoja_store::seal::{SealError, Sealer};
 use crate::Ended;
 use crate::served::{Serve, Served, Tally, own_failed, serve};
 
-/// What one run did.
+/// The report of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct MergeReport {
     /// Messages received.
     pub received: usize,
     /// Users that were merged.
     pub merged: usize,
-    /// Messages about users that are not to be merged, or are merged already.
+    /// Messages about users that must not be merged, or are merged already.
     pub overtaken: usize,
-    /// Messages that another message of the run stood in for.
+    /// Messages that repeat another message of the run.
     pub coalesced: usize,
-    /// Messages put back for later.
+    /// Messages released for later.
     pub postponed: usize,
-    /// Messages that cannot be served, now parked for an operator.
-    pub parked: usize,
+    /// Messages that cannot be processed and are now quarantined.
+    pub quarantined: usize,
     /// Why the run ended.
     pub ended: Ended,
 }
 
-/// Merges the pairs of users that the queue names, where the rule of [`merge_verified`] says so.
+/// Merges the pairs of users in the queue, where the rule of [`merge_verified`] allows it.
 pub async fn merge_users(home: &Home, sealer: &Sealer) -> MergeReport {
     let (tally, ended) = serve(home, &Pairs { home, sealer }).await;
-    let Tally { received, done: merged, overtaken, coalesced, postponed, parked } = tally;
-    let report = MergeReport { received, merged, overtaken, coalesced, postponed, parked, ended };
+    let Tally { received, done: merged, overtaken, coalesced, postponed, quarantined } = tally;
+    let report = MergeReport { received, merged, overtaken, coalesced, postponed, quarantined, ended };
     if report != MergeReport::default() {
         tracing::info!(?report, "users merged");
     }
     report
 }
 
-/// The queue, and what its messages are served with.
+/// The queue, and what processes its messages.
 struct Pairs<'a> {
     home: &'a Home,
     sealer: &'a Sealer,
@@ -67,7 +67,7 @@ impl Serve for Pairs<'_> {
             Ok(Merged::Merged) => Served::Done,
             Ok(Merged::Left) => Served::Overtaken,
             Ok(Merged::Overtaken) => Served::Later,
-            // On its way; or a message about nobody, which must not go round for ever.
+            // The user is still on its way, or does not exist; such a message must not be retried forever.
             Ok(Merged::Absent) => Served::Failed,
             Err(error) => failed(&error, *one),
         }
@@ -77,10 +77,10 @@ impl Serve for Pairs<'_> {
 fn failed(error: &MergeError, one: UserId) -> Served {
     match error {
         MergeError::Accounts(
-            Error::Unreadable | Error::Seal(SealError::Opaque | SealError::Keys(KeysError::Refused)),
-        ) => Served::Parked("a part cannot be opened"),
+            Error::Unreadable | Error::Seal(SealError::Opaque | SealError::Keys(KeysError::Rejected)),
+        ) => Served::Quarantined("a part cannot be opened"),
         MergeError::Accounts(Error::Store(error)) => own_failed(error),
-        // A reconciler of that version will do it.
+        // A reconciler of the newer version will process it.
         MergeError::Accounts(Error::Seal(
             SealError::Newer | SealError::Keys(KeysError::Disabled | KeysError::Denied),
         )) => Served::Blocked,

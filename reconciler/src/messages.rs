@@ -1,4 +1,4 @@
-//! Taking messages out of a queue, and what becomes of them: deleted, put back for later, or parked.
+//! Receiving messages from a queue, and what becomes of them: deleted, released for later, or quarantined.
 
 use umoja_schema::{ItemError, Message};
 use umoja_store::Home;
@@ -6,27 +6,27 @@ use umoja_store::ports::{Delivery, Entropy, Queue, StoreError};
 
 use crate::VISIBILITY_SECS;
 
-/// The most messages that are taken out before they are worked on: what is coalesced.
+/// The most messages that are received before they are processed. Duplicates among them are coalesced.
 const CHUNK: usize = 100;
 
 /// The longest delay of a queue, in seconds.
 const MAX_SECS: u32 = 900;
 
-/// After so many receives a message is replaced by a fresh one, before its queue makes it a dead letter. Queues must
+/// After this many receives a message is replaced by a fresh one, before its queue makes it a dead letter. Queues must
 /// allow more receives than this.
 const RENEW_AFTER: u32 = 4;
 
-/// The delay of a fresh message about something that does not answer: by then it has been out for a quarter of a
-/// minute, and when it is back, nobody should wait long for the repair. Probing keeps what is asked meanwhile to one
-/// call a run.
+/// The delay of a fresh message for a dependency that does not respond. By then the dependency has been down for a
+/// quarter of a minute, and the repair should follow soon after it is back. Probing limits the calls meanwhile to one
+/// for each run.
 const OUT_SECS: u32 = 60;
 
-/// The delay of a fresh message about something that an operator has to mend: nobody should wait long for the repair
-/// then either, and it may take the operator days.
+/// The delay of a fresh message that waits for an operator's repair. That may take days, and processing should follow
+/// soon after it.
 const BLOCKED_SECS: u32 = 120;
 
-/// The delay after the `received`th try: doubling from 2 s, at most 15 minutes, the upper half of it by chance so that
-/// messages that failed together do not come back together.
+/// The delay after the `received`th try: doubling from 2 s, at most 15 minutes. The upper half is random, so that
+/// messages that failed together do not return together.
 fn delay_secs(received: u32, entropy: &dyn Entropy) -> u32 {
     let ceiling = 2u32
         .checked_shl(received.saturating_sub(1))
@@ -40,7 +40,8 @@ fn jittered(ceiling: u32, entropy: &dyn Entropy) -> u32 {
     half + u32::from_be_bytes(entropy.array()) % (ceiling - half + 1)
 }
 
-/// Up to a chunk of messages. If the queue stops answering half way, what was received is still served.
+/// Receives up to a chunk of messages. If the queue stops responding half way, the messages received so far are still
+/// processed.
 pub(crate) async fn receive(queue: &dyn Queue) -> Result<Vec<Delivery>, StoreError> {
     let mut deliveries = Vec::new();
     while deliveries.len() < CHUNK {
@@ -54,12 +55,12 @@ pub(crate) async fn receive(queue: &dyn Queue) -> Result<Vec<Delivery>, StoreErr
     Ok(deliveries)
 }
 
-/// Why a message is not served.
+/// Why a message cannot be processed.
 pub(crate) enum Unfit {
-    /// A newer version of Umoja sent it: released for a reconciler that can read it. If there never is one, it becomes
-    /// a dead letter, whole.
+    /// A newer version of Umoja sent it. It is released for a reconciler that can read it; without one, it becomes a
+    /// dead letter, unchanged.
     Newer,
-    /// Nobody can read it, or it is in the wrong queue.
+    /// It cannot be read, or it is in the wrong queue.
     Unreadable(&'static str),
 }
 
@@ -72,8 +73,8 @@ impl Unfit {
     }
 }
 
-/// Makes messages of which all ask for `message` receivable again, later. Never loses it: what fails here is undone
-/// by the visibility time-out.
+/// Makes messages that all ask for `message` receivable again later. Never loses one: if a call fails here, the
+/// visibility time-out makes the messages receivable again.
 pub(crate) async fn postpone(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
     let received = deliveries.iter().map(|delivery| delivery.received).max().unwrap_or(1);
     if received < RENEW_AFTER {
@@ -83,12 +84,12 @@ pub(crate) async fn postpone(queue: &dyn Queue, deliveries: &[Delivery], message
     }
 }
 
-/// As [`postpone`], for something that an operator has to mend first: one fresh message, one to two minutes later.
+/// As [`postpone`], for a problem that an operator has to repair first: one fresh message, one to two minutes later.
 pub(crate) async fn block(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
     renew(queue, deliveries, message, jittered(BLOCKED_SECS, entropy), entropy).await;
 }
 
-/// Puts one fresh message, whose receives are counted anew, in the place of all.
+/// Replaces all messages by one fresh message, whose receive count starts at zero.
 async fn renew(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, delay_secs: u32, entropy: &dyn Entropy) {
     match queue.send(message, delay_secs).await {
         Ok(()) => delete(queue, deliveries).await,
@@ -99,7 +100,7 @@ async fn renew(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, de
     }
 }
 
-/// Makes messages receivable again, later; when they were received too often, the queue makes them dead letters.
+/// Makes messages receivable again later. After too many receives, the queue makes them dead letters.
 pub(crate) async fn release(queue: &dyn Queue, deliveries: &[Delivery], entropy: &dyn Entropy) {
     for delivery in deliveries {
         if let Err(error) = queue.release(&delivery.receipt, delay_secs(delivery.received, entropy)).await {
@@ -108,16 +109,16 @@ pub(crate) async fn release(queue: &dyn Queue, deliveries: &[Delivery], entropy:
     }
 }
 
-/// Deletes messages. One that stays is delivered again, and serving it again changes nothing.
+/// Deletes messages. A message that stays is delivered again, and processing it again changes no data.
 pub(crate) async fn delete(queue: &dyn Queue, deliveries: &[Delivery]) {
     for delivery in deliveries {
         if let Err(error) = queue.delete(&delivery.receipt).await {
-            tracing::warn!(%error, "a served message was not deleted; it will be served again");
+            tracing::warn!(%error, "a processed message was not deleted; it will be processed again");
         }
     }
 }
 
-/// Where something stood that has to be parked.
+/// Where a quarantined item was found.
 pub(crate) struct Place {
     /// The table or queue.
     pub(crate) table: String,
@@ -125,15 +126,21 @@ pub(crate) struct Place {
     pub(crate) key: String,
 }
 
-/// Parks what cannot be served, and then deletes it; gives how many messages that were. If it cannot be parked, it
-/// stays in its queue.
-pub(crate) async fn park(home: &Home, queue: &dyn Queue, place: Place, reason: &str, deliveries: &[Delivery]) -> usize {
+/// Quarantines messages that cannot be processed and then deletes them; returns how many. If they cannot be
+/// quarantined, they stay in their queue.
+pub(crate) async fn quarantine(
+    home: &Home,
+    queue: &dyn Queue,
+    place: Place,
+    reason: &str,
+    deliveries: &[Delivery],
+) -> usize {
     let Place { table, key } = place;
     let (reason, region) = (reason.to_owned(), home.own.name.clone());
-    tracing::error!(table, reason, "a message that cannot be served is parked");
-    let message = Message::Parked { table, sequence: String::new(), key, reason, region };
-    if let Err(error) = home.parked.send(&message, 0).await {
-        tracing::error!(%error, "a message that cannot be served could not be parked");
+    tracing::error!(table, reason, "a message that cannot be processed is quarantined");
+    let message = Message::Quarantined { table, sequence: String::new(), key, reason, region };
+    if let Err(error) = home.quarantined.send(&message, 0).await {
+        tracing::error!(%error, "a message that cannot be processed could not be quarantined");
         release(queue, deliveries, &*home.entropy).await;
         return 0;
     }
@@ -154,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn delays_grow_and_never_exceed_what_a_queue_can_do() {
+    fn delays_grow_up_to_the_limit_of_a_queue() {
         for byte in 0..=255 {
             let delays: Vec<u32> = (0..80).map(|received| delay_secs(received, &Fixed(byte))).collect();
             assert!(delays.iter().all(|secs| (1..=MAX_SECS).contains(secs)), "{delays:?}");
@@ -164,7 +171,7 @@ mod tests {
 
     /// Failure: peer throttled
     #[test]
-    fn messages_that_failed_together_come_back_apart() {
+    fn messages_that_failed_together_return_at_different_times() {
         assert_ne!(delay_secs(8, &Fixed(1)), delay_secs(8, &Fixed(2)));
     }
 }

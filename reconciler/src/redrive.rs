@@ -1,4 +1,4 @@
-//! Parked records, put back to where they are worked on: an operator's, once what stood in the way is mended.
+//! Redriving quarantined records to the queues that process them, after an operator has repaired the cause.
 
 use umoja_schema::names::queue;
 use umoja_schema::{Key, Message, Part, UserId};
@@ -6,31 +6,31 @@ use umoja_store::ports::{Delivery, StoreError};
 use umoja_store::repairs::follow_up;
 use umoja_store::{Home, Peer};
 
-/// What became of a parked record.
+/// The result for a quarantined record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redriven {
-    /// It is queued where it is worked on, and no longer parked.
+    /// It is queued for processing and no longer quarantined.
     Queued,
-    /// The region does not hold what it is about, or the peer that it was for is no region any more: there is nothing to
-    /// do, and it is no longer parked.
+    /// The region does not hold its item, or its peer is no longer a region. No work is left, and it is no longer
+    /// quarantined.
     Settled,
-    /// It stays parked, for this reason.
+    /// It stays quarantined, for this reason.
     Left(&'static str),
 }
 
-/// Why a parked record stays where it is.
-const NO_RECORD: &str = "the text is not that of a parked record";
+/// Why a record stays quarantined.
+const NO_RECORD: &str = "the text is not that of a quarantined record";
 const NO_KEY: &str = "it does not say which item it is about; comparing the regions finds what is missing";
 const UNREADABLE: &str = "the stored item cannot be read";
 
-/// Puts a parked record back: into the retry queues of the peers that have not got it, or into the queue of missing wrapped keys or of merges. What
-/// is copied then is what is stored at that moment, so a record that was overtaken meanwhile does no harm. Interrupted, it
-/// is queued and still parked, and doing it again does it once.
+/// Puts a quarantined record back: into the retry queues of the peers that do not have it, or into the queue of missing
+/// wrapped keys or of merges. The item is replicated as it is stored at that moment, so an overtaken record does no
+/// harm. After an interruption the record is both queued and quarantined; doing it again has the same effect as once.
 ///
 /// # Errors
-/// If a queue or the own tables do not do as asked; it is still parked then.
-pub async fn redrive_parked(home: &Home, parked: &Delivery) -> Result<Redriven, StoreError> {
-    let Ok(Message::Parked { table, key, .. }) = Message::from_text(&parked.text) else {
+/// If a queue or the own tables fail. The record is then still quarantined.
+pub async fn redrive_quarantined(home: &Home, quarantined: &Delivery) -> Result<Redriven, StoreError> {
+    let Ok(Message::Quarantined { table, key, .. }) = Message::from_text(&quarantined.text) else {
         return Ok(Redriven::Left(NO_RECORD));
     };
     let Some(about) = About::of(home, &table, &key) else { return Ok(Redriven::Left(NO_KEY)) };
@@ -40,24 +40,24 @@ pub async fn redrive_parked(home: &Home, parked: &Delivery) -> Result<Redriven, 
         Err(StoreError::Unreadable(_)) => return Ok(Redriven::Left(UNREADABLE)),
         Err(error) => return Err(error),
     };
-    home.parked.delete(&parked.receipt).await?;
+    home.quarantined.delete(&quarantined.receipt).await?;
     Ok(redriven)
 }
 
-/// What a parked record is about.
+/// The subject of a quarantined record.
 enum About {
-    /// An item, from the stream: for every peer.
+    /// An item from the stream, for every peer.
     Item(Key),
     /// A part whose data key is to be wrapped.
     Keys(UserId, Part),
     /// Two users who may be one person.
     Merge(UserId, UserId),
-    /// An item that one peer has not got.
+    /// An item that one peer lacks.
     Retry(String, UserId, String),
 }
 
 impl About {
-    /// Reads the place of a parked record: a table or queue, and a user id with a sort key.
+    /// Reads the place of a quarantined record: a table or queue, and a user id with a sort key.
     fn of(home: &Home, place: &str, key: &str) -> Option<Self> {
         let (id, sort) = key.split_once('/')?;
         let id = id.parse().ok()?;
@@ -73,7 +73,7 @@ impl About {
         Some(Self::Item(Key { table: home.own.table(place)?, user: id, sort: sort.to_owned() }))
     }
 
-    /// Queues what is to be done; false if there is nothing.
+    /// Queues the work; false if there is none.
     async fn put_back(self, home: &Home) -> Result<bool, StoreError> {
         match self {
             Self::Item(key) => {
@@ -107,7 +107,8 @@ async fn to_all(home: &Home, message: &Message) -> Result<bool, StoreError> {
     Ok(!home.peers.is_empty())
 }
 
-/// A record that was parked from a retry queue names its item without the table: every table that holds it is meant.
+/// A record that was quarantined from a retry queue names its item without the table, so every table that holds it is
+/// meant.
 async fn to_one(home: &Home, peer: &Peer, user: UserId, sort: &str) -> Result<bool, StoreError> {
     let mut held = false;
     for table in home.own.tables {

@@ -1,4 +1,4 @@
-//! Copies that a peer did not take at once.
+//! Changes that a peer did not accept at once.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,34 +8,34 @@ use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use umoja_schema::replicated::Erasure;
 use umoja_schema::{Item, Key, Message, Part, PartRecord, Version};
-use umoja_store::copy::{copy, delete_with_user};
 use umoja_store::ports::{Delivery, StoreError};
+use umoja_store::replicate::{delete_with_user, replicate};
 use umoja_store::{Home, Peer};
 
-use crate::messages::{Place, Unfit, delete, park, postpone, receive, release};
+use crate::messages::{Place, Unfit, delete, postpone, quarantine, receive, release};
 use crate::{CHUNKS, CONCURRENT, Ended};
 
-/// What one run did.
+/// The report of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RetryReport {
     /// Messages received.
     pub received: usize,
-    /// Parts and rows that the peer took or already had.
+    /// Parts and rows that the peer accepted or already had.
     pub copied: usize,
-    /// Messages that another message of the run stood in for.
+    /// Messages that repeat another message of the run.
     pub coalesced: usize,
-    /// Messages about something that the own region does not hold: there is nothing to copy.
+    /// Messages about an item that the own region does not hold, so that there is none to replicate.
     pub absent: usize,
-    /// Messages put back for later.
+    /// Messages released for later.
     pub postponed: usize,
-    /// Messages that cannot be served, now parked for an operator.
-    pub parked: usize,
+    /// Messages that cannot be processed and are now quarantined.
+    pub quarantined: usize,
     /// Why the run ended.
     pub ended: Ended,
 }
 
-/// Copies to a peer what it did not take at once: not the message's version but what is stored now. While the peer
-/// does not answer, its messages are left alone.
+/// Replicates to a peer what it did not accept at once. Sends the item as it is stored now, not the version of the
+/// message. While the peer does not respond, its messages are left alone.
 pub async fn drain_retries(home: &Home, peer: &Peer) -> RetryReport {
     let mut report = RetryReport::default();
     report.ended = run(home, peer, &mut report).await;
@@ -47,20 +47,20 @@ pub async fn drain_retries(home: &Home, peer: &Peer) -> RetryReport {
 
 async fn run(home: &Home, peer: &Peer, report: &mut RetryReport) -> Ended {
     if let Err(error) = home.own.users.probe().await {
-        tracing::warn!(%error, "the own table does not answer");
+        tracing::warn!(%error, "the own table does not respond");
         return Ended::OwnDown;
     }
     if let Err(error) = peer.ports.users.probe().await {
-        tracing::warn!(peer = %peer.ports.name, %error, "a peer does not answer; its messages are left alone");
+        tracing::warn!(peer = %peer.ports.name, %error, "a peer does not respond; its messages are left alone");
         return Ended::PeerDown;
     }
-    let given = Copied::default();
+    let given = Given::default();
     for _ in 0..CHUNKS {
         let deliveries = match receive(&*peer.retry).await {
             Ok(deliveries) if deliveries.is_empty() => return Ended::Empty,
             Ok(deliveries) => deliveries,
             Err(error) => {
-                tracing::warn!(peer = %peer.ports.name, %error, "a retry queue does not answer");
+                tracing::warn!(peer = %peer.ports.name, %error, "a retry queue does not respond");
                 return Ended::QueueDown;
             }
         };
@@ -73,7 +73,7 @@ async fn run(home: &Home, peer: &Peer, report: &mut RetryReport) -> Ended {
 
 /// The item that a message asks for.
 fn wanted(home: &Home, text: &str) -> Result<Key, Unfit> {
-    let Message::Copy { table, id, key } = Unfit::read(text)? else {
+    let Message::Replicate { table, id, key } = Unfit::read(text)? else {
         return Err(Unfit::Unreadable("the message is not one of a retry queue"));
     };
     let table = home.own.table(&table).ok_or(Unfit::Unreadable("the message names a table that is not replicated"))?;
@@ -81,23 +81,23 @@ fn wanted(home: &Home, text: &str) -> Result<Key, Unfit> {
 }
 
 enum Served {
-    Copied,
+    Replicated,
     Absent,
-    /// Not now: the peer or the own table does not answer.
+    /// The peer or the own table does not respond.
     Stopped(Option<Ended>),
-    /// Not like this: goes to the dead letters if it stays so.
+    /// The attempt failed. The message becomes a dead letter if that does not change.
     Failed,
-    Parked(&'static str),
+    Quarantined(&'static str),
 }
 
-/// What this run has copied, by version and number of wrapped keys: what was written often has messages in many chunks, and
-/// what the peer was given once need not be offered again.
-type Copied = Mutex<BTreeMap<Key, (Version, usize)>>;
+/// What this run has replicated, by version and number of wrapped keys. An item that was written often has messages in
+/// many chunks, and need not be sent to the peer again.
+type Given = Mutex<BTreeMap<Key, (Version, usize)>>;
 
 async fn serve(
     home: &Home,
     peer: &Peer,
-    given: &Copied,
+    given: &Given,
     deliveries: Vec<Delivery>,
     report: &mut RetryReport,
 ) -> Option<Ended> {
@@ -112,18 +112,18 @@ async fn serve(
             }
             Err(Unfit::Unreadable(reason)) => {
                 let from = Place { table: queue_name(peer), key: "?".to_owned() };
-                report.parked += park(home, &*peer.retry, from, reason, &[delivery]).await;
+                report.quarantined += quarantine(home, &*peer.retry, from, reason, &[delivery]).await;
             }
         }
     }
     let stopped = AtomicBool::new(false);
-    let copies: Vec<_> = asked.keys().map(|key| copy_unless(home, peer, given, key, &stopped)).collect();
-    let served: Vec<Served> = stream::iter(copies).buffered(CONCURRENT).collect().await;
+    let attempts: Vec<_> = asked.keys().map(|key| replicate_unless(home, peer, given, key, &stopped)).collect();
+    let served: Vec<Served> = stream::iter(attempts).buffered(CONCURRENT).collect().await;
 
     let mut ended = None;
     for ((key, deliveries), served) in asked.iter().zip(served) {
         match served {
-            Served::Copied => {
+            Served::Replicated => {
                 delete(&*peer.retry, deliveries).await;
                 report.copied += 1;
                 report.coalesced += deliveries.len() - 1;
@@ -141,43 +141,43 @@ async fn serve(
                 release(&*peer.retry, deliveries, &*home.entropy).await;
                 report.postponed += deliveries.len();
             }
-            Served::Parked(reason) => {
+            Served::Quarantined(reason) => {
                 let from = Place { table: queue_name(peer), key: key.to_string() };
-                report.parked += park(home, &*peer.retry, from, reason, deliveries).await;
+                report.quarantined += quarantine(home, &*peer.retry, from, reason, deliveries).await;
             }
         }
     }
     ended
 }
 
-async fn copy_unless(home: &Home, peer: &Peer, given: &Copied, key: &Key, stopped: &AtomicBool) -> Served {
+async fn replicate_unless(home: &Home, peer: &Peer, given: &Given, key: &Key, stopped: &AtomicBool) -> Served {
     if stopped.load(Ordering::Relaxed) {
         return Served::Stopped(None);
     }
-    let served = copy_stored(home, peer, given, key).await;
+    let served = replicate_stored(home, peer, given, key).await;
     if matches!(served, Served::Stopped(_)) {
         stopped.store(true, Ordering::Relaxed);
     }
     served
 }
 
-async fn copy_stored(home: &Home, peer: &Peer, given: &Copied, key: &Key) -> Served {
+async fn replicate_stored(home: &Home, peer: &Peer, given: &Given, key: &Key) -> Served {
     let item = match home.own.read(key).await {
         Ok(Some(item)) => item,
         Ok(None) => return absent(home, peer, key).await,
         Err(error) => return own_failed(&error),
     };
     if item.version().is_some_and(|version| version.hlc.is_far_ahead_of(home.clock.now())) {
-        return Served::Parked("the stamp is more than five minutes ahead of this region's clock");
+        return Served::Quarantined("the HLC timestamp is more than five minutes ahead of this region's clock");
     }
-    match copy_once(home, peer, given, key, &item).await {
-        Ok(()) => Served::Copied,
+    match replicate_once(home, peer, given, key, &item).await {
+        Ok(()) => Served::Replicated,
         Err(error) => peer_failed(peer, &error),
     }
 }
 
-/// An item that went with its user before it was copied again: the peer may have taken the first copy, whose answer was
-/// lost, after it took the erasure.
+/// The item was deleted with its user before this retry. The peer may have accepted an earlier attempt, whose answer
+/// was lost, after it accepted the erasure.
 async fn absent(home: &Home, peer: &Peer, key: &Key) -> Served {
     if key.table.erasure != Erasure::Deleted {
         return Served::Absent;
@@ -194,16 +194,16 @@ async fn absent(home: &Home, peer: &Peer, key: &Key) -> Served {
 }
 
 fn peer_failed(peer: &Peer, error: &StoreError) -> Served {
-    tracing::warn!(peer = %peer.ports.name, %error, "a peer did not take a copy");
+    tracing::warn!(peer = %peer.ports.name, %error, "a peer did not accept an item");
     if error.is_transient() { Served::Stopped(Some(Ended::PeerDown)) } else { Served::Failed }
 }
 
-async fn copy_once(home: &Home, peer: &Peer, given: &Copied, key: &Key, item: &Item) -> Result<(), StoreError> {
+async fn replicate_once(home: &Home, peer: &Peer, given: &Given, key: &Key, item: &Item) -> Result<(), StoreError> {
     let keys = item.part().and_then(PartRecord::live).map_or(0, |live| live.keys.len());
     let state = item.version().map(|version| (version.clone(), keys));
     let known = given.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
     if state.is_none() || known != state {
-        copy(home, &peer.ports, item).await?;
+        replicate(home, &peer.ports, item).await?;
         let state = state.map(|state| (key.clone(), state));
         given.lock().unwrap_or_else(PoisonError::into_inner).extend(state);
     }
@@ -211,9 +211,9 @@ async fn copy_once(home: &Home, peer: &Peer, given: &Copied, key: &Key, item: &I
 }
 
 fn own_failed(error: &StoreError) -> Served {
-    tracing::warn!(%error, "the own table did not give an item");
+    tracing::warn!(%error, "an item of the own table cannot be read");
     match error {
-        StoreError::Unreadable(_) => Served::Parked("the own item cannot be read"),
+        StoreError::Unreadable(_) => Served::Quarantined("the own item cannot be read"),
         error if error.is_transient() => Served::Stopped(Some(Ended::OwnDown)),
         _ => Served::Failed,
     }

@@ -1,4 +1,4 @@
-//! What runs have in common: how much one does, and why it ended.
+//! What all runs share: how much one does, and why it ended.
 
 use serde::Serialize;
 
@@ -6,25 +6,25 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
-    /// The queue had nothing more to give.
+    /// The queue was empty.
     #[default]
     Empty,
-    /// The peer does not answer: messages were left alone or released.
+    /// The peer does not respond: messages were left alone or released.
     PeerDown,
-    /// The own region's table does not answer.
+    /// The own region's table does not respond.
     OwnDown,
-    /// The queue does not answer.
+    /// The queue does not respond.
     QueueDown,
-    /// The most that one run does was done; the next goes on.
+    /// The run reached its limit. The next run continues.
     Bounded,
 }
 
-/// How long a message is hidden while a run works on it, in seconds. A run that is killed delays its messages by
-/// this much.
+/// How long a message is hidden while a run works on it, in seconds. A run that is killed delays its messages by this
+/// long.
 pub const VISIBILITY_SECS: u32 = 60;
 
 /// The most chunks of one run.
 pub(crate) const CHUNKS: usize = 50;
 
-/// How many items are worked on at the same time.
+/// How many items are processed concurrently.
 pub(crate) const CONCURRENT: usize = 16;

@@ -1,4 +1,4 @@
-//! Queues of which each message asks for one thing: taken out by chunks, served side by side, and put where they belong.
+//! Queues whose messages each ask for one thing: received in chunks and processed concurrently.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,31 @@ use umoja_schema::Message;
 use umoja_store::Home;
 use umoja_store::ports::{Delivery, Queue, StoreError};
 
-use crate::messages::{Place, Unfit, block, delete, park, postpone, receive, release};
+use crate::messages::{Place, Unfit, block, delete, postpone, quarantine, receive, release};
 use crate::{CHUNKS, CONCURRENT, Ended};
 
-/// What became of a message.
+/// The result for a message.
 pub(crate) enum Served {
     Done,
     Overtaken,
-    /// Something does not answer; try again after a growing delay.
+    /// A dependency does not respond. Try again after a growing delay.
     Later,
-    /// An operator has to act first; try again after the longest delay.
+    /// An operator has to act first. Try again after the longest delay.
     Blocked,
-    /// The own table does not answer.
+    /// The own table does not respond.
     Stopped,
-    /// Not like this: goes to the dead letters if it stays so.
+    /// The attempt failed. The message becomes a dead letter if that does not change.
     Failed,
-    Parked(&'static str),
+    Quarantined(&'static str),
 }
 
-/// What became of a message whose work the own table did not do.
+/// The result for a message when the own table failed.
 pub(crate) fn own_failed(error: &StoreError) -> Served {
-    tracing::warn!(%error, "the own table did not do as asked");
+    tracing::warn!(%error, "the own table failed");
     if error.is_transient() { Served::Stopped } else { Served::Failed }
 }
 
-/// A queue, and who serves its messages.
+/// A queue, and what processes its messages.
 pub(crate) trait Serve: Sync {
     /// The queue's name.
     const QUEUE: &'static str;
@@ -39,26 +39,27 @@ pub(crate) trait Serve: Sync {
     /// The queue.
     fn queue(&self) -> &dyn Queue;
 
-    /// What an operator finds a parked message's users by; `None` if the message belongs in another queue.
+    /// The key by which an operator finds the users of a quarantined message; `None` if the message belongs in another
+    /// queue.
     fn key(message: &Message) -> Option<String>;
 
-    /// Does what a message asks for, once however many messages ask for it.
+    /// Does the work of a message, once for all messages that ask for it.
     fn serve(&self, message: &Message) -> impl Future<Output = Served> + Send;
 }
 
-/// How many messages became what.
+/// How many messages had which result.
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) received: usize,
-    /// Things that were asked for and are done, not messages.
+    /// Units of work that were done, not messages.
     pub(crate) done: usize,
     pub(crate) overtaken: usize,
     pub(crate) coalesced: usize,
     pub(crate) postponed: usize,
-    pub(crate) parked: usize,
+    pub(crate) quarantined: usize,
 }
 
-/// Serves what is in a queue, up to the most that one run does.
+/// Processes the messages of a queue, up to the limit of one run.
 pub(crate) async fn serve<S: Serve>(home: &Home, served: &S) -> (Tally, Ended) {
     let mut tally = Tally::default();
     let ended = run(home, served, &mut tally).await;
@@ -67,7 +68,7 @@ pub(crate) async fn serve<S: Serve>(home: &Home, served: &S) -> (Tally, Ended) {
 
 async fn run<S: Serve>(home: &Home, served: &S, tally: &mut Tally) -> Ended {
     if let Err(error) = home.own.users.probe().await {
-        tracing::warn!(%error, "the own table does not answer");
+        tracing::warn!(%error, "the own table does not respond");
         return Ended::OwnDown;
     }
     for _ in 0..CHUNKS {
@@ -75,7 +76,7 @@ async fn run<S: Serve>(home: &Home, served: &S, tally: &mut Tally) -> Ended {
             Ok(deliveries) if deliveries.is_empty() => return Ended::Empty,
             Ok(deliveries) => deliveries,
             Err(error) => {
-                tracing::warn!(queue = S::QUEUE, %error, "a queue does not answer");
+                tracing::warn!(queue = S::QUEUE, %error, "a queue does not respond");
                 return Ended::QueueDown;
             }
         };
@@ -86,7 +87,7 @@ async fn run<S: Serve>(home: &Home, served: &S, tally: &mut Tally) -> Ended {
     Ended::Bounded
 }
 
-/// Reads a message that belongs in the queue.
+/// Reads a message and checks that it belongs in the queue.
 fn read<S: Serve>(text: &str) -> Result<Message, Unfit> {
     let message = Unfit::read(text)?;
     if S::key(&message).is_none() {
@@ -108,7 +109,7 @@ async fn chunk<S: Serve>(home: &Home, served: &S, deliveries: Vec<Delivery>, tal
                 tally.postponed += 1;
             }
             Err(Unfit::Unreadable(reason)) => {
-                tally.parked += park(home, queue, place("?".to_owned()), reason, &[delivery]).await;
+                tally.quarantined += quarantine(home, queue, place("?".to_owned()), reason, &[delivery]).await;
             }
         }
     }
@@ -122,15 +123,15 @@ async fn chunk<S: Serve>(home: &Home, served: &S, deliveries: Vec<Delivery>, tal
             Served::Later | Served::Stopped => postpone(queue, deliveries, message, entropy).await,
             Served::Blocked => block(queue, deliveries, message, entropy).await,
             Served::Failed => release(queue, deliveries, entropy).await,
-            Served::Parked(reason) => {
+            Served::Quarantined(reason) => {
                 let key = S::key(message).unwrap_or_default();
-                tally.parked += park(home, queue, place(key), reason, deliveries).await;
+                tally.quarantined += quarantine(home, queue, place(key), reason, deliveries).await;
             }
         }
         match served {
             Served::Done => tally.done += 1,
             Served::Overtaken => tally.overtaken += deliveries.len(),
-            Served::Parked(_) => {}
+            Served::Quarantined(_) => {}
             Served::Stopped => {
                 tally.postponed += deliveries.len();
                 ended = Some(Ended::OwnDown);

@@ -1,4 +1,4 @@
-//! Sorting a batch: what is sent, what another region sends, what nobody can handle.
+//! Sorts a batch: records to send, records that another region sends, and records that cannot be processed.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use umoja_store::{Change, Home};
 
 /// A batch, sorted.
 pub(crate) struct Batch {
-    /// What to send, in the order of first appearance.
+    /// The items to send, in the order of first appearance.
     pub(crate) jobs: Vec<Job>,
-    /// What to park, by position in the batch.
+    /// The records to quarantine, by their position in the batch.
     pub(crate) poison: Vec<(usize, Message)>,
-    /// How many records were another region's.
+    /// The number of records of other regions.
     pub(crate) echoes: usize,
-    /// How many records a newer one of the batch stands in for.
+    /// The number of records that a newer one of the batch replaces.
     pub(crate) coalesced: usize,
 }
 
-/// One thing to send.
+/// One item to send.
 pub(crate) struct Job {
-    /// The position of the first record that it stands for: that one is not handled before the job is.
+    /// The position of the first record that the job covers. That record is not handled before the job is done.
     pub(crate) first: usize,
-    /// What to send: of the images of an item the one that a peer would keep.
+    /// The item to send: of the images of the item, the one that a peer would keep.
     pub(crate) item: Item,
 }
 
@@ -52,7 +52,7 @@ impl Batch {
                     }
                 },
                 Err(Unfit::Echo) => batch.echoes += 1,
-                Err(Unfit::Poison(reason)) => batch.poison.push((position, parked(home, change, reason))),
+                Err(Unfit::Poison(reason)) => batch.poison.push((position, quarantined(home, change, reason))),
             }
         }
         batch.jobs = seen.into_values().map(|(first, item)| Job { first, item }).collect();
@@ -70,14 +70,14 @@ fn read(home: &Home, change: &Change) -> Result<Item, Unfit> {
     }
     let table = home.own.table(&change.table).ok_or(ItemError::new("table"))?;
     let item = Item::read(table, change.image.clone())?;
-    if item.stamp().is_far_ahead_of(home.clock.now()) {
-        return Err(Unfit::Poison("the stamp is more than five minutes ahead of this region's clock".into()));
+    if item.hlc().is_far_ahead_of(home.clock.now()) {
+        return Err(Unfit::Poison("the HLC timestamp is more than five minutes ahead of this region's clock".into()));
     }
     Ok(item)
 }
 
-fn parked(home: &Home, change: &Change, reason: String) -> Message {
-    Message::Parked {
+fn quarantined(home: &Home, change: &Change, reason: String) -> Message {
+    Message::Quarantined {
         table: change.table.clone(),
         sequence: change.sequence.clone(),
         key: Image(&change.image).key(),

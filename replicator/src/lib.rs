@@ -1,18 +1,21 @@
-//! From a region's stream to its peers: one conditional write per peer, peers in parallel and apart from each other.
+//! Replicates a region's stream to its peers: one conditional write per peer, with peers in parallel and independent of
+//! each other.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! - **Nothing unhandled is acknowledged.** A record is handled for a peer once the peer holds it (or something newer),
-//!   or once a message that names it is in that peer's retry queue. Anything else is reported as failed by the lowest
-//!   failed sequence, and the stream delivers from there again. Doing a record twice is doing it once.
-//! - **No loops.** Only images whose `origin` is the own region are sent on: what was copied here by another region is
-//!   that region's to send.
-//! - **A hot user costs one write.** Of the images of one part in a batch only the newest is sent.
-//! - **Peers do not wait for each other**, and one that is out is not asked again in the same batch: what is left for
-//!   it goes to its retry queue.
-//! - **Poison does not stop neighbours.** A record that cannot be read, or whose stamp is far in the future, is parked
-//!   with a reason. Records after the lowest failed sequence are not parked, because they will be delivered again.
-//! - **Missing wrapped keys are listed here, and only here** (see [`umoja_store::repairs`]).
+//! - **No unhandled record is acknowledged.** A record is handled for a peer once the peer holds it (or a newer
+//!   version), or once a message that names it is in that peer's retry queue. Otherwise the batch reports the lowest
+//!   failed sequence, and the stream delivers again from there. Handling a record twice has the same effect as
+//!   handling it once.
+//! - **No loops.** Only images whose `origin` is the own region are sent. A record that another region replicated here
+//!   is sent by that region.
+//! - **A hot user costs one write.** Of the images of one part in a batch, only the newest is sent.
+//! - **Peers do not wait for each other.** A peer that is out is not called again in the same batch: its remaining
+//!   records go to its retry queue.
+//! - **Poison does not stop its neighbours.** A record that is unreadable, or whose HLC timestamp is far in the
+//!   future, is quarantined with a reason. Records after the lowest failed sequence are not quarantined, because they
+//!   will be delivered again.
+//! - **Missing wrapped keys are queued here, and only here** (see [`umoja_store::repairs`]).
 //!
 //! Items of an envelope format that this version does not know are replicated unopened.
 
@@ -26,32 +29,32 @@ use umoja_store::{Change, Home};
 
 use batch::Batch;
 
-/// Sends what a region wrote to its peers.
+/// Sends a region's changes to its peers.
 pub struct Replicator {
     home: Home,
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct BatchOutcome {
-    /// The lowest sequence that was not handled: it and everything after it has to be delivered again. Nothing if
-    /// the whole batch was handled.
+    /// The lowest sequence that was not handled. It and all later records have to be delivered again. `None` if the
+    /// whole batch was handled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
     /// Records in the batch.
     pub records: usize,
-    /// Records of other regions, which those send themselves.
+    /// Records of other regions, which those regions send.
     pub echoes: usize,
-    /// Records for which a newer one of the same batch stood in.
+    /// Records that a newer record of the same batch replaced.
     pub coalesced: usize,
-    /// Copies that a peer took, counted for each peer.
+    /// Replicated items that a peer accepted, counted for each peer.
     pub sent: usize,
-    /// Copies that went into a retry queue, counted for each peer.
+    /// Items that went into a retry queue, counted for each peer.
     pub queued: usize,
-    /// Parts whose data key some region has not wrapped, now listed for repair.
+    /// Parts whose data key some region has not wrapped, now queued for repair.
     pub repairs: usize,
-    /// Records that cannot be handled, now parked for an operator.
-    pub parked: usize,
+    /// Records that cannot be processed, now quarantined for an operator.
+    pub quarantined: usize,
 }
 
 impl Replicator {
@@ -60,8 +63,8 @@ impl Replicator {
         Self { home }
     }
 
-    /// Handles a batch, in the order in which the stream delivered it. May be dropped at any await: whatever it did
-    /// until then is repeated without effect when the batch is delivered again.
+    /// Handles a batch in the order of the stream. The future may be dropped at any await: when the batch is delivered
+    /// again, the completed work is repeated without effect.
     pub async fn handle(&self, changes: &[Change]) -> BatchOutcome {
         let batch = Batch::sort(&self.home, changes);
         let to_peers = self.home.peers.iter().map(|peer| send::to_peer(&self.home, peer, &batch.jobs));
@@ -69,7 +72,7 @@ impl Replicator {
 
         let failures = peers.iter().map(|peer| peer.failed).chain([repairs.failed]);
         let failed = failures.flatten().min();
-        let (parked, failed) = self.park(&batch.poison, failed).await;
+        let (quarantined, failed) = self.quarantine(&batch.poison, failed).await;
 
         let outcome = BatchOutcome {
             failed: failed.map(|position| changes[position].sequence.clone()),
@@ -79,7 +82,7 @@ impl Replicator {
             sent: peers.iter().map(|peer| peer.sent).sum(),
             queued: peers.iter().map(|peer| peer.queued).sum(),
             repairs: repairs.queued,
-            parked,
+            quarantined,
         };
         if outcome.failed.is_some() {
             tracing::warn!(?outcome, "part of a batch was not handled and will be delivered again");
@@ -87,20 +90,21 @@ impl Replicator {
         outcome
     }
 
-    /// Parks the poison before `failed`. Gives how many records were parked, and the lowest failed position.
-    async fn park(&self, poison: &[(usize, Message)], failed: Option<usize>) -> (usize, Option<usize>) {
+    /// Quarantines the poison before `failed`. Returns the number of quarantined records and the lowest failed
+    /// position.
+    async fn quarantine(&self, poison: &[(usize, Message)], failed: Option<usize>) -> (usize, Option<usize>) {
         let due = poison.iter().filter(|(position, _)| failed.is_none_or(|failed| *position < failed));
-        let mut parked = 0;
+        let mut quarantined = 0;
         for (position, message) in due {
-            if let Err(error) = self.home.parked.send(message, 0).await {
-                tracing::error!(%error, "a record that cannot be handled could not be parked");
-                return (parked, Some(*position));
+            if let Err(error) = self.home.quarantined.send(message, 0).await {
+                tracing::error!(%error, "a record that cannot be processed could not be quarantined");
+                return (quarantined, Some(*position));
             }
-            if let Message::Parked { table, sequence, reason, .. } = message {
-                tracing::error!(table, sequence, reason, "a record that cannot be handled was parked");
+            if let Message::Quarantined { table, sequence, reason, .. } = message {
+                tracing::error!(table, sequence, reason, "a record that cannot be processed was quarantined");
             }
-            parked += 1;
+            quarantined += 1;
         }
-        (parked, failed)
+        (quarantined, failed)
     }
 }

@@ -1,22 +1,22 @@
-//! Sending to one peer, and what is done when it does not answer.
+//! Sends to one peer, or to its retry queue if the peer does not answer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
-use umoja_store::copy::copy;
+use umoja_store::replicate::replicate;
 use umoja_store::{Home, Peer, repairs};
 
 use crate::batch::Job;
 
-/// How many writes to one peer are under way at the same time. All of a batch are of different items.
+/// The number of concurrent writes to one peer. The jobs of a batch are about different items.
 const CONCURRENT: usize = 32;
 
-/// What became of the jobs for one destination.
+/// The result of the jobs for one destination.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// How many the peer took.
+    /// The number of jobs that the peer accepted.
     pub(crate) sent: usize,
-    /// How many went into a queue.
+    /// The number of jobs that went into a queue.
     pub(crate) queued: usize,
     /// The lowest position that was not handled.
     pub(crate) failed: Option<usize>,
@@ -45,17 +45,17 @@ async fn all<F: Future<Output = Done>>(jobs: Vec<F>) -> Tally {
     stream::iter(jobs).buffer_unordered(CONCURRENT).fold(Tally::default(), async |tally, done| tally.count(done)).await
 }
 
-/// Sends every job to a peer or else into its retry queue.
+/// Sends every job to a peer, or to its retry queue if that fails.
 pub(crate) async fn to_peer(home: &Home, peer: &Peer, jobs: &[Job]) -> Tally {
     let out = Out::default();
     let tally = all(jobs.iter().map(|job| to_peer_or_queue(home, peer, job, &out)).collect()).await;
     if tally.queued > 0 {
-        tracing::warn!(peer = %peer.ports.name, copies = tally.queued, "copies went to the retry queue");
+        tracing::warn!(peer = %peer.ports.name, copies = tally.queued, "items went to the retry queue");
     }
     tally
 }
 
-/// What is known, within this batch, not to answer.
+/// Which destinations, within this batch, do not answer.
 #[derive(Default)]
 struct Out {
     peer: AtomicBool,
@@ -64,10 +64,10 @@ struct Out {
 
 async fn to_peer_or_queue(home: &Home, peer: &Peer, job: &Job, out: &Out) -> Done {
     if !out.peer.load(Ordering::Relaxed) {
-        match copy(home, &peer.ports, &job.item).await {
+        match replicate(home, &peer.ports, &job.item).await {
             Ok(_) => return Done::Sent,
             Err(error) => {
-                tracing::warn!(peer = %peer.ports.name, %error, "a peer did not take a copy");
+                tracing::warn!(peer = %peer.ports.name, %error, "a peer did not accept an item");
                 if error.is_transient() {
                     out.peer.store(true, Ordering::Relaxed);
                 }
@@ -78,7 +78,7 @@ async fn to_peer_or_queue(home: &Home, peer: &Peer, job: &Job, out: &Out) -> Don
         match peer.retry.send(&job.item.key().to_message(), 0).await {
             Ok(()) => return Done::Queued,
             Err(error) => {
-                tracing::error!(peer = %peer.ports.name, %error, "a retry queue did not take a message");
+                tracing::error!(peer = %peer.ports.name, %error, "a retry queue did not accept a message");
                 if error.is_transient() {
                     out.queue.store(true, Ordering::Relaxed);
                 }
@@ -88,8 +88,9 @@ async fn to_peer_or_queue(home: &Home, peer: &Peer, job: &Job, out: &Out) -> Don
     Done::Failed(job.first)
 }
 
-/// Does what is to be done in the own region: lists parts that lack a wrapped key, and users that are one person because two
-/// trusted companies verified the same identifier of both; deletes what goes with an erased user.
+/// Does the work in the own region: queues repairs of parts that lack a wrapped key, queues merges of users that are
+/// one person because two trusted companies verified the same identifier of both, and deletes the items that go with an
+/// erased user.
 pub(crate) async fn repairs(home: &Home, jobs: &[Job]) -> Tally {
     all(jobs.iter().map(|job| follow_up(home, job)).collect()).await
 }
@@ -99,7 +100,7 @@ async fn follow_up(home: &Home, job: &Job) -> Done {
         Ok(true) => Done::Queued,
         Ok(false) => Done::Nothing,
         Err(error) => {
-            tracing::error!(%error, "the own region did not do what a write asks of it");
+            tracing::error!(%error, "the follow-up of a write failed in the own region");
             Done::Failed(job.first)
         }
     }

@@ -1,4 +1,4 @@
-//! The API of a region that follows the deployment's settings.
+//! The API of a region, built from the deployment's settings.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use umoja_api::{ApiConfig, App, identified, unavailable};
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
 use umoja_host::{BreachedList, HashPool, PoolSettings, SystemClock};
-use umoja_schema::names::metric::{self, Metric};
+use umoja_schema::names::metric::{self, Metric, Program};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::{Entropy, Hasher};
 use umoja_store::seal::Sealer;
@@ -23,8 +23,8 @@ use umoja_store::{Home, RegionEntry};
 use crate::aws::Needs;
 use crate::region::{Build, Live, NotReady, Settings};
 
-/// What the API calls. A registration has its two parts' keys wrapped at once, and a connection that is opened only then
-/// may take longer than a write waits for its peers.
+/// The services that the API calls. A registration has the keys of its two parts wrapped concurrently, and opening a
+/// connection at that moment may take longer than a write waits for its peers.
 #[cfg(feature = "aws")]
 pub const NEEDS: Needs = {
     use umoja_aws::Service;
@@ -34,50 +34,37 @@ pub const NEEDS: Needs = {
 /// The fewest characters of a new password (NIST SP 800-63B section 3.1.1.2).
 const MIN_PASSWORD_CHARS: usize = 8;
 
-/// How many requests an instance reserves at a time: one write for so many, and what it may leave unused in a window.
-const RATE_LEASE: NonZeroU32 = NonZeroU32::new(10).expect("ten is more than nothing");
+/// How many requests an instance reserves at a time. One write serves this many requests, and an instance may leave
+/// this many unused in a window.
+const RATE_LEASE: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
-/// The metrics that the API records.
-const RECORDED: [&str; 10] = [
-    metric::RATE_LIMITED_REQUESTS,
-    metric::UNCOUNTED_REQUESTS,
-    metric::FORGED_TOKENS,
-    metric::LOGIN_FAILURES,
-    metric::LOCKED_IDENTIFIERS,
-    metric::LOCKED_PERSONS,
-    metric::LOCKED_CLIENTS,
-    metric::STUFFING_CLIENTS,
-    metric::UNCOUNTED_LOGINS,
-    metric::KEY_ERRORS,
-];
-
-/// The metrics that a process records that serves only the API.
+/// The metrics of a process that serves only the API.
 pub fn recorded() -> Vec<Metric> {
-    metric::ALL.into_iter().filter(|metric| RECORDED.contains(&metric.name)).collect()
+    metric::ALL.iter().filter(|metric| metric.recorded_by.contains(&Program::Api)).copied().collect()
 }
 
-/// What differs between the hosts of one API.
+/// What differs between the hosts of the API.
 #[derive(Default)]
 pub struct ApiSettings {
     /// The threads that hash passwords.
     pub pool: PoolSettings,
-    /// What new passwords are held against.
+    /// The list that new passwords are checked against.
     pub breached: Option<BreachedList>,
-    /// The base URL that clients of this host use, if it is not the one of the deployment's settings.
+    /// The base URL that clients of this host use, if it differs from the one in the deployment's settings.
     pub public_url: Option<String>,
 }
 
-/// Makes the router.
+/// Builds the router.
 pub struct BuildApi {
     hasher: Arc<dyn Hasher>,
     public_url: Option<String>,
 }
 
 impl BuildApi {
-    /// Chooses the password engine, once for the life of the process.
+    /// Chooses the password engine once for the life of the process.
     ///
     /// # Errors
-    /// If no engine gives the published answers on this machine.
+    /// If no engine computes the published test vectors on this machine.
     pub fn new(settings: ApiSettings) -> Result<Self, EngineError> {
         let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
         let hasher = hasher(passwords, settings.pool, settings.breached);
@@ -90,7 +77,7 @@ pub fn hasher(passwords: Passwords, pool: PoolSettings, breached: Option<Breache
     tracing::info!(engine = passwords.engine_name(), "passwords are hashed by argon2id");
     let mut pool = HashPool::new(Arc::new(passwords), pool, Arc::new(SystemClock));
     if let Some(list) = breached {
-        tracing::info!(entries = list.entries(), "new passwords are held against a list of breached ones");
+        tracing::info!(entries = list.entries(), "new passwords are checked against a list of breached passwords");
         pool = pool.with_breached(list);
     }
     Arc::new(pool)
@@ -136,14 +123,14 @@ impl Api {
         &self.url
     }
 
-    /// Answers a request. A region that does not serve answers for its health and its discovery documents only.
+    /// Answers a request. A region that does not serve answers only for its health and its discovery documents.
     pub async fn answer(&self, request: Request) -> Response {
         let Ok(response) = self.router.clone().oneshot(request).await;
         response
     }
 }
 
-/// Answers a request as the settings are now.
+/// Answers a request under the current settings.
 pub async fn answer(live: &Live<BuildApi>, entropy: &dyn Entropy, request: Request) -> Response {
     let answered = async |request: Request| match live.service().await {
         Ok(api) => api.answer(request).await,
@@ -152,12 +139,12 @@ pub async fn answer(live: &Live<BuildApi>, entropy: &dyn Entropy, request: Reque
     identified(entropy, request, answered).await
 }
 
-/// A region's API, for a port.
+/// A region's API as a router for a port.
 pub fn router(live: Arc<Live<BuildApi>>, entropy: Arc<dyn Entropy>) -> Router {
     Router::new().fallback(async move |request: Request| answer(&live, &*entropy, request).await)
 }
 
-/// Before there are settings: the process runs, and that is all that can be said.
+/// The answer while there are no settings: the process runs, and no more is known.
 fn not_ready(request: &Request, reason: &NotReady) -> Response {
     if request.uri().path() == "/healthz" {
         return axum::Json(serde_json::json!({ "status": "ok" })).into_response();
@@ -203,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn before_there_are_settings_only_health_is_answered() {
+    async fn without_settings_only_health_is_answered() {
         let regions = Regions::new(&["eu"]);
         let live = live(&regions);
         assert_eq!(get(&live, "/healthz").await.0, 200);
@@ -217,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_region_that_does_not_serve_says_so_to_everybody_and_is_listed_nowhere() {
+    async fn a_region_that_does_not_serve_answers_503_and_is_not_listed() {
         for state in [RegionState::Joining, RegionState::Thawing, RegionState::Leaving, RegionState::Frozen] {
             let regions = Regions::new(&["eu", "us"]);
             let live = live(&regions);
@@ -225,8 +212,8 @@ mod tests {
             regions.put_secrets().await;
             assert_eq!(get(&live, "/healthz").await.0, 200);
             assert_eq!(get(&live, "/readyz").await.0, 503);
-            let refused = live.service().await.unwrap().answer(operation()).await;
-            assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"60".parse().unwrap()));
+            let rejected = live.service().await.unwrap().answer(operation()).await;
+            assert_eq!((rejected.status().as_u16(), &rejected.headers()["retry-after"]), (503, &"60".parse().unwrap()));
             let (_, problem) = answer(&live, operation()).await;
             assert_eq!(problem["code"], "region_not_serving");
             let (status, document) = get(&live, "/.well-known/umoja.json").await;
@@ -236,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_region_that_is_frozen_stops_to_serve_within_the_interval_and_serves_again_when_it_is_thawed() {
+    async fn freezing_and_thawing_take_effect_within_the_interval() {
         let regions = Regions::new(&["eu", "us"]);
         let live = live(&regions);
         let states = [(RegionState::Serving, 415), (RegionState::Frozen, 503), (RegionState::Serving, 415)];

@@ -16,8 +16,8 @@ use crate::region::Source;
 /// How long a start waits for connections. Between continents, TCP, TLS and one request take half a second.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// What a function calls, and so connects to before its first event; what it calls twice at once is listed twice. The own
-/// tables are not in it: the settings are read from them.
+/// The services that a function calls, and so connects to before its first event. A service that is called twice at
+/// once is listed twice. The own tables are not listed: the settings are read from them.
 #[derive(Debug, Clone, Copy)]
 pub struct Needs {
     /// In the own region.

@@ -1,5 +1,5 @@
-//! One region's API of a deployment in AWS, from a container or a virtual machine. Streams and schedules stay with the
-//! functions.
+//! The API of one region of a deployment in AWS, served from a container or a virtual machine. Streams and schedules
+//! stay with the functions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,8 @@ use crate::aws::Aws;
 use crate::listeners::Listeners;
 use crate::region::{Live, NotReady};
 
-/// A region that is being served. Dropping it ends the service at once; [`RegionServer::stop`] lets requests end first.
+/// A region that is being served. Dropping it ends the service at once; [`RegionServer::stop`] lets requests finish
+/// first.
 pub struct RegionServer {
     live: Arc<Live<BuildApi>>,
     listeners: Listeners,
@@ -35,10 +36,10 @@ impl std::fmt::Debug for RegionServer {
 
 impl RegionServer {
     /// Starts to serve the region `own` of the deployment whose names begin with `prefix`, with the credentials of the
-    /// environment. Without settings it starts too, answers 503, and looks for them again.
+    /// environment. Without settings it also starts, answers 503, and reads them again later.
     ///
     /// # Errors
-    /// If no password engine gives the published answers on this machine.
+    /// If no password engine computes the published test vectors on this machine.
     pub async fn start(
         prefix: &str,
         own: Region,
@@ -53,7 +54,7 @@ impl RegionServer {
         let (service, ()) = join(live.service(), source.connect_own()).await;
         match service {
             Ok(api) => tracing::info!(region = %own, url = api.url(), "serving"),
-            Err(reason) => tracing::warn!(region = %own, %reason, "started, and not ready"),
+            Err(reason) => tracing::warn!(region = %own, %reason, "started, but not ready"),
         }
         let mut listeners = Listeners::default();
         listeners.serve(own.as_str(), listener, router(Arc::clone(&live), Arc::new(OsEntropy)));
@@ -62,21 +63,21 @@ impl RegionServer {
         Ok(Self { live, listeners, _renewal: renewal })
     }
 
-    /// The region's base URL, as its settings say now.
+    /// The region's base URL under the current settings.
     ///
     /// # Errors
-    /// If there are no settings yet, or none that are young enough.
+    /// If there are no settings yet, or none that are recent enough.
     pub async fn url(&self) -> Result<String, NotReady> {
         Ok(self.live.service().await?.url().to_owned())
     }
 
-    /// Takes no more requests, and lets those end that are under way.
+    /// Accepts no more requests and lets running ones finish.
     pub async fn stop(self) {
         self.listeners.stop().await;
     }
 }
 
-/// Reads the settings again when they are due, so that a request seldom has to.
+/// Reads the settings again when they are due, so that requests rarely have to.
 async fn renew(live: Arc<Live<BuildApi>>) {
     let mut ticks = interval(Duration::from_secs(SETTINGS_RELOAD_SECS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -9,17 +9,17 @@ use umoja_store::ports::{EncryptionContext, Keys, KeysError};
 
 use crate::record;
 
-/// A region's keys, with each failed call recorded: one that ended in an error, and one that nobody waited for any
-/// longer.
+/// A region's keys, with each failed call recorded: calls that ended in an error, and calls whose caller stopped
+/// waiting.
 pub struct CountingKeys(Arc<dyn Keys>);
 
 impl CountingKeys {
-    /// Counts from now on.
+    /// Starts counting.
     pub fn new(keys: Arc<dyn Keys>) -> Self {
         Self(keys)
     }
 
-    /// The same region and peers, with all of their keys counted.
+    /// The same region and peers, with all their keys counted.
     pub fn around(mut home: Home) -> Home {
         let ports = std::iter::once(&mut home.own).chain(home.peers.iter_mut().map(|peer| &mut peer.ports));
         for ports in ports {
@@ -57,7 +57,7 @@ async fn counted<T>(call: impl Future<Output = Result<T, KeysError>>) -> Result<
     result
 }
 
-/// A call without a good end: counted when it goes.
+/// A call that has not succeeded yet. Dropping it counts a failure.
 struct Open;
 
 impl Drop for Open {
@@ -70,7 +70,7 @@ impl Drop for Open {
 mod tests {
     use super::*;
     use crate::testing::Recorded;
-    use umoja_schema::names::metric::KEY_ERRORS;
+    use umoja_schema::names::metric::KMS_ERRORS;
 
     struct Kms(Option<Result<(), KeysError>>);
 
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_fails_and_what_is_given_up_is_counted_and_what_succeeds_is_not() {
+    async fn failed_and_abandoned_calls_are_counted() {
         let recorded = Recorded::start();
         call_all(&CountingKeys::new(Arc::new(Kms(Some(Ok(())))))).await;
-        assert_eq!(recorded.of(KEY_ERRORS), 0);
+        assert_eq!(recorded.of(KMS_ERRORS), 0);
         call_all(&CountingKeys::new(Arc::new(Kms(Some(Err(KeysError::Throttled)))))).await;
-        assert_eq!(recorded.of(KEY_ERRORS), 4);
+        assert_eq!(recorded.of(KMS_ERRORS), 4);
         let silent = CountingKeys::new(Arc::new(Kms(None)));
         assert!(tokio::time::timeout(std::time::Duration::from_secs(1), silent.probe()).await.is_err());
-        assert_eq!(recorded.of(KEY_ERRORS), 5);
+        assert_eq!(recorded.of(KMS_ERRORS), 5);
     }
 }

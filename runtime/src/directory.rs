@@ -1,4 +1,4 @@
-//! Every region of a deployment in one process: each region's API on a port of its own, and the pump behind them.
+//! Every region of a deployment in one process: each region's API on its own port, and the pump behind them.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -22,26 +22,26 @@ use crate::counting::CountingKeys;
 use crate::listeners::Listeners;
 use crate::pump::{Pump, PumpSettings, RegionPump};
 
-/// How often it is looked whether the requests that began with other settings have ended.
+/// How often it is checked whether requests that began under earlier settings have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A region that is to be served.
+/// A region to serve.
 pub struct DirectoryRegion {
-    /// Where its API is served. `None` if its port is open already.
+    /// Where its API is served; `None` if its port is already open.
     pub listener: Option<TcpListener>,
-    /// What clients call it: the `aud` of requests.
+    /// The URL that clients use: the `aud` of requests.
     pub url: String,
-    /// What it does.
+    /// Its state.
     pub state: RegionState,
-    /// What it keeps.
+    /// Its store.
     pub store: RegionStore,
-    /// What its services run with.
+    /// The ports of its services.
     pub home: Home,
 }
 
-/// What the regions have in common.
+/// Settings that all regions share.
 pub struct DirectorySettings {
-    /// How often the background work is done.
+    /// How often the background work runs.
     pub pump: PumpSettings,
     /// How long a write waits for its peers' key services, in milliseconds.
     pub peer_wrap_budget_ms: u64,
@@ -51,25 +51,25 @@ pub struct DirectorySettings {
     pub min_password_score: u8,
     /// The threads that hash passwords.
     pub hasher: Arc<dyn Hasher>,
-    /// What is held for as long as the regions are served.
+    /// A lock that is held for as long as the regions are served.
     pub lock: Box<dyn Any + Send>,
 }
 
-/// A deployment that is being served. Dropping it ends the service at once, which loses nothing that was
-/// acknowledged; [`DirectoryServer::stop`] lets requests end first.
+/// A deployment that is being served. Dropping it ends the service at once, without losing an acknowledged write;
+/// [`DirectoryServer::stop`] lets requests finish first.
 pub struct DirectoryServer {
     urls: Vec<(Region, String)>,
     homes: Vec<Home>,
     listeners: Listeners,
     /// The open ports. Dropping one closes it.
     ports: BTreeMap<Region, watch::Sender<Router>>,
-    /// What answers requests now.
+    /// The APIs that answer requests now.
     apps: Vec<Weak<App>>,
     pump: Option<Pump>,
     settings: DirectorySettings,
 }
 
-/// What serves a region.
+/// A built region.
 struct Built {
     region: Region,
     listener: Option<TcpListener>,
@@ -89,7 +89,7 @@ impl DirectoryServer {
     /// Starts to serve every region. Requests are answered once this returns.
     ///
     /// # Errors
-    /// If a region's secrets cannot be had.
+    /// If a region's secrets are not available.
     pub async fn start(regions: Vec<DirectoryRegion>, settings: DirectorySettings) -> Result<Self, SecretsError> {
         let mut server = Self {
             urls: Vec::new(),
@@ -104,12 +104,12 @@ impl DirectoryServer {
         Ok(server)
     }
 
-    /// Goes on with these regions, and with their secrets as they are now. Ports that are open stay so; those of regions that
-    /// are not among these are closed. Once this returns, no request and no step of the background work is under way that
-    /// began with what was before.
+    /// Continues with these regions and their current secrets. Open ports stay open; ports of regions that are not
+    /// among these are closed. Once this returns, no request and no step of the background work is running that began
+    /// under the earlier settings.
     ///
     /// # Errors
-    /// If a region's secrets cannot be had. Then everything stays as it was.
+    /// If a region's secrets are not available. Then the earlier regions stay in service.
     pub async fn replace(&mut self, regions: Vec<DirectoryRegion>) -> Result<(), SecretsError> {
         let urls: Vec<_> = regions.iter().map(name).collect();
         let serving: Vec<_> = regions.iter().filter(|region| region.state.serves()).map(name).collect();
@@ -136,7 +136,7 @@ impl DirectoryServer {
         self.urls = urls;
         self.ports = ports;
         let before = std::mem::replace(&mut self.apps, apps);
-        // A port breaks off what takes too long.
+        // A port aborts requests that take too long.
         while before.iter().any(|app| app.strong_count() > 0) {
             sleep(LOOK).await;
         }
@@ -174,17 +174,17 @@ impl DirectoryServer {
         })
     }
 
-    /// Every region and its base URL.
+    /// Every region with its base URL.
     pub fn urls(&self) -> &[(Region, String)] {
         &self.urls
     }
 
-    /// What each region runs with.
+    /// The ports of each region's services.
     pub fn homes(&self) -> &[Home] {
         &self.homes
     }
 
-    /// Takes no more requests, lets those that are under way end, and then stops the background work.
+    /// Accepts no more requests, lets running ones finish, and then stops the background work.
     pub async fn stop(self) {
         self.listeners.stop().await;
         if let Some(pump) = self.pump {

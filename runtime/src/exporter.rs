@@ -1,7 +1,8 @@
-//! The metrics of a process for those who collect them: in the text format of Prometheus, and by OTLP (feature `otlp`).
+//! Exports the metrics of a process: in the text format of Prometheus, and by OTLP (feature `otlp`).
 //!
-//! Collectors get each metric of [`umoja_schema::names::metric`] by a name of their own custom: `LoginFailures` is
-//! `umoja_login_failures_total`. Labels are `region`, `queue` and `state`; no company and no person is in any of them.
+//! Collectors get each metric of [`umoja_schema::names::metric`] under a name in Prometheus' convention:
+//! `LoginFailures` is `umoja_login_failures_total`. Labels are `region`, `queue` and `state`; none of them names a
+//! company or a person.
 
 mod names;
 #[cfg(feature = "otlp")]
@@ -23,21 +24,21 @@ use self::names::{LAG_BUCKETS, Named};
 #[cfg(feature = "otlp")]
 pub use self::otlp::OtlpError;
 
-/// How often the recorder puts its samples together, whether or not somebody asks for them.
+/// How often the recorder aggregates its samples, whether or not a collector reads them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Why metrics cannot be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExporterError {
-    /// The recorder of Prometheus cannot be made.
+    /// The recorder of Prometheus cannot be created.
     #[error("metrics cannot be recorded: {0}")]
     Prometheus(#[from] BuildError),
-    /// The process has a recorder already.
-    #[error("the process records its metrics already")]
+    /// The process already has a recorder.
+    #[error("the process already records its metrics")]
     Twice,
-    /// There is a collector, and nothing to send with.
+    /// A collector is configured, but this build cannot send to it.
     #[cfg(not(feature = "otlp"))]
-    #[error("this umoja was built without OTLP; `cargo install --path cli --features otlp` makes one with it")]
+    #[error("this umoja was built without OTLP; `cargo install --path cli --features otlp` builds it in")]
     NotBuilt,
     /// The collector cannot be used.
     #[cfg(feature = "otlp")]
@@ -45,7 +46,7 @@ pub enum ExporterError {
     Otlp(#[from] OtlpError),
 }
 
-/// The recorder of a process. What was recorded before it began is lost.
+/// The recorder of a process. Metrics recorded before it started are lost.
 pub struct Exporter {
     prometheus: PrometheusHandle,
     #[cfg(feature = "otlp")]
@@ -60,11 +61,12 @@ impl std::fmt::Debug for Exporter {
 }
 
 impl Exporter {
-    /// Records the metrics of this process that are `described`, from now on. Sends them to the collector at `otlp`
-    /// too, if there is one. Needs a tokio runtime.
+    /// Starts recording the metrics of this process that are in `described`. Also sends them to the collector at
+    /// `otlp`, if there is one. Needs a tokio runtime.
     ///
     /// # Errors
-    /// If the process records its metrics already, the collector's URL is not one, or there is no feature `otlp` for it.
+    /// If the process already records its metrics, the collector's URL is invalid, or this build lacks the feature
+    /// `otlp`.
     pub fn start(described: &[Metric], otlp: Option<&str>) -> Result<Self, ExporterError> {
         #[cfg(not(feature = "otlp"))]
         if otlp.is_some() {
@@ -105,7 +107,7 @@ impl Exporter {
         })
     }
 
-    /// `GET /metrics`, for a port.
+    /// `GET /metrics`, as a router for a port.
     pub fn router(&self) -> Router {
         let prometheus = self.prometheus.clone();
         let metrics = async move || {
@@ -115,7 +117,7 @@ impl Exporter {
         Router::new().route("/metrics", get(metrics))
     }
 
-    /// Sends what was recorded last to the collector, if there is one.
+    /// Sends the last metrics to the collector, if there is one.
     pub async fn stop(self) {
         #[cfg(feature = "otlp")]
         if let Some(provider) = self.otlp {

@@ -1,12 +1,12 @@
-//! What a long-running process is: routers on ports, the pump behind them, an end that lets requests finish, and the
-//! metrics exporter.
+//! The parts of a long-running process: routers on ports, the pump behind them, a shutdown that lets requests finish,
+//! and the metrics exporter.
 //!
-//! | module | what it is | who uses it |
+//! | module | contents | used by |
 //! |---|---|---|
 //! | [`region`], [`api`] | a region that follows the deployment's settings, and its API | `umoja serve --prefix`, the functions |
 //! | [`listeners`] | routers on ports, and the graceful end | `umoja serve` |
-//! | [`record`], [`counting`] | what is recorded, by the names of [`umoja_schema::names::metric`] | `umoja serve`, the functions |
-//! | [`pump`], [`directory`] (`directory`) | every region of a directory, with what streams and schedules do in the cloud | `umoja serve --dir` |
+//! | [`record`], [`counting`] | recording of metrics, by the names of [`umoja_schema::names::metric`] | `umoja serve`, the functions |
+//! | [`pump`], [`directory`] (`directory`) | every region of a directory, with the work of streams and schedules | `umoja serve --dir` |
 //! | [`aws`] (`aws`) | the ports of a region on AWS | `umoja serve --prefix`, the functions |
 //! | [`cloud`] (`aws`) | one region's API, on a port | `umoja serve --prefix` |
 //! | [`exporter`] (`prometheus`, `otlp`) | the metrics of a process, for collectors | `umoja serve --metrics`, `--otlp` |

@@ -1,4 +1,4 @@
-//! Routers on ports, and an end that lets the requests finish that are under way.
+//! Routers on ports, and a shutdown that lets running requests finish.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::{ServiceExt as _, service_fn};
 
-/// How long requests that are under way may take after the stop, or after their router was replaced.
+/// How long running requests may take after the stop, or after their router was replaced.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The ports of a process. Dropping it ends the service at once; [`Listeners::stop`] lets requests end first.
+/// The ports of a process. Dropping it ends the service at once; [`Listeners::stop`] lets requests finish first.
 #[derive(Debug, Default)]
 pub struct Listeners {
     stop: watch::Sender<bool>,
@@ -24,13 +24,14 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Serves a router on a port from now on. `name` says in the log whose it is.
+    /// Starts serving a router on a port. `name` identifies it in the log.
     pub fn serve(&mut self, name: &str, listener: TcpListener, router: Router) {
         self.tasks.spawn(serve(name.to_owned(), listener, router, stopped(self.stop.subscribe())));
     }
 
-    /// As [`Listeners::serve`], with a router that can be replaced by sending another one. A request that is under way ends
-    /// with the router that it began with, or is broken off after ten seconds. The port is closed when the sender is dropped.
+    /// As [`Listeners::serve`], with a router that can be replaced by sending another one. A running request finishes
+    /// with the router that it began with, or is aborted after ten seconds. The port is closed when the sender is
+    /// dropped.
     pub fn serve_replaceable(&mut self, name: &str, listener: TcpListener, router: Router) -> watch::Sender<Router> {
         let (sender, current) = watch::channel(router);
         let (stopped, mut closed) = (stopped(self.stop.subscribe()), current.clone());
@@ -54,33 +55,33 @@ impl Listeners {
         sender
     }
 
-    /// Takes no more requests, and lets those end that are under way.
+    /// Accepts no more requests and lets running ones finish.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(GRACE, ended).await.is_err() {
-            tracing::warn!("some requests did not end in time and are broken off");
+            tracing::warn!("some requests did not end in time and are aborted");
         }
     }
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
-    // If the sender is gone, nobody listens any more.
+    // An error means that the sender is gone, which also ends the service.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Ends when a router was replaced, or its port closed, so long ago that no request may go on with it.
+/// Ends when the grace period after the router was replaced, or its port closed, is over.
 async fn superseded(mut current: watch::Receiver<Router>) {
-    // An error says that the port is closed.
+    // An error means that the port is closed.
     let _ = current.changed().await;
     sleep(GRACE).await;
 }
 
 async fn serve(name: String, listener: TcpListener, router: Router, ended: impl Future<Output = ()> + Send + 'static) {
-    // Answers are small and awaited: none should wait for another packet.
+    // Answers are small, and clients wait for them: an answer must not wait for another packet.
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
+            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
         }
     });
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(ended).await {

@@ -1,13 +1,13 @@
-//! Which lines may be logged by a process that gets personal data.
+//! Limits the log lines of a process that receives personal data.
 //!
 //! # Danger
 //!
-//! At level `trace` Lambda's runtime logs each event as it came, passwords included, and at `debug` AWS's SDK logs what
-//! it was answered. So crates that are not Umoja's never get to say more than `info`, whatever the environment asks for.
+//! At level `trace` Lambda's runtime logs each event as received, passwords included, and at `debug` the AWS SDK logs
+//! the responses that it received. So crates outside Umoja never log `debug` or `trace`, whatever the environment sets.
 
 use tracing::{Level, Metadata};
 
-/// Whether a line may be logged, whatever the environment asks for.
+/// Whether a line may be logged, whatever the environment sets.
 pub fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("umoja") || *metadata.level() <= Level::INFO
 }

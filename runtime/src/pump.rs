@@ -1,8 +1,8 @@
-//! What streams and schedules do in the cloud: turns the change log into copies at the peers, drains the queues, and
-//! forgets what has expired.
+//! The work of streams and schedules in the cloud: replicates the change log to the peers, drains the queues, and
+//! removes expired rows.
 //!
-//! [`RegionPump`] does one step when asked, for tests that decide the order of everything. [`Pump`] runs the steps of
-//! every region in tasks. A step may be dropped at any await: it is repeated, and repeating it changes nothing.
+//! [`RegionPump`] does one step for each call, for tests that decide the order of all steps. [`Pump`] runs the steps of
+//! every region in tasks. A step may be dropped at any await: it is repeated, and repeating it changes no data.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use umoja_local::{Housekept, RegionStore};
 use umoja_reconciler::{
-    MergeReport, RepairReport, RetryReport, SweepRun, SweepSettings, drain_retries, merge_users, repair_keys, sweep,
+    AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
+    merge_users, repair_keys,
 };
 use umoja_replicator::{BatchOutcome, Replicator};
 use umoja_schema::{Millis, Region};
@@ -23,26 +24,26 @@ use umoja_store::{Change, Home, Peer};
 
 use crate::record;
 
-/// The cursor of the change log that says what was replicated.
+/// The cursor of the change log up to which changes are replicated.
 pub const CURSOR: &str = "replicator";
 
-/// The most changes that one step takes: as many as one Lambda invocation would.
+/// The most changes of one step: as many as one Lambda invocation handles.
 const BATCH: usize = 200;
-/// The most rows of a kind that one transaction of housekeeping removes.
+/// The most rows of a kind that one housekeeping transaction removes.
 const HOUSEKEEP: usize = 1000;
-/// How often, in milliseconds, a stream notes how far it has come. What was handled after the last note is handled
-/// again after a crash.
+/// How often, in milliseconds, a stream stores its position. After a crash, changes after the stored position are
+/// handled again.
 const SAVE_MS: u64 = 200;
-/// How long a sweep works before it is kept, and how often it is looked whether one is due.
-const SWEEP_RUN: Duration = Duration::from_secs(2);
-/// The pause of a sweep after each page of some hundred items, in which requests find the files free.
-const SWEEP_PAUSE: Duration = Duration::from_millis(10);
-/// How much older than now a stamp may be to say something about replication. What is older was changed without a new
-/// stamp, or waited for a process to serve.
+/// How long an anti-entropy run lasts until its checkpoint, and how often it is checked whether a pass is due.
+const ANTI_ENTROPY_RUN: Duration = Duration::from_secs(2);
+/// The pause of an anti-entropy pass after each page of some hundred items, in which requests can use the files.
+const ANTI_ENTROPY_PAUSE: Duration = Duration::from_millis(10);
+/// How old an HLC timestamp may be to count for the replication lag. An older item was changed without a new HLC
+/// timestamp, or had to wait for a process to serve it.
 const WRITTEN_WITHIN_MS: u64 = 60_000;
 /// How often the depths of the queues are recorded.
 const MEASURE: Duration = Duration::from_secs(10);
-/// The first and the longest wait of a stream that does not get on.
+/// The first and the longest wait of a stream that makes no progress.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// The background work of one region, a step at a time.
@@ -53,28 +54,28 @@ pub struct RegionPump {
     replicator: Replicator,
 }
 
-/// What one step of [`RegionPump::replicate`] did.
+/// The result of one step of [`RegionPump::replicate`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// The position in the change log after the step: everything up to it is handled.
+    /// The position in the change log after the step: all changes up to it are handled.
     pub position: u64,
-    /// What became of the batch.
+    /// The result of the batch.
     pub outcome: BatchOutcome,
 }
 
-/// What one step of [`RegionPump::reconcile`] did.
+/// The result of one step of [`RegionPump::reconcile`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Reconciled {
-    /// Of each peer's retry queue.
+    /// The report of each peer's retry queue.
     pub retries: Vec<(Region, RetryReport)>,
-    /// Of the queue of missing wrapped keys.
+    /// The report of the queue of missing wrapped keys.
     pub keys: RepairReport,
-    /// Of the queue of merges.
+    /// The report of the queue of merges.
     pub merges: MergeReport,
 }
 
 impl RegionPump {
-    /// The work of `store`'s region. `home` holds the same region's ports, with or without faults around them.
+    /// The work of `store`'s region. `home` holds the same region's ports, with or without injected faults.
     pub fn new(store: RegionStore, home: Home, sealer: Arc<Sealer>) -> Self {
         Self { store, replicator: Replicator::new(home.clone()), home, sealer }
     }
@@ -84,7 +85,7 @@ impl RegionPump {
         self.store.region()
     }
 
-    /// Handles the next batch of the change log and notes how far it has come: never past a record that was not
+    /// Handles the next batch of the change log and stores its position, which never passes a record that was not
     /// handled.
     pub async fn replicate(&self) -> Result<Step, StoreError> {
         let position = self.store.cursor(CURSOR).await?;
@@ -99,24 +100,24 @@ impl RegionPump {
         let changes = self.store.changes(position, BATCH)?;
         let outcome = self.replicator.handle(&changes).await;
         let handled = handled(&changes, &outcome);
-        record::copies(outcome.sent, outcome.queued);
-        record::parked(outcome.parked);
+        record::replicated(outcome.sent, outcome.queued);
+        record::quarantined(outcome.quarantined);
         if outcome.sent > 0 {
             self.record_lags(handled);
         }
-        // The store writes its sequences as decimal numbers.
+        // The store's sequences are decimal numbers.
         let position = handled.last().and_then(|change| change.sequence.parse().ok()).unwrap_or(position);
         Ok(Step { position, outcome })
     }
 
     fn record_lags(&self, handled: &[Change]) {
         let now = self.home.clock.now();
-        let stamps = handled.iter().filter_map(|change| record::stamp(change, self.region()));
-        let lags = stamps.map(|stamp| now.since(stamp.millis()));
+        let timestamps = handled.iter().filter_map(|change| record::hlc(change, self.region()));
+        let lags = timestamps.map(|hlc| now.since(hlc.millis()));
         lags.filter(|lag| *lag <= WRITTEN_WITHIN_MS).for_each(record::lag);
     }
 
-    /// Does what is in the retry queue of every peer, the queue of missing wrapped keys and that of merges, once.
+    /// Processes the retry queue of every peer, the queue of missing wrapped keys and the queue of merges once.
     pub async fn reconcile(&self) -> Reconciled {
         let mut retries = Vec::new();
         for peer in &self.home.peers {
@@ -127,34 +128,34 @@ impl RegionPump {
 
     async fn drain(&self, peer: &Peer) -> RetryReport {
         let report = drain_retries(&self.home, peer).await;
-        record::copies(report.copied, 0);
-        record::parked(report.parked);
+        record::replicated(report.copied, 0);
+        record::quarantined(report.quarantined);
         report
     }
 
     async fn repair(&self) -> RepairReport {
         let report = repair_keys(&self.home, &self.sealer).await;
-        record::parked(report.parked);
+        record::quarantined(report.quarantined);
         report
     }
 
     async fn merge(&self) -> MergeReport {
         let report = merge_users(&self.home, &self.sealer).await;
-        record::parked(report.parked);
+        record::quarantined(report.quarantined);
         report
     }
 
-    /// Compares the region with each of its peers, and its users with what is derived from them, and mends what differs,
-    /// until all is done or the time is `until`.
-    pub async fn sweep(&self, settings: &SweepSettings, until: Millis) -> Vec<SweepRun> {
+    /// Compares the region with each of its peers and with its derived tables, and repairs what differs, until all
+    /// comparisons are done or the time is `until`.
+    pub async fn anti_entropy(&self, settings: &AntiEntropySettings, until: Millis) -> Vec<AntiEntropyRun> {
         let peers: Vec<Region> = self.home.peers.iter().map(|peer| peer.ports.name.clone()).collect();
-        let runs = sweep(&self.home, &peers, settings, until).await;
-        record::sweeps(&runs);
+        let runs = anti_entropy(&self.home, &peers, settings, until).await;
+        record::anti_entropy(&runs);
         if let Some(parts) = record::missing_keys(&runs) {
             record::set_missing_keys(self.region(), parts);
         }
         if let Some(age_ms) = record::age_ms(&runs, self.home.clock.now()) {
-            record::set_sweep_age(self.region(), age_ms);
+            record::set_anti_entropy_age(self.region(), age_ms);
         }
         runs
     }
@@ -164,12 +165,12 @@ impl RegionPump {
         for (name, queue) in self.home.queues() {
             match queue.depth().await {
                 Ok(depth) => record::queued(self.region(), &name, depth),
-                Err(error) => tracing::warn!(region = %self.region(), queue = name, %error, "a queue does not answer"),
+                Err(error) => tracing::warn!(region = %self.region(), queue = name, %error, "a queue does not respond"),
             }
         }
     }
 
-    /// Removes what has expired, and changes that were handled. Gives what it removed.
+    /// Removes expired rows and handled changes. Returns what it removed.
     pub async fn housekeep(&self) -> Result<Housekept, StoreError> {
         let mut all = Housekept::default();
         loop {
@@ -182,7 +183,7 @@ impl RegionPump {
         }
     }
 
-    /// Replicates until told to stop. Wakes on each commit of this process, and now and then for those of others.
+    /// Replicates until stopped. Wakes on each commit of this process, and periodically for commits of other processes.
     async fn stream(&self, settings: PumpSettings, mut stop: watch::Receiver<bool>) {
         let mut cursor = Cursor::default();
         let mut back_off = BACK_OFF.0;
@@ -217,7 +218,7 @@ impl RegionPump {
             }
         }
         if let Err(error) = self.save(&mut cursor).await {
-            tracing::warn!(region = %self.region(), %error, "what was replicated last will be replicated again");
+            tracing::warn!(region = %self.region(), %error, "the position was not stored; changes will be repeated");
         }
     }
 
@@ -230,7 +231,8 @@ impl RegionPump {
         let advanced = step.position > cursor.position;
         cursor.position = step.position;
         let now = self.home.clock.now();
-        // A note costs a durable write that the next batch would wait for: one now and then is enough.
+        // Storing the position costs a durable write that the next batch would wait for, so it is done only now and
+        // then.
         if cursor.saved_at.is_none_or(|saved| now.since(saved) >= SAVE_MS) {
             self.save(cursor).await?;
             cursor.saved_at = Some(now);
@@ -251,7 +253,7 @@ impl RegionPump {
     }
 }
 
-/// How far a stream has come, and what of that is noted.
+/// The position of a stream, and the stored one.
 #[derive(Default)]
 struct Cursor {
     read: bool,
@@ -266,7 +268,7 @@ enum Progress {
     Stuck,
 }
 
-/// What of a batch was handled: everything before the lowest record that failed.
+/// The handled changes of a batch: all before the lowest record that failed.
 fn handled<'a>(changes: &'a [Change], outcome: &BatchOutcome) -> &'a [Change] {
     match &outcome.failed {
         None => changes,
@@ -274,36 +276,36 @@ fn handled<'a>(changes: &'a [Change], outcome: &BatchOutcome) -> &'a [Change] {
     }
 }
 
-/// How often a [`Pump`] does what.
+/// How often a [`Pump`] does its work.
 #[derive(Debug, Clone, Copy)]
 pub struct PumpSettings {
-    /// How often the change log is looked at for commits of other processes.
+    /// How often the change log is read for commits of other processes.
     pub poll: Duration,
     /// How often retries are drained and keys are repaired.
     pub reconcile: Duration,
-    /// How often what has expired is removed.
+    /// How often expired rows are removed.
     pub housekeep: Duration,
-    /// How often regions are compared; never if absent.
-    pub sweep: Option<Duration>,
+    /// How often regions are compared; never if `None`.
+    pub anti_entropy: Option<Duration>,
 }
 
 impl Default for PumpSettings {
     fn default() -> Self {
         let [poll, reconcile, housekeep] = [100, 1000, 10_000].map(Duration::from_millis);
-        Self { poll, reconcile, housekeep, sweep: Some(Duration::from_hours(1)) }
+        Self { poll, reconcile, housekeep, anti_entropy: Some(Duration::from_hours(1)) }
     }
 }
 
-/// The background work of all regions of this process. Needs a tokio runtime. Dropping it ends the work at once, which
-/// loses nothing; [`Pump::stop`] lets the steps that are under way end first.
+/// The background work of all regions of this process. Needs a tokio runtime. Dropping it ends the work at once,
+/// without losing data; [`Pump::stop`] lets running steps finish first.
 pub struct Pump {
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
 
 impl Pump {
-    /// Starts the work: tasks of their own for each region's stream, each peer's retries, missing wrapped keys, merges and housekeeping, so
-    /// that nothing waits for something that does not answer.
+    /// Starts the work. Each region's stream, each peer's retries, missing wrapped keys, merges and housekeeping have
+    /// their own tasks, so that none waits for a dependency of another that does not respond.
     pub fn start(regions: impl IntoIterator<Item = RegionPump>, settings: PumpSettings) -> Self {
         let stop = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
@@ -327,9 +329,9 @@ impl Pump {
             }));
             let measured = Arc::clone(&region);
             tasks.spawn(every(MEASURE, stop.subscribe(), async move || measured.measure().await));
-            if let Some(period) = settings.sweep {
-                let swept = Arc::clone(&region);
-                tasks.spawn(sweeps(period, stop.subscribe(), swept));
+            if let Some(period) = settings.anti_entropy {
+                let compared = Arc::clone(&region);
+                tasks.spawn(run_anti_entropy(period, stop.subscribe(), compared));
             }
             tasks.spawn(every(settings.housekeep, stop.subscribe(), async move || {
                 if let Err(error) = region.housekeep().await {
@@ -340,25 +342,27 @@ impl Pump {
         Self { tasks, stop }
     }
 
-    /// Ends the work after the steps that are under way.
+    /// Stops the work after the running steps.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
-                tracing::error!(%error, "a task of the pump did not end well");
+                tracing::error!(%error, "a task of the pump failed");
             }
         }
     }
 }
 
-/// Looks often whether a pass is due, and works for a short time at once: so a stop does not wait for a pass to end, and
-/// a restart goes on with it. What was never swept is due at once.
-async fn sweeps(period: Duration, stop: watch::Receiver<bool>, region: Arc<RegionPump>) {
-    let settings =
-        SweepSettings { every_ms: u64::try_from(period.as_millis()).unwrap_or(u64::MAX), pause: SWEEP_PAUSE };
-    every(SWEEP_RUN.min(period), stop, async move || {
-        let until = region.home.clock.now().plus(u64::try_from(SWEEP_RUN.as_millis()).unwrap_or(u64::MAX));
-        region.sweep(&settings, until).await;
+/// Often checks whether a pass is due, and works on it only for a short time: so a stop does not wait for a pass to
+/// end, and a restart continues it. A comparison that was never made is due at once.
+async fn run_anti_entropy(period: Duration, stop: watch::Receiver<bool>, region: Arc<RegionPump>) {
+    let settings = AntiEntropySettings {
+        every_ms: u64::try_from(period.as_millis()).unwrap_or(u64::MAX),
+        pause: ANTI_ENTROPY_PAUSE,
+    };
+    every(ANTI_ENTROPY_RUN.min(period), stop, async move || {
+        let until = region.home.clock.now().plus(u64::try_from(ANTI_ENTROPY_RUN.as_millis()).unwrap_or(u64::MAX));
+        region.anti_entropy(&settings, until).await;
     })
     .await;
 }

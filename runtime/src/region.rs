@@ -1,12 +1,14 @@
-//! A region as its settings say, read at the start and again while the process lives.
+//! A region built from its settings, which are read at the start and again while the process lives.
 //!
 //! # What is promised
 //!
-//! - A request or event is handled with settings that were read at most [`SETTINGS_RELOAD_SECS`] before it came, or by those before, while another request reads them. If they cannot be
-//!   read again, the old ones serve until they are twice as old, and then nothing does: who changes settings waits that
-//!   long and may rely on the change.
-//! - What is built of the settings is built again when they differ, and not otherwise.
-//! - Without settings (before `umoja init`) a process stays up, says why, and looks again at each request or event.
+//! - A request or event is handled with settings that were read at most [`SETTINGS_RELOAD_SECS`] before it came, or
+//!   with the previous ones while another request reads them. If reading fails, the old settings serve until they are
+//!   twice as old, and then no settings do: an operator who changes settings waits that long and may then rely on the
+//!   change.
+//! - A service is rebuilt only when its settings differ.
+//! - Without settings (before `umoja init`) a process stays up, reports why, and reads them again at each request or
+//!   event.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -20,23 +22,23 @@ use umoja_store::ports::{Clock, Registry, StoreError};
 use umoja_store::secrets::{SecretsDocument, SecretsError};
 use umoja_store::{Home, RegionEntry, RegionsDocument};
 
-/// How long reading the settings may take, while the old ones would still do.
+/// How long reading the settings may take while the old ones are still valid.
 const READ: Duration = Duration::from_secs(2);
 
-/// Where a region's ports come from.
+/// The source of a region's ports.
 #[async_trait]
 pub trait Source: Send + Sync {
     /// The settings.
     fn registry(&self) -> &dyn Registry;
 
-    /// What the services of `own` run with: every other one of `regions` is a peer.
+    /// The ports for the services of `own`. All other `regions` are its peers.
     fn home(&self, own: &RegionEntry, regions: &[RegionEntry]) -> Home;
 
     /// Opens connections to the peers among `regions`, so that the first event does not wait for them.
     async fn connect(&self, regions: &[RegionEntry]);
 }
 
-/// What a service is made of, once the region is known.
+/// Builds a service once the region is known.
 #[async_trait]
 pub trait Build: Send + Sync {
     /// The service.
@@ -45,7 +47,7 @@ pub trait Build: Send + Sync {
     /// Whether it needs the deployment's secrets.
     const SECRETS: bool;
 
-    /// Makes it.
+    /// Builds the service.
     async fn build(&self, home: Home, settings: &Settings) -> Result<Self::Service, NotReady>;
 }
 
@@ -60,33 +62,33 @@ pub struct Settings {
     pub secrets: Option<SecretsDocument>,
 }
 
-/// Why nothing can be done yet. It passes by itself once an operator has done their part.
+/// Why a service is not available yet. This ends without a restart once an operator has acted.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
-    /// Nobody has set the deployment up.
+    /// The deployment is not set up.
     #[error("the deployment has no settings yet; run `umoja init`")]
     NoSettings,
     /// This region is not one of the deployment.
     #[error("the region is not in the deployment's settings; run `umoja region add`")]
     NotAMember,
-    /// An operator has frozen this region: it sends nothing.
+    /// An operator has frozen this region: it sends no data.
     #[error(
-        "the region is frozen and sends nothing; `umoja region thaw` compares it with the others and lets it serve"
+        "the region is frozen and sends no data; `umoja region thaw` compares it with the others and lets it serve"
     )]
     Frozen,
     /// The settings cannot be read.
     #[error("the settings cannot be read: {0}")]
     Settings(#[from] StoreError),
-    /// The settings did not come in time.
+    /// The settings were not read in time.
     #[error("the settings cannot be read in time")]
     Late,
-    /// The secrets cannot be had.
+    /// The secrets are not available.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
 }
 
 impl Settings {
-    /// Reads them, at once.
+    /// Reads the list of regions and the secrets concurrently.
     async fn read(registry: &dyn Registry, own: &Region, with_secrets: bool) -> Result<Self, NotReady> {
         let secrets = async { if with_secrets { SecretsDocument::stored(registry).await } else { Ok(None) } };
         let (regions, secrets) = join(RegionsDocument::load(registry), secrets).await;
@@ -103,7 +105,7 @@ impl Settings {
         self.regions.iter().filter(|entry| entry.state.serves())
     }
 
-    /// Refuses what would send something to a peer while the region is frozen.
+    /// Rejects work that would send data to a peer while the region is frozen.
     ///
     /// # Errors
     /// [`NotReady::Frozen`]
@@ -119,7 +121,7 @@ pub struct Live<B: Build> {
     own: Region,
     clock: Arc<dyn Clock>,
     built: RwLock<Option<Arc<Built<B::Service>>>>,
-    /// Held by who reads the settings again.
+    /// Held by the caller that reads the settings again.
     renewing: Mutex<()>,
 }
 
@@ -130,7 +132,7 @@ struct Built<S> {
 }
 
 impl<B: Build> Live<B> {
-    /// A service of the region `own`. Nothing is read yet.
+    /// A service of the region `own`. No settings are read yet.
     pub fn new(source: Arc<dyn Source>, build: B, own: Region, clock: Arc<dyn Clock>) -> Self {
         Self { source, build, own, clock, built: RwLock::default(), renewing: Mutex::default() }
     }
@@ -140,11 +142,11 @@ impl<B: Build> Live<B> {
         &*self.clock
     }
 
-    /// The service, as the settings are now. While one caller reads them again, others go on with the old ones, as long as
-    /// those serve.
+    /// The service under the current settings. While one caller reads them again, others use the old ones as long as
+    /// those are valid.
     ///
     /// # Errors
-    /// If there are no settings, or none that are young enough.
+    /// If there are no settings, or none that are recent enough.
     pub async fn service(&self) -> Result<Arc<B::Service>, NotReady> {
         let now = self.clock.now();
         if let Some(young) = self.built(now, SETTINGS_RELOAD_SECS * 1000) {
@@ -171,7 +173,7 @@ impl<B: Build> Live<B> {
             }
             Err(reason) => match old {
                 Some(old) => {
-                    tracing::warn!(%reason, "going on with the settings of a moment ago");
+                    tracing::warn!(%reason, "the settings cannot be read again; the old ones are still used");
                     Ok(Arc::clone(&old.service))
                 }
                 None => Err(reason),
@@ -179,7 +181,7 @@ impl<B: Build> Live<B> {
         }
     }
 
-    /// What was built last, if its settings were read less than `within_ms` ago.
+    /// The last service that was built, if its settings were read less than `within_ms` ago.
     fn built(&self, now: Millis, within_ms: u64) -> Option<Arc<Built<B::Service>>> {
         let built = self.built.read().unwrap_or_else(PoisonError::into_inner);
         built.as_ref().filter(|built| now.since(built.read_at) < within_ms).cloned()
@@ -208,7 +210,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use umoja_store::RegionState;
 
-    /// Gives the names of the peers, and counts how often it was built.
+    /// Returns the names of the peers, and counts how often it was built.
     #[derive(Default)]
     struct Peers(AtomicUsize);
 
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_settings_it_waits_and_with_them_it_serves() {
+    async fn a_service_is_ready_once_it_has_settings() {
         let regions = Regions::new(&["eu", "us"]);
         let live = live(&regions);
         assert!(matches!(live.service().await, Err(NotReady::NoSettings)));
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_changed_list_is_seen_at_the_first_event_after_the_interval_and_the_same_list_builds_nothing() {
+    async fn only_a_changed_list_is_rebuilt_after_the_interval() {
         let regions = Regions::new(&["eu", "us", "af"]);
         let live = live(&regions);
         regions.put(&document(&[("eu", RegionState::Serving), ("us", RegionState::Serving)])).await;
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn settings_that_cannot_be_read_again_serve_for_twice_the_interval() {
+    async fn old_settings_serve_for_twice_the_interval() {
         let regions = Regions::new(&["eu"]);
         let live = live(&regions);
         regions.put(&document(&[("eu", RegionState::Serving)])).await;
@@ -267,10 +269,10 @@ mod tests {
         regions.clock.pass(2 * SETTINGS_RELOAD_SECS * 1000 - 1);
         live.service().await.unwrap();
         regions.clock.pass(1);
-        assert!(matches!(live.service().await, Err(NotReady::Settings(StoreError::Refused(_)))));
+        assert!(matches!(live.service().await, Err(NotReady::Settings(StoreError::Rejected(_)))));
     }
 
-    /// Builds at once the first time, and then when it is let.
+    /// Builds at once the first time, and later when it is notified.
     #[derive(Default)]
     struct Slow(AtomicUsize, tokio::sync::Notify);
 
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn while_one_request_reads_the_settings_again_others_are_answered_by_the_old_ones() {
+    async fn requests_use_old_settings_during_a_reload() {
         let regions = Regions::new(&["eu", "us"]);
         let (own, clock) = (regions.own().clone(), Arc::clone(&regions.clock) as _);
         let live = Live::new(Arc::clone(&regions) as _, Slow::default(), own, clock);

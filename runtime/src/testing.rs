@@ -1,6 +1,6 @@
-//! What tests of services stand on: regions in memory, a clock that is set by hand, and a recorder of metrics.
+//! Test support for services: regions in memory, a clock that is set by hand, and a recorder of metrics.
 
-#![allow(clippy::missing_panics_doc, reason = "whatever is not as a test expects ends the test")]
+#![allow(clippy::missing_panics_doc, reason = "a panic ends the test")]
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -37,7 +37,7 @@ impl Clock for SetClock {
     }
 }
 
-/// Regions in memory; the first is the own one.
+/// Regions in memory. The first one is the own region.
 pub struct Regions {
     /// Their clock.
     pub clock: Arc<SetClock>,
@@ -83,7 +83,7 @@ impl Regions {
             .expect("settings can be written");
     }
 
-    /// What the services of the own region run with.
+    /// The ports for the services of the own region.
     pub fn home_of(&self, document: &RegionsDocument) -> Home {
         self.home(document.get(self.own()).expect("the own region is listed"), &document.regions)
     }
@@ -108,7 +108,7 @@ impl Source for Regions {
     async fn connect(&self, _: &[RegionEntry]) {}
 }
 
-/// A queue that never answers.
+/// A queue that never responds.
 #[derive(Debug, Clone, Copy)]
 pub struct Silent;
 
@@ -161,7 +161,7 @@ pub fn document(regions: &[(&str, RegionState)]) -> RegionsDocument {
     RegionsDocument { revision: 1, regions: regions.iter().map(entry).collect(), env: None }
 }
 
-/// What this thread records from now on.
+/// The metrics of this thread.
 pub struct Recorded {
     values: Arc<Values>,
     _guard: LocalRecorderGuard<'static>,
@@ -171,14 +171,14 @@ pub struct Recorded {
 struct Values(Mutex<BTreeMap<String, u64>>);
 
 impl Recorded {
-    /// Records from now on.
+    /// Starts recording.
     pub fn start() -> Self {
         let values = Arc::<Values>::default();
         let leaked: &'static LocalRecorder = Box::leak(Box::new(LocalRecorder(Arc::clone(&values))));
         Self { values, _guard: metrics::set_default_local_recorder(leaked) }
     }
 
-    /// A counter.
+    /// The value of a counter.
     pub fn of(&self, name: &str) -> u64 {
         self.values.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What a process records reaches a collector by OTLP, and Prometheus from the same recorder.
+//! Recorded metrics reach a collector by OTLP, and Prometheus from the same recorder.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -20,7 +20,7 @@ use umoja_runtime::exporter::Exporter;
 use umoja_runtime::record;
 use umoja_schema::names::metric;
 
-/// A collector: what it got, with the media types.
+/// A collector: the messages that it received, with their media types.
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<(String, Bytes)>>>);
 
@@ -60,10 +60,10 @@ fn labels(point: &NumberDataPoint) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_recorded_reaches_the_collector_and_prometheus() {
+async fn metrics_reach_the_collector_and_prometheus() {
     let collector = Collector::default();
     let url = collector.start().await;
-    let exporter = Exporter::start(&metric::ALL, Some(&url)).unwrap();
+    let exporter = Exporter::start(metric::ALL, Some(&url)).unwrap();
     metrics::counter!(metric::LOGIN_FAILURES).increment(1);
     metrics::counter!(metric::LOGIN_FAILURES).increment(2);
     metrics::counter!("NotOurs").increment(1);

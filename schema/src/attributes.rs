@@ -1,4 +1,4 @@
-//! DynamoDB's data model, without its SDK: what every stored item is made of, in the cloud and on one machine.
+//! DynamoDB's data model, without its SDK: the attributes of every stored item, in the cloud and on one machine.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub type Attributes = BTreeMap<String, Attribute>;
 
 /// One attribute value (Amazon DynamoDB API Reference, `AttributeValue`). All of its types are here, also those that
-/// Umoja does not write: an attribute that a newer version wrote has to survive being copied by this one.
+/// Umoja does not write: this version has to keep an attribute that a newer version wrote.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Attribute {
     /// A string.
@@ -34,7 +34,7 @@ pub enum Attribute {
     Bs(Vec<Vec<u8>>),
 }
 
-/// Shows names and types only: values may be wrapped keys or ciphertext, and logs are no place for either.
+/// Shows names and types only: values may be wrapped keys or ciphertext, which must not get into logs.
 impl fmt::Debug for Attribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,21 +1,21 @@
-//! Security events of a user, as they are recorded in the append-only table `audit`, and where in a chain.
+//! Security events of a user, as rows of the append-only table `audit`, and their position in a chain.
 //!
-//! Each region has a chain of its own for each user, so that no region has to ask another before it writes. A row's key is
+//! Each region has its own chain for each user, so that no region has to ask another before it writes. A row's key is
 //! the region and the row's number in that chain, from 1.
 
 use crate::{AccountStatus, Attribute, Attributes, CompanyId, IdentifierKind, Region, UserId};
 
 /// The names of the fields of a row.
 pub mod field {
-    /// Whose doing it was: `company`, `operator` or `umoja`.
+    /// The actor: `company`, `operator` or `umoja`.
     pub const BY: &str = "by";
-    /// The company whose doing it was.
+    /// The company, if it was the actor.
     pub const COMPANY: &str = "company";
-    /// The id of the key that signed its request.
+    /// The id of the key that signed the company's request.
     pub const KID: &str = "kid";
-    /// The command of the operator whose doing it was.
+    /// The command, if an operator was the actor.
     pub const COMMAND: &str = "command";
-    /// On whose behalf the operator ran it.
+    /// The role or account for which the operator ran it.
     pub const OPERATOR: &str = "operator";
     /// Kinds of identifier.
     pub const IDENTIFIERS: &str = "identifiers";
@@ -23,35 +23,35 @@ pub mod field {
     pub const LINKED: &str = "linked";
     /// An account status.
     pub const STATUS: &str = "status";
-    /// The other user of a merge or its undoing.
+    /// The other user of a merge or an unmerge.
     pub const OTHER: &str = "other";
-    /// Chance: no two rows are the same.
+    /// A random value, so that no two rows are equal.
     pub const NONCE: &str = "nonce";
-    /// The MAC of the row before in the chain.
+    /// The MAC of the previous row in the chain.
     pub const PREVIOUS: &str = "previous";
-    /// When the row before was written, as a stamp.
+    /// When the previous row was written, as an HLC timestamp.
     pub const PREVIOUS_AT: &str = "previous_at";
     /// The MAC of the row.
     pub const MAC: &str = "mac";
 }
 
-/// What happened to a user.
+/// An event of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuditEvent {
-    /// The user was registered, by a company that it is linked to since.
+    /// A company registered the user, and is linked to it.
     Registered,
-    /// The user was taken over from another system.
+    /// The user was imported from another system.
     Imported,
     /// A company was linked to the user.
     Linked(CompanyId),
     /// Identifiers of these kinds were set, removed, or (un)verified.
     IdentifiersChanged(Vec<IdentifierKind>),
-    /// The password was changed by who knew the one before.
+    /// The password was changed with the current one.
     PasswordChanged,
-    /// A reset token was handed out.
+    /// A reset token was issued.
     ResetStarted,
-    /// The password was set by who brought a reset token.
+    /// The password was set with a reset token.
     PasswordReset,
     /// The status was set.
     StatusChanged(AccountStatus),
@@ -59,11 +59,11 @@ pub enum AuditEvent {
     MergedInto(UserId),
     /// Another user was merged into this one.
     Merged(UserId),
-    /// The user was parted from the one that it was merged into.
+    /// The user was unmerged from the one that it was merged into.
     UnmergedFrom(UserId),
-    /// Another user was parted from this one.
+    /// Another user was unmerged from this one.
     Unmerged(UserId),
-    /// All that is held on the user was handed out.
+    /// All stored data of the user was exported.
     Exported,
     /// The user was erased.
     Erased,
@@ -90,7 +90,7 @@ impl AuditEvent {
         }
     }
 
-    /// What the row says besides.
+    /// The additional fields of the row.
     pub fn fields(&self) -> Attributes {
         let (name, value): (&str, Attribute) = match self {
             Self::Linked(company) => (field::LINKED, company.to_string().into()),
@@ -113,29 +113,29 @@ impl AuditEvent {
     }
 }
 
-/// Whose doing an event was.
+/// The actor of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// A company's, by a signed request.
+    /// A company, by a signed request.
     Company {
-        /// Which.
+        /// The company.
         id: CompanyId,
         /// The id of the key that signed the request.
         kid: String,
     },
-    /// An operator's, by a command.
+    /// An operator, by a command.
     Operator {
-        /// Which command.
+        /// The command.
         command: String,
-        /// On whose behalf, if the command asks: the name of a role or an account, not of a person.
+        /// The role or account for which the command ran, if it asks: never the name of a person.
         by: Option<String>,
     },
-    /// Nobody's: a rule of Umoja.
+    /// A rule of Umoja.
     Umoja,
 }
 
 impl Actor {
-    /// What the row says about it.
+    /// The fields of the row about the actor.
     pub fn fields(&self) -> Attributes {
         let text = |name: &str, value: &str| (name.to_owned(), Attribute::from(value));
         match self {
@@ -152,17 +152,17 @@ impl Actor {
     }
 }
 
-/// What the keys of a region's rows begin with.
+/// The prefix of the keys of a region's rows.
 pub fn prefix(region: &Region) -> String {
     format!("{region}#")
 }
 
-/// The key of a row. Text order is the order of numbers.
+/// The key of a row. The order of the texts is the order of the numbers.
 pub fn key(region: &Region, number: u64) -> String {
     format!("{region}#{number:016x}")
 }
 
-/// The region and the number that a key says; nothing of a key of another form.
+/// The region and the number in a key; `None` for a key of another form.
 pub fn place(text: &str) -> Option<(Region, u64)> {
     let (region, number) = text.split_once('#')?;
     let place = (region.parse().ok()?, u64::from_str_radix(number, 16).ok()?);
@@ -176,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_of_keys_is_that_of_numbers_and_a_key_says_its_place(one in 1u64.., other in 1u64..) {
+        fn keys_sort_by_number_and_contain_their_place(one in 1u64.., other in 1u64..) {
             let region: Region = "eu-west-1".parse().unwrap();
             prop_assert_eq!(key(&region, one).cmp(&key(&region, other)), one.cmp(&other));
             prop_assert_eq!(place(&key(&region, one)), Some((region.clone(), one)));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_has_a_name_of_its_own() {
+    fn every_event_has_a_unique_name() {
         let (user, company) = (UserId::v8([1; 16]), "acme".parse::<CompanyId>().unwrap());
         let all = [
             AuditEvent::Registered,

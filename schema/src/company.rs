@@ -13,19 +13,19 @@ use crate::CompanyId;
 pub struct Company {
     /// Its id: the `iss` of its requests.
     pub id: CompanyId,
-    /// For people.
+    /// The name, for people.
     pub name: String,
-    /// False refuses every request of the company.
+    /// If false, every request of the company is rejected.
     pub enabled: bool,
     /// True if the operator trusts the company to verify e-mail addresses and phone numbers.
     pub trusted: bool,
-    /// What it may do.
+    /// The permissions of the company.
     pub scopes: Vec<Scope>,
     /// The country (ISO 3166-1 alpha-2) in which its national phone numbers are read; without it only international
     /// ones are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_country: Option<String>,
-    /// How many requests it may make in a second, in each region; [`Company::DEFAULT_RATE_LIMIT`] if absent.
+    /// The most requests in a second, in each region; [`Company::DEFAULT_RATE_LIMIT`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<NonZeroU32>,
     /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
@@ -37,14 +37,14 @@ pub struct Company {
     pub unknown: Map<String, Value>,
 }
 
-/// What is kept of an API key.
+/// The stored data of an API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKeyHash {
-    /// The id part of the key, which names it to people.
+    /// The id part of the key, by which people name it.
     pub id: String,
     /// SHA-256 of the whole key, unpadded base64url: the same text as `akh` in requests.
     pub sha256: String,
-    /// When it stops working, Unix seconds; never if absent.
+    /// When it expires, Unix seconds; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
 }
@@ -60,7 +60,7 @@ pub struct CompanyKey {
     pub public_key_pem: String,
 }
 
-/// What a company may do.
+/// A permission of a company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Scope {
     /// Register users.
@@ -78,7 +78,7 @@ pub enum Scope {
     /// Change passwords, given the current one.
     #[serde(rename = "users:password")]
     Password,
-    /// Set passwords without the current one: whoever has it can take over any account.
+    /// Set passwords without the current one. A company with this scope can take over any account.
     #[serde(rename = "users:reset")]
     Reset,
     /// Disable and activate users.
@@ -87,7 +87,7 @@ pub enum Scope {
     /// Erase users and read their receipts.
     #[serde(rename = "users:erase")]
     Erase,
-    /// Export everything that is held on a person.
+    /// Export all stored data of a person.
     #[serde(rename = "users:export")]
     Export,
     /// Merge duplicates.
@@ -133,10 +133,10 @@ impl Scope {
 }
 
 impl Company {
-    /// How many requests a company may make in a second, in each region, unless the operator says otherwise.
-    pub const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(1_000).expect("a thousand is more than nothing");
+    /// The most requests of a company in a second, in each region, unless the operator sets another number.
+    pub const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(1_000).expect("a thousand is not zero");
 
-    /// How many requests it may make in a second, in each region.
+    /// The most requests in a second, in each region.
     pub fn requests_per_second(&self) -> NonZeroU32 {
         self.rate_limit.unwrap_or(Self::DEFAULT_RATE_LIMIT)
     }
@@ -146,8 +146,8 @@ impl Company {
         self.scopes.contains(&scope)
     }
 
-    /// True if `akh` (unpadded base64url of an API key's SHA-256) is of a key that works at `now_secs`. Comparing
-    /// hashes needs no constant time: who can choose the hash's bits can invert SHA-256.
+    /// True if `akh` (unpadded base64url of an API key's SHA-256) is of a key that is valid at `now_secs`. The
+    /// comparison of hashes needs no constant time: a caller who can choose the hash's bits can invert SHA-256.
     pub fn has_api_key(&self, akh: &str, now_secs: u64) -> bool {
         self.api_keys.iter().any(|key| key.sha256 == akh && key.expires_at.is_none_or(|at| now_secs < at))
     }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_limit_that_was_never_set_is_the_default_and_stored_as_nothing() {
+    fn an_unset_rate_limit_is_the_default_and_not_stored() {
         let mut written = serde_json::json!({
             "id": "acme", "name": "Acme", "enabled": true, "trusted": false, "scopes": [], "api_keys": [], "keys": [],
         });

@@ -1,6 +1,6 @@
-//! What is read of items, messages and versions may be malformed.
+//! The error of malformed items, messages and versions.
 
-/// An item, message or version that cannot be read. Names what is wrong, never a value.
+/// An item, message or version that cannot be read. The error names the malformed field, never a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("`{what}` is absent or malformed")]
 pub struct ItemError {
@@ -8,7 +8,7 @@ pub struct ItemError {
 }
 
 impl ItemError {
-    /// Something named `what` is absent or malformed.
+    /// The field `what` is absent or malformed.
     pub const fn new(what: &'static str) -> Self {
         Self { what }
     }

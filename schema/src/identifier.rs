@@ -1,5 +1,5 @@
-//! What a person is found by: e-mail address, phone number, user name, external id. Each is normalised once, and only
-//! the normalised form is indexed.
+//! Identifiers of a person: e-mail address, phone number, user name, external id. Each is normalised once, and only the
+//! normalised form is indexed.
 
 use std::fmt;
 
@@ -42,13 +42,13 @@ impl IdentifierKind {
     }
 }
 
-/// Why a text is not an identifier of its kind. Says the rule, never the value.
+/// Why a text is not an identifier of its kind. Contains the rule, never the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}")]
 pub struct IdentifierError {
-    /// The kind that was wanted.
+    /// The expected kind.
     pub kind: IdentifierKind,
-    /// A sentence that tells the caller what to send.
+    /// A sentence that says what the caller should send.
     pub rule: &'static str,
 }
 
@@ -59,7 +59,7 @@ macro_rules! identifier {
         pub struct $name { stored: String, normalised: String }
 
         impl $name {
-            /// The form to store, show and send to.
+            /// The form that is stored, shown and sent to.
             pub fn as_stored(&self) -> &str {
                 &self.stored
             }
@@ -80,9 +80,9 @@ macro_rules! identifier {
 }
 
 identifier!(
-    /// An e-mail address. Trimmed and NFC as stored; for the index also the domain in its ASCII form (UTS 46) and
-    /// ASCII letters in lower case. Dots, plus signs and non-ASCII local parts stay as they are: Unicode case folding
-    /// hands accounts to look-alikes.
+    /// An e-mail address. It is stored trimmed and in NFC. For the index, the domain is also in its ASCII form (UTS 46)
+    /// and ASCII letters are in lower case. Dots, plus signs and non-ASCII local parts stay as they are: Unicode case
+    /// folding would give accounts to look-alikes.
     Email
 );
 identifier!(
@@ -108,7 +108,7 @@ impl Email {
             kind: IdentifierKind::Email,
             rule: "must be one e-mail address such as name@example.com",
         };
-        // RFC 5321 section 4.5.3.1: 64 octets, @, 255 octets; capped before any work is done on it.
+        // RFC 5321 section 4.5.3.1: 64 octets, @, 255 octets. The length is checked before any work on the text.
         if text.len() > 512 {
             return Err(error);
         }
@@ -215,10 +215,10 @@ mod tests {
     }
 
     #[test]
-    fn dots_plus_signs_and_look_alikes_stay_different_people() {
+    fn dots_plus_signs_and_look_alikes_stay_different() {
         assert_ne!(email("a.da@example.com"), email("ada@example.com"));
         assert_ne!(email("ada+x@example.com"), email("ada@example.com"));
-        // The dotless i folds to nothing else, and its upper-case neighbour is not an ASCII I.
+        // The dotless i has no other folding, and its upper-case neighbour is not an ASCII I.
         assert_ne!(email("m\u{131}ke@example.com"), email("mike@example.com"));
         assert_ne!(email("\u{130}@example.com"), email("i@example.com"));
         // FULLWIDTH K folds to k under NFKC, not under NFC.
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn invalid_addresses_are_rejected() {
         for wrong in [
             "",
             "ada",
@@ -251,14 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn letters_invalid_and_countryless_national_numbers_are_refused() {
+    fn letters_invalid_and_countryless_national_numbers_are_rejected() {
         for wrong in ["", "+1 800 FLOWERS", "0712 123 456", "+254", "+999123456789", "+254712123456;ext=1", "12"] {
             assert!(PhoneNumber::parse(wrong, None).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn user_names_compare_without_case_and_external_ids_with_it() {
+    fn user_names_ignore_case_and_external_ids_do_not() {
         assert_eq!(Username::parse("Ada").unwrap().normalised(), "ada");
         assert!(Username::parse("ada@example.com").is_err());
         assert_ne!(ExternalId::parse("A1").unwrap().normalised(), ExternalId::parse("a1").unwrap().normalised());
@@ -274,12 +274,12 @@ mod tests {
         #[test]
         fn no_text_panics_and_normalising_is_idempotent(text in "\\PC{0,80}") {
             if let Ok(parsed) = Email::parse(&text) {
-                let again = Email::parse(parsed.normalised()).unwrap();
-                prop_assert_eq!(again.normalised(), parsed.normalised());
+                let reparsed = Email::parse(parsed.normalised()).unwrap();
+                prop_assert_eq!(reparsed.normalised(), parsed.normalised());
             }
             if let Ok(parsed) = PhoneNumber::parse(&text, Some("KE")) {
-                let again = PhoneNumber::parse(parsed.normalised(), None).unwrap();
-                prop_assert_eq!(again.normalised(), parsed.normalised());
+                let reparsed = PhoneNumber::parse(parsed.normalised(), None).unwrap();
+                prop_assert_eq!(reparsed.normalised(), parsed.normalised());
             }
             let _ = (Username::parse(&text), ExternalId::parse(&text));
         }

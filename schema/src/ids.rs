@@ -1,4 +1,4 @@
-//! Identifiers of things: parsed once at the edge, never validated twice.
+//! Ids and keys: parsed once at the edge, never validated twice.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Why a text is not an identifier. Says the rule, never the value.
+/// Why a text is not an id. Contains the rule, never the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {rule}")]
 pub struct IdError {
@@ -142,12 +142,12 @@ slug!(
     "a company id"
 );
 slug!(
-    /// A region, such as `eu-west-1`. Its order is the order of its bytes; that order breaks ties between versions.
+    /// A region, such as `eu-west-1`. Regions are ordered by their bytes; this order breaks ties between versions.
     Region,
     "a region"
 );
 
-/// The two items that a user is stored as. Each has its own version, envelope and data key, so that a profile edit
+/// The two stored items of a user. Each has its own version, envelope and data key, so that a profile edit
 /// never undoes a password change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -188,7 +188,7 @@ impl FromStr for Part {
     }
 }
 
-/// The keyed hash of a normalised identifier: what `identifiers` is keyed by. Computed by the `crypto` crate.
+/// The keyed hash of a normalised identifier: the partition key of `identifiers`. The `crypto` crate computes it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlindIndex([u8; 32]);
 
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn slugs_refuse_everything_but_lower_case_letters_digits_and_inner_hyphens() {
+    fn slugs_reject_other_characters_and_outer_hyphens() {
         assert!("eu-west-1".parse::<Region>().is_ok());
         for wrong in ["", "EU", "a b", "a#b", "-a", "a-", "é", &"a".repeat(33)] {
             assert!(wrong.parse::<Region>().is_err(), "{wrong}");

@@ -1,5 +1,5 @@
-//! What the infrastructure has to be made of: `names.json`, from the names that the programs are compiled with and the list of
-//! replicated tables.
+//! The requirements on the infrastructure: `names.json`, made from the names that the programs are compiled with and
+//! the list of replicated tables.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use crate::names::{DEAD_LETTERS, attribute, environment, function, metric, queue, setting, table};
 use crate::replicated::{self, Replicated};
 
-/// The tables of a deployment that has these replicated tables: name, keys, whether there is a stream, the rule of what is
-/// replicated, and what expires.
+/// The tables of a deployment with these replicated tables: name, keys, whether there is a stream, the rule of
+/// replication, and the attribute of expiry.
 pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
-    let member_keys = json!({ "hash_key": attribute::ID, "range_key": attribute::MEMBER });
+    let linked_keys = json!({ "hash_key": attribute::ID, "range_key": attribute::LINKED });
     let id = |name: &str| json!({ "hash_key": name });
     let streamed = |table: &&Replicated| {
         let keys = json!({ "hash_key": attribute::ID, "range_key": table.sort_key });
@@ -19,24 +19,24 @@ pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
     };
     let own = [
         (table::IDENTIFIERS, json!({ "keys": id(attribute::INDEX), "stream": false })),
-        (table::MEMBERS, json!({ "keys": member_keys, "stream": false })),
+        (table::LINKED_ACCOUNTS, json!({ "keys": linked_keys, "stream": false })),
         (table::COMPANIES, json!({ "keys": id(attribute::ID), "stream": false })),
         (table::SETTINGS, json!({ "keys": id(attribute::ID), "stream": false })),
         (table::REPLAYS, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
         (table::IDEMPOTENCY, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
         (table::ATTEMPTS, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
-        (table::SWEEPS, json!({ "keys": id(attribute::ID), "stream": false })),
+        (table::CHECKPOINTS, json!({ "keys": id(attribute::ID), "stream": false })),
     ];
     replicated.iter().map(streamed).chain(own.map(|(name, table)| (name.to_owned(), table))).collect()
 }
 
 /// The metrics that functions record, with their units.
 fn units() -> BTreeMap<&'static str, &'static str> {
-    let recorded = metric::ALL.iter().filter(|metric| metric.name != metric::QUEUED_MESSAGES);
+    let recorded = metric::ALL.iter().filter(|metric| metric.recorded_by != [metric::Program::Directory]);
     recorded.map(|metric| (metric.name, metric.unit)).collect()
 }
 
-/// `names.json`: what Terraform needs of these names.
+/// `names.json`: the names that Terraform needs.
 pub fn document() -> Value {
     json!({
         "tables": tables(&replicated::ALL),
@@ -47,7 +47,7 @@ pub fn document() -> Value {
             "regions": setting::REGIONS,
             "infrastructure": setting::INFRASTRUCTURE,
         },
-        "queues": { "retry": queue::RETRY, "keys": queue::KEYS, "merges": queue::MERGES, "parked": queue::PARKED },
+        "queues": { "retry": queue::RETRY, "keys": queue::KEYS, "merges": queue::MERGES, "quarantined": queue::QUARANTINED },
         "dead_letters": DEAD_LETTERS,
         "functions": [
             function::API,
@@ -55,7 +55,7 @@ pub fn document() -> Value {
             function::RECONCILE_WRITES,
             function::RECONCILE_KEYS,
             function::RECONCILE_MERGES,
-            function::SWEEP,
+            function::ANTI_ENTROPY,
         ],
         "environment": { "prefix": environment::PREFIX, "endpoint": environment::ENDPOINT },
         "metrics": {
@@ -72,8 +72,8 @@ mod tests {
 
     use super::*;
 
-    /// The committed document is what this code generates: `UPDATE=1 cargo test -p umoja-schema infrastructure` writes it
-    /// anew.
+    /// The committed document is what this code generates. `UPDATE=1 cargo test -p umoja-schema infrastructure`
+    /// regenerates it.
     #[test]
     fn the_committed_names_are_up_to_date() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("generated/names.json");

@@ -1,15 +1,15 @@
-//! A part as a DynamoDB item, and back. Attributes that are not known here are kept.
+//! A part as a DynamoDB item, and back. Unknown attributes are kept.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use crate::names::attribute as name;
 use crate::{
-    AccountStatus, Attribute, Attributes, Body, Claim, ClaimItem, Facts, IdentifierKind, ItemError, Live, Millis, Part,
-    PartRecord, ProfileFacts, SealedData, UserId,
+    AccountStatus, Attribute, Attributes, Body, Facts, IdentifierItem, IdentifierKind, ItemError, Live, Millis,
+    Ownership, Part, PartRecord, ProfileFacts, SealedData, UserId,
 };
 
-/// Takes attributes out of an item one by one; what is left over is unknown.
+/// Takes attributes out of an item one by one; the remaining ones are unknown.
 pub(crate) struct Reader(pub(crate) Attributes);
 
 impl Reader {
@@ -74,10 +74,10 @@ impl PartRecord {
         item
     }
 
-    /// Reads an item. The envelope is not looked into, so an item of any format can be replicated.
+    /// Reads an item. The envelope is not read, so that an item of any format can be replicated.
     ///
     /// # Errors
-    /// If what replication relies on (key, version, wrapped keys, claims) is absent or malformed.
+    /// If a field that replication needs (key, version, wrapped keys, ownerships) is absent or malformed.
     pub fn from_item(item: Attributes) -> Result<Self, ItemError> {
         let mut item = Reader(item);
         let id = item.parse(name::ID)?;
@@ -110,23 +110,27 @@ impl PartRecord {
 
 impl ProfileFacts {
     fn write(&self, item: &mut Attributes) {
-        let claims =
-            self.claims.iter().map(|(index, claim)| (index.to_string(), Attribute::M(claim.to_map()))).collect();
+        let ownerships = self
+            .ownerships
+            .iter()
+            .map(|(index, ownership)| (index.to_string(), Attribute::M(ownership.to_map())))
+            .collect();
         let links = self.links.iter().map(|(company, since)| (company.to_string(), since.0.into())).collect();
         item.insert(name::CREATED_AT.into(), self.created_at.0.into());
-        item.insert(name::CLAIMS.into(), Attribute::M(claims));
+        item.insert(name::OWNERSHIPS.into(), Attribute::M(ownerships));
         item.insert(name::LINKS.into(), Attribute::M(links));
-        if let Some(root) = self.merged_into {
-            item.insert(name::MERGED_INTO.into(), root.to_string().into());
+        if let Some(primary) = self.merged_into {
+            item.insert(name::MERGED_INTO.into(), primary.to_string().into());
         }
     }
 
     fn read(item: &mut Reader) -> Result<Self, ItemError> {
         let created_at = Millis(item.number(name::CREATED_AT)?);
-        let mut claims = BTreeMap::new();
-        for (index, claim) in item.map(name::CLAIMS)? {
-            let Attribute::M(claim) = claim else { return Err(ItemError::new(name::CLAIMS)) };
-            claims.insert(index.parse().map_err(|_| ItemError::new(name::CLAIMS))?, Claim::from_map(claim)?);
+        let mut ownerships = BTreeMap::new();
+        for (index, ownership) in item.map(name::OWNERSHIPS)? {
+            let Attribute::M(ownership) = ownership else { return Err(ItemError::new(name::OWNERSHIPS)) };
+            ownerships
+                .insert(index.parse().map_err(|_| ItemError::new(name::OWNERSHIPS))?, Ownership::from_map(ownership)?);
         }
         let mut links = BTreeMap::new();
         let stored = Reader(item.map(name::LINKS)?);
@@ -135,17 +139,17 @@ impl ProfileFacts {
             let error = ItemError::new(name::LINKS);
             links.insert(company.parse().map_err(|_| error)?, Millis(since.parse().map_err(|_| error)?));
         }
-        Ok(Self { created_at, claims, links, merged_into: item.optional(name::MERGED_INTO)? })
+        Ok(Self { created_at, ownerships, links, merged_into: item.optional(name::MERGED_INTO)? })
     }
 }
 
-impl Claim {
+impl Ownership {
     fn to_map(&self) -> Attributes {
         let mut map = self.unknown.clone();
         map.extend([
             (name::KIND.into(), self.kind.as_str().into()),
             (name::KEY_VERSION.into(), u64::from(self.key_version).into()),
-            (name::CLAIMED_AT.into(), self.claimed_at.0.into()),
+            (name::OWNED_SINCE.into(), self.owned_since.0.into()),
             (name::REGION.into(), self.region.to_string().into()),
             (name::VERIFIED.into(), self.verified.into()),
         ]);
@@ -160,7 +164,7 @@ impl Claim {
         Ok(Self {
             kind: IdentifierKind::from_name(&map.text(name::KIND)?).ok_or(ItemError::new(name::KIND))?,
             key_version: map.number(name::KEY_VERSION)?.try_into().map_err(|_| ItemError::new(name::KEY_VERSION))?,
-            claimed_at: Millis(map.number(name::CLAIMED_AT)?),
+            owned_since: Millis(map.number(name::OWNED_SINCE)?),
             region: map.parse(name::REGION)?,
             verified: map.flag(name::VERIFIED)?,
             company: map.optional(name::COMPANY)?,
@@ -169,14 +173,14 @@ impl Claim {
     }
 }
 
-impl ClaimItem {
+impl IdentifierItem {
     /// The item of this identifier.
     pub fn to_item(&self) -> Attributes {
-        let claimants =
-            self.claimants.iter().map(|(id, claim)| (id.to_string(), Attribute::M(claim.to_map()))).collect();
+        let owners =
+            self.owners.iter().map(|(id, ownership)| (id.to_string(), Attribute::M(ownership.to_map()))).collect();
         Attributes::from([
             (name::INDEX.into(), self.index.to_string().into()),
-            (name::CLAIMANTS.into(), Attribute::M(claimants)),
+            (name::OWNERS.into(), Attribute::M(owners)),
         ])
     }
 
@@ -186,13 +190,13 @@ impl ClaimItem {
     /// If an attribute is absent or malformed.
     pub fn from_item(item: Attributes) -> Result<Self, ItemError> {
         let mut item = Reader(item);
-        let mut claimants = BTreeMap::new();
-        for (id, claim) in item.map(name::CLAIMANTS)? {
-            let Attribute::M(claim) = claim else { return Err(ItemError::new(name::CLAIMANTS)) };
-            let id: UserId = id.parse().map_err(|_| ItemError::new(name::CLAIMANTS))?;
-            claimants.insert(id, Claim::from_map(claim)?);
+        let mut owners = BTreeMap::new();
+        for (id, ownership) in item.map(name::OWNERS)? {
+            let Attribute::M(ownership) = ownership else { return Err(ItemError::new(name::OWNERS)) };
+            let id: UserId = id.parse().map_err(|_| ItemError::new(name::OWNERS))?;
+            owners.insert(id, Ownership::from_map(ownership)?);
         }
-        Ok(Self { index: item.parse(name::INDEX)?, claimants })
+        Ok(Self { index: item.parse(name::INDEX)?, owners })
     }
 }
 
@@ -207,10 +211,10 @@ mod tests {
     }
 
     fn profile() -> PartRecord {
-        let claim = |company: Option<&str>| Claim {
+        let ownership = |company: Option<&str>| Ownership {
             kind: IdentifierKind::ExternalId,
             key_version: 1,
-            claimed_at: Millis(3),
+            owned_since: Millis(3),
             region: "eu-west-1".parse().unwrap(),
             verified: true,
             company: company.map(|c| c.parse().unwrap()),
@@ -218,9 +222,9 @@ mod tests {
         };
         let facts = ProfileFacts {
             created_at: Millis(3),
-            claims: BTreeMap::from([
-                (BlindIndex::new([1; 32]), claim(None)),
-                (BlindIndex::new([2; 32]), claim(Some("acme"))),
+            ownerships: BTreeMap::from([
+                (BlindIndex::new([1; 32]), ownership(None)),
+                (BlindIndex::new([2; 32]), ownership(Some("acme"))),
             ]),
             links: BTreeMap::from([("acme".parse().unwrap(), Millis(4))]),
             merged_into: Some(UserId::v8([9; 16])),
@@ -237,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_round_trips_through_its_item_in_any_envelope_format() {
+    fn a_part_round_trips_in_any_envelope_format() {
         assert_eq!(PartRecord::from_item(profile().to_item()), Ok(profile()));
     }
 
@@ -251,40 +255,41 @@ mod tests {
     }
 
     #[test]
-    fn attributes_of_a_newer_version_survive_inside_a_claim() {
+    fn newer_attributes_survive_inside_an_ownership() {
         let mut item = profile().to_item();
-        let Some(Attribute::M(claims)) = item.get_mut(name::CLAIMS) else { panic!("no claims") };
-        for claim in claims.values_mut() {
-            let Attribute::M(claim) = claim else { panic!("not a claim") };
-            claim.insert("novelty".into(), Attribute::Ss(vec!["a".into()]));
+        let Some(Attribute::M(ownerships)) = item.get_mut(name::OWNERSHIPS) else { panic!("no ownerships") };
+        for ownership in ownerships.values_mut() {
+            let Attribute::M(ownership) = ownership else { panic!("not an ownership") };
+            ownership.insert("novelty".into(), Attribute::Ss(vec!["a".into()]));
         }
         let record = PartRecord::from_item(item.clone()).unwrap();
         assert_eq!(record.to_item(), item);
-        // From there they get into the item of the identifier.
-        let (index, claim) = record.claims().first_key_value().unwrap();
-        let claimed = ClaimItem::unclaimed(*index).with(record.id, Some(claim)).unwrap();
-        assert_eq!(claimed.claimants[&record.id].unknown.len(), 1);
-        assert_eq!(ClaimItem::from_item(claimed.to_item()), Ok(claimed));
+        // From the part they get into the item of the identifier.
+        let (index, ownership) = record.ownerships().first_key_value().unwrap();
+        let owned = IdentifierItem::unowned(*index).with(record.id, Some(ownership)).unwrap();
+        assert_eq!(owned.owners[&record.id].unknown.len(), 1);
+        assert_eq!(IdentifierItem::from_item(owned.to_item()), Ok(owned));
     }
 
     #[test]
-    fn a_tombstone_holds_nothing_but_its_key_and_version() {
+    fn a_tombstone_holds_only_its_key_and_version() {
         let item = PartRecord::tombstone(UserId::v8([8; 16]), Part::Profile, version(true)).to_item();
         assert_eq!(item.keys().collect::<Vec<_>>(), ["id", "origin", "part", "version"]);
         assert_eq!(PartRecord::from_item(item.clone()).unwrap().to_item(), item);
     }
 
     #[test]
-    fn claim_items_round_trip() {
-        let claims = profile().profile_facts().unwrap().claims.clone();
-        let claimants = claims.into_values().zip(1u8..).map(|(claim, n)| (UserId::v8([n; 16]), claim)).collect();
-        let item = ClaimItem { index: BlindIndex::new([1; 32]), claimants };
-        assert_eq!(ClaimItem::from_item(item.to_item()), Ok(item));
+    fn identifier_items_round_trip() {
+        let ownerships = profile().profile_facts().unwrap().ownerships.clone();
+        let owners =
+            ownerships.into_values().zip(1u8..).map(|(ownership, n)| (UserId::v8([n; 16]), ownership)).collect();
+        let item = IdentifierItem { index: BlindIndex::new([1; 32]), owners };
+        assert_eq!(IdentifierItem::from_item(item.to_item()), Ok(item));
     }
 
     proptest! {
         #[test]
-        fn an_item_with_an_attribute_removed_or_replaced_is_an_error_or_another_item_never_a_panic(nth in 0usize..12, replace: bool) {
+        fn a_damaged_item_never_panics(nth in 0usize..12, replace: bool) {
             let mut item = profile().to_item();
             let name = item.keys().nth(nth % item.len()).unwrap().clone();
             if replace { item.insert(name, Attribute::Null); } else { item.remove(&name); }

@@ -1,9 +1,9 @@
-//! The domain of Umoja: what a user is, how versions of it are ordered and merged, and what is written where.
+//! The domain of Umoja: users, the order and merge of their versions, and the items that are stored.
 //!
-//! Pure data and rules: no I/O, no async, no clock, no randomness. Every other crate depends on this one, so a
-//! rule that must hold the same way in the API, the replicator, the reconcilers and the tools lives here.
+//! Pure data and rules: no I/O, no async, no clock, no randomness. Every other crate depends on this one, so a rule
+//! that must be the same in the API, the replicator, the reconcilers and the tools is here.
 
-/// `Debug` for what holds personal data or passwords: the name of the type, never the content.
+/// `Debug` for types with personal data or passwords: the name of the type, never the content.
 macro_rules! never_printed {
     ($($name:ident),* $(,)?) => {$(
         impl std::fmt::Debug for $name {
@@ -17,9 +17,9 @@ macro_rules! never_printed {
 pub mod api;
 pub mod attributes;
 pub mod audit;
-pub mod claim;
 pub mod company;
 mod error;
+pub mod hlc;
 pub mod identifier;
 pub mod ids;
 pub mod infrastructure;
@@ -28,31 +28,31 @@ pub mod log;
 pub mod merge;
 pub mod message;
 pub mod names;
+pub mod ownership;
 pub mod profile;
 pub mod record;
 pub mod replica;
 pub mod replicated;
-pub mod stamp;
 pub mod version;
 pub mod versioned;
 
 pub use attributes::{Attribute, Attributes};
 pub use audit::{Actor, AuditEvent};
-pub use claim::{Claim, ClaimItem};
 pub use company::{ApiKeyHash, Company, CompanyKey, Scope};
 pub use error::ItemError;
+pub use hlc::{Hlc, HlcError, Millis};
 pub use identifier::{Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, Username};
 pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, UserId};
 pub use log::{Log, LogRow};
 pub use merge::{Resolution, resolve};
 pub use message::Message;
+pub use ownership::{IdentifierItem, Ownership};
 pub use profile::Profile;
 pub use record::{
-    AccountStatus, Body, Credentials, Facts, Identity, Live, MAX_IDENTIFIERS, OldHash, PartRecord, ProfileFacts,
+    AccountStatus, Body, Credentials, Facts, Identity, LegacyHash, Live, MAX_IDENTIFIERS, PartRecord, ProfileFacts,
     SealedData, Source,
 };
 pub use replica::{Item, Key};
 pub use replicated::Replicated;
-pub use stamp::{Hlc, Millis, StampError};
 pub use version::{PersonVersion, RecordVersion, Version};
 pub use versioned::VersionedItem;

@@ -1,4 +1,4 @@
-//! Append-only rows: conflicts, erasures and security events. Replicated as they are, put if absent.
+//! Append-only rows: conflicts, erasures and security events. They are replicated as they are, and put if absent.
 
 use std::str::FromStr;
 
@@ -39,20 +39,20 @@ impl FromStr for Log {
     }
 }
 
-/// One row. `key` is unique for the event that it records, so that recording it twice is recording it once.
+/// One row. `key` is unique for the event, so that recording an event twice writes one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogRow {
-    /// The user that it is about.
+    /// The user that the row is about.
     pub user: UserId,
-    /// Sort key: sorts by time where the event has one of its own, and is the same for the same event.
+    /// Sort key: ordered by time where each event has its own time, and the same for the same event.
     pub key: String,
-    /// When it was recorded.
+    /// When the event was recorded.
     pub at: Hlc,
-    /// The region that recorded it, which is also the one that replicates it.
+    /// The region that recorded the event, which also replicates the row.
     pub origin: Region,
-    /// What happened: `erase`, `confirm`, `identifier_conflict`, ...
+    /// The event: `erase`, `confirm`, `identifier_conflict`, ...
     pub kind: String,
-    /// Anything more, without personal data in clear.
+    /// Other fields, without personal data in clear.
     pub fields: Attributes,
 }
 

@@ -1,14 +1,14 @@
-//! The rule that makes regions converge: of two copies of a part the newest wins, erased first; copies of one
-//! version differ at most in their wrapped keys, and the union of those is kept.
+//! The rule by which regions converge. Of two copies of a part the newest wins, erasures first. Copies of one version
+//! differ at most in their wrapped keys, and the union of those is kept.
 
 use crate::{Body, PartRecord};
 
-/// What to do with an incoming copy of a part, given the stored one.
+/// What to do with an incoming copy of a part that meets the stored one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
     /// The incoming copy is newer: write it.
     TakeIncoming,
-    /// The stored copy is newer, or the same: "older than stored" is a success.
+    /// The stored copy is newer, or the same: keeping it is a success.
     KeepStored,
     /// The same version with wrapped keys that the stored copy lacks: add those.
     AddKeys,
@@ -29,7 +29,7 @@ pub fn resolve(stored: Option<&PartRecord>, incoming: &PartRecord) -> Resolution
     }
 }
 
-/// The copy that both regions hold once they have exchanged theirs.
+/// The copy of both regions after they have exchanged theirs.
 #[must_use]
 pub fn merged(stored: Option<&PartRecord>, incoming: &PartRecord) -> PartRecord {
     match (resolve(stored, incoming), stored) {
@@ -54,8 +54,8 @@ mod tests {
     use crate::{Attribute, Attributes, Part, UserId, version};
     use proptest::prelude::*;
 
-    /// Copies of one part: a version decides the content, as it does in the system, and any subset of the regions
-    /// has wrapped the key.
+    /// Copies of one part. As in the system, the version determines the content, and any subset of the regions has a
+    /// wrapped key.
     fn copy() -> impl Strategy<Value = PartRecord> {
         (version::tests::version(), prop::collection::btree_set(0u8..3, 0..3)).prop_map(|(version, regions)| {
             let id = UserId::v8([1; 16]);

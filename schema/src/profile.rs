@@ -1,18 +1,18 @@
-//! What is known about a person, in OpenID Connect's words (OIDC Core 1.0 section 5.1).
+//! The profile of a person, in the terms of OpenID Connect (OIDC Core 1.0 section 5.1).
 
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-/// The most bytes that a profile may take as JSON. A request of 256 KiB holds at most 192 KiB of JSON (base64), so a
-/// profile of this size can be sent as a whole; and the rest of the item has room in DynamoDB's 400 KB.
+/// The most bytes of a profile as JSON. A request of 256 KiB contains at most 192 KiB of JSON (base64), so a profile of
+/// this size can be sent as a whole, and the rest of the item has room in DynamoDB's 400 KB.
 pub const MAX_PROFILE_BYTES: usize = 160 * 1024;
 
 /// OIDC standard claims, and `custom` for anything else. OIDC's `sub` (as `id`), `email`, `email_verified`,
 /// `phone_number`, `phone_number_verified` and `updated_at` are top-level members of the user and not of `profile`.
 ///
-/// All personal data: stored sealed, never printed.
+/// All of it is personal data: stored sealed, never printed.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)] // the names are OIDC's and so are their meanings
@@ -45,7 +45,7 @@ pub struct Profile {
     pub locale: Option<String>,
     #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
-    /// Anything else a company keeps about a person.
+    /// Any other data that a company keeps about a person.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub custom: Map<String, Value>,
 }
@@ -71,13 +71,13 @@ pub struct Address {
 
 never_printed!(Profile, Address);
 
-/// Reads a JSON object. Derived code would take an array too, as the members in their order.
+/// Reads a JSON object. Derived code would also take an array, as the members in their order.
 fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
     let members = Option::<Map<String, Value>>::deserialize(deserializer)?;
     members.map(|members| serde_json::from_value(Value::Object(members)).map_err(D::Error::custom)).transpose()
 }
 
-/// Why a profile is refused. Names the field, never its value.
+/// Why a profile is rejected. Names the field, never its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
     /// A field is unknown or of the wrong type.
@@ -91,7 +91,7 @@ pub enum ProfileError {
 }
 
 impl Profile {
-    /// The profile after a JSON merge patch (RFC 7396): null removes a member, objects merge, anything else replaces.
+    /// The profile after a JSON merge patch (RFC 7396): null removes a member, objects merge, any other value replaces.
     ///
     /// # Errors
     /// If the result is not a profile, or is too large.
@@ -130,8 +130,8 @@ impl Profile {
         Self::from_value(filled).unwrap_or_else(|_| self.clone())
     }
 
-    /// As [`Profile::filled_from`], with the names of what was taken: `given_name`, or within objects that both have
-    /// `address.country`, `custom.size`. For showing, so without a limit of size.
+    /// As [`Profile::filled_from`], with the names of the taken fields: `given_name`, or `address.country` and
+    /// `custom.size` within objects that both profiles have. The result is only shown, so it has no limit of size.
     #[must_use]
     pub fn filled_with_names(&self, other: &Self) -> (Self, Vec<String>) {
         let mut names = Vec::new();
@@ -146,7 +146,7 @@ impl Profile {
         (self.clone(), Vec::new())
     }
 
-    /// What of this profile `shown` leaves blank.
+    /// The fields of this profile that are blank in `shown`.
     #[must_use]
     pub fn missing_in(&self, shown: &Self) -> Self {
         let (Ok(mut value), Ok(shown)) = (serde_json::to_value(self), serde_json::to_value(shown)) else {
@@ -156,7 +156,7 @@ impl Profile {
         serde_json::from_value(value).unwrap_or_default()
     }
 
-    /// The profile without what a merge patch removes; what the patch sets is left alone.
+    /// The profile without the fields that a merge patch removes. Fields that the patch sets stay as they are.
     #[must_use]
     pub fn without(&self, patch: &Value) -> Self {
         if patch.is_null() {
@@ -228,8 +228,8 @@ fn remove(target: &mut Value, patch: &Value) {
     for (name, value) in patch {
         if value.is_null() {
             target.remove(name);
-        } else if let Some(member) = target.get_mut(name) {
-            remove(member, value);
+        } else if let Some(linked) = target.get_mut(name) {
+            remove(linked, value);
         }
     }
 }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_claims_are_refused_and_custom_takes_anything() {
+    fn unknown_claims_are_rejected_and_custom_takes_anything() {
         assert!(Profile::from_value(json!({"shoe_size": 42})).is_err());
         assert!(Profile::from_value(json!({"custom": {"shoe_size": 42}})).is_ok());
     }
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn filling_keeps_what_is_there_and_takes_what_is_blank() {
+    fn filling_changes_only_blank_fields() {
         let own = Profile::from_value(json!({"given_name": "Ada", "address": {"country": "KE"}})).unwrap();
         let other = Profile::from_value(
             json!({"given_name": "Eve", "family_name": "L", "address": {"locality": "Nairobi", "country": "NG"}}),
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_filled_is_named_as_precisely_as_it_was_taken() {
+    fn filled_fields_are_named_precisely() {
         let own = Profile::from_value(json!({"given_name": "Ada", "address": {"country": "KE"}})).unwrap();
         let other = json!({"given_name": "Eve", "address": {"locality": "Nairobi"}, "custom": {"a": 1, "b": {"c": 2}}});
         let other = Profile::from_value(other).unwrap();
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_profile_shows_is_not_missing_in_it() {
+    fn a_field_in_another_profile_is_not_missing() {
         let own = json!({"given_name": "Ada", "nickname": "A", "address": {"country": "KE", "locality": "N"}, "custom": {"a": 1, "b": {}}});
         let shown = json!({"given_name": "Eve", "address": {"country": "NG"}, "custom": {"a": {"x": 1}, "b": 2}});
         let (own, shown) = (Profile::from_value(own).unwrap(), Profile::from_value(shown).unwrap());
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_patch_removes_is_removed_and_what_it_sets_is_not_set() {
+    fn only_the_removals_of_a_patch_are_applied() {
         let profile =
             json!({"nickname": "A", "address": {"country": "KE", "locality": "N"}, "custom": {"a": 1, "b": 2}});
         let profile = Profile::from_value(profile).unwrap();
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_over_its_size_is_refused() {
+    fn a_profile_over_its_size_is_rejected() {
         let large = json!({"custom": {"x": "y".repeat(MAX_PROFILE_BYTES)}});
         assert_eq!(Profile::from_value(large), Err(ProfileError::TooLarge));
         assert_eq!(ProfileError::TooLarge.to_string(), "the profile may take 163840 bytes as JSON");

@@ -1,34 +1,34 @@
-//! A user's two parts as they are stored: what is sealed, and the facts beside it that have to be readable.
+//! A user's two parts as they are stored: the sealed content, and the readable facts beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attribute, Attributes, BlindIndex, Claim, CompanyId, Millis, Part, Profile, Region, UserId, Version};
+use crate::{Attribute, Attributes, BlindIndex, CompanyId, Millis, Ownership, Part, Profile, Region, UserId, Version};
 
-/// One part of one user, as stored and replicated. Everything that means something is bound to the ciphertext by the
-/// envelope's additional data; attributes that this version does not know are kept and copied.
+/// One part of one user, as stored and replicated. The envelope's additional data binds every meaningful value to the
+/// ciphertext; unknown attributes are kept and copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartRecord {
-    /// Whose part it is.
+    /// The user of the part.
     pub id: UserId,
-    /// Which part.
+    /// The part.
     pub part: Part,
-    /// Which write made it.
+    /// The write that made it.
     pub version: Version,
-    /// What it holds.
+    /// The content.
     pub body: Body,
     /// Attributes written by a newer version of Umoja.
     pub unknown: Attributes,
 }
 
-/// What a part holds.
+/// The content of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// A live part.
     Live(Box<Live>),
-    /// A tombstone: the person was erased. It stays for ever, so that nothing can resurrect them.
+    /// A tombstone: the person was erased. It stays for ever, so that no copy can bring the person back.
     Erased,
 }
 
@@ -37,13 +37,13 @@ pub enum Body {
 pub struct Live {
     /// The envelope.
     pub data: SealedData,
-    /// The data key, wrapped by the KMS key of each region. Only grows within one version.
+    /// The data key, wrapped under the KMS key of each region. Within one version, regions are only added.
     pub keys: BTreeMap<Region, Vec<u8>>,
-    /// What has to be readable without opening the envelope.
+    /// The facts that are readable without opening the envelope.
     pub facts: Facts,
 }
 
-/// What is readable beside the ciphertext. No personal data.
+/// The readable facts beside the ciphertext. No personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Facts {
     /// Of the profile part.
@@ -55,27 +55,31 @@ pub enum Facts {
     },
 }
 
-/// What is readable of a profile part.
+/// The readable facts of a profile part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileFacts {
     /// When the user was registered.
     pub created_at: Millis,
-    /// The user's claims on identifiers, by blind index.
-    pub claims: BTreeMap<BlindIndex, Claim>,
+    /// The user's ownerships of identifiers, by blind index.
+    pub ownerships: BTreeMap<BlindIndex, Ownership>,
     /// The companies that the user is linked to, and since when.
     pub links: BTreeMap<CompanyId, Millis>,
     /// The user that this one is a duplicate of.
     pub merged_into: Option<UserId>,
 }
 
-/// The most identifiers that a user may have. One transaction holds a hundred writes, and an erasure writes each
-/// identifier's claims under every live index key, two while one is rotated, beside the parts and the receipt.
+/// The most identifiers of a user. One transaction holds a hundred writes. An erasure writes each identifier's
+/// ownerships under every live index key (two while one is rotated), the parts and the receipt.
 pub const MAX_IDENTIFIERS: usize = 40;
 
 impl ProfileFacts {
-    /// How many identifiers the user has; each is claimed under every live index key.
+    /// The number of the user's identifiers; each is owned under every live index key.
     pub fn identifiers(&self) -> usize {
-        self.claims.values().map(|claim| (claim.kind, claim.company.as_ref())).collect::<BTreeSet<_>>().len()
+        self.ownerships
+            .values()
+            .map(|ownership| (ownership.kind, ownership.company.as_ref()))
+            .collect::<BTreeSet<_>>()
+            .len()
     }
 }
 
@@ -85,7 +89,7 @@ impl ProfileFacts {
 pub enum AccountStatus {
     /// May log in.
     Active,
-    /// May not log in; everything else works.
+    /// May not log in; all other operations work.
     Disabled,
 }
 
@@ -110,7 +114,7 @@ impl AccountStatus {
 pub struct SealedData(pub Attributes);
 
 impl SealedData {
-    /// The id of the message, which tells two writes of one version apart (32 random bytes).
+    /// The id of the message, which distinguishes two writes of one version (32 random bytes).
     pub fn mid(&self) -> Option<&[u8]> {
         match self.0.get(crate::names::attribute::MID) {
             Some(Attribute::B(bytes)) => Some(bytes),
@@ -149,21 +153,21 @@ impl PartRecord {
         }
     }
 
-    /// The claims that this part makes: none for a tombstone or a credentials part.
-    pub fn claims(&self) -> &BTreeMap<BlindIndex, Claim> {
-        static NONE: BTreeMap<BlindIndex, Claim> = BTreeMap::new();
-        self.profile_facts().map_or(&NONE, |facts| &facts.claims)
+    /// The ownerships of this part: none for a tombstone or a credentials part.
+    pub fn ownerships(&self) -> &BTreeMap<BlindIndex, Ownership> {
+        static NONE: BTreeMap<BlindIndex, Ownership> = BTreeMap::new();
+        self.profile_facts().map_or(&NONE, |facts| &facts.ownerships)
     }
 
-    /// True if `other` is the same write: the same version, and for live parts the same message id. A conditional
-    /// write that fails on one's own write is a success whose answer was lost.
+    /// True if `other` is the same write: the same version, and for live parts the same message id. If a conditional
+    /// write fails on the writer's own item, the write succeeded and its answer was lost.
     pub fn is_same_write(&self, other: &Self) -> bool {
         self.version == other.version
             && self.live().map(|live| live.data.mid()) == other.live().map(|live| live.data.mid())
     }
 }
 
-/// What the profile part seals: the identifiers as given, and the profile, each with where it came from.
+/// The sealed content of the profile part: the identifiers as given, and the profile, each with its source.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Identity {
     /// E-mail address as given.
@@ -181,16 +185,16 @@ pub struct Identity {
     /// The profile.
     #[serde(default)]
     pub profile: Profile,
-    /// The keyed hash of the request that registered the user, if it had an idempotency key: tells a retry, in any
-    /// region and at any time, from another request under the same key.
+    /// The keyed hash of the request that registered the user, if it had an idempotency key. It distinguishes a retry,
+    /// in any region and at any time, from another request under the same key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registered_by: Option<String>,
-    /// Where each field came from: `email`, `profile.given_name`, ...
+    /// The source of each field: `email`, `profile.given_name`, ...
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sources: BTreeMap<String, Source>,
 }
 
-/// Who said it, and when.
+/// The source and the time of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// The company that sent it.
@@ -199,16 +203,16 @@ pub struct Source {
     pub at: u64,
 }
 
-/// What the credentials part seals.
+/// The sealed content of the credentials part.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Credentials {
     /// The password's hash, as a PHC string.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// Hashes from before the migration, tried while there is no `secret`.
+    /// Legacy hashes, tried while there is no `secret`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub old_hashes: Vec<OldHash>,
-    /// Why the status was last changed.
+    pub legacy_hashes: Vec<LegacyHash>,
+    /// The reason of the last change of the status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
     /// When and by whom the password was last set.
@@ -219,13 +223,13 @@ pub struct Credentials {
     pub status_source: Option<Source>,
 }
 
-/// A password hash that a company brought along.
+/// A legacy hash that a company imported.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OldHash {
+pub struct LegacyHash {
     /// The company that it came from.
     pub company: CompanyId,
     /// The hash in the spelling that `crypto::legacy` reads.
     pub hash: String,
 }
 
-never_printed!(Identity, Credentials, OldHash);
+never_printed!(Identity, Credentials, LegacyHash);

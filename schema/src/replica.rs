@@ -1,4 +1,4 @@
-//! What is copied between regions: an item of any replicated table, its key, and which of two copies is kept.
+//! An item of any replicated table, its key, and the choice between two copies.
 
 use crate::names::attribute;
 use crate::replicated::{Replicated, Rule, USERS};
@@ -7,7 +7,7 @@ use crate::{
     VersionedItem, merge, resolve,
 };
 
-/// Which item of which replicated table.
+/// The key of an item in a replicated table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// The table.
@@ -19,14 +19,14 @@ pub struct Key {
 }
 
 impl Key {
-    /// Of a part.
+    /// The key of a part.
     pub fn of_part(id: UserId, part: Part) -> Self {
         Self { table: &USERS, user: id, sort: part.to_string() }
     }
 
-    /// The message that asks for the item to be copied.
+    /// The message that asks for the replication of the item.
     pub fn to_message(&self) -> Message {
-        Message::Copy { table: self.table.name.to_owned(), id: self.user, key: self.sort.clone() }
+        Message::Replicate { table: self.table.name.to_owned(), id: self.user, key: self.sort.clone() }
     }
 }
 
@@ -70,7 +70,7 @@ impl Item {
     /// Reads an item of a table.
     ///
     /// # Errors
-    /// If what replication relies on is absent or malformed.
+    /// If a field that replication needs is absent or malformed.
     pub fn read(table: &'static Replicated, attributes: Attributes) -> Result<Self, ItemError> {
         Ok(match table.rule {
             Rule::Parts => PartRecord::from_item(attributes)?.into(),
@@ -79,7 +79,7 @@ impl Item {
         })
     }
 
-    /// Where it is.
+    /// The key of the item.
     pub fn key(&self) -> Key {
         let (table, user, sort) = match self {
             Self::Part(record) => (&USERS, record.id, record.part.to_string()),
@@ -89,7 +89,7 @@ impl Item {
         Key { table, user, sort }
     }
 
-    /// Whose it is.
+    /// The user of the item.
     pub fn user(&self) -> UserId {
         match self {
             Self::Part(record) => record.id,
@@ -98,8 +98,8 @@ impl Item {
         }
     }
 
-    /// When it was written.
-    pub fn stamp(&self) -> Hlc {
+    /// When the item was written.
+    pub fn hlc(&self) -> Hlc {
         match self {
             Self::Part(record) => record.version.hlc,
             Self::Row(_, row) => row.at,
@@ -107,7 +107,7 @@ impl Item {
         }
     }
 
-    /// The region that wrote it, which is the one that replicates it.
+    /// The region that wrote the item and replicates it.
     pub fn origin(&self) -> &Region {
         match self {
             Self::Part(record) => &record.version.origin,
@@ -116,7 +116,7 @@ impl Item {
         }
     }
 
-    /// Its version, where versions decide.
+    /// The version of the item, in tables where versions decide.
     pub fn version(&self) -> Option<&Version> {
         match self {
             Self::Part(record) => Some(&record.version),
@@ -125,7 +125,7 @@ impl Item {
         }
     }
 
-    /// The part that it is, if it is one.
+    /// The part, if the item is one.
     pub fn part(&self) -> Option<&PartRecord> {
         match self {
             Self::Part(record) => Some(record),
@@ -133,12 +133,12 @@ impl Item {
         }
     }
 
-    /// The tombstone that it is, if it is one.
+    /// The tombstone, if the item is one.
     pub fn tombstone(&self) -> Option<&PartRecord> {
         self.part().filter(|record| record.version.erased)
     }
 
-    /// Decides between what is stored under the same key and this.
+    /// Decides between the item stored under the same key and this one.
     pub fn resolve(&self, stored: Option<&Self>) -> Resolution {
         match (stored, self) {
             (None, _) => Resolution::TakeIncoming,
@@ -148,7 +148,7 @@ impl Item {
         }
     }
 
-    /// What a region holds once it has taken in this over what is stored.
+    /// The item of a region after it has applied this one over the stored one.
     #[must_use]
     pub fn merged_over(self, stored: Self) -> Self {
         match (stored, self) {
@@ -159,7 +159,7 @@ impl Item {
     }
 }
 
-/// What can be said of an image that may not be readable as a whole.
+/// The readable facts of an image that may not be readable as a whole.
 pub struct Image<'a>(pub &'a Attributes);
 
 impl<'a> Image<'a> {
@@ -169,14 +169,14 @@ impl<'a> Image<'a> {
     }
 
     /// When it was written.
-    pub fn stamp(&self) -> Option<Hlc> {
+    pub fn hlc(&self) -> Option<Hlc> {
         match self.text(attribute::VERSION) {
             Some(version) => version.parse::<Version>().ok().map(|version| version.hlc),
             None => self.text(attribute::AT)?.parse().ok(),
         }
     }
 
-    /// Its key as text: only what has the form of a key is repeated, so that nothing personal gets out.
+    /// Its key as text. Only a text in the form of a key is shown, so that no personal data is logged.
     pub fn key(&self) -> String {
         let id = self.text(attribute::ID).and_then(|id| id.parse::<UserId>().ok());
         let id = id.map_or_else(|| "?".to_owned(), |id| id.to_string());

@@ -1,8 +1,8 @@
-//! The list of replicated tables. A table gets its stream, replication, retries, anti-entropy, backfill, thaw, digest and
-//! erasure from its entry in [`ALL`]: everything that does one of these goes through the list, and decides by an entry's
+//! The list of replicated tables. A table gets its stream, replication, retries, anti-entropy, backfill, thaw, digest
+//! and erasure from its entry in [`ALL`]: the code of each of these goes through the list, and decides by an entry's
 //! [`Rule`] and not by its name.
 //!
-//! A region works with the list that its ports carry (`umoja_store::RegionPorts::tables`), so that tests can add a table.
+//! A region works with the list in its ports (`umoja_store::RegionPorts::tables`), so that tests can add a table.
 
 use crate::Log;
 use crate::names::{attribute, table};
@@ -14,50 +14,50 @@ pub struct Replicated {
     pub name: &'static str,
     /// The attribute that is the sort key.
     pub sort_key: &'static str,
-    /// Which of two copies of an item every region keeps.
+    /// The rule by which regions choose between two copies of an item.
     pub rule: Rule,
-    /// What shows that an item is as a region of the deployment wrote it.
+    /// The proof that a region of the deployment wrote an item.
     pub proof: Proof,
-    /// What an erasure does with the user's items.
+    /// The effect of an erasure on the user's items.
     pub erasure: Erasure,
 }
 
-/// Which of two copies of an item every region keeps.
+/// The rule by which regions choose between two copies of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
-    /// Parts of users: the newest version, and of one version the union of the wrapped keys. Claims and pointers are derived
-    /// from them.
+    /// Parts of users: the newest version, and of one version the union of the wrapped keys. Ownerships and pointers
+    /// are derived from them.
     Parts,
-    /// Rows of a log: the one that a region holds already. Rows of one key record one event.
+    /// Rows of a log: the row that a region already has. Rows with one key record one event.
     PutIfAbsent(Log),
     /// Versioned items: the newest version.
     NewestWins,
 }
 
-/// What shows that an item is as a region of the deployment wrote it.
+/// The proof that a region of the deployment wrote an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Proof {
     /// The envelope's authentication tag.
     Envelope,
-    /// A MAC over the row and the row before in its chain: two rows of one key have to be equal.
+    /// A MAC over the row and the previous row of its chain: two rows with one key have to be equal.
     Chain,
-    /// Nothing yet.
+    /// No proof.
     None,
 }
 
-/// What an erasure does with the user's items.
+/// The effect of an erasure on the user's items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Erasure {
     /// A tombstone replaces each of them.
     Tombstone,
-    /// They stay: they hold nothing that says who the user was.
+    /// They are kept: they contain no data that identifies the user.
     Kept,
-    /// They are deleted in each region once that holds the tombstone of the user's profile, and not taken after it.
+    /// Each region deletes them once it has the tombstone of the user's profile, and does not accept them after it.
     Deleted,
 }
 
 impl Rule {
-    /// What `names.json` calls it.
+    /// The name in `names.json`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Parts => "parts",
@@ -85,8 +85,8 @@ pub static RECEIPTS: Replicated = rows(table::RECEIPTS, Log::Receipts, Proof::No
 /// Security events.
 pub static AUDIT: Replicated = rows(table::AUDIT, Log::Audit, Proof::Chain);
 
-/// Every replicated table of a deployment. Passes go through it in this order: users first, because their tombstones decide
-/// about the rest.
+/// Every replicated table of a deployment. Passes go through it in this order: users first, because their tombstones
+/// decide about the other tables.
 pub static ALL: [&Replicated; 4] = [&USERS, &JOURNAL, &RECEIPTS, &AUDIT];
 
 const fn rows(name: &'static str, log: Log, proof: Proof) -> Replicated {
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_entry_has_a_name_of_its_own_and_every_log_an_entry() {
+    fn every_entry_has_a_unique_name_and_every_log_an_entry() {
         let names: BTreeSet<_> = ALL.iter().map(|table| table.name).collect();
         assert_eq!(names.len(), ALL.len());
         for log in Log::ALL {

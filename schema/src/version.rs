@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Hlc, ItemError, Region, UserId};
 
-/// The version of a part, compared in the order of its fields: an erasure beats every live write, later ones too;
-/// then the later stamp; then the origin, which breaks ties the same way everywhere.
+/// The version of a part, compared in the order of its fields: an erasure wins over every live write, also over later
+/// ones; then the later HLC timestamp wins; then the origin, which breaks ties the same way everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version {
@@ -73,7 +73,7 @@ pub struct RecordVersion {
 }
 
 impl RecordVersion {
-    /// True if this record is the same user's and has caught up with `wanted` in both parts.
+    /// True if this record is of the same user and not behind `wanted` in either part.
     pub fn covers(&self, wanted: &Self) -> bool {
         self.id == wanted.id && self.profile >= wanted.profile && self.credentials >= wanted.credentials
     }
@@ -99,15 +99,15 @@ impl FromStr for RecordVersion {
     }
 }
 
-/// The version of a person: of the user whose values count, and then of those that are merged with it. What callers see
-/// depends on all of them, so that an answer's version asks another region for all that the answer showed.
+/// The version of a person: the version of the primary account, and then those of the linked accounts. Callers see
+/// values of all of them, so the version in an answer covers all users that the answer showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonVersion(Vec<RecordVersion>);
 
 impl PersonVersion {
     /// The version over these users.
-    pub fn of(root: RecordVersion, others: impl IntoIterator<Item = RecordVersion>) -> Self {
-        Self(std::iter::once(root).chain(others).collect())
+    pub fn of(primary: RecordVersion, others: impl IntoIterator<Item = RecordVersion>) -> Self {
+        Self(std::iter::once(primary).chain(others).collect())
     }
 
     /// The version of each user.
@@ -116,7 +116,7 @@ impl PersonVersion {
     }
 }
 
-/// Opaque to callers; of one user, the version of its record.
+/// Opaque to callers; for one user, the version of its record.
 impl fmt::Display for PersonVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, user) in self.0.iter().enumerate() {

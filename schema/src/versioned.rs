@@ -1,12 +1,12 @@
-//! Items of a user that have a version and no data key of their own: of two copies the newest is kept.
+//! Versioned items of a user without a data key: of two copies the newest is kept.
 
 use crate::item::Reader;
 use crate::names::attribute;
 use crate::replicated::Replicated;
 use crate::{Attribute, Attributes, ItemError, UserId, Version};
 
-/// One item. What ends says so in its fields: an item is deleted with its user and never by itself, because a region that
-/// has missed that would bring it back.
+/// One item. An end is recorded in its fields: an item is deleted with its user and never by itself, because a region
+/// that missed the deletion would bring it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionedItem {
     /// The table that it is in.
@@ -15,9 +15,9 @@ pub struct VersionedItem {
     pub user: UserId,
     /// Sort key.
     pub key: String,
-    /// Which write made it. One version has one content.
+    /// The write that made it. One version has one content.
     pub version: Version,
-    /// What it says, without personal data in clear.
+    /// Its fields, without personal data in clear.
     pub fields: Attributes,
     /// Attributes written by a newer version of Umoja.
     pub unknown: Attributes,

@@ -1,12 +1,12 @@
 //! The audit trail: chains of security events, one for each user and region.
 //!
-//! A row holds the MAC of the row before it and its own, under a key that every region derives from a secret of the
-//! deployment. So whoever can write the table, and has not got the key, can neither make a row, nor change one, nor move it:
-//! what is taken out leaves a gap. Only the last rows of a chain can be taken away unseen by that, and then the other regions
-//! still have them.
+//! A row holds the MAC of the previous row and its own, under a key that every region derives from a secret of the
+//! deployment. An attacker who can write the table but lacks the key can neither make, nor change, nor move a row, and
+//! a deleted row leaves a gap. Only deleting the last rows of a chain leaves no gap, and then the other regions still
+//! have them.
 //!
-//! A row is written on the condition that its number is free, in the transaction of what it records: there is no fork and no
-//! gap, and nothing is recorded that was not done.
+//! A row is written in the transaction of the event that it records, on the condition that its number is free. So there
+//! is no fork and no gap, and no row records an event that was not done.
 
 mod key;
 mod retention;
@@ -26,10 +26,10 @@ use crate::ports::StoreError;
 pub use key::AuditKey;
 pub use retention::{Retention, is_dropped};
 
-/// Events of users, each with whose it is.
+/// Events with their users.
 pub type Events = [(UserId, AuditEvent)];
 
-/// What records events in a region.
+/// Records events in a region.
 #[derive(Clone, Copy)]
 pub struct Recorder<'a> {
     home: &'a Home,
@@ -37,16 +37,17 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// Records in the region of `home`.
+    /// A recorder for the region of `home`.
     pub const fn new(home: &'a Home, key: &'a AuditKey) -> Self {
         Self { home, key }
     }
 
-    /// The rows of events, each after the last one of its user's chain here. They are for
-    /// [`Writes::new_rows`](crate::ports::Writes::new_rows): if another event gets in between they have to be made again.
+    /// The rows of events, each after the last row of its user's chain in this region. They are meant for
+    /// [`Writes::new_rows`](crate::ports::Writes::new_rows). If another event is recorded first, they have to be made
+    /// again.
     ///
     /// # Errors
-    /// If the store fails, or the last row of a chain is none.
+    /// If the store fails, or the last row of a chain is malformed.
     pub async fn rows(&self, actor: &Actor, events: &Events) -> Result<Vec<(Log, LogRow)>, StoreError> {
         let users: BTreeSet<UserId> = events.iter().map(|(user, _)| *user).collect();
         let prefix = prefix(&self.home.own.name);
@@ -57,7 +58,7 @@ impl<'a> Recorder<'a> {
         self.after(try_join_all(last).await?.into_iter().flatten().collect(), actor, events)
     }
 
-    /// The same of users that no row of this region is about yet, without looking.
+    /// Like [`Recorder::rows`], without a read, for users that have no row in this region yet.
     ///
     /// # Errors
     /// As [`Recorder::rows`].
@@ -65,10 +66,10 @@ impl<'a> Recorder<'a> {
         self.after(BTreeMap::new(), actor, events)
     }
 
-    /// Records something by itself: an event that changes nothing of what is held on the user.
+    /// Records an event on its own: one that changes no data of the user.
     ///
     /// # Errors
-    /// If the store fails: the event may have been recorded.
+    /// If the store fails. The event may have been recorded.
     pub async fn append(&self, actor: &Actor, user: UserId, event: AuditEvent) -> Result<(), StoreError> {
         let events = [(user, event)];
         let logs = &self.home.own.logs;
@@ -76,7 +77,7 @@ impl<'a> Recorder<'a> {
             for (log, row) in self.rows(actor, &events).await? {
                 let appended = match logs.append(log, &row).await {
                     Ok(true) => return Ok(()),
-                    // An answer that was lost: it may have been done.
+                    // The answer was lost, so the row may have been written.
                     Ok(false) | Err(StoreError::Unavailable(_)) => logs.row(log, user, &row.key).await?,
                     Err(error) => return Err(error),
                 };
@@ -106,11 +107,11 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// Where a row goes.
+/// The position of a new row.
 struct Place<'a> {
     region: &'a Region,
     user: UserId,
-    /// The row after which it goes.
+    /// The previous row of the chain.
     last: Option<&'a LogRow>,
 }
 
@@ -130,7 +131,8 @@ impl Place<'_> {
             number = place(&last.key).and_then(|(_, number)| number.checked_add(1));
             fields.insert(field::PREVIOUS.into(), Attribute::B(mac(last).unwrap_or_default().to_vec()));
             fields.insert(field::PREVIOUS_AT.into(), last.at.to_string().into());
-            // A clock that was set back does not make a chain go back: numbers decide, and nobody is refused for it.
+            // If the clock was set back, the time stays that of the last row. Numbers decide the order, and no request
+            // is rejected for it.
             at = at.max(last.at);
         }
         let key = key(self.region, number.ok_or(StoreError::Unreadable(ItemError::new("key")))?);
@@ -142,35 +144,35 @@ impl Place<'_> {
     }
 }
 
-/// What is wrong with a user's chains.
+/// A flaw in a user's chains.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "flaw", rename_all = "snake_case")]
 pub enum Flaw {
-    /// A row that has no place in any chain.
+    /// A row that belongs to no chain.
     Foreign {
         /// Its key.
         key: String,
     },
-    /// A row that was not made by a region of this deployment, or was changed since.
+    /// A row that was not made by a region of this deployment, or was changed later.
     Forged {
         /// Its key.
         key: String,
     },
     /// Rows are missing.
     Gap {
-        /// Whose chain it is.
+        /// The region of the chain.
         region: Region,
-        /// The number of the last row before them; 0 if they are the first.
+        /// The number of the last row before the gap; 0 if the first rows are missing.
         after: u64,
-        /// The number of the first row after them.
+        /// The number of the first row after the gap.
         before: u64,
     },
-    /// A row that does not follow the one before it: the region went on from an older state of its table.
+    /// A row that does not follow the previous one: the region continued from an older state of its table.
     Unlinked {
         /// Its key.
         key: String,
     },
-    /// Two regions hold different rows of one key.
+    /// Two regions hold different rows with the same key.
     Differs {
         /// The key.
         key: String,
@@ -191,19 +193,20 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// What the rows of a user are held against.
+/// The criteria for checking the rows of a user.
 #[derive(Clone, Copy)]
 pub struct Check<'a> {
-    /// What says whether a row was made by a region of the deployment; without it only numbers and links are looked at.
+    /// The key to check that a region of the deployment made a row. Without it, only numbers and links are checked.
     pub key: Option<&'a AuditKey>,
-    /// Whose chain has to be whole; every region's if none is said. Rows of other regions may be on their way.
+    /// The region whose chain must be complete; `None` for every region. Rows of other regions may still be on their
+    /// way.
     pub region: Option<&'a Region>,
-    /// Rows that were written before may be missing: they were older than is kept.
+    /// Rows from before this time may be missing, because they were past the retention period.
     pub dropped_before: Millis,
 }
 
 impl Check<'_> {
-    /// What is wrong with the rows of one user, in any order.
+    /// The flaws in the rows of one user, which may be in any order.
     pub fn of(&self, rows: &[LogRow]) -> Vec<Flaw> {
         let mut flaws = Vec::new();
         let mut chains: BTreeMap<Region, BTreeMap<u64, &LogRow>> = BTreeMap::new();
@@ -232,7 +235,7 @@ impl Check<'_> {
             let gap = || Flaw::Gap { region: region.clone(), after, before: *number };
             match last {
                 None if *number == 1 => None,
-                // The row before says how old the youngest of the missing ones is.
+                // The next row says how old the youngest of the missing rows is.
                 _ if after + 1 != *number => {
                     previous_at(row).is_none_or(|at| at.millis() >= self.dropped_before).then(gap)
                 }
@@ -249,12 +252,12 @@ impl Check<'_> {
     }
 }
 
-/// When the row before a row was written.
+/// The time of the previous row, as stored in a row.
 fn previous_at(row: &LogRow) -> Option<Hlc> {
     row.field(field::PREVIOUS_AT)?.parse().ok()
 }
 
-/// The MAC that a row says it has.
+/// The stored MAC of a row.
 fn mac(row: &LogRow) -> Option<&[u8]> {
     match row.fields.get(field::MAC) {
         Some(Attribute::B(mac)) => Some(mac),
@@ -266,7 +269,7 @@ fn is_genuine(row: &LogRow, key: &AuditKey) -> bool {
     mac(row).is_some_and(|mac| tag(row, |parts| key.is_tag(parts, mac)))
 }
 
-/// What is computed over all of a row but its MAC. The fields are those that there are, also of a newer version.
+/// Computes over the whole row except its MAC, including fields of newer versions.
 fn tag<T>(row: &LogRow, compute: impl Fn(&[&[u8]]) -> T) -> T {
     let fields: Attributes = row
         .fields
@@ -288,7 +291,7 @@ fn tag<T>(row: &LogRow, compute: impl Fn(&[&[u8]]) -> T) -> T {
     ])
 }
 
-/// One text of bytes for each value: its type, the length of what it holds, and that.
+/// A unique encoding of each value: its type, the length of its content, and the content.
 fn encode(value: &Attribute, out: &mut Vec<u8>) {
     fn all<'a>(tag: u8, items: impl ExactSizeIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
         out.push(tag);

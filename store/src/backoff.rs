@@ -1,8 +1,8 @@
-//! How long to wait before something is tried again: longer each time, and by chance up to twice as long, so that those
-//! who failed together do not come back together.
+//! How long to wait before a retry: longer each time, with a random factor of up to two, so that callers that failed
+//! together do not retry together.
 //!
-//! The waits are `backon`'s. It is asked for them only, and not to wait: its randomness is seeded from an [`Entropy`], and
-//! whoever waits does so by tokio's time.
+//! The durations come from `backon`. Only its durations are used, not its waiting: its randomness is seeded from an
+//! [`Entropy`], and callers wait by tokio's clock.
 
 use std::time::Duration;
 
@@ -10,14 +10,15 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 
 use crate::ports::Entropy;
 
-/// How waits grow.
+/// How the waits grow.
 #[derive(Debug, Clone, Copy)]
 pub struct BackOff {
     waits: ExponentialBuilder,
 }
 
 impl BackOff {
-    /// For a region that does not answer: from 2 seconds on, 8 times. With their jitter the waits are 2.5 to 5 minutes.
+    /// For a region that does not answer: 8 waits, starting at 2 seconds. With jitter they take 2.5 to 5 minutes in
+    /// total.
     pub const REGION: Self = Self::new(Duration::from_secs(2), Duration::from_secs(32)).times(8);
 
     /// Waits that double from `first` to `longest`, without an end.
@@ -26,7 +27,7 @@ impl BackOff {
         Self { waits: waits.without_max_times().with_jitter() }
     }
 
-    /// The same, and after so many waits there is none.
+    /// The same waits, limited to `times`.
     #[must_use]
     pub const fn times(self, times: usize) -> Self {
         Self { waits: self.waits.with_max_times(times) }
@@ -51,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_to_the_longest_and_end_after_so_many() {
+    fn waits_double_to_the_longest_and_end() {
         for byte in 0..=255 {
             let waits: Vec<Duration> = BackOff::REGION.waits(&Fixed(byte)).collect();
             let least = [2, 4, 8, 16, 32, 32, 32, 32].map(Duration::from_secs);
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn who_fails_together_comes_back_apart() {
+    fn callers_that_fail_together_retry_apart() {
         let [one, other] = [1, 2].map(|byte| BackOff::REGION.waits(&Fixed(byte)).collect::<Vec<_>>());
         assert!(one.iter().zip(&other).all(|(one, other)| one != other));
     }

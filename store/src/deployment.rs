@@ -1,5 +1,5 @@
-//! The settings that say what a deployment in the cloud consists of. Every region holds the same list of regions, and
-//! what its own infrastructure is.
+//! The settings that describe a deployment in the cloud. Every region stores the same list of regions, and its own
+//! infrastructure.
 
 use std::cmp::Ordering;
 
@@ -9,16 +9,14 @@ use umoja_schema::names::setting;
 
 use crate::ports::{Registry, StoreError};
 
-/// How old the settings may be that an instance of a function works with, in seconds; twice as old if it cannot read
-/// them.
+/// How old, in seconds, the settings of an instance of a function may be; twice as old if it cannot read them.
 pub const SETTINGS_RELOAD_SECS: u64 = 30;
 
-/// How long who changes settings waits before relying on the change, in seconds: a request may begin with settings that
-/// are twice [`SETTINGS_RELOAD_SECS`] old, and takes at most as long as that again.
+/// How long an operator's command waits after a change of the settings before it relies on the change, in seconds. A
+/// request may begin with settings that are twice [`SETTINGS_RELOAD_SECS`] old, and takes at most that time once more.
 pub const SETTINGS_WAIT_SECS: u64 = 3 * SETTINGS_RELOAD_SECS;
 
-/// What the infrastructure of one region is, as Terraform says in that region's settings
-/// ([`setting::INFRASTRUCTURE`]).
+/// The infrastructure of one region, as Terraform writes it to that region's settings ([`setting::INFRASTRUCTURE`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Infrastructure {
     /// The region.
@@ -29,7 +27,8 @@ pub struct Infrastructure {
     pub data_key: String,
     /// The URL of its queues without the last segment, which is the queue's name.
     pub queues: String,
-    /// All regions of the deployment, as Terraform lists them. In the list of regions it says nothing, and is left out.
+    /// All regions of the deployment, as Terraform lists them. It has no meaning in the list of regions, and is omitted
+    /// there.
     #[serde(default, skip_serializing)]
     pub regions: Vec<Region>,
 }
@@ -37,12 +36,12 @@ pub struct Infrastructure {
 /// The regions of a deployment ([`setting::REGIONS`]), the same in every region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionsDocument {
-    /// Counts the changes: of two regions' copies, the one that was changed more often is ahead.
+    /// Counts the changes. Of the copies in two regions, the one with more changes is newer.
     #[serde(default)]
     pub revision: u64,
-    /// The regions, in the order in which they came.
+    /// The regions, in the order in which they joined.
     pub regions: Vec<RegionEntry>,
-    /// What the deployment is for, such as `live` or `test`: a part of each API key.
+    /// The purpose of the deployment, such as `live` or `test`: a part of each API key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<String>,
 }
@@ -50,48 +49,49 @@ pub struct RegionsDocument {
 /// One region of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionEntry {
-    /// What it is.
+    /// Its infrastructure.
     #[serde(flatten)]
     pub infrastructure: Infrastructure,
-    /// What it does.
+    /// Its state.
     pub state: RegionState,
 }
 
-/// What a region does. Of two operators' changes at the same time the later of these counts.
+/// The state of a region. If two operators change it at the same time, the later of these variants wins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RegionState {
-    /// It serves.
+    /// The region serves requests.
     #[default]
     Serving,
-    /// It is being filled: its peers send it everything they write, and it serves nobody.
+    /// The region is being backfilled: its peers send it everything they write, and it serves no requests.
     Joining,
-    /// It was frozen and is being compared with its peers, both ways: it sends again, and serves nobody.
+    /// The region was frozen and is being compared with its peers in both directions: it sends again, and serves no
+    /// requests.
     Thawing,
-    /// It is to be removed: it sends what its peers have not got, and serves nobody.
+    /// The region will be removed: it sends its peers what they lack, and serves no requests.
     Leaving,
-    /// It serves nobody and sends nothing. Its peers send it everything they write.
+    /// The region serves no requests and sends no changes. Its peers send it everything they write.
     Frozen,
 }
 
 impl RegionState {
-    /// True if its API answers, and clients are told of it.
+    /// True if the region's API answers, and clients get its URL.
     pub const fn serves(self) -> bool {
         matches!(self, Self::Serving)
     }
 
-    /// True if it copies to its peers what it holds.
+    /// True if the region replicates its items to its peers.
     pub const fn sends(self) -> bool {
         !matches!(self, Self::Frozen)
     }
 
-    /// Whether sweeps compare such a region with its peers. One that is being filled lacks whatever was not copied yet:
-    /// that is for the filling to bring. One that is frozen is not copied from.
-    pub const fn is_swept(self) -> bool {
+    /// Whether anti-entropy passes compare such a region with its peers. A region that is being backfilled lacks items
+    /// that the backfill will bring. A frozen region is not read from.
+    pub const fn is_compared(self) -> bool {
         !matches!(self, Self::Joining | Self::Frozen)
     }
 
-    /// The word for it in settings and answers.
+    /// The name of the state in settings and answers.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Serving => "serving",
@@ -111,10 +111,10 @@ impl RegionEntry {
 }
 
 impl RegionsDocument {
-    /// The regions of the deployment, as a region's settings say; nothing before `umoja init`.
+    /// The regions of the deployment from a region's settings; `None` before `umoja init`.
     ///
     /// # Errors
-    /// If the settings cannot be read, or are of no form that this version reads.
+    /// If the settings are unreadable, or of a form that this version does not know.
     pub async fn load(registry: &dyn Registry) -> Result<Option<Self>, StoreError> {
         document(registry, setting::REGIONS).await
     }
@@ -124,9 +124,9 @@ impl RegionsDocument {
         self.regions.iter().find(|entry| entry.name() == region)
     }
 
-    /// Takes over another region's copy of the list if it is ahead of this one, after an operator's command was
-    /// interrupted between two regions. Copies that two operators made of the same one at the same time are united; a
-    /// region that does not serve in one of them does not serve.
+    /// Takes over another region's copy of the list if it is newer than this one, after an operator's command was
+    /// interrupted between two regions. If two operators changed the same copy at the same time, both lists are merged.
+    /// A region that does not serve in one of them does not serve.
     pub fn merge(&mut self, other: &Self) {
         match other.revision.cmp(&self.revision) {
             Ordering::Less => return,
@@ -146,10 +146,10 @@ impl RegionsDocument {
 }
 
 impl Infrastructure {
-    /// What a region's infrastructure is; nothing before `terraform apply`.
+    /// A region's infrastructure; `None` before `terraform apply`.
     ///
     /// # Errors
-    /// If the settings cannot be read, or are of no form that this version reads.
+    /// If the settings are unreadable, or of a form that this version does not know.
     pub async fn load(registry: &dyn Registry) -> Result<Option<Self>, StoreError> {
         document(registry, setting::INFRASTRUCTURE).await
     }
@@ -158,7 +158,7 @@ impl Infrastructure {
 async fn document<T: for<'de> Deserialize<'de>>(registry: &dyn Registry, name: &str) -> Result<Option<T>, StoreError> {
     let stored = registry.setting(name).await?;
     let unreadable =
-        |_| StoreError::Refused(format!("the setting `{name}`, which is of no form that this version reads,"));
+        |_| StoreError::Rejected(format!("the setting `{name}`, which is of no form that this version reads,"));
     stored.map(serde_json::from_value).transpose().map_err(unreadable)
 }
 
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_copies_the_one_that_was_changed_more_often_counts() {
+    fn the_copy_with_more_changes_wins() {
         use RegionState::{Joining, Serving};
         let older = list(&[("a", Serving), ("b", Serving), ("c", Serving)]);
         let newer = RegionsDocument { revision: 2, ..list(&[("a", Serving), ("b", Joining)]) };
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_that_were_changed_at_the_same_time_are_united() {
+    fn concurrently_changed_copies_are_merged() {
         use RegionState::{Joining, Serving};
         let one = list(&[("a", Serving), ("b", Joining)]);
         let other = list(&[("a", Serving), ("b", Serving), ("c", Joining)]);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_word_for_a_state_is_the_one_in_the_settings() {
+    fn a_state_has_the_same_name_in_settings() {
         use RegionState::{Frozen, Joining, Leaving, Serving, Thawing};
         for state in [Serving, Joining, Thawing, Leaving, Frozen] {
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_terraform_writes_is_read_and_an_entry_is_flat() {
+    fn terraforms_setting_is_read_and_an_entry_is_flat() {
         let written =
             r#"{"region":"eu-west-1","base_url":"https://eu.example","data_key":"arn:k","queues":"https://q/1"}"#;
         let infrastructure: Infrastructure = serde_json::from_str(written).unwrap();

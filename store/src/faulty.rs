@@ -1,6 +1,6 @@
-//! Faults on demand: wrappers over ports that lose requests, lose answers, throttle, or are down.
+//! Faults on demand: wrappers around ports that lose requests, lose answers, throttle, or are down.
 //!
-//! For simulations and for `umoja demo`, which shows an outage without causing one.
+//! Used in simulations and in `umoja demo`, which shows an outage without causing one.
 
 mod attempts;
 mod tables;
@@ -12,25 +12,25 @@ use async_trait::async_trait;
 use serde_json::Value;
 use umoja_crypto::DataKey;
 use umoja_schema::{
-    BlindIndex, ClaimItem, Company, CompanyId, Message, Millis, Part, PartRecord, Region, UserId, Version,
+    BlindIndex, Company, CompanyId, IdentifierItem, Message, Millis, Part, PartRecord, Region, UserId, Version,
 };
 
 use crate::RegionPorts;
 use crate::ports::{
-    ClaimPage, Commit, Delivery, EncryptionContext, KeyAdded, KeyRemoved, Keys, KeysError, Outcome, Page, Parts, Queue,
-    QueueDepth, Registry, Requests, StoreError, Sweeps, Users, Writes,
+    Checkpoints, Commit, Delivery, EncryptionContext, IdentifierPage, KeyAdded, KeyRemoved, Keys, KeysError, Outcome,
+    Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users, Writes,
 };
 
-/// What goes wrong with one call.
+/// The fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
     /// The request never arrives.
     RequestLost,
-    /// The request is done, and its answer never arrives.
+    /// The request takes effect, but its answer never arrives.
     AnswerLost,
-    /// The request is refused because of too many.
+    /// The request is rejected because of too many requests.
     Throttled,
 }
 
@@ -49,7 +49,7 @@ struct State {
     met: Met,
 }
 
-/// How many calls met which fault.
+/// The number of calls for each fault.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Met {
     /// Calls while the service was down.
@@ -58,7 +58,7 @@ pub struct Met {
     pub requests_lost: u64,
     /// Answers that never arrived.
     pub answers_lost: u64,
-    /// Refusals because of too many.
+    /// Requests that were rejected because of too many requests.
     pub throttled: u64,
 }
 
@@ -68,25 +68,25 @@ impl Faults {
         self.state().down = down;
     }
 
-    /// Makes each call give way once before it is done and once after, so that a test can drop its caller at either
-    /// place, and so that callers overtake one another.
+    /// Makes each call yield once before it is done and once after it, so that a test can drop the caller at either
+    /// point, and so that callers overtake one another.
     pub fn set_pausing(&self, pausing: bool) {
         self.state().pausing = pausing;
     }
 
-    /// What the next calls meet, one fault a call; after those, nothing goes wrong.
+    /// The faults of the next calls, one for each call. Later calls have no fault.
     pub fn then(&self, faults: impl IntoIterator<Item = Fault>) {
         self.state().next.extend(faults);
     }
 
-    /// Ends every fault, and forgets those that were to come.
-    pub fn mend(&self) {
+    /// Ends every fault and cancels the planned ones.
+    pub fn heal(&self) {
         let mut state = self.state();
         state.down = false;
         state.next.clear();
     }
 
-    /// How many calls met which fault since the service was made.
+    /// The number of calls for each fault since the service was created.
     pub fn met(&self) -> Met {
         self.state().met
     }
@@ -96,7 +96,7 @@ impl Faults {
         self.state().calls.clone()
     }
 
-    /// Starts counting anew.
+    /// Resets the counters.
     pub fn reset_calls(&self) {
         self.state().calls.clear();
     }
@@ -192,7 +192,7 @@ impl<P: ?Sized> Faulty<P> {
     }
 }
 
-/// A region's ports behind faults of its tables and of its KMS key.
+/// The ports of a region, with faults of its tables and of its KMS key.
 pub fn faulty_region(ports: &RegionPorts, tables: &Arc<Faults>, keys: &Arc<Faults>) -> RegionPorts {
     RegionPorts {
         name: ports.name.clone(),
@@ -214,12 +214,12 @@ impl Users for Faulty<dyn Users> {
         self.faults.call("parts", self.inner.parts(id)).await
     }
 
-    async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError> {
-        self.faults.call("claims", self.inner.claims(indexes)).await
+    async fn ownerships(&self, indexes: &[BlindIndex]) -> Result<Vec<IdentifierItem>, StoreError> {
+        self.faults.call("ownerships", self.inner.ownerships(indexes)).await
     }
 
-    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
-        self.faults.call("members", self.inner.members(id)).await
+    async fn linked_accounts(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
+        self.faults.call("linked_accounts", self.inner.linked_accounts(id)).await
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
@@ -255,8 +255,8 @@ impl Users for Faulty<dyn Users> {
         self.faults.call("scan", self.inner.scan(after, limit)).await
     }
 
-    async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError> {
-        self.faults.call("scan_claims", self.inner.scan_claims(after, limit)).await
+    async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
+        self.faults.call("scan_identifiers", self.inner.scan_identifiers(after, limit)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
@@ -292,13 +292,13 @@ impl Registry for Faulty<dyn Registry> {
 }
 
 #[async_trait]
-impl Sweeps for Faulty<dyn Sweeps> {
-    async fn sweep(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.faults.call("sweep", self.inner.sweep(name)).await
+impl Checkpoints for Faulty<dyn Checkpoints> {
+    async fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.faults.call("checkpoint", self.inner.checkpoint(name)).await
     }
 
-    async fn put_sweep(&self, name: &str, state: &[u8]) -> Result<(), StoreError> {
-        self.faults.call("put_sweep", self.inner.put_sweep(name, state)).await
+    async fn put_checkpoint(&self, name: &str, state: &[u8]) -> Result<(), StoreError> {
+        self.faults.call("put_checkpoint", self.inner.put_checkpoint(name, state)).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Data keys over all regions: made once, wrapped by every region, unwrapped by whichever can.
+//! Data keys across all regions: made once, wrapped by every region, unwrapped by any region that can.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,26 +11,27 @@ use umoja_schema::{Millis, Region};
 use crate::Home;
 use crate::ports::{Clock, EncryptionContext, Keys, KeysError};
 
-/// The most wrapped keys that a stored part may carry: more are refused before any call to a KMS.
+/// The most wrapped keys that a stored part may have. A part with more is rejected before any call to a KMS.
 pub const MAX_WRAPPED_KEYS: usize = 16;
 
-/// How long a write waits for its peers' KMS, in milliseconds; whatever is missing then is left to the key repair, and
-/// with 0 all of it without a call.
+/// How long a write waits for the KMS of its peers, in milliseconds. Keys that are not wrapped by then are left to the
+/// key repair. With 0, no peer is called.
 pub const PEER_WRAP_BUDGET_MS: u64 = 300;
 
-/// How long one KMS may take to make or unwrap a data key before the next region's is asked. Less than what a caller
-/// waits for an answer, so that a KMS that does not answer is an outage of one region and not of its users.
+/// How long one KMS may take to make or unwrap a data key before the next region's KMS is asked. It is shorter than the
+/// time that a caller waits for an answer, so a KMS that does not answer is an outage of one region and not of its
+/// users.
 const KMS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many unwrapped keys are kept for repeated reads, and how long, in milliseconds.
+/// How many unwrapped keys are cached for repeated reads, and how long, in milliseconds.
 const CACHE_ENTRIES: usize = 10_000;
 const CACHE_MS: u64 = 5 * 60 * 1000;
 
-/// The KMS keys of all regions, the own one first.
+/// The KMS keys of all regions, the own region first.
 ///
-/// Each call that makes or unwraps a key has two seconds of its own; a KMS that has not answered by then counts as out,
-/// and the next region's is asked. Wraps by the peers share the budget of the write. A ring over regions that are all
-/// silent takes two seconds for each.
+/// Each call that makes or unwraps a key has two seconds. A KMS that has not answered by then counts as out, and the
+/// next region's KMS is asked. Wraps by the peers share the budget of the write. If all regions are silent, a call
+/// takes two seconds for each of them.
 pub struct KeyRing {
     own: Region,
     regions: BTreeMap<Region, Arc<dyn Keys>>,
@@ -39,17 +40,17 @@ pub struct KeyRing {
     cache: Mutex<Cache>,
 }
 
-/// A fresh data key and what wrapped it.
+/// A new data key with its wrapped keys.
 pub struct NewKey {
     /// The key.
     pub key: DataKey,
-    /// Who wrapped it: at least one region.
+    /// The wrapped keys: at least one.
     pub wrapped: BTreeMap<Region, Vec<u8>>,
 }
 
 impl KeyRing {
-    /// The ring that a region's services use. A budget of 0 makes no call to a peer for a write: all of its wraps are
-    /// left to the key repair.
+    /// The key ring of a region's services. With a budget of 0, a write makes no call to a peer, and all wraps by peers
+    /// are left to the key repair.
     pub fn new(home: &Home, peer_wrap_budget_ms: u64) -> Self {
         let all = std::iter::once(&home.own).chain(home.peers.iter().map(|peer| &peer.ports));
         Self {
@@ -61,7 +62,7 @@ impl KeyRing {
         }
     }
 
-    /// The regions of the ring.
+    /// The regions of the key ring.
     pub fn regions(&self) -> impl Iterator<Item = &Region> {
         self.regions.keys()
     }
@@ -71,8 +72,8 @@ impl KeyRing {
         self.regions.get(region)
     }
 
-    /// Makes a data key: by the own region's KMS or, if that is out, by another's; then every other region wraps it,
-    /// in parallel and within the budget. One success is enough.
+    /// Makes a data key with the own region's KMS or, if that is out, with another region's. Then every other region
+    /// wraps it, in parallel and within the budget. One success is enough.
     pub async fn generate(&self, context: &EncryptionContext) -> Result<NewKey, KeysError> {
         let mut error = KeysError::Unavailable;
         let mut tried = Vec::new();
@@ -85,7 +86,7 @@ impl KeyRing {
                     return Ok(NewKey { key, wrapped });
                 }
                 Err(failure) => {
-                    tracing::warn!(%region, error = %failure, "a region's KMS makes no data keys");
+                    tracing::warn!(%region, error = %failure, "a region's KMS did not make a data key");
                     error = failure;
                 }
             }
@@ -119,27 +120,27 @@ impl KeyRing {
         join_all(wraps).await.into_iter().flatten().collect()
     }
 
-    /// Unwraps a data key: by the own region's entry if there is one and its KMS answers, else by any other that it
-    /// can reach. Slower, never wrong: each entry is bound to the same context.
+    /// Unwraps a data key with the own region's wrapped key if it exists and the own KMS answers, otherwise with any
+    /// other region's. A fallback is slower but never wrong, because each wrapped key is bound to the same context.
     pub async fn unwrap(
         &self,
         wrapped: &BTreeMap<Region, Vec<u8>>,
         context: &EncryptionContext,
     ) -> Result<DataKey, KeysError> {
         if wrapped.len() > MAX_WRAPPED_KEYS {
-            return Err(KeysError::Refused);
+            return Err(KeysError::Rejected);
         }
-        // Wrapped by regions of which this one has not heard yet, if by any.
+        // All wrapped keys may be of regions that this one does not know yet.
         let none_known = !wrapped.is_empty() && !self.regions.keys().any(|region| wrapped.contains_key(region));
-        let mut error = if none_known { KeysError::Unavailable } else { KeysError::Refused };
+        let mut error = if none_known { KeysError::Unavailable } else { KeysError::Rejected };
         for (region, keys) in self.own_first() {
             let Some(blob) = wrapped.get(region) else { continue };
             match in_time(keys.unwrap(blob, context)).await {
                 Ok(key) => return Ok(key),
                 Err(failure) => {
                     tracing::warn!(%region, error = %failure, "a region's KMS did not unwrap a data key");
-                    // An outage is worth retrying, a refusal is not: report the outage if there was any.
-                    if error == KeysError::Refused {
+                    // An outage is worth a retry, a rejection is not. So an outage is reported if there was one.
+                    if error == KeysError::Rejected {
                         error = failure;
                     }
                 }
@@ -148,7 +149,7 @@ impl KeyRing {
         Err(error)
     }
 
-    /// [`KeyRing::unwrap`] for reads: a key that was unwrapped in the last minutes costs no call.
+    /// [`KeyRing::unwrap`] with a cache for reads: a key that was unwrapped in the last minutes costs no call.
     pub async fn unwrap_cached(
         &self,
         wrapped: &BTreeMap<Region, Vec<u8>>,
@@ -252,7 +253,7 @@ mod tests {
         }
     }
 
-    /// A ring over regions `r0`, the own one, `r1` and so on.
+    /// A key ring over the regions `r0` (the own region), `r1` and so on.
     fn ring(kms: &[Arc<Kms>], budget_ms: u64) -> KeyRing {
         let regions = kms.iter().enumerate().map(|(n, kms)| (region(n), Arc::clone(kms) as Arc<dyn Keys>));
         KeyRing {
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_kms_that_never_answers_is_passed_over() {
+    async fn a_silent_kms_is_skipped() {
         let ring = ring(&[kms(true), kms(false), kms(false)], PEER_WRAP_BUDGET_MS);
         let new = ring.generate(&context(0)).await.unwrap();
         assert_eq!(new.wrapped.into_keys().collect::<Vec<_>>(), [region(1), region(2)]);
@@ -282,18 +283,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_that_only_unknown_regions_wrapped_may_open_once_they_are_known() {
+    async fn a_key_of_unknown_regions_is_unavailable_not_rejected() {
         let open = async |wrapped: &[usize]| {
             let wrapped = wrapped.iter().map(|n| (region(*n), vec![1])).collect();
             ring(&[kms(false)], 0).unwrap(&wrapped, &context(0)).await.map(drop)
         };
         assert_eq!(open(&[7]).await, Err(KeysError::Unavailable));
         assert_eq!(open(&[0, 7]).await, Ok(()));
-        assert_eq!(open(&[]).await, Err(KeysError::Refused), "nobody ever will");
+        assert_eq!(open(&[]).await, Err(KeysError::Rejected), "there is no wrapped key");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_outage_is_told_when_no_kms_answers() {
+    async fn an_outage_is_reported_when_no_kms_answers() {
         let ring = ring(&[kms(true), kms(true)], PEER_WRAP_BUDGET_MS);
         assert_eq!(ring.generate(&context(0)).await.err(), Some(KeysError::Unavailable));
         let wrapped = BTreeMap::from([(region(0), vec![1]), (region(1), vec![1])]);
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_peer_costs_a_write_its_budget_and_without_a_budget_no_peer_is_called() {
+    async fn a_silent_peer_costs_at_most_the_budget() {
         let peers = [kms(false), kms(true), kms(false)];
         let new = ring(&peers, PEER_WRAP_BUDGET_MS).generate(&context(0)).await.unwrap();
         assert_eq!(new.wrapped.into_keys().collect::<Vec<_>>(), [region(0), region(2)]);
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_forgets_after_minutes_and_above_its_bound() {
+    fn the_cache_evicts_by_age_and_by_size() {
         let mut cache = Cache::default();
         cache.put(context(0), DataKey::new([1; 32]), Millis(0));
         assert!(cache.get(&context(0), Millis(CACHE_MS - 1)).is_some());

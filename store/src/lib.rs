@@ -1,26 +1,26 @@
-//! How users are kept, whatever keeps them: the ports that an adapter implements, and the rules that every writer
-//! (API, replicator, reconcilers, import) applies through them.
+//! Storing users, independent of the store: the ports that an adapter implements, and the rules that every writer (API,
+//! replicator, reconcilers, import) applies through them.
 
 pub mod apply;
 pub mod audit;
 pub mod backoff;
 pub mod change;
-pub mod claims;
 #[cfg(feature = "testing")]
 pub mod contract;
-pub mod copy;
 pub mod deployment;
 pub mod derive;
 pub mod digest;
 pub mod faulty;
-pub mod group;
 pub mod identifiers;
 pub mod keyring;
 pub mod old_key;
+pub mod ownerships;
+pub mod person;
 pub mod pointers;
 pub mod ports;
 pub mod regions;
 pub mod repairs;
+pub mod replicate;
 pub mod rotation;
 pub mod seal;
 pub mod secrets;

@@ -1,4 +1,4 @@
-//! A region's KMS key and the one before it, which still opens what it wrapped.
+//! A region's KMS key together with its predecessor, which still unwraps what it wrapped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use umoja_schema::Region;
 use crate::Home;
 use crate::ports::{EncryptionContext, Keys, KeysError};
 
-/// A key that is used for everything, and an old one that unwraps what the new one refuses. For as long as parts are
-/// wrapped anew: where no other region has wrapped a data key, the old key is all that opens it.
+/// A key for all operations, and an old key that unwraps what the new one rejects. Needed until all parts are
+/// re-encrypted: where no other region has wrapped a data key, only the old key unwraps it.
 pub struct WithOldKey {
     /// The region's key.
     pub key: Arc<dyn Keys>,
-    /// The one before.
+    /// The previous key.
     pub old: Arc<dyn Keys>,
 }
 
-/// A region's ports where the keys that some regions had before still open what they wrapped.
+/// The ports of a region in which the previous keys of some regions still unwrap what they wrapped.
 pub fn with_old_keys(home: &Home, old: &BTreeMap<Region, Arc<dyn Keys>>) -> Home {
     let mut with_old = home.clone();
     let all = std::iter::once(&mut with_old.own).chain(with_old.peers.iter_mut().map(|peer| &mut peer.ports));
@@ -43,7 +43,7 @@ impl Keys for WithOldKey {
 
     async fn unwrap(&self, wrapped: &[u8], context: &EncryptionContext) -> Result<DataKey, KeysError> {
         match self.key.unwrap(wrapped, context).await {
-            Err(KeysError::Refused) => self.old.unwrap(wrapped, context).await,
+            Err(KeysError::Rejected) => self.old.unwrap(wrapped, context).await,
             answer => answer,
         }
     }

@@ -1,4 +1,4 @@
-//! What is written down about pointers between users.
+//! Journal rows about pointers between users.
 
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, Attributes, Log, LogRow, Region, UserId, Version};
@@ -9,8 +9,8 @@ pub const MERGED: &str = "merged";
 /// The kind of a journal row about a pointer that was removed.
 pub const UNMERGED: &str = "unmerged";
 
-/// Journal rows about a pointer that `version` of the duplicate's profile wrote or removed, one for each of the two users.
-/// `why` is a field that says on whose behalf.
+/// Journal rows about a pointer that `version` of the duplicate's profile wrote or removed, one for each of the two
+/// users. `why` is a field that says on whose behalf.
 pub fn pointer_rows(
     origin: &Region,
     kind: &str,

@@ -1,4 +1,4 @@
-//! A region as its services see it: its own ports, and what they may reach of its peers.
+//! A region as its services see it: its own ports, and the ports of its peers that they may use.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use umoja_schema::replicated::Rule;
 use umoja_schema::{Body, Item, Key, PartRecord, Region, Replicated};
 
 use crate::ports::{
-    Attempts, Clock, Entropy, ItemPage, Items, Keys, Logs, Page, Queue, Registry, Requests, RowPage, StoreError,
-    Sweeps, Users,
+    Attempts, Checkpoints, Clock, Entropy, ItemPage, Items, Keys, Logs, Page, Queue, Registry, Requests, RowPage,
+    StoreError, Users,
 };
 
-/// What is reached of any region, own or peer.
+/// The ports that are available for any region, own or peer.
 #[derive(Clone)]
 pub struct RegionPorts {
     /// Its name.
@@ -23,25 +23,25 @@ pub struct RegionPorts {
     pub logs: Arc<dyn Logs>,
     /// Its tables of versioned items.
     pub items: Arc<dyn Items>,
-    /// What it replicates: [`umoja_schema::replicated::ALL`], in tests also tables that only they have.
+    /// The replicated tables: [`umoja_schema::replicated::ALL`], in tests also additional ones.
     pub tables: &'static [&'static Replicated],
     /// Its KMS key.
     pub keys: Arc<dyn Keys>,
 }
 
 impl RegionPorts {
-    /// The replicated table of that name.
+    /// The replicated table with this name.
     pub fn table(&self, name: &str) -> Option<&'static Replicated> {
         self.tables.iter().find(|table| table.name == name).copied()
     }
 
-    /// The item under a key.
+    /// The item with this key.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn read(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         Ok(match key.table.rule {
-            // Another sort key than that of a part names nothing.
+            // A sort key that is not a part's has no item.
             Rule::Parts => match key.sort.parse() {
                 Ok(part) => self.users.part(key.user, part).await?.map(Item::from),
                 Err(_) => None,
@@ -51,8 +51,8 @@ impl RegionPorts {
         })
     }
 
-    /// Items of a table in the order of the adapter, from after `after` on. What cannot be read is told, and does not hide
-    /// what comes after it.
+    /// Items of a table in the order of the adapter, starting after `after`. The page reports unreadable items, and
+    /// they do not hide the items after them.
     ///
     /// # Errors
     /// If the store fails.
@@ -76,19 +76,20 @@ impl RegionPorts {
     }
 }
 
-/// A peer, and the queue of what it has not taken yet.
+/// A peer, and the queue of items that it has not accepted yet.
 #[derive(Clone)]
 pub struct Peer {
-    /// What is reached of it.
+    /// The peer's ports.
     pub ports: RegionPorts,
-    /// Copies to be retried. One queue per peer: a day's outage of one must not dead-letter another's.
+    /// Items to retry. Each peer has its own queue, so that an outage of one peer for a day does not dead-letter the
+    /// items of another.
     pub retry: Arc<dyn Queue>,
 }
 
 /// The region in which a service runs.
 #[derive(Clone)]
 pub struct Home {
-    /// The own ports.
+    /// The region's own ports.
     pub own: RegionPorts,
     /// Every other region of the deployment.
     pub peers: Vec<Peer>,
@@ -96,16 +97,16 @@ pub struct Home {
     pub repairs: Arc<dyn Queue>,
     /// Pairs of users that may be one person.
     pub merges: Arc<dyn Queue>,
-    /// Stream records that cannot be handled.
-    pub parked: Arc<dyn Queue>,
+    /// Stream records that cannot be processed.
+    pub quarantined: Arc<dyn Queue>,
     /// Companies and settings.
     pub registry: Arc<dyn Registry>,
     /// Request ids and idempotency keys.
     pub requests: Arc<dyn Requests>,
     /// Failed logins and remembered devices.
     pub attempts: Arc<dyn Attempts>,
-    /// How far the sweeps have come.
-    pub sweeps: Arc<dyn Sweeps>,
+    /// The positions of the anti-entropy passes.
+    pub checkpoints: Arc<dyn Checkpoints>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -113,21 +114,22 @@ pub struct Home {
 }
 
 impl Home {
-    /// The names of all regions, the own one first.
+    /// The names of all regions, the own region first.
     pub fn region_names(&self) -> impl Iterator<Item = &Region> {
         std::iter::once(&self.own.name).chain(self.peers.iter().map(|peer| &peer.ports.name))
     }
 
-    /// Every queue of the region with its name: the retry queues, then the others.
+    /// Every queue of the region with its name: first the retry queues, then the others.
     pub fn queues(&self) -> impl Iterator<Item = (String, &Arc<dyn Queue>)> {
         let retries = self.peers.iter().map(|peer| (queue::retry(&peer.ports.name), &peer.retry));
-        let others = [(queue::KEYS, &self.repairs), (queue::MERGES, &self.merges), (queue::PARKED, &self.parked)];
+        let others =
+            [(queue::KEYS, &self.repairs), (queue::MERGES, &self.merges), (queue::QUARANTINED, &self.quarantined)];
         retries.chain(others.map(|(name, queue)| (name.to_owned(), queue)))
     }
 
-    /// A part without the wrapped keys of regions that the deployment does not list: of one that was removed, whose keys
-    /// are dropped everywhere and must not come back with a copy. Within one version the keys of listed regions only
-    /// grow, and those of others only go.
+    /// A part without the wrapped keys of regions that the deployment does not list. The keys of a removed region are
+    /// dropped everywhere, and must not come back through replication. Within one version, the set of keys of listed
+    /// regions only grows, and the set of others only shrinks.
     pub fn listed<'a>(&self, record: &'a PartRecord) -> Cow<'a, PartRecord> {
         let is_listed = |region: &Region| self.region_names().any(|name| name == region);
         if record.live().is_none_or(|live| live.keys.keys().all(is_listed)) {

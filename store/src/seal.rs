@@ -1,8 +1,7 @@
-//! Sealing and opening parts: what is bound to the ciphertext, and to the wrapped keys.
+//! Sealing and opening parts: the data that is bound to the ciphertext and to the wrapped keys.
 //!
-//! Whatever is stored beside the ciphertext and means something is bound by the additional data: somebody who can
-//! write the table, but not use the KMS keys, cannot change who a user is, what they are called, or whether they may
-//! log in.
+//! The additional authenticated data binds everything meaningful that is stored beside the ciphertext. An attacker who
+//! can write the table, but not use the KMS keys, cannot change a user's identity, names or permission to log in.
 
 use std::sync::Arc;
 
@@ -27,22 +26,22 @@ use crate::ports::{EncryptionContext, Entropy, KeysError};
 /// Why a part could not be sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// No KMS made, wrapped or unwrapped the key.
+    /// No KMS could make, wrap or unwrap the key.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// The envelope does not open: another key, or somebody changed it. Says nothing more.
+    /// The envelope does not open: the key is wrong, or the envelope was changed. The error reveals no more.
     #[error("the part cannot be opened")]
     Opaque,
-    /// The envelope says that it is of a format or suite of a newer version: it is kept and copied, and can be opened
-    /// once this region runs that version. (The number is under no MAC before the envelope is opened: whoever changes it
-    /// in the table makes a part as unreadable as by changing anything else.)
+    /// The format or suite of the envelope is newer than this version. The part is stored and replicated, and can be
+    /// opened once this region runs the newer version. (No MAC covers the number before the envelope is opened. A
+    /// change of it in the table makes a part unreadable, like any other change.)
     #[error("the part is of a newer format than this version reads")]
     Newer,
 }
 
-/// A plaintext that a part seals.
+/// A plaintext that is sealed in a part.
 pub trait Sealed: Serialize + DeserializeOwned {
-    /// The part that seals it.
+    /// The part that contains it.
     const PART: Part;
 }
 
@@ -54,14 +53,14 @@ impl Sealed for Credentials {
     const PART: Part = Part::Credentials;
 }
 
-/// Seals and opens parts with the data keys of a ring.
+/// Seals and opens parts with the data keys of a key ring.
 pub struct Sealer {
     ring: KeyRing,
     entropy: Arc<dyn Entropy>,
 }
 
 impl Sealer {
-    /// A sealer over a ring.
+    /// A sealer for a key ring.
     pub fn new(ring: KeyRing, entropy: Arc<dyn Entropy>) -> Self {
         Self { ring, entropy }
     }
@@ -71,8 +70,8 @@ impl Sealer {
         &self.ring
     }
 
-    /// Seals a part under a fresh data key. `unknown` are the attributes of the stored part that this version does
-    /// not know.
+    /// Seals a part under a new data key. `unknown` are the attributes of the stored part that this version does not
+    /// know.
     pub async fn seal<T: Sealed>(
         &self,
         id: UserId,
@@ -117,8 +116,8 @@ impl Sealer {
         envelope::open(&key, &aad, &envelope).map_err(|_| SealError::Opaque)
     }
 
-    /// Seals what a live part holds under a fresh data key, as another version with these facts. What is sealed is not
-    /// looked at, so a part of a newer version of Umoja loses nothing.
+    /// Seals the plaintext of a live part under a new data key, as another version with these facts. The plaintext is
+    /// not parsed, so a part of a newer version of Umoja loses no data.
     pub async fn seal_again(
         &self,
         record: &PartRecord,
@@ -129,23 +128,24 @@ impl Sealer {
         self.seal_bytes((record.id, record.part), version, facts, &bytes, record.unknown.clone()).await
     }
 
-    /// True if a region's KMS key, as it is now, opens the region's entry of a live part; false if it refuses it, as it
-    /// does when another key wrapped it, or if there is none. Asks that key itself, whatever the ring knows.
+    /// True if a region's current KMS key unwraps the region's wrapped key of a live part. False if it rejects the
+    /// blob, because another key wrapped it, or if there is no wrapped key. This asks the KMS itself and not the cache
+    /// of the key ring.
     ///
     /// # Errors
-    /// If the KMS does not answer, or its key is disabled: then nobody knows.
+    /// If the KMS does not answer, or its key is disabled, so that the result is unknown.
     pub async fn is_wrapped_by(&self, record: &PartRecord, region: &RegionPorts) -> Result<bool, SealError> {
         let (live, envelope) = envelope_of(record)?;
         let Some(entry) = live.keys.get(&region.name) else { return Ok(false) };
         let context = context(record.id, record.part, &record.version, &envelope.mid);
         match region.keys.unwrap(entry, &context).await {
             Ok(key) => Ok(envelope::commits(&key, &envelope)),
-            Err(KeysError::Refused) => Ok(false),
+            Err(KeysError::Rejected) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The data key of a part, checked against the envelope's commitment: a wrong key is never wrapped again.
+    /// The data key of a part, checked against the envelope's commitment: a wrong key is never wrapped.
     pub async fn committed_key(&self, record: &PartRecord) -> Result<DataKey, SealError> {
         let (live, envelope) = envelope_of(record)?;
         let context = context(record.id, record.part, &record.version, &envelope.mid);
@@ -170,7 +170,7 @@ fn envelope_of(record: &PartRecord) -> Result<(&Live, Envelope), SealError> {
     Ok((live, from_map(&live.data).ok_or(SealError::Opaque)?))
 }
 
-/// What a part's wrapped keys are bound to.
+/// The encryption context of a part's wrapped keys.
 fn context(id: UserId, part: Part, version: &Version, mid: &[u8; 32]) -> EncryptionContext {
     EncryptionContext::from([
         ("umoja:fmt".into(), envelope::FMT.to_string()),
@@ -181,7 +181,8 @@ fn context(id: UserId, part: Part, version: &Version, mid: &[u8; 32]) -> Encrypt
     ])
 }
 
-/// What a part's ciphertext is bound to, beside `fmt`, `suite` and `mid`, which the envelope binds itself.
+/// The additional authenticated data of a part's ciphertext, without `fmt`, `suite` and `mid`, which the envelope binds
+/// itself.
 fn aad(id: UserId, part: Part, version: &Version, facts: &Facts) -> Aad {
     let mut aad = Aad::new()
         .text(table::USERS)
@@ -193,23 +194,23 @@ fn aad(id: UserId, part: Part, version: &Version, facts: &Facts) -> Aad {
     match facts {
         Facts::Credentials { status } => aad = aad.text(status.as_str()),
         Facts::Profile(facts) => {
-            aad = aad.u64(facts.created_at.0).count(facts.claims.len());
-            for (index, claim) in &facts.claims {
+            aad = aad.u64(facts.created_at.0).count(facts.ownerships.len());
+            for (index, ownership) in &facts.ownerships {
                 aad = aad
                     .bytes(index.as_bytes())
-                    .text(claim.kind.as_str())
-                    .u64(claim.key_version.into())
-                    .u64(claim.claimed_at.0)
-                    .text(claim.region.as_str())
-                    .flag(claim.verified)
-                    .optional_text(claim.company.as_ref().map(umoja_schema::CompanyId::as_str));
+                    .text(ownership.kind.as_str())
+                    .u64(ownership.key_version.into())
+                    .u64(ownership.owned_since.0)
+                    .text(ownership.region.as_str())
+                    .flag(ownership.verified)
+                    .optional_text(ownership.company.as_ref().map(umoja_schema::CompanyId::as_str));
             }
             aad = aad.count(facts.links.len());
             for (company, since) in &facts.links {
                 aad = aad.text(company.as_str()).u64(since.0);
             }
-            let root = facts.merged_into.map(|root| root.to_string());
-            aad = aad.optional_text(root.as_deref());
+            let primary = facts.merged_into.map(|primary| primary.to_string());
+            aad = aad.optional_text(primary.as_deref());
         }
     }
     aad
@@ -234,7 +235,7 @@ fn number(data: &SealedData, name: &str) -> Option<u64> {
     }
 }
 
-/// True for an envelope of a newer version, whatever else it looks like.
+/// True if the envelope is of a newer version, even if it is otherwise malformed.
 fn is_newer(data: &SealedData) -> bool {
     let above = |name: &str, known: u8| number(data, name).is_some_and(|found| found > u64::from(known));
     above("fmt", envelope::FMT) || above("suite", envelope::SUITE_A256CBC_HS512)

@@ -1,5 +1,5 @@
-//! The deployment's long-lived secrets: index key, signing key, and one for everything derived. Made once by
-//! `umoja init`, stored wrapped by every region's KMS, unwrapped once at start.
+//! The deployment's long-lived secrets: the index key, the signing key, and one secret for all derived keys. `umoja
+//! init` makes them once. Every region's KMS wraps them, and they are unwrapped once at start-up.
 
 mod opened;
 
@@ -16,7 +16,7 @@ use crate::ports::{EncryptionContext, KeysError, Registry, StoreError};
 
 pub use self::opened::Secrets;
 
-/// The name of the setting that holds them.
+/// The name of the setting that stores the secrets.
 pub const SETTING: &str = umoja_schema::names::setting::SECRETS;
 
 pub(crate) const INDEX: &str = "index";
@@ -24,27 +24,27 @@ pub(crate) const SIGNING: &str = "signing";
 pub(crate) const PEPPER: &str = "pepper";
 const DERIVATION: &str = "derivation";
 
-/// The setting's document. Wrapped secrets only.
+/// The document of the setting. It contains only wrapped secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretsDocument {
-    /// Blind index keys, the newest last; two while one is rotated.
+    /// Blind index keys, the newest last; two during a rotation.
     pub index: Vec<WrappedSecret>,
-    /// Versions of blind index keys that are gone, and whose claims have still to be taken out of profiles.
+    /// Versions of dropped blind index keys whose ownerships still have to be removed from profiles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped_index: Vec<u32>,
-    /// Response signing keys, the one to sign with last; the others are still published.
+    /// Response signing keys. The last one signs; the others are still published.
     pub signing: Vec<WrappedSecret>,
-    /// What ids, tokens and the sealing of rows are derived from.
+    /// The secret from which ids, tokens and the keys that seal rows are derived.
     pub derivation: Vec<WrappedSecret>,
-    /// Peppers of passwords, the newest last; none before the first rotation. They stay: a hash made with one can only be
-    /// verified with it.
+    /// Peppers of passwords, the newest last; empty before the first rotation. Peppers are never removed, because a
+    /// hash can only be verified with the pepper that made it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pepper: Vec<WrappedSecret>,
-    /// The version of the pepper that new hashes are made with.
+    /// The version of the pepper for new hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pepper_in_use: Option<u32>,
-    /// By id, the secrets that other systems made their hashes with: sealed under a key that is derived from
-    /// `derivation`, unpadded base64url. They stay, like peppers.
+    /// The hash keys of other systems by id, sealed under a key that is derived from `derivation`, in unpadded
+    /// base64url. Like peppers, they are never removed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hash_keys: BTreeMap<String, String>,
 }
@@ -52,11 +52,11 @@ pub struct SecretsDocument {
 /// One wrapped secret of 32 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrappedSecret {
-    /// Its version, from 1.
+    /// The version, from 1.
     pub version: u32,
-    /// When it was made, Unix seconds.
+    /// When the secret was made, in Unix seconds.
     pub created_at: u64,
-    /// By region: the blob, unpadded base64url.
+    /// The wrapped key of each region, in unpadded base64url.
     pub wrapped: BTreeMap<Region, String>,
 }
 
@@ -69,21 +69,21 @@ pub enum SecretsError {
     /// The settings cannot be read.
     #[error("the deployment's secrets: {0}")]
     Store(#[from] StoreError),
-    /// There are none.
+    /// There are no secrets.
     #[error("the deployment has no secrets yet; run `umoja init`")]
     Absent,
-    /// What is stored is malformed.
+    /// The stored document is malformed.
     #[error("the deployment's secrets are malformed")]
     Malformed,
-    /// Some region has not wrapped a new secret; a region without it could not start.
-    #[error("the KMS of {0} did not wrap the secret; every region's has to when secrets are made")]
+    /// A region's KMS did not wrap a new secret. That region could not start without it.
+    #[error("the KMS of {0} did not wrap the secret; a new secret needs the KMS of every region")]
     RegionMissing(Region),
-    /// Some region's KMS does not wrap a secret that there is.
+    /// A region's KMS did not wrap an existing secret.
     #[error("the KMS of {region} did not wrap the deployment's secrets: {source}")]
     NotWrapped {
-        /// Which region.
+        /// The region.
         region: Region,
-        /// Why.
+        /// The cause.
         source: KeysError,
     },
 }
@@ -102,14 +102,14 @@ impl SecretsDocument {
         })
     }
 
-    /// What a region's settings hold; nothing before `umoja init`.
+    /// The secrets in a region's settings; `None` before `umoja init`.
     pub async fn stored(registry: &dyn Registry) -> Result<Option<Self>, SecretsError> {
         let document = registry.setting(SETTING).await?;
         document.map(serde_json::from_value).transpose().map_err(|_| SecretsError::Malformed)
     }
 
-    /// True if every secret's entry of a region opens under the KMS key that the region has now; false if that refuses
-    /// one, or has wrapped none: it is another key than the one that wrapped them.
+    /// True if the region's current KMS key unwraps every secret's wrapped key of the region. False if it rejects one
+    /// or if one is missing, because another key wrapped them.
     ///
     /// # Errors
     /// If the region's KMS does not answer, or its key is disabled.
@@ -120,25 +120,25 @@ impl SecretsDocument {
             let blob = URL_SAFE_NO_PAD.decode(entry).map_err(|_| SecretsError::Malformed)?;
             match keys.unwrap(&blob, &context(purpose, secret.version)).await {
                 Ok(_) => {}
-                Err(KeysError::Refused) => return Ok(false),
+                Err(KeysError::Rejected) => return Ok(false),
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(true)
     }
 
-    /// Has every secret wrapped by each region of the ring that lacks it, and by those of `anew` again, whose key is
-    /// another one now. True if any was.
-    pub async fn wrap_for_all(&mut self, ring: &KeyRing, anew: &BTreeSet<Region>) -> Result<bool, SecretsError> {
+    /// Wraps every secret for each region of the key ring that lacks it, and again for the regions in `rekeyed`, whose
+    /// KMS key has changed. True if any secret was wrapped.
+    pub async fn wrap_for_all(&mut self, ring: &KeyRing, rekeyed: &BTreeSet<Region>) -> Result<bool, SecretsError> {
         let mut any = false;
         for (purpose, secret) in self.secrets_mut() {
-            any |= secret.wrap_for_all(purpose, ring, anew).await?;
+            any |= secret.wrap_for_all(purpose, ring, rekeyed).await?;
         }
         Ok(any)
     }
 
-    /// Takes over what `other`, another region's copy, has wrapped besides. False, and nothing changed, if the copies
-    /// are not of the same secrets.
+    /// Takes over the wrapped keys that only `other`, another region's copy, has. False, with no change, if the copies
+    /// are of different secrets.
     pub async fn merge(&mut self, other: &Self, ring: &KeyRing) -> Result<bool, SecretsError> {
         let own: Vec<_> = self.secrets().collect();
         let theirs: Vec<_> = other.secrets().collect();
@@ -162,8 +162,8 @@ impl SecretsDocument {
         Ok(true)
     }
 
-    /// Drops what a region's KMS has wrapped, after the region was removed from the deployment. False, and nothing is
-    /// changed, if some secret would have no wrap left.
+    /// Drops the wrapped keys of a region that was removed from the deployment. False, with no change, if a secret
+    /// would have no wrapped key left.
     pub fn forget(&mut self, region: &Region) -> bool {
         let needed = |(_, secret): (_, &WrappedSecret)| !secret.wrapped.keys().any(|other| other != region);
         if self.secrets().any(needed) {
@@ -175,7 +175,7 @@ impl SecretsDocument {
         true
     }
 
-    /// What ids, tokens and keys are derived from.
+    /// The secret from which ids, tokens and keys are derived.
     pub(crate) async fn open_derivation(&self, ring: &KeyRing) -> Result<DataKey, SecretsError> {
         self.derivation.last().ok_or(SecretsError::Malformed)?.unwrap(ring, DERIVATION).await
     }
@@ -210,16 +210,17 @@ impl WrappedSecret {
         &mut self,
         purpose: &str,
         ring: &KeyRing,
-        anew: &BTreeSet<Region>,
+        rekeyed: &BTreeSet<Region>,
     ) -> Result<bool, SecretsError> {
-        let lacks = |region: &&Region| anew.contains(*region) || !self.wrapped.contains_key(*region);
+        let lacks = |region: &&Region| rekeyed.contains(*region) || !self.wrapped.contains_key(*region);
         let lacking: Vec<Region> = ring.regions().filter(lacks).cloned().collect();
         if lacking.is_empty() {
             return Ok(false);
         }
         let mut others = self.clone();
-        others.wrapped.retain(|region, _| !anew.contains(region));
-        // With every region's key replaced at once, only the old entries are left to try: the keys of before open them.
+        others.wrapped.retain(|region, _| !rekeyed.contains(region));
+        // If the keys of all regions were replaced at once, only the old wrapped keys are left to try. The previous KMS
+        // keys unwrap them.
         let key = match others.unwrap(ring, purpose).await {
             Ok(key) => key,
             Err(error) => self.unwrap(ring, purpose).await.map_err(|_| error)?,
@@ -254,7 +255,7 @@ fn context(purpose: &str, version: u32) -> EncryptionContext {
     ])
 }
 
-/// The version of the newest of the secrets; 0 if there are none.
+/// The version of the newest secret; 0 if there are none.
 pub(crate) fn newest(secrets: &[WrappedSecret]) -> u32 {
     secrets.iter().map(|secret| secret.version).max().unwrap_or_default()
 }

@@ -1,9 +1,10 @@
-//! The deployment's secrets over all regions: one document, the same in each region's settings, wrapped by every
-//! region's KMS key.
+//! The deployment's secrets in all regions: one document, the same in each region's settings, wrapped by every region's
+//! KMS key.
 //!
-//! The regions are written one after the other, the first of the list first and each only over what was read there: of
-//! several operators who change the secrets at once, exactly one does. Whoever is interrupted between two regions leaves
-//! copies of which one is ahead, and the next command brings that to the others before it does anything.
+//! The regions are written in sequence, the first of the list first, each on the condition that the stored value is the
+//! one that was read. So of several operators who change the secrets at once, exactly one succeeds. A command that is
+//! interrupted between two regions leaves one copy newer than the others. The next command brings that copy to the
+//! other regions before it does anything else.
 
 use std::collections::BTreeSet;
 
@@ -20,25 +21,25 @@ use crate::secrets::{SETTING, Secrets, SecretsDocument, SecretsError};
 /// Why the secrets of all regions cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SharedSecretsError {
-    /// A region's settings.
+    /// The settings of a region failed.
     #[error("{region}: {source}")]
     Region {
-        /// Which region.
+        /// The region.
         region: Region,
-        /// Why.
+        /// The cause.
         source: SecretsError,
     },
-    /// The secrets themselves.
+    /// The secrets themselves failed.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
-    /// The regions hold secrets of which none are a later state of the others.
+    /// The secrets of two regions differ, and neither is a later state of the other.
     #[error("the regions hold different secrets ({0} differs)")]
     Different(Region),
-    /// A key of another system cannot be added under this id.
-    #[error("the hash key `{0}` is longer than any that is known, or the id is another key's already")]
+    /// A hash key of another system cannot be added under this id.
+    #[error("the hash key `{0}` is too long, or its id belongs to another key")]
     HashKey(String),
-    /// They are not as they were a moment ago.
-    #[error("somebody else is changing the deployment's secrets ({0} differs)")]
+    /// The secrets have changed since they were read.
+    #[error("another operator is changing the deployment's secrets ({0} differs)")]
     Changing(Region),
 }
 
@@ -48,22 +49,22 @@ pub struct SharedSecrets<'a> {
     ring: KeyRing,
 }
 
-/// What each region's settings hold, as it was read.
+/// The settings of each region as they were read.
 type Stored = Vec<Option<(Value, SecretsDocument)>>;
 
 impl<'a> SharedSecrets<'a> {
-    /// Of these regions, in the order of the deployment's list: who works on the same deployment has to go by the same
-    /// order. `ring` reaches every region's KMS key.
+    /// The secrets of these regions, in the order of the deployment's list. All operators of a deployment have to use
+    /// the same order. `ring` reaches every region's KMS key.
     pub fn new(homes: impl IntoIterator<Item = &'a Home>, ring: KeyRing) -> Self {
         Self { homes: homes.into_iter().collect(), ring }
     }
 
-    /// Makes the secrets, or brings those that there are to every region; the regions of `anew` have got another key,
-    /// which has to wrap them again. True if they were made now.
+    /// Makes the secrets, or brings the existing ones to every region. The regions in `rekeyed` have another KMS key,
+    /// which has to wrap the secrets again. True if the secrets were made now.
     ///
     /// # Errors
-    /// If a region does not do as asked, or the regions hold different secrets.
-    pub async fn ensure(&self, anew: &BTreeSet<Region>, now: Millis) -> Result<bool, SharedSecretsError> {
+    /// If a region fails, or the regions hold different secrets.
+    pub async fn ensure(&self, rekeyed: &BTreeSet<Region>, now: Millis) -> Result<bool, SharedSecretsError> {
         let stored = self.stored().await?;
         let (document, made) = match stored.iter().flatten().next() {
             None => (SecretsDocument::create(&self.ring, now).await?, true),
@@ -75,7 +76,7 @@ impl<'a> SharedSecrets<'a> {
                         return Err(SharedSecretsError::Different(home.own.name.clone()));
                     }
                 }
-                document.wrap_for_all(&self.ring, anew).await?;
+                document.wrap_for_all(&self.ring, rekeyed).await?;
                 (document, false)
             }
         };
@@ -83,21 +84,21 @@ impl<'a> SharedSecrets<'a> {
         Ok(made)
     }
 
-    /// The secrets of the region that is ahead, brought to every other one: a rotation may have been interrupted between
-    /// two regions. True if there was anything to bring.
+    /// The newest copy of the secrets, after bringing it to every region, because a rotation may have been interrupted
+    /// between two regions. True if a region lacked it.
     ///
     /// # Errors
-    /// If a region does not do as asked, there are no secrets, or two regions' differ and neither is ahead.
+    /// If a region fails, there are no secrets, or the copies of two regions differ and neither is newer.
     pub async fn newest(&self) -> Result<(SecretsDocument, bool), SharedSecretsError> {
         let stored = self.stored().await?;
         let documents = || stored.iter().flatten().map(|(_, document)| document);
         let mut newest =
             documents().max_by_key(|document| document.rotation_steps()).ok_or(SecretsError::Absent)?.clone();
-        // As far as they are of the same keys, each region's copy may have wraps that the others lack.
+        // If the copies are of the same keys, each may have wrapped keys that the others lack.
         for (home, stored) in self.homes.iter().zip(&stored) {
             let Some((_, other)) = stored else { continue };
             let is_merged = newest.merge(other, &self.ring).await?;
-            // Neither is ahead: a key that only one of them has must not be lost.
+            // Neither copy is newer: a key that only one of them has must not be lost.
             if !is_merged && other.rotation_steps() == newest.rotation_steps() {
                 return Err(SharedSecretsError::Different(home.own.name.clone()));
             }
@@ -107,10 +108,10 @@ impl<'a> SharedSecrets<'a> {
         Ok((newest, behind))
     }
 
-    /// Does the next step of rotating the key that signs answers, and writes it in every region.
+    /// Does the next step of rotating the key that signs answers, in every region.
     ///
     /// # Errors
-    /// If the secrets are not as this rotation left them, or a region does not do as asked.
+    /// If the secrets are not as this rotation left them, or a region fails.
     pub async fn rotate_signing(
         &self,
         secrets: &mut SecretsDocument,
@@ -122,11 +123,11 @@ impl<'a> SharedSecrets<'a> {
         Ok(step)
     }
 
-    /// Does the next step of rotating the blind index key, and writes it in every region. That no profile is behind is
-    /// for the caller to have seen ([`SecretsDocument::rotate_index`]).
+    /// Does the next step of rotating the blind index key, in every region. The caller must have checked that no
+    /// profile is behind ([`SecretsDocument::rotate_index`]).
     ///
     /// # Errors
-    /// If the secrets are not as this rotation left them, or a region does not do as asked.
+    /// If the secrets are not as this rotation left them, or a region fails.
     pub async fn rotate_index(
         &self,
         secrets: &mut SecretsDocument,
@@ -138,10 +139,10 @@ impl<'a> SharedSecrets<'a> {
         Ok(step)
     }
 
-    /// Does the next step of rotating the pepper of passwords, and writes it in every region.
+    /// Does the next step of rotating the pepper of passwords, in every region.
     ///
     /// # Errors
-    /// If the secrets are not as this rotation left them, or a region does not do as asked.
+    /// If the secrets are not as this rotation left them, or a region fails.
     pub async fn rotate_pepper(
         &self,
         secrets: &mut SecretsDocument,
@@ -153,12 +154,12 @@ impl<'a> SharedSecrets<'a> {
         Ok(step)
     }
 
-    /// Adds the secrets that other systems made their hashes with, as far as there are none of these ids; gives the ids
-    /// that were added. Those that there are stay, since hashes name them.
+    /// Adds the hash keys of other systems whose ids are not present yet, and returns the added ids. Existing keys
+    /// stay, because hashes name them.
     ///
     /// # Errors
-    /// [`SharedSecretsError::HashKey`], and nothing is added, if one of these ids is another key's or a key is too long;
-    /// if a region does not do as asked, or there are no secrets.
+    /// [`SharedSecretsError::HashKey`], with no change, if an id belongs to another key or a key is too long; another
+    /// error if a region fails or there are no secrets.
     pub async fn add_hash_keys(
         &self,
         keys: &HashKeys,
@@ -170,12 +171,12 @@ impl<'a> SharedSecrets<'a> {
         let known = opened.password_keys();
         let mut added = Vec::new();
         for (id, key) in keys.iter() {
-            let refused = || SharedSecretsError::HashKey(id.to_owned());
+            let rejected = || SharedSecretsError::HashKey(id.to_owned());
             match known.hash_keys.get(id) {
                 Some(known) if known == key => {}
-                Some(_) => return Err(refused()),
+                Some(_) => return Err(rejected()),
                 None => {
-                    let sealed = opened.seal_hash_key(id, key, entropy).ok_or_else(refused)?;
+                    let sealed = opened.seal_hash_key(id, key, entropy).ok_or_else(rejected)?;
                     document.hash_keys.insert(id.to_owned(), sealed);
                     added.push(id.to_owned());
                 }
@@ -185,7 +186,7 @@ impl<'a> SharedSecrets<'a> {
         Ok(added)
     }
 
-    /// Whether a region's KMS key, as it is now, opens every secret's entry of the region.
+    /// Whether a region's current KMS key unwraps every secret's wrapped key of the region.
     ///
     /// # Errors
     /// If the region's KMS does not answer, or there are no secrets.
@@ -194,11 +195,11 @@ impl<'a> SharedSecrets<'a> {
         Ok(document.is_wrapped_by(&self.ring, region).await?)
     }
 
-    /// Drops what the KMS of a region has wrapped that is none of these any more. False, and nothing is changed, if some
-    /// secret has no other wrap.
+    /// Drops the wrapped keys of a region that is no longer among these. False, with no change, if a secret has no
+    /// other wrapped key.
     ///
     /// # Errors
-    /// If a region does not do as asked, or there are no secrets.
+    /// If a region fails, or there are no secrets.
     pub async fn forget(&self, removed: &Region) -> Result<bool, SharedSecretsError> {
         let (mut document, _) = self.newest().await?;
         let stored = self.stored().await?;
@@ -209,7 +210,7 @@ impl<'a> SharedSecrets<'a> {
         Ok(true)
     }
 
-    /// What is stored, if it is this document everywhere.
+    /// The stored values, if they are this document in every region.
     async fn unchanged(&self, document: &SecretsDocument) -> Result<Stored, SharedSecretsError> {
         let stored = self.stored().await?;
         for (home, stored) in self.homes.iter().zip(&stored) {
@@ -234,7 +235,7 @@ impl<'a> SharedSecrets<'a> {
         Ok(stored)
     }
 
-    /// Writes the secrets where they are not so yet, and looks whether nobody else has made others meanwhile.
+    /// Writes the secrets where they differ, and checks that no other operator has changed them meanwhile.
     async fn store(&self, document: &SecretsDocument, stored: &Stored) -> Result<(), SharedSecretsError> {
         let value = serde_json::to_value(document).map_err(|_| SecretsError::Malformed)?;
         for (home, stored) in self.homes.iter().zip(stored) {
@@ -244,7 +245,7 @@ impl<'a> SharedSecrets<'a> {
             }
             match home.registry.replace_setting(SETTING, stored, &value).await {
                 Ok(true) => {}
-                // Not done, or its answer was lost: what is stored tells.
+                // The write was not done, or its answer was lost. The stored value decides.
                 Ok(false) | Err(StoreError::Unavailable(_)) => {
                     if read(home).await?.as_ref() != Some(&value) {
                         return Err(SharedSecretsError::Changing(home.own.name.clone()));

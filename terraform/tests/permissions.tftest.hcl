@@ -1,4 +1,4 @@
-# Who may do what.
+# The permissions of the functions and the keys.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -18,11 +18,11 @@ run "roles" {
 
   assert {
     condition     = !strcontains(aws_iam_role_policy.function["replicator"].policy, "kms:")
-    error_message = "The replicator has nothing to do with keys."
+    error_message = "The replicator must have no permission on keys."
   }
   assert {
     condition     = [for name, policy in aws_iam_role_policy.function : name if strcontains(policy.policy, "kms:")] == ["api", "reconcile-keys", "reconcile-merges"]
-    error_message = "Only the api and the reconciler of keys use data keys."
+    error_message = "Only the api and the reconcilers of keys and merges use data keys."
   }
   assert {
     condition = alltrue(flatten([
@@ -31,7 +31,7 @@ run "roles" {
         [for resource in statement.Resource : !strcontains(resource, "*") || endswith(resource, ":*") || endswith(resource, "/stream/*") || endswith(resource, ":key/*")]
       ]
     ]))
-    error_message = "Wild cards stand only for a group's log streams, a table's streams, and peers' keys."
+    error_message = "Wild cards are only for a group's log streams, a table's streams, and peers' keys."
   }
   assert {
     condition = alltrue(flatten([
@@ -45,7 +45,7 @@ run "roles" {
   }
   assert {
     condition     = aws_kms_key.data.tags["umoja:deployment"] == "umoja" && aws_kms_key.data.tags["umoja:use"] == "data-keys" && aws_kms_key.rest.tags == null
-    error_message = "The data key, and not the other, is what peers may use."
+    error_message = "Peers may use the data key and not the other one."
   }
   assert {
     condition = alltrue(flatten([
@@ -57,42 +57,42 @@ run "roles" {
   }
   assert {
     condition     = length(distinct(flatten([for policy in aws_iam_role_policy.function : [for statement in jsondecode(policy.policy).Statement : can(regex("^[A-Za-z0-9]+$", statement.Sid))]]))) == 1
-    error_message = "Every statement says what it is for."
+    error_message = "Every statement's name states its purpose."
   }
   assert {
     condition     = !strcontains(aws_iam_role_policy.function["api"].policy, "arn:aws:dynamodb:us-east-1") && !strcontains(aws_iam_role_policy.function["api"].policy, "sqs:")
     error_message = "The api reaches no peer's table and no queue."
   }
   assert {
-    condition     = !strcontains(aws_iam_role_policy.function["sweep"].policy, "kms:") && !strcontains(aws_iam_role_policy.function["sweep"].policy, "-companies") && !strcontains(aws_iam_role_policy.function["sweep"].policy, "sqs:ReceiveMessage")
-    error_message = "The sweep carries what is sealed: it uses no key, knows no company and takes no messages."
+    condition     = !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "kms:") && !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "-companies") && !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "sqs:ReceiveMessage")
+    error_message = "Anti-entropy uses no key, reads no company and receives no messages."
   }
   assert {
     condition = alltrue(flatten([
-      for statement in jsondecode(aws_iam_role_policy.function["sweep"].policy).Statement :
-      [for resource in statement.Resource : endswith(resource, "-identifiers") || endswith(resource, "-members")] if contains(statement.Action, "dynamodb:DeleteItem")
+      for statement in jsondecode(aws_iam_role_policy.function["anti-entropy"].policy).Statement :
+      [for resource in statement.Resource : endswith(resource, "-identifiers") || endswith(resource, "-linked_accounts")] if contains(statement.Action, "dynamodb:DeleteItem")
     ]))
-    error_message = "The sweep deletes what is derived, and nothing else."
+    error_message = "Anti-entropy deletes only derived items."
   }
   assert {
     condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([
       for statement in jsondecode(policy.policy).Statement : contains(statement.Action, "dynamodb:Scan")
-    ])] == ["sweep"]
-    error_message = "Nothing but the sweep reads whole tables."
+    ])] == ["anti-entropy"]
+    error_message = "Only anti-entropy reads whole tables."
   }
   assert {
     condition = !anytrue(flatten([for policy in aws_iam_role_policy.function : [
       for statement in jsondecode(policy.policy).Statement :
       [for resource in statement.Resource : endswith(resource, "-settings") || endswith(resource, "-companies")] if length(setintersection(statement.Action, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"])) > 0
     ]]))
-    error_message = "Settings and companies are the operator's to write."
+    error_message = "Only the operator writes settings and companies."
   }
   assert {
     condition = !anytrue(flatten([for policy in aws_iam_role_policy.function : [
       for statement in jsondecode(policy.policy).Statement :
       [for resource in statement.Resource : endswith(resource, "-users") || endswith(resource, "-journal") || endswith(resource, "-receipts") || endswith(resource, "-audit")] if contains(statement.Action, "dynamodb:DeleteItem")
     ]]))
-    error_message = "Nothing that is replicated is ever deleted."
+    error_message = "Replicated items are never deleted."
   }
 }
 
@@ -107,7 +107,7 @@ run "traces" {
 
   assert {
     condition     = alltrue([for policy in aws_iam_role_policy.function : strcontains(policy.policy, "xray:PutTraceSegments")]) && alltrue([for function in aws_lambda_function.this : one(function.tracing_config).mode == "Active"])
-    error_message = "With tracing, functions are traced and may say so."
+    error_message = "With tracing, functions are traced and may send traces."
   }
 }
 
@@ -132,7 +132,7 @@ run "keys" {
         if statement.Sid == "AdministrationWithoutUse"
       ])
     ])
-    error_message = "Who administers a key does not use it."
+    error_message = "Administrators of a key must not use it."
   }
   assert {
     condition = one([
@@ -149,14 +149,14 @@ run "keys" {
       "arn:aws:iam::123456789012:role/umoja-af-south-1-reconcile-merges",
       "arn:aws:iam::123456789012:role/operators",
     ]
-    error_message = "The data key is used by two functions of each region, and by operators."
+    error_message = "The data key is used by three functions of each region, and by operators."
   }
   assert {
     condition = alltrue([
       for statement in jsondecode(aws_kms_key.rest.policy).Statement :
       can(statement.Condition) if length(setintersection(statement.Action, ["kms:Decrypt", "kms:Encrypt"])) > 0
     ])
-    error_message = "The key at rest is used through the services that it is for."
+    error_message = "The key at rest is used only through its services."
   }
 }
 
@@ -167,6 +167,6 @@ run "schedules" {
 
   assert {
     condition     = toset(flatten([for statement in jsondecode(aws_iam_role_policy.schedules.policy).Statement : statement.Action])) == toset(["lambda:InvokeFunction", "sqs:SendMessage"])
-    error_message = "Schedules start functions, and note what they could not start."
+    error_message = "Schedules start functions and report failed starts."
   }
 }

@@ -1,4 +1,4 @@
-# What one region consists of. Runs without AWS: the provider is a stand-in.
+# The resources of one region. Runs without AWS: the provider is a mock.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -17,19 +17,19 @@ run "names" {
 
   assert {
     condition     = toset([for table in aws_dynamodb_table.this : table.name]) == toset([for name, _ in jsondecode(file("../schema/generated/names.json")).tables : "umoja-${name}"])
-    error_message = "Every table of names.json is there, and no other."
+    error_message = "The tables must be exactly those of names.json."
   }
   assert {
-    condition     = toset([for queue in aws_sqs_queue.this : queue.name]) == toset(["umoja-retry-us-east-1", "umoja-retry-af-south-1", "umoja-keys", "umoja-merges", "umoja-parked"])
-    error_message = "There is a retry queue for each peer, and none for the own region."
+    condition     = toset([for queue in aws_sqs_queue.this : queue.name]) == toset(["umoja-retry-us-east-1", "umoja-retry-af-south-1", "umoja-keys", "umoja-merges", "umoja-quarantined"])
+    error_message = "There must be a retry queue for each peer and none for the own region."
   }
   assert {
     condition     = toset([for queue in aws_sqs_queue.dead : queue.name]) == toset([for queue in aws_sqs_queue.this : "${queue.name}-dead"])
-    error_message = "Each queue has a queue for its dead letters, named like it."
+    error_message = "Each queue must have a dead-letter queue named after it."
   }
   assert {
     condition     = toset([for function in aws_lambda_function.this : function.function_name]) == toset([for name in jsondecode(file("../schema/generated/names.json")).functions : "umoja-${name}"])
-    error_message = "Every function of names.json is there, and no other."
+    error_message = "The functions must be exactly those of names.json."
   }
   assert {
     condition     = alltrue([for name, role in aws_iam_role.function : role.name == "umoja-eu-west-1-${name}"])
@@ -37,7 +37,7 @@ run "names" {
   }
   assert {
     condition     = aws_kms_alias.data.name == "alias/umoja-data" && aws_kms_alias.rest.name == "alias/umoja-rest"
-    error_message = "The keys' aliases."
+    error_message = "The keys must have their aliases."
   }
 }
 
@@ -54,11 +54,11 @@ run "longest_names_fit" {
 
   assert {
     condition     = alltrue([for role in aws_iam_role.function : length(role.name) <= 64])
-    error_message = "IAM takes 64 characters."
+    error_message = "IAM limits names to 64 characters."
   }
   assert {
     condition     = alltrue([for function in aws_lambda_function.this : length(function.function_name) <= 64])
-    error_message = "Lambda takes 64 characters."
+    error_message = "Lambda limits names to 64 characters."
   }
 }
 
@@ -69,11 +69,11 @@ run "tables" {
 
   assert {
     condition     = alltrue([for table in aws_dynamodb_table.this : table.deletion_protection_enabled && table.point_in_time_recovery[0].enabled && table.server_side_encryption[0].enabled && table.billing_mode == "PAY_PER_REQUEST"])
-    error_message = "Tables refuse to be deleted, can be restored, are encrypted with a key of the deployment's, and are paid by request."
+    error_message = "Tables are protected against deletion, can be restored, are encrypted with a key of the deployment's, and are paid by request."
   }
   assert {
     condition     = alltrue([for name, table in aws_dynamodb_table.this : table.stream_enabled == contains(["users", "journal", "receipts", "audit"], name)])
-    error_message = "What is replicated has a stream, and nothing else."
+    error_message = "Exactly the replicated tables have a stream."
   }
   assert {
     condition     = alltrue([for table in aws_dynamodb_table.this : table.stream_view_type == "NEW_IMAGE" if table.stream_enabled])
@@ -81,15 +81,15 @@ run "tables" {
   }
   assert {
     condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["attempts", "idempotency", "replays"]
-    error_message = "What is remembered for a while expires, and nothing else."
+    error_message = "Exactly the tables with temporary items have an expiry."
   }
   assert {
     condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).region == "eu-west-1"
-    error_message = "The infrastructure's document says the region."
+    error_message = "The infrastructure's document names the region."
   }
   assert {
     condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).queues == "https://sqs.eu-west-1.amazonaws.com/123456789012"
-    error_message = "The infrastructure's document says where the queues are, without a slash at the end."
+    error_message = "The infrastructure's document contains the URL of the queues, without a trailing slash."
   }
   assert {
     condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).base_url == "https://mock.execute-api.eu-west-1.amazonaws.com"
@@ -134,7 +134,7 @@ run "streams" {
       for mapping in aws_lambda_event_source_mapping.replicator :
       [for filter in one(mapping.filter_criteria).filter : jsondecode(filter.pattern)] == [{ dynamodb = { NewImage = { origin = { S = ["eu-west-1"] } } } }]
     ])
-    error_message = "Only what the own region wrote starts the replicator."
+    error_message = "Only writes of the own region start the replicator."
   }
   assert {
     condition     = alltrue([for mapping in aws_lambda_event_source_mapping.replicator : mapping.starting_position == "TRIM_HORIZON"])
@@ -142,11 +142,11 @@ run "streams" {
   }
   assert {
     condition     = alltrue([for mapping in aws_lambda_event_source_mapping.replicator : mapping.bisect_batch_on_function_error && contains(mapping.function_response_types, "ReportBatchItemFailures") && mapping.maximum_retry_attempts == -1])
-    error_message = "One record does not hold up its batch, and is tried for as long as it is allowed to be old."
+    error_message = "A failing record does not block its batch and is retried until it reaches the greatest age."
   }
   assert {
     condition     = alltrue([for mapping in aws_lambda_event_source_mapping.replicator : mapping.maximum_record_age_in_seconds < 86400 && length(mapping.destination_config) == 1])
-    error_message = "What is given up is noted before the stream forgets it."
+    error_message = "Failing records are reported before the stream drops them."
   }
 }
 
@@ -184,7 +184,7 @@ run "functions" {
 
   assert {
     condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables.UMOJA_PREFIX == "umoja" && function.environment[0].variables.UMOJA_ENDPOINT_US_EAST_1 == "https://link.example:8443" && length(function.environment[0].variables) == 3])
-    error_message = "A function knows the prefix, the endpoints that were given, and the log level; nothing else."
+    error_message = "A function's environment contains only the prefix, the given endpoints and the log level."
   }
   assert {
     condition     = alltrue([for function in aws_lambda_function.this : function.runtime == "provided.al2023" && function.handler == "bootstrap"])
@@ -196,11 +196,11 @@ run "functions" {
   }
   assert {
     condition     = alltrue([for schedule in aws_scheduler_schedule.this : schedule.state == "ENABLED" && one(one(schedule.target).dead_letter_config).arn != null])
-    error_message = "Schedules run, and note what they could not start."
+    error_message = "Schedules run and report failed starts."
   }
   assert {
-    condition     = aws_scheduler_schedule.this["reconcile-writes"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-keys"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-merges"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["sweep"].schedule_expression == "rate(1 hour)"
-    error_message = "How often the scheduled functions run."
+    condition     = aws_scheduler_schedule.this["reconcile-writes"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-keys"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-merges"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["anti-entropy"].schedule_expression == "rate(1 hour)"
+    error_message = "The scheduled functions must run as often as documented."
   }
 }
 
@@ -211,15 +211,15 @@ run "api" {
 
   assert {
     condition     = aws_apigatewayv2_route.default.route_key == "$default" && length(aws_apigatewayv2_api.this.cors_configuration) == 0
-    error_message = "One route, and no browsers."
+    error_message = "There must be one route and no CORS configuration."
   }
   assert {
     condition     = !anytrue([for word in ["identity", "sourceIp", "path", "querystring", "header", "userAgent", "authorizer", "domainName"] : strcontains(one(aws_apigatewayv2_stage.default.access_log_settings).format, word)])
-    error_message = "The access log says nothing about a person."
+    error_message = "The access log contains no personal data."
   }
   assert {
     condition     = length(aws_route53_record.shared) == 0 && length(aws_apigatewayv2_domain_name.this) == 0 && !aws_apigatewayv2_api.this.disable_execute_api_endpoint
-    error_message = "Without a domain there are no names."
+    error_message = "Without a domain there must be no names."
   }
 }
 
@@ -251,11 +251,11 @@ run "domain" {
   }
   assert {
     condition     = one(aws_route53_record.shared["shared"].latency_routing_policy).region == "eu-west-1" && aws_route53_record.shared["shared"].health_check_id != null
-    error_message = "The shared name is answered by the nearest region that is ready."
+    error_message = "The nearest region that is ready answers the shared name."
   }
   assert {
     condition     = aws_route53_health_check.ready["shared"].fqdn == "eu.id.example.com" && aws_route53_health_check.ready["shared"].resource_path == "/readyz"
-    error_message = "A region is asked by its own name whether it is ready."
+    error_message = "The health check must use the region's own name."
   }
 }
 
@@ -270,7 +270,7 @@ run "base_url_overrides" {
 
   assert {
     condition     = output.base_url == "http://127.0.0.1:8080/eu"
-    error_message = "The base URL that is given is taken."
+    error_message = "The given base URL must be used."
   }
 }
 
@@ -282,8 +282,8 @@ run "alarms" {
   assert {
     condition = length(setsubtract([
       "umoja-iterator-age", "umoja-retry-us-east-1-age", "umoja-retry-us-east-1-depth", "umoja-retry-us-east-1-dead", "umoja-keys-dead",
-      "umoja-parked", "umoja-parked-dead", "umoja-stream-failures", "umoja-schedule-failures", "umoja-missing-wrapped-keys",
-      "umoja-replication-lag", "umoja-api-latency", "umoja-api-errors", "umoja-replicator-throttles", "umoja-users-write-throttles", "umoja-key-errors",
+      "umoja-quarantined", "umoja-quarantined-dead", "umoja-stream-failures", "umoja-schedule-failures", "umoja-missing-wrapped-keys",
+      "umoja-replication-lag", "umoja-api-latency", "umoja-api-errors", "umoja-replicator-throttles", "umoja-users-write-throttles", "umoja-kms-errors",
       "umoja-uncounted-logins", "umoja-credential-stuffing",
     ], [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name])) == 0
     error_message = "An alarm is missing."
@@ -294,7 +294,7 @@ run "alarms" {
   }
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : contains(keys(jsondecode(file("../schema/generated/names.json")).metrics.units), alarm.metric_name) if alarm.namespace == "Umoja"])
-    error_message = "Alarms look at metrics that the programs write."
+    error_message = "Alarms must use metrics that the programs write."
   }
 }
 
@@ -313,6 +313,6 @@ run "a_single_region" {
   }
   assert {
     condition     = alltrue(flatten([for policy in aws_iam_role_policy.function : [for statement in jsondecode(policy.policy).Statement : length(statement.Resource) > 0]]))
-    error_message = "A statement without resources is refused by IAM."
+    error_message = "IAM rejects a statement without resources."
   }
 }

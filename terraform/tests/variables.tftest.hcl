@@ -1,4 +1,4 @@
-# What is refused before anything is made, and the root with the examples' values.
+# The values that validation rejects, and the root module with the examples' values.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -13,11 +13,11 @@ variables {
 run "the_root" {
   assert {
     condition     = output.base_url == "https://mock.execute-api.eu-west-1.amazonaws.com"
-    error_message = "The root says what the module says."
+    error_message = "The root must return the module's outputs."
   }
   assert {
-    condition     = toset(keys(output.queues)) == toset(["retry-us-east-1", "retry-us-east-1-dead", "keys", "keys-dead", "merges", "merges-dead", "parked", "parked-dead", "stream-failures", "schedule-failures"])
-    error_message = "All queues are told."
+    condition     = toset(keys(output.queues)) == toset(["retry-us-east-1", "retry-us-east-1-dead", "keys", "keys-dead", "merges", "merges-dead", "quarantined", "quarantined-dead", "stream-failures", "schedule-failures"])
+    error_message = "The output must contain all queues."
   }
 }
 
@@ -105,7 +105,7 @@ run "schedules_are_expressions" {
   command = plan
 
   variables {
-    schedules = { sweep = "daily" }
+    schedules = { anti_entropy = "daily" }
   }
 
   expect_failures = [var.schedules]

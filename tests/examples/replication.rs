@@ -1,8 +1,8 @@
-//! How long a write takes to be readable in the other region of one process:
+//! Measures the time until a write is readable in the other region of one process:
 //! `cargo run --release -p umoja-tests --example replication -- [writes a second] [seconds] [directory]`.
 //!
-//! Two regions on durable local stores. Nine of ten writes edit a profile of about 2 KB, one registers a user; the time
-//! is from the acknowledgement in the first region to the commit in the second.
+//! Two regions run on durable local stores. Nine of ten writes edit a profile of about 2 KB, and one registers a user.
+//! The time is from the acknowledgement in the first region to the commit in the second.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement")]
 
@@ -14,11 +14,11 @@ use umoja_host::{OsEntropy, SystemClock};
 use umoja_local::{Options, RegionStore};
 use umoja_runtime::{Pump, PumpSettings, RegionPump};
 use umoja_schema::{
-    AccountStatus, Attributes, BlindIndex, Claim, Credentials, Facts, Hlc, IdentifierKind, Identity, Part, PartRecord,
-    ProfileFacts, Region, UserId, Version,
+    AccountStatus, Attributes, BlindIndex, Credentials, Facts, Hlc, IdentifierKind, Identity, Ownership, Part,
+    PartRecord, ProfileFacts, Region, UserId, Version,
 };
 use umoja_store::Home;
-use umoja_store::apply::{commit_own, plan_claims};
+use umoja_store::apply::{commit_own, plan_ownerships};
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Commit, Condition, PartWrite, Writes};
 use umoja_store::seal::Sealer;
@@ -29,36 +29,41 @@ fn home(own: &RegionStore, peer: &RegionStore) -> Home {
     own.home([peer.ports()], Arc::new(SystemClock), Arc::new(OsEntropy))
 }
 
-fn claim(home: &Home, index: u64) -> (BlindIndex, Claim) {
+fn ownership(home: &Home, index: u64) -> (BlindIndex, Ownership) {
     let mut bytes = [7; 32];
     bytes[..8].copy_from_slice(&index.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-    let claim = Claim {
+    let ownership = Ownership {
         kind: IdentifierKind::Email,
         key_version: 1,
-        claimed_at: home.clock.now(),
+        owned_since: home.clock.now(),
         region: home.own.name.clone(),
         verified: false,
         company: None,
         unknown: Attributes::new(),
     };
-    (BlindIndex::new(bytes), claim)
+    (BlindIndex::new(bytes), ownership)
 }
 
 async fn register(home: &Home, sealer: &Sealer, n: u64) -> (UserId, Version) {
     let now = home.clock.now();
     let id = UserId::v7(now.0, home.entropy.array());
     let version = Version { erased: false, hlc: Hlc::at(now), origin: home.own.name.clone() };
-    let facts =
-        ProfileFacts { created_at: now, claims: [claim(home, n)].into(), links: BTreeMap::new(), merged_into: None };
+    let facts = ProfileFacts {
+        created_at: now,
+        ownerships: [ownership(home, n)].into(),
+        links: BTreeMap::new(),
+        merged_into: None,
+    };
     let mut identity = Identity::default();
     identity.profile.given_name = Some("x".repeat(1500));
     let status = Facts::Credentials { status: AccountStatus::Active };
     let profile = sealer.seal(id, version.clone(), Facts::Profile(facts), &identity, Attributes::new()).await;
     let credentials = sealer.seal(id, version.clone(), status, &Credentials::default(), Attributes::new()).await;
     let records = [profile.expect("sealed"), credentials.expect("sealed")];
-    let claims = plan_claims(&*home.own.users, id, &BTreeMap::new(), records[0].claims()).await.expect("read");
+    let ownerships =
+        plan_ownerships(&*home.own.users, id, &BTreeMap::new(), records[0].ownerships()).await.expect("read");
     let parts = records.map(|record| PartWrite { record, condition: Condition::Absent });
-    let writes = Writes { parts: parts.into(), claims, ..Writes::default() };
+    let writes = Writes { parts: parts.into(), ownerships, ..Writes::default() };
     assert_eq!(commit_own(&*home.own.users, &writes).await, Ok(Commit::Done));
     (id, version)
 }
@@ -67,7 +72,7 @@ async fn edit(home: &Home, sealer: &Sealer, id: UserId) -> Version {
     let stored: PartRecord = home.own.users.part(id, Part::Profile).await.expect("read").expect("a user");
     let mut identity: Identity = sealer.open(&stored).await.expect("opened");
     identity.profile.family_name = Some(stored.version.to_string());
-    let hlc = Hlc::next(home.clock.now(), Some(stored.version.hlc)).expect("a stamp");
+    let hlc = Hlc::next(home.clock.now(), Some(stored.version.hlc)).expect("a hlc");
     let version = Version { erased: false, hlc, origin: home.own.name.clone() };
     let facts = stored.live().expect("live").facts.clone();
     let record = sealer.seal(id, version.clone(), facts, &identity, Attributes::new()).await.expect("sealed");

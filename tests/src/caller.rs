@@ -1,5 +1,5 @@
-//! A company's backend, in process: signs requests, sends them to a router, and believes only answers that are
-//! signed for them.
+//! A company's backend, in process. It signs requests, sends them to a router, and accepts only answers that are signed
+//! for these requests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,21 +16,21 @@ use umoja_schema::{Company, Scope};
 
 /// A company with its secrets.
 pub struct Caller {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its API key.
+    /// The API key.
     pub api_key: ApiKey,
-    /// Its signing key.
+    /// The signing key.
     pub key: SigningKey,
     requests: AtomicU64,
 }
 
-/// A region's API: its router and what it is called.
+/// A region's API: its router and its audience.
 #[derive(Clone)]
 pub struct Endpoint {
     /// The router.
     pub router: Router,
-    /// The `aud`.
+    /// The value of `aud`.
     pub base_url: String,
     /// The public keys of its answers.
     pub jwks: Vec<(String, VerifyingKey)>,
@@ -39,7 +39,7 @@ pub struct Endpoint {
 /// A verified answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
-    /// The HTTP status, the same as in the claims.
+    /// The HTTP status, equal to the one in the claims.
     pub status: u16,
     /// The claim `body`.
     pub body: Value,
@@ -47,7 +47,7 @@ pub struct Reply {
     pub retry_after: Option<u32>,
 }
 
-/// An answer as it came.
+/// A raw answer.
 #[derive(Debug, Clone)]
 pub struct RawReply {
     /// The HTTP status.
@@ -71,16 +71,16 @@ impl Caller {
     pub fn new(id: &str, seed: u8) -> Self {
         Self {
             id: id.to_owned(),
-            api_key: ApiKey::new("test", &format!("{id}-1"), [seed; 32]).expect("the id is plain"),
+            api_key: ApiKey::new("test", &format!("{id}-1"), [seed; 32]).expect("the id is valid"),
             key: SigningKey::from_seed(&format!("{id}-1"), [seed; 32]),
             requests: AtomicU64::new(0),
         }
     }
 
-    /// What the operator stores of it.
+    /// The record of the company that the operator stores.
     pub fn company(&self, scopes: &[Scope], trusted: bool) -> Company {
         Company {
-            id: self.id.parse().expect("the id is plain"),
+            id: self.id.parse().expect("the id is valid"),
             name: self.id.clone(),
             enabled: true,
             trusted,
@@ -146,11 +146,11 @@ impl Caller {
             .header("content-type", "application/jwt")
             .header("x-api-key", self.api_key.expose())
             .body(Body::from(token.to_owned()))
-            .expect("the parts of a request are plain");
+            .expect("the parts of a request are valid");
         send(to, request).await
     }
 
-    /// Verifies an answer as a client should.
+    /// Verifies an answer as a client must.
     pub fn verify(&self, to: &Endpoint, claims: &RequestClaims, token: &str, raw: &RawReply, now_secs: u64) -> Reply {
         let rqh = request_hash(token.as_bytes());
         let expect = ResponseExpected { iss: &to.base_url, aud: &self.id, rjti: &claims.jti, rqh: &rqh };
@@ -184,7 +184,7 @@ impl Reply {
     }
 
     /// Asserts on status and problem code.
-    pub fn refused(&self, status: u16, code: &str) -> &Self {
+    pub fn rejected(&self, status: u16, code: &str) -> &Self {
         assert_eq!((self.status, &self.body["code"]), (status, &json!(code)), "{self:?}");
         self
     }

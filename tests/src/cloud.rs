@@ -1,5 +1,5 @@
-//! The API and the replicator over DynamoDB's own expressions and streams: two regions on engines in memory. Keys and
-//! queues are the local ones.
+//! The API and the replicator over DynamoDB's own expressions and streams: two regions on engines in memory, with local
+//! keys and queues.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -70,7 +70,7 @@ impl Cloud {
                 .await
                 .expect("settings can be written");
             home.registry.put_company(&shop.company(&Scope::ALL, true)).await.expect("companies can be written");
-            let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await.expect("secrets were made"));
+            let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await.expect("secrets were created"));
             endpoints.push(endpoint(home.clone(), sealer, secrets, Arc::clone(&hasher), &region_names));
             let replicator = Replicator::new(home.clone());
             built.push(CloudRegion { tables, home, replicator, cursors: Mutex::default() });
@@ -83,7 +83,7 @@ impl Cloud {
         self.shop.call(&self.endpoints[at], operation, self.clock.now().secs(), body).await
     }
 
-    /// Delivers every stream until nothing is new.
+    /// Delivers every stream until no record is left.
     ///
     /// # Panics
     /// If a record fails.
@@ -95,7 +95,7 @@ impl Cloud {
                     region.tables.stream.read(&mut region.cursors.lock().unwrap_or_else(PoisonError::into_inner));
                 delivered += changes.len();
                 let outcome = region.replicator.handle(&changes).await;
-                assert_eq!((outcome.failed, outcome.queued, outcome.parked), (None, 0, 0));
+                assert_eq!((outcome.failed, outcome.queued, outcome.quarantined), (None, 0, 0));
             }
             if delivered == 0 {
                 return;
@@ -133,11 +133,11 @@ fn home(
         peers: ports.iter().filter(|ports| ports.name != *local.region()).map(peer).collect(),
         repairs: Arc::new(local.queue(names::queue::KEYS)),
         merges: Arc::new(local.queue(names::queue::MERGES)),
-        parked: Arc::new(local.queue(names::queue::PARKED)),
+        quarantined: Arc::new(local.queue(names::queue::QUARANTINED)),
         registry: Arc::clone(&tables.tables) as _,
         requests: Arc::clone(&tables.tables) as _,
         attempts: Arc::clone(&tables.tables) as _,
-        sweeps: Arc::clone(&tables.tables) as _,
+        checkpoints: Arc::clone(&tables.tables) as _,
         clock: Arc::clone(clock) as _,
         entropy: Arc::clone(entropy) as _,
     }

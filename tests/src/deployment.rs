@@ -24,13 +24,13 @@ pub struct Deployment {
     pub world: World,
     /// Each region's API, in the order of the world's regions.
     pub endpoints: Vec<Endpoint>,
-    /// The hashes that were computed.
+    /// The hasher, which counts the hashes that it computes.
     pub hasher: Arc<CountingHasher>,
     /// A company with every scope, trusted to verify.
     pub shop: Caller,
-    /// Another one.
+    /// Another company.
     pub food: Caller,
-    /// A company with every scope that nobody trusts.
+    /// A company with every scope that is not trusted to verify.
     pub blog: Caller,
 }
 
@@ -45,7 +45,7 @@ impl Deployment {
         Self::hashing_with(world, Arc::default()).await
     }
 
-    /// The same with a hasher that is there already: to check its engines takes longer than a short run.
+    /// The same with an existing hasher, because checking the engines of a new one takes longer than a short run.
     pub async fn hashing_with(world: World, hasher: Arc<CountingHasher>) -> Self {
         let names: Vec<Region> = world.regions.iter().map(|region| region.name.clone()).collect();
         let endpoint = |region: &WorldRegion| {
@@ -61,7 +61,8 @@ impl Deployment {
         deployment
     }
 
-    /// Another instance of a region's API. It reserves so many requests at a time, at most, of a company's limit.
+    /// Another instance of a region's API. It reserves at most `rate_lease` requests of a company's rate limit at a
+    /// time.
     pub fn instance(&self, at: usize, rate_lease: u32) -> Endpoint {
         let region = &self.world.regions[at];
         let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
@@ -91,7 +92,7 @@ impl Deployment {
         let reply = caller.call(&self.endpoints[at], operation, self.now(), body).await;
         if let Some(user) = reply.body.get("user").filter(|user| user.is_object()) {
             let version = user["version"].as_str().expect("a user has a version");
-            self.world.acknowledge_version(&version.parse().expect("a version is read back"));
+            self.world.acknowledge_version(&version.parse().expect("a returned version is valid"));
         }
         reply
     }
@@ -143,7 +144,7 @@ fn instance(
     Endpoint { router: router(Arc::new(app)), base_url, jwks }
 }
 
-/// Hashes inline with the smallest parameters, and counts.
+/// Hashes inline with the smallest parameters, and counts the hashes.
 pub struct CountingHasher {
     inner: InlineHasher,
     passwords: Arc<Passwords>,
@@ -167,17 +168,17 @@ impl Default for CountingHasher {
 }
 
 impl CountingHasher {
-    /// How many passwords were hashed and how many attempts checked since the last call.
+    /// The number of passwords hashed and of attempts checked since the last call.
     pub fn take(&self) -> (usize, usize) {
         (self.hashed.swap(0, Ordering::Relaxed), self.verified.swap(0, Ordering::Relaxed))
     }
 
-    /// The engine itself, to make stored hashes.
+    /// The engine itself, to create stored hashes.
     pub fn passwords(&self) -> &Passwords {
         &self.passwords
     }
 
-    /// Refuses all work, or takes it again.
+    /// Rejects all work, or accepts work again.
     pub fn set_busy(&self, busy: Option<Busy>) {
         *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = busy;
     }
@@ -202,7 +203,7 @@ impl Hasher for CountingHasher {
         self.inner.verify(attempt).await
     }
 
-    fn refuses(&self, _: &CompanyId) -> Option<Busy> {
+    fn rejects(&self, _: &CompanyId) -> Option<Busy> {
         self.admit().err()
     }
 }

@@ -1,7 +1,7 @@
-//! A region's tables on an embedded DynamoDB engine, in this process: the AWS adapter's own requests, with the
-//! expressions and transactions evaluated by an engine that is checked against AWS.
+//! A region's tables on an embedded DynamoDB engine in this process. The AWS adapter sends its own requests, and an
+//! engine that is checked against AWS evaluates their expressions and transactions.
 //!
-//! For bounded tests: the engine's streams cost as much per write as they hold records.
+//! Only for small tests: the cost of a write grows with the number of records in the engine's streams.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const PREFIX: &str = "umoja";
 pub struct DynamoRegion {
     /// The adapter: `Users`, `Logs`, `Registry` and `Requests`.
     pub tables: Arc<DynamoDb>,
-    /// How often each DynamoDB operation was called since the tables were made.
+    /// The number of calls of each DynamoDB operation since the tables were created.
     pub calls: Arc<Calls>,
     /// The streams of its replicated tables.
     pub stream: Arc<EngineStream>,
@@ -36,7 +36,7 @@ impl DynamoRegion {
     /// A new region with empty tables.
     ///
     /// # Panics
-    /// If the engine does not start or does not make the tables.
+    /// If the engine does not start or does not create the tables.
     pub async fn new(region: &Region) -> Self {
         let database = Database::memory().expect("an engine in memory");
         let connector = InProcess::new(Dispatch(database.clone()));
@@ -50,17 +50,17 @@ impl DynamoRegion {
         }
     }
 
-    /// Stores an item as somebody else's software might.
+    /// Stores an item as foreign software might.
     ///
     /// # Panics
-    /// If the engine refuses it.
+    /// If the engine rejects it.
     pub fn put_item(&self, table: &str, item: serde_json::Value) {
         let table = format!("{PREFIX}-{table}");
         let request = serde_json::from_value(serde_json::json!({ "TableName": table, "Item": item }));
-        self.stream.0.put_item(request.expect("a request")).expect("an item is taken");
+        self.stream.0.put_item(request.expect("a request")).expect("the engine accepts an item");
     }
 
-    /// As the contract wants it.
+    /// The tables in the form that the contract tests need.
     pub fn for_contract(self) -> Streamed {
         let tables = self.tables;
         let tables = Tables {
@@ -70,21 +70,22 @@ impl DynamoRegion {
             registry: Arc::clone(&tables) as _,
             requests: Arc::clone(&tables) as _,
             attempts: Arc::clone(&tables) as _,
-            sweeps: tables,
+            checkpoints: tables,
             guard: Box::new(()),
         };
         Streamed { tables, changes: self.stream }
     }
 }
 
-/// Where a reader of the streams is: the last sequence number that it has seen, by table.
+/// The position of a reader of the streams: the last sequence number that it has seen, by table.
 pub type Cursors = BTreeMap<String, String>;
 
 /// The streams of a region's tables.
 pub struct EngineStream(Database);
 
 impl EngineStream {
-    /// The changes after `cursors`, table by table, and moves the cursors past them. An empty map is the beginning.
+    /// Returns the changes after `cursors`, table by table, and moves the cursors past them. An empty map is the
+    /// beginning.
     ///
     /// # Panics
     /// If the engine cannot read its own streams.
@@ -95,7 +96,7 @@ impl EngineStream {
             let mut latest = BTreeMap::new();
             for record in self.records(&stream.table_name, &stream.stream_arn) {
                 let Some(change) = change(&stream.table_name, record) else { continue };
-                // DynamoDB writes no stream record for an update that changes nothing (Developer Guide, "Change data
+                // DynamoDB writes no stream record for an update without a change (Developer Guide, "Change data
                 // capture for DynamoDB Streams"); the engine does.
                 let previous = latest.insert(item_key(&change.image), change.image.clone());
                 if previous.as_ref() != Some(&change.image) && change.sequence > *cursor {
@@ -141,7 +142,7 @@ impl Changes for EngineStream {
     }
 }
 
-/// A record without a new image is a deletion, and those are not changes.
+/// A record without a new image is a deletion, which is not returned as a change.
 fn change(table: &str, record: Record) -> Option<Change> {
     let table = table.strip_prefix(PREFIX)?.strip_prefix('-')?.to_owned();
     let image = attributes(record.dynamodb.new_image?);
@@ -183,7 +184,7 @@ impl Engine for Dispatch {
             "TransactWriteItems" => run(body, |request| database.transact_write_items(request)),
             "UpdateItem" => run(body, |request| database.update_item(request)),
             "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
-            other => refusal(&DynoxideError::ValidationException(format!("no engine for {other}"))),
+            other => rejection(&DynoxideError::ValidationException(format!("no engine for {other}"))),
         }
     }
 }
@@ -192,10 +193,10 @@ fn run<Q: DeserializeOwned, A: Serialize>(body: &[u8], call: impl FnOnce(Q) -> d
     let request = serde_json::from_slice(body).map_err(|e| DynoxideError::SerializationException(e.to_string()));
     match request.and_then(call) {
         Ok(answer) => Answer { status: 200, body: serde_json::to_vec(&answer).expect("an answer is JSON") },
-        Err(error) => refusal(&error),
+        Err(error) => rejection(&error),
     }
 }
 
-fn refusal(error: &DynoxideError) -> Answer {
+fn rejection(error: &DynoxideError) -> Answer {
     Answer { status: error.status_code(), body: error.to_json().into_bytes() }
 }

@@ -1,5 +1,5 @@
 //! The AWS adapters against an emulator of AWS, whose address is in `UMOJA_TEST_ENDPOINT` (`.ci/emulator` sets it).
-//! Each call makes tables, keys or queues of its own.
+//! Each call creates its own tables, keys or queues.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +13,7 @@ use umoja_store::contract::{KeyPair, KeySwitch, Queued, Tables, Time, sample};
 /// The variable that holds the emulator's address.
 pub const ENDPOINT: &str = "UMOJA_TEST_ENDPOINT";
 
-/// Longer than in production: an emulator answers many tests at once.
+/// Longer than in production, because one emulator serves many tests at once.
 const PATIENT: Options = Options { connect: Duration::from_mins(1), attempt: Duration::from_mins(10), attempts: 1 };
 
 async fn region(name: &str) -> AwsRegion {
@@ -31,7 +31,7 @@ fn unique() -> String {
 /// New tables.
 ///
 /// # Panics
-/// If the emulator does not make them.
+/// If the emulator does not create them.
 pub async fn new_tables() -> Tables {
     let (region, prefix) = (region("eu-west-1").await, unique());
     tables::create(&region, &prefix, &sample::TABLES).await.expect("new tables");
@@ -43,7 +43,7 @@ pub async fn new_tables() -> Tables {
         registry: Arc::clone(&tables) as _,
         requests: Arc::clone(&tables) as _,
         attempts: Arc::clone(&tables) as _,
-        sweeps: tables,
+        checkpoints: tables,
         guard: Box::new(()),
     }
 }
@@ -51,7 +51,7 @@ pub async fn new_tables() -> Tables {
 /// New keys in two regions.
 ///
 /// # Panics
-/// If the emulator does not make them.
+/// If the emulator does not create them.
 pub async fn new_keys() -> KeyPair {
     let (here, there) = (region("eu-west-1").await, region("af-south-1").await);
     let own = provision::create_key(&here).await.expect("a new key");
@@ -76,17 +76,17 @@ impl KeySwitch for Switch {
     }
 }
 
-/// A new queue and its dead letters.
+/// A new queue and its dead-letter queue.
 ///
 /// # Panics
-/// If the emulator does not make them.
+/// If the emulator does not create them.
 pub async fn new_queue() -> Queued {
     let max_receives = 3;
     let queue = provision::create_queue(&region("eu-west-1").await, &unique(), max_receives).await;
     Queued { queue: Arc::new(queue.expect("a new queue")), max_receives, time: Arc::new(Waiting), guard: Box::new(()) }
 }
 
-/// The emulator has a clock of its own.
+/// The emulator has its own clock.
 struct Waiting;
 
 #[async_trait]

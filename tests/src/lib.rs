@@ -1,7 +1,7 @@
-//! What the tests stand on: a world of regions with faults, one clock and one seed; the API in front of it; and
-//! DynamoDB in process, with the feature `aws`.
+//! The foundations of the tests: a world of regions with faults, one clock and one seed, the API in front of it, and
+//! DynamoDB in process (feature `aws`).
 
-#![allow(clippy::missing_panics_doc, reason = "whatever is not as a test expects ends the test")]
+#![allow(clippy::missing_panics_doc, reason = "an unexpected result ends the test")]
 
 pub mod caller;
 #[cfg(feature = "aws")]
@@ -11,6 +11,7 @@ pub mod deployment;
 pub mod dynamodb;
 #[cfg(feature = "aws")]
 pub mod emulator;
+pub mod exhaustive;
 pub mod operations;
 pub mod recorder;
 pub mod sim;

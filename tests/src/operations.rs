@@ -1,11 +1,11 @@
-//! The operations of the API, from their table.
+//! The operations of the API, from the table of operations.
 
 use std::collections::BTreeSet;
 
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value};
 
-/// What the path of every operation begins with.
+/// The beginning of every operation's path.
 const BEFORE: &str = "/v1/users/";
 
 /// The operations, as [`crate::caller::Caller::call`] names them.
@@ -14,7 +14,7 @@ pub fn all() -> Vec<&'static str> {
     described.iter().map(|operation| name(operation.path)).collect()
 }
 
-/// The operations that take a value as their body.
+/// The operations that accept a value as their body.
 pub fn that_take(body: &Value) -> Vec<&'static str> {
     umoja_api::parses(body).into_iter().map(name).collect()
 }
@@ -23,7 +23,7 @@ fn name(path: &'static str) -> &'static str {
     path.strip_prefix(BEFORE).expect("every operation is about users")
 }
 
-/// What any member of any body is called.
+/// The names of all members of all bodies.
 pub fn members() -> BTreeSet<String> {
     let mut generator = SchemaGenerator::default();
     let described = umoja_api::described(&mut generator);

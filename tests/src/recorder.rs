@@ -9,7 +9,7 @@ use metrics::{
     set_default_local_recorder,
 };
 
-/// The counters that this thread has recorded since it was made.
+/// The counters that this thread has recorded since the recorder was created.
 pub struct Recorded {
     counters: &'static Counters,
     _guard: LocalRecorderGuard<'static>,
@@ -19,14 +19,14 @@ pub struct Recorded {
 struct Counters(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
 
 impl Recorded {
-    /// Records from now on, on this thread.
+    /// Starts recording on this thread.
     pub fn start() -> Self {
-        // The guard borrows what it records to, so that lives on; it is a few numbers.
+        // The guard borrows the recorder, so the recorder is leaked. It is a few numbers.
         let counters: &'static Counters = Box::leak(Box::default());
         Self { counters, _guard: set_default_local_recorder(counters) }
     }
 
-    /// A counter since the last call.
+    /// The increase of a counter since the last call.
     pub fn take(&self, name: &str) -> u64 {
         self.counters.of(name).swap(0, Ordering::Relaxed)
     }

@@ -1,9 +1,9 @@
-//! The simulation: runs of a whole deployment, each in one thread and in virtual time, decided by a seed. The real API,
-//! replicator and reconcilers over the real adapters; everything that can go wrong does.
+//! The simulation: runs of a whole deployment, each in one thread and in virtual time, determined by a seed. The real
+//! API, replicator and reconcilers run over the real adapters, with faults of every kind.
 //!
-//! A run is a list of steps ([`plan`]), made from a seed or kept in a file. The steps are done one after the other
-//! (`run`); then all faults end, messages stop (`heal`), and everything that was promised has to hold (`check`).
-//! [`rules`] can leave out a rule of the design, to see that a run notices.
+//! A run is a list of steps ([`plan`]), generated from a seed or read from a file. The steps are done one after the
+//! other (`run`). Then all faults end, messages stop (`heal`), and all invariants must hold (`check`). [`rules`] can
+//! disable a rule of the design, to prove that a run detects it.
 
 mod answered;
 mod calls;
@@ -17,7 +17,7 @@ mod merged;
 mod names;
 mod operator;
 mod people;
-#[allow(missing_docs, reason = "the names of steps say what they are")]
+#[allow(missing_docs, reason = "the names of steps explain them")]
 pub mod plan;
 pub mod regressions;
 mod reload;

@@ -1,13 +1,13 @@
 //! A deployment in memory: two or more regions on the local adapters, with faults, one clock and one seed.
 //!
-//! Everything runs on the caller's thread in the order of its calls, so a seed decides a whole run. Writes are made by
-//! the rules of `umoja-accounts`; streams and schedules run when a test says so.
+//! All work runs on the caller's thread in the order of its calls, so a seed determines a whole run. Writes follow the
+//! rules of `umoja-accounts`. Streams and schedules run when a test runs them.
 //!
-//! Each region sees its own tables, its key and its queues through faults of their own, and each of its peers through
-//! that peer's faults and those of the link between them: a region that is down is down for everybody, a cut link for
+//! Each region sees its own tables, key and queues through their faults, and each of its peers through that peer's
+//! faults and those of the link between them. So a region that is down is down for all regions, and a link is cut in
 //! one direction only.
 
-#![allow(clippy::missing_panics_doc, reason = "a world ends the test when something is not as it should be")]
+#![allow(clippy::missing_panics_doc, reason = "a world ends the test when an invariant is violated")]
 
 mod invariants;
 mod items;
@@ -23,7 +23,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use umoja_reconciler::{ON_ITS_WAY_MS, SweepRun, SweepSettings};
+use umoja_reconciler::{AntiEntropyRun, AntiEntropySettings, ON_ITS_WAY_MS};
 use umoja_schema::{BlindIndex, Millis, Part, Region, UserId, Version};
 use umoja_store::Change;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
@@ -35,28 +35,28 @@ pub use setup::Setup;
 pub use tables::{Tables, TablesOn};
 pub use time::{RegionClock, SeededEntropy, WorldClock};
 
-/// When worlds begin.
+/// The time at which worlds begin.
 const START: Millis = Millis(1_800_000_000_000);
-/// More than the longest delay of a queue, and than any visibility time-out.
+/// More than the longest delay of a queue and than any visibility time-out.
 const LONG_MS: u64 = 16 * 60 * 1000;
-/// A world that is not quiet after so many rounds sends in circles.
+/// A world that is not quiet after this number of rounds sends in circles.
 const MAX_ROUNDS: usize = 60;
-/// Sweeps that are always due and as fast as can be.
-pub const SWEEP: SweepSettings = SweepSettings { every_ms: 0, pause: std::time::Duration::ZERO };
+/// Anti-entropy passes that are always due and have no pauses.
+pub const ANTI_ENTROPY: AntiEntropySettings = AntiEntropySettings { every_ms: 0, pause: std::time::Duration::ZERO };
 const NAMES: [&str; 5] = ["af-south-1", "eu-west-1", "us-east-1", "ap-south-1", "me-south-1"];
 
 /// A deployment in memory.
 pub struct World {
     /// The clock that all regions' clocks follow.
     pub clock: Arc<WorldClock>,
-    /// The randomness of everything.
+    /// The randomness of the whole world.
     pub entropy: Arc<SeededEntropy>,
     /// The regions, in the order of [`World::name`].
     pub regions: Vec<WorldRegion>,
     known: Mutex<Known>,
 }
 
-/// What a world remembers in order to check its promises.
+/// The state that a world keeps to check the invariants.
 #[derive(Default)]
 struct Known {
     /// The newest acknowledged version of each part.
@@ -65,28 +65,28 @@ struct Known {
     seen: BTreeMap<(Region, UserId, Part), Version>,
     /// The newest acknowledged version of each item.
     items: BTreeMap<(UserId, String), Version>,
-    /// Every identifier that was ever claimed.
+    /// Every identifier that was ever owned.
     indexes: BTreeSet<BlindIndex>,
 }
 
-/// What one round did.
+/// The work of one round.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Round {
     /// Stream records that were handled, echoes included.
     pub records: usize,
     /// Messages that were received.
     pub messages: usize,
-    /// True if every stream is read to its end and every queue but the parked one is empty.
+    /// True if every stream is read to its end and every queue except the quarantined one is empty.
     pub quiet: bool,
 }
 
 impl World {
-    /// A deployment of `count` regions (2 to 5) with its secrets made.
+    /// A deployment of `count` regions (2 to 5) with its secrets.
     pub async fn new(seed: u64, count: usize) -> Self {
         Self::of(seed, &Setup { regions: count, tables: TablesOn::Local, around: &std::convert::identity }).await
     }
 
-    /// A deployment with its secrets made.
+    /// A deployment with its secrets.
     pub async fn of(seed: u64, setup: &Setup<'_>) -> Self {
         let clock = Arc::new(WorldClock::new(START));
         let entropy = Arc::new(SeededEntropy::new(seed));
@@ -109,29 +109,29 @@ impl World {
         &self.regions[at].name
     }
 
-    /// Takes a whole region down for everybody, or brings it back: its tables, its KMS and its queues.
+    /// Takes a whole region down for all regions, or brings it back: its tables, its KMS and its queues.
     pub fn set_down(&self, at: usize, down: bool) {
         let faults = &self.regions[at].faults;
         faults.tables.set_down(down);
         faults.kms.set_down(down);
-        for queue in faults.retries.values().chain([&faults.repairs, &faults.parked]) {
+        for queue in faults.retries.values().chain([&faults.repairs, &faults.quarantined]) {
             queue.set_down(down);
         }
     }
 
-    /// Cuts what goes from one region to another (tables and KMS), or mends it.
+    /// Cuts the link from one region to another (tables and KMS), or repairs it.
     pub fn set_cut(&self, from: usize, to: usize, cut: bool) {
         let to = self.name(to).clone();
         self.regions[from].faults.links[&to].set_down(cut);
         self.regions[from].faults.kms_links[&to].set_down(cut);
     }
 
-    /// Makes every call to every port give way (see [`umoja_store::faulty::Faults::set_pausing`]).
+    /// Makes every call to every port yield (see [`umoja_store::faulty::Faults::set_pausing`]).
     pub fn set_pausing(&self, pausing: bool) {
         self.regions.iter().flat_map(|region| region.faults.all()).for_each(|faults| faults.set_pausing(pausing));
     }
 
-    /// Reads every stream to its end, or to where it gets stuck. Gives the number of records.
+    /// Reads every stream to its end, or to the record that fails. Returns the number of records.
     pub async fn deliver(&self) -> usize {
         let mut records = 0;
         for region in &self.regions {
@@ -149,7 +149,7 @@ impl World {
         records
     }
 
-    /// One round of everything that runs by itself: streams, retries, repairs.
+    /// One round of all background work: streams, retries, repairs.
     pub async fn round(&self) -> Round {
         let mut round = Round { records: self.deliver().await, ..Round::default() };
         for region in &self.regions {
@@ -162,7 +162,7 @@ impl World {
         round
     }
 
-    /// Rounds with time passing between them, whatever they do: for while something is out.
+    /// Runs rounds with time passing between them, whatever they do. For the time while a service is down.
     pub async fn rounds(&self, count: usize) {
         for _ in 0..count {
             self.round().await;
@@ -170,10 +170,10 @@ impl World {
         }
     }
 
-    /// Runs rounds until nothing is left to do; time passes whenever a round has nothing to receive.
+    /// Runs rounds until no work is left. Time passes whenever a round receives no message.
     ///
     /// # Panics
-    /// If it never gets quiet.
+    /// If the world never gets quiet.
     pub async fn settle(&self) {
         let mut rounds = Vec::new();
         while rounds.len() < MAX_ROUNDS {
@@ -205,19 +205,19 @@ impl World {
         true
     }
 
-    /// A minute later, when nothing is on its way any more, sweeps every region whole: each with each of its peers, and
-    /// its users with what is derived from them.
-    pub async fn sweep(&self) -> Vec<SweepRun> {
+    /// Runs complete anti-entropy in every region a minute later, when no message is in flight: each region with each
+    /// of its peers, and its users with its derived tables.
+    pub async fn anti_entropy(&self) -> Vec<AntiEntropyRun> {
         self.clock.advance(ON_ITS_WAY_MS + 1);
         let mut runs = Vec::new();
         for region in &self.regions {
-            runs.extend(region.pump.sweep(&SWEEP, Millis(u64::MAX)).await);
+            runs.extend(region.pump.anti_entropy(&ANTI_ENTROPY, Millis(u64::MAX)).await);
         }
         self.observe().await;
         runs
     }
 
-    /// Forgets every message of a region's queues, as an operator may by mistake.
+    /// Deletes every message of a region's queues, as an operator may by mistake.
     pub async fn purge(&self, at: usize) {
         let region = &self.regions[at];
         for name in region.working_queues() {
@@ -235,21 +235,21 @@ impl World {
         }
     }
 
-    /// How much is in a region's retry queue for a peer.
+    /// The depth of a region's retry queue for a peer.
     pub async fn backlog(&self, at: usize, peer: usize) -> QueueDepth {
         let queue = umoja_schema::names::queue::retry(self.name(peer));
         self.regions[at].store.queue(&queue).depth().await.expect("a queue can be counted")
     }
 
-    /// How much is in a region's key-repair queue.
+    /// The depth of a region's key-repair queue.
     pub async fn unrepaired(&self, at: usize) -> QueueDepth {
         let queue = umoja_schema::names::queue::KEYS;
         self.regions[at].store.queue(queue).depth().await.expect("a queue can be counted")
     }
 
-    /// The texts of what a region has parked; they stay parked.
-    pub async fn parked(&self, at: usize) -> Vec<String> {
-        let queue = self.regions[at].store.queue(umoja_schema::names::queue::PARKED);
+    /// The texts of a region's quarantined records, which stay quarantined.
+    pub async fn quarantined(&self, at: usize) -> Vec<String> {
+        let queue = self.regions[at].store.queue(umoja_schema::names::queue::QUARANTINED);
         let mut texts = Vec::new();
         loop {
             let received = queue.receive(10, 0).await.expect("a queue can be read");
@@ -264,25 +264,25 @@ impl World {
         }
     }
 
-    /// Everything that a region's stream has delivered and will deliver.
+    /// All records that a region's stream has delivered and will deliver.
     pub fn changes(&self, at: usize) -> Vec<Change> {
         self.regions[at].store.changes(0, usize::MAX).expect("a change log can be read")
     }
 
-    /// Marks everything in a region's stream as handled: for tests that deliver it themselves.
+    /// Marks all records in a region's stream as handled, for tests that deliver them themselves.
     pub async fn skip_stream(&self, at: usize) {
         let store = &self.regions[at].store;
         let newest = store.newest_change().expect("a change log can be read");
         store.advance_cursor(umoja_runtime::pump::CURSOR, newest).await.expect("a cursor can be written");
     }
 
-    /// A region's tables were restored from a backup: what it holds may be older than what was seen there.
+    /// Records that a region's tables were restored from a backup, so its parts may be older than those seen there.
     pub fn restored(&self, at: usize) {
         let name = self.name(at);
         self.known().seen.retain(|(region, _, _), _| region != name);
     }
 
-    /// How often other regions were asked to write something, since the world began or the calls were last reset.
+    /// The number of write calls to other regions since the world began or the calls were last reset.
     pub fn sends(&self) -> u64 {
         let links = self.regions.iter().flat_map(|region| region.faults.links.values());
         let of = |calls: BTreeMap<&str, u64>| {
@@ -291,7 +291,7 @@ impl World {
         links.map(|faults| of(faults.calls())).sum()
     }
 
-    /// How often the KMS of any region was called, probes not counted.
+    /// The number of calls of the KMS of any region, without probes.
     pub fn kms_calls(&self) -> u64 {
         let of = |calls: BTreeMap<&str, u64>| {
             ["generate", "wrap", "unwrap"].iter().filter_map(|name| calls.get(name)).sum::<u64>()
@@ -299,7 +299,7 @@ impl World {
         self.regions.iter().map(|region| of(region.faults.kms.calls())).sum()
     }
 
-    /// Starts counting calls anew.
+    /// Resets the counts of calls.
     pub fn reset_calls(&self) {
         self.regions.iter().flat_map(|region| region.faults.all()).for_each(|faults| faults.reset_calls());
     }
@@ -314,7 +314,7 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(test)
 }
 
-/// Polls a future so many times; its value if it ended by then.
+/// Polls a future a number of times. Returns its value if it ended by then.
 pub async fn polled<T>(polls: usize, mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     let mut left = polls;
     std::future::poll_fn(|context| {
@@ -331,7 +331,8 @@ pub async fn polled<T>(polls: usize, mut future: Pin<&mut impl Future<Output = T
     .await
 }
 
-/// Polls a future so many times and then drops it, as a function is killed at an await; its value if it ended before.
+/// Polls a future a number of times and then drops it, as if a function were killed at an await. Returns its value if
+/// it ended before.
 pub async fn killed_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     polled(polls, pin!(future)).await
 }

@@ -1,9 +1,9 @@
-//! Two users who claim one identifier, which two regions can accept at once: which conflicts are open, and resolving
-//! them. An operator's.
+//! Conflicts: two users who own one identifier, because two regions accepted it at the same time or an import brought
+//! it. Operators list and resolve them.
 //!
-//! The journal says where to look. Whether a conflict is open is what the two profile parts say now: both live, not one
-//! person, both with a claim on the same identifier, made after the last time that somebody dismissed the pair. Parts
-//! are not opened for that: enough for what nobody's access depends on. [`Resolution`] opens them.
+//! The journal names the pairs, and the current profile parts decide. A conflict is open if both users are live, are
+//! not one person, and own the same identifier since a time after the last dismissal of the pair. The parts are not
+//! opened for that, because no user's access depends on it. [`Resolution`] opens them.
 
 mod resolve;
 
@@ -13,76 +13,76 @@ use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::names::attribute;
-use umoja_schema::{ClaimItem, CompanyId, IdentifierKind, Log, LogRow, Millis, PartRecord, UserId};
+use umoja_schema::{CompanyId, IdentifierItem, IdentifierKind, Log, LogRow, Millis, PartRecord, UserId};
 use umoja_store::RegionPorts;
 use umoja_store::apply::IDENTIFIER_CONFLICT;
-use umoja_store::group::is_same_person;
+use umoja_store::person::is_same_person;
 use umoja_store::ports::{Parts, StoreError};
 
 pub use resolve::{Resolution, ResolveError, Resolved, Way};
 
-/// The kind of a journal row about a conflict that an operator lets stand.
+/// The kind of a journal row about a conflict that an operator dismissed.
 pub const CONFLICT_DISMISSED: &str = "conflict_dismissed";
 
-/// The kind of a journal row about identifiers that a user lost to another.
+/// The kind of a journal row about identifiers that a user gave up to another one.
 pub const CONFLICT_GIVEN_UP: &str = "conflict_given_up";
 
-/// In a row about a conflict that was resolved: on whose behalf.
+/// The field with the operator, in a row about a conflict that was resolved.
 pub const BY: &str = "by";
 
-/// How many pairs are looked at at the same time.
+/// The number of pairs that are read at the same time.
 const CONCURRENT: usize = 16;
 
-/// How many rows are read at a time.
+/// The number of rows in a page.
 const PAGE: usize = 200;
 
-/// What a conflict is now.
+/// The current state of a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Both users claim the same identifier.
+    /// Both users own the same identifier.
     Open,
-    /// They do, and an operator lets that stand.
+    /// Both users own the same identifier, and an operator has dismissed the conflict.
     Dismissed,
-    /// They do, and are one person.
+    /// Both users own the same identifier, and are one person.
     OnePerson,
-    /// They claim no identifier in common.
+    /// The users own no identifier in common.
     Settled,
     /// One of them is erased, or has not arrived here.
     Gone,
 }
 
-/// An identifier that two users claim.
+/// An identifier that two users own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Contested {
-    /// What kind of identifier it is.
+    /// The kind of identifier.
     pub kind: IdentifierKind,
-    /// The company that it belongs to; only for external ids.
+    /// The company of an external id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub company: Option<CompanyId>,
-    /// The one of the two whom look-ups find.
+    /// The one of the two that look-ups find.
     pub winner: UserId,
-    /// When the later of the two claimed it.
+    /// The time of the later ownership.
     #[serde(rename = "since_ms")]
     pub since: Millis,
-    /// Whose claims are verified.
+    /// The users whose ownerships are verified.
     pub verified: Vec<UserId>,
 }
 
-/// What a region holds on two users who claim one identifier, or did.
+/// The data of a region about two users who own one identifier, or owned one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// The two, as they were asked for.
+    /// The two users, in the requested order.
     pub users: [UserId; 2],
-    /// What is stored of each.
+    /// The stored parts of each user.
     pub parts: [Parts; 2],
-    /// What the conflict is now.
+    /// The current state.
     pub state: State,
-    /// What both claim. If the conflict is open, what is not dismissed of it.
+    /// The identifiers that both own. If the conflict is open, only those that are not dismissed.
     pub contested: Vec<Contested>,
 }
 
-/// Looks at two users.
+/// Reads the conflict of two users.
 ///
 /// # Errors
 /// If the store fails.
@@ -113,29 +113,30 @@ fn live(parts: &Parts) -> Option<&PartRecord> {
     parts.profile.as_ref().filter(|_| parts.is_live())
 }
 
-/// What two users both claim. An identifier has an index for each live key, and is one all the same.
+/// The identifiers that two users both own. An identifier has an index for each live key, and counts once.
 fn contested(one: &PartRecord, other: &PartRecord) -> Vec<Contested> {
     let mut found = BTreeMap::new();
-    for (index, claim) in one.claims() {
-        let Some(rival) = other.claims().get(index) else { continue };
-        let claimants = BTreeMap::from([(one.id, claim.clone()), (other.id, rival.clone())]);
-        let verified = claimants.iter().filter(|(_, claim)| claim.verified).map(|(id, _)| *id).collect();
-        let item = ClaimItem { index: *index, claimants };
+    for (index, ownership) in one.ownerships() {
+        let Some(rival) = other.ownerships().get(index) else { continue };
+        let owners = BTreeMap::from([(one.id, ownership.clone()), (other.id, rival.clone())]);
+        let verified = owners.iter().filter(|(_, ownership)| ownership.verified).map(|(id, _)| *id).collect();
+        let item = IdentifierItem { index: *index, owners };
         let Some((winner, _)) = item.winner() else { continue };
-        let (kind, company) = (claim.kind, claim.company.clone());
-        let since = claim.claimed_at.max(rival.claimed_at);
+        let (kind, company) = (ownership.kind, ownership.company.clone());
+        let since = ownership.owned_since.max(rival.owned_since);
         found.entry((kind, company.clone())).or_insert(Contested { kind, company, winner, since, verified });
     }
     found.into_values().collect()
 }
 
-/// When somebody last dismissed a pair, as its rows say. The stamp of that is after both parts as they were then.
+/// The time of the last dismissal of a pair, from its rows. Its HLC timestamp is later than those of both parts at that
+/// time.
 fn dismissed(rows: &[LogRow]) -> Option<Millis> {
     rows.iter().filter(|row| row.kind == CONFLICT_DISMISSED).map(|row| row.at.millis()).max()
 }
 
-/// What the journal says about a user and others who claimed the same or were merged with it: the rows for each of them,
-/// oldest first.
+/// The journal rows about a user and each other user that owned the same identifier or was merged with it, oldest
+/// first.
 ///
 /// # Errors
 /// If the store fails.
@@ -158,8 +159,8 @@ fn other(row: &LogRow) -> Option<UserId> {
     names.iter().filter_map(|name| row.field(name)?.parse().ok()).find(|other| *other != row.user)
 }
 
-/// The open conflicts of a region, a page of its journal at a time, in the order of the adapter; each pair once. What it
-/// remembers is the pairs of the conflicts that are open, and nothing of all the others.
+/// The open conflicts of a region, one page of its journal at a time, in the order of the adapter. It returns each pair
+/// once, and keeps only the pairs of open conflicts in memory.
 pub struct OpenConflicts<'a> {
     region: &'a RegionPorts,
     seen: BTreeSet<[UserId; 2]>,
@@ -170,22 +171,22 @@ pub struct OpenConflicts<'a> {
 }
 
 impl<'a> OpenConflicts<'a> {
-    /// From the beginning.
+    /// Starts at the beginning of the journal.
     pub fn new(region: &'a RegionPorts) -> Self {
         Self { region, seen: BTreeSet::new(), after: None, ended: false, rows: 0, unreadable: 0 }
     }
 
-    /// How many rows were looked at so far.
+    /// The number of rows that were read so far.
     pub const fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// How many of them cannot be read, and may hide a conflict.
+    /// The number of unreadable rows so far, which may hide a conflict.
     pub const fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
-    /// The open conflicts of the next page; nothing at the end. After an error, the same page comes again.
+    /// The open conflicts of the next page. `None` at the end. After an error, the next call reads the same page.
     ///
     /// # Errors
     /// If the store fails.
@@ -194,7 +195,7 @@ impl<'a> OpenConflicts<'a> {
             return Ok(None);
         }
         let page = self.region.logs.scan_rows(Log::Journal, self.after.clone(), PAGE).await?;
-        // Each conflict has a row for either user.
+        // Each conflict has a row for each of its users.
         let pair = |row: &LogRow| other(row).filter(|other| row.user < *other).map(|other| [row.user, other]);
         let rows = page.rows.iter().filter(|row| row.kind == IDENTIFIER_CONFLICT);
         let pairs: BTreeSet<_> = rows.filter_map(pair).filter(|pair| !self.seen.contains(pair)).collect();

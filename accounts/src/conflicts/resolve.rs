@@ -1,11 +1,13 @@
-//! Resolving a conflict: one of the two is merged into the other, or gives up what both claim, or they are let stand.
+//! Resolves a conflict: one user is merged into the other, one user gives up the identifiers that both own, or the
+//! conflict is dismissed.
 //!
-//! Each is one local write, conditional on what was read, with its rows in the journal: it replicates as any other. The
-//! stamp is the clock's, as of whatever a person says, so that it is newer than what it was decided on.
+//! Each way is one local write with its rows in the journal. It is conditional on what was read, and replicates like
+//! every other write. As for every decision of a person, its HLC timestamp comes from the clock, so that it is newer
+//! than the versions on which the operator decided.
 
 use umoja_schema::names::attribute;
-use umoja_schema::{Actor, Attribute, Attributes, Hlc, Identity, Log, LogRow, StampError, UserId};
-use umoja_store::group::MergeRefused;
+use umoja_schema::{Actor, Attribute, Attributes, Hlc, HlcError, Identity, Log, LogRow, UserId};
+use umoja_store::person::MergeError;
 use umoja_store::ports::StoreError;
 use umoja_store::seal::SealError;
 
@@ -21,51 +23,51 @@ use crate::{Error, People, Person};
 /// How a conflict is resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// The loser is merged into the winner: they are one person.
+    /// The loser is merged into the winner, and they become one person.
     Merge,
-    /// The loser gives up every identifier that the winner claims too.
+    /// The loser gives up every identifier that the winner owns too.
     GiveUp,
-    /// Both stay as they are, and nobody is told of it any more.
+    /// Both users stay as they are, and the conflict is no longer listed.
     Dismiss,
 }
 
-/// What became of it.
+/// The result of a resolution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved {
-    /// It was done, about these identifiers; or it would be, if it was only asked for that.
+    /// The conflict about these identifiers was resolved or, in a dry run, would be.
     Done(Vec<Contested>),
-    /// There was nothing to do.
+    /// The conflict needs no resolution, because it is in this state.
     Nothing(State),
 }
 
-/// Why a conflict was not resolved. Nothing was written then.
+/// Why a conflict was not resolved. No write was made then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
     /// One of the two is erased, or has not arrived here.
-    #[error("the region holds no live user {0}")]
+    #[error("the region has no live user {0}")]
     NotLive(UserId),
-    /// Nothing says that they are the same.
-    #[error("the two claim no identifier in common")]
+    /// The users have no identifier in common, so no evidence that they are one person.
+    #[error("the two users have no identifier in common")]
     NoConflict,
-    /// The merge is refused.
+    /// The merge is not possible.
     #[error(transparent)]
-    Merge(MergeRefused),
-    /// The loser would be found by nothing.
-    #[error("the loser would be left without any identifier; merge the two, or give it another one first")]
+    Merge(MergeError),
+    /// No identifier would find the loser any more.
+    #[error("the loser would be left without an identifier; merge the two users, or give the loser another one first")]
     NoIdentifierLeft,
-    /// Somebody changed one of the two meanwhile.
-    #[error("one of the two was changed at the same moment; run the command again")]
+    /// Another write changed one of the users meanwhile.
+    #[error("one of the two users was changed at the same moment; run the command again")]
     Changed,
-    /// What is stored is newer than this machine's clock by more than is believed.
+    /// A stored part is newer than this machine's clock by more than the allowed difference.
     #[error("the stored part is more than five minutes ahead of the clock of this machine")]
     FarFuture,
-    /// A part of one of the two cannot be opened or sealed.
+    /// A part of one of the users cannot be decrypted or encrypted.
     #[error(transparent)]
     Sealing(SealError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Anything else that the rules refuse.
+    /// Every other error of a rule.
     #[error(transparent)]
     Accounts(Error),
 }
@@ -74,9 +76,9 @@ impl From<Error> for ResolveError {
     fn from(error: Error) -> Self {
         match error {
             Error::Merge(why) => Self::Merge(why),
-            Error::TooLarge(_) => Self::Merge(MergeRefused::TooLarge),
+            Error::TooLarge(_) => Self::Merge(MergeError::TooLarge),
             Error::Contended => Self::Changed,
-            Error::Clock(StampError::FarFuture) => Self::FarFuture,
+            Error::Clock(HlcError::FarFuture) => Self::FarFuture,
             Error::Seal(error) => Self::Sealing(error),
             Error::Unreadable => Self::Sealing(SealError::Opaque),
             Error::Store(error) => Self::Store(error),
@@ -89,20 +91,20 @@ impl From<Error> for ResolveError {
 pub struct Resolution<'a> {
     /// The people of the region in which it is written.
     pub people: &'a People,
-    /// Who keeps what both claim.
+    /// The user that keeps the identifiers that both own.
     pub winner: UserId,
-    /// The other one.
+    /// The other user.
     pub loser: UserId,
-    /// On whose behalf, for the journal.
+    /// The operator, for the journal.
     pub by: &'a str,
-    /// Why.
+    /// The reason, for the journal.
     pub reason: Option<&'a str>,
-    /// Only decide, and write nothing.
+    /// True to make all checks and no write.
     pub dry_run: bool,
 }
 
 impl Resolution<'_> {
-    /// Resolves the conflict. Doing it twice is doing it once.
+    /// Resolves the conflict. A second run has no further effect.
     ///
     /// # Errors
     /// See [`ResolveError`].
@@ -113,7 +115,8 @@ impl Resolution<'_> {
                 let gone = conflict.users.iter().zip(&conflict.parts).find(|(_, parts)| !parts.is_live());
                 Err(ResolveError::NotLive(gone.map_or(self.loser, |(id, _)| *id)))
             }
-            // That is for the rule to say: they may be merged the other way round, or claim nothing in common.
+            // The rule of a merge decides: the users may be merged in the other direction, or have no common
+            // identifier.
             (Way::Merge, _) => self.merge(conflict).await,
             (Way::Dismiss, State::Dismissed) | (_, State::OnePerson | State::Settled) => {
                 Ok(Resolved::Nothing(conflict.state))
@@ -145,7 +148,8 @@ impl Resolution<'_> {
         let [Some(kept), Some(stored)] = conflict.parts.each_ref().map(super::live) else {
             return Err(ResolveError::NotLive(self.loser));
         };
-        // What the winner claims is bound to its part: who can write the table takes nobody's identifiers away.
+        // The winner's ownerships are bound to its part, which is opened here. Otherwise an attacker who can write the
+        // table could take identifiers from other users.
         self.people.sealer.open::<Identity>(kept).await.map_err(Error::from)?;
         let person = self.person(self.loser).await?;
         let Some(user) = person.get(self.loser).filter(|user| user.profile.version == stored.version) else {
@@ -156,9 +160,9 @@ impl Resolution<'_> {
         for one in &contested {
             drop_identifier(&mut identity, &mut facts, &(one.kind, one.company.clone()));
         }
-        // Somebody else of its person may be what it is found by.
+        // Another user of the same person may still have an identifier that finds the loser.
         let mut others = person.users().filter(|other| other.id() != self.loser);
-        if facts.claims.is_empty() && others.all(|other| other.facts.claims.is_empty()) {
+        if facts.ownerships.is_empty() && others.all(|other| other.facts.ownerships.is_empty()) {
             return Err(ResolveError::NoIdentifierLeft);
         }
         if !self.dry_run {
@@ -175,7 +179,7 @@ impl Resolution<'_> {
 
     async fn dismiss(&self, conflict: Conflict) -> Result<Resolved, ResolveError> {
         let profiles: Vec<_> = conflict.parts.iter().filter_map(super::live).collect();
-        // After everything that either has claimed by now, whatever the clock of its region said.
+        // The dismissal has to be later than all present ownerships of both, whatever the clocks of their regions were.
         let newest = profiles.iter().map(|part| &part.version).max_by_key(|version| version.hlc);
         let at = self.people.next_version(false, newest).map_err(Error::from)?.hlc;
         if !self.dry_run {
@@ -192,7 +196,7 @@ impl Resolution<'_> {
         Ok(Resolved::Done(conflict.contested))
     }
 
-    /// The person of one of the two.
+    /// Reads the person of one of the two users.
     async fn person(&self, id: UserId) -> Result<Person, ResolveError> {
         self.people.reader().load(id).await?.ok_or(ResolveError::NotLive(id))
     }
@@ -201,7 +205,7 @@ impl Resolution<'_> {
         Actor::Operator { command: "conflicts resolve".to_owned(), by: Some(self.by.to_owned()) }
     }
 
-    /// A row for each of the two.
+    /// A journal row for each of the two users.
     fn rows(&self, kind: &str, at: Hlc) -> Vec<(Log, LogRow)> {
         let origin = &self.people.home.own.name;
         let row = |user, rival: UserId| {

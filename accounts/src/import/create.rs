@@ -1,12 +1,12 @@
-//! One try at a row: what there is of it already, and making it.
+//! One attempt to import a row: finding its user, or making it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::{
-    AuditEvent, BlindIndex, Claim, ClaimItem, Credentials, IdentifierKind, Identity, Millis, Part, UserId,
+    AuditEvent, BlindIndex, Credentials, IdentifierItem, IdentifierKind, Identity, Millis, Ownership, Part, UserId,
 };
 use umoja_store::identifiers::{is_taken, known};
-use umoja_store::ports::{ClaimWrite, Commit, Parts};
+use umoja_store::ports::{Commit, IdentifierWrite, Parts};
 
 use super::error::MAX_RIVALS;
 use super::error::{Failed, Reason};
@@ -14,16 +14,16 @@ use super::importer::Importer;
 use super::matched::Filled;
 use super::report::Outcome;
 use super::user::NewUser;
-use super::user::old_hash;
+use super::user::legacy_hash;
 use crate::Context;
 use crate::receipt::any_erased;
-use crate::transaction::{ClaimPlan, Recorded};
+use crate::transaction::{OwnershipPlan, Recorded};
 
 impl Importer {
-    /// `None` if somebody got in between: the next round starts from what is stored then.
+    /// Imports a row. `None` if another write got in between: the next round starts from the stored state.
     ///
-    /// For a new user, which is the most frequent, this is one read and one write: the first round takes it that no row of
-    /// the audit trail is there yet.
+    /// A new user, the most frequent case, costs one read and one write, because the first round assumes that the audit
+    /// trail has no row about it yet.
     pub(super) async fn round(
         &self,
         context: &Context,
@@ -31,21 +31,21 @@ impl Importer {
         hash: &mut Option<String>,
         is_first: bool,
     ) -> Result<Option<Outcome>, Failed> {
-        let plan = ClaimPlan::of_new(&*self.people.home.own.users, user.id, &user.facts.claims).await?;
-        let claims = plan.writes();
-        let has_claimed = claims.iter().any(|write| write.before.claimants.contains_key(&user.id));
-        if has_claimed || claims.len() < user.facts.claims.len() {
-            // The table of claims is under no MAC: there may be no such user after all.
-            match self.again(context, user, hash).await? {
-                Again::There => return Ok(Some(Outcome::AlreadyThere)),
-                Again::Overtaken => return Ok(None),
-                Again::Absent => {}
+        let plan = OwnershipPlan::of_new(&*self.people.home.own.users, user.id, &user.facts.ownerships).await?;
+        let ownerships = plan.writes();
+        let has_owned = ownerships.iter().any(|write| write.before.owners.contains_key(&user.id));
+        if has_owned || ownerships.len() < user.facts.ownerships.len() {
+            // No MAC protects the table of ownerships, so the user may not exist.
+            match self.earlier_import(context, user, hash).await? {
+                Earlier::There => return Ok(Some(Outcome::AlreadyThere)),
+                Earlier::Overtaken => return Ok(None),
+                Earlier::Absent => {}
             }
         }
-        if self.is_registered(user, claims).await? {
+        if self.is_registered(user, ownerships).await? {
             return Ok(Some(Outcome::AlreadyThere));
         }
-        if let Some(known) = known(claims, user.id) {
+        if let Some(known) = known(ownerships, user.id) {
             match self.fill(context, user, &known, hash).await? {
                 Filled::Matched { written: true } => return Ok(Some(Outcome::Matched)),
                 Filled::Matched { written: false } => return Ok(Some(Outcome::AlreadyThere)),
@@ -56,7 +56,7 @@ impl Importer {
         self.create(context, user, &plan, hash, is_first).await
     }
 
-    /// The hash of the row as it is to be stored; made in the first round that needs it.
+    /// The stored form of the row's hash, which is made in the first round that needs it.
     pub(super) async fn stored_hash(
         &self,
         user: &NewUser,
@@ -69,59 +69,65 @@ impl Importer {
         Ok(made.clone())
     }
 
-    /// The user that an earlier import of the row made, in any region. It stays as it is, but for a password if it has
-    /// none.
-    async fn again(&self, context: &Context, user: &NewUser, hash: &mut Option<String>) -> Result<Again, Failed> {
+    /// Looks for the user that an earlier import of the row made in any region. The user stays as it is, except that it
+    /// gets the password hash if it has no password.
+    async fn earlier_import(
+        &self,
+        context: &Context,
+        user: &NewUser,
+        hash: &mut Option<String>,
+    ) -> Result<Earlier, Failed> {
         let people = &self.people;
         let parts = people.home.own.users.parts(user.id).await?;
         if parts == Parts::default() {
-            return Ok(Again::Absent);
+            return Ok(Earlier::Absent);
         }
         if any_erased(&parts) {
             return Err(Reason::Erased.into());
         }
         let (Some(_), Some(record)) = (&parts.profile, &parts.credentials) else { return Err(Reason::Behind.into()) };
         if user.hash.is_none() {
-            return Ok(Again::There);
+            return Ok(Earlier::There);
         }
         let credentials: Credentials = people.sealer.open(record).await?;
-        if credentials.secret.is_some() || !credentials.old_hashes.is_empty() || self.dry_run {
-            return Ok(Again::There);
+        if credentials.secret.is_some() || !credentials.legacy_hashes.is_empty() || self.dry_run {
+            return Ok(Earlier::There);
         }
         let stored = self.stored_hash(user, hash).await?;
-        let old_hashes = stored.map(|hash| old_hash(context, hash)).into_iter().collect();
-        let changed = Credentials { old_hashes, password_source: Some(context.source()), ..credentials };
+        let legacy_hashes = stored.map(|hash| legacy_hash(context, hash)).into_iter().collect();
+        let changed = Credentials { legacy_hashes, password_source: Some(context.source()), ..credentials };
         let status = record.status().ok_or(Reason::Unreadable)?;
         let event = Some((context, AuditEvent::Imported));
         let written = people.write_credentials(record, &changed, status, event).await?;
-        Ok(if written.is_some() { Again::There } else { Again::Overtaken })
+        Ok(if written.is_some() { Earlier::There } else { Earlier::Overtaken })
     }
 
-    /// Whether the company has a user of this external id already, which it registered itself. What the table of claims
-    /// says has to be in the user's own part.
-    async fn is_registered(&self, user: &NewUser, claims: &[ClaimWrite]) -> Result<bool, Failed> {
-        let is_external = |write: &&ClaimWrite| {
-            write.after.claimants.get(&user.id).is_some_and(|claim| claim.kind == IdentifierKind::ExternalId)
+    /// True if the company has registered a user with this external id itself. The user's own part has to confirm the
+    /// ownership in the table.
+    async fn is_registered(&self, user: &NewUser, ownerships: &[IdentifierWrite]) -> Result<bool, Failed> {
+        let is_external = |write: &&IdentifierWrite| {
+            write.after.owners.get(&user.id).is_some_and(|ownership| ownership.kind == IdentifierKind::ExternalId)
         };
-        let items: Vec<ClaimItem> = claims.iter().filter(is_external).map(|write| write.before.clone()).collect();
-        let Some((owner, _)) = ClaimItem::winner_of(&items).filter(|(owner, _)| *owner != user.id) else {
+        let items: Vec<IdentifierItem> =
+            ownerships.iter().filter(is_external).map(|write| write.before.clone()).collect();
+        let Some((owner, _)) = IdentifierItem::winner_of(&items).filter(|(owner, _)| *owner != user.id) else {
             return Ok(false);
         };
         let Some(profile) = self.people.home.own.users.part(owner, Part::Profile).await? else { return Ok(false) };
-        let claimed = items.iter().any(|item| profile.claims().contains_key(&item.index));
-        if !claimed {
+        let is_owner = items.iter().any(|item| profile.ownerships().contains_key(&item.index));
+        if !is_owner {
             return Ok(false);
         }
         self.people.sealer.open::<Identity>(&profile).await?;
         Ok(true)
     }
 
-    /// Both parts and all claims in one transaction.
+    /// Writes both parts and all ownerships in one transaction.
     async fn create(
         &self,
         context: &Context,
         user: &NewUser,
-        plan: &ClaimPlan,
+        plan: &OwnershipPlan,
         hash: &mut Option<String>,
         is_first: bool,
     ) -> Result<Option<Outcome>, Failed> {
@@ -129,19 +135,19 @@ impl Importer {
             return Err(Reason::Shared(kind).into());
         }
         let (own, plan) = last_of_all(user, plan);
-        let claims = plan.writes();
-        let taken = claims.iter().filter(|write| is_taken(write, user.id, |_| false, |_| false)).count();
-        if taken == claims.len() && taken > 0 && !user.has_own_id {
+        let ownerships = plan.writes();
+        let taken = ownerships.iter().filter(|write| is_taken(write, user.id, |_| false, |_| false)).count();
+        if taken == ownerships.len() && taken > 0 && !user.has_own_id {
             return Err(Reason::Unreachable.into());
         }
-        let in_conflict = claims.iter().any(|write| write.before.claimants.keys().any(|other| *other != user.id));
+        let in_conflict = ownerships.iter().any(|write| write.before.owners.keys().any(|other| *other != user.id));
         let outcome = if in_conflict { Outcome::InConflict } else { Outcome::Created };
         if self.dry_run {
             return Ok(Some(outcome));
         }
         let stored = self.stored_hash(user, hash).await?;
         let mut facts = user.facts.clone();
-        facts.claims = own;
+        facts.ownerships = own;
         let (credentials, people) = (user.credentials(context, stored), &self.people);
         let parts = people.seal_new(user.id, (&user.identity, facts), (&credentials, user.status)).await?;
         let events = [(user.id, AuditEvent::Imported)];
@@ -149,54 +155,54 @@ impl Importer {
         match people.creation(&parts, plan, recorded, |_| false).commit().await? {
             Commit::Done => Ok(Some(outcome)),
             Commit::Conflict { stored } if stored.iter().all(Option::is_none) => Ok(None),
-            // It is there, and claims nothing of what the row says any more.
-            Commit::Conflict { .. } => Ok(match self.again(context, user, hash).await? {
-                Again::There => Some(Outcome::AlreadyThere),
-                Again::Absent | Again::Overtaken => None,
+            // The user exists, and no longer owns any identifier of the row.
+            Commit::Conflict { .. } => Ok(match self.earlier_import(context, user, hash).await? {
+                Earlier::There => Some(Outcome::AlreadyThere),
+                Earlier::Absent | Earlier::Overtaken => None,
             }),
         }
     }
 }
 
-/// What is there of a user that an earlier import may have made.
-enum Again {
+/// The state of the user that an earlier import may have made.
+enum Earlier {
     There,
     Absent,
-    /// It was written at this moment.
+    /// Another write changed the user at the same moment.
     Overtaken,
 }
 
-/// An identifier that too many users claim.
-pub(super) fn shared(claims: &[ClaimWrite], id: UserId) -> Option<IdentifierKind> {
+/// The kind of an identifier that too many users own.
+pub(super) fn shared(ownerships: &[IdentifierWrite], id: UserId) -> Option<IdentifierKind> {
     let crowded =
-        claims.iter().find(|write| write.before.claimants.keys().filter(|other| **other != id).count() > MAX_RIVALS);
-    crowded?.after.claimants.get(&id).map(|claim| claim.kind)
+        ownerships.iter().find(|write| write.before.owners.keys().filter(|other| **other != id).count() > MAX_RIVALS);
+    crowded?.after.owners.get(&id).map(|ownership| ownership.kind)
 }
 
-/// The user's claims, made after those of everybody who claims the same: whoever has an identifier keeps it, unless the
-/// new claim is verified and theirs is not.
-fn last_of_all(user: &NewUser, plan: &ClaimPlan) -> (BTreeMap<BlindIndex, Claim>, ClaimPlan) {
+/// The user's ownerships, dated after those of all other owners. Each owner keeps its identifier, unless the new
+/// ownership is verified and the owner's is not.
+fn last_of_all(user: &NewUser, plan: &OwnershipPlan) -> (BTreeMap<BlindIndex, Ownership>, OwnershipPlan) {
     type Slot = (IdentifierKind, Option<umoja_schema::CompanyId>);
-    let slot = |claim: &Claim| -> Slot { (claim.kind, claim.company.clone()) };
+    let slot = |ownership: &Ownership| -> Slot { (ownership.kind, ownership.company.clone()) };
     let mut latest: BTreeMap<Slot, Millis> = BTreeMap::new();
     let mut held = BTreeSet::new();
     for write in plan.writes() {
-        let Some(own) = write.after.claimants.get(&user.id) else { continue };
-        for (_, rival) in write.before.claimants.iter().filter(|(other, _)| **other != user.id) {
+        let Some(own) = write.after.owners.get(&user.id) else { continue };
+        for (_, rival) in write.before.owners.iter().filter(|(other, _)| **other != user.id) {
             held.insert(write.before.index);
-            let at = latest.entry(slot(own)).or_insert(rival.claimed_at);
-            *at = rival.claimed_at.max(*at);
+            let at = latest.entry(slot(own)).or_insert(rival.owned_since);
+            *at = rival.owned_since.max(*at);
         }
     }
-    let mut all = user.facts.claims.clone();
+    let mut all = user.facts.ownerships.clone();
     if held.is_empty() {
         return (all, plan.clone());
     }
-    for claim in all.values_mut() {
-        if let Some(at) = latest.get(&slot(claim)) {
-            claim.claimed_at = claim.claimed_at.max(at.plus(1));
+    for ownership in all.values_mut() {
+        if let Some(at) = latest.get(&slot(ownership)) {
+            ownership.owned_since = ownership.owned_since.max(at.plus(1));
         }
     }
-    let plan = plan.with_claims_of(user.id, &all);
+    let plan = plan.with_ownerships_of(user.id, &all);
     (all, plan)
 }

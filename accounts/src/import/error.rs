@@ -1,62 +1,62 @@
-//! Why a row is refused, and why an import stops.
+//! Why a row is rejected, and why an import stops.
 
 use umoja_crypto::legacy::ImportError;
 use umoja_schema::profile::ProfileError;
-use umoja_schema::{IdentifierError, IdentifierKind, ItemError, StampError};
+use umoja_schema::{HlcError, IdentifierError, IdentifierKind, ItemError};
 use umoja_store::ports::{KeysError, StoreError};
 use umoja_store::seal::SealError;
 
-use super::row::Refused;
+use super::row::Rejected;
 use crate::Error;
 
-/// The most users who may claim an identifier before a row that claims it too: each pair is two rows in the journal, and the
-/// claimants of one identifier are one item.
+/// The maximum number of users that may own an identifier before a row that owns it too. Each pair takes two rows in
+/// the journal, and all owners of one identifier share one item.
 pub(super) const MAX_RIVALS: usize = 8;
 
-/// Why a row is not imported. Names members and rules, never a value.
+/// Why a row is not imported. A reason names members and rules, and never a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
-    /// It is not of the format.
+    /// The record does not have the format.
     #[error(transparent)]
-    Format(#[from] Refused),
-    /// An identifier is none of its kind.
+    Format(#[from] Rejected),
+    /// The text is not an identifier of its kind.
     #[error("`{}` {}", .0.kind.as_str(), .0.rule)]
     Identifier(IdentifierError),
-    /// There is nothing to find the user by.
+    /// The record has no identifier by which the user could be found.
     #[error("the record has neither an id of the user nor an e-mail address, phone number or user name")]
     NoIdentifier,
-    /// Somebody has each of its identifiers, and without an id of its own nobody would ever find the user.
-    #[error("others have all of its identifiers, and the record has no id of the user to find it by")]
+    /// Other users have all of its identifiers, and without an external id the user could never be found.
+    #[error("other users have all identifiers of the record, and it has no id of the user")]
     Unreachable,
-    /// So many users claim one of its identifiers that it tells nobody from anybody: a placeholder, most likely.
-    #[error("its `{}` is that of more than {MAX_RIVALS} other users", .0.as_str())]
+    /// Too many users own one of its identifiers, which is most likely a placeholder.
+    #[error("more than {MAX_RIVALS} other users have the `{}` of the record", .0.as_str())]
     Shared(IdentifierKind),
-    /// The profile.
+    /// The profile is invalid.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// The password hash.
+    /// The password hash cannot be imported.
     #[error(transparent)]
     Hash(#[from] ImportError),
     /// The hash names a secret that the deployment does not have.
-    #[error("the password hash needs the hash key `{0}`, which is not among the keys")]
+    #[error("the password hash needs the hash key `{0}`, which the deployment does not have")]
     MissingKey(String),
-    /// The user was imported before and erased since: nothing brings the person back.
+    /// The user was imported before and erased since. An import must not bring the person back.
     #[error("the user was erased")]
     Erased,
-    /// A part of the user that it would be has not arrived in this region.
-    #[error("the user is on its way from another region; import the file again later")]
+    /// A part of the record's user has not arrived in this region.
+    #[error("the user has not completely arrived from another region; import the file again later")]
     Behind,
-    /// The part of a user that it belongs to cannot be opened.
-    #[error("the user that it belongs to cannot be opened here")]
+    /// A part of the record's user cannot be decrypted.
+    #[error("the user of the record cannot be decrypted here")]
     Unreadable,
-    /// The user that it belongs to was written by a region whose clock is far ahead.
-    #[error("the user that it belongs to has a stamp from the future; import the file again later")]
+    /// The record's user was written by a region whose clock is far ahead.
+    #[error("the user of the record has an HLC timestamp from the future; import the file again later")]
     Clock,
-    /// The person that it belongs to is merged of too many users.
-    #[error("the person that it belongs to is merged of too many users")]
+    /// The record's person consists of too many users, or its user has too many identifiers.
+    #[error("the person of the record has too many users or identifiers")]
     TooMany,
-    /// Others wrote the same identifiers all the time.
-    #[error("its identifiers were written by others all the time; import the file again")]
+    /// Every attempt to write was overtaken by another write of the same identifiers.
+    #[error("other writes of the same identifiers overtook every attempt; import the file again")]
     Busy,
 }
 
@@ -66,22 +66,22 @@ impl From<IdentifierError> for Reason {
     }
 }
 
-/// Why an import ends before its end. Running it again goes on.
+/// Why an import stops early. The next run continues it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Stopped {
-    /// The region's tables.
+    /// The region's tables failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The key services.
+    /// The key services failed.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// A thread that worked on a row ended without an answer.
+    /// A thread that worked on a row ended without a result.
     #[error("a thread of the import failed")]
     Thread,
 }
 
 impl Stopped {
-    /// True if the same may succeed later.
+    /// True if a retry may succeed.
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_transient(),
@@ -91,28 +91,28 @@ impl Stopped {
     }
 }
 
-/// What came of a row that was not imported.
+/// Why a row was not imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failed {
-    /// This row.
+    /// This row is rejected, and the import continues.
     #[error(transparent)]
-    Refused(Reason),
-    /// The import.
+    Rejected(Reason),
+    /// The import stops.
     #[error(transparent)]
     Stopped(Stopped),
 }
 
 impl From<Reason> for Failed {
     fn from(reason: Reason) -> Self {
-        Self::Refused(reason)
+        Self::Rejected(reason)
     }
 }
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         match error {
-            // One damaged item is no reason to leave everybody else where they are.
-            StoreError::Unreadable(_) => Self::Refused(Reason::Unreadable),
+            // A damaged item must not keep all other users from being imported.
+            StoreError::Unreadable(_) => Self::Rejected(Reason::Unreadable),
             error => Self::Stopped(error.into()),
         }
     }
@@ -121,8 +121,8 @@ impl From<StoreError> for Failed {
 impl From<SealError> for Failed {
     fn from(error: SealError) -> Self {
         match error {
-            SealError::Opaque | SealError::Newer | SealError::Keys(KeysError::Refused) => {
-                Self::Refused(Reason::Unreadable)
+            SealError::Opaque | SealError::Newer | SealError::Keys(KeysError::Rejected) => {
+                Self::Rejected(Reason::Unreadable)
             }
             SealError::Keys(error) => Self::Stopped(error.into()),
         }
@@ -139,15 +139,15 @@ impl From<Error> for Failed {
             Error::TooLarge(_) => Reason::TooMany.into(),
             Error::Contended => Reason::Busy.into(),
             Error::Erased => Reason::Erased.into(),
-            // Nothing else is asked of what imports call.
+            // The rules that imports call return no other errors.
             _ => Reason::Unreadable.into(),
         }
     }
 }
 
-impl From<StampError> for Failed {
-    fn from(StampError::FarFuture: StampError) -> Self {
-        Self::Refused(Reason::Clock)
+impl From<HlcError> for Failed {
+    fn from(HlcError::FarFuture: HlcError) -> Self {
+        Self::Rejected(Reason::Clock)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Putting argon2id around fast hashes, on threads of its own.
+//! Puts argon2id around fast hashes, on separate threads.
 
 use std::sync::Arc;
 
@@ -8,17 +8,18 @@ use umoja_crypto::legacy::{ForeignHash, cost};
 use super::error::{Failed, Reason, Stopped};
 use super::report::HashReport;
 
-/// Where hashes are made.
+/// The place where hashes are computed.
 #[derive(Clone)]
 pub enum Hashing {
-    /// On the threads that the runtime keeps for blocking work: as many at once as those are.
+    /// On the runtime's threads for blocking work, one hash on each thread.
     Threads(Arc<Passwords>),
-    /// Where the row is: for tests, where threads would make runs differ.
+    /// On the thread of the row. This is for tests, because threads would make their runs differ.
     Inline(Arc<Passwords>),
 }
 
 impl Hashing {
-    /// What is stored of an old hash. Slow ones cost nothing; fast ones a whole argon2id.
+    /// The stored form of a legacy hash. A slow hash is stored without further work, and a fast one costs an argon2id
+    /// computation.
     pub(super) async fn to_stored(&self, hash: &ForeignHash, salt: [u8; 16]) -> Result<String, Failed> {
         let stored = match self {
             Self::Threads(passwords) if hash.is_raw_fast() => {
@@ -28,24 +29,24 @@ impl Hashing {
             }
             Self::Threads(passwords) | Self::Inline(passwords) => hash.to_stored(passwords, salt),
         };
-        // What a login would not verify is no use to anybody.
+        // A hash that a login would not verify is rejected.
         cost(&stored).map_err(Reason::from)?;
         Ok(stored)
     }
 
-    /// What a report says about a hash.
+    /// The report about a hash.
     pub(super) fn report(&self, hash: &ForeignHash, stored: Option<&str>) -> HashReport {
         let wrapped = hash.is_raw_fast();
         let cost = match stored {
             Some(stored) => cost(stored).ok(),
-            // Not worth a whole argon2id.
+            // The report is not worth an argon2id computation.
             None if wrapped => None,
             None => cost(&hash.to_stored(self.passwords(), [0; 16])).ok(),
         };
         HashReport { family: hash.family(), wrapped, cost }
     }
 
-    /// What hashes.
+    /// The password hasher.
     pub fn passwords(&self) -> &Passwords {
         match self {
             Self::Threads(passwords) | Self::Inline(passwords) => passwords,

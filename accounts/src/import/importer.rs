@@ -1,4 +1,4 @@
-//! What imports rows.
+//! The importer of rows.
 
 use std::sync::Arc;
 
@@ -15,31 +15,33 @@ use super::row::Row;
 use super::user::NewUser;
 use crate::{Context, People};
 
-/// Brings users of one company into one region, from where they are replicated like any other.
+/// Imports users of one company into one region, from where they replicate like all other users.
 pub struct Importer {
     /// The people of the region.
     pub people: People,
-    /// What puts argon2id around fast hashes.
+    /// The hasher that puts argon2id around fast hashes.
     pub hashing: Hashing,
-    /// The secrets that old hashes were made with: a hash that names another is refused.
+    /// The secrets of legacy hashes. A hash that names another secret is rejected.
     pub keys: HashKeys,
-    /// Whose users they are. Verified flags count if the company is trusted to verify; national phone numbers are read as
-    /// numbers of its country.
+    /// The company of the users. Its verified flags count if it is trusted to verify, and national phone numbers are
+    /// read as numbers of its country.
     pub company: Arc<Company>,
-    /// Reads everything and writes nothing.
+    /// True to read everything and write no changes.
     pub dry_run: bool,
 }
 
 impl Importer {
-    /// Imports a row, or says what would become of it. Importing it again is importing it once.
+    /// Imports a row or, in a dry run, returns the outcome that it would have. A second import of the row has no
+    /// further effect.
     ///
     /// # Errors
-    /// [`Failed::Refused`] says what is wrong with the row; after [`Failed::Stopped`] no other row would do better.
+    /// [`Failed::Rejected`] if the row cannot be imported. [`Failed::Stopped`] if no other row could be imported
+    /// either.
     pub async fn row(&self, row: &Row) -> Result<Done, Failed> {
         patiently(&*self.people.home.entropy, || self.attempt(row)).await
     }
 
-    /// On whose behalf rows are imported, now.
+    /// The context of an import at this time.
     pub fn context(&self) -> Context {
         let now = self.people.home.clock.now();
         Context { actor: actor(), company: Arc::clone(&self.company), now, request: None }
@@ -48,7 +50,7 @@ impl Importer {
     /// Reads a row as the user that it would make.
     ///
     /// # Errors
-    /// What is wrong with the row.
+    /// If the row is invalid.
     pub fn read(&self, context: &Context, row: &Row) -> Result<NewUser, Reason> {
         NewUser::read(&self.people, &self.keys, context, row)
     }
@@ -56,7 +58,7 @@ impl Importer {
     async fn attempt(&self, row: &Row) -> Result<Done, Failed> {
         let context = self.context();
         let user = self.read(&context, row)?;
-        // Made once: it may be a whole argon2id.
+        // The hash is made once for all rounds, because it may cost an argon2id computation.
         let mut stored_hash = None;
         for round in 0..MAX_ROUNDS {
             if let Some(outcome) = self.round(&context, &user, &mut stored_hash, round == 0).await? {
@@ -68,12 +70,12 @@ impl Importer {
     }
 }
 
-/// Whose doing it is that somebody was imported.
+/// The actor of an import in the audit trail.
 pub(super) fn actor() -> Actor {
     Actor::Operator { command: "import".to_owned(), by: None }
 }
 
-/// Tries again for a while what fails in a way that may pass.
+/// Retries an attempt for a while if it fails with a transient error.
 pub(super) async fn patiently<F>(entropy: &dyn Entropy, attempt: impl Fn() -> F) -> Result<Done, Failed>
 where
     F: Future<Output = Result<Done, Failed>>,

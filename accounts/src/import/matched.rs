@@ -1,4 +1,4 @@
-//! A row of somebody whom other companies know: linked, blanks filled, and the old hash to log in with.
+//! Matches a row with a user that other companies know: links the user, fills its blanks, and adds the legacy hash.
 
 use umoja_schema::{AuditEvent, Credentials, PartRecord, UserId};
 use umoja_store::identifiers::Known;
@@ -6,20 +6,20 @@ use umoja_store::identifiers::Known;
 use super::error::Failed;
 use super::importer::Importer;
 use super::user::NewUser;
-use super::user::old_hash;
+use super::user::legacy_hash;
 use crate::matching::Match;
 use crate::person::{Change, Person};
 use crate::profiles::Rules;
 use crate::{Context, Error};
 
-/// What became of a match.
+/// The result of a match.
 pub(super) enum Filled {
-    /// It was one.
+    /// The user is matched.
     Matched {
-        /// Whether anything of the row was new.
+        /// True if the row had new data.
         written: bool,
     },
-    /// The user does not have the identifiers any more, or somebody wrote it in between.
+    /// The user no longer has the identifiers, or another write got in between.
     Overtaken,
     /// The identifiers belong to more than one person.
     SeveralPeople,
@@ -44,8 +44,8 @@ impl Importer {
             return Ok(Filled::Matched { written: change.is_some() || credentials.is_some() });
         }
         let rules = Rules {
-            refuse_taken: true,
-            // Who it is was read from all of them.
+            reject_taken: true,
+            // The match depends on all users of the person.
             all_as_read: true,
             events: Some(self.events(&person, change.as_ref(), credentials.as_ref())),
             credentials,
@@ -54,13 +54,13 @@ impl Importer {
         let changes: Vec<_> = change.into_iter().collect();
         match self.people.write_profiles(&person, &changes, &rules, |_| Vec::new()).await {
             Ok(Some(_)) => Ok(Filled::Matched { written: true }),
-            // Somebody took an identifier since it was found free.
+            // Another user took an identifier after it was found free.
             Ok(None) | Err(Error::Taken(_)) => Ok(Filled::Overtaken),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// What is done to each user who is written.
+    /// The audit events of each user that is written.
     fn events(
         &self,
         person: &Person,
@@ -81,8 +81,8 @@ impl Importer {
         events
     }
 
-    /// The old hash among those that the person may log in with, where there is no password of ours and none of the
-    /// company's yet. It goes to whose credentials decide.
+    /// The credentials that decide with the legacy hash added, if they have no password of Umoja and no legacy hash of
+    /// the company yet.
     async fn added_hash(
         &self,
         context: &Context,
@@ -96,14 +96,14 @@ impl Importer {
         let deciding = self.people.deciding(&person.parts()).await?;
         let Some(record) = deciding.record else { return Ok(None) };
         let credentials = deciding.credentials;
-        let has_ours = credentials.old_hashes.iter().any(|old| old.company == self.company.id);
+        let has_ours = credentials.legacy_hashes.iter().any(|legacy| legacy.company == self.company.id);
         if credentials.secret.is_some() || has_ours {
             return Ok(None);
         }
         let mut changed = Credentials { password_source: Some(context.source()), ..credentials };
         if !self.dry_run {
             let stored = self.stored_hash(user, hash).await?;
-            changed.old_hashes.extend(stored.map(|hash| old_hash(context, hash)));
+            changed.legacy_hashes.extend(stored.map(|hash| legacy_hash(context, hash)));
         }
         Ok(Some((record, changed)))
     }

@@ -1,23 +1,25 @@
-//! Users of another system become users here: each row as `register` would make it, with the password's old hash.
+//! Imports users of another system. Each row makes the user that `register` would make, with the legacy hash of its
+//! password.
 //!
-//! # What becomes of a row
+//! # The outcomes of a row
 //!
-//! - **Whose it is.** The id of a new user is derived from the company and the row's external id (or its identifiers, if
-//!   it has none), as `register` derives one from an idempotency key. So a row makes the same user whenever, wherever and
-//!   however often it is imported; both parts are written in one transaction, never half of them.
-//! - **Already there.** A user that an earlier import made, and one whom the company has registered under the row's
-//!   external id, stays as it is: what was changed or removed since does not come back. One exception: if the user that an
-//!   import made has no password of any kind, the row's is added (some systems export hashes in a file of their own).
-//! - **Matched.** An identifier that trusted companies verified for both is the same person, by `register`'s rule: the user
-//!   is linked and what it leaves blank is filled. While it has no password of ours, the old hash is added to those
-//!   that it may log in with until it first does.
-//! - **In conflict.** Any other identifier that somebody has is claimed nevertheless, as by a user whom replication brings
-//!   from another region: look-ups go on finding whoever had it (a verified claim takes an unverified one over, as
-//!   with `register`), the journal has the pair, and it is resolved like any other. A claim is made when it is imported, and
-//!   after everybody's who is there: no source can date itself back to win.
-//! - **Refused.** As a whole, with a reason that holds no value.
+//! - **Created.** The id of a new user is derived from the company and the external id of the row (or its identifiers,
+//!   if it has no external id), as `register` derives an id from an idempotency key. A row therefore makes the same
+//!   user whenever, wherever and however often it is imported. Both parts are written in one transaction.
+//! - **Already there.** A user that an earlier import made, or that the company has registered under the external id of
+//!   the row, stays as it is: values that were changed or removed since do not come back. There is one exception: if a
+//!   user that an import made has no password of any kind, the hash of the row is added, because some systems export
+//!   hashes in a separate file.
+//! - **Matched.** If trusted companies verified an identifier for both, they are one person by the rule of `register`:
+//!   the user is linked and its blanks are filled. While the user has no password of Umoja, the legacy hash is added to
+//!   those that are accepted until the first login.
+//! - **In conflict.** Every other identifier that another user has is owned by both, as when replication brings a user
+//!   from another region. Look-ups still find the earlier owner (but a verified ownership wins over an unverified one,
+//!   as with `register`). The journal has the pair, and an operator resolves it like every other conflict. An ownership
+//!   dates from the import and is later than those of all present owners, so that no source can win with an old date.
+//! - **Rejected.** The whole row is rejected, with a reason that contains no value.
 //!
-//! Whoever is made or changed has a row in the audit trail, written with it.
+//! Every user that is made or changed gets a row in the audit trail in the same transaction.
 
 mod create;
 mod error;
@@ -33,8 +35,8 @@ mod user;
 pub use self::error::{Failed, Reason, Stopped};
 pub use self::hashing::Hashing;
 pub use self::importer::Importer;
-pub use self::record::{FORMAT, Header, HeldClaim, Record};
+pub use self::record::{FORMAT, Header, HeldOwnership, Record};
 pub use self::report::{Costliest, Done, HashReport, Outcome, Report};
 pub use self::restore::Restorer;
-pub use self::row::{Refused, Row};
+pub use self::row::{Rejected, Row};
 pub use self::user::NewUser;

@@ -8,63 +8,63 @@ use umoja_schema::{
     AccountStatus, CompanyId, Credentials, IdentifierKind, Identity, Millis, ProfileFacts, Region, UserId,
 };
 
-/// The version of the form that this version writes and reads.
+/// The version of the format that this version of Umoja writes and reads.
 pub const FORMAT: u32 = 1;
 
-/// The first line.
+/// The first line of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// The version of the form: [`FORMAT`].
+    /// The version of the format: [`FORMAT`].
     pub umoja_export: u32,
-    /// When it was made, Unix milliseconds.
+    /// The time of the export, in Unix milliseconds.
     pub exported_at: Millis,
-    /// The region that it was made of.
+    /// The region that was exported.
     pub region: Region,
-    /// If only users that are linked to it were exported.
+    /// The company, if only users linked to it were exported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company: Option<CompanyId>,
 }
 
-/// One user: all there is. Times are Unix milliseconds.
+/// All data of one user. Times are Unix milliseconds.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Its id.
+    /// The id of the user.
     pub id: UserId,
-    /// When it was registered.
+    /// The time of registration.
     pub created_at: Millis,
-    /// Whether it may log in.
+    /// Whether the user may log in.
     pub status: AccountStatus,
-    /// The user that it is a duplicate of.
+    /// The user that this one was merged into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<UserId>,
-    /// The companies that it is linked to, and since when.
+    /// The companies that the user is linked to, and since when.
     pub links: BTreeMap<CompanyId, Millis>,
-    /// What it is found by.
-    pub claims: Vec<HeldClaim>,
-    /// Identifiers, profile, and where each value came from.
+    /// The identifiers by which the user is found.
+    pub ownerships: Vec<HeldOwnership>,
+    /// Identifiers and profile, with the source of each value.
     pub identity: Identity,
-    /// The password, and who set it.
+    /// The password and its source.
     pub credentials: Credentials,
 }
 
-/// An identifier that a user claims; its value is in the identity.
+/// An identifier that a user owns. Its value is in the identity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct HeldClaim {
-    /// Which one.
+pub struct HeldOwnership {
+    /// The kind of identifier.
     pub kind: IdentifierKind,
-    /// Whose; only for external ids.
+    /// The company of an external id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company: Option<CompanyId>,
     /// Whether a trusted company has verified it.
     pub verified: bool,
-    /// When it was claimed.
-    pub claimed_at: Millis,
-    /// In which region.
+    /// The time since which the user owns it.
+    pub owned_since: Millis,
+    /// The region that accepted it.
     pub region: Region,
 }
 
 impl Record {
-    /// A user as it was opened.
+    /// The record of an opened user.
     pub fn new(
         id: UserId,
         facts: &ProfileFacts,
@@ -72,19 +72,19 @@ impl Record {
         identity: Identity,
         credentials: Credentials,
     ) -> Self {
-        // Of an identifier under several index keys, each says the same.
-        let claims: BTreeMap<_, _> = facts
-            .claims
+        // The ownerships of an identifier under several index keys are equal, so one of them is enough.
+        let ownerships: BTreeMap<_, _> = facts
+            .ownerships
             .values()
-            .map(|claim| {
-                let held = HeldClaim {
-                    kind: claim.kind,
-                    company: claim.company.clone(),
-                    verified: claim.verified,
-                    claimed_at: claim.claimed_at,
-                    region: claim.region.clone(),
+            .map(|ownership| {
+                let held = HeldOwnership {
+                    kind: ownership.kind,
+                    company: ownership.company.clone(),
+                    verified: ownership.verified,
+                    owned_since: ownership.owned_since,
+                    region: ownership.region.clone(),
                 };
-                ((claim.kind, claim.company.clone()), held)
+                ((ownership.kind, ownership.company.clone()), held)
             })
             .collect();
         Self {
@@ -93,15 +93,15 @@ impl Record {
             status,
             merged_into: facts.merged_into,
             links: facts.links.clone(),
-            claims: claims.into_values().collect(),
-            // It tells a request from another by a secret of this deployment.
+            ownerships: ownerships.into_values().collect(),
+            // The fingerprint is keyed with a secret of this deployment, so it is useless elsewhere.
             identity: Identity { registered_by: None, ..identity },
             credentials,
         }
     }
 }
 
-/// All personal data and passwords: never printed.
+/// The record has personal data and password hashes, which are never printed.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Record(..)")

@@ -1,4 +1,4 @@
-//! What came of rows.
+//! The report about imported rows.
 
 use std::collections::BTreeMap;
 
@@ -7,71 +7,72 @@ use umoja_crypto::legacy::Cost;
 
 use super::error::Reason;
 
-/// What became of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// A new user.
     Created,
-    /// Somebody whom another company had registered.
+    /// A user that another company had registered.
     Matched,
-    /// A new user, with an identifier that somebody has.
+    /// A new user with an identifier that another user has.
     InConflict,
-    /// Nothing was new.
+    /// The row had no new data.
     AlreadyThere,
 }
 
 /// A row that was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Its password hash.
+    /// The report about its password hash.
     pub hash: Option<HashReport>,
-    /// Whether a password was left out because it was hashed with a pepper of another deployment.
+    /// True if a password was left out because it was hashed with the pepper of another deployment.
     pub peppered: bool,
 }
 
-/// What there is to say of a hash.
+/// The report about a hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HashReport {
     /// Its family.
     pub family: &'static str,
-    /// Whether it is a fast one, which argon2id is put around.
+    /// True if it is a fast hash, which argon2id is put around.
     pub wrapped: bool,
-    /// What the first login will cost, where that is known: of fast ones only once they are wrapped.
+    /// The cost of the first login, if it is known. For a fast hash it is known only after argon2id was put around it.
     pub cost: Option<Cost>,
 }
 
-/// All of them counted. No personal data.
+/// The counts of all rows. They contain no personal data.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Rows that were read.
     pub rows: u64,
     /// New users.
     pub created: u64,
-    /// Rows of somebody whom another company had registered: linked, and blanks filled.
+    /// Rows of users that another company had registered, which were linked and their blanks filled.
     pub matched: u64,
-    /// New users with an identifier that somebody has: `umoja conflicts` lists them.
+    /// New users with an identifier that another user has. `umoja conflicts` lists them.
     pub in_conflict: u64,
-    /// Rows of which nothing was new.
+    /// Rows without new data.
     pub already_there: u64,
     /// Rows that were not imported.
-    pub refused: u64,
-    /// The same by reason.
-    pub refused_by_reason: BTreeMap<String, u64>,
-    /// Hashes by family, of the rows that were not refused.
+    pub rejected: u64,
+    /// Rows that were not imported, by reason.
+    pub rejected_by_reason: BTreeMap<String, u64>,
+    /// Hashes by family, of the rows that were not rejected.
     pub hashes: BTreeMap<String, u64>,
-    /// Rows without a hash: their users reset their passwords, or have none.
+    /// Rows without a hash. Their users reset their passwords, or have none.
     pub without_hash: u64,
-    /// Users of an export whose passwords are of no use here: hashed with a pepper of their deployment.
+    /// Users of an export whose passwords cannot be verified here, because they were hashed with the pepper of another
+    /// deployment.
     #[serde(default)]
     pub peppered: u64,
-    /// Fast hashes, each of which costs an argon2id now.
+    /// Fast hashes, each of which costs an argon2id computation during the import.
     pub wrapped: u64,
     /// The hash whose first login costs most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costliest: Option<Costliest>,
-    /// Hash keys that rows need and the deployment does not have, with how many rows.
+    /// Hash keys that rows need and the deployment does not have, with the number of rows.
     pub missing_keys: BTreeMap<String, u64>,
 }
 
@@ -93,8 +94,8 @@ impl Report {
         match outcome {
             Ok(done) => self.add_done(done),
             Err(reason) => {
-                self.refused += 1;
-                *self.refused_by_reason.entry(reason.to_string()).or_default() += 1;
+                self.rejected += 1;
+                *self.rejected_by_reason.entry(reason.to_string()).or_default() += 1;
                 if let Reason::MissingKey(id) = reason {
                     *self.missing_keys.entry(id.clone()).or_default() += 1;
                 }

@@ -1,16 +1,16 @@
-//! Users of an export, as they were.
+//! Restores users of an export as they were.
 //!
-//! Ids, claims and their times, links, pointers and sources stay. The file is as trusted as who brings it: what it says
-//! is verified is verified, and who claimed an identifier first has it, as between two regions. A user whose id is there
-//! already is left as it is.
+//! Ids, ownerships with their times, links, pointers and sources stay the same. The file is trusted like the operator
+//! who imports it: its verified flags count, and the first owner of an identifier keeps it, as between two regions. A
+//! user whose id exists already stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_crypto::legacy::{ImportError, cost};
 use umoja_crypto::password::check_stored;
 use umoja_schema::{
-    Actor, Attributes, AuditEvent, BlindIndex, Claim, Credentials, IdentifierKind, Identity, MAX_IDENTIFIERS, Millis,
-    Profile, ProfileFacts,
+    Actor, Attributes, AuditEvent, BlindIndex, Credentials, IdentifierKind, Identity, MAX_IDENTIFIERS, Millis,
+    Ownership, Profile, ProfileFacts,
 };
 use umoja_store::apply::{MAX_ROUNDS, same_person};
 use umoja_store::identifiers::parse;
@@ -19,22 +19,23 @@ use umoja_store::ports::Parts;
 use super::create::shared;
 use super::error::{Failed, Reason};
 use super::importer::{actor, patiently};
-use super::record::{HeldClaim, Record};
+use super::record::{HeldOwnership, Record};
 use super::report::{Done, HashReport, Outcome};
 use crate::People;
 use crate::receipt::any_erased;
-use crate::transaction::{ClaimPlan, Recorded};
+use crate::transaction::{OwnershipPlan, Recorded};
 
-/// Brings users of an export into one region.
+/// Imports users of an export into one region.
 pub struct Restorer {
     /// The people of the region.
     pub people: People,
-    /// Reads everything and writes nothing.
+    /// True to read everything and write no changes.
     pub dry_run: bool,
 }
 
 impl Restorer {
-    /// Imports a user, or says what would become of it. Importing it again is importing it once.
+    /// Imports a user or, in a dry run, returns the outcome that it would have. A second import of the user has no
+    /// further effect.
     ///
     /// # Errors
     /// As [`super::Importer::row`].
@@ -63,7 +64,7 @@ impl Restorer {
         }
         let now = people.home.clock.now();
         let (facts, credentials) = (self.facts(record, now)?, credentials(&record.credentials)?);
-        let plan = ClaimPlan::of_new(users, record.id, &facts.claims).await?;
+        let plan = OwnershipPlan::of_new(users, record.id, &facts.ownerships).await?;
         if let Some(kind) = shared(plan.writes(), record.id) {
             return Err(Reason::Shared(kind).into());
         }
@@ -82,30 +83,35 @@ impl Restorer {
         Ok(transaction.is_done().await?.then_some(outcome))
     }
 
-    /// What is beside the envelope. Nothing of it is of the future.
+    /// The facts beside the envelope. Times in the future are set to the present.
     fn facts(&self, record: &Record, now: Millis) -> Result<ProfileFacts, Reason> {
         Profile::from_value(serde_json::to_value(&record.identity.profile).unwrap_or_default())?;
-        let mut claims = BTreeMap::new();
-        for held in &record.claims {
-            claims.extend(self.claims(held, &record.identity, now)?);
+        let mut ownerships = BTreeMap::new();
+        for held in &record.ownerships {
+            ownerships.extend(self.ownerships(held, &record.identity, now)?);
         }
         let links = record.links.iter().map(|(company, since)| (company.clone(), now.min(*since)));
         let facts = ProfileFacts {
             created_at: record.created_at.min(now),
-            claims,
+            ownerships,
             links: links.collect(),
             merged_into: record.merged_into,
         };
-        // A duplicate may have given all of its identifiers up.
-        if facts.claims.is_empty() && facts.merged_into.is_none() {
+        // A duplicate may have given up all of its identifiers.
+        if facts.ownerships.is_empty() && facts.merged_into.is_none() {
             return Err(Reason::NoIdentifier);
         }
         if facts.identifiers() > MAX_IDENTIFIERS { Err(Reason::TooMany) } else { Ok(facts) }
     }
 
-    /// One identifier under each live index key.
-    fn claims(&self, held: &HeldClaim, identity: &Identity, now: Millis) -> Result<Vec<(BlindIndex, Claim)>, Reason> {
-        let HeldClaim { kind, company, verified, claimed_at, region } = held.clone();
+    /// The ownerships of one identifier, one under each live index key.
+    fn ownerships(
+        &self,
+        held: &HeldOwnership,
+        identity: &Identity,
+        now: Millis,
+    ) -> Result<Vec<(BlindIndex, Ownership)>, Reason> {
+        let HeldOwnership { kind, company, verified, owned_since, region } = held.clone();
         let value = match (kind, &company) {
             (IdentifierKind::Email, None) => identity.email.as_ref(),
             (IdentifierKind::PhoneNumber, None) => identity.phone_number.as_ref(),
@@ -115,25 +121,28 @@ impl Restorer {
         };
         let normalised = parse(kind, value.ok_or(Reason::NoIdentifier)?, None)?.normalised;
         let indexes = self.people.secrets.indexes(kind, company.as_ref(), &normalised).into_iter();
-        let claim = |(key_version, index)| {
+        let ownership = |(key_version, index)| {
             let (company, region, unknown) = (company.clone(), region.clone(), Attributes::new());
-            (index, Claim { kind, key_version, claimed_at: claimed_at.min(now), region, verified, company, unknown })
+            (
+                index,
+                Ownership { kind, key_version, owned_since: owned_since.min(now), region, verified, company, unknown },
+            )
         };
-        Ok(indexes.map(claim).collect())
+        Ok(indexes.map(ownership).collect())
     }
 }
 
-/// What a report says of the password that counts.
+/// The report about the password that counts.
 fn hash(record: &Record) -> Option<HashReport> {
-    let Credentials { secret, old_hashes, .. } = &record.credentials;
+    let Credentials { secret, legacy_hashes, .. } = &record.credentials;
     let ours = secret.as_ref().map(|secret| ("umoja", secret));
-    let (family, stored) = ours.or_else(|| old_hashes.first().map(|old| ("umoja-old", &old.hash)))?;
+    let (family, stored) = ours.or_else(|| legacy_hashes.first().map(|legacy| ("umoja-old", &legacy.hash)))?;
     (!is_peppered(stored)).then(|| HashReport { family, wrapped: false, cost: cost(stored).ok() })
 }
 
-/// Whether a password was hashed with a pepper of another deployment.
+/// True if a password was hashed with the pepper of another deployment.
 fn has_pepper(credentials: &Credentials) -> bool {
-    let old = credentials.old_hashes.iter().map(|old| &old.hash);
+    let old = credentials.legacy_hashes.iter().map(|legacy| &legacy.hash);
     credentials.secret.iter().chain(old).any(|hash| is_peppered(hash))
 }
 
@@ -141,16 +150,17 @@ fn is_peppered(hash: &str) -> bool {
     hash.contains(",keyid=")
 }
 
-/// The passwords that can be verified here: a pepper is its deployment's own, and another may have the same number.
+/// The passwords that can be verified here. A pepper belongs to one deployment, although another pepper may have the
+/// same number.
 fn credentials(exported: &Credentials) -> Result<Credentials, Reason> {
     let mut credentials = exported.clone();
     credentials.secret = credentials.secret.filter(|secret| !is_peppered(secret));
-    credentials.old_hashes.retain(|old| !is_peppered(&old.hash));
+    credentials.legacy_hashes.retain(|legacy| !is_peppered(&legacy.hash));
     if let Some(secret) = &credentials.secret {
         check_stored(secret).map_err(ImportError::from)?;
     }
-    for old in &credentials.old_hashes {
-        cost(&old.hash)?;
+    for legacy in &credentials.legacy_hashes {
+        cost(&legacy.hash)?;
     }
     Ok(credentials)
 }

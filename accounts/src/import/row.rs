@@ -1,18 +1,18 @@
-//! One user as another system knew them.
+//! One user of another system.
 
 use std::fmt;
 
 use umoja_crypto::legacy::{ForeignHash, ImportError};
 use umoja_schema::{AccountStatus, Millis, Profile};
 
-/// One user of another system, read and not yet judged: identifiers are as the source wrote them.
+/// One user of another system as it was read, before validation. Identifiers are as the source wrote them.
 ///
-/// Personal data: `Debug` shows the line only.
+/// A row is personal data, so `Debug` shows the line only.
 #[derive(Clone, Default)]
 pub struct Row {
-    /// Where it begins in the source: the line, from 1, or for formats without lines the record, from 1.
+    /// The position in the source: the number of its first line, or of the record for formats without lines, from 1.
     pub line: u64,
-    /// The source's own id of the user. Becomes the importing company's `external_id`.
+    /// The id of the user in the source. It becomes the `external_id` of the importing company.
     pub external_id: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
@@ -24,11 +24,11 @@ pub struct Row {
     pub phone_number_verified: bool,
     /// User name.
     pub username: Option<String>,
-    /// OIDC standard claims, and `custom` for anything else.
+    /// OIDC standard claims, with all other values in `custom`.
     pub profile: Profile,
-    /// When the source made the user, if it says so.
+    /// The time at which the source made the user, if it is known.
     pub created_at: Option<Millis>,
-    /// Whether the user may log in; active if the source does not say.
+    /// Whether the user may log in. `None` counts as active.
     pub status: Option<AccountStatus>,
     /// The password hash, if the user has one.
     pub hash: Option<ForeignHash>,
@@ -40,22 +40,22 @@ impl fmt::Debug for Row {
     }
 }
 
-/// Why a row is not imported. Names members and columns, never a value.
+/// Why a row is not imported. A reason names members and columns, and never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// It is not of the format.
-    #[error("the record is not of the format: {0}")]
+pub enum Rejected {
+    /// The record does not have the format.
+    #[error("the record does not have the format: {0}")]
     Form(&'static str),
     /// A member or column is absent, of another type or out of its range.
-    #[error("`{0}` is absent or not what the format says")]
+    #[error("`{0}` is absent or does not have the form that the format requires")]
     Field(String),
-    /// It takes more bytes than what is read of one at most.
+    /// The record has more bytes than are read of one record.
     #[error("the record is larger than a mebibyte")]
     TooLarge,
     /// The source marks the user as deleted.
     #[error("the source marks the user as deleted")]
     Deleted,
-    /// The password hash.
+    /// The password hash cannot be imported.
     #[error(transparent)]
     Hash(#[from] ImportError),
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use umoja_crypto::legacy::{ForeignHash, HashKeys};
-use umoja_schema::{AccountStatus, Credentials, IdentifierKind, Identity, OldHash, Profile, ProfileFacts, UserId};
+use umoja_schema::{AccountStatus, Credentials, IdentifierKind, Identity, LegacyHash, Profile, ProfileFacts, UserId};
 use umoja_store::identifiers::Parsed;
 
 use super::error::{Failed, Reason};
@@ -18,17 +18,17 @@ struct Given {
     verified: bool,
 }
 
-/// A row, checked, as the user that it would make.
+/// The user that a validated row would make.
 pub struct NewUser {
-    /// Its id, which the row decides.
+    /// Its id, which is derived from the row.
     pub id: UserId,
-    /// Its identifiers, as the company says them now.
+    /// Its identifiers, with the company as the source.
     pub(super) patch: Patch,
-    /// Whether the row has an id of its own to find the user by.
+    /// Whether the row has an external id by which the user can be found.
     pub(super) has_own_id: bool,
-    /// What its profile part would seal.
+    /// The content of its profile part.
     pub identity: Identity,
-    /// What would be beside it.
+    /// The facts beside the envelope of its profile part.
     pub facts: ProfileFacts,
     pub(super) status: AccountStatus,
     /// The password hash of the row.
@@ -39,7 +39,7 @@ impl NewUser {
     /// Reads a row.
     ///
     /// # Errors
-    /// What is wrong with the row.
+    /// If the row is invalid.
     pub(super) fn read(people: &People, keys: &HashKeys, context: &Context, row: &Row) -> Result<Self, Reason> {
         if let Some(key) = row.hash.as_ref().and_then(ForeignHash::key_id)
             && !keys.contains(key)
@@ -49,9 +49,9 @@ impl NewUser {
         let given = given(context, row)?;
         let id = people.secrets.user_id(&context.company.id, &name_of(&given)?);
         let blank = ProfileFacts {
-            // A source's clock is not ours.
+            // The clock of the source may be ahead of ours.
             created_at: row.created_at.map_or(context.now, |at| at.min(context.now)),
-            claims: BTreeMap::new(),
+            ownerships: BTreeMap::new(),
             links: BTreeMap::new(),
             merged_into: None,
         };
@@ -60,7 +60,7 @@ impl NewUser {
         let profile = Profile::from_value(serde_json::to_value(&row.profile).unwrap_or_default())?;
         let unidentified = Identity { profile, ..Identity::default() };
         let applied = patch.apply(people, context, &unidentified, &blank).map_err(|error| match Failed::from(error) {
-            Failed::Refused(reason) => reason,
+            Failed::Rejected(reason) => reason,
             Failed::Stopped(_) => Reason::Unreadable,
         });
         let (mut identity, mut facts) = applied?;
@@ -72,24 +72,24 @@ impl NewUser {
         Ok(Self { id, patch, has_own_id, identity, facts, status, hash })
     }
 
-    /// What its credentials part seals.
+    /// The content of its credentials part.
     pub(super) fn credentials(&self, context: &Context, stored: Option<String>) -> Credentials {
         let disabled = self.status == AccountStatus::Disabled;
         Credentials {
             password_source: stored.is_some().then(|| context.source()),
-            old_hashes: stored.map(|hash| old_hash(context, hash)).into_iter().collect(),
+            legacy_hashes: stored.map(|hash| legacy_hash(context, hash)).into_iter().collect(),
             status_source: disabled.then(|| context.source()),
             ..Credentials::default()
         }
     }
 }
 
-/// A hash of the company's.
-pub(super) fn old_hash(context: &Context, hash: String) -> OldHash {
-    OldHash { company: context.company.id.clone(), hash }
+/// A legacy hash of the company.
+pub(super) fn legacy_hash(context: &Context, hash: String) -> LegacyHash {
+    LegacyHash { company: context.company.id.clone(), hash }
 }
 
-/// The identifiers of a row; blank ones are none.
+/// The identifiers of a row without the blank ones.
 fn given(context: &Context, row: &Row) -> Result<Vec<Given>, Reason> {
     let fields = [
         (IdentifierKind::Email, &row.email, row.email_verified),
@@ -107,15 +107,15 @@ fn given(context: &Context, row: &Row) -> Result<Vec<Given>, Reason> {
     if given.is_empty() { Err(Reason::NoIdentifier) } else { Ok(given) }
 }
 
-/// What the user's id is derived from: the source's own id of it, or else its identifiers. Neither can be taken for the
-/// other.
+/// The text from which the user's id is derived: the external id of the source, or else the identifiers. The two forms
+/// can never be equal.
 fn name_of(given: &[Given]) -> Result<String, Reason> {
     if let Some(own) = given.iter().find(|given| given.kind == IdentifierKind::ExternalId) {
         return Ok(format!("import#{}", own.parsed.normalised));
     }
     let all: Vec<(&str, &str)> =
         given.iter().map(|given| (given.kind.as_str(), given.parsed.normalised.as_str())).collect();
-    // JSON, so that no two lists of identifiers are one text.
+    // With JSON, two different lists of identifiers never give the same text.
     let text = serde_json::to_string(&all).map_err(|_| Reason::NoIdentifier)?;
     Ok(format!("import-by#{text}"))
 }

@@ -1,4 +1,4 @@
-//! Who is one person: users that are merged, opened, and what callers see of them.
+//! A person: the merged users, opened, and what callers see of them.
 
 mod read;
 mod user;
@@ -7,7 +7,7 @@ mod view;
 use std::collections::BTreeMap;
 
 use umoja_schema::{CompanyId, Identity, PartRecord, PersonVersion, ProfileFacts, UserId, Version};
-use umoja_store::group::{GroupParts, Pointer, TooLarge, arrange};
+use umoja_store::person::{PersonParts, Pointer, TooLarge, arrange};
 use umoja_store::ports::Parts;
 
 use crate::Error;
@@ -16,17 +16,17 @@ pub use read::Reader;
 pub(crate) use read::unreadable;
 pub use user::Stored;
 
-/// The users of one person: for a user that is not merged with anybody, that user. Every profile part was opened, so
-/// what the parts say about each other is true.
+/// The users of one person. The person of a user that is not merged is that user alone. Every profile part was opened,
+/// so the pointers between the users are genuine.
 #[derive(Clone)]
 pub struct Person {
-    /// The one whose values, credentials and status count.
-    pub root: Stored,
-    /// The others, in the order in which they were registered.
-    pub members: Vec<Stored>,
+    /// The user whose values, credentials and status count.
+    pub primary: Stored,
+    /// The other users, in the order in which they were registered.
+    pub linked_accounts: Vec<Stored>,
 }
 
-/// What one user of a person is to be.
+/// The new content of one user of a person.
 #[derive(Clone)]
 pub(crate) struct Change {
     pub(crate) id: UserId,
@@ -35,32 +35,32 @@ pub(crate) struct Change {
 }
 
 impl Person {
-    /// One user by itself.
-    pub fn of(root: Stored) -> Self {
-        Self { root, members: Vec::new() }
+    /// The person of a single user.
+    pub fn of(primary: Stored) -> Self {
+        Self { primary, linked_accounts: Vec::new() }
     }
 
-    /// The root and then the others.
+    /// The primary account, followed by the linked accounts.
     pub fn users(&self) -> impl Iterator<Item = &Stored> {
-        std::iter::once(&self.root).chain(&self.members)
+        std::iter::once(&self.primary).chain(&self.linked_accounts)
     }
 
-    /// One of the users.
+    /// The user with this id.
     pub fn get(&self, id: UserId) -> Option<&Stored> {
         self.users().find(|user| user.id() == id)
     }
 
-    /// True if the user is one of them.
+    /// True if the user belongs to this person.
     pub fn holds(&self, id: UserId) -> bool {
         self.get(id).is_some()
     }
 
-    /// The version over everybody: what callers see depends on all of them.
+    /// The version over all users, because what callers see depends on all of them.
     pub fn version(&self) -> PersonVersion {
-        PersonVersion::of(self.root.version(), self.members.iter().map(Stored::version))
+        PersonVersion::of(self.primary.version(), self.linked_accounts.iter().map(Stored::version))
     }
 
-    /// Everybody's profile version as it was read, but that of some.
+    /// The profile versions of all users as they were read, except those of `some`.
     pub(crate) fn profiles_without(&self, some: &[UserId]) -> Vec<(UserId, Version)> {
         let others = self.users().filter(|user| !some.contains(&user.id()));
         others.map(|user| (user.id(), user.profile.version.clone())).collect()
@@ -71,31 +71,33 @@ impl Person {
         self.users().any(|user| user.is_linked_to(company))
     }
 
-    /// The same with a profile part written.
+    /// The person after a profile part was written.
     pub(crate) fn with_profile(mut self, profile: PartRecord, identity: Identity) -> Option<Self> {
-        let user = std::iter::once(&mut self.root).chain(&mut self.members).find(|user| user.id() == profile.id)?;
+        let user =
+            std::iter::once(&mut self.primary).chain(&mut self.linked_accounts).find(|user| user.id() == profile.id)?;
         *user = user.clone().with_profile(profile, identity)?;
         Some(self)
     }
 
-    /// The same with a credentials part written.
+    /// The person after a credentials part was written.
     pub(crate) fn with_credentials(mut self, credentials: PartRecord) -> Self {
-        let mut users = std::iter::once(&mut self.root).chain(&mut self.members);
+        let mut users = std::iter::once(&mut self.primary).chain(&mut self.linked_accounts);
         if let Some(user) = users.find(|user| user.id() == credentials.id) {
             user.credentials = credentials;
         }
         self
     }
 
-    /// What is stored of everybody.
-    pub(crate) fn parts(&self) -> GroupParts {
+    /// The stored parts of all users.
+    pub(crate) fn parts(&self) -> PersonParts {
         let parts =
             |user: &Stored| Parts { profile: Some(user.profile.clone()), credentials: Some(user.credentials.clone()) };
-        let members = self.members.iter().map(parts).collect();
-        GroupParts { start: self.root.id(), root: parts(&self.root), members }
+        let linked_accounts = self.linked_accounts.iter().map(parts).collect();
+        PersonParts { start: self.primary.id(), primary: parts(&self.primary), linked_accounts }
     }
 
-    /// The person of a user among the users of this person and another, once its pointer is `merged_into`.
+    /// The person of a user, taken from the users of this person and of another one, after the user's pointer was set
+    /// to `merged_into`.
     pub(crate) fn pointed(
         &self,
         other: Option<&Self>,
@@ -108,20 +110,20 @@ impl Person {
             user.facts.merged_into = merged_into;
         }
         let pointers = all.values().map(Stored::pointer).collect();
-        let Some(group) = arrange(id, &pointers)? else { return Ok(None) };
-        let root = all.remove(&group.root);
-        let members = group.members.iter().filter_map(|member| all.remove(member)).collect();
-        Ok(root.map(|root| Self { root, members }))
+        let Some(person) = arrange(id, &pointers)? else { return Ok(None) };
+        let primary = all.remove(&person.primary);
+        let linked_accounts = person.linked_accounts.iter().filter_map(|linked| all.remove(linked)).collect();
+        Ok(primary.map(|primary| Self { primary, linked_accounts }))
     }
 
-    /// Who points at whom.
+    /// The pointers of all users.
     pub(crate) fn pointers(&self) -> BTreeMap<UserId, Pointer> {
         self.users().map(Stored::pointer).collect()
     }
 
-    /// A user of the person with its pointer changed, and nothing else.
+    /// A change of a user's pointer and of no other value.
     pub(crate) fn pointing(&self, id: UserId, merged_into: Option<UserId>) -> Result<Change, Error> {
-        let user = self.get(id).ok_or(Error::Broken("a user of a person is in it"))?;
+        let user = self.get(id).ok_or(Error::Broken("a user belongs to its person"))?;
         Ok(Change { id, identity: user.identity.clone(), facts: ProfileFacts { merged_into, ..user.facts.clone() } })
     }
 }

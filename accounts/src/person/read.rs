@@ -1,60 +1,61 @@
-//! Reading who is one person. A part that does not open belongs to nobody: the others go on without it, whoever reads.
+//! Reads which users are one person. A user whose part cannot be decrypted belongs to no person: every reader leaves it
+//! out and continues with the other users.
 
 use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::{Identity, PartRecord, UserId};
 use umoja_store::Home;
-use umoja_store::group::{self, GroupParts};
+use umoja_store::person::{self, PersonParts};
 use umoja_store::ports::{KeysError, Parts};
 use umoja_store::seal::{SealError, Sealer};
 
 use super::{Person, Stored};
 use crate::Error;
 
-/// What reads people: a region, and what opens their parts.
+/// A reader of people: a region, and the sealer that opens their parts.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
     /// The region.
     pub home: &'a Home,
-    /// What opens.
+    /// The sealer that opens parts.
     pub sealer: &'a Sealer,
 }
 
-/// How many parts are opened at the same time.
+/// The number of parts that are opened at the same time.
 const CONCURRENT: usize = 16;
 
 impl Reader<'_> {
-    /// The users of a live user's person, as they are stored. If they are several, every profile part was opened: who
-    /// points at whom is true. One that does not open belongs to nobody, and the others go on without it.
+    /// The stored users of a live user's person. If there are several, every profile part was opened, so the pointers
+    /// are genuine. A user whose part cannot be decrypted is left out.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] if the user itself does not open.
-    pub async fn group(&self, id: UserId) -> Result<Option<GroupParts>, Error> {
+    /// [`Error::Unreadable`] if the part of the user itself cannot be decrypted.
+    pub async fn person(&self, id: UserId) -> Result<Option<PersonParts>, Error> {
         let mut unreadable = BTreeSet::new();
         loop {
-            let group = group::read(&*self.home.own.users, id, &unreadable).await?;
-            let Some(group) = group else {
+            let person = person::read(&*self.home.own.users, id, &unreadable).await?;
+            let Some(person) = person else {
                 return if unreadable.contains(&id) { Err(Error::Unreadable) } else { Ok(None) };
             };
-            if group.members.is_empty() {
-                return Ok(Some(group));
+            if person.linked_accounts.is_empty() {
+                return Ok(Some(person));
             }
-            let profiles = group.users().filter_map(|parts| parts.profile.as_ref()).collect();
+            let profiles = person.users().filter_map(|parts| parts.profile.as_ref()).collect();
             let more = self.unreadable(profiles, Some(id)).await?;
             if more.is_empty() {
-                return Ok(Some(group));
+                return Ok(Some(person));
             }
             unreadable.extend(more);
         }
     }
 
-    /// Whose profile parts do not open: damaged, or written by somebody who has no key. An outage is an error, and so is
-    /// a key that may not be used: they say nothing about the parts.
+    /// The users whose profile parts cannot be decrypted, because they are damaged or were written without a key. An
+    /// outage is an error, and so is a key that may not be used, because they prove no damage of the parts.
     ///
-    /// So is a part that cannot be opened here yet, of a newer format or without the key of any region that this one
-    /// knows; unless `read` says which user is only read, and it is another's. Anybody who can write the table can mark a
-    /// part so, and it must not take down whom it points at.
+    /// A part that cannot be opened here yet is an error too: it has a newer format, or no wrapped key of a region that
+    /// this one knows. The exception is a part of another user than `read`, the user that is only read. An attacker who
+    /// can write the table can make a part look like that, which must not make the user that it points at unavailable.
     pub(crate) async fn unreadable(
         &self,
         profiles: Vec<&PartRecord>,
@@ -66,7 +67,7 @@ impl Reader<'_> {
         let is_foreign = |profile: &PartRecord| read.is_some_and(|id| id != profile.id);
         let unreadable = |(profile, error): (&PartRecord, SealError)| {
             if is_foreign(profile) && self.is_unknown(profile, error) {
-                tracing::warn!(user = %profile.id, %error, "a user is left out of a person until its part can be opened");
+                tracing::warn!(user = %profile.id, %error, "a user is left out because its part cannot be opened yet");
                 return Ok(profile.id);
             }
             unreadable(profile, error)
@@ -74,7 +75,7 @@ impl Reader<'_> {
         failed.map(unreadable).collect()
     }
 
-    /// True if a part is not for this region to open, as it is configured now.
+    /// True if this region, as it is configured now, has no means to open a part.
     fn is_unknown(&self, part: &PartRecord, error: SealError) -> bool {
         let keys = part.live().map(|live| &live.keys);
         let has_key = keys.is_none_or(|keys| self.home.region_names().any(|region| keys.contains_key(region)));
@@ -84,20 +85,21 @@ impl Reader<'_> {
     /// Opens every profile part. `None` if a part is not live.
     ///
     /// # Errors
-    /// If one does not open.
-    pub async fn open(&self, group: GroupParts) -> Result<Option<Person>, Error> {
-        let GroupParts { root, members, .. } = group;
-        let opened: Vec<_> = std::iter::once(root).chain(members).map(|parts| self.open_user(parts)).collect();
+    /// If one of them cannot be opened.
+    pub async fn open(&self, person: PersonParts) -> Result<Option<Person>, Error> {
+        let PersonParts { primary, linked_accounts, .. } = person;
+        let opened: Vec<_> =
+            std::iter::once(primary).chain(linked_accounts).map(|parts| self.open_user(parts)).collect();
         let opened: Vec<_> = stream::iter(opened).buffered(CONCURRENT).try_collect().await?;
         let mut opened = opened.into_iter();
-        let Some(root) = opened.next().flatten() else { return Ok(None) };
-        Ok(opened.collect::<Option<Vec<_>>>().map(|members| Person { root, members }))
+        let Some(primary) = opened.next().flatten() else { return Ok(None) };
+        Ok(opened.collect::<Option<Vec<_>>>().map(|linked_accounts| Person { primary, linked_accounts }))
     }
 
-    /// Opens one user's profile part.
+    /// Opens the profile part of one user. `None` if a part is not live.
     ///
     /// # Errors
-    /// If it does not open.
+    /// If it cannot be opened.
     pub async fn open_user(&self, parts: Parts) -> Result<Option<Stored>, Error> {
         let (Some(profile), Some(credentials)) = (parts.profile, parts.credentials) else { return Ok(None) };
         if profile.live().is_none() {
@@ -107,26 +109,27 @@ impl Reader<'_> {
         Ok(Stored::new(profile, credentials, identity))
     }
 
-    /// The person of a live user by id, opened.
+    /// Reads and opens the person of a live user.
     ///
     /// # Errors
-    /// As [`Reader::group`] and [`Reader::open`].
+    /// As [`Reader::person`] and [`Reader::open`].
     pub async fn load(&self, id: UserId) -> Result<Option<Person>, Error> {
-        match self.group(id).await? {
-            Some(group) => self.open(group).await,
+        match self.person(id).await? {
+            Some(person) => self.open(person).await,
             None => Ok(None),
         }
     }
 }
 
-/// The user of a part that does not open, for an operator to look at; an error if that is not the part's fault.
+/// The user of a part that cannot be decrypted, which is logged for an operator. An error if the part itself is not the
+/// cause.
 pub(crate) fn unreadable(part: &PartRecord, error: SealError) -> Result<UserId, Error> {
     match error {
-        SealError::Opaque | SealError::Keys(KeysError::Refused) => {
-            tracing::error!(user = %part.id, part = %part.part, %error, "a part of a merged user cannot be opened");
+        SealError::Opaque | SealError::Keys(KeysError::Rejected) => {
+            tracing::error!(user = %part.id, part = %part.part, %error, "a part of a merged user cannot be decrypted");
             Ok(part.id)
         }
-        // What nobody can say yet is for nobody to guess: least of all whom to erase.
+        // It is unknown yet whether the part is genuine, and a guess could erase the wrong users.
         SealError::Newer | SealError::Keys(_) => Err(error.into()),
     }
 }

@@ -1,7 +1,7 @@
-//! A user as it is stored and opened.
+//! A stored user whose profile part was opened.
 
 use umoja_schema::{AccountStatus, CompanyId, Identity, PartRecord, ProfileFacts, RecordVersion, UserId};
-use umoja_store::group::Pointer;
+use umoja_store::person::Pointer;
 
 /// A live user whose profile part was opened.
 #[derive(Clone)]
@@ -10,23 +10,23 @@ pub struct Stored {
     pub profile: PartRecord,
     /// The credentials part, which was not opened.
     pub credentials: PartRecord,
-    /// What the profile part seals.
+    /// The encrypted content of the profile part.
     pub identity: Identity,
-    /// What is beside it, and bound to it.
+    /// The facts beside the envelope, which are bound to it.
     pub facts: ProfileFacts,
     /// Whether the user may log in.
     pub status: AccountStatus,
 }
 
 impl Stored {
-    /// A user of both parts; `None` if one of them is not live.
+    /// A user from both parts, or `None` if one of them is not live.
     pub fn new(profile: PartRecord, credentials: PartRecord, identity: Identity) -> Option<Self> {
         let facts = profile.profile_facts()?.clone();
         let status = credentials.status()?;
         Some(Self { profile, credentials, identity, facts, status })
     }
 
-    /// The same user after its profile part was written.
+    /// The user after its profile part was written.
     pub(crate) fn with_profile(mut self, profile: PartRecord, identity: Identity) -> Option<Self> {
         self.facts = profile.profile_facts()?.clone();
         self.profile = profile;
@@ -34,7 +34,7 @@ impl Stored {
         Some(self)
     }
 
-    /// Its id.
+    /// The id of the user.
     pub fn id(&self) -> UserId {
         self.profile.id
     }
@@ -48,13 +48,13 @@ impl Stored {
         }
     }
 
-    /// Who it points at, and when it was registered.
+    /// The pointer of the user, with the time of its registration.
     pub(crate) fn pointer(&self) -> (UserId, Pointer) {
         let ProfileFacts { created_at, merged_into, .. } = self.facts;
         (self.profile.id, Pointer { created_at, merged_into })
     }
 
-    /// True if it is linked to the company.
+    /// True if the user is linked to the company.
     pub fn is_linked_to(&self, company: &CompanyId) -> bool {
         self.facts.links.contains_key(company)
     }

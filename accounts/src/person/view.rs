@@ -1,4 +1,4 @@
-//! A person as callers see it: the root's values, with its blanks filled from the others.
+//! A person as callers see it: the values of the primary account, with its blanks filled from the linked accounts.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{Person, Stored};
 use crate::identifiers::verified;
 
 impl Stored {
-    /// As callers see it, without those that are merged into it.
+    /// The user as callers see it, without the users that are merged into it.
     pub(crate) fn view(&self) -> User {
         let identity = self.identity.clone();
         let accounts = self.facts.links.iter().map(|(company, since)| {
@@ -21,8 +21,8 @@ impl Stored {
             id: self.profile.id,
             status: self.status,
             version: self.version().to_string(),
-            email_verified: verified(&self.facts.claims, IdentifierKind::Email),
-            phone_number_verified: verified(&self.facts.claims, IdentifierKind::PhoneNumber),
+            email_verified: verified(&self.facts.ownerships, IdentifierKind::Email),
+            phone_number_verified: verified(&self.facts.ownerships, IdentifierKind::PhoneNumber),
             accounts: accounts.collect::<BTreeMap<_, _>>(),
             email: identity.email,
             phone_number: identity.phone_number,
@@ -30,37 +30,37 @@ impl Stored {
             profile: identity.profile,
             created_at: self.facts.created_at.secs(),
             updated_at: updated.millis().secs(),
-            members: Vec::new(),
+            linked_accounts: Vec::new(),
             filled_from: BTreeMap::new(),
         }
     }
 }
 
 impl Person {
-    /// As callers see it: the root, with its blanks filled from the others.
+    /// The person as callers see it: the primary account, with its blanks filled from the linked accounts.
     pub fn view(&self) -> User {
-        let mut user = User { version: self.version().to_string(), ..self.root.view() };
-        for member in &self.members {
-            fill(&mut user, member);
-            user.members.push(member.id());
+        let mut user = User { version: self.version().to_string(), ..self.primary.view() };
+        for linked in &self.linked_accounts {
+            fill(&mut user, linked);
+            user.linked_accounts.push(linked.id());
         }
         user
     }
 }
 
-/// Takes from a member what the user leaves blank. A verified flag goes with its identifier.
-fn fill(user: &mut User, member: &Stored) {
-    let id = member.id();
-    let (identity, claims) = (&member.identity, &member.facts.claims);
+/// Fills the blanks of a user from a linked account. A verified flag is taken together with its identifier.
+fn fill(user: &mut User, linked: &Stored) {
+    let id = linked.id();
+    let (identity, ownerships) = (&linked.identity, &linked.facts.ownerships);
     let mut taken = Vec::new();
     if user.email.is_none() && identity.email.is_some() {
         user.email.clone_from(&identity.email);
-        user.email_verified = verified(claims, IdentifierKind::Email);
+        user.email_verified = verified(ownerships, IdentifierKind::Email);
         taken.push(IdentifierKind::Email.as_str().to_owned());
     }
     if user.phone_number.is_none() && identity.phone_number.is_some() {
         user.phone_number.clone_from(&identity.phone_number);
-        user.phone_number_verified = verified(claims, IdentifierKind::PhoneNumber);
+        user.phone_number_verified = verified(ownerships, IdentifierKind::PhoneNumber);
         taken.push(IdentifierKind::PhoneNumber.as_str().to_owned());
     }
     if user.username.is_none() && identity.username.is_some() {
@@ -70,7 +70,7 @@ fn fill(user: &mut User, member: &Stored) {
     let (profile, names) = user.profile.filled_with_names(&identity.profile);
     user.profile = profile;
     taken.extend(names.into_iter().map(|name| format!("profile.{name}")));
-    for (company, since) in &member.facts.links {
+    for (company, since) in &linked.facts.links {
         let account = user.accounts.entry(company.clone()).or_insert_with(|| {
             taken.push(format!("accounts.{company}"));
             Account { external_id: None, linked_at: since.secs() }
@@ -82,6 +82,6 @@ fn fill(user: &mut User, member: &Stored) {
             taken.push(format!("external_id.{company}"));
         }
     }
-    user.updated_at = user.updated_at.max(member.profile.version.hlc.millis().secs());
+    user.updated_at = user.updated_at.max(linked.profile.version.hlc.millis().secs());
     user.filled_from.extend(taken.into_iter().map(|name| (name, id)));
 }

@@ -1,4 +1,4 @@
-//! Resetting a password: a token for who forgot it, and a new password for who brings the token back.
+//! Resetting a password: issuing a token to a user who forgot it, and setting a new password with the token.
 
 mod finish;
 mod start;

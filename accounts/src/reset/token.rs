@@ -1,23 +1,24 @@
-//! Password reset tokens: nothing is stored. A token says which version of which user it is for and until when, under a
-//! tag that every region can check. It is good for one password, because setting one makes another version.
+//! Password reset tokens, which are not stored. A token contains the version of the user that it is for, its expiry,
+//! and a tag that every region can check. It sets one password only, because that makes another version.
 //!
-//! `<version>.<expiry, Unix seconds>.<tag>`, where the version is a [`RecordVersion`] as callers know it and the tag 32
-//! bytes in unpadded base64url, over the company, the version and the expiry as they are written.
+//! The format is `<version>.<expiry, Unix seconds>.<tag>`. The version is a [`RecordVersion`] as callers know it. The
+//! tag is 32 bytes in unpadded base64url, computed over the company and over the version and the expiry as written.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use umoja_schema::{CompanyId, RecordVersion};
 use umoja_store::secrets::Secrets;
 
-/// The most characters of a token.
+/// The maximum length of a token in characters.
 const MAX_CHARS: usize = 512;
 
-/// What a genuine token says. Whether its time is over is for the operation to see.
+/// The content of a genuine token. The operation checks the expiry.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ResetToken {
-    /// The user whose own credentials are to be set, as it was. Of the profile it asks that a region has heard of it.
+    /// The user whose own credentials are to be set, in the version of that time. Its profile version only has to have
+    /// arrived in the region.
     pub(crate) version: RecordVersion,
-    /// When it ends, in seconds since the Unix epoch.
+    /// The expiry, in seconds since the Unix epoch.
     pub(crate) expires_at: u64,
 }
 
@@ -29,7 +30,7 @@ impl ResetToken {
         format!("{version}.{expires_at}.{}", URL_SAFE_NO_PAD.encode(tag))
     }
 
-    /// Reads a token of a company; `None` if it is not one that this deployment made for it.
+    /// Reads a token of a company. `None` if this deployment did not issue it for the company.
     pub(crate) fn open(secrets: &Secrets, company: &CompanyId, text: &str) -> Option<Self> {
         if text.len() > MAX_CHARS {
             return None;

@@ -11,11 +11,11 @@ use umoja_schema::api;
 use crate::operation::Described;
 use crate::operations::described;
 
-/// A signed request as it goes over the wire: made with the Ed25519 key of RFC 8037 appendix A.1, so anybody can
-/// check it. Its times are long over.
+/// A signed request as it goes over the wire. It is signed with the Ed25519 key of RFC 8037 appendix A.1, so every
+/// reader can verify it. It has expired long ago.
 pub const EXAMPLE_TOKEN: &str = include_str!("example.jwt");
 
-/// The operation that [`EXAMPLE_TOKEN`] is a request of.
+/// The path of the operation that [`EXAMPLE_TOKEN`] requests.
 const EXAMPLE_PATH: &str = "/v1/users/lookup";
 
 /// The document of a region.
@@ -44,7 +44,7 @@ pub fn document(base_url: &str) -> Value {
             json!({ "get": { "operationId": id, "summary": summary, "security": [], "responses": { "200": answer } } }),
         );
     }
-    let problem = generator.subschema_for::<api::Problem>();
+    let problem = generator.subschema_for::<api::ProblemDetails>();
     let mut schemas = generator.take_definitions(true);
     schemas.insert("RequestHeader".into(), request_header());
     schemas.insert("RequestClaims".into(), request_claims());
@@ -66,12 +66,12 @@ pub fn document(base_url: &str) -> Value {
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "apiKey": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "Beside the signature: `akh` in the signed claims is its SHA-256." },
+                "apiKey": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "The company's API key, sent beside the signature; the signed claim `akh` is its SHA-256." },
             },
             "headers": headers(),
             "responses": {
                 "Unsigned": {
-                    "description": "Before a caller is known, errors are plain and say nothing.",
+                    "description": "An error before the caller is known: it is not signed and gives no reason.",
                     "headers": { "Request-Id": header("Request-Id") },
                     "content": { "application/problem+json": { "schema": problem } },
                 },
@@ -83,7 +83,7 @@ pub fn document(base_url: &str) -> Value {
 const DESCRIPTION: &str = "Every operation is a POST whose body is the request: a compact JWS (`Content-Type: application/jwt`) signed with the \
 company's key, with the operation's parameters in the claim `body`. Answers are JWSs too, errors included (RFC 9457 in `body`, \
 the HTTP status the same), signed with a key of `/.well-known/jwks.json`; check `rjti` and `rqh` against the request. `aud` \
-differs from region to region: to fail over, sign for the next one.";
+differs from region to region: to fail over, sign the request for the next region.";
 
 fn describe(operation: &Described) -> Value {
     let mut responses = Map::new();
@@ -91,9 +91,9 @@ fn describe(operation: &Described) -> Value {
     for (status, description) in operation.answers {
         responses.insert(status.to_string(), signed_answer(description, &answered));
     }
-    let problem = json!({ "$ref": "#/components/schemas/Problem" });
+    let problem = json!({ "$ref": "#/components/schemas/ProblemDetails" });
     for status in [403, 429].iter().chain(operation.problems) {
-        let mut answer = signed_answer(refusal(*status), &problem);
+        let mut answer = signed_answer(problem_description(*status), &problem);
         if matches!(status, 429 | 503) {
             answer["headers"]["Retry-After"] = header("Retry-After");
         }
@@ -118,23 +118,23 @@ fn describe(operation: &Described) -> Value {
     })
 }
 
-fn refusal(status: u16) -> &'static str {
+fn problem_description(status: u16) -> &'static str {
     match status {
         403 => "The company lacks the scope, is disabled, or is not linked to the user.",
         404 => "There is no such user.",
         409 => {
-            "The `jti` was seen before, the identifier belongs to another user, the version is not current, users are \
-             merged in another way, the user is disabled, or the token is not good (any more); see `code`."
+            "The `jti` was used before, the identifier belongs to another user, the version is not current, the users \
+             are merged in another way, the user is disabled, or the token is not valid; see `code`."
         }
         422 => {
-            "The body is not of the operation's form, or the policy refuses the password; `field` names the member, and `code` \
-             the rule."
+            "The body does not have the form of the operation, or the policy rejects the password; `field` names the \
+             member, and `code` the rule."
         }
         429 => {
-            "The company has made too many requests (`rate_limited`), or too many attempts at a password failed and it was not \
-             looked at (`too_many_attempts`): see `Retry-After`."
+            "The company has made too many requests (`rate_limited`), or too many password attempts failed and this one \
+             was not checked (`too_many_attempts`); see `Retry-After`."
         }
-        _ => "Not now: see `Retry-After`.",
+        _ => "The region cannot answer now; see `Retry-After`.",
     }
 }
 
@@ -161,28 +161,28 @@ fn headers() -> Value {
         "RateLimit-Policy": described(
             text(),
             "\"company\";q=10000;w=10".into(),
-            "draft-ietf-httpapi-ratelimit-headers-11: how many requests (`q`) the company may make in this region in `w` seconds.",
+            "The number of requests (`q`) that the company may make in this region in `w` seconds (draft-ietf-httpapi-ratelimit-headers-11).",
         ),
         "RateLimit": described(
             text(),
             "\"company\";r=9999;t=7".into(),
-            "How many requests are left (`r`), as far as this instance knows, in the next `t` seconds. No `t` where \
-             `Retry-After` is earlier for another reason.",
+            "The number of requests left (`r`) for the next `t` seconds, as far as this instance knows. There is no `t` \
+             if `Retry-After` has another reason and is earlier.",
         ),
         "Request-Id": described(
             text(),
             "3f1c2a9e5b7d4c608e1f0a2b3c4d5e6f".into(),
-            "The id of the request, which the region chooses and which its log has. Every answer has one.",
+            "The id of the request, which the region chooses and logs. Every answer has one.",
         ),
         "Retry-After": described(
             json!({ "type": "integer", "minimum": 1 }),
             7.into(),
-            "After how many seconds to try again.",
+            "The number of seconds after which to try again.",
         ),
     })
 }
 
-/// A compact JWS, by what it decodes to: header and claims.
+/// The schema of a compact JWS, with the header and the claims that it decodes to.
 fn signed(header: &str, claims: &str, body: &Value) -> Value {
     let claims = json!({
         "allOf": [{ "$ref": format!("#/components/schemas/{claims}") }],
@@ -220,7 +220,7 @@ fn request_claims() -> Value {
         "aud": { "type": "string", "description": "The region's base URL, without trailing slash." },
         "iat": { "type": "integer", "description": "Seconds since the Unix epoch." },
         "exp": { "type": "integer", "description": "At most `iat` + 60." },
-        "jti": { "type": "string", "minLength": 1, "maxLength": 64, "description": "Never used before." },
+        "jti": { "type": "string", "minLength": 1, "maxLength": 64, "description": "Unique for each request." },
         "htm": { "const": "POST" },
         "htu": { "type": "string", "description": "`aud` and the path." },
         "akh": { "type": "string", "description": "Unpadded base64url of SHA-256(API key)." },
@@ -259,7 +259,7 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    /// Every `$ref` of the document points at something in it.
+    /// Asserts that every `$ref` of the document resolves within it.
     fn check_refs(value: &Value, root: &Value) {
         match value {
             Value::Object(map) => {
@@ -293,7 +293,7 @@ mod tests {
         }
     }
 
-    /// The committed document is what this code generates: `UPDATE=1 cargo test -p umoja-api openapi` writes it anew.
+    /// The committed document is what this code generates. `UPDATE=1 cargo test -p umoja-api openapi` updates it.
     #[test]
     fn the_committed_document_is_up_to_date() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/generated/openapi.json");

@@ -1,5 +1,5 @@
-//! `authenticate`: checks a password. The answer, and the work behind it, are the same for users that are unknown, disabled,
-//! or given a wrong password. Who tries too often has to wait.
+//! `authenticate`: checks a password. The answer and the work behind it are the same for an unknown user, a disabled
+//! user and a wrong password. Too many failures lock further attempts out for some time.
 
 use umoja_accounts::{self as accounts, Origin};
 use umoja_crypto::Password;
@@ -10,7 +10,7 @@ use super::members::one;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
-use crate::problem::Refusal;
+use crate::problem::Problem;
 
 pub(crate) struct Authenticate;
 
@@ -22,31 +22,31 @@ impl Operation for Authenticate {
     const CHANGES: bool = false;
     const HASHES: bool = true;
     const ANSWERS: &'static [(u16, &'static str)] =
-        &[(200, "Whether it is right; the same answer for unknown, wrong and disabled.")];
+        &[(200, "Whether it is right. A wrong password, an unknown user and a disabled user get the same answer.")];
     const PROBLEMS: &'static [u16] = &[409, 422, 503];
     type Body = api::Authenticate;
     type Answered = Authenticated;
     type Rule = accounts::Authenticate;
     type Asked = ();
 
-    fn parse(_: &App, _: &Caller, body: api::Authenticate) -> Result<(accounts::Authenticate, ()), Refusal> {
+    fn parse(_: &App, _: &Caller, body: api::Authenticate) -> Result<(accounts::Authenticate, ()), Problem> {
         let selector = one(body.selector())?;
         let password = Password::attempt(&body.password);
         let origin = body.client.map(origin).transpose()?.unwrap_or_default();
         Ok((accounts::Authenticate { selector, password, origin }, ()))
     }
 
-    fn answer((): (), person: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), person: Done<Self>) -> Result<Answer, Problem> {
         let user = person.map(|person| person.view());
         Answer::new(200, &Authenticated { authenticated: user.is_some(), user })
     }
 }
 
-fn origin(Client { ip, device_id }: Client) -> Result<Origin, Refusal> {
-    let no_address = |_| Refusal::invalid("client.ip", "It is an IPv4 or IPv6 address.");
+fn origin(Client { ip, device_id }: Client) -> Result<Origin, Problem> {
+    let no_address = |_| Problem::invalid("client.ip", "Give an IPv4 or IPv6 address.");
     let ip = ip.map(|ip| ip.parse().map_err(no_address)).transpose()?;
     if device_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 256) {
-        return Err(Refusal::invalid("client.device_id", "It has 1 to 256 bytes."));
+        return Err(Problem::invalid("client.device_id", "Give an id of 1 to 256 bytes."));
     }
     Ok(Origin { ip, device: device_id })
 }

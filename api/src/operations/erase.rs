@@ -1,4 +1,4 @@
-//! `erase`: the person is gone for all companies, and with them every user that is merged with them.
+//! `erase`: deletes a person for all companies, with every user that is merged into that person.
 
 use umoja_accounts as accounts;
 use umoja_schema::Scope;
@@ -8,30 +8,30 @@ use super::members::{reason, version};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
-use crate::problem::Refusal;
+use crate::problem::Problem;
 
 pub(crate) struct Erase;
 
 impl Operation for Erase {
     const PATH: &'static str = "/v1/users/erase";
     const ID: &'static str = "erase";
-    const SUMMARY: &'static str = "Erase a person for all companies, for ever.";
+    const SUMMARY: &'static str = "Erase a person permanently for all companies.";
     const SCOPE: Scope = Scope::Erase;
     const CHANGES: bool = true;
-    const ANSWERS: &'static [(u16, &'static str)] = &[(202, "The receipt; regions confirm one by one.")];
+    const ANSWERS: &'static [(u16, &'static str)] = &[(202, "The receipt. The regions confirm it one by one.")];
     type Body = api::Erase;
     type Answered = Erased;
     type Rule = accounts::Erase;
     type Asked = ();
 
-    fn parse(_: &App, _: &Caller, body: api::Erase) -> Result<(accounts::Erase, ()), Refusal> {
+    fn parse(_: &App, _: &Caller, body: api::Erase) -> Result<(accounts::Erase, ()), Problem> {
         let reason = reason(body.reason)?;
         let min_version = version("min_version", body.min_version.as_ref())?;
         Ok((accounts::Erase { id: body.id, reason, min_version }, ()))
     }
 
-    /// Not remembered under its idempotency key: a repeat looks again for whoever has been merged since.
-    fn answer((): (), receipt: Done<Self>) -> Result<Answer, Refusal> {
+    /// The answer is not remembered under its idempotency key, because a retry also erases users merged since.
+    fn answer((): (), receipt: Done<Self>) -> Result<Answer, Problem> {
         Answer::new(202, &Erased { receipt })
     }
 }

@@ -7,14 +7,14 @@ use umoja_schema::api::{self, Erased};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
-use crate::problem::Refusal;
+use crate::problem::Problem;
 
 pub(crate) struct Erasure;
 
 impl Operation for Erasure {
     const PATH: &'static str = "/v1/users/erasure";
     const ID: &'static str = "erasure";
-    const SUMMARY: &'static str = "The receipt of an erasure.";
+    const SUMMARY: &'static str = "Get the receipt of an erasure.";
     const SCOPE: Scope = Scope::Erase;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The receipt with each region's confirmation.")];
@@ -23,11 +23,11 @@ impl Operation for Erasure {
     type Rule = accounts::Erasure;
     type Asked = ();
 
-    fn parse(_: &App, _: &Caller, body: api::Erasure) -> Result<(accounts::Erasure, ()), Refusal> {
+    fn parse(_: &App, _: &Caller, body: api::Erasure) -> Result<(accounts::Erasure, ()), Problem> {
         Ok((accounts::Erasure { id: body.id }, ()))
     }
 
-    fn answer((): (), receipt: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), receipt: Done<Self>) -> Result<Answer, Problem> {
         Answer::new(200, &Erased { receipt })
     }
 }

@@ -1,4 +1,4 @@
-//! `lookup`: a user by id or identifier, at least as new as the caller has seen it.
+//! `lookup`: finds a user by id or identifier, in at least the version that the caller has seen.
 
 use umoja_accounts as accounts;
 use umoja_schema::Scope;
@@ -9,7 +9,7 @@ use super::members::{one, version};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
-use crate::problem::Refusal;
+use crate::problem::Problem;
 
 pub(crate) struct Lookup;
 
@@ -25,12 +25,12 @@ impl Operation for Lookup {
     type Rule = accounts::Lookup;
     type Asked = ();
 
-    fn parse(_: &App, _: &Caller, body: api::Lookup) -> Result<(accounts::Lookup, ()), Refusal> {
+    fn parse(_: &App, _: &Caller, body: api::Lookup) -> Result<(accounts::Lookup, ()), Problem> {
         let min_version = version("min_version", body.min_version.as_ref())?;
         Ok((accounts::Lookup { selector: one(body.selector())?, min_version }, ()))
     }
 
-    fn answer((): (), person: Done<Self>) -> Result<Answer, Refusal> {
-        found(200, &person, person.root.id())
+    fn answer((): (), person: Done<Self>) -> Result<Answer, Problem> {
+        found(200, &person, person.primary.id())
     }
 }

@@ -1,34 +1,34 @@
-//! Members that several operations take.
+//! Body members that several operations share.
 
 use std::collections::BTreeSet;
 
 use umoja_accounts::Reason;
 use umoja_schema::PersonVersion;
 use umoja_schema::api::Selector;
-use umoja_store::group::MAX_USERS;
+use umoja_store::person::MAX_USERS;
 
-use crate::problem::Refusal;
+use crate::problem::Problem;
 
-/// Why something is done.
-pub(super) fn reason(text: Option<String>) -> Result<Option<Reason>, Refusal> {
-    let too_long = || Refusal::invalid("reason", format!("A reason has at most {} characters.", Reason::MAX_CHARS));
+/// Reads the reason of a request.
+pub(super) fn reason(text: Option<String>) -> Result<Option<Reason>, Problem> {
+    let too_long = || Problem::invalid("reason", format!("Give at most {} characters.", Reason::MAX_CHARS));
     text.map(|text| Reason::new(text).ok_or_else(too_long)).transpose()
 }
 
-/// 422 unless exactly one of the members that name a user is given.
-pub(super) fn one(selector: Option<Selector>) -> Result<Selector, Refusal> {
+/// The selector of a user, or 422 unless the body has exactly one of the members that name a user.
+pub(super) fn one(selector: Option<Selector>) -> Result<Selector, Problem> {
     let rule = "Give exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.";
-    selector.ok_or_else(|| Refusal::invalid("body", rule))
+    selector.ok_or_else(|| Problem::invalid("body", rule))
 }
 
 /// Reads a version that the caller sends back.
-pub(super) fn version(field: &str, text: Option<&String>) -> Result<Option<PersonVersion>, Refusal> {
+pub(super) fn version(field: &str, text: Option<&String>) -> Result<Option<PersonVersion>, Problem> {
     let Some(text) = text else { return Ok(None) };
-    // A caller can make one up: each user of it costs a read.
+    // A caller can invent a version, and each user in it costs a read.
     let is_plausible = |version: &PersonVersion| {
         let users: BTreeSet<_> = version.users().iter().map(|user| user.id).collect();
         users.len() == version.users().len() && users.len() <= MAX_USERS
     };
     let version = text.parse().ok().filter(is_plausible);
-    version.map(Some).ok_or_else(|| Refusal::invalid(field, "Send back a `version` as it was given."))
+    version.map(Some).ok_or_else(|| Problem::invalid(field, "Send a `version` exactly as an answer gave it."))
 }

@@ -1,5 +1,5 @@
-//! The operations: one file each. What is not in the table below does not exist: the router, the OpenAPI document, the
-//! simulation's calls and the fuzzer's bodies are made from it, or are held against it by a test.
+//! The operations, one file each. The table below is complete: the router, the OpenAPI document, the simulation's calls
+//! and the fuzzer's bodies are made from it, or a test compares them with it.
 
 mod answers;
 mod authenticate;
@@ -23,14 +23,14 @@ use serde_json::Value;
 use crate::form::Form;
 use crate::operation::{Described, Operation};
 
-/// Looks at one operation after the other.
+/// A visitor that is called for each operation.
 pub(crate) trait Visitor {
     fn operation<O: Operation>(&mut self);
 }
 
 macro_rules! operations {
     ($($module:ident :: $name:ident),* $(,)?) => {
-        /// Shows every operation to a visitor, in the order of the document.
+        /// Calls a visitor for every operation, in the order of the document.
         pub(crate) fn visit(visitor: &mut impl Visitor) {
             $(visitor.operation::<$module::$name>();)*
         }
@@ -53,7 +53,7 @@ operations! {
     unmerge::Unmerge,
 }
 
-/// Every operation as data; the schemas refer to definitions of the generator.
+/// Every operation as data. The schemas refer to definitions of the generator.
 pub fn described(generator: &mut SchemaGenerator) -> Vec<Described> {
     struct All<'a>(&'a mut SchemaGenerator, Vec<Described>);
     impl Visitor for All<'_> {
@@ -66,7 +66,8 @@ pub fn described(generator: &mut SchemaGenerator) -> Vec<Described> {
     all.1
 }
 
-/// Reads a value as the body of every operation: the paths of those that take it. For the fuzzer.
+/// Reads a value as the body of every operation, and returns the paths of the operations that accept it. The fuzzer
+/// uses it.
 pub fn parses(value: &Value) -> Vec<&'static str> {
     struct All<'a>(&'a Value, Vec<&'static str>);
     impl Visitor for All<'_> {

@@ -1,4 +1,4 @@
-//! `password/change`: a new password for who knows the current one.
+//! `password/change`: sets a new password for a user who knows the current one.
 
 use umoja_accounts::{self as accounts, Changed};
 use umoja_crypto::Password;
@@ -8,7 +8,7 @@ use umoja_schema::{Scope, UserId};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Members, Operation};
-use crate::problem::Refusal;
+use crate::problem::Problem;
 
 pub(crate) struct PasswordChange;
 
@@ -19,35 +19,35 @@ impl Operation for PasswordChange {
     const SCOPE: Scope = Scope::Password;
     const CHANGES: bool = true;
     const HASHES: bool = true;
-    const ANSWERS: &'static [(u16, &'static str)] = &[(200, "Whether it was changed.")];
+    const ANSWERS: &'static [(u16, &'static str)] = &[(200, "Whether the password was changed.")];
     const MEMBERS: Members = Members { prefix: "", whole: "body", password: "new_password" };
     type Body = api::PasswordChange;
     type Answered = PasswordChanged;
     type Rule = accounts::PasswordChange;
     type Asked = UserId;
 
-    fn parse(app: &App, _: &Caller, body: api::PasswordChange) -> Result<(accounts::PasswordChange, UserId), Refusal> {
+    fn parse(app: &App, _: &Caller, body: api::PasswordChange) -> Result<(accounts::PasswordChange, UserId), Problem> {
         let new = Password::new(&body.new_password, app.accounts.passwords.min_chars);
-        let new = new.map_err(|error| Self::MEMBERS.refusal(error.into()))?;
+        let new = new.map_err(|error| Self::MEMBERS.problem(error.into()))?;
         let current = Password::attempt(&body.current_password);
         Ok((accounts::PasswordChange { id: body.id, current, new }, body.id))
     }
 
-    /// Only a change is remembered: who mistyped may try again under the same key.
-    fn answer(id: UserId, changed: Done<Self>) -> Result<Answer, Refusal> {
+    /// Only a change is remembered, so that a user who mistyped the password can try again under the same key.
+    fn answer(id: UserId, changed: Done<Self>) -> Result<Answer, Problem> {
         match changed {
             Changed::Changed(Some(version)) => answered(id, Some(version.to_string())),
-            Changed::Changed(None) | Changed::Refused => {
+            Changed::Changed(None) | Changed::Rejected => {
                 Answer::new(200, &PasswordChanged { changed: false, version: None })
             }
         }
     }
 
-    async fn again(_: &App, _: u16, id: UserId, version: Option<String>) -> Result<Answer, Refusal> {
+    async fn answer_retry(_: &App, _: u16, id: UserId, version: Option<String>) -> Result<Answer, Problem> {
         answered(id, version)
     }
 }
 
-fn answered(id: UserId, version: Option<String>) -> Result<Answer, Refusal> {
+fn answered(id: UserId, version: Option<String>) -> Result<Answer, Problem> {
     Ok(Answer::new(200, &PasswordChanged { changed: true, version: version.clone() })?.of(id, version))
 }

@@ -1,4 +1,5 @@
-//! `register`: a new user, or the one that a trusted company has registered under the same verified identifier.
+//! `register`: makes a new user, or matches the user that a trusted company registered under the same verified
+//! identifier.
 
 use umoja_accounts::{self as accounts, Error, Patch, Person, Said};
 use umoja_crypto::Password;
@@ -8,7 +9,7 @@ use umoja_schema::{IdentifierKind, Scope, UserId};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
-use crate::problem::{ERASED, Refusal};
+use crate::problem::{ERASED, Problem};
 
 pub(crate) struct Register;
 
@@ -22,7 +23,7 @@ impl Operation for Register {
         (201, "A new user."),
         (
             200,
-            "The identifier is known, and both claims are verified by trusted companies: the existing user, now linked.",
+            "The existing user, now linked: the identifier is known, and trusted companies verified both ownerships.",
         ),
     ];
     const PROBLEMS: &'static [u16] = &[409, 422, 503];
@@ -31,11 +32,11 @@ impl Operation for Register {
     type Rule = accounts::Register;
     type Asked = ();
 
-    fn parse(app: &App, caller: &Caller, body: api::Register) -> Result<(accounts::Register, ()), Refusal> {
+    fn parse(app: &App, caller: &Caller, body: api::Register) -> Result<(accounts::Register, ()), Problem> {
         let min_chars = app.accounts.passwords.min_chars;
         let password = body.password.as_ref().map(|raw| Password::new(raw, min_chars)).transpose();
-        let refusal = |error| Self::MEMBERS.refusal(error);
-        let password = password.map_err(|error| refusal(error.into()))?;
+        let problem = |error| Self::MEMBERS.problem(error);
+        let password = password.map_err(|error| problem(error.into()))?;
         let said = [
             (IdentifierKind::Email, &body.email, body.email_verified),
             (IdentifierKind::PhoneNumber, &body.phone_number, body.phone_number_verified),
@@ -43,23 +44,23 @@ impl Operation for Register {
             (IdentifierKind::ExternalId, &body.external_id, None),
         ];
         let said = said.map(|(kind, value, verified)| (kind, Said { value: value.as_deref().map(Some), verified }));
-        let patch = Patch::of_new(&caller.context, said, body.profile).map_err(refusal)?;
+        let patch = Patch::of_new(&caller.context, said, body.profile).map_err(problem)?;
         Ok((accounts::Register { patch, password }, ()))
     }
 
-    fn answer((): (), done: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), done: Done<Self>) -> Result<Answer, Problem> {
         let accounts::Registered { is_new, id, person } = done;
         answer(if is_new { 201 } else { 200 }, &person, id)
     }
 
-    async fn again(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Refusal> {
-        let person = app.accounts.reader().load(id).await.map_err(|error: Error| Self::MEMBERS.refusal(error))?;
-        answer(status, &person.ok_or(Refusal::from(&ERASED))?, id)
+    async fn answer_retry(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Problem> {
+        let person = app.accounts.reader().load(id).await.map_err(|error: Error| Self::MEMBERS.problem(error))?;
+        answer(status, &person.ok_or(Problem::from(&ERASED))?, id)
     }
 }
 
-/// The answer about a person of whom `id` is the user that was registered or matched.
-fn answer(status: u16, person: &Person, id: UserId) -> Result<Answer, Refusal> {
+/// The answer about a person, where `id` is the user that was registered or matched.
+fn answer(status: u16, person: &Person, id: UserId) -> Result<Answer, Problem> {
     let outcome = if status == 201 { RegisterOutcome::Created } else { RegisterOutcome::Matched };
     let version = person.version().to_string();
     Ok(Answer::new(status, &Registered { outcome, user: person.view() })?.of(id, Some(version)))

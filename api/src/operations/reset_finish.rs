@@ -1,4 +1,4 @@
-//! `password/reset/finish`: a new password for who brings a token, in any region that has caught up with it.
+//! `password/reset/finish`: sets a new password with a token, in any region that has caught up with the token.
 
 use umoja_accounts::reset;
 use umoja_crypto::Password;
@@ -8,7 +8,7 @@ use umoja_schema::{Scope, UserId};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Members, Operation};
-use crate::problem::{INTERNAL, Refusal};
+use crate::problem::{INTERNAL, Problem};
 
 pub(crate) struct ResetFinish;
 
@@ -27,23 +27,23 @@ impl Operation for ResetFinish {
     type Rule = reset::ResetFinish;
     type Asked = ();
 
-    fn parse(app: &App, _: &Caller, body: api::ResetFinish) -> Result<(reset::ResetFinish, ()), Refusal> {
+    fn parse(app: &App, _: &Caller, body: api::ResetFinish) -> Result<(reset::ResetFinish, ()), Problem> {
         let password = Password::new(&body.new_password, app.accounts.passwords.min_chars);
-        let password = password.map_err(|error| Self::MEMBERS.refusal(error.into()))?;
+        let password = password.map_err(|error| Self::MEMBERS.problem(error.into()))?;
         Ok((reset::ResetFinish { token: body.token, password }, ()))
     }
 
-    fn answer((): (), finished: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer((): (), finished: Done<Self>) -> Result<Answer, Problem> {
         let reset::Finished { id, version } = finished;
         answered(id, Some(version.to_string()))
     }
 
-    async fn again(_: &App, _: u16, id: UserId, version: Option<String>) -> Result<Answer, Refusal> {
+    async fn answer_retry(_: &App, _: u16, id: UserId, version: Option<String>) -> Result<Answer, Problem> {
         answered(id, version)
     }
 }
 
-fn answered(id: UserId, version: Option<String>) -> Result<Answer, Refusal> {
-    let version = version.ok_or(Refusal::from(&INTERNAL))?;
+fn answered(id: UserId, version: Option<String>) -> Result<Answer, Problem> {
+    let version = version.ok_or(Problem::from(&INTERNAL))?;
     Ok(Answer::new(200, &PasswordReset { id, version: version.clone() })?.of(id, Some(version)))
 }

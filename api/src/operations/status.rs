@@ -4,12 +4,12 @@ use umoja_accounts as accounts;
 use umoja_schema::api::{self, Found};
 use umoja_schema::{Scope, UserId};
 
-use super::answers::{found, found_again};
+use super::answers::{found, found_on_retry};
 use super::members::reason;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
-use crate::problem::Refusal;
+use crate::problem::Problem;
 
 pub(crate) struct Status;
 
@@ -25,16 +25,16 @@ impl Operation for Status {
     type Rule = accounts::SetStatus;
     type Asked = UserId;
 
-    fn parse(_: &App, _: &Caller, body: api::SetStatus) -> Result<(accounts::SetStatus, UserId), Refusal> {
+    fn parse(_: &App, _: &Caller, body: api::SetStatus) -> Result<(accounts::SetStatus, UserId), Problem> {
         let api::SetStatus { id, status, reason: text } = body;
         Ok((accounts::SetStatus { id, status, reason: reason(text)? }, id))
     }
 
-    fn answer(id: UserId, person: Done<Self>) -> Result<Answer, Refusal> {
+    fn answer(id: UserId, person: Done<Self>) -> Result<Answer, Problem> {
         found(200, &person, id)
     }
 
-    async fn again(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Refusal> {
-        found_again(app, status, id).await
+    async fn answer_retry(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Problem> {
+        found_on_retry(app, status, id).await
     }
 }

@@ -1,5 +1,6 @@
-//! [`Attempts`]: one item for each key. DynamoDB computes no powers of two, so what closes the way is worked out here and
-//! written over exactly what was read; what does not, most of it, is one write that needs to know nothing.
+//! [`Attempts`]: one item for each key. DynamoDB cannot compute powers of two, so an attempt that sets a lock is
+//! computed here and written on the condition that the item is unchanged. All other attempts, which are most, are one
+//! write without a read.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::SdkError;
@@ -17,17 +18,17 @@ use super::DynamoDb;
 use crate::attribute::{Item, from_item};
 use crate::error;
 
-/// How often a write may find that another one was faster. Each of those let an attempt through or closed the way, so
-/// this is a very hot key.
+/// How often a write may lose to a faster one. Each of those counted an attempt or set a lock, so reaching the limit
+/// means a very hot key.
 const MAX_ROUNDS: usize = 16;
 
-/// How long such a key is closed, in milliseconds.
+/// How long such a key is locked, in milliseconds.
 const TOO_HOT_MS: u64 = 1_000;
 
 #[async_trait]
 impl Attempts for DynamoDb {
     async fn count(&self, key: &[u8; 32], limit: &Limit, now: Millis) -> Result<Counted, StoreError> {
-        // The usual case: nothing was counted lately.
+        // The usual case: no recent attempt is stored.
         let mut stored = None;
         for _ in 0..MAX_ROUNDS {
             let Some(next) = limit.next(stored.as_ref(), now) else {
@@ -108,10 +109,10 @@ impl Attempts for DynamoDb {
     }
 }
 
-/// What a conditional write did.
+/// The result of a conditional write.
 enum Written {
     Done(Tally),
-    /// Nothing, and this is what is there.
+    /// The write was not done. This is the stored item.
     Found(Option<Tally>),
 }
 
@@ -139,7 +140,7 @@ impl DynamoDb {
         put_done(put, next).await
     }
 
-    /// Counts where one more closes nothing, whatever the count is by then.
+    /// Counts an attempt if it sets no lock, whatever the count is by then.
     async fn count_free(
         &self,
         key: &[u8; 32],
@@ -171,7 +172,7 @@ impl DynamoDb {
             .item(attribute::EXPIRES_AT, seconds(tally.expires_at))
     }
 
-    /// Changes the count, and answers with the whole item.
+    /// Updates the count and returns the whole item.
     fn update_attempt(&self, key: &[u8; 32]) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
@@ -211,7 +212,7 @@ fn found(item: Option<&Item>) -> Result<Written, StoreError> {
 fn read(item: Attributes) -> Result<Tally, ItemError> {
     let count = u32::try_from(int(&item, attribute::COUNT)?).unwrap_or(u32::MAX);
     let expires_at = Millis(int(&item, attribute::EXPIRES_AT)?.saturating_mul(1000));
-    // A sum has none.
+    // The item of a sum has no lock.
     let locked_until = int(&item, attribute::LOCKED_UNTIL).unwrap_or_default();
     Ok(Tally { count, locked_until: Millis(locked_until), expires_at })
 }
@@ -227,7 +228,7 @@ fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// Whole seconds, rounded up, as the time to live wants them.
+/// Whole seconds, rounded up, as Time to Live requires.
 fn seconds(at: Millis) -> AttributeValue {
     number(at.0.div_ceil(1000))
 }

@@ -1,8 +1,8 @@
-//! Conditional writes: one `PutItem` for a single part, one `TransactWriteItems` for anything more.
+//! Conditional writes: `PutItem` for a single part, `TransactWriteItems` for more.
 //!
-//! Two transactions at the same item cancel one of them with `TransactionConflict` although no condition failed. That
-//! is reported as [`Commit::Conflict`] with what is stored by then: nothing was done, and whoever reads again and
-//! plans again gets through.
+//! Of two transactions at the same item, DynamoDB may cancel one with `TransactionConflict` although no condition
+//! failed. This is reported as [`Commit::Conflict`] with the parts stored by then. The transaction had no effect, and a
+//! caller that reads and plans again succeeds.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,9 @@ use aws_sdk_dynamodb::types::{
     TransactWriteItem, Update,
 };
 use umoja_schema::names::{attribute, table};
-use umoja_schema::{ClaimItem, Log, LogRow, Part, PartRecord, UserId, Version};
+use umoja_schema::{IdentifierItem, Log, LogRow, Part, PartRecord, UserId, Version};
 use umoja_store::ports::{
-    ClaimWrite, Commit, Condition, ItemWrite, MemberWrite, PartWrite, StoreError, Users as _, Writes,
+    Commit, Condition, IdentifierWrite, ItemWrite, LinkedAccountWrite, PartWrite, StoreError, Users as _, Writes,
 };
 
 use super::{DynamoDb, Placeholders, key, part_key};
@@ -49,7 +49,7 @@ impl DynamoDb {
         Ok(Commit::Conflict { stored: vec![stored] })
     }
 
-    /// What is stored of an item is not told: whoever copies one looks.
+    /// The conflict does not contain the stored item, because replication reads it.
     pub(super) async fn put_item(&self, write: &ItemWrite) -> Result<Commit, StoreError> {
         let ItemWrite { item, condition: when } = write;
         let (condition, placeholders) = condition(when, &item.version);
@@ -73,7 +73,7 @@ impl DynamoDb {
     }
 
     pub(super) async fn transact(&self, writes: &Writes) -> Result<Commit, StoreError> {
-        let malformed = |_| StoreError::Refused(format!("{TRANSACTION} (incomplete)"));
+        let malformed = |_| StoreError::Rejected(format!("{TRANSACTION} (incomplete)"));
         let items = self.items(writes).map_err(malformed)?;
         match self.send(items).await? {
             None => Ok(Commit::Done),
@@ -81,7 +81,7 @@ impl DynamoDb {
         }
     }
 
-    /// Writes without parts, if the user's profile part is of exactly this version, or absent.
+    /// Does writes without parts, if the user's profile part is of exactly this version or, for `None`, absent.
     pub(super) async fn transact_if(
         &self,
         id: UserId,
@@ -89,15 +89,15 @@ impl DynamoDb {
         writes: &Writes,
     ) -> Result<bool, StoreError> {
         if !writes.parts.is_empty() {
-            return Err(StoreError::Refused("parts among what is derived from one".into()));
+            return Err(StoreError::Rejected("a derivation that writes parts".into()));
         }
-        let malformed = |_| StoreError::Refused(format!("{TRANSACTION} (incomplete)"));
+        let malformed = |_| StoreError::Rejected(format!("{TRANSACTION} (incomplete)"));
         let mut items = vec![self.profile_check(id, profile).map_err(malformed)?];
         items.extend(self.items(writes).map_err(malformed)?);
         Ok(self.send(items).await?.is_none())
     }
 
-    /// Does all writes or none. Gives why each was cancelled, if something else was stored than a condition wants.
+    /// Does all writes or none. If a condition failed, returns the reason for each item.
     async fn send(&self, items: Vec<TransactWriteItem>) -> Result<Option<Vec<CancellationReason>>, StoreError> {
         let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
         let Err(error) = sent else { return Ok(None) };
@@ -108,7 +108,7 @@ impl DynamoDb {
         match verdict(reasons) {
             Verdict::Conflict => Ok(Some(reasons.to_vec())),
             Verdict::Throttled => Err(StoreError::Throttled(TRANSACTION.into())),
-            Verdict::Refused(code) => Err(StoreError::Refused(format!("{TRANSACTION} ({code})"))),
+            Verdict::Rejected(code) => Err(StoreError::Rejected(format!("{TRANSACTION} ({code})"))),
         }
     }
 
@@ -117,11 +117,11 @@ impl DynamoDb {
         for part in &writes.parts {
             items.push(self.part_item(part)?);
         }
-        for claim in &writes.claims {
-            items.push(self.claim_write(claim)?);
+        for ownership in &writes.ownerships {
+            items.push(self.identifier_write(ownership)?);
         }
-        for member in &writes.members {
-            items.push(self.member_item(*member)?);
+        for linked in &writes.linked_accounts {
+            items.push(self.linked_item(*linked)?);
         }
         for (id, version) in &writes.unchanged {
             items.push(self.profile_check(*id, Some(version))?);
@@ -129,7 +129,7 @@ impl DynamoDb {
         for write in &writes.items {
             items.push(self.versioned_item(write)?);
         }
-        // A transaction takes each item once; writing a row again changes nothing anyway.
+        // A transaction accepts each item once, and writing a row a second time has no effect anyway.
         let mut seen = BTreeSet::new();
         for (log, row) in &writes.rows {
             if seen.insert((*log, row.user, &row.key)) {
@@ -142,7 +142,7 @@ impl DynamoDb {
         Ok(items)
     }
 
-    /// What is stored for each part: as the failed condition returned it, and read where the condition held.
+    /// The stored version of each part: from the failed condition, or read if the condition held.
     async fn conflict(&self, writes: &Writes, reasons: &[CancellationReason]) -> Result<Commit, StoreError> {
         let mut stored = Vec::new();
         for (n, write) in writes.parts.iter().enumerate() {
@@ -181,16 +181,19 @@ impl DynamoDb {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    fn claim_write(&self, write: &ClaimWrite) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+    fn identifier_write(
+        &self,
+        write: &IdentifierWrite,
+    ) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
         let table = self.table(table::IDENTIFIERS);
         let key = key([(attribute::INDEX, write.before.index.to_string())]);
-        let (condition, placeholders) = claim_condition(&write.before);
+        let (condition, placeholders) = identifier_condition(&write.before);
         let (names, item) = (Some(placeholders.names.clone()), TransactWriteItem::builder());
         Ok(if write.after == write.before {
             let check = ConditionCheck::builder().table_name(table).set_key(Some(key)).condition_expression(condition);
             let check = check.set_expression_attribute_names(names);
             item.condition_check(check.set_expression_attribute_values(placeholders.values()).build()?).build()
-        } else if write.after.claimants.is_empty() {
+        } else if write.after.owners.is_empty() {
             let delete = Delete::builder().table_name(table).set_key(Some(key)).condition_expression(condition);
             let delete = delete.set_expression_attribute_names(names);
             item.delete(delete.set_expression_attribute_values(placeholders.values()).build()?).build()
@@ -201,10 +204,10 @@ impl DynamoDb {
         })
     }
 
-    /// A pointer is written without a condition: that of the part which it is derived from decides.
-    fn member_item(&self, write: MemberWrite) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
-        let table = self.table(table::MEMBERS);
-        let key = key([(attribute::ID, write.root.to_string()), (attribute::MEMBER, write.member.to_string())]);
+    /// A pointer has no condition of its own: the condition of its part decides.
+    fn linked_item(&self, write: LinkedAccountWrite) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+        let table = self.table(table::LINKED_ACCOUNTS);
+        let key = key([(attribute::ID, write.primary.to_string()), (attribute::LINKED, write.linked.to_string())]);
         let item = TransactWriteItem::builder();
         Ok(if write.present {
             item.put(Put::builder().table_name(table).set_item(Some(key)).build()?).build()
@@ -213,7 +216,7 @@ impl DynamoDb {
         })
     }
 
-    /// The profile part is of this version, or absent.
+    /// Checks that the profile part is of this version or, for `None`, absent.
     fn profile_check(
         &self,
         id: UserId,
@@ -232,8 +235,8 @@ impl DynamoDb {
         Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
     }
 
-    /// A row is written without a condition, so that one that is there already does not cancel the transaction: each
-    /// attribute keeps the value that it has. An update that changes nothing does not appear in the stream.
+    /// A row has no condition, so that an existing row does not cancel the transaction. Each attribute keeps its stored
+    /// value. An update without a change does not appear in the stream.
     fn row_item(&self, log: Log, row: &LogRow) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
         let mut item = to_item(row.to_item());
         let key_names = [attribute::ID, attribute::KEY];
@@ -254,7 +257,7 @@ impl DynamoDb {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// A row whose key has to be absent.
+    /// A row whose key must be absent.
     fn new_row_item(&self, log: Log, row: &LogRow) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
         let (condition, placeholders) = is_absent();
         let put = Put::builder()
@@ -269,15 +272,15 @@ impl DynamoDb {
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
-/// Why a transaction was cancelled, over all of its items.
+/// Why a transaction was cancelled, over all its items.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict<'a> {
     Conflict,
     Throttled,
-    Refused(&'a str),
+    Rejected(&'a str),
 }
 
-/// A failed condition decides: the other items do not matter then. Otherwise what cannot be cured by trying again.
+/// A failed condition decides, whatever the other reasons are. Otherwise a reason that a retry cannot cure decides.
 fn verdict(reasons: &[CancellationReason]) -> Verdict<'_> {
     let mut verdict = Verdict::Conflict;
     for code in reasons.iter().filter_map(CancellationReason::code) {
@@ -289,7 +292,7 @@ fn verdict(reasons: &[CancellationReason]) -> Verdict<'_> {
                     verdict = Verdict::Throttled;
                 }
             }
-            code => verdict = Verdict::Refused(code),
+            code => verdict = Verdict::Rejected(code),
         }
     }
     verdict
@@ -299,7 +302,7 @@ fn read(item: Option<&Item>) -> Result<Option<PartRecord>, StoreError> {
     Ok(item.map(|item| PartRecord::from_item(from_item(item.clone())?)).transpose()?)
 }
 
-/// Versions are stored so that DynamoDB's comparison of strings is the order of versions.
+/// Versions are stored in a form whose string order in DynamoDB is the order of versions.
 fn condition(condition: &Condition, written: &Version) -> (&'static str, Placeholders) {
     let some = Placeholders::default();
     match condition {
@@ -323,14 +326,13 @@ fn is_version(version: &Version) -> (&'static str, Placeholders) {
     ("#version = :version", Placeholders::default().name("#version", attribute::VERSION).value(":version", version))
 }
 
-/// The claimants as a whole are compared with those that were read.
-fn claim_condition(before: &ClaimItem) -> (&'static str, Placeholders) {
+/// The condition compares the owners as a whole with those that were read.
+fn identifier_condition(before: &IdentifierItem) -> (&'static str, Placeholders) {
     let some = Placeholders::default();
-    match before.to_item().remove(attribute::CLAIMANTS) {
-        Some(claimants) if !before.claimants.is_empty() => (
-            "#claimants = :claimants",
-            some.name("#claimants", attribute::CLAIMANTS).value(":claimants", to_value(claimants)),
-        ),
+    match before.to_item().remove(attribute::OWNERS) {
+        Some(owners) if !before.owners.is_empty() => {
+            ("#owners = :owners", some.name("#owners", attribute::OWNERS).value(":owners", to_value(owners)))
+        }
         _ => ("attribute_not_exists(#index)", some.name("#index", attribute::INDEX)),
     }
 }
@@ -344,21 +346,21 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_condition_is_a_conflict_whatever_befell_the_other_items() {
+    fn a_failed_condition_is_a_conflict_despite_other_reasons() {
         let codes = ["None", "ThrottlingError", "ValidationError", "ConditionalCheckFailed", "TransactionConflict"];
         assert_eq!(verdict(&reasons(&codes)), Verdict::Conflict);
     }
 
     #[test]
-    fn another_transaction_at_the_same_item_is_a_conflict() {
+    fn a_concurrent_transaction_is_a_conflict() {
         assert_eq!(verdict(&reasons(&["None", "TransactionConflict"])), Verdict::Conflict);
     }
 
     #[test]
-    fn throttling_is_worth_a_retry_and_a_refusal_is_not() {
+    fn throttling_is_transient_and_a_rejection_is_not() {
         assert_eq!(verdict(&reasons(&["ThrottlingError", "TransactionConflict"])), Verdict::Throttled);
         for codes in [["ThrottlingError", "ValidationError"], ["ValidationError", "ThrottlingError"]] {
-            assert_eq!(verdict(&reasons(&codes)), Verdict::Refused("ValidationError"));
+            assert_eq!(verdict(&reasons(&codes)), Verdict::Rejected("ValidationError"));
         }
     }
 }

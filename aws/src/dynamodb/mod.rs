@@ -1,12 +1,13 @@
-//! The tables of one region. Every read is strongly consistent, every write conditional where its port says so.
+//! The tables of one region. Every read is strongly consistent, and every write is conditional where its port requires
+//! it.
 
 mod attempts;
+mod checkpoints;
 mod commit;
 mod items;
 mod logs;
 mod registry;
 mod requests;
-mod sweeps;
 mod users;
 
 use aws_sdk_dynamodb::Client;
@@ -18,8 +19,8 @@ use umoja_store::ports::StoreError;
 use crate::attribute::{Item, from_item};
 use crate::error;
 
-/// Names of attributes and values in an expression. DynamoDB refuses an empty map of values, and reserves many words,
-/// so every name has a placeholder.
+/// Names of attributes and values in an expression. DynamoDB rejects an empty map of values and reserves many words, so
+/// every name has a placeholder.
 #[derive(Default)]
 struct Placeholders {
     names: std::collections::HashMap<String, String>,
@@ -42,7 +43,8 @@ impl Placeholders {
     }
 }
 
-/// `Users`, `Logs`, `Items`, `Registry`, `Requests`, `Attempts` and `Sweeps` over the tables `<prefix>-users` and so on.
+/// `Users`, `Logs`, `Items`, `Registry`, `Requests`, `Attempts` and `Checkpoints` on the tables `<prefix>-users` and so
+/// on.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,
@@ -69,7 +71,8 @@ impl DynamoDb {
         Ok(answer.item.map(from_item).transpose()?)
     }
 
-    /// One page of a table that is keyed by `id` and `sort`, from after the key `after` on; and where to go on, as text.
+    /// One page of a table with the keys `id` and `sort`, starting after the key `after`, and the cursor of the next
+    /// page.
     async fn scan_page(
         &self,
         table: &str,
@@ -88,7 +91,7 @@ impl DynamoDb {
         Ok((items, next))
     }
 
-    /// One page of a table from after the key `after` on, and the key to go on after.
+    /// One page of a table, starting after the key `after`, and the key after which the next page starts.
     async fn scan_items(
         &self,
         table: &str,
@@ -106,7 +109,7 @@ impl DynamoDb {
         Ok((page.items.unwrap_or_default(), page.last_evaluated_key))
     }
 
-    /// All items of one partition of a table that is keyed by `id`, in the order of their sort keys.
+    /// All items of one partition of a table with the key `id`, in the order of their sort keys.
     async fn query(&self, table: &str, id: &str) -> Result<Vec<Attributes>, StoreError> {
         let mut items = Vec::new();
         let mut from = None;
@@ -132,18 +135,18 @@ impl DynamoDb {
     }
 }
 
-/// The key in the text of a cursor: a user id and a sort key.
+/// Parses the key in a cursor: a user id and a sort key.
 fn read_cursor(sort: &str, cursor: &str) -> Result<Item, StoreError> {
     let (id, value) = cursor.split_once('/').ok_or(ItemError::new("cursor"))?;
     Ok(key([(attribute::ID, id.to_owned()), (sort, value.to_owned())]))
 }
 
-/// A key of one attribute, or of two.
+/// A key with `N` attributes.
 fn key<const N: usize>(attributes: [(&str, String); N]) -> Item {
     attributes.into_iter().map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).collect()
 }
 
-/// What of a page can be read, and whose the rest is.
+/// The readable items of a page, and the users of the others.
 fn readable<T>(items: Vec<Item>, read: impl Fn(Attributes) -> Result<T, ItemError>) -> (Vec<T>, Vec<Option<UserId>>) {
     let (mut found, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());
     for item in items {

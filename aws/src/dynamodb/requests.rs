@@ -1,5 +1,5 @@
-//! [`Requests`]: rows that DynamoDB deletes some time after they expire (Time to Live, up to days late), so every
-//! condition compares the expiry itself. Whole seconds, rounded up: a row is never forgotten too early.
+//! [`Requests`]: DynamoDB deletes rows some time after they expire (Time to Live, up to days late), so every condition
+//! compares the expiry itself. Expiries are whole seconds, rounded up, so that a row never expires too early.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;

@@ -1,4 +1,4 @@
-//! [`Users`] but for [`Users::commit`], whose work is in `commit`.
+//! [`Users`] except [`Users::commit`], which is in `commit`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,15 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{
-    Attribute, Attributes, BlindIndex, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version,
+    Attribute, Attributes, BlindIndex, IdentifierItem, ItemError, Part, PartRecord, Region, UserId, Version,
 };
-use umoja_store::ports::{ClaimPage, Commit, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
+use umoja_store::ports::{Commit, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
 
 use super::{DynamoDb, key, part_key, read_cursor, readable};
 use crate::attribute::{Item, from_item};
 use crate::error;
 
-/// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
+/// The most keys of one `BatchGetItem` (Amazon DynamoDB API Reference).
 const BATCH: usize = 100;
 
 #[async_trait]
@@ -34,27 +34,27 @@ impl Users for DynamoDb {
         Ok(parts)
     }
 
-    async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError> {
+    async fn ownerships(&self, indexes: &[BlindIndex]) -> Result<Vec<IdentifierItem>, StoreError> {
         let mut found = BTreeMap::new();
         let distinct: Vec<BlindIndex> = indexes.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         if let [index] = distinct[..] {
-            found.extend(self.claim_item(index).await?.map(|item| (index, item)));
+            found.extend(self.identifier_item(index).await?.map(|item| (index, item)));
         } else {
             for batch in distinct.chunks(BATCH) {
-                self.claim_items(batch, &mut found).await?;
+                self.identifier_items(batch, &mut found).await?;
             }
         }
-        let item = |index: &BlindIndex| found.get(index).cloned().unwrap_or_else(|| ClaimItem::unclaimed(*index));
+        let item = |index: &BlindIndex| found.get(index).cloned().unwrap_or_else(|| IdentifierItem::unowned(*index));
         Ok(indexes.iter().map(item).collect())
     }
 
-    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
-        let items = self.query(table::MEMBERS, &id.to_string()).await?;
-        let member = |item: &Attributes| match item.get(attribute::MEMBER) {
-            Some(Attribute::S(text)) => text.parse().map_err(|_| ItemError::new(attribute::MEMBER)),
-            _ => Err(ItemError::new(attribute::MEMBER)),
+    async fn linked_accounts(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
+        let items = self.query(table::LINKED_ACCOUNTS, &id.to_string()).await?;
+        let linked = |item: &Attributes| match item.get(attribute::LINKED) {
+            Some(Attribute::S(text)) => text.parse().map_err(|_| ItemError::new(attribute::LINKED)),
+            _ => Err(ItemError::new(attribute::LINKED)),
         };
-        Ok(items.iter().map(member).collect::<Result<_, _>>()?)
+        Ok(items.iter().map(linked).collect::<Result<_, _>>()?)
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
@@ -84,7 +84,7 @@ impl Users for DynamoDb {
             .table_name(self.table(table::USERS))
             .set_key(Some(part_key(id, part)))
             .update_expression("SET #keys.#region = :wrapped")
-            // The second condition is that the part is live: `SET` into a map that is absent is an error.
+            // The second condition is that the part is live, because `SET` into an absent map is an error.
             .condition_expression(
                 "#version = :version AND attribute_exists(#keys) AND attribute_not_exists(#keys.#region)",
             )
@@ -152,7 +152,7 @@ impl Users for DynamoDb {
         Ok(Page { records, unreadable, next })
     }
 
-    async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError> {
+    async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
         let after = after.map(|index| key([(attribute::INDEX, index)]));
         let (items, last) = self.scan_items(table::IDENTIFIERS, after, limit).await?;
         let next = match last.map(|mut last| last.remove(attribute::INDEX)) {
@@ -160,12 +160,12 @@ impl Users for DynamoDb {
             Some(Some(AttributeValue::S(index))) => Some(index),
             Some(_) => return Err(ItemError::new("LastEvaluatedKey").into()),
         };
-        let (items, unreadable) = readable(items, ClaimItem::from_item);
-        Ok(ClaimPage { items, unreadable: unreadable.len() as u64, next })
+        let (items, unreadable) = readable(items, IdentifierItem::from_item);
+        Ok(IdentifierPage { items, unreadable: unreadable.len() as u64, next })
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
-        // A read of an item that nobody has, eventually consistent: half a read unit, and through the data plane.
+        // An eventually consistent read of an absent item: it costs half a read unit and tests the data plane.
         let key = part_key(UserId::v8([0; 16]), Part::Profile);
         let answer = self.client.get_item().table_name(self.table(table::USERS)).set_key(Some(key)).send().await;
         answer.map(|_| ()).map_err(|e| error::store("GetItem on users", &e))
@@ -173,27 +173,28 @@ impl Users for DynamoDb {
 }
 
 impl DynamoDb {
-    async fn claim_item(&self, index: BlindIndex) -> Result<Option<ClaimItem>, StoreError> {
+    async fn identifier_item(&self, index: BlindIndex) -> Result<Option<IdentifierItem>, StoreError> {
         let item = self.get(table::IDENTIFIERS, key([(attribute::INDEX, index.to_string())])).await?;
-        Ok(item.map(ClaimItem::from_item).transpose()?)
+        Ok(item.map(IdentifierItem::from_item).transpose()?)
     }
 
-    /// DynamoDB may leave keys unprocessed; as long as each answer brings some, the rest is asked for again.
-    async fn claim_items(
+    /// DynamoDB may leave keys unprocessed. As long as each answer contains some items, the remaining keys are
+    /// requested again.
+    async fn identifier_items(
         &self,
         indexes: &[BlindIndex],
-        found: &mut BTreeMap<BlindIndex, ClaimItem>,
+        found: &mut BTreeMap<BlindIndex, IdentifierItem>,
     ) -> Result<(), StoreError> {
         let name = self.table(table::IDENTIFIERS);
         let mut keys: Vec<Item> = indexes.iter().map(|index| key([(attribute::INDEX, index.to_string())])).collect();
         while !keys.is_empty() {
             let asked = keys.len();
             let request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            let request = request.map_err(|_| StoreError::Refused("BatchGetItem without keys".into()))?;
+            let request = request.map_err(|_| StoreError::Rejected("BatchGetItem without keys".into()))?;
             let answer = self.client.batch_get_item().request_items(&name, request).send().await;
             let answer = answer.map_err(|e| error::store("BatchGetItem on identifiers", &e))?;
             for item in answer.responses.and_then(|mut tables| tables.remove(&name)).unwrap_or_default() {
-                let item = ClaimItem::from_item(from_item(item)?)?;
+                let item = IdentifierItem::from_item(from_item(item)?)?;
                 found.insert(item.index, item);
             }
             let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&name));

@@ -1,4 +1,4 @@
-"""A process for each core, with threads so that connections are kept alive."""
+"""One process for each core, with threads so that connections are kept alive."""
 
 import json
 import os

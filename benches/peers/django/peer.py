@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 
 
 class Hasher(Argon2PasswordHasher):
-    """Django's own with the parameters that everybody is measured with."""
+    """Django's own hasher with the parameters of every measured system."""
 
     memory_cost = 19456
     time_cost = 2
@@ -53,7 +53,7 @@ from django.views.decorators.http import require_POST  # noqa: E402
 @csrf_exempt
 @require_POST
 def login(request):
-    """Checks a password and answers who it is. No session is made, as Umoja makes none."""
+    """Checks a password and answers the user. No session is made, as Umoja makes none."""
     body = json.loads(request.body)
     user = authenticate(request, username=body["email"], password=body["password"])
     if user is None:
@@ -70,7 +70,7 @@ def stored():
     from django.db import connection
 
     _, _, phc = get_user_model().objects.first().password.partition("$")
-    # Processes that are forked later may not share a connection.
+    # Processes that are forked later must not share a connection.
     connection.close()
     return f"${phc}"
 

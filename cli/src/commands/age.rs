@@ -1,6 +1,5 @@
-//! Files that are encrypted to people, by the program `age` (<https://age-encryption.org>) that has to be installed: what
-//! it does is not done a second time here, and the library of that name would bring a second version of most ciphers and
-//! hashes into this program.
+//! Files that the program `age` (<https://age-encryption.org>) encrypts to people. The program has to be installed: the
+//! library of that name would bring a second version of most ciphers and hashes into this program.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,7 +10,7 @@ use crate::CliError;
 
 const PROGRAM: &str = "age";
 
-/// What is written here arrives encrypted in a file.
+/// A writer whose data arrives encrypted in a file.
 pub(super) struct Encrypted {
     child: Child,
     input: Option<ChildStdin>,
@@ -30,7 +29,7 @@ impl Encrypted {
         Ok(Self { child, input })
     }
 
-    /// Waits until all is written.
+    /// Waits until all data is written.
     pub(super) fn end(mut self) -> io::Result<()> {
         drop(self.input.take());
         ended(&mut self.child)
@@ -47,13 +46,13 @@ impl Write for Encrypted {
     }
 }
 
-/// What is in an encrypted file. Its end is believed only if `age` says that it was the file's.
+/// The content of an encrypted file. The end counts only if `age` exits with success, so a cut file is an error.
 pub(super) struct Decrypted {
     child: Child,
     output: ChildStdout,
 }
 
-/// Opens a file with the identities of another.
+/// Decrypts `path` with the identities in `identity`.
 pub(super) fn opened(path: &Path, identity: &Path) -> Result<Decrypted, CliError> {
     let mut command = Command::new(PROGRAM);
     command.arg("--decrypt").arg("--identity").arg(identity).arg(path);
@@ -74,7 +73,7 @@ impl Read for Decrypted {
 
 impl Drop for Decrypted {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The child may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -21,12 +21,12 @@ use crate::output::{Output, table, time};
 #[command(name = "digest")]
 #[command(long_about = "Show whether all regions hold the same, and as of when.
 
-Reads every part and row of every region once, but for what was written in the last minute, which is on its way. If the digests \
-are equal, all regions hold the same, as of a minute before the command began. If they differ, something may have been \
-written meanwhile: then the regions are compared bucket by bucket, and it is said whether they do differ. What differs, \
-`umoja doctor` names.
+Reads every part and row of every region once, except those of the last minute, which may be on their way. If the \
+digests are equal, all regions hold the same, as of a minute before the command began. If they differ, a write during \
+the command may be the reason: the command then compares the regions bucket by bucket and reports whether they do \
+differ. `umoja doctor` names the differences.
 
-The exit code is 0 if all regions hold the same, 1 if they do not, and 2 if one could not be looked at.
+The exit code is 0 if all regions hold the same, 1 if they do not, and 2 if a region could not be read.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; Scan and GetItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit.")]
@@ -40,7 +40,7 @@ pub(super) struct DigestCommand {
 
 #[derive(Serialize)]
 struct Answer {
-    /// Whether the regions hold the same; nothing if one could not be looked at.
+    /// Whether the regions hold the same; `None` if one could not be read.
     converged: Option<bool>,
     as_of: String,
     as_of_ms: Millis,
@@ -91,28 +91,28 @@ impl DigestCommand {
     }
 }
 
-/// The digest of all that was written until then, but for rows that may be gone.
+/// The digest of all that was written until then, except rows that may have been dropped.
 async fn digest(
     region: &DeployedRegion,
     regions: usize,
     until: Millis,
     dropped_before: Millis,
 ) -> Result<Digest, StoreError> {
-    let counts = |item: &Item| item.stamp().millis() <= until && !is_dropped(item, dropped_before);
+    let counts = |item: &Item| item.hlc().millis() <= until && !is_dropped(item, dropped_before);
     Digest::of_those(&region.home.own, regions, counts).await
 }
 
-/// Whether the regions hold the same, and how many differences there are. One that is being filled differs until it is.
+/// Whether the regions hold the same, and how many differences there are. Joining and frozen regions are left out.
 async fn converged(regions: &Regions, held: &[Held]) -> (Option<bool>, u64) {
     if held.iter().any(|one| one.error.is_some()) {
         return (None, 0);
     }
-    let mut digests = held.iter().filter(|one| one.state.is_swept()).map(|one| &one.digest);
+    let mut digests = held.iter().filter(|one| one.state.is_compared()).map(|one| &one.digest);
     let first = digests.next();
     if digests.all(|digest| Some(digest) == first) {
         return (Some(true), 0);
     }
-    let compared = compare(regions, How { mends: false, derived: false, most: 0 }).await;
+    let compared = compare(regions, How { repairs: false, derived: false, most: 0 }).await;
     let found = compared.iter().map(|one| one.report.found + one.report.unhandled()).sum();
     let seen = compared.iter().all(|one| one.error.is_none());
     (seen.then_some(found == 0), found)
@@ -126,14 +126,14 @@ impl Answer {
             }
             (None, error) => {
                 let error = error.clone().unwrap_or_default();
-                vec![held.region.to_string(), "cannot be looked at".into(), error]
+                vec![held.region.to_string(), "cannot be read".into(), error]
             }
         };
         let rows: Vec<_> = self.regions.iter().map(row).collect();
         let end = match self.converged {
             Some(true) => format!("Converged as of {}.", self.as_of),
             Some(false) => format!("The regions differ in {} places: see `umoja doctor`.", self.differences),
-            None => "Not known: a region could not be looked at.".to_owned(),
+            None => "Not known: a region could not be read.".to_owned(),
         };
         format!("{}{end}", table(&rows))
     }

@@ -1,4 +1,4 @@
-//! `umoja export`: everything about users.
+//! `umoja export`: all data of users.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -20,43 +20,44 @@ use crate::CliError;
 use crate::files;
 use crate::output::{Output, note};
 
-/// How many users whose parts cannot be opened are named.
+/// The most users with unreadable parts that are named.
 const NAMED: usize = 10;
 
-/// How often people are told how far it is, in users.
-const TELL_EVERY: u64 = 100_000;
+/// How often progress is reported, in users.
+const REPORT_EVERY: u64 = 100_000;
 
-/// Export everything about all users, to be imported again.
+/// Export all data of all users, to be imported again.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Export everything about all users, or those that are linked to a company, to be imported again by `umoja import \
---format umoja`: ids, identifiers and what is verified of them, profiles, links, external ids, sources, merges, password hashes. \
-docs/migrate.md describes the form. Not in it: who was erased, the journal, receipts, and the deployment's secrets. So a \
-password that was hashed with a pepper verifies in this deployment only, and one that needs a hash key only where that is.
+    long_about = "Export all data of all users, or of those that are linked to a company, to be imported again by \
+`umoja import --format umoja`: ids, identifiers and which of them are verified, profiles, links, external ids, \
+sources, merges, password hashes. docs/migrate.md describes the format. The file holds no erased users, journal, \
+receipts, or secrets of the deployment. So a password that was hashed with a pepper verifies in this deployment only, \
+and one that needs a hash key only in a deployment with that key.
 
-The file is for its owner only, and is encrypted to every --recipient by the program `age`, which has to be installed; or is \
-plain if --plain says so. - writes to standard output, for a program of your own.
+Only its owner can read the file. The program `age`, which has to be installed, encrypts it to every --recipient; with \
+--plain it is not encrypted. - writes to standard output, for a program of your own.
 
-What cannot be opened is counted and left out, and the exit code is then 1.
+Parts that cannot be opened are counted and left out, and the exit code is then 1.
 
-In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is read, Scan \
-and GetItem on PREFIX-users; kms:Decrypt with its data key, and with those of the others."
+In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is read, \
+Scan and GetItem on PREFIX-users; kms:Decrypt with its data key, and with those of the others."
 )]
 #[command(after_help = "Examples:
   umoja export users.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kudy5d4xq8zjefd --dir DIR
   umoja export users.age --recipient age1... --company shop --prefix PREFIX --region eu-west-1
   umoja export users.ndjson --plain --dir DIR")]
 pub(super) struct Export {
-    /// The file to write; it is not to be there yet. - is standard output.
+    /// The file to write; it must not exist yet. - is standard output.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Only users that are linked to this company: all about them, what other companies know included.
+    /// Only users that are linked to this company, with all their data, including what other companies know.
     #[arg(long, value_name = "ID")]
     company: Option<CompanyId>,
-    /// Who may read it: a public key of age. Several people may.
+    /// A public key of age, whose owner can decrypt the file. Can be given several times.
     #[arg(long, value_name = "KEY", required_unless_present = "plain", conflicts_with = "plain")]
     recipient: Vec<String>,
-    /// Write it unencrypted: whoever gets the file has everybody's data and password hashes.
+    /// Write the file unencrypted: anyone who gets it has the data and password hashes of all users.
     #[arg(long)]
     plain: bool,
     #[command(flatten)]
@@ -81,7 +82,11 @@ impl Export {
         let failed = |error: io::Error| CliError::File { path: self.file.clone(), source: error };
         let is_output = self.file == Path::new("-");
         if is_output && !self.plain {
-            return Err(CliError::Usage("standard output is for --plain, and a program of your own behind it".into()));
+            return Err(CliError::Usage(
+                "standard output needs --plain, and a program of your own that reads \
+                 it"
+                .into(),
+            ));
         }
         let written = if is_output {
             write(&exporter, io::stdout()).await.map(|(counts, _)| counts)
@@ -89,7 +94,7 @@ impl Export {
             let file = files::new_private(&self.file).map_err(failed)?;
             let written = self.write_file(&exporter, file).await;
             if written.is_err() {
-                // The error matters more than what is left of the file.
+                // The error matters more than a file that cannot be removed.
                 let _ = std::fs::remove_file(&self.file);
             }
             written
@@ -119,14 +124,14 @@ impl Export {
 }
 
 impl Counts {
-    /// An export that lacks somebody is not taken for a whole one.
+    /// Fails if the export lacks a part of a user.
     fn whole(&self) -> Result<(), CliError> {
         if self.unreadable == 0 {
             return Ok(());
         }
         let named: Vec<_> = self.named.iter().map(ToString::to_string).collect();
         Err(CliError::Failed(format!(
-            "{} parts of users cannot be opened and were left out ({}); `umoja doctor` looks at them",
+            "{} parts of users cannot be opened and were left out ({}); run `umoja doctor`",
             self.unreadable,
             named.join(", ")
         )))
@@ -145,7 +150,7 @@ async fn write<W: Write>(exporter: &Exporter, to: W) -> Result<(Counts, W), CliE
                 Exported::User(record) => {
                     line(&mut to, &record).map_err(failed)?;
                     counts.users += 1;
-                    if counts.users.is_multiple_of(TELL_EVERY) {
+                    if counts.users.is_multiple_of(REPORT_EVERY) {
                         note(&format!("{} users", counts.users));
                     }
                 }

@@ -1,4 +1,4 @@
-//! `umoja hash-keys`: the secrets that other systems made their password hashes with.
+//! `umoja hash-keys`: the secrets with which other systems made their password hashes.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::commands::target::{Opened, Target};
 use crate::deployment::served::settings_are_read;
 use crate::output::Output;
 
-/// The secrets that other systems made their password hashes with.
+/// The secrets with which other systems made their password hashes.
 #[derive(Debug, Args)]
 pub(super) struct Command {
     #[command(subcommand)]
@@ -28,19 +28,17 @@ enum Action {
 
 /// Add the keys of a file to every region's settings.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Add the keys of a file to every region's settings: peppers, keys of HMAC, and the parameters of Firebase projects, \
-each under an id that imported hashes name. They are sealed there under a key that is derived from the deployment's secrets. An id \
-stays its key's for ever; adding the same again changes nothing.
+#[command(long_about = "Add the keys of a file to every region's settings: peppers, HMAC keys, and the parameters of \
+Firebase projects, each under an id that imported hashes name. They are sealed under a key that is derived from the \
+deployment's secrets. An id belongs to its key for ever; adding the same key again changes nothing.
 
-The file is JSON: {\"ID\": {\"secret\": \"...\", \"encoding\": \"utf8\"}, \"ID\": {\"firebase\": {\"signer_key\": \"...\", \
-\"salt_separator\": \"...\", \"rounds\": 8, \"mem_cost\": 14}}}. An encoding is utf8, hex or base64; an id is 1 to 32 of a-z, 0-9 and -. \
-Delete the file afterwards, or keep it as a secret.
+The file is JSON: {\"ID\": {\"secret\": \"...\", \"encoding\": \"utf8\"}, \"ID\": {\"firebase\": {\"signer_key\": \
+\"...\", \"salt_separator\": \"...\", \"rounds\": 8, \"mem_cost\": 14}}}. An encoding is utf8, hex or base64; an id is \
+1 to 32 of a-z, 0-9 and -. Delete the file afterwards, or keep it as a secret.
 
 In AWS every instance knows the keys within 90 seconds; in a directory the command waits for the process that serves it.
 
-It needs the credentials that `umoja init` needs."
-)]
+It needs the credentials that `umoja init` needs.")]
 #[command(after_help = "Examples:
   umoja hash-keys add keys.json --dir DIR
   umoja hash-keys add keys.json --prefix PREFIX --region eu-west-1")]
@@ -52,7 +50,7 @@ struct Add {
     target: Target,
 }
 
-/// List the ids of the keys. Nothing else of them is ever shown.
+/// List the ids of the keys. The keys themselves are never shown.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   umoja hash-keys list --dir DIR")]
@@ -83,7 +81,7 @@ impl Add {
         }
         output.answer(&json!({ "added": added }), || {
             if added.is_empty() {
-                "All of them were there already.".into()
+                "All of these keys were added before.".into()
             } else {
                 format!("Added {}.", added.join(", "))
             }

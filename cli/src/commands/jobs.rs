@@ -1,12 +1,11 @@
-//! Operators' jobs, in words: what they say meanwhile, why they stop and what to do then, and what they need of a
-//! deployment.
+//! Operators' jobs: their progress notes, why they stop and what to do then, and what they need of a deployment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use umoja_reconciler::RewriteReport;
-use umoja_reconciler::jobs::rewrite::{Behind, Reach, rewrite};
+use umoja_reconciler::ReencryptionReport;
+use umoja_reconciler::jobs::reencrypt::{Behind, Reach, reencrypt};
 use umoja_reconciler::jobs::rotate::{Operator, Regions as Reached, Until};
 use umoja_reconciler::jobs::{Event, JobError, Watch, Worker};
 use umoja_runtime::RegionPump;
@@ -27,45 +26,45 @@ use crate::deployment::served::settings_are_read;
 use crate::deployment::{Deployment, Regions, locks, names};
 use crate::output::note;
 
-/// How long a pass after the first waits for what is on its way.
+/// How long each pass after the first waits for changes that are on their way.
 const BETWEEN: Duration = Duration::from_secs(5);
 
 /// The same in a directory that is served.
 const BETWEEN_HERE: Duration = Duration::from_secs(1);
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds: an operator may be far away, and what is missing
-/// then is left to the key repair.
+/// How long the peers' KMS may take to wrap a data key, in milliseconds: an operator may be far away. The key repair
+/// adds the wrapped keys that are missing then.
 const PEER_WRAP_BUDGET_MS: u64 = 5_000;
 
-/// Writes what jobs say on standard error.
+/// Writes the progress of jobs to standard error.
 pub(super) struct Notes;
 
 impl Watch for Notes {
     fn see(&self, event: &Event<'_>) {
         note(&match event {
-            Event::Rewriting { what, report, ms } => {
-                let RewriteReport { parts, rewritten, on_their_way, overtaken, unwrapped, .. } = report;
+            Event::Reencrypting { what, report, ms } => {
+                let ReencryptionReport { parts, reencrypted, on_their_way, overtaken, unwrapped, .. } = report;
                 format!(
-                    "{what}: {parts} parts of all regions looked at, {rewritten} written again, {} to be looked at again; {}/s",
+                    "{what}: {parts} parts of all regions read, {reencrypted} re-encrypted, {} to be read again; {}/s",
                     on_their_way + overtaken + unwrapped,
                     parts * 1000 / (*ms).max(1)
                 )
             }
-            Event::Filling { from, to, report, ms } => format!(
-                "{from} to {to}: {} parts looked at, {} copied, {} to be wrapped; {} rows looked at, {} copied; {}/s",
+            Event::Backfilling { from, to, report, ms } => format!(
+                "{from} to {to}: {} parts read, {} replicated, {} to be wrapped; {} rows read, {} replicated; {}/s",
                 report.parts,
-                report.parts_copied,
+                report.parts_replicated,
                 report.unwrapped,
                 report.rows,
-                report.rows_copied,
+                report.rows_replicated,
                 (report.parts + report.rows) * 1000 / (*ms).max(1)
             ),
-            Event::Filled { from, to } => format!("{to}: has everything that {from} holds"),
+            Event::Backfilled { from, to } => format!("{to}: has everything that {from} holds"),
             Event::Repairing { region, left } => {
                 format!("{region}: {left} messages in {} for {}", queue::KEYS, function::RECONCILE_KEYS)
             }
-            Event::Unlisting { region, removed, report } => format!(
-                "{region}: {} parts looked at, {} wrapped keys of {removed} dropped, {} parts need its key",
+            Event::DroppingWrappedKeys { region, removed, report } => format!(
+                "{region}: {} parts read, {} wrapped keys of {removed} dropped, {} parts need its key",
                 report.parts, report.dropped, report.needed
             ),
             Event::DroppingRows { region, rows } => format!("{region}: {rows} rows dropped"),
@@ -73,10 +72,10 @@ impl Watch for Notes {
             Event::Hidden { region, queue, error } => {
                 format!("{region}: {queue}: a message stays hidden for a while: {error}")
             }
-            Event::Again { at, error, wait } => format!("{at}: {error}; again in {} s", wait.as_secs()),
-            Event::GoesOn => "going on where it was stopped".to_owned(),
+            Event::Retry { at, error, wait } => format!("{at}: {error}; retrying in {} s", wait.as_secs()),
+            Event::Continues => "continuing where it was stopped".to_owned(),
             Event::NotKept { error } => {
-                format!("how far it is could not be kept ({error}); stopped now, it begins anew")
+                format!("the checkpoint could not be stored ({error}); if stopped now, the next run starts over")
             }
         });
     }
@@ -91,33 +90,32 @@ impl From<JobError> for CliError {
     fn from(error: JobError) -> Self {
         Self::Failed(match &error {
             JobError::Stopped { .. } => {
-                format!(
-                    "{error}; every region has to be looked at; run the same command again when it answers, it goes on"
-                )
+                format!("{error}; every region has to answer; run the same command again when it does: it continues")
             }
             JobError::Unopened { .. } => format!(
-                "everything else is done, and {error}: no key opens them, or they are damaged, or a newer version of Umoja \
-                 wrote them; mend or erase these users, then run the same command again, it goes on"
+                "everything else is done, and {error}: no key opens them, or they are damaged, or a newer version of \
+                 Umoja wrote them; repair or erase these users, then run the same command again: it continues"
             ),
-            JobError::NotRewritten { report } => late(report),
-            JobError::NotCopied { .. } => format!("{error}; run the same command again, it goes on"),
+            JobError::NotReencrypted { report } => late(report),
+            JobError::NotReplicated { .. } => format!("{error}; run the same command again: it continues"),
             JobError::NotRead { .. } => format!("{error}; all others were. See `umoja doctor`"),
-            JobError::NotFilled { from, to, report, scheduled } => {
+            JobError::NotBackfilled { from, to, report, scheduled } => {
                 let why = if report.unwrapped > 0 {
                     let repair = function::RECONCILE_KEYS;
-                    let who = if *scheduled {
-                        format!("{repair} in {from} works on them, if its schedule runs")
+                    let repairer = if *scheduled {
+                        format!("{repair} in {from} wraps them if its schedule runs")
                     } else {
-                        format!("this command works on them, if they can be opened in {from}")
+                        format!("this command wraps them if they can be opened in {from}")
                     };
                     let unwrapped = report.unwrapped;
                     format!(
-                        "{unwrapped} parts have no data key that {to} wrapped; {who} and the KMS key of {to} can be used"
+                        "{unwrapped} parts have no data key that {to} wrapped; {repairer} and the KMS key of {to} can \
+                         be used"
                     )
                 } else {
-                    format!("{} parts and rows of {from} were missing at the last look", report.missing)
+                    format!("{} parts and rows of {from} were missing at the last pass", report.missing)
                 };
-                format!("{to} has not everything yet: {why}; run the same command again, it goes on")
+                format!("{to} does not have everything yet: {why}; run the same command again: it continues")
             }
             JobError::NotRepaired { report, .. } => {
                 let out = names(&report.keys_out);
@@ -127,36 +125,38 @@ impl From<JobError> for CliError {
                 format!("{error}: whether they need the key of {removed} is not known. See `umoja doctor`")
             }
             JobError::Needed { .. } => {
-                format!("{error}; they are listed for the key repair; run the command again, it goes on")
+                format!("{error}; they are listed for the key repair; run the command again: it continues")
             }
             JobError::Unknown { .. } | JobError::Listed(_) => error.to_string(),
         })
     }
 }
 
-fn late(report: &RewriteReport) -> String {
-    let RewriteReport { rewritten, on_their_way, overtaken, ahead, unwrapped, unreadable, unreadable_users, .. } =
-        report;
+fn late(report: &ReencryptionReport) -> String {
+    let ReencryptionReport {
+        reencrypted, on_their_way, overtaken, ahead, unwrapped, unreadable, unreadable_users, ..
+    } = report;
     let users = unreadable_users.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     format!(
-        "not done yet: at the last look {rewritten} parts were written again, {on_their_way} were on their way to another \
-         region, {overtaken} changed at that moment, {ahead} have a stamp more than five minutes ahead of the clock, \
-         {unwrapped} wait for the key repair, {unreadable} cannot be opened{}; run the same command again, it goes on",
+        "not done yet: in the last pass {reencrypted} parts were re-encrypted, {on_their_way} were on their way to \
+         another region, {overtaken} changed at that moment, {ahead} had an HLC timestamp more than five minutes ahead \
+         of the clock, {unwrapped} waited for the key repair, {unreadable} could not be opened{}; run the same command \
+         again: it continues",
         if *unreadable > 0 { format!(" ({users})") } else { String::new() }
     )
 }
 
-/// How fast parts are written again, and how long.
+/// How fast parts are re-encrypted, and for how long.
 #[derive(Debug, clap::Args)]
 pub(super) struct Pace {
-    /// How many parts are written again in a second at most; 0 for as many as can be. 200 are 4.3 million in six hours,
-    /// which is how long a step lasts by itself: see --timeout-secs.
+    /// The most parts to re-encrypt in a second; 0 for no limit. 200 a second are 4.3 million in six hours, the default
+    /// time limit of a step: see --timeout-secs.
     #[arg(long, value_name = "N", default_value_t = 200)]
     rate: u32,
     /// In AWS: how long to wait for every function to read new settings, in seconds.
     #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
     settings_wait_secs: u64,
-    /// How long to wait for nothing to be behind, in seconds. Running the command again goes on.
+    /// How long to work until no part is behind, in seconds. Run the command again to continue.
     #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
     timeout_secs: u64,
 }
@@ -167,26 +167,26 @@ impl Default for Pace {
     }
 }
 
-/// Who rotates keys by a command.
+/// The operator whose command rotates keys.
 pub(super) struct Rotating<'a> {
     opened: &'a Opened,
     pace: &'a Pace,
-    /// What regions had before, to unwrap with what nothing else unwraps.
+    /// The former keys of regions, which unwrap what no other key unwraps.
     old_keys: OldKeys,
-    /// How many parts were written again.
-    rewritten: AtomicU64,
+    /// How many parts were re-encrypted.
+    reencrypted: AtomicU64,
 }
 
 impl<'a> Rotating<'a> {
     pub(super) fn new(opened: &'a Opened, pace: &'a Pace, old_keys: OldKeys) -> Self {
-        Self { opened, pace, old_keys, rewritten: AtomicU64::new(0) }
+        Self { opened, pace, old_keys, reencrypted: AtomicU64::new(0) }
     }
 
-    pub(super) fn rewritten(&self) -> u64 {
-        self.rewritten.load(Ordering::Relaxed)
+    pub(super) fn reencrypted(&self) -> u64 {
+        self.reencrypted.load(Ordering::Relaxed)
     }
 
-    /// Where nobody serves, nobody is waited for.
+    /// Waits until every instance has read the settings. Without a process that serves, there is no wait.
     async fn wait_for(&self, what: &str, more_secs: u64) -> Result<(), CliError> {
         let secs = match self.opened {
             Opened::Cloud(..) => self.pace.settings_wait_secs + more_secs,
@@ -194,7 +194,7 @@ impl<'a> Rotating<'a> {
             Opened::Local(_) => 0,
         };
         if secs > 0 {
-            note(&format!("waiting {secs} s, until every instance {what}"));
+            note(&format!("waiting {secs} s until every instance {what}"));
             tokio::time::sleep(Duration::from_secs(secs)).await;
         }
         Ok(())
@@ -216,7 +216,7 @@ impl Operator for Rotating<'_> {
 
     async fn wait(&self, until: Until, more_secs: u64) -> Result<(), CliError> {
         let what = match until {
-            Until::IndexesUnderBoth => "writes and looks under both keys",
+            Until::IndexesUnderBoth => "writes and looks up under both keys",
             Until::IndexesUnderNew => "knows the new key only",
             Until::Publishes => "publishes the new key",
             Until::Signs => "signs with the new key",
@@ -229,17 +229,17 @@ impl Operator for Rotating<'_> {
     async fn nothing_is_behind(&self, behind: Behind<'_>, step: IndexStep) -> Result<bool, CliError> {
         let what = match (behind, step) {
             (Behind::WrappedBy(_), _) => "records under another key",
-            (_, IndexStep::Publish) => "claims under other keys",
-            (_, IndexStep::Drop) => "claims under the new key",
-            (_, IndexStep::Finish) => "claims under the old key",
+            (_, IndexStep::Publish) => "ownerships under other keys",
+            (_, IndexStep::Drop) => "ownerships under the new key",
+            (_, IndexStep::Finish) => "ownerships under the old key",
         };
-        if matches!(behind, Behind::ClaimsArrived(_)) {
-            note("comparing the regions: nothing without claims under the new key may be on its way");
+        if matches!(behind, Behind::OwnershipsArrived(_)) {
+            note("comparing the regions: no profile without ownerships under the new key may be on its way");
         }
         let regions = self.opened.regions_now().await?;
         let deadline = regions.clock.now().plus(self.pace.timeout_secs.saturating_mul(1000));
-        let rewritten = rewrite(&worker(&regions, self.pace.rate, deadline), self, behind, what).await?;
-        self.rewritten.fetch_add(rewritten, Ordering::Relaxed);
+        let reencrypted = reencrypt(&worker(&regions, self.pace.rate, deadline), self, behind, what).await?;
+        self.reencrypted.fetch_add(reencrypted, Ordering::Relaxed);
         Ok(true)
     }
 }
@@ -271,7 +271,7 @@ impl Reach for Rotating<'_> {
     }
 }
 
-/// In a directory nobody replicates while nobody serves: brings what is written to the other regions.
+/// Replicates the changes of a directory that no process serves.
 async fn deliver(deployment: &Deployment) -> Result<(), CliError> {
     let homes = deployment.homes(None);
     for (home, store) in homes.iter().zip(deployment.stores()) {

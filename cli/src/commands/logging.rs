@@ -19,15 +19,15 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// The environment variable that says what is logged.
+/// The environment variable that selects what is logged.
 const FILTER: &str = "UMOJA_LOG";
 
-/// Starts logging: what `UMOJA_LOG` asks for, or else `default`. The first call of a process decides.
+/// Starts logging by `UMOJA_LOG`, or else by `default`. The first call of a process decides.
 pub(crate) fn start(format: LogFormat, default: &str) {
     begin(format, default, filter_fn(|_| true));
 }
 
-/// The same for a process that gets personal data: other crates' lines beyond `info` could hold some.
+/// The same for a process that handles personal data: other crates' lines beyond `info` could hold some.
 pub(crate) fn start_serving(format: LogFormat) {
     begin(format, "info", filter_fn(may_be_logged));
 }
@@ -36,7 +36,7 @@ fn begin<F: Fn(&Metadata<'_>) -> bool + Send + Sync + 'static>(format: LogFormat
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(default));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let subscriber = tracing_subscriber::registry().with(filter).with(allowed);
-    // A second start would be of no use, and harmless.
+    // A second start has no effect.
     let _ = match format {
         LogFormat::Text => subscriber.with(lines.with_ansi(std::io::stderr().is_terminal())).try_init(),
         LogFormat::Json => subscriber.with(lines.json().flatten_event(true)).try_init(),

@@ -15,8 +15,8 @@ mod jobs;
 mod logging;
 mod passwords;
 mod redrive;
+mod reencrypt;
 mod region;
-mod rewrap;
 mod rotate;
 mod serve;
 mod sign;
@@ -43,8 +43,8 @@ use crate::output::Output;
   umoja status --dir DIR
   umoja status --prefix PREFIX --region eu-west-1  the same for a deployment in AWS
 
-Exit codes: 0 done, 1 failed or needs attention, 2 a command line that makes no sense (digest and doctor: something could \
-not be looked at), 3 records of an import were refused, 4 a login of `import --prove` failed.")]
+Exit codes: 0 done, 1 failed or needs attention, 2 an invalid command line (audit show, digest and doctor: not \
+everything could be read), 3 records of an import were rejected, 4 a login of `import --prove` failed.")]
 struct Cli {
     /// Answer in JSON, for programs.
     #[arg(long, global = true)]
@@ -65,7 +65,8 @@ enum Command {
     Export(export::Export),
     Rotate(rotate::Command),
     Redrive(redrive::Redrive),
-    Rewrap(rewrap::Rewrap),
+    #[command(name = "re-encrypt")]
+    Reencrypt(reencrypt::Reencrypt),
     User(user::Command),
     Passwords(passwords::Command),
     HashKeys(hash_keys::Command),
@@ -91,17 +92,17 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let output = Output { json: cli.json };
-    // The only blocking work is hashing passwords: as many threads as hash at once, so that they stay warm.
+    // Only password hashing blocks. As many threads as hash at once stay warm.
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(cores).enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(cli.command, output)),
-        Err(error) => Err(CliError::Failed(format!("no threads to run on: {error}"))),
+        Err(error) => Err(CliError::Failed(format!("the threads cannot be started: {error}"))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if !matches!(error, CliError::Said | CliError::Unseen | CliError::RowsRefused) {
+            if !matches!(error, CliError::Said | CliError::Unseen | CliError::RowsRejected) {
                 output.error(&error);
             }
             ExitCode::from(error.exit_code())
@@ -121,7 +122,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Export(export) => export.run(output).await,
         Command::Rotate(rotate) => rotate.run(output).await,
         Command::Redrive(redrive) => redrive.run(output).await,
-        Command::Rewrap(rewrap) => rewrap.run(output).await,
+        Command::Reencrypt(reencrypt) => reencrypt.run(output).await,
         Command::User(user) => user.run(output).await,
         Command::HashKeys(keys) => keys.run(output).await,
         Command::Passwords(passwords) => passwords.run(output),
@@ -145,11 +146,11 @@ mod tests {
     }
 
     #[test]
-    fn every_command_and_every_option_explains_itself() {
+    fn every_command_and_option_has_a_help_text() {
         fn check(command: &clap::Command, path: &str) {
-            assert!(command.get_about().is_some(), "{path} says nothing");
+            assert!(command.get_about().is_some(), "{path} has no help text");
             for argument in command.get_arguments().filter(|argument| !argument.is_global_set()) {
-                assert!(argument.get_help().is_some(), "{path} --{} says nothing", argument.get_id());
+                assert!(argument.get_help().is_some(), "{path} --{} has no help text", argument.get_id());
             }
             let leaf = command.get_subcommands().next().is_none();
             assert!(!leaf || command.get_after_help().is_some(), "{path} has no example");

@@ -1,4 +1,4 @@
-//! `umoja passwords`: the list of breached passwords that new ones are held against.
+//! `umoja passwords`: the list of breached passwords that new passwords are checked against.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read};
@@ -27,11 +27,12 @@ enum Action {
 /// Make a list of breached passwords for `umoja serve --breached-passwords`.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Make a list of breached passwords for `umoja serve --breached-passwords`, of the public list of Pwned Passwords: \
-one file of lines `SHA1:count`, ordered by hash, as the project's own downloader writes it. Nothing is sent anywhere, now or later.
+    long_about = "Make a list of breached passwords for `umoja serve --breached-passwords` from the public list of \
+Pwned Passwords: one file of lines `SHA1:count`, ordered by hash, as the project's own downloader writes it. No data \
+leaves this machine, now or later.
 
-Of each hash 48 bits are kept, 4 bytes in the file; of a list of 10^9 passwords that is 4 GB, and 4 of a million passwords that are \
-not in it are refused. Memory does not grow with the list."
+48 bits of each hash are kept, in 4 bytes of the file. A list of 10^9 passwords takes 4 GB, and rejects by mistake 4 \
+of a million passwords that are not in it. Memory does not grow with the list."
 )]
 #[command(after_help = "Examples:
   umoja passwords build --from pwnedpasswords.txt --out breached.umoja
@@ -41,7 +42,7 @@ struct Build {
     /// The public list; - reads standard input.
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
-    /// The file to make; it is not to be there yet.
+    /// The file to make; it must not exist yet.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Leave out passwords that were seen fewer times.
@@ -71,13 +72,13 @@ impl Build {
         Ok(())
     }
 
-    /// Makes the file. One that could not be made whole is not left behind.
+    /// Makes the file. If that fails, no incomplete file is left behind.
     fn write(&self, from: impl Read) -> Result<breached::Built, CliError> {
         let mut file = files::new_private(&self.out).map_err(|error| failed(&self.out, &error.into()))?;
         let built = breached::build(BufReader::with_capacity(1 << 20, from), BufWriter::new(&mut file), self.min_count)
             .and_then(|built| Ok((built, file.sync_all()?)));
         built.map(|(built, ())| built).map_err(|error| {
-            // The error matters more than what is left of the file.
+            // The error matters more than a file that cannot be removed.
             let _ = std::fs::remove_file(&self.out);
             failed(if matches!(error, BreachedError::Io(_)) { &self.out } else { &self.from }, &error)
         })

@@ -1,4 +1,4 @@
-//! `umoja redrive`: dead letters and parked records go back to where they are worked on.
+//! `umoja redrive`: sends dead letters and quarantined records back to the queues that process them.
 
 use clap::Args;
 use serde::Serialize;
@@ -11,29 +11,29 @@ use crate::CliError;
 use crate::deployment::DeployedRegion;
 use crate::output::{Output, table};
 
-/// SQS counts late: how often, in AWS, a count is looked at again before something is said to be left.
+/// SQS counts late: how often, in AWS, a count is read again before messages are reported as left.
 const LOOKS: u32 = 12;
 
-/// Send dead letters and parked records back to where they are worked on.
+/// Send dead letters and quarantined records back to the queues that process them.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Send dead letters and parked records back to where they are worked on, once what stood in the way is \
-mended. A dead letter goes back to its queue. A parked record goes to the retry queues of the peers, or to the key repair, \
-which read again what is stored: one that was overtaken meanwhile does no harm, and doing it twice is doing it once. What \
-was not mended ends up where it was.
+    long_about = "Send dead letters and quarantined records back to the queues that process them, once their cause is \
+repaired. A dead letter goes back to its queue. A quarantined record goes to the retry queues of the peers, or to the \
+key repair, which read the stored item again: a record that was overtaken meanwhile does no harm, and a second redrive \
+has no further effect. A message whose cause is not repaired ends up where it was.
 
---dry-run shows what there is, keys and reasons only, and moves nothing: each line has the region, the queue, what it is \
-(dead letter or parked record), the key and the reason; of each queue a thousand messages at most, and equal ones once. Taking a message out hides it for up to two minutes if the command \
-is interrupted.
+--dry-run lists the messages, keys and reasons only, and moves none: each line has the region, the queue, the kind \
+(dead letter or quarantined record), the key and the reason. It shows at most a thousand messages of each queue, and \
+equal ones once. If the command is interrupted, a message that it took out stays hidden for up to two minutes.
 
-The exit code is 0 if nothing is left, and 1 if something is, which is then named; what somebody else has taken out of a \
-queue at that moment is counted, and told (in AWS that count may be a minute old, and is waited for). With --dry-run it \
-is 1 if there is anything to send back.
+The exit code is 0 if no message is left, and 1 if some are, which are then named. Messages that another receiver has \
+taken out of a queue at that moment are counted and reported (in AWS the command waits for that count, which may be a \
+minute old). With --dry-run it is 1 if there is any message to send back.
 
-In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, PREFIX-users, PREFIX-journal, \
-PREFIX-receipts and PREFIX-audit; sqs:ReceiveMessage, DeleteMessage and ChangeMessageVisibility on PREFIX-*-dead and \
-PREFIX-parked; sqs:SendMessage and GetQueueAttributes on PREFIX-*. With --dry-run, dynamodb:GetItem on PREFIX-settings, \
-and of SQS ReceiveMessage, ChangeMessageVisibility and GetQueueAttributes."
+In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, PREFIX-users, \
+PREFIX-journal, PREFIX-receipts and PREFIX-audit; sqs:ReceiveMessage, DeleteMessage and ChangeMessageVisibility on \
+PREFIX-*-dead and PREFIX-quarantined; sqs:SendMessage and GetQueueAttributes on PREFIX-*. With --dry-run, \
+dynamodb:GetItem on PREFIX-settings, and of SQS ReceiveMessage, ChangeMessageVisibility and GetQueueAttributes."
 )]
 #[command(after_help = "Examples:
   umoja redrive --dir DIR --dry-run
@@ -42,16 +42,16 @@ and of SQS ReceiveMessage, ChangeMessageVisibility and GetQueueAttributes."
 pub(super) struct Redrive {
     #[command(flatten)]
     target: Target,
-    /// Only what is in this region.
+    /// Only messages of this region.
     #[arg(long, value_name = "REGION")]
     only: Option<Region>,
-    /// Only what is in this queue: retry-REGION, keys or parked.
+    /// Only messages of this queue: retry-REGION, keys or quarantined.
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
-    /// Show what there is, and move nothing.
+    /// List the messages, and move none.
     #[arg(long)]
     dry_run: bool,
-    /// How many messages are moved in a second at most; 0 for as many as can be.
+    /// The most messages to move in a second; 0 for no limit.
     #[arg(long, value_name = "N", default_value_t = 100)]
     rate: u32,
 }
@@ -61,14 +61,14 @@ struct Answer {
     dry_run: bool,
     /// Messages that were sent back.
     moved: usize,
-    /// Parked records about which nothing is left to do.
+    /// Quarantined records that need no more work.
     settled: usize,
-    /// With --dry-run what there is; else what stays.
+    /// With --dry-run all messages; else those that stay.
     left: Vec<Line>,
-    /// What is counted besides: more than is shown, or hidden by another receive.
+    /// Further messages that are only counted: more than are shown, or hidden by another receiver.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rest: Vec<Rest>,
-    /// Regions that did not do as asked.
+    /// Regions in which the redrive failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unseen: Vec<Unseen>,
 }
@@ -92,7 +92,11 @@ impl Redrive {
         let sources = chosen.iter().map(|region| Source::all(&region.home, self.queue.as_deref()));
         let sources: Vec<Source<'_>> = sources.flatten().collect();
         if sources.is_empty() {
-            return Err(CliError::Usage("--queue: there is no such queue; it is retry-REGION, keys or parked".into()));
+            return Err(CliError::Usage(
+                "--queue: there is no such queue; it is retry-REGION, keys or \
+                 quarantined"
+                    .into(),
+            ));
         }
         let mut unseen: Vec<Unseen> = Vec::new();
         let mut work = Job::new(worker(&regions, self.rate, Millis(u64::MAX)), self.dry_run, looks);
@@ -123,21 +127,21 @@ impl Answer {
         };
         let mut text = table(&self.left.iter().map(row).collect::<Vec<_>>());
         let unseen = |unseen: &Unseen| {
-            format!("{} did not do as asked: {}; run the command again\n", unseen.region, unseen.error)
+            format!("the redrive in {} failed: {}; run the command again\n", unseen.region, unseen.error)
         };
         text.extend(self.unseen.iter().map(unseen));
-        let why = if self.dry_run { "more than is shown, or" } else { "it has come since, or is" };
+        let why = if self.dry_run { "more than are shown, or" } else { "newly arrived, or" };
         text.extend(self.rest.iter().map(|Rest { region, queue, what, count }| {
-            format!("{region}: {queue}: {count} more {what}: {why} hidden for a while by somebody who took it out\n")
+            format!("{region}: {queue}: {count} more {what}: {why} hidden for a while by another receiver\n")
         }));
         let end = match (self.dry_run, self.left.len()) {
             (true, 0) if !self.rest.is_empty() => {
-                "Nothing of it could be taken out; try again in two minutes.".to_owned()
+                "None of them could be taken out; try again in two minutes.".to_owned()
             }
-            (true, 0) => "Nothing is dead or parked.".to_owned(),
+            (true, 0) => "Nothing is dead or quarantined.".to_owned(),
             (true, left) => format!("{left} messages would be sent back."),
             (false, left) => {
-                format!("{} messages were sent back, {} had nothing left to do, {left} stay.", self.moved, self.settled)
+                format!("{} messages were sent back, {} needed no more work, {left} stay.", self.moved, self.settled)
             }
         };
         text + &end

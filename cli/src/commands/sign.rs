@@ -18,7 +18,7 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(
     long_about = "Sign a request: reads the body (the claim `body`, a JSON object) from standard input and prints \
-the token (compact JWS) to send. A token is good for 60 seconds and for one use."
+the token (compact JWS) to send. A token is valid for 60 seconds and for one use."
 )]
 #[command(after_help = "Examples:
   echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json --url URL/v1/users/lookup
@@ -26,7 +26,7 @@ the token (compact JWS) to send. A token is good for 60 seconds and for one use.
       umoja sign --company-file soko.json --url URL/v1/users/lookup --curl)\"
   echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json --url URL/v1/users/lookup --send")]
 pub(super) struct Sign {
-    /// The company's file: what `umoja company add --json` printed.
+    /// The company's file, as `umoja company add --json` printed it.
     #[arg(long, value_name = "FILE")]
     company_file: PathBuf,
     /// The URL of the operation: the region's base URL and the path.
@@ -46,7 +46,11 @@ pub(super) struct Sign {
 impl Sign {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let start = self.url.find("/v1/").ok_or_else(|| {
-            CliError::Usage("--url has to be a region's base URL and the path of an operation: http://127.0.0.1:7300/v1/users/lookup".into())
+            CliError::Usage(
+                "--url has to be a region's base URL and the path of an operation: \
+                 http://127.0.0.1:7300/v1/users/lookup"
+                    .into(),
+            )
         })?;
         let (base_url, path) = self.url.split_at(start);
         let signer = Signer::new(&CompanyFile::read(&self.company_file)?)?;
@@ -100,7 +104,7 @@ fn curl(url: &str, api_key: &str, token: &str) -> String {
     )
 }
 
-/// For a POSIX shell.
+/// Quotes a text for a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

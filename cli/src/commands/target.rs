@@ -1,4 +1,4 @@
-//! Which deployment a command is for: one in a directory of this machine, or one in AWS.
+//! The deployment that a command works on: in a directory of this machine, or in AWS.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use super::logging::{self, LogFormat};
 use crate::deployment::{Cloud, Deployment, Regions, locks};
 use crate::{CliError, CloudError, DeploymentError};
 
-/// Where the environment says which deployment it is.
+/// The environment variables that name the deployment.
 const DIR: &str = "UMOJA_DIR";
 const PREFIX: &str = "UMOJA_PREFIX";
 const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 const HEADING: &str = "Deployment";
 
-/// Which deployment: what the command line says, else the environment.
+/// The deployment, as the command line or else the environment names it.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Target {
     /// A deployment on this machine: its directory [env: UMOJA_DIR].
@@ -32,7 +32,7 @@ pub(super) struct Target {
     region: Option<Region>,
 }
 
-/// A deployment on this machine, where nothing else will do.
+/// A deployment on this machine, for commands that do not work in AWS.
 #[derive(Debug, Args)]
 pub(super) struct Dir {
     /// The deployment's directory.
@@ -40,7 +40,7 @@ pub(super) struct Dir {
     pub(super) dir: PathBuf,
 }
 
-/// What a [`Target`] comes to.
+/// The place that a [`Target`] names.
 pub(super) enum Place {
     /// A directory of this machine.
     Directory(PathBuf),
@@ -48,7 +48,7 @@ pub(super) enum Place {
     Cloud {
         /// The prefix of the deployment's names.
         prefix: String,
-        /// The region that is asked first, if anybody said.
+        /// The region that is asked first, if one was named.
         region: Option<Region>,
     },
 }
@@ -62,7 +62,7 @@ pub(super) enum Opened {
 }
 
 impl Opened {
-    /// The regions as they are now: another one may have come.
+    /// The current regions: another one may have been added.
     pub(super) async fn regions_now(&self) -> Result<Regions, CliError> {
         match self {
             Self::Local(deployment) => Ok(deployment.regions()),
@@ -78,7 +78,7 @@ impl Opened {
         }
     }
 
-    /// What the deployment is told from others by.
+    /// A name that distinguishes the deployment from others.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Local(deployment) => deployment.dir().canonicalize().unwrap_or_default().display().to_string(),
@@ -107,7 +107,7 @@ impl Target {
         }
         match (variable(DIR), variable(PREFIX)) {
             (Some(_), Some(_)) => Err(CliError::Usage(format!(
-                "{DIR} and {PREFIX} are both set; say which deployment is meant with --dir or --prefix"
+                "{DIR} and {PREFIX} are both set; choose the deployment with --dir or --prefix"
             ))),
             (Some(_), None) if self.region.is_some() => {
                 Err(CliError::Usage(format!("--region goes with --prefix, and {DIR} names a directory")))
@@ -118,8 +118,8 @@ impl Target {
                 self.cloud(parsed?)
             }
             (None, None) => Err(CliError::Usage(format!(
-                "say which deployment is meant: --dir DIR for one on this machine, --prefix PREFIX for one in AWS (or \
-                 set {DIR} or {PREFIX})"
+                "name the deployment: --dir DIR for one on this machine, --prefix PREFIX for one in AWS (or set {DIR} \
+                 or {PREFIX})"
             ))),
         }
     }
@@ -135,12 +135,12 @@ impl Target {
         Ok(Place::Cloud { prefix, region })
     }
 
-    /// Takes the right to change the keys of a directory, before it is opened; nothing in AWS.
+    /// Takes the lock for changing the keys of a directory, before it is opened; `None` in AWS.
     pub(super) fn alone(&self) -> Result<Option<File>, CliError> {
         self.lock(locks::change)
     }
 
-    /// Keeps the keys and regions of a directory as they are, before it is opened; nothing in AWS.
+    /// Takes the lock that keeps the keys and regions of a directory as they are, before it is opened; `None` in AWS.
     pub(super) fn unchanged(&self) -> Result<Option<File>, CliError> {
         self.lock(locks::no_change)
     }
@@ -176,14 +176,13 @@ impl Target {
 
 /// Connects to a deployment in AWS.
 pub(super) async fn connect(prefix: &str) -> Result<Cloud, CloudError> {
-    // What the libraries say is the commands' to explain; UMOJA_LOG shows it.
+    // The commands explain the libraries' errors. UMOJA_LOG shows the libraries' log.
     logging::start(LogFormat::Text, "off");
     Cloud::connect(prefix).await
 }
 
 pub(super) fn no_region() -> CliError {
     CliError::Usage(
-        "say which region is to be asked first: --region REGION, any region of the deployment (or set AWS_REGION)"
-            .into(),
+        "name the region to ask first: --region REGION, any region of the deployment (or set AWS_REGION)".into(),
     )
 }

@@ -1,8 +1,8 @@
-//! `umoja user show`: what each region holds on a user, without secrets and without personal data.
+//! `umoja user show`: what each region holds on a user, without secrets or personal data.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use umoja_schema::{Claim, CompanyId, Facts, Log, Part, PartRecord, ProfileFacts, Region, UserId};
+use umoja_schema::{CompanyId, Facts, Log, Ownership, Part, PartRecord, ProfileFacts, Region, UserId};
 use umoja_store::ports::{Parts, StoreError};
 
 use super::target::Target;
@@ -10,7 +10,7 @@ use crate::CliError;
 use crate::deployment::DeployedRegion;
 use crate::output::{Output, table};
 
-/// What is held on a user.
+/// Show the stored state of a user.
 #[derive(Debug, Args)]
 pub(super) struct Command {
     #[command(subcommand)]
@@ -22,14 +22,14 @@ enum Action {
     Show(Show),
 }
 
-/// Show what each region holds on a user: versions, wrapped keys, claims, links; no secrets, no personal data.
+/// Show what each region holds on a user: versions, wrapped keys, ownerships, links; no secrets, no personal data.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Show what each region holds on a user: versions, wrapped keys, claims, links; no secrets, no personal \
-data. Nothing is opened.
+    long_about = "Show what each region holds on a user: versions, wrapped keys, ownerships, links; no secrets, no \
+personal data. The command opens no record.
 
-In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; Query on PREFIX-users, PREFIX-members, \
-PREFIX-journal and PREFIX-receipts."
+In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; Query on PREFIX-users, \
+PREFIX-linked_accounts, PREFIX-journal and PREFIX-receipts."
 )]
 #[command(after_help = "Examples:
   umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
@@ -49,7 +49,7 @@ struct Show {
 struct Held {
     region: Region,
     parts: Parts,
-    members: Vec<UserId>,
+    linked_accounts: Vec<UserId>,
     journal: usize,
     receipts: usize,
 }
@@ -81,7 +81,7 @@ impl Show {
         if held.iter().all(|held| held.parts == Parts::default()) {
             return Err(CliError::Failed("no region holds a user with this id".into()));
         }
-        // What is stored is equal: versions, envelopes, wrapped keys, facts.
+        // Compares the stored items: versions, envelopes, wrapped keys, facts.
         let agree = held.iter().all(|other| other.parts == held[0].parts);
         let regions: Vec<Value> = held.iter().map(Held::json).collect();
         let mut answer = json!({ "id": self.id, "regions": regions, "agree": (held.len() > 1).then_some(agree) });
@@ -97,7 +97,7 @@ impl Show {
             if held.len() > 1 {
                 text.push_str(if agree { "\nAll regions hold the same.\n" } else { "\nThe regions differ.\n" });
             }
-            let lines = unseen.iter().map(|(region, error)| format!("\n{region} cannot be looked at: {error}\n"));
+            let lines = unseen.iter().map(|(region, error)| format!("\n{region} cannot be read: {error}\n"));
             text.extend(lines);
             text
         });
@@ -110,7 +110,7 @@ async fn read(region: &DeployedRegion, id: UserId) -> Result<Held, StoreError> {
     Ok(Held {
         region: region.name().clone(),
         parts: own.users.parts(id).await?,
-        members: own.users.members(id).await?,
+        linked_accounts: own.users.linked_accounts(id).await?,
         journal: own.logs.rows(Log::Journal, id).await?.len(),
         receipts: own.logs.rows(Log::Receipts, id).await?.len(),
     })
@@ -125,7 +125,7 @@ impl Held {
         json!({
             "region": self.region,
             "parts": parts,
-            "members": self.members,
+            "linked_accounts": self.linked_accounts,
             "journal_rows": self.journal,
             "receipt_rows": self.receipts,
         })
@@ -140,10 +140,10 @@ impl Held {
                 Some(record) => part_rows(record, &mut row),
             }
         }
-        for member in &self.members {
-            rows.push(vec!["member".into(), member.to_string()]);
+        for linked in &self.linked_accounts {
+            rows.push(vec!["linked account".into(), linked.to_string()]);
         }
-        let logs = format!("{} in the journal, {} of receipts", self.journal, self.receipts);
+        let logs = format!("{} in the journal, {} in the receipts", self.journal, self.receipts);
         rows.push(vec!["rows".into(), logs]);
         format!("\n{}\n{}", self.region, table(&rows))
     }
@@ -162,7 +162,7 @@ fn part_json(record: &PartRecord) -> Value {
         Facts::Credentials { status } => value["status"] = json!(status),
         Facts::Profile(facts) => {
             value["created_at_ms"] = json!(facts.created_at);
-            value["claims"] = facts.claims.values().map(claim_json).collect();
+            value["ownerships"] = facts.ownerships.values().map(ownership_json).collect();
             value["links"] = json!(facts.links.keys().collect::<Vec<_>>());
             value["merged_into"] = json!(facts.merged_into);
         }
@@ -170,21 +170,21 @@ fn part_json(record: &PartRecord) -> Value {
     value
 }
 
-fn claim_json(claim: &Claim) -> Value {
+fn ownership_json(ownership: &Ownership) -> Value {
     json!({
-        "kind": claim.kind.as_str(),
-        "verified": claim.verified,
-        "company": claim.company,
-        "region": claim.region,
-        "claimed_at_ms": claim.claimed_at,
-        "key_version": claim.key_version,
+        "kind": ownership.kind.as_str(),
+        "verified": ownership.verified,
+        "company": ownership.company,
+        "region": ownership.region,
+        "owned_since_ms": ownership.owned_since,
+        "key_version": ownership.key_version,
     })
 }
 
 fn part_rows(record: &PartRecord, row: &mut impl FnMut(&str, String)) {
     row(record.part.as_str(), format!("version {}", record.version));
     let Some(live) = record.live() else {
-        row("", format!("erased, as {} said", record.version.origin));
+        row("", format!("erased in {}", record.version.origin));
         return;
     };
     row("", format!("key wrapped by {}", joined(live.keys.keys().map(Region::as_str))));
@@ -195,18 +195,18 @@ fn part_rows(record: &PartRecord, row: &mut impl FnMut(&str, String)) {
 }
 
 fn profile_rows(facts: &ProfileFacts, row: &mut impl FnMut(&str, String)) {
-    for claim in facts.claims.values() {
-        let verified = if claim.verified { "verified" } else { "not verified" };
-        let of = claim.company.as_ref().map(|company| format!(" of {company}")).unwrap_or_default();
-        row("", format!("claims {}{of} ({verified}, in {})", claim.kind.as_str(), claim.region));
+    for ownership in facts.ownerships.values() {
+        let verified = if ownership.verified { "verified" } else { "not verified" };
+        let of = ownership.company.as_ref().map(|company| format!(" of {company}")).unwrap_or_default();
+        row("", format!("owns {}{of} ({verified}, in {})", ownership.kind.as_str(), ownership.region));
     }
     row("", format!("linked to {}", joined(facts.links.keys().map(CompanyId::as_str))));
-    if let Some(root) = facts.merged_into {
-        row("", format!("merged into {root}"));
+    if let Some(primary) = facts.merged_into {
+        row("", format!("merged into {primary}"));
     }
 }
 
 fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    if names.is_empty() { "nobody".into() } else { names.join(", ") }
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }

@@ -1,4 +1,4 @@
-//! What [`super::cloud`] needs of AWS: the ports of a deployment's regions.
+//! The ports of a deployment's regions in AWS, for [`super::cloud`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const PATIENT: Options = Options { connect: Duration::from_secs(3), attempt: Dur
 pub(super) struct Aws(Deployment);
 
 impl Aws {
-    /// With the environment's credentials.
+    /// Connects with the environment's credentials.
     pub(super) async fn connect(prefix: &str) -> Result<Self, CloudError> {
         Ok(Self(Deployment::new(Session::from_environment(&PATIENT).await, prefix)))
     }

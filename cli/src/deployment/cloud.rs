@@ -1,7 +1,7 @@
-//! A deployment in AWS: `<prefix>-...` in every region. Terraform makes what it consists of and says so in the settings
-//! of each region; the list of regions is in the settings of every one.
+//! A deployment in AWS: `<prefix>-...` in every region. Terraform makes its infrastructure and describes it in the
+//! settings of each region. The settings of every region also have the list of regions.
 //!
-//! Credentials come from where every AWS program has them (environment, profile, container, instance).
+//! Credentials come from the usual sources of AWS programs (environment, profile, container, instance).
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::aws::Aws;
 use super::{DeployedRegion, Regions};
 use crate::{CliError, CloudError};
 
-/// What a deployment is for if nobody says.
+/// The default environment.
 pub(crate) const DEFAULT_ENV: &str = "live";
 
 /// A deployment in AWS.
@@ -38,7 +38,7 @@ impl Cloud {
         self.aws.prefix()
     }
 
-    /// What Terraform says that a region consists of.
+    /// The infrastructure of a region, as Terraform describes it.
     pub async fn infrastructure(&self, region: &Region) -> Result<Infrastructure, CloudError> {
         let found = Infrastructure::load(&*self.settings(region)).await;
         let found = found.map_err(|source| self.failed(region, source))?;
@@ -50,12 +50,12 @@ impl Cloud {
         }
     }
 
-    /// The list of regions that a region holds; nothing before `umoja init`.
+    /// The list of regions that a region holds; `None` before `umoja init`.
     pub async fn document(&self, region: &Region) -> Result<Option<RegionsDocument>, CloudError> {
         RegionsDocument::load(&*self.settings(region)).await.map_err(|source| self.failed(region, source))
     }
 
-    /// The regions of the deployment, as the list in `first` says.
+    /// The regions of the deployment, by the list in `first`.
     pub async fn open(&self, first: &Region) -> Result<Regions, CliError> {
         let document = self.document(first).await?;
         let absent = || CloudError::NotInitialised { region: first.clone(), prefix: self.prefix().to_owned() };
@@ -83,8 +83,8 @@ impl Cloud {
         }
     }
 
-    /// The list of regions as far as any of these regions has it, and those that it names: a command may have been
-    /// interrupted between two of them. Nothing before `umoja init`.
+    /// The newest list of regions in these regions and those that it names: a command may have been interrupted between
+    /// two of them. `None` before `umoja init`.
     pub async fn list(
         &self,
         regions: impl IntoIterator<Item = &Region>,
@@ -105,7 +105,7 @@ impl Cloud {
                 continue;
             }
             let found = match self.document(&region).await {
-                // Nothing is expected in a region that the deployment does not have.
+                // A region that the deployment does not have need not answer.
                 Err(_) if away == Some(&region) => None,
                 Err(_) if list.as_ref().is_some_and(|list| list.get(&region).is_none()) => None,
                 found => found?,
@@ -138,7 +138,8 @@ impl Cloud {
         Ok(())
     }
 
-    /// A region that is on the list no more, to be told so; nothing if it has not the deployment's settings.
+    /// A region that is no longer on the list, to write the new list there; `None` if it lacks the deployment's
+    /// settings.
     pub(crate) async fn unlisted(&self, region: &Region, list: &RegionsDocument) -> Option<DeployedRegion> {
         let infrastructure = self.infrastructure(region).await.ok()?;
         self.document(region).await.ok()??;
@@ -147,13 +148,13 @@ impl Cloud {
         Some(DeployedRegion { home, url: Some(infrastructure.base_url), state: RegionState::Leaving })
     }
 
-    /// Looks whether every region has a retry queue for every other one.
+    /// Checks that every region has a retry queue for every other region.
     pub async fn check_queues(&self, regions: &Regions) -> Result<(), CloudError> {
         for region in &regions.list {
             for peer in &region.home.peers {
                 match peer.retry.depth().await {
                     Ok(_) => {}
-                    Err(StoreError::Refused(what))
+                    Err(StoreError::Rejected(what))
                         if what.contains("NonExistentQueue") || what.contains("QueueDoesNotExist") =>
                     {
                         let (region, peer) = (region.name().clone(), peer.ports.name.clone());
@@ -179,7 +180,7 @@ impl Cloud {
     pub(crate) fn failed(&self, region: &Region, source: StoreError) -> CloudError {
         let region = region.clone();
         match source {
-            StoreError::Refused(what) if what.contains("ResourceNotFoundException") => {
+            StoreError::Rejected(what) if what.contains("ResourceNotFoundException") => {
                 CloudError::NotApplied { region, prefix: self.prefix().to_owned() }
             }
             source => CloudError::Failed { region, source },

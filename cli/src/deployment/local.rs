@@ -3,9 +3,9 @@
 //! ```text
 //! DIR/deployment.json   regions, their ports and public URLs, settings
 //! DIR/serve.lock        held by the process that serves the deployment
-//! DIR/served.json       by which settings that process works
+//! DIR/served.json       the settings by which that process works
 //! DIR/change.lock       held by the command that changes keys or regions
-//! DIR/settings.lock     held by whoever writes deployment.json
+//! DIR/settings.lock     held by the process that writes deployment.json
 //! DIR/<region>/         one region: its tables and queues, and its key ring
 //! ```
 //!
@@ -50,7 +50,7 @@ impl Deployment {
     pub fn create(dir: &Path, config: Config) -> Result<Self, DeploymentError> {
         config.check()?;
         files::private_dir(dir).map_err(|source| DeploymentError::Io { path: dir.to_owned(), source })?;
-        // The settings first: whoever comes after an interruption knows what was meant.
+        // The settings first: after an interruption, the next run knows what to complete.
         config.save(dir)?;
         Self::with(dir, config)
     }
@@ -61,7 +61,7 @@ impl Deployment {
         Self::with(dir, config)
     }
 
-    /// Opens the deployment in a directory as if it had not this region: one whose directory is lost would be made anew.
+    /// Opens the deployment in a directory without this region, whose directory would be made again if it is lost.
     pub(crate) fn open_without(dir: &Path, lost: &Region) -> Result<Self, DeploymentError> {
         let mut config = Config::read(dir)?.ok_or_else(|| DeploymentError::Absent(dir.to_owned()))?;
         config.regions.retain(|region| region.name != *lost);
@@ -72,11 +72,11 @@ impl Deployment {
     fn with(dir: &Path, config: Config) -> Result<Self, DeploymentError> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let none = Self { dir: dir.to_owned(), config: config.clone(), stores: Vec::new(), clock, entropy };
-        none.going_on(config)
+        none.with_settings(config)
     }
 
-    /// The same by these settings. The stores of regions that it has already stay open.
-    fn going_on(&self, config: Config) -> Result<Self, DeploymentError> {
+    /// The same deployment with these settings. Stores that are open already stay open.
+    fn with_settings(&self, config: Config) -> Result<Self, DeploymentError> {
         let open = |region: &RegionConfig| {
             let name = region.name.clone();
             if let Some(known) = self.stores.iter().find(|store| *store.region() == name) {
@@ -92,9 +92,9 @@ impl Deployment {
         Ok(Self { dir: self.dir.clone(), config, stores, clock, entropy })
     }
 
-    /// The same as its settings are now.
+    /// The same deployment with its current settings.
     pub(crate) fn reread(&self) -> Result<Self, DeploymentError> {
-        self.going_on(Config::read(&self.dir)?.ok_or_else(|| DeploymentError::Absent(self.dir.clone()))?)
+        self.with_settings(Config::read(&self.dir)?.ok_or_else(|| DeploymentError::Absent(self.dir.clone()))?)
     }
 
     /// Its directory.
@@ -107,7 +107,7 @@ impl Deployment {
         &self.config
     }
 
-    /// Changes its settings as they are stored now, and goes on by them. The process that serves it follows.
+    /// Changes its stored settings and takes them over. The process that serves it follows.
     pub(crate) fn reconfigure<E: From<DeploymentError>>(
         &mut self,
         change: impl FnOnce(&mut Config) -> Result<(), E>,
@@ -120,11 +120,11 @@ impl Deployment {
             config.check()?;
             config.save(&self.dir)?;
         }
-        *self = self.going_on(config)?;
+        *self = self.with_settings(config)?;
         Ok(())
     }
 
-    /// Changes what a region does.
+    /// Changes the state of a region.
     pub(crate) fn set_state(&mut self, region: &Region, state: RegionState) -> Result<(), DeploymentError> {
         self.reconfigure(|config| {
             config.regions.iter_mut().filter(|one| one.name == *region).for_each(|one| one.state = state);
@@ -147,8 +147,7 @@ impl Deployment {
         &self.entropy
     }
 
-    /// What each region's services run with. The peers are the other regions of this process, behind `links` if there
-    /// are any.
+    /// The ports of each region's services. The peers are the other regions of this process, behind `links` if given.
     pub fn homes(&self, links: Option<&Links>) -> Vec<Home> {
         let home = |store: &RegionStore| {
             let peers = self.stores.iter().filter(|peer| peer.region() != store.region()).map(|peer| {
@@ -160,17 +159,17 @@ impl Deployment {
         self.stores.iter().map(home).collect()
     }
 
-    /// What seals and opens the parts of a region.
+    /// The sealer of a region, which seals and opens parts.
     pub fn sealer(&self, home: &Home) -> Sealer {
         Sealer::new(KeyRing::new(home, self.config.peer_wrap_budget_ms), Arc::clone(&self.entropy))
     }
 
-    /// What wraps data keys where no schedule does.
+    /// The key repair for a directory, where no schedule runs it.
     pub(crate) fn repairs(&self) -> Repairs {
         Repairs::Here { wrap_budget_ms: self.config.peer_wrap_budget_ms }
     }
 
-    /// Its regions, as commands reach them that work on any deployment.
+    /// Its regions, for commands that work on any deployment.
     pub fn regions(&self) -> Regions {
         let known = |region: &RegionConfig| region.port != 0 || region.public_url.is_some();
         let url = |region: &RegionConfig| known(region).then(|| region.url(self.config.listen));
@@ -185,12 +184,12 @@ impl Deployment {
         }
     }
 
-    /// Makes the deployment's secrets, or brings them to the regions that lack them. True if they were made now.
+    /// Makes the deployment's secrets, or stores them in the regions that lack them. True if they were made now.
     pub async fn ensure_secrets(&self) -> Result<bool, CliError> {
         self.regions().ensure_secrets().await
     }
 
-    /// Writes a company in every region. Tells of every region that did not take it.
+    /// Writes a company in every region. The error names every region that did not store it.
     pub async fn put_company(&self, company: &Company) -> Result<(), CliError> {
         self.regions().put_company(company).await
     }

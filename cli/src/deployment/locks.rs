@@ -1,4 +1,5 @@
-//! Who may do what in a directory at the same time. A lock lasts as long as its file is open: it ends with the process.
+//! The locks of a directory, which exclude concurrent changes. A lock lasts as long as its file is open: it ends with
+//! the process.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::{DeploymentError, files};
 
-/// Takes the right to serve a directory.
+/// Takes the lock for serving a directory.
 pub(crate) fn serve(dir: &Path) -> Result<File, DeploymentError> {
     open(dir, "serve.lock", File::try_lock, DeploymentError::Served)
 }
@@ -20,19 +21,19 @@ pub(crate) fn is_served(dir: &Path) -> Result<bool, DeploymentError> {
     }
 }
 
-/// Takes the right to change keys or regions. To be taken before the settings are read.
+/// Takes the lock for changing keys or regions. Take it before the settings are read.
 pub(crate) fn change(dir: &Path) -> Result<File, DeploymentError> {
     exists(dir)?;
     open(dir, "change.lock", File::try_lock, DeploymentError::Changing)
 }
 
-/// Keeps everybody from changing keys or regions, for who works for long with what was read at the start.
+/// Keeps other processes from changing keys or regions, for a command that uses for long what it read at the start.
 pub(crate) fn no_change(dir: &Path) -> Result<File, DeploymentError> {
     exists(dir)?;
     open(dir, "change.lock", File::try_lock_shared, DeploymentError::Changing)
 }
 
-/// Takes the right to write `deployment.json`. Everybody keeps it for a moment only, so it is waited for.
+/// Takes the lock for writing `deployment.json`. Every process holds it only for a moment, so this waits for it.
 pub(super) fn settings(dir: &Path) -> Result<File, DeploymentError> {
     open(dir, "settings.lock", |file| file.lock().map_err(TryLockError::Error), DeploymentError::Changing)
 }

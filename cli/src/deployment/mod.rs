@@ -1,5 +1,5 @@
 //! A deployment, wherever it runs: its regions as operators' commands reach them. [`local`] is one in a directory of
-//! this machine, [`cloud`] one in AWS; what commands do goes through the ports of [`DeployedRegion`] and is the same.
+//! this machine, [`cloud`] one in AWS. Commands use the ports of [`DeployedRegion`], so they work the same on both.
 //!
 //! What operators write (companies, settings) goes to every region.
 
@@ -25,9 +25,9 @@ use crate::CliError;
 /// The regions of a deployment.
 #[derive(Clone)]
 pub struct Regions {
-    /// What the deployment is for: a part of each API key.
+    /// The environment: a part of each API key.
     pub env: String,
-    /// The regions, in the order in which they came.
+    /// The regions, in the order in which they were added.
     pub list: Vec<DeployedRegion>,
     /// Which of them is asked first, by its position.
     pub first: usize,
@@ -40,11 +40,11 @@ pub struct Regions {
 /// One region.
 #[derive(Clone)]
 pub struct DeployedRegion {
-    /// What its services run with: tables, key, queues, and its peers.
+    /// The ports of its services: tables, key, queues, and its peers.
     pub home: Home,
-    /// The base URL of its API; nothing until it has been served, if any free port will do.
+    /// The base URL of its API; `None` until it has been served, if any free port will do.
     pub url: Option<String>,
-    /// What it does.
+    /// Its state.
     pub state: RegionState,
 }
 
@@ -78,13 +78,13 @@ impl Regions {
         found.ok_or_else(|| CliError::Failed(format!("{name} is not a region of the deployment")))
     }
 
-    /// The companies, as the region says that is asked first.
+    /// The companies of the region that is asked first.
     pub async fn companies(&self) -> Result<Vec<Company>, CliError> {
         let region = self.first()?;
         region.home.registry.companies().await.map_err(|source| region.failed(source))
     }
 
-    /// A company, from the first region that has it. A region that does not answer is passed over if another has it.
+    /// A company, from the first region that has it. A region that does not answer is skipped if another has it.
     pub async fn company(&self, id: &CompanyId) -> Result<Option<Company>, CliError> {
         let mut failed = None;
         for region in &self.list {
@@ -97,7 +97,7 @@ impl Regions {
         failed.map_or(Ok(None), Err)
     }
 
-    /// Writes a company in every region. Tells of every region that did not take it.
+    /// Writes a company in every region. The error names every region that did not store it.
     pub async fn put_company(&self, company: &Company) -> Result<(), CliError> {
         let mut failed = Vec::new();
         for region in &self.list {
@@ -114,7 +114,7 @@ impl Regions {
     }
 }
 
-/// Regions' names for people.
+/// The names of regions as a text.
 pub(crate) fn names<'a>(regions: impl IntoIterator<Item = &'a Region>) -> String {
     regions.into_iter().map(Region::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! Stands in for `aws.rs` where `umoja` is built without the feature `aws`: nothing can be connected to.
+//! Replaces `aws.rs` if `umoja` is built without the feature `aws`: every connection fails.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use umoja_store::{Home, Infrastructure, RegionEntry};
 
 use crate::CloudError;
 
-/// There is none.
+/// A type without values.
 pub(super) enum Aws {}
 
 impl Aws {

@@ -1,6 +1,6 @@
-//! By which settings a directory is served. The process that serves it looks often whether they have changed, and writes into
-//! `DIR/served.json` by which ones it works, after the last request and the last step of its background work that began with
-//! others has ended. So a command need not wait for a time: it waits for that file to say what is stored.
+//! The settings by which a directory is served. The process that serves it often checks them for changes. It writes the
+//! settings by which it works into `DIR/served.json`, after the last request and the last background step under other
+//! settings have ended. So a command does not wait for a fixed time, but until that file has the stored settings.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,13 +22,13 @@ use crate::{CliError, DeploymentError, files};
 /// The name of the file.
 const FILE: &str = "served.json";
 
-/// How often a command looks.
+/// How often a command reads the file.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// After how many looks a command gives up: two minutes. Requests that are under way may take ten seconds.
+/// After how many reads a command gives up: two minutes. Requests that are under way may take ten seconds.
 const LOOKS: u32 = 1200;
 
-/// What may change while a directory is served: which regions there are, what each does, and the secrets that it holds.
+/// The settings that may change while a directory is served: the regions, their states, and the secrets that they hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InForce(BTreeMap<Region, RegionInForce>);
 
@@ -47,7 +47,7 @@ impl InForce {
             let stored = store.setting(SETTING).await.map_err(|source| in_region(store, source))?;
             let secrets = match stored {
                 Some(stored) => stored.to_string(),
-                // `umoja region add` is about to bring them, or was interrupted: nobody serves it yet.
+                // `umoja region add` is about to store them, or was interrupted: the region does not serve yet.
                 None if region.state == RegionState::Joining => continue,
                 None => {
                     let (region, source) = (region.name.clone(), SecretsError::Absent);
@@ -60,19 +60,19 @@ impl InForce {
         Ok(Self(all))
     }
 
-    /// True if it is of this region, too.
+    /// True if the region is one of these.
     pub(crate) fn is_of(&self, region: &Region) -> bool {
         self.0.contains_key(region)
     }
 
-    /// Says that the process that serves the directory works by this.
+    /// Writes that the process that serves the directory works by these settings.
     pub(crate) fn say(&self, dir: &Path) -> Result<(), DeploymentError> {
         let path = dir.join(FILE);
         let text = serde_json::to_vec_pretty(self).unwrap_or_default();
         files::replace_private(&path, &text).map_err(|source| DeploymentError::Io { path, source })
     }
 
-    /// Takes back what a process said that does not serve the directory any more.
+    /// Removes the file of a process that no longer serves the directory.
     pub(crate) fn take_back(dir: &Path) -> Result<(), DeploymentError> {
         let path = dir.join(FILE);
         match std::fs::remove_file(&path) {
@@ -86,8 +86,8 @@ impl InForce {
     }
 }
 
-/// Waits until the process that serves the directory, if one does, works by the settings of `deployment` and the secrets that
-/// are stored now. True if one does. If none does, one that begins to reads them.
+/// Waits until the process that serves the directory, if one does, works by the settings of `deployment` and the stored
+/// secrets. True if a process serves. A process that starts later reads them anyway.
 pub(crate) async fn settings_are_read(deployment: &Deployment) -> Result<bool, CliError> {
     let dir = deployment.dir();
     let stored = InForce::of(deployment).await?;
@@ -101,8 +101,8 @@ pub(crate) async fn settings_are_read(deployment: &Deployment) -> Result<bool, C
         tokio::time::sleep(LOOK).await;
     }
     Err(CliError::Failed(format!(
-        "the process that serves {0} has not taken over the new settings; its log says why. Mend that, or stop it, and run the \
-         same command again: it goes on",
+        "the process that serves {0} has not taken over the new settings; its log says why. Repair that, or stop it, \
+         and run the same command again: it continues",
         dir.display()
     )))
 }

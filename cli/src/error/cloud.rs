@@ -15,8 +15,8 @@ pub enum CloudError {
     NotBuilt,
     /// There are no tables.
     #[error(
-        "{region} has no tables of the deployment `{prefix}`; if that is the prefix, run `terraform apply` for {region} \
-         first"
+        "{region} has no tables of the deployment `{prefix}`; if that is the prefix, run `terraform apply` for \
+         {region} first"
     )]
     NotApplied {
         /// Which region.
@@ -24,7 +24,7 @@ pub enum CloudError {
         /// The deployment's prefix.
         prefix: String,
     },
-    /// There are tables, and what Terraform writes last is missing.
+    /// There are tables, but the setting that Terraform writes last is missing.
     #[error(
         "Terraform has not written the setting `{INFRASTRUCTURE}` in {region} yet; run \
          `terraform apply` for {region} to its end"
@@ -33,15 +33,15 @@ pub enum CloudError {
         /// Which region.
         region: Region,
     },
-    /// What Terraform wrote is of another region.
-    #[error("the setting `{INFRASTRUCTURE}` in {region} is that of {other}; run `terraform apply` for {region} anew")]
+    /// The setting that Terraform wrote is of another region.
+    #[error("the setting `{INFRASTRUCTURE}` in {region} is that of {other}; run `terraform apply` for {region} again")]
     Mixed {
         /// Which region.
         region: Region,
         /// What is written there.
         other: Region,
     },
-    /// AWS did not do what it was asked.
+    /// A call of AWS failed.
     #[error("{region}: {source}; {}", advice(.source))]
     Failed {
         /// Which region.
@@ -57,7 +57,7 @@ pub enum CloudError {
     NoRetryQueue {
         /// Which region.
         region: Region,
-        /// For whom.
+        /// The peer whose queue is missing.
         peer: Region,
     },
     /// `umoja init` has not been run.
@@ -77,7 +77,7 @@ const INFRASTRUCTURE: &str = setting::INFRASTRUCTURE;
 
 fn advice(error: &StoreError) -> &'static str {
     match error {
-        StoreError::Refused(_) => "the credentials have to be of the deployment's account and allow this",
+        StoreError::Rejected(_) => "the credentials have to belong to the deployment's account and allow this",
         _ => "check the network, and that there are AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and so on)",
     }
 }

@@ -10,7 +10,7 @@ use umoja_store::keyring::MAX_WRAPPED_KEYS;
 /// Why a deployment cannot be opened or made.
 #[derive(Debug, thiserror::Error)]
 pub enum DeploymentError {
-    /// There is none.
+    /// There is no deployment.
     #[error("{0} holds no deployment; make one with `umoja init --dir {0}`")]
     Absent(PathBuf),
     /// A file cannot be read or written.
@@ -21,18 +21,18 @@ pub enum DeploymentError {
         /// Why.
         source: std::io::Error,
     },
-    /// The settings' file is not of the form.
-    #[error("{path} is not of the form that this version reads: {reason}")]
+    /// The file of the settings has another format.
+    #[error("{path} does not have the format that this version reads: {reason}")]
     Form {
         /// Which file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
     },
-    /// The list of regions makes no deployment.
+    /// The list of regions is invalid.
     #[error("a deployment has 1 to {MAX_WRAPPED_KEYS} regions with different names")]
     Regions,
-    /// There is no such score.
+    /// The score is out of range.
     #[error("`min_password_score` is 0 to {MAX_SCORE}")]
     Score,
     /// The environment cannot be a part of API keys.
@@ -49,10 +49,11 @@ pub enum DeploymentError {
     /// Another process serves it.
     #[error("{0} is being served by another process; stop that one first")]
     Served(PathBuf),
-    /// Another process changes it, or needs it to stay as it is.
+    /// Another process changes the keys or regions, or needs them to stay as they are.
     #[error(
-        "another command changes the keys or regions of {0}, or an import works there; let it end, then run this one again (an \
-         import that is interrupted goes on later)"
+        "another command changes the keys or regions of {0}, or an import works there; let it end, then run this one \
+         again (an \
+         import that is interrupted continues later)"
     )]
     Changing(PathBuf),
 }

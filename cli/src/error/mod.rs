@@ -1,4 +1,4 @@
-//! What a command failed with: a sentence that says what to do, and the exit code.
+//! The error of a command: a sentence that says what to do, and the exit code.
 
 mod cloud;
 mod deployment;
@@ -17,25 +17,25 @@ pub use self::server::ServerError;
 use crate::client::ClientError;
 use crate::credentials::CredentialsError;
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The command line asks for something that makes no sense.
+    /// The command line is invalid.
     #[error("{0}")]
     Usage(String),
     /// The command ran and failed.
     #[error("{0}")]
     Failed(String),
-    /// The command has said already what failed.
+    /// The command has already reported what failed.
     #[error("the command failed")]
     Said,
-    /// The command has said already what it could not look at.
-    #[error("not everything could be looked at")]
+    /// The command has already reported what it could not read.
+    #[error("not everything could be read")]
     Unseen,
-    /// An import has said already how many of its records were refused; all others were imported.
-    #[error("some records were refused")]
-    RowsRefused,
-    /// Sample logins do not fit what was to be imported.
+    /// The import has already reported how many records were rejected; all others were imported.
+    #[error("some records were rejected")]
+    RowsRejected,
+    /// Sample logins do not fit the records to import.
     #[error("{0}")]
     NotProven(String),
     /// A file cannot be read or written.
@@ -70,13 +70,13 @@ pub enum CliError {
         /// Why.
         source: SecretsError,
     },
-    /// No region took what was to be stored.
-    #[error("nothing was stored, in {0}; run the command again")]
+    /// No region stored the company.
+    #[error("no region stored the change: {0}; run the command again")]
     NotStored(String),
-    /// Some regions did not take a company.
+    /// Some regions did not store a company.
     #[error(
-        "the company was not stored in {regions}; bring it there with `umoja company enable {id}` (or `disable`), which \
-         writes all of it to every region"
+        "the company was not stored in {regions}; store it there with `umoja company enable {id}` (or `disable`), \
+         which writes the whole company to every region"
     )]
     PartlyStored {
         /// Which company.
@@ -108,12 +108,12 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// 2 for a command line that makes no sense and for what could not be looked at, 3 for refused records, 4 for sample
-    /// logins that do not fit, else 1.
+    /// 2 for an invalid command line and if not everything could be read, 3 for rejected records, 4 for sample logins
+    /// that do not fit, else 1.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Unseen => 2,
-            Self::RowsRefused => 3,
+            Self::RowsRejected => 3,
             Self::NotProven(_) => 4,
             _ => 1,
         }

@@ -1,4 +1,4 @@
-//! `umoja audit`, and what `umoja doctor` says of the audit trail.
+//! `umoja audit`, and what `umoja doctor` reports about the audit trail.
 
 use serde_json::json;
 use umoja_cli::Deployment;
@@ -8,7 +8,7 @@ use umoja_store::ports::Logs as _;
 use crate::support::{World, client, done, eventually, json as ask, run, text};
 
 #[tokio::test]
-async fn what_happened_to_a_user_is_shown_and_who_changes_it_is_found() {
+async fn audit_shows_a_users_events_and_detects_changed_rows() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let served = world.serve();
@@ -44,7 +44,7 @@ async fn what_happened_to_a_user_is_shown_and_who_changes_it_is_found() {
     let store = Deployment::open(dir.as_ref()).unwrap().stores()[0].clone();
     let user: UserId = id.parse().unwrap();
     let rows = store.rows(Log::Audit, user).await.unwrap();
-    // A row says something else.
+    // A row was changed.
     let forged = LogRow { kind: "exported".into(), ..rows[1].clone() };
     store.drop_row(Log::Audit, user, &rows[1].key).await.unwrap();
     assert_eq!(store.append(Log::Audit, &forged).await, Ok(true));
@@ -59,18 +59,18 @@ async fn what_happened_to_a_user_is_shown_and_who_changes_it_is_found() {
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("regions hold different rows") && said.contains("The audit trail is broken."), "{said}");
-    // It is taken out.
+    // The row is removed.
     store.drop_row(Log::Audit, user, &rows[1].key).await.unwrap();
     let output = run(&["doctor", "--dir", &dir]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("missing between number 1 and number 3"), "{said}");
-    // The other region has it.
+    // The other region still has the row.
     assert_eq!(ask(&shown)["whole"], true);
 }
 
 #[test]
-fn for_how_long_the_trail_is_kept_is_said_everywhere_and_dropping_needs_it() {
+fn dropping_audit_rows_requires_a_retention_period() {
     let world = World::new();
     let dir = world.deployment();
     let kept = || ask(&["audit", "keep", "--dir", &dir]);
@@ -86,7 +86,7 @@ fn for_how_long_the_trail_is_kept_is_said_everywhere_and_dropping_needs_it() {
     assert!(kept()["dropped_before"].is_string());
     done(&["audit", "keep", "--for-ever", "--dir", &dir]);
     assert_eq!(kept()["keep_days"], json!(null));
-    assert!(kept()["dropped_before"].is_string(), "what was dropped stays dropped");
+    assert!(kept()["dropped_before"].is_string(), "dropped rows stay dropped");
     for words in [&["audit", "keep", "--days", "0"][..], &["audit", "keep", "--days", "1", "--for-ever"]] {
         assert_eq!(run(&[words, &["--dir", &dir]].concat()).status.code(), Some(2));
     }

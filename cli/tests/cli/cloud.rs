@@ -1,4 +1,4 @@
-//! Operators' commands against AWS: an emulator, whose address is in `AWS_ENDPOINT_URL` (`.ci/emulator` sets it).
+//! Operators' commands against an emulator of AWS, whose address is in `AWS_ENDPOINT_URL` (`.ci/emulator` sets it).
 
 mod keys;
 
@@ -13,11 +13,11 @@ use umoja_cli::CompanyFile;
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_reconciler::repair_keys;
 use umoja_schema::{
-    AccountStatus, Attributes, BlindIndex, Claim, Credentials, Facts, Hlc, IdentifierKind, Identity, Log, LogRow, Part,
-    PartRecord, ProfileFacts, Region, UserId, Version,
+    AccountStatus, Attributes, BlindIndex, Credentials, Facts, Hlc, IdentifierKind, Identity, Log, LogRow, Ownership,
+    Part, PartRecord, ProfileFacts, Region, UserId, Version,
 };
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{ClaimWrite, Clock as _, Condition, PartWrite, Registry as _, Users as _, Writes};
+use umoja_store::ports::{Clock as _, Condition, IdentifierWrite, PartWrite, Registry as _, Users as _, Writes};
 use umoja_store::seal::Sealer;
 use umoja_store::{Home, Infrastructure, RegionsDocument};
 
@@ -25,7 +25,7 @@ use crate::support::{path, text, umoja};
 
 const REGIONS: [&str; 3] = ["eu-west-1", "af-south-1", "ap-south-1"];
 
-/// A deployment of three regions as Terraform would leave it, under a prefix of its own.
+/// A deployment of three regions as Terraform would leave it, under its own prefix.
 pub(crate) struct Cloud {
     pub(crate) prefix: String,
     session: Session,
@@ -83,7 +83,7 @@ impl Cloud {
         assert!(said.contains(why), "{arguments:?}: {said}");
     }
 
-    /// Runs it while a region does not answer; gives what it said on both channels.
+    /// Runs the command while a region does not answer. Returns its exit code and its output on both channels.
     pub(crate) fn cut_off(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = umoja();
         command.args(arguments).args(["--prefix", &self.prefix, "--region", REGIONS[0]]);
@@ -100,16 +100,16 @@ impl Cloud {
 
 #[tokio::test]
 #[ignore = "needs an AWS emulator: .ci/emulator"]
-async fn init_names_the_region_that_is_not_there() {
+async fn init_reports_the_missing_region() {
     let cloud = Cloud::new(&[0]).await;
     cloud.fails(&["init", "--regions", "eu-west-1,af-south-1"], "`terraform apply` for af-south-1");
     cloud.fails(&["status", "--region", "eu-west-1"], "umoja init --prefix");
-    assert_eq!(cloud.setting(0, "secrets").await, None, "nothing was written");
+    assert_eq!(cloud.setting(0, "secrets").await, None, "no setting was written");
 }
 
 #[tokio::test]
 #[ignore = "needs an AWS emulator: .ci/emulator"]
-async fn a_deployment_is_made_and_companies_are_added_with_the_words_of_a_directory() {
+async fn a_deployment_is_created_and_companies_are_added() {
     let cloud = Cloud::new(&[0, 1]).await;
     let made = cloud.json(&["init", "--regions", "eu-west-1,af-south-1"]);
     assert_eq!((&made["created"], &made["env"]), (&json!(true), &json!("live")));
@@ -143,7 +143,7 @@ async fn a_deployment_is_made_and_companies_are_added_with_the_words_of_a_direct
 
 #[tokio::test]
 #[ignore = "needs an AWS emulator: .ci/emulator"]
-async fn while_a_region_does_not_answer_the_others_are_shown_and_written() {
+async fn an_unreachable_region_does_not_block_the_others() {
     let cloud = Cloud::new(&[0, 1]).await;
     cloud.done(&["init", "--regions", "eu-west-1,af-south-1"]);
     cloud.done(&["company", "add", "soko", "--region", "af-south-1"]);
@@ -152,7 +152,7 @@ async fn while_a_region_does_not_answer_the_others_are_shown_and_written() {
     assert_eq!(code, Some(1), "{said}");
     let status: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(status["regions"][0]["scan"]["users"], 1);
-    assert!(status["attention"][0].as_str().unwrap().starts_with("af-south-1 cannot be looked at"), "{said}");
+    assert!(status["attention"][0].as_str().unwrap().starts_with("af-south-1 cannot be read"), "{said}");
     let (code, said) = cloud.cut_off(&["user", "show", &id]);
     assert!(code == Some(1) && said.contains("status active") && said.contains("af-south-1 cannot"), "{said}");
     let (code, said) = cloud.cut_off(&["company", "disable", "soko"]);
@@ -163,7 +163,7 @@ async fn while_a_region_does_not_answer_the_others_are_shown_and_written() {
     assert!(differs.contains("different companies"), "{differs}");
     cloud.done(&["company", "disable", "soko", "--region", "eu-west-1"]);
     assert_eq!(enabled("af-south-1"), json!(false));
-    // Nothing is given out, and nothing is left behind, if no region took it.
+    // If no region stored the company, no key is issued and no company remains.
     let out = cloud.dir.path().join("duka.json");
     let (code, said) = cloud.cut_off(&["company", "add", "duka", "--out", path(&out)]);
     assert!(code == Some(1) && !out.exists() && said.contains("af-south-1"), "{said}");
@@ -172,7 +172,7 @@ async fn while_a_region_does_not_answer_the_others_are_shown_and_written() {
 }
 
 impl Cloud {
-    /// What the functions of a region run with, as the settings say now.
+    /// The settings with which the functions of a region run now.
     pub(crate) async fn home(&self, position: usize) -> Home {
         let registry = self.region(position).tables(&self.prefix);
         let document = RegionsDocument::load(&registry).await.unwrap().unwrap();
@@ -192,17 +192,17 @@ impl Cloud {
         let id = UserId::v8([n; 16]);
         let (now, origin) = (SystemClock.now(), home.own.name.clone());
         let version = Version { erased: false, hlc: Hlc::at(now), origin: origin.clone() };
-        let claim = Claim {
+        let ownership = Ownership {
             kind: IdentifierKind::Username,
             key_version: 1,
-            claimed_at: now,
+            owned_since: now,
             region: origin,
             verified: false,
             company: None,
             unknown: Attributes::new(),
         };
-        let claims = [(BlindIndex::new([n; 32]), claim)].into();
-        let facts = Facts::Profile(ProfileFacts { created_at: now, claims, links: [].into(), merged_into: None });
+        let ownerships = [(BlindIndex::new([n; 32]), ownership)].into();
+        let facts = Facts::Profile(ProfileFacts { created_at: now, ownerships, links: [].into(), merged_into: None });
         let status = Facts::Credentials { status: AccountStatus::Active };
         let sealer = sealer(&home);
         let (identity, secrets, none) = (Identity::default(), Credentials::default(), Attributes::new());
@@ -233,11 +233,11 @@ impl Cloud {
             let tables = self.region(*position).tables(&self.prefix);
             for record in records {
                 let before = tables.part(record.id, record.part).await.unwrap();
-                let before = before.as_ref().map(|before| before.claims().clone()).unwrap_or_default();
-                let plan = umoja_store::apply::plan_claims(&tables, record.id, &before, record.claims()).await;
-                let claims: Vec<ClaimWrite> = plan.unwrap();
+                let before = before.as_ref().map(|before| before.ownerships().clone()).unwrap_or_default();
+                let plan = umoja_store::apply::plan_ownerships(&tables, record.id, &before, record.ownerships()).await;
+                let ownerships: Vec<IdentifierWrite> = plan.unwrap();
                 let parts = vec![PartWrite { record: record.clone(), condition: Condition::Older }];
-                tables.commit(&Writes { parts, claims, ..Writes::default() }).await.unwrap();
+                tables.commit(&Writes { parts, ownerships, ..Writes::default() }).await.unwrap();
             }
         }
     }
@@ -249,7 +249,7 @@ pub(crate) fn sealer(home: &Home) -> Sealer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an AWS emulator: .ci/emulator"]
-async fn a_region_is_added_and_an_interrupted_addition_goes_on() {
+async fn an_interrupted_region_addition_continues() {
     let cloud = Cloud::new(&[0, 1]).await;
     let at = ["--region", "eu-west-1"];
     cloud.done(&["init", "--regions", "eu-west-1,af-south-1"]);
@@ -264,7 +264,7 @@ async fn a_region_is_added_and_an_interrupted_addition_goes_on() {
     cloud.fails(&add, "`terraform apply` for ap-south-1");
     assert_eq!(cloud.json(&[&["region", "list"][..], &at].concat())["regions"].as_array().unwrap().len(), 2);
     cloud.make(2).await;
-    // Nothing repairs keys yet.
+    // No key repair runs yet.
     cloud.fails(&[&add[..], &["--timeout-secs", "1"]].concat(), "118 parts have no data key that ap-south-1 wrapped");
     let list = cloud.json(&[&["region", "list"][..], &at].concat());
     assert_eq!((&list["regions"][2]["state"], &list["regions"][2]["key"]), (&json!("joining"), &json!("enabled")));
@@ -295,15 +295,15 @@ async fn a_region_is_added_and_an_interrupted_addition_goes_on() {
     assert_eq!(erased["regions"][0]["parts"]["credentials"]["erased"], true);
     assert_eq!(erased["regions"][0]["receipt_rows"], 3, "the erasure, and its confirmation for each part");
     let (tables, indexes) = (cloud.region(2).tables(&cloud.prefix), [1, 8].map(|n| BlindIndex::new([n; 32])));
-    let claims = tables.claims(&indexes);
-    let winners: Vec<_> = claims.await.unwrap().iter().map(|item| item.winner().map(|(id, _)| id)).collect();
+    let ownerships = tables.ownerships(&indexes);
+    let winners: Vec<_> = ownerships.await.unwrap().iter().map(|item| item.winner().map(|(id, _)| id)).collect();
     assert_eq!(winners, [None, Some(users[7])]);
     for name in ["secrets", "regions"] {
         assert_eq!(cloud.setting(0, name).await, cloud.setting(2, name).await, "{name}");
     }
     assert_eq!(cloud.json(&["init", "--region", "ap-south-1"])["changed"], json!([]));
 
-    // The last step is interrupted between two regions.
+    // The last step was interrupted between two regions.
     let list = cloud.setting(1, "regions").await.unwrap();
     let mut before = list.clone();
     before["regions"][2]["state"] = json!("joining");
@@ -312,7 +312,7 @@ async fn a_region_is_added_and_an_interrupted_addition_goes_on() {
     assert_eq!(cloud.json(&add)["added"], false);
     assert_eq!(cloud.setting(1, "regions").await, Some(list));
 
-    // A restored table lacks who came since, and holds who has been erased since.
+    // A restored table lacks the users who registered since, and has the users who were erased since.
     let late = cloud.register(61).await;
     cloud.erase(users[9]).await;
     let shown = |id: UserId| cloud.json(&["user", "show", &id.to_string(), "--region", "eu-west-1"]);
@@ -324,7 +324,7 @@ async fn a_region_is_added_and_an_interrupted_addition_goes_on() {
 
 #[tokio::test]
 #[ignore = "needs an AWS emulator: .ci/emulator"]
-async fn what_terraform_changes_is_taken_over_and_what_was_interrupted_is_completed() {
+async fn init_adopts_changed_infrastructure_and_completes_interrupted_steps() {
     let cloud = Cloud::new(&[0, 1]).await;
     let regions = ["init", "--regions", "eu-west-1,af-south-1"];
     cloud.done(&[&regions[..], &["--env", "test"]].concat());
@@ -344,14 +344,14 @@ async fn what_terraform_changes_is_taken_over_and_what_was_interrupted_is_comple
     assert_eq!(shown["regions"][1]["url"], "https://id.example.com");
     cloud.fails(&[&regions[..], &["--env", "live"]].concat(), "is for `test`");
 
-    // One region has not got the new wraps, and no list.
+    // One region lacks the new wrapped keys and the list of regions.
     cloud.region(1).tables(&cloud.prefix).put_setting("secrets", &before).await.unwrap();
     cloud.region(1).tables(&cloud.prefix).put_setting("regions", &json!({ "regions": [] })).await.unwrap();
     cloud.done(&regions);
     for name in ["secrets", "regions"] {
         assert_eq!(cloud.setting(0, name).await, cloud.setting(1, name).await, "{name}");
     }
-    // Others' secrets are a mistake that only a person can mend.
+    // Only the operator can repair a region that has the secrets of another deployment.
     let other = Cloud::new(&[0, 1]).await;
     other.done(&regions);
     let theirs = other.setting(0, "secrets").await.unwrap();

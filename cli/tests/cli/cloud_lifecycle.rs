@@ -1,5 +1,5 @@
-//! Freezing, thawing and removing a region in AWS, and sending back what is dead or parked: against an emulator, as in
-//! `cloud`.
+//! Freezing, thawing and removing a region in AWS, and redriving dead letters and quarantined records, against an
+//! emulator as in `cloud`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn states(cloud: &Cloud) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an AWS emulator: .ci/emulator"]
-async fn a_region_is_frozen_thawed_both_ways_and_removed() {
+async fn a_region_is_frozen_thawed_and_removed() {
     let cloud = Cloud::new(&[0, 1]).await;
     cloud.done(&["init", "--regions", "eu-west-1,af-south-1"]);
     cloud.done(&with(&["company", "add", "soko"]));
@@ -49,7 +49,7 @@ async fn a_region_is_frozen_thawed_both_ways_and_removed() {
     cloud.fails(&with(&["region", "remove", "af-south-1"]), "region thaw");
     cloud.fails(&["region", "freeze", "eu-west-1", "--region", "af-south-1"], "the only region that serves");
 
-    // While it was away, each side wrote what the other has not got.
+    // While the region was away, both sides accepted writes that the other side lacks.
     let theirs = cloud.register_in(&[1], 2).await;
     let ours = cloud.register_in(&[0], 3).await;
     let thaw = with(&["region", "thaw", "af-south-1", "--settings-wait-secs", "1"]);
@@ -61,7 +61,7 @@ async fn a_region_is_frozen_thawed_both_ways_and_removed() {
     }
     assert_eq!(states(&cloud)[1].1, "serving");
 
-    // Removed: what only it has goes out first.
+    // Removed: the items that only this region has are replicated first.
     let last = cloud.register_in(&[1], 4).await;
     let remove = with(&["region", "remove", "af-south-1", "--settings-wait-secs", "1"]);
     let removed = cloud.json(&remove);
@@ -77,16 +77,16 @@ async fn a_region_is_frozen_thawed_both_ways_and_removed() {
     }
     let secrets = cloud.setting(0, "secrets").await.unwrap();
     assert_eq!(secrets["index"][0]["wrapped"].as_object().unwrap().len(), 1);
-    // Its own functions know it too.
-    let told = cloud.setting(1, "regions").await.unwrap();
-    assert_eq!(told, cloud.setting(0, "regions").await.unwrap());
-    assert_eq!(cloud.json(&remove)["keys_dropped"], 0, "it goes on where it was");
+    // The removed region's own functions know it too.
+    let stored = cloud.setting(1, "regions").await.unwrap();
+    assert_eq!(stored, cloud.setting(0, "regions").await.unwrap());
+    assert_eq!(cloud.json(&remove)["keys_dropped"], 0, "it continues where it was");
     assert_eq!(cloud.json(&with(&["status"]))["well"], true);
 }
 
 #[tokio::test]
 #[ignore = "needs an AWS emulator: .ci/emulator"]
-async fn a_region_that_is_gone_for_good_is_removed_without_it_and_blocks_nothing() {
+async fn an_unreachable_region_is_removed_and_blocks_no_command() {
     let cloud = Cloud::new(&[0, 1]).await;
     cloud.done(&["init", "--regions", "eu-west-1,af-south-1"]);
     let id = cloud.register(1).await;
@@ -107,19 +107,19 @@ async fn a_region_that_is_gone_for_good_is_removed_without_it_and_blocks_nothing
 
 #[tokio::test]
 #[ignore = "needs an AWS emulator: .ci/emulator"]
-async fn parked_records_and_dead_letters_are_sent_back() {
+async fn quarantined_records_and_dead_letters_are_redriven() {
     let cloud = Cloud::new(&[0, 1]).await;
     cloud.done(&["init", "--regions", "eu-west-1,af-south-1"]);
     let id = cloud.register(1).await;
     let home = cloud.home(0).await;
-    let parked = Message::Parked {
+    let quarantined = Message::Quarantined {
         table: "users".into(),
         sequence: "7".into(),
         key: format!("{id}/profile"),
         reason: "a reason".into(),
         region: Cloud::name(0),
     };
-    home.parked.send(&parked, 0).await.unwrap();
+    home.quarantined.send(&quarantined, 0).await.unwrap();
     let retry = Arc::clone(&home.peers[0].retry);
     retry.send(&Key::of_part(id, Part::Credentials).to_message(), 0).await.unwrap();
     while let Some(delivery) = retry.receive(1, 60).await.unwrap().pop() {
@@ -133,5 +133,5 @@ async fn parked_records_and_dead_letters_are_sent_back() {
     assert_eq!((&moved["moved"], &moved["left"]), (&json!(2), &json!([])), "{moved}");
     let depth = retry.depth().await.unwrap();
     assert_eq!((depth.waiting, depth.dead), (2, 0));
-    assert_eq!(home.parked.depth().await.unwrap().waiting, 0);
+    assert_eq!(home.quarantined.depth().await.unwrap().waiting, 0);
 }

@@ -8,23 +8,23 @@ use umoja_cli::{Client, ClientError, CompanyFile};
 
 use crate::support::{World, client, done, json as ask, openssl_and_curl, path, run, text, until};
 
-/// What a look-up of nobody comes to: the signed status, or the one of an unsigned refusal.
+/// The status of a look-up of an unknown user: the signed one, or that of an unsigned problem.
 fn status(client: &Client) -> u16 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    match runtime.block_on(client.call("lookup", json!({ "username": "nobody" }))) {
+    match runtime.block_on(client.call("lookup", json!({ "username": "unknown" }))) {
         Ok(answer) => answer.status,
-        Err(ClientError::Refused { status, .. }) => status,
+        Err(ClientError::Rejected { status, .. }) => status,
         Err(error) => panic!("{error}"),
     }
 }
 
-/// A client anew: its connections end with the runtime of a call.
+/// A new client for each call, because its connections end with the runtime of the call.
 fn status_of(url: &str, company: &CompanyFile) -> u16 {
     status(&client(url, company))
 }
 
 #[test]
-fn what_is_changed_while_it_is_served_takes_effect() {
+fn changes_to_companies_take_effect_while_serving() {
     let world = World::new();
     let served = world.serve();
     let dir = world.deployment();
@@ -42,7 +42,7 @@ fn what_is_changed_while_it_is_served_takes_effect() {
 }
 
 #[test]
-fn a_limit_is_listed_and_takes_effect_while_it_is_served() {
+fn a_rate_limit_is_listed_and_takes_effect_while_serving() {
     let world = World::new();
     let company = world.company("soko");
     let dir = world.deployment();
@@ -62,7 +62,7 @@ fn a_limit_is_listed_and_takes_effect_while_it_is_served() {
     assert!(done(&["company", "list", "--dir", &dir]).contains(" 1 requests/s"));
     let served = world.serve();
     let url = &served.urls[0];
-    until("a refusal", || (status_of(url, &company) == 429).then_some(()));
+    until("a rejection", || (status_of(url, &company) == 429).then_some(()));
     assert_eq!(status_of(&served.urls[1], &company), 404, "each region counts for itself");
     let said = done(&["company", "limit", "soko", "--default", "--dir", &dir]);
     assert!(said.contains("1000 requests/s"), "{said}");
@@ -74,7 +74,7 @@ fn a_limit_is_listed_and_takes_effect_while_it_is_served() {
 }
 
 #[test]
-fn a_new_api_key_works_and_the_old_one_as_long_as_it_was_told() {
+fn old_api_keys_work_until_their_overlap_ends() {
     let world = World::new();
     let old = world.company("soko");
     let file = world.file("soko.json");
@@ -107,7 +107,7 @@ fn a_new_api_key_works_and_the_old_one_as_long_as_it_was_told() {
 }
 
 #[test]
-fn an_old_api_key_can_be_ended_before_its_time_and_the_last_one_cannot() {
+fn an_old_api_key_can_be_revoked_but_not_the_last() {
     let world = World::new();
     let old = world.company("soko");
     let (dir, file) = (world.deployment(), world.file("soko.json"));
@@ -136,7 +136,7 @@ fn an_old_api_key_can_be_ended_before_its_time_and_the_last_one_cannot() {
 }
 
 #[test]
-fn keys_can_go_to_a_file_of_its_owner_and_are_shown_once() {
+fn keys_are_shown_once_or_written_to_a_private_file() {
     let world = World::new();
     let out = world.file("soko.json");
     let said = done(&["company", "add", "soko", "--dir", &world.deployment(), "--out", path(&out)]);
@@ -146,7 +146,7 @@ fn keys_can_go_to_a_file_of_its_owner_and_are_shown_once() {
     let again = run(&["company", "add", "soko", "--dir", &world.deployment()]);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("rotate-key"));
-    // A path that is taken is found before there is a company.
+    // An existing path is reported before the company is created.
     let taken = run(&["company", "add", "duka", "--dir", &world.deployment(), "--out", path(&out)]);
     assert_eq!(taken.status.code(), Some(1));
     let list = ask(&["company", "list", "--dir", &world.deployment()]);
@@ -155,7 +155,7 @@ fn keys_can_go_to_a_file_of_its_owner_and_are_shown_once() {
 }
 
 #[test]
-fn a_company_may_bring_its_own_public_key() {
+fn a_company_can_supply_its_own_public_key() {
     if !openssl_and_curl() {
         return;
     }

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use crate::support::{World, client, done, eventually, json as ask, run, text};
 
-/// Registers two users, of one address, in two regions of which neither hears of the other before.
+/// Registers two users with the same address in two regions, before either region knows the other's user.
 async fn pair(world: &World, company: &umoja_cli::CompanyFile) -> [String; 2] {
     let served = world.serve();
     let body = |name: &str| json!({ "email": "amina@example.com", "username": name });
     let [here, there] = [0, 1].map(|at| client(&served.urls[at], company));
-    // Both before either is copied, if the machine is quick; whoever comes too late is refused, and the two start over.
+    // If both finish before either is replicated, both succeed. Otherwise the later one is rejected: the loop retries.
     for n in 0.. {
         let (first, second) = (format!("first-{n}"), format!("second-{n}"));
         let (one, two) = tokio::join!(here.call("register", body(&first)), there.call("register", body(&second)));
@@ -38,13 +38,13 @@ async fn pair(world: &World, company: &umoja_cli::CompanyFile) -> [String; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_conflict_is_listed_shown_and_resolved() {
+async fn conflicts_are_listed_shown_and_resolved() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     assert_eq!(ask(&["conflicts", "list", "--dir", &dir])["count"], 0);
     let [one, two] = pair(&world, &company).await;
 
-    // A region's journal reaches the other one, too.
+    // The journal of a region is replicated too.
     let listed = eventually("the conflict", async || {
         Some(ask(&["conflicts", "list", "--dir", &dir])).filter(|listed| listed["count"] == 1)
     })
@@ -66,9 +66,9 @@ async fn a_conflict_is_listed_shown_and_resolved() {
     for said in [said, shown, listed.to_string()] {
         assert!(!["amina", "first-", "second-"].iter().any(|personal| said.contains(personal)), "{said}");
     }
-    let nobody = "00000000-0000-7000-8000-000000000000";
-    assert_eq!(run(&["conflicts", "show", nobody, "--dir", &dir]).status.code(), Some(1));
-    assert_eq!(run(&["conflicts", "show", &one, nobody, "--dir", &dir]).status.code(), Some(1));
+    let unknown = "00000000-0000-7000-8000-000000000000";
+    assert_eq!(run(&["conflicts", "show", unknown, "--dir", &dir]).status.code(), Some(1));
+    assert_eq!(run(&["conflicts", "show", &one, unknown, "--dir", &dir]).status.code(), Some(1));
 
     let resolve = |words: &[&str]| {
         run(&[&["conflicts", "resolve", &winner, loser, "--dir", &dir, "--json", "--by", "support"], words].concat())
@@ -78,7 +78,7 @@ async fn a_conflict_is_listed_shown_and_resolved() {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    assert_eq!(resolve(&[]).status.code(), Some(2), "one of three");
+    assert_eq!(resolve(&[]).status.code(), Some(2), "exactly one of three options is required");
     assert_eq!(resolve(&["--merge", "--dismiss"]).status.code(), Some(2));
     assert_eq!(resolve(&["--merge", "--by", "amina@example.com"]).status.code(), Some(2));
     let same = ["conflicts", "resolve", &winner, &winner, "--dir", &dir, "--by", "support", "--merge"];

@@ -14,12 +14,12 @@ fn demo_json(dir: &Path) -> Value {
 }
 
 #[test]
-fn the_story_goes_well_and_its_directory_can_be_used_again() {
+fn the_demo_succeeds_and_its_directory_can_be_reused() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().join("demo");
-    let told = json(&["demo", "--exit", "--dir", path(&dir)]);
-    assert_eq!(told["ok"], true, "{told}");
-    assert!(told["steps"].as_array().unwrap().iter().all(|step| step["ok"] == true && step["ms"].is_u64()));
+    let answer = json(&["demo", "--exit", "--dir", path(&dir)]);
+    assert_eq!(answer["ok"], true, "{answer}");
+    assert!(answer["steps"].as_array().unwrap().iter().all(|step| step["ok"] == true && step["ms"].is_u64()));
 
     let first = demo_json(&dir);
     let regions = first["regions"].as_array().unwrap();
@@ -28,8 +28,8 @@ fn the_story_goes_well_and_its_directory_can_be_used_again() {
     assert!(regions.iter().all(|region| !region["url"].as_str().unwrap().ends_with('/')));
     let companies = first["companies"].as_array().unwrap();
     assert_eq!(companies.len(), 2);
-    for member in ["id", "api_key", "kid", "alg", "private_key_pem"] {
-        assert!(companies.iter().all(|company| company[member].is_string()), "{member}");
+    for linked in ["id", "api_key", "kid", "alg", "private_key_pem"] {
+        assert!(companies.iter().all(|company| company[linked].is_string()), "{linked}");
     }
 
     let again = json(&["demo", "--exit", "--dir", path(&dir)]);
@@ -42,7 +42,7 @@ fn the_story_goes_well_and_its_directory_can_be_used_again() {
 }
 
 #[test]
-fn it_plays_in_more_regions_and_says_each_step() {
+fn the_demo_runs_in_more_regions_and_prints_each_step() {
     let dir = tempfile::tempdir().unwrap();
     let output = run(&["demo", "--exit", "--dir", path(dir.path()), "--regions", "a,b,c"]);
     let said = text(&output.stdout);
@@ -52,7 +52,7 @@ fn it_plays_in_more_regions_and_says_each_step() {
 }
 
 #[test]
-fn it_plays_in_no_other_deployments_directory_and_not_in_one_region() {
+fn the_demo_rejects_another_deployments_directory_and_one_region() {
     let world = crate::support::World::new();
     let output = run(&["demo", "--exit", "--dir", &world.deployment()]);
     assert_eq!(output.status.code(), Some(1));

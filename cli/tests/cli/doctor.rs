@@ -3,12 +3,12 @@
 use serde_json::json;
 use umoja_cli::Deployment;
 use umoja_schema::{Part, UserId};
-use umoja_store::ports::{ClaimWrite, Commit, Registry as _, Users as _, Writes};
+use umoja_store::ports::{Commit, IdentifierWrite, Registry as _, Users as _, Writes};
 
 use crate::support::{World, client, done, eventually, json as ask, run, text};
 
 #[tokio::test]
-async fn what_one_region_lost_is_named_mended_and_then_nothing_is_wrong() {
+async fn doctor_finds_and_repairs_what_a_region_lost() {
     let world = World::new();
     let dir = world.deployment();
     let company = world.company("soko");
@@ -23,17 +23,17 @@ async fn what_one_region_lost_is_named_mended_and_then_nothing_is_wrong() {
     assert_eq!(ask(&["doctor", "--dir", &dir])["healthy"], true);
     assert_eq!(ask(&["digest", "--dir", &dir])["converged"], true);
 
-    // The claim is lost, and one is there that nobody makes: as after a restore.
+    // As after a restore, the ownership is lost, and there is another one that belongs to no user.
     let deployment = Deployment::open(dir.as_ref()).unwrap();
     let store = &deployment.stores()[1];
     let part = store.part(id, Part::Profile).await.unwrap().unwrap();
-    let before = store.claims(&[*part.claims().keys().next().unwrap()]).await.unwrap().remove(0);
-    let claim = before.claimants[&id].clone();
+    let before = store.ownerships(&[*part.ownerships().keys().next().unwrap()]).await.unwrap().remove(0);
+    let ownership = before.owners[&id].clone();
     let ghost = UserId::v8([7; 16]);
-    let after = before.with(id, None).and_then(|item| item.with(ghost, Some(&claim))).unwrap();
-    let writes = Writes { claims: vec![ClaimWrite { before, after }], ..Writes::default() };
+    let after = before.with(id, None).and_then(|item| item.with(ghost, Some(&ownership))).unwrap();
+    let writes = Writes { ownerships: vec![IdentifierWrite { before, after }], ..Writes::default() };
     assert_eq!(store.commit(&writes).await, Ok(Commit::Done));
-    // A company that one region knows differently.
+    // One region has a different version of a company.
     let mut soko = store.companies().await.unwrap().remove(0);
     soko.enabled = false;
     store.put_company(&soko).await.unwrap();
@@ -41,14 +41,14 @@ async fn what_one_region_lost_is_named_mended_and_then_nothing_is_wrong() {
     let output = run(&["doctor", "--dir", &dir]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for words in ["1 claims missing, 0 superfluous", "0 claims missing, 1 superfluous", "the company soko"] {
+    for words in ["1 ownerships missing, 0 superfluous", "0 ownerships missing, 1 superfluous", "the company soko"] {
         assert!(said.contains(words), "{words}: {said}");
     }
     assert!(said.contains(&id.to_string()) && !said.contains("amina"), "{said}");
 
     let output = run(&["doctor", "--dir", &dir, "--repair", "--json"]);
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(1), "the company is the operator's to mend");
+    assert_eq!(output.status.code(), Some(1), "only the operator can repair a company");
     assert_eq!(answer["attention"].as_array().unwrap().len(), 1, "{answer}");
     done(&["company", "enable", "soko", "--dir", &dir]);
     assert!(done(&["doctor", "--dir", &dir]).contains("Nothing is wrong."));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{openssl_and_curl, path, text, umoja, until};
 
-/// A demo that stays up; killed when dropped.
+/// A running demo, which is killed when dropped.
 struct Demo {
     child: Child,
     dir: tempfile::TempDir,
@@ -49,7 +49,7 @@ fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program} is needed: {error}"))
 }
 
-/// Registers somebody, resets the password, and asks for nobody.
+/// Registers a user, resets the password, and looks up an unknown user.
 fn try_out(program: &str, script: &str, demo: &Demo) {
     let (script, file) = (example(script), demo.file());
     let registered = run(program, &[path(&script), path(&file)]);
@@ -67,35 +67,35 @@ fn try_out(program: &str, script: &str, demo: &Demo) {
     assert_eq!(call("password/reset/finish", &finish)["id"], *id);
     let login = call("authenticate", &json!({ "id": id, "password": "and a longer one" }));
     assert_eq!(login["authenticated"], true);
-    let nobody = run(program, &[path(&script), path(&file), "lookup", r#"{"username":"nobody"}"#]);
-    assert_eq!(nobody.status.code(), Some(1), "{}", text(&nobody.stderr));
-    let claims: Value = serde_json::from_slice(&nobody.stdout).unwrap();
+    let unknown = run(program, &[path(&script), path(&file), "lookup", r#"{"username":"unknown"}"#]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", text(&unknown.stderr));
+    let claims: Value = serde_json::from_slice(&unknown.stdout).unwrap();
     assert_eq!(claims["body"]["code"], "user_not_found");
 }
 
 #[test]
-fn the_shell_example_signs_sends_and_checks() {
+fn the_shell_example_signs_requests_and_verifies_answers() {
     if openssl_and_curl() {
         try_out("sh", "sign.sh", &Demo::start());
     }
 }
 
-/// Runs where Python has the package `cryptography`; `.ci/examples` names a Python that has to have it.
+/// Runs only if Python has the package `cryptography`. The Python that `.ci/examples` names must have it.
 #[test]
-fn the_python_example_signs_sends_and_checks() {
+fn the_python_example_signs_requests_and_verifies_answers() {
     let named = std::env::var("UMOJA_TEST_PYTHON").ok();
     let python = named.as_deref().unwrap_or("python3");
     let usable =
         Command::new(python).args(["-c", "import cryptography"]).output().is_ok_and(|output| output.status.success());
     if !usable && named.is_none() {
-        println!("left out: python3 with the package cryptography is not here; .ci/examples installs it");
+        println!("skipped: python3 has no package cryptography; .ci/examples installs it");
         return;
     }
     try_out(python, "sign.py", &Demo::start());
 }
 
 #[test]
-fn a_second_demo_in_the_same_directory_leaves_the_first_alone() {
+fn a_second_demo_in_the_same_directory_is_rejected() {
     let demo = Demo::start();
     let before = std::fs::read(demo.file()).unwrap();
     let second = umoja().args(["demo", "--exit", "--dir", path(&demo.dir.path().join("d"))]).output().unwrap();
@@ -105,12 +105,12 @@ fn a_second_demo_in_the_same_directory_leaves_the_first_alone() {
 }
 
 #[test]
-fn the_commands_that_the_demo_prints_work_as_they_are() {
+fn the_commands_that_the_demo_prints_work() {
     if !openssl_and_curl() {
         return;
     }
     let demo = Demo::start();
-    let said = until("the end of what the demo says", || Some(demo.said()).filter(|said| said.contains("umoja.json")));
+    let said = until("the end of the demo's output", || Some(demo.said()).filter(|said| said.contains("umoja.json")));
     let commands = said.split_once("in another terminal:").unwrap().1;
     let output = run("sh", &["-e", "-c", commands]);
     let printed = text(&output.stdout);

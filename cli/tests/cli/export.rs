@@ -1,4 +1,4 @@
-//! `umoja export`, and importing it again.
+//! `umoja export`, and the import of its file.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::support::{World, client, done, json as ask, path, run, text};
 /// From the tests of crypt_blowfish: the password is `U*U`.
 const BCRYPT: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
-/// One who registered, one imported, and a duplicate of the first.
+/// A registered user, an imported user, and a duplicate of the first.
 async fn populate(world: &World, company: &CompanyFile) -> Value {
     let dir = world.deployment();
     let file = world.file("users.ndjson");
@@ -31,7 +31,7 @@ async fn populate(world: &World, company: &CompanyFile) -> Value {
     json!([shown(&here, json!({ "id": ada })).await, shown(&here, json!({ "email": "bob@example.com" })).await])
 }
 
-/// A user as callers see it, without what is the deployment's.
+/// A user as callers see it, without the members that depend on the deployment.
 async fn shown(here: &umoja_cli::Client, selector: Value) -> Value {
     let found = here.call("lookup", selector).await.unwrap();
     assert_eq!(found.status, 200);
@@ -57,7 +57,7 @@ async fn is_as_before(world: &World, company: &CompanyFile, before: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn users_of_one_deployment_are_the_same_in_another_and_log_in_there() {
+async fn exported_users_can_be_imported_and_log_in() {
     let (here, there) = (World::new(), World::new());
     let (company, other) = (here.company("soko"), there.company("soko"));
     let before = populate(&here, &company).await;
@@ -75,12 +75,12 @@ async fn users_of_one_deployment_are_the_same_in_another_and_log_in_there() {
     assert_eq!((&said["created"], &said["hashes"]), (&json!(3), &json!({ "umoja": 1, "umoja-old": 1 })));
     assert_eq!(ask(&words)["already_there"], 3);
     is_as_before(&there, &other, &before).await;
-    // A file that is there is somebody's.
+    // An existing file is not overwritten.
     assert_eq!(run(&["export", path(&file), "--plain", "--dir", &here.deployment()]).status.code(), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_export_of_a_company_has_its_users_only() {
+async fn a_company_export_has_only_its_users() {
     let world = World::new();
     let company = world.company("soko");
     populate(&world, &company).await;
@@ -96,25 +96,25 @@ async fn an_export_of_a_company_has_its_users_only() {
 }
 
 #[test]
-fn an_export_is_encrypted_or_said_to_be_plain() {
+fn an_unencrypted_export_must_be_requested_explicitly() {
     let world = World::new();
     let (file, dir) = (world.file("x"), world.deployment());
     for more in [&[][..], &["--plain", "--recipient", "age1x"]] {
         let words = [&["export", path(&file), "--dir", &dir], more].concat();
         assert_eq!(run(&words).status.code(), Some(2));
     }
-    let words = ["export", path(&file), "--recipient", "nobody", "--dir", &dir];
+    let words = ["export", path(&file), "--recipient", "unknown", "--dir", &dir];
     assert_eq!(run(&words).status.code(), Some(1));
-    assert!(!file.exists(), "nothing is left of an export that failed");
+    assert!(!file.exists(), "a failed export leaves no file");
     let output = run(&["import", path(&file), "--format", "umoja", "--company", "soko", "--dir", &dir]);
     assert_eq!(output.status.code(), Some(2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[allow(clippy::print_stdout, reason = "a test that is left out says so")]
-async fn only_who_has_the_identity_opens_an_encrypted_export() {
+#[allow(clippy::print_stdout, reason = "a skipped test reports it")]
+async fn an_encrypted_export_opens_only_with_the_identity() {
     let Ok(key) = Command::new("age-keygen").output() else {
-        println!("left out: age is not here");
+        println!("skipped: age is not installed");
         return;
     };
     let (here, there) = (World::new(), World::new());
@@ -129,10 +129,10 @@ async fn only_who_has_the_identity_opens_an_encrypted_export() {
     assert!(bytes.starts_with(b"age-encryption.org/v1\n") && !bytes.windows(7).any(|some| some == b"example"));
     let dir = there.deployment();
     let words = ["import", path(&file), "--format", "umoja", "--identity", path(&identity), "--dir", &dir];
-    // A file that was cut is not taken for a whole one.
+    // A truncated file is rejected.
     std::fs::write(&file, &bytes[..bytes.len() - 20]).unwrap();
     assert_eq!(run(&words).status.code(), Some(1));
     std::fs::write(&file, &bytes).unwrap();
-    assert_eq!(ask(&words)["refused"], 0);
+    assert_eq!(ask(&words)["rejected"], 0);
     is_as_before(&there, &other, &before).await;
 }

@@ -24,7 +24,7 @@ fn user(n: usize) -> Value {
     })
 }
 
-/// A file of these records, in Auth0's form.
+/// A file of these records in Auth0's format.
 fn file(world: &World, records: impl IntoIterator<Item = Value>) -> PathBuf {
     let file = world.file("users.ndjson");
     let mut lines = String::new();
@@ -39,9 +39,9 @@ fn words<'a>(file: &'a str, dir: &'a str) -> Vec<&'a str> {
     vec!["import", file, "--format", "auth0", "--company", "soko", "--dir", dir]
 }
 
-/// What every import says of everything.
+/// The counts that every import reports.
 fn counts(said: &Value) -> [u64; 5] {
-    ["created", "matched", "in_conflict", "already_there", "refused"].map(|name| said[name].as_u64().unwrap())
+    ["created", "matched", "in_conflict", "already_there", "rejected"].map(|name| said[name].as_u64().unwrap())
 }
 
 async fn logs_in(url: &str, company: &CompanyFile, n: usize, password: &str) -> bool {
@@ -52,7 +52,7 @@ async fn logs_in(url: &str, company: &CompanyFile, n: usize, password: &str) -> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn users_are_imported_while_they_are_served_and_log_in_everywhere_with_their_old_passwords() {
+async fn imported_users_log_in_everywhere_with_their_old_passwords() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let file = file(&world, (0..20).map(user));
@@ -76,7 +76,7 @@ async fn users_are_imported_while_they_are_served_and_log_in_everywhere_with_the
 }
 
 #[test]
-fn refused_records_are_listed_without_their_values_and_the_others_imported() {
+fn rejected_records_are_listed_without_their_values() {
     let world = World::new();
     world.company("soko");
     let dir = world.deployment();
@@ -89,8 +89,8 @@ fn refused_records_are_listed_without_their_values_and_the_others_imported() {
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(counts(&said), [2, 0, 0, 0, 3]);
-    let list = world.file("users.ndjson.refused.ndjson");
-    assert_eq!(said["refused_file"], path(&list));
+    let list = world.file("users.ndjson.rejected.ndjson");
+    assert_eq!(said["rejected_file"], path(&list));
     let list = std::fs::read_to_string(list).unwrap();
     let lines: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.iter().map(|line| line["line"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 3, 4]);
@@ -98,17 +98,17 @@ fn refused_records_are_listed_without_their_values_and_the_others_imported() {
         assert!(!said.contains(CANARY) && !said.contains(BCRYPT), "{said}");
     }
     assert!(!world.file("users.ndjson.state.json").exists());
-    // In text as well, and once all is well the list is gone.
+    // The text output lists them too. Once no record is rejected, the list is gone.
     let output = run(&words(path(&file), &dir));
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stdout).contains("already there") && !text(&output.stdout).contains(CANARY));
     self::file(&world, [user(0)]);
     assert_eq!(counts(&ask(&words(path(&file), &dir))), [0, 0, 0, 1, 0]);
-    assert!(!world.file("users.ndjson.refused.ndjson").exists());
+    assert!(!world.file("users.ndjson.rejected.ndjson").exists());
 }
 
 #[test]
-fn a_dry_run_says_what_records_of_one_file_are_to_each_other() {
+fn a_dry_run_matches_records_within_the_file() {
     let world = World::new();
     world.company("soko");
     let dir = world.deployment();
@@ -118,7 +118,7 @@ fn a_dry_run_says_what_records_of_one_file_are_to_each_other() {
         user["email_verified"] = json!(false);
         user
     };
-    // Alone; under the address of the one before; and that one once more.
+    // A new user, a user with the address of the one before, and that one again.
     let same = with(2, "email", "user.1@example.com");
     let file = file(&world, [with(1, "locale", "sw"), same.clone(), same]);
     let words = words(path(&file), &dir);
@@ -128,7 +128,7 @@ fn a_dry_run_says_what_records_of_one_file_are_to_each_other() {
 }
 
 #[test]
-fn nothing_is_written_by_a_dry_run_or_unless_every_sample_login_fits() {
+fn dry_runs_and_failed_sample_logins_write_nothing() {
     let world = World::new();
     world.company("soko");
     let dir = world.deployment();
@@ -140,7 +140,7 @@ fn nothing_is_written_by_a_dry_run_or_unless_every_sample_login_fits() {
     let prove = [&words[..], &["--prove", path(&samples)]].concat();
     for (logins, reason) in [
         (format!("user.3@example.com,{PASSWORD}\nuser.9@example.com,{PASSWORD}\n"), "record 2: no row has"),
-        (format!("user.3@example.com,{CANARY}\n"), "record 1: the password does not fit"),
+        (format!("user.3@example.com,{CANARY}\n"), "record 1: the password does not match"),
     ] {
         std::fs::write(&samples, logins).unwrap();
         let output = run(&prove);
@@ -149,11 +149,11 @@ fn nothing_is_written_by_a_dry_run_or_unless_every_sample_login_fits() {
         assert!(said.contains(reason) && !said.contains(CANARY) && !said.contains("user.3"), "{said}");
     }
     std::fs::write(&samples, format!("USER.3@example.com,{PASSWORD}\nauth0|4,{PASSWORD}")).unwrap();
-    assert_eq!(counts(&ask(&prove)), [5, 0, 0, 0, 0], "nothing had been written before");
+    assert_eq!(counts(&ask(&prove)), [5, 0, 0, 0, 0], "the earlier runs wrote no user");
 }
 
 #[test]
-fn an_import_that_is_killed_goes_on_and_comes_to_the_same() {
+fn a_killed_import_continues_with_the_same_result() {
     const USERS: usize = 3_000;
     let world = World::new();
     world.company("soko");
@@ -172,25 +172,25 @@ fn an_import_that_is_killed_goes_on_and_comes_to_the_same() {
     });
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(0 < first && first < USERS as u64, "it was killed in the middle: {first}");
+    assert!(0 < first && first < USERS as u64, "it was not killed midway: {first}");
     let output = run(&[&words[..], &["--json"]].concat());
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("an earlier run has done"));
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let [created, _, _, there, refused] = counts(&said);
-    assert_eq!((created + there, refused, &said["rows"]), (USERS as u64, 1, &json!(USERS + 1)));
-    let list = std::fs::read_to_string(world.file("users.ndjson.refused.ndjson")).unwrap();
+    let [created, _, _, there, rejected] = counts(&said);
+    assert_eq!((created + there, rejected, &said["rows"]), (USERS as u64, 1, &json!(USERS + 1)));
+    let list = std::fs::read_to_string(world.file("users.ndjson.rejected.ndjson")).unwrap();
     assert_eq!(list.lines().count(), 1);
-    // From the beginning, by standard input: everybody is there, once.
+    // A run from the beginning, through standard input, finds every user exactly once.
     let input = std::fs::read_to_string(&file).unwrap();
     let list = path(&world.file("list")).to_owned();
-    let stdin = ["import", "-", "--format", "auth0", "--company", "soko", "--dir", &dir, "--refused", &list, "--json"];
+    let stdin = ["import", "-", "--format", "auth0", "--company", "soko", "--dir", &dir, "--rejected", &list, "--json"];
     let said: Value = serde_json::from_slice(&run_with_input(&stdin, &input).stdout).unwrap();
     assert_eq!(counts(&said), [0, 0, 0, USERS as u64, 1]);
 }
 
 #[test]
-fn what_it_cannot_do_it_says_before_it_begins() {
+fn invalid_import_options_are_rejected_before_the_import_starts() {
     let world = World::new();
     world.company("soko");
     let dir = world.deployment();
@@ -202,7 +202,7 @@ fn what_it_cannot_do_it_says_before_it_begins() {
         assert!(output.status.code() == Some(code) && said.contains(reason), "{more:?}: {said}");
     };
     let auth0 = |more: &[&'static str]| [&["--format", "auth0"][..], more].concat();
-    fails(&auth0(&["--company", "nobody"]), 1, "there is no company nobody");
+    fails(&auth0(&["--company", "unknown"]), 1, "there is no company unknown");
     fails(&["--format", "excel", "--company", "soko"], 2, "one of auth0, firebase");
     fails(&auth0(&["--company", "soko", "--phone-country", "Kenya"]), 2, "alpha-2");
     fails(&auth0(&["--company", "soko", "--into", "us-east-1"]), 1, "not a region");

@@ -16,7 +16,7 @@ fn all_files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
 }
 
 #[test]
-fn running_it_again_changes_nothing() {
+fn a_second_init_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let dir = path(dir.path());
     assert_eq!(json(&["init", "--dir", dir, "--regions", "a,b,c"])["created"], true);
@@ -27,18 +27,18 @@ fn running_it_again_changes_nothing() {
 }
 
 #[test]
-fn the_regions_of_a_deployment_cannot_be_changed() {
+fn init_rejects_different_regions() {
     let world = World::new();
     for regions in ["eu-west-1", "eu-west-1,af-south-1,us-east-1", "eu-west-1,us-east-1"] {
-        let refused = run(&["init", "--dir", &world.deployment(), "--regions", regions]);
-        assert_eq!(refused.status.code(), Some(1), "{regions}");
-        assert!(text(&refused.stderr).contains("eu-west-1, af-south-1"));
+        let rejected = run(&["init", "--dir", &world.deployment(), "--regions", regions]);
+        assert_eq!(rejected.status.code(), Some(1), "{regions}");
+        assert!(text(&rejected.stderr).contains("eu-west-1, af-south-1"));
     }
     assert_eq!(run(&["init", "--dir", &world.deployment(), "--regions", "a,a"]).status.code(), Some(1));
 }
 
 #[test]
-fn an_interrupted_init_is_completed_by_the_next() {
+fn the_next_init_completes_an_interrupted_one() {
     let world = World::new();
     std::fs::remove_dir_all(Path::new(&world.deployment()).join("af-south-1")).unwrap();
     assert_eq!(json(&["init", "--dir", &world.deployment()])["created"], false);
@@ -47,7 +47,7 @@ fn an_interrupted_init_is_completed_by_the_next() {
 }
 
 #[test]
-fn everything_in_it_is_its_owners_only() {
+fn only_the_owner_can_read_the_directory() {
     let world = World::new();
     world.company("soko");
     drop(world.serve());
@@ -61,7 +61,7 @@ fn everything_in_it_is_its_owners_only() {
 }
 
 #[test]
-fn a_directory_that_others_use_keeps_its_mode() {
+fn an_existing_directory_keeps_its_mode() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -19,6 +19,7 @@ mod metrics;
 mod operators;
 mod passwords;
 mod redrive;
+mod reference;
 mod region;
 mod rotate;
 mod serve;

@@ -1,4 +1,4 @@
-//! What a process that serves shows to those who watch it: its metrics, and the ids of requests.
+//! What a serving process exposes to monitoring: its metrics and the ids of requests.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use umoja_schema::names::metric::{self, Metric};
 
 use crate::support::{World, client, eventually, run, text};
 
-/// Sends a request to `http://host:port/path`, and gives the answer as it came, its head in lower case.
+/// Sends a request to `http://host:port/path` and returns the raw answer, with its head in lower case.
 fn exchange(method: &str, url: &str, body: &str) -> (String, String) {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
@@ -43,7 +43,7 @@ fn value(scraped: &str, wanted: &str) -> String {
 }
 
 #[tokio::test]
-async fn failed_logins_show_in_the_metrics() {
+async fn failed_logins_are_counted_in_the_metrics() {
     let world = World::new();
     let company = world.company("soko");
     let served = world.serve_with(&["--metrics", "127.0.0.1:0"]);
@@ -66,7 +66,7 @@ async fn failed_logins_show_in_the_metrics() {
 }
 
 #[tokio::test]
-async fn every_metric_shows_with_what_it_means() {
+async fn every_metric_is_exported_with_its_description() {
     let world = World::new();
     let company = world.company("soko");
     let served = world.serve_with(&["--metrics", "127.0.0.1:0"]);
@@ -89,7 +89,7 @@ async fn every_metric_shows_with_what_it_means() {
 }
 
 #[test]
-fn without_being_asked_nothing_is_exported_and_strangers_are_kept_out() {
+fn metrics_are_off_by_default_and_need_tls_if_public() {
     let world = World::new();
     assert_eq!(world.serve().metrics, None);
     let open = run(&["serve", "--dir", &world.deployment(), "--metrics", "0.0.0.0:0"]);
@@ -98,7 +98,7 @@ fn without_being_asked_nothing_is_exported_and_strangers_are_kept_out() {
 }
 
 #[test]
-fn the_id_in_an_answer_is_the_id_in_the_log() {
+fn answers_and_logs_have_the_same_request_id() {
     let world = World::new();
     let served = world.serve_with(&["--log-format", "json"]);
     let (head, _) = exchange("POST", &format!("{}/v1/users/lookup", served.urls[0]), "no token");

@@ -22,19 +22,19 @@ async fn a_user_is_shown_without_secrets_and_personal_data() {
     let profile = &shown["regions"][1]["parts"]["profile"];
     assert_eq!(profile["wrapped_regions"], json!(["af-south-1", "eu-west-1"]));
     assert_eq!(profile["links"], json!(["soko"]));
-    assert_eq!(profile["claims"].as_array().unwrap().len(), 2);
+    assert_eq!(profile["ownerships"].as_array().unwrap().len(), 2);
     assert_eq!(shown["regions"][0]["parts"]["credentials"]["status"], "active");
     for said in [shown.to_string(), done(&words)] {
         for secret in ["amina", "Amina", "4711", "argon2", "password"] {
             assert!(!said.contains(secret), "{said}");
         }
     }
-    let nobody = run(&["user", "show", "00000000-0000-7000-8000-000000000000", "--dir", &world.deployment()]);
-    assert_eq!(nobody.status.code(), Some(1));
+    let unknown = run(&["user", "show", "00000000-0000-7000-8000-000000000000", "--dir", &world.deployment()]);
+    assert_eq!(unknown.status.code(), Some(1));
 }
 
 #[tokio::test]
-async fn status_ends_with_1_while_something_needs_attention() {
+async fn status_exits_with_1_while_something_needs_attention() {
     let world = World::new();
     let dir = world.deployment();
     let company = world.company("soko");
@@ -47,7 +47,7 @@ async fn status_ends_with_1_while_something_needs_attention() {
     keys.set_enabled(false).unwrap();
     let here = client(&served.urls[0], &company);
     let answer = here.call("register", json!({ "username": "amina" })).await.unwrap();
-    assert_eq!(answer.status, 201, "another region makes the keys");
+    assert_eq!(answer.status, 201, "another region generates the data keys");
     let output = run(&["status", "--dir", &dir]);
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout);

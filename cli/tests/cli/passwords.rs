@@ -1,11 +1,11 @@
-//! `umoja passwords`, and what a server does with the list.
+//! `umoja passwords`, and how a server uses the list.
 
 use serde_json::json;
 use umoja_crypto::Password;
 
 use crate::support::{World, client, done, path, run, run_with_input, text};
 
-/// Lines of the public list, in its order.
+/// Lines of the public list, in the list's order.
 fn public(passwords: &[&str]) -> String {
     let line = |text: &&str| format!("{}:3\r\n", hex::encode_upper(Password::attempt(text).breach_hashes()[0]));
     let mut lines: Vec<String> = passwords.iter().map(line).collect();
@@ -14,7 +14,7 @@ fn public(passwords: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_served_deployment_refuses_what_is_in_the_list_also_when_it_is_served_again() {
+async fn breached_passwords_are_rejected_also_after_a_restart() {
     let world = World::new();
     let company = world.company("soko");
     let (public_list, list) = (world.file("public"), world.file("breached"));
@@ -25,8 +25,8 @@ async fn a_served_deployment_refuses_what_is_in_the_list_also_when_it_is_served_
         let served = world.serve_with(arguments);
         let here = client(&served.urls[0], &company);
         let body = |password: &str| json!({ "username": "amina", "password": password });
-        let refused = here.call("register", body("correct horse battery staple")).await.unwrap();
-        assert_eq!((refused.status, refused.code()), (422, Some("password_breached")));
+        let rejected = here.call("register", body("correct horse battery staple")).await.unwrap();
+        assert_eq!((rejected.status, rejected.code()), (422, Some("password_breached")));
         assert_eq!(here.call("authenticate", body("correct horse battery staple")).await.unwrap().status, 200);
     }
     let served = world.serve();
@@ -36,7 +36,7 @@ async fn a_served_deployment_refuses_what_is_in_the_list_also_when_it_is_served_
 }
 
 #[test]
-fn a_list_that_cannot_be_made_is_not_left_behind_and_one_that_is_there_is_not_replaced() {
+fn a_failed_list_leaves_no_file_and_replaces_none() {
     let world = World::new();
     let list = world.file("breached");
     let arguments = ["passwords", "build", "--from", "-", "--out", path(&list)];
@@ -45,8 +45,8 @@ fn a_list_that_cannot_be_made_is_not_left_behind_and_one_that_is_there_is_not_re
     assert!(!list.exists());
     assert!(run_with_input(&arguments, &public(&["one"])).status.success());
     assert!(!run_with_input(&arguments, &public(&["two"])).status.success());
-    // A server does not start without the list that it was told to use.
+    // A server does not start without the list that it is configured to use.
     std::fs::write(&list, "cut").unwrap();
     let output = run(&["serve", "--dir", &world.deployment(), "--breached-passwords", path(&list)]);
-    assert!(!output.status.success() && text(&output.stderr).contains("no list of breached passwords"));
+    assert!(!output.status.success() && text(&output.stderr).contains("not a list of breached passwords"));
 }

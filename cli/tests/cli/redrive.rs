@@ -8,7 +8,7 @@ use umoja_store::ports::Queue as _;
 use crate::support::{World, client, done, json as ask, run, text};
 
 #[tokio::test]
-async fn dead_letters_and_parked_records_are_shown_and_sent_back() {
+async fn dead_letters_and_quarantined_records_are_shown_and_redriven() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let served = world.serve();
@@ -26,16 +26,16 @@ async fn dead_letters_and_parked_records_are_shown_and_sent_back() {
             let Some(delivery) = retry.receive(1, 60).await.unwrap().pop() else { break };
             retry.release(&delivery.receipt, 0).await.unwrap();
         }
-        let parked = |key: &str, region: &str| Message::Parked {
+        let quarantined = |key: &str, region: &str| Message::Quarantined {
             table: "users".into(),
             sequence: "7".into(),
             key: key.into(),
             reason: "a reason".into(),
             region: region.parse().unwrap(),
         };
-        let nobody = UserId::v8([9; 16]);
-        for key in [format!("{id}/profile"), format!("{nobody}/profile"), "?".into()] {
-            store.queue("parked").send(&parked(&key, "eu-west-1"), 0).await.unwrap();
+        let unknown = UserId::v8([9; 16]);
+        for key in [format!("{id}/profile"), format!("{unknown}/profile"), "?".into()] {
+            store.queue("quarantined").send(&quarantined(&key, "eu-west-1"), 0).await.unwrap();
         }
     }
     let shown = run(&["redrive", "--dir", &dir, "--dry-run"]);
@@ -46,50 +46,52 @@ async fn dead_letters_and_parked_records_are_shown_and_sent_back() {
     }
     let again = run(&["redrive", "--dir", &dir, "--dry-run", "--json"]);
     let again: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
-    assert_eq!(again["left"].as_array().unwrap().len(), 4, "showing hides nothing");
+    assert_eq!(again["left"].as_array().unwrap().len(), 4, "a dry run removes no record");
     assert_eq!(ask(&["redrive", "--dir", &dir, "--only", "af-south-1"])["moved"], 0);
     assert_eq!(ask(&["redrive", "--dir", &dir, "--queue", "retry-af-south-1"])["moved"], 1);
     assert_eq!(run(&["redrive", "--dir", &dir, "--queue", "nonsense"]).status.code(), Some(2));
 
     let moved = run(&["redrive", "--dir", &dir, "--json"]);
-    assert_eq!(moved.status.code(), Some(1), "one names no item");
+    assert_eq!(moved.status.code(), Some(1), "one record names no item");
     let moved: serde_json::Value = serde_json::from_slice(&moved.stdout).unwrap();
     assert_eq!((&moved["moved"], &moved["settled"]), (&json!(1), &json!(1)), "{moved}");
     assert_eq!(moved["left"][0]["key"], "users ?");
 
-    // What was sent back is worked on.
+    // The redriven records are processed.
     let served = world.serve();
     crate::support::eventually("empty queues", async || {
         let status = run(&["status", "--dir", &dir, "--fast", "--json"]);
         let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
         let queues = status["regions"][0]["queues"].as_array().unwrap().clone();
         let waiting = |name: &str| queues.iter().find(|queue| queue["queue"] == name).unwrap()["waiting"].clone();
-        (waiting("retry-af-south-1") == 0 && waiting("parked") == 1).then_some(())
+        (waiting("retry-af-south-1") == 0 && waiting("quarantined") == 1).then_some(())
     })
     .await;
     drop(served);
-    assert!(done(&["redrive", "--dir", &dir, "--dry-run", "--queue", "keys"]).contains("Nothing is dead or parked"));
+    assert!(
+        done(&["redrive", "--dir", &dir, "--dry-run", "--queue", "keys"]).contains("Nothing is dead or quarantined")
+    );
 }
 
 #[tokio::test]
-async fn equal_records_are_all_settled_and_what_somebody_else_has_taken_out_is_not_forgotten() {
+async fn equal_records_are_settled_and_received_ones_are_counted() {
     let world = World::new();
     let dir = world.deployment();
-    let parked = || {
-        let nobody = UserId::v8([9; 16]);
-        Message::Parked {
+    let quarantined = || {
+        let unknown = UserId::v8([9; 16]);
+        Message::Quarantined {
             table: "users".into(),
             sequence: "7".into(),
-            key: format!("{nobody}/profile"),
+            key: format!("{unknown}/profile"),
             reason: "a reason".into(),
             region: "eu-west-1".parse().unwrap(),
         }
     };
     let send = async |count: usize| {
         let deployment = Deployment::open(dir.as_ref()).unwrap();
-        let queue = deployment.stores()[0].queue("parked");
+        let queue = deployment.stores()[0].queue("quarantined");
         for _ in 0..count {
-            queue.send(&parked(), 0).await.unwrap();
+            queue.send(&quarantined(), 0).await.unwrap();
         }
         if count == 1 { queue.receive(1, 600).await.unwrap().len() } else { 0 }
     };
@@ -100,6 +102,6 @@ async fn equal_records_are_all_settled_and_what_somebody_else_has_taken_out_is_n
         let hidden = run(args);
         let said = text(&hidden.stdout);
         assert_eq!(hidden.status.code(), Some(1), "{said}");
-        assert!(said.contains("1 more parked records"), "{said}");
+        assert!(said.contains("1 more quarantined records"), "{said}");
     }
 }

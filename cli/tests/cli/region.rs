@@ -32,7 +32,7 @@ async fn a_region_is_added_frozen_thawed_and_removed() {
     }
     drop(served);
 
-    // Added, with everything that was written before.
+    // Added, with all earlier writes.
     let added = ask(&["region", "add", "us-east-1", "--dir", &dir]);
     assert_eq!((&added["state"], &added["added"]), (&json!("serving"), &json!(true)), "{added}");
     assert_eq!(ask(&["region", "add", "us-east-1", "--dir", &dir])["added"], false);
@@ -50,7 +50,7 @@ async fn a_region_is_added_frozen_thawed_and_removed() {
     .await;
     drop(served);
 
-    // Frozen: it serves nobody, is listed nowhere, and is sent everything.
+    // Frozen: the region serves no caller, is not listed, and still receives all changes.
     assert_eq!(ask(&["region", "freeze", "us-east-1", "--dir", &dir])["state"], "frozen");
     assert_eq!(ask(&["region", "list", "--dir", &dir])["regions"][2]["state"], "frozen");
     let add = run(&["region", "add", "us-east-1", "--dir", &dir]);
@@ -58,8 +58,8 @@ async fn a_region_is_added_frozen_thawed_and_removed() {
     let status = run(&["status", "--dir", &dir]);
     assert!(status.status.code() == Some(1) && text(&status.stdout).contains("us-east-1 is frozen"));
     let served = world.serve();
-    let refused = client(&served.urls[2], &company).call("lookup", json!({ "username": "amina" })).await;
-    assert!(refused.unwrap_err().to_string().contains("503 region_not_serving"));
+    let rejected = client(&served.urls[2], &company).call("lookup", json!({ "username": "amina" })).await;
+    assert!(rejected.unwrap_err().to_string().contains("503 region_not_serving"));
     let listed = client(&served.urls[0], &company).get("/.well-known/umoja.json").await.unwrap();
     assert!(!text(&listed.body).contains("us-east-1"), "{}", text(&listed.body));
     let renamed = client(&served.urls[0], &company)
@@ -77,7 +77,7 @@ async fn a_region_is_added_frozen_thawed_and_removed() {
     assert_eq!(ask(&["region", "thaw", "us-east-1", "--dir", &dir])["thawed"], false);
     well(&dir);
 
-    // Removed: its wrapped keys are gone, and what only it held is not.
+    // Removed: its wrapped keys are gone, but the items that only it had are kept.
     let served = world.serve();
     let only = client(&served.urls[2], &company).call("register", json!({ "username": "eshe" })).await.unwrap();
     ids.push(only.body["user"]["id"].as_str().unwrap().parse().unwrap());
@@ -93,7 +93,7 @@ async fn a_region_is_added_frozen_thawed_and_removed() {
             assert_eq!(regions, ["af-south-1", "eu-west-1"], "{id}");
         }
     }
-    assert_eq!(ask(&["region", "remove", "us-east-1", "--dir", &dir])["keys_dropped"], 0, "it goes on where it was");
+    assert_eq!(ask(&["region", "remove", "us-east-1", "--dir", &dir])["keys_dropped"], 0, "it continues where it was");
     let served = world.serve();
     assert_eq!(served.urls.len(), 2);
     let found = client(&served.urls[1], &company).call("lookup", json!({ "username": "eshe" })).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_region_is_added_frozen_thawed_and_removed() {
 }
 
 #[tokio::test]
-async fn a_region_that_is_lost_is_removed_without_it_and_blocks_nothing() {
+async fn a_lost_region_is_removed_and_blocks_no_command() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let served = world.serve();
@@ -116,11 +116,11 @@ async fn a_region_that_is_lost_is_removed_without_it_and_blocks_nothing() {
     std::fs::rename(&lost, world.file("lost")).unwrap();
     let removed = ask(&["region", "remove", "af-south-1", "--dir", &dir, "--lost"]);
     assert_eq!((&removed["keys_dropped"], &removed["unreadable_parts"]), (&json!(2), &json!(0)), "{removed}");
-    assert!(!lost.exists(), "it was not made anew");
-    let refused = run(&["region", "freeze", "eu-west-1", "--dir", &dir]);
-    assert!(text(&refused.stderr).contains("the only region that serves"), "{}", text(&refused.stderr));
-    let refused = run(&["region", "remove", "eu-west-1", "--dir", &dir]);
-    assert_eq!(refused.status.code(), Some(1));
+    assert!(!lost.exists(), "its directory was not created again");
+    let rejected = run(&["region", "freeze", "eu-west-1", "--dir", &dir]);
+    assert!(text(&rejected.stderr).contains("the only region that serves"), "{}", text(&rejected.stderr));
+    let rejected = run(&["region", "remove", "eu-west-1", "--dir", &dir]);
+    assert_eq!(rejected.status.code(), Some(1));
 
     done(&["init", "--dir", &dir]);
     done(&["rotate", "signing-key", "--dir", &dir]);

@@ -1,4 +1,4 @@
-//! `umoja rotate` and `umoja rewrap`.
+//! `umoja rotate` and `umoja re-encrypt`.
 
 use serde_json::{Value, json};
 use umoja_cli::CompanyFile;
@@ -6,7 +6,7 @@ use umoja_cli::CompanyFile;
 use crate::support::{World, client, done, eventually, json as ask, path, run, text};
 
 #[tokio::test]
-async fn answers_are_signed_with_a_new_key_and_requests_are_served_as_before() {
+async fn a_new_signing_key_signs_answers() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let rotate = ["rotate", "signing-key", "--dir", &dir];
@@ -20,12 +20,12 @@ async fn answers_are_signed_with_a_new_key_and_requests_are_served_as_before() {
         let published: serde_json::Value = serde_json::from_slice(&published.body).unwrap();
         let kids: Vec<_> = published["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect();
         assert_eq!(kids, ["umoja-3"]);
-        assert_eq!(client.call("lookup", json!({ "username": "nobody" })).await.unwrap().status, 404);
+        assert_eq!(client.call("lookup", json!({ "username": "unknown" })).await.unwrap().status, 404);
     }
 }
 
 #[tokio::test]
-async fn passwords_of_before_a_new_pepper_are_accepted_as_before() {
+async fn passwords_are_accepted_after_a_new_pepper() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let rotate = ["rotate", "pepper", "--dir", &dir];
@@ -42,7 +42,7 @@ async fn passwords_of_before_a_new_pepper_are_accepted_as_before() {
 }
 
 #[test]
-fn keys_of_other_systems_are_added_once_and_only_their_ids_are_shown() {
+fn legacy_keys_are_added_once_and_only_ids_shown() {
     let world = World::new();
     let (dir, file) = (world.deployment(), world.file("keys.json"));
     let add = ["hash-keys", "add", path(&file), "--dir", &dir];
@@ -56,9 +56,9 @@ fn keys_of_other_systems_are_added_once_and_only_their_ids_are_shown() {
         [r#"{"shop": {"secret": "hunter3", "encoding": "utf8"}}"#, r#"{"Shop": {"secret": "hunter3"}}"#, "hunter3"]
     {
         write(wrong);
-        let refused = run(&add);
-        assert_eq!(refused.status.code(), Some(1));
-        assert!(!text(&refused.stderr).contains("hunter"), "{}", text(&refused.stderr));
+        let rejected = run(&add);
+        assert_eq!(rejected.status.code(), Some(1));
+        assert!(!text(&rejected.stderr).contains("hunter"), "{}", text(&rejected.stderr));
     }
     write(r#"{"app": {"firebase": {"signer_key": "AAAA", "salt_separator": "Bw==", "rounds": 8, "mem_cost": 14}}}"#);
     assert_eq!(done(&add).trim(), "Added app.");
@@ -77,42 +77,43 @@ async fn register(world: &World, company: &CompanyFile, name: &str) -> String {
     id
 }
 
-/// The versions of the index keys in a region's claims of a user, in their order.
+/// The versions of the index keys in the ownerships of a user in a region, in their order.
 fn key_versions(world: &World, id: &str, region: usize) -> Vec<u64> {
     let shown = ask(&["user", "show", id, "--dir", &world.deployment()]);
-    let claims = shown["regions"][region]["parts"]["profile"]["claims"].as_array().unwrap().clone();
-    let mut versions: Vec<u64> = claims.iter().map(|claim| claim["key_version"].as_u64().unwrap()).collect();
+    let ownerships = shown["regions"][region]["parts"]["profile"]["ownerships"].as_array().unwrap().clone();
+    let mut versions: Vec<u64> =
+        ownerships.iter().map(|ownership| ownership["key_version"].as_u64().unwrap()).collect();
     versions.sort_unstable();
     versions
 }
 
 #[tokio::test]
-async fn identifiers_are_indexed_by_a_new_key_and_everybody_is_found_as_before() {
+async fn users_are_found_after_the_index_key_is_rotated() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let id = register(&world, &company, "amina").await;
     let rotate = ["rotate", "index-key", "--dir", &dir];
 
-    // Interrupted after a new key was made and some profiles were written.
+    // Interrupted after a new key was generated and some profiles were written.
     let interrupted = run(&[&rotate[..], &["--timeout-secs", "0"]].concat());
     assert_eq!(interrupted.status.code(), Some(1));
     let said = text(&interrupted.stderr);
-    assert!(said.contains("a new key is published") && said.contains("it goes on"), "{said}");
+    assert!(said.contains("a new key is published") && said.contains("it continues"), "{said}");
     assert_eq!(key_versions(&world, &id, 0), [1, 1, 2, 2]);
     let second = register(&world, &company, "bahati").await;
-    assert_eq!(key_versions(&world, &second, 1), [1, 1, 2, 2], "who serves writes under both");
+    assert_eq!(key_versions(&world, &second, 1), [1, 1, 2, 2], "serving processes write under both");
 
     let done_now = run(&[&rotate[..], &["--json"]].concat());
     let said = text(&done_now.stderr);
-    assert!(said.contains("going on with the rotation that was interrupted"), "{said}");
+    assert!(said.contains("continuing the rotation that was interrupted"), "{said}");
     let answer: Value = serde_json::from_slice(&done_now.stdout).unwrap();
     assert_eq!(answer["index_key"], 2, "{answer}");
     for (id, region) in [(&id, 0), (&id, 1), (&second, 0), (&second, 1)] {
         assert_eq!(key_versions(&world, id, region), [2, 2]);
     }
 
-    let nothing = ask(&[&rotate[..], &["--no-new-key"]].concat());
-    assert_eq!(nothing, json!({ "index_key": 2, "rewritten": 0 }));
+    let unchanged = ask(&[&rotate[..], &["--no-new-key"]].concat());
+    assert_eq!(unchanged, json!({ "index_key": 2, "reencrypted": 0 }));
 
     let served = world.serve();
     for url in &served.urls {
@@ -130,22 +131,22 @@ async fn identifiers_are_indexed_by_a_new_key_and_everybody_is_found_as_before()
 }
 
 #[tokio::test]
-async fn a_region_whose_key_ring_was_lost_opens_everything_by_itself_again() {
+async fn a_region_decrypts_alone_after_its_key_was_replaced() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let id = register(&world, &company, "amina").await;
-    let rewrap = |region| ["rewrap", region, "--dir", dir.as_str()];
-    let nothing = ask(&rewrap("af-south-1"));
-    assert_eq!(nothing, json!({ "region": "af-south-1", "rewritten": 0, "secrets_rewrapped": false }));
+    let reencrypt = |region| ["re-encrypt", region, "--dir", dir.as_str()];
+    let unchanged = ask(&reencrypt("af-south-1"));
+    assert_eq!(unchanged, json!({ "region": "af-south-1", "reencrypted": 0, "secrets_wrapped": false }));
     let lose = |region: &str| std::fs::remove_file(world.file("d").join(region).join("keyring.json")).unwrap();
 
     lose("af-south-1");
-    let again = ask(&rewrap("af-south-1"));
-    assert_eq!(again, json!({ "region": "af-south-1", "rewritten": 2, "secrets_rewrapped": true }));
-    assert!(done(&rewrap("af-south-1")).contains("0 were written again"));
-    // Now the other one is all that is left: of the secrets too.
+    let again = ask(&reencrypt("af-south-1"));
+    assert_eq!(again, json!({ "region": "af-south-1", "reencrypted": 2, "secrets_wrapped": true }));
+    assert!(done(&reencrypt("af-south-1")).contains("0 were re-encrypted"));
+    // Now only the other region's wrapped keys are left, also of the secrets.
     lose("eu-west-1");
-    assert_eq!(ask(&rewrap("eu-west-1"))["rewritten"], 2);
+    assert_eq!(ask(&reencrypt("eu-west-1"))["reencrypted"], 2);
     let served = world.serve();
     for url in &served.urls {
         let login = json!({ "username": "amina", "password": "a good password" });
@@ -154,14 +155,14 @@ async fn a_region_whose_key_ring_was_lost_opens_everything_by_itself_again() {
     }
     drop(served);
 
-    // With both gone, nothing opens any more, and the command says so.
+    // Without both key rings, no part can be decrypted, and the command reports it.
     lose("eu-west-1");
     lose("af-south-1");
-    let nobody = run(&rewrap("eu-west-1"));
-    assert_eq!(nobody.status.code(), Some(1));
-    assert!(!text(&nobody.stderr).is_empty());
-    let unknown = run(&rewrap("nowhere"));
+    let unknown = run(&reencrypt("eu-west-1"));
     assert_eq!(unknown.status.code(), Some(1));
-    let arn = run(&[&rewrap("eu-west-1")[..], &["--old-key", "arn"]].concat());
+    assert!(!text(&unknown.stderr).is_empty());
+    let unknown = run(&reencrypt("nowhere"));
+    assert_eq!(unknown.status.code(), Some(1));
+    let arn = run(&[&reencrypt("eu-west-1")[..], &["--old-key", "arn"]].concat());
     assert_eq!(arn.status.code(), Some(2));
 }

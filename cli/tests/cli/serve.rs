@@ -1,4 +1,4 @@
-//! `umoja serve`: what it promises its clients and its operators.
+//! `umoja serve`: its guarantees to clients and operators.
 
 use std::process::Command;
 
@@ -19,7 +19,7 @@ fn registration(n: usize) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn users_survive_the_death_of_the_process_and_urls_stay() {
+async fn users_and_urls_survive_a_killed_process() {
     let world = World::new();
     let company = world.company("soko");
     let served = world.serve();
@@ -31,7 +31,7 @@ async fn users_survive_the_death_of_the_process_and_urls_stay() {
         assert_eq!(answer.status, 201, "{:?}", answer.code());
         ids.push(answer.body["user"]["id"].clone());
     }
-    // Dropping kills it.
+    // Dropping the value kills the process.
     drop(served);
     let served = world.serve();
     assert_eq!(served.urls, urls);
@@ -39,7 +39,7 @@ async fn users_survive_the_death_of_the_process_and_urls_stay() {
     for (n, id) in ids.iter().enumerate() {
         let found = here.call("lookup", json!({ "email": format!("{CANARY}-{n}@example.com") })).await.unwrap();
         assert_eq!((found.status, &found.body["user"]["id"]), (200, id));
-        // What was not replicated before the death is replicated after it.
+        // Changes that were not replicated before the kill are replicated after it.
         eventually("the user in the other region", async || {
             let found = there.call("lookup", json!({ "id": id })).await.unwrap();
             (found.status == 200).then_some(())
@@ -49,7 +49,7 @@ async fn users_survive_the_death_of_the_process_and_urls_stay() {
 }
 
 #[tokio::test]
-async fn it_ends_well_when_asked_and_logs_nothing_personal() {
+async fn serve_shuts_down_cleanly_and_logs_no_personal_data() {
     let world = World::new();
     let company = world.company("soko");
     let mut served = world.serve();
@@ -65,7 +65,7 @@ async fn it_ends_well_when_asked_and_logs_nothing_personal() {
     assert_eq!(ended.code(), Some(0));
     let log = std::fs::read_to_string(world.log()).unwrap();
     assert!(log.contains("stopping") && log.contains("/v1/users/register"));
-    assert!(!log.contains(CANARY), "something personal is in the log");
+    assert!(!log.contains(CANARY), "personal data is in the log");
     assert!(!log.contains(&company.api_key), "an API key is in the log");
 }
 
@@ -80,7 +80,7 @@ async fn only_one_process_serves_a_deployment() {
 }
 
 #[tokio::test]
-async fn an_answer_to_another_request_is_not_believed() {
+async fn an_answer_to_another_request_is_rejected() {
     let world = World::new();
     let company = world.company("soko");
     let served = world.serve();
@@ -94,7 +94,7 @@ async fn an_answer_to_another_request_is_not_believed() {
     let mut changed = raw.clone();
     changed.status = 200;
     assert!(matches!(here.verify(&one, &changed).await, Err(ClientError::Status)));
-    // The other region signs with the same key, for its own URL.
+    // The other region signs with the same key, but for its own URL.
     let there = client(&served.urls[1], &company);
     assert!(matches!(there.verify(&one, &raw).await, Err(ClientError::NotOurs(_))));
     assert!(matches!(there.post(path, one.token.into()).await, Ok(raw) if raw.status == 401));

@@ -11,7 +11,7 @@ use umoja_cli::{Client, CompanyFile, Signer};
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_store::ports::Clock as _;
 
-/// How long a test waits for something that has to come about.
+/// The time that a test waits for an expected event.
 const PATIENCE_MS: u64 = 20 * 60_000;
 
 /// The binary.
@@ -24,12 +24,12 @@ pub(crate) fn umoja() -> Command {
     command
 }
 
-/// Runs it to its end.
+/// Runs the binary to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     umoja().args(arguments).output().unwrap()
 }
 
-/// Runs it with something on standard input.
+/// Runs the binary with this standard input.
 pub(crate) fn run_with_input(arguments: &[&str], input: &str) -> Output {
     let mut command = umoja();
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -38,14 +38,14 @@ pub(crate) fn run_with_input(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// What it printed on standard output, after it ended with 0.
+/// The standard output of a run that must exit with 0.
 pub(crate) fn done(arguments: &[&str]) -> String {
     let output = run(arguments);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
     text(&output.stdout)
 }
 
-/// What it printed with `--json`, after it ended with 0.
+/// The output with `--json` of a run that must exit with 0.
 pub(crate) fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&done(&[arguments, &["--json"]].concat())).unwrap()
 }
@@ -65,7 +65,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(SystemClock.now().since(started) < PATIENCE_MS, "{what} did not come about");
+        assert!(SystemClock.now().since(started) < PATIENCE_MS, "{what} did not happen");
         pause();
     }
 }
@@ -81,7 +81,7 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
         }
     };
     let seen = tokio::time::timeout(Duration::from_millis(PATIENCE_MS), looking).await;
-    seen.unwrap_or_else(|_| panic!("{what} did not come about"))
+    seen.unwrap_or_else(|_| panic!("{what} did not happen"))
 }
 
 #[allow(clippy::disallowed_methods, reason = "the test waits for another process")]
@@ -115,7 +115,7 @@ impl World {
         serde_json::from_value(added).unwrap()
     }
 
-    /// Serves it, with its log in a file.
+    /// Serves the deployment, with its log in a file.
     pub(crate) fn serve(&self) -> Served {
         self.serve_with(&[])
     }
@@ -135,7 +135,7 @@ impl World {
             }
         }
         let log = || std::fs::read_to_string(self.log()).unwrap();
-        let said: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("it does not serve: {}", log()));
+        let said: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("serve did not start: {}", log()));
         let urls = said["regions"].as_array().unwrap().iter().map(|region| region["url"].as_str().unwrap().to_owned());
         let metrics = said["metrics"].as_str().map(str::to_owned);
         Served { urls: urls.collect(), metrics, child }
@@ -146,7 +146,7 @@ impl World {
     }
 }
 
-/// A process that serves; killed when dropped.
+/// A serving process, which is killed when dropped.
 pub(crate) struct Served {
     pub(crate) urls: Vec<String>,
     pub(crate) metrics: Option<String>,
@@ -155,7 +155,7 @@ pub(crate) struct Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -167,9 +167,9 @@ pub(crate) fn client(url: &str, company: &CompanyFile) -> Client {
     Client::new(url, signer, Arc::new(SystemClock), Arc::new(OsEntropy)).unwrap()
 }
 
-/// True if OpenSSL 3 and curl are on this machine, which the examples show and which a fresh machine with Rust need not
-/// have. Where `.ci/examples` runs the tests they have to be there.
-#[allow(clippy::print_stdout, reason = "a test that is left out says so")]
+/// True if OpenSSL 3 and curl, which the examples use, are on this machine. A fresh machine with Rust need not have
+/// them, but where `.ci/examples` runs the tests they are required.
+#[allow(clippy::print_stdout, reason = "a skipped test reports it")]
 pub(crate) fn openssl_and_curl() -> bool {
     let says = |program: &str, argument: &str| {
         Command::new(program).arg(argument).output().is_ok_and(|output| !text(&output.stdout).starts_with("LibreSSL"))
@@ -177,7 +177,7 @@ pub(crate) fn openssl_and_curl() -> bool {
     let here = says("openssl", "version") && says("curl", "--version");
     assert!(here || std::env::var_os("UMOJA_TEST_PYTHON").is_none(), "OpenSSL 3 and curl are needed");
     if !here {
-        println!("left out: OpenSSL 3 and curl are not here; .ci/examples insists on them");
+        println!("skipped: OpenSSL 3 and curl are not installed; .ci/examples requires them");
     }
     here
 }

@@ -1,9 +1,9 @@
-//! Help, exit codes, and the form of answers.
+//! Help, exit codes, and output formats.
 
 use crate::support::{World, done, json, run, run_with_input, text, umoja};
 
 #[test]
-fn every_command_explains_itself_with_an_example() {
+fn every_commands_help_has_an_example() {
     let commands = [
         "",
         "init",
@@ -13,7 +13,7 @@ fn every_command_explains_itself_with_an_example() {
         "rotate signing-key",
         "rotate index-key",
         "rotate pepper",
-        "rewrap",
+        "re-encrypt",
         "company add",
         "company list",
         "company disable",
@@ -42,7 +42,7 @@ fn every_command_explains_itself_with_an_example() {
 }
 
 #[test]
-fn a_command_line_that_makes_no_sense_ends_with_2() {
+fn an_invalid_command_line_exits_with_2() {
     for words in [&["fly"][..], &["serve"], &["init", "--dir", "/nowhere", "--regions", "No Region"], &[]] {
         assert_eq!(run(words).status.code(), Some(2), "{words:?}");
     }
@@ -56,7 +56,7 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
 
 #[cfg(feature = "aws")]
 #[test]
-fn a_command_says_which_deployment_it_wants_to_know_of() {
+fn a_missing_or_ambiguous_deployment_is_reported() {
     let said = |words: &[&str], variables: &[(&str, &str)]| {
         let output = umoja().args(words).envs(variables.iter().copied()).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{words:?} {variables:?}");
@@ -74,7 +74,7 @@ fn a_command_says_which_deployment_it_wants_to_know_of() {
         &["rotate", "index-key"],
         &["rotate", "pepper"],
         &["hash-keys", "list"],
-        &["rewrap", "x"],
+        &["re-encrypt", "x"],
     ];
     for command in commands {
         assert!(said(command, &[]).contains("--prefix PREFIX"), "{command:?}");
@@ -89,13 +89,13 @@ fn a_command_says_which_deployment_it_wants_to_know_of() {
     let local = ["init", "--prefix", "p", "--regions", "a,b", "--port-base", "7300"];
     assert!(said(&local, &[]).contains("--port-base goes with --dir"));
     assert!(said(&["region", "add", "a", "--prefix", "p", "--region", "a"], &[]).contains("serve already"));
-    // What the command line says goes before what the environment says.
+    // The command line takes precedence over the environment.
     let output = umoja().args(["status", "--dir", "/nowhere/at-all"]).envs([prefix]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
-fn regions_of_a_directory_are_listed() {
+fn the_regions_of_a_directory_are_listed() {
     let world = World::new();
     let list = json(&["region", "list", "--dir", &world.deployment()]);
     let region = &list["regions"][0];
@@ -107,7 +107,7 @@ fn regions_of_a_directory_are_listed() {
 
 #[cfg(feature = "aws")]
 #[test]
-fn a_deployment_that_cannot_be_reached_says_so() {
+fn an_unreachable_deployment_is_reported() {
     let mut command = umoja();
     command.args(["status", "--prefix", "p", "--region", "eu-west-1"]);
     command.envs([
@@ -123,7 +123,7 @@ fn a_deployment_that_cannot_be_reached_says_so() {
 
 #[cfg(not(feature = "aws"))]
 #[test]
-fn a_program_without_aws_says_where_to_get_one_that_has_it() {
+fn a_binary_without_aws_names_the_one_with_it() {
     for words in [&["status"][..], &["serve"], &["company", "list"]] {
         let output = umoja().args(words).args(["--prefix", "p", "--region", "eu-west-1"]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{words:?}");
@@ -132,7 +132,7 @@ fn a_program_without_aws_says_where_to_get_one_that_has_it() {
 }
 
 #[test]
-fn a_command_that_fails_ends_with_1_and_says_what_to_do() {
+fn a_failed_command_exits_with_1_and_gives_advice() {
     for words in [&["status", "--dir", "/nowhere/at-all"][..], &["serve", "--dir", "/nowhere/at-all"]] {
         let output = run(words);
         assert_eq!(output.status.code(), Some(1));
@@ -144,7 +144,7 @@ fn a_command_that_fails_ends_with_1_and_says_what_to_do() {
 }
 
 #[test]
-fn answers_are_json_where_programs_ask_for_it() {
+fn output_is_json_if_requested() {
     let world = World::new();
     let dir = world.deployment();
     let company = world.company("soko");

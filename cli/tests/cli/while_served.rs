@@ -13,14 +13,14 @@ use umoja_cli::CompanyFile;
 
 use crate::support::{Served, World, client, done, eventually, json as ask, path, run, text, umoja, until};
 
-/// A command in another process, while this one goes on calling.
+/// Runs a command in another process while this one continues to call the API.
 async fn command(arguments: &[&str]) -> Value {
     let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     let ran = tokio::task::spawn_blocking(move || ask(&arguments.iter().map(String::as_str).collect::<Vec<_>>()));
     ran.await.unwrap()
 }
 
-/// A client that registers users in the first region, and looks every one of them up in the second.
+/// A client that registers users in the first region and looks each of them up in the second.
 struct Calls {
     stop: Arc<AtomicBool>,
     calling: JoinHandle<Vec<String>>,
@@ -59,7 +59,7 @@ impl Calls {
         Self { stop, calling }
     }
 
-    /// Every call was answered as if nothing else happened, and every user is in each of these regions.
+    /// Every call was answered as if no command ran, and every user is in each of these regions.
     async fn end(self, urls: &[String], company: &CompanyFile) {
         self.stop.store(true, Ordering::Relaxed);
         for name in self.calling.await.unwrap() {
@@ -75,7 +75,7 @@ impl Calls {
     }
 }
 
-/// Nothing is wrong once what is under way has arrived.
+/// `umoja doctor` finds no difference once all changes are replicated.
 async fn well(dir: &str) {
     for command in ["doctor", "status", "digest"] {
         let is_well = async || run(&[command, "--dir", dir]).status.success().then_some(());
@@ -108,7 +108,7 @@ async fn keys_are_rotated() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "waits for the minute in which an answer is valid: .ci/run"]
-async fn the_signing_key_is_rotated_and_every_answer_is_verified() {
+async fn every_answer_verifies_during_a_signing_key_rotation() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let served = world.serve();
@@ -121,14 +121,14 @@ async fn the_signing_key_is_rotated_and_every_answer_is_verified() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_region_gets_another_key() {
+async fn calls_succeed_while_a_regions_key_is_replaced() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let served = world.serve();
     let calls = Calls::start(&served, &company).await;
     std::fs::remove_file(world.file("d").join("af-south-1/keyring.json")).unwrap();
-    let rewrapped = command(&["rewrap", "af-south-1", "--dir", &dir]).await;
-    assert_eq!(rewrapped["secrets_rewrapped"], true, "{rewrapped}");
+    let reencrypted = command(&["re-encrypt", "af-south-1", "--dir", &dir]).await;
+    assert_eq!(reencrypted["secrets_wrapped"], true, "{reencrypted}");
     calls.end(&served.urls, &company).await;
     well(&dir).await;
 }
@@ -149,8 +149,8 @@ async fn a_region_is_added_frozen_thawed_and_removed() {
     assert_eq!(new.call("register", json!({ "username": "only-here" })).await.unwrap().status, 201);
 
     assert_eq!(command(&["region", "freeze", "us-east-1", "--dir", &dir]).await["state"], "frozen");
-    let refused = new.call("lookup", json!({ "username": "user-0" })).await.unwrap_err();
-    assert!(refused.to_string().contains("503 region_not_serving"), "{refused}");
+    let rejected = new.call("lookup", json!({ "username": "user-0" })).await.unwrap_err();
+    assert!(rejected.to_string().contains("503 region_not_serving"), "{rejected}");
     let listed = client(&served.urls[0], &company).get("/.well-known/umoja.json").await.unwrap();
     assert!(!text(&listed.body).contains("us-east-1"));
     assert_eq!(command(&["region", "thaw", "us-east-1", "--dir", &dir]).await["thawed"], true);
@@ -168,7 +168,7 @@ async fn a_region_is_added_frozen_thawed_and_removed() {
     well(&dir).await;
 }
 
-/// Starts a command, and gives it back as soon as it says this on standard error.
+/// Starts a command and returns it as soon as it prints this on standard error.
 fn begun(arguments: &[&str], said: &str) -> Child {
     let mut child = umoja().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
@@ -182,7 +182,7 @@ fn ends_well(child: Child) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_ends_well_if_the_server_is_killed_in_the_middle_of_it() {
+async fn a_command_succeeds_if_the_server_is_killed_meanwhile() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     for (arguments, said) in [
@@ -208,7 +208,7 @@ async fn a_command_ends_well_if_the_server_is_killed_in_the_middle_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_that_is_killed_goes_on_when_it_is_run_again() {
+async fn a_killed_command_continues_when_run_again() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let served = world.serve();
@@ -229,12 +229,12 @@ async fn a_command_that_is_killed_goes_on_when_it_is_run_again() {
 }
 
 #[test]
-fn of_two_commands_at_once_one_is_refused_and_says_what_to_do() {
+fn the_second_of_two_concurrent_commands_is_rejected() {
     let world = World::new();
     let dir = world.deployment();
     let _served = world.serve();
     let first = begun(&["rotate", "pepper", "--dir", &dir], "a new pepper is published");
-    // It may have ended already: then the second one is the only one.
+    // If the first command has ended already, the second one succeeds.
     let second = run(&["region", "add", "us-east-1", "--dir", &dir]);
     let said = text(&second.stderr);
     assert!(second.status.success() || said.contains("let it end, then run this one again"), "{said}");
@@ -243,7 +243,7 @@ fn of_two_commands_at_once_one_is_refused_and_says_what_to_do() {
 }
 
 #[test]
-fn while_an_import_works_no_keys_are_changed() {
+fn a_running_import_blocks_changes_of_keys() {
     let world = World::new();
     let dir = world.deployment();
     world.company("soko");
@@ -251,13 +251,13 @@ fn while_an_import_works_no_keys_are_changed() {
     let keys = world.file("keys.json");
     std::fs::write(&keys, r#"{"shop": {"secret": "hunter2", "encoding": "utf8"}}"#).unwrap();
     let add = ["hash-keys", "add", path(&keys), "--dir", &dir];
-    // Whichever of them comes second is refused; an import that was is started again.
+    // The later of the two is rejected. A rejected import is started again.
     let mut import = until("an import that works", || {
         let mut import = umoja();
         import.args(["import", "-", "--format", "auth0", "--company", "soko", "--dir", &dir]);
         let mut import = import.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let is_refused = (0..3).any(|_| text(&run(&add).stderr).contains("an import works there"));
-        if is_refused {
+        let is_rejected = (0..3).any(|_| text(&run(&add).stderr).contains("an import works there"));
+        if is_rejected {
             return Some(import);
         }
         import.kill().unwrap();
@@ -270,7 +270,7 @@ fn while_an_import_works_no_keys_are_changed() {
 }
 
 #[tokio::test]
-async fn a_server_begins_without_a_region_that_was_only_listed_and_serves_it_once_it_is_added() {
+async fn a_server_starts_serving_a_listed_region_once_added() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
     let settings = world.file("d").join("deployment.json");

@@ -6,7 +6,7 @@ pub enum JwsError {
     /// Not of the form at all: not a compact JWS, not UTF-8, too deep, duplicate or unknown keys (400).
     #[error("not a signed message of the expected form")]
     Malformed,
-    /// Of the form, but not acceptable; the reason names what, never its value (401).
-    #[error("refused: {0}")]
-    Refused(&'static str),
+    /// Of the form, but not acceptable; the reason names the header or claim, never its value (401).
+    #[error("rejected: {0}")]
+    Rejected(&'static str),
 }

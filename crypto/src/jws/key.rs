@@ -1,7 +1,8 @@
 //! Keys: parsed once, carrying their algorithm.
 //!
-//! Signatures are checked by aws-lc-rs. Ed25519 signing is deterministic (RFC 8032); ECDSA and RSA-PSS let the library
-//! draw their nonce, the one place where randomness is not an argument: a repeated one would reveal the key.
+//! aws-lc-rs checks the signatures. Ed25519 signing is deterministic (RFC 8032). For ECDSA and RSA-PSS the library
+//! draws the nonce, because a repeated nonce would reveal the key; this is the only place where randomness is not an
+//! argument.
 
 use std::fmt;
 
@@ -184,7 +185,7 @@ impl SigningKey {
         }
     }
 
-    /// PKCS#8 in PEM (version 1 for keys from a seed, RFC 8410 section 7): hand it to its owner once.
+    /// PKCS#8 in PEM (version 1 for keys from a seed, RFC 8410 section 7). Pass it to its owner once.
     pub fn private_key_pem(&self) -> Zeroizing<String> {
         Zeroizing::new(encode("PRIVATE KEY", &self.pkcs8))
     }
@@ -199,7 +200,7 @@ impl SigningKey {
         verifying(self.algorithm(), self.spki().as_ref())
     }
 
-    /// The public half as an entry of `jwks.json` (RFC 7517), to be read without this crate too.
+    /// The public half as an entry of `jwks.json` (RFC 7517), readable without this crate.
     pub fn jwk(&self) -> Value {
         let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let (kid, alg) = (&self.kid, self.algorithm().name());
@@ -265,7 +266,7 @@ fn decode(pem: &str, label: &str) -> Result<Vec<u8>, KeyError> {
 }
 
 pub(super) fn encode(label: &str, der: &[u8]) -> String {
-    pem_rfc7468::encode_string(label, LineEnding::LF, der).expect("a label of ours and bytes of any length")
+    pem_rfc7468::encode_string(label, LineEnding::LF, der).expect("the label is constant, and DER may have any length")
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ fn every_algorithm_signs_and_verifies_and_reads_back() {
         assert!(!public.verifies(b"message", &signature[1..]));
         assert!(!public.verifies(b"message", &[&signature[..], &[0]].concat()));
 
-        let again = SigningKey::from_private_pem("again", key.algorithm(), &key.private_key_pem()).unwrap();
-        assert!(public.verifies(b"other", &again.sign(b"other")));
-        assert_eq!(again.public_key_pem(), key.public_key_pem());
+        let read = SigningKey::from_private_pem("again", key.algorithm(), &key.private_key_pem()).unwrap();
+        assert!(public.verifies(b"other", &read.sign(b"other")));
+        assert_eq!(read.public_key_pem(), key.public_key_pem());
     }
 }
 
@@ -39,7 +39,7 @@ fn a_key_of_one_algorithm_is_not_a_key_of_another() {
 }
 
 #[test]
-fn pem_that_is_not_a_public_key_is_refused() {
+fn pem_that_is_not_a_public_key_is_rejected() {
     let pem = key(1).public_key_pem();
     for text in [
         "",
@@ -77,7 +77,7 @@ fn a_seed_becomes_pkcs8_version_1_as_openssl_writes_it() {
 }
 
 #[test]
-fn a_jwk_reads_back_and_says_nothing_private() {
+fn a_jwk_reads_back_without_private_members() {
     for key in one_of_each() {
         let jwk = key.jwk();
         assert!(jwk.get("d").is_none() && jwk["kid"] == key.kid() && jwk["alg"] == key.algorithm().name());
@@ -98,7 +98,7 @@ fn a_jwk_reads_back_and_says_nothing_private() {
 }
 
 #[test]
-fn debug_of_keys_says_nothing_private() {
+fn debug_of_keys_is_redacted() {
     assert_eq!(format!("{:?}", key(1)), "SigningKey(ed-1, EdDSA, [redacted])");
     let es256 = SigningKey::from_private_pem("k", Algorithm::Es256, &private_pem(&p256_der())).unwrap();
     assert_eq!(format!("{:?}", es256.verifying_key()), "VerifyingKey(ES256)");

@@ -3,11 +3,11 @@
 //! # Danger
 //!
 //! - The algorithm belongs to the key. A header may only agree with it; it never chooses (RFC 8725 section 3.1).
-//! - A library's defaults check few claims. Here every claim is required, typed and compared by us, and only then does
-//!   a [`SignedRequest`] exist; nothing else makes one.
+//! - Libraries check few claims by default. Here every claim is required, typed and compared before a [`SignedRequest`]
+//!   exists; no other code makes one.
 //! - A request is not a response: `typ` differs and is compared exactly.
 //!
-//! What remains for the caller after [`Timely::verify`]: that the `jti` was never seen before.
+//! One check remains for the caller after [`Timely::verify`]: that the `jti` was never seen before.
 
 mod algorithm;
 mod error;
@@ -39,7 +39,7 @@ pub const TYP_RESPONSE: &str = "umoja-res+jwt";
 pub const LEEWAY_SECS: u64 = 5;
 /// Most seconds between `iat` and `exp`.
 pub const MAX_LIFETIME_SECS: u64 = 60;
-/// Most bytes of a request; the transport refuses larger ones before they come here.
+/// Most bytes of a request; the transport rejects larger ones before they come here.
 pub const MAX_REQUEST_BYTES: usize = 256 * 1024;
 
 /// Most characters of `kid`, `iss` and other names.
@@ -49,12 +49,12 @@ const MAX_URL: usize = 2048;
 /// Most characters of `jti` and `idk`.
 const MAX_ID: usize = 64;
 
-/// Unpadded base64url of SHA-256 over the exact bytes of a request: what its response is bound to.
+/// Unpadded base64url of SHA-256 over the exact bytes of a request. Its response is bound to this value.
 pub fn request_hash(token: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(token))
 }
 
-/// The header, nothing more: `crit`, `jwk`, `x5u` and the like are unknown keys and so malformed.
+/// The header with exactly these members: `crit`, `jwk`, `x5u` and the like are unknown and therefore malformed.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
@@ -63,13 +63,13 @@ struct Header {
     typ: Option<String>,
 }
 
-/// A token taken apart, nothing believed yet.
+/// A token split into its parts. None of its content is trusted yet.
 struct Parts {
     alg: String,
     kid: String,
     payload: Zeroizing<Vec<u8>>,
     signature: Vec<u8>,
-    /// How many bytes of the token are signed: header, dot, payload.
+    /// The length of the signed part of the token: header, dot, payload.
     signed: usize,
 }
 
@@ -86,10 +86,10 @@ fn split(token: &[u8], typ: &str) -> Result<Parts, JwsError> {
     let payload = Zeroizing::new(decode(payload)?);
     let signature = decode(signature)?;
     if header.typ.as_deref() != Some(typ) {
-        return Err(JwsError::Refused("typ"));
+        return Err(JwsError::Rejected("typ"));
     }
-    let kid = header.kid.filter(|kid| length_in(kid, MAX_NAME)).ok_or(JwsError::Refused("kid"))?;
-    let alg = header.alg.ok_or(JwsError::Refused("alg"))?;
+    let kid = header.kid.filter(|kid| length_in(kid, MAX_NAME)).ok_or(JwsError::Rejected("kid"))?;
+    let alg = header.alg.ok_or(JwsError::Rejected("alg"))?;
     Ok(Parts { alg, kid, payload, signature, signed })
 }
 
@@ -97,9 +97,9 @@ impl Parts {
     /// The header's algorithm must be the key's, then the signature must be.
     fn check_signature(&self, token: &[u8], key: &VerifyingKey) -> Result<(), JwsError> {
         if self.alg != key.algorithm().name() {
-            return Err(JwsError::Refused("alg"));
+            return Err(JwsError::Rejected("alg"));
         }
-        if key.verifies(&token[..self.signed], &self.signature) { Ok(()) } else { Err(JwsError::Refused("signature")) }
+        if key.verifies(&token[..self.signed], &self.signature) { Ok(()) } else { Err(JwsError::Rejected("signature")) }
     }
 }
 
@@ -127,14 +127,14 @@ fn json(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
 /// `iat` not in the future, `exp` not in the past, at most a minute between them.
 fn check_times(iat: u64, exp: u64, now_secs: u64) -> Result<(), JwsError> {
     if iat > now_secs.saturating_add(LEEWAY_SECS) {
-        return Err(JwsError::Refused("iat"));
+        return Err(JwsError::Rejected("iat"));
     }
     if exp.saturating_add(LEEWAY_SECS) <= now_secs {
-        return Err(JwsError::Refused("exp"));
+        return Err(JwsError::Rejected("exp"));
     }
     match exp.checked_sub(iat) {
         Some(1..=MAX_LIFETIME_SECS) => Ok(()),
-        _ => Err(JwsError::Refused("exp")),
+        _ => Err(JwsError::Rejected("exp")),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     length_in, request_hash, sign, split,
 };
 
-/// What a client puts into a request; times in seconds since 1970.
+/// The claims of a request; times in seconds since 1970.
 #[derive(Clone)]
 pub struct RequestClaims {
     /// The company's id.
@@ -28,7 +28,7 @@ pub struct RequestClaims {
     pub exp: u64,
     /// A fresh unique id of 1 to 64 characters.
     pub jti: String,
-    /// [`ApiKey::akh`](crate::ApiKey::akh) of the API key sent beside.
+    /// [`ApiKey::akh`](crate::ApiKey::akh) of the API key that is sent with the request.
     pub akh: String,
     /// Idempotency key of 1 to 64 characters: a retry has a new `jti` and the same `idk`.
     pub idk: Option<String>,
@@ -69,7 +69,7 @@ pub fn sign_request(key: &SigningKey, claims: &RequestClaims) -> String {
     sign(key, TYP_REQUEST, &wire)
 }
 
-/// The claims as they come in: anything may be missing or of the wrong type, nothing may be twice or unknown.
+/// The claims as received: any claim may be missing or of the wrong type, none may be duplicate or unknown.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Incoming {
@@ -99,23 +99,23 @@ struct Incoming {
 pub(super) fn text(claim: Option<Strict>, name: &'static str, max: usize) -> Result<String, JwsError> {
     match claim {
         Some(Strict(Value::String(text))) if length_in(&text, max) => Ok(text),
-        _ => Err(JwsError::Refused(name)),
+        _ => Err(JwsError::Rejected(name)),
     }
 }
 
 /// An integer; neither text nor a fraction nor negative.
 pub(super) fn integer(claim: Option<&Strict>, name: &'static str) -> Result<u64, JwsError> {
-    claim.and_then(|claim| claim.0.as_u64()).ok_or(JwsError::Refused(name))
+    claim.and_then(|claim| claim.0.as_u64()).ok_or(JwsError::Rejected(name))
 }
 
-/// A request taken apart: its shape is right, **nothing in it is believed**.
+/// A request whose shape is right. **None of its content is trusted**.
 pub struct Unverified {
     token: Zeroizing<Vec<u8>>,
     parts: Parts,
     claims: Claims,
 }
 
-/// A request whose times are right. Nothing else in it is believed.
+/// A request whose times are right. The rest of its content is not trusted.
 pub struct Timely(Unverified);
 
 /// The claims, of the right type.
@@ -139,7 +139,7 @@ struct Claims {
 pub struct SignedRequest {
     /// The company that signed, which the caller looked the key up for.
     pub iss: String,
-    /// The key it signed with.
+    /// The key that signed the request.
     pub kid: String,
     /// Unique id of this request.
     pub jti: String,
@@ -153,25 +153,25 @@ pub struct SignedRequest {
     pub idk: Option<String>,
     /// The operation's own content: no duplicate keys, at most [`MAX_DEPTH`](super::MAX_DEPTH) deep.
     pub body: Value,
-    /// What the response is bound to: unpadded base64url of SHA-256 over the exact bytes of the request.
+    /// The value that the response is bound to: unpadded base64url of SHA-256 over the exact bytes of the request.
     pub rqh: String,
 }
 
-/// What a request must have been signed for.
+/// The expected values of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// This region's configured base URL, never a `Host` header.
     pub aud: &'a str,
     /// The path that was called, without a query.
     pub path: &'a str,
-    /// [`ApiKey::akh`](crate::ApiKey::akh) of the API key that came beside.
+    /// [`ApiKey::akh`](crate::ApiKey::akh) of the API key that came with the request.
     pub akh: &'a str,
 }
 
 /// Takes a request apart and checks its shape.
 ///
 /// # Errors
-/// [`JwsError::Malformed`] when it is not of the form, [`JwsError::Refused`] when a header or claim is missing or of the
+/// [`JwsError::Malformed`] if it is not of the form, [`JwsError::Rejected`] if a header or claim is missing or of the
 /// wrong type.
 pub fn parse_request(token: &[u8]) -> Result<Unverified, JwsError> {
     if token.len() > MAX_REQUEST_BYTES {
@@ -193,7 +193,7 @@ pub fn parse_request(token: &[u8]) -> Result<Unverified, JwsError> {
         htu: text(incoming.htu, "htu", MAX_URL)?,
         akh: text(incoming.akh, "akh", MAX_NAME)?,
         idk,
-        body: incoming.body.ok_or(JwsError::Refused("body"))?.0,
+        body: incoming.body.ok_or(JwsError::Rejected("body"))?.0,
     };
     let token = Zeroizing::new(token.to_vec());
     Ok(Unverified { token, parts, claims })
@@ -204,7 +204,7 @@ impl Unverified {
     /// to 60 s.
     ///
     /// # Errors
-    /// [`JwsError::Refused`].
+    /// [`JwsError::Rejected`].
     pub fn check_times(self, now_secs: u64) -> Result<Timely, JwsError> {
         check_times(self.claims.iat, self.claims.exp, now_secs)?;
         Ok(Timely(self))
@@ -212,37 +212,37 @@ impl Unverified {
 }
 
 impl Timely {
-    /// The key it claims to be signed with: for looking that key up, nothing else.
+    /// The key that the request says it is signed with. Use it only to look that key up.
     pub fn kid(&self) -> &str {
         &self.0.parts.kid
     }
 
-    /// The company it claims to come from: for looking its key up, nothing else.
+    /// The company that the request says it comes from. Use it only to look its key up.
     pub fn issuer(&self) -> &str {
         &self.0.claims.iss
     }
 
     /// Checks everything else against the key registered for [`issuer`](Self::issuer) and [`kid`](Self::kid).
     ///
-    /// The key's algorithm must be the header's, the signature the key's; only then are the claims compared, so that
-    /// whoever cannot sign learns nothing about what would be expected.
+    /// The key's algorithm must be the header's, and the signature must be the key's. The claims are compared only
+    /// after that, so that a caller without the key learns nothing about the expected values.
     ///
     /// # Errors
-    /// [`JwsError::Refused`].
+    /// [`JwsError::Rejected`].
     pub fn verify(self, key: &VerifyingKey, expect: &Expected<'_>) -> Result<SignedRequest, JwsError> {
         let Unverified { token, parts, claims } = self.0;
         parts.check_signature(&token, key)?;
         if claims.aud != expect.aud {
-            return Err(JwsError::Refused("aud"));
+            return Err(JwsError::Rejected("aud"));
         }
         if claims.htm != "POST" {
-            return Err(JwsError::Refused("htm"));
+            return Err(JwsError::Rejected("htm"));
         }
         if claims.htu.strip_prefix(expect.aud) != Some(expect.path) {
-            return Err(JwsError::Refused("htu"));
+            return Err(JwsError::Rejected("htu"));
         }
         if !bool::from(claims.akh.as_bytes().ct_eq(expect.akh.as_bytes())) {
-            return Err(JwsError::Refused("akh"));
+            return Err(JwsError::Rejected("akh"));
         }
         Ok(SignedRequest {
             iss: claims.iss,

@@ -30,7 +30,7 @@ fn claims() -> RequestClaims {
     }
 }
 
-/// What the server does, in its order.
+/// Runs the checks of the server in its order.
 fn accept(token: &[u8], key: &SigningKey) -> Result<SignedRequest, JwsError> {
     let request = parse_request(token)?;
     let request = request.check_times(NOW)?;
@@ -38,8 +38,8 @@ fn accept(token: &[u8], key: &SigningKey) -> Result<SignedRequest, JwsError> {
     request.verify(&key.verifying_key(), &Expected { aud: AUD, path: PATH, akh: &akh })
 }
 
-fn refused(token: &[u8]) -> JwsError {
-    accept(token, &ed25519(1)).expect_err("this must be refused")
+fn rejected(token: &[u8]) -> JwsError {
+    accept(token, &ed25519(1)).expect_err("this must be rejected")
 }
 
 /// The valid claims with one changed (`Some`) or taken away (`None`), honestly signed.
@@ -76,18 +76,18 @@ fn the_idempotency_key_is_optional() {
 }
 
 #[test]
-fn alg_none_is_refused() {
+fn alg_none_is_rejected() {
     let claims = payload(&sign_request(&ed25519(1), &claims())).to_string();
     for alg in ["none", "None", "NONE", ""] {
         let header = HEADER.replace("EdDSA", alg);
-        assert_eq!(refused(&forge(&header, &claims, |_| Vec::new())), JwsError::Refused("alg"));
+        assert_eq!(rejected(&forge(&header, &claims, |_| Vec::new())), JwsError::Rejected("alg"));
     }
     // The right name does not help an empty signature.
-    assert_eq!(refused(&forge(HEADER, &claims, |_| Vec::new())), JwsError::Refused("signature"));
+    assert_eq!(rejected(&forge(HEADER, &claims, |_| Vec::new())), JwsError::Rejected("signature"));
 }
 
 #[test]
-fn an_hs256_token_made_with_the_public_key_is_refused() {
+fn an_hs256_token_made_with_the_public_key_is_rejected() {
     let claims = payload(&sign_request(&ed25519(1), &claims())).to_string();
     for key in one_of_each() {
         let pem = key.public_key_pem();
@@ -97,30 +97,30 @@ fn an_hs256_token_made_with_the_public_key_is_refused() {
             mac.finalize().into_bytes().to_vec()
         };
         let header = format!(r#"{{"alg":"HS256","kid":"{}","typ":"umoja-req+jwt"}}"#, key.kid());
-        assert_eq!(accept(&forge(&header, &claims, hs256), &key).unwrap_err(), JwsError::Refused("alg"));
+        assert_eq!(accept(&forge(&header, &claims, hs256), &key).unwrap_err(), JwsError::Rejected("alg"));
         let honest = header.replace("HS256", key.algorithm().name());
-        assert_eq!(accept(&forge(&honest, &claims, hs256), &key).unwrap_err(), JwsError::Refused("signature"));
+        assert_eq!(accept(&forge(&honest, &claims, hs256), &key).unwrap_err(), JwsError::Rejected("signature"));
     }
 }
 
 #[test]
-fn the_algorithm_is_the_keys_even_when_the_header_names_another_real_one() {
+fn a_header_with_another_algorithm_is_rejected() {
     let [ed, _, rs, ps] = one_of_each();
     // Signed as PS256 by an RSA key registered for RS256.
     let token = sign_request(&ps, &claims());
-    assert_eq!(accept(token.as_bytes(), &rs).unwrap_err(), JwsError::Refused("alg"));
+    assert_eq!(accept(token.as_bytes(), &rs).unwrap_err(), JwsError::Rejected("alg"));
     let token = sign_request(&rs, &claims());
-    assert_eq!(accept(token.as_bytes(), &ed).unwrap_err(), JwsError::Refused("alg"));
+    assert_eq!(accept(token.as_bytes(), &ed).unwrap_err(), JwsError::Rejected("alg"));
 }
 
 #[test]
-fn another_keys_signature_is_refused() {
+fn another_keys_signature_is_rejected() {
     let other = SigningKey::from_seed("ed-1", [2; 32]);
-    assert_eq!(refused(sign_request(&other, &claims()).as_bytes()), JwsError::Refused("signature"));
+    assert_eq!(rejected(sign_request(&other, &claims()).as_bytes()), JwsError::Rejected("signature"));
 }
 
 #[test]
-fn any_change_after_signing_is_refused() {
+fn any_change_after_signing_is_rejected() {
     let token = sign_request(&ed25519(1), &claims()).into_bytes();
     for at in 0..token.len() {
         let mut changed = token.clone();
@@ -130,7 +130,7 @@ fn any_change_after_signing_is_refused() {
 }
 
 #[test]
-fn another_audience_path_or_method_is_refused() {
+fn another_audience_path_or_method_is_rejected() {
     for (name, value) in [
         ("aud", json!("https://us.umoja.example")),
         ("aud", json!(format!("{AUD}/"))),
@@ -140,34 +140,34 @@ fn another_audience_path_or_method_is_refused() {
         ("htm", json!("GET")),
         ("htm", json!("post")),
     ] {
-        assert_eq!(refused(&altered(name, Some(value))), JwsError::Refused(name), "{name}");
+        assert_eq!(rejected(&altered(name, Some(value))), JwsError::Rejected(name), "{name}");
     }
 }
 
 #[test]
-fn a_request_of_key_a_does_not_go_with_api_key_b() {
+fn a_request_with_another_api_key_is_rejected() {
     let token = sign_request(&ed25519(1), &RequestClaims { akh: api_key(2).akh(), ..claims() });
-    assert_eq!(refused(token.as_bytes()), JwsError::Refused("akh"));
+    assert_eq!(rejected(token.as_bytes()), JwsError::Rejected("akh"));
 }
 
 #[test]
-fn a_missing_or_mistyped_claim_is_refused_by_name() {
+fn a_missing_or_mistyped_claim_is_rejected_by_name() {
     for name in ["iss", "aud", "iat", "exp", "jti", "htm", "htu", "akh"] {
         let wrong = [None, Some(json!(null)), Some(json!([AUD])), Some(json!({})), Some(json!(true)), Some(json!(""))];
         for value in wrong {
-            assert_eq!(refused(&altered(name, value)), JwsError::Refused(name), "{name}");
+            assert_eq!(rejected(&altered(name, value)), JwsError::Rejected(name), "{name}");
         }
     }
-    assert_eq!(refused(&altered("body", None)), JwsError::Refused("body"));
-    assert_eq!(refused(&altered("idk", Some(json!(null)))), JwsError::Refused("idk"));
-    assert_eq!(refused(&altered("idk", Some(json!("")))), JwsError::Refused("idk"));
+    assert_eq!(rejected(&altered("body", None)), JwsError::Rejected("body"));
+    assert_eq!(rejected(&altered("idk", Some(json!(null)))), JwsError::Rejected("idk"));
+    assert_eq!(rejected(&altered("idk", Some(json!("")))), JwsError::Rejected("idk"));
 }
 
 #[test]
-fn times_are_integers_and_nothing_else() {
+fn times_must_be_integers() {
     for name in ["iat", "exp"] {
         for value in [json!(NOW.to_string()), json!(1_700_000_000.5), json!(-1), json!(1e300), json!([NOW])] {
-            assert_eq!(refused(&altered(name, Some(value))), JwsError::Refused(name), "{name}");
+            assert_eq!(rejected(&altered(name, Some(value))), JwsError::Rejected(name), "{name}");
         }
     }
 }
@@ -176,34 +176,34 @@ fn times_are_integers_and_nothing_else() {
 fn ids_have_1_to_64_characters() {
     for name in ["jti", "idk"] {
         assert!(accept(&altered(name, Some(json!("ä".repeat(64)))), &ed25519(1)).is_ok());
-        assert_eq!(refused(&altered(name, Some(json!("a".repeat(65))))), JwsError::Refused(name));
+        assert_eq!(rejected(&altered(name, Some(json!("a".repeat(65))))), JwsError::Rejected(name));
     }
 }
 
 #[test]
-fn expired_or_future_or_long_lived_requests_are_refused() {
+fn expired_or_future_or_long_lived_requests_are_rejected() {
     for (iat, exp) in [(NOW - 70, NOW - 10), (NOW + 6, NOW + 20), (NOW, NOW + 61), (NOW, NOW)] {
         let token = sign_request(&ed25519(1), &RequestClaims { iat, exp, ..claims() });
-        assert!(matches!(refused(token.as_bytes()), JwsError::Refused("iat" | "exp")));
+        assert!(matches!(rejected(token.as_bytes()), JwsError::Rejected("iat" | "exp")));
     }
 }
 
 #[test]
-fn a_request_whose_times_are_over_cannot_be_verified() {
+fn a_request_with_expired_times_is_never_verified() {
     let token = sign_request(&ed25519(1), &claims());
     let expired = parse_request(token.as_bytes()).unwrap();
     assert!(expired.check_times(NOW + 1000).is_err());
 }
 
 #[test]
-fn headers_with_missing_unknown_or_repeated_keys_are_refused() {
+fn headers_with_missing_unknown_or_repeated_keys_are_rejected() {
     let claims = payload(&sign_request(&ed25519(1), &claims())).to_string();
-    let with = |header: &str| refused(&forge(header, &claims, |input| ed25519(1).sign(input)));
-    assert_eq!(with(r#"{"alg":"EdDSA","kid":"ed-1"}"#), JwsError::Refused("typ"));
-    assert_eq!(with(r#"{"alg":"EdDSA","kid":"ed-1","typ":"JWT"}"#), JwsError::Refused("typ"));
-    assert_eq!(with(r#"{"alg":"EdDSA","kid":"ed-1","typ":"umoja-res+jwt"}"#), JwsError::Refused("typ"));
-    assert_eq!(with(r#"{"alg":"EdDSA","typ":"umoja-req+jwt"}"#), JwsError::Refused("kid"));
-    assert_eq!(with(r#"{"kid":"ed-1","typ":"umoja-req+jwt"}"#), JwsError::Refused("alg"));
+    let with = |header: &str| rejected(&forge(header, &claims, |input| ed25519(1).sign(input)));
+    assert_eq!(with(r#"{"alg":"EdDSA","kid":"ed-1"}"#), JwsError::Rejected("typ"));
+    assert_eq!(with(r#"{"alg":"EdDSA","kid":"ed-1","typ":"JWT"}"#), JwsError::Rejected("typ"));
+    assert_eq!(with(r#"{"alg":"EdDSA","kid":"ed-1","typ":"umoja-res+jwt"}"#), JwsError::Rejected("typ"));
+    assert_eq!(with(r#"{"alg":"EdDSA","typ":"umoja-req+jwt"}"#), JwsError::Rejected("kid"));
+    assert_eq!(with(r#"{"kid":"ed-1","typ":"umoja-req+jwt"}"#), JwsError::Rejected("alg"));
     for header in [
         r#"{"alg":"EdDSA","kid":"ed-1","typ":"umoja-req+jwt","crit":["b64"]}"#,
         r#"{"alg":"EdDSA","kid":"ed-1","typ":"umoja-req+jwt","jwk":{}}"#,
@@ -218,7 +218,7 @@ fn headers_with_missing_unknown_or_repeated_keys_are_refused() {
 }
 
 #[test]
-fn claims_with_unknown_or_repeated_keys_or_deep_nesting_are_malformed() {
+fn claims_with_invalid_keys_or_deep_nesting_are_malformed() {
     let honest = payload(&sign_request(&ed25519(1), &claims())).to_string();
     let open = honest.strip_suffix('}').unwrap();
     let deep = format!("{}1{}", "[".repeat(33), "]".repeat(33));
@@ -233,7 +233,7 @@ fn claims_with_unknown_or_repeated_keys_or_deep_nesting_are_malformed() {
         honest.replace(r#""acme""#, &deep),
         honest.replace("acme", "ac\u{0}me"),
         format!("{honest}{{}}"),
-        // A derived struct would read a list of its fields as well.
+        // A derived struct would also read an array of its fields.
         format!(r#"["acme","{AUD}",{NOW},{NOW},"j","POST","{AUD}{PATH}","x","i",{{}}]"#),
         "[]".into(),
         "null".into(),
@@ -245,7 +245,7 @@ fn claims_with_unknown_or_repeated_keys_or_deep_nesting_are_malformed() {
 }
 
 #[test]
-fn what_is_not_a_compact_jws_is_malformed() {
+fn a_non_compact_jws_is_malformed() {
     let token = sign_request(&ed25519(1), &claims());
     let flipped = token.replace('.', "..");
     for text in [
@@ -281,12 +281,12 @@ fn debug_of_a_request_shows_no_body() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn any_bytes_are_rejected_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(parse_request(&bytes).is_err());
     }
 
     #[test]
-    fn any_header_and_claims_are_refused_without_a_panic(
+    fn any_header_and_claims_are_rejected_without_a_panic(
         header in "\\PC{0,60}", claims in "[\\[\\]{}:,\"a-z0-9.]{0,100}", real in any::<bool>(),
     ) {
         let header = if real { HEADER } else { &header };

@@ -30,7 +30,7 @@ pub struct ResponseClaims {
     pub body: Value,
 }
 
-/// What a response must be the answer to.
+/// The request that a response must answer.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseExpected<'a> {
     /// `aud` of the request.
@@ -69,10 +69,11 @@ struct Incoming {
     body: Option<Strict>,
 }
 
-/// Checks a response for a client: one of the published keys signed it, now, as the answer to this very request.
+/// Checks a response for a client: its signature by one of the published keys, its times, and that it answers this
+/// request.
 ///
 /// # Errors
-/// [`JwsError`]; a request shown as a response is refused for its `typ`, the answer to another request for its `rqh`.
+/// [`JwsError`]; a request shown as a response is rejected for its `typ`, the answer to another request for its `rqh`.
 pub fn verify_response(
     token: &[u8],
     keys: &[(String, VerifyingKey)],
@@ -81,7 +82,7 @@ pub fn verify_response(
 ) -> Result<ResponseClaims, JwsError> {
     let parts = split(token, TYP_RESPONSE)?;
     let incoming: Incoming = object(&parts.payload)?;
-    let (_, key) = keys.iter().find(|(kid, _)| *kid == parts.kid).ok_or(JwsError::Refused("kid"))?;
+    let (_, key) = keys.iter().find(|(kid, _)| *kid == parts.kid).ok_or(JwsError::Rejected("kid"))?;
     parts.check_signature(token, key)?;
     let status = integer(incoming.status.as_ref(), "status")?;
     let claims = ResponseClaims {
@@ -91,8 +92,8 @@ pub fn verify_response(
         exp: integer(incoming.exp.as_ref(), "exp")?,
         rjti: text(incoming.rjti, "rjti", MAX_ID)?,
         rqh: text(incoming.rqh, "rqh", MAX_NAME)?,
-        status: u16::try_from(status).map_err(|_| JwsError::Refused("status"))?,
-        body: incoming.body.ok_or(JwsError::Refused("body"))?.0,
+        status: u16::try_from(status).map_err(|_| JwsError::Rejected("status"))?,
+        body: incoming.body.ok_or(JwsError::Rejected("body"))?.0,
     };
     for (name, found, expected) in [
         ("iss", &claims.iss, expect.iss),
@@ -101,7 +102,7 @@ pub fn verify_response(
         ("rqh", &claims.rqh, expect.rqh),
     ] {
         if found != expected {
-            return Err(JwsError::Refused(name));
+            return Err(JwsError::Rejected(name));
         }
     }
     check_times(claims.iat, claims.exp, now_secs)?;

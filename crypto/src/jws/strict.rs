@@ -1,7 +1,7 @@
-//! JSON without its traps: no key twice in an object, no bottomless nesting.
+//! Strict JSON: no duplicate key in an object, no unlimited nesting.
 //!
-//! `serde_json::Value` keeps the last of two equal keys, other parsers the first: what one party signed is then not what
-//! the other reads.
+//! `serde_json::Value` keeps the last of two equal keys, other parsers keep the first. Two parties would then read the
+//! same signed message differently.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use serde_json::{Map, Number, Value};
 
 use super::error::JwsError;
 
-/// Most arrays and objects within each other in one claim.
+/// The most levels of nested arrays and objects in one claim.
 pub const MAX_DEPTH: usize = 32;
 
-/// Reads a struct from a JSON object. A derived `Deserialize` alone would take an array of its fields just as well.
+/// Reads a struct from a JSON object. A derived `Deserialize` alone would also take an array of its fields.
 pub(super) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, JwsError> {
     if json.trim_ascii_start().first() != Some(&b'{') {
         return Err(JwsError::Malformed);
@@ -35,7 +35,7 @@ pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     Strict::deserialize(deserializer).map(Some)
 }
 
-/// How many more levels may open.
+/// The number of levels that may still open.
 #[derive(Clone, Copy)]
 struct Level(usize);
 
@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Level {
         while let Some(key) = entries.next_key::<String>()? {
             let value = entries.next_value_seed(below)?;
             if map.insert(key, value).is_some() {
-                return Err(de::Error::custom("a key stands twice in an object"));
+                return Err(de::Error::custom("duplicate key in an object"));
             }
         }
         Ok(Value::Object(map))
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_twice_is_refused_at_any_level() {
+    fn duplicate_keys_are_rejected_at_any_level() {
         assert!(read(r#"{"a":1,"b":{"a":1}}"#).is_some());
         assert!(read(r#"{"a":1,"a":1}"#).is_none());
         assert!(read(r#"[{"b":{"a":1,"\u0061":2}}]"#).is_none());
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_reads_as_the_plain_parser_reads_it(text in "[\\[\\]{}:,\"a1.e-]{0,24}") {
+        fn accepted_json_equals_the_plain_parsers(text in "[\\[\\]{}:,\"a1.e-]{0,24}") {
             if let Some(value) = read(&text) {
                 prop_assert_eq!(value, serde_json::from_str::<Value>(&text).unwrap());
             }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::key::encode;
 use super::{Algorithm, SigningKey};
 
-/// A key of every algorithm. The RSA and P-256 keys are drawn anew each time: no private key stands in the repository.
+/// A key of every algorithm. The RSA and P-256 keys are generated each time, so the repository has no private key.
 pub(super) fn one_of_each() -> [SigningKey; 4] {
     let rsa = private_pem(&rsa_der());
     [

@@ -53,7 +53,7 @@ struct PasswordText {
 impl ForeignHash {
     /// Auth0's `custom_password_hash`, as JSON.
     ///
-    /// The key of an HMAC is looked for among `keys`, and only its id is kept.
+    /// The key of an HMAC is looked up among `keys`, and only its id is kept.
     ///
     /// # Errors
     /// [`ImportError`]; [`ImportError::MissingKey`] if the key of an HMAC is not among `keys`.
@@ -112,7 +112,7 @@ impl Custom {
         decode(&self.hash.value, self.hash.encoding.as_deref(), TextEncoding::Base64)
     }
 
-    /// The salt and its place; none is the same as an empty one.
+    /// The salt and its place. A missing salt is the same as an empty one.
     fn salt(&self) -> Result<(Vec<u8>, Option<Place>), ImportError> {
         let Some(salt) = self.salt.as_ref().filter(|salt| !salt.value.is_empty()) else {
             return Ok((Vec::new(), None));

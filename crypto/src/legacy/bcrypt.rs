@@ -1,11 +1,11 @@
-//! bcrypt: `$2a$`, `$2b$` and `$2y$`, and what WordPress and Django put before it.
+//! bcrypt: `$2a$`, `$2b$` and `$2y$`, and the prefixes of WordPress and Django.
 //!
 //! # Danger
 //!
-//! bcrypt reads 72 bytes and ignores the rest. As long as an account still has its bcrypt hash, a long password
-//! verifies with any ending; the upgrade hashes *all* of what was typed, so that from then on the ending counts.
-//! `$2x$` marks hashes of a sign-extension bug that makes some passwords collide: refused. Implementations in C end
-//! the password at a zero byte; a typed one is refused, so that it cannot stand for everything after it.
+//! bcrypt reads 72 bytes and ignores the rest. While an account still has its bcrypt hash, a long password verifies
+//! with any ending. The upgrade hashes *all* typed bytes, so from then on the ending counts. `$2x$` marks hashes of a
+//! sign-extension bug that makes some passwords collide: rejected. Implementations in C end the password at a zero
+//! byte. A typed zero byte is rejected, so that it does not match every ending.
 
 use zeroize::Zeroizing;
 
@@ -68,7 +68,7 @@ impl Bcrypt {
         if password.contains(&0) {
             return None;
         }
-        // The ending zero belongs to what is hashed, if there is room for it.
+        // bcrypt also hashes the terminating zero, if there is room for it.
         let mut read = Zeroizing::new([0; READ]);
         let length = password.len().min(READ);
         read[..length].copy_from_slice(&password[..length]);

@@ -1,4 +1,4 @@
-//! Chains of fast digests: plain, salted, peppered, HMAC, and one around the other.
+//! Chains of fast digests: plain, salted, peppered, HMAC, and nested.
 //!
 //! The output of a step goes into the next one as lower-case hex, as PHP's `md5` and `sha1` write it.
 //!
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::digest::Digest;
 use super::keys::{HashKeys, valid_id};
 
-/// Before or after.
+/// The position of a salt or a pepper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Before the password.
@@ -20,7 +20,7 @@ pub enum Place {
     Last,
 }
 
-/// What is the key of an HMAC.
+/// The key of an HMAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HmacKey {
     /// The secret that the hash names; the message is the password, with the salt if it has a place.
@@ -36,26 +36,26 @@ pub enum HmacKey {
 pub struct Step {
     /// The function.
     pub digest: Digest,
-    /// Where the record's salt goes.
+    /// The position of the record's salt.
     pub salt: Option<Place>,
-    /// Where the pepper goes, outside of the salt.
+    /// The position of the pepper, outside of the salt.
     pub pepper: Option<Place>,
-    /// If it is an HMAC.
+    /// The key, if the step is an HMAC.
     pub hmac: Option<HmacKey>,
 }
 
 impl Step {
-    /// The digest of what comes in, with nothing added.
+    /// The plain digest of the input.
     pub fn plain(digest: Digest) -> Self {
         Self { digest, salt: None, pepper: None, hmac: None }
     }
 
-    /// With the salt before or after.
+    /// With the salt before or after the password.
     pub fn salted(digest: Digest, place: Place) -> Self {
         Self { salt: Some(place), ..Self::plain(digest) }
     }
 
-    /// With the named secret before or after.
+    /// With the named secret before or after the password.
     pub fn peppered(digest: Digest, place: Place) -> Self {
         Self { pepper: Some(place), ..Self::plain(digest) }
     }
@@ -135,7 +135,7 @@ impl Step {
 pub(super) struct Chain {
     steps: Vec<Step>,
     key: Option<String>,
-    /// The result is taken as hex: somebody else put an argon2id around that.
+    /// The result is taken as hex, because the other system put an argon2id around the hex text.
     hex: bool,
 }
 

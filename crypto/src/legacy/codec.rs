@@ -1,4 +1,4 @@
-//! Texts to bytes: hex, the base64 dialects of old hashes, and the encodings of passwords.
+//! Texts to bytes: hex, the base64 dialects of legacy hashes, and the encodings of passwords.
 
 use base64::Engine;
 use base64::alphabet::{BCRYPT, STANDARD};
@@ -15,7 +15,7 @@ const BCRYPT64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, ANY_PADDING.with_d
 /// The alphabet of crypt(3).
 const CRYPT64: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// How a hash, a salt or a key is written in a dump.
+/// The encoding of a hash, a salt or a key in a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextEncoding {
     /// Hexadecimal, in either case.
@@ -27,7 +27,7 @@ pub enum TextEncoding {
 }
 
 impl TextEncoding {
-    /// The bytes that a text stands for; `None` if it is not of this encoding.
+    /// The bytes that a text encodes; `None` if it is not of this encoding.
     pub fn decode(self, text: &str) -> Option<Zeroizing<Vec<u8>>> {
         match self {
             Self::Hex => hex::decode(text).ok(),
@@ -38,17 +38,17 @@ impl TextEncoding {
     }
 }
 
-/// How the old system turned a password into bytes.
+/// The encoding of passwords in the other system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PasswordEncoding {
-    /// UTF-8, as nearly all do.
+    /// UTF-8, the usual one.
     #[default]
     Utf8,
     /// US-ASCII: a password with any other character is wrong.
     Ascii,
     /// ISO 8859-1, one byte for each character: a password with any other character is wrong.
     Latin1,
-    /// UTF-16, low byte first, without a mark: Windows.
+    /// UTF-16, low byte first, without a byte order mark: Windows.
     Utf16Le,
 }
 
@@ -66,7 +66,7 @@ impl PasswordEncoding {
         [Self::Utf8, Self::Ascii, Self::Latin1, Self::Utf16Le].into_iter().find(|encoding| encoding.name() == name)
     }
 
-    /// The bytes of a password; `None` if the old system could not have known such a password.
+    /// The bytes of a password; `None` if the other system could not have accepted such a password.
     pub(super) fn encode(self, typed: &str) -> Option<Zeroizing<Vec<u8>>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(typed.len() * 2));
         match self {
@@ -102,7 +102,8 @@ pub(super) fn crypt64_value(letter: u8) -> Option<u8> {
     CRYPT64.iter().position(|other| *other == letter).and_then(|place| u8::try_from(place).ok())
 }
 
-/// crypt(3)'s base64, lowest six bits first. Bits that are left over are the last byte if `keep_rest`, else must be 0.
+/// crypt(3)'s base64, lowest six bits first. The remaining bits are the last byte if `keep_rest`, and must be 0
+/// otherwise.
 pub(super) fn crypt64(text: &str, keep_rest: bool) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let (mut pending, mut bits) = (0u32, 0);

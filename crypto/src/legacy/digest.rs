@@ -1,4 +1,4 @@
-//! The digests that old hashes are made of.
+//! The digests of legacy hashes.
 
 use ::hmac::{Hmac, KeyInit, Mac};
 use zeroize::Zeroizing;
@@ -71,7 +71,7 @@ impl Digest {
         }
     }
 
-    /// Nanoseconds of one round on one core, about; for estimates.
+    /// Nanoseconds of one round on one core, approximately; for estimates.
     pub(super) fn nanos(self) -> u64 {
         match self {
             Self::Md4 | Self::Md5 => 120,
@@ -80,7 +80,7 @@ impl Digest {
         }
     }
 
-    /// The digest of the parts after each other.
+    /// The digest of the concatenated parts.
     pub(super) fn hash(self, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
         fn run<D: sha2::Digest>(parts: &[&[u8]]) -> Vec<u8> {
             parts.iter().fold(D::new(), sha2::Digest::chain_update).finalize().to_vec()

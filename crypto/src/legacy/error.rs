@@ -1,26 +1,27 @@
-//! What came of an old hash, and why one is refused.
+//! The outcomes of legacy hashes, and the reasons to reject one.
 
 use crate::password::CostError;
 
-/// What came of comparing a password with an old hash.
+/// The outcome of comparing a password with a legacy hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum LegacyOutcome {
-    /// The right password: hash it anew and drop the old string.
+    /// The right password: hash it again with argon2id and drop the legacy hash.
     Verified,
     /// Another password.
     Wrong,
-    /// A family we do not know or do not trust, a damaged string, a cost above the ceilings, or a fast hash that was
-    /// not wrapped. Nothing was computed.
+    /// An unknown or untrusted family, a damaged string, a cost above the ceilings, or a fast hash that is not wrapped.
+    /// No hash was computed.
     Unsupported,
-    /// The secret that the hash names is not among the [`HashKeys`](super::HashKeys) of the [`Passwords`](crate::Passwords): an operator has to add it.
+    /// The secret that the hash names is not among the [`HashKeys`](super::HashKeys) of the
+    /// [`Passwords`](crate::Passwords): an operator has to add it.
     MissingKey,
 }
 
-/// Why an old hash is not imported; never contains any of it.
+/// Why a legacy hash is not imported; never contains any of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    /// No family of ours, or not well formed.
+    /// An unknown family, or a malformed string.
     #[error("an unknown or malformed kind of password hash")]
     Unsupported,
     /// A family that is known to be broken: `$2x$` of bcrypt.
@@ -31,7 +32,7 @@ pub enum ImportError {
     /// rounds, Drupal 2^20.
     #[error("the parameters of the password hash cost more than the ceilings allow")]
     TooCostly,
-    /// It was made with a secret that is not among the keys.
+    /// The hash was made with a secret that is not among the keys.
     #[error("the password hash was made with a key that is not among the keys given")]
     MissingKey,
 }

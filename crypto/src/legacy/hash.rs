@@ -1,4 +1,4 @@
-//! An old hash, read: what every source is turned into, and what is stored and verified.
+//! A legacy hash after reading: the common form of every source, which is stored and verified.
 
 use std::fmt;
 
@@ -10,26 +10,26 @@ use super::error::{ImportError, LegacyOutcome};
 use super::recipe::{Ran, Recipe};
 use crate::password::{Password, Passwords, Verification, check_stored};
 
-/// An old hash, read and affordable.
+/// A legacy hash, read and affordable.
 ///
-/// [`parse`](Self::parse) reads the spellings that say what they are; for the others there is a constructor for each
-/// source. None of them spends anything. Its `Debug` names the family only.
+/// [`parse`](Self::parse) reads the spellings that name their family; there is a constructor for each of the other
+/// sources. None of them computes a hash. `Debug` names the family only.
 #[derive(Clone)]
 pub struct ForeignHash(Form);
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Form {
-    /// An argon2 PHC string, which is a spelling of ours already.
+    /// An argon2 PHC string, which is stored as it is.
     Argon2(String),
     Recipe(Recipe, Check),
 }
 
-/// What the result of a recipe is compared with.
+/// The expected value that the result of a recipe is compared with.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Check {
     /// The result itself.
     Bare(Zeroizing<Vec<u8>>),
-    /// An argon2id PHC string over a result of so many bytes.
+    /// An argon2id PHC string over a result of `length` bytes.
     Wrapped { length: usize, phc: String },
 }
 
@@ -55,7 +55,7 @@ impl ForeignHash {
         Ok(Self(Form::Recipe(recipe, Check::Wrapped { length, phc })))
     }
 
-    /// The same hash by a system that encoded passwords otherwise. Argon2 strings stay as they are: UTF-8.
+    /// The same hash with another encoding of the password. Argon2 strings stay as they are: UTF-8.
     #[must_use]
     pub fn with_encoding(mut self, encoding: PasswordEncoding) -> Self {
         if let Form::Recipe(recipe, _) = &mut self.0 {
@@ -76,7 +76,7 @@ impl ForeignHash {
         }
     }
 
-    /// The id of the secret without which it cannot be verified, if it needs one.
+    /// The id of the secret that is required to verify it, if there is one.
     pub fn key_id(&self) -> Option<&str> {
         match &self.0 {
             Form::Argon2(_) => None,
@@ -84,7 +84,7 @@ impl ForeignHash {
         }
     }
 
-    /// Whether it is a fast one that is not inside argon2id: neither stored nor verified as it is.
+    /// Whether it is a fast hash that is not inside argon2id. Such a hash is neither stored nor verified.
     pub fn is_raw_fast(&self) -> bool {
         match &self.0 {
             Form::Recipe(recipe, Check::Bare(expected)) => recipe.is_fast(expected.len()),
@@ -96,7 +96,7 @@ impl ForeignHash {
         matches!(&self.0, Form::Argon2(_) | Form::Recipe(_, Check::Wrapped { .. }))
     }
 
-    /// Compares a password with it, in constant time once the work is done.
+    /// Compares a password with the hash, in constant time after the computation.
     pub(super) fn verify(&self, passwords: &Passwords, password: &Password) -> LegacyOutcome {
         let (typed, hopeless) = (password.typed(), password.hopeless());
         let (recipe, check) = match &self.0 {
@@ -116,7 +116,7 @@ impl ForeignHash {
         match check {
             Check::Bare(expected) if possible && bool::from(hash.ct_eq(expected)) => LegacyOutcome::Verified,
             Check::Bare(_) => LegacyOutcome::Wrong,
-            // Also for what cannot be right, so that the time is the same.
+            // Compared for wrong results too, so that the time is the same.
             Check::Wrapped { phc, .. } => outcome(passwords.verify_bytes(&hash, !possible, phc)),
         }
     }

@@ -1,11 +1,11 @@
-//! The secrets that some old systems hashed with, held once and not in every record.
+//! The secrets of the other systems' hashes, held once and not in every record.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A secret of the system that old hashes came from; wiped when dropped.
+/// A secret of the system that legacy hashes came from; wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub enum HashKey {
     /// A key of HMAC or a pepper.
@@ -20,11 +20,11 @@ pub enum HashKey {
 }
 
 impl HashKey {
-    /// The most bytes of one as [`HashKey::to_bytes`] gives them: no system is known to have longer ones.
+    /// The most bytes of one as [`HashKey::to_bytes`] returns them: no known system has longer ones.
     pub const MAX_BYTES: usize = 4096;
 
-    /// The key as bytes, to be sealed. The first byte says which kind it is; of Firebase's, the length of the signer key
-    /// follows in two bytes, big-endian. Nothing if it is over [`HashKey::MAX_BYTES`].
+    /// The key as bytes, to be sealed. The first byte is its kind; for Firebase, the length of the signer key follows
+    /// in two bytes, big-endian. `None` if it is over [`HashKey::MAX_BYTES`].
     pub fn to_bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(Self::MAX_BYTES));
         let (head, parts): (_, [&[u8]; 2]) = match self {
@@ -44,7 +44,7 @@ impl HashKey {
         Some(bytes)
     }
 
-    /// What [`HashKey::to_bytes`] gave.
+    /// Reads the bytes of [`HashKey::to_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match bytes.split_first()? {
             (0, secret) => Some(Self::Secret(Zeroizing::new(secret.to_vec()))),
@@ -59,20 +59,21 @@ impl HashKey {
     }
 }
 
-/// The secrets of all systems that old hashes came from, each under an id.
+/// The secrets of all systems that legacy hashes came from, each under an id.
 ///
-/// A stored hash names the id only: who has the users without the settings cannot try passwords against such hashes.
+/// A stored hash contains the id only: an attacker who has the users without the settings cannot try passwords against
+/// such hashes.
 /// The ids are the operator's choice: 1 to 32 of `a-z`, `0-9` and `-`, never reused for another secret.
 #[derive(Clone, Default)]
 pub struct HashKeys(BTreeMap<String, HashKey>);
 
 /// The id of a key is not 1 to 32 of `a-z`, `0-9` and `-`, or is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the id of a hash key has 1 to 32 of a-z, 0-9 and -, and is given once")]
+#[error("the id of a hash key must have 1 to 32 characters of a-z, 0-9 and -, and be unique")]
 pub struct HashKeyError;
 
 impl HashKeys {
-    /// Adds one.
+    /// Adds a secret.
     ///
     /// # Errors
     /// [`HashKeyError`].
@@ -83,17 +84,17 @@ impl HashKeys {
         Ok(self)
     }
 
-    /// All of them, by id.
+    /// All secrets, by id.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &HashKey)> {
         self.0.iter().map(|(id, key)| (id.as_str(), key))
     }
 
-    /// One of them.
+    /// The secret of an id.
     pub fn get(&self, id: &str) -> Option<&HashKey> {
         self.0.get(id)
     }
 
-    /// Whether there is one of this id.
+    /// Whether there is a secret of this id.
     pub fn contains(&self, id: &str) -> bool {
         self.0.contains_key(id)
     }
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_comes_back_from_its_bytes_and_from_nothing_shorter() {
+    fn a_key_reads_back_from_its_whole_bytes_only() {
         let firebase = HashKey::Firebase { signer_key: Zeroizing::new(vec![7; 300]), salt_separator: vec![8] };
         let bytes = firebase.to_bytes().unwrap();
         let Some(HashKey::Firebase { signer_key, salt_separator }) = HashKey::from_bytes(&bytes) else { panic!() };

@@ -1,21 +1,21 @@
-//! Old password hashes of other systems: verified once, then replaced by ours.
+//! Password hashes of other systems: verified once, then replaced by Umoja's own.
 //!
 //! # Danger
 //!
-//! - Old strings are input: their costs are checked against ceilings before any of it is spent.
-//! - A fast hash falls to a graphics card in minutes, so it is never stored as it came: [`import`] puts argon2id around
-//!   the digest, and [`verify`] refuses a fast hash that is not wrapped. Fast is every digest computed fewer than 5000
+//! - A legacy hash is input: its cost is checked against the ceilings before any of it is spent.
+//! - A graphics card breaks a fast hash in minutes, so it is never stored as it came: [`import`] puts argon2id around
+//!   the digest, and [`verify`] rejects a fast hash that is not wrapped. Fast is every digest computed fewer than 5000
 //!   times, and scrypt over less than a mebibyte, whatever the family is called.
-//! - Wrapping protects a stolen dump, not a reused salt: whoever has the *same* inner digest from somewhere else can
-//!   compare without breaking it. A pepper closes that.
+//! - Wrapping protects a stolen dump, not a reused salt: an attacker who has the *same* inner digest from another
+//!   source can compare it without breaking it. A pepper prevents that.
 //! - Other systems hashed the bytes as typed: verification here does not normalise.
-//! - Some hashed with a secret of theirs: it is held once in [`HashKeys`], and a stored hash names its id.
+//! - Some systems hashed with a secret: it is held once in [`HashKeys`], and a stored hash contains its id.
 //!
-//! After [`LegacyOutcome::Verified`] the caller always hashes the password anew and drops the old string.
+//! After [`LegacyOutcome::Verified`] the caller always hashes the password again and drops the legacy hash.
 //!
 //! # What is read
 //!
-//! [`ForeignHash::parse`] reads what says what it is:
+//! [`ForeignHash::parse`] reads the spellings that name their family:
 //!
 //! | family | spelling |
 //! |---|---|
@@ -28,12 +28,12 @@
 //! | LDAP | `{MD5}`, `{SMD5}`, `{SHA}`, `{SSHA}`, SHA-2 alike, `{PBKDF2-<digest>}`, `{ARGON2}`, `{CRYPT}$...` |
 //! | Magento | `hash:salt` and `hash:salt:version`, chains and argon2id; Django `md5$`, `sha1$` |
 //!
-//! The constructors of [`ForeignHash`] take what comes in parts: digests plain, salted, peppered, as HMAC and nested;
-//! NT hashes, PrestaShop, OpenCart, Firebase, Keycloak, Auth0, PBKDF2, scrypt.
+//! The constructors of [`ForeignHash`] take hashes in separate parts: digests plain, salted, peppered, as HMAC and
+//! nested; NT hashes, PrestaShop, OpenCart, Firebase, Keycloak, Auth0, PBKDF2, scrypt.
 //!
 //! # How it is stored
 //!
-//! Argon2 strings as they are, all others in one spelling of our own:
+//! Argon2 strings are stored as they are, all others in a spelling of Umoja:
 //! `$umoja-old$<family>$<params>$<salt>$<hash>`, or inside argon2id
 //! `$umoja-wrapped$<family>$<params>,l=<length>$<salt>$argon2id$...`. Salt and hash are base64 (B64 of the PHC format),
 //! and the end of the second is a PHC string over the `length` bytes that the family computes.
@@ -78,10 +78,10 @@ pub use self::recipe::FAMILIES;
 use crate::password::{Password, Passwords, check_stored};
 
 /// Compares a password with a string that [`import`] or [`ForeignHash::to_stored`] returned. Also reads slow hashes in
-/// the spelling of their own.
+/// their original spelling.
 ///
-/// The work depends on the string: slow hashes that are not argon2 cost other time than argon2id until their first
-/// login.
+/// The work depends on the string: until the first login, verifying a slow hash that is not argon2 takes another time
+/// than argon2id.
 pub fn verify(passwords: &Passwords, password: &Password, stored: &str) -> LegacyOutcome {
     match spelling::read(stored) {
         Ok(hash) => hash.verify(passwords, password),
@@ -89,17 +89,18 @@ pub fn verify(passwords: &Passwords, password: &Password, stored: &str) -> Legac
     }
 }
 
-/// The string to store for an old hash that says what it is: slow ones in our spelling, fast ones inside argon2id.
+/// The string to store for a legacy hash that names its family: slow hashes in Umoja's spelling, fast ones inside
+/// argon2id.
 ///
 /// `salt` is 16 fresh random bytes.
 ///
 /// # Errors
-/// [`ImportError`] says why it is refused.
+/// [`ImportError`] with the reason of the rejection.
 pub fn import(passwords: &Passwords, old: &str, salt: [u8; 16]) -> Result<String, ImportError> {
     ForeignHash::parse(old).map(|hash| hash.to_stored(passwords, salt))
 }
 
-/// What verifying a stored string will cost: an import asks, to name the most expensive one.
+/// The cost of verifying a stored string. An import calls this to report the most expensive one.
 ///
 /// # Errors
 /// [`ImportError`] if the string would not be verified.
@@ -115,7 +116,7 @@ pub fn cost(stored: &str) -> Result<Cost, ImportError> {
     }
 }
 
-/// Whether verifying a stored string runs argon2 exactly once: then no other work has to hide it.
+/// Whether verifying a stored string runs argon2 exactly once. If so, no dummy work has to hide it.
 pub fn runs_argon2(stored: &str) -> bool {
     spelling::read(stored).is_ok_and(|hash| hash.runs_argon2())
 }

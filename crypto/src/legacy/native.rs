@@ -1,4 +1,4 @@
-//! The spellings of other systems that say what they are.
+//! The spellings of other systems that name their family.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -20,12 +20,12 @@ const LONGEST: usize = 1024;
 type Result<T> = std::result::Result<T, ImportError>;
 
 impl ForeignHash {
-    /// Reads a spelling that says what it is (the table in [`legacy`](super)).
+    /// Reads a spelling that names its family (the table in [`legacy`](super)).
     ///
-    /// A bare row of hexadecimal digits does not: use [`chain`](Self::chain) or [`nt`](Self::nt).
+    /// A bare row of hexadecimal digits does not name one: use [`chain`](Self::chain) or [`nt`](Self::nt).
     ///
     /// # Errors
-    /// [`ImportError`] says why it is refused, without any of it.
+    /// [`ImportError`] with the reason of the rejection, without any of the string.
     pub fn parse(native: &str) -> Result<Self> {
         parse(native.trim_matches([' ', '\t', '\r', '\n']))
     }
@@ -54,13 +54,13 @@ fn parse(native: &str) -> Result<ForeignHash> {
     ForeignHash::bare(Recipe::new(Family::Pbkdf2(pbkdf2), salt), hash)
 }
 
-/// What begins with a dollar sign.
+/// Strings that begin with a dollar sign.
 fn modular(native: &str) -> Result<ForeignHash> {
     let (id, rest) = native[1..].split_once('$').ok_or(ImportError::Unsupported)?;
     match id {
-        "2a" | "2b" | "2y" | "2x" => bcrypt(native, Before::Nothing),
+        "2a" | "2b" | "2y" | "2x" => bcrypt(native, Before::Unchanged),
         "wp" => bcrypt(&native[3..], Before::WordPress),
-        "P" | "H" | "S" => stretched(native, Before::Nothing),
+        "P" | "H" | "S" => stretched(native, Before::Unchanged),
         "1" | "apr1" | "5" | "6" => {
             let (crypt, salt, hash) = Crypt::parse(native)?;
             ForeignHash::bare(Recipe::new(Family::Crypt(crypt), salt), hash)
@@ -83,7 +83,7 @@ fn django(native: &str) -> Result<ForeignHash> {
         "pbkdf2_sha1" => pbkdf2(Pbkdf2::django("sha1", rest)?),
         "scrypt" => scrypt(Scrypt::django(rest)?),
         "argon2" => ForeignHash::argon2(&format!("${rest}")),
-        "bcrypt" => bcrypt(rest, Before::Nothing),
+        "bcrypt" => bcrypt(rest, Before::Unchanged),
         "bcrypt_sha256" => bcrypt(rest, Before::Sha256),
         "md5" | "sha1" => {
             let digest = Digest::of(algorithm).ok_or(ImportError::Unsupported)?;
@@ -128,11 +128,11 @@ fn ldap(native: &str) -> Result<ForeignHash> {
     ForeignHash::chain(&[step], None, salt, hash)
 }
 
-/// Magento 1's `hash:salt` and 2's `hash:salt:version[:version...]`: each version hashed the result of the one before.
+/// Magento 1's `hash:salt` and 2's `hash:salt:version[:version...]`: each version hashes the previous result.
 ///
 /// 0 is MD5, 1 is SHA-256, both with the salt first; 2 and `3_<bytes>_<passes>_<memory>` are libsodium's argon2id and
-/// are read as the last one only. (`Magento\Framework\Encryption\Encryptor`.) Joomla 1.5 wrote `hash:salt` too, with the
-/// salt last: that one is for [`ForeignHash::chain`].
+/// are read as the last one only. (`Magento\Framework\Encryption\Encryptor`.) Joomla 1.5 also wrote `hash:salt`, with
+/// the salt last: read it with [`ForeignHash::chain`].
 fn magento(native: &str) -> Result<ForeignHash> {
     let mut fields = native.splitn(3, ':');
     let (Some(hash), Some(salt)) = (fields.next(), fields.next()) else { return Err(ImportError::Unsupported) };

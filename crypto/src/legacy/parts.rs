@@ -1,4 +1,4 @@
-//! Old hashes whose parts come separately: a constructor for each source.
+//! Legacy hashes in separate parts: a constructor for each source.
 
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use super::scrypt::Scrypt;
 use super::{ForeignHash, ImportError};
 
 impl ForeignHash {
-    /// Fast digests, one around the other: `sha1(salt . password)` is one step, `sha1(salt . md5(password))` two.
+    /// Nested fast digests: `sha1(salt . password)` is one step, `sha1(salt . md5(password))` two.
     ///
     /// `key_id` names the secret in [`HashKeys`](super::HashKeys) if a step is peppered or keyed; `salt` is empty if no
     /// step uses it. An empty salt of a salted scheme is the scheme without salt.
@@ -28,16 +28,16 @@ impl ForeignHash {
     /// Windows' NT hash: MD4 over UTF-16.
     ///
     /// # Errors
-    /// [`ImportError::Unsupported`] if it has not 16 bytes.
+    /// [`ImportError::Unsupported`] if it does not have 16 bytes.
     pub fn nt(hash: &[u8]) -> Result<Self, ImportError> {
         Ok(Self::chain(&[Step::plain(Digest::Md4)], None, &[], hash)?.with_encoding(PasswordEncoding::Utf16Le))
     }
 
-    /// PrestaShop before 1.7: MD5 over the shop's `_COOKIE_KEY_`, which `key_id` names, and the password. (Later ones
-    /// are bcrypt, for [`parse`](Self::parse).)
+    /// PrestaShop before 1.7: MD5 over the shop's `_COOKIE_KEY_`, which `key_id` names, and the password. (Later
+    /// versions use bcrypt, which [`parse`](Self::parse) reads.)
     ///
     /// # Errors
-    /// [`ImportError::Unsupported`] if it has not 16 bytes or the id is none.
+    /// [`ImportError::Unsupported`] if it does not have 16 bytes or the id is invalid.
     pub fn presta_shop(key_id: &str, hash: &[u8]) -> Result<Self, ImportError> {
         Self::chain(&[Step::peppered(Digest::Md5, Place::First)], Some(key_id), &[], hash)
     }
@@ -45,7 +45,7 @@ impl ForeignHash {
     /// OpenCart before 3: SHA-1 three times, twice with the salt first.
     ///
     /// # Errors
-    /// [`ImportError::Unsupported`] if it has not 20 bytes or there is no salt.
+    /// [`ImportError::Unsupported`] if it does not have 20 bytes or there is no salt.
     pub fn open_cart(salt: &str, hash: &[u8]) -> Result<Self, ImportError> {
         let salted = Step::salted(Digest::Sha1, Place::First);
         Self::chain(&[Step::plain(Digest::Sha1), salted, salted], None, salt.as_bytes(), hash)
@@ -68,8 +68,8 @@ impl ForeignHash {
         Self::bare(Recipe::new(Family::Scrypt(Scrypt::with_n(n, r, p)?), salt.to_vec()), hash.to_vec())
     }
 
-    /// Firebase's scrypt: `key_id` names the project's signer key and salt separator, `memory_cost` and `rounds` are of
-    /// the project too, salt and hash of the user (all decoded).
+    /// Firebase's scrypt. `key_id` names the project's signer key and salt separator; `memory_cost` and `rounds` are
+    /// the project's too; salt and hash are the user's (all decoded).
     ///
     /// # Errors
     /// [`ImportError`].
@@ -145,7 +145,7 @@ impl KeycloakCredential {
     }
 }
 
-/// Longest JSON that is looked at, in bytes.
+/// Longest JSON that is read, in bytes.
 const LONGEST: usize = 8192;
 
 pub(super) fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ImportError> {

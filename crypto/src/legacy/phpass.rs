@@ -1,4 +1,4 @@
-//! phpass (`$P$` of WordPress, `$H$` of phpBB) and Drupal 7's `$S$`: digests over and over.
+//! phpass (`$P$` of WordPress, `$H$` of phpBB) and Drupal 7's `$S$`: iterated digests.
 //!
 //! <https://www.openwall.com/phpass/>; Drupal 7, `includes/password.inc`.
 
@@ -12,12 +12,12 @@ use super::error::ImportError;
 const MAX_PHPASS: u8 = 18;
 const MAX_DRUPAL: u8 = 20;
 const SALT: usize = 8;
-/// Drupal cuts the text of the hash; what is left are 32 bytes and two bits.
+/// Drupal truncates the text of the hash: 32 bytes and two bits remain.
 const DRUPAL_HASH_TEXT: usize = 43;
-/// Drupal refuses longer passwords.
+/// Drupal rejects longer passwords.
 const DRUPAL_LONGEST: usize = 512;
 
-/// Which of the two.
+/// The scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Phpass,

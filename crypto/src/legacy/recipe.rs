@@ -1,4 +1,4 @@
-//! What an old system computed from a password: the family, its parameters and what comes before it.
+//! The computation of another system: the family, its parameters and the step before it.
 
 use zeroize::Zeroizing;
 
@@ -13,7 +13,7 @@ use super::phpass::{Kind, Stretched};
 use super::scrypt::Scrypt;
 use super::unix::Crypt;
 
-/// The names of all families, as [`ForeignHash::family`](super::ForeignHash::family) says them.
+/// The names of all families, as [`ForeignHash::family`](super::ForeignHash::family) returns them.
 pub const FAMILIES: [&str; 12] = [
     "argon2",
     "chain",
@@ -29,9 +29,9 @@ pub const FAMILIES: [&str; 12] = [
     "firebase",
 ];
 
-/// Fewer digest computations than this are fast: sha512-crypt's default of 5000 is the least that is not.
+/// Fewer digest computations than this are fast: sha512-crypt's default of 5000 is the least that is slow.
 const FAST_BELOW: u64 = 5000;
-/// Less memory than this makes scrypt a fast hash too.
+/// scrypt with less memory than this is also a fast hash.
 const FAST_BELOW_KIB: u32 = 1024;
 const MAX_SALT: usize = 256;
 
@@ -46,12 +46,12 @@ pub(super) enum Family {
     Firebase(Scrypt, String),
 }
 
-/// What is done to the password first.
+/// The step before the family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Before {
     #[default]
-    Nothing,
-    /// Hex of MD5: hashes of Drupal 6 that Drupal 7 took over.
+    Unchanged,
+    /// Hex of MD5: hashes of Drupal 6 that Drupal 7 imported.
     Md5,
     /// Hex of SHA-256: Django's `bcrypt_sha256`.
     Sha256,
@@ -62,7 +62,7 @@ pub(super) enum Before {
 impl Before {
     fn name(self) -> &'static str {
         match self {
-            Self::Nothing => "",
+            Self::Unchanged => "",
             Self::Md5 => "md5",
             Self::Sha256 => "sha256",
             Self::WordPress => "wp",
@@ -76,7 +76,7 @@ impl Before {
     fn run(self, password: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
         use base64::Engine;
         let text = match self {
-            Self::Nothing => return password,
+            Self::Unchanged => return password,
             Self::Md5 => hex::encode(&*Digest::Md5.hash(&[&password])),
             Self::Sha256 => hex::encode(&*Digest::Sha256.hash(&[&password])),
             Self::WordPress => {
@@ -87,7 +87,7 @@ impl Before {
     }
 }
 
-/// Everything but the result.
+/// All of a legacy hash except the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Recipe {
     pub(super) family: Family,
@@ -96,21 +96,21 @@ pub(super) struct Recipe {
     pub(super) salt: Vec<u8>,
 }
 
-/// What came of running a recipe.
+/// The outcome of running a recipe.
 pub(super) enum Ran {
     Hash(Zeroizing<Vec<u8>>),
-    /// No password of that system; nothing was computed.
+    /// The password is impossible in that system; no hash was computed.
     Impossible,
-    /// A secret that it names was not given.
+    /// The secret that the hash names is not among the keys.
     MissingKey,
 }
 
 impl Recipe {
     pub(super) fn new(family: Family, salt: Vec<u8>) -> Self {
-        Self { family, before: Before::Nothing, encoding: PasswordEncoding::Utf8, salt }
+        Self { family, before: Before::Unchanged, encoding: PasswordEncoding::Utf8, salt }
     }
 
-    /// Whether the salt, and a result of this length, can belong to it.
+    /// Whether the salt, and a result of this length, fit the family.
     pub(super) fn fits(&self, length: usize) -> bool {
         let salt = self.salt.len();
         salt <= MAX_SALT
@@ -132,7 +132,7 @@ impl Recipe {
         }
     }
 
-    /// Whether a graphics card tries so many of these that it is stored inside argon2id only.
+    /// Whether a graphics card tries this hash so fast that it must be stored inside argon2id.
     pub(super) fn is_fast(&self, length: usize) -> bool {
         match &self.family {
             Family::Chain(_) => true,
@@ -144,7 +144,7 @@ impl Recipe {
         }
     }
 
-    /// The name of the family in our spelling.
+    /// The name of the family in Umoja's spelling.
     pub(super) fn name(&self) -> &'static str {
         match &self.family {
             Family::Chain(_) => "chain",
@@ -168,7 +168,7 @@ impl Recipe {
             Family::Scrypt(scrypt) => scrypt.params(),
             Family::Firebase(scrypt, id) => [vec![("k", id.clone())], scrypt.params()].concat(),
         };
-        if self.before != Before::Nothing {
+        if self.before != Before::Unchanged {
             params.push(("b", self.before.name().to_owned()));
         }
         if self.encoding != PasswordEncoding::Utf8 {
@@ -194,7 +194,7 @@ impl Recipe {
         Cost { micros: nanos.div_ceil(1000), memory_kib }
     }
 
-    /// Computes a result of this length from what was typed.
+    /// Computes a result of this length from the typed password.
     pub(super) fn run(&self, typed: &str, keys: &HashKeys, length: usize) -> Ran {
         let typed = if self.before == Before::WordPress { php_trim(typed) } else { typed };
         let Some(password) = self.encoding.encode(typed) else { return Ran::Impossible };

@@ -5,7 +5,7 @@
 //!
 //! # Danger
 //!
-//! Some copies of Firebase's function cut the password to ASCII and let "ä" and "ö" stand for each other; here every
+//! Some copies of Firebase's function reduce the password to ASCII, so that "ä" and "ö" match each other. Here every
 //! byte of the UTF-8 counts.
 
 use aes::cipher::{KeyIvInit, StreamCipher};
@@ -40,7 +40,7 @@ impl Scrypt {
         if n.is_power_of_two() { Self::new(n.ilog2(), r, p) } else { Err(ImportError::Unsupported) }
     }
 
-    /// With what is called `ln`: the logarithm, but some write N itself. Nobody means an N of 64 or less.
+    /// With the parameter `ln`: the logarithm, but some systems write N itself. No system uses an N of 64 or less.
     fn with_ln(ln: u64, r: u32, p: u32) -> Result<Self, ImportError> {
         match u32::try_from(ln) {
             Ok(log2_n @ ..64) => Self::new(log2_n, r, p),
@@ -80,7 +80,7 @@ impl Scrypt {
         Ok((Self::with_n(n, r, p)?, salt.as_bytes().to_vec(), hash))
     }
 
-    /// Blocks of 128 bytes that are filled.
+    /// The number of 128-byte blocks that are filled.
     pub(super) fn work(self) -> u64 {
         (u64::from(self.r) * u64::from(self.p)) << self.log2_n
     }

@@ -1,9 +1,9 @@
-//! Our spelling of old hashes.
+//! Umoja's spelling of legacy hashes.
 //!
-//! `$umoja-old$<family>$<params>$<salt>$<hash>` for slow ones, and
-//! `$umoja-wrapped$<family>$<params>,l=<length>$<salt>$argon2id$...` for fast ones, the end being an ordinary PHC string
-//! over the `length` bytes that the family computes. Parameters are `name=value` with commas between, salt and hash are
-//! base64 without padding; there is one spelling of each hash, and nothing else reads.
+//! `$umoja-old$<family>$<params>$<salt>$<hash>` is for slow ones.
+//! `$umoja-wrapped$<family>$<params>,l=<length>$<salt>$argon2id$...` is for fast ones; its end is an ordinary PHC
+//! string over the `length` bytes that the family computes. Parameters are `name=value` with commas between, salt and
+//! hash are base64 without padding. Each hash has one spelling, and any other string is rejected.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -26,8 +26,8 @@ const WRAPPED: &str = "$umoja-wrapped$";
 const LONGEST: usize = 2048;
 
 impl ForeignHash {
-    /// The string to store: our spelling; fast ones inside an argon2id of today's parameters, with `salt`, which is
-    /// 16 fresh random bytes.
+    /// The string to store, in Umoja's spelling. Fast hashes are put inside an argon2id of today's parameters with
+    /// `salt`, which is 16 fresh random bytes.
     pub fn to_stored(&self, passwords: &Passwords, salt: [u8; 16]) -> String {
         match self.form() {
             Form::Recipe(recipe, Check::Bare(expected)) if recipe.is_fast(expected.len()) => {
@@ -57,7 +57,7 @@ fn write(form: &Form) -> String {
     }
 }
 
-/// Reads what [`write`] wrote, and slow hashes in their own spelling. Refuses raw fast ones.
+/// Reads the strings of [`write`], and slow hashes in their original spelling. Rejects raw fast ones.
 pub(super) fn read(stored: &str) -> Result<ForeignHash, ImportError> {
     if stored.len() > LONGEST {
         return Err(ImportError::Unsupported);
@@ -129,7 +129,7 @@ fn scrypt(params: &Params<'_>) -> Result<Scrypt, ImportError> {
     Scrypt::new(params.number("ln")?, params.number("r")?, params.number("p")?)
 }
 
-/// `name=value,name=value`, or nothing.
+/// `name=value,name=value`, or empty.
 struct Params<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Params<'a> {

@@ -12,14 +12,15 @@ use super::error::ImportError;
 /// A million rounds over the longest password are about two seconds.
 const MAX_ROUNDS: u32 = 1_000_000;
 const DEFAULT_ROUNDS: u32 = 5000;
-/// libxcrypt refuses longer passwords.
+/// libxcrypt rejects longer passwords.
 const LONGEST: usize = 512;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Crypt {
     Md5,
     Apr1,
-    /// The rounds are `None` where the string did not say: so it is with 5000 and without, and is written the same way.
+    /// The rounds are `None` where the string did not name them: they are 5000 then, and the string is written without
+    /// them.
     Sha256(Option<u32>),
     Sha512(Option<u32>),
 }
@@ -49,7 +50,7 @@ impl Crypt {
         }
     }
 
-    /// `$6$rounds=5000$salt$hash`, the rounds only for the SHA ones and only if given.
+    /// `$6$rounds=5000$salt$hash`, with rounds only for the SHA families and only if given.
     pub(super) fn parse(native: &str) -> Result<(Self, Vec<u8>, Vec<u8>), ImportError> {
         let (name, rest) = [("$1$", "md5-crypt"), ("$apr1$", "apr1"), ("$5$", "sha256-crypt"), ("$6$", "sha512-crypt")]
             .into_iter()
@@ -89,7 +90,7 @@ impl Crypt {
         self.order().len()
     }
 
-    /// Which byte of the digest is written when.
+    /// The order in which the bytes of the digest are written.
     fn order(self) -> &'static [u8] {
         match self {
             Self::Md5 | Self::Apr1 => &MD5_ORDER,
@@ -148,8 +149,8 @@ fn md5_crypt(magic: &[u8], password: &[u8], salt: &[u8]) -> Zeroizing<Vec<u8>> {
     for round in 0..1000 {
         let (before, after): (&[u8], &[u8]) = if round % 2 == 1 { (password, &hash) } else { (&hash, password) };
         let salt = if round % 3 == 0 { &[] } else { salt };
-        let again = if round % 7 == 0 { &[] } else { password };
-        hash = Digest::Md5.hash(&[before, salt, again, after]);
+        let repeated = if round % 7 == 0 { &[] } else { password };
+        hash = Digest::Md5.hash(&[before, salt, repeated, after]);
     }
     hash
 }

@@ -1,7 +1,7 @@
 //! The two implementations of argon2 behind one small interface, and the self-check between them.
 //!
-//! RustCrypto's `argon2` is the reference; `argon2-rust` is about three times faster and younger, so it is used only
-//! after it gave the published answers on this very processor. Both keep their memory between hashes and wipe it.
+//! RustCrypto's `argon2` is the reference. `argon2-rust` is about three times faster and younger, so it is used only
+//! after it has given the published answers on this processor. Both keep their memory between hashes and wipe it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,15 +12,15 @@ use zeroize::Zeroize;
 use super::phc::{CostError, Params};
 use super::variant::Variant;
 
-/// Which engine to hash with.
+/// The choice of the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// The fast one if it passes its self-check, else the reference.
+    /// The fast engine if it passes its self-check, otherwise the reference.
     #[default]
     Auto,
-    /// The fast one, or no start.
+    /// The fast engine; the start fails if it is not sound.
     Fast,
-    /// The reference one.
+    /// The reference engine.
     Reference,
 }
 
@@ -30,7 +30,7 @@ pub enum EngineError {
     /// The configured parameters are not acceptable.
     #[error(transparent)]
     Params(#[from] CostError),
-    /// The engine that was asked for does not give the published answers here.
+    /// The chosen engine does not give the published answers here.
     #[error("the {0} engine fails its self-check on this machine")]
     SelfCheck(&'static str),
 }
@@ -39,7 +39,7 @@ pub enum EngineError {
 #[derive(Debug)]
 pub(super) struct Failed;
 
-/// Everything one hash depends on.
+/// All inputs of one hash.
 pub(super) struct Job<'a> {
     pub(super) variant: Variant,
     pub(super) params: Params,
@@ -57,7 +57,7 @@ pub(super) trait Engine: Send + Sync {
     fn hash(&self, job: &Job<'_>, out: &mut [u8]) -> Result<(), Failed>;
 }
 
-/// Memory waiting for the next hash: never more pieces than hashes that ran at the same time.
+/// Memory kept for the next hash: at most one piece for each hash that ran at the same time.
 struct Pool<T>(Mutex<Vec<T>>);
 
 impl<T> Pool<T> {
@@ -77,7 +77,7 @@ impl<T> Pool<T> {
 /// `argon2-rust`: SIMD found at run time.
 pub(super) struct Fast {
     pool: Pool<argon2_rust::Hasher>,
-    /// Memory beyond this, in KiB, was for somebody's costly old hash and is given back.
+    /// Memory beyond this, in KiB, is from a costly legacy hash and is freed.
     keep_kib: u32,
 }
 
@@ -114,7 +114,7 @@ impl Engine for Fast {
         let argon2 = argon2_rust::Argon2::new(algorithm, version, params);
         let mut hasher = self.pool.take().unwrap_or_else(|| argon2.hasher());
         hasher.set_argon2(argon2);
-        // The hasher wipes its memory itself, whatever comes of the hash.
+        // The hasher wipes its memory itself, whether or not the hash succeeds.
         let result = hasher.hash_into_with_ad(job.password, job.salt, job.secret, job.data, out);
         if job.params.m_kib > self.keep_kib {
             hasher.clear();
@@ -154,7 +154,7 @@ impl Engine for Reference {
 
         let mut memory = self.pool.take().unwrap_or_default();
         if memory.len() < blocks {
-            // Asked for politely: a costly old hash must not abort a process that is short of memory.
+            // A fallible reservation: a costly legacy hash must not abort a process that is short of memory.
             memory.try_reserve_exact(blocks - memory.len()).map_err(|_| Failed)?;
             memory.resize(blocks, Block::new());
         }
@@ -169,7 +169,7 @@ impl Engine for Reference {
 
 /// The engine of a choice, after its self-check.
 pub(super) fn choose(choice: EngineChoice, keep_kib: u32) -> Result<Arc<dyn Engine>, EngineError> {
-    // Neither holds any memory before its first hash.
+    // Neither engine allocates memory before its first hash.
     let fast: Arc<dyn Engine> = Arc::new(Fast::new(keep_kib));
     let reference: Arc<dyn Engine> = Arc::new(Reference::new(keep_kib));
     match choice {
@@ -190,7 +190,7 @@ fn first_sound(candidates: impl Iterator<Item = Arc<dyn Engine>>) -> Result<Arc<
     Err(EngineError::SelfCheck(failed))
 }
 
-/// Two published answers that together use every lane, the secret, associated data and data-dependent addressing.
+/// Two published answers that together cover every lane, the secret, associated data and data-dependent addressing.
 fn self_check(engine: &dyn Engine) -> bool {
     // RFC 9106 section 5.3.
     let rfc = Job {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_with_wrong_answers_is_passed_over_or_refused() {
+    fn an_engine_with_wrong_answers_is_not_used() {
         let engine = first_sound([Arc::new(Broken) as Arc<dyn Engine>, Arc::new(Reference::new(8))].into_iter());
         assert_eq!(engine.ok().map(|engine| engine.name()), Some(Reference::NAME));
         let none = first_sound([Arc::new(Broken) as Arc<dyn Engine>].into_iter());
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_reused_and_wiped_and_costly_memory_is_given_back() {
+    fn memory_is_reused_and_wiped_or_freed() {
         let (fast, reference) = (Fast::new(64), Reference::new(64));
         let mut job = Job {
             variant: Variant::OURS,

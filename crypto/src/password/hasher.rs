@@ -15,13 +15,14 @@ use crate::legacy::HashKeys;
 const SALT_LEN: usize = 16;
 const DIGEST_LEN: usize = 32;
 
-/// What came of comparing a password with a stored hash.
+/// The outcome of comparing a password with a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Verification {
-    /// The right password, and the hash is as we would write it now.
+    /// The right password, and a hash with today's variant, parameters, lengths and pepper.
     Verified,
-    /// The right password, but variant, parameters, lengths or pepper are not today's: hash it again and store that.
+    /// The right password, but variant, parameters, lengths or pepper are not today's: hash it again and store the
+    /// result.
     NeedsRehash,
     /// Anything else: another password, a malformed string, a cost above the ceilings, an unknown pepper.
     Wrong,
@@ -36,16 +37,16 @@ pub struct Passwords {
     keys: Arc<PasswordKeys>,
 }
 
-/// The secrets that passwords are hashed and verified with: a deployment's own peppers, and what old systems hashed with.
+/// The secrets for hashing and verifying passwords: a deployment's own peppers, and those of the legacy hashes.
 #[derive(Clone, Debug, Default)]
 pub struct PasswordKeys {
-    /// What new hashes are made with, if with any.
+    /// The pepper of new hashes, if there is one.
     pub pepper: Option<Pepper>,
-    /// What somebody else may make new hashes with already: a hash made with it is as it should be.
+    /// The pepper that another process may already use for new hashes: a hash made with it needs no rehash.
     pub next_pepper: Option<Pepper>,
-    /// Former ones: what was made with them verifies as [`Verification::NeedsRehash`].
+    /// Former peppers: a hash made with one verifies as [`Verification::NeedsRehash`].
     pub former_peppers: Vec<Pepper>,
-    /// The secrets that old hashes were made with.
+    /// The secrets that legacy hashes were made with.
     pub hash_keys: HashKeys,
 }
 
@@ -66,7 +67,7 @@ impl Passwords {
         Ok(Self { engine, params, keys: Arc::new(PasswordKeys { pepper, ..PasswordKeys::default() }) })
     }
 
-    /// The same hasher, memory included, with these secrets in the place of its own.
+    /// The same hasher, memory included, with these secrets in place of its own.
     #[must_use]
     pub fn with_keys(&self, keys: impl Into<Arc<PasswordKeys>>) -> Self {
         Self { engine: Arc::clone(&self.engine), params: self.params, keys: keys.into() }
@@ -76,7 +77,7 @@ impl Passwords {
         &self.keys.hash_keys
     }
 
-    /// The engine in use: `argon2-rust` or `argon2`; say it in the log and in the health report.
+    /// The engine in use, `argon2-rust` or `argon2`, for the log and the health report.
     pub fn engine_name(&self) -> &'static str {
         self.engine.name()
     }
@@ -89,15 +90,16 @@ impl Passwords {
     /// Hashes a password with a fresh random salt into a PHC string (argon2id, version 19, `keyid` if peppered).
     ///
     /// # Panics
-    /// When the memory for one hash of the configured parameters cannot be had, as any allocation would.
+    /// When the memory for one hash of the configured parameters cannot be allocated.
     pub fn hash(&self, password: &Password, salt: [u8; 16]) -> String {
         self.hash_bytes(password.normalised(), salt)
     }
 
-    /// Compares a password with a PHC string of ours.
+    /// Compares a password with a PHC string in Umoja's form.
     ///
-    /// The string is input: malformed or too costly ones are [`Verification::Wrong`] without the work; one with an unknown
-    /// pepper, which another process may know already, after the work of [`verify_dummy`](Self::verify_dummy).
+    /// The string is input. A malformed or too costly one is [`Verification::Wrong`] without the work. One with an
+    /// unknown pepper, which another process may already know, is [`Verification::Wrong`] after the work of
+    /// [`verify_dummy`](Self::verify_dummy).
     pub fn verify(&self, password: &Password, phc: &str) -> Verification {
         self.verify_bytes(password.normalised(), password.hopeless(), phc)
     }
@@ -212,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn auto_uses_the_fast_engine_here_and_the_name_says_so() {
+    fn auto_uses_the_fast_engine_by_name() {
         assert_eq!(passwords(SMALL).engine_name(), "argon2-rust");
         let reference = Passwords::new(SMALL, EngineChoice::Reference, None).unwrap();
         assert_eq!(reference.engine_name(), "argon2");
     }
 
     #[test]
-    fn a_hash_of_other_parameters_verifies_and_asks_for_a_rehash() {
+    fn a_hash_of_other_parameters_needs_a_rehash() {
         let password = Password::attempt("correct horse");
         let old = passwords(Params { m_kib: 32, ..SMALL }).hash(&password, [1; 16]);
         assert_eq!(passwords(SMALL).verify(&password, &old), Verification::NeedsRehash);
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pepper_is_needed_and_its_rotation_asks_for_a_rehash() {
+    fn a_pepper_is_required_and_its_rotation_needs_rehashes() {
         let password = Password::attempt("correct horse");
         let phc = peppered("a").hash(&password, [1; 16]);
         assert!(phc.contains(",keyid="));
@@ -242,13 +244,13 @@ mod tests {
         assert_eq!(rotated.verify(&password, &phc), Verification::NeedsRehash);
         let plain = passwords(SMALL).hash(&password, [1; 16]);
         assert_eq!(peppered("a").verify(&password, &plain), Verification::NeedsRehash);
-        // Taking the mark off the string does not take the pepper out of the hash.
+        // Removing the `keyid` from the string does not remove the pepper from the hash.
         let (head, tail) = phc.split_once(",keyid=YQ").unwrap();
         assert_eq!(peppered("a").verify(&password, &format!("{head}{tail}")), Verification::Wrong);
     }
 
     #[test]
-    fn an_over_long_attempt_is_wrong_even_against_the_hash_of_its_beginning() {
+    fn an_over_long_attempt_is_wrong_for_its_prefix_hash() {
         let passwords = passwords(SMALL);
         for (long, cut) in [("a".repeat(257), "a".repeat(256)), ("a".repeat(100_000), String::new())] {
             let phc = passwords.hash(&Password::attempt(&cut), [1; 16]);
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn concurrent_hashes_keep_one_piece_of_memory_each_and_agree() {
+    fn concurrent_hashes_agree_and_keep_one_memory_each() {
         let passwords = passwords(SMALL);
         let phc = passwords.hash(&Password::attempt("x"), [1; 16]);
         std::thread::scope(|scope| {

@@ -2,8 +2,8 @@
 //!
 //! # Danger
 //!
-//! - A hash costs memory and milliseconds on purpose: never run one on an async worker, and bound how many run at once.
-//! - A stored string is input: its cost is checked against ceilings before any of it is spent.
+//! - A hash costs memory and milliseconds on purpose: never run one on an async worker, and limit the concurrent ones.
+//! - A stored string is input: its cost is checked against the ceilings before any of it is spent.
 //! - Answer the same for an absent account ([`Passwords::verify_dummy`]) as for a wrong password.
 
 mod engine;
@@ -24,19 +24,19 @@ pub use self::policy::{MAX_SCORE, MIN_SCORE, Policy, Weakness};
 
 /// Most characters a password may have, after normalisation.
 pub const MAX_CHARS: usize = 256;
-/// Most bytes looked at before normalisation: 16 for each character, which is more than any decomposition needs.
+/// Most bytes read before normalisation: 16 for each character, which is more than any decomposition needs.
 const MAX_RAW: usize = MAX_CHARS * 16;
 
 /// Why a password may not be set; never contains any of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
-    /// Fewer characters than the setting asks for.
+    /// Fewer characters than the setting requires.
     #[error("a password needs at least {min} characters")]
     TooShort {
         /// The fewest characters allowed.
         min: usize,
     },
-    /// More characters than anything allows.
+    /// More characters than [`MAX_CHARS`].
     #[error("a password has at most {max} characters")]
     TooLong {
         /// The most characters allowed.
@@ -44,7 +44,7 @@ pub enum PolicyError {
     },
 }
 
-/// What a person typed; wiped when dropped.
+/// A password as a person typed it; wiped when dropped.
 ///
 /// Held twice: normalised to NFKC (NIST SP 800-63B section 5.1.1.2) for our own hashes, so that one keyboard's
 /// spelling of an accent equals another's, and as typed for hashes made by systems that did not normalise.
@@ -52,14 +52,14 @@ pub enum PolicyError {
 pub struct Password {
     normalised: Zeroizing<String>,
     typed: Zeroizing<String>,
-    /// Was too long to be anybody's password: costs the same work and is always wrong.
+    /// Too long for any password: costs the same work and is always wrong.
     hopeless: bool,
 }
 
 impl Password {
     /// A password about to be set: at least `min_chars` and at most [`MAX_CHARS`] characters after normalisation.
     ///
-    /// Nothing is trimmed and no composition is asked for. What else it must not be is [`Policy`]'s to say.
+    /// The password is not trimmed, and no composition is required. [`Policy`] makes the other checks.
     ///
     /// # Errors
     /// [`PolicyError`].
@@ -74,9 +74,9 @@ impl Password {
         Ok(password)
     }
 
-    /// A password about to be verified: any text, with bounded work. What is too long verifies as wrong.
+    /// A password about to be verified: any text, with bounded work. A text that is too long verifies as wrong.
     pub fn attempt(raw: &str) -> Self {
-        // Room for the longest password, so that growing leaves no copies behind.
+        // Room for the longest password, so that growing leaves no copies in memory.
         let mut normalised = Zeroizing::new(String::with_capacity(MAX_CHARS * 4));
         let mut hopeless = raw.len() > MAX_RAW;
         if !hopeless {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_of_a_password_says_nothing_about_it() {
+    fn debug_of_a_password_is_redacted() {
         assert_eq!(format!("{:?}", Password::attempt("hunter2")), "Password([redacted])");
     }
 

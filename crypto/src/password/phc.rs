@@ -1,4 +1,4 @@
-//! PHC strings of argon2: reading them, and refusing to pay for hostile ones.
+//! PHC strings of argon2: reading them, and rejecting hostile costs before they are spent.
 //!
 //! Format: <https://github.com/P-H-C/phc-string-format>, read by the `argon2` crate.
 
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::variant::Variant;
 
-/// Longest stored string looked at, in bytes: the longest one we can write has about 170.
+/// Longest stored string read, in bytes: the longest one that Umoja writes has about 170.
 const MAX_STORED: usize = 512;
 const MAX_M_KIB: u32 = 1024 * 1024;
 const MAX_T: u32 = 10;
@@ -34,7 +34,8 @@ impl Params {
     /// OWASP's first choice for argon2id: 19 MiB, two passes, one lane.
     pub const OWASP: Self = Self { m_kib: 19_456, t: 2, p: 1 };
 
-    /// Whether argon2 allows these and no ceiling is passed: 1 GiB, 10 passes, 16 lanes, 4 GiB of memory times passes.
+    /// Checks that argon2 allows these and that they are below the ceilings: 1 GiB, 10 passes, 16 lanes, and 4 GiB of
+    /// memory times passes.
     ///
     /// # Errors
     /// [`CostError::Invalid`] or [`CostError::TooCostly`].
@@ -50,7 +51,7 @@ impl Params {
     }
 }
 
-/// Why a stored argon2 string or a parameter set is refused.
+/// Why a stored argon2 string or a parameter set is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CostError {
     /// Not a PHC string of argon2, or parameters argon2 does not have.
@@ -61,7 +62,7 @@ pub enum CostError {
     TooCostly,
 }
 
-/// Whether a stored argon2 string would be verified: an import asks, so that it can say why not.
+/// Checks that a stored argon2 string would be verified. An import calls this to report the reason if not.
 ///
 /// # Errors
 /// [`CostError`], without any of the string.
@@ -69,7 +70,7 @@ pub fn check_stored(phc: &str) -> Result<Params, CostError> {
     Stored::parse(phc).map(|stored| stored.params)
 }
 
-/// A secret that every hash is made with besides the password (argon2's parameter K); wiped when dropped.
+/// A secret input of every hash besides the password (argon2's parameter K); wiped when dropped.
 #[derive(Clone)]
 pub struct Pepper {
     id: String,
@@ -78,7 +79,7 @@ pub struct Pepper {
 
 /// The id of a pepper is not 1 to 8 printable ASCII characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the id of a pepper has 1 to 8 printable ASCII characters")]
+#[error("the id of a pepper must have 1 to 8 printable ASCII characters")]
 pub struct PepperError;
 
 impl Pepper {
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_costs_are_refused_before_they_are_spent() {
+    fn hostile_costs_are_rejected_before_they_are_spent() {
         for costs in [
             "m=1048577,t=1,p=1",
             "m=4294967295,t=1,p=1",
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back() {
+    fn written_strings_read_back() {
         let pepper = Pepper::new("k1", [1; 32]).unwrap();
         let written = write(Params::OWASP, Some(&pepper), &[2; 16], &[3; 32]);
         assert!(written.starts_with("$argon2id$v=19$m=19456,t=2,p=1,keyid=azE$"));
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pepper_without_a_usable_id_is_refused() {
+    fn a_pepper_without_a_usable_id_is_rejected() {
         for id in ["", "123456789", "a b", "ä"] {
             assert_eq!(Pepper::new(id, [0; 32]).unwrap_err(), PepperError);
         }

@@ -1,10 +1,11 @@
-//! What a password about to be set must not be (NIST SP 800-63B-4 section 3.1.1.2): common, made of what is known about
-//! the person or the service, or guessed soon for another reason. Nothing is asked of its composition.
+//! The policy for new passwords (NIST SP 800-63B-4 section 3.1.1.2). It rejects a password that is common, that
+//! consists of known words about the person or the service, or that is easy to guess for another reason. It has no rule
+//! of composition.
 //!
-//! The blocklist is that of `zxcvbn`: 30,000 common passwords, and the names and words that guessing programs try. It is
-//! there already where strength is estimated, so no other list is kept. A password that is one entry of it, also in
-//! reverse, in capitals or with `0` for `o`, is refused whatever score is asked for. (Estimating reads the year of the
-//! machine's clock, once: what it takes for a recent year weighs less.)
+//! The blocklist is that of `zxcvbn`: 30,000 common passwords, and the names and words that guessing programs try. The
+//! strength estimate contains it already, so no other list is kept. A password that is one entry of it, also in
+//! reverse, in capitals or with `0` for `o`, is rejected at any required score. (The estimate reads the year of the
+//! machine's clock once, because a recent year in a password weighs less.)
 
 use sha1::{Digest as _, Sha1};
 use unicode_normalization::UnicodeNormalization as _;
@@ -13,41 +14,41 @@ use zxcvbn::matching::patterns::MatchPattern;
 
 use super::Password;
 
-/// The least score of a new password, if nobody says another: 3, which is 10^8 guesses or more. `zxcvbn`'s authors call
+/// The default for the least score of a new password: 3, which is 10^8 guesses or more. `zxcvbn`'s authors call
 /// anything less too weak.
 pub const MIN_SCORE: u8 = 3;
 
-/// The highest score that there is: 4, which is 10^10 guesses or more.
+/// The highest score: 4, which is 10^10 guesses or more.
 pub const MAX_SCORE: u8 = 4;
 
-/// How many words about a person count, and how many characters of each.
+/// The most words about a person that count, and the most characters of each.
 const MAX_WORDS: usize = 64;
 const MAX_WORD_CHARS: usize = 64;
 
-/// The fewest characters of a part of a name: shorter ones are in every other word.
+/// The fewest characters of a part of a name: shorter parts occur in too many words.
 const MIN_PART_CHARS: usize = 3;
 
-/// The fewest characters, without spaces and punctuation, that a password has besides words about the person.
+/// The fewest characters, without spaces and punctuation, that a password must have besides words about the person.
 const MIN_LEFT_CHARS: usize = 4;
 
-/// Why a password of the right length is refused; never contains any of it.
+/// Why a password of the right length is rejected; never contains any of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Weakness {
     /// It is a common password, or a single word or name.
-    #[error("a password is not a common one, nor a single word")]
+    #[error("a password must not be a common one or a single word")]
     Common,
     /// It is made of words about the person or the service.
-    #[error("a password is not made of names and addresses of the user or the service")]
+    #[error("a password must not consist of names and addresses of the user or the service")]
     Personal,
-    /// Its score is below what is asked for.
-    #[error("a password takes many guesses")]
+    /// Its score is below the required one.
+    #[error("a password must take many guesses")]
     Guessable,
     /// It is in the list of breached passwords.
-    #[error("a password is not one that was found in a breach")]
+    #[error("a password must not be one that was found in a breach")]
     Breached,
 }
 
-/// What a password is held against.
+/// The rules that a password is checked against.
 #[derive(Clone, Default)]
 pub struct Policy {
     words: Vec<String>,
@@ -55,8 +56,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The policy for who is known by these names, numbers and addresses, the service's own among them. Each counts as a
-    /// whole and in its parts; of an e-mail address what is before the `@`.
+    /// The policy for a user with these names, numbers and addresses, the service's own included. Each counts as a
+    /// whole and in its parts. Of an e-mail address, the text before the `@` counts.
     pub fn new<'a>(min_score: u8, about: impl IntoIterator<Item = &'a str>) -> Self {
         let mut words: Vec<String> = Vec::new();
         for text in about {
@@ -74,11 +75,11 @@ impl Policy {
         Self { words, min_score }
     }
 
-    /// Judges a password: some ten milliseconds for the first of a process, then a tenth of one, and in bad cases a quarter
-    /// of a second, so never on an async worker.
+    /// Judges a password. The first call of a process takes about ten milliseconds, later ones a tenth of one, and bad
+    /// cases a quarter of a second: never call it on an async worker.
     ///
     /// # Errors
-    /// [`Weakness`]; not [`Weakness::Breached`], which only a list can tell.
+    /// [`Weakness`]; not [`Weakness::Breached`], which needs a list of breached passwords.
     pub fn judge(&self, password: &Password) -> Result<(), Weakness> {
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         let estimate = zxcvbn::zxcvbn(password.expose(), &words);
@@ -96,8 +97,8 @@ impl Policy {
         }
     }
 
-    /// True if little is left without words about the person. The score alone does not see it: any separator counts for
-    /// much, and a name, a dash and another name would do.
+    /// True if little is left of the password without words about the person. The score alone does not catch this:
+    /// every separator raises it, so that a name, a dash and another name would pass.
     fn leaves_little_of(&self, password: &Password) -> bool {
         let mut text = Zeroizing::new(password.expose().to_lowercase());
         let whole = text.len();
@@ -119,7 +120,7 @@ impl Policy {
     }
 }
 
-/// True for an entry of a list, and for one that is repeated.
+/// True for an entry of a list, and for a repeated one.
 fn is_word(pattern: &MatchPattern) -> bool {
     match pattern {
         MatchPattern::Dictionary(_) => true,
@@ -128,7 +129,7 @@ fn is_word(pattern: &MatchPattern) -> bool {
     }
 }
 
-/// Prints nothing of what is known about a person.
+/// Prints none of the words about the person.
 impl std::fmt::Debug for Policy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Policy").field("min_score", &self.min_score).finish_non_exhaustive()
@@ -136,7 +137,8 @@ impl std::fmt::Debug for Policy {
 }
 
 impl Password {
-    /// What lists of breached passwords know it by: SHA-1 of it as typed, and as we hash it. Never store one.
+    /// The hashes by which lists of breached passwords find it: SHA-1 of the password as typed, and as Umoja hashes it.
+    /// Never store one.
     pub fn breach_hashes(&self) -> [[u8; 20]; 2] {
         [self.typed().as_bytes(), self.normalised()].map(|text| Sha1::digest(text).into())
     }
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn common_passwords_and_single_words_are_refused_whatever_score_is_asked_for() {
+    fn common_passwords_are_rejected_at_any_required_score() {
         for min_score in [0, MIN_SCORE, MAX_SCORE] {
             for common in [
                 "password",
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_about_the_person_or_the_service_makes_no_password() {
+    fn known_words_about_the_person_are_rejected() {
         for (min_score, password) in [
             (0, "ada.lovelace"),
             (0, "AdaLovelace"),
@@ -194,13 +196,13 @@ mod tests {
         ] {
             assert_eq!(judge(&ada(min_score), password), Err(Weakness::Personal), "{password}");
         }
-        // In good company a name does no harm.
+        // A name among other words is accepted.
         assert_eq!(judge(&ada(MIN_SCORE), "lovelace waters seven cacti"), Ok(()));
         assert_ne!(judge(&Policy::new(MIN_SCORE, []), "ecalevol"), Err(Weakness::Personal));
     }
 
     #[test]
-    fn what_is_guessed_soon_is_refused_by_the_score_that_is_asked_for() {
+    fn guessable_passwords_are_rejected_by_the_required_score() {
         for guessable in ["aaaaaaaa", "abcabcabc", "qwertzui1", "19840521", "abcdefghijk", "lighthouse1984"] {
             assert_eq!(judge(&Policy::new(MIN_SCORE, []), guessable), Err(Weakness::Guessable), "{guessable}");
             assert_eq!(judge(&Policy::new(0, []), guessable), Ok(()), "{guessable}");
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn no_composition_is_asked_for_and_every_script_is_fine() {
+    fn no_composition_is_required_and_every_script_is_accepted() {
         for fine in ["tungependa kuogelea usiku", "длинная фраза о погоде", "我们明天一起去看海吧", "👩🏾‍🚀🌋🦓🥁🪁🧭🍉🛶"]
         {
             assert_eq!(judge(&Policy::new(MIN_SCORE, []), fine), Ok(()), "{fine}");
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_of_any_size_costs_bounded_work_and_is_not_printed() {
+    fn a_large_profile_is_bounded_and_not_printed() {
         let long = "a ".repeat(100_000);
         let many: Vec<String> = (0..1_000).map(|n| format!("name{n} part{n}")).collect();
         let policy = Policy::new(MIN_SCORE, many.iter().map(String::as_str).chain([long.as_str()]));
@@ -230,8 +232,8 @@ mod tests {
     }
 
     #[test]
-    fn breaches_know_a_password_by_the_published_hash() {
-        // "password" in the Pwned Passwords list, and RFC 3174's "abc" (which is no length for a password).
+    fn breach_hashes_match_the_published_ones() {
+        // "password" in the Pwned Passwords list, and RFC 3174's "abc" (which is too short for a password).
         let [typed, normalised] = Password::attempt("password").breach_hashes();
         assert_eq!(hex::encode_upper(typed), "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8");
         assert_eq!(typed, normalised);

@@ -2,7 +2,7 @@
 
 use argon2::{Algorithm, Version};
 
-/// Which argon2, and which revision of it.
+/// The algorithm and revision of argon2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Variant {
     pub(super) algorithm: Algorithm,
@@ -10,10 +10,10 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
-    /// What we write: argon2id, version 19 (RFC 9106).
+    /// The variant of new hashes: argon2id, version 19 (RFC 9106).
     pub(super) const OURS: Self = Self { algorithm: Algorithm::Argon2id, version: Version::V0x13 };
 
-    /// From a PHC string's identifier and version; without a version it is 16, as in the reference decoder.
+    /// From a PHC string's identifier and version. A missing version means 16, as in the reference decoder.
     pub(super) fn of(ident: &str, version: Option<u32>) -> Option<Self> {
         let algorithm = match ident {
             "argon2d" => Algorithm::Argon2d,

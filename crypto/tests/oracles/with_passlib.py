@@ -54,7 +54,7 @@ for password in PASSWORDS:
     for handler in HANDLERS:
         try:
             native = handler.hash(password)
-        except Exception as error:  # a backend that is not there, or newer ones that refuse 73 bytes
+        except Exception as error:  # a backend that is not there, or newer ones that reject 73 bytes
             emit("skipped", password, handler=handler.name, error=type(error).__name__)
             continue
         emit("parse", password, hash=native)

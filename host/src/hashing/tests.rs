@@ -16,19 +16,20 @@ fn company(id: &str) -> CompanyId {
 
 fn attempt(password: &str, secret: Option<&str>, old: &[&str]) -> Attempt {
     let company = company("acme");
-    let old_hashes = old.iter().map(|hash| OldHash { company: company.clone(), hash: (*hash).to_owned() }).collect();
+    let legacy_hashes =
+        old.iter().map(|hash| LegacyHash { company: company.clone(), hash: (*hash).to_owned() }).collect();
     Attempt {
         company,
         password: Password::attempt(password),
         secret: secret.map(Into::into),
-        old_hashes,
+        legacy_hashes,
         salt: [7; 16],
         keys: Arc::default(),
     }
 }
 
 #[test]
-fn the_password_is_verified_and_nothing_else_is() {
+fn only_the_right_password_is_verified() {
     let passwords = passwords();
     let secret = passwords.hash(&Password::attempt("right"), [1; 16]);
     assert_eq!(decide(&passwords, &attempt("right", Some(&secret), &[])), Verdict::Verified);
@@ -38,7 +39,7 @@ fn the_password_is_verified_and_nothing_else_is() {
 }
 
 #[test]
-fn outdated_parameters_are_replaced_by_todays() {
+fn outdated_parameters_are_upgraded() {
     let passwords = passwords();
     let outdated = Passwords::new(Params { m_kib: 32, t: 1, p: 1 }, EngineChoice::Auto, None).unwrap();
     let secret = outdated.hash(&Password::attempt("right"), [1; 16]);
@@ -48,9 +49,9 @@ fn outdated_parameters_are_replaced_by_todays() {
 }
 
 #[test]
-fn any_of_the_old_hashes_is_replaced_by_ours() {
+fn any_matching_legacy_hash_is_upgraded() {
     let passwords = passwords();
-    // Published examples: hashcat's of SSHA, whose password is `hashcat`, and crypt_blowfish's, whose password is `U*U`.
+    // Published examples: hashcat's of SSHA (password `hashcat`), and crypt_blowfish's (password `U*U`).
     let ssha = "{SSHA}AZKja92fbuuB9SpRlHqaoXxbTc43Mzc2MDM1Ng==";
     let wrapped = legacy::import(&passwords, ssha, [3; 16]).unwrap();
     let bcrypt = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
@@ -63,7 +64,7 @@ fn any_of_the_old_hashes_is_replaced_by_ours() {
 }
 
 #[test]
-fn a_hash_made_with_a_secret_is_replaced_where_the_secret_is_and_wrong_elsewhere() {
+fn a_hash_made_with_a_secret_needs_that_secret() {
     use umoja_crypto::legacy::{ForeignHash, HashKey, HashKeys, TextEncoding};
     // hashcat's example hash 11000, PrestaShop: the password is `hashcat`.
     let digest = TextEncoding::Hex.decode("f22cade043e7214200206dbffca49fd9").unwrap();
@@ -81,7 +82,7 @@ fn a_hash_made_with_a_secret_is_replaced_where_the_secret_is_and_wrong_elsewhere
 }
 
 #[test]
-fn a_hash_without_the_pepper_or_with_a_former_one_is_replaced_and_one_with_an_unknown_one_is_wrong() {
+fn outdated_peppers_are_upgraded_and_unknown_ones_are_wrong() {
     use umoja_crypto::Pepper;
     let pepper = |id: &str| Pepper::new(id, [id.as_bytes()[0]; 32]).unwrap();
     let keys = |former: &[&str], now: Option<&str>, next: Option<&str>| {
@@ -111,7 +112,7 @@ fn a_hash_without_the_pepper_or_with_a_former_one_is_replaced_and_one_with_an_un
 }
 
 #[test]
-fn old_hashes_are_not_tried_once_there_is_a_secret() {
+fn legacy_hashes_are_not_tried_once_there_is_a_secret() {
     let passwords = passwords();
     let secret = passwords.hash(&Password::attempt("new"), [1; 16]);
     let bcrypt = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
@@ -119,7 +120,7 @@ fn old_hashes_are_not_tried_once_there_is_a_secret() {
 }
 
 #[tokio::test]
-async fn the_pool_and_the_inline_hasher_decide_alike() {
+async fn the_pool_and_the_inline_hasher_agree() {
     let hashers: [Box<dyn Hasher>; 2] = [
         Box::new(InlineHasher::new(passwords())),
         Box::new(HashPool::new(passwords(), PoolSettings::default(), clock())),
@@ -140,7 +141,7 @@ async fn the_pool_and_the_inline_hasher_decide_alike() {
 }
 
 #[tokio::test]
-async fn a_breached_password_is_refused_and_without_the_list_none_is_set() {
+async fn a_breached_password_or_an_unreadable_list_is_rejected() {
     let password = "correct horse battery staple";
     let [sha1, _] = Password::attempt(password).breach_hashes();
     let line = hex::encode_upper(sha1) + ":1";
@@ -165,40 +166,40 @@ async fn a_breached_password_is_refused_and_without_the_list_none_is_set() {
     assert_eq!(pool.verify(attempt(password, Some(&secret), &[])).await, Ok(Verdict::Verified));
 }
 
-/// Work that says when it starts and ends when it is told to.
+/// Work that reports its start and runs until it is released.
 struct Gate {
     started: mpsc::Sender<&'static str>,
-    go_on: Arc<Mutex<mpsc::Receiver<()>>>,
+    release: Arc<Mutex<mpsc::Receiver<()>>>,
 }
 
 struct Gates {
     gate: Gate,
     started: mpsc::Receiver<&'static str>,
-    go_on: mpsc::Sender<()>,
+    release: mpsc::Sender<()>,
 }
 
 impl Gates {
     fn new() -> Self {
-        let ((started, has_started), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
-        Self { gate: Gate { started, go_on: Arc::new(Mutex::new(goes_on)) }, started: has_started, go_on }
+        let ((started, has_started), (release, released)) = (mpsc::channel(), mpsc::channel());
+        Self { gate: Gate { started, release: Arc::new(Mutex::new(released)) }, started: has_started, release }
     }
 
     fn work(&self, of: &'static str) -> impl FnOnce(&Passwords) + Send + 'static {
-        let (started, go_on) = (self.gate.started.clone(), Arc::clone(&self.gate.go_on));
+        let (started, release) = (self.gate.started.clone(), Arc::clone(&self.gate.release));
         move |_| {
             started.send(of).unwrap();
-            go_on.lock().unwrap().recv().unwrap();
+            release.lock().unwrap().recv().unwrap();
         }
     }
 
-    /// Lets a hash end, and says whose is next.
+    /// Lets a hash end, and returns the company of the next one.
     fn next(&self) -> &'static str {
-        self.go_on.send(()).unwrap();
+        self.release.send(()).unwrap();
         self.started.recv().unwrap()
     }
 }
 
-/// Hashes last nothing by this clock unless it is moved, so the mean stays what it is taken to be at first: 10 ms.
+/// Hashes take no time on this clock unless it is moved, so the mean stays at its initial value of 10 ms.
 struct TestClock(AtomicU64);
 
 impl Clock for TestClock {
@@ -236,7 +237,7 @@ async fn until_waiting(pool: &HashPool, many: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_more_hashes_run_at_once_than_the_setting_says() {
+async fn concurrent_hashes_are_limited_by_the_setting() {
     let (pool, gates) = (pool(2, 60_000), Gates::new());
     let tasks: Vec<_> = (0..10).map(|_| run(&pool, &gates)).collect();
     for _ in 0..2 {
@@ -245,7 +246,7 @@ async fn no_more_hashes_run_at_once_than_the_setting_says() {
     until_waiting(&pool, 8).await;
     assert!(gates.started.try_recv().is_err(), "a third one started");
     for _ in 0..10 {
-        gates.go_on.send(()).unwrap();
+        gates.release.send(()).unwrap();
     }
     for task in tasks {
         assert_eq!(task.await.unwrap(), Ok(()));
@@ -254,7 +255,7 @@ async fn no_more_hashes_run_at_once_than_the_setting_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_turn_of_a_caller_that_has_gone_is_kept_until_its_hash_ends() {
+async fn a_disconnected_caller_keeps_its_turn_until_its_hash_ends() {
     let (pool, gates) = (pool(1, 60_000), Gates::new());
     let gone = run(&pool, &gates);
     gates.started.recv().unwrap();
@@ -266,13 +267,13 @@ async fn the_turn_of_a_caller_that_has_gone_is_kept_until_its_hash_ends() {
     until_waiting(&pool, 1).await;
     assert!(gates.started.try_recv().is_err());
     gates.next();
-    gates.go_on.send(()).unwrap();
+    gates.release.send(()).unwrap();
     assert_eq!(next.await.unwrap(), Ok(()));
     assert_eq!(pool.turns.running(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_that_have_gone_before_their_turn_are_not_hashed_for() {
+async fn callers_that_left_the_queue_are_not_hashed() {
     let (pool, gates) = (pool(1, 60_000), Gates::new());
     let first = run(&pool, &gates);
     gates.started.recv().unwrap();
@@ -286,15 +287,15 @@ async fn callers_that_have_gone_before_their_turn_are_not_hashed_for() {
     for task in gone {
         assert!(task.await.unwrap_err().is_cancelled());
     }
-    assert_eq!(pool.waiting(), 1, "who has gone leaves the queue");
+    assert_eq!(pool.waiting(), 1, "a caller that disconnects leaves the queue");
     assert_eq!(gates.next(), "stays");
-    gates.go_on.send(()).unwrap();
+    gates.release.send(()).unwrap();
     assert_eq!((first.await.unwrap(), stays.await.unwrap()), (Ok(()), Ok(())));
     assert_eq!(pool.turns.running(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_of_one_company_makes_another_wait_for_one_hash_and_not_for_all() {
+async fn a_storm_delays_other_companies_by_one_hash() {
     let (pool, gates) = (pool(1, 60_000), Gates::new());
     let mut tasks = vec![run_of("storm", &pool, &gates)];
     assert_eq!(gates.started.recv().unwrap(), "storm");
@@ -308,36 +309,36 @@ async fn a_storm_of_one_company_makes_another_wait_for_one_hash_and_not_for_all(
     }
     let order: Vec<_> = (0..9).map(|_| gates.next()).collect();
     assert_eq!(order, ["storm", "calm", "third", "storm", "calm", "storm", "storm", "storm", "storm"]);
-    gates.go_on.send(()).unwrap();
+    gates.release.send(()).unwrap();
     for task in tasks {
         assert_eq!(task.await.unwrap(), Ok(()));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_would_wait_too_long_is_told_to_come_back_and_whose_company_waits_for_nothing_is_let_in() {
-    // Two at once, 10 ms each: the twentieth waits 100 ms.
+async fn long_waits_are_rejected_for_each_company_separately() {
+    // Two hashes at once, 10 ms each: the twentieth caller waits 100 ms.
     let (pool, gates) = (pool(2, 100), Gates::new());
     let mut tasks: Vec<_> = (0..2).map(|_| run_of("storm", &pool, &gates)).collect();
     for _ in 0..2 {
         gates.started.recv().unwrap();
     }
     for many in 1..=20 {
-        assert_eq!(pool.refuses(&company("storm")), None);
+        assert_eq!(pool.rejects(&company("storm")), None);
         tasks.push(run_of("storm", &pool, &gates));
         until_waiting(&pool, many).await;
     }
     let busy = Busy { retry_after_secs: 1 };
-    assert_eq!(pool.refuses(&company("storm")), Some(busy));
+    assert_eq!(pool.rejects(&company("storm")), Some(busy));
     assert_eq!(pool.run(&company("storm"), |_| ()).await, Err(busy));
-    assert_eq!(pool.refuses(&company("calm")), None);
+    assert_eq!(pool.rejects(&company("calm")), None);
     tasks.push(run_of("calm", &pool, &gates));
     until_waiting(&pool, 21).await;
     for task in &tasks[2..] {
         task.abort();
     }
     for _ in 0..2 {
-        gates.go_on.send(()).unwrap();
+        gates.release.send(()).unwrap();
     }
     for task in tasks {
         let _ended = task.await;
@@ -346,20 +347,20 @@ async fn who_would_wait_too_long_is_told_to_come_back_and_whose_company_waits_fo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_hashes_of_before_a_migration_shorten_the_queue() {
+async fn slow_legacy_hashes_shorten_the_queue() {
     let clock = clock();
     let (pool, gates) = (pool_with(1, 100, Arc::clone(&clock)), Gates::new());
     for _ in 0..40 {
         let task = run(&pool, &gates);
         gates.started.recv().unwrap();
         clock.0.fetch_add(500, Ordering::Relaxed);
-        gates.go_on.send(()).unwrap();
+        gates.release.send(()).unwrap();
         assert_eq!(task.await.unwrap(), Ok(()));
     }
     let last = run(&pool, &gates);
     gates.started.recv().unwrap();
-    assert_eq!(pool.run(&company("acme"), |_| ()).await, Err(Busy { retry_after_secs: 1 }), "one waits 350 ms");
-    gates.go_on.send(()).unwrap();
+    assert_eq!(pool.run(&company("acme"), |_| ()).await, Err(Busy { retry_after_secs: 1 }), "the wait is 350 ms");
+    gates.release.send(()).unwrap();
     assert_eq!(last.await.unwrap(), Ok(()));
 }
 
@@ -370,9 +371,9 @@ async fn a_wait_that_becomes_too_long_ends() {
     tokio::task::yield_now().await;
     let second = run(&pool, &gates);
     until_waiting(&pool, 1).await;
-    // Virtual time stands still while a hash runs, unless it is moved by hand.
+    // Virtual time does not move while a hash runs, unless the test advances it.
     tokio::time::advance(Duration::from_millis(1501)).await;
     assert_eq!(second.await.unwrap(), Err(Busy { retry_after_secs: 1 }));
-    gates.go_on.send(()).unwrap();
+    gates.release.send(()).unwrap();
     assert_eq!(first.await.unwrap(), Ok(()));
 }

@@ -1,5 +1,5 @@
-//! Whose hash is next: turns are taken in a circle over the companies that wait, so that a storm of one company's logins makes
-//! the others wait for one hash of it and not for all.
+//! The order of hashes: companies with waiting callers take turns in a circle, so that during a storm of one company's
+//! logins the others wait for one of its hashes and not for all.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,12 +9,12 @@ use tokio::sync::oneshot;
 use umoja_schema::{CompanyId, Millis};
 use umoja_store::ports::Clock;
 
-/// What a hash is taken to last before any has ended, in milliseconds.
+/// The assumed duration of a hash before any has ended, in milliseconds.
 const FIRST_GUESS_MS: f64 = 10.0;
-/// How much the last hash counts in the mean.
+/// The weight of the last hash in the mean.
 const WEIGHT: f64 = 1.0 / 32.0;
 
-/// Turns at hashing, at most so many at once.
+/// Turns at hashing, limited to `at_once` concurrent ones.
 pub(super) struct Turns {
     at_once: usize,
     clock: Arc<dyn Clock>,
@@ -23,17 +23,17 @@ pub(super) struct Turns {
 
 struct State {
     running: usize,
-    /// By company, in the order in which they came.
+    /// The waiting callers of each company, in the order of their arrival.
     waiting: BTreeMap<CompanyId, BTreeMap<u64, oneshot::Sender<Turn>>>,
-    /// The companies that wait, the next one first.
+    /// The companies with waiting callers, the next one first.
     circle: VecDeque<CompanyId>,
     next_number: u64,
     mean_ms: f64,
 }
 
-/// The right to compute one hash; dropping it gives it to whoever is next.
+/// The right to compute one hash. Dropping it passes it to the next caller.
 pub(super) struct Turn {
-    /// Nothing once it was given back untaken.
+    /// `None` once the turn was returned unused.
     of: Option<Arc<Turns>>,
     began: Millis,
 }
@@ -50,7 +50,7 @@ impl Turns {
         Arc::new(Self { at_once: at_once.max(1), clock, state: Mutex::new(state) })
     }
 
-    /// How long a caller of this company would wait, by what hashes lasted lately.
+    /// How long a caller of this company would wait, estimated from recent hashes.
     pub(super) fn expected_wait(&self, company: &CompanyId) -> Duration {
         self.expected(&self.state(), company)
     }
@@ -67,10 +67,11 @@ impl Turns {
         Duration::try_from_secs_f64(ms / 1000.0).unwrap_or(Duration::MAX)
     }
 
-    /// Waits for a turn: not at all if it would take longer than `most`, and never longer than half as much again.
+    /// Waits for a turn. Fails at once if the expected wait is longer than `most`, and later if the wait exceeds `most`
+    /// by half.
     ///
     /// # Errors
-    /// How long the wait would have been.
+    /// The expected wait.
     pub(super) async fn take(self: &Arc<Self>, company: &CompanyId, most: Duration) -> Result<Turn, Duration> {
         let (place, turn) = {
             let mut state = self.state();
@@ -104,7 +105,7 @@ impl Turns {
         Turn { of: Some(Arc::clone(self)), began: self.clock.now() }
     }
 
-    /// Gives a turn that has ended to the next caller that is still there.
+    /// Passes a turn that has ended to the next caller that still waits.
     fn pass_on(self: &Arc<Self>, began: Millis) {
         let now = self.clock.now();
         let mut next = {
@@ -121,12 +122,12 @@ impl Turns {
         }
     }
 
-    /// How many callers wait.
+    /// The number of waiting callers.
     pub(super) fn waiting(&self) -> usize {
         self.state().waiting.values().map(BTreeMap::len).sum()
     }
 
-    /// How many hashes are being computed.
+    /// The number of hashes being computed.
     #[cfg(test)]
     pub(super) fn running(&self) -> usize {
         self.state().running
@@ -138,7 +139,7 @@ impl Turns {
 }
 
 impl State {
-    /// The next caller, or nothing and one hash fewer.
+    /// The next caller; if there is none, `None`, and one hash fewer is running.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         while let Some(company) = self.circle.pop_front() {
             let Some(callers) = self.waiting.get_mut(&company) else { continue };
@@ -174,7 +175,7 @@ impl Drop for Turn {
     }
 }
 
-/// A place among those who wait, given up also when the caller goes.
+/// A place in the queue, which is also released when its caller disconnects.
 struct Place<'a> {
     turns: &'a Turns,
     company: &'a CompanyId,

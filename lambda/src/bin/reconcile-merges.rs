@@ -1,4 +1,4 @@
-//! Merges users that two trusted companies say are one person.
+//! Merges users that two trusted companies verified to be one person.
 
 use lambda_runtime::{Error, service_fn};
 use umoja_lambda::function::Function;

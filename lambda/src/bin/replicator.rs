@@ -1,4 +1,4 @@
-//! From the streams to the peers.
+//! Replicates the streams to the peers.
 
 use lambda_runtime::{Error, service_fn};
 use umoja_lambda::function::Function;

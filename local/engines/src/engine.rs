@@ -13,10 +13,10 @@ pub const ENGINES: [&str; 5] = ["redb", "redb-quick", "redb-multi", "fjall", "sq
 
 const CACHE: usize = 64 << 20;
 
-/// One write: an item, its claim, and its image in the change log.
+/// One write: an item, its ownership, and its image in the change log.
 pub struct Op {
     pub id: [u8; 16],
-    pub claim: [u8; 32],
+    pub ownership: [u8; 32],
     pub body: Vec<u8>,
 }
 
@@ -26,12 +26,12 @@ pub trait Store: Send + Sync {
 }
 
 pub trait Writer: Send {
-    /// Commits all operations durably in one transaction; answers which items existed before.
+    /// Commits all operations durably in one transaction; returns which items existed before.
     fn commit(&mut self, ops: &[Op], log: bool) -> Result<Vec<bool>>;
 }
 
 pub trait Reader: Send {
-    /// Reads one item on a snapshot of its own.
+    /// Reads one item from its own snapshot.
     fn get(&mut self, id: &[u8; 16]) -> Result<Option<Vec<u8>>>;
 }
 
@@ -46,7 +46,7 @@ pub fn open(engine: &str, dir: Option<&Path>) -> Result<Box<dyn Store>> {
 }
 
 const ITEMS: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("items");
-const CLAIMS: TableDefinition<'_, [u8; 32], [u8; 16]> = TableDefinition::new("claims");
+const OWNERSHIPS: TableDefinition<'_, [u8; 32], [u8; 16]> = TableDefinition::new("ownerships");
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 
 #[derive(Clone)]
@@ -89,13 +89,13 @@ impl Writer for Redb {
         let mut existed = Vec::with_capacity(ops.len());
         {
             let mut items = transaction.open_table(ITEMS)?;
-            let mut claims = transaction.open_table(CLAIMS)?;
+            let mut ownerships = transaction.open_table(OWNERSHIPS)?;
             let mut changes = transaction.open_table(LOG)?;
             let mut next = changes.last()?.map_or(0, |(sequence, _)| sequence.value() + 1);
             for op in ops {
                 existed.push(items.get(op.id)?.is_some());
                 items.insert(op.id, op.body.as_slice())?;
-                claims.insert(op.claim, op.id)?;
+                ownerships.insert(op.ownership, op.id)?;
                 if log {
                     changes.insert(next, op.body.as_slice())?;
                     next += 1;
@@ -118,7 +118,7 @@ impl Reader for Redb {
 struct Fjall {
     db: SingleWriterTxDatabase,
     items: SingleWriterTxKeyspace,
-    claims: SingleWriterTxKeyspace,
+    ownerships: SingleWriterTxKeyspace,
     log: SingleWriterTxKeyspace,
 }
 
@@ -126,8 +126,8 @@ impl Fjall {
     fn open(dir: &Path) -> Result<Self> {
         let db = SingleWriterTxDatabase::builder(dir.join("umoja.fjall")).cache_size(CACHE as u64).open()?;
         let keyspace = |name| db.keyspace(name, KeyspaceCreateOptions::default);
-        let (items, claims, log) = (keyspace("items")?, keyspace("claims")?, keyspace("log")?);
-        Ok(Self { db, items, claims, log })
+        let (items, ownerships, log) = (keyspace("items")?, keyspace("ownerships")?, keyspace("log")?);
+        Ok(Self { db, items, ownerships, log })
     }
 }
 
@@ -152,7 +152,7 @@ impl Writer for Fjall {
         for op in ops {
             existed.push(transaction.get(&self.items, op.id)?.is_some());
             transaction.insert(&self.items, op.id, op.body.as_slice());
-            transaction.insert(&self.claims, op.claim, op.id);
+            transaction.insert(&self.ownerships, op.ownership, op.id);
             if log {
                 transaction.insert(&self.log, next.to_be_bytes(), op.body.as_slice());
                 next += 1;
@@ -172,7 +172,7 @@ impl Reader for Fjall {
 /// Sequential row ids keep the 2 KiB rows appended; only the small indexes are written at random.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS items (id BLOB NOT NULL UNIQUE, body BLOB NOT NULL);
-    CREATE TABLE IF NOT EXISTS claims (name BLOB PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS ownerships (name BLOB PRIMARY KEY, id BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS log (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL);";
 
 struct Sqlite {
@@ -225,7 +225,7 @@ impl Writer for SqliteConnection {
             let mut read = transaction.prepare_cached("SELECT rowid, body FROM items WHERE id = ?1")?;
             let mut insert = transaction.prepare_cached("INSERT INTO items (id, body) VALUES (?1, ?2)")?;
             let mut update = transaction.prepare_cached("UPDATE items SET body = ?2 WHERE rowid = ?1")?;
-            let mut claim = transaction.prepare_cached("INSERT OR REPLACE INTO claims (name, id) VALUES (?1, ?2)")?;
+            let mut ownership = transaction.prepare_cached("INSERT OR REPLACE INTO ownerships (name, id) VALUES (?1, ?2)")?;
             let mut change = transaction.prepare_cached("INSERT INTO log (body) VALUES (?1)")?;
             for op in ops {
                 let row = read
@@ -239,7 +239,7 @@ impl Writer for SqliteConnection {
                     None => insert.execute((op.id, &op.body))?,
                 };
                 existed.push(row.is_some());
-                claim.execute((op.claim, op.id))?;
+                ownership.execute((op.ownership, op.id))?;
                 if log {
                     change.execute([&op.body])?;
                 }

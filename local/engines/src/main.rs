@@ -1,4 +1,4 @@
-//! Measures the embedded databases the local adapter could stand on; see docs/engines.md. Linux only (`/proc`).
+//! Measures the embedded databases that the local adapter could use; see docs/engines.md. Linux only (`/proc`).
 
 mod engine;
 mod work;
@@ -78,7 +78,7 @@ fn compare_in(dir: &Path, engines: &[&str], sizes: &[&str], seconds: &str) -> Re
     Ok(())
 }
 
-/// Kills a writing process, having let a second one try to join, and looks for what it acknowledged.
+/// Kills a writing process after a second one tried to join, and checks that the acknowledged writes are there.
 fn killed(engine: &str, dir: &str) -> Result<String> {
     let acknowledged = PathBuf::from(dir).join("acknowledged");
     let mut child = Command::new(std::env::current_exe()?)
@@ -95,7 +95,7 @@ fn killed(engine: &str, dir: &str) -> Result<String> {
     Ok(format!("{second}{}", step(&["reopen", engine, dir], whole_lines)).replace("open ms|", "open after kill ms|"))
 }
 
-/// Runs one step in a process of its own; what goes wrong there becomes part of its report.
+/// Runs one step in its own process; an error becomes part of its report.
 fn step(arguments: &[&str], input: &str) -> String {
     let run = || -> Result<String> {
         let mut child = Command::new(std::env::current_exe()?)

@@ -1,4 +1,4 @@
-//! The workload, in a process of its own: prints `name value` lines.
+//! The workload in its own process: prints `name value` lines.
 
 use std::{
     io::BufRead,
@@ -42,26 +42,26 @@ fn id(user: u64) -> [u8; 16] {
     Random(user ^ 0x756d_6f6a_6100_0000).bytes()
 }
 
-/// Everything about a user follows from the number; the body does not compress, as ciphertext does not.
+/// All data of a user follows from the number. The body does not compress, like ciphertext.
 fn op(user: u64) -> Op {
-    Op { id: id(user), claim: Random(!user).bytes(), body: Random(user).bytes::<2048>().to_vec() }
+    Op { id: id(user), ownership: Random(!user).bytes(), body: Random(user).bytes::<2048>().to_vec() }
 }
 
 type Waiting = (Op, SyncSender<bool>);
 
-/// The writer of the local adapter: drain what waits, commit once, answer all.
+/// The writer of the local adapter: receive the waiting operations, commit once, answer all.
 fn write_groups(mut writer: Box<dyn Writer>, waiting: Receiver<Waiting>) -> Result<()> {
     while let Ok(first) = waiting.recv() {
         let (ops, answers): (Vec<_>, Vec<_>) =
             std::iter::once(first).chain(waiting.try_iter().take(LARGEST_GROUP - 1)).unzip();
         for (existed, answer) in writer.commit(&ops, true)?.into_iter().zip(answers) {
-            let _ = answer.send(existed); // a client that left does not matter
+            let _ = answer.send(existed); // the client may have left
         }
     }
     Ok(())
 }
 
-/// One client: new users (even turns) and changes of stored ones (odd turns), until told to stop.
+/// One client: new users (even turns) and changes of stored ones (odd turns), until stopped.
 fn client(seed: u64, users: u64, queue: SyncSender<Waiting>, new: &AtomicU64, stop: &AtomicBool) -> Vec<Duration> {
     let mut random = Random(seed);
     let mut latencies = Vec::new();
@@ -74,13 +74,13 @@ fn client(seed: u64, users: u64, queue: SyncSender<Waiting>, new: &AtomicU64, st
         if queue.send((op, answer.clone())).is_err() {
             break;
         }
-        assert_eq!(answered.recv(), Ok(change), "the condition check answered wrongly");
+        assert_eq!(answered.recv(), Ok(change), "the condition check gave a wrong answer");
         latencies.push(start.elapsed());
     }
     latencies
 }
 
-/// Point gets of stored users; the rate and the CPU microseconds of each.
+/// Point gets of stored users; returns the rate and the CPU microseconds of each.
 fn read(mut reader: Box<dyn Reader>, users: u64, time: Duration) -> Result<(f64, f64)> {
     let mut random = Random(7);
     let (start, cpu) = (Instant::now(), thread_cpu()?);
@@ -101,7 +101,7 @@ fn thread_cpu() -> Result<f64> {
     Ok(stat.split(' ').next().ok_or("no schedstat")?.parse::<f64>()? / 1000.0)
 }
 
-/// Resident memory now, and at most so far.
+/// Resident memory: the current value and the peak.
 fn resident_mib() -> Result<(u64, u64)> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let mib = |name| -> Result<u64> {
@@ -172,7 +172,7 @@ fn load(mut writer: Box<dyn Writer>, from: u64, users: u64) -> Result<()> {
     Ok(())
 }
 
-/// Writes until killed, and prints the number of each user once acknowledged.
+/// Writes until killed, and prints the number of each acknowledged user.
 pub fn doomed(engine: &str, dir: &Path) -> Result<()> {
     let store = open(engine, Some(dir))?;
     let (queue, waiting) = sync_channel::<Waiting>(1024);
@@ -197,7 +197,7 @@ pub fn doomed(engine: &str, dir: &Path) -> Result<()> {
     })
 }
 
-/// Opens, times the first get, then looks for every user whose number comes in.
+/// Opens the database, times the first get, then looks up every user whose number it reads.
 pub fn reopen(engine: &str, dir: &Path) -> Result<()> {
     let start = Instant::now();
     let store = open(engine, Some(dir))?;
@@ -217,7 +217,7 @@ pub fn reopen(engine: &str, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Tries to read and to write while another process does.
+/// Tries to read and to write while another process writes.
 pub fn second(engine: &str, dir: &Path) -> Result<()> {
     let store = open(engine, Some(dir))?;
     store.reader()?.get(&id(0))?.ok_or("the first user is missing")?;

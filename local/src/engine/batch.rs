@@ -1,4 +1,4 @@
-//! The writer: evaluates and applies waiting operations in one transaction, then answers all of them.
+//! The writer: runs waiting operations in one transaction, then answers all of them.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -23,7 +23,7 @@ pub(crate) struct Tx<'c> {
 }
 
 impl Tx<'_> {
-    /// Says that a change was appended to the change log, under this sequence.
+    /// Reports a change that was appended to the change log, under this sequence.
     pub(crate) fn changed(&self, sequence: i64) {
         self.newest.set(Some(sequence));
     }
@@ -39,14 +39,14 @@ impl Deref for Tx<'_> {
 
 /// A waiting operation.
 pub(super) trait Job: Send {
-    /// Does it inside a transaction. May be called again after a rollback.
+    /// Runs the operation inside a transaction. May be called again after a rollback.
     fn run(&mut self, tx: &Tx<'_>) -> Result<(), Fault>;
 
-    /// Answers after the transaction: with what `run` gave, or with why it did not happen.
+    /// Answers after the transaction: with the result of `run`, or with the error.
     fn answer(self: Box<Self>, outcome: Result<(), Fault>);
 }
 
-/// An operation with the place where its answer goes.
+/// An operation with the channel for its answer.
 pub(super) struct Work<T, F> {
     what: &'static str,
     task: F,
@@ -72,7 +72,7 @@ impl<T: Send, F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send> Job for Work<T, F> {
             Ok(()) => self.value.ok_or_else(unavailable),
             Err(fault) => Err(fault.into_store_error(self.what)),
         };
-        // A caller that has gone does not need the answer.
+        // A caller that is gone does not need the answer.
         let _ = self.answer.send(answer);
     }
 }
@@ -92,8 +92,8 @@ pub(super) struct Batcher {
     newest: watch::Sender<u64>,
 }
 
-/// The write-ahead log of a file. SQLite empties it when no reader looks at it; under readers without a pause it would
-/// grow without end.
+/// The write-ahead log of a file. SQLite empties it only when no reader uses it, so under constant reads it would grow
+/// without limit.
 pub(super) struct WriteAhead {
     pub(super) path: PathBuf,
     pub(super) limit: u64,
@@ -108,12 +108,12 @@ impl Batcher {
         &self.connection
     }
 
-    /// Serves until nobody can send any more.
+    /// Serves until all senders are gone.
     pub(super) fn serve(self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
         let mut jobs = Vec::with_capacity(MAX_BATCH);
         while waiting.blocking_recv_many(&mut jobs, MAX_BATCH) > 0 {
             let batch = std::mem::take(&mut jobs);
-            // Whoever waits for an operation of this batch learns that there is no answer; the others go on.
+            // The callers of this batch get an error; the callers of other batches are not affected.
             if catch_unwind(AssertUnwindSafe(|| self.run(batch))).is_err() {
                 tracing::error!("an operation on the local database panicked");
             }
@@ -121,7 +121,7 @@ impl Batcher {
         }
     }
 
-    /// Empties the write-ahead log if it has grown too long; waits for readers at most as long as for another writer.
+    /// Empties the write-ahead log if it has grown too long. Waits for readers at most as long as for another writer.
     fn bound_log(&self) {
         let Some((lock, log)) = &self.files else { return };
         if log.path.metadata().is_ok_and(|file| file.len() <= log.limit) {
@@ -138,8 +138,8 @@ impl Batcher {
         }
     }
 
-    /// Does the operations in one transaction. If one fails, does each in a transaction of its own, so that a bad
-    /// one does not take others with it.
+    /// Runs the operations in one transaction. If one fails, runs each in its own transaction, so that a failing
+    /// operation does not affect others.
     pub(super) fn run(&self, mut jobs: Vec<Box<dyn Job>>) {
         match self.transact(&mut jobs) {
             Ok(()) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
@@ -160,7 +160,7 @@ impl Batcher {
             Failed::Transaction(Fault::Store(StoreError::Unavailable("lock".into())))
         })?;
         if !self.connection.is_autocommit() {
-            // What an operation that panicked has left.
+            // The transaction of an operation that panicked.
             self.execute("ROLLBACK").map_err(|error| Failed::Transaction(error.into()))?;
         }
         self.execute("BEGIN IMMEDIATE").map_err(|error| Failed::Transaction(error.into()))?;
@@ -199,7 +199,7 @@ impl<'f> Held<'f> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         if let Err(error) = self.0.unlock() {
-            tracing::warn!(%error, "the lock of the local database cannot be given back");
+            tracing::warn!(%error, "the lock of the local database cannot be released");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Opening SQLite with the settings that the promises rest on.
+//! Opening SQLite with the settings that durability and locking depend on.
 
 use std::fs::File;
 use std::io;
@@ -12,13 +12,13 @@ use super::batch::Held;
 use super::settings::{Durability, Settings};
 use crate::files::{self, beside};
 
-/// The layout of the tables that this code writes. 2: `members` is written with every pointer; whoever does not know
-/// it must not write here.
-const LAYOUT: i64 = 2;
-/// How long to wait for a process that does not take our lock.
+/// The layout of the tables that this code writes. Software with a lower number does not know some of them, and must not
+/// write.
+const LAYOUT: i64 = 3;
+/// How long to wait for a process that does not use the advisory lock.
 const BUSY: Duration = Duration::from_secs(5);
-/// The memory that a connection keeps pages in, in KiB (negative, as SQLite counts it). Small: the operating system
-/// keeps the files' pages too, once for all connections.
+/// The page cache of a connection, in KiB (negative, as SQLite counts it). It is small because the operating system
+/// also caches the files' pages, once for all connections.
 const CACHE_KIB: i64 = -4096;
 /// Statements that each connection keeps ready.
 const STATEMENTS: usize = 64;
@@ -60,9 +60,9 @@ pub(super) fn in_memory(schema: &str) -> Result<Connection, rusqlite::Error> {
 pub(super) fn files(settings: &Settings) -> Result<Files, ConnectError> {
     let path = &settings.path;
     let lock = files::private_file(&beside(path, ".lock"))?;
-    // The first connection may recover the write-ahead log: not while another process writes.
+    // The first connection may recover the write-ahead log, which must not happen while another process writes.
     let held = Held::new(&lock)?;
-    // SQLite gives the files that it makes beside this one the same mode.
+    // SQLite creates its other files with the mode of this one.
     files::private_file(path)?;
     let writer = connect(path)?;
     prepare_writer(&writer, settings)?;
@@ -75,9 +75,9 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Closing must not checkpoint: that would be outside our lock.
+    // Closing must not checkpoint, because it happens outside the advisory lock.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    // Larger than the default: most items take about 2 KB, and a page that holds several saves overflow pages.
+    // Larger than the default: most items take about 2 KB, and a page that holds several of them saves overflow pages.
     connection.pragma_update(None, "page_size", 8192)?;
     Ok(connection)
 }
@@ -94,7 +94,7 @@ fn prepare_writer(writer: &Connection, settings: &Settings) -> Result<(), Connec
     writer.pragma_update(None, "wal_autocheckpoint", 4000)?;
     writer.pragma_update(None, "journal_size_limit", 64 << 20)?;
     writer.pragma_update(None, "cache_size", CACHE_KIB)?;
-    // What is overwritten does not stay readable in the file, where that costs no further write.
+    // Overwritten data does not stay readable in the file, where that costs no additional write.
     writer.pragma_update(None, "secure_delete", "FAST")?;
     let layout: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if layout > LAYOUT {

@@ -1,8 +1,8 @@
-//! Why an operation failed inside.
+//! Errors inside an operation.
 
 use umoja_store::ports::StoreError;
 
-/// Why an operation failed inside.
+/// Why an operation failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Engine(rusqlite::Error),
@@ -22,7 +22,7 @@ impl From<StoreError> for Fault {
 }
 
 impl Fault {
-    /// The error to answer with. Engine errors name statements and constraints, never values; they go to the log.
+    /// The error for the caller. Engine errors name statements and constraints, never values; they are logged.
     pub(super) fn into_store_error(self, what: &str) -> StoreError {
         use rusqlite::ErrorCode as Code;
         let error = match self {
@@ -42,7 +42,7 @@ impl Fault {
                 | Code::FileLockingProtocolFailed
                 | Code::SchemaChanged,
             ) => StoreError::Unavailable(what.to_owned()),
-            _ => StoreError::Refused(what.to_owned()),
+            _ => StoreError::Rejected(what.to_owned()),
         }
     }
 }

@@ -31,7 +31,7 @@ fn count(engine: &Engine) -> i64 {
     engine.read("test", |c| Ok(c.query_row("SELECT count(*) FROM rows", [], |row| row.get(0))?)).unwrap()
 }
 
-/// Holds the writer until told to let go, so that everything sent meanwhile is in the next batch.
+/// Holds the writer until released, so that all operations sent meanwhile are in the next batch.
 async fn hold(engine: &Arc<Engine>) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), StoreError>>) {
     let ((entered, has_entered), (let_go, wait)) = (tokio::sync::oneshot::channel(), mpsc::channel());
     let (engine, mut entered) = (Arc::clone(engine), Some(entered));
@@ -50,7 +50,7 @@ async fn hold(engine: &Arc<Engine>) -> (mpsc::Sender<()>, tokio::task::JoinHandl
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_is_committed_together() {
+async fn waiting_operations_are_committed_together() {
     let (engine, _dir) = open(100);
     let (let_go, holding) = hold(&engine).await;
     let mut writes = JoinSet::new();
@@ -77,7 +77,7 @@ async fn what_waits_is_committed_together() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_operation_does_not_take_its_neighbours_with_it_nor_leave_anything_behind() {
+async fn a_failing_operation_does_not_affect_its_batch() {
     let (engine, _dir) = open(100);
     let (let_go, holding) = hold(&engine).await;
     let runs = Arc::new(AtomicUsize::new(0));
@@ -107,7 +107,7 @@ async fn a_bad_operation_does_not_take_its_neighbours_with_it_nor_leave_anything
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_callers_than_may_wait_wait_for_a_place() {
+async fn excess_callers_wait_for_a_place() {
     let (engine, _dir) = open(2);
     let mut writes = JoinSet::new();
     for n in 0..100 {
@@ -119,7 +119,7 @@ async fn more_callers_than_may_wait_wait_for_a_place() {
 }
 
 #[tokio::test]
-async fn in_memory_an_operation_is_done_when_its_call_is_polled_first() {
+async fn in_memory_the_first_poll_completes_an_operation() {
     let engine = Engine::in_memory(SCHEMA).unwrap();
     let mut write = Box::pin(engine.write("test", |tx| insert(tx, 1)));
     let polled = futures_poll_once(write.as_mut());
@@ -135,7 +135,7 @@ fn futures_poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Pol
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reads_see_every_write_that_was_acknowledged() {
+async fn reads_see_every_acknowledged_write() {
     let (engine, _dir) = open(100);
     for n in 0..100 {
         engine.write("test", move |tx| insert(tx, n)).await.unwrap();
@@ -144,7 +144,7 @@ async fn reads_see_every_write_that_was_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn closing_does_what_was_queued_first() {
+async fn closing_completes_queued_operations() {
     let (engine, dir) = open(100);
     let (let_go, holding) = hold(&engine).await;
     let mut writes = JoinSet::new();
@@ -172,7 +172,7 @@ async fn the_write_ahead_log_shrinks_once_no_reader_needs_it() {
     let log = || dir.path().join("test.sqlite-wal").metadata().unwrap().len();
     engine.write("test", |tx| Ok(tx.execute_batch("CREATE TABLE large (bytes BLOB)")?)).await.unwrap();
     let grow = || engine.write("test", |tx| Ok(tx.execute("INSERT INTO large VALUES (zeroblob(500000))", [])?));
-    // A reader that stays at what it first saw. It is asked to go before the writer's patience ends.
+    // A reader that keeps its first snapshot. It stops before the writer's patience ends.
     let slow = rusqlite::Connection::open(dir.path().join("test.sqlite")).unwrap();
     slow.execute_batch("BEGIN; SELECT * FROM rows;").unwrap();
     grow().await.unwrap();
@@ -188,7 +188,7 @@ async fn the_write_ahead_log_shrinks_once_no_reader_needs_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_operation_that_panics_leaves_nothing_behind_and_the_store_goes_on() {
+async fn the_store_survives_a_panicking_operation() {
     let (on_disk, _dir) = open(100);
     for engine in [on_disk, Arc::new(Engine::in_memory(SCHEMA).unwrap())] {
         let panicking = Arc::clone(&engine);

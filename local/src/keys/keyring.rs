@@ -1,4 +1,4 @@
-//! The key ring's file: wrapping keys in the order of their numbers, replaced as a whole.
+//! The key ring's file: wrapping keys in the order of their numbers. The file is always replaced as a whole.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ use crate::files::beside;
 /// Why a key ring cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// The file cannot be made, read, locked or written.
+    /// The file cannot be created, read, locked or written.
     #[error("{path}: {source}")]
     Io {
         /// Where.
@@ -27,15 +27,15 @@ pub enum KeyringError {
         /// Why.
         source: io::Error,
     },
-    /// The file is not a key ring. Says nothing of what is in it.
+    /// The file is not a key ring. The message reveals none of its content.
     #[error("{0}: not a key ring")]
     Malformed(PathBuf),
-    /// The file is another region's key ring.
-    #[error("{path}: the key ring of the region {region}")]
+    /// The file is the key ring of another region.
+    #[error("{path}: the key ring belongs to the region {region}")]
     OtherRegion {
         /// Where.
         path: PathBuf,
-        /// Whose it is.
+        /// The region of the key ring.
         region: Region,
     },
 }
@@ -44,10 +44,10 @@ pub enum KeyringError {
 pub(super) struct Keyring {
     pub(super) region: Region,
     pub(super) enabled: bool,
-    /// Never empty; the last one wraps.
+    /// Never empty. The last key wraps.
     materials: Vec<Material>,
-    /// Which file it was read from.
-    seen: Option<Stamp>,
+    /// The state of the file that it was read from.
+    seen: Option<FileState>,
 }
 
 /// One key.
@@ -65,7 +65,7 @@ impl Keyring {
     }
 
     pub(super) fn current(&self) -> &Material {
-        self.materials.last().expect("a key ring is made with a key and never loses one")
+        self.materials.last().expect("a key ring starts with a key and never loses one")
     }
 
     pub(super) fn material(&self, id: &str) -> Option<&Material> {
@@ -91,7 +91,7 @@ impl Keyring {
     }
 }
 
-/// Names keys, never shows them.
+/// Shows the keys' names, never the keys.
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring")
@@ -107,7 +107,7 @@ impl Material {
     }
 }
 
-/// Where a key ring is kept.
+/// Where a key ring is stored.
 pub(super) enum Place {
     Memory,
     File(PathBuf),
@@ -118,12 +118,12 @@ impl Place {
         Self::File(path)
     }
 
-    /// Reads the ring; makes it if the file is absent.
+    /// Reads the ring; creates it if the file is absent.
     pub(super) fn open(&self, region: &Region, entropy: &dyn Entropy, now: Millis) -> Result<Keyring, KeyringError> {
         let Self::File(path) = self else { return Ok(Keyring::new(region.clone(), entropy, now)) };
         let _held = Held::new(path)?;
         if path.try_exists().map_err(|source| io_error(path, source))? {
-            // Tightens the mode of a file that was copied here.
+            // Restricts the mode of a file that was copied here.
             files::private_file(path).map_err(|source| io_error(path, source))?;
             return read(path, region);
         }
@@ -135,14 +135,14 @@ impl Place {
     /// Reads the ring again if its file was replaced.
     pub(super) fn refresh(&self, ring: &mut Keyring) -> Result<(), KeyringError> {
         let Self::File(path) = self else { return Ok(()) };
-        let now = Stamp::of(path).map_err(|source| io_error(path, source))?;
+        let now = FileState::of(path).map_err(|source| io_error(path, source))?;
         if ring.seen != Some(now) {
             *ring = read(path, &ring.region)?;
         }
         Ok(())
     }
 
-    /// Changes the ring and its file; neither if the file cannot be written.
+    /// Changes the ring and its file, or neither if the file cannot be written.
     pub(super) fn change<T>(
         &self,
         ring: &mut Keyring,
@@ -158,16 +158,16 @@ impl Place {
     }
 }
 
-/// Tells one state of the file from the next: it is replaced, never edited.
+/// Identifies a state of the file, which is replaced and never edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+struct FileState {
     #[cfg(unix)]
     inode: u64,
     modified: std::time::SystemTime,
     length: u64,
 }
 
-impl Stamp {
+impl FileState {
     fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         Ok(Self {
@@ -204,7 +204,7 @@ impl Drop for StoredKey {
 }
 
 fn read(path: &Path, region: &Region) -> Result<Keyring, KeyringError> {
-    let seen = Stamp::of(path).map_err(|source| io_error(path, source))?;
+    let seen = FileState::of(path).map_err(|source| io_error(path, source))?;
     let text = Zeroizing::new(fs::read(path).map_err(|source| io_error(path, source))?);
     let malformed = || KeyringError::Malformed(path.to_owned());
     let stored: StoredRing = serde_json::from_slice(&text).map_err(|_| malformed())?;
@@ -223,7 +223,7 @@ fn read(path: &Path, region: &Region) -> Result<Keyring, KeyringError> {
     Ok(Keyring { region: stored.region, enabled: stored.enabled, materials, seen: Some(seen) })
 }
 
-/// Replaces the file: a reader sees the old ring or the new one, also after a loss of power.
+/// Replaces the file. A reader sees the old ring or the new one, even after a loss of power.
 fn write(path: &Path, ring: &mut Keyring) -> Result<(), KeyringError> {
     let key = |material: &Material| StoredKey {
         id: material.id.clone(),
@@ -244,13 +244,13 @@ fn write(path: &Path, ring: &mut Keyring) -> Result<(), KeyringError> {
         if let Some(dir) = path.parent() {
             File::open(dir)?.sync_all()?;
         }
-        Stamp::of(path)
+        FileState::of(path)
     };
     ring.seen = Some(replace().map_err(|source| io_error(path, source))?);
     Ok(())
 }
 
-/// The lock between processes that change the ring, while this lives.
+/// The lock between processes that change the ring, held while this lives.
 struct Held(File);
 
 impl Held {
@@ -266,7 +266,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Closing the file gives the lock back as well.
+        // Closing the file also releases the lock.
         let _ = self.0.unlock();
     }
 }

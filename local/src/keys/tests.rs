@@ -26,7 +26,7 @@ fn context() -> EncryptionContext {
 }
 
 #[tokio::test]
-async fn a_key_opens_its_blobs_after_a_restart_and_after_rotations() {
+async fn a_key_opens_its_blobs_after_restarts_and_rotations() {
     let dir = tempfile::tempdir().unwrap();
     let keys = open(dir.path(), "eu-west-1").unwrap();
     assert_eq!(keys.key_id().unwrap(), "local:eu-west-1:1");
@@ -34,10 +34,10 @@ async fn a_key_opens_its_blobs_after_a_restart_and_after_rotations() {
     assert_eq!(keys.rotate().unwrap(), "local:eu-west-1:2");
     let (second, second_wrapped) = keys.generate(&context()).await.unwrap();
 
-    let again = open(dir.path(), "eu-west-1").unwrap();
-    assert_eq!(again.key_id().unwrap(), "local:eu-west-1:2");
-    assert_eq!(again.unwrap(&first_wrapped, &context()).await.unwrap().expose(), first.expose());
-    assert_eq!(again.unwrap(&second_wrapped, &context()).await.unwrap().expose(), second.expose());
+    let reopened = open(dir.path(), "eu-west-1").unwrap();
+    assert_eq!(reopened.key_id().unwrap(), "local:eu-west-1:2");
+    assert_eq!(reopened.unwrap(&first_wrapped, &context()).await.unwrap().expose(), first.expose());
+    assert_eq!(reopened.unwrap(&second_wrapped, &context()).await.unwrap().expose(), second.expose());
 }
 
 #[tokio::test]
@@ -48,13 +48,13 @@ async fn a_disabled_key_stays_disabled_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_blob_under_another_keys_id_is_refused() {
+async fn a_blob_under_another_keys_id_is_rejected() {
     let keys = LocalKeys::in_memory("eu-west-1".parse().unwrap(), clock(), Arc::new(OsEntropy), None);
     let (_, mut wrapped) = keys.generate(&context()).await.unwrap();
     keys.rotate().unwrap();
     let at = wrapped.windows(2).position(|pair| pair == b":1").unwrap();
     wrapped[at + 1] = b'2';
-    assert_eq!(keys.unwrap(&wrapped, &context()).await.map(drop), Err(KeysError::Refused));
+    assert_eq!(keys.unwrap(&wrapped, &context()).await.map(drop), Err(KeysError::Rejected));
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn calls_above_the_rate_are_throttled_until_the_next_second() {
     let (_, wrapped) = keys.generate(&context()).await.unwrap();
     assert!(keys.unwrap(&wrapped, &context()).await.is_ok());
     assert_eq!(keys.unwrap(&wrapped, &context()).await.map(drop), Err(KeysError::Throttled));
-    assert_eq!(keys.probe().await, Ok(()), "asking for its state is another budget");
+    assert_eq!(keys.probe().await, Ok(()), "probes do not count towards the rate");
     time.0.fetch_add(1000, Ordering::Relaxed);
     assert!(keys.unwrap(&wrapped, &context()).await.is_ok());
     keys.set_calls_per_sec(None);
@@ -74,7 +74,7 @@ async fn calls_above_the_rate_are_throttled_until_the_next_second() {
 }
 
 #[tokio::test]
-async fn a_key_service_that_cannot_be_reached_does_not_answer() {
+async fn an_unreachable_key_service_is_unavailable() {
     let keys = LocalKeys::in_memory("a".parse().unwrap(), clock(), Arc::new(OsEntropy), None);
     keys.set_reachable(false);
     assert_eq!(keys.generate(&context()).await.map(drop), Err(KeysError::Unavailable));
@@ -84,7 +84,7 @@ async fn a_key_service_that_cannot_be_reached_does_not_answer() {
 }
 
 #[tokio::test]
-async fn a_key_ring_that_is_lost_while_it_is_used_is_an_outage_and_heals() {
+async fn a_lost_key_ring_is_an_outage_until_restored() {
     let dir = tempfile::tempdir().unwrap();
     let keys = open(dir.path(), "a").unwrap();
     let (path, aside) = (dir.path().join("keyring.json"), dir.path().join("aside"));
@@ -95,7 +95,7 @@ async fn a_key_ring_that_is_lost_while_it_is_used_is_an_outage_and_heals() {
 }
 
 #[test]
-fn a_key_ring_of_another_region_or_of_no_form_is_refused_without_a_word_of_what_is_in_it() {
+fn an_invalid_key_ring_is_rejected_without_revealing_its_content() {
     let dir = tempfile::tempdir().unwrap();
     open(dir.path(), "a").unwrap();
     assert!(matches!(open(dir.path(), "b"), Err(KeyringError::OtherRegion { .. })));
@@ -127,7 +127,7 @@ fn only_the_owner_can_read_the_key_ring() {
 }
 
 #[test]
-fn debug_of_a_key_names_it_and_shows_nothing_of_it() {
+fn debug_output_hides_key_material() {
     let dir = tempfile::tempdir().unwrap();
     let keys = open(dir.path(), "a").unwrap();
     let text = std::fs::read_to_string(dir.path().join("keyring.json")).unwrap();
@@ -139,14 +139,14 @@ fn debug_of_a_key_names_it_and_shows_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn a_key_in_the_place_of_another_opens_nothing_that_the_other_wrapped() {
+async fn a_replacement_key_opens_no_blob_of_the_old_key() {
     let dir = tempfile::tempdir().unwrap();
     let keys = open(dir.path(), "eu-west-1").unwrap();
     keys.rotate().unwrap();
     let (_, wrapped) = keys.generate(&context()).await.unwrap();
     assert_eq!(keys.replace().unwrap(), "local:eu-west-1:3");
     for keys in [keys, open(dir.path(), "eu-west-1").unwrap()] {
-        assert_eq!(keys.unwrap(&wrapped, &context()).await.map(drop), Err(KeysError::Refused));
+        assert_eq!(keys.unwrap(&wrapped, &context()).await.map(drop), Err(KeysError::Rejected));
         let (new, wrapped) = keys.generate(&context()).await.unwrap();
         assert_eq!(keys.unwrap(&wrapped, &context()).await.unwrap().expose(), new.expose());
     }

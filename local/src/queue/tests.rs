@@ -24,7 +24,7 @@ fn message(n: u8) -> Message {
     Key::of_part(UserId::v8([n; 16]), Part::Profile).to_message()
 }
 
-/// Receives and gives back until nothing comes any more.
+/// Receives and releases until no message is visible any more.
 async fn wear_out(queue: &LocalQueue) {
     loop {
         let deliveries = queue.receive(10, 60).await.unwrap();
@@ -38,7 +38,7 @@ async fn wear_out(queue: &LocalQueue) {
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_was_sent_back_twice_is_one_message() {
+async fn redriving_a_dead_letter_twice_makes_one_message() {
     let (store, _) = store();
     let queue = store.queue("keys");
     queue.send(&message(1), 0).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_dead_letter_that_was_sent_back_twice_is_one_message() {
 }
 
 #[tokio::test]
-async fn a_receipt_of_an_earlier_delivery_does_nothing() {
+async fn an_outdated_receipt_has_no_effect() {
     let (store, clock) = store();
     let queue = store.queue("keys");
     queue.send(&message(1), 0).await.unwrap();
@@ -61,7 +61,7 @@ async fn a_receipt_of_an_earlier_delivery_does_nothing() {
     queue.release(&first.receipt, 0).await.unwrap();
     assert_eq!(queue.depth().await, Ok(QueueDepth { waiting: 0, in_flight: 1, dead: 0 }));
     queue.delete(&second.receipt).await.unwrap();
-    // Nor does it touch a later message.
+    // It also does not affect a later message.
     queue.send(&message(2), 0).await.unwrap();
     queue.receive(1, 60).await.unwrap();
     queue.delete(&first.receipt).await.unwrap();
@@ -70,7 +70,7 @@ async fn a_receipt_of_an_earlier_delivery_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_receipt_is_good_after_its_visibility_ended_until_somebody_else_has_the_message() {
+async fn a_receipt_stays_valid_until_the_next_delivery() {
     let (store, clock) = store();
     let queue = store.queue("keys");
     queue.send(&message(1), 0).await.unwrap();
@@ -82,19 +82,19 @@ async fn a_receipt_is_good_after_its_visibility_ended_until_somebody_else_has_th
 }
 
 #[tokio::test]
-async fn what_no_queue_takes_is_refused() {
+async fn invalid_requests_to_a_queue_are_rejected() {
     let (store, _) = store();
     let queue = store.queue("keys");
-    assert!(matches!(queue.send(&message(1), 901).await, Err(StoreError::Refused(_))));
-    assert!(matches!(queue.delete("nonsense").await, Err(StoreError::Refused(_))));
-    assert!(matches!(queue.release("1", 0).await, Err(StoreError::Refused(_))));
-    assert!(matches!(queue.release_dead("nonsense").await, Err(StoreError::Refused(_))));
+    assert!(matches!(queue.send(&message(1), 901).await, Err(StoreError::Rejected(_))));
+    assert!(matches!(queue.delete("nonsense").await, Err(StoreError::Rejected(_))));
+    assert!(matches!(queue.release("1", 0).await, Err(StoreError::Rejected(_))));
+    assert!(matches!(queue.release_dead("nonsense").await, Err(StoreError::Rejected(_))));
     assert_eq!(queue.receive(0, 60).await, Ok(vec![]));
     assert_eq!(queue.depth().await, Ok(QueueDepth::default()));
 }
 
 #[tokio::test]
-async fn queues_of_one_file_do_not_see_each_other() {
+async fn queues_in_one_file_are_independent() {
     let (store, _) = store();
     let (one, other) = (store.queue("retry-a"), store.queue("retry-b"));
     one.send(&message(1), 0).await.unwrap();

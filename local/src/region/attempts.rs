@@ -1,4 +1,4 @@
-//! Failed logins, devices that logged in, and counted requests.
+//! Failed logins, known devices, and counted requests.
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, Row, params};

@@ -1,4 +1,4 @@
-//! The ordered change log: what a region's stream is made of.
+//! The ordered change log, which a region's stream reads.
 
 use rusqlite::params;
 use umoja_store::ports::StoreError;
@@ -10,7 +10,7 @@ pub(super) const CHANGES: &str = "changes";
 
 /// Appends a change in the transaction that makes it.
 ///
-/// Sequences are never used twice although the table does not remember them: trimming leaves the newest row.
+/// A sequence is never reused although the table does not store a counter: trimming leaves the newest row.
 pub(super) fn append(tx: &Tx<'_>, table: &'static str, image: &[u8]) -> Result<(), Fault> {
     tx.prepare_cached("INSERT INTO changes (table_name, image) VALUES (?1, ?2)")?.execute(params![table, image])?;
     tx.changed(tx.last_insert_rowid());

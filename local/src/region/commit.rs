@@ -1,23 +1,25 @@
-//! Writes in one transaction: all conditions first, then all of it.
+//! Writes in one transaction: all conditions are checked first, then all writes are done.
 
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension as _, params};
 use umoja_schema::names::table;
-use umoja_schema::{ClaimItem, ItemError, Log, LogRow, Part, UserId, Version};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, MAX_WRITES, MemberWrite, PartWrite, StoreError, Writes};
+use umoja_schema::{IdentifierItem, ItemError, Log, LogRow, Part, UserId, Version};
+use umoja_store::ports::{
+    Commit, Condition, IdentifierWrite, LinkedAccountWrite, MAX_WRITES, PartWrite, StoreError, Writes,
+};
 
 use super::items::{PreparedItem, holds};
-use super::stored::{claim, stored};
+use super::stored::{ownership, stored};
 use super::{changes, logs};
 use crate::codec;
 use crate::engine::{Fault, Tx};
 
-/// Writes with their items encoded, which is done on the caller's thread: the writer's is everybody's.
+/// Writes with their items encoded. Encoding runs on the caller's thread, because all callers share the writer's.
 pub(super) struct Prepared {
     parts: Vec<PreparedPart>,
-    claims: Vec<PreparedClaim>,
-    members: Vec<MemberWrite>,
+    ownerships: Vec<PreparedIdentifier>,
+    linked_accounts: Vec<LinkedAccountWrite>,
     unchanged: Vec<(UserId, Version)>,
     items: Vec<PreparedItem>,
     rows: Vec<logs::PreparedRow>,
@@ -32,9 +34,9 @@ struct PreparedPart {
     condition: Condition,
 }
 
-struct PreparedClaim {
-    before: ClaimItem,
-    /// Nothing if nobody claims it any more.
+struct PreparedIdentifier {
+    before: IdentifierItem,
+    /// `None` if the identifier has no owner any more.
     after: Option<Vec<u8>>,
 }
 
@@ -46,29 +48,31 @@ enum Place {
 
 impl Prepared {
     pub(super) fn new(writes: &Writes) -> Result<Self, StoreError> {
-        let Writes { parts, claims, members, unchanged, items, rows, new_rows } = writes;
-        let refused = |why: &str| Err(StoreError::Refused(why.to_owned()));
-        // So that what works here works in the cloud.
+        let Writes { parts, ownerships, linked_accounts, unchanged, items, rows, new_rows } = writes;
+        let rejected = |why: &str| Err(StoreError::Rejected(why.to_owned()));
+        // The limit of the cloud, so that every transaction that works here also works there.
         if writes.count() > MAX_WRITES {
-            return refused("a transaction of more than 100 writes");
+            return rejected("a transaction of more than 100 writes");
         }
         let distinct = parts.iter().map(|write| (write.record.id, write.record.part)).collect::<BTreeSet<_>>();
         if distinct.len() < parts.len() {
-            return refused("two writes of one part in a transaction");
+            return rejected("two writes of one part in a transaction");
         }
-        if claims.iter().map(|write| write.after.index).collect::<BTreeSet<_>>().len() < claims.len() {
-            return refused("two writes of one identifier in a transaction");
+        if ownerships.iter().map(|write| write.after.index).collect::<BTreeSet<_>>().len() < ownerships.len() {
+            return rejected("two writes of one identifier in a transaction");
         }
-        if members.iter().map(|write| (write.root, write.member)).collect::<BTreeSet<_>>().len() < members.len() {
-            return refused("two writes of one pointer in a transaction");
+        if linked_accounts.iter().map(|write| (write.primary, write.linked)).collect::<BTreeSet<_>>().len()
+            < linked_accounts.len()
+        {
+            return rejected("two writes of one pointer in a transaction");
         }
         let mut checked = BTreeSet::new();
         if unchanged.iter().any(|(id, _)| distinct.contains(&(*id, Part::Profile)) || !checked.insert(*id)) {
-            return refused("a part that is written or checked twice in a transaction");
+            return rejected("a part that is written or checked twice in a transaction");
         }
         let items = items.iter().map(PreparedItem::new).collect::<Result<Vec<_>, _>>()?;
         if items.iter().map(PreparedItem::place).collect::<BTreeSet<_>>().len() < items.len() {
-            return refused("two writes of one item in a transaction");
+            return rejected("two writes of one item in a transaction");
         }
         let prepared = |rows: &[(Log, LogRow)]| {
             rows.iter().map(|(log, row)| logs::PreparedRow::new(*log, row)).collect::<Result<Vec<_>, _>>()
@@ -76,12 +80,12 @@ impl Prepared {
         let (rows, new_rows) = (prepared(rows)?, prepared(new_rows)?);
         let mut placed: BTreeSet<_> = rows.iter().map(logs::PreparedRow::place).collect();
         if !new_rows.iter().all(|row| placed.insert(row.place())) {
-            return refused("two writes of one new row in a transaction");
+            return rejected("two writes of one new row in a transaction");
         }
         Ok(Self {
             parts: parts.iter().map(PreparedPart::new).collect::<Result<_, _>>()?,
-            claims: claims.iter().map(PreparedClaim::new).collect::<Result<_, _>>()?,
-            members: members.clone(),
+            ownerships: ownerships.iter().map(PreparedIdentifier::new).collect::<Result<_, _>>()?,
+            linked_accounts: linked_accounts.clone(),
             unchanged: unchanged.clone(),
             items,
             rows,
@@ -97,8 +101,8 @@ impl Prepared {
                 None => return self.conflict(tx),
             }
         }
-        for claim in &self.claims {
-            if !claim.condition_holds(tx)? {
+        for ownership in &self.ownerships {
+            if !ownership.condition_holds(tx)? {
                 return self.conflict(tx);
             }
         }
@@ -120,11 +124,11 @@ impl Prepared {
         for (part, place) in self.parts.iter().zip(places) {
             part.write(tx, place)?;
         }
-        for claim in &self.claims {
-            claim.write(tx)?;
+        for ownership in &self.ownerships {
+            ownership.write(tx)?;
         }
-        for member in &self.members {
-            write_member(tx, *member)?;
+        for linked in &self.linked_accounts {
+            write_linked(tx, *linked)?;
         }
         for item in &self.items {
             item.write(tx)?;
@@ -153,7 +157,7 @@ impl PreparedPart {
         })
     }
 
-    /// Where to write; nothing if the condition does not hold.
+    /// Where to write; `None` if the condition does not hold.
     fn place(&self, tx: &Tx<'_>) -> Result<Option<Place>, Fault> {
         let mut select = tx.prepare_cached("SELECT number, version FROM users WHERE id = ?1 AND part = ?2")?;
         let stored: Option<(i64, String)> = select
@@ -178,29 +182,29 @@ impl PreparedPart {
     }
 }
 
-fn write_member(tx: &Tx<'_>, write: MemberWrite) -> Result<(), Fault> {
+fn write_linked(tx: &Tx<'_>, write: LinkedAccountWrite) -> Result<(), Fault> {
     let sql = if write.present {
-        "INSERT OR IGNORE INTO members (id, member) VALUES (?1, ?2)"
+        "INSERT OR IGNORE INTO linked_accounts (id, linked) VALUES (?1, ?2)"
     } else {
-        "DELETE FROM members WHERE id = ?1 AND member = ?2"
+        "DELETE FROM linked_accounts WHERE id = ?1 AND linked = ?2"
     };
-    tx.prepare_cached(sql)?.execute([write.root.to_string(), write.member.to_string()])?;
+    tx.prepare_cached(sql)?.execute([write.primary.to_string(), write.linked.to_string()])?;
     Ok(())
 }
 
-impl PreparedClaim {
-    fn new(write: &ClaimWrite) -> Result<Self, StoreError> {
-        let ClaimWrite { before, after } = write;
+impl PreparedIdentifier {
+    fn new(write: &IdentifierWrite) -> Result<Self, StoreError> {
+        let IdentifierWrite { before, after } = write;
         if before.index != after.index {
             return Err(ItemError::new("index").into());
         }
-        let after = (!after.claimants.is_empty()).then(|| codec::encode(&after.to_item())).transpose()?;
+        let after = (!after.owners.is_empty()).then(|| codec::encode(&after.to_item())).transpose()?;
         Ok(Self { before: before.clone(), after })
     }
 
     fn condition_holds(&self, tx: &Tx<'_>) -> Result<bool, Fault> {
-        let stored = claim(tx, self.before.index)?.unwrap_or(ClaimItem::unclaimed(self.before.index));
-        Ok(stored.claimants == self.before.claimants)
+        let stored = ownership(tx, self.before.index)?.unwrap_or(IdentifierItem::unowned(self.before.index));
+        Ok(stored.owners == self.before.owners)
     }
 
     fn write(&self, tx: &Tx<'_>) -> Result<(), Fault> {

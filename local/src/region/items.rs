@@ -41,7 +41,7 @@ impl Items for RegionStore {
     }
 
     async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError> {
-        // Most users have none, and a look costs no durable write.
+        // Most users have none, and a read costs no durable write.
         let any = self.0.main.read(table.name, |connection| {
             let mut select = connection.prepare_cached("SELECT 1 FROM items WHERE table_name = ?1 AND id = ?2")?;
             Ok(select.exists(params![table.name, user.as_bytes()])?)
@@ -56,7 +56,7 @@ impl Items for RegionStore {
         self.0.main.write(table.name, drop).await
     }
 
-    /// In the order of users and keys.
+    /// Returns items in the order of users and keys.
     async fn scan_items(
         &self,
         table: &'static Replicated,
@@ -115,7 +115,7 @@ impl PreparedItem {
         })
     }
 
-    /// Which of two items are the same.
+    /// Identifies the item: two writes with the same place conflict.
     pub(super) fn place(&self) -> (&'static str, UserId, &str) {
         (self.table, self.user, &self.key)
     }
@@ -138,8 +138,7 @@ impl PreparedItem {
     }
 }
 
-/// Whether a condition holds over the version that is stored, for a write of another one. The order of versions is that of
-/// their texts.
+/// Whether a condition holds for the stored version and the written one. The order of versions is that of their texts.
 pub(super) fn holds(condition: &Condition, stored: Option<&str>, written: &str) -> bool {
     match (condition, stored) {
         (Condition::Absent | Condition::Older, None) => true,

@@ -41,7 +41,7 @@ impl Logs for RegionStore {
 
     async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError> {
         self.0.main.read(log.table(), |connection| {
-            // The first key from `prefix` on that does not begin with it: no key holds this character.
+            // The end of the keys with this prefix: no key contains this character.
             let end = format!("{prefix}\u{10ffff}");
             let mut select = connection.prepare_cached(
                 "SELECT item FROM logs WHERE log = ?1 AND id = ?2 AND key >= ?3 AND key < ?4 ORDER BY key DESC LIMIT 1",
@@ -61,7 +61,7 @@ impl Logs for RegionStore {
         self.0.main.write(log.table(), drop).await
     }
 
-    /// In the order of users and keys.
+    /// Returns rows in the order of users and keys.
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
         let after = after.as_deref().map(place).transpose()?;
         let (user, key) = after.map_or((Vec::new(), ""), |(user, key)| (user.as_bytes().to_vec(), key));
@@ -104,7 +104,7 @@ impl PreparedRow {
         Ok(Self { log, user: row.user, key: row.key.clone(), item: codec::encode(&row.to_item())? })
     }
 
-    /// Which of two rows are the same.
+    /// Identifies the row: two writes with the same place conflict.
     pub(super) fn place(&self) -> (Log, UserId, &str) {
         (self.log, self.user, &self.key)
     }
@@ -114,7 +114,7 @@ impl PreparedRow {
         Ok(!select.exists(params![self.log.table(), self.user.as_bytes(), self.key])?)
     }
 
-    /// Stores it if it is absent; true if it was.
+    /// Stores the row if it is absent; true if it was.
     pub(super) fn append(&self, tx: &Tx<'_>) -> Result<bool, Fault> {
         let Self { log, user, key, item } = self;
         let added = tx

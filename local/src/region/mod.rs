@@ -1,7 +1,8 @@
-//! One region's store: what the tables keep in the cloud, in one directory or in memory.
+//! One region's store: the content of the cloud's tables, in one directory or in memory.
 
 mod attempts;
 mod changes;
+mod checkpoints;
 mod commit;
 mod items;
 mod logs;
@@ -11,7 +12,6 @@ mod schema;
 mod seen;
 mod stored;
 mod stream;
-mod sweeps;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -32,16 +32,16 @@ use crate::keys::{KeyringError, LocalKeys};
 use crate::queue::LocalQueue;
 pub use requests::Housekept;
 
-/// How a region's store behaves. The defaults suit a server.
+/// Options of a region's store. The defaults suit a server.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Connections that read. Each may hold 16 MB of the file in memory.
+    /// The number of read connections. Each may hold 16 MB of the file in memory.
     pub readers: usize,
-    /// Writes that may wait for the next transaction; callers beyond that wait for a place.
+    /// How many writes may wait for the next transaction; further callers wait for a place.
     pub waiting_writes: usize,
     /// How often a message is received before it becomes a dead letter.
     pub max_receives: u32,
-    /// Calls a second that the key answers before it is throttled; no limit if absent.
+    /// The calls per second that the key answers before it is throttled; no limit if `None`.
     pub key_calls_per_sec: Option<u32>,
 }
 
@@ -55,7 +55,7 @@ impl Default for Options {
 /// Why a region's directory cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory or a file in it cannot be made, read or locked.
+    /// The directory or a file in it cannot be created, read or locked.
     #[error("{path}: {source}")]
     Io {
         /// Where.
@@ -63,18 +63,18 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
-    /// The file is not a database that can be used.
+    /// The file is not a usable database.
     #[error("{path}: {reason}")]
     Database {
         /// Which file.
         path: PathBuf,
-        /// What the engine said.
+        /// The engine's message.
         reason: String,
     },
-    /// A newer version of Umoja made it.
+    /// A newer version of Umoja created it.
     #[error("{0}: made by a newer version")]
     Newer(PathBuf),
-    /// The directory is another region's.
+    /// The directory belongs to another region.
     #[error("the directory belongs to the region {0}")]
     OtherRegion(Region),
     /// The key ring cannot be used.
@@ -85,7 +85,7 @@ pub enum OpenError {
 /// One region's store. A clone is another handle on the same store; the files are closed with the last one.
 ///
 /// Reads run on the caller's thread and take microseconds. Writes wait for the next durable transaction, which they
-/// share with whatever else waits; one that was queued is done even if its caller stops waiting.
+/// share with other waiting writes. A queued write is done even if its caller stops waiting.
 #[derive(Clone)]
 pub struct RegionStore(Arc<Inner>);
 
@@ -100,7 +100,7 @@ struct Inner {
 }
 
 impl RegionStore {
-    /// Opens the store in `dir`, making it if it is absent. Other processes may have it open.
+    /// Opens the store in `dir`, creating it if it is absent. Other processes may have it open.
     ///
     /// # Errors
     /// [`OpenError`] says what is wrong with the directory.
@@ -128,8 +128,8 @@ impl RegionStore {
         Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen: Seen::open(dir), keys })))
     }
 
-    /// A store that lives in memory and ends with its last handle. Runs on the callers' threads in the order of their
-    /// calls, so that what happens in it depends on nothing else.
+    /// A store in memory, which ends with its last handle. It runs on the callers' threads in the order of their calls,
+    /// so its behaviour depends only on them.
     ///
     /// # Panics
     /// If there is no memory for an empty database.
@@ -141,7 +141,7 @@ impl RegionStore {
         Self(Arc::new(Inner { region, clock, options, short: Arc::clone(&main), main, seen: Seen::in_memory(), keys }))
     }
 
-    /// Which region it is.
+    /// The name of the region.
     pub fn region(&self) -> &Region {
         &self.0.region
     }
@@ -151,7 +151,7 @@ impl RegionStore {
         self.0.keys.clone()
     }
 
-    /// What the region offers to all regions.
+    /// The region's ports for all regions.
     pub fn ports(&self) -> RegionPorts {
         RegionPorts {
             name: self.region().clone(),
@@ -163,7 +163,7 @@ impl RegionStore {
         }
     }
 
-    /// What the region's services run with, next to those peers.
+    /// The ports for the region's services, with these peers.
     pub fn home(
         &self,
         peers: impl IntoIterator<Item = RegionPorts>,
@@ -176,17 +176,17 @@ impl RegionStore {
             peers: peers.into_iter().map(peer).collect(),
             repairs: Arc::new(self.queue(queue::KEYS)),
             merges: Arc::new(self.queue(queue::MERGES)),
-            parked: Arc::new(self.queue(queue::PARKED)),
+            quarantined: Arc::new(self.queue(queue::QUARANTINED)),
             registry: Arc::new(self.clone()),
             requests: Arc::new(self.clone()),
             attempts: Arc::new(self.clone()),
-            sweeps: Arc::new(self.clone()),
+            checkpoints: Arc::new(self.clone()),
             clock,
             entropy,
         }
     }
 
-    /// A queue of the region, made on its first message.
+    /// A queue of the region, created by its first message.
     pub fn queue(&self, name: &str) -> LocalQueue {
         let Inner { clock, options, main, .. } = &*self.0;
         LocalQueue::new(name, Arc::clone(main), Arc::clone(clock), options.max_receives)
@@ -219,7 +219,7 @@ fn open(path: PathBuf, durability: Durability, schema: String, options: &Options
 }
 
 fn json<T: serde::Serialize>(document: &T) -> Result<String, StoreError> {
-    serde_json::to_string(document).map_err(|_| StoreError::Refused("a document that is not JSON".into()))
+    serde_json::to_string(document).map_err(|_| StoreError::Rejected("a document that is not JSON".into()))
 }
 
 fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {

@@ -1,4 +1,4 @@
-//! Seen requests and idempotency keys, and the housekeeping that forgets what has expired.
+//! Seen requests and idempotency keys, and the housekeeping that removes expired rows.
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
@@ -64,15 +64,15 @@ pub struct Housekept {
 }
 
 impl Housekept {
-    /// True if some kind of row may have more to remove than one call was allowed to.
+    /// True if one call may have left rows of some kind because of its limit.
     pub const fn may_have_more(&self, limit: usize) -> bool {
         self.idempotency >= limit || self.attempts >= limit || self.changes >= limit
     }
 }
 
 impl RegionStore {
-    /// Removes what has expired and what all cursors have passed: at most `limit` rows of each kind, so that writers
-    /// never wait long for it. The pump calls this now and then, and again while there is more.
+    /// Removes expired rows and changes that all cursors have passed: at most `limit` rows of each kind, so that
+    /// writers never wait long. The pump calls this periodically, and again at once while there is more.
     pub async fn housekeep(&self, limit: usize) -> Result<Housekept, StoreError> {
         let (now, most) = (int(self.0.clock.now().0), i64::try_from(limit).unwrap_or(i64::MAX));
         let idempotency = move |tx: &Tx<'_>| {

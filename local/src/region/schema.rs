@@ -1,17 +1,16 @@
-//! The tables. Items are kept whole, beside what their conditions look at.
+//! The tables. Items are stored whole, beside the columns that their conditions use.
 
 use umoja_schema::Region;
 
-/// Everything whose loss would be noticed, in the files of a region.
+/// The tables whose loss would be noticed.
 pub(super) fn main(region: &Region) -> String {
-    // A region's name has no quotes in it.
+    // A region's name contains no quotes.
     format!("{MAIN} INSERT INTO region (name) SELECT '{region}' WHERE NOT EXISTS (SELECT 1 FROM region);")
 }
 
-///
-/// Rows of `users` are numbered as they arrive, so that items of kilobytes are appended and only small indexes are
-/// written at random, and so that a scan by number misses nothing that is written meanwhile. `queues` counts, because
-/// counting a long queue would not be flat.
+/// Rows of `users` are numbered as they arrive. So large items are appended and only small indexes are written at
+/// random, and a scan by number misses no row that is written meanwhile. `queues` stores counts, because counting a
+/// long queue would not take constant time.
 const MAIN: &str = "
     CREATE TABLE IF NOT EXISTS region (name TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS users (
@@ -19,8 +18,8 @@ const MAIN: &str = "
         UNIQUE (id, part));
     CREATE TABLE IF NOT EXISTS identifiers (
         blind_index BLOB NOT NULL PRIMARY KEY, item BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS members (
-        id TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (id, member)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS linked_accounts (
+        id TEXT NOT NULL, linked TEXT NOT NULL, PRIMARY KEY (id, linked)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS logs (
         log TEXT NOT NULL, id BLOB NOT NULL, key TEXT NOT NULL, item BLOB NOT NULL,
         PRIMARY KEY (log, id, key)) WITHOUT ROWID;
@@ -32,7 +31,7 @@ const MAIN: &str = "
     CREATE TABLE IF NOT EXISTS idempotency (
         key BLOB NOT NULL PRIMARY KEY, document TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS idempotency_expiry ON idempotency (expires_at);
-    CREATE TABLE IF NOT EXISTS sweeps (name TEXT NOT NULL PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS checkpoints (name TEXT NOT NULL PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS changes (
         sequence INTEGER PRIMARY KEY, table_name TEXT NOT NULL, image BLOB NOT NULL);
     CREATE TABLE IF NOT EXISTS cursors (name TEXT NOT NULL PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
@@ -54,8 +53,8 @@ const MAIN: &str = "
         PRIMARY KEY (queue, number)) WITHOUT ROWID;
 ";
 
-/// What only has to last for minutes, or may be lost with the power: a device that is not known any more has the budget of
-/// everybody.
+/// The tables that are needed only for minutes or may be lost with the power: a device that is no longer known gets the
+/// budget of unknown devices.
 pub(super) const SHORT: &str = "
     CREATE TABLE IF NOT EXISTS attempts (
         key BLOB NOT NULL PRIMARY KEY, count INTEGER NOT NULL, locked_until INTEGER NOT NULL,

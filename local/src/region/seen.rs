@@ -1,9 +1,9 @@
-//! Ids of requests that were seen: in memory, and behind it in two files that are only appended to.
+//! Ids of seen requests: in memory, backed by two append-only files.
 //!
-//! One is looked for and remembered at every request, and forgotten a minute later: a search tree on disk costs more than the
-//! rest of a look-up. A record is handed to the system before the request is answered, so the death of the process loses
-//! nothing; a loss of power may lose what the system had not written yet. The files take turns: once everything in the older
-//! one has expired, it is emptied and written next.
+//! Every request looks up and stores one id, which expires a minute later. A search tree on disk would cost more than
+//! the rest of a look-up. A record is written to the operating system before the request is answered, so the end of the
+//! process loses none; a loss of power may lose the records that the system had not written yet. The files take turns:
+//! once all records in the older one have expired, it is emptied and written next.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,20 +15,20 @@ use umoja_schema::Millis;
 
 use crate::files;
 
-/// A hash, and when it expires in milliseconds, big-endian.
+/// A hash, and its expiry in milliseconds, big-endian.
 const RECORD: usize = 32 + 8;
 
-/// The fewest records of a file before the other one may be emptied for the next.
+/// The fewest records in a file before the other one may be emptied and used.
 const TURN: usize = 4096;
 
 /// The ids of a region. Only the process that serves the region may use them.
 pub(super) struct Seen {
     dir: Option<PathBuf>,
-    /// Read at the first use: whoever only opens the store must neither read nor write the files.
+    /// Read at the first use: a process that only opens the store must neither read nor write the files.
     halves: Mutex<Option<[Half; 2]>>,
 }
 
-/// What is in one of the files. The first one of two is written.
+/// The content of one of the two files. The first one is written.
 #[derive(Default)]
 struct Half {
     file: Option<File>,
@@ -38,17 +38,17 @@ struct Half {
 }
 
 impl Seen {
-    /// Of a directory.
+    /// The ids in a directory.
     pub(super) fn open(dir: &Path) -> Self {
         Self { dir: Some(dir.to_owned()), halves: Mutex::default() }
     }
 
-    /// Forgotten with the process.
+    /// Ids that are lost with the process.
     pub(super) fn in_memory() -> Self {
         Self { dir: None, halves: Mutex::default() }
     }
 
-    /// True if the hash was not seen, or what was seen has expired; it is seen from then on.
+    /// True if the hash was not seen, or its record has expired. Records it in both cases.
     pub(super) fn first_use(&self, hash: &[u8; 32], now: Millis, expires_at: Millis) -> io::Result<bool> {
         let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
         let halves = match &mut *halves {
@@ -83,7 +83,7 @@ impl Half {
         file.read_to_end(&mut bytes)?;
         let mut half = Self::default();
         let records = bytes.chunks_exact(RECORD);
-        // The last one may not have been written to its end.
+        // The last record may be incomplete.
         cut(&mut file, bytes.len() - records.remainder().len())?;
         for record in records {
             let (hash, expires_at) = record.split_at(32);
@@ -101,7 +101,7 @@ impl Half {
             record[..32].copy_from_slice(hash);
             record[32..].copy_from_slice(&expires_at.0.to_be_bytes());
             if let Err(error) = file.write_all(&record) {
-                // What was written of it would shift all that follow.
+                // An incomplete record would shift all that follow.
                 cut(file, self.records * RECORD)?;
                 return Err(error);
             }
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_is_known_to_the_next_process_even_after_half_a_record() {
+    fn seen_requests_survive_a_restart_and_an_incomplete_record() {
         let dir = tempfile::tempdir().unwrap();
         let seen = || Seen::open(dir.path());
         assert!(seen().first_use(&hash(1), Millis(0), Millis(60)).unwrap());
@@ -177,7 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_remembered_is_what_a_plain_list_would_say(
+        fn seen_requests_match_a_plain_list(
             uses in proptest::collection::vec((0u64..40, 0u64..30, 1u64..60, any::<bool>()), 1..80),
         ) {
             let dir = tempfile::tempdir().unwrap();

@@ -1,15 +1,15 @@
-//! What is stored, as readers and writers look at it.
+//! Reading stored items, for readers and the writer.
 
 use rusqlite::{Connection, params};
 use umoja_schema::names::table;
-use umoja_schema::{BlindIndex, ClaimItem, Part, PartRecord, UserId};
+use umoja_schema::{BlindIndex, IdentifierItem, Part, PartRecord, UserId};
 use umoja_store::ports::StoreError;
 
 use super::changes;
 use crate::codec;
 use crate::engine::{Fault, Tx};
 
-/// What was read; nothing if it cannot be.
+/// The value that was read; `None` if it is unreadable.
 pub(super) fn readable<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
     match read {
         Err(Fault::Store(StoreError::Unreadable(_))) => Ok(None),
@@ -17,7 +17,7 @@ pub(super) fn readable<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
     }
 }
 
-/// Whose an item is, by its key.
+/// The user of an item, by its key.
 pub(super) fn owner(id: rusqlite::types::ValueRef<'_>) -> Option<UserId> {
     Some(UserId::from_bytes(id.as_blob().ok()?.try_into().ok()?))
 }
@@ -33,15 +33,15 @@ pub(super) fn stored(connection: &Connection, id: UserId, part: Part) -> Result<
     record(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?).map(Some)
 }
 
-pub(super) fn claim(connection: &Connection, index: BlindIndex) -> Result<Option<ClaimItem>, Fault> {
+pub(super) fn ownership(connection: &Connection, index: BlindIndex) -> Result<Option<IdentifierItem>, Fault> {
     let mut select = connection.prepare_cached("SELECT item FROM identifiers WHERE blind_index = ?1")?;
     let mut rows = select.query([index.as_bytes()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let item = codec::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
-    Ok(Some(ClaimItem::from_item(item).map_err(StoreError::from)?))
+    Ok(Some(IdentifierItem::from_item(item).map_err(StoreError::from)?))
 }
 
-/// Stores a part whose version stays.
+/// Stores a part without a new version.
 pub(super) fn replace(tx: &Tx<'_>, record: &PartRecord) -> Result<(), Fault> {
     let item = codec::encode(&record.to_item())?;
     let (id, part) = (record.id.as_bytes(), record.part.as_str());
@@ -49,8 +49,8 @@ pub(super) fn replace(tx: &Tx<'_>, record: &PartRecord) -> Result<(), Fault> {
     changes::append(tx, table::USERS, &item)
 }
 
-/// Where a scan of rows or items goes on: a user and a key.
+/// Where a scan of rows or items continues: a user and a key.
 pub(super) fn place(text: &str) -> Result<(UserId, &str), StoreError> {
     let place = text.split_once('/').and_then(|(user, key)| Some((user.parse().ok()?, key)));
-    place.ok_or_else(|| StoreError::Refused("a scan from an unknown place".into()))
+    place.ok_or_else(|| StoreError::Rejected("a scan from an unknown position".into()))
 }

@@ -1,4 +1,4 @@
-//! Reading the change log: a region's stream, and how far each of its readers has come.
+//! Reading the change log: a region's stream, and the position of each of its readers.
 
 use rusqlite::{OptionalExtension as _, params};
 use umoja_store::change::Change;
@@ -10,7 +10,7 @@ use crate::codec::{self, int, uint};
 use crate::engine::Tx;
 
 impl RegionStore {
-    /// The oldest changes after `after` (0 for all that are kept), in the order of their commits. Their sequences are
+    /// The oldest changes after `after` (0 for all stored ones), in the order of their commits. Their sequences are
     /// decimal numbers of 20 digits, so that they sort as texts too.
     pub fn changes(&self, after: u64, limit: usize) -> Result<Vec<Change>, StoreError> {
         self.0.main.read(CHANGES, |connection| {
@@ -23,7 +23,8 @@ impl RegionStore {
                 changes.push(Change {
                     table: row.get(1)?,
                     sequence: format!("{:020}", row.get::<_, i64>(0)?),
-                    // A damaged image must not stop the log: without attributes it is parked as unreadable.
+                    // A damaged image must not stop the log: without attributes the change is quarantined as
+                    // unreadable.
                     image: codec::decode(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?).unwrap_or_default(),
                 });
             }
@@ -31,20 +32,20 @@ impl RegionStore {
         })
     }
 
-    /// The sequence of the newest change of any process; 0 if there was none yet. Costs microseconds: poll it to
-    /// notice what other processes write.
+    /// The sequence of the newest change of any process; 0 if there is none yet. It takes microseconds, so it can be
+    /// polled for changes of other processes.
     pub fn newest_change(&self) -> Result<u64, StoreError> {
         newest(&self.0.main)
     }
 
-    /// Waits until this process has committed a change newer than `after`; returns at once if it has. Says nothing of
-    /// other processes: wait with a time-out and poll [`RegionStore::newest_change`] too.
+    /// Waits until this process has committed a change newer than `after`; returns at once if it already has. Does not
+    /// notice changes of other processes: wait with a time-out and poll [`RegionStore::newest_change`] too.
     pub async fn wait_for_change(&self, after: u64) {
-        // The sender lives as long as this store does, so this cannot fail.
+        // The sender lives as long as this store, so this cannot fail.
         let _ = self.0.main.newest().wait_for(|newest| *newest > after).await;
     }
 
-    /// How far the reader called `name` has come; 0 for a new one, which is remembered from now on. Changes are kept
+    /// The position of the reader called `name`; 0 for a new one, which is registered by this call. Changes are kept
     /// until every cursor has passed them.
     pub async fn cursor(&self, name: &str) -> Result<u64, StoreError> {
         let read = "SELECT sequence FROM cursors WHERE name = ?1";
@@ -62,7 +63,7 @@ impl RegionStore {
         self.0.main.write(CHANGES, open).await
     }
 
-    /// Notes that everything up to `sequence` has been handled. Never goes back.
+    /// Stores that all changes up to `sequence` have been handled. Never moves back.
     pub async fn advance_cursor(&self, name: &str, sequence: u64) -> Result<(), StoreError> {
         let (name, sequence) = (name.to_owned(), int(sequence));
         let advance = move |tx: &Tx<'_>| {
@@ -76,7 +77,7 @@ impl RegionStore {
         self.0.main.write(CHANGES, advance).await
     }
 
-    /// Forgets a reader, so that nothing is kept for it any more.
+    /// Removes a reader, so that no changes are kept for it any more.
     pub async fn remove_cursor(&self, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
         let remove = move |tx: &Tx<'_>| {
@@ -86,7 +87,7 @@ impl RegionStore {
         self.0.main.write(CHANGES, remove).await
     }
 
-    /// Removes changes that all cursors have passed, at most `limit`; nothing while there is no cursor.
+    /// Removes changes that all cursors have passed, at most `limit`; none while there is no cursor.
     pub(super) async fn trim_changes(&self, limit: usize) -> Result<usize, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let trim = move |tx: &Tx<'_>| {

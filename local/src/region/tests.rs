@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 use umoja_schema::{Log, Millis, Part};
 use umoja_store::contract::sample::{
-    claim, claim_write, claimed, credentials, index, part_write, profile, put_claims, row, unclaimed, user, version,
+    credentials, identifier_write, index, owned, ownership, part_write, profile, put_identifiers, row, unowned, user,
+    version,
 };
 use umoja_store::ports::{Commit, Condition, Logs as _, Outcome, Requests as _, Users as _, Writes};
 
@@ -49,7 +50,7 @@ fn sequences(store: &RegionStore, after: u64, limit: usize) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn changes_are_read_in_pages_from_any_place() {
+async fn changes_are_read_in_pages_from_any_position() {
     let (store, _) = in_memory();
     for n in 1..=5 {
         put(&store, n, 1).await;
@@ -61,7 +62,7 @@ async fn changes_are_read_in_pages_from_any_place() {
 }
 
 #[tokio::test]
-async fn a_cursor_starts_at_the_oldest_change_never_goes_back_and_survives_a_restart() {
+async fn a_cursor_only_advances_and_survives_a_restart() {
     let (store, dir) = on_disk();
     assert_eq!(store.cursor("replicator").await, Ok(0));
     store.advance_cursor("replicator", 7).await.unwrap();
@@ -78,7 +79,7 @@ async fn changes_are_kept_until_every_cursor_has_passed_them() {
     for ms in 1..=10 {
         put(&store, 1, ms).await;
     }
-    assert_eq!(store.housekeep(100).await.unwrap().changes, 0, "nobody has read anything");
+    assert_eq!(store.housekeep(100).await.unwrap().changes, 0, "no reader has read any change");
     for name in ["a", "b"] {
         store.cursor(name).await.unwrap();
     }
@@ -93,7 +94,7 @@ async fn changes_are_kept_until_every_cursor_has_passed_them() {
 }
 
 #[tokio::test]
-async fn a_sequence_is_never_used_twice_although_everything_was_handled() {
+async fn a_sequence_is_never_reused_after_trimming() {
     let (store, dir) = on_disk();
     for ms in 1..=3 {
         put(&store, 1, ms).await;
@@ -107,14 +108,14 @@ async fn a_sequence_is_never_used_twice_although_everything_was_handled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_wakes_who_waits_for_a_change() {
+async fn a_commit_wakes_waiting_readers() {
     let (store, dir) = on_disk();
     let waiting = store.clone();
     let woken = tokio::spawn(async move { waiting.wait_for_change(0).await });
     put(&store, 1, 1).await;
     woken.await.unwrap();
     store.wait_for_change(0).await;
-    // What another process, or this one before, has written counts from the start on.
+    // A change that another process, or an earlier one, has written counts from the start.
     try_open(dir.path(), "eu-west-1").unwrap().wait_for_change(0).await;
 }
 
@@ -131,7 +132,7 @@ async fn a_damaged_image_does_not_stop_the_change_log() {
 }
 
 #[tokio::test]
-async fn housekeeping_forgets_what_has_expired_a_bounded_number_at_a_time() {
+async fn housekeeping_removes_expired_rows_in_bounded_steps() {
     let (store, clock) = in_memory();
     let (now, outcome) = (clock.now(), Outcome { request: "r".into(), status: None, id: None, version: None });
     for n in 0..5u64 {
@@ -148,22 +149,22 @@ async fn housekeeping_forgets_what_has_expired_a_bounded_number_at_a_time() {
 }
 
 #[tokio::test]
-async fn writes_that_the_cloud_would_refuse_are_refused_here() {
+async fn writes_that_the_cloud_would_reject_are_rejected_here() {
     let (store, _) = in_memory();
-    let refused = |writes: Writes| {
+    let rejected = |writes: Writes| {
         let store = store.clone();
-        async move { assert!(matches!(store.commit(&writes).await, Err(StoreError::Refused(_)))) }
+        async move { assert!(matches!(store.commit(&writes).await, Err(StoreError::Rejected(_)))) }
     };
     let write = || part_write(profile(user(1), version(1)), Condition::Absent);
-    refused(Writes { parts: vec![write(), write()], ..Writes::default() }).await;
+    rejected(Writes { parts: vec![write(), write()], ..Writes::default() }).await;
     let rows = (0..101).map(|n| (Log::Audit, row(user(1), &n.to_string()))).collect();
-    refused(Writes { rows, ..Writes::default() }).await;
-    assert!(matches!(store.scan(Some("elsewhere".into()), 1).await, Err(StoreError::Refused(_))));
+    rejected(Writes { rows, ..Writes::default() }).await;
+    assert!(matches!(store.scan(Some("elsewhere".into()), 1).await, Err(StoreError::Rejected(_))));
     assert_eq!(store.changes(0, 10).unwrap(), []);
 }
 
 #[tokio::test]
-async fn what_was_there_is_there_after_a_restart() {
+async fn stored_data_survives_a_restart() {
     let (store, dir) = on_disk();
     let (live, disabled) = (profile(user(1), version(1)), credentials(user(1), version(2)));
     let parts = vec![part_write(live.clone(), Condition::Absent), part_write(disabled.clone(), Condition::Absent)];
@@ -178,7 +179,7 @@ async fn what_was_there_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn the_directory_of_another_region_a_newer_version_or_something_else_is_refused() {
+async fn an_invalid_or_foreign_directory_is_rejected() {
     let (store, dir) = on_disk();
     assert!(matches!(try_open(dir.path(), "af-south-1"), Err(OpenError::OtherRegion(_))));
     store.0.main.write("test", |tx| Ok(tx.pragma_update(None, "user_version", 99)?)).await.unwrap();
@@ -192,7 +193,7 @@ async fn the_directory_of_another_region_a_newer_version_or_something_else_is_re
 
 #[cfg(unix)]
 #[tokio::test]
-async fn only_the_owner_can_read_the_directory_and_every_file_in_it() {
+async fn only_the_owner_can_read_the_directory_and_its_files() {
     use std::os::unix::fs::PermissionsExt;
     let parent = TempDir::new().unwrap();
     let dir = parent.path().join("a/eu-west-1");
@@ -210,12 +211,12 @@ async fn only_the_owner_can_read_the_directory_and_every_file_in_it() {
 }
 
 #[tokio::test]
-async fn items_that_cannot_be_read_are_told_and_hide_nothing_that_comes_after_them() {
+async fn unreadable_items_are_reported_and_hide_no_others() {
     let (store, _) = in_memory();
     for n in 1..=5 {
         put(&store, n, 1).await;
-        let after = claimed(n, [(user(n), claim(1))]);
-        assert_eq!(put_claims(&store, [claim_write(unclaimed(n), after)]).await, Commit::Done);
+        let after = owned(n, [(user(n), ownership(1))]);
+        assert_eq!(put_identifiers(&store, [identifier_write(unowned(n), after)]).await, Commit::Done);
         store.append(Log::Journal, &row(user(n), "key")).await.unwrap();
     }
     let damage = |statement: &'static str, key: Vec<u8>| {
@@ -251,7 +252,7 @@ async fn items_that_cannot_be_read_are_told_and_hide_nothing_that_comes_after_th
         assert_eq!((users, unreadable), ([1, 2, 4, 5].map(user).to_vec(), vec![Some(user(3))]), "{limit}");
         let (mut indexes, mut unreadable) = (Vec::new(), 0);
         loop {
-            let page = store.scan_claims(after, limit).await.unwrap();
+            let page = store.scan_identifiers(after, limit).await.unwrap();
             indexes.extend(page.items.into_iter().map(|item| item.index));
             unreadable += page.unreadable;
             after = page.next;

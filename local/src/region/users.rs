@@ -1,14 +1,14 @@
-//! Users, claims, and who points at whom.
+//! Users, ownerships, and pointers of merged users.
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
 use umoja_schema::names::table;
-use umoja_schema::{BlindIndex, Body, ClaimItem, ItemError, Part, PartRecord, Region, UserId, Version};
-use umoja_store::ports::{ClaimPage, Commit, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
+use umoja_schema::{BlindIndex, Body, IdentifierItem, ItemError, Part, PartRecord, Region, UserId, Version};
+use umoja_store::ports::{Commit, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
 
 use super::RegionStore;
 use super::commit::Prepared;
-use super::stored::{claim, owner, readable, record, replace, stored};
+use super::stored::{owner, ownership, readable, record, replace, stored};
 use crate::codec;
 use crate::engine::Tx;
 
@@ -30,22 +30,26 @@ impl Users for RegionStore {
         })
     }
 
-    async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError> {
+    async fn ownerships(&self, indexes: &[BlindIndex]) -> Result<Vec<IdentifierItem>, StoreError> {
         self.0.main.read(table::IDENTIFIERS, |connection| {
-            indexes.iter().map(|index| Ok(claim(connection, *index)?.unwrap_or(ClaimItem::unclaimed(*index)))).collect()
+            indexes
+                .iter()
+                .map(|index| Ok(ownership(connection, *index)?.unwrap_or(IdentifierItem::unowned(*index))))
+                .collect()
         })
     }
 
-    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
-        self.0.main.read(table::MEMBERS, |connection| {
-            let mut select = connection.prepare_cached("SELECT member FROM members WHERE id = ?1 ORDER BY member")?;
+    async fn linked_accounts(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
+        self.0.main.read(table::LINKED_ACCOUNTS, |connection| {
+            let mut select =
+                connection.prepare_cached("SELECT linked FROM linked_accounts WHERE id = ?1 ORDER BY linked")?;
             let mut rows = select.query([id.to_string()])?;
-            let mut members = Vec::new();
+            let mut linked_accounts = Vec::new();
             while let Some(row) = rows.next()? {
-                let member: Result<UserId, _> = row.get::<_, String>(0)?.parse();
-                members.push(member.map_err(|_| StoreError::from(ItemError::new("member")))?);
+                let linked: Result<UserId, _> = row.get::<_, String>(0)?.parse();
+                linked_accounts.push(linked.map_err(|_| StoreError::from(ItemError::new("linked")))?);
             }
-            Ok(members)
+            Ok(linked_accounts)
         })
     }
 
@@ -56,7 +60,7 @@ impl Users for RegionStore {
 
     async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError> {
         if !writes.parts.is_empty() {
-            return Err(StoreError::Refused("parts among what is derived from one".into()));
+            return Err(StoreError::Rejected("a derivation that writes parts".into()));
         }
         let (writes, wanted) = (Prepared::new(writes)?, profile.map(ToString::to_string));
         let derive = move |tx: &Tx<'_>| {
@@ -120,11 +124,11 @@ impl Users for RegionStore {
         self.0.main.write(table::USERS, remove).await
     }
 
-    /// In the order in which the parts arrived.
+    /// Returns parts in the order in which they arrived.
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
         let after: i64 = match after {
             None => 0,
-            Some(text) => text.parse().map_err(|_| StoreError::Refused("a scan from an unknown place".into()))?,
+            Some(text) => text.parse().map_err(|_| StoreError::Rejected("a scan from an unknown position".into()))?,
         };
         let limit = limit.max(1);
         self.0.main.read(table::USERS, |connection| {
@@ -144,11 +148,13 @@ impl Users for RegionStore {
         })
     }
 
-    /// In the order of the blind indexes.
-    async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError> {
+    /// Returns identifiers in the order of their blind indexes.
+    async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
         let after: Option<BlindIndex> = match after {
             None => None,
-            Some(text) => Some(text.parse().map_err(|_| StoreError::Refused("a scan from an unknown place".into()))?),
+            Some(text) => {
+                Some(text.parse().map_err(|_| StoreError::Rejected("a scan from an unknown position".into()))?)
+            }
         };
         let (after, limit) = (after.map_or(Vec::new(), |index| index.as_bytes().to_vec()), limit.max(1));
         self.0.main.read(table::IDENTIFIERS, |connection| {
@@ -160,12 +166,12 @@ impl Users for RegionStore {
             while let Some(row) = rows.next()? {
                 (seen, last) = (seen + 1, row.get(1)?);
                 let item = codec::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
-                items.extend(item.ok().and_then(|item| ClaimItem::from_item(item).ok()));
+                items.extend(item.ok().and_then(|item| IdentifierItem::from_item(item).ok()));
             }
             let last = <[u8; 32]>::try_from(last).ok().filter(|_| seen == limit);
             let next = last.map(|last| BlindIndex::new(last).to_string());
             let unreadable = (seen - items.len()) as u64;
-            Ok(ClaimPage { items, unreadable, next })
+            Ok(IdentifierPage { items, unreadable, next })
         })
     }
 

@@ -56,7 +56,7 @@ fn tables_of(store: &RegionStore, guard: Box<dyn Any + Send + Sync>) -> Tables {
         registry: Arc::clone(&store) as _,
         requests: Arc::clone(&store) as _,
         attempts: Arc::clone(&store) as _,
-        sweeps: store,
+        checkpoints: store,
         guard,
     }
 }
@@ -66,7 +66,7 @@ fn streamed_of(store: RegionStore, guard: Box<dyn Any + Send + Sync>) -> Streame
 }
 
 fn queued_of(store: &RegionStore, clock: Arc<SetClock>, guard: Box<dyn Any + Send + Sync>) -> Queued {
-    // A neighbour in the same file, which must not be noticed.
+    // Another queue in the same file, which must have no effect.
     let queue = Arc::new(store.queue("retry-af-south-1"));
     Queued { queue, max_receives: 10, time: Arc::new(Passing(clock)), guard }
 }
@@ -106,7 +106,7 @@ mod on_disk {
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
     umoja_store::attempts_contract!(tables);
-    umoja_store::sweeps_contract!(tables);
+    umoja_store::checkpoints_contract!(tables);
     umoja_store::streams_contract!(streamed);
     umoja_store::keys_contract!(key_pair);
     umoja_store::queue_contract!(queued);
@@ -140,7 +140,7 @@ mod in_memory {
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
     umoja_store::attempts_contract!(tables);
-    umoja_store::sweeps_contract!(tables);
+    umoja_store::checkpoints_contract!(tables);
     umoja_store::streams_contract!(streamed);
     umoja_store::keys_contract!(key_pair);
     umoja_store::queue_contract!(queued);

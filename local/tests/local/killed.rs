@@ -1,5 +1,5 @@
-//! What was acknowledged survives `kill -9`: this test binary starts itself, reads the acknowledgements of the other
-//! process, kills it in the middle of its work, and looks for every acknowledged write.
+//! Acknowledged writes survive `kill -9`: this test binary starts itself, reads the acknowledgements of the other
+//! process, kills it in the middle of its work, and looks up every acknowledged write.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use umoja_schema::{Key, Log, LogRow, Part, UserId};
 use umoja_store::change::Change;
 use umoja_store::contract::sample::{
-    claim, claim_write, claimed, index, part_write, profile, row, unclaimed, user, version,
+    identifier_write, index, owned, ownership, part_write, profile, row, unowned, user, version,
 };
 use umoja_store::ports::{Commit, Condition, Logs as _, Queue as _, Requests as _, Users as _, Writes};
 
@@ -37,7 +37,7 @@ fn event(id: UserId) -> LogRow {
     LogRow { user: id, ..row(user(1), "event") }
 }
 
-/// Does nothing unless it is the process to be killed.
+/// Does nothing unless it runs in the process to be killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_process_that_is_killed() {
     let (Ok(dir), Ok(round)) = (std::env::var(DIR), std::env::var(ROUND)) else { return };
@@ -64,7 +64,7 @@ async fn the_process_that_is_killed() {
     writers.join_all().await;
 }
 
-/// Starts the process, kills it after some acknowledgements, and says which it gave.
+/// Starts the process, kills it after some acknowledgements, and returns them.
 fn kill_one(dir: &Path, round: u32) -> Vec<UserId> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "killed::the_process_that_is_killed", "--nocapture"])
@@ -76,7 +76,7 @@ fn kill_one(dir: &Path, round: u32) -> Vec<UserId> {
     let mut acknowledged = Vec::new();
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
-        // The harness may begin a line of its own in front.
+        // The test harness may print the beginning of a line before it.
         let Some((_, numbers)) = line.split_once("acknowledged ") else { continue };
         let Some((writer, n)) = numbers.split_once(' ') else { continue };
         let (Ok(writer), Ok(n)) = (writer.parse(), n.parse()) else { continue };
@@ -91,7 +91,7 @@ fn kill_one(dir: &Path, round: u32) -> Vec<UserId> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_write_survives_the_death_of_the_process() {
+async fn every_acknowledged_write_survives_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let mut acknowledged = Vec::new();
     for round in 0..3 {
@@ -107,19 +107,19 @@ async fn every_acknowledged_write_survives_the_death_of_the_process() {
         assert_eq!(stored.as_ref(), Some(&profile(id, version(1))));
         assert_eq!(store.row(Log::Audit, id, "event").await, Ok(Some(event(id))));
         assert!(changes.iter().any(|change| change.image == stored.as_ref().unwrap().to_item()));
-        let again = store.first_use(&hash(id), umoja_schema::Millis(1), umoja_schema::Millis(2)).await;
-        assert_eq!(again, Ok(false), "the request was seen");
+        let is_first = store.first_use(&hash(id), umoja_schema::Millis(1), umoja_schema::Millis(2)).await;
+        assert_eq!(is_first, Ok(false), "the request was seen");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_whose_caller_has_gone_is_done_whole_or_not_at_all() {
+async fn a_write_whose_caller_is_gone_is_atomic() {
     let (store, _, _dir) = crate::support::on_disk();
     for n in 0..50 {
         let store = store.clone();
         let writes = Writes {
             parts: vec![part_write(profile(user(n), version(1)), Condition::Absent)],
-            claims: vec![claim_write(unclaimed(n), claimed(n, [(user(n), claim(1))]))],
+            ownerships: vec![identifier_write(unowned(n), owned(n, [(user(n), ownership(1))]))],
             rows: vec![(Log::Audit, row(user(n), "event"))],
             ..Writes::default()
         };
@@ -130,13 +130,13 @@ async fn a_write_whose_caller_has_gone_is_done_whole_or_not_at_all() {
         task.abort();
         let _ = task.await;
     }
-    // Whatever was queued before is done before this.
+    // All operations queued earlier are done before this one.
     store.append(Log::Journal, &row(user(99), "last")).await.unwrap();
     let store = Arc::new(store);
     for n in 0..50 {
         let part = store.part(user(n), Part::Profile).await.unwrap().is_some();
-        let claimed = !store.claims(&[index(n)]).await.unwrap()[0].claimants.is_empty();
+        let owned = !store.ownerships(&[index(n)]).await.unwrap()[0].owners.is_empty();
         let row = store.row(Log::Audit, user(n), "event").await.unwrap().is_some();
-        assert_eq!((part, claimed, row), (part, part, part));
+        assert_eq!((part, owned, row), (part, part, part));
     }
 }

@@ -1,4 +1,4 @@
-//! The local adapter under the contract of the ports, under the loss of its process, and under several processes.
+//! The local adapter under the contract of the ports, under `kill -9`, and under several processes.
 
 #![allow(clippy::unwrap_used, clippy::similar_names, reason = "these are tests")]
 

@@ -1,4 +1,4 @@
-//! Several handles on one directory, as several processes have it: each has its own connections, threads and locks.
+//! Several handles on one directory, as in several processes: each has its own connections, threads and locks.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ async fn no_update_is_lost_between_processes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_process_configures_the_other_sees_at_once() {
+async fn settings_of_one_process_are_visible_to_others_at_once() {
     let (clock, dir) = (SetClock::new(), tempfile::tempdir().unwrap());
     let (server, tool) = (open(dir.path(), &clock), open(dir.path(), &clock));
     tool.put_setting("peers", &serde_json::json!(["a"])).await.unwrap();
@@ -58,7 +58,7 @@ async fn what_one_process_configures_the_other_sees_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_goes_to_one_of_the_processes() {
+async fn a_message_is_received_by_one_process() {
     let (clock, dir) = (SetClock::new(), tempfile::tempdir().unwrap());
     let queues = [open(dir.path(), &clock).queue("keys"), open(dir.path(), &clock).queue("keys")].map(Arc::new);
     for n in 0..40 {

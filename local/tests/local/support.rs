@@ -1,4 +1,4 @@
-//! What the tests stand on: a clock that is set by hand, and stores in temporary directories.
+//! Test support: a clock that is set by hand, and stores in temporary directories.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,11 +1,12 @@
-//! Everything about users, to be read back by an import: into another deployment, or by whoever leaves.
+//! The export of all users, which an import reads back, in another deployment or another system.
 //!
-//! NDJSON: the first line is a [`Header`], each other one a [`Record`]. Not in it: who was erased, the journal and receipts,
-//! and secrets of the deployment, so a password that was hashed with a pepper verifies nowhere else.
+//! NDJSON: the first line is a [`Header`], each other line a [`Record`]. An export does not contain erased users, the
+//! journal, receipts or the secrets of the deployment. A password that was hashed with a pepper therefore verifies
+//! nowhere else.
 
 mod read;
 mod write;
 
 pub use self::read::read;
 pub use self::write::{Exported, Exporter};
-pub use umoja_accounts::import::{FORMAT, Header, HeldClaim, Record};
+pub use umoja_accounts::import::{FORMAT, Header, HeldOwnership, Record};

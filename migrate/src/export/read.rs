@@ -5,22 +5,22 @@ use std::io::{BufRead, Read as _};
 use zeroize::Zeroizing;
 
 use super::{FORMAT, Header, Record};
-use crate::Refused;
+use crate::Rejected;
 use crate::formats::{MAX_RECORD, SourceError};
 use crate::import::Entry;
 
-/// The records of an export, a line at a time. A line that is none is refused, and reading goes on behind it.
+/// The records of an export, one for each line. An invalid line is rejected, and reading continues after it.
 ///
 /// # Errors
-/// If the first line is no header of a form that this version reads; later errors are items.
+/// If the first line is not a header of a form that this version reads; later errors are items.
 pub fn read<R: BufRead>(source: R) -> Result<impl Iterator<Item = Result<Entry<Record>, SourceError>>, SourceError> {
     let mut lines = Lines { source, line: 0, bytes: 0 };
     let frame = |what| SourceError::Frame { line: 1, what };
-    let first = lines.next_line()?.ok_or(frame("an export begins with a line that says so"))?;
+    let first = lines.next_line()?.ok_or(frame("the first line is not the header of an export"))?;
     let header: Header =
-        serde_json::from_slice(&first).map_err(|_| frame("an export begins with a line that says so"))?;
+        serde_json::from_slice(&first).map_err(|_| frame("the first line is not the header of an export"))?;
     if header.umoja_export != FORMAT {
-        return Err(frame("the export is of a form that this version does not read"));
+        return Err(frame("this version cannot read this form of export"));
     }
     Ok(std::iter::from_fn(move || {
         loop {
@@ -32,9 +32,9 @@ pub fn read<R: BufRead>(source: R) -> Result<impl Iterator<Item = Result<Entry<R
                 continue;
             }
             let row = if text.len() > MAX_RECORD {
-                Err(Refused::TooLarge)
+                Err(Rejected::TooLarge)
             } else {
-                serde_json::from_slice(&text).map_err(|_| Refused::Form("it is not a user of an export"))
+                serde_json::from_slice(&text).map_err(|_| Rejected::Form("not a user record of an export"))
             };
             return Some(Ok(Entry { line: lines.line, bytes_read: lines.bytes, row }));
         }
@@ -48,7 +48,7 @@ struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// A line, of one that is too long a beginning that is too long; nothing at the end.
+    /// A line. Of a line that is too long, a prefix that is also too long. `None` at the end.
     fn next_line(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, SourceError> {
         self.line += 1;
         let line = self.line;
@@ -77,22 +77,22 @@ mod tests {
 
     const HEADER: &str = r#"{"umoja_export":1,"exported_at":5,"region":"eu-west-1"}"#;
 
-    fn lines(text: &str) -> Vec<(u64, Result<(), Refused>)> {
+    fn lines(text: &str) -> Vec<(u64, Result<(), Rejected>)> {
         let entries = read(text.as_bytes()).unwrap().map(Result::unwrap);
         entries.map(|entry| (entry.line, entry.row.map(drop))).collect()
     }
 
     #[test]
-    fn a_line_that_is_no_user_does_not_stop_the_next() {
-        let user = r#"{"id":"0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f","created_at":1,"status":"active","links":{},"claims":[],"identity":{},"credentials":{}}"#;
+    fn an_invalid_line_does_not_stop_reading() {
+        let user = r#"{"id":"0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f","created_at":1,"status":"active","links":{},"ownerships":[],"identity":{},"credentials":{}}"#;
         let long = "x".repeat(3 * MAX_RECORD);
         let text = format!("{HEADER}\n{user}\n\nnot one\n{long}\n{user}");
-        let not_one = Err(Refused::Form("it is not a user of an export"));
-        assert_eq!(lines(&text), [(2, Ok(())), (4, not_one), (5, Err(Refused::TooLarge)), (6, Ok(()))]);
+        let not_one = Err(Rejected::Form("not a user record of an export"));
+        assert_eq!(lines(&text), [(2, Ok(())), (4, not_one), (5, Err(Rejected::TooLarge)), (6, Ok(()))]);
     }
 
     #[test]
-    fn another_form_is_refused_as_a_whole() {
+    fn an_export_of_an_unknown_form_is_rejected() {
         for text in ["", "{}", &HEADER.replace(":1,", ":2,"), "{\"id\":1}\n"] {
             assert!(matches!(read(text.as_bytes()).err(), Some(SourceError::Frame { line: 1, .. })), "{text}");
         }

@@ -11,7 +11,7 @@ use umoja_store::seal::{SealError, Sealer};
 use super::{FORMAT, Header, Record};
 use crate::import::Stopped;
 
-/// How many parts are read at a time, and how many users opened.
+/// The number of parts that are read at a time, and of users that are opened at a time.
 const PAGE: usize = 500;
 const AT_ONCE: usize = 64;
 
@@ -19,19 +19,19 @@ const AT_ONCE: usize = 64;
 pub struct Exporter {
     /// The region.
     pub home: Home,
-    /// What opens their parts.
+    /// The service that opens their parts.
     pub sealer: Arc<Sealer>,
-    /// Only users that are linked to it.
+    /// Only users that are linked to this company.
     pub company: Option<CompanyId>,
 }
 
-/// What became of one user.
+/// The outcome of one user.
 #[derive(Debug)]
 pub enum Exported {
-    /// All there is.
+    /// The whole user.
     User(Box<Record>),
-    /// Its parts cannot be opened here: damaged, of newer software, or one has not arrived. Nothing where not even the
-    /// id can be read.
+    /// A user whose parts cannot be opened here: they are damaged, of a newer version of Umoja, or incomplete. `None`
+    /// if even the id is unreadable.
     Unreadable(Option<UserId>),
 }
 
@@ -46,8 +46,8 @@ impl Exporter {
         }
     }
 
-    /// The users of a page from after `after` on, and where to go on. A user that is written meanwhile is exported as it
-    /// was or as it is.
+    /// The users of a page that begins after `after`, and the position of the next page. A user that is written
+    /// meanwhile is exported in its old or its new version.
     ///
     /// # Errors
     /// If the region or its keys fail.
@@ -67,7 +67,7 @@ impl Exporter {
         Ok((users, page.next))
     }
 
-    /// Nothing if the user is erased by now.
+    /// `None` if the user is erased by now.
     async fn open(&self, profile: PartRecord) -> Result<Option<Exported>, Stopped> {
         let id = profile.id;
         let unreadable = Some(Exported::Unreadable(Some(id)));
@@ -82,7 +82,7 @@ impl Exporter {
         };
         match futures_util::future::try_join(self.sealer.open(&profile), self.sealer.open(&credentials)).await {
             Ok((identity, held)) => Ok(Some(Exported::User(Box::new(Record::new(id, facts, status, identity, held))))),
-            Err(SealError::Opaque | SealError::Newer | SealError::Keys(KeysError::Refused)) => Ok(unreadable),
+            Err(SealError::Opaque | SealError::Newer | SealError::Keys(KeysError::Rejected)) => Ok(unreadable),
             Err(SealError::Keys(error)) => Err(error.into()),
         }
     }

@@ -9,9 +9,9 @@ use umoja_schema::Profile;
 use super::claims;
 use super::keys::Keys;
 use super::members::Members;
-use crate::{Refused, Row};
+use crate::{Rejected, Row};
 
-pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Refused> {
+pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Rejected> {
     let user = Members(object);
     let mut custom = Map::new();
     for name in ["user_metadata", "app_metadata"] {
@@ -47,14 +47,14 @@ pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Refuse
     })
 }
 
-fn hash(user: &Members, keys: &Keys) -> Result<Option<ForeignHash>, Refused> {
+fn hash(user: &Members, keys: &Keys) -> Result<Option<ForeignHash>, Rejected> {
     if let Some(custom) = user.object("custom_password_hash")? {
         let text = Value::Object(custom.0).to_string();
         return Ok(Some(ForeignHash::auth0(&text, &keys.hash_keys)?));
     }
     for name in ["password_hash", "passwordHash"] {
         if let Some(bcrypt) = user.text(name)? {
-            // The documentation knows bcrypt here and nothing else.
+            // The documentation names only bcrypt here.
             let known = bcrypt.starts_with("$2");
             return if known { Ok(Some(ForeignHash::parse(&bcrypt)?)) } else { Err(ImportError::Unsupported.into()) };
         }

@@ -1,15 +1,15 @@
-//! What of a source goes under `custom`.
+//! The members of a source that go under `custom`.
 
 use serde_json::{Map, Value};
 
-/// What speaks of credentials anywhere in a name, without regard to case and what is between words.
+/// Names of credentials anywhere in a member's name, regardless of case and separators.
 const PARTS: [&str; 10] =
     ["passw", "passkey", "secret", "token", "credential", "recovery", "backupcode", "apikey", "privatekey", "webauthn"];
 
-/// What does so as a word, being part of harmless ones: `footprint`, `team_favourite`.
+/// Names of credentials as whole words, because they are parts of harmless words: `footprint`, `team_favourite`.
 const WORDS: [&str; 10] = ["otp", "totp", "hotp", "mfa", "2fa", "tfa", "hash", "hashes", "salt", "pwd"];
 
-/// Whether a member of this name stays behind: it may be a way to log in.
+/// Whether a member of this name is not imported because it may be a way to log in.
 pub(super) fn is_credential(name: &str) -> bool {
     let joined = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let words = words(name);
@@ -35,7 +35,7 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Puts a value under `custom`, without what [`is_credential`] inside of it, and unless it is null or empty then.
+/// Puts a value under `custom`, without its inner members that are [`is_credential`], unless it is null or empty then.
 pub(super) fn put(custom: &mut Map<String, Value>, name: &str, value: Value) {
     let value = without_credentials(value);
     let empty = match &value {
@@ -67,7 +67,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn nothing_that_could_be_a_way_to_log_in_goes_under_custom() {
+    fn credentials_never_go_under_custom() {
         let mut custom = Map::new();
         let value = json!({"size": 42, "resetToken": "x", "a": [{"api_key": "x", "b": 1}], "TOTP_secret": "x"});
         put(&mut custom, "meta", value);

@@ -1,4 +1,4 @@
-//! Django: `manage.py dumpdata auth.user`, or of a model of one's own that inherits from `AbstractBaseUser`
+//! Django: `manage.py dumpdata auth.user`, or of a custom model that inherits from `AbstractBaseUser`
 //! (<https://docs.djangoproject.com/en/stable/topics/serialization/>).
 
 use serde_json::{Map, Value};
@@ -6,11 +6,11 @@ use umoja_crypto::legacy::ForeignHash;
 use umoja_schema::Profile;
 
 use super::members::{Members, field};
-use crate::{Refused, Row};
+use crate::{Rejected, Row};
 
-/// `None` for objects of other models: a user is of `auth.user`, or has what every user model has, `password` and
+/// `None` for objects of other models. A user is of `auth.user`, or has the fields of every user model, `password` and
 /// `last_login`.
-pub(super) fn row(object: Map<String, Value>) -> Result<Option<Row>, Refused> {
+pub(super) fn row(object: Map<String, Value>) -> Result<Option<Row>, Rejected> {
     let record = Members(object);
     let Some(model) = record.text("model")? else { return Err(field("model")) };
     let Some(user) = record.object("fields")? else { return Err(field("fields")) };
@@ -38,12 +38,12 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Option<Row>, Refused> {
     }))
 }
 
-fn first_text(user: &Members, names: [&str; 2]) -> Result<Option<String>, Refused> {
+fn first_text(user: &Members, names: [&str; 2]) -> Result<Option<String>, Rejected> {
     Ok(user.text(names[0])?.or(user.text(names[1])?))
 }
 
-/// An exclamation mark begins a password that nobody can type (`set_unusable_password`).
-fn hash(user: &Members) -> Result<Option<ForeignHash>, Refused> {
+/// A password that begins with an exclamation mark is unusable (`set_unusable_password`).
+fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
     match user.text("password")? {
         Some(password) if !password.starts_with('!') => Ok(Some(ForeignHash::parse(&password)?)),
         _ => Ok(None),

@@ -6,19 +6,19 @@ use umoja_crypto::legacy::ForeignHash;
 use umoja_schema::{Millis, Profile};
 
 use super::members::{Members, field, status};
-use crate::{Refused, Row};
+use crate::{Rejected, Row};
 
-/// Columns without which the file is another table.
+/// Columns that identify the table.
 pub(super) const NEEDED: [&str; 4] = ["uid", "name", "pass", "mail"];
 
-pub(super) fn row(object: Map<String, Value>) -> Result<Row, Refused> {
+pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
     let user = Members(object);
     let external_id = user.id("uid")?;
     if external_id.as_deref() == Some("0") {
-        return Err(Refused::Form("the account that stands for visitors"));
+        return Err(Rejected::Form("the account of anonymous visitors"));
     }
     if user.switch("default_langcode")? == Some(false) {
-        return Err(Refused::Form("the translation of another row"));
+        return Err(Rejected::Form("the translation of another row"));
     }
     let created = match user.text("created")? {
         Some(seconds) => {

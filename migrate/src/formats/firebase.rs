@@ -8,7 +8,7 @@ use umoja_schema::Profile;
 use super::json;
 use super::keys::Keys;
 use super::members::{Members, field};
-use crate::{Refused, Row};
+use crate::{Rejected, Row};
 
 /// The columns of the CSV, which has no header; a blank one ends each line. Older versions wrote fewer.
 pub(super) const COLUMNS: [&str; 29] = [
@@ -43,10 +43,10 @@ pub(super) const COLUMNS: [&str; 29] = [
     "end",
 ];
 
-/// The fewest that have all that is read here but `disabled`.
+/// The least number of columns: all columns that are read here except `disabled`.
 pub(super) const FEWEST: usize = 26;
 
-pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Refused> {
+pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Rejected> {
     let user = Members(object);
     let mut profile =
         Profile { name: user.text("displayName")?, picture: user.text("photoUrl")?, ..Profile::default() };
@@ -67,13 +67,13 @@ pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Refuse
     })
 }
 
-fn hash(user: &Members, keys: &Keys) -> Result<Option<ForeignHash>, Refused> {
+fn hash(user: &Members, keys: &Keys) -> Result<Option<ForeignHash>, Rejected> {
     let Some(hash) = user.text("passwordHash")? else { return Ok(None) };
     let salt = user.text("salt")?.ok_or(ImportError::Unsupported)?;
     let (hash, salt) = (decode(&hash)?, decode(&salt)?);
     let mut projects = keys.firebase.iter();
     let (Some((id, cost)), None) = (projects.next(), projects.next()) else {
-        return Err(Refused::Hash(ImportError::MissingKey));
+        return Err(Rejected::Hash(ImportError::MissingKey));
     };
     Ok(Some(ForeignHash::firebase(id, cost.mem_cost, cost.rounds, &salt, &hash)?))
 }

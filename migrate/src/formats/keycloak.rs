@@ -1,7 +1,7 @@
-//! Keycloak: the export of a realm, with or without its users in files of their own
+//! Keycloak: the export of a realm, with or without its users in separate files
 //! (<https://www.keycloak.org/server/importExport>), as `RealmRepresentation` or an array of `UserRepresentation`.
 //!
-//! Attributes that Keycloak's scopes `profile`, `phone` and `address` make claims of are taken as these claims.
+//! The attributes that Keycloak's scopes `profile`, `phone` and `address` map to claims are imported as these claims.
 
 use serde_json::{Map, Value, json};
 use umoja_crypto::legacy::{ForeignHash, ImportError};
@@ -10,19 +10,19 @@ use umoja_schema::profile::Address;
 
 use super::claims;
 use super::members::{Members, field};
-use crate::{Refused, Row};
+use crate::{Rejected, Row};
 
-/// Attributes that user federation writes for itself.
+/// Attributes that user federation writes for its own use.
 const OF_FEDERATION: [&str; 5] =
     ["LDAP_ID", "LDAP_ENTRY_DN", "KERBEROS_PRINCIPAL", "createTimestamp", "modifyTimestamp"];
 
-pub(super) fn row(object: Map<String, Value>) -> Result<Row, Refused> {
+pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
     let user = Members(object);
     if user.has("serviceAccountClientId") {
-        return Err(Refused::Form("the account of a service"));
+        return Err(Rejected::Form("the account of a service"));
     }
     if user.has("realm") && user.has("users") {
-        return Err(Refused::Form("a realm among others: export each to a file of its own"));
+        return Err(Rejected::Form("the file has several realms: export each realm to its own file"));
     }
     let mut attributes = Attributes(user.object("attributes")?.map(|attributes| attributes.0).unwrap_or_default());
     let phone_number_verified = match attributes.take("phoneNumberVerified")?.as_deref() {
@@ -70,12 +70,12 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Refused> {
     })
 }
 
-/// Each a list of texts, before Keycloak 2 a text.
+/// Each is a list of texts; before Keycloak 2 it was a text.
 struct Attributes(Map<String, Value>);
 
 impl Attributes {
-    /// The only value. Several stay where they are, and go under `custom`.
-    fn take(&mut self, name: &str) -> Result<Option<String>, Refused> {
+    /// The only value. Attributes with several values are left, and go under `custom`.
+    fn take(&mut self, name: &str) -> Result<Option<String>, Rejected> {
         if matches!(self.0.get(name), Some(Value::Array(values)) if values.len() > 1) {
             return Ok(None);
         }
@@ -89,7 +89,7 @@ impl Attributes {
         }
     }
 
-    fn rest(self) -> Result<Map<String, Value>, Refused> {
+    fn rest(self) -> Result<Map<String, Value>, Rejected> {
         let mut custom = Map::new();
         for (name, value) in self.0 {
             let texts = match &value {
@@ -114,7 +114,7 @@ fn single(value: Value) -> Value {
     }
 }
 
-fn hash(user: &Members) -> Result<Option<ForeignHash>, Refused> {
+fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
     for credential in user.objects("credentials")? {
         if credential.text("type")?.ok_or_else(|| field("type"))? != "password" {
             continue;
@@ -127,11 +127,11 @@ fn hash(user: &Members) -> Result<Option<ForeignHash>, Refused> {
     Ok(None)
 }
 
-/// `hashedSaltedValue` and `salt`, before the two texts came.
-fn before_version_8(credential: &Members) -> Result<ForeignHash, Refused> {
+/// `hashedSaltedValue` and `salt`, the form before `secretData` and `credentialData`.
+fn before_version_8(credential: &Members) -> Result<ForeignHash, Rejected> {
     let (Some(value), Some(salt)) = (credential.text("hashedSaltedValue")?, credential.text("salt")?) else {
-        // A password as it is, to be hashed by Keycloak, or nothing at all.
-        return Err(Refused::Hash(ImportError::Unsupported));
+        // A plain password, which Keycloak would hash, or no password.
+        return Err(Rejected::Hash(ImportError::Unsupported));
     };
     let algorithm = credential.text("algorithm")?.unwrap_or_else(|| "pbkdf2".to_owned());
     let iterations = credential.0.get("hashIterations").cloned().unwrap_or(Value::Null);

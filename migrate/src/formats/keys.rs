@@ -1,4 +1,4 @@
-//! The file of secrets that old hashes were made with:
+//! The file of the secrets of legacy hashes:
 //!
 //! ```json
 //! {
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::json;
 
-/// The secrets, and what of Firebase's parameters is no secret.
+/// The secrets, and the public ones of Firebase's parameters.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     /// For verifying.
@@ -27,7 +27,7 @@ pub struct Keys {
     pub firebase: BTreeMap<String, FirebaseCost>,
 }
 
-/// What a Firebase project's hashes cost.
+/// The costs of a Firebase project's hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirebaseCost {
     /// `rounds`.
@@ -36,14 +36,14 @@ pub struct FirebaseCost {
     pub mem_cost: u32,
 }
 
-/// Why a file of keys is not read. Names ids and members, never a secret.
+/// Why a file of keys is rejected. Contains ids and members, never a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
-    /// Not a JSON object of keys, or an id comes twice.
-    #[error("the keys are not a JSON object, or one id comes twice")]
+    /// Not a JSON object of keys, or an id is not unique.
+    #[error("the keys are not a JSON object, or an id is not unique")]
     Form,
     /// The id of a key.
-    #[error("an id of the keys is not 1 to 32 of a-z, 0-9 and -")]
+    #[error("the id of a key is not 1 to 32 characters of a-z, 0-9 and -")]
     Id,
     /// The members of a key.
     #[error("the key `{0}` is neither `secret` with `encoding` nor `firebase` with its four members")]
@@ -90,7 +90,7 @@ pub fn parse(bytes: &[u8]) -> Result<Keys, KeysError> {
     Ok(keys)
 }
 
-/// The rule of [`HashKeys`], asked before an id is named in an error.
+/// The rule of [`HashKeys`], checked before an error names an id.
 fn is_id(id: &str) -> bool {
     HashKeys::default().with(id, HashKey::Secret(Zeroizing::default())).is_ok()
 }
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_without_the_secret() {
+    fn errors_do_not_contain_the_secret() {
         for (file, error) in [
             (r#"["hunter2"]"#, KeysError::Form),
             (r#"{"a": {"secret": "hunter2", "encoding": "utf8"}, "a": {}}"#, KeysError::Form),

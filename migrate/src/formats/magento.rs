@@ -6,12 +6,12 @@ use umoja_schema::Profile;
 
 use super::claims;
 use super::members::{Members, bare_digest, field, status};
-use crate::{Refused, Row};
+use crate::{Rejected, Row};
 
-/// Columns without which the file is another table.
+/// Columns that identify the table.
 pub(super) const NEEDED: [&str; 3] = ["entity_id", "email", "password_hash"];
 
-pub(super) fn row(object: Map<String, Value>) -> Result<Row, Refused> {
+pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
     let user = Members(object);
     let mut profile = Profile {
         given_name: user.text("firstname")?,

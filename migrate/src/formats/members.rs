@@ -5,14 +5,14 @@ use umoja_crypto::legacy::{Digest, ForeignHash, Step, TextEncoding};
 use umoja_schema::{AccountStatus, Millis};
 
 use super::times;
-use crate::Refused;
+use crate::Rejected;
 
-/// A JSON object as a record. What is null, absent or an empty text is `None`; what is of another type than asked for
-/// refuses the record.
+/// A JSON object as a record. A value that is null, absent or an empty text is `None`. A value of another type than the
+/// expected one rejects the record.
 pub(super) struct Members(pub(super) Map<String, Value>);
 
-pub(super) fn field(name: &str) -> Refused {
-    Refused::Field(name.to_owned())
+pub(super) fn field(name: &str) -> Rejected {
+    Rejected::Field(name.to_owned())
 }
 
 impl Members {
@@ -20,7 +20,7 @@ impl Members {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Refused> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Rejected> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
@@ -29,14 +29,14 @@ impl Members {
     }
 
     /// An id: a text or a whole number.
-    pub(super) fn id(&self, name: &str) -> Result<Option<String>, Refused> {
+    pub(super) fn id(&self, name: &str) -> Result<Option<String>, Rejected> {
         match self.get(name) {
             Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
             _ => self.text(name),
         }
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Refused> {
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Rejected> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
@@ -45,7 +45,7 @@ impl Members {
     }
 
     /// A flag, or the text of one: `true`, `false`, `1`, `0`, and PostgreSQL's `t` and `f`.
-    pub(super) fn switch(&self, name: &str) -> Result<Option<bool>, Refused> {
+    pub(super) fn switch(&self, name: &str) -> Result<Option<bool>, Rejected> {
         match self.get(name) {
             Some(Value::String(_)) => match self.text(name)?.as_deref() {
                 None => Ok(None),
@@ -58,16 +58,16 @@ impl Members {
     }
 
     /// A flag that is disabled if true; active if the source says that it is not.
-    pub(super) fn disabled(&self, name: &str) -> Result<Option<AccountStatus>, Refused> {
+    pub(super) fn disabled(&self, name: &str) -> Result<Option<AccountStatus>, Rejected> {
         Ok(self.flag(name)?.map(|disabled| status(!disabled)))
     }
 
     /// A flag that is active if true.
-    pub(super) fn active(&self, name: &str) -> Result<Option<AccountStatus>, Refused> {
+    pub(super) fn active(&self, name: &str) -> Result<Option<AccountStatus>, Rejected> {
         Ok(self.flag(name)?.map(status))
     }
 
-    pub(super) fn object(&self, name: &str) -> Result<Option<Members>, Refused> {
+    pub(super) fn object(&self, name: &str) -> Result<Option<Members>, Rejected> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::Object(members)) => Ok(Some(Members(members.clone()))),
@@ -76,20 +76,20 @@ impl Members {
     }
 
     /// Objects in an array.
-    pub(super) fn objects(&self, name: &str) -> Result<Vec<Members>, Refused> {
+    pub(super) fn objects(&self, name: &str) -> Result<Vec<Members>, Rejected> {
         let Some(value) = self.get(name) else { return Ok(Vec::new()) };
         let items = value.as_array().ok_or_else(|| field(name))?.iter();
         items.map(|item| item.as_object().cloned().map(Members).ok_or_else(|| field(name))).collect()
     }
 
-    /// RFC 3339 and what databases write.
-    pub(super) fn time(&self, name: &str) -> Result<Option<Millis>, Refused> {
+    /// RFC 3339 and the forms of databases.
+    pub(super) fn time(&self, name: &str) -> Result<Option<Millis>, Rejected> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         times::written(&text).map_err(|_| field(name))
     }
 
     /// Milliseconds since the epoch, as a number or digits.
-    pub(super) fn millis(&self, name: &str) -> Result<Option<Millis>, Refused> {
+    pub(super) fn millis(&self, name: &str) -> Result<Option<Millis>, Rejected> {
         let Some(text) = self.id(name)? else { return Ok(None) };
         text.parse().map(|millis| Some(Millis(millis))).map_err(|_| field(name))
     }
@@ -103,8 +103,8 @@ pub(super) fn status(active: bool) -> AccountStatus {
     if active { AccountStatus::Active } else { AccountStatus::Disabled }
 }
 
-/// A digest without salt, in hexadecimal digits and of just that length.
-pub(super) fn bare_digest(digest: Digest, text: &str) -> Result<Option<ForeignHash>, Refused> {
+/// A digest without salt, in hexadecimal digits and of exactly that length.
+pub(super) fn bare_digest(digest: Digest, text: &str) -> Result<Option<ForeignHash>, Rejected> {
     match TextEncoding::Hex.decode(text) {
         Some(hash) if hash.len() == digest.len() => {
             Ok(Some(ForeignHash::chain(&[Step::plain(digest)], None, &[], &hash)?))

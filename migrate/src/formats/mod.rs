@@ -1,18 +1,18 @@
-//! What other systems export, a file a format.
+//! The export formats of other systems, one file each.
 //!
-//! [`read`] streams: whatever the size of the source, one record of at most [`MAX_RECORD`] bytes is in memory. A record
-//! that cannot be read is refused, and reading goes on behind it; only what cannot be read around ends the stream.
+//! [`read`] streams: whatever the size of the source, one record of at most [`MAX_RECORD`] bytes is in memory. An
+//! unreadable record is rejected, and reading continues after it. Only an error around the records ends the stream.
 //!
 //! Every reader keeps to these rules:
 //! - Identifiers are as the source wrote them; the source's own id is always the `external_id`.
 //! - An address is verified only if the source says so.
-//! - A member that is present and not of its documented type refuses the record: nobody is imported by half.
+//! - A member that is present and not of its documented type rejects the record: no user is imported in part.
 //! - Null, absent and empty are the same.
-//! - What is no standard claim goes under `custom` only if it is plainly the user's, and never if its name speaks of a
-//!   password, a hash, a token or a second factor.
+//! - A member without a standard claim goes under `custom` only if it clearly belongs to the user, and never if its
+//!   name mentions a password, a hash, a token or a second factor.
 //!
 //! A new format is a file with a function from a record to a [`Row`], a variant of [`Format`], its line in [`read`], a
-//! fixture, a case of `tests/formats/broken`, a fuzz target, and what to do in `docs/migrate.md`.
+//! fixture, a case of `tests/formats/broken`, a fuzz target, and a section in `docs/migrate.md`.
 
 mod auth0;
 mod claims;
@@ -40,9 +40,9 @@ pub use self::mapping::{Mapping, MappingError};
 use self::source::{Cut, Source, cuts};
 pub use self::source::{MAX_RECORD, SourceError};
 use self::table::{Dialect, Table};
-use crate::{Refused, Row};
+use crate::{Rejected, Row};
 
-/// What a file is.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Auth0's bulk import (an array) and exports (an object a line).
@@ -99,7 +99,7 @@ impl Format {
     }
 }
 
-/// There is no format of this name.
+/// The name of no format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no format of this name")]
 pub struct UnknownFormat;
@@ -112,10 +112,10 @@ impl FromStr for Format {
     }
 }
 
-/// What a format needs to know besides the source.
+/// The options of a format besides the source.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What is what in CSV and NDJSON; other formats know it.
+    /// The mapping of CSV and NDJSON; other formats do not need one.
     pub mapping: Option<Mapping>,
     /// Peppers, HMAC keys and a Firebase project's parameters.
     pub keys: Keys,
@@ -124,21 +124,21 @@ pub struct Options {
 /// One record of a source.
 #[derive(Debug)]
 pub struct Entry {
-    /// The line at which it begins, from 1.
+    /// The line of its beginning, from 1.
     pub line: u64,
-    /// The position in the source behind it, in bytes.
+    /// The position in the source after it, in bytes.
     pub bytes_read: u64,
-    /// The user, or why it is not read.
-    pub row: Result<Row, Refused>,
+    /// The user, or the reason of the rejection.
+    pub row: Result<Row, Rejected>,
 }
 
-/// What [`read`] returns: the records in the order of the source. Behind an error there is nothing more.
+/// The result of [`read`]: the records in the order of the source. An error is the last item.
 pub type Entries<'a> = Box<dyn Iterator<Item = Result<Entry, SourceError>> + Send + 'a>;
 
-/// Reads the users of a source. Records that are no users, such as other tables of a dump, are left out.
+/// Reads the users of a source. Other records, such as other tables of a dump, are left out.
 ///
 /// # Errors
-/// [`SourceError`] if the beginning is not of the format, or the options are not enough; later errors are items.
+/// [`SourceError`] if the beginning is not of the format, or an option is missing; later errors are items.
 pub fn read<'a, R: BufRead + Send + 'a>(
     format: Format,
     source: R,
@@ -189,7 +189,7 @@ pub fn read<'a, R: BufRead + Send + 'a>(
     })
 }
 
-/// The mapping, which knows only keys that were given.
+/// The mapping, after checking that all keys it names are given.
 fn mapping(options: &Options) -> Result<&Mapping, SourceError> {
     let mapping = options.mapping.as_ref().ok_or(SourceError::NoMapping)?;
     match mapping.missing_key(&options.keys) {
@@ -207,10 +207,10 @@ fn table<R: BufRead>(source: Source<R>, needed: &[&str]) -> Result<Table<R>, Sou
     }
 }
 
-/// Records to entries; `row` says `None` for what is no user.
+/// Records to entries; `row` returns `None` for a record that is not a user.
 fn rows<'a, T>(
     cuts: impl Iterator<Item = Result<Cut<T>, SourceError>> + Send + 'a,
-    row: impl Fn(T) -> Result<Option<Row>, Refused> + Send + 'a,
+    row: impl Fn(T) -> Result<Option<Row>, Rejected> + Send + 'a,
 ) -> Entries<'a> {
     Box::new(cuts.filter_map(move |cut| {
         let Cut { line, bytes_read, record } = match cut {

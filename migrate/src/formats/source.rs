@@ -1,55 +1,55 @@
-//! The bytes of a source, with the line and position that errors and progress name.
+//! The bytes of a source, with the line and position for errors and progress.
 
 use std::io::{BufRead, Chain, Cursor, ErrorKind, Read};
 
-use crate::Refused;
+use crate::Rejected;
 
-/// The most bytes that one record may take. Larger ones are refused and skipped.
+/// The most bytes of one record. Larger ones are rejected and skipped.
 pub const MAX_RECORD: usize = 1 << 20;
 
-/// Why reading cannot go on, or cannot begin. Names lines and columns, never a value.
+/// Why reading cannot begin or continue. Contains lines and columns, never a value.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The source failed.
     #[error("reading failed in line {line}: {error}")]
     Io {
-        /// Where.
+        /// The line.
         line: u64,
-        /// How.
+        /// The error.
         #[source]
         error: std::io::Error,
     },
-    /// What is around the records is broken, so that it is unknown where the next one begins.
+    /// The structure around the records is broken, so that the beginning of the next one is unknown.
     #[error("line {line}: {what}")]
     Frame {
-        /// Where: the beginning of the record that does not end, or what is wrong.
+        /// The line of the error, or of the beginning of the record that does not end.
         line: u64,
-        /// What is wrong.
+        /// The error.
         what: &'static str,
     },
-    /// A column that the format cannot do without is not in the header.
+    /// The header lacks a column that the format needs.
     #[error("the header has no column `{0}`")]
     Column(String),
     /// The format needs a mapping.
     #[error("this format needs a mapping")]
     NoMapping,
-    /// A key that the mapping names was not given.
+    /// The mapping names a key that was not given.
     #[error("the mapping names the key `{0}`, which is not among the keys")]
     Key(String),
 }
 
-/// A record that was cut out of a source, or why it could not be.
+/// A record that was cut out of a source, or the reason of its rejection.
 pub(super) struct Cut<T> {
     pub(super) line: u64,
     pub(super) bytes_read: u64,
-    pub(super) record: Result<T, Refused>,
+    pub(super) record: Result<T, Rejected>,
 }
 
-/// What cuts one record after the other out of a source.
+/// Cuts one record after the other out of a source.
 pub(super) trait Cutter {
     type Record;
 
-    /// The next one; nothing at the end.
+    /// The next one; `None` at the end.
     fn cut(&mut self) -> Result<Option<Cut<Self::Record>>, SourceError>;
 }
 
@@ -66,11 +66,11 @@ pub(super) fn cuts<C: Cutter>(mut cutter: C) -> impl Iterator<Item = Result<Cut<
     })
 }
 
-/// How much of the beginning is looked at as a whole.
+/// The most bytes of the beginning that are read as a whole.
 const BEGINNING: usize = 1 << 16;
 
 /// A reader that counts bytes and lines. Its first [`chunk`](Self::chunk) is the first line (or [`BEGINNING`] of it),
-/// however few bytes a read brings.
+/// even if a read returns fewer bytes.
 pub(super) struct Source<R> {
     reader: Chain<Cursor<Vec<u8>>, R>,
     read: u64,
@@ -78,7 +78,7 @@ pub(super) struct Source<R> {
 }
 
 impl<R: BufRead> Source<R> {
-    /// Steps over a byte order mark.
+    /// Skips a byte order mark.
     pub(super) fn new(mut reader: R) -> Result<Self, SourceError> {
         let mut beginning = Vec::new();
         let line = reader.by_ref().take(BEGINNING as u64).read_until(b'\n', &mut beginning);
@@ -104,7 +104,7 @@ impl<R: BufRead> Source<R> {
         SourceError::Frame { line: self.line, what }
     }
 
-    /// The next bytes, none at the end.
+    /// The next bytes; empty at the end.
     pub(super) fn chunk(&mut self) -> Result<&[u8], SourceError> {
         loop {
             match self.reader.fill_buf() {
@@ -113,11 +113,11 @@ impl<R: BufRead> Source<R> {
                 Err(error) => return Err(SourceError::Io { line: self.line, error }),
             }
         }
-        // The buffer is filled: the same bytes, now borrowed for the caller.
+        // The buffer is filled, and this returns the same bytes, now borrowed for the caller.
         self.reader.fill_buf().map_err(|error| SourceError::Io { line: self.line, error })
     }
 
-    /// Steps over bytes of the last [`chunk`](Self::chunk).
+    /// Skips bytes of the last [`chunk`](Self::chunk).
     pub(super) fn consume(&mut self, count: usize) {
         if let Ok(chunk) = self.reader.fill_buf() {
             self.line += chunk[..count].iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
@@ -130,7 +130,7 @@ impl<R: BufRead> Source<R> {
         Ok(self.chunk()?.first().copied())
     }
 
-    /// The next byte that is no JSON whitespace, without stepping over it.
+    /// The next byte that is not JSON whitespace, without skipping it.
     pub(super) fn peek_solid(&mut self) -> Result<Option<u8>, SourceError> {
         loop {
             let chunk = self.chunk()?;
@@ -144,8 +144,8 @@ impl<R: BufRead> Source<R> {
         }
     }
 
-    /// Puts the next line into `line`, without its end; false at the end of the source. Of a line that is longer than
-    /// `limit`, the first `limit` bytes and one more are put there, and all are stepped over.
+    /// Puts the next line into `line`, without its end; false at the end of the source. If the line is longer than
+    /// `limit`, `line` gets its first `limit` bytes and one more, and the whole line is skipped.
     pub(super) fn next_line(&mut self, line: &mut Vec<u8>, limit: usize) -> Result<bool, SourceError> {
         line.clear();
         let before = self.read;

@@ -8,19 +8,19 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use serde_json::{Map, Value};
 
 use super::source::{Cut, Cutter, MAX_RECORD, Source, SourceError};
-use crate::Refused;
+use crate::Rejected;
 
 /// The most columns of a row.
 const MAX_COLUMNS: usize = 4096;
 
-/// How a table is written.
+/// The dialect of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Dialect {
-    /// Between two columns; if not given, the one of comma, semicolon and tab that the header has most of.
+    /// The separator of columns. By default it is the one of comma, semicolon and tab that occurs most in the header.
     pub(super) delimiter: Option<u8>,
-    /// What escapes the next character inside of quotes, besides doubling a quote.
+    /// The character that escapes the next one inside of quotes, besides doubling a quote.
     pub(super) escape: Option<u8>,
-    /// Texts that stand for no value, besides the empty one.
+    /// Texts that mean no value, besides the empty one.
     pub(super) nulls: Vec<String>,
 }
 
@@ -41,9 +41,9 @@ pub(super) struct Table<R> {
     ends: Vec<usize>,
 }
 
-/// What was read of a row.
+/// The result of reading a row.
 enum Split {
-    /// So many columns.
+    /// This number of columns.
     Whole(usize),
     TooLarge,
     /// The source ended inside of quotes.
@@ -106,7 +106,8 @@ impl<R: BufRead> Table<R> {
         let (mut large, mut ending) = (false, false);
         loop {
             let chunk = self.source.chunk()?;
-            // At the end, a line break first: outside of quotes it ends the row, inside it is one more character.
+            // At the end a line break is added first. Outside of quotes it ends the row, inside it is one more
+            // character.
             let input = match (chunk.is_empty(), ending) {
                 (true, false) => b"\n",
                 _ => chunk,
@@ -138,19 +139,19 @@ impl<R: BufRead> Table<R> {
         }
     }
 
-    fn texts(&self, count: usize) -> Result<Vec<String>, Refused> {
+    fn texts(&self, count: usize) -> Result<Vec<String>, Rejected> {
         let mut start = 0;
         let texts = self.ends[..count].iter().map(|end| {
-            let text = std::str::from_utf8(&self.text[start..*end]).map_err(|_| Refused::Form("not UTF-8"));
+            let text = std::str::from_utf8(&self.text[start..*end]).map_err(|_| Rejected::Form("not UTF-8"));
             start = *end;
             text.map(str::to_owned)
         });
         texts.collect()
     }
 
-    fn object(&self, count: usize) -> Result<Map<String, Value>, Refused> {
+    fn object(&self, count: usize) -> Result<Map<String, Value>, Rejected> {
         if count < self.fewest || count > self.columns.len() {
-            return Err(Refused::Form("not as many columns as there should be"));
+            return Err(Rejected::Form("wrong number of columns"));
         }
         let texts = self.columns.iter().zip(self.texts(count)?);
         let values = texts.filter(|(_, text)| !text.is_empty() && !self.nulls.contains(text));
@@ -161,7 +162,7 @@ impl<R: BufRead> Table<R> {
 fn most(start: &[u8]) -> u8 {
     let header = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |delimiter: u8| header.split(|byte| *byte == delimiter).count();
-    // The last of equals is the comma.
+    // Of equal counts, the comma is the last.
     *b"\t;,".iter().max_by_key(|delimiter| count(**delimiter)).unwrap_or(&b',')
 }
 
@@ -174,8 +175,8 @@ impl<R: BufRead> Cutter for Table<R> {
         let record = match self.split()? {
             None => return Ok(None),
             Some(Split::Whole(count)) => self.object(count),
-            Some(Split::TooLarge) => Err(Refused::TooLarge),
-            Some(Split::Open) => Err(Refused::Form("the source ends inside of quotes")),
+            Some(Split::TooLarge) => Err(Rejected::TooLarge),
+            Some(Split::Open) => Err(Rejected::Form("the source ends inside of quotes")),
         };
         Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record }))
     }

@@ -1,14 +1,14 @@
-//! Instants as other systems write them.
+//! Instants in the forms of other systems.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use umoja_schema::Millis;
 
-/// The text is no instant that we read.
+/// The text is not a known form of an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoTime;
 
-/// RFC 3339, and the forms of databases: a blank for the `T`, an offset of hours alone or without colon, none at all
+/// RFC 3339, and the forms of databases: a blank for the `T`, an offset in hours only, without a colon, or missing
 /// (UTC). MySQL's zero date is `None`.
 pub(super) fn written(text: &str) -> Result<Option<Millis>, NoTime> {
     let text = text.trim();
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_instant_is_not_read() {
+    fn invalid_instants_are_rejected() {
         for text in [
             "",
             "2020",

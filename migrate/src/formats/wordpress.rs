@@ -6,16 +6,16 @@ use umoja_crypto::legacy::{Digest, ForeignHash};
 use umoja_schema::Profile;
 
 use super::members::{Members, bare_digest, status};
-use crate::{Refused, Row};
+use crate::{Rejected, Row};
 
-/// Columns without which the file is another table.
+/// Columns that identify the table.
 pub(super) const NEEDED: [&str; 4] = ["ID", "user_login", "user_pass", "user_email"];
 
-pub(super) fn row(object: Map<String, Value>) -> Result<Row, Refused> {
+pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
     let user = Members(object);
     // Only a network of sites has these two columns.
     if user.switch("deleted")?.unwrap_or_default() {
-        return Err(Refused::Deleted);
+        return Err(Rejected::Deleted);
     }
     let spam = user.switch("spam")?;
     let hash = match user.text("user_pass")? {

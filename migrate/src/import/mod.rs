@@ -1,5 +1,5 @@
-//! Many rows of a file, proofs of sample logins before them, and what rows would be to each other. What becomes of one row
-//! is [`umoja_accounts::import`]'s.
+//! The import of a file: its rows, the proof of sample logins before it, and the conflicts between rows in a dry run.
+//! [`umoja_accounts::import`] imports each row.
 
 mod prove;
 mod rehearsal;

@@ -1,5 +1,5 @@
-//! Proving that old hashes are read rightly, before anything is written: sample logins are tried against the rows of a
-//! file, by the same code that a login runs.
+//! The proof that legacy hashes are read correctly, before any user is written: sample logins are tried against the
+//! rows of a file, by the same code that a login runs.
 
 use umoja_accounts::import::{Importer, Reason, Row};
 use umoja_crypto::Password;
@@ -8,18 +8,18 @@ use umoja_schema::IdentifierKind;
 use umoja_store::identifiers::parse;
 use zeroize::Zeroizing;
 
-/// A file of sample logins is not of its form. Names lines, never a value.
+/// Why a file of sample logins is rejected. Contains line numbers, never a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SamplesError {
-    /// There is nothing to prove.
-    #[error("there are no sample logins in it")]
+    /// The file is empty.
+    #[error("the file has no sample logins")]
     Empty,
-    /// A record that has not two fields, or is no UTF-8.
+    /// A record that does not have two fields, or is not UTF-8.
     #[error("record {0} is not `identifier,password` in UTF-8")]
     Record(usize),
 }
 
-/// People who lent their logins: wiped when dropped.
+/// The logins of real people; wiped when dropped.
 pub struct Samples(Vec<Sample>);
 
 struct Sample {
@@ -27,29 +27,29 @@ struct Sample {
     password: Password,
 }
 
-/// What came of a sample.
+/// The outcome of a sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// The password fits the row's hash.
+    /// The password matches the row's hash.
     Verified,
-    /// It does not.
+    /// The password does not match.
     Wrong,
     /// The row has no hash.
     NoHash,
     /// The row would not be imported.
-    Refused(Reason),
+    Rejected(Reason),
     /// No row has the identifier.
     NotFound,
 }
 
 impl Proof {
-    /// For people.
+    /// A sentence for people.
     pub fn text(&self) -> String {
         match self {
             Self::Verified => "verified".into(),
-            Self::Wrong => "the password does not fit the hash".into(),
+            Self::Wrong => "the password does not match the hash".into(),
             Self::NoHash => "the row has no password hash".into(),
-            Self::Refused(reason) => format!("the row is refused: {reason}"),
+            Self::Rejected(reason) => format!("the row is rejected: {reason}"),
             Self::NotFound => "no row has this identifier".into(),
         }
     }
@@ -61,7 +61,7 @@ impl Samples {
     /// # Errors
     /// [`SamplesError`].
     pub fn parse(csv: &[u8]) -> Result<Self, SamplesError> {
-        // So that no record ends without one: each is read in one go.
+        // A line end is added, so that every record ends and is read in one call.
         let csv = Zeroizing::new([csv, b"\n"].concat());
         let mut reader = csv_core::Reader::new();
         let (mut fields, mut ends) = (Zeroizing::new(vec![0; csv.len() + 1]), [0; 4]);
@@ -84,12 +84,12 @@ impl Samples {
         if samples.is_empty() { Err(SamplesError::Empty) } else { Ok(Self(samples)) }
     }
 
-    /// Nothing found yet: a proof for each sample, in their order.
+    /// A proof for each sample, in their order; each is [`Proof::NotFound`] at first.
     pub fn open(&self) -> Vec<Proof> {
         self.0.iter().map(|_| Proof::NotFound).collect()
     }
 
-    /// Tries the samples whose identifier a row has. Of several rows with one identifier, one that fits is enough.
+    /// Tries the samples whose identifier a row has. Of several rows with one identifier, one match is enough.
     pub fn prove(&self, importer: &Importer, row: &Row, proofs: &mut [Proof]) {
         for (sample, proof) in self.0.iter().zip(proofs) {
             if *proof != Proof::Verified && sample.is_of(importer, row) {
@@ -117,7 +117,7 @@ impl Sample {
     fn try_login(&self, importer: &Importer, row: &Row) -> Proof {
         let user = match importer.read(&importer.context(), row) {
             Ok(user) => user,
-            Err(reason) => return Proof::Refused(reason),
+            Err(reason) => return Proof::Rejected(reason),
         };
         let Some(hash) = user.hash else { return Proof::NoHash };
         let passwords = importer.hashing.passwords();
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_are_csv_with_or_without_quotes_and_an_end_of_the_last_line() {
+    fn samples_may_lack_quotes_and_the_last_line_end() {
         let samples = Samples::parse(b"ada@example.com,correct horse\r\nbob,\"a \"\"b\"\", c\"").unwrap();
         let read: Vec<_> = samples.0.iter().map(|one| (one.identifier.as_str(), one.password.expose())).collect();
         assert_eq!(read, [("ada@example.com", "correct horse"), ("bob", "a \"b\", c")]);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sample_is_named_by_its_place() {
+    fn an_invalid_sample_is_named_by_its_record() {
         for (csv, error) in [
             (&b""[..], SamplesError::Empty),
             (b"ada", SamplesError::Record(1)),

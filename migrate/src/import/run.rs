@@ -1,4 +1,4 @@
-//! Many rows: so many at once, told in the order of the file.
+//! Many rows: several at the same time, reported in the order of the file.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,49 +6,50 @@ use std::task::{Context, Poll};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::task::JoinHandle;
 
-use umoja_accounts::import::{Done, Failed, Reason, Refused, Stopped};
+use umoja_accounts::import::{Done, Failed, Reason, Rejected, Stopped};
 
 /// A record of a source.
 #[derive(Debug, Clone)]
 pub struct Entry<R> {
-    /// Where it begins: the line, from 1, or for formats without lines the record, from 1.
+    /// Its beginning: the line, from 1, or for formats without lines the record, from 1.
     pub line: u64,
-    /// How much of the source was read by its end, in bytes.
+    /// The bytes of the source up to its end.
     pub bytes_read: u64,
-    /// What it says.
-    pub row: Result<R, Refused>,
+    /// The row, or the reason of its rejection.
+    pub row: Result<R, Rejected>,
 }
 
-/// A row that is done, and with it every one before it.
+/// A row that is done. Every row before it is also done.
 #[derive(Debug)]
 pub struct Seen {
-    /// Where it begins.
+    /// Its beginning, as [`Entry::line`].
     pub line: u64,
-    /// How much of the source was read by its end, in bytes.
+    /// The bytes of the source up to its end.
     pub bytes_read: u64,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Result<Done, Reason>,
 }
 
-/// Why an import ended before its end. What was told as seen is done.
+/// Why an import ended before its end. Every reported row is done.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError<E, S> {
-    /// The source cannot be read on.
+    /// The source cannot be read further.
     #[error(transparent)]
     Source(E),
     /// The region or its keys failed.
     #[error(transparent)]
     Stopped(Stopped),
-    /// Whoever was told.
+    /// The callback failed.
     #[error(transparent)]
-    Told(S),
+    Callback(S),
 }
 
-/// Imports rows, up to `at_once` at the same time, each as a task of its own. `seen` is told of each in the order of the
-/// source: once it is told of one, that one and all before it are done. Memory is that of the rows under way.
+/// Imports rows, up to `at_once` at the same time, each in its own task. `seen` is called for each row in the order of
+/// the source; at that time the row and all before it are done. Only the rows in progress are in memory.
 ///
 /// # Errors
-/// [`RunError`] says what ended it. Rows under way are given up; importing them again is importing them once.
+/// [`RunError`] with the cause. Rows in progress are cancelled; it is safe to import them again, because a second
+/// import of a row has no effect.
 pub async fn run<R, E, S, F>(
     entries: impl Iterator<Item = Result<Entry<R>, E>>,
     at_once: usize,
@@ -67,10 +68,10 @@ where
     let ended = stream::iter(started).map(async |entry| {
         let (line, bytes_read, task) = entry.map_err(RunError::Source)?;
         let outcome = match task {
-            Err(refused) => Err(Reason::from(refused)),
+            Err(rejected) => Err(Reason::from(rejected)),
             Ok(task) => match task.await {
                 Ok(done) => Ok(done),
-                Err(Failed::Refused(reason)) => Err(reason),
+                Err(Failed::Rejected(reason)) => Err(reason),
                 Err(Failed::Stopped(stopped)) => return Err(RunError::Stopped(stopped)),
             },
         };
@@ -78,12 +79,12 @@ where
     });
     let mut ended = std::pin::pin!(ended.buffered(at_once.max(1)));
     while let Some(done) = ended.next().await {
-        seen(done?).map_err(RunError::Told)?;
+        seen(done?).map_err(RunError::Callback)?;
     }
     Ok(())
 }
 
-/// A row under way; given up when dropped.
+/// A row in progress; cancelled when dropped.
 struct Task(JoinHandle<Result<Done, Failed>>);
 
 impl Future for Task {

@@ -1,9 +1,9 @@
 use umoja_crypto::legacy::ImportError;
-use umoja_migrate::Refused;
+use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Format, Options, keys};
 use umoja_schema::{AccountStatus, Millis};
 
-use crate::login::{assert_logs_in, refusals, rows};
+use crate::login::{assert_logs_in, rejections, rows};
 
 const IMPORT: &str = include_str!("fixtures/auth0-import.json");
 const EXPORT: &str = include_str!("fixtures/auth0-export.ndjson");
@@ -22,7 +22,7 @@ fn users_of_a_bulk_import_log_in_with_their_old_passwords() {
     for (row, password) in rows.iter().zip(passwords) {
         assert_logs_in(row, &options, password);
     }
-    assert!(rows[6].hash.is_none(), "one who logs in elsewhere");
+    assert!(rows[6].hash.is_none(), "a user of another identity provider");
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn members_of_a_bulk_import_become_claims() {
 }
 
 #[test]
-fn exports_are_read_line_by_line_with_the_hashes_that_support_sends() {
+fn exports_with_hashes_are_read_line_by_line() {
     let options = options();
     let rows = rows(Format::Auth0, EXPORT, &options);
     assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 3]);
@@ -58,25 +58,25 @@ fn exports_are_read_line_by_line_with_the_hashes_that_support_sends() {
 }
 
 #[test]
-fn what_is_wrong_is_refused_and_the_next_one_read() {
+fn an_invalid_record_does_not_stop_reading() {
     let source = "[\n{\"user_id\":\"1\",\"email\":7},\n{\"user_id\":\"2\",\"email_verified\":\"yes\"},\n\
         {\"user_id\":\"3\",\"password_hash\":\"5f4dcc3b5aa765d61d8327deb882cf99\"},\n{\"user_id\":\"4\",\n\
         \"custom_password_hash\":{\"algorithm\":\"rot13\",\"hash\":{\"value\":\"x\"}}},\n7,\n{\"user_id\":\"5\",},\n\
         {\"user_id\":\"6\"}]";
-    let refused = refusals(Format::Auth0, source, &Options::default());
-    let field = |name: &str| Refused::Field(name.to_owned());
-    let json = Refused::Form("not JSON, or a name comes twice in one object");
+    let rejected = rejections(Format::Auth0, source, &Options::default());
+    let field = |name: &str| Rejected::Field(name.to_owned());
+    let json = Rejected::Form("not JSON, or a duplicate name in an object");
     assert_eq!(
-        refused,
+        rejected,
         [
             (2, field("email")),
             (3, field("email_verified")),
-            (4, Refused::Hash(ImportError::Unsupported)),
-            (5, Refused::Hash(ImportError::Unsupported)),
-            (7, Refused::Form("not an object")),
+            (4, Rejected::Hash(ImportError::Unsupported)),
+            (5, Rejected::Hash(ImportError::Unsupported)),
+            (7, Rejected::Form("not an object")),
             (8, json),
         ]
     );
-    let missing = refusals(Format::Auth0, IMPORT, &Options::default());
-    assert_eq!(missing, [(38, Refused::Hash(ImportError::MissingKey))]);
+    let missing = rejections(Format::Auth0, IMPORT, &Options::default());
+    assert_eq!(missing, [(38, Rejected::Hash(ImportError::MissingKey))]);
 }

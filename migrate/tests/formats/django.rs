@@ -1,5 +1,5 @@
 use umoja_crypto::legacy::ImportError;
-use umoja_migrate::Refused;
+use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Format, Options};
 use umoja_schema::{AccountStatus, Millis};
 
@@ -26,6 +26,6 @@ fn users_of_a_dump_are_read_and_other_models_are_not() {
     assert_eq!((row(1).email.as_deref(), row(1).status), (None, Some(AccountStatus::Disabled)));
     assert!(row(2).hash.is_none(), "an unusable password");
     assert_eq!(row(3).external_id.as_deref(), Some("1c9f6f0e-3f0f-4e3b-8a53-0f6ddc4fa6a4"));
-    assert_eq!(entries[4].row.as_ref().err(), Some(&Refused::Hash(ImportError::Unsupported)));
+    assert_eq!(entries[4].row.as_ref().err(), Some(&Rejected::Hash(ImportError::Unsupported)));
     assert_eq!((entries.len(), entries[4].line), (5, 25));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use umoja_crypto::legacy::ImportError;
 use umoja_migrate::formats::{Format, Mapping, Options, keys};
-use umoja_migrate::{Refused, Row};
+use umoja_migrate::{Rejected, Row};
 use umoja_schema::{AccountStatus, Millis};
 
 use crate::login::{assert_logs_in, entries, rows};
@@ -72,7 +72,7 @@ fn fusionauth() {
         })
     );
     let unknown = entries[2].row.as_ref().err();
-    assert_eq!(unknown, Some(&Refused::Hash(ImportError::Unsupported)), "a scheme that the mapping does not know");
+    assert_eq!(unknown, Some(&Rejected::Hash(ImportError::Unsupported)), "a scheme that the mapping does not know");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn zitadel() {
 }
 
 #[test]
-fn cognito_gives_no_passwords() {
+fn cognito_exports_have_no_passwords() {
     let (options, sample) = example!("cognito", "cognito.users.json");
     let row = &rows(Format::Ndjson, sample, &options)[0];
     assert!(row.hash.is_none());
@@ -105,7 +105,7 @@ fn shops() {
     let pia = entries[0].row.as_ref().unwrap();
     assert_logs_in(pia, &options, "hashcat");
     assert_eq!(profile(pia), json!({"given_name": "Pia", "family_name": "Presta", "birthdate": "1970-01-15"}));
-    assert_eq!(entries[1].row.as_ref().err(), Some(&Refused::Deleted));
+    assert_eq!(entries[1].row.as_ref().err(), Some(&Rejected::Deleted));
     let (options, sample) = example!("opencart", "opencart.users.csv");
     assert_logs_in(&rows(Format::Csv, sample, &options)[0], &options, "hashcat");
 }
@@ -126,7 +126,7 @@ fn asp_net_identity_and_windows() {
 }
 
 #[test]
-fn what_the_documentation_shows_is_read() {
+fn documented_examples_are_read() {
     let blocks = include_str!("../../../docs/migrate.md").split("```json\n").skip(1);
     let blocks: Vec<&[u8]> = blocks.filter_map(|block| Some(block.split_once("```")?.0.as_bytes())).collect();
     let (keys, mappings): (Vec<&[u8]>, Vec<&[u8]>) = blocks.into_iter().partition(|block| keys::parse(block).is_ok());

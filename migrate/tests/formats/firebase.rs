@@ -1,14 +1,14 @@
 use umoja_crypto::legacy::ImportError;
-use umoja_migrate::Refused;
+use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Format, Options, keys};
 use umoja_schema::{AccountStatus, Millis};
 
-use crate::login::{assert_logs_in, refusals, rows};
+use crate::login::{assert_logs_in, rejections, rows};
 
 const JSON: &str = include_str!("fixtures/firebase.json");
 const CSV: &str = include_str!("fixtures/firebase.csv");
 
-/// The parameters and hash of <https://github.com/firebase/scrypt>, README.
+/// The parameters and the hash in the README of <https://github.com/firebase/scrypt>.
 fn options() -> Options {
     let keys = br#"{"app": {"firebase": {"signer_key": "jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==", "salt_separator": "Bw==", "rounds": 8, "mem_cost": 14}}}"#;
     Options { keys: keys::parse(keys).unwrap(), ..Options::default() }
@@ -26,7 +26,7 @@ fn users_of_both_exports_log_in_with_their_old_passwords() {
 }
 
 #[test]
-fn both_exports_say_the_same() {
+fn both_exports_have_the_same_content() {
     let options = options();
     let (json, csv) = (rows(Format::Firebase, JSON, &options), rows(Format::Firebase, CSV, &options));
     for (row, name) in [(&json[0], "User One"), (&csv[0], "One, User")] {
@@ -45,11 +45,11 @@ fn both_exports_say_the_same() {
 }
 
 #[test]
-fn hashes_without_the_parameters_of_one_project_are_refused() {
+fn hashes_without_the_parameters_of_one_project_are_rejected() {
     for options in [Options::default(), two_projects()] {
-        let refused = refusals(Format::Firebase, JSON, &options);
-        let missing = Refused::Hash(ImportError::MissingKey);
-        assert_eq!(refused, [(2, missing.clone()), (17, missing)]);
+        let rejected = rejections(Format::Firebase, JSON, &options);
+        let missing = Rejected::Hash(ImportError::MissingKey);
+        assert_eq!(rejected, [(2, missing.clone()), (17, missing)]);
     }
 }
 

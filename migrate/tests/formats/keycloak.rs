@@ -1,9 +1,9 @@
 use umoja_crypto::legacy::ImportError;
-use umoja_migrate::Refused;
+use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Format, Options};
 use umoja_schema::{AccountStatus, Millis};
 
-use crate::login::{assert_logs_in, entries, refusals, rows};
+use crate::login::{assert_logs_in, entries, rejections, rows};
 
 const REALM: &str = include_str!("fixtures/keycloak-realm.json");
 
@@ -38,12 +38,12 @@ fn members_and_attributes_become_claims() {
 }
 
 #[test]
-fn accounts_of_services_and_passwords_as_they_are_are_refused() {
-    let refused = refusals(Format::Keycloak, REALM, &Options::default());
-    let expected = [(44, Refused::Form("the account of a service")), (45, Refused::Hash(ImportError::Unsupported))];
-    assert_eq!(refused, expected);
+fn service_accounts_and_plain_passwords_are_rejected() {
+    let rejected = rejections(Format::Keycloak, REALM, &Options::default());
+    let expected = [(44, Rejected::Form("the account of a service")), (45, Rejected::Hash(ImportError::Unsupported))];
+    assert_eq!(rejected, expected);
     let realms = r#"[{"realm": "a", "users": [{"id": "1"}]}]"#;
-    assert!(matches!(refusals(Format::Keycloak, realms, &Options::default())[..], [(1, Refused::Form(_))]));
+    assert!(matches!(rejections(Format::Keycloak, realms, &Options::default())[..], [(1, Rejected::Form(_))]));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_file_of_users_alone_is_an_object_or_an_array() {
 }
 
 #[test]
-fn attributes_are_texts_and_nothing_else() {
+fn attributes_must_be_texts() {
     for attributes in [
         r#"{"a": [1]}"#,
         r#"{"a": {"b": "c"}}"#,
@@ -63,7 +63,7 @@ fn attributes_are_texts_and_nothing_else() {
         r#"{"phoneNumberVerified": ["yes"]}"#,
     ] {
         let source = format!(r#"[{{"id": "1", "attributes": {attributes}}}]"#);
-        let refused = refusals(Format::Keycloak, &source, &Options::default());
-        assert!(matches!(refused[..], [(1, Refused::Field(_))]), "{attributes}");
+        let rejected = rejections(Format::Keycloak, &source, &Options::default());
+        assert!(matches!(rejected[..], [(1, Rejected::Field(_))]), "{attributes}");
     }
 }

@@ -1,9 +1,9 @@
 use umoja_crypto::legacy::ImportError;
-use umoja_migrate::Refused;
+use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Format, Options};
 use umoja_schema::{AccountStatus, Millis};
 
-use crate::login::{assert_logs_in, entries, refusals, rows};
+use crate::login::{assert_logs_in, entries, rejections, rows};
 
 const PEOPLE: &str = include_str!("fixtures/people.ldif");
 
@@ -43,14 +43,14 @@ fn attributes_become_claims() {
 }
 
 #[test]
-fn passwords_as_they_are_changes_and_files_are_refused() {
-    let refused = refusals(Format::Ldif, PEOPLE, &Options::default());
+fn plain_passwords_changes_and_files_are_rejected() {
+    let rejected = rejections(Format::Ldif, PEOPLE, &Options::default());
     let expected = [
-        (46, Refused::Hash(ImportError::Unsupported)),
-        (51, Refused::Form("a change of an entry that is not here")),
-        (54, Refused::Form("a value is in a file of its own")),
+        (46, Rejected::Hash(ImportError::Unsupported)),
+        (51, Rejected::Form("a change record and not an entry")),
+        (54, Rejected::Form("a value is in another file")),
     ];
-    assert_eq!(refused, expected);
+    assert_eq!(rejected, expected);
 }
 
 #[test]
@@ -67,8 +67,8 @@ fn a_broken_entry_ends_at_the_next_blank_line() {
     ] {
         for end in ["\n", "\r\n"] {
             let source = format!("{good}\n{bad}\n{good}").replace('\n', end);
-            let refused = refusals(Format::Ldif, &source, &Options::default());
-            assert_eq!(refused.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5], "{bad}");
+            let rejected = rejections(Format::Ldif, &source, &Options::default());
+            assert_eq!(rejected.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5], "{bad}");
             assert_eq!(entries(Format::Ldif, &source, &Options::default()).len(), 3);
         }
     }

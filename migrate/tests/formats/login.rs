@@ -1,9 +1,9 @@
-//! Reading a source, and logging in as its users.
+//! Reading a source, and logging in with its users.
 
 use umoja_crypto::legacy::{LegacyOutcome, verify};
 use umoja_crypto::password::{EngineChoice, Params, Password, PasswordKeys, Passwords};
 use umoja_migrate::formats::{Entry, Format, Options, SourceError, read};
-use umoja_migrate::{Refused, Row};
+use umoja_migrate::{Rejected, Row};
 
 /// All items.
 pub(crate) fn all(format: Format, source: &[u8], options: &Options) -> Vec<Result<Entry, SourceError>> {
@@ -18,19 +18,19 @@ pub(crate) fn entries(format: Format, source: &str, options: &Options) -> Vec<En
     all(format, source.as_bytes(), options).into_iter().map(|entry| entry.unwrap()).collect()
 }
 
-/// The rows of a source in which none is refused.
+/// The rows of a source in which none is rejected.
 pub(crate) fn rows(format: Format, source: &str, options: &Options) -> Vec<Row> {
     let entries = entries(format, source, options);
-    entries.into_iter().map(|entry| entry.row.unwrap_or_else(|refused| panic!("{}: {refused}", entry.line))).collect()
+    entries.into_iter().map(|entry| entry.row.unwrap_or_else(|rejected| panic!("{}: {rejected}", entry.line))).collect()
 }
 
-/// Lines and reasons of the refused ones.
-pub(crate) fn refusals(format: Format, source: &str, options: &Options) -> Vec<(u64, Refused)> {
+/// Lines and reasons of the rejected ones.
+pub(crate) fn rejections(format: Format, source: &str, options: &Options) -> Vec<(u64, Rejected)> {
     let entries = entries(format, source, options).into_iter();
-    entries.filter_map(|entry| entry.row.err().map(|refused| (entry.line, refused))).collect()
+    entries.filter_map(|entry| entry.row.err().map(|rejected| (entry.line, rejected))).collect()
 }
 
-/// The user may log in with this password and with no other.
+/// Checks that the user may log in with this password and with no other.
 #[track_caller]
 pub(crate) fn assert_logs_in(row: &Row, options: &Options, password: &str) {
     let passwords = Passwords::new(Params { m_kib: 64, t: 1, p: 1 }, EngineChoice::Auto, None).unwrap();

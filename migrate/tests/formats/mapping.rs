@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use umoja_crypto::legacy::ImportError;
 use umoja_migrate::formats::{Format, Mapping, MappingError, Options, SourceError, keys};
-use umoja_migrate::{Refused, Row};
+use umoja_migrate::{Rejected, Row};
 use umoja_schema::{AccountStatus, Millis};
 
 use crate::login::{all, assert_logs_in, rows};
@@ -20,7 +20,7 @@ fn options(mapping: Value) -> Options {
 }
 
 /// A record by a mapping.
-fn read(mapping: Value, record: Value) -> Result<Row, Refused> {
+fn read(mapping: Value, record: Value) -> Result<Row, Rejected> {
     let mut items = all(Format::Ndjson, record.to_string().as_bytes(), &options(mapping));
     items.pop().unwrap().unwrap().row
 }
@@ -112,22 +112,22 @@ fn hashes_of_every_family_log_in() {
         ("test12345", json!({"family": "parse", "from": "h"}), json!({"h": "$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0"})),
     ] {
         let mapping = json!({"external_id": "id", "hash": hash});
-        let row = read(mapping.clone(), record).unwrap_or_else(|refused| panic!("{hash}: {refused}"));
+        let row = read(mapping.clone(), record).unwrap_or_else(|rejected| panic!("{hash}: {rejected}"));
         assert_logs_in(&row, &options(mapping), password);
     }
 }
 
 #[test]
-fn a_hash_that_does_not_fit_to_the_mapping_is_refused() {
-    let unsupported = Refused::Hash(ImportError::Unsupported);
+fn a_hash_that_does_not_match_the_mapping_is_rejected() {
+    let unsupported = Rejected::Hash(ImportError::Unsupported);
     let md5 = json!({"family": "chain", "from": "h", "steps": [{"digest": "md5"}]});
     let scheme = json!({"when": {"from": "scheme", "is": ["a"]}, "family": "parse", "from": "h"});
     let pbkdf2 = json!({"family": "pbkdf2", "from": "h", "salt": {"from": "s"}, "digest": "sha256", "iterations": "i"});
     let hash = "bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=";
-    for (hash, record, refused) in [
+    for (hash, record, rejected) in [
         (&md5, json!({"h": "8743b520"}), unsupported.clone()),
         (&md5, json!({"h": "not hex"}), unsupported.clone()),
-        (&md5, json!({"h": ["8743b52063cd84097a65d1633f5c74f5"]}), Refused::Field("h".into())),
+        (&md5, json!({"h": ["8743b52063cd84097a65d1633f5c74f5"]}), Rejected::Field("h".into())),
         (&scheme, json!({"h": "$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", "scheme": "b"}), unsupported.clone()),
         (&scheme, json!({"h": "$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0"}), unsupported.clone()),
         (
@@ -135,13 +135,13 @@ fn a_hash_that_does_not_fit_to_the_mapping_is_refused() {
             json!({"h": "{SSHA}0c0blFTXXNuAMHECS4uxrj3ZieMoWImr"}),
             unsupported,
         ),
-        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999}), Refused::Hash(ImportError::TooCostly)),
-        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999_999_u64}), Refused::Hash(ImportError::TooCostly)),
-        (&pbkdf2, json!({"h": hash, "s": "YWJj"}), Refused::Field("i".into())),
-        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": "many"}), Refused::Field("i".into())),
+        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999}), Rejected::Hash(ImportError::TooCostly)),
+        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999_999_u64}), Rejected::Hash(ImportError::TooCostly)),
+        (&pbkdf2, json!({"h": hash, "s": "YWJj"}), Rejected::Field("i".into())),
+        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": "many"}), Rejected::Field("i".into())),
     ] {
         let found = read(json!({"external_id": "id", "hash": hash}), record.clone());
-        assert_eq!(found.err(), Some(refused), "{hash} {record}");
+        assert_eq!(found.err(), Some(rejected), "{hash} {record}");
     }
     let none = read(json!({"external_id": "id", "hash": md5}), json!({"h": null})).unwrap();
     assert!(none.hash.is_none());
@@ -170,7 +170,7 @@ fn flags_are_constants_members_words_or_presence() {
         assert_eq!(verified(rule.clone(), record.clone()), Ok(expected), "{rule} {record}");
     }
     for value in [json!("perhaps"), json!(2), json!(1.5), json!([true]), json!({})] {
-        assert_eq!(verified(json!("v"), json!({"v": value})), Err(Refused::Field("v".into())));
+        assert_eq!(verified(json!("v"), json!({"v": value})), Err(Rejected::Field("v".into())));
     }
 }
 
@@ -193,18 +193,18 @@ fn instants_and_status_are_read_by_their_rule() {
         assert_eq!(created(rule.clone(), value.clone()), Ok(Some(millis)), "{rule} {value}");
     }
     for value in [json!(-1), json!(u64::MAX), json!("1."), json!(".5"), json!("1e9"), json!(1e30), json!(true)] {
-        assert_eq!(created(seconds(), value.clone()), Err(Refused::Field("t".into())), "{value}");
+        assert_eq!(created(seconds(), value.clone()), Err(Rejected::Field("t".into())), "{value}");
     }
     let rule = json!({"from": "s", "active": ["1", "true"], "disabled": ["0"], "deleted": ["-1"]});
     let status =
         |value: Value| read(json!({"external_id": "id", "status": rule}), json!({"s": value})).map(|row| row.status);
     assert_eq!(status(json!(true)), Ok(Some(AccountStatus::Active)));
     assert_eq!(status(json!(0)), Ok(Some(AccountStatus::Disabled)));
-    assert_eq!(status(json!("-1")), Err(Refused::Deleted));
-    assert_eq!(status(json!("2")), Err(Refused::Field("s".into())));
+    assert_eq!(status(json!("-1")), Err(Rejected::Deleted));
+    assert_eq!(status(json!("2")), Err(Rejected::Field("s".into())));
     assert_eq!(status(Value::Null), Ok(None));
     let deleted = json!({"external_id": "id", "deleted": {"from": "deleted_at", "present": true}});
-    assert_eq!(read(deleted, json!({"deleted_at": "2020-01-01"})).err(), Some(Refused::Deleted));
+    assert_eq!(read(deleted, json!({"deleted_at": "2020-01-01"})).err(), Some(Rejected::Deleted));
 }
 
 #[test]
@@ -225,12 +225,12 @@ fn places_are_columns_or_pointers() {
         assert_eq!(id(place.clone()), Ok(expected.map(str::to_owned)), "{place}");
     }
     for place in ["/a", "/a/b~1c", "/a/b~1c/x", "/a/[k=2]/v", "/l/0/v/deeper", "/e/x"] {
-        assert_eq!(id(json!(place)), Err(Refused::Field(place.into())), "{place}");
+        assert_eq!(id(json!(place)), Err(Rejected::Field(place.into())), "{place}");
     }
 }
 
 #[test]
-fn a_mapping_that_is_not_of_its_form_is_not_read() {
+fn a_malformed_mapping_is_rejected() {
     for wrong in [
         json!([]),
         json!({}),
@@ -276,7 +276,7 @@ fn a_mapping_that_is_not_of_its_form_is_not_read() {
 }
 
 #[test]
-fn what_a_mapping_names_has_to_be_there() {
+fn columns_and_keys_of_a_mapping_must_exist() {
     let mapping = json!({"external_id": "id", "email": ["mail", "email"], "hash": {"family": "presta_shop", "from": "pw", "key": "other"}});
     let mut options = options(mapping.clone());
     let first = |options: &Options, source: &str| all(Format::Csv, source.as_bytes(), options).remove(0);
@@ -307,7 +307,7 @@ fn a_table_is_read_in_its_dialect() {
 }
 
 #[test]
-fn json_is_one_object_a_line_or_an_array_where_the_mapping_says() {
+fn json_is_read_by_line_or_from_the_mappings_array() {
     let mapping = || json!({"external_id": "id"});
     let ids = |mapping: Value, source: &str| -> Vec<String> {
         rows(Format::Ndjson, source, &options(mapping)).into_iter().filter_map(|row| row.external_id).collect()

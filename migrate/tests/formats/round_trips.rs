@@ -1,4 +1,4 @@
-//! What is written as CSV or LDIF in any of the ways that these allow comes back as it was.
+//! Values written as CSV or LDIF, in any of the ways that these allow, are read back unchanged.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use umoja_migrate::formats::{Format, Mapping, Options};
 
 use crate::login::all;
 
-/// Texts that a format has to do something about.
+/// Texts with characters that a format treats specially.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-zA-Z0-9 ]{0,12}",
@@ -89,7 +89,7 @@ proptest! {
     }
 }
 
-/// RFC 2849: as it is if it is a SAFE-STRING, else as base64.
+/// RFC 2849: plain if it is a SAFE-STRING, otherwise base64.
 fn attribute(name: &str, text: &str) -> String {
     let safe = text.is_ascii()
         && !text.contains(['\0', '\n', '\r'])
@@ -98,7 +98,7 @@ fn attribute(name: &str, text: &str) -> String {
     if safe { format!("{name}: {text}") } else { format!("{name}:: {}", crate::broken::base64(text.as_bytes())) }
 }
 
-/// Lines of at most so many characters behind the first.
+/// Lines of at most `width` characters after the first.
 fn folded(line: &str, width: usize) -> String {
     let letters: Vec<char> = line.chars().collect();
     let lines: Vec<String> = letters.chunks(width).map(|part| part.iter().collect()).collect();

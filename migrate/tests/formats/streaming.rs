@@ -1,14 +1,14 @@
-//! Sources of any size, in memory of one record; and what is around the records being broken.
+//! Sources of any size, in the memory of one record, and errors around the records.
 
 use std::io::{BufReader, Read};
 
-use umoja_migrate::Refused;
+use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Entry, Format, MAX_RECORD, Mapping, Options, SourceError, keys, read};
 
 use crate::broken::seen;
 use crate::login::all;
 
-/// A source that is made while it is read: a beginning, a record so many times, an end.
+/// A source that is generated while it is read: a beginning, a record repeated some number of times, an end.
 struct Generated {
     parts: Box<dyn Iterator<Item = Vec<u8>> + Send>,
     part: std::io::Cursor<Vec<u8>>,
@@ -38,12 +38,12 @@ impl Read for Generated {
 }
 
 #[test]
-fn a_hundred_thousand_users_in_one_line_are_read_one_by_one() {
+fn users_in_one_long_line_are_read_one_by_one() {
     let source = Generated::new("[", r#"{"email":"a@example.com","user_id":"x"}"#, ",", 100_000, "]");
     let options = Options::default();
     let mut count = 0;
     let mut before = 0;
-    // A buffer of a few bytes: no reader may count on seeing a record as a whole.
+    // A buffer of a few bytes: no reader may rely on getting a record as a whole.
     for entry in read(Format::Auth0, BufReader::with_capacity(16, source), &options).unwrap() {
         let entry = entry.unwrap();
         assert!(entry.bytes_read > before && entry.row.is_ok());
@@ -54,7 +54,7 @@ fn a_hundred_thousand_users_in_one_line_are_read_one_by_one() {
 }
 
 #[test]
-fn a_record_that_is_too_large_is_skipped_and_the_next_one_read() {
+fn a_too_large_record_does_not_stop_reading() {
     let large = format!(r#"{{"email":"{}"}}"#, "x".repeat(4 * MAX_RECORD));
     for (start, between, end) in [("[", ",", "]"), ("", "\n", "\n")] {
         let small = r#"{"email":"a"}"#;
@@ -62,7 +62,7 @@ fn a_record_that_is_too_large_is_skipped_and_the_next_one_read() {
         let rows: Vec<_> =
             all(Format::Auth0, source.as_bytes(), &Options::default()).into_iter().map(|e| e.unwrap().row).collect();
         assert!(rows[0].is_ok() && rows[2].is_ok() && rows.len() == 3);
-        assert_eq!(rows[1].as_ref().err(), Some(&Refused::TooLarge));
+        assert_eq!(rows[1].as_ref().err(), Some(&Rejected::TooLarge));
     }
 }
 
@@ -95,7 +95,7 @@ fn an_empty_source_has_no_users() {
     }
 }
 
-/// The fixtures, each with what it needs.
+/// The fixtures, each with its options.
 fn fixtures() -> Vec<(Format, &'static [u8])> {
     vec![
         (Format::Auth0, include_bytes!("fixtures/auth0-import.json")),
@@ -125,7 +125,7 @@ fn options_for(format: Format) -> Options {
 }
 
 #[test]
-fn it_makes_no_difference_how_many_bytes_a_read_brings() {
+fn records_do_not_depend_on_read_sizes() {
     for (format, source) in fixtures() {
         let options = options_for(format);
         let read = |capacity: usize| -> Vec<_> {
@@ -145,7 +145,7 @@ fn it_makes_no_difference_how_many_bytes_a_read_brings() {
 }
 
 #[test]
-fn a_record_that_does_not_end_takes_no_more_memory_than_a_record_may() {
+fn an_unending_record_takes_bounded_memory() {
     let large = "x".repeat(1 << 16);
     for (format, start, end) in [
         (Format::Django, "[{\"model\":\"", "\"}]"),
@@ -157,7 +157,7 @@ fn a_record_that_does_not_end_takes_no_more_memory_than_a_record_may() {
         let source = Generated::new(start, &large, "", 128, end);
         let options = Options::default();
         for entry in read(format, BufReader::new(source), &options).unwrap() {
-            assert_eq!(entry.unwrap().row.err(), Some(Refused::TooLarge), "{format:?}");
+            assert_eq!(entry.unwrap().row.err(), Some(Rejected::TooLarge), "{format:?}");
         }
     }
     let columns = Generated::new("uid,name,pass,mail\n", ",", "", 100_000, "\n2,a,,\n");
@@ -169,7 +169,7 @@ fn a_record_that_does_not_end_takes_no_more_memory_than_a_record_may() {
 }
 
 #[test]
-fn a_source_that_fails_ends_the_stream_with_the_line() {
+fn a_failing_source_ends_the_stream_with_the_line() {
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {

@@ -1,13 +1,13 @@
 //! The tables of WordPress, Magento and Drupal.
 
 use umoja_crypto::legacy::ImportError;
-use umoja_migrate::Refused;
+use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Format, Options, SourceError};
 use umoja_schema::{AccountStatus, Millis};
 
-use crate::login::{all, assert_logs_in, entries, refusals};
+use crate::login::{all, assert_logs_in, entries, rejections};
 
-const UNSUPPORTED: Refused = Refused::Hash(ImportError::Unsupported);
+const UNSUPPORTED: Rejected = Rejected::Hash(ImportError::Unsupported);
 
 #[test]
 fn users_of_wordpress_are_read() {
@@ -26,9 +26,9 @@ fn users_of_wordpress_are_read() {
     assert_eq!(row(1).profile.name.as_deref(), Some("Jane\nDoe"));
     assert_eq!((row(1).created_at, row(1).status), (None, Some(AccountStatus::Disabled)));
     assert_eq!(row(2).profile.website, None);
-    let columns = Refused::Form("not as many columns as there should be");
-    let refused = refusals(Format::WordPress, source, &options);
-    assert_eq!(refused, [(6, Refused::Deleted), (7, UNSUPPORTED), (8, columns)]);
+    let columns = Rejected::Form("wrong number of columns");
+    let rejected = rejections(Format::WordPress, source, &options);
+    assert_eq!(rejected, [(6, Rejected::Deleted), (7, UNSUPPORTED), (8, columns)]);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn customers_of_magento_are_read() {
         })
     );
     assert_eq!((row(1).status, row(1).profile.birthdate.as_deref()), (Some(AccountStatus::Disabled), None));
-    assert_eq!(refusals(Format::Magento, source, &options), [(5, UNSUPPORTED)]);
+    assert_eq!(rejections(Format::Magento, source, &options), [(5, UNSUPPORTED)]);
 }
 
 #[test]
@@ -66,12 +66,12 @@ fn users_of_drupal_are_read() {
     let profile = serde_json::to_value(&root.profile).unwrap();
     assert_eq!(profile, serde_json::json!({"zoneinfo": "Europe/Zurich", "locale": "de"}));
     assert_eq!((row(3).status, row(3).profile.locale.as_deref()), (Some(AccountStatus::Disabled), None));
-    let lines: Vec<_> = refusals(Format::Drupal, source, &options).into_iter().map(|(line, _)| line).collect();
+    let lines: Vec<_> = rejections(Format::Drupal, source, &options).into_iter().map(|(line, _)| line).collect();
     assert_eq!(lines, [2, 4], "the visitors and a translation");
 }
 
 #[test]
-fn a_table_without_its_columns_is_not_read() {
+fn a_table_without_its_columns_is_rejected() {
     for format in [Format::WordPress, Format::Magento, Format::Drupal] {
         let items = all(format, b"id,name\n1,a\n", &Options::default());
         assert!(matches!(&items[..], [Err(SourceError::Column(_))]), "{format:?}");
@@ -84,12 +84,13 @@ fn a_table_without_its_columns_is_not_read() {
 }
 
 #[test]
-fn quotes_that_do_not_end_refuse_what_is_behind_them() {
+fn unclosed_quotes_reject_the_rest() {
     let header = "uid,name,pass,mail\n";
-    let unfinished = Refused::Form("the source ends inside of quotes");
+    let unfinished = Rejected::Form("the source ends inside of quotes");
     for rest in ["2,\"b,,b@example.com\n3,c,,\n", "2,b,,\"b@example.com", "2,b,,\"b@example.com\n\n", "\""] {
-        let refused = refusals(Format::Drupal, &format!("{header}1,a,,a@example.com\r\n{rest}"), &Options::default());
-        assert_eq!(refused, [(3, unfinished.clone())], "{rest:?}");
+        let rejected =
+            rejections(Format::Drupal, &format!("{header}1,a,,a@example.com\r\n{rest}"), &Options::default());
+        assert_eq!(rejected, [(3, unfinished.clone())], "{rest:?}");
     }
     for rest in
         ["2,b,,b@example.com", "2,b,,b@example.com\r\n\r\n", "\n\n2,\"b\",,\"b@example.com\"", "2,b,,b@example.com\r"]

@@ -1,4 +1,4 @@
-//! Passes over regions until another has everything that they hold.
+//! Passes over regions until the backfilled region has everything that they hold.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,56 +10,56 @@ use umoja_store::keyring::KeyRing;
 use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
 
-use super::pass::{Pass, TELL_MS};
+use super::pass::{Pass, REPORT_MS};
 use super::watch::{Event, Watch};
 use super::{JobError, Kept, Worker};
-use crate::fill::{Fill, FillReport};
+use crate::backfill::{Backfill, BackfillReport};
 use crate::{Ended, repair_keys};
 
-/// How often the key-repair queue is looked at.
+/// How often the depth of the key-repair queue is read.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// After so long the next pass is made although the queue is not empty: other things may be in it.
+/// After this time the next pass starts even if the queue is not empty, because it may hold other messages.
 const STALLED_MS: u64 = 10 * 60_000;
 
-/// Fills a region.
+/// Backfills a region.
 #[derive(Clone, Copy)]
-pub struct Backfill<'a> {
-    /// How it is worked on.
+pub struct BackfillJob<'a> {
+    /// How the job runs.
     pub worker: Worker<'a>,
-    /// The region to fill.
+    /// The region to backfill.
     pub target: &'a Region,
-    /// When every instance had read that there is this region; the far future where nobody works, and nothing is on its
-    /// way.
+    /// When every instance had read that this region exists. It is the far future if no instance is running, so that no
+    /// item is on its way.
     pub since: Millis,
-    /// Whether claims are derived again where parts are there.
+    /// Whether ownerships are derived even where parts are present.
     pub derives: bool,
-    /// Who wraps the data keys that lack the region's wrap.
+    /// What wraps the data keys that the region has not wrapped.
     pub repairs: Repairs,
 }
 
-/// Who repairs wrapped keys while a region is filled.
+/// What repairs wrapped keys while a region is backfilled.
 #[derive(Debug, Clone, Copy)]
 pub enum Repairs {
-    /// The functions of a deployment in AWS, by their schedule.
+    /// The functions of a deployment in AWS, on their schedule.
     Scheduled,
-    /// The job.
+    /// The job itself.
     Here {
         /// How long a region's key service may take to wrap a data key, in milliseconds.
         wrap_budget_ms: u64,
     },
 }
 
-impl Backfill<'_> {
-    /// Ends when a pass over each of these regions has found nothing missing; gives what all passes did. `ended` are sources
-    /// that write nothing any more.
+impl BackfillJob<'_> {
+    /// Runs passes until one over each of these regions has found nothing missing; returns the sum of all passes.
+    /// `ended` says that the sources have stopped writing.
     ///
     /// # Errors
-    /// If a region does not do as asked, something cannot be read, or the time is over.
-    pub async fn from(&self, sources: &[&Home], ended: bool) -> Result<FillReport, JobError> {
-        let mut total = FillReport::default();
+    /// If a region fails, an item cannot be read, or the deadline passes.
+    pub async fn from(&self, sources: &[&Home], ended: bool) -> Result<BackfillReport, JobError> {
+        let mut total = BackfillReport::default();
         for source in sources {
-            let kept = Kept::new(source, &format!("fill/{}", self.target));
+            let kept = Kept::new(source, &format!("backfill/{}", self.target));
             let mut is_first = true;
             loop {
                 let (pass, is_whole) = self.pass(source, ended, &kept, is_first).await?;
@@ -67,7 +67,7 @@ impl Backfill<'_> {
                 total.add(&pass);
                 let (from, to) = (&source.own.name, self.target);
                 if pass.is_complete() && is_whole {
-                    self.worker.watch.see(&Event::Filled { from, to });
+                    self.worker.watch.see(&Event::Backfilled { from, to });
                     break;
                 }
                 if pass.unreadable > 0 {
@@ -80,36 +80,36 @@ impl Backfill<'_> {
         Ok(total)
     }
 
-    /// A pass, and whether it began at the beginning.
+    /// Runs a pass; also returns whether it began at the beginning.
     async fn pass(
         &self,
         source: &Home,
         ended: bool,
         kept: &Kept,
-        goes_on: bool,
-    ) -> Result<(FillReport, bool), JobError> {
+        resumes: bool,
+    ) -> Result<(BackfillReport, bool), JobError> {
         let (from, to) = (&source.own.name, self.target);
         let unknown = || JobError::Unknown { from: from.clone(), to: to.clone() };
-        let mut fill = Fill::new(source, to, self.since).ok_or_else(unknown)?;
+        let mut backfill = Backfill::new(source, to, self.since).ok_or_else(unknown)?;
         if self.derives {
-            fill = fill.deriving();
+            backfill = backfill.deriving();
         }
         if ended {
-            fill = fill.of_ended();
+            backfill = backfill.of_ended();
         }
-        let mut passing = Passing { fill, from, to };
-        let is_whole = !(goes_on && self.worker.go_on(&mut passing, kept).await);
+        let mut passing = Passing { backfill, from, to };
+        let is_whole = !(resumes && self.worker.resume(&mut passing, kept).await);
         let driven = self.worker.drive(&mut passing, Some(kept)).await;
         driven.map_err(|source| self.stopped(from, source))?;
-        Ok((passing.fill.report().clone(), is_whole))
+        Ok((passing.backfill.report().clone(), is_whole))
     }
 
     fn stopped(&self, from: &Region, source: StoreError) -> JobError {
-        JobError::NotCopied { from: from.clone(), to: self.target.clone(), source }
+        JobError::NotReplicated { from: from.clone(), to: self.target.clone(), source }
     }
 
-    /// Waits until the key repair has nothing left to do, as far as one can see.
-    async fn wait(&self, source: &Home, pass: &FillReport) -> Result<(), JobError> {
+    /// Runs the key repair, or waits until the scheduled one seems to have emptied its queue.
+    async fn wait(&self, source: &Home, pass: &BackfillReport) -> Result<(), JobError> {
         match self.repairs {
             Repairs::Here { wrap_budget_ms } => {
                 if pass.unwrapped > 0 {
@@ -121,22 +121,22 @@ impl Backfill<'_> {
         self.check_deadline(source, pass)
     }
 
-    async fn wait_for_schedule(&self, source: &Home, pass: &FillReport) -> Result<(), JobError> {
+    async fn wait_for_schedule(&self, source: &Home, pass: &BackfillReport) -> Result<(), JobError> {
         let clock = self.worker.clock;
         let started = clock.now();
-        let mut told = Millis(0);
+        let mut reported = Millis(0);
         let mut empty = 0;
         while pass.unwrapped > 0 && clock.now().since(started) < STALLED_MS {
             tokio::time::sleep(LOOK).await;
-            // The count is approximate: a queue is empty when it is so twice.
+            // The count is approximate: a queue counts as empty after two counts of zero.
             let depth = source.repairs.depth().await.map_err(|error| self.stopped(&source.own.name, error))?;
             let left = depth.waiting + depth.in_flight;
             empty = if left == 0 { empty + 1 } else { 0 };
             if empty >= 2 {
                 break;
             }
-            if clock.now().since(told) >= TELL_MS {
-                told = clock.now();
+            if clock.now().since(reported) >= REPORT_MS {
+                reported = clock.now();
                 self.worker.watch.see(&Event::Repairing { region: &source.own.name, left });
             }
             self.check_deadline(source, pass)?;
@@ -144,21 +144,21 @@ impl Backfill<'_> {
         Ok(())
     }
 
-    fn check_deadline(&self, source: &Home, pass: &FillReport) -> Result<(), JobError> {
+    fn check_deadline(&self, source: &Home, pass: &BackfillReport) -> Result<(), JobError> {
         if self.worker.clock.now() < self.worker.deadline {
             return Ok(());
         }
         let (from, to, report) = (source.own.name.clone(), self.target.clone(), Box::new(pass.clone()));
-        Err(JobError::NotFilled { from, to, report, scheduled: matches!(self.repairs, Repairs::Scheduled) })
+        Err(JobError::NotBackfilled { from, to, report, scheduled: matches!(self.repairs, Repairs::Scheduled) })
     }
 }
 
-/// Does what the key repair of a region would do by its schedule.
+/// Does what the key repair of a region would do on its schedule.
 pub(crate) async fn repair_here(home: &Home, wrap_budget_ms: u64) -> Result<(), JobError> {
     let sealer = Sealer::new(KeyRing::new(home, wrap_budget_ms), Arc::clone(&home.entropy));
     loop {
         let report = repair_keys(home, &sealer).await;
-        if report.postponed > 0 || report.parked > 0 {
+        if report.postponed > 0 || report.quarantined > 0 {
             return Err(JobError::NotRepaired { region: home.own.name.clone(), report: Box::new(report) });
         }
         if report.ended != Ended::Bounded {
@@ -168,12 +168,12 @@ pub(crate) async fn repair_here(home: &Home, wrap_budget_ms: u64) -> Result<(), 
 }
 
 struct Passing<'a> {
-    fill: Fill<'a>,
+    backfill: Backfill<'a>,
     from: &'a Region,
     to: &'a Region,
 }
 
-/// Which table, and from where on.
+/// A table and the position in it.
 #[derive(Serialize, Deserialize)]
 struct Place {
     table: String,
@@ -184,16 +184,16 @@ impl Pass for Passing<'_> {
     type Place = Place;
 
     async fn step(&mut self) -> Result<bool, StoreError> {
-        self.fill.step().await
+        self.backfill.step().await
     }
 
     fn written(&self) -> u64 {
-        let report = self.fill.report();
-        report.parts_copied + report.rows_copied
+        let report = self.backfill.report();
+        report.parts_replicated + report.rows_replicated
     }
 
-    fn tell(&self, watch: &dyn Watch, ms: u64) {
-        watch.see(&Event::Filling { from: self.from, to: self.to, report: self.fill.report(), ms });
+    fn report_progress(&self, watch: &dyn Watch, ms: u64) {
+        watch.see(&Event::Backfilling { from: self.from, to: self.to, report: self.backfill.report(), ms });
     }
 
     fn at(&self) -> String {
@@ -201,11 +201,11 @@ impl Pass for Passing<'_> {
     }
 
     fn place(&self) -> Option<Place> {
-        let (table, after) = self.fill.place()?;
+        let (table, after) = self.backfill.place()?;
         Some(Place { table: table.to_owned(), after: after.map(str::to_owned) })
     }
 
     fn go_to(&mut self, place: Place) -> bool {
-        self.fill.go_to(&place.table, place.after)
+        self.backfill.go_to(&place.table, place.after)
     }
 }

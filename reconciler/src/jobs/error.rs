@@ -1,14 +1,14 @@
-//! Why a job did not come to its end. Run again, it goes on.
+//! Why a job did not complete. The next run continues it.
 
 use umoja_schema::Region;
 use umoja_store::ports::StoreError;
 
-use crate::{FillReport, RepairReport, RewriteReport};
+use crate::{BackfillReport, ReencryptionReport, RepairReport};
 
-/// Why a job did not come to its end.
+/// Why a job did not complete.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// A region does not do as asked.
+    /// A region failed.
     #[error("{at}: {source}")]
     Stopped {
         /// Where.
@@ -16,92 +16,92 @@ pub enum JobError {
         /// Why.
         source: StoreError,
     },
-    /// Every part is written again but those that nobody can open.
+    /// Every part is re-encrypted except those that cannot be opened.
     #[error("{} parts cannot be opened ({})", report.unreadable, users(report))]
     Unopened {
         /// The last pass.
-        report: Box<RewriteReport>,
+        report: Box<ReencryptionReport>,
     },
-    /// There was no time left to write every part again.
+    /// The deadline passed before every part was re-encrypted.
     #[error("not done yet: {report:?}")]
-    NotRewritten {
+    NotReencrypted {
         /// The last pass.
-        report: Box<RewriteReport>,
+        report: Box<ReencryptionReport>,
     },
-    /// A region does not know the one that is to be filled.
+    /// The source region does not know the region that is to be backfilled.
     #[error("{from} does not know {to}")]
     Unknown {
-        /// The one that is copied from.
+        /// The source region.
         from: Region,
-        /// The one that is copied to.
+        /// The region that is backfilled.
         to: Region,
     },
-    /// Copying stopped.
-    #[error("copying from {from} to {to} stopped: {source}")]
-    NotCopied {
-        /// The one that is copied from.
+    /// Backfilling stopped.
+    #[error("backfilling {to} from {from} stopped: {source}")]
+    NotReplicated {
+        /// The source region.
         from: Region,
-        /// The one that is copied to.
+        /// The region that is backfilled.
         to: Region,
         /// Why.
         source: StoreError,
     },
-    /// Some items cannot be read, and were not copied; all others were.
-    #[error("{unreadable} items of {from} cannot be read and were not copied to {to}")]
+    /// Some items cannot be read and were not replicated. All others were.
+    #[error("{unreadable} items of {from} cannot be read and were not replicated to {to}")]
     NotRead {
-        /// The one that is copied from.
+        /// The source region.
         from: Region,
-        /// The one that is copied to.
+        /// The region that is backfilled.
         to: Region,
         /// How many.
         unreadable: u64,
     },
-    /// There was no time left to fill a region.
-    #[error("{to} has not everything yet that {from} holds: {report:?}")]
-    NotFilled {
-        /// The one that is copied from.
+    /// The deadline passed before the region was backfilled.
+    #[error("{to} does not have everything yet that {from} holds: {report:?}")]
+    NotBackfilled {
+        /// The source region.
         from: Region,
-        /// The one that is copied to.
+        /// The region that is backfilled.
         to: Region,
         /// The last pass.
-        report: Box<FillReport>,
+        report: Box<BackfillReport>,
         /// Whether the scheduled key repair wraps data keys, or the job itself.
         scheduled: bool,
     },
     /// Data keys could not be wrapped.
-    #[error("{region}: {} data keys could not be wrapped, {} cannot be opened", report.postponed, report.parked)]
+    #[error("{region}: {} data keys could not be wrapped, {} cannot be opened", report.postponed, report.quarantined)]
     NotRepaired {
-        /// The region of the parts.
+        /// The region that holds the parts.
         region: Region,
         /// What the repair did.
         report: Box<RepairReport>,
     },
-    /// Parts cannot be read: whether they need the key of a region that goes is not known.
+    /// Parts cannot be read, so that it is unknown whether they need the key of the leaving region.
     #[error("{region}: {unreadable} parts cannot be read")]
     UnknownNeed {
-        /// The region of the parts.
+        /// The region that holds the parts.
         region: Region,
-        /// The one that goes.
+        /// The leaving region.
         removed: Region,
         /// How many.
         unreadable: u64,
     },
-    /// There was no time left until other regions could open what needs the key of a region that goes.
+    /// The deadline passed while parts still needed the key of the leaving region.
     #[error("{region}: {needed} parts can be opened by the key of {removed} alone")]
     Needed {
-        /// The region of the parts.
+        /// The region that holds the parts.
         region: Region,
-        /// The one that goes.
+        /// The leaving region.
         removed: Region,
         /// How many.
         needed: u64,
     },
-    /// The region is on the list again.
+    /// The removed region is listed again.
     #[error("{0} is on the list of regions again")]
     Listed(Region),
 }
 
 /// Some of the users whose parts cannot be opened.
-fn users(report: &RewriteReport) -> String {
+fn users(report: &ReencryptionReport) -> String {
     report.unreadable_users.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

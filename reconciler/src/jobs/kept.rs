@@ -1,4 +1,4 @@
-//! Where a job is, kept for the next run.
+//! Checkpoints of jobs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,32 +6,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use umoja_store::Home;
-use umoja_store::ports::{StoreError, Sweeps};
+use umoja_store::ports::{Checkpoints, StoreError};
 
-/// Where one job keeps how far it is: in a region's table `sweeps`, under the job's name.
+/// The checkpoint of one job, in a region's table `checkpoints` under the job's name.
 pub struct Kept {
-    sweeps: Arc<dyn Sweeps>,
+    checkpoints: Arc<dyn Checkpoints>,
     name: String,
-    /// Whether a place is kept that the end of the pass has to take away.
+    /// Whether a checkpoint is stored that has to be removed when the pass ends.
     has_place: AtomicBool,
 }
 
 impl Kept {
-    /// In this region. No region's name has a slash in it, and the state of no sweep is named `job/...`.
+    /// The checkpoint in this region. No region's name has a slash in it, and no anti-entropy checkpoint is named
+    /// `job/...`.
     pub(crate) fn new(home: &Home, job: &str) -> Self {
-        Self::of(Arc::clone(&home.sweeps), job)
+        Self::of(Arc::clone(&home.checkpoints), job)
     }
 
-    pub(crate) fn of(sweeps: Arc<dyn Sweeps>, job: &str) -> Self {
-        Self { sweeps, name: format!("job/{job}"), has_place: AtomicBool::new(false) }
+    pub(crate) fn of(checkpoints: Arc<dyn Checkpoints>, job: &str) -> Self {
+        Self { checkpoints, name: format!("job/{job}"), has_place: AtomicBool::new(false) }
     }
 
-    /// What the last run left; nothing if it came to its end, or what it left cannot be had.
+    /// The checkpoint of the last run; `None` if that run completed or its checkpoint cannot be read.
     pub(crate) async fn load<P: DeserializeOwned>(&self) -> Option<P> {
-        let place: Option<P> = match self.sweeps.sweep(&self.name).await {
+        let place: Option<P> = match self.checkpoints.checkpoint(&self.name).await {
             Ok(bytes) => serde_json::from_slice(&bytes?).ok()?,
             Err(error) => {
-                tracing::warn!(job = self.name, %error, "where the job was cannot be read; it begins anew");
+                tracing::warn!(job = self.name, %error, "the checkpoint of a job cannot be read; the job starts over");
                 None
             }
         };
@@ -39,13 +40,13 @@ impl Kept {
         place
     }
 
-    /// Keeps a place, or that the pass has come to its end.
+    /// Stores a checkpoint, or that the pass has completed.
     pub(crate) async fn save<P: Serialize>(&self, place: Option<&P>) -> Result<(), StoreError> {
         if place.is_none() && !self.has_place.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.has_place.store(place.is_some(), Ordering::Relaxed);
-        let bytes = serde_json::to_vec(&place).map_err(|error| StoreError::Refused(error.to_string()))?;
-        self.sweeps.put_sweep(&self.name, &bytes).await
+        let bytes = serde_json::to_vec(&place).map_err(|error| StoreError::Rejected(error.to_string()))?;
+        self.checkpoints.put_checkpoint(&self.name, &bytes).await
     }
 }

@@ -1,27 +1,28 @@
-//! Operators' work that may take hours: writing parts again, filling a region, dropping the keys of a removed one, sending
-//! back what was parked, dropping old rows of the audit trail, and the order in which keys are rotated.
+//! Operators' work that may take hours: re-encrypting parts, backfilling a region, dropping the keys of a removed
+//! region, redriving quarantined records, dropping old rows of the audit trail, and the order in which keys are
+//! rotated.
 //!
-//! Whoever starts a job says how fast it may be, until when, and who watches it ([`Worker`]). The `umoja` command draws
-//! what it sees; a schedule logs it ([`Log`]). A job may be dropped at any await and run again.
+//! The caller that starts a job sets its speed, its deadline and its observer ([`Worker`]). The `umoja` command shows
+//! progress on the terminal; a schedule logs it ([`Log`]). A job may be dropped at any await and run again.
 //!
-//! # Where a job goes on
+//! # Where a job continues
 //!
-//! The passes of [`rewrite`], [`backfill`] and [`unlist`] keep now and then where they are, in the table `sweeps` under
-//! `job/...`; the next run goes on from there. What is kept says where work is left and proves nothing: a pass that went on
-//! is followed by a whole one, and only a whole one that finds nothing ends the job. So a place that is lost, stale or
-//! wrong costs reads. Redriving begins anew, since its queues are all it looks at; so does dropping rows of the audit
-//! trail, where that costs reads only and half a chain must not be taken for a whole one.
+//! The passes of [`reencrypt`], [`backfill`] and [`drop_wrapped_keys`] store a checkpoint from time to time, in the
+//! table `checkpoints` under `job/...`. The next run continues from it. A checkpoint proves nothing: a continued pass
+//! is followed by a complete one, and only a complete pass that finds no work ends the job. So a lost, stale or wrong
+//! checkpoint costs only reads. Redriving has no checkpoint, because it reads only its queues. Dropping rows of the
+//! audit trail has none either: starting over costs only reads, and half a chain must not be taken for a complete one.
 
 pub mod backfill;
+pub mod drop_wrapped_keys;
 mod error;
 mod kept;
 mod pass;
 pub mod redrive;
-pub mod rewrite;
+pub mod reencrypt;
 pub mod rotate;
 mod sight;
 pub mod trail;
-pub mod unlist;
 mod watch;
 
 pub use error::JobError;

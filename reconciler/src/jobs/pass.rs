@@ -1,4 +1,4 @@
-//! The one loop of every pass: a page, again if a region does not answer, not too fast, telling and keeping where it is.
+//! The loop that runs every pass: page by page, at a limited rate, with retries, progress reports and checkpoints.
 
 use std::time::Duration;
 
@@ -11,54 +11,54 @@ use umoja_store::ports::{Clock, Entropy, StoreError};
 use super::kept::Kept;
 use super::watch::{Event, Watch};
 
-/// How often whoever waits is told, and where a pass is is kept, in milliseconds.
-pub(crate) const TELL_MS: u64 = 10_000;
+/// The interval between progress reports and between checkpoints, in milliseconds.
+pub(crate) const REPORT_MS: u64 = 10_000;
 
-/// How a job is worked on.
+/// How a job runs.
 #[derive(Clone, Copy)]
 pub struct Worker<'a> {
     /// The time.
     pub clock: &'a dyn Clock,
-    /// Randomness, for the waits.
+    /// Randomness for the waits between retries.
     pub entropy: &'a dyn Entropy,
-    /// How many items are written in a second at most; 0 for as many as can be.
+    /// How many items are written per second at most; 0 for no limit.
     pub per_sec: u32,
-    /// When to give up.
+    /// When the job gives up.
     pub deadline: Millis,
-    /// Who is told how far it is.
+    /// What observes the progress.
     pub watch: &'a dyn Watch,
 }
 
-/// Something that is done a page at a time.
+/// Work that is done a page at a time.
 pub(crate) trait Pass {
-    /// Where it is.
+    /// Its checkpoint.
     type Place: Serialize + DeserializeOwned;
 
-    /// The next page; false if there was none left. After an error, the same page comes again.
+    /// Works on the next page; false if there was none left. After an error, the same page is read again.
     async fn step(&mut self) -> Result<bool, StoreError>;
 
     /// How many items it has written.
     fn written(&self) -> u64;
 
-    /// Tells how far it has come in so many milliseconds.
-    fn tell(&self, watch: &dyn Watch, ms: u64);
+    /// Reports the progress that was made in `ms` milliseconds.
+    fn report_progress(&self, watch: &dyn Watch, ms: u64);
 
-    /// Who does not answer, if it fails now.
+    /// What failed, for an error message, if the next step fails.
     fn at(&self) -> String;
 
-    /// Where it is; nothing if that is not kept.
+    /// The checkpoint; `None` if the pass has none.
     fn place(&self) -> Option<Self::Place> {
         None
     }
 
-    /// Goes on from a place that was kept; false if there is no such place.
+    /// Continues from a checkpoint; false if it does not match.
     fn go_to(&mut self, _place: Self::Place) -> bool {
         false
     }
 }
 
 impl Worker<'_> {
-    /// Holds work back to the rate.
+    /// Slows work down to the rate.
     pub(crate) async fn hold_back(&self, started: Millis, written: u64) {
         if self.per_sec > 0 {
             let due = written.saturating_mul(1000) / u64::from(self.per_sec);
@@ -69,8 +69,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Waits before a try after an error that may pass; gives the error back if it will not, or was waited for too often.
-    pub(crate) async fn again(
+    /// Waits before a retry. Returns the error if it is permanent or there were too many retries.
+    pub(crate) async fn wait_before_retry(
         &self,
         at: &str,
         error: StoreError,
@@ -78,7 +78,7 @@ impl Worker<'_> {
     ) -> Result<(), StoreError> {
         match waits.next() {
             Some(wait) if error.is_transient() => {
-                self.watch.see(&Event::Again { at, error: &error, wait });
+                self.watch.see(&Event::Retry { at, error: &error, wait });
                 tokio::time::sleep(wait).await;
                 Ok(())
             }
@@ -86,17 +86,17 @@ impl Worker<'_> {
         }
     }
 
-    /// A pass from here to its end. After an error it is where it was.
+    /// Runs a pass to its end. After an error, the pass stays where it was.
     pub(crate) async fn drive<P: Pass>(&self, pass: &mut P, kept: Option<&Kept>) -> Result<(), StoreError> {
         let started = self.clock.now();
-        let mut told = started;
+        let mut reported = started;
         loop {
             let stepped = self.step(pass).await;
             let now = self.clock.now();
             let is_over = !matches!(stepped, Ok(true));
-            if is_over || now.since(told) >= TELL_MS {
-                told = now;
-                pass.tell(self.watch, now.since(started));
+            if is_over || now.since(reported) >= REPORT_MS {
+                reported = now;
+                pass.report_progress(self.watch, now.since(started));
                 let place = if matches!(stepped, Ok(false)) { None } else { pass.place() };
                 self.keep(kept, place.as_ref()).await;
             }
@@ -107,14 +107,14 @@ impl Worker<'_> {
         }
     }
 
-    /// Brings a pass to where one was stopped. False if it begins anew.
-    pub(crate) async fn go_on<P: Pass>(&self, pass: &mut P, kept: &Kept) -> bool {
+    /// Brings a pass to its checkpoint. False if it starts from the beginning.
+    pub(crate) async fn resume<P: Pass>(&self, pass: &mut P, kept: &Kept) -> bool {
         let Some(place) = kept.load().await else { return false };
-        let goes_on = pass.go_to(place);
-        if goes_on {
-            self.watch.see(&Event::GoesOn);
+        let resumes = pass.go_to(place);
+        if resumes {
+            self.watch.see(&Event::Continues);
         }
-        goes_on
+        resumes
     }
 
     pub(crate) async fn keep<P: Serialize>(&self, kept: Option<&Kept>, place: Option<&P>) {
@@ -130,7 +130,7 @@ impl Worker<'_> {
         loop {
             match pass.step().await {
                 Ok(more) => return Ok(more),
-                Err(error) => self.again(&pass.at(), error, &mut waits).await?,
+                Err(error) => self.wait_before_retry(&pass.at(), error, &mut waits).await?,
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Sending dead letters and parked records back to where they are worked on.
+//! Sending dead letters and quarantined records back to the queues that process them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,53 +11,53 @@ use umoja_store::Home;
 use umoja_store::ports::{Delivery, Queue, StoreError};
 
 use super::Worker;
-use super::pass::TELL_MS;
+use super::pass::REPORT_MS;
 use super::sight::{Sight, fingerprint};
 use super::watch::Event;
-use crate::redrive::{Redriven, redrive_parked};
+use crate::redrive::{Redriven, redrive_quarantined};
 
-/// How long a message is hidden that was taken out, in seconds.
+/// How long a received message stays hidden, in seconds.
 const HIDDEN_SECS: u32 = 120;
 
-/// How long there is between two looks at what a queue counts.
+/// The interval between two reads of a queue's depth.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
-/// What was done, and what is left.
+/// What was redriven, and what is left.
 #[derive(Debug, Default)]
 pub struct RedriveReport {
     /// Messages that were sent back.
     pub moved: usize,
-    /// Parked records about which nothing is left to do.
+    /// Quarantined records that need no work any more.
     pub settled: usize,
-    /// What there is, if nothing is moved; else what stays.
+    /// In a run that only shows: every message found. Otherwise: the messages that stay.
     pub left: Vec<Line>,
-    /// What is counted besides: more than is shown, or hidden by another receive.
+    /// Messages that the queue counts in addition: more than are shown, or hidden by another receive.
     pub rest: Vec<Rest>,
 }
 
-/// A message.
+/// One message.
 #[derive(Debug, Serialize)]
 pub struct Line {
-    /// The region of its queue.
+    /// The region of the queue.
     pub region: Region,
-    /// Its queue.
+    /// The queue.
     pub queue: String,
-    /// A dead letter or a parked record.
+    /// A dead letter or a quarantined record.
     pub kind: &'static str,
-    /// What it is about.
+    /// The key of its item.
     pub key: String,
     /// Why it is there.
     pub reason: String,
 }
 
-/// Messages of which only the number is known.
+/// Messages of which only the count is known.
 #[derive(Debug, Serialize)]
 pub struct Rest {
     /// The region of the queue.
     pub region: Region,
     /// The queue.
     pub queue: String,
-    /// What they are.
+    /// What kind of messages they are.
     pub what: &'static str,
     /// How many.
     pub count: u64,
@@ -71,61 +71,62 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The queues of a region; or only the one of this name: retry-REGION, keys, merges or parked.
+    /// The queues of a region, or only the one of this name: retry-REGION, keys, merges or quarantined.
     pub fn all(home: &'a Home, only: Option<&str>) -> Vec<Self> {
         let wanted = home.queues().filter(|(name, _)| only.is_none_or(|only| only == name));
         wanted.map(|(name, queue)| Self { home, name, queue: Arc::clone(queue) }).collect()
     }
 
-    /// Its region.
+    /// The region of the queue.
     pub fn region(&self) -> &Region {
         &self.home.own.name
     }
 
-    fn is_parked(&self) -> bool {
-        self.name == queue::PARKED
+    fn is_quarantined(&self) -> bool {
+        self.name == queue::QUARANTINED
     }
 }
 
 /// A run over queues.
 pub struct Redrive<'a> {
     worker: Worker<'a>,
-    /// Nothing is moved.
+    /// Whether messages are only shown and not moved.
     shows: bool,
-    /// How often the count of a queue is looked at before it is believed that something is left: SQS counts late.
+    /// How often the depth of a queue is read before the count is believed. SQS counts with a delay.
     looks: u32,
-    /// Messages of the present queue that were left on purpose.
+    /// Messages of the current queue that were left on purpose.
     stay: u64,
     started: Millis,
-    told: Millis,
+    reported: Millis,
     report: RedriveReport,
 }
 
 impl<'a> Redrive<'a> {
-    /// Begins. If it `shows`, nothing is moved. What a queue counts is looked at again so many times.
+    /// A run. With `shows`, messages are only shown and not moved. `looks` limits how often a queue's depth is read
+    /// again.
     pub fn new(worker: Worker<'a>, shows: bool, looks: u32) -> Self {
         let now = worker.clock.now();
-        Self { worker, shows, looks, stay: 0, started: now, told: now, report: RedriveReport::default() }
+        Self { worker, shows, looks, stay: 0, started: now, reported: now, report: RedriveReport::default() }
     }
 
-    /// What was done, and what is left.
+    /// What was redriven, and what is left.
     pub fn into_report(self) -> RedriveReport {
         self.report
     }
 
-    /// One queue, to its end.
+    /// Redrives one queue completely.
     ///
     /// # Errors
-    /// If the queue or the region's tables do not do as asked. What was taken out comes back by itself.
+    /// If the queue or the region's tables fail. Received messages become visible again by themselves.
     pub async fn queue(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
         self.stay = 0;
         if self.shows {
             self.shown_dead_letters(source).await?;
-            return if source.is_parked() { self.shown_parked(source).await } else { Ok(()) };
+            return if source.is_quarantined() { self.shown_quarantined(source).await } else { Ok(()) };
         }
         self.dead_letters(source).await?;
-        if source.is_parked() {
-            self.parked(source).await?;
+        if source.is_quarantined() {
+            self.quarantined(source).await?;
         }
         self.look_for_rest(source).await
     }
@@ -160,39 +161,40 @@ impl<'a> Redrive<'a> {
         Ok(())
     }
 
-    async fn shown_parked(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
+    async fn shown_quarantined(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
         let depth = source.queue.depth().await?;
         let mut sight = Sight::of(depth.waiting + depth.in_flight);
         let mut shown = Vec::new();
         while !sight.is_over() {
             let records = source.queue.receive(10, HIDDEN_SECS).await?;
             for record in sight.new_of(records, &mut shown) {
-                self.report.left.push(parked_record(source, &record, None));
+                self.report.left.push(quarantined_record(source, &record, None));
             }
         }
         for receipt in shown {
             self.put_down(source, source.queue.release(&receipt, 0).await);
         }
-        self.report.add_rest(source, "parked records", sight.unseen());
+        self.report.add_rest(source, "quarantined records", sight.unseen());
         Ok(())
     }
 
-    async fn parked(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
-        // What comes after as many as there were, and was seen, was parked again meanwhile.
-        let there_were = source.queue.depth().await?.waiting;
+    async fn quarantined(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
+        // After as many records as the queue held at first, a record whose text was seen before was quarantined again
+        // meanwhile.
+        let held_at_first = source.queue.depth().await?.waiting;
         let (mut seen, mut named, mut kept) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         let mut handled = 0;
         loop {
-            let parked = source.queue.receive(10, HIDDEN_SECS).await?;
+            let quarantined = source.queue.receive(10, HIDDEN_SECS).await?;
             let mut any_is_new = false;
-            for record in parked {
+            for record in quarantined {
                 let text = fingerprint(&record.text);
                 let is_first = seen.insert(text);
-                any_is_new |= is_first || handled < there_were;
-                let left = if !is_first && handled >= there_were {
-                    Some("it was parked again at once")
+                any_is_new |= is_first || handled < held_at_first;
+                let left = if !is_first && handled >= held_at_first {
+                    Some("it was quarantined again immediately")
                 } else {
-                    match redrive_parked(source.home, &record).await? {
+                    match redrive_quarantined(source.home, &record).await? {
                         Redriven::Queued => {
                             self.report.moved += 1;
                             None
@@ -210,7 +212,7 @@ impl<'a> Redrive<'a> {
                     continue;
                 };
                 if named.insert(text) {
-                    self.report.left.push(parked_record(source, &record, Some(why)));
+                    self.report.left.push(quarantined_record(source, &record, Some(why)));
                 }
                 kept.push(record.receipt);
             }
@@ -225,13 +227,13 @@ impl<'a> Redrive<'a> {
         Ok(())
     }
 
-    /// What the queue still counts: messages that somebody else has taken out do not come to who receives.
+    /// Reads what the queue still counts. Messages that another receiver has taken out are hidden from this run.
     async fn look_for_rest(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
         let mut tries = 0;
         loop {
             let depth = source.queue.depth().await?;
-            let parked = if source.is_parked() { depth.waiting + depth.in_flight } else { 0 };
-            let rest = [("dead letters", depth.dead), ("parked records", parked.saturating_sub(self.stay))];
+            let quarantined = if source.is_quarantined() { depth.waiting + depth.in_flight } else { 0 };
+            let rest = [("dead letters", depth.dead), ("quarantined records", quarantined.saturating_sub(self.stay))];
             if tries >= self.looks || rest.iter().all(|(_, count)| *count == 0) {
                 for (what, count) in rest {
                     self.report.add_rest(source, what, count);
@@ -243,18 +245,18 @@ impl<'a> Redrive<'a> {
         }
     }
 
-    /// Holds the work back to the rate, and says how far it is.
+    /// Slows work down to the rate and reports progress.
     async fn pace(&mut self, source: &Source<'_>) {
         let done = self.report.moved + self.report.settled;
         self.worker.hold_back(self.started, done as u64).await;
         let now = self.worker.clock.now();
-        if now.since(self.told) >= TELL_MS {
-            self.told = now;
+        if now.since(self.reported) >= REPORT_MS {
+            self.reported = now;
             self.worker.watch.see(&Event::Redriving { region: source.region(), queue: &source.name, done });
         }
     }
 
-    /// What is not put down comes back by itself.
+    /// A message that is not released becomes visible again by itself.
     fn put_down(&self, source: &Source<'_>, released: Result<(), StoreError>) {
         if let Err(error) = released {
             self.worker.watch.see(&Event::Hidden { region: source.region(), queue: &source.name, error: &error });
@@ -265,8 +267,8 @@ impl<'a> Redrive<'a> {
 fn dead_letter(source: &Source<'_>, letter: &Delivery) -> Line {
     let key = match Message::from_text(&letter.text) {
         Ok(Message::WrapKeys { id, part, .. }) => format!("{id}/{part}"),
-        Ok(Message::Copy { table, id, key }) => format!("{table} {id}/{key}"),
-        Ok(Message::Parked { table, key, .. }) => format!("{table} {key}"),
+        Ok(Message::Replicate { table, id, key }) => format!("{table} {id}/{key}"),
+        Ok(Message::Quarantined { table, key, .. }) => format!("{table} {key}"),
         #[allow(unreachable_patterns, reason = "messages of other kinds come with other versions")]
         Ok(_) | Err(_) => "?".to_owned(),
     };
@@ -274,13 +276,13 @@ fn dead_letter(source: &Source<'_>, letter: &Delivery) -> Line {
     line(source, "dead letter", key, reason)
 }
 
-fn parked_record(source: &Source<'_>, record: &Delivery, left: Option<&str>) -> Line {
+fn quarantined_record(source: &Source<'_>, record: &Delivery, left: Option<&str>) -> Line {
     let (key, reason) = match Message::from_text(&record.text) {
-        Ok(Message::Parked { table, key, reason, .. }) => (format!("{table} {key}"), reason),
+        Ok(Message::Quarantined { table, key, reason, .. }) => (format!("{table} {key}"), reason),
         _ => ("?".to_owned(), "the message cannot be read".to_owned()),
     };
     let reason = left.map_or(reason.clone(), |left| format!("{reason}; {left}"));
-    line(source, "parked record", key, reason)
+    line(source, "quarantined record", key, reason)
 }
 
 fn line(source: &Source<'_>, kind: &'static str, key: String, reason: String) -> Line {

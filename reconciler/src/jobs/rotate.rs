@@ -1,5 +1,5 @@
-//! In which order keys are rotated, and a region's KMS key is replaced: what has to be waited for, and what has to be
-//! proven, before the next step. Each step shows in what is stored, so whoever is interrupted runs the same again.
+//! The order in which keys are rotated and a region's KMS key is replaced: what each step waits for, and what it must
+//! prove before the next one. The stored state shows each step, so an interrupted operator runs the same command again.
 
 use std::collections::BTreeSet;
 
@@ -11,20 +11,20 @@ use umoja_store::rotation::{IndexStep, PepperStep, SigningStep};
 use umoja_store::secrets::{Secrets, SecretsDocument, SecretsError};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 
-use super::rewrite::Behind;
+use super::reencrypt::Behind;
 
 /// The regions as an operator reaches them now.
 pub struct Regions {
     /// All of them, in the order of the deployment's list.
     pub homes: Vec<Home>,
-    /// Which of them is asked first, by its position.
+    /// The position of the region that is asked first.
     pub first: usize,
     /// How long a region's key service may take to wrap a secret, in milliseconds.
     pub wrap_budget_ms: u64,
 }
 
 impl Regions {
-    /// The secrets of all of them.
+    /// The secrets of all regions.
     ///
     /// # Errors
     /// If there are no regions.
@@ -32,7 +32,7 @@ impl Regions {
         Ok(SharedSecrets::new(&self.homes, self.ring()?))
     }
 
-    /// What reaches every region's KMS key.
+    /// The KMS keys of all regions.
     ///
     /// # Errors
     /// If there are no regions.
@@ -42,16 +42,16 @@ impl Regions {
     }
 }
 
-/// Until when every instance is waited for.
+/// What every instance must do before the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// It writes and looks under both index keys.
+    /// It writes and looks up under both index keys.
     IndexesUnderBoth,
-    /// It knows the new index key only.
+    /// It knows only the new index key.
     IndexesUnderNew,
     /// It publishes the new key.
     Publishes,
-    /// It signs with the new key, and no answer of the old one is valid any more.
+    /// It signs with the new key, and no answer signed with the old one is still valid.
     Signs,
     /// It verifies with the new pepper.
     Verifies,
@@ -59,42 +59,43 @@ pub enum Until {
     UsesKey,
 }
 
-/// Who rotates: what a rotation needs from the deployment.
-#[allow(async_fn_in_trait, reason = "whoever calls it knows the type")]
+/// What a rotation needs from the deployment.
+#[allow(async_fn_in_trait, reason = "every caller knows the type")]
 pub trait Operator {
     /// Why a rotation stopped.
     type Error: From<SharedSecretsError> + From<SecretsError> + From<KeysError>;
 
-    /// The regions as they are now: another one may have come.
+    /// The regions as they are now. A region may have been added.
     async fn regions(&self) -> Result<Regions, Self::Error>;
 
     /// The time.
     fn now(&self) -> Millis;
 
-    /// Waits until every instance has read what is stored now, and so many seconds more.
+    /// Waits until every instance has read the current settings, and `more_secs` seconds more.
     async fn wait(&self, until: Until, more_secs: u64) -> Result<(), Self::Error>;
 
-    /// Writes again what is behind. True if a look at every region has found nothing behind; if that is still to come, false,
-    /// and the next command goes on.
+    /// Re-encrypts parts that are behind. True if a pass over every region has found none behind. False if that pass is
+    /// still to come: the next command continues.
     async fn nothing_is_behind(&self, behind: Behind<'_>, step: IndexStep) -> Result<bool, Self::Error>;
 }
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stepped<S> {
-    /// It was done.
+    /// The step is done.
     Done(S),
-    /// Something is behind still.
+    /// Some parts are still behind.
     Behind,
 }
 
 /// The next step of rotating the blind index key.
 ///
-/// Before the old key is dropped every instance writes and looks under both, and every profile, those on their way too, has
-/// claims under the new one. Before the rotation is over, no profile has claims under the old one.
+/// The old key is dropped only after every instance writes and looks up under both keys, and every profile, those on
+/// their way included, has ownerships under the new one. The rotation is over only when no profile has ownerships under
+/// the old one.
 ///
 /// # Errors
-/// If a region does not do as asked.
+/// If a region fails.
 pub async fn index_key<O: Operator>(
     operator: &O,
     secrets: &mut SecretsDocument,
@@ -107,7 +108,7 @@ pub async fn index_key<O: Operator>(
     };
     if let Some(until) = until {
         operator.wait(until, 0).await?;
-        if !claims(operator, secrets).await? {
+        if !ownerships(operator, secrets).await? {
             return Ok(Stepped::Behind);
         }
     }
@@ -115,25 +116,25 @@ pub async fn index_key<O: Operator>(
     Ok(Stepped::Done(regions.secrets()?.rotate_index(secrets, operator.now()).await?))
 }
 
-/// Writes profiles again whose claims are not those of the live index keys. True if there are none left.
+/// Re-encrypts profiles whose ownerships are not those of the live index keys. True if there are none left.
 ///
 /// # Errors
-/// If a region does not do as asked.
-pub async fn claims<O: Operator>(operator: &O, secrets: &SecretsDocument) -> Result<bool, O::Error> {
+/// If a region fails.
+pub async fn ownerships<O: Operator>(operator: &O, secrets: &SecretsDocument) -> Result<bool, O::Error> {
     let step = secrets.index_step();
     let opened = Secrets::open(secrets, &operator.regions().await?.ring()?).await?;
-    if !operator.nothing_is_behind(Behind::Claims(&opened), step).await? {
+    if !operator.nothing_is_behind(Behind::Ownerships(&opened), step).await? {
         return Ok(false);
     }
     let arrives = step == IndexStep::Drop;
-    Ok(!arrives || operator.nothing_is_behind(Behind::ClaimsArrived(&opened), step).await?)
+    Ok(!arrives || operator.nothing_is_behind(Behind::OwnershipsArrived(&opened), step).await?)
 }
 
-/// The next step of rotating the key that signs answers: every instance publishes a key before any signs with it, and
-/// publishes it for as long as an answer of it is valid.
+/// The next step of rotating the key that signs answers. Every instance publishes a key before any signs with it, and
+/// publishes it for as long as an answer that it signed is valid.
 ///
 /// # Errors
-/// If a region does not do as asked.
+/// If a region fails.
 pub async fn signing_key<O: Operator>(operator: &O, secrets: &mut SecretsDocument) -> Result<SigningStep, O::Error> {
     match secrets.signing_step() {
         SigningStep::Publish => {}
@@ -143,10 +144,10 @@ pub async fn signing_key<O: Operator>(operator: &O, secrets: &mut SecretsDocumen
     Ok(operator.regions().await?.secrets()?.rotate_signing(secrets, operator.now()).await?)
 }
 
-/// The next step of rotating the pepper of passwords: every instance verifies with one before any hashes with it.
+/// The next step of rotating the pepper of passwords. Every instance verifies with a pepper before any hashes with it.
 ///
 /// # Errors
-/// If a region does not do as asked.
+/// If a region fails.
 pub async fn pepper<O: Operator>(operator: &O, secrets: &mut SecretsDocument) -> Result<PepperStep, O::Error> {
     if secrets.pepper_step() == PepperStep::Promote {
         operator.wait(Until::Verifies, 0).await?;
@@ -154,20 +155,20 @@ pub async fn pepper<O: Operator>(operator: &O, secrets: &mut SecretsDocument) ->
     Ok(operator.regions().await?.secrets()?.rotate_pepper(secrets, operator.now()).await?)
 }
 
-/// What became of a region's new KMS key.
+/// The result of using a region's new KMS key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replaced {
-    /// Whether the secrets had to be wrapped by it.
+    /// Whether the key had to wrap the secrets.
     pub secrets: bool,
-    /// Whether it opens everything now.
+    /// Whether the key opens every part now.
     pub done: bool,
 }
 
-/// Has a region's KMS key wrap the secrets and then every part that it does not open. `secrets` opens those where only the
-/// key of before does.
+/// Wraps the secrets with a region's KMS key and then re-encrypts every part that the key does not open. `secrets` can
+/// open secrets that only the previous key opens.
 ///
 /// # Errors
-/// If the key cannot be used, or a region does not do as asked.
+/// If the key cannot be used, or a region fails.
 pub async fn kms_key<O: Operator>(operator: &O, region: &Region, secrets: KeyRing) -> Result<Replaced, O::Error> {
     let regions = operator.regions().await?;
     let unwrapped = !regions.secrets()?.is_wrapped_by(region).await?;
@@ -180,11 +181,11 @@ pub async fn kms_key<O: Operator>(operator: &O, region: &Region, secrets: KeyRin
     Ok(Replaced { secrets: unwrapped, done })
 }
 
-/// Whether a key does anything with these credentials. One that refuses everything looks like one that wrapped nothing:
-/// every record would be written again for it, in vain.
+/// Checks that a key can be used with these credentials. A key that rejects every call looks like one that wrapped no
+/// part: every record would be re-encrypted for it, in vain.
 ///
 /// # Errors
-/// If it does not.
+/// If it cannot be used.
 pub async fn check_is_usable(keys: &dyn Keys) -> Result<(), KeysError> {
     let context = EncryptionContext::from([("umoja:id".into(), "probe".into())]);
     let (_, wrapped) = keys.generate(&context).await?;

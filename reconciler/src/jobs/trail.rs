@@ -1,4 +1,4 @@
-//! Dropping what of the audit trail is older than is kept.
+//! Dropping rows of the audit trail past their retention.
 
 use umoja_schema::Millis;
 use umoja_store::RegionPorts;
@@ -9,11 +9,11 @@ use super::watch::{Event, Watch};
 use super::{JobError, Worker};
 use crate::AuditDrop;
 
-/// Drops rows of a region's audit trail that were written before a time; gives how many. That they may be missing has to be
-/// said in the settings of every region first.
+/// Drops rows of a region's audit trail that were written before a time; returns how many. The settings of every region
+/// must first say that they may be missing.
 ///
 /// # Errors
-/// If the region does not do as asked.
+/// If the region fails.
 pub async fn drop_rows(worker: &Worker<'_>, region: &RegionPorts, before: Millis) -> Result<u64, JobError> {
     let mut passing = Passing { pass: AuditDrop::new(region, before), region };
     let driven = worker.drive(&mut passing, None).await;
@@ -37,7 +37,7 @@ impl Pass for Passing<'_> {
         self.pass.dropped()
     }
 
-    fn tell(&self, watch: &dyn Watch, _ms: u64) {
+    fn report_progress(&self, watch: &dyn Watch, _ms: u64) {
         watch.see(&Event::DroppingRows { region: &self.region.name, rows: self.pass.dropped() });
     }
 

@@ -1,46 +1,46 @@
-//! What a job says meanwhile.
+//! The events that a running job reports.
 
 use std::time::Duration;
 
 use umoja_schema::Region;
 use umoja_store::ports::StoreError;
 
-use crate::{FillReport, RewriteReport, UnlistReport};
+use crate::{BackfillReport, DropWrappedKeysReport, ReencryptionReport};
 
-/// Who is told how far a job is.
+/// Observes the progress of a job.
 pub trait Watch: Send + Sync {
-    /// Something has happened, or a while has passed.
+    /// An event happened, or some time has passed.
     fn see(&self, event: &Event<'_>);
 }
 
-/// What has happened.
+/// An event.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// How far a pass is that writes parts again.
-    Rewriting {
-        /// What is written again.
+    /// Progress of a pass that re-encrypts parts.
+    Reencrypting {
+        /// What is re-encrypted.
         what: &'static str,
         /// What the pass has done.
-        report: &'a RewriteReport,
-        /// In how many milliseconds.
+        report: &'a ReencryptionReport,
+        /// How long the pass has run, in milliseconds.
         ms: u64,
     },
-    /// How far a pass is that brings to a region what another one holds.
-    Filling {
-        /// The one that is copied from.
+    /// Progress of a pass that backfills a region.
+    Backfilling {
+        /// The source region.
         from: &'a Region,
-        /// The one that is copied to.
+        /// The region that is backfilled.
         to: &'a Region,
         /// What the pass has done.
-        report: &'a FillReport,
-        /// In how many milliseconds.
+        report: &'a BackfillReport,
+        /// How long the pass has run, in milliseconds.
         ms: u64,
     },
-    /// A pass has found nothing missing.
-    Filled {
-        /// The one that was copied from.
+    /// A pass has found no item missing.
+    Backfilled {
+        /// The source region.
         from: &'a Region,
-        /// The one that has everything.
+        /// The region that is complete.
         to: &'a Region,
     },
     /// Messages are left to the scheduled key repair.
@@ -50,14 +50,14 @@ pub enum Event<'a> {
         /// How many.
         left: u64,
     },
-    /// How far a pass is that drops the keys of a removed region.
-    Unlisting {
-        /// The region that is looked at.
+    /// Progress of a pass that drops the wrapped keys of a removed region.
+    DroppingWrappedKeys {
+        /// The region that is examined.
         region: &'a Region,
         /// The removed one.
         removed: &'a Region,
         /// What the pass has done.
-        report: &'a UnlistReport,
+        report: &'a DropWrappedKeysReport,
     },
     /// Rows of the audit trail were dropped.
     DroppingRows {
@@ -66,16 +66,16 @@ pub enum Event<'a> {
         /// How many so far.
         rows: u64,
     },
-    /// Messages were sent back.
+    /// Messages were redriven.
     Redriving {
         /// The region of the queue.
         region: &'a Region,
         /// The queue.
         queue: &'a str,
-        /// How many so far, in all queues.
+        /// How many so far, over all queues.
         done: usize,
     },
-    /// A message was not released: it stays hidden for a while.
+    /// A message was not released and stays hidden for a while.
     Hidden {
         /// The region of the queue.
         region: &'a Region,
@@ -84,37 +84,37 @@ pub enum Event<'a> {
         /// Why.
         error: &'a StoreError,
     },
-    /// A region does not answer, and is tried again.
-    Again {
+    /// A region did not respond and is tried again.
+    Retry {
         /// Where.
         at: &'a str,
-        /// What it answered.
+        /// The error.
         error: &'a StoreError,
-        /// After this long.
+        /// The wait before the retry.
         wait: Duration,
     },
-    /// The job goes on where it was stopped.
-    GoesOn,
-    /// Where the job is could not be kept: stopped now, it begins anew.
+    /// The job continues from its checkpoint.
+    Continues,
+    /// The checkpoint of the job could not be stored: if the job stops now, it starts from the beginning.
     NotKept {
         /// Why.
         error: &'a StoreError,
     },
 }
 
-/// Writes what jobs say into the log.
+/// Logs the events of jobs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Log;
 
 impl Watch for Log {
     fn see(&self, event: &Event<'_>) {
         match event {
-            Event::Again { at, error, wait } => tracing::warn!(at, %error, ?wait, "a job tries again"),
+            Event::Retry { at, error, wait } => tracing::warn!(at, %error, ?wait, "a job retries"),
             Event::Hidden { region, queue, error } => {
                 tracing::warn!(%region, queue, %error, "a message stays hidden for a while");
             }
-            Event::NotKept { error } => tracing::warn!(%error, "where a job is could not be kept"),
-            event => tracing::info!(?event, "a job goes on"),
+            Event::NotKept { error } => tracing::warn!(%error, "the checkpoint of a job could not be stored"),
+            event => tracing::info!(?event, "a job continues"),
         }
     }
 }

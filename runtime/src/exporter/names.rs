@@ -1,4 +1,4 @@
-//! The names by which collectors get the metrics.
+//! The names under which collectors get the metrics.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use umoja_schema::names::metric::{Kind, Metric};
 pub(super) const LAG_BUCKETS: [f64; 12] =
     [10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 30_000.0, 60_000.0];
 
-/// A metric's name in Prometheus' custom: `umoja_login_failures_total`.
+/// A metric's name in Prometheus' convention: `umoja_login_failures_total`.
 pub fn name(metric: &Metric) -> String {
     let mut name = String::from("umoja");
     for letter in metric.name.chars() {
@@ -25,7 +25,7 @@ pub fn name(metric: &Metric) -> String {
     }
 }
 
-/// Describes metrics to the recorder of the process, and shows the counters before there is anything to count.
+/// Describes metrics to the recorder of the process, and registers the counters before they have counted.
 pub(super) fn describe(recorded: &[Metric]) {
     for metric in recorded {
         let unit = if metric.unit == "Milliseconds" { Unit::Milliseconds } else { Unit::Count };
@@ -40,7 +40,7 @@ pub(super) fn describe(recorded: &[Metric]) {
     }
 }
 
-/// A recorder that gets the metrics of Umoja by the names of collectors, and no others.
+/// A recorder that accepts only the metrics of Umoja, under the collectors' names.
 pub(super) struct Named<R> {
     inner: R,
     names: BTreeMap<&'static str, KeyName>,
@@ -95,9 +95,9 @@ mod tests {
     use umoja_schema::names::metric::{self, ALL};
 
     #[test]
-    fn names_follow_the_custom_of_prometheus() {
+    fn names_follow_prometheus_conventions() {
         let of = |wanted: &str| name(ALL.iter().find(|metric| metric.name == wanted).unwrap());
-        assert_eq!(of(metric::FORGED_TOKENS), "umoja_forged_reset_tokens_total");
+        assert_eq!(of(metric::FORGED_RESET_TOKENS), "umoja_forged_reset_tokens_total");
         assert_eq!(of(metric::REPLICATION_LAG), "umoja_replication_lag_milliseconds");
         assert_eq!(of(metric::QUEUED_MESSAGES), "umoja_queued_messages");
     }

@@ -1,7 +1,7 @@
-//! Metrics by OTLP: protobuf over HTTP, to a collector.
+//! Sends metrics by OTLP: protobuf over HTTP, to a collector.
 //!
-//! The instruments are made here rather than by a bridge crate: the bridges make one at each use of a metric, and the
-//! ones after the first lack the description, so that the SDK exports the metric twice.
+//! The instruments are created here rather than by a bridge crate: bridges create one at each use of a metric, and all
+//! after the first lack the description, so that the SDK exports the metric twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use umoja_schema::names::metric::{Kind, Metric};
 
 use super::names::{LAG_BUCKETS, name};
 
-/// How long a collector may take.
+/// How long an answer of the collector may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most bytes of a collector's answer that are read.
@@ -37,21 +37,21 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// Why metrics cannot be sent to a collector.
 #[derive(Debug, thiserror::Error)]
 pub enum OtlpError {
-    /// The URL is of another kind.
+    /// The URL has another form.
     #[error("a collector's URL is http://HOST:PORT (4318 is OTLP's), of a collector on this machine or network")]
     Url,
-    /// The exporter cannot be made.
+    /// The exporter cannot be created.
     #[error("the collector cannot be used: {0}")]
     Exporter(#[from] ExporterBuildError),
 }
 
-/// What sends the metrics.
+/// The provider that sends the metrics.
 pub(super) struct Provider(SdkMeterProvider);
 
 impl Provider {
-    /// Sends what was recorded last.
+    /// Sends the last metrics.
     pub(super) async fn stop(self) {
-        // The SDK waits on the thread that it is called on.
+        // The SDK blocks the calling thread.
         let stopped = tokio::task::spawn_blocking(move || self.0.shutdown()).await;
         if !matches!(stopped, Ok(Ok(()))) {
             tracing::warn!("the last metrics may not have reached the collector");
@@ -59,8 +59,8 @@ impl Provider {
     }
 }
 
-/// Sends metrics to the collector at `url`, as often as OTEL_METRIC_EXPORT_INTERVAL says (in milliseconds; a minute
-/// without it).
+/// Sends metrics to the collector at `url`, at the interval OTEL_METRIC_EXPORT_INTERVAL (in milliseconds; a minute by
+/// default).
 pub(super) fn start(url: &str, recorded: &[Metric]) -> Result<(Instruments, Provider), OtlpError> {
     let parsed: Uri = url.parse().map_err(|_| OtlpError::Url)?;
     if parsed.scheme_str() != Some("http") || parsed.authority().is_none() {
@@ -81,7 +81,7 @@ pub(super) fn start(url: &str, recorded: &[Metric]) -> Result<(Instruments, Prov
     Ok((Instruments::new(&provider, recorded), Provider(provider)))
 }
 
-/// A client for the SDK, whose thread has no runtime of its own.
+/// A client for the SDK, whose thread has no runtime.
 #[derive(Debug)]
 struct Poster {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -100,8 +100,8 @@ impl HttpClient for Poster {
         let answer = self.runtime.spawn(async { tokio::time::timeout(TIMEOUT, sent).await }).await??;
         match &answer {
             Ok(answer) if answer.status().is_success() => {}
-            Ok(answer) => tracing::warn!(status = answer.status().as_u16(), "the collector refuses the metrics"),
-            Err(error) => tracing::warn!(%error, "the collector does not answer"),
+            Ok(answer) => tracing::warn!(status = answer.status().as_u16(), "the collector rejects the metrics"),
+            Err(error) => tracing::warn!(%error, "the collector does not respond"),
         }
         answer
     }
@@ -113,7 +113,7 @@ enum Instrument {
     Histogram(opentelemetry::metrics::Histogram<f64>),
 }
 
-/// A recorder over the SDK's instruments: one for each metric, made once.
+/// A recorder over the SDK's instruments: one for each metric, created once.
 pub(super) struct Instruments(BTreeMap<String, Instrument>);
 
 impl Instruments {
@@ -121,7 +121,7 @@ impl Instruments {
         let meter = provider.meter("umoja");
         let instrument = |metric: &Metric| {
             let name = name(metric);
-            // UCUM, as OTLP has units.
+            // UCUM, the unit system of OTLP.
             let unit = if metric.unit == "Milliseconds" { "ms" } else { "1" };
             let instrument = match metric.kind {
                 Kind::Counter => {
@@ -158,11 +158,11 @@ impl CounterFn for Series<opentelemetry::metrics::Counter<u64>> {
         self.0.add(value, &self.1);
     }
 
-    fn absolute(&self, _: u64) {} // nobody counts so
+    fn absolute(&self, _: u64) {} // no metric is counted this way
 }
 
 impl GaugeFn for Series<opentelemetry::metrics::Gauge<f64>> {
-    fn increment(&self, _: f64) {} // nor so
+    fn increment(&self, _: f64) {} // gauges are only set
 
     fn decrement(&self, _: f64) {}
 
@@ -178,7 +178,7 @@ impl HistogramFn for Series<opentelemetry::metrics::Histogram<f64>> {
 }
 
 impl Recorder for Instruments {
-    // They were described when they were made.
+    // The instruments were described when they were created.
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}

@@ -1,4 +1,4 @@
-//! What callers get.
+//! Response bodies.
 
 use std::collections::BTreeMap;
 
@@ -8,28 +8,30 @@ use serde::{Deserialize, Serialize};
 use crate::audit::field;
 use crate::{AccountStatus, Attribute, CompanyId, LogRow, Profile, Region, Source, UserId};
 
-never_printed!(User, ResetStarted, Exported, ExportedMember);
+never_printed!(User, ResetStarted, Exported, ExportedLinkedAccount);
 
-/// A user as callers see one: of users that are merged, the root, with what it leaves blank filled from the others in
-/// the order in which they were registered. Times are in seconds since the Unix epoch, as OIDC's `updated_at`.
+/// A user as callers see one. Of a person with linked accounts, it is the primary account, and its blank members are
+/// filled from the others in the order of their registration. Times are in seconds since the Unix epoch, as OIDC's
+/// `updated_at`.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct User {
-    /// User id: the same in every region and for every company. Of merged users the root's, whichever was asked for.
+    /// User id: the same in every region and for every company. Of merged users it is the primary account's id,
+    /// whichever id was requested.
     pub id: UserId,
     /// Whether the user may log in.
     pub status: AccountStatus,
-    /// Opaque; for `min_version` and `if_version`. Of merged users over all of them.
+    /// Opaque; for `min_version` and `if_version`. Of merged users, it covers all of them.
     pub version: String,
     /// E-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Whether a trusted company verified the address; absent without one.
+    /// Whether a trusted company verified the address; absent without an address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
     /// Phone number in E.164 form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<String>,
-    /// Whether a trusted company verified the number; absent without one.
+    /// Whether a trusted company verified the number; absent without a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number_verified: Option<bool>,
     /// User name.
@@ -43,11 +45,11 @@ pub struct User {
     pub created_at: u64,
     /// When the user was last changed.
     pub updated_at: u64,
-    /// The users that are merged into this one, in the order in which they were registered. Their ids and identifiers
-    /// find this user.
+    /// The users that are merged into this one, in the order of their registration. Their ids and identifiers find this
+    /// user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub members: Vec<UserId>,
-    /// Which of them a value was taken from: `email`, `profile.given_name`, `profile.address.country`,
+    pub linked_accounts: Vec<UserId>,
+    /// The user that a value was taken from: `email`, `profile.given_name`, `profile.address.country`,
     /// `accounts.<company>`, `external_id.<company>`, ...
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub filled_from: BTreeMap<String, UserId>,
@@ -59,7 +61,7 @@ pub struct Account {
     /// The company's own id of the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// Since when.
+    /// When the company was linked.
     pub linked_at: u64,
 }
 
@@ -94,7 +96,7 @@ pub struct Found {
 pub struct Authenticated {
     /// Whether the password is this user's and the user may log in.
     pub authenticated: bool,
-    /// The user, if so.
+    /// The user, if `authenticated` is true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
 }
@@ -110,28 +112,28 @@ pub struct PasswordChanged {
 }
 
 /// Answer of `password/reset/start`: a token, and where to send it. Send it to an address of this answer and never to
-/// one that a visitor typed: the two may look alike.
+/// an address that a visitor typed: the two may look alike.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct ResetStarted {
-    /// For the link in the mail: letters, digits, `-`, `_` and `.`, at most 512 of them. Whoever has it can set the
-    /// password.
+    /// For the link in the mail: letters, digits, `-`, `_` and `.`, at most 512 of them. A person who has it can set
+    /// the password.
     pub token: String,
     /// When it stops working, in seconds since the Unix epoch.
     pub expires_at: u64,
     /// The user.
     pub id: UserId,
-    /// The version that the token is for. `password/reset/finish` answers 503 in a region that has not heard of it.
+    /// The version that the token is for. `password/reset/finish` answers 503 in a region that does not have it yet.
     pub version: String,
     /// E-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Whether a trusted company verified the address; absent without one.
+    /// Whether a trusted company verified the address; absent without an address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
     /// Phone number in E.164 form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<String>,
-    /// Whether a trusted company verified the number; absent without one.
+    /// Whether a trusted company verified the number; absent without a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number_verified: Option<bool>,
 }
@@ -139,7 +141,7 @@ pub struct ResetStarted {
 /// Answer of `password/reset/finish`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PasswordReset {
-    /// The user whose password it is now: end the sessions that it has.
+    /// The user whose password was set: end the user's sessions.
     pub id: UserId,
     /// The version with the new password.
     pub version: String,
@@ -152,22 +154,22 @@ pub struct Erased {
     pub receipt: Receipt,
 }
 
-/// Who asked for an erasure, when, and which regions have confirmed it.
+/// An erasure: the company that requested it, the time, and the regions that have confirmed it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Receipt {
     /// The user.
     pub id: UserId,
-    /// The company that asked.
+    /// The company that requested it.
     pub requested_by: CompanyId,
-    /// When.
+    /// When it was requested.
     pub requested_at: u64,
-    /// Why.
+    /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// True once every region has confirmed, and nobody is left.
+    /// True once every region has confirmed, and `left` is 0.
     pub complete: bool,
-    /// How many users are one person with those who were erased, and were not erased: merged in a region that did not know
-    /// of the erasure, or not readable at the moment. Repeat the erasure.
+    /// The number of users that belong to the person and were not erased, because they were merged in a region that did
+    /// not know of the erasure, or were not readable at the moment. Repeat the erasure.
     #[serde(skip_serializing_if = "is_zero")]
     pub left: usize,
     /// The users that were merged with this one and erased with it. `complete` and `regions` are about all of them.
@@ -182,12 +184,12 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// Whether a region holds nothing of the person any more.
+/// Whether a region has deleted the person's data.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Confirmation {
     /// Whether it has confirmed.
     pub confirmed: bool,
-    /// When.
+    /// When it confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<u64>,
 }
@@ -197,30 +199,30 @@ pub struct Confirmation {
 pub struct Exported {
     /// The user.
     pub user: User,
-    /// Where each field came from: `email`, `profile.given_name`, `external_id.<company>`, ...
+    /// The source of each field: `email`, `profile.given_name`, `external_id.<company>`, ...
     pub sources: BTreeMap<String, Source>,
-    /// What is held of credentials; never a hash.
+    /// The stored credentials; never a hash.
     pub credentials: ExportedCredentials,
     /// Conflicts with other users over identifiers, and merges.
     pub journal: Vec<JournalEntry>,
-    /// Security events of every region, in the order of time; this export is one.
+    /// Security events of every region, in the order of time, including this export.
     pub audit: Vec<AuditEntry>,
-    /// The same of each user that is merged into this one, as it is by itself.
+    /// The same for each user that is merged into this one, as it was before the merge.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub members: Vec<ExportedMember>,
+    pub linked_accounts: Vec<ExportedLinkedAccount>,
 }
 
-/// What is held of a user that is merged into another.
+/// The stored data of a user that is merged into another.
 #[derive(Clone, Serialize, JsonSchema)]
-pub struct ExportedMember {
+pub struct ExportedLinkedAccount {
     /// The user, as it was before the merge.
     pub user: User,
     /// The user that it is merged into.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<UserId>,
-    /// Where each field came from.
+    /// The source of each field.
     pub sources: BTreeMap<String, Source>,
-    /// What is held of credentials; never a hash.
+    /// The stored credentials; never a hash.
     pub credentials: ExportedCredentials,
     /// Conflicts with other users over identifiers, and merges.
     pub journal: Vec<JournalEntry>,
@@ -228,33 +230,33 @@ pub struct ExportedMember {
     pub audit: Vec<AuditEntry>,
 }
 
-/// What is held of a user's credentials.
+/// The stored credentials of a user.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ExportedCredentials {
     /// Whether there is a password.
     pub password: bool,
-    /// Who set it, and when.
+    /// Who set the password, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_source: Option<Source>,
-    /// The companies whose old hashes are kept until the first login.
+    /// The companies whose legacy hashes are kept until the first login.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub old_hashes_of: Vec<CompanyId>,
-    /// Why the status was last changed.
+    pub legacy_hashes_of: Vec<CompanyId>,
+    /// The reason of the last change of the status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
-    /// Who changed it, and when.
+    /// Who last changed the status, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_source: Option<Source>,
 }
 
-/// A conflict over an identifier, a merge or its undoing.
+/// A conflict over an identifier, a merge or an unmerge.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct JournalEntry {
-    /// What happened.
+    /// The event.
     pub kind: String,
     /// When, in seconds since the Unix epoch.
     pub at: u64,
-    /// The region that saw it.
+    /// The region that recorded it.
     pub region: Region,
     /// The kind of the identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -264,16 +266,16 @@ pub struct JournalEntry {
 /// A security event of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AuditEntry {
-    /// What happened: `registered`, `password_changed`, `exported`, ...
+    /// The event: `registered`, `password_changed`, `exported`, ...
     pub event: String,
     /// When, in seconds since the Unix epoch.
     pub at: u64,
     /// The region that recorded it.
     pub region: Region,
-    /// Whose doing it was: `company`, `operator` or `umoja` (a rule).
+    /// The actor: `company`, `operator` or `umoja` (a rule).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// The company whose doing it was.
+    /// The company, if it was the actor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
     /// The company that was linked.
@@ -285,7 +287,7 @@ pub struct AuditEntry {
     /// The status that was set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// The other user of a merge or its undoing.
+    /// The other user of a merge or an unmerge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other: Option<String>,
 }
@@ -315,24 +317,24 @@ impl From<&LogRow> for AuditEntry {
     }
 }
 
-/// An error (RFC 9457). Static: it never holds a value that the caller sent.
+/// An error (RFC 9457). Its texts are constant: it never contains a value that the caller sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Problem {
+pub struct ProblemDetails {
     /// `urn:umoja:problem:<code>`; for `rate_limited` the `quota-exceeded` of draft-ietf-httpapi-ratelimit-headers.
     #[serde(rename = "type")]
     pub type_uri: String,
-    /// What it is.
+    /// A short description.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What to do about it.
+    /// The action to take.
     pub detail: String,
-    /// For programs.
+    /// The error code, for programs.
     pub code: String,
     /// The member of `body` that is wrong, as a path: `set.profile`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// The current version of the user, where another one was expected.
+    /// The current version of the user, if another one was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The policies of `RateLimit-Policy` whose quota is used up.

@@ -1,4 +1,4 @@
-//! What callers send. Requests refuse members that they do not know.
+//! Request bodies. Unknown members are rejected.
 
 use std::fmt;
 
@@ -42,14 +42,14 @@ pub struct Register {
     pub username: Option<String>,
     /// The company's own id of the user.
     pub external_id: Option<String>,
-    /// Password: 8 to 256 characters, and what the policy of passwords asks for.
+    /// Password: 8 to 256 characters that meet the password policy.
     pub password: Option<String>,
     /// OIDC standard claims, and `custom` for anything else.
     #[schemars(with = "Option<Profile>")]
     pub profile: Option<Value>,
 }
 
-/// Which user is meant: exactly one member is present.
+/// The selected user: exactly one member is present.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Selector {
     /// By id.
@@ -70,7 +70,7 @@ impl fmt::Debug for Selector {
 macro_rules! selector {
     ($name:ident) => {
         impl $name {
-            /// The one selector; nothing if there is none, or more than one.
+            /// The one selector; `None` if there is none, or more than one.
             pub fn selector(&self) -> Option<Selector> {
                 let identifier =
                     |kind, value: &Option<String>| value.clone().map(|value| Selector::Identifier(kind, value));
@@ -127,19 +127,20 @@ pub struct Authenticate {
     pub external_id: Option<String>,
     /// The password to check.
     pub password: String,
-    /// Where the attempt comes from.
+    /// The origin of the attempt.
     pub client: Option<Client>,
 }
 
-/// Where a login attempt comes from. Hashed before any use. Without it, only attempts with the same identifier and at the same
-/// person are counted.
+/// The origin of a login attempt. It is hashed before any use. Without it, only attempts with the same identifier and
+/// at the same person are counted.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
-    /// The visitor's address, IPv4 or IPv6 (of which the first 64 bits count): who fails with many identifiers has to wait.
+    /// The visitor's address, IPv4 or IPv6 (of which the first 64 bits count). After failures with many identifiers, it
+    /// has to wait.
     pub ip: Option<String>,
-    /// The company's id of the device, 1 to 256 bytes, hard to guess and kept on the device: one that has logged in is not
-    /// locked out by strangers.
+    /// The company's id of the device, 1 to 256 bytes, hard to guess and kept on the device. Strangers cannot lock out
+    /// a device that has logged in.
     pub device_id: Option<String>,
 }
 
@@ -149,16 +150,16 @@ pub struct Client {
 pub struct Update {
     /// The user.
     pub id: UserId,
-    /// What to change: a JSON merge patch (RFC 7396), where null removes.
+    /// The changes: a JSON merge patch (RFC 7396), in which null removes.
     pub set: UserPatch,
     /// Change only if this is the current `version`.
     pub if_version: Option<String>,
 }
 
-/// What can be changed of a user. Absent leaves as it is, null removes.
+/// The members of a user that can be changed. An absent member stays as it is, null removes it.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(clippy::option_option)] // absent, null and a value are three things in a merge patch
+#[allow(clippy::option_option)] // absent, null and a value differ in a merge patch
 pub struct UserPatch {
     /// E-mail address. A new address is unverified unless `email_verified` comes with it.
     #[serde(default, deserialize_with = "present")]
@@ -186,7 +187,7 @@ pub struct UserPatch {
     pub profile: Option<Value>,
 }
 
-/// Tells null from absent: what is present is `Some`, null included.
+/// Distinguishes null from absent: a member that is present is `Some`, null included.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -197,9 +198,9 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 pub struct PasswordChange {
     /// The user.
     pub id: UserId,
-    /// The password as it is.
+    /// The current password.
     pub current_password: String,
-    /// The password as it shall be: 8 to 256 characters, and what the policy of passwords asks for.
+    /// The new password: 8 to 256 characters that meet the password policy.
     pub new_password: String,
 }
 
@@ -217,7 +218,7 @@ pub struct ResetStart {
     pub username: Option<String>,
     /// The company's own id of the user.
     pub external_id: Option<String>,
-    /// How long the token is good for, in seconds: 60 to 86,400, and 900 if it is not said.
+    /// The lifetime of the token in seconds: 60 to 86,400; 900 if absent.
     pub lifetime_secs: Option<u64>,
     /// A `version` from an earlier answer of any region: a region that is behind it answers 503.
     pub min_version: Option<String>,
@@ -227,9 +228,9 @@ pub struct ResetStart {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResetFinish {
-    /// The `token` of `password/reset/start`, as the person brought it back.
+    /// The `token` of `password/reset/start`, from the link that the person opened.
     pub token: String,
-    /// The password as it shall be: 8 to 256 characters, and what the policy of passwords asks for.
+    /// The new password: 8 to 256 characters that meet the password policy.
     pub new_password: String,
 }
 
@@ -239,9 +240,9 @@ pub struct ResetFinish {
 pub struct SetStatus {
     /// The user.
     pub id: UserId,
-    /// The status to have.
+    /// The new status.
     pub status: AccountStatus,
-    /// Why, in up to 256 characters.
+    /// The reason, in up to 256 characters.
     pub reason: Option<String>,
 }
 
@@ -251,10 +252,11 @@ pub struct SetStatus {
 pub struct Erase {
     /// The user.
     pub id: UserId,
-    /// Why, in up to 256 characters. Kept sealed in the receipt.
+    /// The reason, in up to 256 characters. Kept sealed in the receipt.
     pub reason: Option<String>,
-    /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing. Send
-    /// that of an `unmerge`, for else a region that has not heard of it erases both.
+    /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing.
+    /// After an `unmerge`, send the version of its answer: a region that does not have the unmerge yet would erase both
+    /// users.
     pub min_version: Option<String>,
 }
 
@@ -278,12 +280,12 @@ pub struct Export {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Merge {
-    /// The user whose values, credentials and status count from then on; or, if it is a duplicate itself, those of the
-    /// user that it was merged into.
+    /// The user whose values, credentials and status count after the merge. If it is a duplicate itself, those of the
+    /// user that it was merged into count.
     pub survivor: UserId,
-    /// The user that is the same person. It keeps its data and identifiers; its id goes on to find the person.
+    /// The user that is the same person. It keeps its data and identifiers, and its id still finds the person.
     pub duplicate: UserId,
-    /// True changes nothing, and answers what the merged user would look like.
+    /// If true, the merge is not made, and the answer shows its result.
     #[serde(default)]
     pub preview: bool,
     /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing.
@@ -294,9 +296,10 @@ pub struct Merge {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unmerge {
-    /// The duplicate that is a person of its own after all, with those that were merged into it. If two users were merged
-    /// into each other, in two regions at once, this undoes one of the two: the answer's `id` and `members` say whether
-    /// they are still one person, and `unmerge` of the other user undoes that.
+    /// The duplicate that is another person after all, with the users that were merged into it. If two users were
+    /// merged into each other, in two regions at once, this undoes one of the two merges: the answer's `id` and
+    /// `linked_accounts` show whether they are still one person, and `unmerge` of the other user undoes the other
+    /// merge.
     pub id: UserId,
     /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing.
     pub min_version: Option<String>,
@@ -319,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_tells_null_from_absent() {
+    fn a_patch_distinguishes_null_from_absent() {
         let patch: UserPatch = serde_json::from_value(json!({"email": null, "profile": null})).unwrap();
         assert_eq!(patch.email, Some(None));
         assert_eq!(patch.phone_number, None);
@@ -327,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_members_are_refused() {
+    fn unknown_members_are_rejected() {
         assert!(serde_json::from_value::<Register>(json!({"emial": "a@example.com"})).is_err());
         assert!(serde_json::from_value::<UserPatch>(json!({"password": "x"})).is_err());
     }

@@ -1,4 +1,4 @@
-//! What rows of the audit trail are made and known by.
+//! The key that makes and checks rows of the audit trail.
 
 use umoja_crypto::MacKey;
 
@@ -10,10 +10,10 @@ use crate::secrets::{SecretsDocument, SecretsError};
 pub struct AuditKey(MacKey);
 
 impl AuditKey {
-    /// Loads and unwraps what it is derived from, and none of the deployment's other secrets.
+    /// Loads and unwraps the secret from which the key is derived, and no other secret.
     ///
     /// # Errors
-    /// If the settings cannot be read, or no region's KMS opens the secret.
+    /// If the settings are unreadable, or no region's KMS unwraps the secret.
     pub async fn load(registry: &dyn Registry, ring: &KeyRing) -> Result<Self, SecretsError> {
         let document = SecretsDocument::stored(registry).await?.ok_or(SecretsError::Absent)?;
         Ok(Self::derive(document.open_derivation(ring).await?.expose()))
@@ -27,7 +27,7 @@ impl AuditKey {
         self.0.tag(parts)
     }
 
-    /// True if it is the tag of these parts, compared in constant time.
+    /// True if `tag` is the tag of these parts, compared in constant time.
     pub(super) fn is_tag(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
         self.0.verify(parts, tag)
     }

@@ -1,4 +1,4 @@
-//! For how long the audit trail is kept.
+//! How long the audit trail is kept.
 
 use serde::{Deserialize, Serialize};
 use umoja_schema::names::setting;
@@ -11,23 +11,23 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// The setting [`setting::AUDIT`], the same in every region. Without it rows are kept for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retention {
-    /// For how many days rows are kept; for ever if nothing is said.
+    /// The number of days; `None` to keep rows for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_days: Option<u32>,
-    /// Rows that were written before may be gone. It only grows: what was dropped does not come back when rows are to be
-    /// kept for longer.
+    /// Rows from before this time may be gone. The value only grows: deleted rows do not come back when rows are kept
+    /// for longer.
     #[serde(default)]
     pub dropped_before: Millis,
 }
 
 impl Retention {
-    /// What a region's settings say.
+    /// Reads the retention from a region's settings.
     ///
     /// # Errors
-    /// If the settings cannot be read, or are of no form that this version reads.
+    /// If the settings are unreadable, or of a form that this version does not know.
     pub async fn load(registry: &dyn Registry) -> Result<Self, StoreError> {
         let unreadable = |_| {
-            StoreError::Refused(format!(
+            StoreError::Rejected(format!(
                 "the setting `{}`, which is of no form that this version reads,",
                 setting::AUDIT
             ))
@@ -36,7 +36,7 @@ impl Retention {
         Ok(stored.map(serde_json::from_value).transpose().map_err(unreadable)?.unwrap_or_default())
     }
 
-    /// Writes it into a region's settings.
+    /// Writes the retention to a region's settings.
     ///
     /// # Errors
     /// If the store fails.
@@ -45,19 +45,19 @@ impl Retention {
         registry.put_setting(setting::AUDIT, &value).await
     }
 
-    /// Takes over what another region's copy says was dropped.
+    /// Takes over `dropped_before` of another region's copy, if it is later.
     #[must_use]
     pub fn with_dropped(self, other: &Self) -> Self {
         Self { dropped_before: self.dropped_before.max(other.dropped_before), ..self }
     }
 
-    /// Before when rows are too old now; nothing if they are kept for ever.
+    /// The time before which rows are too old now; `None` if they are kept for ever.
     pub fn too_old_before(&self, now: Millis) -> Option<Millis> {
         self.keep_days.map(|days| Millis(now.0.saturating_sub(u64::from(days) * DAY_MS)))
     }
 }
 
-/// Whether an item is a row of the audit trail that may be gone already, if those are that were written before a time.
+/// Whether an item is a row of the audit trail from before `dropped_before`, which may be gone already.
 pub fn is_dropped(item: &Item, dropped_before: Millis) -> bool {
     matches!(item, Item::Row(Log::Audit, row) if row.at.millis() < dropped_before)
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_said_is_kept_for_ever_and_what_is_said_is_read_back() {
+    fn retention_is_unlimited_by_default_and_round_trips() {
         let read = |text: &str| serde_json::from_str::<Retention>(text).unwrap();
         assert_eq!(read("{}"), Retention::default());
         assert_eq!(Retention::default().too_old_before(Millis(u64::MAX)), None);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dropped_anywhere_stays_dropped() {
+    fn rows_dropped_in_any_region_stay_dropped() {
         let copy = |ms| Retention { keep_days: None, dropped_before: Millis(ms) };
         assert_eq!(copy(3).with_dropped(&copy(5)), copy(5));
         assert_eq!(copy(5).with_dropped(&copy(3)), copy(5));

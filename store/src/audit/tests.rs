@@ -37,7 +37,7 @@ fn gap(after: u64, before: u64) -> Flaw {
 }
 
 #[test]
-fn whole_chains_of_several_regions_are_in_order_whatever_the_order_of_their_rows() {
+fn complete_chains_have_no_flaw_in_any_row_order() {
     let mut rows = [chain("a", &[1, 2, 3]), chain("b", &[9, 2]), chain("b-1", &[1])].concat();
     assert_eq!(flaws(&rows), []);
     rows.reverse();
@@ -46,24 +46,24 @@ fn whole_chains_of_several_regions_are_in_order_whatever_the_order_of_their_rows
 }
 
 #[test]
-fn a_clock_that_was_set_back_does_not_make_a_chain_go_back() {
+fn a_clock_set_back_does_not_reorder_a_chain() {
     let rows = chain("a", &[9, 2, 10]);
     assert_eq!(rows.iter().map(|row| row.at.millis().0).collect::<Vec<_>>(), [9, 9, 10]);
 }
 
 #[test]
-fn a_row_that_is_taken_out_leaves_a_gap() {
+fn a_removed_row_leaves_a_gap() {
     let rows = chain("a", &[1, 2, 3, 4]);
     for (out, wanted) in [(0, vec![gap(0, 2)]), (1, vec![gap(1, 3)]), (2, vec![gap(2, 4)]), (3, vec![])] {
         let mut left = rows.clone();
         left.remove(out);
-        // The last one is for the other regions to miss.
+        // Only the other regions can detect that the last row is missing.
         assert_eq!(flaws(&left), wanted, "{out}");
     }
 }
 
 #[test]
-fn rows_that_change_places_are_forged() {
+fn swapped_rows_are_forged() {
     let mut rows = chain("a", &[1, 2, 3]);
     let (second, third) = (rows[1].key.clone(), rows[2].key.clone());
     (rows[1].key, rows[2].key) = (third.clone(), second.clone());
@@ -81,7 +81,7 @@ fn a_row_of_another_user_is_forged() {
 }
 
 #[test]
-fn a_row_of_another_deployment_is_forged_and_without_the_key_it_passes() {
+fn only_the_key_reveals_a_row_of_another_deployment() {
     let rows = chain("a", &[1]);
     let others = AuditKey::derive(&[8; 32]);
     let check = Check { key: Some(&others), region: None, dropped_before: Millis(0) };
@@ -90,19 +90,19 @@ fn a_row_of_another_deployment_is_forged_and_without_the_key_it_passes() {
 }
 
 #[test]
-fn a_row_of_another_form_belongs_to_no_chain() {
+fn a_malformed_row_belongs_to_no_chain() {
     let mut rows = chain("a", &[1, 2]);
     rows[1].key = "login#1".into();
     assert_eq!(flaws(&rows), [Flaw::Foreign { key: "login#1".into() }]);
     let mut rows = chain("a", &[1]);
     rows[0].origin = region("b");
-    assert_eq!(flaws(&rows), [Flaw::Foreign { key: rows[0].key.clone() }], "of another region than it says");
+    assert_eq!(flaws(&rows), [Flaw::Foreign { key: rows[0].key.clone() }], "the row names another region");
 }
 
 #[test]
-fn a_region_that_goes_on_from_an_older_state_is_found() {
+fn a_chain_continued_from_an_older_state_is_found() {
     let (before, after) = (chain("a", &[1, 2, 3]), chain("a", &[1, 5]));
-    // The first three rows as the others have them, and one that was written over the first two.
+    // The first three rows as the other regions have them, and a row that was written over the first two.
     let region = region("a");
     let place = Place { region: &region, user: before[0].user, last: after.last() };
     let next = place.row(&audit_key(), &company(), &AuditEvent::Erased, Millis(7), [0; 8]).unwrap();
@@ -111,19 +111,19 @@ fn a_region_that_goes_on_from_an_older_state_is_found() {
 }
 
 #[test]
-fn only_rows_that_are_older_than_is_kept_may_be_missing() {
+fn only_rows_past_retention_may_be_missing() {
     let (rows, key) = (chain("a", &[10, 20, 30, 40]), audit_key());
     let check =
         |rows: &[LogRow], before| Check { key: Some(&key), region: None, dropped_before: Millis(before) }.of(rows);
     assert_eq!(check(&rows[2..], 21), []);
-    assert_eq!(check(&rows[2..], 20), [gap(0, 3)], "the second row was young enough to be kept");
+    assert_eq!(check(&rows[2..], 20), [gap(0, 3)], "the second row is within the retention period");
     let holey = [rows[0].clone(), rows[2].clone()];
     assert_eq!(check(&holey, 20), [gap(1, 3)]);
-    assert_eq!(check(&holey, 21), [], "one that was copied back by who had not heard of it");
+    assert_eq!(check(&holey, 21), [], "a row that a region without the new setting replicated back");
 }
 
 #[test]
-fn a_chain_of_another_region_may_be_on_its_way_and_its_rows_may_not_be_forged() {
+fn chains_of_other_regions_may_be_incomplete_but_not_forged() {
     let (key, a) = (audit_key(), region("a"));
     let mut rows = [chain("a", &[1, 2]), chain("b", &[1, 2, 3])].concat();
     rows.remove(3);
@@ -154,7 +154,7 @@ fn attribute() -> impl Strategy<Value = Attribute> {
 
 proptest! {
     #[test]
-    fn whatever_is_changed_in_a_row_it_is_forged_then(field in "[a-z]{1,12}", value in attribute(), at in 0u64..9, which in 0..5) {
+    fn any_change_of_a_row_is_a_forgery(field in "[a-z]{1,12}", value in attribute(), at in 0u64..9, which in 0..5) {
         let mut row = chain("a", &[1]).remove(0);
         let before = row.clone();
         match which {
@@ -170,7 +170,7 @@ proptest! {
     }
 
     #[test]
-    fn different_values_have_different_texts(one in attribute(), other in attribute()) {
+    fn different_values_have_different_encodings(one in attribute(), other in attribute()) {
         let text = |value| {
             let mut out = Vec::new();
             encode(value, &mut out);

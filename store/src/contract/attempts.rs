@@ -1,5 +1,4 @@
-//! Cases of [`Attempts`]. Times are whole seconds: an adapter may round an expiry up to the next
-//! one.
+//! Cases of [`Attempts`]. Times are whole seconds, because an adapter may round an expiry up to the next second.
 
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ fn open(count: u32, expires_at: Millis) -> Tally {
     tally(count, Millis(0), expires_at)
 }
 
-/// Counts so many attempts, all of which are let through and close nothing.
+/// Counts `times` attempts, all of which are allowed and set no lock.
 async fn count(attempts: &dyn Attempts, times: u32, now: Millis) {
     for time in 1..=times {
         let expected = Counted::Let(open(time, now.plus(LIMIT.window_ms)));
@@ -33,7 +32,7 @@ async fn count(attempts: &dyn Attempts, times: u32, now: Millis) {
     }
 }
 
-/// How many of fifty callers at once were let through.
+/// The number of allowed attempts of fifty concurrent callers.
 async fn fifty(t: &Tables, now: Millis) -> usize {
     let mut tasks = JoinSet::new();
     for _ in 0..50 {
@@ -43,14 +42,14 @@ async fn fifty(t: &Tables, now: Millis) -> usize {
     tasks.join_all().await.into_iter().filter(|counted| matches!(counted, Counted::Let(_))).count()
 }
 
-pub async fn what_was_never_counted_has_no_tally(t: Tables) {
+pub async fn an_uncounted_key_has_no_tally(t: Tables) {
     assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(None));
     count(&*t.attempts, 2, NOW).await;
     assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(Some(open(2, later(3600)))));
     assert_eq!(t.attempts.tally(&[2; 32], NOW).await, Ok(None));
 }
 
-pub async fn the_last_attempt_at_once_closes_the_way_and_what_follows_closes_it_for_longer(t: Tables) {
+pub async fn each_attempt_after_the_limit_doubles_the_lock(t: Tables) {
     count(&*t.attempts, 4, NOW).await;
     let mut now = NOW;
     for (count, secs) in [(5, 2), (6, 4), (7, 8), (8, 16), (9, 32), (10, 60), (11, 60)] {
@@ -60,19 +59,19 @@ pub async fn the_last_attempt_at_once_closes_the_way_and_what_follows_closes_it_
         for early in [now, Millis(until.0 - 1000)] {
             assert_eq!(t.attempts.count(&KEY, &LIMIT, early).await, Ok(Counted::Locked(until)));
         }
-        assert_eq!(t.attempts.tally(&KEY, now).await.unwrap().unwrap().count, count, "who waits is not counted");
+        assert_eq!(t.attempts.tally(&KEY, now).await.unwrap().unwrap().count, count, "not counted while locked");
         now = until;
     }
 }
 
-pub async fn what_was_counted_is_forgotten_a_window_after_the_last_attempt(t: Tables) {
+pub async fn a_sliding_window_ends_after_the_last_attempt(t: Tables) {
     count(&*t.attempts, 1, NOW).await;
     assert_eq!(t.attempts.count(&KEY, &LIMIT, later(3599)).await, Ok(Counted::Let(open(2, later(7199)))));
     assert_eq!(t.attempts.tally(&KEY, later(7199)).await, Ok(None));
     assert_eq!(t.attempts.count(&KEY, &LIMIT, later(7199)).await, Ok(Counted::Let(open(1, later(10_799)))));
 }
 
-pub async fn a_window_that_stays_is_over_a_window_after_the_first_attempt(t: Tables) {
+pub async fn a_fixed_window_ends_after_the_first_attempt(t: Tables) {
     let limit = Limit { slides: false, ..LIMIT };
     for (secs, count) in [(0, 1), (1800, 2), (3599, 3)] {
         let counted = t.attempts.count(&KEY, &limit, later(secs)).await;
@@ -81,53 +80,53 @@ pub async fn a_window_that_stays_is_over_a_window_after_the_first_attempt(t: Tab
     assert_eq!(t.attempts.count(&KEY, &limit, later(3600)).await, Ok(Counted::Let(open(1, later(7200)))));
 }
 
-pub async fn of_fifty_at_once_as_many_are_let_through_as_one_after_the_other(t: Tables) {
+pub async fn concurrent_attempts_do_not_exceed_the_limit(t: Tables) {
     assert_eq!(fifty(&t, NOW).await, 5);
-    assert_eq!(fifty(&t, later(1)).await, 0, "the way is closed");
-    assert_eq!(fifty(&t, later(2)).await, 1, "and opens for one");
-    assert_eq!(fifty(&t, later(7200)).await, 5, "and all is forgotten");
+    assert_eq!(fifty(&t, later(1)).await, 0, "the key is locked");
+    assert_eq!(fifty(&t, later(2)).await, 1, "one attempt is allowed after the lock");
+    assert_eq!(fifty(&t, later(7200)).await, 5, "the counter has expired");
 }
 
-pub async fn an_attempt_that_was_not_made_is_given_back(t: Tables) {
+pub async fn an_unused_attempt_can_be_given_back(t: Tables) {
     count(&*t.attempts, 2, NOW).await;
     let counted = open(1, later(3600));
     t.attempts.give_back(&KEY, &counted).await.unwrap();
-    assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(Some(open(1, later(3600)))), "whichever of them it was");
+    assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(Some(open(1, later(3600)))), "either attempt can be given back");
     t.attempts.give_back(&KEY, &counted).await.unwrap();
     t.attempts.give_back(&KEY, &counted).await.unwrap();
-    assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(Some(open(0, later(3600)))), "never below nothing");
+    assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(Some(open(0, later(3600)))), "the count never goes below zero");
     t.attempts.give_back(&[2; 32], &counted).await.unwrap();
     assert_eq!(t.attempts.tally(&[2; 32], NOW).await, Ok(None));
 }
 
-pub async fn an_attempt_that_closed_the_way_opens_it_again_unless_another_was_counted(t: Tables) {
+pub async fn giving_back_lifts_the_lock_unless_another_attempt_followed(t: Tables) {
     count(&*t.attempts, 4, NOW).await;
-    let Counted::Let(closing) = t.attempts.count(&KEY, &LIMIT, NOW).await.unwrap() else { panic!("the way is open") };
+    let Counted::Let(closing) = t.attempts.count(&KEY, &LIMIT, NOW).await.unwrap() else { panic!("not locked") };
     t.attempts.give_back(&KEY, &closing).await.unwrap();
     assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(Some(open(4, later(3600)))));
-    let Counted::Let(closing) = t.attempts.count(&KEY, &LIMIT, NOW).await.unwrap() else { panic!("the way is open") };
-    let Counted::Let(after) = t.attempts.count(&KEY, &LIMIT, later(2)).await.unwrap() else { panic!("it is again") };
+    let Counted::Let(closing) = t.attempts.count(&KEY, &LIMIT, NOW).await.unwrap() else { panic!("not locked") };
+    let Counted::Let(after) = t.attempts.count(&KEY, &LIMIT, later(2)).await.unwrap() else { panic!("not locked") };
     t.attempts.give_back(&KEY, &closing).await.unwrap();
     assert_eq!(t.attempts.tally(&KEY, later(2)).await, Ok(Some(after)));
 }
 
-pub async fn what_is_forgotten_begins_anew(t: Tables) {
+pub async fn a_forgotten_key_starts_from_zero(t: Tables) {
     assert_eq!(fifty(&t, NOW).await, 5);
     t.attempts.forget(&KEY).await.unwrap();
     assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(None));
     count(&*t.attempts, 4, NOW).await;
     t.attempts.forget(&[2; 32]).await.unwrap();
-    assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(Some(open(4, later(3600)))), "only that key");
+    assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(Some(open(4, later(3600)))), "other keys keep their counters");
 }
 
-pub async fn what_was_not_remembered_is_not_known(t: Tables) {
+pub async fn a_key_that_was_not_remembered_is_unknown(t: Tables) {
     assert_eq!(t.attempts.count_known(&KEY, 5, NOW).await, Ok(None));
-    assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(None), "asking leaves nothing");
+    assert_eq!(t.attempts.tally(&KEY, NOW).await, Ok(None), "a failed call stores no counter");
     t.attempts.remember(&[2; 32], later(60)).await.unwrap();
     assert_eq!(t.attempts.count_known(&KEY, 5, NOW).await, Ok(None));
 }
 
-pub async fn what_was_remembered_is_known_for_so_many_attempts_and_until_then(t: Tables) {
+pub async fn a_remembered_key_is_known_up_to_its_limit_and_expiry(t: Tables) {
     t.attempts.remember(&KEY, later(60)).await.unwrap();
     for count in 1..=3 {
         assert_eq!(t.attempts.count_known(&KEY, 3, later(59)).await, Ok(Some(open(count, later(60)))));
@@ -138,7 +137,7 @@ pub async fn what_was_remembered_is_known_for_so_many_attempts_and_until_then(t:
     assert_eq!(t.attempts.count_known(&KEY, 3, later(120)).await, Ok(None));
 }
 
-pub async fn of_fifty_known_at_once_as_many_are_counted_as_may(t: Tables) {
+pub async fn concurrent_known_attempts_do_not_exceed_the_limit(t: Tables) {
     t.attempts.remember(&KEY, later(60)).await.unwrap();
     let mut tasks = JoinSet::new();
     for _ in 0..50 {
@@ -148,7 +147,7 @@ pub async fn of_fifty_known_at_once_as_many_are_counted_as_may(t: Tables) {
     assert_eq!(tasks.join_all().await.into_iter().flatten().count(), 5);
 }
 
-pub async fn what_is_added_at_once_is_all_in_the_sum(t: Tables) {
+pub async fn concurrent_additions_are_all_in_the_sum(t: Tables) {
     let mut tasks = JoinSet::new();
     for _ in 0..50 {
         let attempts = Arc::clone(&t.attempts);

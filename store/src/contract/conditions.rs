@@ -1,4 +1,4 @@
-//! Cases of [`Condition`]: when a part is written, and what is told when it is not.
+//! Cases of [`Condition`]: when a part is written, and what a conflict reports.
 
 use umoja_schema::{Part, PartRecord};
 
@@ -6,7 +6,7 @@ use super::Tables;
 use super::sample::*;
 use crate::ports::{Commit, Condition, Parts, Writes};
 
-pub async fn absent_holds_only_where_nothing_is_stored(t: Tables) {
+pub async fn absent_holds_only_without_a_stored_part(t: Tables) {
     let first = profile(user(1), version(5));
     assert_eq!(put(&*t.users, &first, Condition::Absent).await, Commit::Done);
     for later in [version(4), version(5), version(6)] {
@@ -21,7 +21,7 @@ pub async fn absent_does_not_hold_over_a_tombstone(t: Tables) {
     assert_eq!(put(&*t.users, &profile(user(1), version(2)), Condition::Absent).await, found(&tombstone));
 }
 
-pub async fn version_is_holds_for_exactly_that_version(t: Tables) {
+pub async fn version_is_holds_only_for_that_version(t: Tables) {
     let first = profile(user(1), version(5));
     put(&*t.users, &first, Condition::Absent).await;
     let next = profile(user(1), version(7));
@@ -32,14 +32,14 @@ pub async fn version_is_holds_for_exactly_that_version(t: Tables) {
     assert_eq!(put(&*t.users, &next, Condition::VersionIs(version(5))).await, found(&next));
 }
 
-pub async fn version_is_does_not_hold_where_nothing_is_stored(t: Tables) {
+pub async fn version_is_does_not_hold_without_a_stored_part(t: Tables) {
     let next = profile(user(1), version(7));
     let conflict = Commit::Conflict { stored: vec![None] };
     assert_eq!(put(&*t.users, &next, Condition::VersionIs(version(5))).await, conflict);
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(None));
 }
 
-pub async fn older_holds_over_nothing_and_over_an_older_version_only(t: Tables) {
+pub async fn older_holds_only_without_a_part_or_over_an_older_one(t: Tables) {
     let copy = |ms| profile(user(1), version(ms));
     assert_eq!(put(&*t.users, &copy(5), Condition::Older).await, Commit::Done);
     assert_eq!(put(&*t.users, &copy(5), Condition::Older).await, found(&copy(5)), "the same version");
@@ -48,14 +48,14 @@ pub async fn older_holds_over_nothing_and_over_an_older_version_only(t: Tables) 
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(copy(6))));
 }
 
-pub async fn older_compares_stamps_as_numbers_whatever_their_length(t: Tables) {
+pub async fn older_compares_timestamps_as_numbers(t: Tables) {
     for ms in [9, 10, 99, 100, 255, 256, 1_700_000_000_000, (1 << 48) - 1] {
         assert_eq!(put(&*t.users, &profile(user(1), version(ms)), Condition::Older).await, Commit::Done, "{ms}");
     }
     assert_ne!(put(&*t.users, &profile(user(1), version(1 << 40)), Condition::Older).await, Commit::Done);
 }
 
-pub async fn the_origin_breaks_a_tie_of_stamps(t: Tables) {
+pub async fn the_origin_breaks_a_tie_of_timestamps(t: Tables) {
     let copy = |origin| profile(user(1), version_of(5, origin));
     put(&*t.users, &copy("b"), Condition::Older).await;
     assert_eq!(put(&*t.users, &copy("a"), Condition::Older).await, found(&copy("b")));
@@ -63,7 +63,7 @@ pub async fn the_origin_breaks_a_tie_of_stamps(t: Tables) {
     assert_eq!(put(&*t.users, &copy("c"), Condition::Older).await, Commit::Done);
 }
 
-pub async fn an_erasure_is_newer_than_every_live_write_and_stays(t: Tables) {
+pub async fn an_erasure_wins_over_every_live_write(t: Tables) {
     put(&*t.users, &profile(user(1), version(900)), Condition::Older).await;
     let tombstone = |ms| PartRecord::tombstone(user(1), Part::Profile, erased(ms));
     assert_eq!(put(&*t.users, &tombstone(5), Condition::Older).await, Commit::Done);
@@ -93,15 +93,15 @@ pub async fn two_parts_are_written_together_or_not_at_all(t: Tables) {
     assert_eq!(t.users.parts(user(1)).await, Ok(stored(1, 3)), "so the profile was not written either");
 }
 
-pub async fn a_conflict_tells_what_is_stored_for_every_part_in_order(t: Tables) {
+pub async fn a_conflict_returns_every_stored_part_in_order(t: Tables) {
     let (mine, other) = (profile(user(1), version(1)), credentials(user(2), version(1)));
     put(&*t.users, &mine, Condition::Absent).await;
     put(&*t.users, &other, Condition::Absent).await;
     let parts = vec![
-        part_write(credentials(user(1), version(2)), Condition::Absent), // holds, nothing is stored
+        part_write(credentials(user(1), version(2)), Condition::Absent), // holds: no part is stored
         part_write(credentials(user(2), version(2)), Condition::Absent), // does not hold
         part_write(profile(user(1), version(2)), Condition::Older),      // holds, something is stored
-        part_write(profile(user(2), version(2)), Condition::VersionIs(version(1))), // does not hold, nothing is stored
+        part_write(profile(user(2), version(2)), Condition::VersionIs(version(1))), // does not hold: no part is stored
     ];
     let conflict = Commit::Conflict { stored: vec![None, Some(other), Some(mine), None] };
     assert_eq!(t.users.commit(&Writes { parts, ..Writes::default() }).await, Ok(conflict));
@@ -119,12 +119,12 @@ pub async fn parts_of_several_users_are_written_together(t: Tables) {
     assert_eq!(t.users.commit(&writes).await, Ok(Commit::Conflict { stored }));
 }
 
-pub async fn a_write_that_is_repeated_finds_itself_stored(t: Tables) {
+pub async fn a_repeated_write_finds_itself_stored(t: Tables) {
     let record = profile(user(1), version(2));
     put(&*t.users, &profile(user(1), version(1)), Condition::Absent).await;
     put(&*t.users, &record, Condition::VersionIs(version(1))).await;
     let Commit::Conflict { stored } = put(&*t.users, &record, Condition::VersionIs(version(1))).await else {
-        panic!("the condition no longer holds")
+        panic!("the condition must fail")
     };
     assert!(stored[0].as_ref().unwrap().is_same_write(&record));
 }

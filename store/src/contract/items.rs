@@ -10,7 +10,7 @@ use super::Tables;
 use super::sample::*;
 use crate::ports::{Commit, Condition, ItemPage, ItemWrite, Writes};
 
-pub async fn an_item_is_read_as_it_was_last_written(t: Tables) {
+pub async fn the_last_written_item_is_read(t: Tables) {
     let mut written = item(user(1), "a#1", version(1));
     written.fields = every_type();
     written.unknown = every_type();
@@ -33,7 +33,7 @@ pub async fn an_older_or_equal_version_of_an_item_is_not_written(t: Tables) {
     assert_eq!(t.items.items(&SAMPLE, user(1)).await, Ok(vec![newest]));
 }
 
-pub async fn an_item_is_written_only_over_the_version_that_was_read(t: Tables) {
+pub async fn an_item_is_written_only_over_the_read_version(t: Tables) {
     let conflict = Commit::Conflict { stored: vec![] };
     let put = async |ms, condition| put_item(&*t.users, &item(user(1), "a", version(ms)), condition).await;
     assert_eq!(put(1, Condition::VersionIs(version(1))).await, conflict);
@@ -51,7 +51,7 @@ pub async fn an_item_is_written_with_its_part_or_not_at_all(t: Tables) {
         ..Writes::default()
     };
     assert_eq!(t.users.commit(&writes(2, Condition::Absent)).await, Ok(Commit::Done));
-    assert_ne!(t.users.commit(&writes(3, Condition::Absent)).await, Ok(Commit::Done), "the part is refused");
+    assert_ne!(t.users.commit(&writes(3, Condition::Absent)).await, Ok(Commit::Done), "the part is rejected");
     assert_ne!(t.users.commit(&writes(2, Condition::VersionIs(version(2)))).await, Ok(Commit::Done), "the item is");
     assert_eq!(t.items.items(&SAMPLE, user(1)).await, Ok(vec![item(user(1), "a", version(2))]));
     let items = vec![ItemWrite { item: item(user(1), "b", version(4)), condition: Condition::Absent }];
@@ -61,7 +61,7 @@ pub async fn an_item_is_written_with_its_part_or_not_at_all(t: Tables) {
     assert_eq!(t.items.items(&SAMPLE, user(1)).await.unwrap().len(), 2);
 }
 
-pub async fn items_are_given_in_the_order_of_their_keys_and_only_of_that_user(t: Tables) {
+pub async fn items_of_one_user_are_returned_in_key_order(t: Tables) {
     let keys = ["b#2", "a", "b#10", "z", "b", "B", "ä"];
     for key in keys {
         put_item(&*t.users, &item(user(1), key, version(1)), Condition::Older).await;
@@ -73,7 +73,7 @@ pub async fn items_are_given_in_the_order_of_their_keys_and_only_of_that_user(t:
     assert_eq!(items.iter().map(|item| item.key.as_str()).collect::<Vec<_>>(), sorted);
 }
 
-pub async fn all_items_of_a_user_are_dropped_and_its_neighbours_stay(t: Tables) {
+pub async fn dropping_items_leaves_other_users_items(t: Tables) {
     for (n, key) in [(1, "a"), (1, "b"), (2, "a")] {
         put_item(&*t.users, &item(user(n), key, version(1)), Condition::Older).await;
     }
@@ -83,7 +83,7 @@ pub async fn all_items_of_a_user_are_dropped_and_its_neighbours_stay(t: Tables) 
     assert_eq!(t.items.items(&SAMPLE, user(2)).await, Ok(vec![item(user(2), "a", version(1))]));
 }
 
-pub async fn a_scan_of_items_gives_every_item_exactly_once_whatever_the_page_size(t: Tables) {
+pub async fn a_scan_returns_every_item_once_with_any_page_size(t: Tables) {
     let page = t.items.scan_items(&SAMPLE, None, 10).await;
     assert_eq!(page, Ok(ItemPage { items: vec![], unreadable: vec![], next: None }));
     let mut written = BTreeSet::new();
@@ -109,12 +109,12 @@ pub async fn a_scan_of_items_gives_every_item_exactly_once_whatever_the_page_siz
     }
 }
 
-pub async fn of_many_versions_of_an_item_at_once_the_newest_is_left(t: Tables) {
+pub async fn concurrent_writes_of_an_item_leave_the_newest(t: Tables) {
     let mut tasks = JoinSet::new();
     for ms in 1..=16 {
         let users = Arc::clone(&t.users);
         tasks.spawn(async move {
-            // A conflict may come early: whoever copies looks, and tries again.
+            // A conflict may be spurious, so the writer reads and retries, as replication does.
             for _ in 0..16 {
                 if put_item(&*users, &item(user(1), "a", version(ms)), Condition::Older).await == Commit::Done {
                     return;

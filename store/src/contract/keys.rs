@@ -1,4 +1,5 @@
-//! Cases of [`Keys`](crate::ports::Keys): a wrapped key opens for its own context, under its own key, and undamaged.
+//! Cases of [`Keys`](crate::ports::Keys): a wrapped key is unwrapped only with its own context and its own key, and
+//! only if undamaged.
 
 use umoja_crypto::DataKey;
 
@@ -13,14 +14,14 @@ fn context(user: &str) -> EncryptionContext {
     ])
 }
 
-pub async fn a_made_key_is_unwrapped_as_it_was_made(k: KeyPair) {
+pub async fn a_generated_key_can_be_unwrapped(k: KeyPair) {
     let (key, wrapped) = k.own.generate(&context("a")).await.unwrap();
     let opened = k.own.unwrap(&wrapped, &context("a")).await.unwrap();
     assert_eq!(opened.expose(), key.expose());
     assert!(!wrapped.windows(32).any(|window| window == key.expose()), "the key in clear");
 }
 
-pub async fn keys_are_made_anew_each_time(k: KeyPair) {
+pub async fn every_generated_key_is_different(k: KeyPair) {
     let (first, first_wrapped) = k.own.generate(&context("a")).await.unwrap();
     let (second, second_wrapped) = k.own.generate(&context("a")).await.unwrap();
     assert_ne!(first.expose(), second.expose());
@@ -28,7 +29,7 @@ pub async fn keys_are_made_anew_each_time(k: KeyPair) {
     assert_ne!(first.expose(), &[0; 32]);
 }
 
-pub async fn a_key_that_another_region_made_is_wrapped_and_unwrapped(k: KeyPair) {
+pub async fn a_key_of_another_region_can_be_wrapped(k: KeyPair) {
     let (key, theirs) = k.other.generate(&context("a")).await.unwrap();
     let ours = k.own.wrap(&key, &context("a")).await.unwrap();
     assert_ne!(ours, theirs);
@@ -36,7 +37,7 @@ pub async fn a_key_that_another_region_made_is_wrapped_and_unwrapped(k: KeyPair)
     assert_eq!(k.other.unwrap(&theirs, &context("a")).await.unwrap().expose(), key.expose());
 }
 
-pub async fn another_context_is_refused(k: KeyPair) {
+pub async fn another_context_is_rejected(k: KeyPair) {
     let (_, wrapped) = k.own.generate(&context("a")).await.unwrap();
     let mut less = context("a");
     less.remove("part");
@@ -48,20 +49,20 @@ pub async fn another_context_is_refused(k: KeyPair) {
         ("part".into(), "profile".into()),
     ]);
     for other in [context("b"), context(""), less, more, swapped, EncryptionContext::new()] {
-        assert_eq!(refusal(k.own.unwrap(&wrapped, &other).await), KeysError::Refused, "{other:?}");
+        assert_eq!(rejection(k.own.unwrap(&wrapped, &other).await), KeysError::Rejected, "{other:?}");
     }
 }
 
-pub async fn another_keys_blob_is_refused(k: KeyPair) {
+pub async fn another_keys_blob_is_rejected(k: KeyPair) {
     let (key, theirs) = k.other.generate(&context("a")).await.unwrap();
-    // That the blob is of a key which this caller may not use is a way to say it too.
-    let refused = |error| assert!(matches!(error, KeysError::Refused | KeysError::Denied), "{error}");
-    refused(refusal(k.own.unwrap(&theirs, &context("a")).await));
+    // An adapter may also report that the caller may not use the blob's key.
+    let rejected = |error| assert!(matches!(error, KeysError::Rejected | KeysError::Denied), "{error}");
+    rejected(rejection(k.own.unwrap(&theirs, &context("a")).await));
     let ours = k.own.wrap(&key, &context("a")).await.unwrap();
-    refused(refusal(k.other.unwrap(&ours, &context("a")).await));
+    rejected(rejection(k.other.unwrap(&ours, &context("a")).await));
 }
 
-pub async fn a_damaged_blob_is_refused(k: KeyPair) {
+pub async fn a_damaged_blob_is_rejected(k: KeyPair) {
     let (_, wrapped) = k.own.generate(&context("a")).await.unwrap();
     let mut damaged = vec![vec![], vec![0], wrapped[..wrapped.len() - 1].to_vec(), [&wrapped[..], &[0]].concat()];
     for at in [wrapped.len() / 2, wrapped.len() - 1] {
@@ -70,27 +71,27 @@ pub async fn a_damaged_blob_is_refused(k: KeyPair) {
         damaged.push(flipped);
     }
     for blob in damaged {
-        assert_eq!(refusal(k.own.unwrap(&blob, &context("a")).await), KeysError::Refused, "{} bytes", blob.len());
+        assert_eq!(rejection(k.own.unwrap(&blob, &context("a")).await), KeysError::Rejected, "{} bytes", blob.len());
     }
 }
 
-pub async fn a_disabled_key_says_so_and_heals_when_it_is_enabled(k: KeyPair) {
+pub async fn a_disabled_key_is_reported_until_it_is_enabled(k: KeyPair) {
     let (key, wrapped) = k.own.generate(&context("a")).await.unwrap();
     assert_eq!(k.own.probe().await, Ok(()));
     k.switch.set_enabled(false).await;
-    assert_eq!(refusal(k.own.unwrap(&wrapped, &context("a")).await), KeysError::Disabled);
+    assert_eq!(rejection(k.own.unwrap(&wrapped, &context("a")).await), KeysError::Disabled);
     assert_eq!(k.own.wrap(&key, &context("a")).await, Err(KeysError::Disabled));
     assert_eq!(k.own.generate(&context("a")).await.map(|_| ()), Err(KeysError::Disabled));
     assert_eq!(k.own.probe().await, Err(KeysError::Disabled));
-    assert_eq!(k.other.probe().await, Ok(()), "the other region's key is not");
+    assert_eq!(k.other.probe().await, Ok(()), "the other region's key is enabled");
     k.switch.set_enabled(true).await;
     assert_eq!(k.own.probe().await, Ok(()));
     assert_eq!(k.own.unwrap(&wrapped, &context("a")).await.unwrap().expose(), key.expose());
 }
 
-fn refusal(result: Result<DataKey, KeysError>) -> KeysError {
+fn rejection(result: Result<DataKey, KeysError>) -> KeysError {
     match result {
-        Ok(_) => panic!("it was unwrapped"),
+        Ok(_) => panic!("the blob was unwrapped"),
         Err(error) => error,
     }
 }

@@ -1,4 +1,4 @@
-//! Cases of [`Logs`](crate::ports::Logs): append-only, once per key, in the order of keys.
+//! Cases of [`Logs`](crate::ports::Logs): append-only rows, one for each key, in the order of the keys.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::Tables;
 use super::sample::*;
 use crate::ports::RowPage;
 
-pub async fn a_row_is_stored_once_and_then_stays_as_it_was(t: Tables) {
+pub async fn a_stored_row_is_never_replaced(t: Tables) {
     let first = row(user(1), "a");
     let mut second = first.clone();
     second.kind = "other".into();
@@ -38,7 +38,7 @@ pub async fn a_row_keeps_every_field_of_every_type(t: Tables) {
     }
 }
 
-pub async fn rows_are_given_in_the_order_of_their_keys_and_only_of_that_user(t: Tables) {
+pub async fn rows_of_one_user_are_returned_in_key_order(t: Tables) {
     let keys = ["b#2", "a", "b#10", "z", "b", "B", "ä", "confirm#af-south-1#profile"];
     for key in keys {
         t.logs.append(Log::Receipts, &row(user(1), key)).await.unwrap();
@@ -51,7 +51,7 @@ pub async fn rows_are_given_in_the_order_of_their_keys_and_only_of_that_user(t: 
     assert!(rows.iter().all(|row| row.user == user(1)));
 }
 
-pub async fn more_rows_than_fit_into_one_answer_are_all_given(t: Tables) {
+pub async fn rows_of_several_answers_are_all_returned(t: Tables) {
     let large = |n| {
         let mut row = row(user(1), &format!("{n:04}"));
         row.fields.insert("filling".into(), Attribute::B(vec![n; 100 * 1024]));
@@ -63,7 +63,7 @@ pub async fn more_rows_than_fit_into_one_answer_are_all_given(t: Tables) {
     assert_eq!(t.logs.rows(Log::Audit, user(1)).await, Ok((0..24).map(large).collect()));
 }
 
-pub async fn the_last_row_is_that_of_the_greatest_key_that_begins_so(t: Tables) {
+pub async fn the_last_row_has_the_greatest_key_with_the_prefix(t: Tables) {
     for key in ["a#01", "a#02", "a#10", "a-1#99", "b#77", "b"] {
         t.logs.append(Log::Audit, &row(user(1), key)).await.unwrap();
     }
@@ -75,7 +75,7 @@ pub async fn the_last_row_is_that_of_the_greatest_key_that_begins_so(t: Tables) 
     }
 }
 
-pub async fn a_row_that_was_dropped_is_gone_and_its_neighbours_stay(t: Tables) {
+pub async fn dropping_a_row_leaves_its_neighbours(t: Tables) {
     for (n, key) in [(1, "a"), (1, "b"), (2, "a")] {
         t.logs.append(Log::Audit, &row(user(n), key)).await.unwrap();
         t.logs.append(Log::Journal, &row(user(n), key)).await.unwrap();
@@ -89,7 +89,7 @@ pub async fn a_row_that_was_dropped_is_gone_and_its_neighbours_stay(t: Tables) {
     assert_eq!(t.logs.append(Log::Audit, &row(user(1), "a")).await, Ok(true), "its key is free again");
 }
 
-pub async fn a_scan_of_no_rows_ends_at_once(t: Tables) {
+pub async fn a_scan_of_an_empty_log_ends_immediately(t: Tables) {
     t.logs.append(Log::Journal, &row(user(1), "a")).await.unwrap();
     assert_eq!(
         t.logs.scan_rows(Log::Receipts, None, 10).await,
@@ -97,7 +97,7 @@ pub async fn a_scan_of_no_rows_ends_at_once(t: Tables) {
     );
 }
 
-pub async fn a_scan_of_rows_gives_every_row_of_the_log_exactly_once_whatever_the_page_size(t: Tables) {
+pub async fn a_scan_returns_every_row_once_with_any_page_size(t: Tables) {
     let mut written = BTreeSet::new();
     for n in 1..=9 {
         for key in ["a", "confirm#af-south-1#profile", "erase#1/2"] {
@@ -123,7 +123,7 @@ pub async fn a_scan_of_rows_gives_every_row_of_the_log_exactly_once_whatever_the
     }
 }
 
-pub async fn of_many_that_append_one_row_at_once_exactly_one_does(t: Tables) {
+pub async fn one_of_many_concurrent_appends_of_a_row_succeeds(t: Tables) {
     let mut tasks = JoinSet::new();
     for n in 0..16 {
         let logs = Arc::clone(&t.logs);

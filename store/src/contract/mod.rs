@@ -1,7 +1,7 @@
-//! The contract of the ports: what an adapter must do, as tests that every adapter runs, races included.
+//! The contract of the ports: the behaviour of an adapter, as tests that every adapter runs, including races.
 //!
-//! An adapter's test binary writes one line per group and gets one `#[tokio::test]` per case, named by the sentence
-//! that it checks:
+//! An adapter's test binary has one line for each set of cases and gets one `#[tokio::test]` for each case. The name of
+//! a case is the behaviour that it checks:
 //!
 //! ```ignore
 //! async fn tables() -> umoja_store::contract::Tables { /* a new, empty region */ }
@@ -9,13 +9,13 @@
 //! umoja_store::requests_contract!(#[ignore = "needs an emulator"] tables);
 //! ```
 //!
-//! The function is called once per test and must give an empty store each time. Time never passes by itself in a case:
-//! where it matters, the case says how much passes ([`Time`]) or passes it as an argument. Cases need the
-//! multi-threaded runtime, because the races are meant to be races.
+//! The function is called once for each test and must return an empty store each time. Time never passes by itself in a
+//! case: the case advances it ([`Time`]) or passes it as an argument. Cases need the multi-threaded runtime, so that
+//! races are real.
 //!
-//! A conflict may come early: an adapter may report [`Commit::Conflict`](crate::ports::Commit::Conflict) because
-//! another write was at one of the items at that moment, with nothing changed yet. Whoever reads again and plans again
-//! does the right thing, and the races here do that.
+//! A conflict may be spurious: an adapter may report [`Commit::Conflict`](crate::ports::Commit::Conflict) without any
+//! change, because another write was at one of the items at that moment. A correct caller reads and plans again, as the
+//! races here do.
 #![allow(missing_docs, reason = "the name of a case says what it checks")]
 #![allow(clippy::missing_panics_doc, reason = "a case that panics is a test that fails")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
@@ -27,23 +27,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::change::Change;
-use crate::ports::{Attempts, Items, Keys, Logs, Queue, Registry, Requests, Sweeps, Users};
+use crate::ports::{Attempts, Checkpoints, Items, Keys, Logs, Queue, Registry, Requests, Users};
 
 pub mod attempts;
-pub mod claims;
+pub mod checkpoints;
 pub mod conditions;
 pub mod derived;
 pub mod items;
 pub mod keys;
+pub mod linked_accounts;
 pub mod logs;
-pub mod members;
+pub mod ownerships;
 pub mod queue;
 pub mod races;
 pub mod registry;
 pub mod requests;
 pub mod sample;
 pub mod streams;
-pub mod sweeps;
 pub mod users;
 pub mod wrapped;
 
@@ -51,7 +51,7 @@ mod macros;
 
 /// The empty tables of one new region.
 pub struct Tables {
-    /// Users and claims.
+    /// Users and ownerships.
     pub users: Arc<dyn Users>,
     /// Append-only tables, of the same region as `users`.
     pub logs: Arc<dyn Logs>,
@@ -63,9 +63,10 @@ pub struct Tables {
     pub requests: Arc<dyn Requests>,
     /// Failed logins and remembered devices.
     pub attempts: Arc<dyn Attempts>,
-    /// How far sweeps have come.
-    pub sweeps: Arc<dyn Sweeps>,
-    /// What has to live as long as the test: a temporary directory, a process. `Box::new(())` if nothing has to.
+    /// The positions of anti-entropy passes.
+    pub checkpoints: Arc<dyn Checkpoints>,
+    /// A value that must live as long as the test, such as a temporary directory or a process; `Box::new(())` if there
+    /// is none.
     pub guard: Box<dyn Any + Send + Sync>,
 }
 
@@ -77,10 +78,10 @@ pub struct Streamed {
     pub changes: Arc<dyn Changes>,
 }
 
-/// Reads a region's stream for a test.
+/// Reads a region's stream in a test.
 #[async_trait]
 pub trait Changes: Send + Sync {
-    /// Every change since the region was made, in the order in which its consumer would see the changes of one item.
+    /// Every change since the region was created, in an order that keeps the order of each item's changes.
     async fn all(&self) -> Vec<Change>;
 }
 
@@ -90,13 +91,13 @@ pub struct KeyPair {
     pub own: Arc<dyn Keys>,
     /// Another region's key.
     pub other: Arc<dyn Keys>,
-    /// Switches `own`.
+    /// Enables and disables `own`.
     pub switch: Arc<dyn KeySwitch>,
-    /// What has to live as long as the test.
+    /// A value that must live as long as the test.
     pub guard: Box<dyn Any + Send + Sync>,
 }
 
-/// Does to a key what an operator can do.
+/// The actions of an operator on a key.
 #[async_trait]
 pub trait KeySwitch: Send + Sync {
     /// Enables or disables the key.
@@ -107,17 +108,17 @@ pub trait KeySwitch: Send + Sync {
 pub struct Queued {
     /// The queue.
     pub queue: Arc<dyn Queue>,
-    /// How often a message can be received before it goes to the dead letters; at least 2.
+    /// How often a message can be received before it becomes a dead letter; at least 2.
     pub max_receives: u32,
-    /// The queue's time.
+    /// The time of the queue.
     pub time: Arc<dyn Time>,
-    /// What has to live as long as the test.
+    /// A value that must live as long as the test.
     pub guard: Box<dyn Any + Send + Sync>,
 }
 
-/// Lets time pass for an adapter: by setting its clock, or by waiting if it has a clock of its own.
+/// Advances an adapter's time: by setting its clock, or by waiting if it has its own clock.
 #[async_trait]
 pub trait Time: Send + Sync {
-    /// Lets `secs` seconds pass.
+    /// Advances the time by `secs` seconds.
     async fn advance(&self, secs: u32);
 }

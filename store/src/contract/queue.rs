@@ -1,5 +1,4 @@
-//! Cases of [`Queue`]. Times are a few seconds, so that a queue with a clock of its own can be
-//! waited for.
+//! Cases of [`Queue`]. Times are a few seconds, so that a test can wait for a queue with its own clock.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +26,7 @@ fn depth(waiting: u64, in_flight: u64, dead: u64) -> QueueDepth {
     QueueDepth { waiting, in_flight, dead }
 }
 
-pub async fn an_empty_queue_gives_nothing(q: Queued) {
+pub async fn an_empty_queue_returns_no_message(q: Queued) {
     assert_eq!(receive(&*q.queue).await, []);
     assert_eq!(q.queue.depth().await, Ok(depth(0, 0, 0)));
 }
@@ -66,7 +65,7 @@ pub async fn a_deleted_message_does_not_come_back(q: Queued) {
     assert_eq!(q.queue.delete(&delivery.receipt).await, Ok(()), "deleting again is no error");
 }
 
-pub async fn a_released_message_comes_back_after_the_delay_that_was_asked_for(q: Queued) {
+pub async fn a_released_message_comes_back_after_its_delay(q: Queued) {
     q.queue.send(&message(1), 0).await.unwrap();
     let first = receive_one(&*q.queue).await;
     q.queue.release(&first.receipt, 0).await.unwrap();
@@ -74,12 +73,12 @@ pub async fn a_released_message_comes_back_after_the_delay_that_was_asked_for(q:
     assert_eq!((&second.text, second.received), (&first.text, 2));
     q.queue.release(&second.receipt, 4).await.unwrap();
     q.time.advance(2).await;
-    assert_eq!(receive(&*q.queue).await, [], "the visibility that it was received with no longer counts");
+    assert_eq!(receive(&*q.queue).await, [], "the visibility of the receive no longer counts");
     q.time.advance(3).await;
     receive_one(&*q.queue).await;
 }
 
-/// Receives the only message until it is received too often.
+/// Receives the only message until it becomes a dead letter.
 async fn wear_out(q: &Queued) {
     for n in 1..=q.max_receives {
         let delivery = receive_one(&*q.queue).await;
@@ -89,17 +88,17 @@ async fn wear_out(q: &Queued) {
     assert_eq!(receive(&*q.queue).await, []);
 }
 
-pub async fn a_message_that_was_received_too_often_goes_to_the_dead_letters(q: Queued) {
+pub async fn a_message_received_too_often_becomes_a_dead_letter(q: Queued) {
     q.queue.send(&message(1), 0).await.unwrap();
     wear_out(&q).await;
     q.queue.send(&message(2), 0).await.unwrap();
     let neighbour = receive(&*q.queue).await;
     assert!(neighbour.iter().all(|delivery| Message::from_text(&delivery.text) == Ok(message(2))));
-    assert_eq!(neighbour.len(), 1, "its neighbour is not held up");
+    assert_eq!(neighbour.len(), 1, "its neighbour can be received");
     assert_eq!(q.queue.depth().await, Ok(depth(0, 1, 1)));
 }
 
-pub async fn a_dead_letter_that_is_sent_back_is_a_new_message(q: Queued) {
+pub async fn a_redriven_dead_letter_is_a_new_message(q: Queued) {
     assert_eq!(q.queue.receive_dead(10, 60).await, Ok(vec![]));
     q.queue.send(&message(1), 0).await.unwrap();
     wear_out(&q).await;
@@ -107,13 +106,13 @@ pub async fn a_dead_letter_that_is_sent_back_is_a_new_message(q: Queued) {
     assert_eq!(dead.len(), 1);
     assert_eq!(Message::from_text(&dead[0].text), Ok(message(1)));
     q.queue.redrive(&dead[0]).await.unwrap();
-    let again = receive_one(&*q.queue).await;
-    assert_eq!((Message::from_text(&again.text), again.received), (Ok(message(1)), 1));
+    let redriven = receive_one(&*q.queue).await;
+    assert_eq!((Message::from_text(&redriven.text), redriven.received), (Ok(message(1)), 1));
     assert_eq!(q.queue.depth().await, Ok(depth(0, 1, 0)));
     assert_eq!(q.queue.receive_dead(10, 60).await, Ok(vec![]));
 }
 
-pub async fn a_dead_letter_that_was_taken_is_hidden_until_it_is_released_or_its_visibility_ends(q: Queued) {
+pub async fn a_received_dead_letter_is_hidden_until_released_or_timed_out(q: Queued) {
     q.queue.send(&message(1), 0).await.unwrap();
     wear_out(&q).await;
     let dead = q.queue.receive_dead(10, 2).await.unwrap();
@@ -125,10 +124,10 @@ pub async fn a_dead_letter_that_was_taken_is_hidden_until_it_is_released_or_its_
     q.time.advance(3).await;
     let last = q.queue.receive_dead(10, 2).await.unwrap();
     assert_eq!((last.len(), &last[0].text), (1, &dead[0].text));
-    assert_eq!(receive(&*q.queue).await, [], "it stays dead");
+    assert_eq!(receive(&*q.queue).await, [], "it is still a dead letter");
 }
 
-pub async fn messages_are_taken_in_batches_and_none_twice(q: Queued) {
+pub async fn messages_are_received_in_batches_and_none_twice(q: Queued) {
     for n in 1..=25 {
         q.queue.send(&message(n), 0).await.unwrap();
     }
@@ -138,14 +137,14 @@ pub async fn messages_are_taken_in_batches_and_none_twice(q: Queued) {
         let batch = q.queue.receive(7, 60).await.unwrap();
         assert!((1..=7).contains(&batch.len()));
         for delivery in batch {
-            assert!(seen.insert(delivery.text), "given twice");
+            assert!(seen.insert(delivery.text), "received twice");
             q.queue.delete(&delivery.receipt).await.unwrap();
         }
     }
     assert_eq!(receive(&*q.queue).await, []);
 }
 
-pub async fn the_depth_counts_what_waits_and_what_is_in_flight(q: Queued) {
+pub async fn the_depth_counts_waiting_and_in_flight_messages(q: Queued) {
     for n in 1..=3 {
         q.queue.send(&message(n), 0).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Cases of many writers at once. A loser reads again and decides again, as the services do.
+//! Cases of concurrent writers. A writer that loses reads and decides again, as the services do.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::ports::{Commit, Condition, Users, Writes};
 
 const WRITERS: u8 = 16;
 
-pub async fn of_many_writers_of_one_version_exactly_one_wins(t: Tables) {
+pub async fn one_of_many_writers_over_one_version_wins(t: Tables) {
     put(&*t.users, &profile(user(1), version(1)), Condition::Absent).await;
     let mut tasks = JoinSet::new();
     for n in 0..WRITERS {
@@ -29,7 +29,7 @@ pub async fn of_many_writers_of_one_version_exactly_one_wins(t: Tables) {
     assert_eq!(t.users.part(user(1), Part::Profile).await.unwrap().as_ref(), Some(winners[0]));
 }
 
-pub async fn of_many_first_writers_of_one_user_exactly_one_wins(t: Tables) {
+pub async fn one_of_many_first_writers_of_a_user_wins(t: Tables) {
     let mut tasks = JoinSet::new();
     for n in 0..WRITERS {
         let users = Arc::clone(&t.users);
@@ -81,7 +81,7 @@ async fn count_up(users: &dyn Users) -> bool {
     put(users, &next, Condition::VersionIs(stored.version)).await == Commit::Done
 }
 
-pub async fn copies_that_arrive_at_once_in_any_order_leave_the_newest(t: Tables) {
+pub async fn concurrent_versions_in_any_order_leave_the_newest(t: Tables) {
     let mut tasks = JoinSet::new();
     for n in 0..WRITERS {
         let users = Arc::clone(&t.users);
@@ -93,28 +93,31 @@ pub async fn copies_that_arrive_at_once_in_any_order_leave_the_newest(t: Tables)
     assert_eq!(t.users.part(user(1), Part::Credentials).await, Ok(Some(newest)));
 }
 
-/// Registers a user who claims the identifiers, in that order; false if one is taken.
+/// Registers a user with these identifiers, in this order; false if one is taken.
 async fn register(users: &dyn Users, id: UserId, identifiers: &[u8]) -> bool {
-    let claims: Vec<_> = identifiers.iter().map(|n| (index(*n), claim(1))).collect();
+    let ownerships: Vec<_> = identifiers.iter().map(|n| (index(*n), ownership(1))).collect();
     let writes = Writes {
         parts: vec![
-            part_write(claiming(id, version(1), claims), Condition::Absent),
+            part_write(owning(id, version(1), ownerships), Condition::Absent),
             part_write(credentials(id, version(1)), Condition::Absent),
         ],
-        claims: identifiers.iter().map(|n| claim_write(unclaimed(*n), claimed(*n, [(id, claim(1))]))).collect(),
+        ownerships: identifiers
+            .iter()
+            .map(|n| identifier_write(unowned(*n), owned(*n, [(id, ownership(1))])))
+            .collect(),
         rows: vec![(Log::Audit, row(id, "registered"))],
         ..Writes::default()
     };
     let indexes: Vec<_> = identifiers.iter().map(|n| index(*n)).collect();
     while users.commit(&writes).await.unwrap() != Commit::Done {
-        if users.claims(&indexes).await.unwrap().iter().any(|item| !item.claimants.is_empty()) {
+        if users.ownerships(&indexes).await.unwrap().iter().any(|item| !item.owners.is_empty()) {
             return false;
         }
     }
     true
 }
 
-pub async fn of_many_registrations_for_one_identifier_exactly_one_wins(t: Tables) {
+pub async fn one_of_many_registrations_of_an_identifier_wins(t: Tables) {
     let mut tasks = JoinSet::new();
     for n in 1..=WRITERS {
         let users = Arc::clone(&t.users);
@@ -123,7 +126,7 @@ pub async fn of_many_registrations_for_one_identifier_exactly_one_wins(t: Tables
     let outcomes = tasks.join_all().await;
     let winners: Vec<_> = outcomes.iter().filter(|(_, won)| *won).map(|(id, _)| *id).collect();
     assert_eq!(winners.len(), 1);
-    assert_eq!(claims_on(&*t.users, 1).await, claimed(1, [(winners[0], claim(1))]));
+    assert_eq!(ownerships_on(&*t.users, 1).await, owned(1, [(winners[0], ownership(1))]));
     for (id, won) in outcomes {
         let parts = t.users.parts(id).await.unwrap();
         assert_eq!((parts.profile.is_some(), parts.credentials.is_some()), (won, won));
@@ -131,7 +134,7 @@ pub async fn of_many_registrations_for_one_identifier_exactly_one_wins(t: Tables
     }
 }
 
-pub async fn registrations_that_claim_the_same_identifiers_in_another_order_do_not_block_each_other(t: Tables) {
+pub async fn registrations_in_different_identifier_orders_do_not_deadlock(t: Tables) {
     let mut tasks = JoinSet::new();
     for n in 1..=WRITERS {
         let users = Arc::clone(&t.users);
@@ -139,32 +142,32 @@ pub async fn registrations_that_claim_the_same_identifiers_in_another_order_do_n
         tasks.spawn(async move { register(&*users, user(n), &order).await });
     }
     assert_eq!(tasks.join_all().await.into_iter().filter(|won| *won).count(), 1);
-    let winner = claims_on(&*t.users, 1).await.winner().unwrap().0;
+    let winner = ownerships_on(&*t.users, 1).await.winner().unwrap().0;
     for n in 1..=3 {
-        assert_eq!(claims_on(&*t.users, n).await, claimed(n, [(winner, claim(1))]));
+        assert_eq!(ownerships_on(&*t.users, n).await, owned(n, [(winner, ownership(1))]));
     }
 }
 
-pub async fn claimants_that_arrive_at_once_are_all_kept(t: Tables) {
+pub async fn concurrent_owners_are_all_stored(t: Tables) {
     let mut tasks = JoinSet::new();
     for n in 1..=WRITERS {
         let users = Arc::clone(&t.users);
         tasks.spawn(async move {
             loop {
-                let before = claims_on(&*users, 1).await;
-                let after = before.with(user(n), Some(&claim(u64::from(n)))).unwrap();
-                if put_claims(&*users, [claim_write(before, after)]).await == Commit::Done {
+                let before = ownerships_on(&*users, 1).await;
+                let after = before.with(user(n), Some(&ownership(u64::from(n)))).unwrap();
+                if put_identifiers(&*users, [identifier_write(before, after)]).await == Commit::Done {
                     break;
                 }
             }
         });
     }
     tasks.join_all().await;
-    let wanted = claimed(1, (1..=WRITERS).map(|n| (user(n), claim(u64::from(n)))));
-    assert_eq!(claims_on(&*t.users, 1).await, wanted);
+    let wanted = owned(1, (1..=WRITERS).map(|n| (user(n), ownership(u64::from(n)))));
+    assert_eq!(ownerships_on(&*t.users, 1).await, wanted);
 }
 
-pub async fn of_many_that_write_one_new_row_with_parts_of_their_own_one_does_at_most(t: Tables) {
+pub async fn at_most_one_of_many_writers_of_a_new_row_succeeds(t: Tables) {
     let mut tasks = JoinSet::new();
     for n in 1..=WRITERS {
         let users = Arc::clone(&t.users);
@@ -176,7 +179,7 @@ pub async fn of_many_that_write_one_new_row_with_parts_of_their_own_one_does_at_
         tasks.spawn(async move { (n, users.commit(&writes).await.unwrap() == Commit::Done) });
     }
     let winners: Vec<_> = tasks.join_all().await.into_iter().filter(|(_, won)| *won).map(|(n, _)| n).collect();
-    // Two that meet may both be turned away; whoever comes again then gets through.
+    // Two writers that meet may both be rejected. A retry then succeeds.
     assert!(winners.len() <= 1, "{winners:?}");
     assert_eq!(t.logs.rows(Log::Audit, user(1)).await.unwrap().len(), winners.len());
     for n in 1..=WRITERS {

@@ -30,7 +30,7 @@ pub async fn a_company_that_was_never_stored_is_absent(t: Tables) {
     assert_eq!(t.registry.companies().await, Ok(vec![]));
 }
 
-pub async fn a_company_is_read_as_it_was_last_stored(t: Tables) {
+pub async fn the_last_stored_company_is_read(t: Tables) {
     let mut acme = company("acme");
     t.registry.put_company(&acme).await.unwrap();
     assert_eq!(t.registry.company(&acme.id).await, Ok(Some(acme.clone())));
@@ -41,7 +41,7 @@ pub async fn a_company_is_read_as_it_was_last_stored(t: Tables) {
     assert_eq!(t.registry.companies().await, Ok(vec![acme]));
 }
 
-pub async fn companies_are_listed_in_the_order_of_their_ids(t: Tables) {
+pub async fn companies_are_listed_in_id_order(t: Tables) {
     let mut ids = ["m", "zz", "a", "a-b", "b2", "a0", "q"];
     for id in ids {
         t.registry.put_company(&company(id)).await.unwrap();
@@ -50,7 +50,7 @@ pub async fn companies_are_listed_in_the_order_of_their_ids(t: Tables) {
     assert_eq!(t.registry.companies().await, Ok(ids.map(company).to_vec()));
 }
 
-pub async fn a_setting_is_read_as_it_was_last_stored(t: Tables) {
+pub async fn the_last_stored_setting_is_read(t: Tables) {
     assert_eq!(t.registry.setting("peers").await, Ok(None));
     for value in
         [json!({"a": [1, -2.5, null, true, "é\u{1F600}"], "b": {"": {}}}), json!([]), json!("text"), json!(null)]
@@ -61,34 +61,34 @@ pub async fn a_setting_is_read_as_it_was_last_stored(t: Tables) {
     assert_eq!(t.registry.setting("peer").await, Ok(None));
 }
 
-pub async fn settings_and_companies_of_one_name_are_apart(t: Tables) {
+pub async fn settings_and_companies_with_one_name_are_separate(t: Tables) {
     t.registry.put_setting("acme", &json!(1)).await.unwrap();
     assert_eq!(t.registry.company(&"acme".parse().unwrap()).await, Ok(None));
     t.registry.put_company(&company("acme")).await.unwrap();
     assert_eq!(t.registry.setting("acme").await, Ok(Some(json!(1))));
 }
 
-pub async fn a_large_setting_is_kept_whole(t: Tables) {
+pub async fn a_large_setting_is_stored_completely(t: Tables) {
     let value = json!({"text": "x".repeat(200 * 1024)});
     t.registry.put_setting("large", &value).await.unwrap();
     assert_eq!(t.registry.setting("large").await, Ok(Some(value)));
 }
 
-pub async fn a_setting_is_replaced_only_where_it_is_what_was_expected(t: Tables) {
+pub async fn a_setting_is_replaced_only_over_the_expected_value(t: Tables) {
     let [one, two, three] = [1, 2, 3].map(|n| json!({ "n": n, "a": ["é", { "b": null, "aa": 1.5 }] }));
-    assert_eq!(t.registry.replace_setting("s", Some(&one), &two).await, Ok(false), "nothing is stored");
+    assert_eq!(t.registry.replace_setting("s", Some(&one), &two).await, Ok(false), "no value is stored");
     assert_eq!(t.registry.setting("s").await, Ok(None));
     assert_eq!(t.registry.replace_setting("s", None, &one).await, Ok(true));
-    assert_eq!(t.registry.replace_setting("s", None, &two).await, Ok(false), "something is stored");
-    assert_eq!(t.registry.replace_setting("s", Some(&two), &three).await, Ok(false), "something else is stored");
+    assert_eq!(t.registry.replace_setting("s", None, &two).await, Ok(false), "a value is stored");
+    assert_eq!(t.registry.replace_setting("s", Some(&two), &three).await, Ok(false), "another value is stored");
     assert_eq!(t.registry.setting("s").await, Ok(Some(one)));
-    // As it was read, not as it was written.
+    // The expected value is the stored form, not the written one.
     let read = t.registry.setting("s").await.unwrap().unwrap();
     assert_eq!(t.registry.replace_setting("s", Some(&read), &two).await, Ok(true));
     assert_eq!(t.registry.setting("s").await, Ok(Some(two)));
 }
 
-pub async fn of_many_who_replace_one_setting_exactly_one_does(t: Tables) {
+pub async fn one_of_many_concurrent_replacements_of_a_setting_succeeds(t: Tables) {
     for expected in [None, Some(json!(0))] {
         let mut tasks = JoinSet::new();
         for n in 0..12 {

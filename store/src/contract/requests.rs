@@ -1,5 +1,5 @@
-//! Cases of [`Requests`](crate::ports::Requests). Times are whole seconds: an adapter may round an expiry up to the
-//! next one.
+//! Cases of [`Requests`](crate::ports::Requests). Times are whole seconds, because an adapter may round an expiry up to
+//! the next second.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub async fn a_hash_counts_as_unused_once_it_has_expired(t: Tables) {
     assert_eq!(t.requests.first_use(&HASH, later(119), later(180)).await, Ok(false), "the new expiry counts");
 }
 
-pub async fn of_fifty_that_use_a_hash_at_once_exactly_one_is_first(t: Tables) {
+pub async fn one_of_fifty_concurrent_uses_of_a_hash_is_first(t: Tables) {
     for (now, expires_at) in [(NOW, later(60)), (later(61), later(120))] {
         let mut tasks = JoinSet::new();
         for _ in 0..50 {
@@ -49,14 +49,14 @@ pub async fn of_fifty_that_use_a_hash_at_once_exactly_one_is_first(t: Tables) {
     }
 }
 
-pub async fn an_outcome_is_stored_by_the_first_and_given_to_the_others(t: Tables) {
+pub async fn the_first_outcome_is_stored_and_returned_to_others(t: Tables) {
     assert_eq!(t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await, Ok(None));
     assert_eq!(t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await, Ok(Some(begun("a"))));
     assert_eq!(t.requests.begin(&HASH, &begun("b"), NOW, later(60)).await, Ok(Some(begun("a"))));
     assert_eq!(t.requests.begin(&[2; 32], &begun("b"), NOW, later(60)).await, Ok(None));
 }
 
-pub async fn a_finished_outcome_is_given_from_then_on(t: Tables) {
+pub async fn a_finished_outcome_is_returned(t: Tables) {
     t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await.unwrap();
     for _ in 0..2 {
         assert_eq!(t.requests.finish(&HASH, &finished("a"), later(60)).await, Ok(()));
@@ -64,7 +64,7 @@ pub async fn a_finished_outcome_is_given_from_then_on(t: Tables) {
     }
 }
 
-pub async fn an_outcome_can_be_finished_without_having_begun(t: Tables) {
+pub async fn an_outcome_can_be_finished_without_a_begin(t: Tables) {
     t.requests.finish(&HASH, &finished("a"), later(60)).await.unwrap();
     assert_eq!(t.requests.begin(&HASH, &begun("b"), NOW, later(60)).await, Ok(Some(finished("a"))));
 }
@@ -78,7 +78,7 @@ pub async fn an_outcome_counts_as_absent_once_it_has_expired(t: Tables) {
     assert_eq!(t.requests.begin(&HASH, &begun("a"), later(100), later(190)).await, Ok(Some(finished("b"))));
 }
 
-pub async fn of_fifty_that_begin_at_once_exactly_one_does_and_the_others_get_its_outcome(t: Tables) {
+pub async fn one_of_fifty_concurrent_begins_stores_its_outcome(t: Tables) {
     let mut tasks = JoinSet::new();
     for n in 0..50 {
         let requests = Arc::clone(&t.requests);
@@ -94,7 +94,7 @@ pub async fn of_fifty_that_begin_at_once_exactly_one_does_and_the_others_get_its
     assert!(outcomes.iter().filter_map(|(_, stored)| stored.as_ref()).all(|stored| stored == winners[0]));
 }
 
-pub async fn replays_and_outcomes_of_one_hash_are_apart(t: Tables) {
+pub async fn replays_and_outcomes_of_one_hash_are_separate(t: Tables) {
     t.requests.first_use(&HASH, NOW, later(60)).await.unwrap();
     assert_eq!(t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await, Ok(None));
     assert_eq!(t.requests.first_use(&[2; 32], NOW, later(60)).await, Ok(true));

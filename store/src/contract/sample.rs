@@ -1,17 +1,17 @@
-//! Records for tests of stores: made of small numbers, never the same twice unless the numbers are.
+//! Records for tests of stores. They are made of small numbers, and are equal only if the numbers are.
 
 use std::collections::BTreeMap;
 
 use umoja_schema::names::attribute;
 use umoja_schema::replicated::{self, Erasure, Proof, Rule};
 use umoja_schema::{
-    AccountStatus, Attribute, Attributes, BlindIndex, Body, Claim, ClaimItem, Facts, Hlc, IdentifierKind, Live, LogRow,
-    Millis, Part, PartRecord, ProfileFacts, Region, Replicated, SealedData, UserId, Version, VersionedItem,
+    AccountStatus, Attribute, Attributes, BlindIndex, Body, Facts, Hlc, IdentifierItem, IdentifierKind, Live, LogRow,
+    Millis, Ownership, Part, PartRecord, ProfileFacts, Region, Replicated, SealedData, UserId, Version, VersionedItem,
 };
 
-use crate::ports::{ClaimWrite, Commit, Condition, ItemWrite, PartWrite, Users, Writes};
+use crate::ports::{Commit, Condition, IdentifierWrite, ItemWrite, PartWrite, Users, Writes};
 
-/// A replicated table that only tests have: of the rule that no table of a deployment follows yet.
+/// A replicated table that exists only in tests, with the rule that no table of a deployment uses yet.
 pub static SAMPLE: Replicated = Replicated {
     name: "sample",
     sort_key: attribute::KEY,
@@ -46,7 +46,7 @@ pub fn index(n: u8) -> BlindIndex {
     BlindIndex::new([n; 32])
 }
 
-/// The live version of a millisecond.
+/// A live version with this time.
 pub fn version(ms: u64) -> Version {
     version_of(ms, HERE)
 }
@@ -59,7 +59,7 @@ pub fn erased(ms: u64) -> Version {
     Version { erased: true, ..version(ms) }
 }
 
-/// An envelope that only this version has, in a shape like the real one.
+/// An envelope that is unique to its version, in a realistic shape.
 fn envelope(version: &Version) -> SealedData {
     let info = format!("sealed under {version}").into_bytes();
     SealedData(Attributes::from([
@@ -74,16 +74,20 @@ fn live(version: &Version, facts: Facts) -> Body {
     Body::Live(Box::new(Live { data: envelope(version), keys, facts }))
 }
 
-/// A profile part without claims.
+/// A profile part without ownerships.
 pub fn profile(id: UserId, version: Version) -> PartRecord {
-    claiming(id, version, [])
+    owning(id, version, [])
 }
 
-/// A profile part with claims.
-pub fn claiming(id: UserId, version: Version, claims: impl IntoIterator<Item = (BlindIndex, Claim)>) -> PartRecord {
+/// A profile part with ownerships.
+pub fn owning(
+    id: UserId,
+    version: Version,
+    ownerships: impl IntoIterator<Item = (BlindIndex, Ownership)>,
+) -> PartRecord {
     let facts = Facts::Profile(ProfileFacts {
         created_at: Millis(1),
-        claims: claims.into_iter().collect(),
+        ownerships: ownerships.into_iter().collect(),
         links: BTreeMap::from([("acme".parse().unwrap(), Millis(1))]),
         merged_into: None,
     });
@@ -95,7 +99,7 @@ pub fn credentials(id: UserId, version: Version) -> PartRecord {
     PartRecord { id, part: Part::Credentials, body: live(&version, facts), version, unknown: Attributes::new() }
 }
 
-/// Attributes of every type that DynamoDB has.
+/// Attributes of every type of DynamoDB.
 pub fn every_type() -> Attributes {
     let scalars = Attributes::from([
         ("s".into(), "text".into()),
@@ -113,12 +117,12 @@ pub fn every_type() -> Attributes {
     all
 }
 
-/// An unverified claim on an e-mail address.
-pub fn claim(at: u64) -> Claim {
-    Claim {
+/// An unverified ownership of an e-mail address.
+pub fn ownership(at: u64) -> Ownership {
+    Ownership {
         kind: IdentifierKind::Email,
         key_version: 1,
-        claimed_at: Millis(at),
+        owned_since: Millis(at),
         region: region(HERE),
         verified: false,
         company: None,
@@ -126,21 +130,21 @@ pub fn claim(at: u64) -> Claim {
     }
 }
 
-/// The claims on an identifier.
-pub fn claimed(n: u8, claimants: impl IntoIterator<Item = (UserId, Claim)>) -> ClaimItem {
-    ClaimItem { index: index(n), claimants: claimants.into_iter().collect() }
+/// The ownerships of an identifier.
+pub fn owned(n: u8, owners: impl IntoIterator<Item = (UserId, Ownership)>) -> IdentifierItem {
+    IdentifierItem { index: index(n), owners: owners.into_iter().collect() }
 }
 
-pub fn unclaimed(n: u8) -> ClaimItem {
-    ClaimItem::unclaimed(index(n))
+pub fn unowned(n: u8) -> IdentifierItem {
+    IdentifierItem::unowned(index(n))
 }
 
 pub fn part_write(record: PartRecord, condition: Condition) -> PartWrite {
     PartWrite { record, condition }
 }
 
-pub fn claim_write(before: ClaimItem, after: ClaimItem) -> ClaimWrite {
-    ClaimWrite { before, after }
+pub fn identifier_write(before: IdentifierItem, after: IdentifierItem) -> IdentifierWrite {
+    IdentifierWrite { before, after }
 }
 
 pub fn row(user: UserId, key: &str) -> LogRow {
@@ -172,17 +176,17 @@ pub async fn put(users: &dyn Users, record: &PartRecord, condition: Condition) -
     users.commit(&Writes { parts, ..Writes::default() }).await.unwrap()
 }
 
-/// Commits claims alone.
-pub async fn put_claims(users: &dyn Users, claims: impl IntoIterator<Item = ClaimWrite>) -> Commit {
-    users.commit(&Writes { claims: claims.into_iter().collect(), ..Writes::default() }).await.unwrap()
+/// Commits ownerships alone.
+pub async fn put_identifiers(users: &dyn Users, ownerships: impl IntoIterator<Item = IdentifierWrite>) -> Commit {
+    users.commit(&Writes { ownerships: ownerships.into_iter().collect(), ..Writes::default() }).await.unwrap()
 }
 
-/// The claims on one identifier.
-pub async fn claims_on(users: &dyn Users, n: u8) -> ClaimItem {
-    users.claims(&[index(n)]).await.unwrap().remove(0)
+/// The ownerships of one identifier.
+pub async fn ownerships_on(users: &dyn Users, n: u8) -> IdentifierItem {
+    users.ownerships(&[index(n)]).await.unwrap().remove(0)
 }
 
-/// The conflict that finds one part stored.
+/// The conflict with one stored part.
 pub fn found(record: &PartRecord) -> Commit {
     Commit::Conflict { stored: vec![Some(record.clone())] }
 }

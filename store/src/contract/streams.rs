@@ -1,4 +1,5 @@
-//! Cases of a region's stream: every change of what is replicated, in the order of its writes, and nothing else.
+//! Cases of a region's stream: it delivers every change of replicated items in the order of the writes, and no other
+//! change.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use umoja_schema::{Attributes, Log, Part, PartRecord, UserId};
 
 use super::sample::*;
 use super::{Changes, Streamed};
-use crate::ports::{Commit, Condition, KeyAdded, MemberWrite, Outcome, Writes};
+use crate::ports::{Commit, Condition, KeyAdded, LinkedAccountWrite, Outcome, Writes};
 
 /// The images of one user's part, in order.
 async fn images(changes: &dyn Changes, id: UserId, part: Part) -> Vec<Attributes> {
@@ -18,10 +19,10 @@ async fn images(changes: &dyn Changes, id: UserId, part: Part) -> Vec<Attributes
     users.map(|change| change.image).filter(of_part).collect()
 }
 
-pub async fn every_write_of_a_part_appears_in_order_and_whole(s: Streamed) {
+pub async fn every_write_of_a_part_appears_in_order(s: Streamed) {
     let mut written = Vec::new();
     for ms in 1..=5 {
-        let mut record = claiming(user(1), version(ms), [(index(1), claim(1))]);
+        let mut record = owning(user(1), version(ms), [(index(1), ownership(1))]);
         record.unknown = every_type();
         put(&*s.tables.users, &record, Condition::Older).await;
         put(&*s.tables.users, &credentials(user(2), version(ms)), Condition::Older).await;
@@ -33,7 +34,7 @@ pub async fn every_write_of_a_part_appears_in_order_and_whole(s: Streamed) {
     assert_eq!(images(&*s.changes, user(1), Part::Profile).await, written);
 }
 
-pub async fn a_change_can_be_told_from_every_other_change(s: Streamed) {
+pub async fn every_change_has_a_unique_sequence(s: Streamed) {
     for n in 1..=5 {
         put(&*s.tables.users, &profile(user(n), version(1)), Condition::Absent).await;
         s.tables.logs.append(Log::Journal, &row(user(n), "a")).await.unwrap();
@@ -43,14 +44,14 @@ pub async fn a_change_can_be_told_from_every_other_change(s: Streamed) {
     assert_eq!((all.len(), distinct.len()), (10, 10));
 }
 
-pub async fn all_parts_of_a_transaction_appear_and_its_claims_do_not(s: Streamed) {
-    let record = claiming(user(1), version(1), [(index(1), claim(1))]);
+pub async fn parts_of_a_transaction_appear_but_identifiers_do_not(s: Streamed) {
+    let record = owning(user(1), version(1), [(index(1), ownership(1))]);
     let writes = Writes {
         parts: vec![
             part_write(record.clone(), Condition::Absent),
             part_write(credentials(user(1), version(1)), Condition::Absent),
         ],
-        claims: vec![claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))],
+        ownerships: vec![identifier_write(unowned(1), owned(1, [(user(1), ownership(1))]))],
         rows: vec![(Log::Journal, row(user(1), "a"))],
         ..Writes::default()
     };
@@ -63,14 +64,14 @@ pub async fn all_parts_of_a_transaction_appear_and_its_claims_do_not(s: Streamed
     assert_eq!(tables.len(), 3);
 }
 
-pub async fn a_write_that_was_refused_does_not_appear(s: Streamed) {
+pub async fn a_rejected_write_does_not_appear(s: Streamed) {
     let record = profile(user(1), version(5));
     put(&*s.tables.users, &record, Condition::Absent).await;
     put(&*s.tables.users, &profile(user(1), version(4)), Condition::Older).await;
     put(&*s.tables.users, &profile(user(1), version(6)), Condition::Absent).await;
     let writes = Writes {
         parts: vec![part_write(profile(user(1), version(7)), Condition::Older)],
-        claims: vec![claim_write(claimed(1, [(user(9), claim(1))]), unclaimed(1))],
+        ownerships: vec![identifier_write(owned(1, [(user(9), ownership(1))]), unowned(1))],
         rows: vec![(Log::Journal, row(user(1), "a"))],
         ..Writes::default()
     };
@@ -80,7 +81,7 @@ pub async fn a_write_that_was_refused_does_not_appear(s: Streamed) {
     assert_eq!(all[0].image, record.to_item());
 }
 
-pub async fn an_added_key_appears_under_the_same_version(s: Streamed) {
+pub async fn an_added_wrapped_key_appears_with_the_same_version(s: Streamed) {
     put(&*s.tables.users, &profile(user(1), version(1)), Condition::Absent).await;
     for _ in 0..2 {
         let region = region("af-south-1");
@@ -88,13 +89,13 @@ pub async fn an_added_key_appears_under_the_same_version(s: Streamed) {
         assert!(matches!(added, KeyAdded::Added | KeyAdded::Present));
     }
     let images = images(&*s.changes, user(1), Part::Profile).await;
-    assert_eq!(images.len(), 2, "the second found it there");
+    assert_eq!(images.len(), 2, "the second call finds the key stored");
     let record = PartRecord::from_item(images[1].clone()).unwrap();
     assert_eq!(record.version, version(1));
     assert_eq!(record.live().unwrap().keys.len(), 2);
 }
 
-pub async fn a_row_appears_once_however_often_it_is_written(s: Streamed) {
+pub async fn a_row_written_repeatedly_appears_once(s: Streamed) {
     for log in Log::ALL {
         for _ in 0..2 {
             s.tables.logs.append(log, &row(user(1), "a")).await.unwrap();
@@ -110,14 +111,14 @@ pub async fn a_row_appears_once_however_often_it_is_written(s: Streamed) {
     }
 }
 
-pub async fn a_row_that_is_dropped_does_not_appear_again(s: Streamed) {
+pub async fn dropping_a_row_does_not_appear(s: Streamed) {
     s.tables.logs.append(Log::Audit, &row(user(1), "a")).await.unwrap();
     s.tables.logs.drop_row(Log::Audit, user(1), "a").await.unwrap();
     let all = s.changes.all().await;
     assert_eq!(all.iter().map(|change| &change.image).collect::<Vec<_>>(), [&row(user(1), "a").to_item()]);
 }
 
-pub async fn a_versioned_item_appears_with_each_version_and_not_when_it_is_dropped(s: Streamed) {
+pub async fn every_version_of_an_item_appears_but_its_drop_does_not(s: Streamed) {
     let written = [1, 2].map(|ms| item(user(1), "a", version(ms)));
     for item in &written {
         put_item(&*s.tables.users, item, Condition::Older).await;
@@ -129,11 +130,11 @@ pub async fn a_versioned_item_appears_with_each_version_and_not_when_it_is_dropp
     assert_eq!(all.into_iter().map(|change| change.image).collect::<Vec<_>>(), written.map(|item| item.to_item()));
 }
 
-pub async fn what_is_local_to_a_region_does_not_appear(s: Streamed) {
+pub async fn items_local_to_a_region_do_not_appear(s: Streamed) {
     let now = umoja_schema::Millis(1_000_000);
-    put_claims(&*s.tables.users, [claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))]).await;
-    let members = vec![MemberWrite { root: user(1), member: user(2), present: true }];
-    s.tables.users.commit(&Writes { members, ..Writes::default() }).await.unwrap();
+    put_identifiers(&*s.tables.users, [identifier_write(unowned(1), owned(1, [(user(1), ownership(1))]))]).await;
+    let linked_accounts = vec![LinkedAccountWrite { primary: user(1), linked: user(2), present: true }];
+    s.tables.users.commit(&Writes { linked_accounts, ..Writes::default() }).await.unwrap();
     s.tables.registry.put_setting("a", &serde_json::json!(1)).await.unwrap();
     s.tables.requests.first_use(&[1; 32], now, now.plus(1000)).await.unwrap();
     let outcome = Outcome { request: "r".into(), status: None, id: None, version: None };

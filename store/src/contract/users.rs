@@ -1,4 +1,4 @@
-//! Cases of [`Users`](crate::ports::Users): what is written is what is read, at once and whole.
+//! Cases of [`Users`](crate::ports::Users): a read returns the whole write immediately.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ pub async fn a_user_that_was_never_written_is_absent(t: Tables) {
     assert_eq!(t.users.parts(user(1)).await, Ok(Parts::default()));
 }
 
-pub async fn a_write_is_read_as_soon_as_it_was_acknowledged(t: Tables) {
+pub async fn an_acknowledged_write_is_read_immediately(t: Tables) {
     for ms in 1..=20 {
         let (profile, credentials) = (profile(user(1), version(ms)), credentials(user(1), version(ms + 100)));
         assert_eq!(put(&*t.users, &profile, Condition::Older).await, Commit::Done);
@@ -25,7 +25,7 @@ pub async fn a_write_is_read_as_soon_as_it_was_acknowledged(t: Tables) {
     }
 }
 
-pub async fn one_users_parts_are_not_anothers(t: Tables) {
+pub async fn the_parts_of_two_users_are_separate(t: Tables) {
     let record = profile(user(1), version(1));
     put(&*t.users, &record, Condition::Absent).await;
     assert_eq!(t.users.part(user(2), Part::Profile).await, Ok(None));
@@ -34,11 +34,11 @@ pub async fn one_users_parts_are_not_anothers(t: Tables) {
     assert_eq!(t.users.parts(user(1)).await, Ok(Parts { profile: Some(record), credentials: None }));
 }
 
-pub async fn every_fact_beside_the_envelope_is_kept(t: Tables) {
-    let mut verified = claim(3);
+pub async fn every_fact_beside_the_envelope_is_stored(t: Tables) {
+    let mut verified = ownership(3);
     verified.verified = true;
     verified.company = Some("acme".parse().unwrap());
-    let mut record = claiming(user(1), version(1), [(index(1), claim(2)), (index(2), verified)]);
+    let mut record = owning(user(1), version(1), [(index(1), ownership(2)), (index(2), verified)]);
     let Body::Live(live) = &mut record.body else { unreachable!() };
     let umoja_schema::Facts::Profile(facts) = &mut live.facts else { unreachable!() };
     facts.merged_into = Some(user(9));
@@ -47,8 +47,8 @@ pub async fn every_fact_beside_the_envelope_is_kept(t: Tables) {
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(record)));
 }
 
-pub async fn a_replaced_part_leaves_nothing_of_the_one_before(t: Tables) {
-    let mut before = claiming(user(1), version(1), [(index(1), claim(1))]);
+pub async fn a_replaced_part_leaves_no_remains(t: Tables) {
+    let mut before = owning(user(1), version(1), [(index(1), ownership(1))]);
     before.unknown = every_type();
     put(&*t.users, &before, Condition::Absent).await;
     let after = profile(user(1), version(2));
@@ -73,7 +73,7 @@ pub async fn an_envelope_of_an_unknown_format_survives(t: Tables) {
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(record)));
 }
 
-pub async fn a_large_item_is_kept_whole(t: Tables) {
+pub async fn a_large_part_is_stored_completely(t: Tables) {
     let large = |ms, byte| {
         let mut record = profile(user(1), version(ms));
         let Body::Live(live) = &mut record.body else { unreachable!() };
@@ -91,21 +91,21 @@ pub async fn a_large_item_is_kept_whole(t: Tables) {
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(large(2, 2))));
 }
 
-pub async fn nothing_to_write_is_done(t: Tables) {
+pub async fn an_empty_commit_succeeds(t: Tables) {
     assert_eq!(t.users.commit(&Writes::default()).await, Ok(Commit::Done));
 }
 
-pub async fn a_probe_of_a_store_that_works_is_answered(t: Tables) {
+pub async fn a_probe_of_a_working_store_succeeds(t: Tables) {
     assert_eq!(t.users.probe().await, Ok(()));
 }
 
-pub async fn a_scan_of_nothing_ends_at_once(t: Tables) {
+pub async fn a_scan_of_an_empty_table_ends_immediately(t: Tables) {
     let page = t.users.scan(None, 10).await.unwrap();
     assert!(page.records.is_empty());
     assert_eq!(page.next, None);
 }
 
-pub async fn a_scan_gives_every_part_exactly_once_whatever_the_page_size(t: Tables) {
+pub async fn a_scan_returns_every_part_once_with_any_page_size(t: Tables) {
     let mut written = Vec::new();
     for n in 1..=25 {
         written.push(profile(user(n), version(u64::from(n))));
@@ -137,7 +137,7 @@ fn tombstone(n: u8) -> PartRecord {
     PartRecord::tombstone(user(n), Part::Credentials, erased(1))
 }
 
-pub async fn a_scan_that_goes_on_after_writes_still_gives_what_was_there(t: Tables) {
+pub async fn a_scan_during_writes_returns_all_earlier_parts(t: Tables) {
     for n in 1..=10 {
         put(&*t.users, &profile(user(n), version(1)), Condition::Absent).await;
     }
@@ -150,16 +150,16 @@ pub async fn a_scan_that_goes_on_after_writes_still_gives_what_was_there(t: Tabl
     while let Some(from) = after {
         let page = t.users.scan(Some(from), 3).await.unwrap();
         for record in &page.records {
-            assert!(seen.insert(record.id), "given twice");
-            assert_eq!(record.version, version(2), "a read after the write");
+            assert!(seen.insert(record.id), "returned twice");
+            assert_eq!(record.version, version(2), "the read follows the write");
         }
         after = page.next;
     }
     assert!((1..=10).all(|n| seen.contains(&user(n))));
 }
 
-pub async fn a_tombstone_holds_nothing_but_its_key_and_version(t: Tables) {
-    let mut before = claiming(user(1), version(1), [(index(1), claim(1))]);
+pub async fn a_tombstone_contains_only_its_key_and_version(t: Tables) {
+    let mut before = owning(user(1), version(1), [(index(1), ownership(1))]);
     before.unknown = Attributes::from([("novelty".into(), true.into())]);
     put(&*t.users, &before, Condition::Absent).await;
     let tombstone = PartRecord::tombstone(user(1), Part::Profile, erased(2));

@@ -1,4 +1,5 @@
-//! Cases of wrapped keys: within one version those of listed regions only grow, and the version stays.
+//! Cases of wrapped keys: within one version, the set of keys of listed regions only grows, and the version does not
+//! change.
 
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ fn with_key(mut record: PartRecord, name: &str, wrapped: &[u8]) -> PartRecord {
     record
 }
 
-pub async fn a_wrapped_key_is_added_and_everything_else_stays(t: Tables) {
-    let mut record = claiming(user(1), version(1), [(index(1), claim(1))]);
+pub async fn adding_a_wrapped_key_changes_no_other_attribute(t: Tables) {
+    let mut record = owning(user(1), version(1), [(index(1), ownership(1))]);
     record.unknown = every_type();
     put(&*t.users, &record, Condition::Absent).await;
     let added = t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region("af-south-1"), &[1, 2]).await;
@@ -25,7 +26,7 @@ pub async fn a_wrapped_key_is_added_and_everything_else_stays(t: Tables) {
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(wanted)));
 }
 
-pub async fn a_region_that_has_a_wrapped_key_keeps_it(t: Tables) {
+pub async fn an_existing_wrapped_key_is_not_replaced(t: Tables) {
     let record = profile(user(1), version(1));
     put(&*t.users, &record, Condition::Absent).await;
     let added = t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region(HERE), &[1, 2]).await;
@@ -39,7 +40,7 @@ pub async fn a_wrapped_key_of_another_version_is_not_added(t: Tables) {
     for other in [version(4), version(6), version_of(5, "af-south-1"), erased(5)] {
         let added = t.users.add_wrapped_key(user(1), Part::Profile, &other, &region("af-south-1"), &[1]).await;
         assert_eq!(added, Ok(KeyAdded::OtherVersion(Some(version(5)))));
-        // Also where the region has an entry of that other version.
+        // The same if the region has an entry of that other version.
         let added = t.users.add_wrapped_key(user(1), Part::Profile, &other, &region(HERE), &[1]).await;
         assert_eq!(added, Ok(KeyAdded::OtherVersion(Some(version(5)))));
     }
@@ -53,7 +54,7 @@ pub async fn a_wrapped_key_of_an_absent_part_is_not_added(t: Tables) {
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(None));
 }
 
-pub async fn a_tombstone_takes_no_wrapped_key(t: Tables) {
+pub async fn no_wrapped_key_is_added_to_a_tombstone(t: Tables) {
     let tombstone = PartRecord::tombstone(user(1), Part::Profile, erased(1));
     put(&*t.users, &tombstone, Condition::Absent).await;
     for version in [erased(1), version(1)] {
@@ -63,7 +64,7 @@ pub async fn a_tombstone_takes_no_wrapped_key(t: Tables) {
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(tombstone)));
 }
 
-pub async fn wrapped_keys_of_many_regions_added_at_once_all_stay(t: Tables) {
+pub async fn concurrent_wrapped_keys_of_many_regions_are_all_stored(t: Tables) {
     put(&*t.users, &profile(user(1), version(1)), Condition::Absent).await;
     let mut tasks = JoinSet::new();
     for n in 0..12u8 {
@@ -79,7 +80,7 @@ pub async fn wrapped_keys_of_many_regions_added_at_once_all_stay(t: Tables) {
     assert_eq!(stored.version, version(1));
 }
 
-pub async fn of_many_wrapped_keys_for_one_region_exactly_one_is_added(t: Tables) {
+pub async fn one_of_many_wrapped_keys_for_a_region_is_added(t: Tables) {
     put(&*t.users, &profile(user(1), version(1)), Condition::Absent).await;
     let mut tasks = JoinSet::new();
     for n in 0..12u8 {
@@ -97,7 +98,7 @@ pub async fn of_many_wrapped_keys_for_one_region_exactly_one_is_added(t: Tables)
     assert_eq!(stored.live().unwrap().keys[&region("af-south-1")], winners);
 }
 
-pub async fn a_repair_that_races_a_newer_version_never_puts_its_key_there(t: Tables) {
+pub async fn a_key_repair_never_changes_a_newer_version(t: Tables) {
     for n in 1..=20 {
         put(&*t.users, &profile(user(n), version(1)), Condition::Absent).await;
         let (writer, repair) = (Arc::clone(&t.users), Arc::clone(&t.users));
@@ -112,8 +113,8 @@ pub async fn a_repair_that_races_a_newer_version_never_puts_its_key_there(t: Tab
     }
 }
 
-pub async fn a_removed_wrapped_key_leaves_everything_else_as_it_was(t: Tables) {
-    let mut record = claiming(user(1), version(1), [(index(1), claim(1))]);
+pub async fn removing_a_wrapped_key_changes_no_other_attribute(t: Tables) {
+    let mut record = owning(user(1), version(1), [(index(1), ownership(1))]);
     record.unknown = every_type();
     put(&*t.users, &with_key(record.clone(), "af-south-1", &[1, 2]), Condition::Absent).await;
     let remove = async || t.users.remove_wrapped_key(user(1), Part::Profile, &version(1), &region("af-south-1")).await;

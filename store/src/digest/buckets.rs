@@ -1,36 +1,36 @@
-//! Where two tables differ, found by one scan of each and in memory that does not grow with them.
+//! Finds where two tables differ, with one scan of each and in constant memory.
 //!
-//! An entry belongs to the bucket that a hash of its key names. One table adds the fingerprints of its entries to their
-//! buckets, the other takes them away: what is left in a bucket is nothing if both hold the same there. Adding up does
-//! not depend on an order, so any two tables can be compared, and a scan can stop and go on.
+//! A hash of its key assigns an entry to a bucket. The fingerprints of one table's entries are added to their buckets,
+//! those of the other table subtracted. A bucket is zero if both tables hold the same entries there. The sum does not
+//! depend on an order, so any two tables can be compared, and a scan can stop and continue.
 //!
-//! A fingerprint is 64 bits of SHA-256 and so is a bucket: that two tables differ and cancel out in a bucket has a chance
-//! of 2^-64 for each bucket that differs. Nothing is at stake but that a difference is seen later.
+//! Fingerprints and buckets are 64 bits of SHA-256, so a difference cancels out with a probability of 2^-64 for each
+//! bucket that differs. The only consequence is that the difference is found later.
 
 use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
-use umoja_schema::{BlindIndex, Claim, ClaimItem, Item, Region, UserId};
+use umoja_schema::{BlindIndex, IdentifierItem, Item, Ownership, Region, UserId};
 
 use super::hash::{Fields, hash_item};
 
-/// How many buckets there are: as many as an item of DynamoDB can hold, which keeps what has to be read again small. Of
-/// ten million users, one bucket holds three hundred.
+/// The number of buckets: as many as fit into an item of DynamoDB, so that little has to be read again. With ten
+/// million users, a bucket holds three hundred.
 pub const BUCKETS: usize = 1 << BITS;
 
 const BITS: u32 = 15;
 
-/// Where an entry belongs: the first bits of SHA-256 of its key.
+/// A bucket: the first bits of SHA-256 of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bucket(u16);
 
 impl Bucket {
-    /// The bucket of everything about a user.
+    /// The bucket of all items of a user.
     pub fn of_user(id: UserId) -> Self {
         Self::of(id.as_bytes())
     }
 
-    /// The bucket of the claims on an identifier.
+    /// The bucket of the ownerships of an identifier.
     pub fn of_identifier(index: &BlindIndex) -> Self {
         Self::of(index.as_bytes())
     }
@@ -41,22 +41,23 @@ impl Bucket {
     }
 }
 
-/// What stands for an entry in its bucket.
+/// The hash that represents an entry in its bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(u64);
 
 impl Fingerprint {
-    /// Of an item of a replicated table. Wrapped keys of regions that are none of the deployment's do not count: they are
-    /// left over from a region that was removed.
+    /// The fingerprint of an item of a replicated table. Wrapped keys of regions outside the deployment are ignored,
+    /// because they are left over from a removed region.
     pub fn of_item(item: &Item, regions: &BTreeSet<Region>) -> Self {
         Self::of(hash_item(item, |region| regions.contains(region)))
     }
 
-    /// Over (identifier, user, all of the claim).
-    pub fn of_claim(index: &BlindIndex, user: UserId, claim: &Claim) -> Self {
-        let item = ClaimItem { index: *index, claimants: [(user, claim.clone())].into() };
+    /// The fingerprint of (identifier, user, all of the ownership).
+    pub fn of_ownership(index: &BlindIndex, user: UserId, ownership: &Ownership) -> Self {
+        let item = IdentifierItem { index: *index, owners: [(user, ownership.clone())].into() };
         let mut fields = Fields::default();
-        // Attributes are sorted, so equal claims have equal texts; what is not text does not occur in a claim.
+        // Attributes are sorted, so equal ownerships have equal texts. An ownership contains only values that JSON can
+        // hold.
         fields.add(&serde_json::to_vec(&item.to_item()).unwrap_or_default());
         Self::of(fields.hash())
     }
@@ -66,7 +67,7 @@ impl Fingerprint {
     }
 }
 
-/// What one table has more than another in each bucket.
+/// The difference of two tables in each bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Buckets(Box<[u64]>);
 
@@ -77,13 +78,13 @@ impl Default for Buckets {
 }
 
 impl Buckets {
-    /// Adds an entry of the one table.
+    /// Adds an entry of the first table.
     pub fn add(&mut self, bucket: Bucket, fingerprint: Fingerprint) {
         let sum = &mut self.0[usize::from(bucket.0)];
         *sum = sum.wrapping_add(fingerprint.0);
     }
 
-    /// Takes away an entry of the other table.
+    /// Subtracts an entry of the second table.
     pub fn take(&mut self, bucket: Bucket, fingerprint: Fingerprint) {
         let sum = &mut self.0[usize::from(bucket.0)];
         *sum = sum.wrapping_sub(fingerprint.0);
@@ -94,17 +95,17 @@ impl Buckets {
         self.0[usize::from(bucket.0)] != 0
     }
 
-    /// In how many buckets the tables differ.
+    /// The number of buckets in which the tables differ.
     pub fn differing(&self) -> usize {
         self.0.iter().filter(|sum| **sum != 0).count()
     }
 
-    /// 256 KB, to be kept.
+    /// The buckets as 256 KB to store.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|sum| sum.to_be_bytes()).collect()
     }
 
-    /// What was kept; nothing if it is not of this form.
+    /// Reads stored buckets; `None` if they are malformed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (sums, rest) = bytes.as_chunks::<8>();
         let fits = sums.len() == BUCKETS && rest.is_empty();
@@ -129,7 +130,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tables_that_hold_the_same_differ_nowhere_whatever_their_order(
+        fn equal_tables_differ_in_no_bucket_in_any_order(
             entries in prop::collection::btree_map(any::<u8>(), 0u64..9, 0..40),
             changed: u8,
         ) {
@@ -145,7 +146,7 @@ mod tests {
             }
             prop_assert_eq!(buckets.differing(), 0);
 
-            // Another version of one user shows, and in no other bucket.
+            // Another version of one user changes its bucket and no other.
             let mut buckets = kept;
             for (user, ms) in &entries {
                 let (bucket, fingerprint) = entry(&part(*user, ms + u64::from(*user == changed)));
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_is_what_was_there() {
+    fn stored_buckets_are_read_back() {
         let mut buckets = Buckets::default();
         let (bucket, fingerprint) = entry(&part(7, 7));
         buckets.add(bucket, fingerprint);
@@ -178,21 +179,24 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_counts_with_all_that_it_says() {
-        let claim = Claim {
+    fn every_attribute_of_an_ownership_counts() {
+        let ownership = Ownership {
             kind: IdentifierKind::Email,
             key_version: 1,
-            claimed_at: Millis(1),
+            owned_since: Millis(1),
             region: "a".parse().unwrap(),
             verified: false,
             company: None,
             unknown: Attributes::new(),
         };
         let index = BlindIndex::new([1; 32]);
-        let of = |claim: &Claim, user: u8| Fingerprint::of_claim(&index, UserId::v8([user; 16]), claim);
-        assert_eq!(of(&claim, 1), of(&claim, 1));
-        assert_ne!(of(&claim, 1), of(&claim, 2));
-        assert_ne!(of(&claim, 1), of(&Claim { verified: true, ..claim.clone() }, 1));
-        assert_ne!(of(&claim, 1), Fingerprint::of_claim(&BlindIndex::new([2; 32]), UserId::v8([1; 16]), &claim));
+        let of = |ownership: &Ownership, user: u8| Fingerprint::of_ownership(&index, UserId::v8([user; 16]), ownership);
+        assert_eq!(of(&ownership, 1), of(&ownership, 1));
+        assert_ne!(of(&ownership, 1), of(&ownership, 2));
+        assert_ne!(of(&ownership, 1), of(&Ownership { verified: true, ..ownership.clone() }, 1));
+        assert_ne!(
+            of(&ownership, 1),
+            Fingerprint::of_ownership(&BlindIndex::new([2; 32]), UserId::v8([1; 16]), &ownership)
+        );
     }
 }

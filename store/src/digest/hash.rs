@@ -1,11 +1,11 @@
-//! What is hashed of an item.
+//! The hash of an item.
 
 use sha2::{Digest as _, Sha256};
 use umoja_schema::audit::field;
 use umoja_schema::replicated::Proof;
 use umoja_schema::{Attribute, Item, Region};
 
-/// SHA-256 of fields, none of which can be taken for a part of its neighbour.
+/// SHA-256 over fields with their lengths, so that field boundaries are unambiguous.
 #[derive(Default)]
 pub(super) struct Fields(Sha256);
 
@@ -20,9 +20,10 @@ impl Fields {
     }
 }
 
-/// Of a part over user, part, version, and those wrapped keys whose region counts. Of a row over table, user and key: rows of
-/// one key are the same event, even where they differ in when it was recorded; where rows are chained also over the MAC,
-/// because two regions must not hold different rows of one key. Of a versioned item over table, user, key and version.
+/// The hash of a part covers user, part, version, and the wrapped keys of regions for which `counts` is true. The hash
+/// of a row covers table, user and key: rows with the same key are the same event, even if they were recorded at
+/// different times. For chained rows it covers the MAC too, because two regions must not hold different rows with the
+/// same key. The hash of a versioned item covers table, user, key and version.
 pub(super) fn hash_item(item: &Item, counts: impl Fn(&Region) -> bool) -> [u8; 32] {
     let (key, mut fields) = (item.key(), Fields::default());
     if item.part().is_none() {

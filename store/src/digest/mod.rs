@@ -1,5 +1,5 @@
-//! Digests of what a region holds: equal digests mean equal content, whatever the order it arrived in. [`Digest`] is one
-//! over all replicated tables of a region, [`Buckets`] says where two tables differ.
+//! Digests of a region's content: equal digests mean equal content, in whatever order it arrived. [`Digest`] covers all
+//! replicated tables of a region; [`Buckets`] shows where two tables differ.
 
 mod buckets;
 mod hash;
@@ -14,21 +14,21 @@ use self::hash::hash_item;
 use crate::RegionPorts;
 use crate::ports::StoreError;
 
-/// A commutative digest over items of replicated tables (of a part over user, part, version, wrapped regions): the sum of
-/// their SHA-256 modulo 2^256, and their number.
+/// A commutative digest over items of replicated tables (for a part: user, part, version and wrapped regions): the sum
+/// of their SHA-256 modulo 2^256, and their number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Digest {
     sum: [u8; 32],
-    /// How many parts there are, tombstones included.
+    /// The number of parts, including tombstones.
     pub parts: u64,
-    /// How many other items there are: rows and versioned items.
+    /// The number of other items: rows and versioned items.
     pub rows: u64,
-    /// How many live parts lack a wrapped key for some region.
+    /// The number of live parts that lack a wrapped key of a region.
     pub missing_keys: u64,
 }
 
 impl Digest {
-    /// Adds an item; `regions` is how many wrapped keys a live part should have.
+    /// Adds an item. `regions` is the number of wrapped keys that a live part should have.
     pub fn add(&mut self, item: &Item, regions: usize) {
         let hash = hash_item(item, |_| true);
         let live = item.part().and_then(PartRecord::live);
@@ -42,10 +42,10 @@ impl Digest {
         *(if item.part().is_some() { &mut self.parts } else { &mut self.rows }) += 1;
     }
 
-    /// The digest of those items of a region that count, by one scan of each table in pages.
+    /// The digest of the items for which `counts` is true, by one scan of each table in pages.
     ///
     /// # Errors
-    /// If the store fails, or an item cannot be read.
+    /// If the store fails, or an item is unreadable.
     pub async fn of_those(
         ports: &RegionPorts,
         regions: usize,
@@ -69,7 +69,7 @@ impl Digest {
     /// The digest of a whole region.
     ///
     /// # Errors
-    /// If the store fails, or an item cannot be read.
+    /// If the store fails, or an item is unreadable.
     pub async fn of(ports: &RegionPorts, regions: usize) -> Result<Self, StoreError> {
         Self::of_those(ports, regions, |_| true).await
     }
@@ -87,7 +87,7 @@ mod tests {
     use umoja_schema::{Hlc, Millis, Part, UserId, Version};
 
     #[test]
-    fn the_order_of_parts_does_not_matter_and_their_versions_do() {
+    fn a_digest_depends_on_versions_but_not_on_order() {
         let part = |user: u8, ms| {
             let version = Version { erased: true, hlc: Hlc::at(Millis(ms)), origin: "a".parse().unwrap() };
             Item::from(PartRecord::tombstone(UserId::v8([user; 16]), Part::Profile, version))

@@ -1,15 +1,15 @@
 use umoja_schema::Millis;
 
-/// Reads the time. Called inside each operation, never at start-up: the clock of a thawed Lambda has been seen
-/// minutes late.
+/// Reads the time. Services call it inside each operation, never at start-up: the clock of a thawed Lambda has been
+/// observed minutes late.
 pub trait Clock: Send + Sync {
     /// Milliseconds since the Unix epoch.
     fn now(&self) -> Millis;
 }
 
-/// Makes randomness fit for keys.
+/// A source of random bytes suitable for keys.
 pub trait Entropy: Send + Sync {
-    /// Fills the bytes.
+    /// Fills `bytes` with random bytes.
     fn fill(&self, bytes: &mut [u8]);
 }
 

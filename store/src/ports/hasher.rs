@@ -2,40 +2,40 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use umoja_crypto::{Password, PasswordKeys, Policy, Weakness};
-use umoja_schema::{CompanyId, OldHash};
+use umoja_schema::{CompanyId, LegacyHash};
 
-/// Hashes passwords: a pool of threads in production, inline in simulation. The work of one call is done under one
-/// permit, and the permit is kept until the work ends even if the caller has gone.
+/// Hashes passwords: on a thread pool in production, inline in simulation. Each call holds one permit until its work
+/// ends, even if the caller has gone.
 #[async_trait]
 pub trait Hasher: Send + Sync {
-    /// Hashes a password that is about to be set with the current parameters, unless the policy or a list of breached
-    /// passwords refuses it; the result is a PHC string. There is no other way to a hash of a new password.
+    /// Hashes a new password with the current parameters and returns a PHC string, unless the policy or a list of
+    /// breached passwords rejects it. There is no other way to hash a new password.
     async fn hash(&self, new: NewPassword) -> Result<Result<String, Weakness>, Busy>;
 
-    /// Checks a password. Does one argon2id computation whatever is stored, also when nothing is or the string is
-    /// damaged, so that the time does not tell. Exceptions: an answer of [`Verdict::Upgrade`] over another argon2id hash
-    /// costs one more, for the new one (who gets that answer knows the password); and until the first login after a
-    /// migration each old hash that is argon2id or wrapped in it costs one, and other families cost their own work
-    /// besides.
+    /// Checks a password. The work is one argon2id computation whatever is stored, even if there is no hash or a
+    /// damaged one, so that the duration reveals nothing. There are two exceptions. [`Verdict::Upgrade`] costs a second
+    /// computation for the new hash, if the stored hash is argon2id; only a caller that knows the password gets it.
+    /// Until the first login after a migration, each legacy hash that is argon2id or wrapped in argon2id costs one
+    /// computation, and the other families cost their own work in addition.
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy>;
 
-    /// Whether a hash for a company would be refused now: to be asked before anything is spent on its request.
-    fn refuses(&self, company: &CompanyId) -> Option<Busy> {
+    /// Whether a hash for a company would be rejected now. The API asks before it does any work on the request.
+    fn rejects(&self, company: &CompanyId) -> Option<Busy> {
         let _ = company;
         None
     }
 }
 
-/// A password that is about to be set.
+/// A new password.
 #[derive(Debug)]
 pub struct NewPassword {
-    /// The company that sets it: companies take turns.
+    /// The company that sets it. Companies take turns.
     pub company: CompanyId,
-    /// The password, of a length that is allowed.
+    /// The password. Its length is already checked.
     pub password: Password,
-    /// What it is held against.
+    /// The policy that the password must meet.
     pub policy: Policy,
-    /// The salt of its hash.
+    /// The salt of the hash.
     pub salt: [u8; 16],
     /// The deployment's peppers.
     pub keys: Arc<PasswordKeys>,
@@ -44,35 +44,35 @@ pub struct NewPassword {
 /// A login attempt.
 #[derive(Debug)]
 pub struct Attempt {
-    /// The company that makes it: companies take turns.
+    /// The company that makes it. Companies take turns.
     pub company: CompanyId,
-    /// The password that was given.
+    /// The submitted password.
     pub password: Password,
     /// The stored PHC string, if there is one.
     pub secret: Option<String>,
     /// Hashes from before the migration, tried while there is no `secret`.
-    pub old_hashes: Vec<OldHash>,
-    /// The salt of the new hash, if one has to be made.
+    pub legacy_hashes: Vec<LegacyHash>,
+    /// The salt of a new hash, if one is made.
     pub salt: [u8; 16],
-    /// The deployment's peppers, and the secrets that old hashes were made with.
+    /// The deployment's peppers, and the keys of the systems that made the legacy hashes.
     pub keys: Arc<PasswordKeys>,
 }
 
-/// What came of an attempt.
+/// The result of checking a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Not the password.
+    /// The password is wrong.
     Wrong,
-    /// The password.
+    /// The password is correct.
     Verified,
-    /// The password, and what is stored should be replaced by this PHC string.
+    /// The password is correct, and this PHC string should replace the stored hash.
     Upgrade(String),
 }
 
-/// The wait for a permit would be too long, or a new password cannot be held against the list of breached ones.
+/// The wait for a permit would be too long, or a new password cannot be checked against the list of breached passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many passwords are being hashed, or the list of breached ones cannot be read")]
+#[error("too many passwords are being hashed, or the list of breached passwords cannot be read")]
 pub struct Busy {
-    /// When to try again.
+    /// When to retry, in seconds.
     pub retry_after_secs: u32,
 }

@@ -17,12 +17,12 @@ pub trait Items: Send + Sync {
     /// All items about a user, in the order of their keys.
     async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError>;
 
-    /// Deletes all items about a user, those too that cannot be read; gives how many. For an erasure, and for nothing else.
-    /// It does not appear in the region's stream.
+    /// Deletes all items of a user, including unreadable ones, and returns their number. Only for an erasure. The
+    /// deletion does not appear in the region's stream.
     async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError>;
 
-    /// Items of all users in the order of the adapter, from after `after` on. One that is written meanwhile may be left out;
-    /// one that cannot be read is told.
+    /// Items of all users, in the order of the adapter, starting after `after`. The page may omit an item that is
+    /// written meanwhile, and reports an unreadable one.
     async fn scan_items(
         &self,
         table: &'static Replicated,
@@ -36,17 +36,17 @@ pub trait Items: Send + Sync {
 pub struct ItemPage {
     /// The items.
     pub items: Vec<Item>,
-    /// Whose items were left out because they cannot be read; nothing where the key cannot be read either.
+    /// The users of the items that are unreadable; `None` where the key is unreadable too.
     pub unreadable: Vec<Option<UserId>>,
-    /// Where to go on; nothing at the end.
+    /// Where the next page starts; `None` on the last page.
     pub next: Option<String>,
 }
 
 impl ItemPage {
-    /// The page, for those who must not leave anything out.
+    /// The page, for a caller that must not omit any item.
     ///
     /// # Errors
-    /// If something of it cannot be read.
+    /// If an item of the page is unreadable.
     pub fn whole(self) -> Result<Self, StoreError> {
         if self.unreadable.is_empty() { Ok(self) } else { Err(ItemError::new("item").into()) }
     }

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use umoja_crypto::DataKey;
 
-/// The KMS key of one region. Every call is billed: `schema`'s parts cost one to make a key, one per peer to wrap it,
-/// and one on a first read.
+/// The KMS key of one region. Every call is billed: a part costs one call to generate its data key, one per peer to
+/// wrap it, and one on a first read.
 #[async_trait]
 pub trait Keys: Send + Sync {
     /// Makes a data key and wraps it (`GenerateDataKey`).
@@ -13,32 +13,35 @@ pub trait Keys: Send + Sync {
     /// Wraps a data key that another region made (`Encrypt`).
     async fn wrap(&self, key: &DataKey, context: &EncryptionContext) -> Result<Vec<u8>, KeysError>;
 
-    /// Unwraps a data key (`Decrypt`). Refuses another context, another key's blob and a damaged blob alike.
+    /// Unwraps a data key (`Decrypt`). It rejects a wrong context, a blob of another key and a damaged blob in the same
+    /// way.
     async fn unwrap(&self, wrapped: &[u8], context: &EncryptionContext) -> Result<DataKey, KeysError>;
 
-    /// Asks whether the key can be used now (`DescribeKey`).
+    /// Checks whether the key can be used now (`DescribeKey`).
     async fn probe(&self) -> Result<(), KeysError>;
 }
 
-/// What a wrapped key is bound to. Shows in KMS's audit trail, so never personal data.
+/// The context to which a wrapped key is bound. It appears in the audit trail of KMS, so it never contains personal
+/// data.
 pub type EncryptionContext = BTreeMap<String, String>;
 
 /// Why a key could not be made, wrapped or unwrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
-    /// No answer.
+    /// The key service did not answer.
     #[error("the key service did not answer")]
     Unavailable,
-    /// Asked too fast.
+    /// The rate of calls is too high.
     #[error("the key service is throttled")]
     Throttled,
-    /// The key is disabled or scheduled for deletion: an operator has to act.
+    /// The key is disabled or scheduled for deletion. An operator has to act.
     #[error("the key is disabled")]
     Disabled,
-    /// The caller may not use the key, or there is no such key: an operator has to act. Says nothing about the blob.
+    /// The caller may not use the key, or the key does not exist. An operator has to act. The error says nothing about
+    /// the blob.
     #[error("the key may not be used")]
     Denied,
-    /// Wrong context, another key's blob, or a damaged blob: it will never open.
-    #[error("the key service refused the blob")]
-    Refused,
+    /// The context is wrong, or the blob is damaged or of another key. A retry cannot succeed.
+    #[error("the key service rejected the blob")]
+    Rejected,
 }

@@ -6,7 +6,7 @@ use super::StoreError;
 /// The append-only tables of one region (`journal`, `receipts`, `audit`).
 #[async_trait]
 pub trait Logs: Send + Sync {
-    /// Stores a row if its (user, key) is absent; true if it was. A new row appears in the region's stream.
+    /// Stores a row if its (user, key) is absent, and returns whether it did. A new row appears in the region's stream.
     async fn append(&self, log: Log, row: &LogRow) -> Result<bool, StoreError>;
 
     /// One row.
@@ -15,15 +15,15 @@ pub trait Logs: Send + Sync {
     /// All rows about a user, in the order of their keys.
     async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError>;
 
-    /// The last row about a user, in the order of keys, whose key begins with this.
+    /// The last row of a user whose key begins with `prefix`, in the order of the keys.
     async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError>;
 
-    /// Deletes a row, if it is there. Only rows of the audit trail are ever deleted, once they are older than is kept; it
-    /// does not appear in the region's stream.
+    /// Deletes a row if it exists. Only rows of the audit trail are ever deleted, once they are past the retention
+    /// period. The deletion does not appear in the region's stream.
     async fn drop_row(&self, log: Log, user: UserId, key: &str) -> Result<(), StoreError>;
 
-    /// Rows of all users in the order of the adapter, from after `after` on. One that is appended meanwhile may be left
-    /// out; one that cannot be read is told.
+    /// Rows of all users, in the order of the adapter, starting after `after`. The page may omit a row that is appended
+    /// meanwhile, and reports an unreadable one.
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError>;
 }
 
@@ -32,8 +32,8 @@ pub trait Logs: Send + Sync {
 pub struct RowPage {
     /// The rows.
     pub rows: Vec<LogRow>,
-    /// Whose rows were left out because they cannot be read; nothing where the key cannot be read either.
+    /// The users of the rows that are unreadable; `None` where the key is unreadable too.
     pub unreadable: Vec<Option<UserId>>,
-    /// Where to go on; nothing at the end.
+    /// Where the next page starts; `None` on the last page.
     pub next: Option<String>,
 }

@@ -1,7 +1,8 @@
-//! What Umoja needs from the world, as traits. An adapter implements them; the module `contract` says what it must do,
+//! What Umoja needs from the world, as traits. Adapters implement them. The module `contract` specifies their behaviour
 //! in tests that every adapter passes.
 
 mod attempts;
+mod checkpoints;
 mod clock;
 mod hasher;
 mod items;
@@ -10,10 +11,10 @@ mod logs;
 mod queue;
 mod registry;
 mod requests;
-mod sweeps;
 mod users;
 
 pub use attempts::{Attempts, Counted, Limit, Tally};
+pub use checkpoints::Checkpoints;
 pub use clock::{Clock, Entropy};
 pub use hasher::{Attempt, Busy, Hasher, NewPassword, Verdict};
 pub use items::{ItemPage, Items};
@@ -22,28 +23,27 @@ pub use logs::{Logs, RowPage};
 pub use queue::{Delivery, Queue, QueueDepth};
 pub use registry::Registry;
 pub use requests::{Outcome, Requests};
-pub use sweeps::Sweeps;
 pub use users::{
-    ClaimPage, ClaimWrite, Commit, Condition, ItemWrite, KeyAdded, KeyRemoved, MAX_WRITES, MemberWrite, Page,
-    PartWrite, Parts, Users, Writes,
+    Commit, Condition, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountWrite,
+    MAX_WRITES, Page, PartWrite, Parts, Users, Writes,
 };
 
 use umoja_schema::ItemError;
 
-/// Why a store or a queue did not do what it was asked. Carries what was asked for, for the operator's log; never a
-/// key, a value or an identifier of a person.
+/// Why a store or a queue failed. The text names the request for the operator's log, and never contains a key, a value
+/// or an identifier of a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// No answer: the request may or may not have taken effect.
+    /// No answer. The request may have taken effect.
     #[error("{0} did not answer")]
     Unavailable(String),
-    /// Asked too fast; nothing took effect.
+    /// The rate of requests is too high. The request had no effect.
     #[error("{0} is throttled")]
     Throttled(String),
-    /// Refused for good: access denied, no such table, too large.
-    #[error("{0} was refused")]
-    Refused(String),
-    /// What is stored cannot be read.
+    /// A retry cannot succeed: access denied, no such table, too large.
+    #[error("{0} was rejected")]
+    Rejected(String),
+    /// A stored item is unreadable.
     #[error("a stored item cannot be read: {0}")]
     Unreadable(#[from] ItemError),
 }

@@ -7,32 +7,32 @@ use super::StoreError;
 /// queue with a redrive policy).
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Puts a message in; it can be received after `delay_secs` (at most 900).
+    /// Sends a message. It can be received after `delay_secs` (at most 900).
     async fn send(&self, message: &Message, delay_secs: u32) -> Result<(), StoreError>;
 
-    /// Takes out up to `max` (at most 10) messages and hides them for `visibility_secs`. A message that was received
-    /// too often goes to the dead letters instead.
+    /// Receives up to `max` messages (at most 10) and hides them for `visibility_secs`. A message that was received too
+    /// often becomes a dead letter instead.
     async fn receive(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError>;
 
-    /// Removes a received message for good.
+    /// Deletes a received message.
     async fn delete(&self, receipt: &str) -> Result<(), StoreError>;
 
     /// Makes a received message visible again after `delay_secs`.
     async fn release(&self, receipt: &str, delay_secs: u32) -> Result<(), StoreError>;
 
-    /// Takes out up to `max` (at most 10) dead letters and hides them for `visibility_secs`: for an operator, who sends
-    /// them back with [`Queue::redrive`] or puts them down again with [`Queue::release_dead`].
+    /// Receives up to `max` dead letters (at most 10) and hides them for `visibility_secs`. An operator then sends each
+    /// of them back with [`Queue::redrive`] or makes it visible again with [`Queue::release_dead`].
     async fn receive_dead(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError>;
 
-    /// Sends a received dead letter back to the queue as a new message, whose receives are counted anew, and then removes
-    /// it from the dead letters. One that is interrupted between the two has done the first: doing it again sends the
-    /// message twice, and what a message asks for is done twice as once.
+    /// Sends a received dead letter back to the queue as a new message with a receive count of zero, and then deletes
+    /// the dead letter. If the call is interrupted between the two steps, a second call sends the message twice. That
+    /// is harmless, because every message is idempotent.
     async fn redrive(&self, dead: &Delivery) -> Result<(), StoreError>;
 
     /// Makes a received dead letter visible to [`Queue::receive_dead`] again.
     async fn release_dead(&self, receipt: &str) -> Result<(), StoreError>;
 
-    /// How much is in it (approximate on SQS).
+    /// The number of messages in the queue (approximate on SQS).
     async fn depth(&self) -> Result<QueueDepth, StoreError>;
 }
 
@@ -41,18 +41,18 @@ pub trait Queue: Send + Sync {
 pub struct Delivery {
     /// The text of the message: [`Message::from_text`] reads it.
     pub text: String,
-    /// What to delete or release it by.
+    /// The handle to delete or release the message.
     pub receipt: String,
-    /// How often it has been received, this time included.
+    /// How often the message was received, including this time.
     pub received: u32,
 }
 
-/// What a queue holds.
+/// The number of messages in a queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueDepth {
-    /// Messages that can be received, or will be after their delay.
+    /// Messages that can be received, now or after their delay.
     pub waiting: u64,
-    /// Messages that were received and neither deleted nor released.
+    /// Messages that were received, and neither deleted nor released.
     pub in_flight: u64,
     /// Dead letters.
     pub dead: u64,

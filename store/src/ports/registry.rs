@@ -4,7 +4,7 @@ use umoja_schema::{Company, CompanyId};
 
 use super::StoreError;
 
-/// What operators write, in every region (`companies` and `settings`).
+/// The data that operators write, in every region (`companies` and `settings`).
 #[async_trait]
 pub trait Registry: Send + Sync {
     /// A company.
@@ -22,9 +22,9 @@ pub trait Registry: Send + Sync {
     /// Stores a setting.
     async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError>;
 
-    /// Stores a setting if what is stored is exactly `expected` (`None`: nothing); true if it did. Of any number of
-    /// callers that expect the same, exactly one succeeds.
+    /// Stores a setting if the stored value is exactly `expected` (`None`: no value), and returns whether it did. Of
+    /// any number of callers with the same `expected`, exactly one succeeds.
     ///
-    /// [`StoreError::Unavailable`] means that it may have been stored: the caller reads it again.
+    /// [`StoreError::Unavailable`] means that the value may have been stored. The caller has to read the setting again.
     async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError>;
 }

@@ -4,14 +4,14 @@ use umoja_schema::{Millis, UserId};
 
 use super::StoreError;
 
-/// What is remembered of requests for a while, in one region (`replays` and `idempotency`). Expired rows count as
-/// absent even before they are deleted.
+/// Short-lived records of requests in one region (`replays` and `idempotency`). An expired row counts as absent even
+/// before it is deleted.
 #[async_trait]
 pub trait Requests: Send + Sync {
-    /// Remembers a hash until `expires_at`; true for exactly one of any number of callers.
+    /// Remembers a hash until `expires_at`. True for exactly one of any number of callers.
     async fn first_use(&self, hash: &[u8; 32], now: Millis, expires_at: Millis) -> Result<bool, StoreError>;
 
-    /// Stores the outcome of an idempotency key if none is stored; else gives the stored one.
+    /// Stores the outcome of an idempotency key if none is stored; otherwise returns the stored one.
     async fn begin(
         &self,
         key: &[u8; 32],
@@ -24,18 +24,18 @@ pub trait Requests: Send + Sync {
     async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError>;
 }
 
-/// What is kept of a request with an idempotency key. No personal data.
+/// The record of a request with an idempotency key. It contains no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// SHA-256 of the operation and its body, unpadded base64url.
     pub request: String,
-    /// The status of the answer; nothing while it is not known.
+    /// The status of the answer; `None` while it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The user that it was about.
+    /// The user that the request was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<UserId>,
-    /// The version that it made.
+    /// The version that the request made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }

@@ -1,13 +1,13 @@
 use async_trait::async_trait;
 use umoja_schema::{
-    BlindIndex, ClaimItem, ItemError, Log, LogRow, Part, PartRecord, RecordVersion, Region, UserId, Version,
+    BlindIndex, IdentifierItem, ItemError, Log, LogRow, Part, PartRecord, RecordVersion, Region, UserId, Version,
     VersionedItem,
 };
 
 use super::StoreError;
 
-/// The users of one region, the claims on their identifiers, and who is merged into whom (tables `users`, `identifiers`
-/// and `members`).
+/// The users of one region, their identifier ownerships and the pointers between them (tables `users`, `identifiers`
+/// and `linked_accounts`).
 ///
 /// Every read is strongly consistent: it sees every write that was acknowledged before it began.
 #[async_trait]
@@ -18,27 +18,27 @@ pub trait Users: Send + Sync {
     /// Both parts of a user, in one read.
     async fn parts(&self, id: UserId) -> Result<Parts, StoreError>;
 
-    /// The claims on identifiers, in the order asked for; [`ClaimItem::unclaimed`] where there is none.
-    async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError>;
+    /// The ownerships of identifiers, in the order of `indexes`; [`IdentifierItem::unowned`] where there is none.
+    async fn ownerships(&self, indexes: &[BlindIndex]) -> Result<Vec<IdentifierItem>, StoreError>;
 
-    /// The users that point at a user (`merged_into`), in the order of their ids. Derived: whether one of them does is
-    /// said by its own part.
-    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError>;
+    /// The users whose pointer (`merged_into`) names a user, in the order of their ids. The table is derived: only the
+    /// part of a user decides whether the pointer exists.
+    async fn linked_accounts(&self, id: UserId) -> Result<Vec<UserId>, StoreError>;
 
-    /// Does all writes, or none of them if a condition does not hold. A single part or item and nothing else is a plain
-    /// conditional write (half the cost of a transaction on DynamoDB). Parts that were written appear in the region's
-    /// stream in the order of their writes.
+    /// Does all writes, or none of them if a condition does not hold. A single part or item alone is a plain
+    /// conditional write (half the cost of a transaction on DynamoDB). Written parts appear in the region's stream in
+    /// the order of their writes.
     ///
-    /// [`StoreError::Unavailable`] means that the writes may have been done: the caller repeats them and compares
-    /// what is stored with its own write.
+    /// [`StoreError::Unavailable`] means that the writes may have been done. The caller has to repeat them and to
+    /// compare the stored parts with its own.
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError>;
 
-    /// Does writes that hold no parts, if the user's profile part is of exactly this version, or absent if that is said:
-    /// what is derived from a part is written without writing the part. True if they were done.
+    /// Does writes that contain no parts, if the user's profile part is of exactly this version (`None`: absent), and
+    /// returns whether it did. So the data derived from a part is written without writing the part.
     async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError>;
 
-    /// Adds one region's wrapped key to a live part if the stored version is exactly `version` and the region has no
-    /// entry. Never changes the version. The change appears in the stream.
+    /// Adds one region's wrapped key to a live part, if the stored version is exactly `version` and the region has no
+    /// entry. It never changes the version. The change appears in the stream.
     async fn add_wrapped_key(
         &self,
         id: UserId,
@@ -48,9 +48,9 @@ pub trait Users: Send + Sync {
         wrapped: &[u8],
     ) -> Result<KeyAdded, StoreError>;
 
-    /// Removes one region's wrapped key from a live part if the stored version is exactly `version`. Never changes the
-    /// version. For a region that was removed from the deployment, and for nothing else: within one version the wrapped
-    /// keys of listed regions only grow.
+    /// Removes one region's wrapped key from a live part, if the stored version is exactly `version`. It never changes
+    /// the version. Only for a region that was removed from the deployment: within one version, the set of wrapped keys
+    /// of listed regions only grows.
     async fn remove_wrapped_key(
         &self,
         id: UserId,
@@ -59,19 +59,20 @@ pub trait Users: Send + Sync {
         region: &Region,
     ) -> Result<KeyRemoved, StoreError>;
 
-    /// Parts in the order of the adapter, from after `after` on; a user's two parts may be on different pages.
-    /// What cannot be read is counted, and does not hide what comes after it.
+    /// Parts in the order of the adapter, starting after `after`. The two parts of a user may be on different pages.
+    /// The page reports unreadable parts, and they do not hide the parts after them.
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError>;
 
-    /// Items of `identifiers` in the order of the adapter, from after `after` on. One that is written meanwhile may be
-    /// left out; one that cannot be read is counted.
-    async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError>;
+    /// Items of `identifiers` in the order of the adapter, starting after `after`. The page may omit an item that is
+    /// written meanwhile, and counts unreadable ones.
+    async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError>;
 
-    /// Asks for an answer, as cheaply as possible: a peer that is down is left alone until this succeeds.
+    /// Checks whether the store answers, as cheaply as possible. A peer that is down gets no other call until this one
+    /// succeeds.
     async fn probe(&self) -> Result<(), StoreError>;
 }
 
-/// Both parts of a user, as far as they are in this region.
+/// Both parts of a user, as far as this region has them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parts {
     /// The profile part.
@@ -81,7 +82,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Puts a part where it belongs.
+    /// Sets the part of the record's kind.
     pub fn set(&mut self, record: PartRecord) {
         match record.part {
             Part::Profile => self.profile = Some(record),
@@ -97,7 +98,7 @@ impl Parts {
         }
     }
 
-    /// Whose parts they are, if there is any.
+    /// The id of the user, if there is any part.
     pub fn id(&self) -> Option<UserId> {
         self.profile.as_ref().or(self.credentials.as_ref()).map(|part| part.id)
     }
@@ -107,7 +108,7 @@ impl Parts {
         Part::ALL.into_iter().all(|part| self.get(part).is_some_and(|record| record.version.erased))
     }
 
-    /// True once both parts have arrived, and while both are live.
+    /// True if both parts have arrived and are live.
     pub fn is_live(&self) -> bool {
         let live = |part: &Option<PartRecord>| part.as_ref().is_some_and(|part| part.live().is_some());
         live(&self.profile) && live(&self.credentials)
@@ -121,24 +122,24 @@ impl Parts {
     }
 }
 
-/// What is written together.
+/// Writes that are done together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Writes {
-    /// Parts, each with its condition; at most one per (user, part).
+    /// Parts with their conditions; at most one per (user, part).
     pub parts: Vec<PartWrite>,
-    /// Claims, each conditional on what was read; at most one per identifier.
-    pub claims: Vec<ClaimWrite>,
-    /// Pointers of the parts, for those who look for them from the other end; at most one per (root, member). Without
-    /// a condition of their own: the member's part, which is written with them, has one.
-    pub members: Vec<MemberWrite>,
-    /// Profile parts that have to be stored in exactly this version: otherwise nothing is done. None of them is among
+    /// Ownerships, each on the condition that the item is unchanged since it was read; at most one per identifier.
+    pub ownerships: Vec<IdentifierWrite>,
+    /// Pointers of the parts, indexed by their target; at most one per (primary account, linked account). They have no
+    /// condition of their own: the part of the linked account, which is written with them, has one.
+    pub linked_accounts: Vec<LinkedAccountWrite>,
+    /// Profile parts that must be stored in exactly this version; otherwise no write is done. None of them is among
     /// [`Writes::parts`]; at most one per user.
     pub unchanged: Vec<(UserId, Version)>,
-    /// Versioned items, each with its condition; at most one per key.
+    /// Versioned items with their conditions; at most one per key.
     pub items: Vec<ItemWrite>,
-    /// Append-only rows. Their keys name the event, so writing one again changes nothing.
+    /// Append-only rows. Their keys name the event, so writing a row a second time has no effect.
     pub rows: Vec<(Log, LogRow)>,
-    /// Append-only rows whose keys have to be absent: otherwise nothing is done. At most one per key, and none of
+    /// Append-only rows whose keys must be absent; otherwise no write is done. At most one per key, and none of
     /// [`Writes::rows`].
     pub new_rows: Vec<(Log, LogRow)>,
 }
@@ -146,58 +147,58 @@ pub struct Writes {
 /// A conditional write of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartWrite {
-    /// What to store.
+    /// The part to store.
     pub record: PartRecord,
-    /// When to store it.
+    /// The condition of the write.
     pub condition: Condition,
 }
 
 /// A conditional write of one versioned item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemWrite {
-    /// What to store.
+    /// The item to store.
     pub item: VersionedItem,
-    /// When to store it.
+    /// The condition of the write.
     pub condition: Condition,
 }
 
-/// What has to be stored for a write to happen.
+/// The condition of a conditional write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing.
+    /// There is no item.
     Absent,
-    /// Exactly this version.
+    /// The stored item has exactly this version.
     VersionIs(Version),
-    /// Nothing, or an older version than the one being written.
+    /// There is no item, or one of an older version than the new one.
     Older,
 }
 
-/// A conditional write of the claims on one identifier.
+/// A conditional write of the ownerships of one identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimWrite {
-    /// What was read: the write happens only if the claimants are still exactly these.
-    pub before: ClaimItem,
-    /// What to store; the item is deleted if nobody claims it any more.
-    pub after: ClaimItem,
+pub struct IdentifierWrite {
+    /// The item that was read. The write is done only if its owners are unchanged.
+    pub before: IdentifierItem,
+    /// The item to store. It is deleted if it has no owners.
+    pub after: IdentifierItem,
 }
 
-/// A write of one pointer between users, as seen from the user that is pointed at.
+/// A write of one pointer between users, as seen from its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MemberWrite {
-    /// The user that is pointed at.
-    pub root: UserId,
-    /// The user that points.
-    pub member: UserId,
-    /// Whether it does from now on.
+pub struct LinkedAccountWrite {
+    /// The target of the pointer.
+    pub primary: UserId,
+    /// The user with the pointer.
+    pub linked: UserId,
+    /// Whether the pointer exists after the write.
     pub present: bool,
 }
 
 impl Writes {
-    /// How many writes and checks they are in one transaction, of which it takes [`MAX_WRITES`].
+    /// The number of writes and checks in one transaction, at most [`MAX_WRITES`].
     pub fn count(&self) -> usize {
         self.parts.len()
-            + self.claims.len()
-            + self.members.len()
+            + self.ownerships.len()
+            + self.linked_accounts.len()
             + self.unchanged.len()
             + self.items.len()
             + self.rows.len()
@@ -205,40 +206,40 @@ impl Writes {
     }
 }
 
-/// The most writes and checks in one transaction (DynamoDB's limit).
+/// The limit of DynamoDB for writes and checks in one transaction.
 pub const MAX_WRITES: usize = 100;
 
-/// What became of the writes.
+/// The result of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Commit {
-    /// All were done.
+    /// All writes were done.
     Done,
-    /// None was done.
+    /// No write was done.
     Conflict {
-        /// What is stored, for each of [`Writes::parts`] in order.
+        /// The stored part for each of [`Writes::parts`], in order.
         stored: Vec<Option<PartRecord>>,
     },
 }
 
-/// What became of a wrapped key.
+/// The result of adding a wrapped key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyAdded {
     /// It was added.
     Added,
     /// The region already had one.
     Present,
-    /// Another version is stored, or none.
+    /// The stored part has another version, or there is none.
     OtherVersion(Option<Version>),
 }
 
-/// What became of removing a wrapped key.
+/// The result of removing a wrapped key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyRemoved {
     /// It was removed.
     Removed,
-    /// The region had none.
+    /// The region had no wrapped key.
     Absent,
-    /// Another version is stored, or none.
+    /// The stored part has another version, or there is none.
     OtherVersion(Option<Version>),
 }
 
@@ -247,30 +248,30 @@ pub enum KeyRemoved {
 pub struct Page {
     /// The parts.
     pub records: Vec<PartRecord>,
-    /// Whose parts were left out because they cannot be read: damaged ones, or those of newer software; nothing where the
-    /// key cannot be read either.
+    /// The users of the parts that are unreadable, because they are damaged or from newer software; `None` where the
+    /// key is unreadable too.
     pub unreadable: Vec<Option<UserId>>,
-    /// Where to go on; nothing at the end.
+    /// Where the next page starts; `None` on the last page.
     pub next: Option<String>,
 }
 
 impl Page {
-    /// The page, for those who must not leave anything out.
+    /// The page, for a caller that must not omit any part.
     ///
     /// # Errors
-    /// If something of it cannot be read.
+    /// If a part of the page is unreadable.
     pub fn whole(self) -> Result<Self, StoreError> {
         if self.unreadable.is_empty() { Ok(self) } else { Err(ItemError::new("item").into()) }
     }
 }
 
-/// A page of a scan of claims.
+/// A page of a scan of ownerships.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimPage {
-    /// The claims on each identifier.
-    pub items: Vec<ClaimItem>,
-    /// How many were left out because they cannot be read.
+pub struct IdentifierPage {
+    /// The identifiers with their ownerships.
+    pub items: Vec<IdentifierItem>,
+    /// The number of unreadable items, which are omitted.
     pub unreadable: u64,
-    /// Where to go on; nothing at the end.
+    /// Where the next page starts; `None` on the last page.
     pub next: Option<String>,
 }

@@ -1,14 +1,14 @@
-//! Rotating the blind index key: for a while two are live. Everything is written and looked up under both until every
-//! profile has its claims under the new one; then the old key goes, and then what it made.
+//! Rotating the blind index key: for a while two keys are live. Writers write and readers look under both, until every
+//! profile has its ownerships under the new key. Then the old key is dropped, and after it the ownerships that it made.
 //!
-//! Nobody becomes unknown and nobody registers twice, whichever instances have read which step:
+//! No user becomes unknown or registers twice, whichever steps the instances have read:
 //!
-//! - While a new key is published, every instance still writes under the old one and looks there, so those that know
-//!   one key and those that know both meet under the old index.
-//! - When the old key is dropped, every profile of every region has claims under the new one, so those that know both
-//!   and those that know only the new one meet there.
+//! - While a new key is published, every instance still writes and looks under the old one. So instances that know only
+//!   the old key and instances that know both meet under the old index.
+//! - When the old key is dropped, every profile of every region has ownerships under the new one. So instances that
+//!   know both keys and instances that know only the new one meet there.
 //!
-//! What a claim says (since when, where, verified) is the same under both keys, so its winner is too.
+//! The content of an ownership (since when, where, verified) is the same under both keys, so its winner is too.
 
 use umoja_schema::Millis;
 
@@ -16,20 +16,21 @@ use crate::deployment::SETTINGS_WAIT_SECS;
 use crate::keyring::KeyRing;
 use crate::secrets::{INDEX, SecretsDocument, SecretsError, WrappedSecret, newest};
 
-/// What has to happen next to the blind index keys.
+/// The next step of rotating the blind index key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexStep {
-    /// Nothing is under way: a new key may be made.
+    /// No rotation is under way: a new key may be made.
     Publish,
-    /// Two keys are live. Once no region holds a profile without claims under the new one, the old one may be dropped.
+    /// Two keys are live. The old one may be dropped once every profile in every region has ownerships under the new
+    /// one.
     Drop,
-    /// The old key is dropped. Once no region holds a profile with claims that it made, the rotation is over.
+    /// The old key is dropped. The rotation ends once no profile in any region has ownerships under it.
     Finish,
 }
 
 impl IndexStep {
-    /// How long to wait after the step before was written in every region, in seconds: until then an instance may still
-    /// write as before it, so a look for profiles that are behind proves nothing.
+    /// How long to wait after the previous step was written in every region, in seconds. Until then an instance may
+    /// still write as before that step, so a search for profiles that are behind proves nothing.
     pub const fn wait_secs(self) -> u64 {
         match self {
             Self::Publish => 0,
@@ -53,11 +54,11 @@ impl SecretsDocument {
         self.index.iter().map(|secret| secret.version).collect()
     }
 
-    /// Does the next step and says which it was. That no profile is behind any more, which all steps but the first rely
-    /// on, is for the caller to have seen: `umoja_reconciler::Rewrite`.
+    /// Does the next step and returns it. For all steps but the first, the caller must have checked that no profile is
+    /// behind (`umoja_reconciler::Reencryption`).
     ///
     /// # Errors
-    /// If a new key has to be made and some region's KMS does not wrap it.
+    /// If a new key has to be made and a region's KMS does not wrap it.
     pub async fn rotate_index(&mut self, ring: &KeyRing, now: Millis) -> Result<IndexStep, SecretsError> {
         let step = self.index_step();
         match step {
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_says_what_is_next_and_each_step_is_ahead_of_the_one_before() {
+    fn the_document_determines_the_next_step_and_steps_increase() {
         let states = [
             (document(&[1], &[]), IndexStep::Publish),
             (document(&[1, 2], &[]), IndexStep::Drop),
@@ -110,13 +111,13 @@ mod tests {
             assert_eq!(document.index_step(), *step, "{document:?}");
         }
         assert!(states.is_sorted_by(|(one, _), (next, _)| one.rotation_steps() + 1 == next.rotation_steps()));
-        // Rotating the other key counts too, and each state of both is another number than the one before it.
+        // The rotation of the other key counts too, and every state of both has a higher number than the one before it.
         let signing = SecretsDocument { signing: vec![secret(2), secret(1)], ..document(&[1, 2], &[]) };
         assert_eq!(signing.rotation_steps(), document(&[1, 2], &[]).rotation_steps() + 1);
     }
 
     #[test]
-    fn a_document_of_a_version_that_knows_no_dropped_keys_is_read_and_written_as_it_was() {
+    fn a_document_without_dropped_keys_keeps_its_form() {
         let text = serde_json::to_string(&document(&[1], &[])).unwrap();
         assert!(!text.contains("dropped_index"));
         assert_eq!(serde_json::from_str::<SecretsDocument>(&text).unwrap(), document(&[1], &[]));

@@ -1,5 +1,5 @@
-//! Rotating the deployment's own keys: what has to happen next is in the document of the secrets itself, so every
-//! rotation can be broken off anywhere and gone on with, by whoever comes next.
+//! Rotating the deployment's own keys. The document of the secrets itself determines the next step, so a rotation can
+//! stop at any point and any later command can continue it.
 
 mod index;
 mod pepper;

@@ -1,5 +1,6 @@
-//! Rotating the pepper of passwords: published first, then used, after every instance has read it. Former ones stay, since
-//! a hash cannot be made with another one without the password; logins replace what was made with them.
+//! Rotating the pepper of passwords: it is published first, and used after every instance has read it. Former peppers
+//! stay, because a hash cannot move to another pepper without the password. Logins replace the hashes that were made
+//! with them.
 
 use umoja_schema::Millis;
 
@@ -7,17 +8,17 @@ use crate::deployment::SETTINGS_WAIT_SECS;
 use crate::keyring::KeyRing;
 use crate::secrets::{PEPPER, SecretsDocument, SecretsError, WrappedSecret, newest};
 
-/// What has to happen next to the pepper.
+/// The next step of rotating the pepper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PepperStep {
-    /// Nothing is under way: a new pepper may be made and published.
+    /// No rotation is under way: a new pepper may be made and published.
     Publish,
-    /// A new pepper is published: once every instance can verify with it, new hashes may be made with it.
+    /// A new pepper is published. New hashes may use it once every instance can verify with it.
     Promote,
 }
 
 impl PepperStep {
-    /// How long to wait after the step before was written in every region, in seconds.
+    /// How long to wait after the previous step was written in every region, in seconds.
     pub const fn wait_secs(self) -> u64 {
         match self {
             Self::Publish => 0,
@@ -36,10 +37,10 @@ impl SecretsDocument {
         }
     }
 
-    /// Does the next step and says which it was.
+    /// Does the next step and returns it.
     ///
     /// # Errors
-    /// If a new pepper has to be made and some region's KMS does not wrap it.
+    /// If a new pepper has to be made and a region's KMS does not wrap it.
     pub async fn rotate_pepper(&mut self, ring: &KeyRing, now: Millis) -> Result<PepperStep, SecretsError> {
         let (step, version) = (self.pepper_step(), newest(&self.pepper));
         match step {

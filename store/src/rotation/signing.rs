@@ -1,5 +1,6 @@
-//! Rotating the key that signs answers: published first, then used, then retired, each step after every instance has
-//! read the one before. Every step can be repeated; the document itself says which is next.
+//! Rotating the key that signs answers: it is published, then used, and then the old key is retired, each step after
+//! every instance has read the previous one. Every step can be repeated, because the document itself determines the
+//! next step.
 
 use umoja_schema::Millis;
 
@@ -7,22 +8,22 @@ use crate::deployment::SETTINGS_WAIT_SECS;
 use crate::keyring::KeyRing;
 use crate::secrets::{SIGNING, SecretsDocument, SecretsError, WrappedSecret, newest, signing_key_id};
 
-/// How long an answer is valid, in seconds: for so long somebody may still check one that the old key signed.
+/// How long an answer is valid, in seconds. A client may check an answer of the old key for this time.
 pub const ANSWER_LIFETIME_SECS: u64 = 60;
 
-/// What has to happen next to the keys that sign answers.
+/// The next step of rotating the key that signs answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SigningStep {
-    /// Nothing is under way: a new key may be made and published.
+    /// No rotation is under way: a new key may be made and published.
     Publish,
-    /// A new key is published: once every instance publishes it, it may sign.
+    /// A new key is published. It may sign once every instance publishes it.
     Promote,
-    /// The new key signs: once nobody checks an answer of the old one any more, that may go.
+    /// The new key signs. The old key may be removed once no client checks its answers any more.
     Retire,
 }
 
 impl SigningStep {
-    /// How long to wait after the step before was written in every region, in seconds.
+    /// How long to wait after the previous step was written in every region, in seconds.
     pub const fn wait_secs(self) -> u64 {
         match self {
             Self::Publish => 0,
@@ -33,7 +34,7 @@ impl SigningStep {
 }
 
 impl SecretsDocument {
-    /// The next step. The last key of the list signs; all are published.
+    /// The next step. The last key of the list signs; all keys are published.
     pub fn signing_step(&self) -> SigningStep {
         let signs = self.signing.last().is_some_and(|secret| secret.version == newest(&self.signing));
         match (signs, self.signing.len()) {
@@ -43,15 +44,15 @@ impl SecretsDocument {
         }
     }
 
-    /// The ids (`kid`) of the keys that are published, the one that signs last.
+    /// The ids (`kid`) of the published keys. The last one signs.
     pub fn signing_key_ids(&self) -> Vec<String> {
         self.signing.iter().map(|secret| signing_key_id(secret.version)).collect()
     }
 
-    /// Does the next step and says which it was.
+    /// Does the next step and returns it.
     ///
     /// # Errors
-    /// If a new key has to be made and some region's KMS does not wrap it.
+    /// If a new key has to be made and a region's KMS does not wrap it.
     pub async fn rotate_signing(&mut self, ring: &KeyRing, now: Millis) -> Result<SigningStep, SecretsError> {
         let step = self.signing_step();
         match step {

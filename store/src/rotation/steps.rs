@@ -1,12 +1,12 @@
-//! How many steps of all rotations were done.
+//! The number of steps of all rotations.
 
 use super::index::IndexStep;
 use super::signing::SigningStep;
 use crate::secrets::{SecretsDocument, WrappedSecret, newest};
 
 impl SecretsDocument {
-    /// Counts the steps of all rotations, and the keys of other systems that were added, since the secrets were made. Of two regions' copies, after a command was
-    /// interrupted between two regions, the one with more steps is ahead.
+    /// Counts the steps of all rotations, and the added hash keys of other systems, since the secrets were made. If a
+    /// command was interrupted between two regions, the copy with more steps is the newer one.
     pub fn rotation_steps(&self) -> u64 {
         let steps = |secrets: &[WrappedSecret], stage: u64| 3 * u64::from(newest(secrets)) + stage;
         let signing = match self.signing_step() {

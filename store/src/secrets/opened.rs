@@ -30,13 +30,13 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Loads and unwraps them.
+    /// Loads and unwraps the secrets.
     pub async fn load(registry: &dyn Registry, ring: &KeyRing) -> Result<Self, SecretsError> {
         let document = SecretsDocument::stored(registry).await?.ok_or(SecretsError::Absent)?;
         Self::open(&document, ring).await
     }
 
-    /// Unwraps them, all at once: a start waits for one answer of a KMS and not for three.
+    /// Unwraps all secrets concurrently, so that a start waits for one answer of a KMS and not for three.
     pub async fn open(document: &SecretsDocument, ring: &KeyRing) -> Result<Self, SecretsError> {
         if document.index.is_empty() || document.signing.is_empty() {
             return Err(SecretsError::Malformed);
@@ -76,19 +76,19 @@ impl Secrets {
         })
     }
 
-    /// What passwords are hashed and verified with.
+    /// The keys for hashing and verifying passwords.
     pub fn password_keys(&self) -> Arc<PasswordKeys> {
         Arc::clone(&self.passwords)
     }
 
-    /// A key of a system that old hashes came from, as the document holds it under this id; nothing if it is too long.
+    /// A hash key of another system, sealed for the document under this id; `None` if it is too long.
     pub(crate) fn seal_hash_key(&self, id: &str, key: &HashKey, entropy: &dyn Entropy) -> Option<String> {
         let sealed = self.hash_keys.seal_bytes(entropy.array(), &Aad::new().text(id), &key.to_bytes()?);
         Some(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// The blind indexes of an identifier, one for each live key with the key's version: all are written, and all are
-    /// looked under, so that a key can be rotated without anybody becoming unknown or registering twice.
+    /// The blind indexes of an identifier, one for each live key, with the key's version. Writers write all of them and
+    /// readers look under all of them. So during a rotation no user becomes unknown or registers twice.
     pub fn indexes(
         &self,
         kind: IdentifierKind,
@@ -108,12 +108,12 @@ impl Secrets {
         &self.signing[self.signing.len() - 1]
     }
 
-    /// Every key to publish.
+    /// All published keys.
     pub fn signing_keys(&self) -> &[SigningKey] {
         &self.signing
     }
 
-    /// The id of the user that a company registers under an idempotency key: the same in every region.
+    /// The id of the user that a company registers with an idempotency key: the same in every region.
     pub fn user_id(&self, company: &CompanyId, idempotency_key: &str) -> UserId {
         let tag = self.user_ids.tag(&[company.as_str().as_bytes(), idempotency_key.as_bytes()]);
         let mut bytes = [0; 16];
@@ -121,28 +121,28 @@ impl Secrets {
         UserId::v8(bytes)
     }
 
-    /// What a request is remembered by: a keyed hash, so that the table shows neither ids nor keys of requests.
+    /// The record of a request: a keyed hash, so that the table reveals neither ids nor keys of requests.
     pub fn request_hash(&self, parts: &[&str]) -> [u8; 32] {
         self.requests.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
     }
 
-    /// The tag of a password reset token: the same in every region, whichever other secrets are rotated.
+    /// The tag of a password reset token. It is the same in every region, and no rotation of other secrets changes it.
     pub fn reset_tag(&self, parts: &[&str]) -> [u8; 32] {
         self.resets.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
     }
 
-    /// True if it is the tag of these parts, compared in constant time.
+    /// True if `tag` is the tag of these parts, compared in constant time.
     pub fn is_reset_tag(&self, parts: &[&str], tag: &[u8]) -> bool {
         self.resets.verify(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>(), tag)
     }
 
-    /// What rows of the audit trail are made and known by.
+    /// The key that makes and checks rows of the audit trail.
     pub const fn audit_key(&self) -> &AuditKey {
         &self.audit
     }
 
-    /// Seals a free text into a row, bound to the row. Rows stay for ever and are read by operators, and nobody can
-    /// promise that a caller's text holds no personal data.
+    /// Seals a free text into a row, bound to the row. Rows are kept for ever and read by operators, and a caller's
+    /// text may contain personal data.
     pub fn seal_text(&self, row: &LogRow, text: &str, entropy: &dyn Entropy) -> Vec<u8> {
         self.rows.seal_bytes(entropy.array(), &row_aad(row), text.as_bytes())
     }

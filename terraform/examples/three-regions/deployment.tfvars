@@ -1,12 +1,12 @@
-# Three regions on arm64, with names of their own: clients sign for `eu.id.example.com` and so on, and
-# `id.example.com` answers health and discovery from the nearest region that is ready.
+# Three regions on arm64, each with its own name: clients sign for `eu.id.example.com` and so on, and the nearest region
+# that is ready answers health and discovery for `id.example.com`.
 prefix       = "identity"
 regions      = ["eu-west-1", "us-east-1", "af-south-1"]
 architecture = "arm64"
 
 operators = [
   "arn:aws:iam::123456789012:role/umoja-operators",
-  # Whoever signs in by IAM Identity Center.
+  # The users that sign in by IAM Identity Center.
   "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_IdentityOperators_*",
 ]
 
@@ -16,7 +16,7 @@ functions = {
 }
 
 schedules = {
-  sweep = "cron(0/20 1-5 * * ? *)"
+  anti_entropy = "cron(0/20 1-5 * * ? *)"
 }
 
 stream = {

@@ -1,9 +1,9 @@
-# What all regions have in common. Every apply takes this file and the region's own.
+# The values that all regions share. Every apply uses this file and the region's own.
 prefix  = "umoja"
 regions = ["eu-west-1", "us-east-1"]
 
-# Who runs `umoja init`, `umoja region` and the like: the data keys of all regions are theirs to use, besides the
-# functions'.
+# The roles that run `umoja init`, `umoja region` and other commands. They and the functions may use the data keys of
+# all regions.
 operators = ["arn:aws:iam::123456789012:role/umoja-operators"]
 
 alarms = {

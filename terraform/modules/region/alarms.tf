@@ -1,4 +1,4 @@
-# What an operator has to be told. Every alarm goes to one topic of the region.
+# The alarms for the operator. Every alarm goes to one topic of the region.
 
 resource "aws_sns_topic" "alarms" {
   name              = "${var.prefix}-alarms"
@@ -33,60 +33,60 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 locals {
-  # Each: what is measured, above what value, over how many minutes, and what it means.
+  # Each alarm: its metric, its threshold, its period in minutes, and its meaning.
   alarms = merge(
     {
       replication-lag = {
         metric    = "ReplicationLag", namespace = local.names.metrics.namespace, dimensions = local.deployment
         statistic = "p99", above = var.alarms.replication_lag_p99_millis, minutes = 5
-        means     = "Copies reach the peers late."
+        means     = "Replicated items reach the peers late."
       }
       missing-wrapped-keys = {
         metric = "MissingWrappedKeys", namespace = local.names.metrics.namespace, dimensions = local.deployment
-        # The sweep says it once a day.
+        # Anti-entropy reports it once a day.
         statistic = "Maximum", above = 0, minutes = 24 * 60
-        means     = "The sweep found parts that some region's KMS has not wrapped: should that region be left alone, it cannot read them."
+        means     = "Anti-entropy found parts without a wrapped key of some region: if every other region fails, that region cannot read them."
       }
-      sweep-mended = {
-        metric    = "SweepMended", namespace = local.names.metrics.namespace, dimensions = local.deployment
+      anti-entropy-repairs = {
+        metric    = "AntiEntropyRepairs", namespace = local.names.metrics.namespace, dimensions = local.deployment
         statistic = "Sum", above = 0, minutes = 24 * 60
-        means     = "The sweep found and mended what streams and queues have lost, or what was changed by hand: look for the cause."
+        means     = "Anti-entropy found and repaired items that streams and queues lost or that were changed by hand: look for the cause."
       }
-      sweep-unhandled = {
-        metric    = "SweepUnhandled", namespace = local.names.metrics.namespace, dimensions = local.deployment
+      anti-entropy-unrepaired = {
+        metric    = "AntiEntropyUnrepaired", namespace = local.names.metrics.namespace, dimensions = local.deployment
         statistic = "Sum", above = 0, minutes = 24 * 60
-        means     = "The sweep found items that cannot be read or that a region refuses: its log names whose, and they are not compared until mended."
+        means     = "Anti-entropy found items that it cannot read or that a region rejects: its log names their users. Until they are repaired, they are not compared."
       }
-      sweep-age = {
-        metric = "SweepAge", namespace = local.names.metrics.namespace, dimensions = local.deployment
+      anti-entropy-age = {
+        metric = "AntiEntropyAge", namespace = local.names.metrics.namespace, dimensions = local.deployment
         # A pass a day; the first one of a large deployment takes some hours.
         statistic = "Minimum", above = 3 * 24 * 3600 * 1000, minutes = 24 * 60
         means     = "The region was not compared with one of its peers for three days."
       }
-      key-errors = {
-        metric    = "KeyErrors", namespace = local.names.metrics.namespace, dimensions = local.deployment
-        statistic = "Sum", above = var.alarms.key_errors, minutes = 5
-        means     = "Calls to a KMS failed, of this region or of a peer."
+      kms-errors = {
+        metric    = "KmsErrors", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        statistic = "Sum", above = var.alarms.kms_errors, minutes = 5
+        means     = "Calls to the KMS of this region or of a peer failed."
       }
       uncounted-logins = {
         metric    = "UncountedLogins", namespace = local.names.metrics.namespace, dimensions = local.deployment
         statistic = "Sum", above = 0, minutes = 5
-        means     = "Attempts to log in could not be counted: while that lasts, passwords can be guessed without a wait."
+        means     = "Login attempts could not be counted: until that ends, passwords can be guessed without a wait."
       }
       credential-stuffing = {
         metric    = "StuffingClients", namespace = local.names.metrics.namespace, dimensions = local.deployment
         statistic = "Sum", above = var.alarms.stuffing_clients, minutes = 60
-        means     = "Logins with many identifiers failed from each of several clients: somebody tries passwords of elsewhere."
+        means     = "Logins with many identifiers failed from each of several clients: an attacker may be trying stolen passwords."
       }
-      parked = {
-        metric    = "ApproximateNumberOfMessagesVisible", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${local.names.queues.parked}" }
+      quarantined = {
+        metric    = "ApproximateNumberOfMessagesVisible", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${local.names.queues.quarantined}" }
         statistic = "Maximum", above = 0, minutes = 5
-        means     = "Records or messages that nobody can handle wait for an operator."
+        means     = "Records or messages that no function can process wait for an operator."
       }
       iterator-age = {
         metric    = "IteratorAge", namespace = "AWS/Lambda", dimensions = { FunctionName = local.function_name["replicator"] }
         statistic = "Maximum", above = var.alarms.iterator_age_secs * 1000, minutes = 5
-        means     = "The replicator is behind the streams, which forget after 24 hours."
+        means     = "The replicator is behind the streams, which drop records after 24 hours."
       }
       api-latency = {
         metric    = "Latency", namespace = "AWS/ApiGateway", dimensions = local.api_stage
@@ -98,34 +98,34 @@ locals {
       for peer, queue in local.retry_queues : "${queue}-age" => {
         metric    = "ApproximateAgeOfOldestMessage", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${queue}" }
         statistic = "Maximum", above = var.alarms.queue_age_secs, minutes = 5
-        means     = "Copies have been waiting for ${peer}."
+        means     = "Changes have been waiting for ${peer}."
       }
     },
     {
       for peer, queue in local.retry_queues : "${queue}-depth" => {
         metric    = "ApproximateNumberOfMessagesVisible", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${queue}" }
         statistic = "Maximum", above = var.alarms.queue_depth, minutes = 5
-        means     = "Many copies wait for ${peer}."
+        means     = "Many changes wait for ${peer}."
       }
     },
     {
-      # Their age says nothing, because repairs that wait are sent anew.
+      # The age of these messages means nothing, because waiting repairs are sent again.
       "${local.names.queues.keys}-depth" = {
         metric    = "ApproximateNumberOfMessagesVisible", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${local.names.queues.keys}" }
         statistic = "Minimum", above = 0, minutes = 60
-        means     = "Data keys have been waiting for an hour to be wrapped by a region that lacks them."
+        means     = "For an hour, data keys have been waiting to be wrapped for a region that lacks them."
       }
       "${local.names.queues.merges}-depth" = {
         metric    = "ApproximateNumberOfMessagesVisible", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${local.names.queues.merges}" }
         statistic = "Minimum", above = 0, minutes = 60
-        means     = "Users that two trusted companies say are one person have been waiting for an hour to be merged."
+        means     = "For an hour, users whom two trusted companies verified as one person have been waiting to be merged."
       }
     },
     {
       for queue in concat([for queue in local.queues : "${queue}${local.names.dead_letters}"], keys(aws_sqs_queue.end)) : queue => {
         metric    = "ApproximateNumberOfMessagesVisible", namespace = "AWS/SQS", dimensions = { QueueName = "${var.prefix}-${queue}" }
         statistic = "Maximum", above = 0, minutes = 5
-        means     = "Something was given up, and waits for an operator."
+        means     = "A record, message or schedule was given up and waits for an operator."
       }
     },
     {
@@ -139,14 +139,14 @@ locals {
       for name in local.names.functions : "${name}-throttles" => {
         metric    = "Throttles", namespace = "AWS/Lambda", dimensions = { FunctionName = local.function_name[name] }
         statistic = "Sum", above = 0, minutes = 5
-        means     = "A function is not started as often as it is asked for."
+        means     = "Lambda throttles a function."
       }
     },
     {
       for pair in setproduct(keys(local.names.tables), ["Read", "Write"]) : "${pair[0]}-${lower(pair[1])}-throttles" => {
         metric    = "${pair[1]}ThrottleEvents", namespace = "AWS/DynamoDB", dimensions = { TableName = "${var.prefix}-${pair[0]}" }
         statistic = "Sum", above = 0, minutes = 5
-        means     = "DynamoDB refuses requests to a table."
+        means     = "DynamoDB rejects requests to a table."
       }
     },
   )
@@ -170,17 +170,17 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.above
   period              = each.value.minutes * 60
   evaluation_periods  = 1
-  # Most of these are not measured while nothing happens.
+  # Most of these metrics have no data while the region is idle.
   treat_missing_data = "notBreaching"
 
   alarm_actions = [aws_sns_topic.alarms.arn]
   ok_actions    = [aws_sns_topic.alarms.arn]
 }
 
-# Few requests make no rate: one refusal in ten at night is no alarm.
+# A few requests make no meaningful rate: one failure in ten requests at night raises no alarm.
 resource "aws_cloudwatch_metric_alarm" "api_5xx" {
   alarm_name        = "${var.prefix}-api-5xx"
-  alarm_description = "The API fails."
+  alarm_description = "The API answers too many requests with 5xx."
 
   comparison_operator = "GreaterThanThreshold"
   threshold           = var.alarms.api_5xx_percent

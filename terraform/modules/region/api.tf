@@ -1,13 +1,13 @@
-# One `$default` route to one function, rather than a route for each operation: the function's router answers unknown
-# paths and methods itself, in the same form as everything else; which operations there are is said in one place; and
-# the HTTP API could do nothing more with a route, because who may call what is in the signed body.
+# One `$default` route to one function instead of a route for each operation: the function's router answers unknown
+# paths and methods in the same form as all others, and the operations are defined in one place. A route for each
+# operation would add no check, because the permissions depend on the signed body.
 
 resource "aws_apigatewayv2_api" "this" {
   name                         = "${var.prefix}-api"
   description                  = "Umoja: the API of ${var.region}"
   protocol_type                = "HTTP"
   disable_execute_api_endpoint = var.domain != null && !try(var.domain.execute_api, true)
-  # No `cors_configuration`: callers are companies' servers. A browser has no key to sign with.
+  # No `cors_configuration`: callers are companies' servers. A browser has no signing key.
 }
 
 resource "aws_apigatewayv2_integration" "api" {
@@ -18,7 +18,7 @@ resource "aws_apigatewayv2_integration" "api" {
 }
 
 resource "aws_apigatewayv2_route" "default" {
-  #checkov:skip=CKV_AWS_309:Requests are signed by the caller's own key, over the body; the function checks that before its first paid call. IAM and JWT authorizers know neither.
+  #checkov:skip=CKV_AWS_309:Requests are signed by the caller's own key, over the body; the function checks that before its first paid call. IAM and JWT authorizers support neither.
 
   api_id    = aws_apigatewayv2_api.this.id
   route_key = "$default"
@@ -38,7 +38,7 @@ resource "aws_apigatewayv2_stage" "default" {
     detailed_metrics_enabled = false
   }
 
-  # No address of a caller, no path, and no text of an error: nothing here is about a person.
+  # No address of a caller, no path and no text of an error: the log contains no personal data.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
     format = jsonencode({
@@ -53,7 +53,7 @@ resource "aws_apigatewayv2_stage" "default" {
   }
 }
 
-# Under `/aws/vendedlogs/` the log delivery needs no growing resource policy.
+# Log delivery to a group under `/aws/vendedlogs/` does not grow the resource policy.
 resource "aws_cloudwatch_log_group" "access" {
   name              = "/aws/vendedlogs/${var.prefix}-api-access"
   retention_in_days = var.log_retention_days

@@ -1,11 +1,11 @@
 locals {
-  # Rows of widgets, three to a row of 24 columns. Each: title, metrics as CloudWatch writes them, and a statistic.
+  # Rows of widgets, three in a row of 24 columns. Each widget: a title, metrics in CloudWatch's format, and a statistic.
   widgets = [
     { title = "Requests", stat = "Sum", metrics = [for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", aws_apigatewayv2_api.this.id, "Stage", "$default"]] },
     { title = "Latency, p50 and p99", stat = "p99", metrics = [for stat in ["p50", "p99"] : ["AWS/ApiGateway", "Latency", "ApiId", aws_apigatewayv2_api.this.id, "Stage", "$default", { stat = stat }]] },
     { title = "Replication lag, p50 and p99", stat = "p99", metrics = [for stat in ["p50", "p99"] : [local.names.metrics.namespace, "ReplicationLag", local.names.metrics.dimension, var.prefix, { stat = stat }]] },
-    { title = "Copies", stat = "Sum", metrics = [for name in ["CopiesSent", "CopiesQueued", "Parked"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
-    { title = "Keys", stat = "Maximum", metrics = [for name in ["MissingWrappedKeys", "KeyErrors"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
+    { title = "Copies", stat = "Sum", metrics = [for name in ["ReplicationsSent", "ReplicationsQueued", "Quarantined"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
+    { title = "Keys", stat = "Maximum", metrics = [for name in ["MissingWrappedKeys", "KmsErrors"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
     { title = "Age of stream records", stat = "Maximum", metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", local.function_name["replicator"]]] },
     { title = "Waiting messages", stat = "Maximum", metrics = [for queue in local.queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.prefix}-${queue}"]] },
     { title = "Age of oldest message", stat = "Maximum", metrics = [for queue in local.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "${var.prefix}-${queue}"]] },
@@ -20,7 +20,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  # Dashboards are the account's, not a region's.
+  # Dashboards belong to the account, not to a region.
   dashboard_name = "${var.prefix}-${var.region}"
 
   dashboard_body = jsonencode({

@@ -1,5 +1,5 @@
-# The region's own name, and one that all regions share. Clients sign for a region by its own name; the shared name is
-# for health and discovery, and answers from the nearest region that says it is ready.
+# The region's own name, and one that all regions share. Clients sign for a region by its own name. The shared name is
+# for health and discovery, and the nearest region that reports itself ready answers it.
 
 locals {
   domains = merge(
@@ -62,7 +62,7 @@ resource "aws_route53_record" "shared" {
   }
 }
 
-# Asks the region itself, by its own name: the shared name would answer for another.
+# The check uses the region's own name, because another region could answer the shared one.
 resource "aws_route53_health_check" "ready" {
   for_each = { for key, domain in local.domains : key => domain if key == "shared" }
 

@@ -8,10 +8,10 @@ locals {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_116:What starts a function keeps what failed: the stream mapping and the schedules have queues for that, and the HTTP API answers its caller. A dead letter of a run of a schedule would say nothing.
-  #checkov:skip=CKV_AWS_117:Functions reach AWS's services and nothing else, by TLS and with IAM. A VPC would add a network to configure and private links to pay for in every region; who needs that names them in `endpoints`.
-  #checkov:skip=CKV_AWS_272:Packages are built reproducibly from the sources and compared by hash. A signing profile is the operator's to have.
-  #checkov:skip=CKV_AWS_173:The environment holds a prefix of names, endpoints and a log level; no secret.
+  #checkov:skip=CKV_AWS_116:The triggers of a function keep its failures: the stream mapping and the schedules have queues for them, and the HTTP API answers its caller. A dead letter of a scheduled run would contain no data.
+  #checkov:skip=CKV_AWS_117:Functions reach only AWS services, by TLS and with IAM. A VPC would add a network to configure and private links to pay for in every region; an operator who needs private links sets `endpoints`.
+  #checkov:skip=CKV_AWS_272:Packages are built reproducibly from the sources and compared by hash. A signing profile is the operator's choice.
+  #checkov:skip=CKV_AWS_173:The environment contains a prefix of names, endpoints and a log level, but no secret.
 
   for_each = local.functions
 
@@ -40,7 +40,7 @@ resource "aws_lambda_function" "this" {
     mode = var.tracing ? "Active" : "PassThrough"
   }
 
-  # A function that starts before its log group and its permissions exist makes the group itself, without retention.
+  # If a function starts before its log group and its permissions exist, Lambda creates the group without retention.
   depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
 }
 

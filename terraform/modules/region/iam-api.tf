@@ -1,4 +1,4 @@
-# The api reads and writes this region's tables, and reaches a peer for nothing but its data key.
+# The api reads and writes this region's tables. Of a peer it uses only the data key.
 
 locals {
   policy_api = [
@@ -8,22 +8,22 @@ locals {
       Resource = [local.own_table["companies"]]
     },
     {
-      # GetItem: readiness, and what is stored where a condition failed beside it. ConditionCheckItem: what holds of
-      # several users who are one person has to hold when it is written.
+      # GetItem: readiness, and the stored item if another condition of a transaction failed. ConditionCheckItem: conditions
+      # on the other users of a person have to hold at the time of the write.
       Sid      = "ReadAndWriteUsers"
       Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
       Resource = [local.own_table["users"]]
     },
     {
-      # One identifier is read by GetItem, several by BatchGetItem; a claim that nobody makes any more is deleted.
-      Sid      = "ReadAndChangeClaims"
+      # GetItem reads one identifier, BatchGetItem several. DeleteItem: an identifier without an owner is deleted.
+      Sid      = "ReadAndChangeIdentifiers"
       Action   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = [local.own_table["identifiers"]]
     },
     {
-      Sid      = "ReadAndChangeMembers"
+      Sid      = "ReadAndChangeLinkedAccounts"
       Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
-      Resource = [local.own_table["members"]]
+      Resource = [local.own_table["linked_accounts"]]
     },
     {
       Sid      = "JournalConflictsAndKeepReceipts"
@@ -31,7 +31,7 @@ locals {
       Resource = [local.own_table["journal"], local.own_table["receipts"]]
     },
     {
-      # An event goes after the last one of its user's chain.
+      # An event follows the last one of its user's chain.
       Sid      = "RecordEvents"
       Action   = ["dynamodb:PutItem", "dynamodb:Query"]
       Resource = [local.own_table["audit"]]
@@ -42,7 +42,7 @@ locals {
       Resource = [local.own_table["replays"], local.own_table["idempotency"]]
     },
     {
-      # A count is written over what was read, or added to; it is deleted once somebody logs in.
+      # A count is replaced or increased; it is deleted after a successful login.
       Sid      = "CountAttempts"
       Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
       Resource = [local.own_table["attempts"]]
@@ -53,7 +53,7 @@ locals {
       Resource = [local.own_data_key_arn]
     },
     {
-      # Encrypt: every peer wraps a new data key. The others while the own KMS is out.
+      # Encrypt: every peer wraps a new data key. The other actions: while the own KMS is unavailable.
       Sid       = "WrapDataKeysByPeersAndUseThemWhileTheOwnIsOut"
       Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
       Resource  = local.peer_keys

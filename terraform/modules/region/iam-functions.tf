@@ -1,8 +1,8 @@
-# One role for each function, with one policy named `permissions`. What a function may do is what its code calls, no
-# more; a statement's name says what for. The region is in the name of the role, because IAM has no regions.
+# One role for each function, with one policy named `permissions`. A policy allows only the calls that the code makes,
+# and a statement's name states their purpose. The region is in the name of the role, because IAM has no regions.
 #
-# `TransactWriteItems` has no permission of its own: DynamoDB asks for those of the writes in it. Of
-# identifiers `ConditionCheckItem` is missing because a claim that does not change is not written.
+# `TransactWriteItems` has no separate permission: DynamoDB requires those of the writes in the transaction. The policies
+# lack `ConditionCheckItem` on identifiers, because a transaction does not contain an unchanged ownership.
 
 locals {
   policies = {
@@ -11,7 +11,7 @@ locals {
     reconcile-writes = local.policy_reconcile_writes
     reconcile-keys   = local.policy_reconcile_keys
     reconcile-merges = local.policy_reconcile_merges
-    sweep            = local.policy_sweep
+    anti-entropy     = local.policy_anti_entropy
   }
 }
 
@@ -43,7 +43,7 @@ resource "aws_iam_role_policy" "function" {
     Statement = [
       for statement in concat(local.common_statements[each.key], local.policies[each.key]) :
       merge({ Effect = "Allow" }, statement)
-      # The only region of a deployment has no peers, and a statement without resources is refused.
+      # The only region of a deployment has no peers, and IAM rejects a statement without resources.
       if length(flatten([statement.Resource])) > 0
     ]
   })

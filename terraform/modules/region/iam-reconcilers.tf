@@ -1,5 +1,5 @@
-# The reconcilers do later what was not done at once. The one for keys opens a data key, checks that it is the record's,
-# and has the regions wrap it that have not. The one for merges opens users who may be one person, and writes one of them.
+# The reconcilers complete deferred work. `reconcile-keys` unwraps a data key, checks that it belongs to the record, and
+# wraps it for the regions that lack it. `reconcile-merges` opens users who may be one person and writes one of them.
 
 locals {
   policy_reconcile_writes = concat(
@@ -10,16 +10,16 @@ locals {
         Resource = local.retry_queue_arns
       },
       {
-        # Users too before draining: the own table has to answer.
-        Sid      = "ReadWhatIsToBeCopied"
+        # Also users, before draining: the own table has to answer.
+        Sid      = "ReadReplicatedItems"
         Action   = ["dynamodb:GetItem"]
         Resource = concat([local.own_table["users"]], [for log in local.logs : local.own_table[log]])
       },
-      local.park,
+      local.quarantine,
     ],
-    local.copy_parts_to_peers,
-    local.copy_rows_to_peers,
-    local.copy_items,
+    local.replicate_parts_to_peers,
+    local.replicate_rows_to_peers,
+    local.replicate_items,
   )
 
   policy_reconcile_keys = concat(
@@ -35,7 +35,7 @@ locals {
         Resource = [local.own_table["users"]]
       },
       {
-        # DescribeKey: a key that is out is asked once in a run, not for every message.
+        # DescribeKey: an unavailable key is probed once per run, not for every message.
         Sid      = "OpenAndWrapDataKeys"
         Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"]
         Resource = [local.own_data_key_arn]
@@ -46,9 +46,9 @@ locals {
         Resource  = local.peer_keys
         Condition = local.only_data_keys
       },
-      local.park,
+      local.quarantine,
     ],
-    local.copy_parts_to_peers,
+    local.replicate_parts_to_peers,
   )
 
   policy_reconcile_merges = [
@@ -58,16 +58,16 @@ locals {
       Resource = [local.merges_queue_arn]
     },
     {
-      # Users of whom two trusted companies have verified the same identifier: both are opened, and one is written to
-      # point at the other.
+      # Users for whom two trusted companies have verified the same identifier: the function opens both, and writes one so
+      # that it points at the other.
       Sid      = "MergeWhoIsOnePerson"
       Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
       Resource = [local.own_table["users"]]
     },
     {
-      Sid      = "ReadAndAddMembers"
+      Sid      = "ReadAndAddLinkedAccounts"
       Action   = ["dynamodb:PutItem", "dynamodb:Query"]
-      Resource = [local.own_table["members"]]
+      Resource = [local.own_table["linked_accounts"]]
     },
     {
       Sid      = "JournalMerges"
@@ -85,12 +85,12 @@ locals {
       Resource = [local.own_data_key_arn]
     },
     {
-      # GenerateDataKey: while the own KMS is out.
+      # GenerateDataKey: while the own KMS is unavailable.
       Sid       = "OpenMakeAndWrapDataKeysByPeers"
       Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
       Resource  = local.peer_keys
       Condition = local.only_data_keys
     },
-    local.park,
+    local.quarantine,
   ]
 }

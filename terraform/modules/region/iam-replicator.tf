@@ -1,4 +1,4 @@
-# The replicator carries what is sealed and cannot open it: it has no permission on any key.
+# The replicator cannot decrypt the items that it replicates, because it has no permission on any key.
 
 locals {
   policy_replicator = concat(
@@ -23,10 +23,10 @@ locals {
         Action   = ["sqs:SendMessage"]
         Resource = [local.keys_queue_arn, local.merges_queue_arn]
       },
-      local.park,
+      local.quarantine,
     ],
-    local.copy_parts_to_peers,
-    local.copy_rows_to_peers,
-    local.copy_items,
+    local.replicate_parts_to_peers,
+    local.replicate_rows_to_peers,
+    local.replicate_items,
   )
 }

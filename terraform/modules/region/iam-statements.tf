@@ -3,12 +3,12 @@
 locals {
   sqs = "arn:${local.partition}:sqs:${var.region}:${local.account}"
 
-  retry_queue_arns = [for queue in values(local.retry_queues) : "${local.sqs}:${var.prefix}-${queue}"]
-  merges_queue_arn = "${local.sqs}:${var.prefix}-${local.names.queues.merges}"
-  keys_queue_arn   = "${local.sqs}:${var.prefix}-${local.names.queues.keys}"
-  parked_queue_arn = "${local.sqs}:${var.prefix}-${local.names.queues.parked}"
+  retry_queue_arns      = [for queue in values(local.retry_queues) : "${local.sqs}:${var.prefix}-${queue}"]
+  merges_queue_arn      = "${local.sqs}:${var.prefix}-${local.names.queues.merges}"
+  keys_queue_arn        = "${local.sqs}:${var.prefix}-${local.names.queues.keys}"
+  quarantined_queue_arn = "${local.sqs}:${var.prefix}-${local.names.queues.quarantined}"
 
-  # Peers' data keys: their ARNs are not known here, their tags are.
+  # Peers' data keys, by their tags, because their ARNs are not known here.
   peer_keys        = [for peer in local.peers : "arn:${local.partition}:kms:${peer}:${local.account}:key/*"]
   only_data_keys   = { StringEquals = { for tag, value in local.data_key_tags : "aws:ResourceTag/${tag}" => value } }
   own_data_key_arn = aws_kms_key.data.arn
@@ -26,7 +26,7 @@ locals {
         Resource = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${local.function_name[name]}:*"]
       },
       ], [
-      # X-Ray knows no resources.
+      # X-Ray does not support resources.
       for _ in range(var.tracing ? 1 : 0) : {
         Sid      = "SendTraces"
         Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
@@ -35,23 +35,23 @@ locals {
     ])
   }
 
-  # Applying a part in a peer region (`store/src/apply.rs`): its item, the claims that change with it, the conflicts
-  # that this shows, and wrapped keys that the peer's item lacks.
-  copy_parts_to_peers = [
+  # Applying a part in a peer region (`store/src/apply.rs`): its item, the ownerships that change with it, the conflicts
+  # that it reveals, and wrapped keys that the peer's item lacks.
+  replicate_parts_to_peers = [
     {
-      Sid      = "CopyPartsToPeers"
+      Sid      = "ReplicatePartsToPeers"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
       Resource = local.peer_table["users"]
     },
     {
-      Sid      = "ChangeClaimsAtPeers"
+      Sid      = "ChangeIdentifiersAtPeers"
       Action   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = local.peer_table["identifiers"]
     },
     {
-      Sid      = "ChangeMembersAtPeers"
+      Sid      = "ChangeLinkedAccountsAtPeers"
       Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem"]
-      Resource = local.peer_table["members"]
+      Resource = local.peer_table["linked_accounts"]
     },
     {
       Sid      = "JournalConflictsAtPeers"
@@ -60,8 +60,8 @@ locals {
     },
   ]
 
-  # Appending rows in a peer region, and confirming in the own one that a peer holds an erasure.
-  copy_rows_to_peers = [
+  # Appending rows in a peer region, and confirming in the own region that a peer has an erasure.
+  replicate_rows_to_peers = [
     {
       Sid      = "AppendRowsAtPeers"
       Action   = ["dynamodb:PutItem"]
@@ -74,22 +74,22 @@ locals {
     },
   ]
 
-  # Copying versioned items, which version is there, and what is deleted with an erased user: in peer regions and in the own.
-  copy_items = [
+  # Replicating versioned items, reading their versions, and deleting items of an erased user, in peer regions and the own.
+  replicate_items = [
     for _ in range(length(local.items) > 0 ? 1 : 0) : {
-      Sid      = "CopyItemsAndDeleteThemWithTheirUser"
+      Sid      = "ReplicateItemsAndDeleteThemWithTheirUser"
       Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
       Resource = flatten([for table in local.items : concat([local.own_table[table]], local.peer_table[table])])
     }
   ]
 
-  # What a reconciler does with the messages of its queues: takes them, deletes them, puts them back for later, and
-  # replaces them by fresh ones before they become dead letters.
+  # Messages of a reconciler's queues: it receives, deletes and delays them, and replaces them by new ones before they
+  # become dead letters.
   drain_actions = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"]
 
-  park = {
-    Sid      = "ParkWhatNobodyCanHandle"
+  quarantine = {
+    Sid      = "QuarantineUnreadableRecords"
     Action   = ["sqs:SendMessage"]
-    Resource = [local.parked_queue_arn]
+    Resource = [local.quarantined_queue_arn]
   }
 }

@@ -1,8 +1,8 @@
 # Two keys. `data` wraps the data keys of records: only functions and operators use it, and each use is bound to a
-# record. `rest` encrypts tables, logs and alarms at rest, through the services that hold them.
+# record. `rest` encrypts tables, logs and alarms at rest, through the services that store them.
 #
-# Administration is apart from use: administrators (whom IAM names) cannot encrypt, decrypt or make grants, and who
-# uses a key cannot change it. An administrator can still change the policy itself; CloudTrail shows that.
+# Administration is separate from use: administrators (as IAM defines them) cannot encrypt, decrypt or make grants, and
+# users of a key cannot change it. An administrator can still change the policy itself; CloudTrail records that.
 
 locals {
   key_administration = {
@@ -52,7 +52,7 @@ resource "aws_kms_key" "data" {
   enable_key_rotation     = true
   deletion_window_in_days = 30
 
-  # Peers' functions are allowed to use this key by these tags: its ARN is not known where their roles are made.
+  # Peers' functions may use this key because of these tags: its ARN is not known where their roles are made.
   tags = local.data_key_tags
 
   policy = jsonencode({
@@ -86,9 +86,9 @@ resource "aws_kms_key" "rest" {
     Statement = [
       local.key_administration,
       {
-        # As AWS's own key for DynamoDB: whoever may use a table may have it decrypted, by DynamoDB and not
-        # otherwise. So no function's role needs a permission on this key, and the replicator, which writes peers'
-        # tables, cannot decrypt anything.
+        # As with AWS's own key for DynamoDB: every principal that may use a table may use this key through DynamoDB, and
+        # only through it. So no function's role needs a permission on this key, and the replicator, which writes
+        # peers' tables, cannot decrypt anything.
         Sid       = "TablesForWhoMayUseTables"
         Effect    = "Allow"
         Principal = { AWS = "*" }
@@ -102,7 +102,7 @@ resource "aws_kms_key" "rest" {
         }
       },
       {
-        # DynamoDB looks whether the key of a table can be used.
+        # DynamoDB checks whether it can use the key of a table.
         Sid       = "TablesOnTheirOwn"
         Effect    = "Allow"
         Principal = { Service = "dynamodb.amazonaws.com" }

@@ -1,5 +1,5 @@
-# Names and identities that the other files share. Every name comes from `names.json`, which the programs make of the
-# names that they are compiled with.
+# Names and identities that the other files share. Every name comes from `names.json`, which the programs generate from
+# the names that they are compiled with.
 
 data "aws_caller_identity" "this" {}
 
@@ -16,8 +16,8 @@ locals {
   logs  = [for name, table in local.names.tables : name if try(table.rule, "") == "put_if_absent"]
   items = [for name, table in local.names.tables : name if try(table.rule, "") == "newest_wins"]
 
-  # ARNs are written out rather than taken from resources: a peer's resources are not known here, and policies read the
-  # same for own and peer.
+  # ARNs are composed, not taken from resources: a peer's resources are not known here, and so policies have one form
+  # for the own region and for peers.
   own_table  = { for name, _ in local.names.tables : name => "arn:${local.partition}:dynamodb:${var.region}:${local.account}:table/${var.prefix}-${name}" }
   peer_table = { for name, _ in local.names.tables : name => [for peer in local.peers : "arn:${local.partition}:dynamodb:${peer}:${local.account}:table/${var.prefix}-${name}"] }
 

@@ -1,21 +1,21 @@
-# A retry queue for each peer, so that a day's outage of one fills no other's; the repair of wrapped keys; pairs of
-# users that may be one person; what nobody can handle. Each has a queue for its dead letters. Messages carry keys of items, never values, so SQS's own
-# encryption is enough.
+# A retry queue for each peer, so that a day's outage of one peer does not fill the queue of another; a queue for key
+# repairs; one for pairs of users that may be one person; and one for records and messages that no function can process.
+# Each has a dead-letter queue. Messages contain keys of items, never values, so the encryption by SQS is enough.
 
 locals {
   retry_queues = { for peer in local.peers : peer => "${local.names.queues.retry}-${peer}" }
-  queues       = concat(values(local.retry_queues), [local.names.queues.keys, local.names.queues.merges, local.names.queues.parked])
+  queues       = concat(values(local.retry_queues), [local.names.queues.keys, local.names.queues.merges, local.names.queues.quarantined])
 
-  # As long as SQS keeps messages. Those of a peer that is out are left alone, so they are not received too often and
-  # never become dead letters: SQS would delete them at their age.
+  # The longest retention of SQS. Messages for an unavailable peer are not received, so they never become dead letters
+  # by too many receives: SQS deletes them after the retention time.
   retention_secs = 14 * 24 * 3600
 
-  # The reconcilers replace a message after 4 receives, so waiting for a region makes no dead letters. What they do not
-  # replace is what fails for good, and messages that only a newer version can read: with their growing delays 20
-  # receives are about three hours, longer than an upgrade of all functions should take.
+  # The reconcilers replace a message after 4 receives, so waiting for a region makes no dead letters. They do not replace
+  # messages that fail for good or that only a newer version can read. With their growing delays, 20 receives take about
+  # three hours, longer than an upgrade of all functions should take.
   max_receives = 20
 
-  # Every queue's URL but for its last segment.
+  # The URL of every queue without its last segment.
   queues_url = trimsuffix(aws_sqs_queue.this[local.names.queues.keys].url, "/${var.prefix}-${local.names.queues.keys}")
 }
 
@@ -51,8 +51,8 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
   })
 }
 
-# Where records of a stream are named that were given up, and schedules that could not start their function. Both are
-# ends, and have no dead letters of their own.
+# Queues that name the stream records that Lambda gave up, and the schedules that could not start their function. Both
+# are ends and have no dead-letter queue.
 resource "aws_sqs_queue" "end" {
   for_each = toset(["stream-failures", "schedule-failures"])
 

@@ -1,12 +1,12 @@
-# A run that fails is followed by the next: nothing is retried, and the event says nothing. What Scheduler could
-# not hand to Lambda is noted; what Lambda could not start in time shows as a throttle.
+# A failed run is not retried, because the next run follows and the event contains no data. Scheduler reports the runs
+# that it could not pass to Lambda; runs that Lambda could not start in time count as throttles.
 
 locals {
   scheduled = {
     "reconcile-writes" = var.schedules.reconcile_writes
     "reconcile-keys"   = var.schedules.reconcile_keys
     "reconcile-merges" = var.schedules.reconcile_merges
-    "sweep"            = var.schedules.sweep
+    "anti-entropy"     = var.schedules.anti_entropy
   }
 }
 
@@ -15,7 +15,7 @@ resource "aws_scheduler_schedule_group" "this" {
 }
 
 resource "aws_scheduler_schedule" "this" {
-  #checkov:skip=CKV_AWS_297:A schedule holds a time, the name of a function and an empty object.
+  #checkov:skip=CKV_AWS_297:A schedule contains a time, the name of a function and an empty object.
 
   for_each = local.scheduled
 
@@ -47,7 +47,7 @@ resource "aws_scheduler_schedule" "this" {
   depends_on = [aws_iam_role_policy.schedules]
 }
 
-# Lambda would try a failed run twice more by itself, at the time of the next runs.
+# By default Lambda retries a failed run twice, at the time of the next runs.
 resource "aws_lambda_function_event_invoke_config" "scheduled" {
   for_each = local.scheduled
 

@@ -1,4 +1,4 @@
-# From every table with a stream to the replicator.
+# The mappings from every table with a stream to the replicator.
 
 locals {
   streams = { for name, table in local.names.tables : name => aws_dynamodb_table.this[name].stream_arn if table.stream }
@@ -16,13 +16,13 @@ resource "aws_lambda_event_source_mapping" "replicator" {
   parallelization_factor             = var.stream.parallelization
   function_response_types            = ["ReportBatchItemFailures"]
 
-  # A record that fails is tried again for as long as it is allowed to be old; then its place in the stream is noted.
+  # A failing record is retried until it reaches the greatest age; then its place in the stream is reported.
   bisect_batch_on_function_error = true
   maximum_retry_attempts         = -1
   maximum_record_age_in_seconds  = var.stream.max_age
 
-  # Only what this region wrote: copies that came from another region do not even start the function. A deletion has no
-  # new image.
+  # Only this region's writes: items replicated from another region do not start the function. A deletion has no new
+  # image.
   filter_criteria {
     filter {
       pattern = jsonencode({
@@ -37,6 +37,6 @@ resource "aws_lambda_event_source_mapping" "replicator" {
     }
   }
 
-  # Lambda tries the role's permissions when the mapping is made.
+  # Lambda checks the role's permissions when the mapping is created.
   depends_on = [aws_iam_role_policy.function]
 }

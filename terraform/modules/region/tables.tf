@@ -1,5 +1,5 @@
-# Every region has all tables. What is replicated has a stream, which carries new images only: nothing replicated is
-# ever deleted, and what a record replaced is nobody's business.
+# Every region has all tables. Replicated tables have a stream with new images only: replicated items are never deleted,
+# and no function needs the replaced image.
 
 resource "aws_dynamodb_table" "this" {
   for_each = local.names.tables
@@ -38,8 +38,8 @@ resource "aws_dynamodb_table" "this" {
   }
 }
 
-# What the programs have to know of this region's infrastructure. The functions and the command line read it here, so
-# that no URL and no ARN is typed anywhere. `umoja init` makes of every region's item the list of regions.
+# The values of this region's infrastructure that the programs need. The functions and the command line read them here,
+# so no operator types a URL or an ARN. `umoja init` builds the list of regions from every region's item.
 resource "aws_dynamodb_table_item" "infrastructure" {
   table_name = aws_dynamodb_table.this["settings"].name
   hash_key   = local.names.tables.settings.keys.hash_key

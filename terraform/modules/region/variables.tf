@@ -5,14 +5,14 @@ variable "prefix" {
   nullable    = false
 
   validation {
-    # IAM takes 64 characters: the prefix, the region and the function's name have to fit.
+    # IAM limits names to 64 characters: the prefix, the region and the function's name have to fit.
     condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.prefix)) && !strcontains(var.prefix, "--")
-    error_message = "The prefix is 2 to 20 lower-case letters, digits and single hyphens; it begins with a letter and does not end with a hyphen."
+    error_message = "The prefix must be 2 to 20 lower-case letters, digits and single hyphens; it begins with a letter and does not end with a hyphen."
   }
 }
 
 variable "region" {
-  description = "The AWS region that is applied."
+  description = "The AWS region to apply."
   type        = string
   nullable    = false
 
@@ -23,17 +23,17 @@ variable "region" {
 }
 
 variable "regions" {
-  description = "Every region of the deployment, this one too. The same in every region."
+  description = "Every region of the deployment, including this one. The same in every region."
   type        = list(string)
   nullable    = false
 
   validation {
     condition     = alltrue([for name in var.regions : can(regex("^[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}$", name))])
-    error_message = "Regions are written as AWS writes them, for example `eu-west-1`."
+    error_message = "A region must be an AWS region name, for example `eu-west-1`."
   }
   validation {
     condition     = length(var.regions) >= 1 && length(var.regions) <= 16
-    error_message = "A deployment has 1 to 16 regions: a record carries at most 16 wrapped keys."
+    error_message = "A deployment must have 1 to 16 regions, because a record has at most 16 wrapped keys."
   }
   validation {
     condition     = length(var.regions) == length(distinct(var.regions))
@@ -42,14 +42,14 @@ variable "regions" {
 }
 
 variable "operators" {
-  description = "ARNs, wild cards allowed, of the roles and users that run `umoja init`, `umoja region` and the like: besides the functions, only they may use the data key, if IAM allows them too."
+  description = "ARNs (wild cards allowed) of the roles and users that run `umoja init`, `umoja region` and other commands. Besides the functions, only they may use the data key, if IAM also allows it."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for arn in var.operators : can(regex("^arn:[a-z-]+:(iam|sts)::[0-9]{12}:[a-zA-Z]", arn))])
-    error_message = "Operators are ARNs of IAM, for example `arn:aws:iam::123456789012:role/umoja-operators`."
+    error_message = "Operators must be IAM ARNs, for example `arn:aws:iam::123456789012:role/umoja-operators`."
   }
 }
 
@@ -67,44 +67,44 @@ variable "architecture" {
 
   validation {
     condition     = contains(["x86_64", "arm64"], var.architecture)
-    error_message = "The architecture is `x86_64` or `arm64`."
+    error_message = "The architecture must be `x86_64` or `arm64`."
   }
 }
 
 variable "functions" {
-  description = "Memory in MB, time-out in seconds and reserved concurrency (null: none) of each function. docs/functions.md says why these."
+  description = "Memory in MB, time-out in seconds and reserved concurrency (null: none) of each function. docs/functions.md explains the defaults."
   type = object({
     api              = optional(object({ memory = optional(number, 1024), timeout = optional(number, 29), concurrency = optional(number) }), {})
     replicator       = optional(object({ memory = optional(number, 256), timeout = optional(number, 60), concurrency = optional(number) }), {})
     reconcile_writes = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
     reconcile_keys   = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
     reconcile_merges = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
-    sweep            = optional(object({ memory = optional(number, 256), timeout = optional(number, 900), concurrency = optional(number) }), {})
+    anti_entropy     = optional(object({ memory = optional(number, 256), timeout = optional(number, 900), concurrency = optional(number) }), {})
   })
   default  = {}
   nullable = false
 
   validation {
     condition     = alltrue([for settings in values(var.functions) : settings.memory >= 128 && settings.memory <= 10240])
-    error_message = "A function's memory is 128 to 10240 MB."
+    error_message = "A function's memory must be 128 to 10240 MB."
   }
   validation {
     condition     = alltrue([for settings in values(var.functions) : settings.timeout >= 1 && settings.timeout <= 900])
-    error_message = "A function's time-out is 1 to 900 seconds."
+    error_message = "A function's time-out must be 1 to 900 seconds."
   }
   validation {
     condition     = var.functions.api.timeout <= 29
-    error_message = "An HTTP API waits 30 seconds for an answer: the api's time-out is at most 29."
+    error_message = "An HTTP API waits 30 seconds for an answer, so the api's time-out must be at most 29."
   }
 }
 
 variable "schedules" {
-  description = "When the scheduled functions run, as EventBridge Scheduler writes it; `enabled = false` stops all of them."
+  description = "When the scheduled functions run, as EventBridge Scheduler expressions; `enabled = false` stops all of them."
   type = object({
     reconcile_writes = optional(string, "rate(1 minute)")
     reconcile_keys   = optional(string, "rate(1 minute)")
     reconcile_merges = optional(string, "rate(1 minute)")
-    sweep            = optional(string, "rate(1 hour)")
+    anti_entropy     = optional(string, "rate(1 hour)")
     enabled          = optional(bool, true)
   })
   default  = {}
@@ -112,15 +112,15 @@ variable "schedules" {
 
   validation {
     condition = alltrue([
-      for when in [var.schedules.reconcile_writes, var.schedules.reconcile_keys, var.schedules.reconcile_merges, var.schedules.sweep] :
+      for when in [var.schedules.reconcile_writes, var.schedules.reconcile_keys, var.schedules.reconcile_merges, var.schedules.anti_entropy] :
       can(regex("^(rate|cron)\\(.+\\)$", when))
     ])
-    error_message = "A schedule is `rate(...)` or `cron(...)`."
+    error_message = "A schedule must be `rate(...)` or `cron(...)`."
   }
 }
 
 variable "stream" {
-  description = "How the replicator reads the streams: records of a batch, batches of a shard at a time, and the age in seconds after which a record that cannot be handled goes to the stream failures."
+  description = "How the replicator reads the streams: records per batch, concurrent batches per shard, and the age in seconds after which a failing record goes to the stream failures."
   type = object({
     batch_size      = optional(number, 100)
     parallelization = optional(number, 2)
@@ -131,21 +131,21 @@ variable "stream" {
 
   validation {
     condition     = var.stream.batch_size >= 1 && var.stream.batch_size <= 1000
-    error_message = "A batch has 1 to 1000 records."
+    error_message = "A batch must have 1 to 1000 records."
   }
   validation {
     condition     = var.stream.parallelization >= 1 && var.stream.parallelization <= 10
-    error_message = "Lambda takes 1 to 10 batches of a shard at a time."
+    error_message = "Lambda processes 1 to 10 batches of a shard at a time."
   }
   validation {
-    # A stream forgets after 24 hours; what is given up before that is recorded, what is forgotten is not.
+    # A stream drops records after 24 hours. Records that Lambda gives up before that are reported; dropped ones are not.
     condition     = var.stream.max_age >= 3600 && var.stream.max_age <= 82800
-    error_message = "The greatest age of a record is 1 to 23 hours: 3600 to 82800 seconds."
+    error_message = "The greatest age of a record must be 1 to 23 hours: 3600 to 82800 seconds."
   }
 }
 
 variable "throttling" {
-  description = "Requests a second that the HTTP API admits, on average and at once. Above that it answers 429."
+  description = "Requests per second that the HTTP API admits: on average (`rate`) and at once (`burst`). Above that it answers 429."
   type = object({
     rate  = optional(number, 500)
     burst = optional(number, 1000)
@@ -155,7 +155,7 @@ variable "throttling" {
 
   validation {
     condition     = var.throttling.rate > 0 && var.throttling.burst > 0
-    error_message = "Rate and burst are greater than 0."
+    error_message = "Rate and burst must be greater than 0."
   }
 }
 
@@ -166,7 +166,7 @@ variable "base_url" {
 
   validation {
     condition     = var.base_url == null || can(regex("^https?://[^/?#]+(/[^?#]*)?[^/?#]$", var.base_url))
-    error_message = "A base URL begins with `https://` (or `http://`, for emulators) and has no trailing slash, query or fragment."
+    error_message = "A base URL must begin with `https://` (or `http://`, for emulators) and have no trailing slash, query or fragment."
   }
 }
 
@@ -193,7 +193,7 @@ variable "endpoints" {
 
   validation {
     condition     = alltrue([for url in values(var.endpoints) : can(regex("^https?://[^/?#]+$", url))])
-    error_message = "An endpoint is `http://` or `https://`, a host, and a port if need be; nothing after that."
+    error_message = "An endpoint must be `http://` or `https://`, a host and optionally a port, with nothing after them."
   }
   validation {
     condition     = alltrue([for name in keys(var.endpoints) : contains(var.regions, name)])
@@ -202,19 +202,19 @@ variable "endpoints" {
 }
 
 variable "log_level" {
-  description = "What the functions log: `error`, `warn`, `info`, `debug` or `trace`."
+  description = "Log level of the functions: `error`, `warn`, `info`, `debug` or `trace`."
   type        = string
   default     = "info"
   nullable    = false
 
   validation {
     condition     = contains(["error", "warn", "info", "debug", "trace"], var.log_level)
-    error_message = "The log level is `error`, `warn`, `info`, `debug` or `trace`."
+    error_message = "The log level must be `error`, `warn`, `info`, `debug` or `trace`."
   }
 }
 
 variable "log_retention_days" {
-  description = "Days for which logs are kept."
+  description = "Number of days for which logs are kept."
   type        = number
   default     = 365
   nullable    = false
@@ -233,14 +233,14 @@ variable "tracing" {
 }
 
 variable "alarms" {
-  description = "Who gets alarms by e-mail, and above what they are raised within five minutes."
+  description = "E-mail addresses that receive alarms, and the thresholds that raise an alarm within five minutes."
   type = object({
     emails                     = optional(list(string), [])
     iterator_age_secs          = optional(number, 60)
     queue_age_secs             = optional(number, 900)
     queue_depth                = optional(number, 10000)
     replication_lag_p99_millis = optional(number, 5000)
-    key_errors                 = optional(number, 10)
+    kms_errors                 = optional(number, 10)
     stuffing_clients           = optional(number, 10)
     api_5xx_percent            = optional(number, 1)
     api_latency_p99_millis     = optional(number, 2000)
@@ -250,7 +250,7 @@ variable "alarms" {
 }
 
 variable "deletion_protection" {
-  description = "Whether tables refuse to be deleted. False only where everything may be lost."
+  description = "Whether tables are protected against deletion. Set it to false only if all data may be lost."
   type        = bool
   default     = true
   nullable    = false

@@ -1,4 +1,4 @@
-# Stands in for AWS: what a real provider would compute, in the forms that it checks.
+# Mocks AWS: the values that the real provider computes, in the formats that it checks.
 
 mock_data "aws_caller_identity" {
   defaults = {

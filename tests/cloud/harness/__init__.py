@@ -1,1 +1,1 @@
-"""The cloud run: the whole system on an emulator of AWS, and what is seen of it."""
+"""The cloud run: the whole system on an emulator of AWS, and the checks of it."""

@@ -7,7 +7,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from . import canary, coldstart, container, counts, disagreement, options, outages, permissions, procedures, refusals, timing
+from . import canary, coldstart, container, counts, disagreement, options, outages, permissions, procedures, rejections, timing
 from .people import People
 from .progress import Failed, Progress
 from .story import SAFARI, Story
@@ -18,7 +18,7 @@ THIRD = "ap-south-1"
 
 
 class Interrupted(BaseException):
-    """A signal: everything is ended and removed on the way out."""
+    """A signal. The run ends all processes and removes all files on the way out."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -26,19 +26,19 @@ class Interrupted(BaseException):
 
 
 def interrupt(number: int, _frame) -> None:
-    """Once; what comes after it waits for the end."""
+    """Raises once. Later signals wait for the end."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     raise Interrupted(number)
 
 
 def play(system: System, story: Story) -> None:
-    """Everything, in order."""
+    """Plays all chapters, in order."""
     progress, d = system.progress, system.deployment
     system.apply(FIRST)
     system.found(FIRST)
     here, there = d.regions
-    # What the rest is about: without these two there is nothing more to see.
+    # The remaining chapters depend on these two.
     progress.chapter("One account everywhere")
     amina = story.everywhere(here, [there])
     progress.chapter("One person, two companies")
@@ -55,7 +55,7 @@ def play(system: System, story: Story) -> None:
     third = d.regions[2]
     rotation = procedures.rotate_signing_key(system)
     with progress.part(f"{THIRD} serves"):
-        progress.check(d.agreed() > 0, f"{THIRD} holds what the others hold, its keys too")
+        progress.check(d.agreed() > 0, f"{THIRD} has the same items and keys as the others")
         progress.check(story.logs_in(third, SAFARI, amina), f"Amina logs in in {THIRD}")
         story.everywhere(third, [here, there])
     with progress.part(f"{there.name} is cut off from the world"):
@@ -67,29 +67,29 @@ def play(system: System, story: Story) -> None:
     with progress.part("Keys are rotated"):
         procedures.signing_key_rotated(system, rotation)
         procedures.rotate_api_key(system)
-    with progress.part("A table has lost somebody"):
-        procedures.fill_again(system, story)
-        disagreement.mended(system, baraka)
+    with progress.part("A table has lost a user"):
+        procedures.backfill_again(system, story)
+        disagreement.repaired(system, baraka)
     with progress.part("Erasure, with receipts"):
         story.erased(amina, here, third)
     with progress.part("How long replication takes"):
         timing.replication(story, system.options.users)
     with progress.part("Calls to AWS"):
         counts.measure(story, system.repository / "terraform")
-    with progress.part("Functions' roles used for more than their job"):
-        refusals.all_refused(d, progress)
+    with progress.part("Functions' roles used beyond their permissions"):
+        rejections.all_rejected(d, progress)
     with progress.part("Cold starts"):
         coldstart.measure(d, system.packages, progress)
-    with progress.part("The sweep"):
-        sweep(system)
+    with progress.part("Anti-entropy"):
+        anti_entropy(system)
     with progress.part("In the end"):
         parts = d.agreed()
         progress.check(True, f"all regions hold the same {parts} parts, every key is wrapped by every region, and "
-                       "every queue is empty, those of dead letters too")
+                       "every queue and dead-letter queue is empty")
         denied = [call for call in d.wire.calls if call.error.startswith("AccessDenied")]
-        told = sorted({f"{d.caller(call)}: {call.service}:{call.action} {call.objects}" for call in denied})
-        progress.check(not denied, "no function was refused anything that it asked for" + "".join(
-            f"\n  REFUSED {text}" for text in told))
+        rejected = sorted({f"{d.caller(call)}: {call.service}:{call.action} {call.objects}" for call in denied})
+        progress.check(not denied, "IAM denied no call of a function" + "".join(
+            f"\n  DENIED {text}" for text in rejected))
     with progress.part("Personal data"):
         canary.search(story, baraka.id)
     with progress.part("A second apply"):
@@ -97,18 +97,18 @@ def play(system: System, story: Story) -> None:
         progress.check(not changes, f"a second apply changes nothing in {len(d.regions)} regions" + "".join(
             f"\n  {region}: {text}" for region, lines in changes.items() for text in lines))
         progress.cannot_show("Alarms in a second apply: DescribeAlarms leaves out most of an alarm in the protocol "
-                             "that Terraform speaks, so only changes of what it says would be seen.")
+                             "that Terraform uses, so only changes of the reported attributes would be seen.")
 
 
-def sweep(system: System) -> None:
-    """A pass is due once a day, so it is asked for."""
+def anti_entropy(system: System) -> None:
+    """Invokes the function, because a pass is due only once a day."""
     d = system.deployment
     for region in d.regions:
-        answer = d.emulator.client("lambda", region.name).invoke(FunctionName=f"{d.prefix}-sweep", Payload=b'{"now": true}')
+        answer = d.emulator.client("lambda", region.name).invoke(FunctionName=f"{d.prefix}-anti-entropy", Payload=b'{"now": true}')
         if "FunctionError" in answer:
-            raise Failed(f"the sweep failed in {region.name}: {answer['Payload'].read()[:500]}")
-    system.progress.check(True, "the sweep runs in every region")
-    system.progress.cannot_show("The schedule of the sweep: the run is too short; the function was invoked.")
+            raise Failed(f"anti-entropy failed in {region.name}: {answer['Payload'].read()[:500]}")
+    system.progress.check(True, "anti-entropy runs in every region")
+    system.progress.cannot_show("The schedule of anti-entropy: the run is too short; the function was invoked.")
     system.progress.cannot_show("Partial batch responses and bisecting: the emulator advances past both.")
 
 
@@ -130,7 +130,7 @@ def keep(system: System) -> None:
 
 
 def main() -> int:
-    """Plays, sums up, and leaves nothing behind."""
+    """Plays the story, sums it up, and removes the system."""
     chosen = options.parse()
     progress = Progress()
     repository = Path(__file__).resolve().parents[3]

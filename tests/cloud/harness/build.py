@@ -1,4 +1,4 @@
-"""The functions' packages and the umoja program: built, or taken as given."""
+"""The functions' packages and the umoja program, built or given."""
 
 import os
 from pathlib import Path
@@ -26,5 +26,5 @@ def umoja(repository: Path, given: Path | None, directory: Path, programs: Progr
                      log=directory / "umoja-build.log")
         given = Path(os.environ.get("CARGO_TARGET_DIR", repository / "target")) / "release" / "umoja"
     if not given.is_file():
-        raise Failed(f"{given} is not there")
+        raise Failed(f"{given} does not exist")
     return given.resolve()

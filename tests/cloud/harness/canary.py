@@ -1,4 +1,4 @@
-"""Nothing personal outside the sealed records: every value of every person is searched for everywhere."""
+"""Searches for every value of every person, to prove that no personal data is outside the encrypted records."""
 
 import base64
 import hashlib
@@ -8,18 +8,18 @@ from urllib.parse import quote
 from .deployment import Deployment
 from .story import Story
 
-# No form of a value is shorter.
+# The minimum length of each form of a value.
 LEAST = 8
 
 
 def forms(value: str) -> dict[str, bytes]:
-    """How a value could have got out: as it is, in the encodings that are in use here, and hashed without a key."""
+    """The forms in which a value could leak: unchanged, in the encodings in use, and hashed without a key."""
     raw = value.encode()
     found = {
         "as it is": raw, "in a URL": quote(value, safe="").encode(), "in hex": raw.hex().encode(),
         "in JSON": json.dumps(value)[1:-1].encode(),
     }
-    # Base64 has three forms, by where in the text the value begins; what depends on its neighbours is left off.
+    # Base64 has three forms, depending on the offset of the value. Characters that depend on neighbours are left out.
     for before in range(3):
         text = base64.b64encode(b"\0" * before + raw)
         inner = text[-(-before * 8 // 6) : len(text) - 4]
@@ -33,7 +33,7 @@ def forms(value: str) -> dict[str, bytes]:
 
 
 def within(text: bytes, values: set[str]) -> list[str]:
-    """Which values are in a text, in which form: one pass, by the first bytes of every form of every value."""
+    """The values in a text and their forms, found in one pass by the first bytes of every form of every value."""
     needles: dict[bytes, list[tuple[bytes, str]]] = {}
     for value in values:
         for form, needle in forms(value).items():
@@ -47,7 +47,7 @@ def within(text: bytes, values: set[str]) -> list[str]:
 
 
 def plain(value) -> bytes:
-    """An item of a table as text, binary attributes as they are too."""
+    """An item of a table as text, with raw binary attributes."""
     parts: list[bytes] = []
 
     def walk(node) -> None:
@@ -68,7 +68,7 @@ def plain(value) -> bytes:
 
 
 def places(d: Deployment) -> dict[str, bytes]:
-    """Everything that is kept outside the functions' memory."""
+    """All data outside the functions' memory."""
     found = {"calls to AWS and their answers": d.wire.text(), "the emulator's log": d.emulator.log.read_bytes()}
     for region in (region.name for region in d.regions):
         logs = d.emulator.client("logs", region)
@@ -99,12 +99,12 @@ def places(d: Deployment) -> dict[str, bytes]:
 
 
 def search(story: Story, known: str) -> None:
-    """Searches; `known`, a user id, has to be found, or the search is none."""
+    """Searches all places. `known`, a user id, must be found, or the search does not work."""
     d, progress = story.deployment, story.progress
     searched = places(d)
     wire = next(iter(searched.values()))
     progress.check(known.encode() in wire and known.encode() in searched[f"tables of {d.regions[0].name}"],
-                   "the search finds what is there: a user's id")
+                   "the search finds a value that is there: a user's id")
     found = [f"{what} in {place}" for place, text in searched.items() for what in within(text, story.people.canaries)]
     sizes = sum(len(text) for text in searched.values())
     text = (f"{len(story.people.canaries)} personal values, each in {len(forms('x@y'))} forms, are in none of "

@@ -1,4 +1,4 @@
-"""A company's backend: signs requests, sends them through API Gateway, and believes only signed answers."""
+"""A company's backend: signs requests, sends them through API Gateway, and accepts only signed answers."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ def b64url(data: bytes) -> str:
 
 
 def unb64url(text: str) -> bytes:
-    """The opposite."""
+    """Decodes base64url without padding."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
@@ -35,7 +35,7 @@ def compact(value: dict) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """A checked answer."""
+    """A verified answer."""
 
     status: int
     body: dict
@@ -43,12 +43,12 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The problem's code, if it is one."""
+        """The code, if the answer is a problem."""
         return self.body.get("code", "")
 
 
 class Gateway:
-    """A region's API as API Gateway serves it on the emulator's port, told apart by the Host header."""
+    """A region's API as API Gateway serves it on the emulator's port, selected by the Host header."""
 
     def __init__(self, base_url: str, port: int) -> None:
         self.base_url = base_url
@@ -68,7 +68,7 @@ class Gateway:
                 answer = connection.getresponse()
                 return answer.status, answer.getheader("content-type", ""), answer.read().decode(errors="replace")
             except (http.client.HTTPException, ConnectionError):
-                # A kept connection that was closed meanwhile.
+                # A kept connection was closed meanwhile.
                 connection.close()
                 self._local.connection = None
                 if attempt == 2:
@@ -109,18 +109,18 @@ class Company:
         return signed + "." + b64url(self._private_key.sign(signed.encode())), jti
 
     def send(self, gateway: Gateway, path: str, token: str):
-        """Sends a token as it is."""
+        """Sends a token unchanged."""
         return gateway.request("POST", path, token, {"Content-Type": "application/jwt", "x-api-key": self._api_key})
 
     def ask(self, gateway: Gateway, operation: str, body: dict, idempotency_key: str | None = None) -> Answer:
-        """A request and its checked answer, whatever its status."""
+        """Sends a request and returns its verified answer, whatever its status."""
         path = f"/v1/users/{operation}"
         token, jti = self.sign(gateway, path, body, idempotency_key)
         begin = time.monotonic()
         status, media_type, text = self.send(gateway, path, token)
         seconds = time.monotonic() - begin
         if not media_type.startswith("application/jwt"):
-            raise Failed(f"{operation} was answered by nobody who signs: {status} {text[:400]}")
+            raise Failed(f"{operation} got an unsigned answer: {status} {text[:400]}")
         return Answer(status, self._check(gateway, jti, token, status, text), seconds)
 
     def _check(self, gateway: Gateway, jti: str, token: str, status: int, answer: str) -> dict:
@@ -138,11 +138,11 @@ class Company:
             and claims["status"] == status and claims["iat"] - 5 <= time.time() < claims["exp"] + 5
         )
         if not is_ours:
-            raise Failed("an answer is not to the request that was sent")
+            raise Failed("an answer belongs to another request")
         return claims["body"]
 
     def call(self, gateway: Gateway, operation: str, body: dict, status: int, **more) -> Answer:
-        """A request that is answered with this status."""
+        """Sends a request that must be answered with this status."""
         answer = self.ask(gateway, operation, body, **more)
         if answer.status != status:
             raise Failed(f"{operation} was answered with {answer.status} {answer.code}, not {status}")

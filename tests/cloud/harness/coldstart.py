@@ -1,4 +1,4 @@
-"""How fast functions start: size, process start to the runtime's first `next`, first call."""
+"""Measures how fast functions start: size, time from process start to the runtime's first `next`, first call."""
 
 import json
 import statistics
@@ -11,7 +11,7 @@ from pathlib import Path
 from .deployment import Deployment
 from .processes import FunctionProcess
 from .progress import HANG, Progress
-from .refusals import credentials
+from .rejections import credentials
 from .story import SOKO
 
 ZIP_LIMIT = 8_000_000
@@ -20,7 +20,7 @@ TIMES = 9
 
 
 class RuntimeApi:
-    """A Lambda Runtime API that never has an event: it says when the first `next` came."""
+    """A Lambda Runtime API that never has an event, and reports when the first `next` arrived."""
 
     def __init__(self) -> None:
         self.asked = threading.Event()
@@ -46,7 +46,7 @@ class RuntimeApi:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def close(self) -> None:
-        """Ends it."""
+        """Stops the server."""
         self._end.set()
         self._server.shutdown()
         self._server.server_close()
@@ -71,7 +71,7 @@ def start(environment: dict[str, str]) -> tuple[float | None, int]:
 
 
 def memory(pid: int) -> int:
-    """A process's greatest memory in use, in KiB."""
+    """The peak memory of a process, in KiB."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -80,7 +80,7 @@ def memory(pid: int) -> int:
 
 
 def init_times(d: Deployment, function: str) -> list[float]:
-    """What a function itself says about its starts, in milliseconds."""
+    """The init times that a function itself logged, in milliseconds."""
     found = []
     for region in d.regions:
         for line in d.logs(region.name, function, lines=10_000, characters=10_000_000).splitlines():
@@ -94,7 +94,7 @@ def init_times(d: Deployment, function: str) -> list[float]:
 
 
 def measure(d: Deployment, packages: Path, progress: Progress) -> None:
-    """All functions, in the first region, with peers in reach."""
+    """Measures all functions in the first region, with reachable peers."""
     region = d.regions[0]
     for function in d.names["functions"]:
         size = (packages / f"{function}.zip").stat().st_size
@@ -110,7 +110,7 @@ def measure(d: Deployment, packages: Path, progress: Progress) -> None:
         progress.figure(
             f"{function}: zip {size / 1e6:.1f} MB; start to first `next` {median:.0f} ms (median of {TIMES}, "
             f"{min(times):.0f} to {max(times):.0f}), {used / 1024:.0f} MiB then"
-            + (f"; its own word over the run: median {statistics.median(said):.0f} ms of {len(said)}" if said else ""))
+            + (f"; as logged over the run: median {statistics.median(said):.0f} ms of {len(said)}" if said else ""))
         progress.expect(size <= ZIP_LIMIT, f"{function}.zip has at most {ZIP_LIMIT / 1e6:.0f} MB")
         progress.expect(used <= MEMORY_LIMIT_KB, f"{function} starts in at most {MEMORY_LIMIT_KB // 1024} MiB")
         progress.expect(bool(said), f"{function} logs its init time")
@@ -118,7 +118,7 @@ def measure(d: Deployment, packages: Path, progress: Progress) -> None:
 
 
 def first_call(d: Deployment, progress: Progress) -> None:
-    """The first call of the api through the gateway beside the next ones."""
+    """Compares the first call of the api through the gateway with the next ones."""
     region = d.regions[0]
     cold, warm = [], []
     for _ in range(3):
@@ -128,6 +128,6 @@ def first_call(d: Deployment, progress: Progress) -> None:
                 process.kill()
         time.sleep(0.3)
         for times in (cold, *[warm] * 5):
-            times.append(d.call(region, SOKO, "lookup", {"username": "nobody"}, 404).seconds * 1000)
+            times.append(d.call(region, SOKO, "lookup", {"username": "unknown"}, 404).seconds * 1000)
     progress.figure(f"api through the gateway: first call {statistics.median(cold):.0f} ms, then "
                     f"{statistics.median(warm):.0f} ms (a look-up, emulator included)")

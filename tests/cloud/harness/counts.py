@@ -1,4 +1,4 @@
-"""Calls to AWS per operation, counted on the wire, beside the cost estimate and the design's budget."""
+"""Counts the calls to AWS per operation on the wire, and compares them with the cost estimate and the design."""
 
 import json
 import time
@@ -11,13 +11,13 @@ from .story import SAFARI, SOKO, Story
 from .wire import Call
 
 ROUNDS = 2
-# Read again each few seconds, whatever is asked for.
+# Read every few seconds, independently of requests.
 SETTINGS = "settings"
 AT_PEER = " at a peer"
 
 
 def operations(story: Story, here: Region) -> Iterator[tuple[str, Callable[[], object]]]:
-    """(name, the call) of one person's life, in order, with the names of the cost estimate."""
+    """The (name, call) pairs of one person's life, in order, with the names of the cost estimate."""
     d, people = story.deployment, story.people
     person = people.new("Halima")
     new_password = people.secret("another password")
@@ -49,9 +49,9 @@ def operations(story: Story, here: Region) -> Iterator[tuple[str, Callable[[], o
     yield "erase", ask("erase", 202, change=True, reason=people.secret("asked"))
 
 
-# The design's own bounds: (calls to the own KMS, calls to each peer's KMS, writes at each peer) of an operation. A part
-# that changes has one new data key, wrapped once by each peer, and one write at each peer; what is read is unwrapped
-# once. An erasure seals its reason for the receipt, and brings rows of the receipt.
+# The design's bounds: (calls to the own KMS, calls to each peer's KMS, writes at each peer) of an operation. A changed
+# part has one new data key, wrapped once by each peer, and one write at each peer. A part that is read is unwrapped
+# once. An erasure encrypts its reason for the receipt, and adds rows of the receipt.
 BUDGETS = {
     "register": (2, 2, 2), "lookup": (1, 0, 0), "authenticate": (2, 0, 0), "update": (2, 1, 1),
     "update with identifier": (2, 1, 1), "password change": (3, 1, 1), "status": (3, 1, 1), "export": (2, 0, 0),
@@ -60,16 +60,16 @@ BUDGETS = {
 
 
 def forget(d: Deployment, region: Region) -> None:
-    """A new process: it has no unwrapped data keys, and has its own secrets before anything is counted."""
+    """Starts a new process, which has no unwrapped data keys. It loads its secrets before the counting begins."""
     for process in d.functions.running():
         if process.function == f"{d.prefix}-api" and process.region == region.name:
             process.kill()
     time.sleep(0.2)
-    d.call(region, SAFARI, "lookup", {"username": "nobody"}, 404)
+    d.call(region, SAFARI, "lookup", {"username": "unknown"}, 404)
 
 
 def settle(d: Deployment, seconds: float = 1.5) -> None:
-    """Waits until no replicator has called anybody for a while."""
+    """Waits until no replicator has made a call for a while."""
     while True:
         mark = d.wire.mark()
         time.sleep(seconds)
@@ -91,7 +91,7 @@ def counted(d: Deployment, function: str, region: str | None, calls: list[Call])
 
 
 def estimated(costs: dict, operation: str, function: str, peers: int) -> Counter:
-    """What the cost estimate counts."""
+    """The calls in the cost estimate."""
     found: Counter = Counter()
     entry = costs["operations"][operation]
     for part in (entry, *(costs["shared"][name] for name in entry.get("includes", []))):
@@ -104,7 +104,7 @@ def estimated(costs: dict, operation: str, function: str, peers: int) -> Counter
 
 
 def measure(story: Story, root: Path) -> None:
-    """Plays a life a few times, and compares the most calls of each operation with both."""
+    """Plays a life a few times, and compares the maximum of each operation's calls with both bounds."""
     d, progress = story.deployment, story.progress
     here, peers = d.regions[0], len(d.regions) - 1
     rounds: dict[str, list[tuple[Counter, Counter]]] = {}
@@ -116,7 +116,7 @@ def measure(story: Story, root: Path) -> None:
             act()
             settle(d)
             calls = d.wire.since(mark)
-            # A receipt's rows come from every region: the replicators of all of them are counted.
+            # A receipt's rows come from every region, so the replicators of all regions are counted.
             rounds.setdefault(name, []).append((counted(d, "api", here.name, calls),
                                                 counted(d, "replicator", None, calls)))
     forget(d, here)
@@ -126,7 +126,7 @@ def measure(story: Story, root: Path) -> None:
     over, beyond, under = [], [], []
     for name, found in rounds.items():
         api, sent = (most([pair[side] for pair in found]) for side in (0, 1))
-        progress.say(f"      {name}: {told(api)}" + (f"; replicator: {told(sent)}" if sent else ""))
+        progress.say(f"      {name}: {counts_of(api)}" + (f"; replicator: {counts_of(sent)}" if sent else ""))
         over += [f"{name}: {text}" for text in over_budget(name, api, sent, peers)]
         if name not in costs["operations"]:
             continue
@@ -138,15 +138,15 @@ def measure(story: Story, root: Path) -> None:
     progress.check(not over, f"calls to AWS of {len(rounds)} operations with {peers} peers are within the design's "
                    "budgets" + listed(over))
     if costs["operations"]:
-        progress.expect(not beyond, "and within what the cost estimate counts" + listed(beyond))
-        progress.say("      the estimate counts more than was seen:" + listed(under) if under else
-                     "      the estimate counts exactly what was seen")
+        progress.expect(not beyond, "and within the cost estimate" + listed(beyond))
+        progress.say("      the estimate has more calls than were made:" + listed(under) if under else
+                     "      the estimate has exactly the calls that were made")
     else:
         progress.say("      there is no cost estimate (terraform/costs.json) to compare with")
 
 
 def repeated(story: Story, here: Region) -> None:
-    """What was unwrapped is not unwrapped again."""
+    """An unwrapped data key is not unwrapped again."""
     d = story.deployment
     person = story.register(here, SOKO, "Halima")
     d.call(here, SOKO, "lookup", {"id": person.id}, 200)
@@ -154,26 +154,26 @@ def repeated(story: Story, here: Region) -> None:
     d.call(here, SOKO, "lookup", {"id": person.id}, 200)
     found = counted(d, "api", here.name, d.wire.since(mark))
     kms = sum(number for call, number in found.items() if call.startswith("kms:"))
-    story.progress.check(kms == 0, f"a look-up that is repeated calls no KMS: {told(found)}")
+    story.progress.check(kms == 0, f"a repeated look-up calls no KMS: {counts_of(found)}")
 
 
 def most(counters: list[Counter]) -> Counter:
-    """The most of each call in any round."""
+    """The maximum of each call in any round."""
     return Counter({name: max(counter[name] for counter in counters) for counter in counters for name in counter})
 
 
-def told(counter: Counter) -> str:
-    """As text."""
+def counts_of(counter: Counter) -> str:
+    """The counts as text."""
     return ", ".join(f"{number} {name}" for name, number in sorted(counter.items())) or "none"
 
 
 def listed(lines: list[str]) -> str:
-    """Lines below a line."""
+    """Indented lines."""
     return "".join(f"\n        {line}" for line in lines)
 
 
 def over_budget(name: str, api: Counter, sent: Counter, peers: int) -> list[str]:
-    """What is above the design's bounds."""
+    """The counts above the design's bounds."""
 
     def total(counter: Counter, keep: Callable[[str], bool]) -> int:
         return sum(number for call, number in counter.items() if keep(call))
@@ -183,7 +183,7 @@ def over_budget(name: str, api: Counter, sent: Counter, peers: int) -> list[str]
         ("calls to the own KMS", total(api, lambda call: call.startswith("kms:") and AT_PEER not in call), own),
         ("calls to peers' KMS", total(api, lambda call: call.startswith("kms:") and AT_PEER in call), per_peer * peers),
         ("calls to peers' tables by the api", total(api, lambda call: "dynamodb" in call and AT_PEER in call), 0),
-        ("copies of parts", total(sent, lambda call: AT_PEER in call and (
+        ("replicated parts", total(sent, lambda call: AT_PEER in call and (
             "PutItem users" in call or "TransactWriteItems" in call)), copies * peers),
         ("calls of the replicator to KMS", total(sent, lambda call: call.startswith("kms:")), 0),
     )

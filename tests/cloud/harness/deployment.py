@@ -1,4 +1,4 @@
-"""The deployed system: its regions, with what the story has to see and to break in them."""
+"""The deployed system: its regions, and the checks and faults that the story needs."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from .progress import HANG, Failed, Progress
 from .proxy import Path, Proxy
 from .wire import Call, Wire
 
-# Tables that hold the same in every region when nothing is under way.
+# Tables that are equal in every region when no message is in flight.
 REPLICATED = ("users", "journal", "receipts", "audit")
 
 
@@ -26,7 +26,7 @@ class Region:
 
 
 class Deployment:
-    """Everything that runs, under one prefix."""
+    """All regions under one prefix."""
 
     def __init__(self, emulator: Emulator, proxy: Proxy, wire: Wire, prefix: str, names: dict, progress: Progress):
         self.emulator, self.proxy, self.wire, self.prefix, self.names = emulator, proxy, wire, prefix, names
@@ -45,7 +45,7 @@ class Deployment:
         return json.loads(item[self.names["document"]]["S"])
 
     def join(self, name: str) -> Region:
-        """Takes a region in, once its settings say what it is."""
+        """Adds a region once its settings exist."""
         said = self.settings(name, self.names["settings"]["infrastructure"])
         gateway = Gateway(said["base_url"], self.emulator.port)
         self.regions.append(Region(name, gateway, said["data_key"], said["queues"]))
@@ -55,14 +55,14 @@ class Deployment:
         """All regions but one."""
         return [region.name for region in self.regions if region.name != name]
 
-    # What the companies see.
+    # Companies' calls.
 
     def ask(self, region: Region, who: str, operation: str, body: dict, **more) -> Answer:
-        """A signed request, whatever the status of its answer."""
+        """Sends a signed request, whatever the status of its answer."""
         return self.companies[who].ask(region.gateway, operation, body, **more)
 
     def call(self, region: Region, who: str, operation: str, body: dict, status: int, **more) -> Answer:
-        """A signed request that is answered with this status."""
+        """Sends a signed request that must be answered with this status."""
         return self.companies[who].call(region.gateway, operation, body, status, **more)
 
     def readable(self, region: Region, who: str, user: str, version: str, seconds: float = HANG) -> Answer:
@@ -76,10 +76,10 @@ class Deployment:
 
         return self.progress.until(f"{region.name} has the version", look, pause=0.02, seconds=seconds)
 
-    # What the operator sees.
+    # The operator's view.
 
     def items(self, region: str, table: str) -> list[dict]:
-        """Everything in a table."""
+        """All items of a table."""
         client = self.emulator.client("dynamodb", region)
         pages = client.get_paginator("scan").paginate(TableName=f"{self.prefix}-{table}", ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
@@ -93,7 +93,7 @@ class Deployment:
         return next(region for region in self.regions if region.name == name)
 
     def depth(self, region: str, queue: str) -> int:
-        """How many messages are in a queue, those in flight and those for later too."""
+        """The number of messages in a queue, including messages in flight and delayed messages."""
         client = self.emulator.client("sqs", region)
         attributes = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
         found = client.get_queue_attributes(QueueUrl=self.queue_url(region, queue), AttributeNames=attributes)
@@ -113,7 +113,7 @@ class Deployment:
         return {f"{queue} in {region}": depth for (region, queue), depth in zip(pairs, found, strict=True) if depth}
 
     def difference(self) -> str | None:
-        """What keeps the regions from being the same: nothing if they are and every key is wrapped everywhere."""
+        """The difference between the regions, or None if they are equal and every region has wrapped every key."""
         waiting = self.depths()
         if waiting:
             return f"queues: {waiting}"
@@ -129,7 +129,7 @@ class Deployment:
         return None
 
     def agreed(self) -> int:
-        """Waits until all regions hold the same; how many items of users that is."""
+        """Waits until all regions are equal, and returns the number of items of users."""
         last: list[str | None] = [None]
 
         def same() -> bool:
@@ -137,12 +137,12 @@ class Deployment:
             return last[0] is None
 
         try:
-            self.progress.until("all regions hold the same", same, pause=1.0)
+            self.progress.until("all regions are equal", same, pause=1.0)
         except Failed as failed:
             raise Failed(f"{failed}: {last[0]}") from None
         return len(self.items(self.regions[0].name, "users"))
 
-    # What is broken and mended.
+    # Faults and their end.
 
     def paths_of(self, name: str) -> list[Path]:
         """Every path that begins or ends in a region."""
@@ -161,7 +161,7 @@ class Deployment:
         else:
             client.disable_key(KeyId=key)
 
-    # What was on the wire.
+    # Calls on the wire.
 
     def caller(self, call: Call) -> str:
         """The function that made a call, without the prefix."""

@@ -14,21 +14,21 @@ from botocore.config import Config
 
 from .progress import HANG, Failed
 
-# The emulator takes these for the account's root; what it gives to functions are sessions of their roles.
+# The emulator accepts these as the account's root. Functions get sessions of their roles.
 ACCESS_KEY = "test"
 SECRET_KEY = "test"
 ACCOUNT = "000000000000"
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 class Emulator:
-    """One process of MiniStack, and the functions that it runs: all in one process group."""
+    """One process of MiniStack and the functions that it runs, all in one process group."""
 
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
@@ -39,9 +39,9 @@ class Emulator:
         self._clients: dict[tuple, object] = {}
 
     def start(self, functions_endpoint: str) -> None:
-        """Starts it. Its functions reach AWS at `functions_endpoint`: it hands its own AWS_ENDPOINT_URL on to them."""
+        """Starts the emulator. Functions reach AWS at `functions_endpoint`: they inherit its AWS_ENDPOINT_URL."""
         self.temporary.mkdir(parents=True, exist_ok=True)
-        # Nothing of this machine's environment is handed on to functions.
+        # Functions inherit no other variable of this machine's environment.
         environment = {
             "PATH": os.environ["PATH"], "HOME": str(self.temporary), "TMPDIR": str(self.temporary),
             "AUTH": "true", "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(self.port),
@@ -69,11 +69,11 @@ class Emulator:
             return False
 
     def tail(self, lines: int = 30) -> str:
-        """The end of its log."""
+        """The end of the emulator's log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
 
     def stop(self) -> None:
-        """Ends it and its functions."""
+        """Ends the emulator and its functions."""
         if self.process is None:
             return
         for end in (signal.SIGTERM, signal.SIGKILL):
@@ -104,7 +104,7 @@ class Emulator:
         return self._clients[key]
 
     def environment(self, endpoint: str) -> dict[str, str]:
-        """What a program of the operator (Terraform, umoja) needs, and nothing of this machine's AWS."""
+        """The environment for the operator's programs (Terraform, umoja), without this machine's AWS settings."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "UMOJA_"))}
         return kept | {
             "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY,

@@ -1,4 +1,4 @@
-"""What is left after `terraform destroy`."""
+"""Checks what `terraform destroy` leaves."""
 
 from .deployment import Deployment
 from .emulator import Emulator
@@ -6,7 +6,7 @@ from .progress import Progress
 
 
 def left(emulator: Emulator, region: str, prefix: str) -> list[str]:
-    """Everything of a deployment that a region still has; keys that wait for their deletion are not counted."""
+    """All resources of a deployment that a region still has, except keys that wait for their deletion."""
     found: list[str] = []
 
     def add(kind: str, names) -> None:
@@ -40,7 +40,7 @@ def left(emulator: Emulator, region: str, prefix: str) -> list[str]:
 
 
 def nothing_left(d: Deployment, regions: list[str], progress: Progress) -> None:
-    """Looks into every region."""
+    """Checks that no region has resources left."""
     found = [f"{what} in {region}" for region in regions for what in left(d.emulator, region, d.prefix)]
     progress.check(not found, "destroyed: no table, queue, function, API, schedule, log group, alarm or role is left; "
                    "keys wait for their deletion" + "".join(f"\n  LEFT {text}" for text in found))

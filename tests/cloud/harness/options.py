@@ -1,18 +1,18 @@
-"""The command line of the cloud run. Needs nothing but Python."""
+"""The command line of the cloud run. Needs only Python."""
 
 import argparse
 from pathlib import Path
 
 DESCRIPTION = """\
 Deploys the whole system with Terraform to an emulator of AWS (MiniStack, with IAM enforced), plays the story through
-API Gateway, breaks what can break, adds a region, counts every call to AWS, and destroys it all again.
+API Gateway, causes outages, adds a region, counts every call to AWS, and destroys the system.
 
-Needs Python 3.11, Terraform and what building the functions needs; no AWS account. Terraform's AWS provider is taken
-from the plugin directory TF_PLUGIN_DIR, else from one found on this machine, else downloaded.
+Needs Python 3.11, Terraform and the tools that build the functions, but no AWS account. Terraform's AWS provider is
+taken from the plugin directory TF_PLUGIN_DIR, or from one found on this machine, or downloaded.
 """
 
 EPILOG = """\
-exit code: 0 if everything was seen; 1 if something was not, or a permission is not needed; 2 for wrong usage; 130 and
+exit code: 0 if all checks pass; 1 if a check fails, or a permission is not needed; 2 for wrong usage; 130 and
 143 when interrupted. The last line sums up.
 """
 
@@ -23,7 +23,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="tests/cloud/run", description=DESCRIPTION, epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    # Said by `run`, for itself.
+    # Set by `run`.
     parser.add_argument("--home", type=Path, default=Path("target/cloud"), help=argparse.SUPPRESS)
     parser.add_argument(
         "--packages", type=Path, metavar="DIR",
@@ -37,8 +37,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--permissions", action="store_true",
-        help="instead of the story: take away each allowed action of each function's role in turn, and name what "
-        "breaks; exit code 1 if something does not. Takes an hour or so",
+        help="instead of the story: remove each allowed action of each function's role in turn, and report what "
+        "fails; exit code 1 if no step fails without an action. Takes about an hour",
     )
     parser.add_argument(
         "--only", metavar="FUNCTION", help="with --permissions: the role of this function only (api, replicator, ...)",

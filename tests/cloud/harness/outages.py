@@ -1,4 +1,4 @@
-"""What breaks, and what mends it: a region that nobody reaches, a key that is disabled."""
+"""Outages and their repair: an unreachable region, and a disabled key."""
 
 import time
 
@@ -11,8 +11,8 @@ WRITES = ("PutItem", "TransactWriteItems", "UpdateItem")
 
 
 def region_out(story: Story, amina: Person) -> tuple[Pair, Pair]:
-    """A region is cut off; its retry queues fill; the scheduled function drains them. Gives
-    the pairs of users that both sides made of one person meanwhile.
+    """A region is cut off. The retry queues fill, and the scheduled function drains them. Returns
+    the pairs of users that both sides registered for one person meanwhile.
 
     Failure: peer region down
     """
@@ -23,11 +23,11 @@ def region_out(story: Story, amina: Person) -> tuple[Pair, Pair]:
     d.cut_off(there.name)
     try:
         baraka = story.register(here, SOKO, "Baraka")
-        progress.check(True, f"{there.name} is cut off; soko registers Baraka in {here.name} all the same")
+        progress.check(True, f"{there.name} is cut off; soko still registers Baraka in {here.name}")
         body = {"id": amina.id, "set": {"profile": {"nickname": story.people.secret("Amie")}}}
         amina.version = d.call(here, SOKO, "update", body, 200).body["user"]["version"]
         answer = d.call(there, SAFARI, "lookup", {"id": amina.id, "min_version": amina.version}, 503)
-        progress.check(answer.code == "behind", f"{there.name} says that it is behind, not that she is unknown")
+        progress.check(answer.code == "behind", f"{there.name} answers that it is behind, not that she is unknown")
         chausiku = story.register(there, SAFARI, "Chausiku")
         progress.check(True, f"safari registers Chausiku in {there.name}")
         pairs = pair(story, here, there, "Zawadi", True), pair(story, here, there, "Zuri", False)
@@ -42,7 +42,7 @@ def region_out(story: Story, amina: Person) -> tuple[Pair, Pair]:
 
         # Baraka's two parts and Amina's profile in the one, Chausiku's two in the other.
         copies = waiting(here.name, there.name, 3), waiting(there.name, here.name, 2)
-        progress.check(True, f"{copies[0]} copies wait in {here.name}, {copies[1]} in {there.name}")
+        progress.check(True, f"{copies[0]} messages wait in {here.name}, {copies[1]} in {there.name}")
         runs = calls_of(story, here.name, "reconcile-writes", before)
         progress.until("the scheduled function runs while the region is out", lambda: (
             calls_of(story, here.name, "reconcile-writes", before) > runs))
@@ -54,8 +54,8 @@ def region_out(story: Story, amina: Person) -> tuple[Pair, Pair]:
     begin = time.monotonic()
     parts = d.agreed()
     seconds = time.monotonic() - begin
-    progress.check(True, f"healed: the schedule drained the queues, all regions hold the same {parts} parts")
-    progress.figure(f"outage: all regions the same {seconds:.0f} s after the path was healed, by the schedule alone")
+    progress.check(True, f"healed: the schedule drained the queues, and all regions have the same {parts} parts")
+    progress.figure(f"outage: all regions equal {seconds:.0f} s after the path was healed, by the schedule alone")
     d.readable(there, SAFARI, amina.id, amina.version)
     d.readable(here, SOKO, chausiku.id, chausiku.version)
     copied = d.wire.since(before, lambda call: call.path == (here.name, there.name) and (
@@ -66,7 +66,7 @@ def region_out(story: Story, amina: Person) -> tuple[Pair, Pair]:
 
 
 def calls_of(story: Story, region: str, function: str, mark: int) -> int:
-    """How many calls a function of a region has made since a mark."""
+    """The number of calls that a function of a region has made since a mark."""
     d = story.deployment
     name = (region, f"{d.prefix}-{function}")
     return len(d.wire.since(mark, lambda call: d.functions.owner(call.access_key) == name))
@@ -86,7 +86,7 @@ def dead(story: Story) -> dict[str, int]:
 
 
 def key_out(story: Story) -> None:
-    """A region's KMS key is disabled: others make the keys, and what is missing is repaired by the schedule.
+    """A region's KMS key is disabled. Other regions generate data keys, and the schedule adds the missing wrapped keys.
 
     Failure: KMS key disabled
     """
@@ -97,7 +97,7 @@ def key_out(story: Story) -> None:
     try:
         dalila = story.register(here, SOKO, "Dalila")
         progress.check(True, f"the KMS key of {here.name} is disabled; soko registers Dalila there: another region "
-                       "makes her keys")
+                       "generates her keys")
         d.readable(here, SOKO, dalila.id, dalila.version)
         progress.check(True, f"she is read in {here.name} with another region's key")
         emeka = story.register(there, SAFARI, "Emeka")
@@ -115,13 +115,13 @@ def key_out(story: Story) -> None:
         calls = d.wire.mark()
         time.sleep(20)
         tried = d.wire.since(calls, lambda call: call.service == "kms" and call.status >= 400)
-        progress.check(len(tried) <= 40, f"no hot loop: {len(tried)} refused calls to KMS in 20 s")
+        progress.check(len(tried) <= 40, f"no hot loop: {len(tried)} rejected calls to KMS in 20 s")
     finally:
         d.key_service(here.name, True)
     begin = time.monotonic()
     d.agreed()
     seconds = time.monotonic() - begin
-    progress.check(missing(story, here.name) == 0, "enabled: the schedule wrapped what was missing, in all regions")
+    progress.check(missing(story, here.name) == 0, "enabled: the schedule added the missing keys in all regions")
     progress.figure(f"KMS key disabled: repaired {seconds:.0f} s after it was enabled, by the schedule alone")
     wrapped = d.wire.since(before, lambda call: d.caller(call) == "reconcile-keys" and call.action == "Encrypt")
     progress.check(len(wrapped) >= 4, f"it was the function on its schedule: reconcile-keys had {len(wrapped)} keys "
@@ -130,7 +130,7 @@ def key_out(story: Story) -> None:
 
 
 def missing(story: Story, region: str) -> int:
-    """How many parts lack a region's key, as any region sees it."""
+    """The number of parts that lack a region's wrapped key in any region."""
     d = story.deployment
     found = set()
     for holder in d.regions:
@@ -141,7 +141,7 @@ def missing(story: Story, region: str) -> int:
 
 
 def alone(story: Story, people: list[Person]) -> None:
-    """Every region reads everybody with nothing but its own key, in functions that start without any peer."""
+    """Every region reads all people with only its own key, in functions that start without a peer."""
     d = story.deployment
     paths = [(a.name, b.name) for a in d.regions for b in d.regions if a is not b]
     for process in d.functions.running():
@@ -156,4 +156,4 @@ def alone(story: Story, people: list[Person]) -> None:
                     raise Failed(f"{region.name} does not read alone: {answer.status} {answer.code}")
     finally:
         d.proxy.heal()
-    story.progress.check(True, "cold, and with no peer in reach, every region reads them with its own key")
+    story.progress.check(True, "after a cold start without a peer, every region reads them with its own key")

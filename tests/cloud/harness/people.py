@@ -1,4 +1,4 @@
-"""The people of the story. What is personal about them is remembered: it must be found nowhere outside."""
+"""The people of the story. Their personal values are recorded, because they must be found nowhere outside."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Person:
-    """A person with values that nobody else in the world has."""
+    """A person with unique values."""
 
     given_name: str
     email: str
@@ -30,12 +30,12 @@ class Person:
 
 @dataclass
 class People:
-    """All of them, and the values that are searched for in the end."""
+    """All people, and the values that are searched for at the end."""
 
     canaries: set[str] = field(default_factory=set)
 
     def new(self, given_name: str) -> Person:
-        """Somebody new."""
+        """A new person."""
         tag = secrets.token_hex(6)
         person = Person(
             given_name=given_name, email=f"{given_name.lower()}.{tag}@example.com",
@@ -46,7 +46,7 @@ class People:
         return person
 
     def secret(self, text: str) -> str:
-        """A password, or another value that nobody may find."""
+        """A password, or another value that must not leak."""
         value = f"{text} {secrets.token_hex(6)}"
         self.canaries.add(value)
         return value

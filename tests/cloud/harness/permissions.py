@@ -1,4 +1,4 @@
-"""Least privilege, tried: each allowed action of each function's role is taken away in turn."""
+"""Tests least privilege: each allowed action of each function's role is removed in turn."""
 
 import copy
 import json
@@ -30,7 +30,7 @@ class Permission:
         return f"{self.function}: {self.action} in {self.sid}"
 
     def by_a_service(self) -> str | None:
-        """Who uses it, if not the function itself."""
+        """The AWS service that uses the permission, if it is not the function itself."""
         for start, who in BY_SERVICES.items():
             if self.action.startswith(start):
                 return who
@@ -38,7 +38,7 @@ class Permission:
 
 
 def listed(value) -> list:
-    """Policies write one value without a list."""
+    """A list, also for the single value that a policy has without a list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -53,7 +53,7 @@ def without(policy: dict, permission: Permission) -> dict:
 
 
 def measure(story: Story, only: str | None) -> None:
-    """All functions of the first region, or one."""
+    """Tests all functions of the first region, or one."""
     d, progress = story.deployment, story.progress
     probe = Probe(story)
     findings: list[str] = []
@@ -62,7 +62,7 @@ def measure(story: Story, only: str | None) -> None:
             raise Failed(f"there is no function {function}; there are {', '.join(probe.steps)}")
         progress.chapter(f"What {function} is allowed")
         findings += of_function(probe, function, progress)
-    progress.chapter("Permissions whose removal breaks nothing")
+    progress.chapter("Permissions whose removal fails no step")
     for finding in findings:
         progress.fail(finding)
     if not findings:
@@ -82,7 +82,7 @@ def of_function(probe: Probe, function: str, progress: Progress) -> list[str]:
 
     def put(document: dict) -> None:
         iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document))
-        # It starts anew, so that what it does at its start is tried too.
+        # A new process starts, so that its work at the start is tested too.
         for process in d.functions.running():
             if (process.region, process.function) == owner:
                 process.kill()
@@ -90,7 +90,7 @@ def of_function(probe: Probe, function: str, progress: Progress) -> list[str]:
     mark = d.wire.mark()
     broken = probe.run(function)
     if broken:
-        raise Failed(f"the probe fails before anything was taken away: {'; '.join(broken)}")
+        raise Failed(f"the probe fails before a permission was removed: {'; '.join(broken)}")
     own = [call for call in d.wire.since(mark) if d.functions.owner(call.access_key) == owner]
     used = {action for call in own for action, _ in call.needs}
     probe.reset()
@@ -102,7 +102,7 @@ def of_function(probe: Probe, function: str, progress: Progress) -> list[str]:
             progress.say(f"      {permission}: used by {service}, not tried")
             continue
         if permission.action not in used:
-            findings.append(f"{permission}: never asked for")
+            findings.append(f"{permission}: never used")
             progress.say(f"FIND  {findings[-1]}")
             continue
         mark = d.wire.mark()
@@ -111,13 +111,13 @@ def of_function(probe: Probe, function: str, progress: Progress) -> list[str]:
             broken = probe.run(function)
         finally:
             put(policy)
-        refused = [call for call in d.wire.since(mark)
+        rejected = [call for call in d.wire.since(mark)
                    if d.functions.owner(call.access_key) == owner and call.denied == permission.action]
         probe.reset()
-        if broken or refused:
-            breaks = "; ".join(broken) or "no step: something else stands in for it"
-            progress.check(True, f"{permission}: {len(refused)} calls refused; breaks {breaks}")
+        if broken or rejected:
+            breaks = "; ".join(broken) or "no step: another permission replaces it"
+            progress.check(True, f"{permission}: {len(rejected)} calls rejected; breaks {breaks}")
         else:
-            findings.append(f"{permission}: nothing breaks")
+            findings.append(f"{permission}: no step fails")
             progress.say(f"FIND  {findings[-1]}")
     return findings

@@ -1,56 +1,56 @@
-"""A short story for each function, in which it does everything that its role allows it: without its schedule, at once.
+"""A short story for each function, in which it uses its whole role immediately, without its schedule.
 
-`here` is the region whose roles are looked at, `there` its peer.
+`here` is the region whose roles are tested, `there` its peer.
 """
 
 import time
 
 from .people import Person
-from .probe_sweep import Swept
+from .probe_anti_entropy import Swept
 from .progress import Failed
 from .story import SAFARI, SOKO, Story
 
 
 class Probe(Swept):
-    """The steps of each function, by name; a step raises if something in it is not as it should be."""
+    """The steps of each function, by name. A step raises on an unexpected result."""
 
     def __init__(self, story: Story) -> None:
         super().__init__(story)
         self.steps = {
             "api": {"ready": self.ready, "a life": self.life, "a squatter": self.squatter,
-                    "its KMS out": self.own_key_out},
-            "replicator": {"a life": self.life_elsewhere, "a conflict": self.conflict, "the peer out": self.peer_out,
-                           "the peer's KMS out": self.peer_key_out, "a key that only the peer lacks": self.key_at_peer,
+                    "its KMS down": self.own_key_out},
+            "replicator": {"a life": self.life_elsewhere, "a conflict": self.conflict, "the peer down": self.peer_out,
+                           "the peer's KMS down": self.peer_key_out, "a key that only the peer lacks": self.key_at_peer,
                            "poison": self.poison},
-            "reconcile-writes": {"copies": self.drained, "copies that fail": self.postponed,
+            "reconcile-writes": {"messages": self.drained, "messages that fail": self.postponed,
                                  "a key that only the peer lacks": self.key_drained,
                                  "garbage": lambda: self.garbage(f"retry-{self.there.name}", "reconcile-writes")},
-            "reconcile-keys": {"repairs": self.repaired, "repairs of what the peer lacks": self.repaired_apart,
-                               "its KMS out": self.repaired_own, "repairs that fail": self.not_repaired,
+            "reconcile-keys": {"repairs": self.repaired, "repairs of parts that the peer lacks": self.repaired_apart,
+                               "its KMS down": self.repaired_own, "repairs that fail": self.not_repaired,
                                "garbage": lambda: self.garbage("keys", "reconcile-keys")},
-            "reconcile-merges": {"two who are one person": self.one_person,
-                                 "its KMS out": self.one_person_by_peer,
+            "reconcile-merges": {"two users of one person": self.one_person,
+                                 "its KMS down": self.one_person_by_peer,
                                  "garbage": lambda: self.garbage("merges", "reconcile-merges")},
-            "sweep": {"what the peer lost": self.peer_lost, "what it lost itself": self.own_lost,
-                      "claims": self.claims_lost, "a missing key": self.key_lost},
+            "anti-entropy": {"losses of the peer": self.peer_lost, "its own losses": self.own_lost,
+                      "ownerships": self.ownerships_lost, "a missing key": self.key_lost},
         }
 
     def run(self, function: str) -> list[str]:
-        """The steps that fail."""
+        """Runs the steps and returns those that fail."""
         broken = []
         for name, step in self.steps[function].items():
             try:
                 self.purge()
                 step()
             except Exception as error:  # noqa: BLE001
-                # Whatever goes wrong is what is looked for.
+                # Every failure is a result.
                 broken.append(f"{name} ({str(error).splitlines()[0][:120] or type(error).__name__})")
             finally:
                 self.d.proxy.heal()
         return broken
 
     def reset(self) -> None:
-        """Everything in reach and drained again, whatever a step has left."""
+        """Makes all services reachable and drains the queues, whatever a step has left."""
         self.d.proxy.heal()
         for region in self.d.regions:
             self.d.key_service(region.name, True)
@@ -61,14 +61,14 @@ class Probe(Swept):
         self.purge()
 
     def purge(self) -> None:
-        """Empty queues: what an earlier step has left is none of the next one's."""
+        """Empties the queues, so that an earlier step does not affect the next one."""
         for region in self.d.regions:
             client = self.d.emulator.client("sqs", region.name)
             for queue in self.d.queues(region.name):
                 client.purge_queue(QueueUrl=self.d.queue_url(region.name, queue))
 
     def forget(self) -> None:
-        """A cold api, without unwrapped keys."""
+        """Forces a cold start of the api, without unwrapped keys."""
         for process in self.d.functions.running():
             if process.function == f"{self.d.prefix}-api":
                 process.kill()
@@ -81,7 +81,7 @@ class Probe(Swept):
         self.until("ready", lambda: self.here.gateway.request("GET", "/readyz")[0] == 200)
 
     def life(self) -> None:
-        """All operations on one person, and what is read from the tables rather than from memory."""
+        """All operations on one person, and reads from the tables instead of memory."""
         d, here, person = self.d, self.here, self.story.people.new("Juma")
         body = person.registration()
         for _ in range(2):
@@ -100,14 +100,14 @@ class Probe(Swept):
         d.call(here, SOKO, "erasure", {"id": user["id"]}, 200)
 
     def merged_and_unmerged(self, survivor: str) -> Person:
-        """A duplicate is merged into somebody, and not any more."""
+        """A duplicate is merged and unmerged."""
         duplicate = self.story.register(self.here, SOKO, "Jumah")
         self.d.call(self.here, SOKO, "merge", {"survivor": survivor, "duplicate": duplicate.id}, 200)
         self.d.call(self.here, SOKO, "unmerge", {"id": duplicate.id}, 200)
         return duplicate
 
     def squatter(self) -> None:
-        """A verified claim takes an unverified one over, and the journal says so."""
+        """A verified ownership replaces an unverified one, and the journal records it."""
         person = self.story.people.new("Kioko")
         first = person.registration(verified=False)
         del first["phone_number"]
@@ -115,10 +115,10 @@ class Probe(Swept):
         self.d.call(self.here, SAFARI, "register", first | {"email_verified": True}, 201)
         exported = self.d.call(self.here, SOKO, "export", {"id": squatter}, 200).body
         if not exported["journal"]:
-            raise Failed("the journal says nothing")
+            raise Failed("the journal has no row")
 
     def own_key_out(self) -> None:
-        """Keys of another region are made and used."""
+        """Data keys of another region are generated and used."""
         self.d.key_service(self.here.name, False)
         try:
             person = self.story.register(self.here, SOKO, "Leila")
@@ -131,7 +131,7 @@ class Probe(Swept):
     # The replicator.
 
     def life_elsewhere(self) -> None:
-        """What changes here is read there, erasures and their confirmations too."""
+        """Changes here are read there, including erasures and their confirmations."""
         self.reads(self.there, self.of_one_address("Zuri"))
         person = self.registered(self.here)
         body = {"id": person.id, "set": {"email": self.story.people.new("Imani").email}}
@@ -141,12 +141,12 @@ class Probe(Swept):
         for operation, root in (("merge", person.id), ("unmerge", duplicate.id)):
             ids = {"survivor": person.id, "duplicate": duplicate.id} if operation == "merge" else {"id": duplicate.id}
             self.d.call(self.here, SOKO, operation, ids, 200)
-            self.until(f"the {operation} there", lambda: self.root(self.there, duplicate.id) == root)
+            self.until(f"the {operation} there", lambda: self.primary(self.there, duplicate.id) == root)
         self.d.call(self.here, SOKO, "erase", {"id": person.id}, 202)
         self.confirmed(person)
 
     def same_address(self, path: tuple[str, str]) -> tuple[str, str]:
-        """The same address is registered on both sides of a broken path: there first, then here. Gives their ids."""
+        """Registers the same address on both sides of a broken path: there first, then here. Returns the ids."""
         self.d.proxy.cut(path)
         person = self.story.people.new("Musa")
         rival = self.d.call(self.there, SOKO, "register", person.registration(), 201).body["user"]["id"]
@@ -157,22 +157,22 @@ class Probe(Swept):
         return rival, own
 
     def conflict(self) -> None:
-        """A copy conflicts at the peer, which gets it in its journal."""
+        """A replicated version conflicts at the peer, which records it in its journal."""
         self.same_address((self.there.name, self.here.name))
         self.d.proxy.heal()
         self.invoke("reconcile-writes", self.there)
 
     def one_person(self) -> None:
-        """Two of whom two companies have verified the same address are one person."""
+        """Two users whose common address two companies have verified become one person."""
         rival, own = self.same_address((self.there.name, self.here.name))
         self.d.proxy.heal()
         self.invoke("reconcile-writes", self.there)
         self.until("the queue of merges fills", lambda: self.d.depth(self.here.name, "merges") >= 1)
         self.invoke("reconcile-merges")
-        self.until("they are merged", lambda: self.root(self.here, rival) == self.root(self.here, own))
+        self.until("they are merged", lambda: self.primary(self.here, rival) == self.primary(self.here, own))
 
     def one_person_by_peer(self) -> None:
-        """The same by the peer's key."""
+        """The same with the peer's key."""
         rival, own = self.same_address((self.there.name, self.here.name))
         self.d.proxy.heal()
         self.invoke("reconcile-writes", self.there)
@@ -182,10 +182,10 @@ class Probe(Swept):
             self.invoke("reconcile-merges")
         finally:
             self.d.key_service(self.here.name, True)
-        self.until("they are merged", lambda: self.root(self.here, rival) == self.root(self.here, own))
+        self.until("they are merged", lambda: self.primary(self.here, rival) == self.primary(self.here, own))
 
     def peer_out(self) -> None:
-        """What the peer does not take is queued."""
+        """Changes that the peer does not accept are queued."""
         queue = f"retry-{self.there.name}"
         self.d.cut_off(self.there.name)
         self.story.register(self.here, SOKO, "Neema")
@@ -194,7 +194,7 @@ class Probe(Swept):
         self.invoke("reconcile-writes")
 
     def peer_key_out(self) -> None:
-        """Missing wrapped keys are listed; a key that is added later is copied."""
+        """Missing wrapped keys are listed. A key that is added later is replicated."""
         self.d.key_service(self.there.name, False)
         try:
             self.story.register(self.here, SOKO, "Omari")
@@ -204,12 +204,12 @@ class Probe(Swept):
         self.invoke("reconcile-keys")
 
     def poison(self) -> None:
-        """A record that nobody can read is parked."""
-        before = self.d.depth(self.here.name, "parked")
+        """An unreadable record is quarantined."""
+        before = self.d.depth(self.here.name, "quarantined")
         client, table = self.d.emulator.client("dynamodb", self.here.name), f"{self.d.prefix}-users"
         key = {"id": {"S": f"poison-{time.time_ns()}"}, "part": {"S": "profile"}}
         client.put_item(TableName=table, Item=key | {"origin": {"S": self.here.name}})
         try:
-            self.until("it is parked", lambda: self.d.depth(self.here.name, "parked") > before)
+            self.until("it is quarantined", lambda: self.d.depth(self.here.name, "quarantined") > before)
         finally:
             client.delete_item(TableName=table, Key=key)

@@ -1,4 +1,4 @@
-"""What the probe does with the functions that run on a schedule: it starts them itself, with something to do."""
+"""The probe's steps of the scheduled functions, which it invokes itself after creating work for them."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from .progress import Failed
 from .story import SOKO, Story
 
 PATIENCE = 12.0
-COPIES = ("PutItem", "UpdateItem", "TransactWriteItems")
+REPLICATIONS = ("PutItem", "UpdateItem", "TransactWriteItems")
 
 
 class Scheduled:
@@ -32,22 +32,22 @@ class Scheduled:
         self.d.progress.until(what, look, seconds=PATIENCE)
 
     def reads(self, region: Region, person: Person) -> None:
-        """A region has somebody's version."""
+        """Waits until a region has the version of a person."""
         self.d.readable(region, SOKO, person.id, person.version, PATIENCE)
 
-    def root(self, region: Region, user: str) -> str | None:
-        """Who somebody is, merged users being one person."""
+    def primary(self, region: Region, user: str) -> str | None:
+        """The primary account of a user."""
         return self.d.ask(region, SOKO, "lookup", {"id": user}).body.get("user", {}).get("id")
 
     def registered(self, region: Region, name: str = "Imani") -> Person:
-        """Somebody new, whom both regions have."""
+        """A new person that both regions have."""
         person = self.story.register(region, SOKO, name)
         for other in self.d.regions:
             self.reads(other, person)
         return person
 
     def of_one_address(self, name: str) -> Person:
-        """Somebody new here with one identifier only: a single claim is read in another way than several."""
+        """A new person here with only one identifier: a single ownership is read in another way than several."""
         person = self.story.people.new(name)
         body = person.registration()
         del body["phone_number"]
@@ -56,7 +56,7 @@ class Scheduled:
         return person
 
     def touched(self, person: Person) -> None:
-        """The peer loses its own wrapped key of somebody's profile, and the record here appears in the stream again."""
+        """Removes the peer's wrapped key from a profile there, and makes the record appear again in the stream here."""
         name = f"{self.d.prefix}-users"
         here, there = (self.d.emulator.client("dynamodb", region.name) for region in (self.here, self.there))
         at = {"TableName": name, "Key": {"id": {"S": person.id}, "part": {"S": "profile"}}}
@@ -64,40 +64,40 @@ class Scheduled:
         key = here.get_item(**at)["Item"]["keys"]["M"][self.there.name]
         remove = {"UpdateExpression": "REMOVE #keys.#region", "ExpressionAttributeNames": names}
         there.update_item(**at, **remove)
-        # The same item written twice is no change for a stream: the key goes, and comes back.
+        # Writing the same item again adds no stream record, so the key is removed and added.
         here.update_item(**at, **remove)
         here.update_item(**at, UpdateExpression="SET #keys.#region = :key", ExpressionAttributeNames=names,
                          ExpressionAttributeValues={":key": key})
 
     def key_at_peer(self) -> None:
-        """A key that only the peer lacks is brought by the stream."""
+        """A key that only the peer lacks is replicated through the stream."""
         person = self.registered(self.here, "Yusuf")
         self.touched(person)
         self.wrapped(person)
 
     def key_drained(self) -> None:
-        """And from the retry queue, if the peer was out."""
+        """The same through the retry queue, if the peer was down."""
         queue, person = f"retry-{self.there.name}", self.registered(self.here, "Yusuf")
         self.d.cut_off(self.there.name)
         self.touched(person)
         self.until("the retry queue fills", lambda: self.d.depth(self.here.name, queue) >= 1)
-        # The stream has two records of it, which may come in one batch or in two.
+        # The stream has two records of the item, which may come in one batch or in two.
         time.sleep(2)
         self.d.proxy.heal()
         self.invoke("reconcile-writes")
         self.wrapped(person)
 
     def confirmed(self, person: Person) -> None:
-        """The peer knows that all have confirmed an erasure."""
+        """Waits until the peer has all confirmations of an erasure."""
         self.until("confirmed", lambda: self.d.ask(self.there, SOKO, "erasure", {"id": person.id}).body.get(
             "receipt", {}).get("complete"))
 
     def apart(self, key_out: Region | None = None) -> list[Person]:
-        """Everything that can differ, while neither region reaches the other; a region's KMS may be out as well."""
+        """Creates every kind of difference while neither region reaches the other. One region's KMS may be down too."""
         known, gone = self.registered(self.here, "Pendo"), self.registered(self.here, "Rehema")
         double, undone = self.registered(self.here, "Penda"), self.registered(self.here, "Penda")
         self.d.call(self.here, SOKO, "merge", {"survivor": known.id, "duplicate": undone.id}, 200)
-        self.until("the merge there", lambda: self.root(self.there, undone.id) == known.id)
+        self.until("the merge there", lambda: self.primary(self.there, undone.id) == known.id)
         self.d.cut_off(self.there.name)
         twin = self.story.people.new("Tatu")
         self.d.call(self.there, SOKO, "register", twin.registration(), 201)
@@ -112,14 +112,14 @@ class Scheduled:
         self.d.call(self.here, SOKO, "merge", {"survivor": known.id, "duplicate": double.id}, 200)
         known.version = self.d.call(self.here, SOKO, "lookup", {"id": known.id}, 200).body["user"]["version"]
         self.d.call(self.here, SOKO, "erase", {"id": gone.id}, 202)
-        # Two parts of each of three, three parts, two tombstones and their receipt, rows of two merges: what the stream
-        # still has when the path is healed would come from the replicator.
+        # Two parts each of three users, three parts, two tombstones and their receipt, and rows of two merges. The
+        # replicator would replicate the records that the stream still has when the path is healed.
         self.until("the retry queue fills",
                    lambda: self.d.depth(self.here.name, f"retry-{self.there.name}") >= 16)
         return [new, known, gone]
 
     def arrived(self, new: Person, known: Person, gone: Person) -> None:
-        """What was apart is the same."""
+        """Waits until the differences are gone."""
         self.reads(self.there, new)
         self.reads(self.there, self.lone)
         self.reads(self.there, known)
@@ -135,7 +135,7 @@ class Scheduled:
         self.arrived(*people)
 
     def postponed(self) -> None:
-        """The peer answers, and takes nothing."""
+        """The peer answers, but rejects all writes."""
         queue = f"retry-{self.there.name}"
 
         def fill() -> None:
@@ -144,10 +144,10 @@ class Scheduled:
             self.until("the retry queue fills", lambda: self.d.depth(self.here.name, queue) >= 2)
             self.d.proxy.heal()
 
-        self.fail(queue, "reconcile-writes", COPIES, fill)
+        self.fail(queue, "reconcile-writes", REPLICATIONS, fill)
 
     def fail(self, queue: str, function: str, actions: tuple[str, ...], fill) -> None:
-        """The peer takes nothing: messages are put back, and those that were received often are replaced."""
+        """The peer rejects all writes: messages are put back, and those that were received often are replaced."""
         client, url = self.d.emulator.client("sqs", self.here.name), self.d.queue_url(self.here.name, queue)
         for received in (0, 6):
             client.purge_queue(QueueUrl=url)
@@ -155,12 +155,12 @@ class Scheduled:
             for _ in range(received):
                 client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
             before = self.oldest(url)
-            self.d.proxy.refuse((self.here.name, self.there.name), *actions)
+            self.d.proxy.reject((self.here.name, self.there.name), *actions)
             self.invoke(function)
             self.d.proxy.heal()
             depth = self.d.depth(self.here.name, queue)
             if depth < 2:
-                raise Failed(f"messages are lost: {depth} are left")
+                raise Failed(f"messages were lost: {depth} are left")
             if received and before & self.oldest(url):
                 raise Failed("messages that were received often are not replaced")
 
@@ -171,12 +171,12 @@ class Scheduled:
         return {message["MessageId"] for message in answer.get("Messages", [])}
 
     def garbage(self, queue: str, function: str) -> None:
-        """A message that nobody can read is parked."""
-        before = self.d.depth(self.here.name, "parked")
+        """An unreadable message is quarantined."""
+        before = self.d.depth(self.here.name, "quarantined")
         self.d.emulator.client("sqs", self.here.name).send_message(
             QueueUrl=self.d.queue_url(self.here.name, queue), MessageBody=json.dumps({"type": "garbage"}))
         self.invoke(function)
-        self.until("it is parked", lambda: self.d.depth(self.here.name, "parked") > before)
+        self.until("it is quarantined", lambda: self.d.depth(self.here.name, "quarantined") > before)
 
     def lacking(self, region: Region, apart: bool = False) -> list[Person]:
         """People whose parts lack a region's key."""
@@ -202,14 +202,14 @@ class Scheduled:
         self.until("every region has every key", complete)
 
     def repaired(self) -> None:
-        """The peer's key is added here and there."""
+        """The peer's wrapped key is added in both regions."""
         people = self.lacking(self.there)
         self.reads(self.there, people[0])
         self.invoke("reconcile-keys")
         self.wrapped(people[0])
 
     def repaired_apart(self) -> None:
-        """The peer's key is missing, and the peer has not got the parts either."""
+        """The peer's wrapped key is missing, and the peer lacks the parts too."""
         people = self.lacking(self.there, apart=True)
         self.d.proxy.heal()
         self.invoke("reconcile-keys")
@@ -218,11 +218,11 @@ class Scheduled:
         self.arrived(*people)
 
     def repaired_own(self) -> None:
-        """The own key is missing: the peer's opens, the own one wraps."""
+        """The own wrapped key is missing: the peer's KMS unwraps the data key, and the own KMS wraps it."""
         people = self.lacking(self.here)
         self.invoke("reconcile-keys")
         self.wrapped(people[0])
 
     def not_repaired(self) -> None:
-        """The peer takes nothing."""
-        self.fail("keys", "reconcile-keys", (*COPIES, "Encrypt"), lambda: self.lacking(self.there))
+        """The peer rejects all writes."""
+        self.fail("keys", "reconcile-keys", (*REPLICATIONS, "Encrypt"), lambda: self.lacking(self.there))

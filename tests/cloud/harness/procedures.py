@@ -1,4 +1,4 @@
-"""The operator's procedures of docs/operate.md that are not a part of another chapter."""
+"""The operator's procedures of docs/operate.md that no other chapter plays."""
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +10,7 @@ from .system import System
 
 
 def rotate_signing_key(system: System) -> Future:
-    """Begins to rotate the key that signs answers; it goes on while the story does, which checks every answer."""
+    """Starts to rotate the key that signs answers. The rotation runs during the story, which verifies every answer."""
     prefix, region = system.options.prefix, system.deployment.regions[0].name
     pool = ThreadPoolExecutor(1)
     done = pool.submit(system.operator, "rotate", "signing-key", "--prefix", prefix, "--region", region)
@@ -19,17 +19,17 @@ def rotate_signing_key(system: System) -> Future:
 
 
 def signing_key_rotated(system: System, rotation: Future) -> None:
-    """Waits for the rotation, and looks at what every region publishes."""
+    """Waits for the rotation, and checks the keys that every region publishes."""
     d, progress = system.deployment, system.progress
     if published(d.regions[0]) == ["umoja-1"] and not rotation.done():
         raise Failed("the rotation has not begun")
     said = rotation.result()
-    progress.check("signed with umoja-2" in said, "umoja rotate signing-key, while all of the above went on")
+    progress.check("signed with umoja-2" in said, "umoja rotate signing-key, during all of the above")
     progress.until("every region publishes the new key only", lambda: all(
         published(region) == ["umoja-2"] for region in d.regions))
     for region in d.regions:
-        d.call(region, SOKO, "lookup", {"username": "nobody"}, 404)
-    progress.check(True, "every region signs with the new key, and publishes no other")
+        d.call(region, SOKO, "lookup", {"username": "unknown"}, 404)
+    progress.check(True, "every region signs with the new key and publishes no other")
 
 
 def published(region) -> list[str]:
@@ -39,7 +39,7 @@ def published(region) -> list[str]:
 
 
 def rotate_api_key(system: System) -> None:
-    """A company's new API key works, and the old one no longer."""
+    """A company's new API key works, and the old one is rejected."""
     d, progress = system.deployment, system.progress
     old, region = d.companies[SAFARI], d.regions[0]
     file = system.directory / f"{SAFARI}.json"
@@ -48,16 +48,16 @@ def rotate_api_key(system: System) -> None:
     d.companies[SAFARI] = new = Company(file)
 
     def status(company: Company) -> int:
-        token, _ = company.sign(region.gateway, "/v1/users/lookup", {"username": "nobody"})
+        token, _ = company.sign(region.gateway, "/v1/users/lookup", {"username": "unknown"})
         return company.send(region.gateway, "/v1/users/lookup", token)[0]
 
-    # A company is remembered for 5 seconds.
-    progress.until("the new key works and the old one no longer", lambda: (status(new), status(old)) == (404, 401))
-    progress.check(True, "umoja company rotate-key: the new API key works, the old one is refused")
+    # A company is cached for 5 seconds.
+    progress.until("the new key works and the old one is rejected", lambda: (status(new), status(old)) == (404, 401))
+    progress.check(True, "umoja company rotate-key: the new API key works, the old one is rejected")
 
 
-def fill_again(system: System, story: Story) -> None:
-    """A region whose table has lost somebody is filled again."""
+def backfill_again(system: System, story: Story) -> None:
+    """A region whose table has lost a user is backfilled again."""
     d, progress = system.deployment, system.progress
     here, damaged = d.regions[0], d.regions[-1]
     faraja = story.register(here, SOKO, "Faraja")
@@ -70,4 +70,4 @@ def fill_again(system: System, story: Story) -> None:
     progress.until(f"{damaged.name} serves again", lambda: (
         damaged.gateway.request("GET", "/readyz")[0] == 200))
     d.call(damaged, SOKO, "lookup", {"email": faraja.email}, 200)
-    progress.check(True, f"umoja region add {damaged.name} --again: who had been lost there is back")
+    progress.check(True, f"umoja region add {damaged.name} --again: the lost user is back")

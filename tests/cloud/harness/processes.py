@@ -1,4 +1,4 @@
-"""The functions' processes under the emulator, as the kernel shows them: who runs, with which environment."""
+"""The functions' processes under the emulator and their environments, as the kernel shows them."""
 
 import os
 import signal
@@ -32,14 +32,14 @@ class FunctionProcess:
         return Path(self.environment["LAMBDA_TASK_ROOT"]) / "bootstrap"
 
     def kill(self) -> None:
-        """Ends it and waits until it has ended; the next invocation is a cold start. Who is asked while a process is
-        dying gives it the request, and then an error."""
+        """Kills the process and waits for its end, so that the next invocation is a cold start. A request during the
+        kill would reach the dying process and fail."""
         os.kill(self.pid, signal.SIGKILL)
         while self._is_alive():
             time.sleep(0.002)
 
     def _is_alive(self) -> bool:
-        """Whether it still runs. What has ended stays as a zombie until the emulator looks."""
+        """Whether the process still runs. An ended process stays a zombie until the emulator reaps it."""
         try:
             return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
         except OSError:
@@ -47,7 +47,7 @@ class FunctionProcess:
 
 
 class Functions:
-    """Finds them, and remembers whose access keys theirs are: a role's session keeps its key for a whole run."""
+    """Finds the processes and records their access keys. A role's session keeps its access key for a whole run."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
@@ -57,7 +57,7 @@ class Functions:
         self._environments: dict[tuple[str, str], dict[str, str]] = {}
 
     def running(self) -> list[FunctionProcess]:
-        """Those that run now."""
+        """The processes that run now."""
         found = []
         for directory in Path("/proc").iterdir():
             if not directory.name.isdigit():
@@ -79,7 +79,7 @@ class Functions:
         return found
 
     def owner(self, access_key: str) -> tuple[str, str]:
-        """The region and the name of the function whose key it is."""
+        """The region and the function of an access key."""
         if access_key not in self._owners:
             self.running()
         return self._owners.get(access_key, ("", ""))

@@ -1,4 +1,4 @@
-"""Programs that the run starts: one at a time or side by side, each ended when the run ends."""
+"""Programs that the run starts, one at a time or in parallel. Each ends with the run."""
 
 import os
 import shlex
@@ -11,7 +11,7 @@ from .progress import Failed
 
 
 class Programs:
-    """Starts programs in process groups of their own, so that an interrupted run leaves none of their children."""
+    """Starts programs in their own process groups, so that an interrupted run leaves no children of them."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen] = set()
@@ -21,7 +21,7 @@ class Programs:
     def run(
         self, command: list[str], directory: Path, environment: dict[str, str], codes=(0,), log: Path | None = None,
     ) -> tuple[int, str]:
-        """Runs a program to its end; its exit code and what it printed. Fails if the code is none of `codes`."""
+        """Runs a program to its end. Returns its exit code and output. Fails if the code is not in `codes`."""
         with self._lock:
             if self._stopped:
                 raise Failed("interrupted")
@@ -47,7 +47,7 @@ class Programs:
         return process.returncode, output
 
     def start(self, command: list[str], directory: Path, environment: dict[str, str], log) -> subprocess.Popen:
-        """Starts a program that runs until it is ended; what it prints is read from its `stdout`."""
+        """Starts a program that runs until it is stopped. Its output is read from its `stdout`."""
         with self._lock:
             if self._stopped:
                 raise Failed("interrupted")
@@ -59,7 +59,7 @@ class Programs:
         return process
 
     def stop(self) -> None:
-        """Ends all that run, gently first: Terraform writes its state before it ends."""
+        """Ends all running programs, with a signal to terminate first, so that Terraform can write its state."""
         with self._lock:
             self._stopped = True
             running = list(self._running)

@@ -1,4 +1,4 @@
-"""What the run says: progress with elapsed seconds, what was seen, what was not, and figures."""
+"""The output of the run: progress with elapsed seconds, passed and failed checks, and figures."""
 
 import sys
 import time
@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-# Only what hangs waits for so long: how long things take is printed and judged by nobody.
+# Only a hanging step waits this long. Durations are printed, but not checked.
 HANG = 1200.0
 
 
 class Failed(Exception):
-    """Something that had to be seen was not."""
+    """A check failed."""
 
 
 class Progress:
-    """Prints lines, and remembers what the last line has to say."""
+    """Prints lines, and collects the results for the last line."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -39,21 +39,21 @@ class Progress:
         print(f"\n== {title}", flush=True)
 
     def check(self, holds: bool, text: str) -> None:
-        """What has to be so: said if it is, and the end of the chapter if it is not."""
+        """A required condition. Prints it if it holds, and ends the chapter if it does not."""
         if not holds:
             raise Failed(text)
         self.seen += 1
         self.say(f"ok    {text}")
 
     def expect(self, holds: bool, text: str) -> None:
-        """Like `check`, but what follows does not depend on it."""
+        """Like `check`, but the chapter continues."""
         if holds:
             self.check(True, text)
         else:
             self.fail(text)
 
     def fail(self, text: str) -> None:
-        """Something that was not seen."""
+        """Records a failed check."""
         self.failures.append(text)
         self.say(f"NOT SO  {text}")
 
@@ -63,12 +63,12 @@ class Progress:
         self.say(f"      {text}")
 
     def cannot_show(self, text: str) -> None:
-        """What the emulator does not do as AWS does."""
+        """Records a difference between the emulator and AWS that limits the run."""
         self.not_shown.append(text)
 
     @contextmanager
     def part(self, title: str) -> Iterator[None]:
-        """A chapter whose failure does not keep the next ones from being played."""
+        """A chapter whose failure does not stop the next ones."""
         self.chapter(title)
         try:
             yield
@@ -76,7 +76,7 @@ class Progress:
             self.fail(f"{title}: {failed}")
 
     def until(self, what: str, look, pause: float = 0.2, seconds: float = HANG):
-        """Looks until something is there, and gives it; fails when it hangs."""
+        """Repeats `look` until it returns a value, and returns it. Fails after `seconds`."""
         begin = time.monotonic()
         while True:
             found = look()
@@ -87,7 +87,7 @@ class Progress:
             time.sleep(pause)
 
     def sum_up(self) -> int:
-        """The last lines; the exit code."""
+        """Prints the last lines and returns the exit code."""
         if self.figures:
             self.chapter("Measured")
             for figure in self.figures:

@@ -1,6 +1,6 @@
-"""A TCP proxy in front of the emulator that writes down every call, and breaks the path to a region when told.
+"""A TCP proxy in front of the emulator that records every call, and breaks the path to a region on request.
 
-The functions' own region is one listener; each path from a region to a peer is another one. What passes is not
+The functions' own region is one listener; each path from a region to a peer is another one. The bytes are not
 changed, so signatures stay valid.
 """
 
@@ -25,7 +25,7 @@ class Proxy:
         self._upstream_port = upstream_port
         self._wire = wire
         self._broken: set[Path] = set()
-        self._refused: dict[Path, frozenset[str]] = {}
+        self._rejected: dict[Path, frozenset[str]] = {}
         self._connections: dict[Path, set[asyncio.StreamWriter]] = {}
         self._urls: dict[Path, str] = {}
         self._loop = asyncio.new_event_loop()
@@ -33,14 +33,14 @@ class Proxy:
         self._thread.start()
 
     def url(self, path: Path = OWN) -> str:
-        """Where a path begins."""
+        """The URL at which a path begins."""
         if path not in self._urls:
             port = asyncio.run_coroutine_threadsafe(self._listen(path), self._loop).result()
             self._urls[path] = f"http://127.0.0.1:{port}"
         return self._urls[path]
 
     def cut(self, *paths: Path) -> None:
-        """Resets the connections of these paths, and every new one."""
+        """Resets the open connections of these paths and every new one."""
         self._broken.update(paths)
 
         def reset() -> None:
@@ -50,17 +50,17 @@ class Proxy:
 
         self._loop.call_soon_threadsafe(reset)
 
-    def refuse(self, path: Path, *actions: str) -> None:
-        """Resets connections on a path that ask for one of these actions."""
-        self._refused[path] = frozenset(actions)
+    def reject(self, path: Path, *actions: str) -> None:
+        """Resets connections on a path that request one of these actions."""
+        self._rejected[path] = frozenset(actions)
 
     def heal(self) -> None:
-        """All paths work again."""
+        """Makes all paths work again."""
         self._broken.clear()
-        self._refused.clear()
+        self._rejected.clear()
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops the proxy."""
 
         async def end() -> None:
             others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -79,7 +79,7 @@ class Proxy:
 
     async def _serve(self, path: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if path in self._broken:
-            self._wire.refused(path)
+            self._wire.rejected(path)
             writer.transport.abort()
             return
         own = self._connections.setdefault(path, set())
@@ -98,11 +98,11 @@ class Proxy:
                     stream.close()
 
     async def _exchange(self, path: Path, client, upstream) -> bool:
-        """One request and its answer; false at the end of the connection."""
+        """Passes one request and its answer. False at the end of the connection."""
         request = await message(client[0])
         if request is None:
             return False
-        if path in self._refused and action(request[0]) in self._refused[path]:
+        if path in self._rejected and action(request[0]) in self._rejected[path]:
             client[1].transport.abort()
             return False
         begin = time.time()
@@ -118,7 +118,7 @@ class Proxy:
 
 
 async def message(reader: asyncio.StreamReader) -> tuple[bytes, bytes] | None:
-    """The head and the body of one HTTP/1.1 message as they are on the wire; nothing at the end."""
+    """The raw head and body of one HTTP/1.1 message, or None at the end of the connection."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as end:
@@ -134,7 +134,7 @@ async def message(reader: asyncio.StreamReader) -> tuple[bytes, bytes] | None:
 
 
 async def chunks(reader: asyncio.StreamReader) -> bytes:
-    """A chunked body, with its chunks' sizes."""
+    """A chunked body with its chunk sizes."""
     body = b""
     while True:
         line = await reader.readuntil(b"\r\n")

@@ -10,21 +10,21 @@ SOKO, SAFARI = "soko", "safari"
 
 
 class Story:
-    """What is played, with the people who were met."""
+    """The story, with its people."""
 
     def __init__(self, deployment: Deployment, people: People) -> None:
         self.deployment, self.people = deployment, people
         self.progress = deployment.progress
 
     def register(self, region: Region, who: str, given_name: str) -> Person:
-        """Somebody new in a region."""
+        """Registers a new person in a region."""
         person = self.people.new(given_name)
         answer = self.deployment.call(region, who, "register", person.registration(), 201)
         person.id, person.version = answer.body["user"]["id"], answer.body["user"]["version"]
         return person
 
     def logs_in(self, region: Region, who: str, person: Person, password: str | None = None) -> bool:
-        """Whether a password is taken."""
+        """Whether a password is accepted."""
         answer = self.deployment.call(region, who, "authenticate", person.login(password), 200)
         return answer.body["authenticated"]
 
@@ -41,18 +41,18 @@ class Story:
                   f"{there.name} knows her {time.monotonic() - begin:.2f} s after the answer")
             check(self.logs_in(there, SAFARI, amina), f"safari authenticates her in {there.name} with her password")
             check(not self.logs_in(there, SAFARI, amina, "not her password"),
-                  f"a wrong password is refused in {there.name}")
+                  f"a wrong password is rejected in {there.name}")
         there = others[-1]
         body = {"id": amina.id, "set": {"profile": {"nickname": self.people.secret("Mina")}}}
         amina.version = d.call(there, SAFARI, "update", body, 200).body["user"]["version"]
         answer = d.readable(here, SOKO, amina.id, amina.version)
         check(answer.body["user"]["profile"]["nickname"] == body["set"]["profile"]["nickname"],
-              f"what safari changes in {there.name} is read in {here.name}")
+              f"safari's change in {there.name} is read in {here.name}")
         self.changes_password(amina, here, there)
         return amina
 
     def changes_password(self, person: Person, here: Region, there: Region) -> None:
-        """A new password, and the old one no longer."""
+        """The new password is accepted, and the old one is rejected."""
         d, old = self.deployment, person.password
         new = self.people.secret("a new password")
         body = {"id": person.id, "current_password": old, "new_password": new}
@@ -63,25 +63,25 @@ class Story:
         d.readable(there, SAFARI, person.id, person.version)
         self.progress.check(
             self.logs_in(there, SAFARI, person) and not self.logs_in(there, SAFARI, person, old),
-            f"{there.name} takes the new password, and the old one no longer",
+            f"{there.name} accepts the new password and rejects the old one",
         )
 
     def callers(self, here: Region, there: Region) -> None:
-        """Who is no caller, and what is not done twice."""
+        """Invalid requests are rejected, and retries are not done twice."""
         d, check = self.deployment, self.progress.check
         soko = d.companies[SOKO]
         path = "/v1/users/lookup"
-        token, _ = soko.sign(here.gateway, path, {"username": "nobody"})
+        token, _ = soko.sign(here.gateway, path, {"username": "unknown"})
         first, again = (soko.send(here.gateway, path, token)[0] for _ in range(2))
         check((first, again) == (404, 409), "a request that is sent twice is done once: 404, then 409")
-        token, _ = soko.sign(here.gateway, path, {"username": "nobody"})
-        check(soko.send(there.gateway, path, token)[0] == 401, f"a token for {here.name} is no token for {there.name}")
+        token, _ = soko.sign(here.gateway, path, {"username": "unknown"})
+        check(soko.send(there.gateway, path, token)[0] == 401, f"a token for {here.name} is rejected in {there.name}")
         status, media_type, _ = here.gateway.request("POST", path, token, {"Content-Type": "application/jwt"})
         check(status == 401 and media_type.startswith("application/problem+json"), "without its API key neither")
         status, _, _ = here.gateway.request("POST", path, token + "x" * 300_000, {"Content-Type": "application/jwt"})
-        check(status == 413, "what is too large is refused: 413")
+        check(status == 413, "a too large request is rejected: 413")
         status, _, text = here.gateway.request("GET", "/.well-known/umoja.json")
-        check(status == 200 and there.gateway.base_url in text, f"{here.name} says where {there.name} is")
+        check(status == 200 and there.gateway.base_url in text, f"{here.name} lists the URL of {there.name}")
         body, idempotency_key = self.people.new("Farida").registration(), "farida-1"
         created = d.call(here, SOKO, "register", body, 201, idempotency_key=idempotency_key)
         same = d.call(here, SOKO, "register", body, 201, idempotency_key=idempotency_key)
@@ -98,7 +98,7 @@ class Story:
         d.readable(there, SAFARI, baraka.id, baraka.version)
         mine = {"email": baraka.email, "external_id": f"traveller-{baraka.id}", "profile": {"locale": "en-KE"}}
         answer = d.call(there, SAFARI, "register", mine | {"email_verified": False}, 409)
-        check(answer.code == "identifier_taken", "safari registers his address without having verified it: taken")
+        check(answer.code == "identifier_taken", "safari registers his address unverified: taken")
         answer = d.call(there, SAFARI, "register", mine | {"email_verified": True}, 200)
         check(answer.body["outcome"] == "matched" and answer.body["user"]["id"] == baraka.id,
               "safari registers his address, verified: matched, the same user")

@@ -1,4 +1,4 @@
-"""From nothing to a running system, and back: emulator, packages, Terraform, the operator's commands."""
+"""Sets the system up and destroys it: emulator, packages, Terraform, the operator's commands."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ class System:
         self.umoja = Path()
 
     def prepare(self) -> None:
-        """Builds what is not given, and starts the emulator."""
+        """Builds the programs that are not given, and starts the emulator."""
         progress, options = self.progress, self.options
         progress.chapter("Packages")
         begin = progress.elapsed()
@@ -42,7 +42,7 @@ class System:
         self.umoja = build.umoja(self.repository, options.umoja, self.directory, self.programs)
         progress.say(f"      {', '.join(self.names['functions'])} and umoja")
         progress.packaged = progress.elapsed() - begin
-        progress.chapter("From nothing")
+        progress.chapter("Setting the system up")
         self.emulator.start(self.proxy.url())
         progress.say(f"      MiniStack enforces IAM at {self.emulator.url}")
         environment = self.emulator.environment(self.proxy.url(OPERATOR))
@@ -51,7 +51,7 @@ class System:
 
     def apply(self, names: list[str]) -> None:
         """Writes each region's variables file and applies all of them."""
-        # The emulator takes the ARN of a role's session for `aws:PrincipalArn`, where AWS takes the role's.
+        # The emulator uses the ARN of a role's session as `aws:PrincipalArn`, where AWS uses the role's ARN.
         sessions = [f"arn:aws:sts::{ACCOUNT}:assumed-role/{self.options.prefix}-{name}-{function}/*"
                     for name in names for function in ("api", "reconcile-keys", "reconcile-merges")]
         for name in names:
@@ -60,7 +60,7 @@ class System:
                 "prefix": self.options.prefix, "region": name, "regions": names, "packages": str(self.packages),
                 "endpoints": {peer: self.proxy.url((name, peer)) for peer in names if peer != name},
                 "deletion_protection": False, "log_retention_days": 1,
-                # Tried permissions need scheduled functions that run when they are told to.
+                # The test of permissions needs scheduled functions that run only when invoked.
                 "schedules": {"enabled": not self.options.permissions},
             })
         begin = self.progress.elapsed()
@@ -68,7 +68,7 @@ class System:
         self.progress.check(True, f"terraform apply in {', '.join(names)} ({self.progress.elapsed() - begin:.0f} s)")
 
     def operator(self, *arguments: str, codes=(0,)) -> str:
-        """One `umoja` command with the operator's credentials; what it printed."""
+        """Runs an `umoja` command with the operator's credentials and returns its output."""
         command = [str(self.umoja), *arguments]
         environment = self.emulator.environment(self.proxy.url(OPERATOR))
         _, output = self.programs.run(command, self.directory, environment, codes, self.directory / "umoja.log")
@@ -96,11 +96,11 @@ class System:
         names = [known.name for known in self.deployment.regions]
         self.progress.check(all(name in listed for name in names), f"umoja region list names {', '.join(names)}")
         said = self.operator("status", "--prefix", prefix, "--region", region, codes=(0, 1))
-        self.progress.check(all(name in said for name in names), "umoja status tells of every region")
+        self.progress.check(all(name in said for name in names), "umoja status shows every region")
         self.progress.say("\n".join("      " + line for line in said.splitlines()))
 
     def add_region(self, name: str) -> None:
-        """One more variables file, the longer list, apply everywhere, `umoja region add`."""
+        """Adds a variables file, applies the longer list in every region, and runs `umoja region add`."""
         names = [region.name for region in self.deployment.regions]
         self.apply([*names, name])
         self.operator("region", "add", name, "--prefix", self.options.prefix, "--region", names[0])
@@ -109,7 +109,7 @@ class System:
         self.status(name)
 
     def destroy(self) -> None:
-        """`terraform destroy` in every region; nothing may be left."""
+        """Runs `terraform destroy` in every region, and checks that no resource is left."""
         names = [region.name for region in self.deployment.regions]
         begin = self.progress.elapsed()
         self.terraform.destroy(names)
@@ -117,7 +117,7 @@ class System:
         nothing_left(self.deployment, names, self.progress)
 
     def last_words(self) -> None:
-        """The ends of the logs, after a failure."""
+        """Prints the ends of the logs after a failure."""
         for region in self.deployment.regions:
             for function in self.names["functions"]:
                 said = self.deployment.logs(region.name, function)
@@ -128,7 +128,7 @@ class System:
         print(self.emulator.tail())
 
     def stop(self) -> None:
-        """Leaves no process, and no file unless they are to be kept."""
+        """Ends all processes, and removes all files unless they are to be kept."""
         self.programs.stop()
         self.emulator.stop()
         self.proxy.stop()

@@ -10,7 +10,7 @@ from .programs import Programs
 from .progress import Failed
 
 PROVIDER = "terraform-provider-aws_v*"
-# Where machines without a network keep providers.
+# The plugin directories of machines without a network.
 PLACES = ("~/.terraform.d/plugins", "~/.local/share/terraform", "/usr/local/share/terraform", "/usr/share/terraform",
           "/opt")
 
@@ -26,7 +26,7 @@ def plugins() -> str | None:
                 return str(file.parents[5])
     return None
 
-# The emulator's DescribeAlarms leaves these out in the protocol (Query) that the provider speaks.
+# The emulator's DescribeAlarms omits these in the protocol (Query) that the provider uses.
 NOT_SAID_OF_ALARMS = {
     "actions_enabled", "alarm_actions", "alarm_description", "datapoints_to_alarm", "dimensions", "extended_statistic",
     "evaluate_low_sample_count_percentiles", "insufficient_data_actions", "metric_query", "ok_actions", "period",
@@ -35,7 +35,7 @@ NOT_SAID_OF_ALARMS = {
 
 
 class Terraform:
-    """The root module in a copy, so that nothing is written into the repository."""
+    """A copy of the root module, so that Terraform writes no file into the repository."""
 
     def __init__(self, repository: Path, directory: Path, programs: Programs, environment: dict[str, str]) -> None:
         self._programs = programs
@@ -56,7 +56,7 @@ class Terraform:
         return self._programs.run(["terraform", *arguments], self.root, self._environment, codes, self.log)
 
     def init(self) -> None:
-        """`terraform init`, from a plugin directory where there is one."""
+        """`terraform init`, from a plugin directory if there is one."""
         directory = plugins()
         self._run("init", "-no-color", *([f"-plugin-dir={directory}"] if directory else []))
 
@@ -68,7 +68,7 @@ class Terraform:
         return f"-state={region}.tfstate", f"-var-file={region}.tfvars.json"
 
     def apply(self, regions: list[str]) -> None:
-        """Applies regions at the same time: none depends on another's state."""
+        """Applies regions at the same time, because none depends on another's state."""
 
         def one(region: str) -> None:
             self._run("apply", "-auto-approve", "-no-color", *self._with(region))
@@ -76,7 +76,7 @@ class Terraform:
         self._all(one, regions)
 
     def changes(self, regions: list[str]) -> dict[str, list[str]]:
-        """What another apply would change, by region; nothing is what it should be."""
+        """The changes that another apply would make, by region. There should be none."""
         found = {}
 
         def one(region: str) -> None:
@@ -93,7 +93,7 @@ class Terraform:
         return found
 
     def destroy(self, regions: list[str]) -> None:
-        """Destroys what was applied."""
+        """Destroys all applied regions."""
 
         def one(region: str) -> None:
             if (self.root / f"{region}.tfstate").exists():
@@ -120,7 +120,7 @@ class Terraform:
 
 
 def described(change: dict) -> str | None:
-    """A change of a plan as text, unless it is none, or only what the emulator does not say of alarms."""
+    """A change of a plan as text. None without a change, or if it is only about omitted attributes of alarms."""
     actions = change["change"]["actions"]
     if actions in (["no-op"], ["read"]):
         return None
@@ -133,7 +133,7 @@ def described(change: dict) -> str | None:
 
 
 def attempt(one, region: str) -> Failed | None:
-    """A region's failure, kept until the others have ended."""
+    """The failure of a region, returned so that the others can end first."""
     try:
         one(region)
     except Failed as failed:

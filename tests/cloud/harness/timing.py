@@ -1,4 +1,4 @@
-"""How long a write takes from region to region, and the emulator's part of it."""
+"""Measures how long a write takes from region to region, and the emulator's share of it."""
 
 import statistics
 import time
@@ -8,14 +8,14 @@ from .story import SAFARI, SOKO, Story
 
 
 def quantiles(values: list[float]) -> tuple[float, float, float]:
-    """Median, 99th percentile (nearest rank) and greatest."""
+    """Median, 99th percentile (nearest rank) and maximum."""
     ordered = sorted(values)
     rank = max(0, -(-99 * len(ordered) // 100) - 1)
     return statistics.median(ordered), ordered[rank], ordered[-1]
 
 
 def replication(story: Story, users: int) -> None:
-    """Registers people, one after the other in each region in turn, and times when the other regions have them."""
+    """Registers people one after the other in each region in turn, and measures when the other regions have them."""
     d, progress = story.deployment, story.progress
     seen: list[float] = []
     mark = d.wire.mark()
@@ -44,7 +44,7 @@ def replication(story: Story, users: int) -> None:
 
 
 def stream_delays(story: Story, mark: int) -> list[float]:
-    """From each write of a user by the api to the next call of its region's replicator."""
+    """The times from each write of a user by the api to the next call of its region's replicator."""
     d = story.deployment
     table = f"{d.prefix}-users"
     writes: list[tuple[float, str]] = []

@@ -1,4 +1,4 @@
-"""The functions' calls to AWS as they were on the wire."""
+"""The functions' calls to AWS, recorded on the wire."""
 
 import json
 import re
@@ -30,13 +30,13 @@ class Call:
     objects: tuple[str, ...]
     status: int
     error: str
-    # The permission that was missing, and those that it takes: (action, table, queue or key).
+    # The missing permission, and those that the call needs: (action, table, queue or key).
     denied: str
     needs: tuple[tuple[str, str], ...]
 
     @classmethod
     def of(cls, path, at: float, seconds: float, request, answer) -> tuple["Call", bytes]:
-        """The call, and everything that was sent and answered."""
+        """The call, and all bytes of the request and the answer."""
         head, body = request
         credential = CREDENTIAL.search(head)
         access_key, region, service = (part.decode() for part in credential.groups()) if credential else ("", "", "")
@@ -57,7 +57,7 @@ class Call:
         return call, head + body + b"\n" + answer[0] + answer[1] + b"\n"
 
     def to_peer(self) -> bool:
-        """Whether it went to another region."""
+        """Whether the call went to another region."""
         return bool(self.path[1])
 
 
@@ -68,7 +68,7 @@ def action(head: bytes) -> str:
 
 
 def parsed(body: bytes) -> dict:
-    """A JSON body; nothing if it is none."""
+    """A JSON body, or an empty object if the body is not JSON."""
     try:
         return json.loads(body)
     except ValueError:
@@ -76,7 +76,7 @@ def parsed(body: bytes) -> dict:
 
 
 def needs(service: str, action: str, body: bytes) -> tuple[tuple[str, str], ...]:
-    """The permissions that a call takes: a transaction's are those of the writes in it."""
+    """The permissions that a call needs. A transaction needs those of its writes."""
     writes = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
     if action != "TransactWriteItems":
         return tuple((f"{service}:{action}", name) for name in objects(body))
@@ -95,7 +95,7 @@ def objects(body: bytes) -> tuple[str, ...]:
 
 
 class Wire:
-    """All calls of a run; what functions said and were answered is kept in a file, to be searched."""
+    """All calls of a run. The functions' requests and answers are kept in a file, to be searched."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -105,20 +105,20 @@ class Wire:
         self._said = file.open("wb")
 
     def add(self, recorded: tuple[Call, bytes]) -> None:
-        """Writes a call down; what the operator's programs say are hundreds of megabytes about nobody."""
+        """Records a call. The operator's calls are not kept: hundreds of megabytes without personal data."""
         call, said = recorded
         with self._lock:
             self.calls.append(call)
             if call.path[0] != "operator":
                 self._said.write(said)
 
-    def refused(self, path: tuple[str, str]) -> None:
-        """A connection that was reset because its path is broken."""
+    def rejected(self, path: tuple[str, str]) -> None:
+        """Records a connection that was reset because its path is broken."""
         with self._lock:
             self.resets[path] += 1
 
     def mark(self) -> int:
-        """A place in the record, for `since`."""
+        """A position in the record, for `since`."""
         return len(self.calls)
 
     def since(self, mark: int, keep: Callable[[Call], bool] = lambda call: True) -> list[Call]:
@@ -126,7 +126,7 @@ class Wire:
         return [call for call in self.calls[mark:] if keep(call)]
 
     def text(self) -> bytes:
-        """Everything that was said."""
+        """All recorded bytes."""
         with self._lock:
             self._said.flush()
         return self.file.read_bytes()

@@ -1,4 +1,4 @@
-//! Answers, to be checked after their step.
+//! Answers that are checked after their step.
 
 use std::collections::BTreeSet;
 
@@ -7,20 +7,20 @@ use umoja_schema::{PersonVersion, UserId};
 use super::plan::Call;
 use crate::caller::Reply;
 
-/// An answer, and what it was the answer to.
+/// An answer and its call.
 pub(super) struct Answered {
     /// The region.
     pub(super) at: usize,
     /// The call.
     pub(super) call: Call,
-    /// Whom it was about.
+    /// The user that the call was about.
     pub(super) id: UserId,
-    /// Everybody who was one person with them in the region before the step, the root first.
+    /// All users of that user's person in the region before the step, the primary account first.
     pub(super) person: Vec<UserId>,
-    /// Whom an erasure could reach then.
+    /// The users that an erasure could reach then.
     pub(super) reach: BTreeSet<UserId>,
-    /// The password that was given was the stored one, or the token one that sets another, as far as is known; `None` if
-    /// that is not known.
+    /// Whether the given password was the stored one, or the given token sets a new password. `None` if that is not
+    /// known.
     pub(super) right: Option<bool>,
     /// The `min_version` that was sent.
     pub(super) min_version: Option<PersonVersion>,

@@ -1,4 +1,4 @@
-//! Companies that call the API, and what they may believe of the answers.
+//! Companies that call the API, and the checks of their answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,17 +27,18 @@ struct Request {
 }
 
 impl Fleet {
-    /// One call, its answer verified and noted.
+    /// Makes one call, verifies its answer and records it.
     pub(super) async fn call(&self, at: usize, company: usize, user: usize, call: &Call) {
         let Some(request) = self.request(at, company, user, call) else { return };
         let caller = self.company(request.company);
         let Some(endpoint) = self.instance(at).await else { return };
         let endpoint = &*endpoint;
-        // As if the caller's clock were wrong with the region's: else a region would refuse all while its clock is.
+        // The caller's clock is off like the region's. Otherwise a region with a wrong clock would reject every
+        // request.
         let now = || self.region(at).clock.now().secs();
         let claims = caller.claims(endpoint, request.operation, now(), request.idk.as_deref(), request.body.clone());
         let token = sign_request(&caller.key, &claims);
-        // A repeated call is about whoever it was about the first time.
+        // A repeated call is about the same user as the first time.
         let id = named(&request.body, "id").or_else(|| named(&request.body, "duplicate"));
         let id = id.or_else(|| request.body["token"].as_str().and_then(read_token).map(|(version, _)| version.id));
         let id = id.unwrap_or_else(|| self.id_of(user));
@@ -68,32 +69,33 @@ impl Fleet {
         self.answers.borrow_mut().push(Answered { at, call, id, person, reach, right, min_version, reply });
     }
 
-    /// Notes what an answer says.
+    /// Records the content of an answer.
     fn believe(&self, user: usize, asked: UserId, attempt: usize, request: &Request, reply: &Reply) {
         let person = &mut self.people.borrow_mut()[user];
         let answered = reply.body.get("user").filter(|answered| answered.is_object());
         let text = answered.map_or(&reply.body["version"], |answered| &answered["version"]).as_str();
-        let version: Option<PersonVersion> = text.map(|text| text.parse().expect("versions are read back"));
+        let version: Option<PersonVersion> = text.map(|text| text.parse().expect("answered versions are valid"));
         let users: BTreeSet<UserId> = version.iter().flat_map(PersonVersion::users).map(|version| version.id).collect();
         if let (Some(answered), Some(version)) = (answered, &version) {
-            let root: UserId = answered["id"].as_str().expect("a user has an id").parse().expect("ids are read back");
-            assert_eq!(root, version.users()[0].id, "answer: a version is not of the user that it came with");
+            let primary: UserId = answered["id"].as_str().expect("a user has an id").parse().expect("ids are valid");
+            assert_eq!(primary, version.users()[0].id, "answer: a version belongs to another user");
             match request.operation {
-                // A match may be somebody who is known under another number.
+                // A match may be a user that is known under another number.
                 "register" if person.id.is_none() || reply.status == 201 => {
                     if let Some(idk) = request.idk.as_ref().filter(|_| reply.status == 201) {
-                        // Of merged users any may be the one that was made, as long as it is among them each time.
+                        // If users were merged, any of them may be the registered one, as long as it is always among
+                        // them.
                         let mut made = self.made.borrow_mut();
                         let made = made.entry(idk.clone()).or_insert_with(|| users.clone());
                         made.retain(|id| users.contains(id));
-                        assert!(!made.is_empty(), "answer: a retry made another user");
+                        assert!(!made.is_empty(), "answer: a retry registered another user");
                     }
                     if person.id.is_none_or(|known| !users.contains(&known)) {
-                        person.id = Some(root);
+                        person.id = Some(primary);
                     }
                 }
                 "lookup" | "authenticate" | "register" => {}
-                operation => assert!(users.contains(&asked), "answer: {operation} is about somebody else"),
+                operation => assert!(users.contains(&asked), "answer: {operation} is about another user"),
             }
         }
         if let Some(version) = &version {
@@ -105,13 +107,13 @@ impl Fleet {
         if request.operation == "erase" && reply.status == 202 {
             self.erased.borrow_mut().insert(asked);
         }
-        // Who is erased in the moment after the write is answered as unknown.
-        let refused = (400..500).contains(&reply.status) && reply.status != 404;
+        // A user that is erased immediately after the write is answered as unknown.
+        let rejected = (400..500).contains(&reply.status) && reply.status != 404;
         let attempt = &mut self.attempts.borrow_mut()[attempt];
-        if refused {
+        if rejected {
             attempt.points = None;
         }
-        if refused || version.is_none() && reply.body.get("changed") == Some(&json!(false)) {
+        if rejected || version.is_none() && reply.body.get("changed") == Some(&json!(false)) {
             attempt.writes = None;
         }
         let made = version.iter().flat_map(PersonVersion::users);
@@ -127,14 +129,14 @@ impl Fleet {
         let known = self.history.borrow().passwords_of_person(at, id);
         let known = known.filter(|all| all.len() == 1).and_then(|mut all| all.pop_first());
         let new_password = format!("password number {number}");
-        // Of a repeated call, its first time says which.
+        // For a repeated call, its first time determines the operation.
         let operation = call.operation().unwrap_or_default();
         let plain =
             |body| Request { company, operation, idk: None, body, secret: None, right: None, min_version: None };
         let given = |right: bool| match &known {
             Some(Some(password)) if right => (password.clone(), Some(true)),
-            _ if right => ("not known any more".to_owned(), None),
-            _ => ("never set by anybody".to_owned(), Some(false)),
+            _ if right => ("no longer known".to_owned(), None),
+            _ => ("never set by any caller".to_owned(), Some(false)),
         };
         let (mut request, idk) = match call {
             Call::Register { email, phone, name, verified, password, idk } => {
@@ -176,11 +178,11 @@ impl Fleet {
             }
             Call::ResetStart { by } => (plain(selector(*by, id)), false),
             Call::ResetFinish { right, idk } => {
-                let handed_out = self.people.borrow()[user].token.clone();
-                let (owner, token) = handed_out.unwrap_or_else(|| (company, "nobody was given it".to_owned()));
+                let issued = self.people.borrow()[user].token.clone();
+                let (owner, token) = issued.unwrap_or_else(|| (company, "never issued".to_owned()));
                 let company = if *right { owner } else { owner + 1 };
                 let right = if *right { self.is_good(at, &token) } else { Some(false) };
-                // Nobody changes anything with what is another company's.
+                // No company can change a user with another company's token.
                 let secret = (company == owner).then(|| Secret::Changed(new_password.clone()));
                 let body = json!({ "token": token, "new_password": new_password });
                 (Request { company, secret, right, ..plain(body) }, *idk)
@@ -214,18 +216,18 @@ impl Fleet {
         Some(request)
     }
 
-    /// Whether a token sets a password in a region now; nothing if another user of the person may decide.
+    /// Whether a token sets a password in a region now. `None` if another user of the person may decide.
     fn is_good(&self, at: usize, text: &str) -> Option<bool> {
         let Some((version, expires_at)) = read_token(text) else { return Some(false) };
         let (id, history) = (version.id, self.history.borrow());
         let stored = history.stored(at, id, Part::Credentials).map(|record| &record.version);
-        let active = history.root(at, id).is_some_and(|root| history.is_active(at, root));
+        let active = history.primary(at, id).is_some_and(|primary| history.is_active(at, primary));
         let is_live = self.region(at).clock.now().secs() < expires_at;
         let good = is_live && active && stored == Some(&version.credentials);
         (!good || history.person(at, id) == [id]).then_some(good)
     }
 
-    /// What a region stores of a user now.
+    /// The parts of a user that a region stores now.
     pub(super) fn version_at(&self, at: usize, id: UserId) -> [Option<Version>; 2] {
         let history = self.history.borrow();
         Part::ALL.map(|part| history.stored(at, id, part).map(|record| record.version.clone()))
@@ -233,11 +235,11 @@ impl Fleet {
 }
 
 /// The user that a member of a body names.
-fn named(body: &Value, member: &str) -> Option<UserId> {
-    body[member].as_str().and_then(|id| id.parse().ok())
+fn named(body: &Value, linked: &str) -> Option<UserId> {
+    body[linked].as_str().and_then(|id| id.parse().ok())
 }
 
-/// The version that a token is for, and when it ends.
+/// The version that a token is valid for, and its expiry.
 fn read_token(text: &str) -> Option<(RecordVersion, u64)> {
     let (version, rest) = text.split_once('.')?;
     Some((version.parse().ok()?, rest.split_once('.')?.0.parse().ok()?))

@@ -1,8 +1,8 @@
-//! What has to hold: of each answer when nothing went wrong, and of everything once messages have stopped. The numbers
-//! are those of the design's list of invariants.
+//! The checks of each answer that met no fault, and of the whole deployment once messages have stopped. The numbers are
+//! those of the design's list of invariants.
 
 use serde_json::{Value, json};
-use umoja_schema::{ClaimItem, Part, PartRecord, PersonVersion, UserId};
+use umoja_schema::{IdentifierItem, Part, PartRecord, PersonVersion, UserId};
 use umoja_store::ports::Clock as _;
 
 use super::answered::Answered;
@@ -11,16 +11,16 @@ use super::names::email;
 use super::plan::{By, Call, IDENTIFIERS};
 use crate::caller::Reply;
 
-/// How far ahead a clock may have been.
+/// The maximum that a clock may have been ahead.
 const WRONGEST_CLOCK_MS: u64 = 10 * 60 * 1000;
 
-/// After how long no attempt counts any more.
+/// The time after which no login attempt counts.
 const ATTEMPTS_FORGOTTEN_MS: u64 = 60 * 60 * 1000;
 
 impl Fleet {
-    /// The answers of a step. If it ran `alone`, to its end, and met no fault, they have to be exactly right.
+    /// Checks the answers of a step. If it ran `alone`, to its end, and met no fault, they must be exactly right.
     pub(super) fn check_answers(&self, alone: bool, unharmed: bool) {
-        // What they are compared with is what the regions store after the step.
+        // The answers are compared with the state of the regions after the step.
         if !self.answers.borrow().is_empty() {
             self.note_changes();
         }
@@ -28,10 +28,10 @@ impl Fleet {
             check_read_your_writes(&answer);
             if answer.right == Some(false) && matches!(answer.call, Call::Authenticate { .. }) {
                 let accepted = answer.reply.body["authenticated"] == json!(true);
-                assert!(!accepted, "answer: a password that nobody set was accepted");
+                assert!(!accepted, "answer: a password that no caller set was accepted");
             }
             if alone && answer.right == Some(false) && matches!(answer.call, Call::ResetFinish { .. }) {
-                assert_ne!(answer.reply.status, 200, "answer: a token set a password that it is not for");
+                assert_ne!(answer.reply.status, 200, "answer: an invalid token set a password");
             }
             if alone && matches!(answer.call, Call::Erase { .. }) && answer.reply.status == 202 {
                 self.check_covered(&answer);
@@ -48,20 +48,17 @@ impl Fleet {
         let live = self.is_live(*at, *id);
         if reply.status == 503 {
             let behind = code == "behind" && !matches!(call, Call::Authenticate { .. } | Call::Status { .. });
-            assert!(
-                behind || self.is_captured(*at),
-                "answer: {call:?} was refused ({code}) although nothing was wrong"
-            );
+            assert!(behind || self.is_captured(*at), "answer: {call:?} was rejected ({code}) without a fault");
         }
         match call {
             Call::Lookup { by, .. } => self.check_lookup(answer, *by, code),
             Call::Authenticate { by, .. } if reply.status == 200 => {
                 let history = self.history.borrow();
-                let root = history.root(*at, *id);
-                let found = || self.owner(*at, *by).and_then(|owner| history.root(*at, owner));
-                let means_user = *by == By::Id || root.is_some() && found() == root;
+                let primary = history.primary(*at, *id);
+                let found = || self.owner(*at, *by).and_then(|owner| history.primary(*at, owner));
+                let means_user = *by == By::Id || primary.is_some() && found() == primary;
                 if let Some(right) = answer.right.filter(|_| means_user) {
-                    let expected = right && root.is_some_and(|root| history.is_active(*at, root));
+                    let expected = right && primary.is_some_and(|primary| history.is_active(*at, primary));
                     let accepted = reply.body["authenticated"] == json!(true);
                     assert_eq!(accepted, expected, "answer: the right password ({right}) was answered {accepted}");
                 }
@@ -85,17 +82,17 @@ impl Fleet {
         }
     }
 
-    /// Who may log in gets a token, and nobody else.
+    /// Only an active user gets a token.
     fn check_reset_start(&self, answer: &Answered, by: By, code: &str) {
         let Answered { at, id, reply, .. } = answer;
         let meant = if by == By::Id { Some(*id) } else { self.owner(*at, by) };
         let history = self.history.borrow();
-        let root = meant.and_then(|id| history.root(*at, id));
-        let active = root.is_some_and(|root| history.is_active(*at, root));
+        let primary = meant.and_then(|id| history.primary(*at, id));
+        let active = primary.is_some_and(|primary| history.is_active(*at, primary));
         match reply.status {
-            200 => assert_eq!((active, &reply.body["id"]), (true, &json!(root)), "answer: a token for somebody else"),
+            200 => assert_eq!((active, &reply.body["id"]), (true, &json!(primary)), "answer: a token for another user"),
             503 => {}
-            status => assert!(!active, "answer: who may log in got no token: {status} ({code})"),
+            status => assert!(!active, "answer: an active user got no token: {status} ({code})"),
         }
     }
 
@@ -107,25 +104,25 @@ impl Fleet {
             200 => {
                 let version: PersonVersion = reply.version().parse().expect("a version");
                 let found: Vec<UserId> = version.users().iter().map(|version| version.id).collect();
-                assert_eq!(found, expected, "answer: {by:?} found somebody else");
+                assert_eq!(found, expected, "answer: {by:?} found another user");
                 for version in version.users() {
                     let answered = [Some(version.profile.clone()), Some(version.credentials.clone())];
                     assert_eq!(answered, self.version_at(*at, version.id), "answer: an older record");
                 }
             }
-            404 => assert!(expected.is_empty(), "answer: {by:?} did not find a user that is there"),
+            404 => assert!(expected.is_empty(), "answer: {by:?} did not find an existing user"),
             _ => {
                 let wanted = min_version.as_ref().expect("behind what?");
                 let covered = wanted.users().iter().all(|wanted| {
                     let [profile, credentials] = self.version_at(*at, wanted.id);
                     profile >= Some(wanted.profile.clone()) && credentials >= Some(wanted.credentials.clone())
                 });
-                assert!(!covered, "answer: {code}, and the region has what was asked for");
+                assert!(!covered, "answer: {code}, but the region has the version");
             }
         }
     }
 
-    /// True if some stamp of the region is too far ahead of its clock to be written over.
+    /// True if an HLC timestamp of the region is too far ahead of its clock to be overwritten.
     fn is_captured(&self, at: usize) -> bool {
         let now = self.region(at).clock.now();
         let history = self.history.borrow();
@@ -140,33 +137,34 @@ impl Fleet {
         self.history.borrow().is_live(at, id)
     }
 
-    /// Whose an identifier is in a region, computed anew from its users: look-ups find the root of that person. Under
-    /// whichever keys its users claim it: while keys are rotated nobody becomes unknown.
+    /// The owners of an identifier in a region, computed again from its users. Look-ups find the primary account of
+    /// that person, whatever the index keys of the ownerships, because a rotation of keys must not hide a user.
     fn owner(&self, at: usize, by: By) -> Option<UserId> {
         let index = self.instances.name(by)?;
-        let mut item = ClaimItem::unclaimed(index);
+        let mut item = IdentifierItem::unowned(index);
         let history = self.history.borrow();
         for profile in history.profiles(at) {
-            if let Some(claim) = history.claims(profile).remove(&index) {
-                item.claimants.insert(profile.id, claim);
+            if let Some(ownership) = history.ownerships(profile).remove(&index) {
+                item.owners.insert(profile.id, ownership);
             }
         }
-        ClaimItem::winner_of(&[item]).map(|(id, _)| id)
+        IdentifierItem::winner_of(&[item]).map(|(id, _)| id)
     }
 
-    /// Everything that has to hold once messages have stopped.
+    /// Checks all invariants once messages have stopped.
     pub(super) async fn check(&self) {
         self.erase_again().await;
-        self.world().note_claimed(self.history.borrow().claimed.iter().copied());
+        self.world().note_owned(self.history.borrow().owned.iter().copied());
         self.world().check_invariants().await;
         self.check_keys().await;
         let users = self.history.borrow().users();
         self.check_people().await;
         for id in users {
             if self.erased.borrow().contains(&id) || !self.is_live(0, id) {
-                // An erasure covers the person: all users that were merged with who was asked for when it was asked.
+                // An erasure covers the person: all users that were merged with the erased user at the time of the
+                // request.
                 let asked = self.was_asked_to_erase(id);
-                assert!(asked, "5: {id} is not live and nobody asked for that");
+                assert!(asked, "5: {id} is not live without a request");
                 assert!(!self.is_live(0, id), "5: {id} was erased and is live");
                 self.check_erased(id).await;
             } else {
@@ -177,9 +175,9 @@ impl Fleet {
             let found = self.everywhere("lookup", json!({ "email": email(number) })).await;
             let ids: Vec<Value> = found.iter().map(|reply| reply.body["user"]["id"].clone()).collect();
             assert!(ids.iter().all(|id| *id == ids[0]), "4: {} belongs to {ids:?}", email(number));
-            let owner = self.owner(0, By::Email(number)).and_then(|owner| self.history.borrow().root(0, owner));
+            let owner = self.owner(0, By::Email(number)).and_then(|owner| self.history.borrow().primary(0, owner));
             let owner = owner.map_or(Value::Null, |id| json!(id));
-            assert_eq!(ids[0], owner, "4: {} has another owner than its users say", email(number));
+            assert_eq!(ids[0], owner, "4: {} has another owner than its users imply", email(number));
         }
         let users = self.history.borrow().users();
         for id in users {
@@ -211,29 +209,29 @@ impl Fleet {
         for reply in &found {
             assert_eq!((reply.status, &reply.body), (200, &found[0].body), "1: a user differs between regions");
         }
-        let root = self.history.borrow().root(0, id).expect("the user is live");
-        assert_eq!(found[0].id(), root.to_string(), "merge: {id} is found as somebody else");
+        let primary = self.history.borrow().primary(0, id).expect("the user is live");
+        assert_eq!(found[0].id(), primary.to_string(), "merge: {id} is found as another user");
     }
 
-    /// Links the company to the root, so nothing is compared any more after it.
+    /// Links the company to the primary account, so no comparison may follow it.
     async fn check_passwords(&self, id: UserId) {
-        let root = self.history.borrow().root(0, id).expect("the user is live");
-        let active = self.history.borrow().is_active(0, root);
+        let primary = self.history.borrow().primary(0, id).expect("the user is live");
+        let active = self.history.borrow().is_active(0, primary);
         let passwords = self.history.borrow().passwords_of_person(0, id).unwrap_or_default();
         let mut accepted = 0;
         for password in passwords.iter().flatten() {
-            // Nobody is locked out any more by whatever was tried before.
+            // No user is still locked out by earlier attempts.
             self.world().clock.advance(ATTEMPTS_FORGOTTEN_MS);
             let answers = self.everywhere("authenticate", json!({ "id": id, "password": password })).await;
             let right: Vec<bool> = answers.iter().map(|reply| reply.body["authenticated"] == json!(true)).collect();
-            assert!(right.iter().all(|other| *other == right[0]), "1: {id} can log in only somewhere: {right:?}");
+            assert!(right.iter().all(|other| *other == right[0]), "1: {id} can log in only in some regions: {right:?}");
             accepted += usize::from(right[0]);
         }
         let expected = usize::from(active && !passwords.contains(&None));
         assert!(accepted >= expected && accepted <= 1, "3: {accepted} of the possible passwords of {id} are accepted");
     }
 
-    /// Every region can write every user, once its clock has passed any that was wrong: none is captured.
+    /// Every region can write every user once its clock has passed every wrong clock.
     async fn check_writable(&self) {
         self.world().clock.advance(WRONGEST_CLOCK_MS);
         let users = self.history.borrow().users();
@@ -247,7 +245,7 @@ impl Fleet {
         }
     }
 
-    /// A call of every region.
+    /// Makes a call in every region.
     pub(super) async fn everywhere(&self, operation: &str, body: Value) -> Vec<Reply> {
         let mut replies = Vec::new();
         for at in 0..self.world().regions.len() {
@@ -258,18 +256,18 @@ impl Fleet {
 
     pub(super) async fn ask(&self, at: usize, operation: &str, body: Value) -> Reply {
         let now = self.region(at).clock.now().secs();
-        let endpoint = self.instance(at).await.expect("nothing is out of order");
+        let endpoint = self.instance(at).await.expect("all services work");
         self.company(0).call(&endpoint, operation, now, body).await
     }
 }
 
-/// What is found is as new as the caller has seen it, whatever went wrong.
+/// A found user is at least as new as the version that the caller has seen, whatever the faults.
 fn check_read_your_writes(answer: &Answered) {
     if let Some(wanted) = answer.min_version.as_ref().filter(|_| answer.reply.status == 200) {
         let found: PersonVersion = answer.reply.version().parse().expect("a version");
         for found in found.users() {
             let older = wanted.users().iter().any(|wanted| found.id == wanted.id && !found.covers(wanted));
-            assert!(!older, "3: {found:?} was found by who has seen {wanted:?}");
+            assert!(!older, "3: {found:?} was found by a caller that has seen {wanted:?}");
         }
     }
 }

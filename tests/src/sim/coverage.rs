@@ -1,4 +1,4 @@
-//! Which operation met which fault.
+//! Counts which operation met which fault.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use umoja_store::faulty::Met;
 
 use super::plan::{Call, Job, Service, Work};
 
-/// Everything that a region does.
+/// All operations of a region.
 pub const OPERATIONS: [&str; 24] = [
     "register",
     "lookup",
@@ -25,22 +25,22 @@ pub const OPERATIONS: [&str; 24] = [
     "replicate",
     "drain",
     "repair",
-    "fill",
-    "sweep",
+    "backfill",
+    "anti-entropy",
     "reload",
     "index key",
     "signing key",
-    "rewrap",
+    "reencrypt",
     "item",
 ];
 
-/// How often each operation met each fault.
+/// The number of times that each operation met each fault.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     counts: BTreeMap<(&'static str, &'static str), u64>,
 }
 
-/// The names of what a service's calls can meet.
+/// The names of the faults that the calls of a service can meet.
 const fn faults_of(service: Service) -> [&'static str; 4] {
     match service {
         Service::Tables => ["tables down", "tables: request lost", "tables: answer lost", "tables throttled"],
@@ -48,14 +48,18 @@ const fn faults_of(service: Service) -> [&'static str; 4] {
         Service::Requests => ["requests down", "requests: request lost", "requests: answer lost", "requests throttled"],
         Service::Retries => ["retries down", "retries: request lost", "retries: answer lost", "retries throttled"],
         Service::Repairs => ["repairs down", "repairs: request lost", "repairs: answer lost", "repairs throttled"],
-        Service::Parked => ["parking down", "parking: request lost", "parking: answer lost", "parking throttled"],
+        Service::Quarantined => {
+            ["quarantining down", "quarantining: request lost", "quarantining: answer lost", "quarantining throttled"]
+        }
         Service::Links => ["link cut", "link: request lost", "link: answer lost", "link throttled"],
-        Service::Sweeps => ["sweeps down", "sweeps: request lost", "sweeps: answer lost", "sweeps throttled"],
+        Service::Checkpoints => {
+            ["checkpoints down", "checkpoints: request lost", "checkpoints: answer lost", "checkpoints throttled"]
+        }
         Service::KmsLinks => ["KMS link cut", "KMS link: request lost", "KMS link: answer lost", "KMS link throttled"],
     }
 }
 
-/// Faults that are not a service's.
+/// Faults that do not belong to a service.
 const OTHERS: [&str; 6] = ["killed", "raced", "clock wrong", "newer version", "delivered again", "reordered"];
 
 /// Every fault, in the order of the table.
@@ -63,7 +67,7 @@ pub fn faults() -> Vec<&'static str> {
     Service::ALL.into_iter().flat_map(faults_of).chain(OTHERS).collect()
 }
 
-/// The name of what a job does.
+/// The name of a job's operation.
 pub const fn operation(job: &Job) -> &'static str {
     match job {
         Job::Call { call, .. } => match call {
@@ -85,17 +89,17 @@ pub const fn operation(job: &Job) -> &'static str {
         Job::Replicate { .. } => "replicate",
         Job::Drain { .. } => "drain",
         Job::Repair { .. } => "repair",
-        Job::Fill { .. } => "fill",
-        Job::Sweep { .. } => "sweep",
+        Job::Backfill { .. } => "backfill",
+        Job::AntiEntropy { .. } => "anti-entropy",
         Job::Reload { .. } => "reload",
         Job::Operate { work: Work::IndexKey, .. } => "index key",
         Job::Operate { work: Work::SigningKey, .. } => "signing key",
-        Job::Operate { work: Work::Rewrap, .. } => "rewrap",
+        Job::Operate { work: Work::Reencrypt, .. } => "reencrypt",
         Job::Item { .. } => "item",
     }
 }
 
-/// Whether an operation can meet a fault at all: it calls the service, or it is delivered by one that does so twice.
+/// Whether an operation can meet a fault: it calls the service, or the service delivers to it, possibly twice.
 pub fn possible(operation: &str, fault: &str) -> bool {
     let service = Service::ALL.into_iter().find(|service| faults_of(*service).contains(&fault));
     let Some(service) = service else {
@@ -106,33 +110,36 @@ pub fn possible(operation: &str, fault: &str) -> bool {
     };
     match operation {
         "replicate" => {
-            matches!(service, Service::Tables | Service::Links | Service::Retries | Service::Repairs | Service::Parked)
+            matches!(
+                service,
+                Service::Tables | Service::Links | Service::Retries | Service::Repairs | Service::Quarantined
+            )
         }
-        "drain" => matches!(service, Service::Tables | Service::Links | Service::Retries | Service::Parked),
+        "drain" => matches!(service, Service::Tables | Service::Links | Service::Retries | Service::Quarantined),
         "repair" => {
             matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks | Service::Repairs)
         }
-        "fill" => matches!(service, Service::Tables | Service::Links | Service::Repairs),
-        "sweep" => matches!(service, Service::Tables | Service::Links | Service::Repairs | Service::Sweeps),
+        "backfill" => matches!(service, Service::Tables | Service::Links | Service::Repairs),
+        "anti-entropy" => matches!(service, Service::Tables | Service::Links | Service::Repairs | Service::Checkpoints),
         "reload" | "signing key" => matches!(service, Service::Tables | Service::Kms | Service::KmsLinks),
         "index key" => matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks),
-        "rewrap" => {
+        "reencrypt" => {
             matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks | Service::Repairs)
         }
         "item" => matches!(service, Service::Tables),
-        // Nothing is sealed or opened.
+        // These operations do not encrypt or decrypt.
         "erasure" => matches!(service, Service::Tables | Service::Requests),
         _ => matches!(service, Service::Tables | Service::Requests | Service::Kms | Service::KmsLinks),
     }
 }
 
 impl Coverage {
-    /// Notes that an operation met a fault.
+    /// Records that an operation met a fault.
     pub fn note(&mut self, operation: &'static str, fault: &'static str) {
         *self.counts.entry((operation, fault)).or_default() += 1;
     }
 
-    /// Notes what an operation's calls of a service met.
+    /// Records the faults that an operation's calls of a service met.
     pub fn note_met(&mut self, operation: &'static str, service: Service, before: Met, after: Met) {
         let counts = |met: Met| [met.down, met.requests_lost, met.answers_lost, met.throttled];
         for ((fault, before), after) in faults_of(service).into_iter().zip(counts(before)).zip(counts(after)) {
@@ -142,24 +149,24 @@ impl Coverage {
         }
     }
 
-    /// Takes in another run's.
+    /// Adds the counts of another run.
     pub fn add(&mut self, other: &Self) {
         for (pair, count) in &other.counts {
             *self.counts.entry(*pair).or_default() += count;
         }
     }
 
-    /// How often an operation met a fault.
+    /// The number of times that an operation met a fault.
     pub fn count(&self, operation: &'static str, fault: &'static str) -> u64 {
         self.counts.get(&(operation, fault)).copied().unwrap_or_default()
     }
 
-    /// How often anything met anything.
+    /// The total of all counts.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
     }
 
-    /// The pairs that are possible and did not happen.
+    /// The possible pairs that did not happen.
     pub fn missing(&self) -> Vec<(&'static str, &'static str)> {
         let pairs =
             OPERATIONS.into_iter().flat_map(|operation| faults().into_iter().map(move |fault| (operation, fault)));
@@ -172,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_service_has_a_name_for_each_kind_of_fault_and_no_two_share_one() {
+    fn every_fault_of_every_service_has_a_unique_name() {
         let mut names = faults();
         assert_eq!(names.len(), Service::ALL.len() * 4 + OTHERS.len());
         names.sort_unstable();
@@ -181,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_happen_is_missing_and_what_cannot_happen_is_not() {
+    fn only_possible_pairs_are_reported_as_missing() {
         let mut coverage = Coverage::default();
         let all = coverage.missing().len();
         assert!(!coverage.missing().contains(&("lookup", "retries down")));

@@ -1,4 +1,4 @@
-//! The deployment that a run is about: regions, companies, streams, and what is known of the users.
+//! The deployment of a run: regions, companies, streams, and the known state of the users.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ use crate::caller::Caller;
 use crate::deployment::{CountingHasher, Deployment};
 use crate::world::{Setup, TablesOn, World, WorldRegion};
 
-/// What all runs of a thread share, because it takes longer to make than a run.
+/// The resources that all runs of a thread share, because creating them takes longer than a run.
 #[derive(Default, Clone)]
 pub(super) struct Shared {
     hasher: Arc<CountingHasher>,
@@ -37,11 +37,11 @@ pub(super) struct Fleet {
     pub(super) streams: Vec<Stream>,
     pub(super) people: RefCell<Vec<Person>>,
     pub(super) history: RefCell<History>,
-    /// Whose erasure somebody asked for.
+    /// The users whose erasure was requested.
     pub(super) erasing: RefCell<BTreeSet<UserId>>,
-    /// Whose erasure was acknowledged.
+    /// The users whose erasure was acknowledged.
     pub(super) erased: RefCell<BTreeSet<UserId>>,
-    /// Who may have been registered under which idempotency key.
+    /// The users that may have been registered under each idempotency key.
     pub(super) made: RefCell<BTreeMap<String, BTreeSet<UserId>>>,
     /// The calls of the step that may write.
     pub(super) attempts: RefCell<Vec<Attempt>>,
@@ -50,14 +50,14 @@ pub(super) struct Fleet {
     pub(super) coverage: RefCell<Coverage>,
     /// Numbers the calls.
     pub(super) calls: Cell<u64>,
-    /// Which regions have another KMS key than the one that wrapped what they hold.
+    /// The regions whose KMS key differs from the one that wrapped the keys of their parts.
     pub(super) replaced: RefCell<BTreeSet<usize>>,
-    /// True if something was lost that only anti-entropy can bring.
+    /// True if changes were lost that only anti-entropy can repair.
     pub(super) lost: Cell<bool>,
     pub(super) without: Option<Rule>,
 }
 
-/// What is known of a user.
+/// The known state of a user.
 #[derive(Default)]
 pub(super) struct Person {
     /// The id, once an answer named it.
@@ -66,7 +66,7 @@ pub(super) struct Person {
     pub(super) version: Option<String>,
     /// The last call with an idempotency key.
     pub(super) repeatable: Option<Repeatable>,
-    /// The last token for another password, and the company that it was handed out to.
+    /// The last password reset token, and the company that it was issued to.
     pub(super) token: Option<(usize, String)>,
 }
 
@@ -119,12 +119,12 @@ impl Fleet {
         }
     }
 
-    /// The world under it.
+    /// The underlying world.
     pub(super) fn world(&self) -> &World {
         &self.deployment.world
     }
 
-    /// What met what so far.
+    /// The pairs of operation and fault so far.
     pub(super) fn coverage(&self) -> Coverage {
         self.coverage.borrow().clone()
     }
@@ -143,10 +143,10 @@ impl Fleet {
         [&self.deployment.shop, &self.deployment.food, &self.deployment.blog][number % 3]
     }
 
-    /// Whoever a number means; somebody whom nobody registered if it is nobody yet.
+    /// The user of a number, or an id that was never registered if the number has no user yet.
     pub(super) fn id_of(&self, user: usize) -> UserId {
-        let nobody = UserId::v8([u8::try_from(user).expect("few users"); 16]);
-        self.people.borrow()[user].id.unwrap_or(nobody)
+        let unregistered = UserId::v8([u8::try_from(user).expect("few users"); 16]);
+        self.people.borrow()[user].id.unwrap_or(unregistered)
     }
 
     fn faults(&self, at: usize, service: Service) -> Vec<&Arc<Faults>> {
@@ -156,9 +156,9 @@ impl Fleet {
             Service::Kms => vec![&faults.kms],
             Service::Requests => vec![&faults.requests],
             Service::Repairs => vec![&faults.repairs],
-            Service::Parked => vec![&faults.parked],
+            Service::Quarantined => vec![&faults.quarantined],
             Service::Retries => faults.retries.values().collect(),
-            Service::Sweeps => vec![&faults.sweeps],
+            Service::Checkpoints => vec![&faults.checkpoints],
             Service::Links => faults.links.values().collect(),
             Service::KmsLinks => faults.kms_links.values().collect(),
         }
@@ -172,7 +172,7 @@ impl Fleet {
     /// A step that is no task.
     pub(super) async fn disturb(&self, step: &Step) {
         match step {
-            Step::Run(_) | Step::Round => unreachable!("what a region does is no disturbance"),
+            Step::Run(_) | Step::Round => unreachable!("a region's own work is no disturbance"),
             Step::Down { at, service, down } => {
                 self.faults(self.at(*at), *service).iter().for_each(|faults| faults.set_down(*down));
             }
@@ -217,7 +217,7 @@ impl Fleet {
         }
     }
 
-    /// The queues of a service; none if it has none.
+    /// The queues of a service, if it has any.
     pub(super) fn queues(&self, at: usize, service: Service) -> Vec<LocalQueue> {
         let region = self.region(at);
         let names = match service {
@@ -225,13 +225,13 @@ impl Fleet {
                 region.home.peers.iter().map(|peer| format!("{}-{}", names::queue::RETRY, peer.ports.name)).collect()
             }
             Service::Repairs => [names::queue::KEYS, names::queue::MERGES].map(str::to_owned).to_vec(),
-            Service::Parked => vec![names::queue::PARKED.to_owned()],
+            Service::Quarantined => vec![names::queue::QUARANTINED.to_owned()],
             _ => Vec::new(),
         };
         names.iter().map(|name| region.store.queue(name)).collect()
     }
 
-    /// Throws away what a queue can give.
+    /// Deletes all messages that a queue can deliver.
     pub(super) async fn purge(&self, queue: &LocalQueue) {
         loop {
             let received = queue.receive(10, 60).await.expect("a queue can be read");

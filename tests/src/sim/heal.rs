@@ -1,64 +1,65 @@
-//! The end of all faults: everything works, operators do what operators do, and messages stop.
+//! The end of all faults: all services work, the operator completes the pending work, and messages stop.
 
-use umoja_reconciler::{Redriven, SweepEnd, redrive_parked};
+use umoja_reconciler::{AntiEntropyEnd, Redriven, redrive_quarantined};
 use umoja_store::ports::Queue as _;
 
 use super::fleet::Fleet;
 use super::plan::Service;
 
-/// More than the longest delay of a queue, than any visibility time-out, and than any clock is wrong.
+/// More than the longest delay of a queue, than any visibility time-out, and than the error of any clock.
 const LONG_MS: u64 = 16 * 60 * 1000;
-/// Who is not quiet after so many rounds sends in circles.
+/// A deployment that is not quiet after this number of rounds sends in circles.
 const MAX_ROUNDS: usize = 60;
 
 impl Fleet {
-    /// Ends every fault and waits until nothing is left to do.
+    /// Ends every fault and waits until no work is left.
     pub(super) async fn heal(&self) {
         for region in &self.world().regions {
-            region.faults.all().for_each(|faults| faults.mend());
+            region.faults.all().for_each(|faults| faults.heal());
             region.clock.set_skew(0);
         }
-        // What waits for somebody who was lost with a stream is sent back when a sweep has brought them, not before; and
-        // for somebody who was parked, after that.
+        // Dead letters that wait for a user whose record was lost with a stream are redriven only after an anti-entropy
+        // pass brought the user, and those that wait for a quarantined record after that record was redriven.
         let lost = self.lost.get();
-        self.settle(!lost && !self.has_parked().await).await;
-        // What a region parked because its clock went back is sent back by an operator when the clock has caught up.
+        self.settle(!lost && !self.has_quarantined().await).await;
+        // Records that a region quarantined because its clock went back are redriven by the operator after the clock
+        // caught up.
         self.world().clock.advance(LONG_MS);
         for region in &self.world().regions {
             loop {
-                let parked = region.home.parked.receive(10, 60).await.expect("a queue can be read");
-                if parked.is_empty() {
+                let quarantined = region.home.quarantined.receive(10, 60).await.expect("a queue can be read");
+                if quarantined.is_empty() {
                     break;
                 }
-                for parked in parked {
-                    let redriven = redrive_parked(&region.home, &parked).await.expect("nothing is out of order");
-                    assert!(!matches!(redriven, Redriven::Left(_)), "1: {redriven:?}: {}", parked.text);
+                for quarantined in quarantined {
+                    let redriven = redrive_quarantined(&region.home, &quarantined).await.expect("all services work");
+                    assert!(!matches!(redriven, Redriven::Left(_)), "1: {redriven:?}: {}", quarantined.text);
                 }
             }
         }
         self.settle(!lost).await;
         if lost {
-            self.sweep().await;
+            self.anti_entropy().await;
         }
         self.finish_operations().await;
     }
 
-    /// Anti-entropy between all pairs: one pass each, and the next finds nothing.
-    async fn sweep(&self) {
+    /// Anti-entropy between all pairs: one pass each, and the next finds no difference.
+    async fn anti_entropy(&self) {
         for pass in 0..2 {
-            let runs = self.world().sweep().await;
+            let runs = self.world().anti_entropy().await;
             self.note_changes();
             for run in &runs {
-                assert_eq!(run.ended, SweepEnd::Done, "1: a sweep did not come to its end: {run:?}");
+                assert_eq!(run.ended, AntiEntropyEnd::Done, "1: an anti-entropy pass did not end: {run:?}");
                 let found = run.report.found + run.report.missing_keys;
-                assert!(pass == 0 || found == 0, "1: a second sweep finds something: {run:?}");
+                assert!(pass == 0 || found == 0, "1: a second anti-entropy pass finds differences: {run:?}");
             }
             self.settle(true).await;
         }
     }
 
-    /// Streams, retries and repairs, until all is quiet; time passes whenever nothing was delivered. Dead letters are
-    /// sent back if `redrive`, and else left.
+    /// Runs streams, retries and repairs until all is quiet. Time passes whenever no record was delivered. Dead letters
+    /// are redriven if `redrive`, and otherwise left.
     pub(super) async fn settle(&self, redrive: bool) {
         for _ in 0..MAX_ROUNDS {
             let delivered = self.round().await;
@@ -72,7 +73,7 @@ impl Fleet {
         panic!("6: not quiet after {MAX_ROUNDS} rounds: {:?}", self.left().await);
     }
 
-    /// One round of everything that runs by itself; true if a stream had anything to deliver.
+    /// One round of all background work. True if a stream delivered a record.
     pub(super) async fn round(&self) -> bool {
         let mut delivered = false;
         for at in 0..self.world().regions.len() {
@@ -91,16 +92,16 @@ impl Fleet {
         delivered
     }
 
-    async fn has_parked(&self) -> bool {
+    async fn has_quarantined(&self) -> bool {
         let mut any = false;
         for region in &self.world().regions {
-            let depth = region.home.parked.depth().await.expect("a queue can be counted");
+            let depth = region.home.quarantined.depth().await.expect("a queue can be counted");
             any |= depth.waiting + depth.in_flight > 0;
         }
         any
     }
 
-    /// What the queues still hold.
+    /// The messages that the queues still hold.
     async fn left(&self) -> Vec<String> {
         let mut left = Vec::new();
         self.world().clock.advance(LONG_MS);
@@ -126,7 +127,7 @@ impl Fleet {
                 }
                 quiet &= depth.dead == 0;
                 for dead in queue.receive_dead(10, 60).await.expect("dead letters can be read") {
-                    queue.redrive(&dead).await.expect("dead letters can be sent back");
+                    queue.redrive(&dead).await.expect("dead letters can be redriven");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What serves each region in a run.
+//! The API instances of the regions in a run.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -11,28 +11,28 @@ use super::plan::{By, IDENTIFIERS, USERS};
 use crate::caller::Endpoint;
 use crate::deployment::Deployment;
 
-/// What serves a region.
+/// The API instance of a region.
 #[derive(Default)]
 pub(super) struct Slot {
-    /// Nothing while it is closed. Whoever holds it is in the middle of a request.
+    /// `None` while the instance is closed. Each holder of a reference has a request in progress.
     pub(super) endpoint: Option<Rc<Endpoint>>,
-    /// Which reading of the settings it has, or lacked when it was closed.
+    /// The number of the reading of the settings that the instance has, or lacked when it was closed.
     pub(super) reading: u64,
 }
 
-/// What serves all regions.
+/// The API instances of all regions.
 pub(super) struct Instances {
     pub(super) slots: Vec<RefCell<Slot>>,
     /// Counts the readings of settings.
     pub(super) readings: Cell<u64>,
-    /// All that was ever used, and by which reading of the settings.
+    /// All instances that were ever used, each with its reading of the settings.
     pub(super) used: RefCell<Vec<(u64, Weak<Endpoint>)>>,
-    /// What every identifier that a run talks about is called.
+    /// The name of every identifier of a run.
     pub(super) names: Vec<BlindIndex>,
 }
 
 impl Instances {
-    /// As a deployment begins.
+    /// The instances of a new deployment.
     pub(super) fn new(deployment: &Deployment) -> Self {
         let endpoints = deployment.endpoints.iter().map(|endpoint| Rc::new(endpoint.clone()));
         let endpoints: Vec<Rc<Endpoint>> = endpoints.collect();
@@ -45,7 +45,7 @@ impl Instances {
 }
 
 impl Instances {
-    /// What an identifier is called in a run, whichever keys there are: its index under the first one.
+    /// The name of an identifier in a run, whatever the index keys: its index under the first key.
     pub(super) fn name(&self, by: By) -> Option<BlindIndex> {
         let (number, kind) = match by {
             By::Id => return None,
@@ -57,7 +57,7 @@ impl Instances {
     }
 }
 
-/// Every identifier that a run talks about, by its indexes under each live key.
+/// Every identifier of a run, by its indexes under each live key.
 pub(super) fn identifiers(secrets: &Secrets) -> Vec<Vec<BlindIndex>> {
     let mut all = Vec::new();
     let mut add = |kind, company: Option<&CompanyId>, normalised: &str| {

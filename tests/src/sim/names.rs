@@ -1,4 +1,4 @@
-//! What is claimed in a run, by number.
+//! The identifiers of a run, by number.
 
 pub(super) fn email(number: u8) -> String {
     format!("person{number}@example.com")

@@ -1,11 +1,11 @@
-//! Operators who rotate keys, a step at a time, as the commands do: `umoja rotate index-key`, `umoja rotate signing-key` and
-//! `umoja rewrap`. Whatever stops them, the command is run again.
+//! Operators who rotate keys, a step at a time, as the commands do: `umoja rotate index-key`, `umoja rotate
+//! signing-key` and `umoja reencrypt`. A command that stops early is run again.
 
 use std::sync::Arc;
 
-use umoja_reconciler::jobs::rewrite::Behind;
+use umoja_reconciler::jobs::reencrypt::Behind;
 use umoja_reconciler::jobs::rotate::{self, Operator, Regions, Until};
-use umoja_reconciler::{Rewrite, RewriteReport, Rule as Rewriting};
+use umoja_reconciler::{Reencryption, ReencryptionReport, Rule as Reencrypting};
 use umoja_schema::{Millis, Part, PartRecord};
 use umoja_store::Home;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
@@ -22,10 +22,10 @@ use super::plan::Work;
 use super::reload::with_settings;
 use super::rules::Rule;
 
-/// Who is not done after so many commands, with nothing out of order, never will be.
+/// Work that is not done after this number of commands, with all services working, never ends.
 const MAX_COMMANDS: usize = 12;
 
-/// Why a command stopped before its end.
+/// The reason that a command stopped before its end.
 #[derive(Debug, thiserror::Error)]
 enum Stopped {
     #[error("{0:?}")]
@@ -42,7 +42,7 @@ enum Stopped {
 struct Command<'a> {
     fleet: &'a Fleet,
     reached: &'a Reached,
-    /// If nothing else happens meanwhile.
+    /// True if no other task runs meanwhile.
     alone: bool,
 }
 
@@ -65,17 +65,17 @@ impl Operator for Command<'_> {
 
     async fn nothing_is_behind(&self, behind: Behind<'_>, _step: IndexStep) -> Result<bool, Stopped> {
         let rule = match behind {
-            Behind::Claims(secrets) => {
+            Behind::Ownerships(secrets) => {
                 self.fleet.learn(secrets);
-                Rewriting::Claims(secrets)
+                Reencrypting::Ownerships(secrets)
             }
-            Behind::ClaimsArrived(_) if self.fleet.without == Some(Rule::Arrived) => return Ok(true),
-            Behind::ClaimsArrived(secrets) => Rewriting::ClaimsArrived(secrets),
+            Behind::OwnershipsArrived(_) if self.fleet.without == Some(Rule::Arrived) => return Ok(true),
+            Behind::OwnershipsArrived(secrets) => Reencrypting::OwnershipsArrived(secrets),
             Behind::WrappedBy(region) => {
-                self.fleet.note_rewrapping();
+                self.fleet.note_reencrypting();
                 let homes = &self.reached.homes;
                 let own = homes.iter().map(|home| &home.own).find(|own| own.name == *region);
-                Rewriting::WrappedBy(own.expect("a region of the deployment"))
+                Reencrypting::WrappedBy(own.expect("a region of the deployment"))
             }
         };
         Ok(self.reached.pass(rule).await?.is_complete())
@@ -83,7 +83,7 @@ impl Operator for Command<'_> {
 }
 
 impl Stopped {
-    /// True if it may go better the next time.
+    /// True if a retry may succeed.
     fn may_pass(&self, alone: bool) -> bool {
         match self {
             Self::Shared(SharedSecretsError::Region { source, .. } | SharedSecretsError::Secrets(source))
@@ -93,7 +93,7 @@ impl Stopped {
                 SecretsError::Keys(_) | SecretsError::RegionMissing(_) | SecretsError::NotWrapped { .. } => true,
             },
             Self::Store(error) => error.is_transient(),
-            // A request that was lost looks like it.
+            // A lost request looks the same.
             Self::Shared(SharedSecretsError::Changing(_)) | Self::Keys(_) => true,
             Self::Shared(SharedSecretsError::Different(_)) => !alone,
             Self::Shared(SharedSecretsError::HashKey(_)) => false,
@@ -101,7 +101,7 @@ impl Stopped {
     }
 }
 
-/// The regions as an operator reaches them.
+/// The regions as the operator reaches them.
 struct Reached {
     homes: Vec<Home>,
     sealers: Vec<Sealer>,
@@ -116,8 +116,8 @@ impl Reached {
         SharedSecrets::new(&self.homes, self.ring())
     }
 
-    async fn pass(&self, rule: Rewriting<'_>) -> Result<RewriteReport, StoreError> {
-        let mut pass = Rewrite::new(rule, self.homes.iter().zip(&self.sealers));
+    async fn pass(&self, rule: Reencrypting<'_>) -> Result<ReencryptionReport, StoreError> {
+        let mut pass = Reencryption::new(rule, self.homes.iter().zip(&self.sealers));
         while pass.step().await? {}
         Ok(pass.report().clone())
     }
@@ -130,27 +130,27 @@ impl Fleet {
         Reached { sealers: homes.iter().map(sealer).collect(), homes }
     }
 
-    /// A command, until one more step is done or it cannot go on. `alone` if nothing else happens meanwhile.
+    /// Runs a command until one more step is done or it cannot continue. `alone` if no other task runs meanwhile.
     pub(super) async fn operate(&self, at: usize, work: Work, alone: bool) {
         let reached = self.reached();
         let command = Command { fleet: self, reached: &reached, alone };
         let done = match work {
             Work::IndexKey => self.rotate_index(&command).await,
             Work::SigningKey => self.rotate_signing(&command).await,
-            Work::Rewrap => self.rewrap(at, &command).await,
+            Work::Reencrypt => self.reencrypt(at, &command).await,
         };
         if let Err(stopped) = done {
             assert!(stopped.may_pass(alone), "operator: {work:?} can never be done: {stopped}");
         }
     }
 
-    /// As the command waits.
+    /// Waits as the command does.
     async fn every_instance_has_read(&self, alone: bool) {
         if self.without == Some(Rule::Wait) {
             return;
         }
         self.wait_for_settings().await;
-        // Together with others, time would pass for them in the middle of what they do.
+        // If other tasks run, time must not pass in the middle of them.
         if alone {
             self.world().clock.advance(SETTINGS_WAIT_SECS * 1000);
         }
@@ -168,7 +168,7 @@ impl Fleet {
         Ok(())
     }
 
-    async fn rewrap(&self, at: usize, command: &Command<'_>) -> Result<(), Stopped> {
+    async fn reencrypt(&self, at: usize, command: &Command<'_>) -> Result<(), Stopped> {
         let own = &command.reached.homes[at].own;
         rotate::check_is_usable(&*own.keys).await?;
         if rotate::kms_key(command, &own.name, command.reached.ring()).await?.done {
@@ -177,9 +177,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// Parts may be written again in every region from now on.
-    fn note_rewrapping(&self) {
-        let writes = Some(Secret::Rewrapped);
+    /// Parts may be re-encrypted in every region from now on.
+    fn note_reencrypting(&self) {
+        let writes = Some(Secret::Reencrypted);
         let everywhere = (0..self.world().regions.len()).map(|at| Attempt {
             at,
             id: None,
@@ -190,8 +190,8 @@ impl Fleet {
         self.attempts.borrow_mut().extend(everywhere);
     }
 
-    /// A region gets another KMS key, and the one before is gone. Not while anything is readable by that one only, or by
-    /// one other that is gone too: nobody deletes a key then.
+    /// Replaces a region's KMS key and deletes the one before. Skipped while any part is readable only by that key, or
+    /// by one other that is gone too, because no operator deletes a key then.
     pub(super) fn replace_key(&self, at: usize) {
         let others_gone = self.replaced.borrow().iter().any(|other| *other != at);
         if others_gone || !self.history.borrow().is_wrapped_everywhere() {
@@ -201,12 +201,12 @@ impl Fleet {
         self.replaced.borrow_mut().insert(at);
     }
 
-    /// With nothing out of order, every command that was begun is run to its end.
+    /// Runs every started command to its end, with all services working.
     pub(super) async fn finish_operations(&self) {
-        for work in [Work::Rewrap, Work::IndexKey, Work::SigningKey] {
+        for work in [Work::Reencrypt, Work::IndexKey, Work::SigningKey] {
             let mut commands = 0;
             while let Some(at) = self.unfinished(work).await {
-                assert!(commands < MAX_COMMANDS, "operator: {work:?} does not come to its end");
+                assert!(commands < MAX_COMMANDS, "operator: {work:?} does not end");
                 commands += 1;
                 self.operate(at, work, true).await;
                 self.note_changes();
@@ -218,22 +218,22 @@ impl Fleet {
         }
     }
 
-    /// Where a command has still something to do.
+    /// The work that is left for a command.
     async fn unfinished(&self, work: Work) -> Option<usize> {
         let secrets = self.secrets().await;
         match work {
-            Work::Rewrap => self.replaced.borrow().first().copied(),
+            Work::Reencrypt => self.replaced.borrow().first().copied(),
             Work::IndexKey => (secrets.index_step() != IndexStep::Publish).then_some(0),
             Work::SigningKey => (secrets.signing_step() != SigningStep::Publish).then_some(0),
         }
     }
 
     async fn secrets(&self) -> SecretsDocument {
-        self.world().secrets().await.expect("nothing is out of order")
+        self.world().secrets().await.expect("all services work")
     }
 
-    /// Once every command has come to its end, no profile has claims of any key but the one, and every region's key
-    /// opens the secrets.
+    /// Once every command has ended, all ownerships of all profiles have the one index key, and every region's KMS key
+    /// decrypts the secrets.
     pub(super) async fn check_keys(&self) {
         let secrets = self.secrets().await;
         assert_eq!(secrets.signing_key_ids().len(), 1, "operator: more than one key is published");
@@ -241,18 +241,18 @@ impl Fleet {
         assert_eq!(versions.len(), 1, "operator: more than one index key is live");
         for at in 0..self.world().regions.len() {
             for profile in self.history.borrow().profiles(at) {
-                let current = profile.claims().values().all(|claim| claim.key_version == versions[0]);
-                assert!(current, "8: {} has claims under a key that is gone", profile.id);
+                let current = profile.ownerships().values().all(|ownership| ownership.key_version == versions[0]);
+                assert!(current, "8: {} has ownerships under a key that is gone", profile.id);
             }
             let name = self.world().name(at);
-            let wrapped = self.world().shared_secrets().is_wrapped_by(name).await.expect("nothing is out of order");
-            assert!(wrapped, "7: the key of {name} does not open the secrets");
+            let wrapped = self.world().shared_secrets().is_wrapped_by(name).await.expect("all services work");
+            assert!(wrapped, "7: the key of {name} does not decrypt the secrets");
         }
     }
 }
 
 impl super::history::History {
-    /// True if all regions hold the same, and every region has wrapped each key.
+    /// True if all regions are equal, and every region has wrapped each data key.
     fn is_wrapped_everywhere(&self) -> bool {
         let users = self.users();
         let mut parts = users.iter().flat_map(|id| Part::ALL.map(|part| (*id, part)));

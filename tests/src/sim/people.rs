@@ -1,4 +1,4 @@
-//! Who is one person, computed from the pointers that a region stores, and not by the code that the regions run.
+//! The users of a person, computed from the pointers that a region stores, independently of the product's code.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +23,9 @@ impl History {
         self.stored(at, id, Part::Profile).filter(|_| self.is_live(at, id))?.profile_facts()
     }
 
-    /// Where the pointers of a live user lead: to who points at nobody live; of a cycle, to who was registered first.
-    pub(super) fn root(&self, at: usize, id: UserId) -> Option<UserId> {
+    /// The user to which the pointers of a live user lead: one without a pointer to a live user, or in a cycle the one
+    /// that was registered first.
+    pub(super) fn primary(&self, at: usize, id: UserId) -> Option<UserId> {
         let mut path = vec![(self.facts(at, id)?.created_at, id)];
         loop {
             let (_, last) = path[path.len() - 1];
@@ -39,18 +40,19 @@ impl History {
         }
     }
 
-    /// Everybody who is one person with a live user: the root, and then the others in the order of their registration.
-    /// Nobody if the user is not live.
+    /// All users of a live user's person: the primary account, and then the others in the order of their registration.
+    /// Empty if the user is not live.
     pub(super) fn person(&self, at: usize, id: UserId) -> Vec<UserId> {
-        let Some(root) = self.root(at, id) else { return Vec::new() };
-        let others = self.users().into_iter().filter(|other| *other != root && self.root(at, *other) == Some(root));
+        let Some(primary) = self.primary(at, id) else { return Vec::new() };
+        let others =
+            self.users().into_iter().filter(|other| *other != primary && self.primary(at, *other) == Some(primary));
         let mut others: Vec<UserId> = others.collect();
         others.sort_by_key(|id| (self.facts(at, *id).map(|facts| facts.created_at), *id));
-        std::iter::once(root).chain(others).collect()
+        std::iter::once(primary).chain(others).collect()
     }
 
-    /// What the password of a person can be: the root's; while that has none, that of the first active member with any.
-    /// Nothing if that is not known of one of them.
+    /// The possible passwords of a person: those of the primary account or, while it has none, those of the first
+    /// active linked account that has any. `None` if the password of one of them is not known.
     pub(super) fn passwords_of_person(&self, at: usize, id: UserId) -> Option<Passwords> {
         let mut possible = Passwords::from([None]);
         for (number, user) in self.person(at, id).into_iter().enumerate() {
@@ -66,8 +68,9 @@ impl History {
         Some(possible)
     }
 
-    /// Everybody whom an erasure of a user in a region may reach: whom the pointers connect that it stores, and those of
-    /// erased users wherever they were stored last. (Receipts name whom another region erased together.)
+    /// All users that an erasure of a user in a region may reach: those connected by pointers that the region stores,
+    /// and by the last pointers of erased users in any region. (Receipts name the users that another region erased
+    /// together.)
     pub(super) fn reach(&self, at: usize, id: UserId) -> BTreeSet<UserId> {
         let is_erased = |id: UserId| self.stored(at, id, Part::Profile).is_none_or(|record| record.live().is_none());
         let own = |id: UserId| self.stored(at, id, Part::Profile).and_then(pointer);
@@ -79,7 +82,7 @@ impl History {
         connected(&edges.into_iter().collect::<Vec<_>>(), id)
     }
 
-    /// True if pointers that some region stored at some time connect two users.
+    /// True if pointers that any region stored at any time connect two users.
     pub(super) fn were_ever_one(&self, one: UserId, other: UserId) -> bool {
         one == other || connected(&self.pointers().collect::<Vec<_>>(), one).contains(&other)
     }

@@ -1,29 +1,29 @@
-//! What happens in a run, as plain data: made from a seed, kept in files, shrunk by leaving steps out. Every number is
-//! taken modulo what there is, so that any list of steps means something.
+//! The steps of a run as plain data: generated from a seed, kept in files, and shrunk by leaving out steps. Every
+//! number is taken modulo the number of its objects, so that every list of steps is valid.
 
 mod made;
 
 use serde::{Deserialize, Serialize};
 
-/// Users that a run talks about, by number.
+/// The number of users of a run.
 pub const USERS: u8 = 4;
-/// E-mail addresses and phone numbers that they share.
+/// The number of e-mail addresses and of phone numbers that the users share.
 pub const IDENTIFIERS: u8 = 3;
-/// Companies.
+/// The number of companies.
 pub const COMPANIES: u8 = 3;
 
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What its randomness comes from.
+    /// The seed of the run's randomness.
     pub seed: u64,
-    /// How many regions, 2 to 4.
+    /// The number of regions, 2 to 4.
     pub regions: u8,
-    /// What happens, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// One thing that happens.
+/// One step of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
@@ -31,80 +31,80 @@ pub enum Step {
     Run(Vec<Task>),
     /// A service of a region stops, or works again.
     Down { at: u8, service: Service, down: bool },
-    /// What the next calls of a service meet.
+    /// The faults that the next calls of a service meet.
     Next { at: u8, service: Service, trouble: Trouble, calls: u8 },
-    /// A one-way link between two regions is cut or mended.
+    /// A one-way link between two regions is cut or repaired.
     Cut { from: u8, to: u8, cut: bool },
-    /// A region's clock is wrong by so many seconds.
+    /// A region's clock is wrong by this number of seconds.
     Skew { at: u8, secs: i16 },
     /// Time passes.
     Wait { ms: u32 },
-    /// Whatever a queue can give is thrown away.
+    /// All messages that a queue can deliver are deleted.
     Purge { at: u8, service: Service },
-    /// Messages of a queue are there twice.
+    /// Messages of a queue are duplicated.
     Twice { at: u8, service: Service },
-    /// Everything that runs by itself does so once, in every region.
+    /// All background work runs once in every region.
     Round,
-    /// What a stream has not delivered yet is lost.
+    /// The undelivered records of a stream are lost.
     Trim { at: u8 },
-    /// A region runs a newer version that writes more attributes, or the present one again.
+    /// A region runs a newer version that writes more attributes, or the current version again.
     Newer { at: u8, newer: bool },
-    /// A region gets another KMS key, and the one before is gone. Not while something depends on that one.
+    /// A region's KMS key is replaced and the one before deleted. Skipped while data depends on the old key.
     Replace { at: u8 },
 }
 
-/// Something that a region does.
+/// A task of a region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// What.
+    /// The work of the task.
     pub job: Job,
-    /// It begins so many awaits later than the others.
+    /// The number of awaits after which the task begins, later than the others.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub late: u8,
-    /// It is killed after so many awaits.
+    /// The number of awaits after which the task is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub killed: Option<u8>,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 fn is_zero(number: &u8) -> bool {
     *number == 0
 }
 
-/// What a task does.
+/// The kinds of work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
     /// A company calls the API.
     Call { at: u8, company: u8, user: u8, call: Call },
-    /// A batch of a region's stream: `take` new records (all if 0), and `again` that were delivered before; in another
-    /// order unless `order` is 0.
+    /// A batch of a region's stream: `take` new records (all if 0), and `again` records that were delivered before, in
+    /// another order unless `order` is 0.
     Replicate { at: u8, take: u8, again: u8, order: u16 },
     /// A region drains its retry queue for a peer.
     Drain { at: u8, peer: u8 },
     /// A region wraps missing keys, and merges users that are one person.
     Repair { at: u8 },
-    /// A pass that fills a region from another.
-    Fill { at: u8, peer: u8 },
-    /// A region is compared with its peers and with itself, and what differs is mended.
-    Sweep { at: u8 },
+    /// A pass that backfills a region from another.
+    Backfill { at: u8, peer: u8 },
+    /// A region is compared with its peers and with its derived tables, and differences are repaired.
+    AntiEntropy { at: u8 },
     /// A region's API reads its settings.
     Reload { at: u8 },
-    /// An operator does the next step of some work on keys, which may be about a region.
+    /// The operator does the next step of some work on keys, which may be about a region.
     Operate { at: u8, work: Work },
-    /// A region writes the next version of one of a user's items, in the table that only tests have.
+    /// A region writes the next version of one of a user's items, in the table that exists only in tests.
     Item { at: u8, user: u8, key: u8 },
 }
 
 impl Job {
-    /// The region that does it, by number.
+    /// The region that does the work, by number.
     pub const fn at(&self) -> u8 {
         let (Self::Call { at, .. }
         | Self::Replicate { at, .. }
         | Self::Drain { at, .. }
         | Self::Repair { at }
-        | Self::Fill { at, .. }
-        | Self::Sweep { at }
+        | Self::Backfill { at, .. }
+        | Self::AntiEntropy { at }
         | Self::Reload { at }
         | Self::Operate { at, .. }
         | Self::Item { at, .. }) = self;
@@ -118,8 +118,8 @@ impl Job {
         | Self::Replicate { at, .. }
         | Self::Drain { at, .. }
         | Self::Repair { at }
-        | Self::Fill { at, .. }
-        | Self::Sweep { at }
+        | Self::Backfill { at, .. }
+        | Self::AntiEntropy { at }
         | Self::Reload { at }
         | Self::Operate { at, .. }
         | Self::Item { at, .. }) = &mut self;
@@ -128,7 +128,7 @@ impl Job {
     }
 }
 
-/// What operators do with keys, a step at a time.
+/// The operator's work on keys, one step at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
@@ -136,8 +136,8 @@ pub enum Work {
     IndexKey,
     /// The key that signs answers is rotated.
     SigningKey,
-    /// What the KMS key of a region wraps is wrapped again by the one that it has now.
-    Rewrap,
+    /// Parts are re-encrypted under the current KMS key of a region.
+    Reencrypt,
 }
 
 /// A call of the API about a user.
@@ -169,11 +169,11 @@ pub enum Call {
         right: bool,
         idk: bool,
     },
-    /// A token is handed out, and remembered as the user's.
+    /// A token is issued and recorded for the user.
     ResetStart {
         by: By,
     },
-    /// The user's last token is brought back, or brought to another company.
+    /// The user's last token is used by its company or by another one.
     ResetFinish {
         right: bool,
         idk: bool,
@@ -187,7 +187,7 @@ pub enum Call {
         idk: bool,
     },
     Erasure,
-    /// The user is the same person as another one, whose values count.
+    /// The user is merged into another one, whose values count.
     Merge {
         other: u8,
         preview: bool,
@@ -196,12 +196,12 @@ pub enum Call {
     Unmerge {
         idk: bool,
     },
-    /// The user's last call with an idempotency key once more.
+    /// The user's last call with an idempotency key is repeated.
     Repeat,
 }
 
 impl Call {
-    /// The operation of the API, as its path ends; nothing if an earlier call says which.
+    /// The operation of the API, as at the end of its path. `None` if an earlier call determines it.
     pub const fn operation(&self) -> Option<&'static str> {
         Some(match self {
             Self::Register { .. } => "register",
@@ -222,7 +222,7 @@ impl Call {
     }
 }
 
-/// What a user is looked up by.
+/// The value by which a user is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
@@ -232,7 +232,7 @@ pub enum By {
     Name(u8),
 }
 
-/// What an update changes.
+/// The values that an update changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Set {
@@ -242,46 +242,46 @@ pub enum Set {
     ExternalId(u8),
 }
 
-/// What can be out of order.
+/// The services that can be down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Service {
-    /// A region's tables, for everybody.
+    /// A region's tables, for all regions.
     Tables,
-    /// A region's KMS key, for everybody.
+    /// A region's KMS key, for all regions.
     Kms,
-    /// What a region remembers of requests.
+    /// A region's table of requests.
     Requests,
     /// A region's retry queues.
     Retries,
     /// A region's key-repair queue.
     Repairs,
-    /// A region's queue of parked records.
-    Parked,
-    /// A region's way to its peers' tables.
+    /// A region's queue of quarantined records.
+    Quarantined,
+    /// A region's access to its peers' tables.
     Links,
-    /// A region's way to its peers' KMS keys.
+    /// A region's access to its peers' KMS keys.
     KmsLinks,
-    /// Where a region's sweeps keep how far they have come.
-    Sweeps,
+    /// The checkpoints of a region's anti-entropy passes.
+    Checkpoints,
 }
 
 impl Service {
-    /// All of them.
+    /// All services.
     pub const ALL: [Self; 9] = [
         Self::Tables,
         Self::Kms,
         Self::Requests,
         Self::Retries,
         Self::Repairs,
-        Self::Parked,
+        Self::Quarantined,
         Self::Links,
         Self::KmsLinks,
-        Self::Sweeps,
+        Self::Checkpoints,
     ];
 }
 
-/// What a call can meet.
+/// The faults that a call can meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trouble {

@@ -1,13 +1,13 @@
-//! Bugs that were found, each as the fewest steps that showed it: `tests/sim/regressions.jsonl`.
+//! The bugs that the simulation found, each as the fewest steps that showed it: `tests/sim/regressions.jsonl`.
 
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
 
-/// One of them.
+/// A bug.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Kept {
-    /// What it was.
+    /// The description of the bug.
     pub what: String,
     /// The run.
     #[serde(flatten)]
@@ -16,18 +16,18 @@ pub struct Kept {
 
 const FILE: &str = include_str!("../../sim/regressions.jsonl");
 
-/// All of them, in the order in which they were found.
+/// All bugs, in the order in which they were found.
 ///
 /// # Errors
-/// With the number of the line that is not one.
+/// The number of the first invalid line.
 pub fn all() -> Result<Vec<Kept>, String> {
     read(FILE)
 }
 
-/// Reads such lines; empty ones are left out.
+/// Reads lines in this format. Empty lines are skipped.
 ///
 /// # Errors
-/// With the number of the line that is not one.
+/// The number of the first invalid line.
 pub fn read(text: &str) -> Result<Vec<Kept>, String> {
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
     lines.map(|(line, number)| serde_json::from_str(line).map_err(|error| format!("line {number}: {error}"))).collect()

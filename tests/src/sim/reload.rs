@@ -1,9 +1,9 @@
-//! Each region's API as it runs: with the secrets that it read last, or closed until it can read any.
+//! Each region's API instance: it has the secrets that it read last, or is closed until it can read them.
 //!
-//! A real instance works with settings that are a minute old at most, and answers nothing when it cannot read newer ones;
-//! who changes settings waits for longer than that. In a run an instance reads its settings when a step says so, and
-//! whoever changes them waits until every instance has read them or is closed, and until what was begun under older
-//! ones is over.
+//! A real instance works with settings that are at most a minute old, and rejects requests when it cannot read newer
+//! ones. A command that changes settings waits for longer than that. In a run, an instance reads its settings in a step
+//! of the plan, and a change of settings waits until every instance has read them or is closed, and until all work
+//! under older settings has ended.
 
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use crate::caller::Endpoint;
 use crate::deployment::endpoint;
 use crate::world::{WorldRegion, killed_after};
 
-/// A region as an operator reaches it: its settings are out when its tables are.
+/// A region as the operator reaches it: its settings are unreachable when its tables are.
 pub(super) fn with_settings(region: &WorldRegion) -> Home {
     let registry: Arc<dyn Registry> = Arc::clone(&region.tables.registry);
     Home { registry: Arc::new(Faulty::new(registry, Arc::clone(&region.faults.tables))), ..region.home.clone() }
 }
 
 impl Fleet {
-    /// What serves a region now, and is held until the answer is there. One that is closed reads its settings first;
-    /// nothing if it cannot.
+    /// The current instance of a region, which the caller holds until the answer has arrived. A closed instance reads
+    /// its settings first. `None` if it cannot.
     pub(super) async fn instance(&self, at: usize) -> Option<Rc<Endpoint>> {
         if self.instances.slots[at].borrow().endpoint.is_none() {
             self.reload(at).await;
@@ -35,7 +35,8 @@ impl Fleet {
         self.instances.slots[at].borrow().endpoint.clone()
     }
 
-    /// A region's API as somebody sees it who has read the public keys of any region: only what all publish is certain.
+    /// A region's API for a caller that has read the public keys of any region: only the keys that all publish are
+    /// certain.
     pub(super) fn published(&self, endpoint: &Endpoint) -> Endpoint {
         let slots: Vec<_> = self.instances.slots.iter().map(|slot| slot.borrow()).collect();
         let mut seen = endpoint.clone();
@@ -46,7 +47,7 @@ impl Fleet {
         seen
     }
 
-    /// A region's instance reads its settings. False, and it goes on with those that it has, if it cannot.
+    /// A region's instance reads its settings. If it cannot, it continues with its current ones and this returns false.
     pub(super) async fn reload(&self, at: usize) -> bool {
         let reading = self.instances.readings.get() + 1;
         self.instances.readings.set(reading);
@@ -55,7 +56,7 @@ impl Fleet {
         let Ok(secrets) = loaded.map(Arc::new) else { return false };
         self.learn(&secrets);
         let slot = &mut *self.instances.slots[at].borrow_mut();
-        // Somebody else may have begun to read them later, and been faster.
+        // Another task may have begun to read the settings later, but finished earlier.
         if slot.reading < reading {
             let names: Vec<_> = self.world().regions.iter().map(|region| region.name.clone()).collect();
             let (home, sealer) = (region.home.clone(), Arc::clone(&region.sealer));
@@ -67,7 +68,8 @@ impl Fleet {
         true
     }
 
-    /// Waits until nobody works with settings that were read before now: who cannot read them is closed until it can.
+    /// Waits until no instance works with settings that were read before now. An instance that cannot read them is
+    /// closed.
     pub(super) async fn wait_for_settings(&self) {
         let begun = self.instances.readings.get();
         for at in 0..self.instances.slots.len() {
@@ -83,7 +85,7 @@ impl Fleet {
         }
     }
 
-    /// Notes what identifiers are indexed by under other keys.
+    /// Records the indexes of identifiers under other keys.
     pub(super) fn learn(&self, secrets: &Secrets) {
         let aliases = identifiers(secrets).into_iter().zip(&self.instances.names);
         let aliases = aliases.flat_map(|(indexes, name)| indexes.into_iter().map(|index| (index, *name)));

@@ -1,17 +1,20 @@
-//! Rules that can be left out, to see that the simulation notices.
+//! Rules that can be disabled, to prove that the simulation detects each missing rule.
 //!
-//! A rule is left out by a wrapper around a region's table that does what a version without the rule would have done; those
-//! of a rotation by the operator of the run.
-//! The code that keeps the rules carries no switch for it, and cannot be shipped with one on.
+//! A wrapper around a region's table disables a rule: it does what a version without the rule would have done. The
+//! operator of the run disables the rules of a rotation. The product's code has no switch for this, so a disabled rule
+//! cannot be shipped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use umoja_schema::names::attribute;
-use umoja_schema::{Attribute, BlindIndex, ClaimItem, Credentials, Log, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::{
+    Attribute, BlindIndex, Credentials, IdentifierItem, Log, Part, PartRecord, Region, UserId, Version,
+};
 use umoja_store::ports::{
-    ClaimPage, ClaimWrite, Commit, Condition, KeyAdded, KeyRemoved, Page, PartWrite, Parts, StoreError, Users, Writes,
+    Commit, Condition, IdentifierPage, IdentifierWrite, KeyAdded, KeyRemoved, Page, PartWrite, Parts, StoreError,
+    Users, Writes,
 };
 use umoja_store::seal::Sealer;
 
@@ -21,40 +24,40 @@ pub const NEWER: &str = "from_a_newer_version";
 /// A rule that the design calls necessary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// Of two writes with the same stamp the one of the greater region wins.
+    /// Of two writes with the same HLC timestamp, the one of the greater region wins.
     Tiebreak,
-    /// An erasure beats every live write, later ones too.
+    /// An erasure wins over every live write, even a later one.
     ErasedFirst,
-    /// Claims are computed anew from all claimants.
-    Claims,
-    /// Only the region that made a version sends it on.
+    /// Ownerships are computed again from all owners.
+    Ownerships,
+    /// Only the origin of a version replicates it.
     Loop,
-    /// Profile and credentials have versions of their own.
+    /// Profile and credentials have separate versions.
     TwoParts,
-    /// A copy that is older than what is stored is not written.
+    /// A replicated version that is older than the stored one is not written.
     NewestWins,
     /// A local write is conditional on the version that was read.
     Conditions,
-    /// What was not handled of a batch is delivered again.
+    /// The unhandled records of a batch are delivered again.
     Redelivery,
-    /// Missing wrapped keys are made later.
+    /// Missing wrapped keys are added later.
     KeyRepair,
-    /// A request with `min_version` is not answered with anything older.
+    /// A request with `min_version` is not answered with an older version.
     MinVersion,
-    /// Who is verified to be one person is merged.
+    /// Users that are verified to be one person are merged.
     Verified,
-    /// Nobody relies on a step of a rotation before every instance has read it.
+    /// A rotation takes no step before every instance has read the one before.
     Wait,
-    /// An index key is dropped only when every profile is everywhere in the version that does without it.
+    /// An index key is dropped only when every region has every profile in a version that does not use it.
     Arrived,
 }
 
 impl Rule {
-    /// All of them.
+    /// All rules.
     pub const ALL: [Self; 13] = [
         Self::Tiebreak,
         Self::ErasedFirst,
-        Self::Claims,
+        Self::Ownerships,
         Self::Loop,
         Self::TwoParts,
         Self::NewestWins,
@@ -67,12 +70,12 @@ impl Rule {
         Self::Arrived,
     ];
 
-    /// Its name.
+    /// The name of the rule.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tiebreak => "tiebreak",
             Self::ErasedFirst => "erased-first",
-            Self::Claims => "claim-recomputation",
+            Self::Ownerships => "ownership-recomputation",
             Self::Loop => "loop",
             Self::TwoParts => "two-parts",
             Self::NewestWins => "newest-wins",
@@ -87,37 +90,37 @@ impl Rule {
     }
 }
 
-/// What a region runs: which version, and without which rule.
+/// The software of a region: its version, and the rule that it lacks.
 pub struct Software {
-    /// The rule that is left out.
+    /// The disabled rule.
     pub without: Option<Rule>,
     newer: AtomicBool,
     sealer: OnceLock<Arc<Sealer>>,
 }
 
 impl Software {
-    /// The present version.
+    /// The current version.
     pub fn new(without: Option<Rule>) -> Arc<Self> {
         Arc::new(Self { without, newer: AtomicBool::new(false), sealer: OnceLock::new() })
     }
 
-    /// Makes it a newer version, or the present one again.
+    /// Switches to a newer version, or back to the current one.
     pub fn set_newer(&self, newer: bool) {
         self.newer.store(newer, Ordering::Relaxed);
     }
 
-    /// True while it is a newer version.
+    /// True while the region runs a newer version.
     pub fn is_newer(&self) -> bool {
         self.newer.load(Ordering::Relaxed)
     }
 
-    /// What it seals with.
+    /// The sealer of the region.
     pub fn seal_with(&self, sealer: &Arc<Sealer>) {
         self.sealer.set(Arc::clone(sealer)).unwrap_or_else(|_| unreachable!("set once"));
     }
 }
 
-/// A region's table as its software writes it.
+/// A region's table with the writes of its software.
 pub struct Written {
     inner: Arc<dyn Users>,
     region: Region,
@@ -134,7 +137,7 @@ impl Written {
         record.version.origin == self.region
     }
 
-    /// The writes as they are done; nothing if they are taken for done.
+    /// The writes that are done. `None` if they are reported as done without being done.
     async fn bent(&self, writes: &Writes) -> Result<Option<Writes>, StoreError> {
         let mut writes = writes.clone();
         if self.software.is_newer() {
@@ -147,7 +150,7 @@ impl Written {
         }
         match self.software.without {
             Some(rule @ (Rule::Tiebreak | Rule::ErasedFirst | Rule::NewestWins))
-                if self.skips_copy(rule, &mut writes).await? =>
+                if self.skips_replicating(rule, &mut writes).await? =>
             {
                 return Ok(None);
             }
@@ -162,8 +165,8 @@ impl Written {
                     }
                 }
             }
-            Some(Rule::Claims) => {
-                writes.claims = writes.claims.into_iter().filter_map(winner_only).collect();
+            Some(Rule::Ownerships) => {
+                writes.ownerships = writes.ownerships.into_iter().filter_map(winner_only).collect();
             }
             Some(Rule::Verified) => {
                 for (_, row) in writes.rows.iter_mut().filter(|(log, _)| *log == Log::Journal) {
@@ -176,7 +179,7 @@ impl Written {
         Ok(Some(writes))
     }
 
-    async fn skips_copy(&self, rule: Rule, writes: &mut Writes) -> Result<bool, StoreError> {
+    async fn skips_replicating(&self, rule: Rule, writes: &mut Writes) -> Result<bool, StoreError> {
         let [write] = &mut writes.parts[..] else { return Ok(false) };
         if self.is_own(&write.record) {
             return Ok(false);
@@ -195,7 +198,7 @@ impl Written {
         }
     }
 
-    /// A profile is written with the credentials as this region has them, under one version.
+    /// Writes a profile together with this region's credentials, under one version.
     async fn as_one_record(&self, writes: &mut Writes) -> Result<(), StoreError> {
         let [write] = &writes.parts[..] else { return Ok(()) };
         let profile = &write.record;
@@ -217,11 +220,11 @@ impl Written {
     }
 }
 
-fn winner_only(write: ClaimWrite) -> Option<ClaimWrite> {
+fn winner_only(write: IdentifierWrite) -> Option<IdentifierWrite> {
     let winner = write.after.winner().map(|(id, _)| id);
     let mut after = write.after;
-    after.claimants.retain(|id, _| Some(*id) == winner);
-    (after != write.before).then_some(ClaimWrite { before: write.before, after })
+    after.owners.retain(|id, _| Some(*id) == winner);
+    (after != write.before).then_some(IdentifierWrite { before: write.before, after })
 }
 
 #[async_trait]
@@ -234,8 +237,8 @@ impl Users for Written {
         self.inner.parts(id).await
     }
 
-    async fn claims(&self, indexes: &[BlindIndex]) -> Result<Vec<ClaimItem>, StoreError> {
-        self.inner.claims(indexes).await
+    async fn ownerships(&self, indexes: &[BlindIndex]) -> Result<Vec<IdentifierItem>, StoreError> {
+        self.inner.ownerships(indexes).await
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
@@ -253,16 +256,16 @@ impl Users for Written {
         })
     }
 
-    async fn members(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
-        self.inner.members(id).await
+    async fn linked_accounts(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
+        self.inner.linked_accounts(id).await
     }
 
     async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError> {
         self.inner.derive(id, profile, writes).await
     }
 
-    async fn scan_claims(&self, after: Option<String>, limit: usize) -> Result<ClaimPage, StoreError> {
-        self.inner.scan_claims(after, limit).await
+    async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
+        self.inner.scan_identifiers(after, limit).await
     }
 
     async fn add_wrapped_key(

@@ -1,9 +1,9 @@
-//! One run: the steps of a plan, then healing, then everything that has to hold.
+//! One run: the steps of a plan, then healing, then the checks of all invariants.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::future::join_all;
-use umoja_reconciler::{Fill, drain_retries, merge_users, repair_keys, sweep};
+use umoja_reconciler::{Backfill, anti_entropy, drain_retries, merge_users, repair_keys};
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, Millis, Region};
 use umoja_store::faulty::Met;
@@ -14,31 +14,31 @@ use super::coverage::{Coverage, operation};
 use super::fleet::{Fleet, Shared};
 use super::plan::{Job, Plan, Service, Step, Task};
 use super::rules::Rule;
-use crate::world::{SWEEP, TablesOn, killed_after};
+use crate::world::{ANTI_ENTROPY, TablesOn, killed_after};
 
-/// The most calls of a peer's table that one record or message may cost: a loop costs more.
-const CALLS_PER_COPY: u64 = 12;
+/// The maximum number of calls of a peer's table for one record or message. A loop needs more.
+const CALLS_PER_REPLICATION: u64 = 12;
 
-/// Why a run failed.
+/// The failure of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What did not hold: the number of the invariant first, if it has one.
+    /// The reason, which begins with the number of the violated invariant, if it has one.
     pub reason: String,
 }
 
 impl Failure {
-    /// What the reason begins with: two failures of the same kind have it in common.
+    /// The beginning of the reason, which is equal in failures of the same kind.
     pub fn kind(&self) -> &str {
         self.reason.split(':').next().unwrap_or_default()
     }
 }
 
-/// How runs are done.
+/// The configuration of runs.
 #[derive(Clone)]
 pub struct Runner {
-    /// What keeps the tables.
+    /// The store of the tables.
     pub tables: TablesOn,
-    /// The rule to leave out.
+    /// The rule to disable.
     pub without: Option<Rule>,
     shared: Shared,
 }
@@ -52,7 +52,7 @@ impl Runner {
     /// Does one run, on this thread and in virtual time.
     ///
     /// # Errors
-    /// If something does not hold.
+    /// If an invariant is violated.
     pub fn run(&self, plan: &Plan) -> Result<Coverage, Failure> {
         let run = || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -85,7 +85,7 @@ impl Runner {
 }
 
 impl Fleet {
-    /// Takes in what every region wrote since the last look.
+    /// Adds the writes of every region since the last call.
     pub(super) fn note_changes(&self) {
         let changes: Vec<Vec<Change>> = self.world().regions.iter().map(|region| region.tables.new_changes()).collect();
         let newer: Vec<bool> = self.software.iter().map(|software| software.is_newer()).collect();
@@ -133,7 +133,7 @@ impl Fleet {
         let coverage = &mut *self.coverage.borrow_mut();
         for (task, ended) in tasks.iter().zip(ended) {
             let operation = operation(&task.job);
-            // Of tasks that ran together, nobody knows whose call it was.
+            // If several tasks ran together, the task of a call is unknown.
             if tasks.len() == 1 {
                 for ((service, before), after) in Service::ALL.into_iter().zip(before).zip(after) {
                     coverage.note_met(operation, service, *before, *after);
@@ -165,15 +165,15 @@ impl Fleet {
             }
             Job::Drain { at, peer } => self.drain(self.at(*at), usize::from(*peer), alone).await,
             Job::Repair { at } => self.repair(self.at(*at)).await,
-            Job::Fill { at, peer } => {
-                self.fill(self.at(*at), usize::from(*peer)).await;
+            Job::Backfill { at, peer } => {
+                self.backfill(self.at(*at), usize::from(*peer)).await;
             }
-            Job::Sweep { at } => self.sweep_from(self.at(*at)).await,
+            Job::AntiEntropy { at } => self.anti_entropy_from(self.at(*at)).await,
             Job::Reload { at } => drop(self.reload(self.at(*at)).await),
             Job::Operate { at, work } => self.operate(self.at(*at), *work, alone).await,
             Job::Item { at, user, key } => {
                 let user = self.id_of(usize::from(*user) % self.people.borrow().len());
-                // What does not answer may have written it: that is no promise.
+                // A task without an answer may have written the item, so the write is not acknowledged.
                 let _ = self.world().put_item(self.at(*at), user, &format!("item {key}")).await;
             }
         }
@@ -200,14 +200,14 @@ impl Fleet {
         let own = Some(Attribute::S(region.name.to_string()));
         let own = batch.changes.iter().filter(|change| change.image.get(attribute::ORIGIN).cloned() == own).count();
         if alone {
-            let bound = own as u64 * region.home.peers.len() as u64 * CALLS_PER_COPY;
+            let bound = own as u64 * region.home.peers.len() as u64 * CALLS_PER_REPLICATION;
             let sent = self.sends(at) - sends;
             assert!(sent <= bound, "6: {own} own records were sent by {sent} calls");
         }
         batch.handled_until(outcome.failed.as_ref().filter(|_| self.without != Some(Rule::Redelivery)));
     }
 
-    /// Sends on what others made, as if the region had.
+    /// Replicates versions of other regions as if the region were their origin.
     async fn send_on(&self, at: usize, changes: &[Change]) {
         let home = &self.region(at).home;
         for origin in home.peers.iter().map(|peer| peer.ports.name.clone()) {
@@ -216,7 +216,7 @@ impl Fleet {
         }
     }
 
-    /// How often a region called its peers' tables, probes not counted.
+    /// The number of a region's calls of its peers' tables, without probes.
     fn sends(&self, at: usize) -> u64 {
         let links = self.region(at).faults.links.values();
         links.flat_map(|faults| faults.calls()).filter(|(name, _)| *name != "probe").map(|(_, count)| count).sum()
@@ -229,7 +229,7 @@ impl Fleet {
         let report = drain_retries(home, &home.peers[peer % home.peers.len()]).await;
         if alone {
             let (received, sent) = (report.received as u64, self.sends(at) - sends);
-            assert!(sent <= received * CALLS_PER_COPY, "6: {received} messages were served by {sent} calls");
+            assert!(sent <= received * CALLS_PER_REPLICATION, "6: {received} messages were handled by {sent} calls");
         }
     }
 
@@ -247,18 +247,18 @@ impl Fleet {
         merge_users(&region.home, &region.sealer).await;
     }
 
-    /// A sweep of a region, its peers and its derived tables.
-    async fn sweep_from(&self, at: usize) {
+    /// An anti-entropy pass of a region, its peers and its derived tables.
+    async fn anti_entropy_from(&self, at: usize) {
         let home = &self.region(at).home;
         let peers: Vec<Region> = home.peers.iter().map(|peer| peer.ports.name.clone()).collect();
-        sweep(home, &peers, &SWEEP, Millis(u64::MAX)).await;
+        anti_entropy(home, &peers, &ANTI_ENTROPY, Millis(u64::MAX)).await;
     }
 
-    /// A pass over a region that brings a peer what it lacks, until it ends or something does not answer.
-    async fn fill(&self, at: usize, peer: usize) {
+    /// A pass that backfills a peer from a region, until it ends or a service does not answer.
+    async fn backfill(&self, at: usize, peer: usize) {
         let home = &self.region(at).home;
         let target = &home.peers[peer % home.peers.len()].ports.name;
-        let mut fill = Fill::new(home, target, Millis(0)).expect("a peer");
-        while fill.step().await == Ok(true) {}
+        let mut backfill = Backfill::new(home, target, Millis(0)).expect("a peer");
+        while backfill.step().await == Ok(true) {}
     }
 }

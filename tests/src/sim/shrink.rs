@@ -1,21 +1,21 @@
-//! From a run that fails to the fewest steps that fail in the same way (Zeller and Hildebrandt, "Simplifying and
+//! Shrinks a failed run to the fewest steps that fail in the same way (Zeller and Hildebrandt, "Simplifying and
 //! Isolating Failure-Inducing Input", 2002, without its complements: a run is cheap).
 
 use super::plan::{Plan, Step};
 use super::run::{Failure, Runner};
 
-/// A failing run, shrunk.
+/// A shrunk run.
 #[derive(Debug, Clone)]
 pub struct Shrunk {
-    /// The steps that are left.
+    /// The remaining steps.
     pub plan: Plan,
-    /// How they fail.
+    /// Their failure.
     pub failure: Failure,
-    /// How many runs it took to find them.
+    /// The number of runs that the search took.
     pub runs: usize,
 }
 
-/// Leaves out and simplifies steps for as long as the run fails in the same way; nothing if it does not fail.
+/// Removes and simplifies steps as long as the run fails in the same way. `None` if the run does not fail.
 pub fn shrink(runner: &Runner, plan: &Plan) -> Option<Shrunk> {
     let failure = runner.run(plan).err()?;
     let mut best = Shrunk { plan: plan.clone(), failure, runs: 1 };
@@ -51,7 +51,7 @@ pub fn shrink(runner: &Runner, plan: &Plan) -> Option<Shrunk> {
 }
 
 impl Shrunk {
-    /// Takes a smaller run if it fails in the same way.
+    /// Accepts a smaller run if it fails in the same way.
     fn takes(&mut self, runner: &Runner, plan: Plan) -> bool {
         self.runs += 1;
         match runner.run(&plan) {
@@ -64,7 +64,7 @@ impl Shrunk {
     }
 }
 
-/// A step with a task less, with a task that is not killed, or that begins at once.
+/// Simpler steps: without one task, with a task that is not killed, or with a task that begins immediately.
 fn simpler(step: &Step) -> Vec<Step> {
     let Step::Run(tasks) = step else { return Vec::new() };
     let mut all = Vec::new();

@@ -1,14 +1,14 @@
-//! A region's stream as a run delivers it: late, twice, in another order, in part, or never.
+//! A region's stream, which a run delivers late, twice, in another order, partly, or never.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use umoja_store::Change;
 
-/// How many delivered records can be delivered again.
+/// The number of delivered records that can be delivered again.
 const REMEMBERED: usize = 50;
 
-/// What a region's stream has not delivered yet, and what it may deliver again.
+/// The pending records of a region's stream, and the delivered ones that may be delivered again.
 #[derive(Default)]
 pub(super) struct Stream {
     state: RefCell<State>,
@@ -21,17 +21,17 @@ struct State {
 }
 
 impl Stream {
-    /// Takes in what the region wrote.
+    /// Adds the writes of the region.
     pub(super) fn extend(&self, changes: Vec<Change>) {
         self.state.borrow_mut().pending.extend(changes);
     }
 
-    /// True if everything was delivered.
+    /// True if no record is pending.
     pub(super) fn is_empty(&self) -> bool {
         self.state.borrow().pending.is_empty()
     }
 
-    /// Loses what was not delivered; true if that was anything.
+    /// Drops the pending records. True if there were any.
     pub(super) fn trim(&self) -> bool {
         let mut state = self.state.borrow_mut();
         let lost = !state.pending.is_empty();
@@ -39,7 +39,7 @@ impl Stream {
         lost
     }
 
-    /// Takes out a batch. What is not reported as handled before it is dropped is pending again.
+    /// Takes a batch. Records that are not reported as handled before the batch is dropped are pending again.
     pub(super) fn batch(&self, take: u8, again: u8, order: u16) -> Batch<'_> {
         let mut state = self.state.borrow_mut();
         let count = if take == 0 { state.pending.len() } else { state.pending.len().min(take.into()) };
@@ -52,7 +52,7 @@ impl Stream {
         if order != 0 {
             let mut state = u64::from(order);
             for at in (1..changes.len()).rev() {
-                // Knuth's MMIX generator: any order will do, if it is the same each time.
+                // Knuth's MMIX generator. Any order is fine if it is the same each time.
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 changes.swap(at, (state >> 33) as usize % (at + 1));
             }
@@ -61,7 +61,7 @@ impl Stream {
     }
 }
 
-/// Records on their way through a replicator.
+/// Records that a replicator is handling.
 pub(super) struct Batch<'a> {
     stream: &'a Stream,
     /// The records, in the order of their delivery.
@@ -72,7 +72,7 @@ pub(super) struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Notes that everything before the record `failed` was handled, or everything.
+    /// Reports that all records before the record `failed` were handled, or all records.
     pub(super) fn handled_until(&mut self, failed: Option<&String>) {
         let position = failed.and_then(|failed| self.changes.iter().position(|change| change.sequence == *failed));
         self.handled = position.unwrap_or(self.changes.len());

@@ -1,21 +1,21 @@
-//! What a stored part says of who its user is.
+//! Pointers and verified identifiers of stored users.
 
 use std::collections::BTreeMap;
 
-use umoja_schema::{Claim, ClaimItem, IdentifierKind, PartRecord, UserId};
+use umoja_schema::{IdentifierItem, IdentifierKind, Ownership, PartRecord, UserId};
 
-/// What a profile says besides its sealed values.
+/// The user that a profile was merged into.
 pub(super) fn pointer(record: &PartRecord) -> Option<UserId> {
     record.profile_facts().and_then(|facts| facts.merged_into)
 }
 
-/// Who wins the identifiers that both have verified, if there are any.
+/// The winner of the identifiers that both users have verified, if there are any.
 pub(super) fn verified_winner(one: &PartRecord, other: &PartRecord) -> Option<UserId> {
-    let counts = |claim: &&Claim| claim.verified && claim.kind != IdentifierKind::ExternalId;
-    let shared = one.claims().iter().filter_map(|(index, claim)| {
-        let (claim, rival) = (Some(claim).filter(counts)?, other.claims().get(index).filter(counts)?);
-        let claimants = BTreeMap::from([(one.id, claim.clone()), (other.id, rival.clone())]);
-        Some(ClaimItem { index: *index, claimants })
+    let counts = |ownership: &&Ownership| ownership.verified && ownership.kind != IdentifierKind::ExternalId;
+    let shared = one.ownerships().iter().filter_map(|(index, ownership)| {
+        let (ownership, rival) = (Some(ownership).filter(counts)?, other.ownerships().get(index).filter(counts)?);
+        let owners = BTreeMap::from([(one.id, ownership.clone()), (other.id, rival.clone())]);
+        Some(IdentifierItem { index: *index, owners })
     });
-    ClaimItem::winner_of(&shared.collect::<Vec<_>>()).map(|(id, _)| id)
+    IdentifierItem::winner_of(&shared.collect::<Vec<_>>()).map(|(id, _)| id)
 }

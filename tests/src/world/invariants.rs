@@ -1,10 +1,10 @@
-//! What has to hold in every simulated run (the numbers are those of the design's list).
+//! The invariants of every simulated run (the numbers are those of the design's list).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use umoja_schema::{
-    BlindIndex, ClaimItem, Credentials, Identity, Item, Key, Log, LogRow, Millis, Part, PartRecord, PersonVersion,
+    BlindIndex, Credentials, IdentifierItem, Identity, Item, Key, Log, LogRow, Millis, Part, PartRecord, PersonVersion,
     UserId, Version,
 };
 use umoja_store::Home;
@@ -22,7 +22,8 @@ impl World {
         self.digests_of(|_| true).await
     }
 
-    /// The digest of each region's parts. Unlike these, which conflicts the journal notes depends on who meets whom first.
+    /// The digest of each region's parts. Unlike the parts, the conflicts in the journal depend on the order of
+    /// arrival.
     pub async fn digests_of_parts(&self) -> Vec<Digest> {
         self.digests_of(|item| item.part().is_some()).await
     }
@@ -37,7 +38,7 @@ impl World {
         digests
     }
 
-    /// The items that not every region holds, each with the numbers of the regions that do.
+    /// The items that are missing in some region, each with the numbers of the regions that have it.
     async fn differing(&self) -> Vec<(Key, BTreeSet<usize>)> {
         let mut held: BTreeMap<Key, BTreeSet<usize>> = BTreeMap::new();
         for (at, region) in self.regions.iter().enumerate() {
@@ -50,10 +51,10 @@ impl World {
         held.into_iter().filter(|(_, regions)| regions.len() < self.regions.len()).collect()
     }
 
-    /// Checks everything that has to hold once messages have stopped.
+    /// Checks all invariants once messages have stopped.
     ///
     /// # Panics
-    /// If something does not hold.
+    /// If an invariant is violated.
     pub async fn check_invariants(&self) {
         self.observe().await;
         let digests = self.digests().await;
@@ -66,8 +67,8 @@ impl World {
             let records = scan(region).await;
             self.check_acknowledged(region, &records);
             check_tombstones(region, &records);
-            self.check_claims(region, &records).await;
-            check_members(region, &records).await;
+            self.check_ownerships(region, &records).await;
+            check_linked_accounts(region, &records).await;
             check_readable(region, &records).await;
             contents.push(records);
         }
@@ -78,12 +79,12 @@ impl World {
         self.check_queues().await;
     }
 
-    /// 2: notes what each region holds, and that nothing went backwards since the last look.
+    /// 2: records each region's versions, and checks that none went backwards since the last call.
     pub(super) async fn observe(&self) {
         for region in &self.regions {
             for ((id, part), record) in scan(region).await {
                 let mut known = self.known();
-                known.indexes.extend(record.claims().keys());
+                known.indexes.extend(record.ownerships().keys());
                 let seen = known.seen.entry((region.name.clone(), id, part)).or_insert_with(|| record.version.clone());
                 assert!(record.version >= *seen, "2: {part} of {id} went backwards in {}", region.name);
                 *seen = record.version;
@@ -120,12 +121,12 @@ impl World {
         }
     }
 
-    /// Notes identifiers that were claimed at some time: nothing of them may stay behind.
-    pub fn note_claimed(&self, indexes: impl IntoIterator<Item = BlindIndex>) {
+    /// Records identifiers that were owned at some time, to check that no ownership of them remains.
+    pub fn note_owned(&self, indexes: impl IntoIterator<Item = BlindIndex>) {
         self.known().indexes.extend(indexes);
     }
 
-    /// Notes what the API acknowledged: the version that it answered with.
+    /// Records the version that the API acknowledged in its answer.
     pub fn acknowledge_version(&self, version: &PersonVersion) {
         for user in version.users() {
             self.acknowledge_part(user.id, Part::Profile, &user.profile);
@@ -151,49 +152,53 @@ impl World {
         }
     }
 
-    /// 4 and 8: the claims of a region are what a rebuild from its users gives. With equal users, and the winner being
-    /// computed from the claims, every identifier has at most one winner, and the same one everywhere.
-    async fn check_claims(&self, region: &WorldRegion, records: &Records) {
-        let mut rebuilt: BTreeMap<BlindIndex, ClaimItem> = BTreeMap::new();
+    /// 4 and 8: the ownerships of a region equal a rebuild from its users. Because the users are equal and the winner
+    /// is computed from the ownerships, every identifier has at most one winner, and the same one in every region.
+    async fn check_ownerships(&self, region: &WorldRegion, records: &Records) {
+        let mut rebuilt: BTreeMap<BlindIndex, IdentifierItem> = BTreeMap::new();
         for ((id, _), record) in records {
-            for (index, claim) in record.claims() {
-                let item = rebuilt.entry(*index).or_insert_with(|| ClaimItem::unclaimed(*index));
-                item.claimants.insert(*id, claim.clone());
+            for (index, ownership) in record.ownerships() {
+                let item = rebuilt.entry(*index).or_insert_with(|| IdentifierItem::unowned(*index));
+                item.owners.insert(*id, ownership.clone());
             }
         }
         let indexes: Vec<BlindIndex> = self.known().indexes.iter().copied().collect();
-        assert!(rebuilt.keys().all(|index| indexes.contains(index)), "8: a claim on an identifier nobody used");
-        let stored = region.tables.users.claims(&indexes).await.expect("a store can be read");
+        assert!(rebuilt.keys().all(|index| indexes.contains(index)), "8: an ownership of an unused identifier");
+        let stored = region.tables.users.ownerships(&indexes).await.expect("a store can be read");
         for item in stored {
-            let expected = rebuilt.get(&item.index).cloned().unwrap_or_else(|| ClaimItem::unclaimed(item.index));
-            assert_eq!(item, expected, "8: {} derived other claims than its users make", region.name);
+            let expected = rebuilt.get(&item.index).cloned().unwrap_or_else(|| IdentifierItem::unowned(item.index));
+            assert_eq!(item, expected, "8: {} has other ownerships than its users", region.name);
         }
     }
 
-    /// The users that are one person have one root, from whichever of them and in whichever region one starts. Gives the
-    /// root of each that is live.
-    pub async fn check_groups(&self, ids: &[UserId]) -> BTreeMap<UserId, UserId> {
-        let (mut roots, none) = (Vec::new(), BTreeSet::new());
+    /// All users of a person have the same primary account in every region. Returns the primary account of each live
+    /// user.
+    pub async fn check_persons(&self, ids: &[UserId]) -> BTreeMap<UserId, UserId> {
+        let (mut primaries, none) = (Vec::new(), BTreeSet::new());
         for region in &self.regions {
             let mut found = BTreeMap::new();
             for id in ids {
-                let group =
-                    umoja_store::group::read(&*region.tables.users, *id, &none).await.expect("a store can be read");
-                let Some(group) = group else { continue };
-                let root = group.root.id().expect("the root is live");
-                for user in group.users().filter_map(Parts::id) {
-                    let again = umoja_store::group::read(&*region.tables.users, user, &none)
+                let person =
+                    umoja_store::person::read(&*region.tables.users, *id, &none).await.expect("a store can be read");
+                let Some(person) = person else { continue };
+                let primary = person.primary.id().expect("the primary account is live");
+                for user in person.users().filter_map(Parts::id) {
+                    let again = umoja_store::person::read(&*region.tables.users, user, &none)
                         .await
                         .expect("a store can be read");
-                    let again = again.expect("who is in a group is live");
-                    assert_eq!((&again.root, &again.members), (&group.root, &group.members), "the group of {user}");
+                    let again = again.expect("users of a person are live");
+                    assert_eq!(
+                        (&again.primary, &again.linked_accounts),
+                        (&person.primary, &person.linked_accounts),
+                        "the person of {user}"
+                    );
                 }
-                found.insert(*id, root);
+                found.insert(*id, primary);
             }
-            roots.push(found);
+            primaries.push(found);
         }
-        assert!(roots.iter().all(|found| *found == roots[0]), "regions have other roots: {roots:?}");
-        roots.swap_remove(0)
+        assert!(primaries.iter().all(|found| *found == primaries[0]), "primary accounts differ: {primaries:?}");
+        primaries.swap_remove(0)
     }
 
     /// 1: the journals of all regions are equal too.
@@ -207,7 +212,7 @@ impl World {
         }
     }
 
-    /// Nothing waits, and nothing was given up.
+    /// Checks that all queues and dead-letter queues are empty.
     async fn check_queues(&self) {
         use umoja_store::ports::Queue as _;
         for region in &self.regions {
@@ -233,22 +238,22 @@ async fn scan(region: &WorldRegion) -> Records {
     }
 }
 
-/// 8: who is merged into whom is what a rebuild from the users gives.
-async fn check_members(region: &WorldRegion, records: &Records) {
+/// 8: the linked accounts equal a rebuild from the users.
+async fn check_linked_accounts(region: &WorldRegion, records: &Records) {
     let mut rebuilt: BTreeMap<UserId, Vec<UserId>> = BTreeMap::new();
     for ((id, _), record) in records {
         rebuilt.entry(*id).or_default();
-        if let Some(root) = record.profile_facts().and_then(|facts| facts.merged_into) {
-            rebuilt.entry(root).or_default().push(*id);
+        if let Some(primary) = record.profile_facts().and_then(|facts| facts.merged_into) {
+            rebuilt.entry(primary).or_default().push(*id);
         }
     }
-    for (root, expected) in rebuilt {
-        let stored = region.tables.users.members(root).await.expect("a store can be read");
-        assert_eq!(stored, expected, "8: {} derived other members of {root} than its users say", region.name);
+    for (primary, expected) in rebuilt {
+        let stored = region.tables.users.linked_accounts(primary).await.expect("a store can be read");
+        assert_eq!(stored, expected, "8: {} has other linked accounts of {primary} than its users", region.name);
     }
 }
 
-/// 5: nothing live under a tombstone.
+/// 5: no live part is under a tombstone.
 fn check_tombstones(region: &WorldRegion, records: &Records) {
     for (id, part) in records.iter().filter(|(_, record)| record.version.erased).map(|(key, _)| *key) {
         for other in Part::ALL {
@@ -258,7 +263,7 @@ fn check_tombstones(region: &WorldRegion, records: &Records) {
     }
 }
 
-/// 7: the region opens every live part, also when no other region's KMS answers.
+/// 7: the region decrypts every live part, even when no other region's KMS answers.
 async fn check_readable(region: &WorldRegion, records: &Records) {
     let alone = Home { peers: Vec::new(), ..region.home.clone() };
     let sealer = Sealer::new(KeyRing::new(&alone, 0), Arc::clone(&alone.entropy));

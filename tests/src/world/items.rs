@@ -1,4 +1,4 @@
-//! Versioned items of the table that only tests have, written as a service would write them.
+//! Versioned items of the table that exists only in tests, written as a service would write them.
 
 use umoja_schema::{Hlc, Part, UserId, Version, VersionedItem};
 use umoja_store::contract::sample::{self, SAMPLE};
@@ -7,8 +7,8 @@ use umoja_store::ports::{Clock as _, Condition, ItemWrite, StoreError, Writes};
 use super::World;
 
 impl World {
-    /// Writes the next version of an item of a live user; nothing if the region knows no such user, or a stamp is too far
-    /// ahead.
+    /// Writes the next version of an item of a live user. `None` if the region has no such live user, or an HLC
+    /// timestamp is too far ahead.
     pub async fn put_item(&self, at: usize, user: UserId, key: &str) -> Result<Option<VersionedItem>, StoreError> {
         let region = &self.regions[at];
         let own = &region.home.own;
@@ -31,12 +31,12 @@ impl World {
         }
     }
 
-    /// What a region stores of a user's items.
+    /// A user's items that a region stores.
     pub async fn items(&self, at: usize, user: UserId) -> Vec<VersionedItem> {
         self.regions[at].tables.items.items(&SAMPLE, user).await.expect("a store can be read")
     }
 
-    /// 3 and 5: every acknowledged item is present or dominated, and none is left of an erased user.
+    /// 3 and 5: every acknowledged item is present or dominated, and an erased user has no item.
     pub(super) async fn check_items(&self) {
         let known = self.known().items.clone();
         for ((user, key), version) in known {

@@ -1,4 +1,4 @@
-//! What one company does to people, by the rules of `umoja-accounts`; and what regions store of them.
+//! One company's changes of users, by the rules of `umoja-accounts`, and the users that regions store.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use umoja_accounts::{
 };
 use umoja_crypto::{Password, Weakness};
 use umoja_schema::{
-    AccountStatus, Actor, BlindIndex, ClaimItem, Company, IdentifierKind, Part, PartRecord, PersonVersion, UserId,
+    AccountStatus, Actor, BlindIndex, Company, IdentifierItem, IdentifierKind, Part, PartRecord, PersonVersion, UserId,
     Version,
 };
 use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, NewPassword, Verdict};
@@ -18,10 +18,10 @@ use umoja_store::seal::Sealed;
 
 use super::World;
 
-/// The company that does everything.
+/// The company that makes all changes.
 const COMPANY: &str = "acme";
 
-/// Stores a secret as it is given, and takes every password for the current one.
+/// Stores a secret as it is given, and accepts every password as the current one.
 struct Verbatim(String);
 
 #[async_trait]
@@ -46,13 +46,13 @@ impl World {
         Ok(registered.id)
     }
 
-    /// Changes the given name; gives the version of the user's profile.
+    /// Changes the given name. Returns the version of the user's profile.
     pub async fn edit(&self, at: usize, id: UserId, name: &str) -> Result<Version, Error> {
         let patch = Patch::new(&self.context(at), [], Some(json!({ "given_name": name })))?;
         self.update(at, id, patch).await
     }
 
-    /// Changes the e-mail address; gives the version of the user's profile.
+    /// Changes the e-mail address. Returns the version of the user's profile.
     pub async fn rename(&self, at: usize, id: UserId, email: &str) -> Result<Version, Error> {
         let patch = Patch::new(&self.context(at), [self.address(at, email)], None)?;
         self.update(at, id, patch).await
@@ -60,11 +60,11 @@ impl World {
 
     /// Sets the stored secret.
     pub async fn set_password(&self, at: usize, id: UserId, secret: &str) -> Result<(), Error> {
-        let (current, new) = (Password::attempt("whichever it is"), Password::attempt(secret));
+        let (current, new) = (Password::attempt("the current one"), Password::attempt(secret));
         let change = PasswordChange { id, current, new };
         match change.run(&self.accounts(at, secret), &self.context(at)).await? {
             Changed::Changed(version) => version.iter().for_each(|version| self.acknowledge_version(version)),
-            Changed::Refused => return Err(Error::Disabled),
+            Changed::Rejected => return Err(Error::Disabled),
         }
         Ok(())
     }
@@ -76,7 +76,7 @@ impl World {
         Ok(())
     }
 
-    /// Merges one user into another, or undoes it.
+    /// Merges one user into another, or unmerges it.
     pub async fn merge(&self, at: usize, id: UserId, into: Option<UserId>) -> Result<(), Error> {
         let person = match into {
             Some(survivor) => {
@@ -101,7 +101,7 @@ impl World {
         Ok(())
     }
 
-    /// Reads and opens what a sealed part holds, as a region's services would.
+    /// Reads and decrypts a part, as a region's services would.
     pub async fn read<T: Sealed>(&self, at: usize, id: UserId) -> Result<T, Error> {
         let region = &self.regions[at];
         let stored = region.home.own.users.part(id, T::PART).await?;
@@ -109,11 +109,11 @@ impl World {
         Ok(region.sealer.open(&live).await?)
     }
 
-    /// Whom a look-up by e-mail address finds in a region.
+    /// The user that a look-up by e-mail address finds in a region.
     pub async fn find(&self, at: usize, email: &str) -> Option<UserId> {
         let indexes = self.indexes(at, email);
-        let items = self.regions[at].tables.users.claims(&indexes).await.expect("a store can be read");
-        ClaimItem::winner_of(&items).map(|(id, _)| id)
+        let items = self.regions[at].tables.users.ownerships(&indexes).await.expect("a store can be read");
+        IdentifierItem::winner_of(&items).map(|(id, _)| id)
     }
 
     /// A part as a region stores it.
@@ -128,7 +128,7 @@ impl World {
         Ok(user.profile.version.clone())
     }
 
-    /// Does what sets no password.
+    /// Makes a change that sets no password.
     async fn rule<R: Rule>(&self, at: usize, rule: R) -> Result<R::Done, Error> {
         rule.run(&self.accounts(at, ""), &self.context(at)).await
     }
@@ -144,7 +144,7 @@ impl World {
         Context { actor, company, now: self.regions[at].clock.now(), request: None }
     }
 
-    /// An address that is said to be a user's. It is noted as claimed.
+    /// An address of a user. It is recorded as owned.
     fn address<'a>(&self, at: usize, email: &'a str) -> (IdentifierKind, Said<'a>) {
         self.indexes(at, email);
         (IdentifierKind::Email, Said { value: Some(Some(email)), verified: None })
@@ -155,14 +155,14 @@ impl World {
         let parsed = self.context(at).parse(IdentifierKind::Email, email).expect("an e-mail address");
         let indexes = self.regions[at].secrets().indexes(IdentifierKind::Email, None, &parsed.normalised);
         let indexes: Vec<_> = indexes.into_iter().map(|(_, index)| index).collect();
-        self.note_claimed(indexes.iter().copied());
+        self.note_owned(indexes.iter().copied());
         indexes
     }
 
-    /// Notes what a rule answered with.
+    /// Records the versions that a rule answered with.
     fn acknowledge(&self, person: &Person) {
         self.acknowledge_version(&person.version());
-        person.users().for_each(|user| self.note_claimed(user.facts.claims.keys().copied()));
+        person.users().for_each(|user| self.note_owned(user.facts.ownerships.keys().copied()));
     }
 }
 

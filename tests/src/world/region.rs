@@ -1,4 +1,4 @@
-//! One region of a world: its store, and its ports with faults around them.
+//! One region of a world: its store and its ports with faults.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use umoja_runtime::RegionPump;
 use umoja_schema::{Region, names};
 use umoja_store::faulty::{Faults, Faulty, faulty_region};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Attempts, Clock, Entropy, Queue, Requests, Sweeps};
+use umoja_store::ports::{Attempts, Checkpoints, Clock, Entropy, Queue, Requests};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 use umoja_store::{Home, Peer, RegionPorts};
@@ -26,40 +26,40 @@ pub struct WorldRegion {
     pub store: RegionStore,
     /// Its tables, without faults.
     pub tables: Tables,
-    /// What its services see, with faults.
+    /// The ports of its services, with faults.
     pub home: Home,
-    /// What its services seal and open parts with.
+    /// The sealer with which its services encrypt and decrypt parts.
     pub sealer: Arc<Sealer>,
-    /// Its streams and schedules, a step at a time.
+    /// Its streams and schedules, one step at a time.
     pub pump: RegionPump,
-    /// What can go wrong.
+    /// Its faults.
     pub faults: RegionFaults,
     /// Its clock.
     pub clock: Arc<RegionClock>,
     secrets: Option<Arc<Secrets>>,
 }
 
-/// What can go wrong with a region.
+/// The faults of a region.
 pub struct RegionFaults {
-    /// Its tables, for everybody.
+    /// Its tables, for all regions.
     pub tables: Arc<Faults>,
-    /// Its KMS key, for everybody.
+    /// Its KMS key, for all regions.
     pub kms: Arc<Faults>,
-    /// Its way to each peer's tables.
+    /// Its access to each peer's tables.
     pub links: BTreeMap<Region, Arc<Faults>>,
-    /// Its way to each peer's KMS key.
+    /// Its access to each peer's KMS key.
     pub kms_links: BTreeMap<Region, Arc<Faults>>,
     /// Its retry queue for each peer.
     pub retries: BTreeMap<Region, Arc<Faults>>,
     /// Its queues of missing wrapped keys and of merges.
     pub repairs: Arc<Faults>,
-    /// Its queue of parked records.
-    pub parked: Arc<Faults>,
-    /// Where its sweeps keep how far they have come.
-    pub sweeps: Arc<Faults>,
-    /// What it remembers of requests.
+    /// Its queue of quarantined records.
+    pub quarantined: Arc<Faults>,
+    /// The checkpoints of its anti-entropy passes.
+    pub checkpoints: Arc<Faults>,
+    /// Its table of requests.
     pub requests: Arc<Faults>,
-    /// What it remembers of failed logins.
+    /// Its table of failed logins.
     pub attempts: Arc<Faults>,
 }
 
@@ -73,17 +73,25 @@ impl RegionFaults {
             kms_links: of_peers(),
             retries: of_peers(),
             repairs: Arc::default(),
-            parked: Arc::default(),
-            sweeps: Arc::default(),
+            quarantined: Arc::default(),
+            checkpoints: Arc::default(),
             requests: Arc::default(),
             attempts: Arc::default(),
         }
     }
 
-    /// All of them.
+    /// All faults.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Faults>> {
         let by_peer = [&self.links, &self.kms_links, &self.retries].into_iter().flat_map(BTreeMap::values);
-        let own = [&self.tables, &self.kms, &self.repairs, &self.parked, &self.sweeps, &self.requests, &self.attempts];
+        let own = [
+            &self.tables,
+            &self.kms,
+            &self.repairs,
+            &self.quarantined,
+            &self.checkpoints,
+            &self.requests,
+            &self.attempts,
+        ];
         by_peer.chain(own)
     }
 }
@@ -95,24 +103,24 @@ impl WorldRegion {
         People { home: self.home.clone(), sealer: Arc::clone(&self.sealer), secrets }
     }
 
-    /// The deployment's secrets, as this region unwrapped them.
+    /// The deployment's secrets that this region unwrapped.
     pub fn secrets(&self) -> &Arc<Secrets> {
-        self.secrets.as_ref().expect("secrets are loaded when the world is made")
+        self.secrets.as_ref().expect("secrets are loaded when the world is created")
     }
 
-    /// Unwraps the deployment's secrets as they are stored now.
+    /// Unwraps the deployment's secrets that are stored now.
     pub async fn load_secrets(&mut self) {
         let secrets = Secrets::load(&*self.home.registry, self.sealer.ring()).await;
         self.secrets = Some(Arc::new(secrets.expect("every KMS answers")));
     }
 
-    /// Works with other secrets from now on, as an instance does that has read the settings at another time; gives those
-    /// that it worked with.
+    /// Switches to other secrets, like an instance that has read the settings at another time. Returns the previous
+    /// secrets.
     pub fn work_with(&mut self, secrets: Arc<Secrets>) -> Arc<Secrets> {
-        self.secrets.replace(secrets).expect("secrets are loaded when the world is made")
+        self.secrets.replace(secrets).expect("secrets are loaded when the world is created")
     }
 
-    /// The region's services go on with other ports: its settings have changed.
+    /// The region's services continue with other ports, because its settings have changed.
     pub fn run_with(&mut self, home: Home) {
         let ring = KeyRing::new(&home, PEER_WRAP_BUDGET_MS);
         self.sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
@@ -120,7 +128,7 @@ impl WorldRegion {
         self.home = home;
     }
 
-    /// The names of the queues that have to be empty when there is nothing left to do.
+    /// The names of the queues that must be empty when no work is left.
     pub fn working_queues(&self) -> impl Iterator<Item = String> {
         let retries = self.home.peers.iter().map(|peer| names::queue::retry(&peer.ports.name));
         retries.chain([names::queue::KEYS, names::queue::MERGES].map(str::to_owned))
@@ -143,7 +151,7 @@ pub(super) async fn build(
         let peers: Vec<Region> = names.iter().filter(|peer| *peer != name).cloned().collect();
         stores.push((store, tables, clock, RegionFaults::new(&peers)));
     }
-    // As everybody sees a region: through its own faults.
+    // All regions see a region through that region's own faults.
     let seen: Vec<RegionPorts> = stores
         .iter()
         .map(|(store, tables, _, faults)| {
@@ -172,13 +180,13 @@ pub(super) async fn build(
                 peers: peers.collect(),
                 repairs: queue(names::queue::KEYS, &faults.repairs),
                 merges: queue(names::queue::MERGES, &faults.repairs),
-                parked: queue(names::queue::PARKED, &faults.parked),
+                quarantined: queue(names::queue::QUARANTINED, &faults.quarantined),
                 registry: Arc::clone(&tables.registry),
                 requests,
                 attempts,
-                sweeps: {
-                    let sweeps: Arc<dyn Sweeps> = Arc::clone(&tables.sweeps);
-                    Arc::new(Faulty::new(sweeps, Arc::clone(&faults.sweeps)))
+                checkpoints: {
+                    let checkpoints: Arc<dyn Checkpoints> = Arc::clone(&tables.checkpoints);
+                    Arc::new(Faulty::new(checkpoints, Arc::clone(&faults.checkpoints)))
                 },
                 clock: Arc::clone(&clock) as Arc<dyn Clock>,
                 entropy: Arc::clone(&entropy),

@@ -1,8 +1,8 @@
-//! An operator who rotates keys, a step at a time.
+//! An operator who rotates keys, one step at a time.
 
 use std::sync::Arc;
 
-use umoja_reconciler::{Rewrite, RewriteReport, Rule};
+use umoja_reconciler::{Reencryption, ReencryptionReport, Rule};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::{Clock as _, StoreError};
 use umoja_store::rotation::IndexStep;
@@ -18,7 +18,7 @@ impl World {
         SharedSecrets::new(homes, KeyRing::new(&self.regions[0].home, PEER_WRAP_BUDGET_MS))
     }
 
-    /// The secrets as the region has them that is ahead, brought to all regions.
+    /// The newest secrets that any region has, which are stored in all regions.
     pub async fn secrets(&self) -> Result<SecretsDocument, SharedSecretsError> {
         Ok(self.shared_secrets().newest().await?.0)
     }
@@ -29,7 +29,7 @@ impl World {
         self.shared_secrets().rotate_index(&mut secrets, self.clock.now()).await
     }
 
-    /// The secrets that a region's settings hold now, unwrapped: what an instance has that reads them now.
+    /// The secrets in a region's current settings, unwrapped, as an instance that reads them now has them.
     pub async fn opened_secrets(&self, at: usize) -> Arc<Secrets> {
         let region = &self.regions[at];
         let secrets = Secrets::load(&*region.home.registry, region.sealer.ring()).await;
@@ -43,31 +43,31 @@ impl World {
         }
     }
 
-    /// A pass over every region that writes profiles again whose claims are not those of the live index keys.
-    pub async fn rewrite_claims(&self) -> Result<RewriteReport, StoreError> {
+    /// A pass over every region that re-encrypts profiles whose ownerships do not have exactly the live index keys.
+    pub async fn reencrypt_profiles(&self) -> Result<ReencryptionReport, StoreError> {
         let secrets = self.opened_secrets(0).await;
-        self.rewrite(Rule::Claims(&secrets)).await
+        self.reencrypt(Rule::Ownerships(&secrets)).await
     }
 
-    /// As [`World::rewrite_claims`], and every profile is in every region in the same version: the proof that the old key
-    /// may be dropped.
-    pub async fn prove_claims(&self) -> Result<RewriteReport, StoreError> {
+    /// Like [`World::reencrypt_profiles`]. Also requires every profile to have the same version in every region, which
+    /// proves that the old key may be dropped.
+    pub async fn prove_ownerships(&self) -> Result<ReencryptionReport, StoreError> {
         let secrets = self.opened_secrets(0).await;
-        self.rewrite(Rule::ClaimsArrived(&secrets)).await
+        self.reencrypt(Rule::OwnershipsArrived(&secrets)).await
     }
 
-    /// A pass over every region that writes parts again that the region's KMS key does not open.
-    pub async fn rewrap(&self, at: usize) -> Result<RewriteReport, StoreError> {
-        self.rewrite(Rule::WrappedBy(&self.regions[at].home.own)).await
+    /// A pass over every region that re-encrypts parts that the region's KMS key cannot decrypt.
+    pub async fn reencrypt_parts(&self, at: usize) -> Result<ReencryptionReport, StoreError> {
+        self.reencrypt(Rule::WrappedBy(&self.regions[at].home.own)).await
     }
 
-    async fn rewrite(&self, rule: Rule<'_>) -> Result<RewriteReport, StoreError> {
-        let mut pass = Rewrite::new(rule, self.regions.iter().map(|region| (&region.home, &*region.sealer)));
+    async fn reencrypt(&self, rule: Rule<'_>) -> Result<ReencryptionReport, StoreError> {
+        let mut pass = Reencryption::new(rule, self.regions.iter().map(|region| (&region.home, &*region.sealer)));
         while pass.step().await? {}
         Ok(pass.report().clone())
     }
 
-    /// What is left of rotating the blind index key, with every region reading each step.
+    /// Completes the rotation of the blind index key. Every region reads the settings after each step.
     ///
     /// # Panics
     /// If a region does not answer, or profiles stay behind.
@@ -78,20 +78,20 @@ impl World {
             if secrets.index_step() == IndexStep::Publish {
                 return;
             }
-            self.settle_claims().await;
+            self.settle_ownerships().await;
             self.rotate_index().await.expect("every region answers");
         }
     }
 
-    /// Passes until one finds nothing behind, with everything that runs by itself between them.
+    /// Runs passes until one finds no profile behind, with all background work between them.
     ///
     /// # Panics
-    /// If it takes more than a few.
-    pub async fn settle_claims(&self) {
+    /// If more than a few passes are needed.
+    pub async fn settle_ownerships(&self) {
         let mut passes = Vec::new();
-        while passes.last().is_none_or(|pass: &RewriteReport| !pass.is_complete()) {
+        while passes.last().is_none_or(|pass: &ReencryptionReport| !pass.is_complete()) {
             assert!(passes.len() < 5, "profiles stay behind: {passes:?}");
-            passes.push(self.prove_claims().await.expect("every region answers"));
+            passes.push(self.prove_ownerships().await.expect("every region answers"));
             self.settle().await;
         }
     }

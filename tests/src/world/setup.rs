@@ -1,15 +1,16 @@
-//! How a world is made.
+//! The configuration of a world.
 
 use umoja_store::RegionPorts;
 
 use super::tables::TablesOn;
 
-/// How a world is made.
+/// The configuration of a world.
 pub struct Setup<'a> {
-    /// How many regions, 2 to 5.
+    /// The number of regions, 2 to 5.
     pub regions: usize,
-    /// What keeps their tables.
+    /// The adapter of their tables.
     pub tables: TablesOn,
-    /// Put around each region's ports, inside of the faults: everybody, the region itself too, sees it through this.
+    /// A wrapper around each region's ports, inside the faults. All regions, including itself, see the region through
+    /// it.
     pub around: &'a dyn Fn(RegionPorts) -> RegionPorts,
 }

@@ -1,17 +1,17 @@
-//! What keeps a region's tables: the local adapter, or the AWS adapter over DynamoDB in process.
+//! The tables of a region: on the local adapter, or on the AWS adapter over DynamoDB in process.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use umoja_local::{LocalKeys, RegionStore};
 use umoja_schema::Region;
 use umoja_store::contract::sample;
-use umoja_store::ports::{Attempts, Items, Logs, Registry, Requests, Sweeps, Users};
+use umoja_store::ports::{Attempts, Checkpoints, Items, Logs, Registry, Requests, Users};
 use umoja_store::{Change, RegionPorts};
 
 #[cfg(feature = "aws")]
 use crate::dynamodb::{Cursors, DynamoRegion, EngineStream};
 
-/// Which adapter keeps a world's tables.
+/// The adapter of a world's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TablesOn {
     /// `umoja-local`, in memory.
@@ -23,7 +23,7 @@ pub enum TablesOn {
 
 /// A region's tables, without faults.
 pub struct Tables {
-    /// Users and claims.
+    /// Users and ownerships.
     pub users: Arc<dyn Users>,
     /// Journal, receipts, audit.
     pub logs: Arc<dyn Logs>,
@@ -31,16 +31,16 @@ pub struct Tables {
     pub items: Arc<dyn Items>,
     /// Companies and settings.
     pub registry: Arc<dyn Registry>,
-    /// What is remembered of requests.
+    /// Replays and idempotency keys of requests.
     pub requests: Arc<dyn Requests>,
     /// Failed logins and remembered devices.
     pub attempts: Arc<dyn Attempts>,
-    /// How far sweeps have come.
-    pub sweeps: Arc<dyn Sweeps>,
+    /// The checkpoints of anti-entropy passes.
+    pub checkpoints: Arc<dyn Checkpoints>,
     stream: Stream,
 }
 
-/// The stream of the replicated tables, and how far it was read.
+/// The stream of the replicated tables, and the position up to which it was read.
 enum Stream {
     Local(RegionStore, Mutex<u64>),
     #[cfg(feature = "aws")]
@@ -57,7 +57,7 @@ impl Tables {
                 registry: Arc::new(store.clone()),
                 requests: Arc::new(store.clone()),
                 attempts: Arc::new(store.clone()),
-                sweeps: Arc::new(store.clone()),
+                checkpoints: Arc::new(store.clone()),
                 stream: Stream::Local(store.clone(), Mutex::default()),
             },
             #[cfg(feature = "aws")]
@@ -70,14 +70,14 @@ impl Tables {
                     registry: Arc::clone(&tables) as _,
                     requests: Arc::clone(&tables) as _,
                     attempts: Arc::clone(&tables) as _,
-                    sweeps: tables,
+                    checkpoints: tables,
                     stream: Stream::DynamoDb(stream, Mutex::default()),
                 }
             }
         }
     }
 
-    /// What of them is offered to all regions, next to the region's key. A table that only tests have is among them.
+    /// The tables that all regions can reach, next to the region's key, with a table that exists only in tests.
     pub fn ports(&self, name: &Region, keys: LocalKeys) -> RegionPorts {
         RegionPorts {
             name: name.clone(),
@@ -89,7 +89,7 @@ impl Tables {
         }
     }
 
-    /// What changed since the last call: each change once. Independent of the cursor of the region's pump.
+    /// The changes since the last call, each once. Independent of the cursor of the region's pump.
     pub fn new_changes(&self) -> Vec<Change> {
         match &self.stream {
             Stream::Local(store, position) => {

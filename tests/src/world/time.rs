@@ -1,4 +1,4 @@
-//! A clock that stands still unless told, and randomness from a seed.
+//! A clock that moves only on request, and randomness from a seed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -29,7 +29,7 @@ impl Clock for WorldClock {
     }
 }
 
-/// A region's clock: the world's, wrong by as much as a test wants.
+/// A region's clock: the world's clock with an offset that a test sets.
 #[derive(Debug)]
 pub struct RegionClock {
     world: Arc<WorldClock>,
@@ -37,12 +37,12 @@ pub struct RegionClock {
 }
 
 impl RegionClock {
-    /// A clock that is right.
+    /// A clock without an offset.
     pub fn new(world: Arc<WorldClock>) -> Self {
         Self { world, skew_ms: AtomicI64::new(0) }
     }
 
-    /// Makes it fast (or slow, if negative) by so many milliseconds.
+    /// Makes the clock fast (or slow, if negative) by this number of milliseconds.
     pub fn set_skew(&self, ms: i64) {
         self.skew_ms.store(ms, Ordering::Relaxed);
     }
@@ -54,7 +54,7 @@ impl Clock for RegionClock {
     }
 }
 
-/// Randomness that a seed decides: SHA-256 of the seed and a counter.
+/// Randomness determined by a seed: SHA-256 of the seed and a counter.
 #[derive(Debug)]
 pub struct SeededEntropy {
     seed: u64,

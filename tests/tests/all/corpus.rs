@@ -1,7 +1,7 @@
-//! Items as every version ever wrote them, frozen: today's code has to understand them all.
+//! Frozen items of every earlier version: the current code has to read all of them.
 //!
-//! `tests/corpus/<n>` holds what was written when the folder was made, and is never changed. What a version writes
-//! differently is a new folder: `cargo test -p umoja-tests corpus::write_a_new_folder -- --ignored`, once.
+//! `tests/corpus/<n>` contains the items written when the folder was created and never changes. A version that writes
+//! a new format adds a folder: run `cargo test -p umoja-tests corpus::write_a_new_corpus_folder -- --ignored` once.
 
 mod form;
 mod home;
@@ -15,9 +15,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use umoja_replicator::Replicator;
 use umoja_schema::{
-    Attribute, ClaimItem, Company, Credentials, IdentifierKind, Identity, Log, LogRow, Message, Part, PartRecord,
+    Attribute, Company, Credentials, IdentifierItem, IdentifierKind, Identity, Log, LogRow, Message, Part, PartRecord,
 };
-use umoja_store::apply::{Applied, apply_copy};
+use umoja_store::apply::{Applied, apply_replicated};
 use umoja_store::ports::{Logs as _, Outcome, Queue, Registry as _, Requests as _, Users as _};
 use umoja_store::secrets::{Secrets, SecretsDocument};
 use umoja_store::{Infrastructure, RegionsDocument};
@@ -56,7 +56,7 @@ fn sums() -> String {
 
 #[test]
 #[ignore = "writes a new folder of the corpus"]
-fn write_a_new_folder() {
+fn write_a_new_corpus_folder() {
     std::fs::create_dir_all(corpus()).unwrap();
     let next = (1..1000).map(|n| corpus().join(n.to_string())).find(|folder| !folder.exists()).unwrap();
     write::write(&next);
@@ -64,7 +64,7 @@ fn write_a_new_folder() {
 }
 
 #[test]
-fn nothing_that_was_frozen_has_changed() {
+fn frozen_files_are_unchanged() {
     assert_eq!(std::fs::read_to_string(corpus().join(SUMS)).unwrap(), sums());
 }
 
@@ -101,17 +101,17 @@ impl Frozen {
     }
 
     fn list(&self, name: &str) -> Vec<Value> {
-        let Value::Array(list) = self.read(name) else { panic!("{name} is no list") };
+        let Value::Array(list) = self.read(name) else { panic!("{name} is not a list") };
         assert!(!list.is_empty(), "{name}");
         list
     }
 
-    /// The parts with what is sealed in them.
+    /// The parts with their decrypted contents.
     fn parts(&self) -> Vec<(PartRecord, Value)> {
         let part = |frozen: Value| {
             let item = from_json(&frozen["item"]);
             let record = PartRecord::from_item(item.clone()).unwrap();
-            assert_eq!(record.to_item(), item, "nothing is lost on the way");
+            assert_eq!(record.to_item(), item, "the item is unchanged after a round trip");
             (record, frozen["plain"].clone())
         };
         self.list("users.json").into_iter().map(part).collect()
@@ -132,14 +132,14 @@ async fn opened(place: &Place, record: &PartRecord) -> Value {
 }
 
 #[test]
-fn every_part_is_stored_found_replicated_and_opened_in_either_region() {
+fn every_old_part_works_in_either_region() {
     each(false, async |frozen| {
         let [here, there] = &frozen.places;
         for (record, _) in frozen.parts() {
-            assert_eq!(apply_copy(&here.store, &record, here.store.region()).await, Ok(Applied::Written));
+            assert_eq!(apply_replicated(&here.store, &record, here.store.region()).await, Ok(Applied::Written));
         }
         let outcome = Replicator::new(here.home.clone()).handle(&here.store.changes(0, 1000).unwrap()).await;
-        assert_eq!((outcome.failed, outcome.parked, outcome.queued), (None, 0, 0));
+        assert_eq!((outcome.failed, outcome.quarantined, outcome.queued), (None, 0, 0));
         for place in [here, there] {
             for (record, plain) in frozen.parts() {
                 let stored = place.store.part(record.id, record.part).await.unwrap().unwrap();
@@ -155,27 +155,27 @@ fn every_part_is_stored_found_replicated_and_opened_in_either_region() {
                 let company = lookup["company"].as_str().map(|company| company.parse().unwrap());
                 let indexes = secrets.indexes(kind, company.as_ref(), lookup["text"].as_str().unwrap());
                 let indexes: Vec<_> = indexes.into_iter().map(|(_, index)| index).collect();
-                let items = place.store.claims(&indexes).await.unwrap();
-                let found = ClaimItem::winner_of(&items).map(|(id, _)| id.to_string());
+                let items = place.store.ownerships(&indexes).await.unwrap();
+                let found = IdentifierItem::winner_of(&items).map(|(id, _)| id.to_string());
                 assert_eq!(found.as_deref(), lookup["finds"].as_str(), "{lookup}");
             }
-            // The claims that were stored are what today's code derives.
+            // The current code derives the stored ownerships.
             for item in frozen.list("identifiers.json") {
-                let item = ClaimItem::from_item(from_json(&item)).unwrap();
-                assert_eq!(place.store.claims(&[item.index]).await.unwrap(), [item]);
+                let item = IdentifierItem::from_item(from_json(&item)).unwrap();
+                assert_eq!(place.store.ownerships(&[item.index]).await.unwrap(), [item]);
             }
         }
     });
 }
 
 #[test]
-fn what_nobody_knows_in_an_old_item_survives_a_change_and_is_replicated() {
+fn unknown_attributes_survive_a_change_and_are_replicated() {
     each(false, async |frozen| {
         let [here, there] = &frozen.places;
         for (mut record, _) in frozen.parts().into_iter().filter(|(record, _)| record.live().is_some()) {
             record.unknown.insert("novelty".into(), Attribute::Ns(vec!["1".into()]));
-            apply_copy(&here.store, &record, here.store.region()).await.unwrap();
-            // As every writer of this version does it: opened, changed, sealed anew.
+            apply_replicated(&here.store, &record, here.store.region()).await.unwrap();
+            // Every writer of this version opens the part, changes it and seals it again.
             let mut version = record.version.clone();
             version.hlc = umoja_schema::Hlc::next(here.home.clock.now(), Some(version.hlc)).unwrap();
             let (facts, unknown) = (record.live().unwrap().facts.clone(), record.unknown.clone());
@@ -190,9 +190,9 @@ fn what_nobody_knows_in_an_old_item_survives_a_change_and_is_replicated() {
                     here.sealer.seal(record.id, version, facts, &credentials, unknown).await.unwrap()
                 }
             };
-            apply_copy(&here.store, &next, here.store.region()).await.unwrap();
+            apply_replicated(&here.store, &next, here.store.region()).await.unwrap();
             let outcome = Replicator::new(here.home.clone()).handle(&here.store.changes(0, 1000).unwrap()).await;
-            assert_eq!((outcome.failed, outcome.parked), (None, 0));
+            assert_eq!((outcome.failed, outcome.quarantined), (None, 0));
             let copied = there.store.part(record.id, record.part).await.unwrap().unwrap();
             assert_eq!(copied, next);
             assert_eq!(copied.unknown, record.unknown);
@@ -201,7 +201,7 @@ fn what_nobody_knows_in_an_old_item_survives_a_change_and_is_replicated() {
 }
 
 #[test]
-fn rows_messages_outcomes_companies_and_settings_are_understood() {
+fn old_rows_messages_and_settings_are_parsed() {
     each(false, async |frozen| {
         let here = &frozen.places[0];
         let secrets = Secrets::load(&here.store, here.sealer.ring()).await.unwrap();
@@ -217,12 +217,12 @@ fn rows_messages_outcomes_companies_and_settings_are_understood() {
         for text in frozen.list("messages.json") {
             let message = Message::from_text(text.as_str().unwrap()).unwrap();
             let frozen: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
-            // Parts and rows had messages of their own.
+            // Parts and rows had separate message kinds.
             let kind = frozen["type"].as_str().unwrap();
             let kind = if matches!(kind, "copy_part" | "copy_row") { "copy" } else { kind };
             assert_eq!(serde_json::from_str::<Value>(&message.to_text()).unwrap()["type"], kind);
             let sort = frozen.get("part").or(frozen.get("key"));
-            if let Message::Copy { key, .. } = &message {
+            if let Message::Replicate { key, .. } = &message {
                 assert_eq!(Some(key.as_str()), sort.and_then(Value::as_str));
             }
         }
@@ -246,7 +246,7 @@ fn rows_messages_outcomes_companies_and_settings_are_understood() {
     });
 }
 
-/// A later version may write more members, and none less.
+/// A later version may write more members, and none fewer.
 fn contains(now: &Value, frozen: &Value) {
     match (now, frozen) {
         (Value::Object(now), Value::Object(frozen)) => {
@@ -261,7 +261,7 @@ fn contains(now: &Value, frozen: &Value) {
 }
 
 #[test]
-fn a_directory_of_an_old_version_is_opened_and_holds_what_it_held() {
+fn a_directory_of_an_old_version_keeps_its_data() {
     each(true, async |frozen| {
         let here = &frozen.places[0];
         let mut stored = BTreeMap::new();
@@ -277,8 +277,8 @@ fn a_directory_of_an_old_version_is_opened_and_holds_what_it_held() {
             }
         }
         for item in frozen.list("identifiers.json") {
-            let item = ClaimItem::from_item(from_json(&item)).unwrap();
-            assert_eq!(here.store.claims(&[item.index]).await.unwrap(), [item]);
+            let item = IdentifierItem::from_item(from_json(&item)).unwrap();
+            assert_eq!(here.store.ownerships(&[item.index]).await.unwrap(), [item]);
         }
         for frozen in frozen.list("rows.json") {
             let row = LogRow::from_item(from_json(&frozen["item"])).unwrap();
@@ -294,15 +294,15 @@ fn a_directory_of_an_old_version_is_opened_and_holds_what_it_held() {
             assert_eq!(here.store.begin(&[key; 32], &new, home::NOW, later).await, Ok(Some(outcome)));
         }
         let mut messages = Vec::new();
-        for queue in [&here.home.peers[0].retry, &here.home.repairs, &here.home.parked] {
+        for queue in [&here.home.peers[0].retry, &here.home.repairs, &here.home.quarantined] {
             let received = Queue::receive(&**queue, 10, 60).await.unwrap();
             messages.extend(received.into_iter().map(|delivery| delivery.text));
         }
         let frozen_messages = frozen.list("messages.json");
         assert_eq!(messages, frozen_messages.iter().map(|text| text.as_str().unwrap()).collect::<Vec<_>>());
-        // What was not replicated yet is.
+        // The pending changes are replicated.
         let outcome = Replicator::new(here.home.clone()).handle(&here.store.changes(0, 1000).unwrap()).await;
-        assert_eq!((outcome.failed, outcome.parked, outcome.queued), (None, 0, 0));
+        assert_eq!((outcome.failed, outcome.quarantined, outcome.queued), (None, 0, 0));
         for (key, record) in stored {
             assert_eq!(frozen.places[1].store.part(key.0, key.1).await.unwrap(), Some(record));
         }

@@ -1,7 +1,7 @@
-//! The page `docs/failures.md`: every failure that the design names, its rule, what has to be shown, and the tests that
-//! show it. A test says so in its documentation by a line `Failure: <name>`; a step of the cloud run in its docstring.
+//! The page `docs/failures.md`: every failure that the design names, its rule, what tests have to show, and the tests
+//! that show it. A line `Failure: <name>` in the documentation of a test or the docstring of a cloud run step marks it.
 //!
-//! `UPDATE=1 cargo test -p umoja-tests failure_table` writes the page anew.
+//! `UPDATE=1 cargo test -p umoja-tests failure_table` regenerates the page.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,24 +25,28 @@ const ROWS: [[&str; 3]; 32] = [
     ["KMS key disabled", "terminal for that entry, no hot loop", "re-enable heals; nothing dropped"],
     ["KMS throttled", "cache on read, back off", "calls per operation bounded"],
     ["key repair overtaken by a newer version", "condition on the version", "no foreign wrap on the new version"],
-    ["poison record", "park once with reason", "neighbours progress; visible; can be redriven"],
+    ["poison record", "quarantine once with reason", "neighbours progress; visible; can be redriven"],
     ["stream partial batch", "report the lowest failed sequence number", "never acknowledges an unhandled record"],
     ["queue duplicate, reorder", "idempotent application", "same state at 1x, 2x, 3x delivery in any permutation"],
     ["retry queue unreachable", "fail the stream record so that Lambda retries", "nothing lost"],
     ["stream gap over 24 h", "alarm on iterator age; anti-entropy", "digests equal afterwards"],
-    ["clock skew of +/-10 min", "refuse far-future stamps", "no region captured by a bad clock"],
+    ["clock skew of +/-10 min", "reject far-future HLC timestamps", "no region captured by a bad clock"],
     ["message size", "messages carry keys", "a 400 KB item replicates through the queue"],
     ["any function killed at any await", "redelivery", "no loss, no double effect"],
     ["answer lost after the write", "own version found = success", "one effect, same answer"],
     ["hot user (1,000 updates)", "coalesce to newest", "fewer peer writes than updates; final state equal"],
-    ["new region added", "stream first, then copy, then keys", "writes made during the copy all arrive"],
+    ["new region added", "stream first, then backfill, then keys", "writes made during the backfill all arrive"],
     ["region back after 48 h", "freeze, diff, then serve", "old writes do not win wrongly"],
     ["queue purged by mistake", "anti-entropy", "digests equal"],
     ["update races erase, older and newer", "erased beats all", "no resurrection; receipt stays true"],
     ["profile edit races password change or disable", "two parts", "both survive"],
-    ["two creates of one e-mail in two regions", "claims", "same winner everywhere, both journaled"],
-    ["rename races create", "claims recomputed", "exactly one winner per identifier"],
-    ["merge races merge (cycle), update, erase", "pointers", "same root everywhere; erase covers members"],
+    ["two creates of one e-mail in two regions", "identifier ownerships", "same winner everywhere, both journaled"],
+    ["rename races create", "identifier ownerships recomputed", "exactly one winner per identifier"],
+    [
+        "merge races merge (cycle), update, erase",
+        "pointers",
+        "same primary account everywhere; erase covers linked accounts",
+    ],
     ["split network, both sides write", "versions", "heal -> one digest"],
     [
         "old and new software side by side",
@@ -50,24 +54,24 @@ const ROWS: [[&str; 3]; 32] = [
          unopened",
         "N-1 reads and replicates",
     ],
-    ["KMS key rotated", "old material still unwraps", "old blobs readable; rewrap idempotent"],
+    ["KMS key rotated", "old material still unwraps", "old blobs readable; re-encrypt idempotent"],
     [
         "attempts cannot be counted",
-        "logins go on uncounted, and a metric says so; refused because of too many requests, they come again",
-        "nobody is locked out by an outage; a flood is no way around the count",
+        "logins continue uncounted, and a metric counts them; logins rejected by a throttled table are retried",
+        "no user is locked out by an outage; a flood does not bypass the count",
     ],
     [
         "requests cannot be counted",
-        "each instance counts for itself, and a metric says so",
-        "no request is refused because of an outage; no instance exceeds the limit alone",
+        "each instance counts separately, and a metric counts that",
+        "no request is rejected because of an outage; no instance exceeds the limit alone",
     ],
     ["restore from a backup", "replay receipts; rebuild derived tables", "erased users stay erased"],
 ];
 
-/// Rows that no test shows yet. Only shrinks: a row that has a test may not be listed.
+/// Rows that no test shows yet. The list only shrinks: a row with a test may not be listed.
 const MISSING: &[&str] = &[];
 
-/// Where tests are, and steps of the cloud run.
+/// The folders with tests and steps of the cloud run.
 const FOLDERS: [&str; 11] = [
     "api/src",
     "aws/src",
@@ -84,7 +88,7 @@ const FOLDERS: [&str; 11] = [
 
 const MARK: &str = "Failure: ";
 
-fn root() -> PathBuf {
+fn primary() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
@@ -114,9 +118,9 @@ fn marks(text: &str) -> Result<Vec<(String, String)>, String> {
         } else if line == "#[test]" || line.starts_with("#[tokio::test") {
             is_test = true;
         } else if let Some((before, rest)) = line.split_once("fn ") {
-            let is_case = before == "pub async "; // Of a contract suite: a macro makes the test.
+            let is_case = before == "pub async "; // A case of a contract suite: a macro makes the test.
             if !waiting.is_empty() && !is_test && !is_case {
-                return Err(format!("`{}` is no test", name(rest)));
+                return Err(format!("`{}` is not a test", name(rest)));
             }
             found.extend(waiting.drain(..).map(|failure| (failure, name(rest))));
             is_test = false;
@@ -125,15 +129,15 @@ fn marks(text: &str) -> Result<Vec<(String, String)>, String> {
     Ok(found)
 }
 
-/// By failure: the path and name of each test.
+/// The path and name of each test, by failure.
 fn shown() -> BTreeMap<String, Vec<(String, String)>> {
-    let (root, mut files) = (root(), Vec::new());
+    let (primary, mut files) = (primary(), Vec::new());
     for folder in FOLDERS {
-        sources(&root.join(folder), &mut files);
+        sources(&primary.join(folder), &mut files);
     }
     let mut shown: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for file in files {
-        let path = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let path = file.strip_prefix(&primary).unwrap().to_str().unwrap().to_owned();
         let marks = marks(&std::fs::read_to_string(&file).unwrap()).unwrap_or_else(|why| panic!("{path}: {why}"));
         for (failure, name) in marks {
             shown.entry(failure).or_default().push((path.clone(), name));
@@ -143,9 +147,9 @@ fn shown() -> BTreeMap<String, Vec<(String, String)>> {
 }
 
 fn page(shown: &BTreeMap<String, Vec<(String, String)>>) -> String {
-    let mut page = "# Failures, and the tests that show what becomes of them\n\n\
-        Generated: `UPDATE=1 cargo test -p umoja-tests failure_table`. A test is listed here by a line `Failure: <name>` \
-        in its\ndocumentation. Simulated runs meet most of these failures together, in orders that nobody thought of.\n\n\
+    let mut page = "# Failures and the tests that cover them\n\n\
+        Generated by `UPDATE=1 cargo test -p umoja-tests failure_table`. A line `Failure: <name>` in the \
+        documentation of a test\nlists it here. Simulated runs combine most of these failures in random orders.\n\n\
         | failure | rule | has to be shown | shown by |\n|---|---|---|---|\n"
         .to_owned();
     for [failure, rule, has_to_be_shown] in ROWS {
@@ -158,20 +162,20 @@ fn page(shown: &BTreeMap<String, Vec<(String, String)>>) -> String {
 }
 
 #[test]
-fn every_failure_has_a_test_and_the_page_says_which() {
+fn every_failure_has_a_listed_test() {
     let shown = shown();
     let known = |failure: &str| ROWS.iter().any(|[name, ..]| *name == failure);
     for (failure, tests) in &shown {
-        assert!(known(failure), "{tests:?} show a failure that the table does not have: {failure}");
+        assert!(known(failure), "{tests:?} name a failure that the table does not have: {failure}");
     }
     for [failure, ..] in ROWS {
         let (has_test, is_missing) = (shown.contains_key(failure), MISSING.contains(&failure));
-        assert!(has_test || is_missing, "no test shows what becomes of: {failure}");
-        assert!(!has_test || !is_missing, "there is a test now, strike it from the list of what is missing: {failure}");
+        assert!(has_test || is_missing, "no test shows: {failure}");
+        assert!(!has_test || !is_missing, "there is a test now, remove it from MISSING: {failure}");
     }
     assert!(MISSING.iter().all(|failure| known(failure)));
 
-    let (path, page) = (root().join("docs/failures.md"), page(&shown));
+    let (path, page) = (primary().join("docs/failures.md"), page(&shown));
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &page).unwrap();
     }
@@ -180,7 +184,7 @@ fn every_failure_has_a_test_and_the_page_says_which() {
 }
 
 #[test]
-fn a_mark_belongs_to_the_test_or_step_that_it_documents() {
+fn a_mark_belongs_to_the_documented_test_or_step() {
     let pair = |failure: &str, name: &str| (failure.to_owned(), name.to_owned());
     let rust = "/// Failure: one\n/// Failure: two\n#[test]\nfn a_test() {\n    let x = |y| y;\n}\n\nfn other() {}\n";
     assert_eq!(marks(rust), Ok(vec![pair("one", "a_test"), pair("two", "a_test")]));

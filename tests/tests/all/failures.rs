@@ -1,5 +1,6 @@
 //! The failure table: each row is a test here.
 
+mod anti_entropy;
 mod audit;
 mod away;
 mod delivery;
@@ -9,10 +10,9 @@ mod kills;
 mod peers;
 mod races;
 mod redrive;
+mod reencrypt;
 mod removal;
-mod rewrap;
 mod rotation;
 mod stream;
-mod sweep;
 mod tables;
 mod versions;

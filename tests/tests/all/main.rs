@@ -1,4 +1,4 @@
-//! The integration tests: one binary, so that it is linked once.
+//! The integration tests, in one binary so that it is linked once.
 
 #![allow(clippy::unwrap_used, reason = "in helpers of tests as in tests")]
 

@@ -1,4 +1,4 @@
-//! The background work of one process: streams, schedules, stopping and starting again.
+//! The background work of one process: streams, schedules, stop and restart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const OFTEN: PumpSettings = PumpSettings {
     poll: Duration::from_millis(5),
     reconcile: Duration::from_millis(5),
     housekeep: Duration::from_millis(5),
-    sweep: None,
+    anti_entropy: None,
 };
 
 fn start(world: &World) -> Pump {
@@ -24,14 +24,14 @@ fn start(world: &World) -> Pump {
     Pump::start(pumps, OFTEN)
 }
 
-/// Waits for what takes milliseconds; only what hangs takes this long.
+/// The limit for work that takes milliseconds: only a hang takes this long.
 async fn until(done: impl AsyncFn() -> bool) {
     let waiting = async {
         while !done().await {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_mins(20), waiting).await.expect("it does not happen");
+    tokio::time::timeout(Duration::from_mins(20), waiting).await.expect("it never happens");
 }
 
 async fn arrives(world: &World, at: usize, id: UserId) {
@@ -40,7 +40,7 @@ async fn arrives(world: &World, at: usize, id: UserId) {
 }
 
 #[test]
-fn writes_arrive_by_themselves_and_after_a_stop_nothing_is_sent_until_the_next_start() {
+fn the_pump_replicates_only_while_it_runs() {
     run(async {
         let world = World::new(1, 3).await;
         let pump = start(&world);
@@ -63,7 +63,7 @@ fn writes_arrive_by_themselves_and_after_a_stop_nothing_is_sent_until_the_next_s
 }
 
 #[test]
-fn a_pump_that_is_dropped_in_the_middle_loses_nothing() {
+fn a_dropped_pump_loses_nothing() {
     run(async {
         let world = World::new(2, 2).await;
         world.set_pausing(true);
@@ -89,7 +89,7 @@ fn a_pump_that_is_dropped_in_the_middle_loses_nothing() {
 }
 
 #[test]
-fn what_a_peer_missed_is_sent_when_it_is_back_and_a_stuck_stream_goes_on() {
+fn missed_changes_are_sent_when_a_peer_returns() {
     run(async {
         let world = World::new(3, 2).await;
         let pump = start(&world);
@@ -111,7 +111,7 @@ fn what_a_peer_missed_is_sent_when_it_is_back_and_a_stuck_stream_goes_on() {
 }
 
 #[test]
-fn housekeeping_removes_only_changes_that_were_replicated() {
+fn housekeeping_removes_only_replicated_changes() {
     run(async {
         let world = World::new(4, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();

@@ -1,4 +1,4 @@
-//! A taste of the simulation, for whoever runs the tests; CI does far more (`cargo run --release -p umoja-tests --features aws --bin sim`).
+//! A short simulation run. CI runs far more seeds (`cargo run --release -p umoja-tests --features aws --bin sim`).
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use umoja_tests::sim::regressions;
 use umoja_tests::sim::{Plan, Rule, Runner};
 use umoja_tests::world::TablesOn;
 
-/// Long enough to meet most things, short enough without optimisation.
+/// Long enough for most events, short enough without optimisation.
 const RUNS: u64 = 50;
 
 #[test]
-fn the_first_fifty_seeds_hold() {
+fn the_first_fifty_seeds_pass() {
     let runner = Runner::new(TablesOn::Local, None);
     for seed in 0..RUNS {
         let run = runner.run(&Plan::of(seed));
@@ -34,7 +34,7 @@ fn every_operation_of_the_api_is_called() {
 }
 
 #[test]
-fn a_seed_decides_its_run() {
+fn a_seed_determines_its_run() {
     let runner = Runner::new(TablesOn::Local, None);
     for seed in [3, 1000] {
         assert_eq!(Plan::of(seed), Plan::of(seed));
@@ -44,8 +44,8 @@ fn a_seed_decides_its_run() {
 }
 
 #[test]
-fn every_bug_that_was_found_stays_mended_on_both_adapters() {
-    for kept in regressions::all().expect("the file can be read") {
+fn every_bug_that_was_found_stays_fixed_on_both_adapters() {
+    for kept in regressions::all().expect("the file is readable") {
         for tables in [
             TablesOn::Local,
             #[cfg(feature = "aws")]
@@ -58,7 +58,7 @@ fn every_bug_that_was_found_stays_mended_on_both_adapters() {
 }
 
 #[test]
-fn a_rule_that_is_left_out_is_noticed() {
+fn a_missing_rule_is_detected() {
     let runner = Runner::new(TablesOn::Local, Some(Rule::Loop));
     assert!((0..RUNS).any(|seed| runner.run(&Plan::of(seed)).is_err()));
 }
@@ -67,7 +67,7 @@ fn alone(job: Job) -> Step {
     Step::Run(vec![Task { job, late: 0, killed: None }])
 }
 
-/// A change under the old index key only is on its way between two regions when the old key may be dropped.
+/// A change with only the old index key is in transit between two regions when the old key could be dropped.
 fn rotated() -> Plan {
     let call = |at, call| alone(Job::Call { at, company: 0, user: 0, call });
     let rotate = || alone(Job::Operate { at: 0, work: Work::IndexKey });
@@ -76,13 +76,13 @@ fn rotated() -> Plan {
     let steps = vec![
         call(0, Call::Register { email: Some(0), phone, name, verified, password, idk }),
         Step::Round,
-        // Published, and the second region has not read it.
+        // The key is published, but the second region has not read it.
         rotate(),
         call(1, Call::Update { set: Set::Nickname, if_version: false, idk }),
-        // Every profile is written again where it is.
+        // Every profile is re-encrypted where it is.
         rotate(),
         replicate(0, 0),
-        // Dropped, unless it counts what is on its way.
+        // The old key is dropped, unless the rotation counts versions in transit.
         rotate(),
         alone(Job::Reload { at: 0 }),
         replicate(1, 1),
@@ -92,9 +92,9 @@ fn rotated() -> Plan {
 }
 
 #[test]
-fn operators_rotate_keys_in_it_and_a_proof_that_is_left_out_makes_somebody_unknown() {
+fn skipping_a_rotation_proof_loses_a_user() {
     let held = Runner::new(TablesOn::Local, None).run(&rotated());
     assert!(held.is_ok(), "{held:?}");
     let failure = Runner::new(TablesOn::Local, Some(Rule::Arrived)).run(&rotated()).unwrap_err();
-    assert!(failure.reason.contains("did not find a user that is there"), "{failure:?}");
+    assert!(failure.reason.contains("did not find an existing user"), "{failure:?}");
 }

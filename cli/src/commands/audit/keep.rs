@@ -16,8 +16,8 @@ use crate::output::{Output, time};
     long_about = "Show or set for how long the audit trail is kept, in every region. Without a setting it is kept for \
 ever.
 
-Nothing is dropped by this command: run `umoja audit drop` by a schedule, such as once a day. `umoja doctor` tells if that has \
-not been done for a week.
+This command drops no rows: run `umoja audit drop` by a schedule, such as once a day. `umoja doctor` reports if that \
+has not been done for a week.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; to set it, PutItem there."
 )]
@@ -26,10 +26,10 @@ In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFI
   umoja audit keep --days 400 --dir DIR
   umoja audit keep --for-ever --prefix PREFIX --region eu-west-1")]
 pub(super) struct Keep {
-    /// For so many days.
+    /// Keep it for this number of days.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36_500), conflicts_with = "for_ever")]
     days: Option<u32>,
-    /// For ever.
+    /// Keep it for ever.
     #[arg(long)]
     for_ever: bool,
     #[command(flatten)]
@@ -50,14 +50,14 @@ impl Keep {
                 Some(days) => format!("The audit trail is kept for {days} days."),
                 None => "The audit trail is kept for ever.".to_owned(),
             };
-            let dropped = dropped.as_ref().map(|time| format!("\nWhat is older than {time} was dropped."));
+            let dropped = dropped.as_ref().map(|time| format!("\nRows from before {time} were dropped."));
             kept + &dropped.unwrap_or_default()
         });
         Ok(())
     }
 }
 
-/// What every region says: the first one of them for how long, and any of them what was dropped.
+/// The setting over all regions: how long rows are kept by the first region, and the latest drop of any region.
 pub(super) async fn everywhere(regions: &Regions) -> Result<Retention, CliError> {
     let mut found: Option<Retention> = None;
     for region in &regions.list {

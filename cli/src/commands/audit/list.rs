@@ -1,4 +1,4 @@
-//! `umoja audit list`: what happened to all users.
+//! `umoja audit list`: the events of all users.
 
 use clap::Args;
 use serde_json::json;
@@ -13,34 +13,32 @@ use crate::output::{self, Output};
 /// How many rows are read at a time.
 const PAGE: usize = 500;
 
-/// List what happened to users: all of it, or that of one company, of one kind, or since a time.
+/// List the events of users: all, or those of one company, of one kind, or since a time.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "List what happened to users: all of it, or that of one company, of one kind, or since a time. No \
+#[command(long_about = "List the events of users: all, or those of one company, of one kind, or since a time. No \
 personal data.
 
-One region is asked, which holds what all regions recorded. The command reads all of the table whatever it is asked for, and \
-lists an event as soon as it is found: user by user, those of one user by region and in their order. With --json it is one \
-document, written in the same way. Memory does not grow. Whether the rows are genuine is for `umoja audit show` and `umoja \
-doctor` to say.
+The command asks one region, which holds the events that all regions recorded. It always reads the whole table, and \
+lists an event as soon as it is found: user by user, and the events of one user by region and in their order. With \
+--json the answer is one document, written in the same way. Memory does not grow. `umoja audit show` and `umoja \
+doctor` check whether the rows are genuine.
 
 The exit code is 1 if rows cannot be read.
 
-In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, Scan \
-on PREFIX-audit."
-)]
+In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is \
+asked, Scan on PREFIX-audit.")]
 #[command(after_help = "Examples:
   umoja audit list --since 2026-01-31 --dir DIR
   umoja audit list --company soko --event exported --dir DIR --json
   umoja audit list --event erased --prefix PREFIX --region eu-west-1")]
 pub(super) struct List {
-    /// Only what this company did.
+    /// Only events that this company caused.
     #[arg(long)]
     company: Option<CompanyId>,
     /// Only this kind of event, such as `exported`.
     #[arg(long)]
     event: Option<String>,
-    /// Only what happened since: a day, or a time as in RFC 3339.
+    /// Only events since this day, or this time as in RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = trail::since)]
     since: Option<Millis>,
     #[command(flatten)]

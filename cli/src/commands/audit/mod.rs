@@ -1,4 +1,4 @@
-//! `umoja audit`: what happened to users' accounts, by whom, and for how long that is kept.
+//! `umoja audit`: the security events of users, who caused them, and how long they are kept.
 
 mod keep;
 mod list;
@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use crate::CliError;
 use crate::output::Output;
 
-/// Security events of users: show them, list them, and say for how long they are kept.
+/// Security events of users: show them, list them, and set how long they are kept.
 #[derive(Debug, Args)]
 pub(super) struct Command {
     #[command(subcommand)]

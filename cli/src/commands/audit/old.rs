@@ -1,4 +1,4 @@
-//! `umoja audit drop`: what is older than is kept.
+//! `umoja audit drop`: drops rows that are older than they are kept.
 
 use clap::Args;
 use serde_json::json;
@@ -11,19 +11,20 @@ use super::keep::{everywhere, put};
 use crate::CliError;
 use crate::output::{Output, time};
 
-/// Drop what of the audit trail is older than `umoja audit keep` says, in every region.
+/// Drop the rows of the audit trail that are older than `umoja audit keep` says, in every region.
 #[derive(Debug, Args)]
 #[command(name = "drop")]
 #[command(
-    long_about = "Drop what of the audit trail is older than `umoja audit keep` says, in every region. Run it by a \
-schedule, such as once a day. It is this command that drops, and no function: none of them may delete what is replicated.
+    long_about = "Drop the rows of the audit trail that are older than `umoja audit keep` says, in every region. Run \
+it by a schedule, such as once a day. Only this command drops rows: no function has the right to delete replicated \
+items.
 
-First every region's settings say that rows of before that time may be missing, so that no comparison brings them back and no \
-check misses them. The last row of each chain stays, however old: the next one is numbered after it. The command may be broken \
-off and run again at any time.
+First the command writes into every region's settings that earlier rows may be missing, so that no comparison brings \
+them back and no check misses them. The last row of each chain stays, however old: the next row is numbered after it. \
+The command can be interrupted and run again at any time.
 
-In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings; Scan and DeleteItem on \
-PREFIX-audit."
+In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings; Scan and \
+DeleteItem on PREFIX-audit."
 )]
 #[command(after_help = "Examples:
   umoja audit drop --dir DIR
@@ -38,10 +39,10 @@ impl DropOld {
         let regions = self.target.regions().await?;
         let mut retention = everywhere(&regions).await?;
         let Some(before) = retention.too_old_before(regions.clock.now()) else {
-            let message = "the audit trail is kept for ever; say for how long by `umoja audit keep --days DAYS`";
+            let message = "the audit trail is kept for ever; set a time with `umoja audit keep --days DAYS`";
             return Err(CliError::Failed(message.into()));
         };
-        // When rows are kept for longer now, some of before are gone already.
+        // If rows are kept for longer now, some older rows are gone already.
         retention.dropped_before = retention.dropped_before.max(before);
         put(&regions, &retention).await?;
         let worker = worker(&regions, 0, Millis(u64::MAX));
@@ -53,7 +54,7 @@ impl DropOld {
         let list: Vec<_> = dropped.iter().map(|(region, rows)| json!({ "region": region, "dropped": rows })).collect();
         output.answer(&json!({ "before": before, "regions": list }), || {
             let lines =
-                dropped.iter().map(|(region, rows)| format!("{region}: {rows} rows of before {before} dropped\n"));
+                dropped.iter().map(|(region, rows)| format!("{region}: {rows} rows from before {before} dropped\n"));
             lines.collect()
         });
         Ok(())

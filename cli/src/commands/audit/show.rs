@@ -1,4 +1,4 @@
-//! `umoja audit show`: what happened to one user, in every region.
+//! `umoja audit show`: the events of one user, in every region.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,20 @@ use super::trail;
 use crate::CliError;
 use crate::output::{Output, table};
 
-/// Show what happened to a user's account: registration, identifiers, passwords, merges, exports, erasure.
+/// Show the events of a user's account: registration, identifiers, passwords, merges, exports, erasure.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Show what happened to a user's account, in the order of time: registration, links to companies, kinds \
-of identifiers that changed, passwords, status, merges, exports, erasure; by whom (a company and its key, an operator and the \
-command, a rule), and in which region. No personal data. Logins and edits of the profile are not recorded.
+#[command(long_about = "Show the events of a user's account, in the order of time: registration, links to companies, \
+kinds of identifiers that changed, passwords, status, merges, exports, erasure; by whom (a company and its key, an \
+operator and the command, a rule), and in which region. No personal data. Logins and edits of the profile are not \
+recorded.
 
-Every region has a chain of its own, and all regions hold all chains. The command reads those of every region that answers \
-and says whether each is whole and genuine: no row forged, changed, moved or missing.
+Every region has its own chain, and all regions hold all chains. The command reads the chains in every region that \
+answers, and reports whether each chain is whole and genuine: no row forged, changed, moved or missing.
 
-The exit code is 0 if so, 1 if not, and 2 if not everything could be looked at.
+The exit code is 0 if every chain is whole and genuine, 1 if not, and 2 if not everything could be read.
 
-In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Query on PREFIX-audit; kms:Decrypt \
-with the data key of one of them."
-)]
+In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Query on PREFIX-audit; \
+kms:Decrypt with the data key of one of them.")]
 #[command(after_help = "Examples:
   umoja audit show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
   umoja audit show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --since 2026-01-31 --dir DIR --json
@@ -34,7 +33,7 @@ with the data key of one of them."
 pub(super) struct Show {
     /// The user's id.
     id: UserId,
-    /// Only what happened since: a day, or a time as in RFC 3339.
+    /// Only events since this day, or this time as in RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = trail::since)]
     since: Option<Millis>,
     #[command(flatten)]
@@ -57,12 +56,12 @@ impl Show {
                         }
                     }
                 }
-                Err(error) => unseen.push(format!("{} cannot be looked at: {error}", region.name())),
+                Err(error) => unseen.push(format!("{} cannot be read: {error}", region.name())),
             }
         }
         let key = trail::key(&regions).await;
         if let Err(error) = &key {
-            unseen.push(format!("whether rows are genuine cannot be said: {error}"));
+            unseen.push(format!("the rows could not be verified: {error}"));
         }
         let retention = trail::retention(&regions).await;
         let dropped_before = retention.dropped_before;
@@ -80,7 +79,7 @@ impl Show {
         output.answer(&answer, || {
             let mut text = format!("User {}\n", self.id);
             if rows.is_empty() {
-                text.push_str("\nNothing is recorded.\n");
+                text.push_str("\nNo event is recorded.\n");
             }
             text.push_str(&table(&rows.iter().map(trail::cells).collect::<Vec<_>>()));
             text.extend(held.iter().map(|(region, rows)| format!("\n{region} holds {rows} rows.")));

@@ -1,4 +1,5 @@
-//! The rows of the audit trail: for how long they are kept, since when they are asked for, what says that they are genuine, and how they are shown.
+//! The rows of the audit trail: how long they are kept, the key that verifies them, how they are shown, and the time of
+//! `--since`.
 
 use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
@@ -12,14 +13,14 @@ use crate::CliError;
 use crate::deployment::Regions;
 use crate::output::time;
 
-/// How long a region's key service may take to wrap, in milliseconds: nothing is wrapped here.
+/// How long a region's key service may take to wrap, in milliseconds. These commands wrap no key.
 const WRAP_BUDGET_MS: u64 = 5_000;
 
-/// For how long rows are kept, as the first region that answers says, and what any of them says was dropped.
+/// How long rows are kept, by the first region that answers, and the latest drop of any region.
 pub(in crate::commands) async fn retention(regions: &Regions) -> Retention {
     let mut found: Option<Retention> = None;
     for region in &regions.list {
-        // A region that does not answer is told of elsewhere.
+        // A region that does not answer is reported elsewhere.
         if let Ok(retention) = Retention::load(&*region.home.registry).await {
             found = Some(found.map_or(retention, |found| found.with_dropped(&retention)));
         }
@@ -27,7 +28,7 @@ pub(in crate::commands) async fn retention(regions: &Regions) -> Retention {
     found.unwrap_or_default()
 }
 
-/// What says whether a row is genuine; or why there is nothing that does.
+/// The key that verifies rows, or the reason why it cannot be loaded.
 pub(in crate::commands) async fn key(regions: &Regions) -> Result<AuditKey, CliError> {
     let region = regions.first()?;
     let ring = regions.ring(WRAP_BUDGET_MS)?;
@@ -48,7 +49,7 @@ pub(super) fn json(row: &LogRow) -> Value {
     value
 }
 
-/// An event for people: when, in which region, what, whose doing, and more about it.
+/// An event for people: time, region, kind, who caused it, and details.
 pub(super) fn cells(row: &LogRow) -> Vec<String> {
     let entry = AuditEntry::from(row);
     let text = |name| row.field(name).unwrap_or_default().to_owned();
@@ -62,7 +63,7 @@ pub(super) fn cells(row: &LogRow) -> Vec<String> {
     vec![time(row.at.millis()), row.origin.to_string(), entry.event, by, more.join(" ")]
 }
 
-/// A time of the command line: RFC 3339, or a day, which begins at midnight UTC.
+/// Parses a time of the command line: RFC 3339, or a day, which begins at midnight UTC.
 pub(super) fn since(text: &str) -> Result<Millis, String> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok().or_else(|| {
         let day = format_description::parse_borrowed::<2>("[year]-[month]-[day]").ok()?;
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_and_a_time_are_read_and_nothing_else() {
+    fn only_a_day_or_a_time_is_accepted() {
         assert_eq!(since("1970-01-02"), Ok(Millis(86_400_000)));
         assert_eq!(since("1970-01-01T01:00:01+01:00"), Ok(Millis(1000)));
         for text in ["", "yesterday", "1969-12-31", "2026-02-30", "2026-01-31 12:00", "1700000000"] {

@@ -1,4 +1,4 @@
-//! API keys: another one, and the end of one.
+//! Rotates and retires API keys.
 
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub(super) struct RotateKey {
     company_file: Option<PathBuf>,
 }
 
-/// End an API key of a company now, within 5 seconds: before its time, or because it has leaked.
+/// End an API key of a company within 5 seconds: before it expires, or because it has leaked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company list --dir DIR                      shows the keys' ids
@@ -69,7 +69,7 @@ impl RotateKey {
         if matches!(stored, Err(CliError::NotStored(_))) {
             return stored;
         }
-        // Where some regions have it, the new key is given out all the same.
+        // If at least one region has stored it, the new key is issued.
         let overlap = self.overlap_secs;
         match (self.company_file.as_deref(), file) {
             (Some(path), Some(file)) => {
@@ -99,18 +99,21 @@ impl RetireKey {
         let was_live = company.api_keys.iter().any(|key| key.id == self.key && is_live(key));
         if was_live && !company.api_keys.iter().any(|key| key.id != self.key && is_live(key)) {
             return Err(CliError::Failed(format!(
-                "{} is the only API key of {1}; give it another one first with `umoja company rotate-key {1}`, or refuse \
-                 all of its requests with `umoja company disable {1}`",
+                "{} is the only API key of {1}; give it another one first with `umoja company rotate-key {1}`, or \
+                 reject all of its requests with `umoja company disable {1}`",
                 self.key, self.id
             )));
         }
-        // A key that is gone already may still be in a region that did not answer before: it is written everywhere.
+        // A region that did not answer before may still have a key that the others dropped, so every region is written.
         company.api_keys.retain(|key| key.id != self.key && is_live(key));
         deployment.put_company(&company).await?;
         output.answer(&json!({ "id": self.id, "api_key_id": self.key, "was_live": was_live }), || {
             let key = &self.key;
             if was_live {
-                format!("The API key {key} is ended; regions that are being served notice within 5 seconds.")
+                format!(
+                    "The API key {key} has ended; this takes effect within 5 seconds in regions that are being \
+                     served."
+                )
             } else {
                 format!("The company {} has no live API key {key}.", self.id)
             }

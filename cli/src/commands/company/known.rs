@@ -1,4 +1,4 @@
-//! A company that there is, and what is made for one.
+//! Looks up an existing company, and makes new API keys.
 
 use umoja_crypto::ApiKey;
 use umoja_schema::company::ApiKeyHash;
@@ -8,7 +8,7 @@ use crate::CliError;
 use crate::deployment::Regions;
 
 pub(super) async fn known(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
-    let unknown = || CliError::Failed(format!("there is no company {id}; `umoja company list` shows those there are"));
+    let unknown = || CliError::Failed(format!("there is no company {id}; `umoja company list` shows all companies"));
     deployment.company(id).await?.ok_or_else(unknown)
 }
 

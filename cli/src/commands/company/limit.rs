@@ -1,4 +1,4 @@
-//! How many requests a company may make.
+//! The rate limit of a company.
 
 use std::num::NonZeroU32;
 
@@ -11,7 +11,7 @@ use crate::CliError;
 use crate::commands::target::Target;
 use crate::output::Output;
 
-/// Say how many requests a company may make, within 5 seconds.
+/// Set how many requests a second a company may make; takes effect within 5 seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company limit soko 50 --dir DIR             50 requests a second, in each region
@@ -23,7 +23,7 @@ pub(super) struct Limit {
     /// Requests a second, in each region.
     #[arg(value_name = "N", required_unless_present = "default")]
     per_sec: Option<NonZeroU32>,
-    /// As many as a company for which nothing else was said.
+    /// The default rate limit.
     #[arg(long, conflicts_with = "per_sec")]
     default: bool,
     #[command(flatten)]
@@ -38,7 +38,8 @@ impl Limit {
         deployment.put_company(&company).await?;
         output.answer(&json!({ "id": self.id, "rate_limit": company.requests_per_second() }), || {
             format!(
-                "The company {} may make {} in each region; regions that are being served notice within 5 seconds.",
+                "The company {} may make {} in each region; this takes effect within 5 seconds in regions that are \
+                 being served.",
                 self.id,
                 described(&company)
             )

@@ -25,7 +25,7 @@ use crate::deployment::Regions;
 use crate::files;
 use crate::output::{Output, table};
 
-/// What a company may do unless it is told otherwise: not what concerns other companies' users.
+/// The default scopes of a company: none that concerns other companies' users.
 const DEFAULT_SCOPES: &str = "users:register,users:lookup,users:authenticate,users:update,users:password";
 
 /// The companies that may call: add, list, disable, enable, limit, rotate their keys.
@@ -46,14 +46,15 @@ enum Action {
     RetireKey(RetireKey),
 }
 
-/// Add a company, in every region. Its keys are shown once.
+/// Add a company in every region. Its keys are shown once.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Add a company, in every region. Without --public-key a key pair (Ed25519) is made for it. The API \
-key and the private key are shown once and kept nowhere: write them to a file with --out, or hand over the JSON.
+    long_about = "Add a company in every region. Without --public-key the command makes a key pair (Ed25519) for \
+it. The API key and the private key are shown once and stored nowhere: write them to a file with --out, or pass the \
+JSON on.
 
-In AWS, this command and its sisters need credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; \
-GetItem, PutItem and Scan on PREFIX-companies."
+In AWS, all commands of `umoja company` need credentials that may, in every region: dynamodb:GetItem on \
+PREFIX-settings; GetItem, PutItem and Scan on PREFIX-companies."
 )]
 #[command(after_help = "Examples:
   umoja company add soko --dir DIR --name 'Soko Ltd' --out soko.json
@@ -68,13 +69,13 @@ struct Add {
     /// Its name, for people [default: the id].
     #[arg(long)]
     name: Option<String>,
-    /// What it may do: `all`, or names separated by commas.
+    /// Its scopes: `all`, or names separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "SCOPE,...", default_value = DEFAULT_SCOPES, value_parser = scopes)]
     scopes: Vec<Scopes>,
     /// Trust it to verify e-mail addresses and phone numbers.
     #[arg(long)]
     trusted: bool,
-    /// The country in which its national phone numbers are read, such as KE.
+    /// The country of its national phone numbers, such as KE.
     #[arg(long, value_name = "COUNTRY", value_parser = country)]
     phone_country: Option<String>,
     /// How many requests it may make in a second, in each region [default: 1000].
@@ -101,7 +102,7 @@ struct List {
     target: Target,
 }
 
-/// Refuse every request of a company, within 5 seconds.
+/// Reject every request of a company, within 5 seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company disable soko --dir DIR
@@ -158,7 +159,7 @@ impl Command {
     }
 }
 
-/// A company with a new key pair and a new API key: what is stored, and what its owner gets once.
+/// Makes a company with a new key pair and a new API key: the stored item, and the file that its owner gets once.
 pub(crate) fn new_company(
     deployment: &Regions,
     id: &CompanyId,
@@ -192,7 +193,7 @@ impl Add {
         let deployment = self.target.regions().await?;
         if deployment.company(&self.id).await?.is_some() {
             return Err(CliError::Failed(format!(
-                "there is a company {0} already; give it a new API key with `umoja company rotate-key {0}`",
+                "the company {0} exists already; give it a new API key with `umoja company rotate-key {0}`",
                 self.id
             )));
         }
@@ -206,17 +207,17 @@ impl Add {
             file.private_key_pem = None;
             company.keys = vec![own];
         }
-        // Made before the company is, so that its keys are not lost to a path that cannot be written.
+        // The file is made before the company, so that the keys are not lost if the path cannot be written.
         let out = self.out.as_deref().map(|path| new_file(path).map(|file| (path, file))).transpose()?;
         let stored = deployment.put_company(&company).await;
         if let Err(error @ CliError::NotStored(_)) = stored {
-            // Nobody has these keys: the next run has to find the path free.
+            // No region has these keys. The next run needs the path to be free.
             if let Some(path) = &self.out {
                 std::fs::remove_file(path).map_err(|source| CliError::File { path: path.clone(), source })?;
             }
             return Err(error);
         }
-        // Where some regions have it, its keys are given out all the same.
+        // If at least one region has stored it, its keys are issued.
         match out {
             Some((path, out)) => {
                 write(path, out, &file)?;
@@ -331,7 +332,7 @@ async fn set_enabled(target: &Target, id: CompanyId, enabled: bool, output: Outp
     deployment.put_company(&company).await?;
     output.answer(&json!({ "id": id, "enabled": enabled }), || {
         let what = if enabled { "enabled" } else { "disabled" };
-        format!("The company {id} is {what}; regions that are being served notice within 5 seconds.")
+        format!("The company {id} is {what}; this takes effect within 5 seconds in regions that are being served.")
     });
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `umoja conflicts list`: the open ones.
+//! `umoja conflicts list`: the open conflicts.
 
 use clap::Args;
 use serde_json::json;
@@ -9,25 +9,25 @@ use super::shown::{line, serving};
 use crate::CliError;
 use crate::output::{self, Output, note};
 
-/// How often somebody who waits is told so.
-const TELL_MS: u64 = 10_000;
+/// How often progress is reported, in milliseconds.
+const REPORT_MS: u64 = 10_000;
 
-/// List the open conflicts: ids, which kind of identifier, whom look-ups find, since when, whether verified.
+/// List the open conflicts: ids, kind of identifier, the user that look-ups find, since when, whether verified.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "List the open conflicts: ids, which kind of identifier, whom look-ups find, since when, whether verified. \
-No personal data; nothing is opened.
+#[command(long_about = "List the open conflicts: ids, kind of identifier, the user that look-ups find, since when, \
+whether verified. No personal data; the command opens no record.
 
-The journal of one region, which holds what all regions saw, says where to look; a conflict is open if both users are live, \
-are not one person, and claim the same identifier now, later than somebody dismissed the two. Each pair is listed once, with \
-all that it contests, as soon as it is found: in no particular order. With --json it is one document, written in the same \
-way. The command remembers the pairs that it has listed, and nothing else, however long the journal is; it reads all of it.
+The command reads all of the journal of one region, which holds the conflicts that all regions saw. A conflict is open \
+if both users are live, are not one person, and own the same identifier now. A dismissed pair is open again if it came \
+to own an identifier in common after the dismissal. Each pair is listed once, with all identifiers that it contests, \
+as soon as it is found: in no particular order. With --json the answer is one document, written in the same way. The \
+command keeps only the listed pairs in memory, however long the journal is.
 
-The exit code is 0, also if there are conflicts; their number is at the end. It is 1 if rows of the journal cannot be read.
+The exit code is 0, even if there are conflicts; their number is at the end. It is 1 if rows of the journal cannot be \
+read.
 
-In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, Scan \
-and Query on PREFIX-journal, Query and GetItem on PREFIX-users."
-)]
+In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is \
+asked, Scan and Query on PREFIX-journal, Query and GetItem on PREFIX-users.")]
 #[command(after_help = "Examples:
   umoja conflicts list --dir DIR
   umoja conflicts list --prefix PREFIX --region eu-west-1
@@ -42,7 +42,7 @@ impl List {
         let regions = self.target.regions().await?;
         let region = serving(&regions)?;
         let mut open = OpenConflicts::new(&region.home.own);
-        let (mut count, mut told) = (0_usize, regions.clock.now());
+        let (mut count, mut reported) = (0_usize, regions.clock.now());
         if output.json {
             output::line(&format!("{{\n\"region\": {},\n\"conflicts\": [", json!(region.name())));
         }
@@ -59,9 +59,9 @@ impl List {
                 count += 1;
             }
             let now = regions.clock.now();
-            if now.since(told) >= TELL_MS {
-                told = now;
-                note(&format!("{}: {} rows of the journal looked at", region.name(), open.rows()));
+            if now.since(reported) >= REPORT_MS {
+                reported = now;
+                note(&format!("{}: {} rows of the journal read", region.name(), open.rows()));
             }
         }
         if output.json {

@@ -1,4 +1,4 @@
-//! `umoja conflicts`: users who claim one identifier.
+//! `umoja conflicts`: users who own the same identifier.
 
 mod list;
 mod resolve;
@@ -10,11 +10,11 @@ use clap::{Args, Subcommand};
 use crate::CliError;
 use crate::output::Output;
 
-/// See who claims one identifier with somebody else, and resolve it.
+/// List, show and resolve conflicts: two users who own the same identifier.
 ///
-/// Two regions that accept the same identifier at the same moment make two users of it. Look-ups find the one whose claim
-/// wins, the same in every region; the other is found by its id and its other identifiers. Whether the two are one person,
-/// which of them the identifier belongs to, or whether that is to stay as it is, is for people to decide.
+/// If two regions accept the same identifier at the same moment, two users own it. Look-ups find the user whose
+/// ownership wins, the same in every region; the other user is found by its id and its other identifiers. People decide
+/// whether the two are one person, which of them the identifier belongs to, or whether both keep it.
 #[derive(Debug, Args)]
 pub(super) struct Command {
     #[command(subcommand)]

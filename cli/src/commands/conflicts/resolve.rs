@@ -1,4 +1,4 @@
-//! `umoja conflicts resolve`: what people have decided.
+//! `umoja conflicts resolve`: applies a decision of people.
 
 use std::sync::Arc;
 
@@ -16,39 +16,40 @@ use super::shown::{line, serving, state};
 use crate::CliError;
 use crate::output::{Output, table};
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds: an operator may be far away, and what is missing
-/// then is left to the key repair.
+/// How long the peers' KMS may take to wrap a data key, in milliseconds: an operator may be far away. The key repair
+/// adds the wrapped keys that are missing then.
 const WRAP_BUDGET_MS: u64 = 5_000;
 
 /// The most characters of a reason, as in the API.
 const MAX_REASON_CHARS: usize = 256;
 
-/// Resolve a conflict: merge the two, have one give up what both claim, or let it stand.
+/// Resolve a conflict: merge the two users, take the identifier from one of them, or dismiss the conflict.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Resolve a conflict: merge the two, have one give up what both claim, or let it stand. WINNER is who keeps \
-the identifier, which need not be the one whom look-ups find now.
+    long_about = "Resolve a conflict: merge the two users, take the identifier from one of them, or dismiss the \
+conflict. WINNER is the user who keeps the identifier, which need not be the user that look-ups find now.
 
---merge makes LOSER a part of WINNER, by the rules of the API's `merge`, whose `unmerge` undoes it. --give-up takes from \
-LOSER every identifier that WINNER claims too, value and claim; it is refused if nothing would be left by which LOSER is \
-found, unless somebody else of the same person has an identifier. It cannot be undone. --dismiss changes neither of the two: \
-they are listed no more, until both claim something else in common or claim it anew.
+--merge merges LOSER into WINNER, by the rules of the API's `merge`; the API's `unmerge` undoes it. --give-up takes \
+from LOSER every identifier that WINNER owns too, value and ownership. It is rejected if LOSER would have no \
+identifier left, unless another user of the same person has one. It cannot be undone. --dismiss changes neither user: \
+the pair is no longer listed, until both own another identifier in common or own this one again.
 
-The decision is written in one region as any change of a user is, with a row for either user in the journal, and reaches \
-the others as any change does; in a directory, once it is served. It is written only if both users are what was read: \
-otherwise the command says so, and is to be run again. Doing it twice is doing it once.
+The command writes the decision in one region as any other change of a user, with a row for each user in the journal, \
+and it is replicated to the others; in a directory, once it is served. It is written only if both users are still as \
+they were read. Otherwise the command reports that, and has to be run again. A second run has no further effect.
 
-The exit code is 0 if it was done or there is nothing to do, and 1 if it was refused or has to be run again. --dry-run decides \
-and writes nothing.
+The exit code is 0 if the decision was written or there is nothing to do, and 1 if it was rejected or the command has \
+to be run again. With --dry-run the command reports what it would do and writes no change.
 
---by goes into the journal, which stays for ever, as it is: the name of a role or an account, not of a person. --reason is \
-sealed.
+--by is stored in the journal as it is, and the journal stays for ever: use the name of a role or an account, not of a \
+person. --reason is sealed.
 
---merge and --give-up open the users' profiles, in the memory of the machine on which they run. In AWS it needs credentials \
-that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, Query, GetItem, PutItem and \
-ConditionCheckItem on PREFIX-users, Query and UpdateItem on PREFIX-journal, Query and PutItem on PREFIX-audit, Query, PutItem and DeleteItem on \
-PREFIX-members, GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; kms:GenerateDataKey and Decrypt with its \
-data key, and Encrypt and Decrypt with those of the others, for users' data keys too (with --dismiss only Decrypt)."
+--merge and --give-up open the users' profiles in the memory of the machine on which they run. In AWS the command \
+needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, Query, \
+GetItem, PutItem and ConditionCheckItem on PREFIX-users, Query and UpdateItem on PREFIX-journal, Query and PutItem on \
+PREFIX-audit, Query, PutItem and DeleteItem on PREFIX-linked_accounts, GetItem, BatchGetItem, PutItem and DeleteItem on \
+PREFIX-identifiers; kms:GenerateDataKey and Decrypt with its data key, and Encrypt and Decrypt with those of the \
+others, for users' data keys too (with --dismiss only Decrypt)."
 )]
 #[command(after_help = "Examples:
   umoja conflicts resolve WINNER LOSER --merge --by support --dry-run --dir DIR
@@ -56,36 +57,36 @@ data key, and Encrypt and Decrypt with those of the others, for users' data keys
   umoja conflicts resolve WINNER LOSER --give-up --by support --reason 'ticket 4711' --prefix PREFIX --region eu-west-1
   umoja conflicts resolve WINNER LOSER --dismiss --by support --prefix PREFIX --region eu-west-1")]
 pub(super) struct Resolve {
-    /// The id of the user who keeps what both claim.
+    /// The id of the user who keeps what both own.
     winner: UserId,
-    /// The id of the other one.
+    /// The id of the other user.
     loser: UserId,
     #[command(flatten)]
     way: Decision,
-    /// On whose behalf, for the journal: 1 to 64 letters, digits, dots, hyphens and underscores.
+    /// The role or account that decided, for the journal: 1 to 64 letters, digits, dots, hyphens and underscores.
     #[arg(long, value_name = "NAME", value_parser = name)]
     by: String,
-    /// Why, for the journal, where it is sealed; at most 256 characters.
+    /// The reason, sealed in the journal; at most 256 characters.
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
-    /// Say what would be done, and write nothing.
+    /// Report what would be done, and write no change.
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
     target: Target,
 }
 
-/// What people have decided.
+/// The decision.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Decision {
     /// Merge LOSER into WINNER.
     #[arg(long)]
     merge: bool,
-    /// Take from LOSER what both claim.
+    /// Take from LOSER what both own.
     #[arg(long)]
     give_up: bool,
-    /// Let both stand.
+    /// Change neither user, and list the pair no longer.
     #[arg(long)]
     dismiss: bool,
 }
@@ -156,8 +157,8 @@ impl Resolve {
             let done = match (way, self.dry_run) {
                 (Way::Merge, false) => format!("{loser} is merged into {winner}."),
                 (Way::Merge, true) => format!("{loser} would be merged into {winner}."),
-                (Way::GiveUp, false) => format!("{loser} has given up what {winner} claims too."),
-                (Way::GiveUp, true) => format!("{loser} would give up what {winner} claims too."),
+                (Way::GiveUp, false) => format!("{loser} has given up what {winner} owns too."),
+                (Way::GiveUp, true) => format!("{loser} would give up what {winner} owns too."),
                 (Way::Dismiss, false) => format!("The conflict of {winner} and {loser} is dismissed."),
                 (Way::Dismiss, true) => format!("The conflict of {winner} and {loser} would be dismissed."),
             };

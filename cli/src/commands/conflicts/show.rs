@@ -13,19 +13,17 @@ use super::shown::{line, serving, state};
 use crate::CliError;
 use crate::output::{Output, table, time};
 
-/// Show a user's conflicts, open and past, and what decides about them.
+/// Show a user's conflicts, open and past, and the facts that decide them.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Show a user's conflicts, open and past, and what decides about them: for each rival what both claim and who \
-wins, when either was registered, which companies are linked to it, which identifiers are verified, claimed when and in which \
-region, and what the journal says: who saw the conflict, whether it was dismissed, given up, merged. Ids only, no personal \
-data; nothing is opened.
+#[command(long_about = "Show a user's conflicts, open and past, and the facts that decide them: for each rival which \
+identifiers both own and who wins; for each user when it was registered, which companies are linked to it, and which \
+identifiers are verified, since when and in which region; and from the journal which region saw the conflict, and \
+whether it was dismissed, given up or merged. Ids only, no personal data; the command opens no record.
 
-The exit code is 1 if the journal knows of no conflict of this user.
+The exit code is 1 if the journal has no conflict of this user.
 
-In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, \
-Query on PREFIX-journal, Query and GetItem on PREFIX-users."
-)]
+In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is \
+asked, Query on PREFIX-journal, Query and GetItem on PREFIX-users.")]
 #[command(after_help = "Examples:
   umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
   umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX --region eu-west-1
@@ -33,13 +31,13 @@ Query on PREFIX-journal, Query and GetItem on PREFIX-users."
 pub(super) struct Show {
     /// The user's id.
     id: UserId,
-    /// Only with this other user.
+    /// Only the conflict with this other user.
     rival: Option<UserId>,
     #[command(flatten)]
     target: Target,
 }
 
-/// What is journaled on one conflict.
+/// A row of the journal about one conflict.
 #[derive(Serialize)]
 struct Event {
     at_ms: u64,
@@ -83,7 +81,7 @@ impl Show {
         let mut found = rivals(own, self.id).await.map_err(failed)?;
         found.retain(|rival, _| self.rival.is_none_or(|wanted| wanted == *rival));
         if found.is_empty() {
-            return Err(CliError::Failed(format!("the journal of {} knows of no such conflict", region.name())));
+            return Err(CliError::Failed(format!("the journal of {} has no such conflict", region.name())));
         }
         let (mut values, mut text) = (Vec::new(), String::new());
         for (rival, rows) in &found {
@@ -105,24 +103,24 @@ impl Show {
     }
 }
 
-/// What one of the two is, without what it is called.
+/// One of the two users, without personal data.
 fn user(id: UserId, parts: &Parts) -> Value {
     let Some(facts) = parts.profile.as_ref().filter(|_| parts.is_live()).and_then(PartRecord::profile_facts) else {
         let erased = parts.profile.as_ref().is_some_and(|part| part.version.erased);
         return json!({ "id": id, "live": false, "erased": erased });
     };
-    let mut claims: Vec<Value> = Vec::new();
-    for claim in facts.claims.values() {
+    let mut ownerships: Vec<Value> = Vec::new();
+    for ownership in facts.ownerships.values() {
         let value = json!({
-            "kind": claim.kind,
-            "company": claim.company,
-            "verified": claim.verified,
-            "claimed_at_ms": claim.claimed_at,
-            "region": claim.region,
+            "kind": ownership.kind,
+            "company": ownership.company,
+            "verified": ownership.verified,
+            "owned_since_ms": ownership.owned_since,
+            "region": ownership.region,
         });
-        // Each live index key has its own.
-        if !claims.contains(&value) {
-            claims.push(value);
+        // Each live index key has its own ownership.
+        if !ownerships.contains(&value) {
+            ownerships.push(value);
         }
     }
     json!({
@@ -130,7 +128,7 @@ fn user(id: UserId, parts: &Parts) -> Value {
         "live": true,
         "created_at_ms": facts.created_at,
         "companies": facts.links.keys().collect::<Vec<_>>(),
-        "claims": claims,
+        "ownerships": ownerships,
         "merged_into": facts.merged_into,
     })
 }
@@ -143,16 +141,16 @@ fn human(conflict: &Conflict, users: &[Value], events: &[Event]) -> String {
             continue;
         };
         let companies: Vec<&str> = facts.links.keys().map(CompanyId::as_str).collect();
-        let companies = if companies.is_empty() { "nobody".to_owned() } else { companies.join(", ") };
+        let companies = if companies.is_empty() { "no company".to_owned() } else { companies.join(", ") };
         rows.push(format!("{id}: registered {}, linked to {companies}", time(facts.created_at)));
-        for claim in user["claims"].as_array().into_iter().flatten() {
-            let word = |name: &str| claim[name].as_str().unwrap_or_default().to_owned();
-            let of = if claim["company"].is_null() { String::new() } else { format!(" of {}", word("company")) };
-            let verified = if claim["verified"] == true { "verified" } else { "not verified" };
-            rows.push(format!("  claims {}{of} ({verified}, in {})", word("kind"), word("region")));
+        for ownership in user["ownerships"].as_array().into_iter().flatten() {
+            let word = |name: &str| ownership[name].as_str().unwrap_or_default().to_owned();
+            let of = if ownership["company"].is_null() { String::new() } else { format!(" of {}", word("company")) };
+            let verified = if ownership["verified"] == true { "verified" } else { "not verified" };
+            rows.push(format!("  owns {}{of} ({verified}, in {})", word("kind"), word("region")));
         }
-        if let Some(root) = facts.merged_into {
-            rows.push(format!("  merged into {root}"));
+        if let Some(primary) = facts.merged_into {
+            rows.push(format!("  merged into {primary}"));
         }
     }
     let rows: Vec<_> = rows.into_iter().map(|row| vec![row]).collect();

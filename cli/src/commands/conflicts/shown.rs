@@ -1,4 +1,4 @@
-//! Conflicts as they are shown, and the region that is asked about them.
+//! How conflicts are shown, and the region that is asked about them.
 
 use umoja_accounts::conflicts::{Contested, State};
 use umoja_schema::UserId;
@@ -7,14 +7,14 @@ use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
 use crate::output::time;
 
-/// The region that is asked: the first, or if that does not serve, another one that does.
+/// The region that is asked: the first, or if it does not serve, another that does.
 pub(super) fn serving(regions: &Regions) -> Result<&DeployedRegion, CliError> {
     let first = regions.first()?;
     let serves = std::iter::once(first).chain(&regions.list).find(|region| region.state.serves());
     serves.ok_or_else(|| CliError::Failed("no region of the deployment serves".into()))
 }
 
-/// An identifier that two users claim, for people.
+/// An identifier that two users own, as a line of text.
 pub(super) fn line(contested: &Contested, users: &[UserId; 2]) -> String {
     let Contested { kind, company, winner, since, verified } = contested;
     let of = company.as_ref().map(|company| format!(" of {company}")).unwrap_or_default();
@@ -33,7 +33,7 @@ pub(super) const fn state(state: State) -> &'static str {
         State::Open => "open",
         State::Dismissed => "dismissed",
         State::OnePerson => "one person",
-        State::Settled => "settled: they claim nothing in common any more",
+        State::Settled => "settled: they no longer own an identifier in common",
         State::Gone => "gone: one of them is erased, or has not arrived here",
     }
 }

@@ -1,8 +1,8 @@
-//! `umoja demo`: the whole system on this machine, and a story that shows what it promises.
+//! `umoja demo`: the whole system on this machine, and a story that demonstrates its guarantees.
 
+mod narrator;
 mod stage;
 mod story;
-mod teller;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,13 +23,13 @@ use crate::deployment::Deployment;
 use crate::output::{Output, table};
 use crate::server::ServeLock;
 use crate::{CliError, files};
+use narrator::Narrator;
 use stage::Stage;
-use teller::Teller;
 
-/// The name of the file that tells programs how to call the demo.
+/// The name of the file from which programs learn how to call the demo.
 const FILE: &str = "demo.json";
 
-/// What a demo's deployment is for: no other one may be played in.
+/// The environment of a demo's deployment. The story plays in no other.
 const ENV: &str = "demo";
 
 /// The companies of the story.
@@ -42,8 +42,8 @@ const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safa
 register in one region and authenticate in another; cut a region off, keep writing, heal; take a region's key service \
 away, keep writing, see the repair; one person known to two companies; a disabled user; an erasure with receipts.
 
-When the story has gone well, it writes DIR/demo.json with the regions' URLs and the companies' keys, so that any HTTP \
-client can go on, and stays up until Ctrl-C. The exit code is 1 if any step fails."
+After a story without a failure, the command writes DIR/demo.json with the regions' URLs and the companies' keys, so \
+that any HTTP client can call the regions, and keeps serving until Ctrl-C. The exit code is 1 if any step fails."
 )]
 #[command(after_help = "Examples:
   umoja demo
@@ -56,7 +56,7 @@ pub(crate) struct Demo {
     /// The regions, two or more [default: those of DIR, or eu-west-1,af-south-1].
     #[arg(long, value_delimiter = ',', value_name = "REGION,...")]
     regions: Option<Vec<Region>>,
-    /// End after the story instead of staying up.
+    /// End after the story instead of serving until Ctrl-C.
     #[arg(long)]
     exit: bool,
 }
@@ -76,31 +76,31 @@ struct DemoRegion<'a> {
 
 impl Demo {
     pub(crate) async fn run(self, output: Output) -> Result<(), CliError> {
-        // The story causes outages: what the regions say about them would hide it. UMOJA_LOG shows it.
+        // The story causes outages, and the regions' log lines about them would hide it. UMOJA_LOG shows them.
         logging::start(LogFormat::Text, "off");
-        let teller = Teller::new(output, Arc::new(SystemClock));
+        let narrator = Narrator::new(output, Arc::new(SystemClock));
         let deployment = self.deployment()?;
         let lock = ServeLock::take(deployment.dir()).await?;
         deployment.ensure_secrets().await?;
         let dir = deployment.dir().to_owned();
-        // What an earlier demo wrote is no longer true, and somebody may be waiting for the new one.
+        // The file of an earlier demo is out of date, and a program may be waiting for the new one.
         remove(&dir.join(FILE))?;
         let companies = register(&deployment).await?;
         let mut stopped = stop_signal()?;
         let mut stage = Stage::set(&deployment, &companies, lock).await?;
-        teller.begin(&dir, stage.urls());
+        narrator.begin(&dir, stage.urls());
 
-        let told = tokio::select! {
-            told = story::play(&stage, &teller) => told,
+        let played = tokio::select! {
+            played = story::play(&stage, &narrator) => played,
             () = stopped.wait() => Err(CliError::Failed("the demo was stopped before its end".into())),
         };
-        if let Err(error) = told {
+        if let Err(error) = played {
             stage.end().await;
             return Err(error);
         }
         let regions = stage.urls().iter().map(|(name, url)| DemoRegion { name, url }).collect();
         write(&dir.join(FILE), &DemoFile { regions, companies: &companies })?;
-        teller.end(&dir.join(FILE));
+        narrator.end(&dir.join(FILE));
         if !self.exit {
             output.say(&commands_to_try(&dir, stage.urls()));
             tokio::select! {
@@ -115,7 +115,7 @@ impl Demo {
     fn deployment(&self) -> Result<Deployment, CliError> {
         let dir = self.dir.clone().unwrap_or_else(fresh_dir);
         let deployment = if let Some(existing) = Config::read(&dir)? {
-            self.refuse_other(&dir, &existing)?;
+            self.reject_other(&dir, &existing)?;
             Deployment::open(&dir)?
         } else {
             let regions = self.regions.clone().map_or_else(default_regions, Ok)?;
@@ -127,8 +127,8 @@ impl Demo {
         Ok(deployment)
     }
 
-    /// Refuses a directory that is somebody's, or of other regions.
-    fn refuse_other(&self, dir: &Path, existing: &Config) -> Result<(), CliError> {
+    /// Rejects a directory that does not belong to a demo, or has other regions.
+    fn reject_other(&self, dir: &Path, existing: &Config) -> Result<(), CliError> {
         let shown = dir.display();
         if existing.env != ENV {
             return Err(CliError::Failed(format!(
@@ -211,7 +211,7 @@ Try, in another terminal:
       --header \"x-api-key: $(sed -n 's/.*\"api_key\": \"\\(.*\\)\",/\\1/p' {dir}/soko.json)\" \\
       --data @- {there}/v1/users/authenticate
 
-  # what the regions hold, and whether all is well
+  # the state and health of the regions
   {umoja} status --dir {dir}
   curl --silent {here}/.well-known/umoja.json",
         table(&rows)

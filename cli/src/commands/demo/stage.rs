@@ -1,4 +1,4 @@
-//! Where the story plays: the regions, being served, and both companies' clients of each.
+//! Where the story plays: the served regions, and both companies' clients of each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use crate::links::Links;
 use crate::server::{ServeLock, Server, ServerSettings};
 use crate::{CliError, ClientError};
 
-/// How long the story waits for something to come about, in milliseconds.
+/// How long the story waits for an expected state, in milliseconds.
 const PATIENCE_MS: u64 = 12_000;
 
-/// How often it looks.
+/// How often the state is read.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// A company of the story.
@@ -55,7 +55,7 @@ impl Stage {
     ) -> Result<Self, CliError> {
         let regions: Vec<Region> = deployment.stores().iter().map(|store| store.region().clone()).collect();
         let links = Links::new(&regions);
-        // Repairs are a schedule's work; nobody wants to watch a demo wait for one.
+        // Repairs run by a schedule. A short one, so that the demo does not wait.
         let pump = PumpSettings { reconcile: Duration::from_millis(100), ..PumpSettings::default() };
         let settings = ServerSettings { pump, links: Some(links.clone()), may_move_ports: true };
         let server = Server::start(deployment, settings, lock).await?;
@@ -70,7 +70,7 @@ impl Stage {
         Ok(Self { server, links, stores: deployment.stores().to_vec(), clients, clock, entropy })
     }
 
-    /// Follows what commands change, for as long as it is polled.
+    /// Applies the changes of commands, for as long as it is polled.
     pub(super) async fn follow(&mut self) {
         self.server.follow().await;
     }
@@ -118,7 +118,7 @@ impl Stage {
         Ok(client.call(operation, body).await?)
     }
 
-    /// Looks until there is something to see.
+    /// Polls `look` until it returns a value.
     pub(super) async fn until<T>(
         &self,
         what: &str,
@@ -130,13 +130,13 @@ impl Stage {
                 return Ok(seen);
             }
             if self.clock.now().since(started) > PATIENCE_MS {
-                return Err(CliError::Failed(format!("{what} did not come about within {} s", PATIENCE_MS / 1000)));
+                return Err(CliError::Failed(format!("waited {} s for {what} without success", PATIENCE_MS / 1000)));
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// Cuts a region off from the others, or heals it.
+    /// Cuts a region off from the others, or reconnects it.
     pub(super) fn cut_off(&self, region: usize, cut: bool) {
         self.links.cut_off(self.name(region), cut);
     }
@@ -146,7 +146,7 @@ impl Stage {
         self.stores[region].keys().set_reachable(reachable);
     }
 
-    /// Waits until all regions hold the same, with every wrapped key, and gives their digest.
+    /// Waits until all regions hold the same, with every wrapped key, and returns their digest.
     pub(super) async fn agreed(&self) -> Result<Digest, CliError> {
         self.until("equal digests of all regions", async || {
             let first = self.digest(0).await?;
@@ -166,14 +166,14 @@ impl Stage {
         Digest::of(&store.ports(), self.stores.len()).await.map_err(|source| in_region(store, source))
     }
 
-    /// How many copies wait in a region for a peer.
+    /// How many changes wait in a region for a peer.
     pub(super) async fn waiting_for(&self, region: usize, peer: usize) -> Result<u64, CliError> {
         let store = &self.stores[region];
         let depth = store.queue(&queue::retry(self.name(peer))).depth().await;
         depth.map(|depth| depth.waiting).map_err(|source| in_region(store, source))
     }
 
-    /// How many messages nobody could handle, in all queues.
+    /// How many dead letters and quarantined records all queues hold.
     pub(super) async fn dead_letters(&self) -> Result<u64, CliError> {
         let mut dead = 0;
         for home in self.server.homes() {
@@ -181,13 +181,13 @@ impl Stage {
                 let depth = queue.depth().await.map_err(|error| CliError::Failed(error.to_string()))?;
                 dead += depth.dead;
             }
-            let parked = home.parked.depth().await.map_err(|error| CliError::Failed(error.to_string()))?;
-            dead += parked.waiting;
+            let quarantined = home.quarantined.depth().await.map_err(|error| CliError::Failed(error.to_string()))?;
+            dead += quarantined.waiting;
         }
         Ok(dead)
     }
 
-    /// Opens both parts of a user in a region with nothing but the region's own key.
+    /// Opens both parts of a user in a region with only the region's own key.
     pub(super) async fn opens_alone(&self, region: usize, id: UserId) -> Result<(), CliError> {
         let store = &self.stores[region];
         let alone = Home { peers: Vec::new(), ..self.server.homes()[region].clone() };

@@ -1,17 +1,17 @@
-//! The story: what the system promises, one step at a time, over HTTP.
+//! The story: demonstrates the guarantees of the system over HTTP, one step at a time.
 
 use serde_json::{Value, json};
 use umoja_schema::UserId;
 
+use super::narrator::{Narrator, Outcome};
 use super::stage::{Stage, Who};
-use super::teller::{Teller, Told};
 use crate::CliError;
 
-/// The region where people register, and the one that meets them again.
+/// The region where people register, and another region that serves them too.
 const HERE: usize = 0;
 const THERE: usize = 1;
 
-/// A person of the story. Each run has its own, so that a directory can be played in again.
+/// A person of the story. Each run makes new ones, so that a directory can be used again.
 struct Person {
     email: String,
     phone_number: String,
@@ -54,14 +54,14 @@ struct User {
     version: String,
 }
 
-pub(super) async fn play(stage: &Stage, teller: &Teller) -> Result<(), CliError> {
-    let amina = everywhere(stage, teller).await?;
-    let baraka = outage(stage, teller, &amina).await?;
-    key_service_out(stage, teller).await?;
-    two_companies(stage, teller, &baraka).await?;
-    disabled(stage, teller, &baraka).await?;
-    erased(stage, teller, &amina).await?;
-    the_end(stage, teller).await
+pub(super) async fn play(stage: &Stage, narrator: &Narrator) -> Result<(), CliError> {
+    let amina = everywhere(stage, narrator).await?;
+    let baraka = outage(stage, narrator, &amina).await?;
+    key_service_out(stage, narrator).await?;
+    two_companies(stage, narrator, &baraka).await?;
+    disabled(stage, narrator, &baraka).await?;
+    erased(stage, narrator, &amina).await?;
+    the_end(stage, narrator).await
 }
 
 async fn register(stage: &Stage, region: usize, who: Who, person: Person) -> Result<(User, String), CliError> {
@@ -78,7 +78,7 @@ fn text(value: &Value, member: &str) -> Result<String, CliError> {
 }
 
 /// Waits until a region has caught up with a version.
-async fn readable(stage: &Stage, region: usize, who: Who, id: UserId, version: &str) -> Told {
+async fn readable(stage: &Stage, region: usize, who: Who, id: UserId, version: &str) -> Outcome {
     let body = json!({ "id": id, "min_version": version });
     stage
         .until("the user in the other region", async || {
@@ -94,28 +94,30 @@ async fn authenticates(stage: &Stage, region: usize, who: Who, login: Value) -> 
     Ok(answer.body["authenticated"] == json!(true))
 }
 
-fn expect(holds: bool, result: &str) -> Told {
+fn expect(holds: bool, result: &str) -> Outcome {
     if holds {
         Ok(result.to_owned())
     } else {
-        Err(CliError::Failed(format!("\"{result}\" was expected and is not so")))
+        Err(CliError::Failed(format!("expected \"{result}\", but the answer was different")))
     }
 }
 
-async fn everywhere(stage: &Stage, teller: &Teller) -> Result<User, CliError> {
+async fn everywhere(stage: &Stage, narrator: &Narrator) -> Result<User, CliError> {
     let (here, there) = (stage.name(HERE), stage.name(THERE));
-    teller.chapter("One account everywhere");
+    narrator.chapter("One account everywhere");
     let person = Person::new(stage, "Amina");
     let amina =
-        teller.step(&format!("soko registers Amina in {here}"), register(stage, HERE, Who::Soko, person)).await?;
-    teller.check(&format!("{there} knows her"), readable(stage, THERE, Who::Safari, amina.id, &amina.version)).await?;
-    teller
+        narrator.step(&format!("soko registers Amina in {here}"), register(stage, HERE, Who::Soko, person)).await?;
+    narrator
+        .check(&format!("{there} knows her"), readable(stage, THERE, Who::Safari, amina.id, &amina.version))
+        .await?;
+    narrator
         .check(&format!("safari authenticates her in {there} with her password"), async {
             expect(authenticates(stage, THERE, Who::Safari, amina.person.login()).await?, "authenticated")
         })
         .await?;
-    teller
-        .check(&format!("a wrong password is refused in {there}"), async {
+    narrator
+        .check(&format!("a wrong password is rejected in {there}"), async {
             let wrong = json!({ "email": amina.person.email, "password": "not her password" });
             expect(!authenticates(stage, THERE, Who::Safari, wrong).await?, "not authenticated")
         })
@@ -123,22 +125,22 @@ async fn everywhere(stage: &Stage, teller: &Teller) -> Result<User, CliError> {
     Ok(amina)
 }
 
-async fn outage(stage: &Stage, teller: &Teller, amina: &User) -> Result<User, CliError> {
+async fn outage(stage: &Stage, narrator: &Narrator, amina: &User) -> Result<User, CliError> {
     let (here, there) = (stage.name(HERE), stage.name(THERE));
-    teller.chapter(&format!("{there} is cut off from the world"));
+    narrator.chapter(&format!("{there} is cut off from the world"));
     stage.cut_off(THERE, true);
     let baraka = Person::new(stage, "Baraka");
-    let baraka = teller
+    let baraka = narrator
         .step(&format!("soko registers Baraka in {here} all the same"), register(stage, HERE, Who::Soko, baraka))
         .await?;
-    let version = teller
+    let version = narrator
         .step(&format!("soko changes Amina's profile in {here}"), async {
             let body = json!({ "id": amina.id, "set": { "profile": { "nickname": "Mina" } } });
             let answer = stage.call(HERE, Who::Soko, "update", body, 200).await?;
             Ok((text(&answer.body["user"], "version")?, "200".into()))
         })
         .await?;
-    teller
+    narrator
         .check(&format!("{there} says that it is behind, not that she is unknown"), async {
             let body = json!({ "id": amina.id, "min_version": version });
             let answer = stage.call(THERE, Who::Safari, "lookup", body, 503).await?;
@@ -146,56 +148,56 @@ async fn outage(stage: &Stage, teller: &Teller, amina: &User) -> Result<User, Cl
         })
         .await?;
     let chausiku = Person::new(stage, "Chausiku");
-    let chausiku = teller
+    let chausiku = narrator
         .step(&format!("safari registers Chausiku in {there}"), register(stage, THERE, Who::Safari, chausiku))
         .await?;
-    teller
-        .check(&format!("what {there} has not got waits in {here}"), async {
+    narrator
+        .check(&format!("changes that {there} lacks wait in {here}"), async {
             let waiting = stage
                 .until("a queue", async || Ok(Some(stage.waiting_for(HERE, THERE).await?).filter(|n| *n > 0)))
                 .await?;
-            Ok(format!("{waiting} copies queued"))
+            Ok(format!("{waiting} changes queued"))
         })
         .await?;
     stage.cut_off(THERE, false);
-    teller.check(&format!("{there} is back: all regions hold the same"), agreed(stage)).await?;
-    teller
+    narrator.check(&format!("{there} is back: all regions hold the same"), agreed(stage)).await?;
+    narrator
         .check(&format!("{there} has Amina's change"), readable(stage, THERE, Who::Safari, amina.id, &version))
         .await?;
-    teller
+    narrator
         .check(&format!("{here} has Chausiku"), readable(stage, HERE, Who::Soko, chausiku.id, &chausiku.version))
         .await?;
     Ok(baraka)
 }
 
-async fn agreed(stage: &Stage) -> Told {
+async fn agreed(stage: &Stage) -> Outcome {
     let digest = stage.agreed().await?;
     Ok(format!("digest {}, {} parts", &digest.to_string()[..12], digest.parts))
 }
 
-async fn key_service_out(stage: &Stage, teller: &Teller) -> Result<(), CliError> {
+async fn key_service_out(stage: &Stage, narrator: &Narrator) -> Result<(), CliError> {
     let here = stage.name(HERE);
-    teller.chapter(&format!("The key service of {here} is out"));
+    narrator.chapter(&format!("The key service of {here} is out"));
     stage.key_service(HERE, false);
     let dalila = Person::new(stage, "Dalila");
     let step = format!("soko registers Dalila in {here}: another region makes her keys");
-    let dalila = teller.step(&step, register(stage, HERE, Who::Soko, dalila)).await?;
-    teller
+    let dalila = narrator.step(&step, register(stage, HERE, Who::Soko, dalila)).await?;
+    narrator
         .check(
             &format!("she is read in {here} with another region's key"),
             readable(stage, HERE, Who::Soko, dalila.id, &dalila.version),
         )
         .await?;
-    teller
+    narrator
         .check("two wrapped keys are missing", async {
             let missing = stage.digest(HERE).await?.missing_keys;
             expect(missing == 2, &format!("{missing} parts lack a key"))
         })
         .await?;
     stage.key_service(HERE, true);
-    teller.check("it is back: the repair wraps what is missing, in all regions", agreed(stage)).await?;
-    teller
-        .check("every region reads her with nothing but its own key", async {
+    narrator.check("it is back: the repair adds missing wrapped keys in all regions", agreed(stage)).await?;
+    narrator
+        .check("every region reads her with its own key alone", async {
             for region in 0..stage.urls().len() {
                 stage.opens_alone(region, dalila.id).await?;
             }
@@ -204,29 +206,29 @@ async fn key_service_out(stage: &Stage, teller: &Teller) -> Result<(), CliError>
         .await
 }
 
-async fn two_companies(stage: &Stage, teller: &Teller, baraka: &User) -> Result<(), CliError> {
+async fn two_companies(stage: &Stage, narrator: &Narrator, baraka: &User) -> Result<(), CliError> {
     let (here, there) = (stage.name(HERE), stage.name(THERE));
-    teller.chapter("One person, two companies");
+    narrator.chapter("One person, two companies");
     let body = |verified: bool| {
         json!({
             "email": baraka.person.email, "email_verified": verified, "external_id": format!("traveller-{}", baraka.id),
             "profile": { "family_name": "Otieno" },
         })
     };
-    teller
+    narrator
         .check("safari registers his address without having verified it", async {
             let answer = stage.call(THERE, Who::Safari, "register", body(false), 409).await?;
             expect(answer.code() == Some("identifier_taken"), "409 identifier taken")
         })
         .await?;
-    let version = teller
+    let version = narrator
         .step("safari registers his address, verified", async {
             let answer = stage.call(THERE, Who::Safari, "register", body(true), 200).await?;
             let same = answer.body["outcome"] == json!("matched") && answer.body["user"]["id"] == json!(baraka.id);
             Ok((text(&answer.body["user"], "version")?, expect(same, "200 matched: the same user")?))
         })
         .await?;
-    teller
+    narrator
         .check(&format!("soko sees in {here} that both know him"), async {
             let body = json!({ "id": baraka.id, "min_version": version });
             let accounts = stage
@@ -240,7 +242,7 @@ async fn two_companies(stage: &Stage, teller: &Teller, baraka: &User) -> Result<
             expect(accounts.len() == 2, &format!("accounts: {}", accounts.join(", ")))
         })
         .await?;
-    teller
+    narrator
         .check(&format!("safari still cannot log him in in {there} without his password"), async {
             let guess = json!({ "email": baraka.person.email, "password": "safari's own idea" });
             expect(!authenticates(stage, THERE, Who::Safari, guess).await?, "not authenticated")
@@ -248,11 +250,11 @@ async fn two_companies(stage: &Stage, teller: &Teller, baraka: &User) -> Result<
         .await
 }
 
-async fn disabled(stage: &Stage, teller: &Teller, baraka: &User) -> Result<(), CliError> {
+async fn disabled(stage: &Stage, narrator: &Narrator, baraka: &User) -> Result<(), CliError> {
     let (here, there) = (stage.name(HERE), stage.name(THERE));
-    teller.chapter("A disabled user");
+    narrator.chapter("A disabled user");
     for (status, may) in [("disabled", false), ("active", true)] {
-        teller
+        narrator
             .check(&format!("soko sets Baraka's status to {status} in {here}"), async {
                 let body = json!({ "id": baraka.id, "status": status, "reason": "the demo" });
                 let answer = stage.call(HERE, Who::Soko, "status", body, 200).await?;
@@ -260,10 +262,10 @@ async fn disabled(stage: &Stage, teller: &Teller, baraka: &User) -> Result<(), C
             })
             .await?;
         let does = if may { "lets him in again" } else { "does not let him in, with the right password" };
-        teller
+        narrator
             .check(&format!("{there} {does}"), async {
                 stage
-                    .until("the other region's agreement", async || {
+                    .until("the new status in the other region", async || {
                         Ok((authenticates(stage, THERE, Who::Safari, baraka.person.login()).await? == may)
                             .then_some(()))
                     })
@@ -275,16 +277,16 @@ async fn disabled(stage: &Stage, teller: &Teller, baraka: &User) -> Result<(), C
     Ok(())
 }
 
-async fn erased(stage: &Stage, teller: &Teller, amina: &User) -> Result<(), CliError> {
+async fn erased(stage: &Stage, narrator: &Narrator, amina: &User) -> Result<(), CliError> {
     let (here, there) = (stage.name(HERE), stage.name(THERE));
-    teller.chapter("Erasure, with receipts");
-    teller
+    narrator.chapter("Erasure, with receipts");
+    narrator
         .check(&format!("soko erases Amina in {here}, for all companies"), async {
             stage.call(HERE, Who::Soko, "erase", json!({ "id": amina.id, "reason": "she asked" }), 202).await?;
             Ok("202 with a receipt".into())
         })
         .await?;
-    teller
+    narrator
         .check(&format!("the receipt in {there}: every region has confirmed"), async {
             let confirmed = stage
                 .until("every region's confirmation", async || {
@@ -300,7 +302,7 @@ async fn erased(stage: &Stage, teller: &Teller, amina: &User) -> Result<(), CliE
             Ok(format!("confirmed by {}", confirmed.join(", ")))
         })
         .await?;
-    teller
+    narrator
         .check("no region finds her, by id or by address", async {
             for region in 0..stage.urls().len() {
                 for body in [json!({ "id": amina.id }), json!({ "email": amina.person.email })] {
@@ -312,11 +314,11 @@ async fn erased(stage: &Stage, teller: &Teller, amina: &User) -> Result<(), CliE
         .await
 }
 
-async fn the_end(stage: &Stage, teller: &Teller) -> Result<(), CliError> {
-    teller.chapter("In the end");
-    teller.check("all regions hold the same, every key is wrapped by every region", agreed(stage)).await?;
-    teller
-        .check("nothing was given up", async {
+async fn the_end(stage: &Stage, narrator: &Narrator) -> Result<(), CliError> {
+    narrator.chapter("In the end");
+    narrator.check("all regions hold the same, every key is wrapped by every region", agreed(stage)).await?;
+    narrator
+        .check("no message became a dead letter", async {
             let dead = stage.dead_letters().await?;
             expect(dead == 0, &format!("{dead} dead letters"))
         })

@@ -1,4 +1,4 @@
-//! `umoja doctor`: what the regions disagree about, and mending it.
+//! `umoja doctor`: finds and repairs differences between regions.
 
 pub(super) mod compare;
 mod settings;
@@ -17,30 +17,31 @@ use crate::CliError;
 use crate::deployment::Regions;
 use crate::output::{Output, note};
 
-/// Find what the regions of a deployment disagree about, and mend it.
+/// Find the differences between the regions of a deployment, and repair them.
 #[derive(Debug, Args)]
-#[command(long_about = "Find what the regions of a deployment disagree about, and mend it.
+#[command(long_about = "Find the differences between the regions of a deployment, and repair them.
 
-Compares every pair of regions (users, journal, receipts, audit), and in every region the users with the claims that are \
-derived from them: by digests first, and item by item where those differ. Checks that each region's audit trail is whole and genuine: no row \
-forged, changed, moved or missing. Says for each difference whose it is (ids of \
-users, never personal data), where, and since when. What was written in the last minute is on its way, and is no \
-difference. Also says how many items cannot be read, which parts lack a wrapped key, which queues hold dead letters or parked records, and whether lists \
-of regions, secrets and companies differ between regions.
+Compares every pair of regions (users, journal, receipts, audit), and in every region the users with the identifier \
+ownerships that are derived from them: first by digests, then item by item where the digests differ. Checks that each \
+region's audit trail is whole and genuine: no row forged, changed, moved or missing. Reports for each difference which \
+user it is about (by id, never by personal data), where, and since when. A write of the last minute may be on its way, \
+and is not a difference. Also reports how many items cannot be read, which parts lack a wrapped key, which queues hold \
+dead letters or quarantined records, and whether lists of regions, secrets and companies differ between regions.
 
---repair mends both ways, as the sweep does every day: the newest version wins, rows are appended, claims are made what \
-users say, missing wrapped keys are listed for the key repair. Then it looks again. It may be broken off and run again at \
-any time. Dead letters and parked records are left to `umoja redrive`. A row of the audit trail that one region lacks is \
-brought from another; a forged one is left for people to look at.
+--repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, \
+identifiers are derived again from the users, and missing wrapped keys are listed for the key repair. Then it compares \
+again. It can be interrupted and run again at any time. Dead letters and quarantined records are left to `umoja \
+redrive`. A row of the audit trail that one region lacks is replicated from another; a forged row is left for the \
+operator.
 
-The exit code is 0 if nothing is wrong, 1 if something is, and 2 if not everything could be looked at.
+The exit code is 0 if there is no problem, 1 if there is one, and 2 if not everything could be read.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies; \
 Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; Scan, GetItem and BatchGetItem on \
-PREFIX-identifiers; Query on PREFIX-members; Query on PREFIX-audit; \
-sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey, and Decrypt with the data key of one of them. With --repair also PutItem and UpdateItem on \
-PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and DeleteItem \
-on PREFIX-identifiers and PREFIX-members; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
+PREFIX-identifiers; Query on PREFIX-linked_accounts; Query on PREFIX-audit; sqs:GetQueueAttributes on PREFIX-*; \
+kms:DescribeKey, and Decrypt with the data key of one of them. With --repair also PutItem and UpdateItem on \
+PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and \
+DeleteItem on PREFIX-identifiers and PREFIX-linked_accounts; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
 #[command(after_help = "Examples:
   umoja doctor --dir DIR
   umoja doctor --dir DIR --repair
@@ -48,10 +49,10 @@ on PREFIX-identifiers and PREFIX-members; sqs:SendMessage on PREFIX-keys and PRE
 pub(super) struct Doctor {
     #[command(flatten)]
     target: Target,
-    /// Mend what differs, and look again.
+    /// Repair the differences, and compare again.
     #[arg(long)]
     repair: bool,
-    /// How many differences of one comparison are named; all are counted.
+    /// How many differences of one comparison are listed; all are counted.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     most: usize,
 }
@@ -59,14 +60,14 @@ pub(super) struct Doctor {
 #[derive(Serialize)]
 struct Answer {
     healthy: bool,
-    /// What an operator has to look at.
+    /// What needs an operator's attention.
     attention: Vec<String>,
     /// Regions that do not answer.
     unseen: Vec<Unseen>,
-    /// What was mended, if that was asked for.
+    /// What was repaired, with --repair.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     repaired: Vec<Compared>,
-    /// How things are, after the repair.
+    /// The comparisons, after the repair.
     compared: Vec<Compared>,
     /// Whether the audit trails are whole.
     audit: Trails,
@@ -81,12 +82,12 @@ struct Unseen {
 impl Doctor {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let regions = self.target.regions().await?;
-        let how = How { mends: false, derived: true, most: self.most };
+        let how = How { repairs: false, derived: true, most: self.most };
         let mut repaired = Vec::new();
         if self.repair {
-            note("mending what differs");
-            repaired = compare(&regions, How { mends: true, ..how }).await;
-            note("looking again");
+            note("repairing the differences");
+            repaired = compare(&regions, How { repairs: true, ..how }).await;
+            note("comparing again");
         }
         let (unseen, mut attention) = look_at_queues(&regions).await;
         attention.extend(settings::differences(&regions).await);
@@ -106,7 +107,7 @@ impl Doctor {
     }
 }
 
-/// Regions that do not answer; and of the others what their queues and keys say.
+/// The regions that do not answer, and the problems of the queues and keys of the others.
 async fn look_at_queues(regions: &Regions) -> (Vec<Unseen>, Vec<String>) {
     let (mut unseen, mut attention) = (Vec::new(), Vec::new());
     for region in &regions.list {
@@ -126,8 +127,8 @@ async fn look_at_queues(regions: &Regions) -> (Vec<Unseen>, Vec<String>) {
             if one.dead > 0 {
                 attention.push(format!("{name}: {} dead letters in {}; see `umoja redrive`", one.dead, one.queue));
             }
-            if one.waiting > 0 && one.queue == queue::PARKED {
-                attention.push(format!("{name}: {} records are parked; see `umoja redrive`", one.waiting));
+            if one.waiting > 0 && one.queue == queue::QUARANTINED {
+                attention.push(format!("{name}: {} records are quarantined; see `umoja redrive`", one.waiting));
             }
         }
         let key = status::key_state(&*region.home.own.keys).await;
@@ -138,7 +139,7 @@ async fn look_at_queues(regions: &Regions) -> (Vec<Unseen>, Vec<String>) {
     (unseen, attention)
 }
 
-/// What a comparison has found.
+/// The problems that a comparison has found.
 fn said(compared: &Compared, most: usize) -> Vec<String> {
     let report = &compared.report;
     let mut said: Vec<String> =
@@ -149,11 +150,16 @@ fn said(compared: &Compared, most: usize) -> Vec<String> {
         said.push(format!("{}: {more} more differences (--most {most})", compared.title()));
     }
     if report.unreadable > 0 {
-        said.push(format!("{}: {} items cannot be read; the log names whose", compared.title(), report.unreadable));
+        said.push(format!(
+            "{}: {} items cannot be read; the log names their \
+             users",
+            compared.title(),
+            report.unreadable
+        ));
     }
     if report.failed > 0 {
         said.push(format!(
-            "{}: {} items cannot be compared or mended; the log says why",
+            "{}: {} items cannot be compared or repaired; the log says why",
             compared.title(),
             report.failed
         ));
@@ -168,11 +174,16 @@ impl Answer {
     fn text(&self) -> String {
         let mut lines = Vec::new();
         for one in &self.repaired {
-            lines.push(format!("{}: {} of {} differences mended", one.title(), one.report.mended(), one.report.found));
+            lines.push(format!(
+                "{}: {} of {} differences repaired",
+                one.title(),
+                one.report.repaired(),
+                one.report.found
+            ));
         }
         for one in &self.compared {
             let end = match &one.error {
-                Some(error) => format!("not looked at to the end: {error}"),
+                Some(error) => format!("not read to the end: {error}"),
                 None if one.report.unhandled() > 0 => {
                     format!("{} differences, {} items cannot be handled", one.report.found, one.report.unhandled())
                 }
@@ -186,7 +197,7 @@ impl Answer {
             lines.push(format!("{}: {} and {} items: {end}{young}", one.title(), one.report.own, one.report.other));
         }
         lines.extend(self.audit.lines());
-        lines.extend(self.unseen.iter().map(|one| format!("{} cannot be looked at: {}", one.region, one.error)));
+        lines.extend(self.unseen.iter().map(|one| format!("{} cannot be read: {}", one.region, one.error)));
         if self.healthy {
             lines.push("Nothing is wrong.".to_owned());
         } else if !self.attention.is_empty() {

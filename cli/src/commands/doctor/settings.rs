@@ -1,4 +1,4 @@
-//! What operators write in every region, and an interrupted command may have left different.
+//! Settings that operators' commands write in every region. An interrupted command may leave them different.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,11 +26,11 @@ async fn read(region: &DeployedRegion) -> Result<Written, StoreError> {
     })
 }
 
-/// What differs between the regions that answer, and what to do about it.
+/// The differences between the regions that answer, each with the command that repairs it.
 pub(super) async fn differences(regions: &Regions) -> Vec<String> {
     let mut held: Vec<(&DeployedRegion, Written)> = Vec::new();
     for region in &regions.list {
-        // A region that does not answer is told of elsewhere.
+        // A region that does not answer is reported elsewhere.
         if let Ok(written) = read(region).await {
             held.push((region, written));
         }

@@ -10,45 +10,45 @@ use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
 use crate::output::{note, time};
 
-/// After how many pages a region says how far it has come.
-const TELL_PAGES: u64 = 100;
+/// After how many pages the check of a region reports its progress.
+const REPORT_PAGES: u64 = 100;
 
-/// How long what is too old may stay before it is told, in milliseconds.
+/// How long rows that are too old may stay before they are reported, in milliseconds.
 const OVERDUE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
 /// What was found in one region.
 #[derive(Serialize)]
 pub(super) struct Trail {
     region: Region,
-    /// How many rows were looked at.
+    /// How many rows were read.
     rows: u64,
     /// How many users' chains are broken.
     found: u64,
     /// The first of them.
     broken: Vec<Broken>,
     unreadable: u64,
-    /// Why it was not looked at to the end.
+    /// Why the check did not reach the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-/// What was found in all of them.
+/// What was found in all regions.
 #[derive(Serialize)]
 pub(super) struct Trails {
     regions: Vec<Trail>,
-    /// Why forged rows could not be told from genuine ones.
+    /// Why forged rows could not be distinguished from genuine ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     unchecked: Option<String>,
     #[serde(skip)]
     overdue: Option<String>,
 }
 
-/// Checks each region's own chains, and whether its rows are genuine. That regions hold the same is compared elsewhere.
+/// Checks each region's own chains, and whether its rows are genuine. Another module compares the regions.
 pub(super) async fn look(regions: &Regions, most: usize) -> Trails {
     let retention = audit::trail::retention(regions).await;
     let key = audit::trail::key(regions).await;
     let mut found = Vec::new();
-    for region in regions.list.iter().filter(|region| region.state.is_swept()) {
+    for region in regions.list.iter().filter(|region| region.state.is_compared()) {
         found.push(one(region, key.as_ref().ok(), retention.dropped_before, most).await);
     }
     let unchecked = key.err().map(|error: CliError| error.to_string());
@@ -72,7 +72,7 @@ async fn one(region: &DeployedRegion, key: Option<&AuditKey>, dropped_before: Mi
             }
         }
         pages += 1;
-        if pages % TELL_PAGES == 0 {
+        if pages % REPORT_PAGES == 0 {
             note(&format!("{}: {} rows of the audit trail read, {found} users with flaws", region.name(), pass.rows()));
         }
     }
@@ -83,17 +83,17 @@ fn overdue(retention: &Retention, now: Millis) -> Option<String> {
     let before = retention.too_old_before(now)?;
     let late = before.since(retention.dropped_before) > OVERDUE_MS;
     late.then(|| {
-        format!("what of the audit trail is older than {} was not dropped; run `umoja audit drop`", time(before))
+        format!("rows of the audit trail from before {} were not dropped; run `umoja audit drop`", time(before))
     })
 }
 
 impl Trails {
-    /// Whether not everything could be looked at.
+    /// True if not everything could be read.
     pub(super) fn is_blind(&self) -> bool {
         self.unchecked.is_some() || self.regions.iter().any(|trail| trail.error.is_some())
     }
 
-    /// What an operator has to look at.
+    /// What needs an operator's attention.
     pub(super) fn said(&self) -> Vec<String> {
         let mut said = Vec::new();
         for Trail { region, found, broken, unreadable, .. } in &self.regions {
@@ -118,16 +118,14 @@ impl Trails {
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |trail: &Trail| {
             let end = match (&trail.error, trail.found) {
-                (Some(error), _) => format!("not looked at to the end: {error}"),
+                (Some(error), _) => format!("not read to the end: {error}"),
                 (None, 0) => "every chain is whole".to_owned(),
                 (None, found) => format!("{found} users with flaws"),
             };
             format!("{}: audit trail of {} rows: {end}", trail.region, trail.rows)
         };
-        let unchecked = self
-            .unchecked
-            .iter()
-            .map(|why| format!("whether rows of the audit trail are genuine cannot be said: {why}"));
+        let unchecked =
+            self.unchecked.iter().map(|why| format!("the rows of the audit trail could not be verified: {why}"));
         self.regions.iter().map(line).chain(unchecked).collect()
     }
 }

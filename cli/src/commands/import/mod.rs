@@ -27,7 +27,7 @@ use crate::output::{Output, note};
 impl Import {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let opening = Opening::read(&self)?;
-        // A command that changes the keys of a directory waits for the server alone, so there is none while this works.
+        // A command that changes the keys of a directory waits only for the server. The lock keeps such commands away.
         let _unchanged = self.target.unchanged()?;
         let opened = self.target.open().await?;
         let regions = opened.regions_now().await?;
@@ -52,11 +52,11 @@ impl Import {
         done?;
         resume.finish()?;
         let wrap_ms = if self.dry_run && resume.report.wrapped > 0 { Some(work.wrap_ms()) } else { None };
-        Summary { import: &self, region, report: &resume.report, millis: progress.millis(), wrap_ms }.tell(output);
-        if resume.report.refused > 0 { Err(CliError::RowsRefused) } else { Ok(()) }
+        Summary { import: &self, region, report: &resume.report, millis: progress.millis(), wrap_ms }.print(output);
+        if resume.report.rejected > 0 { Err(CliError::RowsRejected) } else { Ok(()) }
     }
 
-    /// Rows to their end.
+    /// Imports the rows to the end of the file.
     async fn read(
         &self,
         work: &Arc<Work>,
@@ -66,7 +66,7 @@ impl Import {
     ) -> Result<(), CliError> {
         let skip = usize::try_from(resume.report.rows).unwrap_or(usize::MAX);
         if skip > 0 {
-            note(&format!("going on behind {skip} records that an earlier run has done"));
+            note(&format!("continuing after {skip} records that an earlier run has done"));
         }
         let import = |item: Item| work.import(item);
         let seen = |seen| {
@@ -75,7 +75,7 @@ impl Import {
         };
         umoja_migrate::import::run(source.entries.skip(skip), self.at_once, import, seen).await.map_err(|error| {
             CliError::Failed(format!(
-                "{error}; what was read up to here is imported, and the same command goes on from there"
+                "{error}; the records read so far are imported, and the same command continues from there"
             ))
         })
     }

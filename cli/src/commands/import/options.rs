@@ -11,30 +11,34 @@ use crate::commands::target::Target;
 /// Import the users of another system, with their old passwords.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Import the users of another system, with their old passwords. docs/migrate.md goes through it step by step.
+    long_about = "Import the users of another system, with their old passwords. docs/migrate.md describes it step \
+by step.
 
-Each record of FILE becomes a user of the company: as `register` would make it, and with the old password hash, which the \
-first login replaces. Fast hashes are put inside argon2id. Importing a file again, in any region, after a kill, or twice at \
-once makes the same users: nothing twice, nothing lost. Users that are there stay as they are; nothing is ever overwritten. \
-Whoever another company has registered under an identifier that is verified on both sides is linked, and blanks are filled. \
-Who has any other identifier keeps it: the new user claims it too, and `umoja conflicts` lists the pair.
+Each record of FILE becomes a user of the company, as `register` would make it, with the legacy hash, which the first \
+login replaces. Fast hashes are put inside argon2id. A second import of the same file, in any region, after a kill or \
+at the same time, makes the same users: none twice, and none lost. Values of existing users are never overwritten. If \
+another company has registered a user under an identifier that is verified on both sides, the import links that user \
+and fills blank members of its profile. A user who owns any other identifier of a record keeps it: the new user owns \
+it too, and `umoja conflicts` lists the pair.
 
-Users of `umoja export` become what they were, ids included; whose id is there already stays as it is.
+An import of the format umoja restores the users of an `umoja export`, ids included. A user whose id exists already \
+stays as it is.
 
-Records that cannot be imported are refused one by one, and listed in --refused by line and reason, without values. A run \
-that was interrupted goes on where it ended: --state remembers that, and can be deleted. With - for standard input it begins \
-anew, which takes longer and comes to the same.
+Records that cannot be imported are rejected one by one, and listed in --rejected by line and reason, without values. \
+A run that was interrupted continues where it ended: --state stores the position, and can be deleted. With - for \
+standard input the next run starts over, which takes longer and has the same result.
 
-The other regions get the users as they get any change: in a directory, while it is served. Its keys \
-and regions cannot be changed until the import ends.
+The users are replicated to the other regions like any change; in a directory, while it is served. The keys and \
+regions of the directory cannot be changed until the import ends.
 
-The exit code is 0 if every record was imported, 3 if some were refused, 4 if a login of --prove failed, 1 if the import \
-stopped before its end, 2 for a command line that makes no sense.
+The exit code is 0 if every record was imported, 3 if some were rejected, 4 if a login of --prove failed, 1 if the \
+import stopped before its end, and 2 for an invalid command line.
 
-In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region and on PREFIX-companies; in the region \
-that is written, Query, GetItem, PutItem and ConditionCheckItem on PREFIX-users, Query on PREFIX-members, UpdateItem on \
-PREFIX-journal, Query and PutItem on PREFIX-audit, GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; \
-kms:GenerateDataKey and Decrypt with its data key, and Encrypt and Decrypt with those of the others."
+In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region and on PREFIX-companies; in \
+the region that is written, Query, GetItem, PutItem and ConditionCheckItem on PREFIX-users, Query on PREFIX-linked_accounts, \
+UpdateItem on PREFIX-journal, Query and PutItem on PREFIX-audit, GetItem, BatchGetItem, PutItem and DeleteItem on \
+PREFIX-identifiers; kms:GenerateDataKey and Decrypt with its data key, and Encrypt and Decrypt with those of the \
+others."
 )]
 #[command(after_help = "Examples:
   umoja import users.ndjson --format auth0 --company shop --dir DIR --dry-run
@@ -43,24 +47,24 @@ kms:GenerateDataKey and Decrypt with its data key, and Encrypt and Decrypt with 
   umoja import users.age --format umoja --identity key.txt --dir DIR
   umoja import wp_users.csv --format wordpress --company shop --prefix PREFIX --region eu-west-1")]
 pub(in crate::commands) struct Import {
-    /// What the other system exported; - reads standard input.
+    /// The file that the other system exported; - reads standard input.
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
-    /// What the file is: auth0, firebase, keycloak, django, wordpress, magento, drupal, ldif, or by a mapping csv, ndjson; or
-    /// umoja for what `umoja export` wrote.
+    /// The format of the file: auth0, firebase, keycloak, django, wordpress, magento, drupal, ldif; csv or ndjson with
+    /// a mapping; or umoja for a file of `umoja export`.
     #[arg(long, value_name = "NAME", value_parser = format)]
     pub(super) format: Of,
-    /// Whose users they are; an export of ours says so itself.
+    /// The company whose users they are; not for the format umoja, whose file says so.
     #[arg(long, value_name = "ID")]
     pub(super) company: Option<CompanyId>,
-    /// The file of age identities that an encrypted export is opened with, by the program `age`.
+    /// The file of age identities with which the program `age` decrypts an encrypted export.
     #[arg(long, value_name = "FILE")]
     pub(super) identity: Option<PathBuf>,
-    /// What is what in a file of the formats csv and ndjson.
+    /// The mapping of columns or members, for the formats csv and ndjson.
     #[arg(long, value_name = "FILE")]
     pub(super) mapping: Option<PathBuf>,
-    /// The secrets that the other system hashed with. They are held against the deployment's own, which `umoja hash-keys add`
-    /// writes.
+    /// The secrets with which the other system hashed. They have to equal those that `umoja hash-keys add` has added to
+    /// the deployment.
     #[arg(long, value_name = "FILE")]
     pub(super) keys: Option<PathBuf>,
     /// The country (ISO 3166-1 alpha-2) in which national phone numbers are read [default: the company's].
@@ -69,27 +73,27 @@ pub(in crate::commands) struct Import {
     /// The region in which users are written [default: the first, or the one of --region].
     #[arg(long, value_name = "REGION")]
     pub(super) into: Option<Region>,
-    /// Read everything, write nothing, and say what would be done.
+    /// Read all records, write none, and report what would be done.
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Sample logins, a CSV of `identifier,password`, readable by nobody else: unless each one fits a record of the file,
-    /// nothing is written.
+    /// Sample logins, a CSV of `identifier,password` that only you can read. Unless each login fits a record of the
+    /// file, no record is imported.
     #[arg(long, value_name = "FILE")]
     pub(super) prove: Option<PathBuf>,
-    /// Where refused records are listed [default: FILE.refused.ndjson].
+    /// Where rejected records are listed [default: FILE.rejected.ndjson].
     #[arg(long, value_name = "FILE")]
-    pub(super) refused: Option<PathBuf>,
-    /// Where it is remembered how far the import has come [default: FILE.state.json].
+    pub(super) rejected: Option<PathBuf>,
+    /// Where the position of the import is stored [default: FILE.state.json].
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
-    /// How many records are under way at the same time.
+    /// How many records are imported at the same time.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = at_once)]
     pub(super) at_once: usize,
     #[command(flatten)]
     pub(super) target: Target,
 }
 
-/// What a file is of.
+/// The system that wrote the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
     /// Another system.
@@ -121,7 +125,7 @@ fn at_once(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=4096).contains(n)).ok_or_else(|| "1 to 4096".to_owned())
 }
 
-/// A number that is national everywhere is read with a country that there is, and refused with any other.
+/// Checks a country code by reading a phone number with it, which only works with an existing country.
 fn country(text: &str) -> Result<String, String> {
     let code = text.to_ascii_uppercase();
     let plain = code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());

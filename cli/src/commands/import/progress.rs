@@ -1,4 +1,4 @@
-//! What people see meanwhile: a bar on a terminal, else a line now and then.
+//! Progress of an import: a bar on a terminal, else a line now and then.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use umoja_migrate::import::Seen;
@@ -9,15 +9,15 @@ use super::source::Source;
 use crate::output::note;
 
 /// How often a line is written where there is no terminal.
-const TELL_MS: u64 = 10_000;
+const REPORT_MS: u64 = 10_000;
 
 pub(super) struct Progress<'a> {
     clock: &'a dyn Clock,
     bar: Option<ProgressBar>,
     begun: Millis,
-    told: Millis,
+    reported: Millis,
     rows: u64,
-    refused: u64,
+    rejected: u64,
 }
 
 impl<'a> Progress<'a> {
@@ -34,28 +34,28 @@ impl<'a> Progress<'a> {
             bar.reset_eta();
         }
         let now = clock.now();
-        Self { clock, bar, begun: now, told: now, rows: 0, refused: 0 }
+        Self { clock, bar, begun: now, reported: now, rows: 0, rejected: 0 }
     }
 
     pub(super) fn now(&self) -> Millis {
         self.clock.now()
     }
 
-    /// Since it began.
+    /// The time since the start, in milliseconds.
     pub(super) fn millis(&self) -> u64 {
         self.now().since(self.begun)
     }
 
     pub(super) fn seen(&mut self, seen: &Seen) {
         self.rows += 1;
-        self.refused += u64::from(seen.outcome.is_err());
+        self.rejected += u64::from(seen.outcome.is_err());
         if let Some(bar) = &self.bar {
             bar.set_position(seen.bytes_read);
             if self.rows.is_multiple_of(100) {
                 bar.set_message(self.text());
             }
-        } else if self.now().since(self.told) >= TELL_MS {
-            self.told = self.now();
+        } else if self.now().since(self.reported) >= REPORT_MS {
+            self.reported = self.now();
             note(&self.text());
         }
     }
@@ -68,6 +68,6 @@ impl<'a> Progress<'a> {
 
     fn text(&self) -> String {
         let rate = self.rows * 1000 / self.millis().max(1);
-        format!("{} records, {} refused, {rate}/s", self.rows, self.refused)
+        format!("{} records, {} rejected, {rate}/s", self.rows, self.rejected)
     }
 }

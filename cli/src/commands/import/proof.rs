@@ -1,4 +1,4 @@
-//! `--prove`: sample logins, before anything is written.
+//! `--prove`: checks sample logins before any record is imported.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::source::{Item, Source};
 use crate::CliError;
 use crate::output::note;
 
-/// Reads the whole file unless every sample fits before its end.
+/// Checks the samples, and stops reading as soon as each one fits a record.
 pub(super) fn prove(importer: &Importer, source: Source<'_>, path: &Path) -> Result<(), CliError> {
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(format!("{}: {error}", path.display()));
     let csv = Zeroizing::new(std::fs::read(path).map_err(|error| failed(&error))?);
@@ -27,5 +27,5 @@ pub(super) fn prove(importer: &Importer, source: Source<'_>, path: &Path) -> Res
     }
     let wrong = proofs.iter().zip(1..).filter(|(proof, _)| **proof != Proof::Verified);
     let wrong: Vec<String> = wrong.map(|(proof, n)| format!("record {n}: {}", proof.text())).collect();
-    Err(CliError::NotProven(format!("{}: {}; nothing was written", path.display(), wrong.join("; "))))
+    Err(CliError::NotProven(format!("{}: {}; no record was imported", path.display(), wrong.join("; "))))
 }

@@ -1,5 +1,5 @@
-//! How far an import has come, so that the next run need not begin anew; and what it refused. Nothing depends on it but
-//! time: a row that is imported twice is imported once.
+//! The position of an import, so that the next run need not start over, and the list of rejected rows. The position
+//! only saves time: a row that is imported twice has the effect of one import.
 
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
@@ -18,23 +18,23 @@ use crate::CliError;
 use crate::files;
 use crate::output::note;
 
-/// How often it is remembered.
+/// How often the position is stored, in milliseconds.
 const EVERY_MS: u64 = 2_000;
 
-/// What the file holds. No personal data.
+/// The content of the file. No personal data.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
-    /// The version of this form.
+    /// The version of this format.
     format: u32,
-    /// Of what: another file, other options or another deployment begin anew.
+    /// Identifies the import: another file, other options or another deployment start over.
     key: String,
-    /// How long the list of refused rows was.
-    refused_bytes: u64,
+    /// The length of the list of rejected rows, in bytes.
+    rejected_bytes: u64,
     /// What was done.
     report: Report,
 }
 
-/// What an import is of.
+/// The facts that identify an import.
 pub(super) struct Identity<'a> {
     /// The deployment and its region.
     pub(super) place: &'a str,
@@ -48,8 +48,8 @@ pub(super) struct Resume {
     pub(super) report: Report,
     key: String,
     state: Option<PathBuf>,
-    refused: PathBuf,
-    refused_bytes: u64,
+    rejected: PathBuf,
+    rejected_bytes: u64,
     list: Option<io::BufWriter<File>>,
     saved: Millis,
 }
@@ -59,39 +59,39 @@ impl Resume {
         let base = if is_standard_input(&import.file) { Path::new("import") } else { &import.file };
         let is_resumable = !is_standard_input(&import.file) && !import.dry_run;
         let state = is_resumable.then(|| import.state.clone().unwrap_or_else(|| beside(base, ".state.json")));
-        let refused = import.refused.clone().unwrap_or_else(|| beside(base, ".refused.ndjson"));
+        let rejected = import.rejected.clone().unwrap_or_else(|| beside(base, ".rejected.ndjson"));
         let key = key(import, identity).map_err(|source| CliError::File { path: import.file.clone(), source })?;
         let mut resume =
-            Self { report: Report::default(), key, state, refused, refused_bytes: 0, list: None, saved: Millis(0) };
+            Self { report: Report::default(), key, state, rejected, rejected_bytes: 0, list: None, saved: Millis(0) };
         if let Some(state) = resume.stored() {
             resume.report = state.report;
-            resume.refused_bytes = state.refused_bytes;
+            resume.rejected_bytes = state.rejected_bytes;
         }
         Ok(resume)
     }
 
-    /// What an earlier run of the same has done. A state that cannot be read is none.
+    /// The state of an earlier run of the same import. `None` if it cannot be read.
     fn stored(&self) -> Option<State> {
         let bytes = std::fs::read(self.state.as_ref()?).ok()?;
         let state: Option<State> = serde_json::from_slice(&bytes).ok();
         let state = state.filter(|state| state.format == 1 && state.key == self.key);
         if state.is_none() {
             note(
-                "the state of an earlier import is of another file, other options or another deployment: beginning anew",
+                "the state of an earlier import is of another file, other options or another deployment: starting over",
             );
         }
         state
     }
 
-    /// A row that is done.
+    /// Records a row that is done.
     pub(super) fn seen(&mut self, seen: &Seen, now: Millis) -> Result<(), CliError> {
         self.report.add(&seen.outcome);
         if let Err(reason) = &seen.outcome {
             let mut line = json!({ "line": seen.line, "reason": reason.to_string() }).to_string();
             line.push('\n');
             let written = self.list().and_then(|list| list.write_all(line.as_bytes()));
-            written.map_err(|source| CliError::File { path: self.refused.clone(), source })?;
-            self.refused_bytes += line.len() as u64;
+            written.map_err(|source| CliError::File { path: self.rejected.clone(), source })?;
+            self.rejected_bytes += line.len() as u64;
         }
         if now.since(self.saved) >= EVERY_MS {
             self.saved = now;
@@ -100,32 +100,37 @@ impl Resume {
         Ok(())
     }
 
-    /// The list, of the length that the state says: what a killed run wrote after that is written again.
+    /// The list, cut to the length in the state: rows that a killed run listed after that are listed again.
     fn list(&mut self) -> io::Result<&mut io::BufWriter<File>> {
         if self.list.is_none() {
-            let mut file = files::private(&self.refused)?;
-            file.set_len(self.refused_bytes)?;
+            let mut file = files::private(&self.rejected)?;
+            file.set_len(self.rejected_bytes)?;
             file.seek(io::SeekFrom::End(0))?;
             self.list = Some(io::BufWriter::new(file));
         }
         self.list.as_mut().ok_or_else(|| io::Error::other("no list"))
     }
 
-    /// Remembers what is done.
+    /// Stores the state.
     pub(super) fn save(&mut self) -> Result<(), CliError> {
         let flushed = self.list.as_mut().map_or(Ok(()), |list| {
             list.flush()?;
             list.get_ref().sync_data()
         });
-        flushed.map_err(|source| CliError::File { path: self.refused.clone(), source })?;
+        flushed.map_err(|source| CliError::File { path: self.rejected.clone(), source })?;
         let Some(path) = &self.state else { return Ok(()) };
-        let state =
-            State { format: 1, key: self.key.clone(), refused_bytes: self.refused_bytes, report: self.report.clone() };
+        let state = State {
+            format: 1,
+            key: self.key.clone(),
+            rejected_bytes: self.rejected_bytes,
+            report: self.report.clone(),
+        };
         let bytes = serde_json::to_vec_pretty(&state).unwrap_or_default();
         files::replace_private(path, &bytes).map_err(|source| CliError::File { path: path.clone(), source })
     }
 
-    /// The whole file was read: the next run begins anew. A list of an earlier one is not taken for this one's.
+    /// Ends an import whose whole file was read: the next run starts over. Removes the list of an earlier run if this
+    /// one rejected no row.
     pub(super) fn finish(&self) -> Result<(), CliError> {
         let gone = |path: &Path| match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -133,8 +138,8 @@ impl Resume {
             }
             _ => Ok(()),
         };
-        if self.report.refused == 0 && self.refused.exists() {
-            gone(&self.refused)?;
+        if self.report.rejected == 0 && self.rejected.exists() {
+            gone(&self.rejected)?;
         }
         self.state.as_deref().map_or(Ok(()), gone)
     }
@@ -164,7 +169,7 @@ fn key(import: &Import, identity: &Identity<'_>) -> io::Result<String> {
     Ok(hex::encode(key.finalize()))
 }
 
-/// A file that is named after another.
+/// The path of a file that is named after another.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

@@ -1,4 +1,4 @@
-//! The file that is imported, and what it takes to read it.
+//! The file that is imported, and the options to read it with.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -18,21 +18,21 @@ use super::options::Of;
 use crate::CliError;
 use crate::commands::age;
 
-/// Big reads: an import is as fast as its slowest part.
+/// Large reads, so that reading the file does not slow the import down.
 const BUFFER: usize = 1 << 20;
 
-/// What it takes to read the file.
+/// The options to read the file with.
 pub(super) struct Opening {
     pub(super) format: Of,
     pub(super) options: Options,
     identity: Option<PathBuf>,
 }
 
-/// What a record is.
+/// A record.
 pub(super) enum Item {
     /// A user of another system.
     Row(Box<Row>),
-    /// A user of an export of ours.
+    /// A user of `umoja export`.
     Record(Box<Record>),
 }
 
@@ -69,7 +69,7 @@ impl Opening {
                 return Err(CliError::Usage(format!("{name} goes with the formats of other systems")));
             }
             (Of::Foreign(_), _) if import.company.is_none() => {
-                return Err(CliError::Usage("say whose users they are: --company ID".into()));
+                return Err(CliError::Usage("name the company whose users they are: --company ID".into()));
             }
             (Of::Foreign(_), _) if import.identity.is_some() => {
                 return Err(CliError::Usage("--identity goes with --format umoja".into()));
@@ -79,12 +79,12 @@ impl Opening {
         Ok(Self { format: import.format, options, identity: import.identity.clone() })
     }
 
-    /// What a login would not find among the deployment's keys makes users who cannot log in.
+    /// Rejects hash keys that the deployment does not have: users whose hash needs one could not log in.
     pub(super) fn check_keys(&self, stored: &HashKeys) -> Result<(), CliError> {
         for (id, key) in self.options.keys.hash_keys.iter() {
             let what = match stored.get(id) {
                 Some(other) if other == key => continue,
-                Some(_) => "is another key than the deployment's of this id",
+                Some(_) => "differs from the deployment's key of this id",
                 None => "is not among the deployment's: add it with `umoja hash-keys add`",
             };
             return Err(CliError::Failed(format!("--keys: {id} {what}")));
@@ -92,7 +92,7 @@ impl Opening {
         Ok(())
     }
 
-    /// From the beginning.
+    /// The records, from the beginning of the file.
     pub(super) fn source(&self, path: &Path) -> Result<Source<'_>, CliError> {
         let failed = |error: &dyn std::fmt::Display| CliError::Failed(format!("{}: {error}", path.display()));
         let (reader, bytes): (Box<dyn BufRead + Send>, _) = if let Some(identity) = &self.identity {
@@ -131,7 +131,7 @@ pub(super) fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// A file that is read as a whole.
+/// Reads and parses a whole file.
 fn read<T, E: std::fmt::Display>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, E>) -> Result<T, CliError> {
     let bytes = std::fs::read(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
     parse(&Zeroizing::new(bytes)).map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))

@@ -1,4 +1,4 @@
-//! What came of an import, for people and for programs.
+//! The summary of an import, for people and for programs.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,12 +17,12 @@ pub(super) struct Summary<'a> {
     pub(super) region: &'a DeployedRegion,
     pub(super) report: &'a Report,
     pub(super) millis: u64,
-    /// How long one argon2id takes here, if that was measured.
+    /// How long one argon2id takes on this machine, if that was measured.
     pub(super) wrap_ms: Option<u64>,
 }
 
 impl Summary<'_> {
-    pub(super) fn tell(&self, output: Output) {
+    pub(super) fn print(&self, output: Output) {
         output.answer(&self.json(), || self.text());
     }
 
@@ -32,8 +32,8 @@ impl Summary<'_> {
         value["region"] = json!(self.region.name());
         value["dry_run"] = json!(self.import.dry_run);
         value["seconds"] = json!(self.millis / 1000);
-        if self.report.refused > 0 {
-            value["refused_file"] = json!(self.refused_file());
+        if self.report.rejected > 0 {
+            value["rejected_file"] = json!(self.rejected_file());
         }
         if let Some(secs) = self.wrapping_secs() {
             value["wrapping_seconds_estimate"] = json!(secs);
@@ -42,18 +42,18 @@ impl Summary<'_> {
     }
 
     fn text(&self) -> String {
-        let Report { rows, created, matched, in_conflict, already_there, refused, without_hash, wrapped, .. } =
+        let Report { rows, created, matched, in_conflict, already_there, rejected, without_hash, wrapped, .. } =
             self.report;
-        let title = if self.import.dry_run { "Nothing was written. It would be:" } else { "Done:" };
+        let title = if self.import.dry_run { "No record was imported. The import would be:" } else { "Done:" };
         let mut lines = vec![
             vec!["records".to_owned(), rows.to_string()],
             vec!["new users".to_owned(), created.to_string()],
-            vec!["matched with somebody whom another company knows".to_owned(), matched.to_string()],
+            vec!["matched with a user whom another company knows".to_owned(), matched.to_string()],
             vec!["new users in conflict (umoja conflicts list)".to_owned(), in_conflict.to_string()],
             vec!["already there".to_owned(), already_there.to_string()],
-            vec!["refused".to_owned(), refused.to_string()],
+            vec!["rejected".to_owned(), rejected.to_string()],
         ];
-        for (reason, count) in &self.report.refused_by_reason {
+        for (reason, count) in &self.report.rejected_by_reason {
             lines.push(vec![format!("  {reason}"), count.to_string()]);
         }
         for (family, count) in &self.report.hashes {
@@ -78,9 +78,9 @@ impl Summary<'_> {
             lines.push(vec![format!("records that need the hash key {id}"), count.to_string()]);
         }
         let mut text = format!("{title}\n{}", table(&lines));
-        if *refused > 0 {
+        if *rejected > 0 {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "Refused records are listed in {}.", self.refused_file().display());
+            let _ = writeln!(text, "Rejected records are listed in {}.", self.rejected_file().display());
         }
         text
     }
@@ -90,8 +90,8 @@ impl Summary<'_> {
         self.wrap_ms.map(|ms| (ms * self.report.wrapped).div_ceil(1000 * cores))
     }
 
-    fn refused_file(&self) -> PathBuf {
+    fn rejected_file(&self) -> PathBuf {
         let base = if is_standard_input(&self.import.file) { "import".into() } else { self.import.file.clone() };
-        self.import.refused.clone().unwrap_or_else(|| beside(&base, ".refused.ndjson"))
+        self.import.rejected.clone().unwrap_or_else(|| beside(&base, ".rejected.ndjson"))
     }
 }

@@ -1,4 +1,5 @@
-//! What imports rows, kept as fresh as the instances that serve: an import lasts longer than a rotation of keys.
+//! The importer of rows. It reads the settings again like an instance that serves, because an import lasts longer than
+//! a rotation of keys.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,10 +18,10 @@ use super::source::Item;
 use crate::CliError;
 use crate::deployment::DeployedRegion;
 
-/// How many hashes are made to see how long one takes.
+/// How many hashes are made to measure how long one takes.
 const SAMPLE_HASHES: u64 = 4;
 
-/// How often the settings are read again: sooner than whoever rotates a key waits for every instance.
+/// How often the settings are read again: more often than a rotation's wait for every instance.
 const FRESH: Duration = Duration::from_secs(15);
 
 pub(super) struct Work {
@@ -33,7 +34,7 @@ pub(super) struct Work {
     now: Mutex<Ready>,
 }
 
-/// What imports a record.
+/// The importer of a record.
 #[derive(Clone)]
 pub(super) enum Ready {
     Foreign(Arc<Importer>),
@@ -69,7 +70,7 @@ impl Work {
         self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Imports a record with what is ready now.
+    /// Imports a record with the current importer.
     pub(super) fn import(&self, item: Item) -> impl Future<Output = Result<Done, Failed>> + Send + use<> {
         self.ready().import(item, Arc::clone(&self.rehearsal))
     }
@@ -88,12 +89,12 @@ impl Work {
     async fn refresh(&self) {
         match ready(&self.region, self.company.as_ref(), &self.passwords, self.dry_run).await {
             Ok(fresh) => *self.now.lock().unwrap_or_else(PoisonError::into_inner) = fresh,
-            Err(error) => tracing::warn!(%error, "the settings cannot be read; going on with those of before"),
+            Err(error) => tracing::warn!(%error, "the settings cannot be read; continuing with the previous ones"),
         }
     }
 }
 
-/// Reads the settings again from time to time, while it lives.
+/// Reads the settings again from time to time, until it is dropped.
 pub(super) struct Fresh(JoinHandle<()>);
 
 impl Fresh {
@@ -113,7 +114,7 @@ impl Drop for Fresh {
     }
 }
 
-/// What imports records, with the deployment's secrets as they are now.
+/// The importer of records, with the deployment's current secrets.
 async fn ready(
     region: &DeployedRegion,
     company: Option<&Company>,

@@ -1,4 +1,4 @@
-//! `umoja init` in AWS: writes what all regions share into the settings of each.
+//! `umoja init` in AWS: writes the settings that all regions share into each of them.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::{CliError, Config, DeploymentError};
 struct Answer<'a> {
     prefix: &'a str,
     created: bool,
-    /// Regions of which something is other than it was.
+    /// Regions whose entry in the list of regions has changed.
     changed: Vec<Region>,
     env: &'a str,
     regions: Vec<&'a RegionEntry>,
@@ -48,21 +48,21 @@ pub(super) async fn run(
     let stored = cloud.list(wanted.as_deref().unwrap_or(std::slice::from_ref(&first))).await?;
     let mut document = match (&stored, wanted) {
         (Some(stored), wanted) => {
-            refuse_changes(prefix, stored, wanted.as_deref(), env.as_deref())?;
+            reject_changes(prefix, stored, wanted.as_deref(), env.as_deref())?;
             stored.clone()
         }
         (None, None) => {
-            // Says that there is no list, and what to do.
+            // Fails with the advice for a deployment without a list of regions.
             cloud.open(&first).await?;
             return Err(no_region());
         }
         (None, Some(wanted)) => {
             let regions = infrastructure(&cloud, &wanted).await?;
-            refuse_some_of_all(&regions)?;
+            reject_some_of_all(&regions)?;
             RegionsDocument { revision: 0, regions, env: None }
         }
     };
-    let anew = refresh(&cloud, &mut document).await?;
+    let rekeyed = refresh(&cloud, &mut document).await?;
     if document.env.is_none() {
         document.env = Some(env.unwrap_or_else(|| crate::deployment::cloud::DEFAULT_ENV.to_owned()));
     }
@@ -78,22 +78,22 @@ pub(super) async fn run(
     }
     let regions = cloud.regions(&document, &first);
     cloud.check_queues(&regions).await?;
-    // Secrets first: whoever finds the list of regions finds what it needs beside it.
-    let old_keys = stored.iter().flat_map(|stored| &stored.regions).filter(|entry| anew.contains(entry.name()));
+    // The secrets first: a reader that finds the list of regions finds the secrets too.
+    let old_keys = stored.iter().flat_map(|stored| &stored.regions).filter(|entry| rekeyed.contains(entry.name()));
     let old_keys = old_keys.map(|entry| {
         let name = entry.name();
         (name.clone(), cloud.keys(name, &entry.infrastructure.data_key))
     });
-    let created = regions.ensure_secrets_anew(&anew, &old_keys.collect()).await?;
+    let created = regions.ensure_secrets_rekeyed(&rekeyed, &old_keys.collect()).await?;
     cloud.store(&document, &regions.list).await?;
 
     let created = created || stored.is_none();
     let answer = Answer { prefix, created, changed, env: &regions.env, regions: document.regions.iter().collect() };
-    output.answer(&answer, || answer.text(&anew, &first));
+    output.answer(&answer, || answer.text(&rekeyed, &first));
     Ok(())
 }
 
-/// What each region consists of; every region that cannot be used is named.
+/// The infrastructure of each region. The error names every region that cannot be used.
 async fn infrastructure(cloud: &Cloud, regions: &[Region]) -> Result<Vec<RegionEntry>, CliError> {
     let (mut entries, mut problems) = (Vec::new(), Vec::new());
     for region in regions {
@@ -105,16 +105,16 @@ async fn infrastructure(cloud: &Cloud, regions: &[Region]) -> Result<Vec<RegionE
     if problems.is_empty() { Ok(entries) } else { Err(CliError::Failed(problems.join("\n       "))) }
 }
 
-/// Refuses to make a deployment of some of the regions that Terraform lists: the others may have one already, and two under
-/// one prefix would have different secrets.
-fn refuse_some_of_all(regions: &[RegionEntry]) -> Result<(), CliError> {
+/// Rejects a deployment of only some of the regions that Terraform lists: the others may have one already, and two
+/// under one prefix would have different secrets.
+fn reject_some_of_all(regions: &[RegionEntry]) -> Result<(), CliError> {
     let named: BTreeSet<&Region> = regions.iter().map(RegionEntry::name).collect();
     for entry in regions {
         let listed = &entry.infrastructure.regions;
         if !listed.is_empty() && listed.iter().collect::<BTreeSet<_>>() != named {
             return Err(CliError::Failed(format!(
-                "Terraform lists {} in {}: name all of them with --regions; if the others have a deployment already, a \
-                 new region comes into it by `umoja region add`",
+                "Terraform lists {} in {}: name all of them with --regions; if the others have a deployment already, \
+                 add the new region with `umoja region add`",
                 names(listed),
                 entry.name()
             )));
@@ -123,22 +123,22 @@ fn refuse_some_of_all(regions: &[RegionEntry]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Takes over what Terraform has changed; gives the regions that have another key now.
+/// Takes over the changes of Terraform. Returns the regions that have another key now.
 async fn refresh(cloud: &Cloud, document: &mut RegionsDocument) -> Result<BTreeSet<Region>, CliError> {
     let known: Vec<Region> = document.regions.iter().map(|entry| entry.name().clone()).collect();
     let found = infrastructure(cloud, &known).await?;
-    let mut anew = BTreeSet::new();
+    let mut rekeyed = BTreeSet::new();
     for (entry, found) in document.regions.iter_mut().zip(found) {
         let Infrastructure { data_key, .. } = &entry.infrastructure;
         if *data_key != found.infrastructure.data_key {
-            anew.insert(entry.name().clone());
+            rekeyed.insert(entry.name().clone());
         }
         entry.infrastructure = Infrastructure { regions: Vec::new(), ..found.infrastructure };
     }
-    Ok(anew)
+    Ok(rekeyed)
 }
 
-fn refuse_changes(
+fn reject_changes(
     prefix: &str,
     stored: &RegionsDocument,
     wanted: Option<&[Region]>,
@@ -147,7 +147,7 @@ fn refuse_changes(
     let new: Vec<&Region> = wanted.into_iter().flatten().filter(|region| stored.get(region).is_none()).collect();
     if let (Some(region), Some(first)) = (new.first(), stored.regions.first()) {
         return Err(CliError::Failed(format!(
-            "the deployment {prefix} has the regions {}; a new one has to be filled before it serves: \
+            "the deployment {prefix} has the regions {}; a new one has to be backfilled before it serves: \
              umoja region add {region} --prefix {prefix} --region {}",
             names(stored.regions.iter().map(RegionEntry::name)),
             first.name()
@@ -155,30 +155,31 @@ fn refuse_changes(
     }
     match (env, &stored.env) {
         (Some(env), Some(stored)) if env != stored => Err(CliError::Failed(format!(
-            "the deployment {prefix} is for `{stored}`, which is a part of the API keys that there are, and stays so"
+            "the deployment {prefix} is for `{stored}`, which is a part of the existing API keys and cannot change"
         ))),
         _ => Ok(()),
     }
 }
 
 impl Answer<'_> {
-    fn text(&self, anew: &BTreeSet<Region>, first: &Region) -> String {
+    fn text(&self, rekeyed: &BTreeSet<Region>, first: &Region) -> String {
         let prefix = self.prefix;
         let what = match (self.created, self.changed.is_empty()) {
             (true, _) => "is ready".to_owned(),
-            (false, true) => "was there already; nothing changed".to_owned(),
+            (false, true) => "exists already; nothing changed".to_owned(),
             (false, false) => {
-                format!("was there already; what Terraform changed in {} was taken over", names(&self.changed))
+                format!("exists already; the changes of Terraform in {} were taken over", names(&self.changed))
             }
         };
         let row = |entry: &&RegionEntry| vec![entry.name().to_string(), entry.infrastructure.base_url.clone()];
         let rows = table(&self.regions.iter().map(row).collect::<Vec<_>>());
-        let keys = if anew.is_empty() {
+        let keys = if rekeyed.is_empty() {
             String::new()
         } else {
-            let regions = names(anew);
+            let regions = names(rekeyed);
             format!(
-                "{regions} has another KMS key: users' data keys that the old one wrapped open by other regions' keys.\n"
+                "{regions} has another KMS key: data keys of users that the old key wrapped open with other regions' \
+                 keys.\n"
             )
         };
         let next = format!("Next: umoja company add soko --prefix {prefix} --region {first} --out soko.json");

@@ -14,27 +14,28 @@ use crate::deployment::{DeployedRegion, Deployment};
 use crate::output::{Output, table};
 use crate::{CliError, DeploymentError};
 
-/// The regions of a deployment that names none.
+/// The default regions.
 pub(crate) const REGIONS: &str = "eu-west-1,af-south-1";
 
 /// Make a deployment: its regions, and the secrets that all of them share.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Make a deployment: its regions, and the secrets that all of them share (the key of blind indexes, the \
-key that signs answers), wrapped by every region's key.
+    long_about = "Make a deployment: its regions, and the secrets that all of them share (the key of blind indexes, \
+the key that signs answers), wrapped by every region's key.
 
-On this machine (--dir) it is a directory with one store per region. Running it again changes nothing; it completes a run \
-that was interrupted. The regions cannot be changed by it.
+On this machine (--dir) a deployment is a directory with one store per region. A second run completes one that was \
+interrupted, and otherwise changes nothing. It cannot change the regions.
 
-In AWS (--prefix) Terraform has made what each region consists of, and every region has to be reachable. The list of \
-regions and the secrets are written into the settings of each. Running it again completes a run that was interrupted and \
-takes over what Terraform has changed since (a URL, a key); it never replaces a secret. Where no other region's key opens \
-the secrets, the key that was replaced has to (cancel its deletion before). More regions come by `umoja region add`.
+In AWS (--prefix) Terraform has to be applied in each region first, and every region has to be reachable. The command \
+writes the list of regions and the secrets into the settings of each. A second run completes one that was interrupted \
+and takes over what Terraform has changed since (a URL, a key); it never replaces a secret. If no other region's key \
+opens the secrets, the key that was replaced has to (cancel its deletion before). `umoja region add` adds more regions.
 
 It needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings; kms:GenerateDataKey, \
-Encrypt and Decrypt with the deployment's data key (Decrypt with the one before it), which can be limited to the secrets by a condition on \
-kms:EncryptionContext:umoja:secret; sqs:GetQueueAttributes on PREFIX-*. Profiles that need more than keys or a role \
-(single sign-on) are exported first: eval \"$(aws configure export-credentials --format env)\"."
+Encrypt and Decrypt with the deployment's data key (Decrypt with the one before it), which can be limited to the \
+secrets by a condition on kms:EncryptionContext:umoja:secret; sqs:GetQueueAttributes on PREFIX-*. AWS profiles that \
+need more than keys or a role (single sign-on) have to be exported first: eval \"$(aws configure export-credentials \
+--format env)\"."
 )]
 #[command(after_help = "Examples:
   umoja init --dir DIR
@@ -48,21 +49,22 @@ pub(super) struct Init {
     /// The regions, separated by commas [default: eu-west-1,af-south-1; in AWS those that the deployment has].
     #[arg(long, value_delimiter = ',', value_name = "REGION,...")]
     regions: Option<Vec<Region>>,
-    /// The port of the first region; the others follow it. 0 takes any free ports when it is served for the first
-    /// time [default: 7300].
+    /// The port of the first region; the others follow it. 0 takes any free ports when the deployment is served for the
+    /// first time [default: 7300].
     #[arg(long, value_name = "PORT")]
     port_base: Option<u16>,
-    /// What the deployment is for: a part of each API key [default: local; in AWS live].
+    /// The environment, such as live or test: a part of each API key [default: local; in AWS live].
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
-    /// How long a write waits for its peers' key services, in milliseconds; 0 leaves all to the key repair
+    /// How long a write waits for its peers' key services, in milliseconds; 0 leaves all wrapping to the key repair
     /// [default: 300].
     #[arg(long, value_name = "MS")]
     peer_wrap_budget_ms: Option<u64>,
     /// The fewest characters of a new password [default: 8].
     #[arg(long, value_name = "N")]
     min_password_chars: Option<usize>,
-    /// The least strength of a new password by zxcvbn's score, 0 to 4: 3 takes 10^8 guesses, 4 takes 10^10 [default: 3].
+    /// The least strength of a new password by zxcvbn's score, 0 to 4: 3 takes 10^8 guesses, 4 takes 10^10 [default:
+    /// 3].
     #[arg(long, value_name = "SCORE", value_parser = clap::value_parser!(u8).range(0..=4))]
     min_password_score: Option<u8>,
     /// The argon2 engine [default: auto].
@@ -80,7 +82,7 @@ struct Answer<'a> {
 #[derive(Serialize)]
 struct RegionAnswer {
     name: Region,
-    /// Nothing until the region has been served, if any free port will do.
+    /// `None` until the region has been served, if any free port will do.
     url: Option<String>,
 }
 
@@ -97,7 +99,7 @@ impl Init {
                     ("--password-engine", self.password_engine.is_some()),
                 ];
                 if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
-                    return Err(CliError::Usage(format!("{option} goes with --dir; in AWS it is Terraform's to say")));
+                    return Err(CliError::Usage(format!("{option} goes with --dir; in AWS Terraform sets it")));
                 }
                 cloud::run(&prefix, region, self.regions, self.env, output).await
             }
@@ -107,7 +109,7 @@ impl Init {
     async fn local(&self, dir: &Path, output: Output) -> Result<(), CliError> {
         let deployment = match Config::read(dir)? {
             Some(existing) => {
-                self.refuse_changes(dir, &existing)?;
+                self.reject_changes(dir, &existing)?;
                 Deployment::open(dir)?
             }
             None => Deployment::create(dir, self.config()?)?,
@@ -120,7 +122,7 @@ impl Init {
         let rows: Vec<Vec<String>> = regions.iter().map(|region| vec![region.name.to_string(), url(region)]).collect();
         let shown = dir.display();
         output.answer(&Answer { dir, created, regions }, || {
-            let what = if created { "is ready" } else { "was there already; nothing changed" };
+            let what = if created { "is ready" } else { "exists already; nothing changed" };
             let next = format!("Next: umoja company add soko --dir {shown}\n      umoja serve --dir {shown}");
             format!("The deployment in {shown} {what}.\n{}{next}", table(&rows))
         });
@@ -135,7 +137,7 @@ impl Init {
         let last = u16::try_from(regions.len().saturating_sub(1)).unwrap_or(u16::MAX);
         let port_base = self.port_base.unwrap_or(7300);
         if port_base.checked_add(last).is_none() {
-            return Err(CliError::Usage("there are not enough ports from --port-base on".into()));
+            return Err(CliError::Usage("there are not enough ports above --port-base".into()));
         }
         let mut config = Config::new(&regions, port_base);
         if let Some(env) = &self.env {
@@ -148,8 +150,8 @@ impl Init {
         Ok(config)
     }
 
-    /// Refuses what is asked for and is not so.
-    fn refuse_changes(&self, dir: &Path, existing: &Config) -> Result<(), CliError> {
+    /// Rejects options that differ from the existing settings.
+    fn reject_changes(&self, dir: &Path, existing: &Config) -> Result<(), CliError> {
         let names: Vec<&Region> = existing.regions.iter().map(|region| &region.name).collect();
         if let Some(regions) = &self.regions {
             let (mut have, mut want) = (names.clone(), regions.iter().collect::<Vec<_>>());
@@ -173,7 +175,7 @@ impl Init {
         ];
         match differs.iter().find(|(_, differs)| *differs) {
             Some((option, _)) => Err(CliError::Failed(format!(
-                "the deployment is there and has another {option}; edit {} and serve it anew",
+                "the deployment exists and has another {option}; edit {} and restart `umoja serve`",
                 dir.join("deployment.json").display()
             ))),
             None => Ok(()),
@@ -181,7 +183,7 @@ impl Init {
     }
 }
 
-/// The regions of a deployment that names none.
+/// The default regions, parsed.
 pub(crate) fn default_regions() -> Result<Vec<Region>, DeploymentError> {
     REGIONS.split(',').map(|name| name.parse().map_err(|_| DeploymentError::Regions)).collect()
 }

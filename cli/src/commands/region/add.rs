@@ -1,5 +1,5 @@
-//! `umoja region add`: a new region, filled before it serves. Stream first, then copy, then keys: whatever is written
-//! while it is filled reaches it by itself.
+//! `umoja region add`: a new region, backfilled before it serves. Replication starts first, then the backfill, then the
+//! key repair: a write during the backfill reaches the new region by replication.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -7,14 +7,14 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
-use umoja_reconciler::FillReport;
-use umoja_reconciler::jobs::backfill::{Backfill, Repairs};
+use umoja_reconciler::BackfillReport;
+use umoja_reconciler::jobs::backfill::{BackfillJob, Repairs};
 use umoja_schema::{Millis, Region};
 use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
-use super::change::{Pace, copy_companies, find, newest_list, on_its_way, serving};
+use super::change::{Pace, find, newest_list, on_its_way, replicate_companies, serving};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::config::RegionConfig;
@@ -23,32 +23,32 @@ use crate::deployment::served::settings_are_read;
 use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions, locks};
 use crate::output::{Output, note};
 
-/// Add a region to a deployment: fill it with everything there is, then let it serve.
+/// Add a region to a deployment: backfill it with all existing data, then let it serve.
 #[derive(Debug, Args)]
-#[command(long_about = "Add a region to a deployment: fill it with everything there is, then let it serve.
+#[command(long_about = "Add a region to a deployment: backfill it with all existing data, then let it serve.
 
-Users are served all the time. In AWS Terraform has to know \
-the region already: applied in it, and in every other region with it on the list.
+Users are served all the time. In AWS, Terraform has to be applied first: in the new region, and in every other region \
+with the new one on the list.
 
-In this order: the secrets are wrapped by the new region's key; every region lists the new one as joining, and once every \
-function has read that, all that is written reaches it; then what was written before is copied, tables of parts and of \
-rows, and the scheduled key repair (reconcile-keys) has the new region's key wrap the data keys; when nothing is missing \
-in it that any serving region holds, it serves.
+The steps: the secrets are wrapped by the new region's key; every region lists the new one as joining, and once every \
+function has read that, every write reaches it; then earlier data is replicated, tables of parts and of rows, and the \
+scheduled key repair (reconcile-keys) has the new region's key wrap the data keys; when the new region lacks none of \
+the data that any serving region holds, it serves.
 
-Each step can be repeated: after an interruption, run the same command again, and it goes on.
+Each step can be repeated: after an interruption, run the same command again, and it continues.
 
-With --again a region that serves already is taken out of service and filled anew: after one of its tables was restored \
-from a backup, or made anew. Erasures since the backup come with everything else.
+With --again a region that serves already is taken out of service and backfilled again: after one of its tables was \
+restored from a backup, or made again. Erasures since the backup are replicated with all other data.
 
-In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings, Scan on PREFIX-companies; \
-kms:DescribeKey, Encrypt and Decrypt with the data key, which can be limited to the secrets by a condition on \
-kms:EncryptionContext:umoja:secret, since copying opens no user's data; sqs:GetQueueAttributes on PREFIX-*. \
-In those that serve: dynamodb:Scan on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutItem on \
-PREFIX-receipts; sqs:SendMessage on PREFIX-keys. \
-In the new one: dynamodb:PutItem on PREFIX-companies; ConditionCheckItem, GetItem, PutItem and UpdateItem on PREFIX-users; Query, \
-PutItem and DeleteItem on PREFIX-members; GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on \
-PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal. \
-dynamodb:GetItem and PutItem on PREFIX-sweeps besides let it go on where it was stopped.")]
+In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings, Scan on \
+PREFIX-companies; kms:DescribeKey, Encrypt and Decrypt with the data key, which can be limited to the secrets by a \
+condition on kms:EncryptionContext:umoja:secret, since the backfill opens no user's data; sqs:GetQueueAttributes on \
+PREFIX-*. In those that serve: dynamodb:Scan on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, \
+GetItem and PutItem on PREFIX-receipts; sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:PutItem on \
+PREFIX-companies; ConditionCheckItem, GetItem, PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem \
+on PREFIX-linked_accounts; GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on \
+PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal. With dynamodb:GetItem and PutItem on \
+PREFIX-checkpoints it continues where it was stopped.")]
 #[command(after_help = "Examples:
   umoja region add ap-south-1 --dir DIR
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
@@ -59,7 +59,8 @@ pub(super) struct Add {
     name: Region,
     #[command(flatten)]
     target: Target,
-    /// Fill a region anew that serves already, after its tables were restored or lost: it is taken out of service first.
+    /// Backfill again a region that serves already, after its tables were restored or lost. It is taken out of service
+    /// first.
     #[arg(long)]
     again: bool,
     #[command(flatten)]
@@ -83,13 +84,13 @@ impl Add {
             return Err(CliError::Usage("--region has to be one of the regions that serve already".into()));
         }
         let mut document = newest_list(cloud, first, &self.name, false).await?;
-        refuse(name, document.get(name).map(|entry| entry.state))?;
+        reject(name, document.get(name).map(|entry| entry.state))?;
         if !self.again && document.get(name).is_some_and(|entry| entry.state.serves()) {
             // The last step may have been interrupted between two regions.
             let regions = cloud.regions(&document, first);
             cloud.store(&document, &regions.list).await?;
             output.answer(&json!({ "region": name, "state": "serving", "added": false }), || {
-                format!("{name} serves already; --again takes it out of service and fills it anew.")
+                format!("{name} serves already; --again takes it out of service and backfills it again.")
             });
             return Ok(());
         }
@@ -98,19 +99,19 @@ impl Add {
         let regions = cloud.regions(&document, first);
         let new = check(cloud, &regions, name).await?;
 
-        note(&format!("{name}: the deployment's secrets are wrapped by its key"));
-        let anew = if another_key { BTreeSet::from([name.clone()]) } else { BTreeSet::new() };
-        regions.ensure_secrets_anew(&anew, &OldKeys::new()).await?;
+        note(&format!("{name}: wrapping the deployment's secrets by its key"));
+        let rekeyed = if another_key { BTreeSet::from([name.clone()]) } else { BTreeSet::new() };
+        regions.ensure_secrets_rekeyed(&rekeyed, &OldKeys::new()).await?;
         let others = || regions.list.iter().filter(|region| region.name() != name);
         // Those that serve first: the new region may rely on them from the moment at which it is listed itself.
         cloud.store(&document, others().chain([new])).await?;
-        copy_companies(&regions, new).await?;
+        replicate_companies(&regions, new).await?;
         self.pace.wait_for_settings(name).await;
 
-        let copied = self.fill(&regions, regions.clock.now(), Repairs::Scheduled).await?;
+        let copied = self.backfill(&regions, regions.clock.now(), Repairs::Scheduled).await?;
 
-        copy_companies(&regions, new).await?;
-        // Hours may have passed: what others have changed meanwhile stays.
+        replicate_companies(&regions, new).await?;
+        // The backfill may take hours: keep the changes that other commands made meanwhile.
         let mut document = newest_list(cloud, first, &self.name, false).await?;
         for entry in &mut document.regions {
             if entry.name() == name {
@@ -124,14 +125,12 @@ impl Add {
         cloud.store(&document, new.iter().chain(&others).copied()).await?;
         let url = new.first().and_then(|region| region.url.as_deref()).unwrap_or_default();
         let answer = json!({ "region": name, "state": "serving", "added": true,
-            "parts_copied": copied.parts_copied, "rows_copied": copied.rows_copied });
+            "parts_replicated": copied.parts_replicated, "rows_replicated": copied.rows_replicated });
         output.answer(&answer, || {
             format!(
-                "{name} has everything and serves, within {SETTINGS_RELOAD_SECS} seconds, at {}\n  {} parts and {} rows \
-                 were copied; what was written meanwhile came by itself.",
-                url,
-                copied.parts_copied,
-                copied.rows_copied
+                "{name} has everything and serves, within {SETTINGS_RELOAD_SECS} seconds, at {}\n  {} parts and {} \
+                 rows were replicated; writes during the backfill arrived by replication.",
+                url, copied.parts_replicated, copied.rows_replicated
             )
         });
         Ok(())
@@ -142,10 +141,10 @@ impl Add {
         let mut deployment = Deployment::open(dir)?;
         let name = &self.name;
         let stored = deployment.config().regions.iter().find(|region| region.name == *name);
-        refuse(name, stored.map(|region| region.state))?;
+        reject(name, stored.map(|region| region.state))?;
         if !self.again && stored.is_some_and(|region| region.state.serves()) {
             output.answer(&json!({ "region": name, "state": "serving", "added": false }), || {
-                format!("{name} is a region already; --again fills it anew.")
+                format!("{name} is a region already; --again backfills it again.")
             });
             return Ok(());
         }
@@ -159,32 +158,32 @@ impl Add {
         let regions = deployment.regions();
         deployment.ensure_secrets().await?;
         let new = find(&regions, name)?;
-        copy_companies(&regions, new).await?;
+        replicate_companies(&regions, new).await?;
         let since = on_its_way(&deployment, || regions.clock.now()).await?;
-        let copied = self.fill(&regions, since, deployment.repairs()).await?;
-        copy_companies(&regions, new).await?;
+        let copied = self.backfill(&regions, since, deployment.repairs()).await?;
+        replicate_companies(&regions, new).await?;
         deployment.set_state(name, RegionState::Serving)?;
         let is_served = settings_are_read(&deployment).await?;
         let answer = json!({ "region": name, "state": "serving", "added": true,
-            "parts_copied": copied.parts_copied, "rows_copied": copied.rows_copied });
+            "parts_replicated": copied.parts_replicated, "rows_replicated": copied.rows_replicated });
         output.answer(&answer, || {
             format!(
-                "{name} has everything: {} parts and {} rows were copied. {}",
-                copied.parts_copied,
-                copied.rows_copied,
+                "{name} has everything: {} parts and {} rows were replicated. {}",
+                copied.parts_replicated,
+                copied.rows_replicated,
                 if is_served { "It serves." } else { "`umoja serve` serves it too." }
             )
         });
         Ok(())
     }
 
-    async fn fill(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<FillReport, CliError> {
+    async fn backfill(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<BackfillReport, CliError> {
         let (worker, target) = (self.pace.worker(regions), &self.name);
-        let backfill = Backfill { worker, target, since, derives: self.again, repairs };
+        let backfill = BackfillJob { worker, target, since, derives: self.again, repairs };
         Ok(backfill.from(&serving(regions, target)?, false).await?)
     }
 
-    /// Puts the region on the list. True if it was there with another key.
+    /// Puts the region on the list. True if the list had it with another key.
     async fn list_as_joining(&self, cloud: &Cloud, document: &mut RegionsDocument) -> Result<bool, CliError> {
         let infrastructure = cloud.infrastructure(&self.name).await?;
         let entry = RegionEntry { infrastructure, state: RegionState::Joining };
@@ -201,7 +200,7 @@ impl Add {
     }
 }
 
-/// Looks whether everything is there that the region needs.
+/// Checks that the region has everything that it needs.
 async fn check<'a>(cloud: &Cloud, regions: &'a Regions, name: &Region) -> Result<&'a DeployedRegion, CliError> {
     cloud.check_queues(regions).await?;
     let new = regions.list.iter().find(|region| region.name() == name);
@@ -213,16 +212,18 @@ async fn check<'a>(cloud: &Cloud, regions: &'a Regions, name: &Region) -> Result
     Ok(new)
 }
 
-/// Refuses a region that is on its way to something else.
-fn refuse(name: &Region, state: Option<RegionState>) -> Result<(), CliError> {
+/// Rejects a region that another command is changing.
+fn reject(name: &Region, state: Option<RegionState>) -> Result<(), CliError> {
     match state {
         Some(state @ (RegionState::Frozen | RegionState::Thawing)) => Err(CliError::Failed(format!(
-            "{name} is {}, and may hold what nobody else has: `umoja region thaw {name}` compares it both ways",
+            "{name} is {}, and may hold data that no other region has: `umoja region thaw {name}` compares it both \
+             ways",
             state.as_str()
         ))),
-        Some(RegionState::Leaving) => {
-            Err(CliError::Failed(format!("{name} is to be removed: `umoja region remove {name}` goes on with it")))
-        }
+        Some(RegionState::Leaving) => Err(CliError::Failed(format!(
+            "{name} is being removed: `umoja region remove {name}` continues the \
+                 removal"
+        ))),
         Some(RegionState::Serving | RegionState::Joining) | None => Ok(()),
     }
 }
@@ -232,12 +233,12 @@ fn new_region(dir: &Path, name: &Region, others: &[RegionConfig]) -> Result<Regi
     let own = dir.join(name.as_str());
     if own.exists() {
         return Err(CliError::Failed(format!(
-            "{} is there already, of a region that was removed; move it away first",
+            "{} exists already, from a region that was removed; move it away first",
             own.display()
         )));
     }
-    // Behind the others where they follow each other, as `init` makes them; else, or if something else listens there, any
-    // free one when it is served for the first time, as with `--port-base 0`.
+    // The port after the others if theirs are consecutive, as `init` makes them. Otherwise, or if another process
+    // listens there, any free port when the region is served for the first time, as with `--port-base 0`.
     let mut ports: Vec<u16> = others.iter().map(|region| region.port).collect();
     ports.sort_unstable();
     let follow = ports.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1]));

@@ -1,4 +1,4 @@
-//! What every change of the list of regions needs.
+//! Helpers of the commands that change the list of regions.
 
 use std::time::Duration;
 
@@ -14,45 +14,46 @@ use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions};
 use crate::output::note;
 use crate::{CliError, CloudError};
 
-/// How often somebody who waits is told so, in seconds.
-const TELL_SECS: u64 = 10;
+/// How often the wait is reported, in seconds.
+const REPORT_SECS: u64 = 10;
 
-/// Since when what is written reaches a region by itself, where nobody serves: nothing is on its way.
+/// The time since which writes reach a region by replication, for a directory that is not served: no write is on its
+/// way.
 const NOTHING_ON_ITS_WAY: Millis = Millis(u64::MAX);
 
-/// How fast, and how long.
+/// How fast the job works, and for how long.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Pace {
-    /// How many parts and rows are copied or changed in a second at most; 0 for as many as can be.
+    /// The most parts and rows to replicate or change in a second; 0 for no limit.
     #[arg(long, value_name = "N", default_value_t = 500)]
     rate: u32,
     /// In AWS: how long to wait for every function to read the new settings, in seconds.
     #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
     settings_wait_secs: u64,
-    /// How long to wait until everything is where it belongs, in seconds. Running the command again goes on.
+    /// How long to work until the regions hold all they should, in seconds. Run the command again to continue.
     #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
     timeout_secs: u64,
 }
 
 impl Pace {
-    /// Waits until every function has read the settings that every region has got now.
+    /// Waits until every function has read the settings that are now stored in every region.
     pub(super) async fn wait_for_settings(self, name: &Region) {
         let mut left = self.settings_wait_secs;
         while left > 0 {
-            note(&format!("{name}: every region says so; waiting {left} s until every function has read it"));
-            let step = left.min(TELL_SECS);
+            note(&format!("{name}: stored in every region; waiting {left} s until every function has read it"));
+            let step = left.min(REPORT_SECS);
             tokio::time::sleep(Duration::from_secs(step)).await;
             left -= step;
         }
     }
 
-    /// How jobs are worked on.
+    /// The worker of the jobs.
     pub(super) fn worker(self, regions: &Regions) -> Worker<'_> {
         worker(regions, self.rate, deadline(regions, self.timeout_secs))
     }
 }
 
-/// The list of regions, as far as any region has it. `name`, which is being changed, need not answer if it is `away`.
+/// The newest list of regions that any region holds. `name`, the region to change, need not answer if `away`.
 pub(super) async fn newest_list(
     cloud: &Cloud,
     first: &Region,
@@ -64,17 +65,17 @@ pub(super) async fn newest_list(
     let known = known.ok_or_else(absent)?;
     let known = known.regions.iter().map(umoja_store::RegionEntry::name);
     let list = cloud.list_without([first].into_iter().chain(known).chain([name]), away.then_some(name)).await?;
-    list.ok_or_else(|| CliError::Failed("the list of regions was there and is gone; run the command again".into()))
+    list.ok_or_else(|| CliError::Failed("the list of regions has disappeared; run the command again".into()))
 }
 
-/// Waits until the process that serves a directory, if one does, knows what its regions do. Gives since when what is written
-/// reaches each of them by itself: `served`, called after that, if it is served.
+/// Waits until the process that serves a directory, if one does, has read the state of the regions. Returns the time
+/// since which writes reach each region by replication: `served`, called after that, if the directory is served.
 pub(super) async fn on_its_way(deployment: &Deployment, served: impl FnOnce() -> Millis) -> Result<Millis, CliError> {
     Ok(if settings_are_read(deployment).await? { served() } else { NOTHING_ON_ITS_WAY })
 }
 
-/// The regions that serve, but one. The region that was asked for is copied from first; the others are compared, and hold
-/// nothing else as a rule.
+/// The regions that serve, except `but`. The region that was asked for comes first as the source of the backfill; the
+/// others are then compared, and usually hold no more.
 pub(super) fn serving<'a>(regions: &'a Regions, but: &Region) -> Result<Vec<&'a Home>, CliError> {
     let first = regions.first()?.name();
     let serving = regions.list.iter().filter(|region| region.state.serves() && region.name() != but);
@@ -89,13 +90,14 @@ pub(super) fn find<'a>(regions: &'a Regions, name: &Region) -> Result<&'a Deploy
     region.ok_or_else(|| CliError::Usage(format!("the deployment has no region {name}")))
 }
 
-/// When so many seconds have passed.
+/// The time after `timeout_secs` seconds.
 pub(super) fn deadline(regions: &Regions, timeout_secs: u64) -> Millis {
     Millis(regions.clock.now().0.saturating_add(timeout_secs.saturating_mul(1000)))
 }
 
-/// Brings the companies to a region, also what is changed meanwhile: whoever changes one from now on writes it there too.
-pub(super) async fn copy_companies(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
+/// Replicates the companies to a region, with the changes made meanwhile. A later change of a company is written there
+/// too.
+pub(super) async fn replicate_companies(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
     loop {
         let companies = regions.companies().await?;
         let there = new.home.registry.companies().await.map_err(|source| new.failed(source))?;
@@ -108,8 +110,8 @@ pub(super) async fn copy_companies(regions: &Regions, new: &DeployedRegion) -> R
     }
 }
 
-/// Refuses to take the last region out of service.
-pub(super) fn refuse_last<'a>(mut others_serve: impl Iterator<Item = &'a bool>, name: &Region) -> Result<(), CliError> {
+/// Rejects a change that would take the last region out of service.
+pub(super) fn reject_last<'a>(mut others_serve: impl Iterator<Item = &'a bool>, name: &Region) -> Result<(), CliError> {
     if others_serve.any(|serves| *serves) {
         return Ok(());
     }

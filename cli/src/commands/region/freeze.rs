@@ -1,38 +1,39 @@
-//! `umoja region freeze` and `umoja region thaw`: a region that was away for longer than messages last does not serve until
-//! it was compared with the others, both ways.
+//! `umoja region freeze` and `umoja region thaw`: a region that was away for longer than messages last does not serve
+//! until it has been compared with the others, both ways.
 
 use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use umoja_reconciler::FillReport;
-use umoja_reconciler::jobs::backfill::{Backfill, Repairs};
+use umoja_reconciler::BackfillReport;
+use umoja_reconciler::jobs::backfill::{BackfillJob, Repairs};
 use umoja_schema::{Millis, Region};
 use umoja_store::{RegionState, RegionsDocument};
 
-use super::change::{Pace, copy_companies, deadline, find, newest_list, on_its_way, refuse_last, serving};
+use super::change::{Pace, deadline, find, newest_list, on_its_way, reject_last, replicate_companies, serving};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::deployment::served::settings_are_read;
 use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions, locks};
 use crate::output::{Output, note};
 
-/// How often a region is tried that does not answer.
+/// How long to wait before a region that does not answer is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Freeze a region: it serves nobody and sends nothing, and is sent everything.
+/// Freeze a region: it does not serve and sends no changes, but receives all changes.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Freeze a region: it serves nobody and sends nothing, while its peers send it everything they write. For a \
-region that was away for longer than messages last (its stream 24 hours, its peers' retry queues 14 days): what it holds \
-is old, and whoever changed an old record there would undo newer changes of others. `umoja region thaw` compares it with \
-the others and lets it serve again.
+    long_about = "Freeze a region: it does not serve and sends no changes, while its peers send it all their changes. \
+Use it for a region that was away for longer than messages last (its stream 24 hours, its peers' retry queues 14 \
+days). The data of such a region is old, and a change of an old record there would undo newer changes of other \
+regions. `umoja region thaw` compares it with the others and lets it serve again.
 
-Its API answers 503 with the code region_not_serving, and no other region lists it. In AWS that takes up to a minute, the \
-time in which functions read their settings. A region that does not answer cannot be told, and would serve as soon as it is \
-back: freeze it while it is away, with --timeout-secs, and it is told as soon as it answers. In a directory the process that \
-serves it follows within seconds, and the command waits for that.
+Its API answers 503 with the code region_not_serving, and no other region lists it. In AWS that takes up to a minute, \
+the time in which functions read their settings. A region that does not answer cannot store the new setting, and would \
+serve as soon as it is back. Freeze it while it is away, with --timeout-secs, and the command writes the setting as \
+soon as the region answers. In a directory the process that serves it follows within seconds, and the command waits \
+for that.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings."
 )]
@@ -44,7 +45,7 @@ pub(super) struct Freeze {
     name: Region,
     #[command(flatten)]
     target: Target,
-    /// In AWS: how long to try to reach the region, in seconds.
+    /// In AWS: how long to keep trying to reach the region, in seconds.
     #[arg(long, value_name = "N", default_value_t = 0)]
     timeout_secs: u64,
 }
@@ -53,14 +54,15 @@ pub(super) struct Freeze {
 #[derive(Debug, Args)]
 #[command(long_about = "Compare a frozen region with every other one, both ways, and let it serve.
 
-In this order: companies and the deployment's secrets are brought to it; then every part and row of each serving region \
-that it lacks or holds in an older version, and claims are derived anew; then it sends again, and every part and row of its \
-own that another region lacks is brought there. By version the newest wins, whoever wrote it, and an erasure wins over \
-everything: what the region wrote before it was away undoes nothing. When nothing is missing either way, it serves. Each \
-step can be repeated: after an interruption, run the same command again.
+The steps: companies and the deployment's secrets are replicated to the region; then every part and row of each \
+serving region that it lacks or holds in an older version, and identifier ownerships are derived again; then the \
+region sends again, and every part and row that it holds and another region lacks is replicated there. The newest \
+version wins, whatever its origin, and an erasure wins over every version: a write of the region from before it was \
+away undoes no newer change. When no region lacks data of the other, the region serves. Each step can be repeated: \
+after an interruption, run the same command again.
 
-The other regions serve users all the time. In AWS it needs what `umoja region add` needs, where the region \
-and every serving one is both source and target.")]
+The other regions serve users all the time. In AWS it needs what `umoja region add` needs, with the region and \
+every serving one as both source and target.")]
 #[command(after_help = "Examples:
   umoja region thaw us-east-1 --prefix PREFIX --region eu-west-1
   umoja region thaw us-east-1 --dir DIR")]
@@ -84,7 +86,7 @@ impl Freeze {
         }
         let name = &self.name;
         output.answer(&json!({ "region": name, "state": "frozen" }), || {
-            format!("{name} is frozen: it serves nobody and sends nothing. Next: umoja region thaw {name} ...")
+            format!("{name} is frozen: it does not serve and sends no changes. Next: umoja region thaw {name} ...")
         });
         Ok(())
     }
@@ -93,19 +95,19 @@ impl Freeze {
         let _alone = locks::change(dir)?;
         let mut deployment = Deployment::open(dir)?;
         let regions = deployment.regions();
-        refuse_freezing(&self.name, find(&regions, &self.name)?.state)?;
-        refuse_last(&mut serving_others(&regions, &self.name).iter(), &self.name)?;
+        reject_freezing(&self.name, find(&regions, &self.name)?.state)?;
+        reject_last(&mut serving_others(&regions, &self.name).iter(), &self.name)?;
         deployment.set_state(&self.name, RegionState::Frozen)?;
         settings_are_read(&deployment).await.map(drop)
     }
 
     async fn cloud(&self, cloud: &Cloud, first: &Region) -> Result<(), CliError> {
         let name = &self.name;
-        refuse_first(first, name)?;
+        reject_first(first, name)?;
         let mut document = newest_list(cloud, first, name, true).await?;
         let regions = cloud.regions(&document, first);
-        refuse_freezing(name, find(&regions, name)?.state)?;
-        refuse_last(&mut serving_others(&regions, name).iter(), name)?;
+        reject_freezing(name, find(&regions, name)?.state)?;
+        reject_last(&mut serving_others(&regions, name).iter(), name)?;
         set_state(&mut document, name, RegionState::Frozen);
         let regions = cloud.regions(&document, first);
         let (frozen, others): (Vec<_>, Vec<_>) = regions.list.iter().partition(|region| region.name() == name);
@@ -115,8 +117,8 @@ impl Freeze {
             let Err(error) = cloud.store(&document, frozen.iter().copied()).await else { return Ok(()) };
             if regions.clock.now() >= until {
                 return Err(CliError::Failed(format!(
-                    "every other region knows that {name} is frozen, and {name} could not be told ({error}): it would serve \
-                     as soon as it is back; run the command again with --timeout-secs"
+                    "every other region knows that {name} is frozen, but the setting could not be written in {name} \
+                     ({error}): it would serve as soon as it is back; run the command again with --timeout-secs"
                 )));
             }
             note(&format!("{name} does not answer yet: {error}"));
@@ -142,28 +144,28 @@ impl Thaw {
             return Ok(());
         };
         let answer = json!({ "region": name, "state": "serving", "thawed": true,
-            "parts_received": came.parts_copied, "rows_received": came.rows_copied,
-            "parts_sent": went.parts_copied, "rows_sent": went.rows_copied });
+            "parts_received": came.parts_replicated, "rows_received": came.rows_replicated,
+            "parts_sent": went.parts_replicated, "rows_sent": went.rows_replicated });
         output.answer(&answer, || {
             format!(
-                "{name} holds what every other region holds, and serves.\n  {} parts and {} rows were brought to it, {} parts \
-                 and {} rows from it.",
-                came.parts_copied, came.rows_copied, went.parts_copied, went.rows_copied
+                "{name} holds what every other region holds, and serves.\n  {} parts and {} rows were replicated to \
+                 it, {} parts and {} rows from it.",
+                came.parts_replicated, came.rows_replicated, went.parts_replicated, went.rows_replicated
             )
         });
         Ok(())
     }
 
-    async fn local(&self, dir: &Path) -> Result<Option<(FillReport, FillReport)>, CliError> {
+    async fn local(&self, dir: &Path) -> Result<Option<(BackfillReport, BackfillReport)>, CliError> {
         let _alone = locks::change(dir)?;
         let mut deployment = Deployment::open(dir)?;
         let regions = deployment.regions();
         let region = find(&regions, &self.name)?;
-        if refuse_thawing(&self.name, region.state)? {
+        if reject_thawing(&self.name, region.state)? {
             return Ok(None);
         }
         deployment.ensure_secrets().await?;
-        copy_companies(&first_serving(&regions), region).await?;
+        replicate_companies(&first_serving(&regions), region).await?;
         // It was on the list all the time.
         let since = on_its_way(&deployment, || Millis(0)).await?;
         let came = self.receive(&regions, since, deployment.repairs()).await?;
@@ -172,26 +174,26 @@ impl Thaw {
         deployment.set_state(&self.name, RegionState::Thawing)?;
         let since = on_its_way(&deployment, || Millis(0)).await?;
         let went = self.send(&regions, since, deployment.repairs()).await?;
-        copy_companies(&first_serving(&regions), region).await?;
+        replicate_companies(&first_serving(&regions), region).await?;
         deployment.set_state(&self.name, RegionState::Serving)?;
         settings_are_read(&deployment).await?;
         Ok(Some((came, went)))
     }
 
-    async fn cloud(&self, cloud: &Cloud, first: &Region) -> Result<Option<(FillReport, FillReport)>, CliError> {
+    async fn cloud(&self, cloud: &Cloud, first: &Region) -> Result<Option<(BackfillReport, BackfillReport)>, CliError> {
         let name = &self.name;
-        refuse_first(first, name)?;
+        reject_first(first, name)?;
         let mut list = newest_list(cloud, first, name, false).await?;
         let regions = cloud.regions(&list, first);
         let region = find(&regions, name)?;
-        if refuse_thawing(name, region.state)? {
+        if reject_thawing(name, region.state)? {
             // The last step may have been interrupted between two regions.
             cloud.store(&list, &regions.list).await?;
             return Ok(None);
         }
         cloud.check_queues(&regions).await?;
         regions.newest_secrets().await?;
-        copy_companies(&regions, region).await?;
+        replicate_companies(&regions, region).await?;
         // It was on the list all the time.
         let came = self.receive(&regions, Millis(0), Repairs::Scheduled).await?;
 
@@ -202,8 +204,8 @@ impl Thaw {
         self.pace.wait_for_settings(name).await;
         let went = self.send(&regions, Millis(0), Repairs::Scheduled).await?;
 
-        copy_companies(&regions, find(&regions, name)?).await?;
-        // Hours may have passed: what others have changed meanwhile stays.
+        replicate_companies(&regions, find(&regions, name)?).await?;
+        // The comparison may take hours: keep the changes that other commands made meanwhile.
         let mut list = newest_list(cloud, first, name, false).await?;
         set_state(&mut list, name, RegionState::Serving);
         let regions = cloud.regions(&list, first);
@@ -213,21 +215,21 @@ impl Thaw {
         Ok(Some((came, went)))
     }
 
-    /// Brings what the region holds to every serving one.
-    async fn send(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<FillReport, CliError> {
+    /// Replicates the region's data to every serving region.
+    async fn send(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<BackfillReport, CliError> {
         let (source, worker) = (find(regions, &self.name)?, self.pace.worker(regions));
-        let mut went = FillReport::default();
+        let mut went = BackfillReport::default();
         for peer in regions.list.iter().filter(|peer| peer.state.serves()) {
-            let backfill = Backfill { worker, target: peer.name(), since, derives: false, repairs };
+            let backfill = BackfillJob { worker, target: peer.name(), since, derives: false, repairs };
             went.add(&backfill.from(&[&source.home], true).await?);
         }
         Ok(went)
     }
 
-    /// Brings what every serving region holds to it.
-    async fn receive(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<FillReport, CliError> {
+    /// Replicates the data of every serving region to the region.
+    async fn receive(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<BackfillReport, CliError> {
         let (worker, target) = (self.pace.worker(regions), &self.name);
-        let backfill = Backfill { worker, target, since, derives: true, repairs };
+        let backfill = BackfillJob { worker, target, since, derives: true, repairs };
         Ok(backfill.from(&serving(regions, target)?, false).await?)
     }
 }
@@ -237,30 +239,30 @@ fn serving_others(regions: &Regions, name: &Region) -> Vec<bool> {
     regions.list.iter().filter(|region| region.name() != name).map(|region| region.state.serves()).collect()
 }
 
-/// The same regions, with one that serves asked first.
+/// The same regions; one that serves is asked first.
 fn first_serving(regions: &Regions) -> Regions {
     let first = regions.list.iter().position(|region: &DeployedRegion| region.state.serves());
     Regions { first: first.unwrap_or(regions.first), ..regions.clone() }
 }
 
-fn refuse_first(first: &Region, name: &Region) -> Result<(), CliError> {
+fn reject_first(first: &Region, name: &Region) -> Result<(), CliError> {
     if first == name {
         return Err(CliError::Usage("--region has to be another region, which serves".into()));
     }
     Ok(())
 }
 
-fn refuse_freezing(name: &Region, state: RegionState) -> Result<(), CliError> {
+fn reject_freezing(name: &Region, state: RegionState) -> Result<(), CliError> {
     match state {
         RegionState::Serving | RegionState::Frozen | RegionState::Thawing => Ok(()),
         RegionState::Joining | RegionState::Leaving => {
-            Err(CliError::Failed(format!("{name} is {} and serves nobody already", state.as_str())))
+            Err(CliError::Failed(format!("{name} is {} and does not serve", state.as_str())))
         }
     }
 }
 
-/// True if there is nothing to do.
-fn refuse_thawing(name: &Region, state: RegionState) -> Result<bool, CliError> {
+/// True if the region serves already.
+fn reject_thawing(name: &Region, state: RegionState) -> Result<bool, CliError> {
     match state {
         RegionState::Serving => Ok(true),
         RegionState::Frozen | RegionState::Thawing => Ok(false),
@@ -270,7 +272,7 @@ fn refuse_thawing(name: &Region, state: RegionState) -> Result<bool, CliError> {
     }
 }
 
-/// Changes what a region does; a list that says so already stays as it is.
+/// Changes the state of a region. A list that already has this state stays as it is.
 pub(super) fn set_state(document: &mut RegionsDocument, name: &Region, state: RegionState) {
     let entry = document.regions.iter_mut().find(|entry| entry.name() == name && entry.state != state);
     if let Some(entry) = entry {

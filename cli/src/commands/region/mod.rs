@@ -31,7 +31,7 @@ enum Action {
     Remove(Box<remove::Remove>),
 }
 
-/// List the regions: what each does, its URL, whether its key can be used.
+/// List the regions: state, URL, and whether the key can be used.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja region list --dir DIR
@@ -50,7 +50,7 @@ struct Answer {
 struct RegionAnswer {
     name: Region,
     state: RegionState,
-    /// Nothing until the region has been served, if any free port will do.
+    /// `None` until the region has been served, if any free port will do.
     url: Option<String>,
     key: &'static str,
 }

@@ -1,17 +1,17 @@
-//! `umoja region remove`: what only the region holds goes out first, then it is taken off the list, then its wrapped keys are
-//! dropped.
+//! `umoja region remove`: replicates what only the region holds, takes the region off the list, and drops its wrapped
+//! keys.
 
 use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
-use umoja_reconciler::jobs::backfill::{Backfill, Repairs};
-use umoja_reconciler::jobs::unlist::{drop_keys, wrap_elsewhere};
-use umoja_reconciler::{FillReport, UnlistReport};
+use umoja_reconciler::jobs::backfill::{BackfillJob, Repairs};
+use umoja_reconciler::jobs::drop_wrapped_keys::{drop_keys, wrap_elsewhere};
+use umoja_reconciler::{BackfillReport, DropWrappedKeysReport};
 use umoja_schema::{Millis, Region};
 use umoja_store::{Home, RegionState};
 
-use super::change::{Pace, find, newest_list, on_its_way, refuse_last};
+use super::change::{Pace, find, newest_list, on_its_way, reject_last};
 use super::freeze::set_state;
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
@@ -23,26 +23,26 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(long_about = "Remove a region from a deployment.
 
-In this order: the region stops serving; every part and row that another region lacks is brought there, and every part is \
-wrapped by a region that stays; then it is taken off the list of regions everywhere; then its wraps of the deployment's \
-secrets and of users' data keys are dropped. Its tables, its key and the others' retry queues for it are Terraform's to \
-destroy, afterwards; in a directory its files are left.
+The steps: the region stops serving; every part and row that another region lacks is replicated there, and the key of \
+a region that stays wraps every data key; then the region is taken off the list of regions everywhere; then its \
+wrapped keys of the deployment's secrets and of users' data keys are dropped. Afterwards, destroy its tables, its key \
+and the others' retry queues for it with Terraform; in a directory its files are left.
 
-With --lost it is a region that is gone for good, or does not answer: everything that needs it is left out. What it had \
-accepted and not sent is lost, and so is every part that only its key can open; how many those are is said, and their \
-entries stay. It blocks neither `umoja init`, `rotate` nor `region add` any more.
+With --lost, for a region that is gone for good or does not answer, the steps that need the region are left out. \
+Changes that it had accepted and not sent are lost, and so is every part that only its key can open; the command \
+reports how many those are, and their entries stay. The region no longer blocks `umoja init`, `rotate` and `region \
+add`.
 
-Each step can be repeated: after an interruption, run the same command again. It goes on where it was, also after the \
-region is off the list.
+Each step can be repeated: after an interruption, run the same command again. It continues where it was, even after \
+the region is off the list.
 
-The other regions serve users all the time. In AWS it needs credentials that may, in every region: \
-dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem, PutItem and UpdateItem on PREFIX-users; Query, PutItem and \
-DeleteItem on PREFIX-members; GetItem, \
-BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; Scan, GetItem and PutItem on PREFIX-journal, PREFIX-receipts and \
-PREFIX-audit, UpdateItem on PREFIX-journal; sqs:SendMessage and GetQueueAttributes on PREFIX-keys. With --lost, in those \
-that stay: dynamodb:GetItem and PutItem on PREFIX-settings, Scan and UpdateItem on PREFIX-users, sqs:SendMessage on \
-PREFIX-keys. \
-dynamodb:GetItem and PutItem on PREFIX-sweeps besides let it go on where it was stopped.")]
+The other regions serve users all the time. In AWS it needs credentials that may, in every region: dynamodb:GetItem \
+and PutItem on PREFIX-settings; Scan, GetItem, PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem \
+on PREFIX-linked_accounts; GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; Scan, GetItem and PutItem on \
+PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal; sqs:SendMessage and GetQueueAttributes \
+on PREFIX-keys. With --lost, in those that stay: dynamodb:GetItem and PutItem on PREFIX-settings, Scan and UpdateItem \
+on PREFIX-users, sqs:SendMessage on PREFIX-keys. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it continues \
+where it was stopped.")]
 #[command(after_help = "Examples:
   umoja region remove ap-south-1 --prefix PREFIX --region eu-west-1
   umoja region remove ap-south-1 --prefix PREFIX --region eu-west-1 --lost
@@ -52,7 +52,7 @@ pub(super) struct Remove {
     name: Region,
     #[command(flatten)]
     target: Target,
-    /// The region is gone for good: leave out everything that needs it.
+    /// The region is gone for good: leave out the steps that need it.
     #[arg(long)]
     lost: bool,
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub(super) struct Remove {
 struct Answer {
     region: Region,
     lost: bool,
-    /// What it held and another region lacked.
+    /// The parts that it held and another region lacked.
     parts_sent: u64,
     rows_sent: u64,
     /// Its wrapped keys that were dropped, over all regions.
@@ -84,8 +84,8 @@ impl Remove {
         let answer = Answer {
             region: self.name,
             lost: self.lost,
-            parts_sent: sent.parts_copied,
-            rows_sent: sent.rows_copied,
+            parts_sent: sent.parts_replicated,
+            rows_sent: sent.rows_replicated,
             keys_dropped: dropped.dropped,
             unreadable_parts: dropped.needed,
         };
@@ -93,15 +93,15 @@ impl Remove {
         if answer.unreadable_parts == 0 { Ok(()) } else { Err(CliError::Said) }
     }
 
-    async fn local(&self, dir: &Path) -> Result<(FillReport, UnlistReport), CliError> {
+    async fn local(&self, dir: &Path) -> Result<(BackfillReport, DropWrappedKeysReport), CliError> {
         let name = &self.name;
         let listed = |deployment: &Deployment| deployment.config().regions.iter().any(|region| region.name == *name);
         let _alone = locks::change(dir)?;
         let mut deployment = if self.lost { Deployment::open_without(dir, name)? } else { Deployment::open(dir)? };
-        let mut sent = FillReport::default();
+        let mut sent = BackfillReport::default();
         if listed(&deployment) {
             let regions = deployment.regions();
-            self.refuse(&regions)?;
+            self.reject(&regions)?;
             deployment.set_state(name, RegionState::Leaving)?;
             let since = on_its_way(&deployment, || Millis(0)).await?;
             sent = self.send(&regions, since, deployment.repairs()).await?;
@@ -114,30 +114,30 @@ impl Remove {
         Ok((sent, self.drop_keys(&deployment.regions()).await?))
     }
 
-    async fn cloud(&self, cloud: &Cloud, first: &Region) -> Result<(FillReport, UnlistReport), CliError> {
+    async fn cloud(&self, cloud: &Cloud, first: &Region) -> Result<(BackfillReport, DropWrappedKeysReport), CliError> {
         let name = &self.name;
         if first == name {
             return Err(CliError::Usage("--region has to be a region that stays".into()));
         }
         let mut list = newest_list(cloud, first, name, true).await?;
-        let mut sent = FillReport::default();
+        let mut sent = BackfillReport::default();
         if list.get(name).is_some() {
             let regions = cloud.regions(&list, first);
-            self.refuse(&regions)?;
+            self.reject(&regions)?;
             if !self.lost {
                 set_state(&mut list, name, RegionState::Leaving);
                 let regions = cloud.regions(&list, first);
                 cloud.store(&list, others(&regions, name).into_iter().chain([find(&regions, name)?])).await?;
                 self.pace.wait_for_settings(name).await;
                 sent = self.send(&regions, Millis(0), Repairs::Scheduled).await?;
-                // Hours may have passed: what others have changed meanwhile stays.
+                // The replication may take hours: keep the changes that other commands made meanwhile.
                 list = newest_list(cloud, first, name, true).await?;
             }
             list.regions.retain(|entry| entry.name() != name);
             list.revision += 1;
         }
         let regions = cloud.regions(&list, first);
-        // Those that stay first: from now on nobody sends to it.
+        // The regions that stay first: from now on no region sends to it.
         cloud.store(&list, &regions.list).await?;
         if let (false, Some(own)) = (self.lost, cloud.unlisted(name, &list).await) {
             cloud.store(&list, [&own]).await?;
@@ -146,24 +146,26 @@ impl Remove {
         Ok((sent, self.drop_keys(&regions).await?))
     }
 
-    fn refuse(&self, regions: &Regions) -> Result<(), CliError> {
+    fn reject(&self, regions: &Regions) -> Result<(), CliError> {
         let serving: Vec<bool> = others(regions, &self.name).iter().map(|region| region.state.serves()).collect();
-        refuse_last(serving.iter(), &self.name)?;
+        reject_last(serving.iter(), &self.name)?;
         match find(regions, &self.name)?.state {
             RegionState::Frozen if !self.lost => Err(CliError::Failed(format!(
-                "{0} is frozen, and may hold what nobody else has: `umoja region thaw {0}` first, or --lost",
+                "{0} is frozen, and may hold data that no other region has: run `umoja region thaw {0}` first, or use \
+                 --lost",
                 self.name
             ))),
             _ => Ok(()),
         }
     }
 
-    /// Brings what the region holds to every one that stays, and waits until every part there can be opened without its key.
-    async fn send(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<FillReport, CliError> {
+    /// Replicates the region's data to every region that stays, and waits until every part there can be opened without
+    /// its key.
+    async fn send(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<BackfillReport, CliError> {
         let (source, worker) = (find(regions, &self.name)?, self.pace.worker(regions));
-        let mut sent = FillReport::default();
+        let mut sent = BackfillReport::default();
         for peer in others(regions, &self.name) {
-            let backfill = Backfill { worker, target: peer.name(), since, derives: false, repairs };
+            let backfill = BackfillJob { worker, target: peer.name(), since, derives: false, repairs };
             sent.add(&backfill.from(&[&source.home], true).await?);
         }
         let stay: Vec<&Home> = others(regions, &self.name).into_iter().map(|region| &region.home).collect();
@@ -171,11 +173,12 @@ impl Remove {
         Ok(sent)
     }
 
-    /// Drops what the region's key has wrapped, in the secrets and in every part of every region.
-    async fn drop_keys(&self, regions: &Regions) -> Result<UnlistReport, CliError> {
+    /// Drops the wrapped keys of the region from the secrets and from every part of every region.
+    async fn drop_keys(&self, regions: &Regions) -> Result<DropWrappedKeysReport, CliError> {
         if !regions.forget_in_secrets(&self.name).await? {
             return Err(CliError::Failed(format!(
-                "the deployment's secrets can be opened by the key of {} alone; `umoja init` has every region wrap them",
+                "only the key of {} can open the deployment's secrets; run `umoja init`, which has every region wrap \
+                 them",
                 self.name
             )));
         }
@@ -193,19 +196,19 @@ impl Answer {
     fn text(&self) -> String {
         let Self { region, parts_sent, rows_sent, keys_dropped, unreadable_parts, .. } = self;
         let mut text = format!(
-            "{region} is removed: {parts_sent} parts and {rows_sent} rows that only it held were brought to others, \
+            "{region} is removed: {parts_sent} parts and {rows_sent} rows that another region lacked were replicated, \
              {keys_dropped} wrapped keys of it were dropped.\n"
         );
         if self.lost {
-            text.push_str("What it had accepted and not sent when it was lost is lost.\n");
+            text.push_str("Changes that it had accepted and not sent are lost.\n");
         }
         if *unreadable_parts > 0 {
             let unreadable = format!(
-                "{unreadable_parts} parts can be opened by its key alone: they are lost unless that key can be used again, \
+                "Only its key can open {unreadable_parts} parts: they are lost unless that key can be used again, \
                  after `umoja region add {region}` with the same key. Their entries stay.\n"
             );
             text.push_str(&unreadable);
         }
-        text + "In AWS: take it off Terraform's list now, apply the others, and destroy it."
+        text + "In AWS, take the region off Terraform's list now, apply the others, and destroy it."
     }
 }

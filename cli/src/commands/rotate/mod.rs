@@ -1,4 +1,4 @@
-//! `umoja rotate`: new keys in the place of old ones.
+//! `umoja rotate`: replaces the deployment's keys.
 
 mod index;
 mod pepper;
@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use crate::CliError;
 use crate::output::Output;
 
-/// Rotate the deployment's own keys. (Companies' are rotated with `umoja company rotate-key`.)
+/// Rotate the deployment's own keys. (`umoja company rotate-key` rotates the keys of companies.)
 #[derive(Debug, Args)]
 pub(super) struct Command {
     #[command(subcommand)]

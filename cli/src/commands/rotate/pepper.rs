@@ -14,12 +14,13 @@ use crate::output::{Output, note};
 /// Make a new pepper for passwords, or the first one.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Make a new pepper, or the first one: a secret that passwords are hashed with besides the password, so that who \
-has the hashes without the deployment's secrets cannot try passwords. It is published, and when every instance can verify with \
-it (that is waited for: about a minute in AWS, seconds in a directory), new hashes are made with it.
+    long_about = "Make a new pepper, or the first one: a secret with which every password is hashed, so that an \
+attacker who has the hashes but not the deployment's secrets cannot try passwords. The command publishes the new \
+pepper, waits until every instance can verify with it (about a minute in AWS, seconds in a directory), and then has \
+new hashes made with it.
 
-A hash cannot be made with another pepper without the password: each login replaces what was made with a former pepper, or \
-with none. Former peppers therefore stay. A rotation that was interrupted is completed by running the command again.
+A hash cannot be made with another pepper without the password. Each login replaces a hash that was made with a former \
+pepper, or with none, so former peppers stay. To complete a rotation that was interrupted, run the command again.
 
 It needs the credentials that `umoja init` needs."
 )]
@@ -41,14 +42,14 @@ impl Pepper {
     }
 }
 
-/// Does every step that is left; gives the version that is in use then.
+/// Does every step that is left. Returns the version that is in use after that.
 async fn rotate_pepper(opened: &Opened) -> Result<u32, CliError> {
     let (mut secrets, was_interrupted) = opened.regions_now().await?.newest_secrets().await?;
     if was_interrupted
         && secrets.pepper_step() == PepperStep::Publish
         && let Some(version) = secrets.pepper_in_use
     {
-        note("the last step of an interrupted rotation is completed");
+        note("completed the last step of an interrupted rotation");
         return Ok(version);
     }
     let pace = Pace::default();

@@ -14,12 +14,12 @@ use crate::output::{Output, note};
 /// Rotate the key that signs answers.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Rotate the key that signs answers. A new one is made and published, then it signs, and then the old one \
-is retired; each step waits until every instance has read the one before, so that nobody ever gets an answer whose key is not published: \
-about four minutes in AWS, one in a directory that is served. A rotation that was interrupted is completed \
-by running the command again.
+    long_about = "Rotate the key that signs answers. A new key is made and published, then it signs, and then the \
+old key is retired. Each step waits until every instance has read the step before, so that no caller gets an answer \
+whose key is not published: about four minutes in AWS, one in a directory that is served. To complete a rotation that \
+was interrupted, run the command again.
 
-In a directory that nobody serves all steps are done at once.
+In a directory that is not served, all steps are done at once.
 
 It needs the credentials that `umoja init` needs."
 )]
@@ -42,11 +42,11 @@ impl SigningKey {
     }
 }
 
-/// Does every step that is left; gives the ids of the keys that are published then.
+/// Does every step that is left. Returns the ids of the keys that are published after that.
 async fn rotate_signing(opened: &Opened) -> Result<Vec<String>, CliError> {
     let (mut secrets, was_interrupted) = opened.regions_now().await?.newest_secrets().await?;
     if was_interrupted && secrets.signing_step() == SigningStep::Publish {
-        note("the last step of an interrupted rotation is completed");
+        note("completed the last step of an interrupted rotation");
         return Ok(secrets.signing_key_ids());
     }
     let pace = Pace::default();

@@ -1,4 +1,4 @@
-//! Every region of a directory.
+//! Serves every region of a directory.
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,10 +24,10 @@ impl Serve {
         })?;
         logging::start_serving(self.log_format);
         let mut stopped = stop_signal()?;
-        let exporting = self.metrics.start(&metric::ALL).await?;
+        let exporting = self.metrics.start(metric::ALL).await?;
         let mut settings = ServerSettings::default();
-        let minutes = deployment.config().sweep_every_mins;
-        settings.pump.sweep = (minutes > 0).then(|| Duration::from_secs(minutes.saturating_mul(60)));
+        let minutes = deployment.config().anti_entropy_every_mins;
+        settings.pump.anti_entropy = (minutes > 0).then(|| Duration::from_secs(minutes.saturating_mul(60)));
         let mut server = Server::start(&deployment, settings, lock).await?;
         let regions: Vec<_> = server.urls().iter().map(|(name, url)| json!({ "name": name, "url": url })).collect();
         let rows: Vec<Vec<String>> =
@@ -48,14 +48,14 @@ impl Serve {
     fn configured(&self, stored: &Config) -> Result<Config, CliError> {
         let mut config = stored.clone();
         config.listen = self.listen.unwrap_or(config.listen);
-        // One that cannot be used is not kept.
+        // A list that cannot be used is not stored.
         if let Some((path, _)) = self.breached()? {
             config.breached_passwords = Some(path);
         }
         if let Some(base) = self.port_base {
             for (n, region) in config.regions.iter_mut().enumerate() {
                 let port = u16::try_from(n).ok().and_then(|n| base.checked_add(n));
-                let too_high = || CliError::Usage("there are not enough ports from --port-base on".into());
+                let too_high = || CliError::Usage("there are not enough ports above --port-base".into());
                 region.port = if base == 0 { 0 } else { port.ok_or_else(too_high)? };
             }
         }
@@ -69,7 +69,10 @@ impl Serve {
             && let Some(region) = config.regions.iter().find(|region| region.public_url.is_none())
         {
             let name = &region.name;
-            return Err(CliError::Usage(format!("say what clients call {name}: --public-url {name}=https://...")));
+            return Err(CliError::Usage(format!(
+                "set the URL that clients use for {name}: --public-url \
+                 {name}=https://..."
+            )));
         }
         Ok(config)
     }

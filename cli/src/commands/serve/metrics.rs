@@ -1,4 +1,4 @@
-//! What collects the metrics of a process that serves.
+//! The export of the metrics of a process that serves.
 
 use std::net::SocketAddr;
 
@@ -12,19 +12,19 @@ use crate::CliError;
 
 const HEADING: &str = "Metrics";
 
-/// Who gets the metrics.
+/// Where the metrics are exported.
 #[derive(Debug, Args)]
 pub(super) struct Metrics {
     /// Serve the metrics at http://ADDRESS/metrics, in the text format of Prometheus. Port 0 takes any free one.
     #[arg(long, help_heading = HEADING, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
-    /// Send the metrics to a collector, by OTLP over HTTP (protobuf), each minute or as OTEL_METRIC_EXPORT_INTERVAL says.
-    /// Needs an umoja that was built with the feature `otlp`.
+    /// Send the metrics to a collector, by OTLP over HTTP (protobuf), each minute or as OTEL_METRIC_EXPORT_INTERVAL
+    /// says. Needs an umoja that was built with the feature `otlp`.
     #[arg(long, help_heading = HEADING, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     otlp: Option<String>,
 }
 
-/// The export of metrics, if somebody collects them.
+/// The export of metrics, if one is configured.
 #[derive(Default)]
 pub(super) struct Exporting {
     exporter: Option<Exporter>,
@@ -33,18 +33,17 @@ pub(super) struct Exporting {
 }
 
 impl Metrics {
-    /// Refuses an address that other machines reach, unless `behind_tls`.
+    /// Rejects an address that other machines reach, unless `behind_tls`.
     pub(super) fn check(&self, behind_tls: bool) -> Result<(), CliError> {
         match self.metrics {
             Some(address) if !address.ip().is_loopback() && !behind_tls => Err(CliError::Usage(format!(
-                "{address} can be reached from other machines: keep it from strangers and say --behind-tls, or take \
-                 127.0.0.1"
+                "{address} can be reached from other machines: protect it and set --behind-tls, or use 127.0.0.1"
             ))),
             _ => Ok(()),
         }
     }
 
-    /// Starts to record and export, if somebody collects.
+    /// Starts to record and export, if an export is configured.
     pub(super) async fn start(&self, recorded: &[Metric]) -> Result<Exporting, CliError> {
         let otlp = self.otlp.as_deref().filter(|url| !url.is_empty());
         let mut exporting = Exporting::default();
@@ -70,12 +69,12 @@ impl Exporting {
         self.address.map(|address| format!("http://{address}/metrics"))
     }
 
-    /// The same, as a line.
+    /// The same as a line of text.
     pub(super) fn text(&self) -> String {
         self.url().map_or_else(String::new, |url| format!("Metrics are at {url}.\n"))
     }
 
-    /// Ends the export, after what was recorded last.
+    /// Exports the last values, and ends the export.
     pub(super) async fn stop(self) {
         self.listeners.stop().await;
         if let Some(exporter) = self.exporter {

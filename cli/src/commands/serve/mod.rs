@@ -26,15 +26,16 @@ const HEADING_PREFIX: &str = "With --prefix";
 #[derive(Debug, Args)]
 #[command(long_about = "Serve a deployment: every region of a directory, or one region's API of a deployment in AWS.
 
-With --dir: one port per region, replication and repairs behind them. Addresses, ports and public URLs are kept in \
-DIR/deployment.json, because a region's URL is the `aud` that clients sign. Other commands work while the deployment is \
-served; what they change takes effect within 5 seconds.
+With --dir: one port per region, and replication and repairs in the background. Addresses, ports and public URLs are \
+stored in DIR/deployment.json, because a region's URL is the `aud` that clients sign. Other commands work while the \
+deployment is served; their changes take effect within 5 seconds.
 
-With --prefix: the API of the region --region, with the rights of the function `api`, from a container or a virtual machine. \
-Replication and schedules stay with the functions. What the deployment's settings say is read again every 30 seconds.
+With --prefix: the API of the region --region, with the rights of the function `api`, from a container or a virtual \
+machine. Replication and schedules stay with the functions. The deployment's settings are read again every 30 seconds.
 
-Ends on SIGINT and SIGTERM after the requests that are under way. Logs go to standard error, each request's lines with its \
-id, which is in the answer's header `Request-Id`; UMOJA_LOG says what is logged (info, debug, umoja_api=debug, ...).")]
+On SIGINT and SIGTERM the process completes the requests that are under way and ends. Logs go to standard error. The \
+lines of a request have its request id, which is in the answer's header `Request-Id`. UMOJA_LOG selects what is logged \
+(info, debug, umoja_api=debug, ...).")]
 #[command(after_help = "Examples:
   umoja serve --dir DIR
   umoja serve --dir DIR --port-base 8400 --log-format json --metrics 127.0.0.1:9464
@@ -47,13 +48,14 @@ pub(super) struct Serve {
     /// The address to listen on [default: as before, at first 127.0.0.1].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<IpAddr>,
-    /// The base URL that clients use for a region, where a proxy stands before it; once per region.
+    /// The base URL that clients use for a region behind a proxy; once per region.
     #[arg(long, value_name = "REGION=URL", value_parser = public_url)]
     public_url: Vec<(Region, String)>,
-    /// Say that a proxy ends TLS before this process; needed to listen on more than this machine.
+    /// A proxy ends TLS before this process; needed to listen for other machines.
     #[arg(long)]
     behind_tls: bool,
-    /// Refuse new passwords that are in this list, which `umoja passwords build` makes [default: as before, at first none].
+    /// Reject new passwords that are in this list, which `umoja passwords build` makes [default: as before, at first
+    /// none].
     #[arg(long, value_name = "FILE")]
     breached_passwords: Option<PathBuf>,
     /// The port of the first region; the others follow it. 0 takes any free ports [default: as before].
@@ -95,18 +97,18 @@ impl Serve {
         }
     }
 
-    /// Refuses an address that other machines reach, unless it is said that a proxy ends TLS.
+    /// Rejects an address that other machines reach, unless a proxy ends TLS.
     fn check_listen(&self, listen: IpAddr) -> Result<(), CliError> {
         if listen.is_loopback() || self.behind_tls {
             return Ok(());
         }
         Err(CliError::Usage(format!(
-            "{listen} can be reached from other machines, and requests hold personal data: let a proxy end TLS before this \
-             process and say so with --behind-tls, or listen on 127.0.0.1"
+            "{listen} can be reached from other machines, and requests hold personal data: let a proxy end TLS before \
+             this process and set --behind-tls, or listen on 127.0.0.1"
         )))
     }
 
-    /// The list of breached passwords.
+    /// Opens the list of breached passwords.
     fn breached(&self) -> Result<Option<(PathBuf, BreachedList)>, CliError> {
         let Some(path) = &self.breached_passwords else { return Ok(None) };
         let failed = |error: BreachedError| CliError::Failed(format!("{}: {error}", path.display()));
@@ -115,13 +117,13 @@ impl Serve {
     }
 }
 
-/// SIGINT or SIGTERM.
+/// Waits for SIGINT or SIGTERM.
 pub(crate) struct StopSignal {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
-/// Listens for the signals that end a process, from now on.
+/// Starts to listen for the signals that end a process.
 pub(crate) fn stop_signal() -> Result<StopSignal, CliError> {
     let listen = |kind| signal(kind).map_err(|error| CliError::Failed(format!("signals cannot be received: {error}")));
     Ok(StopSignal { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })

@@ -1,4 +1,4 @@
-//! Stands in for `region.rs` where `umoja` is built without the feature `aws`.
+//! Replaces `region.rs` if `umoja` is built without the feature `aws`.
 
 use umoja_schema::Region;
 

@@ -1,4 +1,4 @@
-//! One region's API of a deployment in AWS.
+//! Serves one region's API of a deployment in AWS.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -14,7 +14,7 @@ use crate::commands::logging;
 use crate::commands::target::no_region;
 use crate::output::Output;
 
-/// The port of whoever names none.
+/// The default port.
 const PORT: u16 = 7300;
 
 impl Serve {

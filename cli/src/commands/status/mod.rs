@@ -1,4 +1,4 @@
-//! `umoja status`: whether all is well.
+//! `umoja status`: the health of a deployment.
 
 mod scan;
 mod stream;
@@ -21,13 +21,13 @@ use crate::output::{Output, table};
 #[derive(Debug, Args)]
 #[command(long_about = "Show whether all is well: queues, replication, wrapped keys, key services.
 
-Reads every part once to count users and wrapped keys that are missing; --fast leaves that out. The exit code is 0 if all \
-is well and 1 if something needs attention, which is then named. While users are written to, digests differ for a moment: in \
-AWS that is taken for a difference only if nothing was written for a minute.
+Reads every part once to count users and missing wrapped keys; --fast leaves that out. The exit code is 0 if all is \
+well, and 1 if something needs attention, which is then named. Digests differ for a moment while users change. In AWS \
+that counts as a difference only if there was no write for a minute.
 
-In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies and \
-PREFIX-users; kms:DescribeKey; sqs:GetQueueAttributes on PREFIX-*. How far the streams are behind is CloudWatch's to say: \
-the alarm PREFIX-iterator-age.")]
+In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies \
+and PREFIX-users; kms:DescribeKey; sqs:GetQueueAttributes on PREFIX-*. The CloudWatch alarm PREFIX-iterator-age shows \
+whether the streams are behind.")]
 #[command(after_help = "Examples:
   umoja status --dir DIR
   umoja status --dir DIR --fast --json
@@ -35,7 +35,7 @@ the alarm PREFIX-iterator-age.")]
 pub(super) struct Status {
     #[command(flatten)]
     target: Target,
-    /// Leave out what needs a scan of the tables.
+    /// Leave out the checks that scan the tables.
     #[arg(long)]
     fast: bool,
 }
@@ -44,13 +44,13 @@ pub(super) struct Status {
 struct Answer {
     well: bool,
     attention: Vec<String>,
-    /// Whether a process serves it; not known in AWS, where functions do.
+    /// Whether a process serves the directory; `None` in AWS, where functions serve.
     #[serde(skip_serializing_if = "Option::is_none")]
     serving: Option<bool>,
     regions: Vec<Looked>,
 }
 
-/// What became of looking at a region.
+/// The result of reading a region.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Looked {
@@ -124,7 +124,7 @@ impl Status {
                     .into(),
             );
         }
-        // A region that is being filled differs until it is.
+        // A region that is being backfilled differs until the backfill ends.
         let serving_now = |status: &&&RegionStatus| status.state.serves();
         let scans: Vec<&Scan> = seen.iter().filter(serving_now).filter_map(|status| status.scan.as_ref()).collect();
         if scan::differ(&scans) && !explained(&opened, &deployment, &scans).await? {
@@ -178,8 +178,8 @@ async fn region_status(
     })
 }
 
-/// Whether writes that are on their way explain that digests differ. A directory is small enough to look again; a
-/// deployment in AWS is only compared while nobody writes.
+/// Whether writes that are on their way explain different digests. A directory is small enough to read again. A
+/// deployment in AWS is only compared while there are no writes.
 async fn explained(opened: &Opened, deployment: &Regions, scans: &[&Scan]) -> Result<bool, CliError> {
     match opened {
         Opened::Local(_) => scan::agree_soon(deployment).await,
@@ -187,7 +187,7 @@ async fn explained(opened: &Opened, deployment: &Regions, scans: &[&Scan]) -> Re
     }
 }
 
-/// The command that brings a region on that does not serve.
+/// The `umoja region` command that continues with a region that does not serve.
 const fn next_step(state: RegionState) -> Option<&'static str> {
     match state {
         RegionState::Serving => None,
@@ -205,11 +205,11 @@ impl Looked {
         }
     }
 
-    /// What an operator has to look at.
+    /// What needs an operator's attention.
     fn attention(&self) -> Vec<String> {
         match self {
             Self::Seen(status) => status.attention(),
-            Self::Unseen { region, error, .. } => vec![format!("{region} cannot be looked at: {error}")],
+            Self::Unseen { region, error, .. } => vec![format!("{region} cannot be read: {error}")],
         }
     }
 
@@ -217,21 +217,21 @@ impl Looked {
         match self {
             Self::Seen(status) => status.text(),
             Self::Unseen { region, error, .. } => {
-                format!("{region}\n{}", table(&[vec!["cannot be looked at".into(), error.clone()]]))
+                format!("{region}\n{}", table(&[vec!["cannot be read".into(), error.clone()]]))
             }
         }
     }
 }
 
 impl RegionStatus {
-    /// What an operator has to look at.
+    /// What needs an operator's attention.
     fn attention(&self) -> Vec<String> {
         let region = &self.region;
         let mut attention = Vec::new();
         if let Some(next) = next_step(self.state) {
             let state = self.state.as_str();
             attention
-                .push(format!("{region} is {state} and serves nobody; `umoja region {next} {region}` goes on with it"));
+                .push(format!("{region} is {state} and does not serve; continue with `umoja region {next} {region}`"));
         }
         if self.key != "enabled" {
             attention.push(format!("{region}: its key is {}", self.key));
@@ -240,10 +240,10 @@ impl RegionStatus {
             if *dead > 0 {
                 attention.push(format!("{region}: {dead} dead letters in {name}"));
             }
-            if *waiting > 0 && name == queue::PARKED {
-                attention.push(format!("{region}: {waiting} changes cannot be handled and are parked"));
+            if *waiting > 0 && name == queue::QUARANTINED {
+                attention.push(format!("{region}: {waiting} records cannot be processed and are quarantined"));
             } else if *waiting > 0 && name.starts_with(queue::RETRY) {
-                attention.push(format!("{region}: {waiting} copies wait in {name}"));
+                attention.push(format!("{region}: {waiting} changes wait in {name}"));
             }
         }
         attention.extend(self.replication.attention().map(|text| format!("{region}: {text}")));
@@ -259,7 +259,7 @@ impl RegionStatus {
         let url = self.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
         let mut rows = vec![vec!["url".into(), url]];
         if !self.state.serves() {
-            rows.push(vec!["state".into(), format!("{}: it serves nobody", self.state.as_str())]);
+            rows.push(vec!["state".into(), format!("{}: it does not serve", self.state.as_str())]);
         }
         if let Some(scan) = &self.scan {
             rows.push(vec![

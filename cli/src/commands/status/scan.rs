@@ -1,4 +1,4 @@
-//! What a scan of a region's users says.
+//! A scan of a region's users.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
 use crate::output::note;
 
-/// After how many parts a scan says how far it has come.
+/// After how many parts a scan reports its progress.
 const PROGRESS: u64 = 100_000;
 
 /// How long a write may be on its way, in milliseconds.
@@ -38,7 +38,7 @@ pub(super) async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan
         for item in &page.items {
             digest.add(item, regions);
             users += u64::from(item.part().and_then(PartRecord::profile_facts).is_some());
-            newest = newest.max(item.stamp().millis());
+            newest = newest.max(item.hlc().millis());
         }
         if digest.parts / PROGRESS != (digest.parts - page.items.len() as u64) / PROGRESS {
             note(&format!("{}: {} parts read", region.name(), digest.parts));
@@ -57,12 +57,12 @@ pub(super) fn differ(scans: &[&Scan]) -> bool {
     scans.windows(2).any(|pair| pair[0].digest != pair[1].digest)
 }
 
-/// Whether something was written in the last minute: what differs may be that, on its way.
+/// Whether there was a write in the last minute. It may still be on its way, and explain a difference.
 pub(super) fn is_young(scans: &[&Scan], now: Millis) -> bool {
     scans.iter().any(|scan| now.since(scan.newest_ms) < ON_ITS_WAY_MS)
 }
 
-/// Looks again a few times whether the regions hold the same.
+/// Compares the regions again a few times. True as soon as they hold the same.
 pub(super) async fn agree_soon(deployment: &Regions) -> Result<bool, CliError> {
     let regions = deployment.list.len();
     for _ in 0..5 {

@@ -1,4 +1,4 @@
-//! How far a region's stream has been handled: on this machine its change log says so, in AWS an alarm.
+//! How far a region's stream has been processed: the change log shows it on this machine, an alarm in AWS.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::deployment::Deployment;
 /// A change that is older than this and has not been replicated needs attention, in milliseconds.
 const LATE_MS: u64 = 60_000;
 
-/// How far the stream of a region has been handled.
+/// How far the stream of a region has been processed.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Replication {
     /// On this machine.
     Position {
-        /// Changes that have not been handled.
+        /// Changes that have not been processed.
         behind: u64,
         /// How old the oldest of them is.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,11 +33,11 @@ pub(super) enum Replication {
 }
 
 impl Replication {
-    /// What an operator has to look at.
+    /// What needs an operator's attention.
     pub(super) fn attention(&self) -> Option<String> {
         match self {
             Self::Position { behind, oldest_ms } if oldest_ms.is_some_and(|ms| ms > LATE_MS) => {
-                Some(format!("{behind} changes wait to be replicated; is it being served?"))
+                Some(format!("{behind} changes wait to be replicated; is the directory being served?"))
             }
             _ => None,
         }
@@ -54,12 +54,12 @@ impl Replication {
     }
 }
 
-/// What shows the position in AWS.
+/// The alarm that shows the position in AWS.
 pub(super) fn alarm(prefix: &str) -> Replication {
     Replication::Alarm { alarm: format!("{prefix}-iterator-age") }
 }
 
-/// A region notes how far it has come now and then only: what it has not got to is looked at again a moment later.
+/// A region stores its position only now and then, so a position that is behind is read again a moment later.
 pub(super) async fn position(deployment: &Deployment, region: usize) -> Result<Replication, StoreError> {
     let store = &deployment.stores()[region];
     let newest = store.newest_change()?;

@@ -1,13 +1,13 @@
 //! Rotating the blind index key, and a KMS key that was replaced, in AWS.
 
 use tokio::task::JoinHandle;
-use umoja_store::copy::copy;
+use umoja_store::replicate::replicate;
 use umoja_store::secrets::Secrets;
 
 use super::*;
 
 impl Cloud {
-    /// The deployment's secrets as a region's functions have them.
+    /// The deployment's secrets as the functions of a region read them.
     async fn secrets(&self, position: usize) -> Secrets {
         let home = self.home(position).await;
         Secrets::load(&*home.registry, &KeyRing::new(&home, PEER_WRAP_BUDGET_MS)).await.unwrap()
@@ -19,18 +19,18 @@ impl Cloud {
         let id = UserId::v8([n; 16]);
         let (now, region) = (SystemClock.now(), home.own.name.clone());
         let version = Version { erased: false, hlc: Hlc::at(now), origin: region.clone() };
-        let claim = |key_version| Claim {
+        let ownership = |key_version| Ownership {
             kind: IdentifierKind::Username,
             key_version,
-            claimed_at: now,
+            owned_since: now,
             region: region.clone(),
             verified: false,
             company: None,
             unknown: Attributes::new(),
         };
         let indexes = secrets.indexes(IdentifierKind::Username, None, name);
-        let claims = indexes.into_iter().map(|(version, index)| (index, claim(version))).collect();
-        let facts = Facts::Profile(ProfileFacts { created_at: now, claims, links: [].into(), merged_into: None });
+        let ownerships = indexes.into_iter().map(|(version, index)| (index, ownership(version))).collect();
+        let facts = Facts::Profile(ProfileFacts { created_at: now, ownerships, links: [].into(), merged_into: None });
         let status = Facts::Credentials { status: AccountStatus::Active };
         let (sealer, none) = (sealer(&home), Attributes::new());
         let identity = Identity { username: Some(name.to_owned()), ..Identity::default() };
@@ -40,7 +40,7 @@ impl Cloud {
         id
     }
 
-    /// Copies these users between the first two regions, as their replicators do, until it is aborted.
+    /// Replicates these users between the first two regions, as their replicators do, until it is aborted.
     async fn replicate(&self, users: &[UserId]) -> JoinHandle<()> {
         let (homes, users) = ([self.home(0).await, self.home(1).await], users.to_vec());
         tokio::spawn(async move {
@@ -48,7 +48,7 @@ impl Cloud {
                 for home in &homes {
                     for (id, part) in users.iter().flat_map(|id| Part::ALL.map(|part| (*id, part))) {
                         if let Some(record) = home.own.users.part(id, part).await.unwrap() {
-                            copy(home, &home.peers[0].ports, &record.into()).await.unwrap();
+                            replicate(home, &home.peers[0].ports, &record.into()).await.unwrap();
                         }
                     }
                 }
@@ -57,18 +57,18 @@ impl Cloud {
         })
     }
 
-    /// Who is found by a user name in a region.
+    /// The user who is found by a user name in a region.
     async fn find(&self, position: usize, name: &str) -> Option<UserId> {
         let indexes = self.secrets(position).await.indexes(IdentifierKind::Username, None, name);
         let indexes: Vec<BlindIndex> = indexes.into_iter().map(|(_, index)| index).collect();
-        let claims = self.region(position).tables(&self.prefix).claims(&indexes).await.unwrap();
-        umoja_schema::ClaimItem::winner_of(&claims).map(|(id, _)| id)
+        let ownerships = self.region(position).tables(&self.prefix).ownerships(&indexes).await.unwrap();
+        umoja_schema::IdentifierItem::winner_of(&ownerships).map(|(id, _)| id)
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an AWS emulator: .ci/emulator"]
-async fn the_index_key_is_rotated_and_an_interrupted_rotation_goes_on() {
+async fn an_interrupted_index_key_rotation_continues() {
     let cloud = Cloud::new(&[0, 1]).await;
     let at = ["--region", "eu-west-1", "--settings-wait-secs", "0"];
     cloud.done(&["init", "--regions", "eu-west-1,af-south-1"]);
@@ -78,8 +78,8 @@ async fn the_index_key_is_rotated_and_an_interrupted_rotation_goes_on() {
     }
     let old = cloud.secrets(0).await;
     let rotate = [&["rotate", "index-key"][..], &at].concat();
-    // Nobody replicates: the second region stays behind.
-    cloud.fails(&[&rotate[..], &["--timeout-secs", "0"]].concat(), "it goes on");
+    // No replicator runs, so the second region stays behind.
+    cloud.fails(&[&rotate[..], &["--timeout-secs", "0"]].concat(), "it continues");
     for position in 0..2 {
         let secrets = cloud.setting(position, "secrets").await.unwrap();
         assert_eq!(secrets["index"].as_array().unwrap().len(), 2, "two keys are live");
@@ -96,12 +96,12 @@ async fn the_index_key_is_rotated_and_an_interrupted_rotation_goes_on() {
         let tables = cloud.region(position).tables(&cloud.prefix);
         for (n, id) in users.iter().enumerate() {
             let profile = tables.part(*id, Part::Profile).await.unwrap().unwrap();
-            let versions: Vec<u32> = profile.claims().values().map(|claim| claim.key_version).collect();
+            let versions: Vec<u32> = profile.ownerships().values().map(|ownership| ownership.key_version).collect();
             assert_eq!(versions, [2]);
             let name = format!("user{}", n + 1);
             assert_eq!(cloud.find(position, &name).await, Some(*id));
             let (_, index) = old.indexes(IdentifierKind::Username, None, &name)[0];
-            assert!(tables.claims(&[index]).await.unwrap()[0].claimants.is_empty(), "nothing of the old key stays");
+            assert!(tables.ownerships(&[index]).await.unwrap()[0].owners.is_empty(), "ownerships of the old key left");
         }
     }
     assert_eq!(cloud.json(&[&["status"][..], &at[..2]].concat())["well"], true);

@@ -1,10 +1,10 @@
-//! Damaged and hostile strings, and what must never be stored.
+//! Damaged and hostile strings, and content that must never be stored.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// One cheap hash of each family, as it comes, with its password.
+/// One cheap hash of each family, in its original spelling, with its password.
 const SAMPLES: [(&str, &str); 22] = [
     ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
     ("hashcat", "$P$946647711V1klyitUYhtB8Yw5DMA/w."),
@@ -31,7 +31,7 @@ const SAMPLES: [(&str, &str); 22] = [
 ];
 
 #[test]
-fn every_family_is_listed_and_each_that_is_listed_is_read() {
+fn the_list_of_families_is_complete() {
     let samples = SAMPLES.iter().map(|(_, native)| parse(native).family());
     // Firebase's comes in parts only.
     let firebase = ForeignHash::firebase("project", 14, 8, &[1; 16], &[2; 64]).unwrap();
@@ -39,9 +39,9 @@ fn every_family_is_listed_and_each_that_is_listed_is_read() {
     assert_eq!(read, FAMILIES.into_iter().collect());
 }
 
-/// What none of the samples may show once it is stored: the digests of the fast ones.
+/// The digests of fast hashes must not appear in the stored string.
 #[test]
-fn a_raw_fast_hash_is_never_stored_nor_verified() {
+fn a_raw_fast_hash_is_never_stored_or_verified() {
     let mut fast = 0;
     for (password, native) in SAMPLES {
         let hash = parse(native);
@@ -61,15 +61,15 @@ fn a_raw_fast_hash_is_never_stored_nor_verified() {
             assert!(!stored.contains(&b64), "{native}");
         }
         assert!(!stored.contains(&bare[..16]), "{native}");
-        // Had one slipped into the table, it would not let anybody in.
+        // A raw fast hash in the table would not verify either.
         assert_eq!(verify(&small(), &Password::attempt(password), native), LegacyOutcome::Unsupported);
         assert_eq!(cost(native), Err(ImportError::Unsupported));
-        // Nor is the argon2id alone, or the old string, a password.
+        // Neither the argon2id alone verifies, nor does the native string as the password.
         let phc = &stored[stored.find("$argon2id").unwrap()..];
         assert_eq!(verify(&small(), &Password::attempt(password), phc), LegacyOutcome::Wrong);
         assert_eq!(verify(&small(), &Password::attempt(native), &stored), LegacyOutcome::Wrong);
     }
-    assert_eq!(fast, 16, "all that are below the line");
+    assert_eq!(fast, 16, "all samples below the threshold");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_fast_recipe_without_its_argon2id_does_not_read() {
 }
 
 #[test]
-fn there_is_one_spelling_of_a_stored_hash() {
+fn a_stored_hash_has_one_spelling() {
     let stored = "$umoja-old$pbkdf2$d=sha256,i=10000$MTEzNTQxMTYyOA$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE";
     let native = "pbkdf2_sha256$10000$1135411628$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=";
     assert_eq!(import(&small(), native, [0; 16]).as_deref(), Ok(stored));
@@ -107,7 +107,7 @@ fn there_is_one_spelling_of_a_stored_hash() {
 }
 
 #[test]
-fn costs_rank_hashes_by_what_they_take() {
+fn costs_rank_hashes_by_time_and_memory() {
     let cost_of = |native: &str| cost(&import(&small(), native, [0; 16]).unwrap()).unwrap();
     let bcrypt = |cost: u32| cost_of(&format!("$2b${cost:02}$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"));
     assert_eq!(bcrypt(12).micros, 4 * bcrypt(10).micros);
@@ -120,7 +120,7 @@ fn costs_rank_hashes_by_what_they_take() {
 }
 
 #[test]
-fn errors_and_debug_show_nothing_of_a_hash() {
+fn errors_and_debug_do_not_show_a_hash() {
     for (_, native) in SAMPLES {
         let shown = format!("{:?}", parse(native));
         assert!(shown.starts_with("ForeignHash(") && shown.len() < 40, "{shown}");
@@ -130,7 +130,7 @@ fn errors_and_debug_show_nothing_of_a_hash() {
 }
 
 #[test]
-fn strings_that_say_nothing_are_refused() {
+fn meaningless_strings_are_rejected() {
     let long = format!("{{SSHA}}{}", "A".repeat(2000));
     for native in [
         "",
@@ -154,7 +154,7 @@ fn strings_that_say_nothing_are_refused() {
     }
 }
 
-/// Another letter at a place of a string.
+/// Replaces one character of a string.
 fn mutate(text: &str, place: usize, letter: char) -> String {
     let place = place % text.chars().count();
     text.chars().enumerate().map(|(index, old)| if index == place { letter } else { old }).collect()
@@ -168,7 +168,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
-    fn a_changed_string_verifies_only_what_it_still_says(
+    fn a_changed_string_verifies_only_the_same_hash(
         sample in prop::sample::select(SAMPLES.to_vec()), place: prop::sample::Index, letter in "[ -~\u{e9}]",
     ) {
         let (password, native) = sample;
@@ -176,14 +176,14 @@ proptest! {
         let passwords = small();
         let attempt = Password::attempt(password);
         let changed = mutate(native, place.index(native.chars().count()), letter);
-        // As it comes: what it reads as decides, not the letters (padding, the case of hex or of a scheme).
+        // In its original spelling the meaning decides, not the characters (padding, the case of hex or of a scheme).
         if let Ok(stored) = import(&passwords, &changed, [1; 16])
             && affordable(&stored)
             && verify(&passwords, &attempt, &stored) == LegacyOutcome::Verified
         {
             prop_assert!(same_hash(&import(&passwords, native, [1; 16]).unwrap(), &stored), "{changed}");
         }
-        // As it is stored: every letter counts.
+        // In the stored string every character counts.
         let stored = import(&passwords, native, [1; 16]).unwrap();
         let changed = mutate(&stored, place.index(stored.chars().count()), letter);
         if changed != stored && affordable(&changed) && verify(&passwords, &attempt, &changed) == LegacyOutcome::Verified {
@@ -214,7 +214,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_stored_reads_back(
+    fn stored_hashes_read_back(
         steps in prop::collection::vec((0usize..7, 0usize..3, 0usize..3, 0usize..4), 1..5),
         salt in prop::collection::vec(any::<u8>(), 0..40), password in "\\PC{0,20}",
     ) {
@@ -239,8 +239,8 @@ proptest! {
     }
 }
 
-/// Whether two stored strings say the same but for what means nothing: bcrypt's variants are one function, and the
-/// reader of argon2 takes a default for one that is missing.
+/// Whether two stored strings differ only in details without a meaning: bcrypt's variants are one function, and the
+/// reader of argon2 takes a default for a missing parameter.
 fn same_hash(one: &str, other: &str) -> bool {
     let plain = |text: &str| text.replace("v=2b", "v=2a").replace("v=2y", "v=2a");
     let without_argon2s_params = |text: &str| {

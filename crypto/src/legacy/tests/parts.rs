@@ -1,4 +1,4 @@
-//! Published vectors of hashes that come in parts.
+//! Published vectors of hashes in separate parts.
 
 use zeroize::Zeroizing;
 
@@ -83,7 +83,7 @@ fn hmacs_with_salt_password_or_secret_as_their_key_verify() {
         let stored = ForeignHash::chain(&[Step::hmac(digest, key)], None, salt.as_bytes(), &hex(hash)).unwrap();
         assert_only(&stored, "hashcat");
         if key == Salt {
-            // The same, the salt being one secret for all.
+            // The same with one secret for all records as the salt.
             let passwords = with_secret("shop", salt.as_bytes());
             let hash = ForeignHash::chain(&[Step::hmac(digest, Secret)], Some("shop"), b"", &hex(hash)).unwrap();
             assert_only_with(&passwords, &hash, "hashcat");
@@ -118,7 +118,7 @@ fn utf_16_and_nt_hashes_verify() {
 }
 
 #[test]
-fn latin_1_hashes_want_the_bytes_of_latin_1() {
+fn latin_1_hashes_verify_only_latin_1_bytes() {
     // SHA-1 over the bytes 6d fc 6c 6c (`printf 'm\374ll' | sha1sum`).
     let hash = hex("49cc16852914155c8c73adcd16a148fb8f8bb0ec");
     let hash = ForeignHash::chain(&[Step::plain(Digest::Sha1)], None, b"", &hash).unwrap();
@@ -157,14 +157,14 @@ fn firebase_verifies_with_the_projects_parameters_only() {
     assert_eq!(compare(&firebase, "user1password"), LegacyOutcome::MissingKey);
     assert_eq!(firebase.key_id(), Some("project"));
     for (memory, rounds) in [(18, 8), (14, 9), (63, 8)] {
-        let refused = ForeignHash::firebase("project", memory, rounds, &salt, &hash).map(|_| ());
-        assert_eq!(refused, Err(ImportError::TooCostly));
+        let rejected = ForeignHash::firebase("project", memory, rounds, &salt, &hash).map(|_| ());
+        assert_eq!(rejected, Err(ImportError::TooCostly));
     }
 }
 
 #[test]
-fn firebase_hashes_the_whole_password_and_not_its_ascii() {
-    // Made with Python's hashlib.scrypt and OpenSSL's AES: password "pässwörd", and "passw" of what ASCII leaves of it.
+fn firebase_hashes_the_whole_password() {
+    // Made with Python's hashlib.scrypt and OpenSSL's AES: password "pässwörd", and "passw", its reduction to ASCII.
     let key = HashKey::Firebase { signer_key: Zeroizing::new(vec![1; 64]), salt_separator: vec![7] };
     let passwords = small().with_keys(PasswordKeys::from(HashKeys::default().with("p", key).unwrap()));
     let hash = ForeignHash::firebase("p", 11, 8, b"saltsalt", &hex(FIREBASE_UMLAUTS)).unwrap();

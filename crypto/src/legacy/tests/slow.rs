@@ -3,15 +3,15 @@
 use super::*;
 use crate::password::Verification;
 
-fn refused(native: &str) -> ImportError {
-    let refused = ForeignHash::parse(native).map(|_| ()).expect_err(native);
-    assert_eq!(import(&small(), native, [0; 16]), Err(refused));
+fn rejected(native: &str) -> ImportError {
+    let rejected = ForeignHash::parse(native).map(|_| ()).expect_err(native);
+    assert_eq!(import(&small(), native, [0; 16]), Err(rejected));
     assert_eq!(verify(&small(), &Password::attempt("x"), native), LegacyOutcome::Unsupported);
-    refused
+    rejected
 }
 
 #[test]
-fn bcrypt_reads_72_bytes_before_the_upgrade_and_all_after_it() {
+fn only_upgraded_bcrypt_hashes_cover_all_bytes() {
     // Openwall crypt_blowfish 1.3, wrapper.c: characters after the 72nd are ignored.
     let hash = parse("$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui");
     let typed = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\
@@ -29,7 +29,7 @@ fn bcrypt_reads_72_bytes_before_the_upgrade_and_all_after_it() {
 }
 
 #[test]
-fn all_names_of_bcrypt_are_one_function_and_a_typed_zero_byte_is_wrong() {
+fn bcrypt_variants_verify_alike_and_reject_zero_bytes() {
     // Openwall crypt_blowfish 1.3, wrapper.c.
     for (password, native) in [
         ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
@@ -44,13 +44,13 @@ fn all_names_of_bcrypt_are_one_function_and_a_typed_zero_byte_is_wrong() {
             assert_eq!(compare(&hash, &"a".repeat(100_000)), LegacyOutcome::Wrong);
         }
     }
-    // What callers stored before there was a spelling of our own.
+    // The spelling of before `$umoja-old$`.
     let native = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     assert_eq!(verify(&small(), &Password::attempt("U*U"), native), LegacyOutcome::Verified);
 }
 
 #[test]
-fn the_broken_bcrypt_and_hostile_costs_of_bcrypt_are_refused() {
+fn broken_bcrypt_and_hostile_costs_are_rejected() {
     let tail = "$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     for (head, reason) in [
         ("$2x$05", ImportError::Broken),
@@ -62,13 +62,14 @@ fn the_broken_bcrypt_and_hostile_costs_of_bcrypt_are_refused() {
         ("$2c$05", ImportError::Unsupported),
         ("$2$05", ImportError::Unsupported),
     ] {
-        assert_eq!(refused(&format!("{head}{tail}")), reason, "{head}");
+        assert_eq!(rejected(&format!("{head}{tail}")), reason, "{head}");
     }
 }
 
 #[test]
-fn rounds_stay_as_they_were_written_and_sha_512_stays_sha_512() {
-    // https://www.akkadia.org/drepper/SHA-crypt.txt, the test vectors of both functions; one more with the default named.
+fn rounds_and_digest_stay_as_written() {
+    // https://www.akkadia.org/drepper/SHA-crypt.txt: the test vectors of both functions, and one more with the default
+    // named.
     for (password, native) in [
         ("Hello world!", "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"),
         ("Hello world!", "$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA"),
@@ -102,18 +103,18 @@ fn rounds_stay_as_they_were_written_and_sha_512_stays_sha_512() {
         assert_eq!(kept, named, "{stored}");
         assert_only(&hash, password);
     }
-    for refusal in ["$5$rounds=999$salt$", "$5$rounds=05000$salt$", "$5$rounds=x$salt$", "$5$rounds=$salt$"] {
-        let native = format!("{refusal}5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5");
-        assert_eq!(refused(&native), ImportError::Unsupported, "{native}");
+    for rejection in ["$5$rounds=999$salt$", "$5$rounds=05000$salt$", "$5$rounds=x$salt$", "$5$rounds=$salt$"] {
+        let native = format!("{rejection}5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5");
+        assert_eq!(rejected(&native), ImportError::Unsupported, "{native}");
     }
     let costly = "$5$rounds=1000001$salt$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5";
-    assert_eq!(refused(costly), ImportError::TooCostly);
+    assert_eq!(rejected(costly), ImportError::TooCostly);
     let long = parse("$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5");
-    assert_eq!(compare(&long, &"\u{20ac}".repeat(200)), LegacyOutcome::Wrong, "longer than libxcrypt takes");
+    assert_eq!(compare(&long, &"\u{20ac}".repeat(200)), LegacyOutcome::Wrong, "longer than libxcrypt accepts");
 }
 
 #[test]
-fn magentos_chains_verify_also_where_they_end_in_argon2id() {
+fn magento_chains_verify_even_if_they_end_in_argon2id() {
     // Made with PHP 8.2's md5, hash and sodium_crypto_pwhash as Magento 2.4's Encryptor calls them.
     for native in [
         "945f43b23d77be15fbf89a3d47bcb72acc34469b79f334558afaa50ead2ee6e0:0123456789abcdef0123456789abcdef:2",
@@ -132,10 +133,10 @@ fn magentos_chains_verify_also_where_they_end_in_argon2id() {
     for tail in
         [":short:2:1", "::1", ":short:", ":short:4", ":short:1:1:1:1:1", ":short:3_31_1_8388608", ":short:3_32_1"]
     {
-        assert_eq!(refused(&format!("{hash}{tail}")), ImportError::Unsupported, "{tail}");
+        assert_eq!(rejected(&format!("{hash}{tail}")), ImportError::Unsupported, "{tail}");
     }
     for tail in [":short:3_32_1_2147483648", ":short:0:3_32_11_8388608"] {
-        assert_eq!(refused(&format!("{hash}{tail}")), ImportError::TooCostly, "{tail}");
+        assert_eq!(rejected(&format!("{hash}{tail}")), ImportError::TooCostly, "{tail}");
     }
 }
 
@@ -153,10 +154,10 @@ fn scrypt_reads_n_and_its_logarithm() {
     }
     assert_only(&ForeignHash::scrypt(16384, 8, 1, b"SodiumChloride", &rfc).unwrap(), password);
     for n in [0, 1, 14, 16383] {
-        let refused = ForeignHash::scrypt(n, 8, 1, b"SodiumChloride", &rfc).map(|_| ());
-        assert_eq!(refused, Err(ImportError::Unsupported));
+        let rejected = ForeignHash::scrypt(n, 8, 1, b"SodiumChloride", &rfc).map(|_| ());
+        assert_eq!(rejected, Err(ImportError::Unsupported));
     }
-    // RFC 7914 section 12, its first: an N that would pass for a logarithm.
+    // RFC 7914 section 12, its first: an N that could be taken for a logarithm.
     let rfc = hex(
         "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442fcd0069ded0948f8326a753a0fc81f17e8d3e0fb2e0d3628cf35e20c38d18906",
     );
@@ -176,12 +177,12 @@ fn scrypt_reads_n_and_its_logarithm() {
         ("ln=14,r=8", ImportError::Unsupported),
         ("ln=14,r=8,p=1,p=1", ImportError::Unsupported),
     ] {
-        assert_eq!(refused(&format!("$scrypt${params}{tail}")), reason, "{params}");
+        assert_eq!(rejected(&format!("$scrypt${params}{tail}")), reason, "{params}");
     }
 }
 
 #[test]
-fn what_drupal_7_took_over_is_md5_first() {
+fn hashes_imported_by_drupal_7_use_md5_first() {
     // Made with Python's hashlib by a function that gives hashcat's example 7900.
     let native = "U$S$BsaltsaltGeD.NNvP0.ZVZJDYfV0FhDPz8mdOx1h7s/n7wF7dWF.";
     assert_only(&parse(native), "p\u{e4}ssw\u{f6}rd");
@@ -189,7 +190,7 @@ fn what_drupal_7_took_over_is_md5_first() {
 }
 
 #[test]
-fn rounds_and_iterations_above_the_ceilings_are_refused() {
+fn rounds_and_iterations_above_the_ceilings_are_rejected() {
     for (native, reason) in [
         ("$P$IIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", ImportError::TooCostly), // 2^20
         ("$P$4IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", ImportError::Unsupported), // 2^6
@@ -208,13 +209,13 @@ fn rounds_and_iterations_above_the_ceilings_are_refused() {
             ImportError::TooCostly,
         ),
     ] {
-        assert_eq!(refused(native), reason, "{native}");
+        assert_eq!(rejected(native), reason, "{native}");
     }
 }
 
 #[test]
 fn an_argon2_string_of_another_system_is_compared_as_typed() {
-    // Made over the raw bytes of a ligature that normalisation would take apart.
+    // Made over the raw bytes of a ligature that normalisation would decompose.
     let stored = small().hash_bytes("ef\u{FB01}cient".as_bytes(), [1; 16]);
     assert_eq!(verify(&small(), &Password::attempt("ef\u{FB01}cient"), &stored), LegacyOutcome::Verified);
     assert_eq!(verify(&small(), &Password::attempt("efficient"), &stored), LegacyOutcome::Wrong);

@@ -1,4 +1,4 @@
-//! Published vectors of the spellings that say what they are.
+//! Published vectors of the spellings that name their family.
 
 use super::*;
 
@@ -140,7 +140,7 @@ fn the_vectors_of_magentos_tests_verify() {
 }
 
 #[test]
-fn wordpress_hashes_verify_with_and_without_blanks_around_the_password() {
+fn wordpress_hashes_ignore_blanks_around_the_password() {
     // A public WordPress demo pins this hash of `admin`; PHP's password_verify over the HMAC agrees.
     let hash = parse("$wp$2y$10$Q1xinFjrZeLWJBvxviIL6u834Fu.evIEFHAUVisQ5O.w9Dm0sMdES");
     assert_eq!(compare(&hash, "admin"), LegacyOutcome::Verified);

@@ -1,4 +1,4 @@
-//! The cost of an operation must not grow with what is stored: every statement that the store runs is looked at.
+//! The cost of an operation must not grow with the stored data: every statement that the store runs is checked.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -6,34 +6,38 @@ use std::sync::Mutex;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Key};
-use umoja_store::contract::sample::{claim, claim_write, claimed, index, unclaimed};
+use umoja_store::contract::sample::{identifier_write, index, owned, ownership, unowned};
 use umoja_store::ports::{KeyAdded, Queue as _, Registry as _};
 
 use super::*;
 
 static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Runs every operation once or more.
+/// Runs every operation at least once.
 async fn everything(store: &RegionStore, clock: &SetClock) {
     let (now, outcome) = (clock.now(), Outcome { request: "r".into(), status: None, id: None, version: None });
     for ms in 1..=3 {
         let writes = Writes {
             parts: vec![part_write(profile(user(1), version(ms)), Condition::Older)],
-            claims: if ms == 1 { vec![claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))] } else { vec![] },
+            ownerships: if ms == 1 {
+                vec![identifier_write(unowned(1), owned(1, [(user(1), ownership(1))]))]
+            } else {
+                vec![]
+            },
             rows: vec![(Log::Audit, row(user(1), "a"))],
             ..Writes::default()
         };
         assert_eq!(store.commit(&writes).await, Ok(Commit::Done));
         assert!(matches!(store.commit(&writes).await, Ok(Commit::Conflict { .. })));
     }
-    let release = vec![claim_write(claimed(1, [(user(1), claim(1))]), unclaimed(1))];
-    assert_eq!(store.commit(&Writes { claims: release, ..Writes::default() }).await, Ok(Commit::Done));
+    let release = vec![identifier_write(owned(1, [(user(1), ownership(1))]), unowned(1))];
+    assert_eq!(store.commit(&Writes { ownerships: release, ..Writes::default() }).await, Ok(Commit::Done));
     let region = "af-south-1".parse().unwrap();
     let added = store.add_wrapped_key(user(1), Part::Profile, &version(3), &region, &[1]).await;
     assert_eq!(added, Ok(KeyAdded::Added));
     store.part(user(1), Part::Profile).await.unwrap();
     store.parts(user(1)).await.unwrap();
-    store.claims(&[index(1), BlindIndex::new([9; 32])]).await.unwrap();
+    store.ownerships(&[index(1), BlindIndex::new([9; 32])]).await.unwrap();
     store.scan(None, 10).await.unwrap();
     store.append(Log::Journal, &row(user(1), "a")).await.unwrap();
     store.row(Log::Audit, user(1), "a").await.unwrap();
@@ -80,7 +84,7 @@ async fn no_statement_reads_a_whole_table() {
     everything(&store, &clock).await;
     trace(None).await.unwrap();
     let statements = STATEMENTS.lock().unwrap().clone();
-    assert!(statements.len() > 45, "only {}: not everything ran", statements.len());
+    assert!(statements.len() > 45, "only {} statements: some operations did not run", statements.len());
     for statement in statements {
         let plan: Vec<String> = store
             .0

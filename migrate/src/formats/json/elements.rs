@@ -1,32 +1,32 @@
-//! The elements of an array somewhere inside of a JSON document, one at a time.
+//! The elements of an array anywhere in a JSON document, one at a time.
 //!
-//! JSON libraries stop at the first error and read a value of any size into memory; this cuts elements out by their
-//! brackets and quotes alone, so that one that is too large or is not JSON is refused and the next one read. What is
-//! inside of an element is for serde_json.
+//! JSON libraries stop at the first error and read a value of any size into memory. This reader finds the end of each
+//! element by its brackets and quotes alone, so that an element that is too large or invalid is rejected and the next
+//! one is read. serde_json parses the content of an element.
 
 use std::io::BufRead;
 
 use serde_json::{Map, Value};
 
 use super::object;
-use crate::Refused;
+use crate::Rejected;
 use crate::formats::source::{Cut, MAX_RECORD, Source, SourceError};
 
 /// A step from the document to the array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::formats) enum Segment {
-    /// The member of an object.
+    /// The named member of an object.
     Member(String),
     /// Every element of an array.
     Each,
 }
 
-/// The longest name of a member on the way, in bytes.
+/// The longest name of a member on the path, in bytes.
 const LONGEST_NAME: usize = 1024;
 
-/// Where the reader is: behind which opening bracket, and whether a value was there already.
+/// The position of the reader: the opening bracket that it is inside of, and whether it has read a value there.
 struct Level {
-    /// Segments of the path that lead here.
+    /// Segments of the path to this position.
     depth: usize,
     object: bool,
     first: bool,
@@ -39,8 +39,8 @@ pub(in crate::formats) struct Elements<R> {
     begun: bool,
     /// Whether there was an array at the end of the path.
     found: bool,
-    /// The last record that was cut out. It is given away when the next one is there or the document has ended well:
-    /// a bracket too many ends a user early, and only what follows then shows that it was half a user.
+    /// The last record that was cut out. It is returned once the next one is read or the document has ended well: a
+    /// surplus bracket ends a user early, and only the following bytes show that it was half a user.
     held: Option<Cut<Map<String, Value>>>,
     over: bool,
     record: Vec<u8>,
@@ -75,11 +75,11 @@ impl<R: BufRead> Elements<R> {
             } else {
                 let line = self.source.line();
                 if self.source.peek()? == Some(b'"') {
-                    // The name of a member, behind a user that a bracket too many has ended.
-                    return Err(self.source.broken("a text stands where a user should"));
+                    // The name of a member, after a user that a surplus bracket has ended.
+                    return Err(self.source.broken("there is a text in the place of a user"));
                 }
                 let whole = self.value(MAX_RECORD)?;
-                let record = if whole { object(&self.record) } else { Err(Refused::TooLarge) };
+                let record = if whole { object(&self.record) } else { Err(Rejected::TooLarge) };
                 return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record }));
             }
         }
@@ -89,7 +89,7 @@ impl<R: BufRead> Elements<R> {
         if self.found {
             Ok(None)
         } else {
-            Err(self.source.broken("the document has no array of users where it should be"))
+            Err(self.source.broken("the document has no array of users at the expected place"))
         }
     }
 
@@ -108,7 +108,7 @@ impl<R: BufRead> Elements<R> {
         Ok(())
     }
 
-    /// Goes to the next value of an object or array; false behind the last one.
+    /// Moves to the next value of an object or array; false after the last one.
     fn advance(&mut self, object: bool, first: bool) -> Result<bool, SourceError> {
         let close = if object { b'}' } else { b']' };
         match self.source.peek_solid()? {
@@ -149,7 +149,7 @@ impl<R: BufRead> Elements<R> {
         })
     }
 
-    /// Steps over one value, and keeps it as the record if it takes no more than `limit` bytes; false if it takes more.
+    /// Skips one value, and keeps it as the record if it takes no more than `limit` bytes; false if it takes more.
     fn value(&mut self, limit: usize) -> Result<bool, SourceError> {
         self.record.clear();
         let line = self.source.line();
@@ -158,8 +158,8 @@ impl<R: BufRead> Elements<R> {
         loop {
             let chunk = self.source.chunk()?;
             if chunk.is_empty() {
-                // A number at the very end is whole, but then what is around it is not.
-                return Err(SourceError::Frame { line, what: "what begins here does not end" });
+                // A number at the very end is complete, but the document around it is not.
+                return Err(SourceError::Frame { line, what: "the value that begins here does not end" });
             }
             let mut end = None;
             for (index, byte) in chunk.iter().enumerate() {
@@ -214,7 +214,7 @@ impl<R: BufRead> Iterator for Elements<R> {
     }
 }
 
-/// What a byte means for the end of a value.
+/// The effect of a byte on the end of a value.
 enum Step {
     More,
     /// The value ends with this byte.
@@ -224,8 +224,8 @@ enum Step {
     Broken,
 }
 
-/// Brackets and quotes of one value. The kinds of the outer brackets are kept, as deep as records may be nested;
-/// deeper ones are only counted, and serde_json refuses them.
+/// Brackets and quotes of one value. The kinds of the outer brackets are kept, as deep as records may be nested. Deeper
+/// ones are only counted, and serde_json rejects them.
 #[derive(Default)]
 struct Scan {
     depth: u64,
@@ -233,7 +233,7 @@ struct Scan {
     objects: u128,
     string: bool,
     escaped: bool,
-    /// Inside of a number, `true`, `false` or `null` that stands alone.
+    /// Inside of a bare number, `true`, `false` or `null`.
     bare: bool,
 }
 

@@ -1,11 +1,11 @@
-//! One object a line (NDJSON). What is broken ends with its line.
+//! One object a line (NDJSON). An error affects its line only.
 
 use std::io::BufRead;
 
 use serde_json::{Map, Value};
 
 use super::object;
-use crate::Refused;
+use crate::Rejected;
 use crate::formats::source::{Cut, Cutter, MAX_RECORD, Source, SourceError};
 
 pub(in crate::formats) struct Lines<R> {
@@ -29,7 +29,7 @@ impl<R: BufRead> Cutter for Lines<R> {
                 return Ok(None);
             }
             if self.line.len() > MAX_RECORD {
-                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: Err(Refused::TooLarge) }));
+                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: Err(Rejected::TooLarge) }));
             }
             if !self.line.trim_ascii().is_empty() {
                 return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: object(&self.line) }));

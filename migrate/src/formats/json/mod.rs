@@ -1,4 +1,4 @@
-//! Objects out of JSON: of an array somewhere inside of a document, or one a line.
+//! JSON objects, from an array anywhere in a document or one a line.
 
 mod elements;
 mod lines;

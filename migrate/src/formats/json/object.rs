@@ -1,4 +1,4 @@
-//! One JSON object, strictly: a name that comes twice is refused, because readers disagree on which value counts.
+//! One JSON object, read strictly: a duplicate name is rejected, because readers disagree on which value counts.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::Refused;
+use crate::Rejected;
 
-/// Reads an object. Numbers are as far as a double or 64 bits go, nesting as far as serde_json (128).
-pub(in crate::formats) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refused> {
+/// Reads an object. Numbers have the range of a double or of 64 bits, and nesting that of serde_json (128).
+pub(in crate::formats) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Rejected> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match value {
         Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(Refused::Form("not an object")),
-        Err(_) => Err(Refused::Form("not JSON, or a name comes twice in one object")),
+        Ok(_) => Err(Rejected::Form("not an object")),
+        Err(_) => Err(Rejected::Form("not JSON, or a duplicate name in an object")),
     }
 }
 
@@ -76,7 +76,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut members = Map::new();
         while let Some(name) = items.next_key::<Name>()? {
             if members.insert(name.0, items.next_value_seed(Strict)?).is_some() {
-                return Err(A::Error::custom("a name comes twice"));
+                return Err(A::Error::custom("duplicate name"));
             }
         }
         Ok(Value::Object(members))
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_readers_could_read_differently_is_refused() {
+    fn ambiguous_json_is_rejected() {
         for bad in [
             &br#"{"a":1,"a":2}"#[..],
             br#"{"b":{"a":1,"a":1}}"#,
@@ -110,7 +110,7 @@ mod tests {
             b"{\"a\":\"\0\"}",
             b"",
         ] {
-            assert!(matches!(object(bad), Err(Refused::Form(_))), "{}", String::from_utf8_lossy(bad));
+            assert!(matches!(object(bad), Err(Rejected::Form(_))), "{}", String::from_utf8_lossy(bad));
         }
         let deep = [b"{\"a\":".repeat(200), b"1".to_vec(), b"}".repeat(200)].concat();
         assert!(object(&deep).is_err());

@@ -13,13 +13,13 @@ use umoja_schema::{AccountStatus, Millis, Profile};
 pub(super) use self::records::Records;
 use super::members::{field, status};
 use super::{claims, times};
-use crate::{Refused, Row};
+use crate::{Rejected, Row};
 
 /// The values of one entry by the name of their attribute in lower case, in their order. Attributes with options
 /// (`cn;lang-de`) are left out: they are translations and certificates.
 pub(super) type Attributes = BTreeMap<String, Vec<Vec<u8>>>;
 
-/// Classes of entries that are people.
+/// Classes of people.
 const PEOPLE: [&str; 8] = [
     "person",
     "organizationalperson",
@@ -31,7 +31,7 @@ const PEOPLE: [&str; 8] = [
     "user",
 ];
 
-/// Attributes that are plainly the person's and have no claim.
+/// Attributes that belong to the person and have no claim.
 const CUSTOM: [&str; 9] = [
     "telephoneNumber",
     "homePhone",
@@ -44,8 +44,8 @@ const CUSTOM: [&str; 9] = [
     "description",
 ];
 
-/// `None` for entries that are no people: domains, organisations, groups, machines.
-pub(super) fn row(attributes: Attributes) -> Result<Option<Row>, Refused> {
+/// `None` for entries that are not people: domains, organisations, groups, machines.
+pub(super) fn row(attributes: Attributes) -> Result<Option<Row>, Rejected> {
     let entry = Entry(attributes);
     let classes = entry.texts("objectClass")?;
     let is = |wanted: &str| classes.iter().any(|class| class.eq_ignore_ascii_case(wanted));
@@ -72,21 +72,21 @@ impl Entry {
         self.0.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
     }
 
-    fn texts(&self, name: &str) -> Result<Vec<&str>, Refused> {
+    fn texts(&self, name: &str) -> Result<Vec<&str>, Rejected> {
         self.values(name).iter().map(|value| std::str::from_utf8(value).map_err(|_| field(name))).collect()
     }
 
     /// The first value that is not empty.
-    fn text(&self, name: &str) -> Result<Option<String>, Refused> {
+    fn text(&self, name: &str) -> Result<Option<String>, Rejected> {
         Ok(self.texts(name)?.into_iter().find(|text| !text.is_empty()).map(str::to_owned))
     }
 
-    fn first(&self, names: [&str; 2]) -> Result<Option<String>, Refused> {
+    fn first(&self, names: [&str; 2]) -> Result<Option<String>, Rejected> {
         Ok(self.text(names[0])?.or(self.text(names[1])?))
     }
 
-    /// Active Directory's `objectGUID` is bytes, and written here as hexadecimal digits in their order.
-    fn id(&self) -> Result<Option<String>, Refused> {
+    /// Active Directory's `objectGUID` is bytes. It is written as hexadecimal digits in their order.
+    fn id(&self) -> Result<Option<String>, Rejected> {
         if let Some(id) = self.first(["entryUUID", "nsUniqueId"])? {
             return Ok(Some(id));
         }
@@ -96,7 +96,7 @@ impl Entry {
         self.first(["uid", "sAMAccountName"])
     }
 
-    fn profile(&self) -> Result<Profile, Refused> {
+    fn profile(&self) -> Result<Profile, Rejected> {
         let address = Address {
             // RFC 4517 section 3.3.28: lines are separated by `$`.
             formatted: self.text("postalAddress")?.map(|lines| lines.replace('$', "\n")),
@@ -124,7 +124,7 @@ impl Entry {
         })
     }
 
-    fn created_at(&self) -> Result<Option<Millis>, Refused> {
+    fn created_at(&self) -> Result<Option<Millis>, Rejected> {
         for name in ["createTimestamp", "whenCreated"] {
             if let Some(text) = self.text(name)? {
                 return generalized(&text).map(Some).ok_or_else(|| field(name));
@@ -135,7 +135,7 @@ impl Entry {
 
     /// 389 Directory Server's `nsAccountLock`, OpenLDAP's permanent lock (draft-behera-ldap-password-policy), and the
     /// second bit of Active Directory's `userAccountControl`.
-    fn status(&self) -> Result<Option<AccountStatus>, Refused> {
+    fn status(&self) -> Result<Option<AccountStatus>, Rejected> {
         if let Some(locked) = self.text("nsAccountLock")? {
             return match locked.to_ascii_lowercase().as_str() {
                 "true" => Ok(Some(AccountStatus::Disabled)),
@@ -155,17 +155,17 @@ impl Entry {
         }
     }
 
-    /// The first of several passwords that can be read, since any of them logs in; Samba's if there is no other.
-    fn hash(&self) -> Result<Option<ForeignHash>, Refused> {
-        let mut refused = None;
+    /// The first of several passwords that is readable, since any of them logs in; Samba's if there is no other.
+    fn hash(&self) -> Result<Option<ForeignHash>, Rejected> {
+        let mut rejected = None;
         for password in self.texts("userPassword")?.into_iter().filter(|text| !text.is_empty()) {
             match ForeignHash::parse(password) {
                 Ok(hash) => return Ok(Some(hash)),
-                Err(error) => refused = refused.or(Some(error)),
+                Err(error) => rejected = rejected.or(Some(error)),
             }
         }
-        match (refused, self.text("sambaNTPassword")?) {
-            (Some(error), _) => Err(Refused::Hash(error)),
+        match (rejected, self.text("sambaNTPassword")?) {
+            (Some(error), _) => Err(Rejected::Hash(error)),
             (None, Some(nt)) => {
                 let bytes = TextEncoding::Hex.decode(&nt).ok_or(ImportError::Unsupported)?;
                 Ok(Some(ForeignHash::nt(&bytes)?))

@@ -1,13 +1,13 @@
 //! The entries of an LDIF file.
 //!
-//! No library of this kind is kept; the grammar (RFC 2849) is a page.
+//! No maintained library reads LDIF, and its grammar (RFC 2849) is a page.
 
 use std::io::BufRead;
 
 use umoja_crypto::legacy::TextEncoding;
 
 use super::Attributes;
-use crate::Refused;
+use crate::Rejected;
 use crate::formats::source::{Cut, Cutter, MAX_RECORD, Source, SourceError};
 
 pub(in crate::formats) struct Records<R> {
@@ -15,7 +15,7 @@ pub(in crate::formats) struct Records<R> {
     line: Vec<u8>,
 }
 
-/// The lines of one entry, while they are put together.
+/// The lines of one entry, while they are collected.
 #[derive(Default)]
 struct Entry {
     /// Unfolded lines.
@@ -23,7 +23,7 @@ struct Entry {
     /// Whether the last line was a comment, whose continuation is one too.
     comment: bool,
     size: usize,
-    refused: Option<Refused>,
+    rejected: Option<Rejected>,
 }
 
 impl<R: BufRead> Records<R> {
@@ -37,7 +37,7 @@ fn is_version(line: &[u8]) -> bool {
 }
 
 impl Entry {
-    /// True if the line was no comment.
+    /// True if the line was not a comment.
     fn add(&mut self, line: &[u8]) -> bool {
         let continuation = line.strip_prefix(b" ");
         match (continuation, line.first()) {
@@ -51,37 +51,37 @@ impl Entry {
         self.size += line.len() + 1;
         if self.size > MAX_RECORD {
             self.lines.clear();
-            self.refused = Some(Refused::TooLarge);
+            self.rejected = Some(Rejected::TooLarge);
         }
-        if self.refused.is_some() {
+        if self.rejected.is_some() {
             return true;
         }
         match (continuation, self.lines.last_mut()) {
             (Some(rest), Some(last)) => last.extend_from_slice(rest),
-            (Some(_), None) => self.refused = Some(Refused::Form("a folded line has nothing before it")),
+            (Some(_), None) => self.rejected = Some(Rejected::Form("a folded line has no line before it")),
             (None, _) => self.lines.push(line.to_vec()),
         }
         true
     }
 
-    fn read(self) -> Result<Attributes, Refused> {
-        if let Some(refused) = self.refused {
-            return Err(refused);
+    fn read(self) -> Result<Attributes, Rejected> {
+        if let Some(rejected) = self.rejected {
+            return Err(rejected);
         }
         let mut lines = self.lines.iter().map(|line| attribute(line)).peekable();
         let mut attributes = Attributes::new();
-        let is = |name: &str, line: Option<&Result<(String, Vec<u8>), Refused>>| matches!(line, Some(Ok((found, _))) if found == name);
+        let is = |name: &str, line: Option<&Result<(String, Vec<u8>), Rejected>>| matches!(line, Some(Ok((found, _))) if found == name);
         if is("version", lines.peek()) {
             lines.next();
         }
         if !is("dn", lines.peek()) {
-            return Err(Refused::Form("an entry begins with `dn`"));
+            return Err(Rejected::Form("an entry begins with `dn`"));
         }
         lines.next();
         if is("control", lines.peek()) || is("changetype", lines.peek()) {
             match lines.next() {
                 Some(Ok((name, value))) if name == "changetype" && value.eq_ignore_ascii_case(b"add") => {}
-                _ => return Err(Refused::Form("a change of an entry that is not here")),
+                _ => return Err(Rejected::Form("a change record and not an entry")),
             }
         }
         for line in lines {
@@ -94,27 +94,27 @@ impl Entry {
     }
 }
 
-/// The name in lower case, and the value: after a colon as it is, after two base64, after `:<` the name of a file, which
-/// is never opened.
-fn attribute(line: &[u8]) -> Result<(String, Vec<u8>), Refused> {
-    let colon = line.iter().position(|byte| *byte == b':').ok_or(Refused::Form("a line has no colon"))?;
+/// The name in lower case, and the value. After one colon the value is plain, after two it is base64, after `:<` it is
+/// the name of a file, which is never opened.
+fn attribute(line: &[u8]) -> Result<(String, Vec<u8>), Rejected> {
+    let colon = line.iter().position(|byte| *byte == b':').ok_or(Rejected::Form("a line has no colon"))?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b';' | b'.');
     if name.is_empty() || !name.iter().all(known) {
-        return Err(Refused::Form("a line has no name of an attribute"));
+        return Err(Rejected::Form("a line has no name of an attribute"));
     }
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
     let filled =
         |value: &[u8]| value.iter().position(|byte| *byte != b' ').map_or(Vec::new(), |at| value[at..].to_vec());
     let value = match value.first() {
         Some(b':') => {
-            let text = String::from_utf8(filled(&value[1..])).map_err(|_| Refused::Field(name.clone()))?;
-            TextEncoding::Base64.decode(text.trim_end()).ok_or_else(|| Refused::Field(name.clone()))?.to_vec()
+            let text = String::from_utf8(filled(&value[1..])).map_err(|_| Rejected::Field(name.clone()))?;
+            TextEncoding::Base64.decode(text.trim_end()).ok_or_else(|| Rejected::Field(name.clone()))?.to_vec()
         }
-        Some(b'<') => return Err(Refused::Form("a value is in a file of its own")),
+        Some(b'<') => return Err(Rejected::Form("a value is in another file")),
         _ => filled(value),
     };
-    if value.len() > MAX_RECORD { Err(Refused::TooLarge) } else { Ok((name, value)) }
+    if value.len() > MAX_RECORD { Err(Rejected::TooLarge) } else { Ok((name, value)) }
 }
 
 impl<R: BufRead> Cutter for Records<R> {
@@ -127,15 +127,15 @@ impl<R: BufRead> Cutter for Records<R> {
             let line = self.source.line();
             let more = self.source.next_line(&mut self.line, MAX_RECORD)?;
             if more && !self.line.is_empty() {
-                // An entry begins at its first line that is no comment.
+                // An entry begins at its first line that is not a comment.
                 if entry.add(&self.line) {
                     begin = begin.or(Some(line));
                 }
                 continue;
             }
             entry.comment = false;
-            // `version: 1` may stand alone before a blank line.
-            let only_version = matches!(&entry.lines[..], [one] if is_version(one)) && entry.refused.is_none();
+            // `version: 1` may be alone before a blank line.
+            let only_version = matches!(&entry.lines[..], [one] if is_version(one)) && entry.rejected.is_none();
             if let Some(line) = begin.filter(|_| !only_version) {
                 return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: entry.read() }));
             }

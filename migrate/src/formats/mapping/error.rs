@@ -1,12 +1,12 @@
-//! What a mapping lacks.
+//! The errors of a mapping.
 
-/// Why a mapping is not read.
+/// Why a mapping is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum MappingError {
-    /// It is not JSON, or not of the form.
-    #[error("the mapping is not of its form: {0}")]
+    /// It is not JSON, or malformed.
+    #[error("the mapping is malformed: {0}")]
     Form(#[from] serde_json::Error),
-    /// A member has a value that does not fit to the others.
-    #[error("the mapping's `{0}` is not as it should be")]
+    /// The value of a member contradicts the others.
+    #[error("the mapping's `{0}` is invalid")]
     Member(&'static str),
 }

@@ -1,4 +1,4 @@
-//! How a source's password hashes are made.
+//! The kinds of password hashes in a source.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -9,20 +9,20 @@ use umoja_crypto::legacy::{
 use super::error::MappingError;
 use super::place::Place;
 use super::rules::Words;
-use crate::Refused;
+use crate::Rejected;
 use crate::formats::keys::Keys;
 
 /// One kind of hash.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HashRule {
-    /// Only records of which this is so.
+    /// The condition on a record for this rule.
     when: Option<Words>,
     family: Family,
     from: Place,
     encoding: Option<Encoding>,
     salt: Option<SaltRule>,
-    /// Between hash and salt, if both are in one text.
+    /// The separator of hash and salt, if both are in one text.
     separator: Option<String>,
     #[serde(default)]
     steps: Vec<StepRule>,
@@ -42,7 +42,7 @@ pub(super) struct HashRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Family {
-    /// What says what it is.
+    /// Hashes in a spelling that names their family.
     Parse,
     Bcrypt,
     Chain,
@@ -108,7 +108,7 @@ impl TryFrom<String> for DigestName {
     }
 }
 
-/// A number, the same for all or of each record.
+/// A number, constant or from a place in each record.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "a number is a number or a place")]
 enum Number {
@@ -131,7 +131,7 @@ pub(super) fn hash(
     rules: &[HashRule],
     record: &Map<String, Value>,
     keys: &Keys,
-) -> Result<Option<ForeignHash>, Refused> {
+) -> Result<Option<ForeignHash>, Rejected> {
     let mut unknown = false;
     for rule in rules {
         if rule.from.value(record)?.is_none() {
@@ -143,8 +143,8 @@ pub(super) fn hash(
         }
         unknown = true;
     }
-    // There is a hash, and nothing is known about it.
-    if unknown { Err(Refused::Hash(ImportError::Unsupported)) } else { Ok(None) }
+    // The record has a hash, and no rule applies to it.
+    if unknown { Err(Rejected::Hash(ImportError::Unsupported)) } else { Ok(None) }
 }
 
 impl HashRule {
@@ -163,7 +163,7 @@ impl HashRule {
         [Some(&self.from), when, salt, self.secret.as_ref()].into_iter().flatten().chain(numbers).collect()
     }
 
-    /// Whether a family has all that it needs.
+    /// Whether all members that a family needs are present.
     pub(super) fn check(&self) -> Result<(), MappingError> {
         let needs = |there: bool, name| if there { Ok(()) } else { Err(MappingError::Member(name)) };
         let salt_from = self.salt.as_ref().is_some_and(|salt| salt.from.is_some());
@@ -186,16 +186,16 @@ impl HashRule {
         }
     }
 
-    fn read(&self, record: &Map<String, Value>, keys: &Keys) -> Result<ForeignHash, Refused> {
+    fn read(&self, record: &Map<String, Value>, keys: &Keys) -> Result<ForeignHash, Rejected> {
         let hash = match self.family {
             Family::Auth0 => {
-                let object = self.from.value(record)?.ok_or_else(|| self.from.refused())?;
+                let object = self.from.value(record)?.ok_or_else(|| self.from.rejected())?;
                 let text = object.as_str().map_or_else(|| object.to_string(), str::to_owned);
                 ForeignHash::auth0(&text, &keys.hash_keys)?
             }
             Family::Keycloak => {
                 let secret = self.secret.as_ref().map_or(Ok(None), |secret| secret.text(record))?;
-                let secret = secret.ok_or(Refused::Hash(ImportError::Unsupported))?;
+                let secret = secret.ok_or(Rejected::Hash(ImportError::Unsupported))?;
                 ForeignHash::keycloak(&self.text(record)?, &secret)?
             }
             _ => self.of_texts(record, keys)?,
@@ -208,13 +208,13 @@ impl HashRule {
         })
     }
 
-    fn of_texts(&self, record: &Map<String, Value>, keys: &Keys) -> Result<ForeignHash, Refused> {
+    fn of_texts(&self, record: &Map<String, Value>, keys: &Keys) -> Result<ForeignHash, Rejected> {
         let (text, salt) = self.hash_and_salt(record)?;
         let number = |rule: &Option<Number>| number(rule.as_ref(), record);
         let small = |rule: &Option<Number>| {
-            number(rule).and_then(|number| u32::try_from(number).map_err(|_| Refused::Hash(ImportError::TooCostly)))
+            number(rule).and_then(|number| u32::try_from(number).map_err(|_| Rejected::Hash(ImportError::TooCostly)))
         };
-        let key = || self.key.as_deref().ok_or(Refused::Hash(ImportError::MissingKey));
+        let key = || self.key.as_deref().ok_or(Rejected::Hash(ImportError::MissingKey));
         let bytes = |default| decode(self.encoding.unwrap_or(default), &text);
         let salt_encoding = self.salt.as_ref().and_then(|salt| salt.encoding);
         let salt_bytes = |default| decode(salt_encoding.unwrap_or(default), &salt);
@@ -222,7 +222,7 @@ impl HashRule {
             Family::Bcrypt if self.salt.is_some() => {
                 ForeignHash::parse(&format!("$2b${:02}${salt}{text}", small(&self.cost)?))?
             }
-            Family::Bcrypt if !text.starts_with("$2") => return Err(Refused::Hash(ImportError::Unsupported)),
+            Family::Bcrypt if !text.starts_with("$2") => return Err(Rejected::Hash(ImportError::Unsupported)),
             Family::Parse | Family::Bcrypt | Family::Auth0 | Family::Keycloak => ForeignHash::parse(&text)?,
             Family::Nt => ForeignHash::nt(&bytes(Encoding::Hex)?)?,
             Family::PrestaShop => ForeignHash::presta_shop(key()?, &bytes(Encoding::Hex)?)?,
@@ -233,7 +233,7 @@ impl HashRule {
                 ForeignHash::chain(&steps, self.key.as_deref(), &salt, &bytes(Encoding::Hex)?)?
             }
             Family::Pbkdf2 => {
-                let digest = self.digest.map(|name| name.0).ok_or(Refused::Hash(ImportError::Unsupported))?;
+                let digest = self.digest.map(|name| name.0).ok_or(Rejected::Hash(ImportError::Unsupported))?;
                 let salt = salt_bytes(Encoding::Base64)?;
                 ForeignHash::pbkdf2(digest, small(&self.iterations)?, &salt, &bytes(Encoding::Base64)?)?
             }
@@ -243,19 +243,19 @@ impl HashRule {
             }
             Family::Firebase => {
                 let id = key()?;
-                let cost = keys.firebase.get(id).ok_or(Refused::Hash(ImportError::MissingKey))?;
+                let cost = keys.firebase.get(id).ok_or(Rejected::Hash(ImportError::MissingKey))?;
                 let (salt, hash) = (salt_bytes(Encoding::Base64)?, bytes(Encoding::Base64)?);
                 ForeignHash::firebase(id, cost.mem_cost, cost.rounds, &salt, &hash)?
             }
         })
     }
 
-    fn text(&self, record: &Map<String, Value>) -> Result<String, Refused> {
-        self.from.text(record)?.ok_or_else(|| self.from.refused())
+    fn text(&self, record: &Map<String, Value>) -> Result<String, Rejected> {
+        self.from.text(record)?.ok_or_else(|| self.from.rejected())
     }
 
     /// The salt is empty if there is none.
-    fn hash_and_salt(&self, record: &Map<String, Value>) -> Result<(String, String), Refused> {
+    fn hash_and_salt(&self, record: &Map<String, Value>) -> Result<(String, String), Rejected> {
         let text = self.text(record)?;
         if let Some(separator) = &self.separator {
             let (hash, salt) = text.split_once(separator.as_str()).unwrap_or((&text, ""));
@@ -287,23 +287,23 @@ impl StepRule {
     }
 }
 
-fn number(rule: Option<&Number>, record: &Map<String, Value>) -> Result<u64, Refused> {
+fn number(rule: Option<&Number>, record: &Map<String, Value>) -> Result<u64, Rejected> {
     match rule {
         Some(Number::Always(number)) => Ok(*number),
         Some(Number::From(place)) => {
             let text = place.text(record)?;
-            text.and_then(|text| text.parse().ok()).ok_or_else(|| place.refused())
+            text.and_then(|text| text.parse().ok()).ok_or_else(|| place.rejected())
         }
-        None => Err(Refused::Hash(ImportError::Unsupported)),
+        None => Err(Rejected::Hash(ImportError::Unsupported)),
     }
 }
 
 /// Base64 in either alphabet.
-fn decode(encoding: Encoding, text: &str) -> Result<Vec<u8>, Refused> {
+fn decode(encoding: Encoding, text: &str) -> Result<Vec<u8>, Rejected> {
     let bytes = match encoding {
         Encoding::Utf8 => TextEncoding::Utf8.decode(text),
         Encoding::Hex => TextEncoding::Hex.decode(text),
         Encoding::Base64 => TextEncoding::Base64.decode(&text.replace('-', "+").replace('_', "/")),
     };
-    bytes.map(|bytes| bytes.to_vec()).ok_or(Refused::Hash(ImportError::Unsupported))
+    bytes.map(|bytes| bytes.to_vec()).ok_or(Rejected::Hash(ImportError::Unsupported))
 }

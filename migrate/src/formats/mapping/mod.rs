@@ -1,4 +1,4 @@
-//! The file that says which column or member of a source is what: for CSV and NDJSON, and any other JSON.
+//! The mapping file: it assigns the columns or members of a source, for CSV and NDJSON, and any other JSON.
 //!
 //! ```json
 //! {
@@ -33,9 +33,9 @@ use self::rules::{Status, Switch, Time};
 use super::json::Segment;
 use super::table::Dialect;
 use super::{claims, keys::Keys};
-use crate::{Refused, Row};
+use crate::{Rejected, Row};
 
-/// Which column or member is what.
+/// The places of a user's values in a record.
 #[derive(Clone, Debug)]
 pub struct Mapping {
     file: File,
@@ -62,7 +62,7 @@ struct File {
     deleted: Option<Switch>,
     #[serde(default)]
     profile: ProfileRule,
-    /// The first one that applies counts.
+    /// The first rule that applies counts.
     #[serde(default, deserialize_with = "one_or_several")]
     hash: Vec<HashRule>,
 }
@@ -100,7 +100,7 @@ struct AddressRule {
     country: Option<Place>,
 }
 
-/// One kind of hash or several. Not an untagged enum: its errors would not say what is wrong.
+/// One kind of hash or several. It is not an untagged enum, because the errors of those do not name the cause.
 fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HashRule>, D::Error> {
     let rules = match Value::deserialize(deserializer)? {
         Value::Array(rules) => rules,
@@ -142,13 +142,13 @@ impl Mapping {
         &self.dialect
     }
 
-    /// The first key that is named and not among these.
+    /// The first key that the mapping names and that is not among these.
     pub(super) fn missing_key(&self, keys: &Keys) -> Option<&str> {
         let mut ids = self.file.hash.iter().filter_map(HashRule::key);
         ids.find(|id| !keys.hash_keys.contains(id))
     }
 
-    /// The first place that needs a column which is not there.
+    /// The first place whose column is missing.
     pub(super) fn missing_column(&self, has: impl Fn(&str) -> bool) -> Option<&str> {
         let (file, profile, address) = (&self.file, &self.file.profile, &self.file.profile.address);
         let places = [&file.email, &file.phone_number, &file.username, &profile.name, &profile.given_name];
@@ -174,12 +174,12 @@ impl Mapping {
     }
 
     /// A record as a user.
-    pub(super) fn row(&self, record: &Map<String, Value>, keys: &Keys) -> Result<Row, Refused> {
+    pub(super) fn row(&self, record: &Map<String, Value>, keys: &Keys) -> Result<Row, Rejected> {
         let file = &self.file;
         let text = |place: &Option<Place>| place.as_ref().map_or(Ok(None), |place| place.text(record));
         let switch = |rule: &Option<Switch>| rule.as_ref().map_or(Ok(false), |rule| rule.is_on(record));
         if switch(&file.deleted)? {
-            return Err(Refused::Deleted);
+            return Err(Rejected::Deleted);
         }
         Ok(Row {
             external_id: file.external_id.text(record)?,
@@ -198,7 +198,7 @@ impl Mapping {
 }
 
 impl ProfileRule {
-    fn read(&self, record: &Map<String, Value>) -> Result<Profile, Refused> {
+    fn read(&self, record: &Map<String, Value>) -> Result<Profile, Rejected> {
         let text = |place: &Option<Place>| place.as_ref().map_or(Ok(None), |place| place.text(record));
         let address = Address {
             formatted: text(&self.address.formatted)?,
@@ -234,7 +234,7 @@ impl ProfileRule {
     }
 }
 
-/// `/users`, `/orgs/*/users`; nothing for an array that is the document.
+/// `/users`, `/orgs/*/users`; empty if the document is the array.
 fn segments(records: &str) -> Result<Vec<Segment>, MappingError> {
     if records.is_empty() {
         return Ok(Vec::new());

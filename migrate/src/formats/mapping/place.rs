@@ -1,11 +1,11 @@
-//! Where in a record a value is.
+//! The place of a value in a record.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::Refused;
+use crate::Rejected;
 
-/// One or several places, of which the first that has a value counts.
+/// One or several places. The first one with a value counts.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Written")]
 pub(super) struct Place(Vec<Pointer>);
@@ -66,33 +66,33 @@ impl Pointer {
     }
 
     /// `None` if it is absent, null or an empty text.
-    fn find<'a>(&self, record: &'a Map<String, Value>) -> Result<Option<&'a Value>, Refused> {
+    fn find<'a>(&self, record: &'a Map<String, Value>) -> Result<Option<&'a Value>, Rejected> {
         let mut steps = self.steps.iter();
-        let Some(Step::Token(first)) = steps.next() else { return Err(self.refused()) };
+        let Some(Step::Token(first)) = steps.next() else { return Err(self.rejected()) };
         let mut value = record.get(first);
         for step in steps {
             value = match (value, step) {
                 (None | Some(Value::Null), _) => return Ok(None),
                 (Some(Value::Object(members)), Step::Token(name)) => members.get(name),
                 (Some(Value::Array(items)), Step::Token(index)) => {
-                    items.get(index.parse::<usize>().map_err(|_| self.refused())?)
+                    items.get(index.parse::<usize>().map_err(|_| self.rejected())?)
                 }
                 (Some(Value::Array(items)), Step::Select { member, text }) => {
                     items.iter().find(|item| item.get(member).and_then(Value::as_str) == Some(text))
                 }
-                (Some(_), _) => return Err(self.refused()),
+                (Some(_), _) => return Err(self.rejected()),
             };
         }
         Ok(value.filter(|value| !value.is_null() && value.as_str() != Some("")))
     }
 
-    fn refused(&self) -> Refused {
-        Refused::Field(self.written.clone())
+    fn rejected(&self) -> Rejected {
+        Rejected::Field(self.written.clone())
     }
 }
 
 impl Place {
-    pub(super) fn value<'a>(&self, record: &'a Map<String, Value>) -> Result<Option<&'a Value>, Refused> {
+    pub(super) fn value<'a>(&self, record: &'a Map<String, Value>) -> Result<Option<&'a Value>, Rejected> {
         for pointer in &self.0 {
             if let Some(value) = pointer.find(record)? {
                 return Ok(Some(value));
@@ -102,28 +102,28 @@ impl Place {
     }
 
     /// A text, or a whole number as one.
-    pub(super) fn text(&self, record: &Map<String, Value>) -> Result<Option<String>, Refused> {
+    pub(super) fn text(&self, record: &Map<String, Value>) -> Result<Option<String>, Rejected> {
         match self.value(record)? {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
-            Some(_) => Err(self.refused()),
+            Some(_) => Err(self.rejected()),
         }
     }
 
-    /// A text, number or flag as the text that it is written with.
-    pub(super) fn word(&self, record: &Map<String, Value>) -> Result<Option<String>, Refused> {
+    /// A text, number or flag as it is written.
+    pub(super) fn word(&self, record: &Map<String, Value>) -> Result<Option<String>, Rejected> {
         match self.value(record)? {
             Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
             _ => self.text(record),
         }
     }
 
-    pub(super) fn refused(&self) -> Refused {
-        self.0[0].refused()
+    pub(super) fn rejected(&self) -> Rejected {
+        self.0[0].rejected()
     }
 
-    /// What is missing if none of the places is a column that is there.
+    /// The missing column, if none of the places has one.
     pub(super) fn missing_column(&self, has: &impl Fn(&str) -> bool) -> Option<&str> {
         let there = |pointer: &Pointer| matches!(&pointer.steps[..], [Step::Token(name)] if has(name));
         if self.0.iter().any(there) { None } else { Some(&self.0[0].written) }

@@ -1,14 +1,14 @@
-//! What values mean: flags, instants, whether a user may log in.
+//! The meaning of values: flags, instants, whether a user may log in.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use umoja_schema::{AccountStatus, Millis};
 
 use super::place::Place;
-use crate::Refused;
+use crate::Rejected;
 use crate::formats::times;
 
-/// A flag: the same for all, a member that is one, some of its words, or whether there is one.
+/// A flag: a constant, a member with a flag, a member with one of some words, or the presence of a member.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "a flag is true, false, a place, {from, is} or {from, present}")]
 pub(super) enum Switch {
@@ -33,20 +33,20 @@ pub(super) struct Presence {
 }
 
 impl Words {
-    pub(super) fn is_one(&self, record: &Map<String, Value>) -> Result<bool, Refused> {
+    pub(super) fn is_one(&self, record: &Map<String, Value>) -> Result<bool, Rejected> {
         Ok(self.from.word(record)?.is_some_and(|word| self.is.contains(&word)))
     }
 }
 
 impl Switch {
-    /// False if there is nothing.
-    pub(super) fn is_on(&self, record: &Map<String, Value>) -> Result<bool, Refused> {
+    /// False if there is no value.
+    pub(super) fn is_on(&self, record: &Map<String, Value>) -> Result<bool, Rejected> {
         match self {
             Self::Always(flag) => Ok(*flag),
             Self::From(place) => match place.word(record)?.map(|word| word.to_ascii_lowercase()).as_deref() {
                 None | Some("false" | "f" | "0" | "no" | "n") => Ok(false),
                 Some("true" | "t" | "1" | "yes" | "y") => Ok(true),
-                Some(_) => Err(place.refused()),
+                Some(_) => Err(place.rejected()),
             },
             Self::Words(words) => words.is_one(record),
             Self::Presence(rule) => Ok(rule.from.value(record)?.is_some() == rule.present),
@@ -81,7 +81,7 @@ pub(super) struct TimeIn {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Unit {
-    /// RFC 3339, or what databases write.
+    /// RFC 3339, or the forms of databases.
     Text,
     Seconds,
     Milliseconds,
@@ -94,28 +94,28 @@ impl Time {
         }
     }
 
-    pub(super) fn read(&self, record: &Map<String, Value>) -> Result<Option<Millis>, Refused> {
+    pub(super) fn read(&self, record: &Map<String, Value>) -> Result<Option<Millis>, Rejected> {
         let place = self.place();
         let unit = match self {
             Self::Text(_) => Unit::Text,
             Self::In(rule) => rule.unit,
         };
-        // Seconds with a fraction are written as a number too.
+        // Seconds with a fraction may also be a JSON number.
         if let (Unit::Seconds, Some(Value::Number(number))) = (unit, place.value(record)?) {
             let seconds = number.to_string();
-            return seconds_of(&seconds).map(Some).ok_or_else(|| place.refused());
+            return seconds_of(&seconds).map(Some).ok_or_else(|| place.rejected());
         }
         let Some(text) = place.text(record)? else { return Ok(None) };
         let instant = match unit {
-            Unit::Text => return times::written(&text).map_err(|_| place.refused()),
+            Unit::Text => return times::written(&text).map_err(|_| place.rejected()),
             Unit::Seconds => seconds_of(&text),
             Unit::Milliseconds => text.parse().ok().map(Millis),
         };
-        instant.map(Some).ok_or_else(|| place.refused())
+        instant.map(Some).ok_or_else(|| place.rejected())
     }
 }
 
-/// Seconds with as many digits behind the point as there are; those behind the third are dropped.
+/// Seconds with any number of digits after the point. Digits after the third are dropped.
 fn seconds_of(text: &str) -> Option<Millis> {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -143,16 +143,16 @@ impl Status {
         &self.from
     }
 
-    /// A word that is on none of the lists is refused.
-    pub(super) fn read(&self, record: &Map<String, Value>) -> Result<Option<AccountStatus>, Refused> {
+    /// A word that is on none of the lists is rejected.
+    pub(super) fn read(&self, record: &Map<String, Value>) -> Result<Option<AccountStatus>, Rejected> {
         let Some(word) = self.from.word(record)? else { return Ok(None) };
         if self.deleted.contains(&word) {
-            return Err(Refused::Deleted);
+            return Err(Rejected::Deleted);
         }
         match (self.active.contains(&word), self.disabled.contains(&word)) {
             (true, false) => Ok(Some(AccountStatus::Active)),
             (false, true) => Ok(Some(AccountStatus::Disabled)),
-            _ => Err(self.from.refused()),
+            _ => Err(self.from.rejected()),
         }
     }
 }

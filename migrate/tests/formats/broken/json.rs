@@ -4,7 +4,7 @@ use umoja_migrate::formats::{Format, Mapping, Options, keys};
 use super::{Dice, Seen, middle, seen};
 use crate::login::all;
 
-/// A format, a user in it, and where its fields are.
+/// A format, a user in it, and the places of its fields.
 struct Case {
     format: Format,
     options: Options,
@@ -19,11 +19,11 @@ struct Case {
     username: &'static str,
     given_name: &'static str,
     hash: &'static str,
-    /// Members that decide what the hash is.
+    /// Members that determine the hash.
     of_hash: &'static [&'static str],
 }
 
-/// It is neither a text nor an id.
+/// The value is neither a text nor an id.
 #[derive(Debug, PartialEq, Eq)]
 struct NoText;
 
@@ -157,23 +157,23 @@ impl Case {
 
     fn whole(&self) -> Seen {
         let entry = all(self.format, self.around(b"{}").as_slice(), &self.options).remove(0).unwrap();
-        seen(&entry.row.unwrap_or_else(|refused| panic!("{:?}: {refused}", self.format)))
+        seen(&entry.row.unwrap_or_else(|rejected| panic!("{:?}: {rejected}", self.format)))
     }
 
-    /// What the text at a place is.
+    /// The text at a place.
     fn text(user: &Value, pointer: &str) -> Result<Option<String>, NoText> {
         match user.pointer(pointer) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
             Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
-            // Attributes of Keycloak are lists, and one with several texts is no number.
+            // Attributes of Keycloak are lists, and a list with several texts is not a number.
             Some(Value::Array(items)) if items.len() == 1 => Self::text(user, &format!("{pointer}/0")),
             Some(Value::Array(items)) if items.iter().all(Value::is_string) => Ok(None),
             Some(_) => Err(NoText),
         }
     }
 
-    /// The fields of a row are what the user says.
+    /// Checks that the fields of a row are those of the user.
     fn check(&self, user: &Value, row: &Seen, whole: &Seen, kind: &str) {
         let text = |pointer| {
             Self::text(user, pointer).unwrap_or_else(|_| panic!("{:?} {kind}: {pointer} is no text", self.format))
@@ -192,19 +192,19 @@ impl Case {
         if self.of_hash.iter().all(|pointer| user.pointer(pointer) == self.user.pointer(pointer)) {
             assert_eq!(row.hash, whole.hash, "{:?} {kind}", self.format);
         } else if row.hash.is_none() {
-            let nothing = match user.pointer(self.hash) {
+            let is_absent = match user.pointer(self.hash) {
                 None | Some(Value::Null) => true,
                 Some(Value::String(text)) => text.is_empty() || text.starts_with('!'),
                 // Keycloak: no credential that is a password.
                 Some(Value::Array(items)) => items.iter().all(|item| item["type"] != "password"),
                 Some(_) => false,
             };
-            assert!(nothing, "{:?} {kind}: the hash is lost", self.format);
+            assert!(is_absent, "{:?} {kind}: the hash is lost", self.format);
         }
     }
 }
 
-/// All places of a value.
+/// The places of all values inside a value.
 fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     let mut visit = |name: &str, inner: &Value| {
         let place = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
@@ -222,7 +222,7 @@ fn deep(levels: usize) -> Value {
     (0..levels).fold(Value::Null, |inner, _| json!([inner]))
 }
 
-/// The kinds of change to one member: a name and what it becomes, nothing for its removal.
+/// The kinds of change to one member: a name and the new value, `None` for its removal.
 fn changes(old: &Value) -> Vec<(&'static str, Option<Value>)> {
     let mut changes = vec![
         ("removed", None),
@@ -272,7 +272,7 @@ fn changed(user: &Value, place: &str, new: Option<Value>) -> Value {
 }
 
 #[test]
-fn a_member_of_another_kind_refuses_the_record_or_is_what_it_says() {
+fn a_changed_member_rejects_the_record_or_is_read_exactly() {
     let mut kinds = 0;
     for case in cases() {
         let whole = case.whole();
@@ -298,13 +298,13 @@ fn a_member_of_another_kind_refuses_the_record_or_is_what_it_says() {
 }
 
 #[test]
-fn a_name_that_comes_twice_refuses_the_record() {
+fn a_duplicate_name_rejects_the_record() {
     for case in cases() {
         let whole = case.whole();
         let Value::Object(members) = &case.user else { unreachable!() };
         for name in members.keys() {
-            for again in ["null".to_owned(), case.user[name].to_string()] {
-                let record = format!("{{\"{name}\":{again},{}", &case.user.to_string()[1..]);
+            for value in ["null".to_owned(), case.user[name].to_string()] {
+                let record = format!("{{\"{name}\":{value},{}", &case.user.to_string()[1..]);
                 let source = case.around(record.as_bytes());
                 let row = middle(case.format, &source, &case.options, &whole, name);
                 assert!(matches!(row, Some(Err(_))), "{:?} {name}", case.format);
@@ -313,8 +313,7 @@ fn a_name_that_comes_twice_refuses_the_record() {
     }
 }
 
-/// Whatever happens to the bytes of the record in the middle, no other user comes out than those that a JSON parser
-/// finds.
+/// Whatever happens to the bytes of the record in the middle, the reader returns no other user than a JSON parser.
 #[test]
 fn broken_bytes_make_no_other_user() {
     let mut dice = Dice(46);
@@ -366,7 +365,7 @@ fn no_other_user(case: &Case, broken: &[u8], whole: &Seen) {
         if row == *whole {
             continue;
         }
-        // A line break ends a record where each is a line of its own.
+        // In formats of one record a line, a line break ends the record.
         let lines: Vec<_> =
             if case.between == "\n" { broken.split(|byte| *byte == b'\n').collect() } else { vec![broken] };
         let users = lines.iter().flat_map(|line| {

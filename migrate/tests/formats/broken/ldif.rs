@@ -73,7 +73,7 @@ fn changes(old: &str) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn a_value_of_another_kind_refuses_the_entry_or_is_what_it_says() {
+fn a_changed_value_rejects_the_entry_or_is_read_exactly() {
     let (whole, mut kinds) = (whole(), 0);
     let person: Vec<_> = PERSON.iter().map(|(name, value)| (*name, value.as_bytes().to_vec())).collect();
     for (index, (name, old)) in PERSON.iter().enumerate() {
@@ -98,7 +98,7 @@ fn a_value_of_another_kind_refuses_the_entry_or_is_what_it_says() {
             let row = seen(&row);
             let said = |wanted: &str| {
                 let mut values = lines.iter().filter(|(name, value)| *name == wanted && !value.is_empty());
-                values.next().map(|(_, value)| String::from_utf8(value.clone()).expect("not UTF-8 is refused"))
+                values.next().map(|(_, value)| String::from_utf8(value.clone()).expect("not UTF-8 is rejected"))
             };
             assert_eq!(row.external_id, said("entryUUID").or(said("uid")), "{kind}");
             assert_eq!(row.email, said("mail"), "{kind}");
@@ -114,7 +114,7 @@ fn a_value_of_another_kind_refuses_the_entry_or_is_what_it_says() {
     assert!(kinds >= 270, "{kinds} kinds");
 }
 
-/// Whatever happens to the bytes of an entry, the fields of what comes out are values of its lines.
+/// Whatever happens to the bytes of an entry, the fields of the result are values of its lines.
 #[test]
 fn broken_bytes_make_no_other_user() {
     let (whole, mut dice) = (whole(), Dice(48));

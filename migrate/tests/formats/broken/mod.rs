@@ -1,5 +1,5 @@
-//! Thousands of kinds of broken records, each between two whole ones: it is refused, or its fields are exactly what the
-//! broken source says, and the two others are as they were.
+//! Thousands of kinds of broken records, each between two whole ones. The record is rejected, or its fields are exactly
+//! those of the broken source, and the two others are unchanged.
 
 mod json;
 mod ldif;
@@ -11,11 +11,11 @@ use std::sync::LazyLock;
 
 use umoja_crypto::password::{EngineChoice, Params, Passwords};
 use umoja_migrate::formats::{Format, Options};
-use umoja_migrate::{Refused, Row};
+use umoja_migrate::{Rejected, Row};
 
 use crate::login::all;
 
-/// What of a row can be compared with its source.
+/// The fields of a row that can be compared with its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) external_id: Option<String>,
@@ -41,10 +41,10 @@ pub(crate) fn seen(row: &Row) -> Seen {
     }
 }
 
-/// What is read of a source that is whole but for the record in the middle.
+/// The record in the middle, of a source that is otherwise whole.
 ///
 /// # Panics
-/// If a record is missing (but the middle one, which may be no user any more), or the outer two are not `whole`.
+/// If a record is missing (except the middle one, which may not be a user any more), or the outer two are not `whole`.
 #[track_caller]
 pub(crate) fn middle(
     format: Format,
@@ -52,19 +52,19 @@ pub(crate) fn middle(
     options: &Options,
     whole: &Seen,
     kind: &str,
-) -> Option<Result<Row, Refused>> {
+) -> Option<Result<Row, Rejected>> {
     let items = all(format, source, options);
     let mut rows: Vec<_> =
         items.into_iter().map(|item| item.unwrap_or_else(|error| panic!("{format:?} {kind}: {error}")).row).collect();
     assert!((2..=3).contains(&rows.len()), "{format:?} {kind}: {} records", rows.len());
     let outer = [rows.remove(0), rows.pop().unwrap()];
     for row in outer {
-        assert_eq!(seen(&row.unwrap_or_else(|refused| panic!("{format:?} {kind}: {refused}"))), *whole, "{kind}");
+        assert_eq!(seen(&row.unwrap_or_else(|rejected| panic!("{format:?} {kind}: {rejected}"))), *whole, "{kind}");
     }
     rows.pop()
 }
 
-/// Numbers that look random and are the same in every run (SplitMix64).
+/// Pseudo-random numbers that are the same in every run (SplitMix64).
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {

@@ -1,4 +1,4 @@
-use umoja_migrate::Refused;
+use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Format, Mapping, Options};
 
 use super::{Dice, Seen, middle, seen};
@@ -88,12 +88,12 @@ impl Case {
 
     fn whole(&self) -> Seen {
         let entry = all(self.format, &self.around(b""), &self.options).remove(0).unwrap();
-        seen(&entry.row.unwrap_or_else(|refused| panic!("{:?}: {refused}", self.format)))
+        seen(&entry.row.unwrap_or_else(|rejected| panic!("{:?}: {rejected}", self.format)))
     }
 
     fn said(&self, cells: &[Vec<u8>], column: &str) -> Option<String> {
         let index = self.columns.iter().position(|name| *name == column)?;
-        let text = String::from_utf8(cells[index].clone()).expect("a row that is not UTF-8 is refused");
+        let text = String::from_utf8(cells[index].clone()).expect("a row that is not UTF-8 is rejected");
         Some(text).filter(|text| !["", "NULL", "\\N"].contains(&text.as_str()))
     }
 }
@@ -129,7 +129,7 @@ fn changes(old: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn a_cell_of_another_kind_refuses_the_row_or_is_what_it_says() {
+fn a_changed_cell_rejects_the_row_or_is_read_exactly() {
     let mut kinds = 0;
     for case in cases() {
         let whole = case.whole();
@@ -158,7 +158,7 @@ fn a_cell_of_another_kind_refuses_the_row_or_is_what_it_says() {
 }
 
 #[test]
-fn a_row_with_more_or_fewer_cells_is_refused() {
+fn a_row_with_more_or_fewer_cells_is_rejected() {
     for case in cases() {
         let whole = case.whole();
         for index in 0..case.columns.len() {
@@ -167,14 +167,14 @@ fn a_row_with_more_or_fewer_cells_is_refused() {
             more.insert(index, Vec::new());
             for cells in [fewer, more] {
                 let row = middle(case.format, &case.around(&written(&cells)), &case.options, &whole, "cells");
-                assert!(matches!(row, Some(Err(Refused::Form(_)))), "{:?} {index}", case.format);
+                assert!(matches!(row, Some(Err(Rejected::Form(_)))), "{:?} {index}", case.format);
             }
         }
     }
 }
 
-/// Without quotes a row is split at its commas and nothing else can come out of it; with a quote that does not end, the
-/// rows that it swallows are refused.
+/// Without quotes a row is split at its commas, and the reader returns only these fields. With an unclosed quote, the
+/// rows inside it are rejected.
 #[test]
 fn broken_bytes_make_no_other_user() {
     let mut dice = Dice(47);

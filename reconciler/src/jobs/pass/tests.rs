@@ -2,11 +2,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use umoja_store::ports::Sweeps;
+use umoja_store::ports::Checkpoints;
 
 use super::*;
 
-/// A clock that each page moves on by a second.
+/// A clock that every page advances by a second.
 #[derive(Default)]
 struct Ticking(AtomicU64);
 
@@ -28,30 +28,30 @@ impl Entropy for Zeros {
 struct Table(Mutex<Option<Vec<u8>>>);
 
 #[async_trait]
-impl Sweeps for Table {
-    async fn sweep(&self, _name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+impl Checkpoints for Table {
+    async fn checkpoint(&self, _name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.0.lock().unwrap().clone())
     }
 
-    async fn put_sweep(&self, _name: &str, state: &[u8]) -> Result<(), StoreError> {
+    async fn put_checkpoint(&self, _name: &str, state: &[u8]) -> Result<(), StoreError> {
         *self.0.lock().unwrap() = Some(state.to_vec());
         Ok(())
     }
 }
 
-/// Counts what it is told.
+/// Counts the retries that it observes.
 #[derive(Default)]
-struct Told(AtomicU64);
+struct Reported(AtomicU64);
 
-impl Watch for Told {
+impl Watch for Reported {
     fn see(&self, event: &Event<'_>) {
-        if matches!(event, Event::Again { .. }) {
+        if matches!(event, Event::Retry { .. }) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// A hundred pages, of which one may fail so many times.
+/// A hundred pages, one of which may fail `failures` times.
 struct Pages<'a> {
     clock: &'a Ticking,
     at: u64,
@@ -76,7 +76,7 @@ impl Pass for Pages<'_> {
             self.failures -= 1;
             return Err(match &self.error {
                 StoreError::Unavailable(what) => StoreError::Unavailable(what.clone()),
-                _ => StoreError::Refused("a region".into()),
+                _ => StoreError::Rejected("a region".into()),
             });
         }
         self.seen.push(self.at);
@@ -88,7 +88,7 @@ impl Pass for Pages<'_> {
         self.seen.len() as u64
     }
 
-    fn tell(&self, _watch: &dyn Watch, _ms: u64) {}
+    fn report_progress(&self, _watch: &dyn Watch, _ms: u64) {}
 
     fn at(&self) -> String {
         self.at.to_string()
@@ -104,54 +104,54 @@ impl Pass for Pages<'_> {
     }
 }
 
-fn worker<'a>(clock: &'a Ticking, watch: &'a Told, per_sec: u32) -> Worker<'a> {
+fn worker<'a>(clock: &'a Ticking, watch: &'a Reported, per_sec: u32) -> Worker<'a> {
     Worker { clock, entropy: &Zeros, per_sec, deadline: Millis(u64::MAX), watch }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_is_tried_again_until_the_region_answers() {
-    let (clock, told) = (Ticking::default(), Told::default());
+async fn a_page_is_retried_until_the_region_responds() {
+    let (clock, reported) = (Ticking::default(), Reported::default());
     let mut pages = Pages::new(&clock, 7, 8);
-    worker(&clock, &told, 0).drive(&mut pages, None).await.unwrap();
+    worker(&clock, &reported, 0).drive(&mut pages, None).await.unwrap();
     assert_eq!(pages.seen, (0..100).collect::<Vec<_>>());
-    assert_eq!(told.0.load(Ordering::Relaxed), 8);
+    assert_eq!(reported.0.load(Ordering::Relaxed), 8);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stopped_pass_goes_on_where_it_was_and_one_that_ended_begins_anew() {
-    let (clock, told) = (Ticking::default(), Told::default());
+async fn a_stopped_pass_continues_and_a_completed_one_starts_over() {
+    let (clock, reported) = (Ticking::default(), Reported::default());
     let table = Arc::new(Table::default());
-    let kept = || Kept::of(Arc::clone(&table) as Arc<dyn Sweeps>, "test");
-    let worker = worker(&clock, &told, 0);
+    let kept = || Kept::of(Arc::clone(&table) as Arc<dyn Checkpoints>, "test");
+    let worker = worker(&clock, &reported, 0);
     let mut stopped = Pages::new(&clock, 42, 9);
-    assert!(worker.drive(&mut stopped, Some(&kept())).await.is_err(), "a region that is out for long stops it");
+    assert!(worker.drive(&mut stopped, Some(&kept())).await.is_err(), "a region that is down for long stops it");
 
-    let (mut next, again) = (Pages::new(&clock, 0, 0), kept());
-    assert!(worker.go_on(&mut next, &again).await);
-    worker.drive(&mut next, Some(&again)).await.unwrap();
+    let (mut next, resumed) = (Pages::new(&clock, 0, 0), kept());
+    assert!(worker.resume(&mut next, &resumed).await);
+    worker.drive(&mut next, Some(&resumed)).await.unwrap();
     assert_eq!(next.seen, (42..100).collect::<Vec<_>>());
-    assert!(!worker.go_on(&mut Pages::new(&clock, 0, 0), &kept()).await, "nothing is left of it");
+    assert!(!worker.resume(&mut Pages::new(&clock, 0, 0), &kept()).await, "the checkpoint was removed");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pass_that_is_dropped_goes_on_from_what_was_kept_ten_seconds_before_at_most() {
-    let (clock, told) = (Ticking::default(), Told::default());
+async fn a_dropped_pass_repeats_at_most_ten_seconds_of_work() {
+    let (clock, reported) = (Ticking::default(), Reported::default());
     let table = Arc::new(Table::default());
-    let kept = || Kept::of(Arc::clone(&table) as Arc<dyn Sweeps>, "test");
-    // It is dropped while it waits for a region.
+    let kept = || Kept::of(Arc::clone(&table) as Arc<dyn Checkpoints>, "test");
+    // The pass is dropped while it waits for a region.
     let mut dropped = Pages::new(&clock, 35, 1);
-    let (kept_first, worker) = (kept(), worker(&clock, &told, 0));
+    let (kept_first, worker) = (kept(), worker(&clock, &reported, 0));
     let cut = tokio::time::timeout(Duration::from_millis(500), worker.drive(&mut dropped, Some(&kept_first))).await;
     assert!(cut.is_err());
     let mut next = Pages::new(&clock, 0, 0);
-    assert!(worker.go_on(&mut next, &kept()).await);
+    assert!(worker.resume(&mut next, &kept()).await);
     assert!((25..=35).contains(&next.at), "{}", next.at);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_does_not_pass_stops_at_once() {
-    let (clock, told) = (Ticking::default(), Told::default());
-    let mut pages = Pages { error: StoreError::Refused("a region".into()), ..Pages::new(&clock, 3, 1) };
-    assert!(worker(&clock, &told, 0).drive(&mut pages, None).await.is_err());
-    assert_eq!((pages.at, told.0.load(Ordering::Relaxed)), (3, 0));
+async fn a_permanent_error_stops_a_pass_at_once() {
+    let (clock, reported) = (Ticking::default(), Reported::default());
+    let mut pages = Pages { error: StoreError::Rejected("a region".into()), ..Pages::new(&clock, 3, 1) };
+    assert!(worker(&clock, &reported, 0).drive(&mut pages, None).await.is_err());
+    assert_eq!((pages.at, reported.0.load(Ordering::Relaxed)), (3, 0));
 }

@@ -1,4 +1,4 @@
-//! Runs made from seeds.
+//! Generates runs from seeds.
 
 mod operated;
 mod parts;
@@ -23,19 +23,19 @@ fn job() -> impl Strategy<Value = Job> {
             .prop_map(|(at, take, again, order)| Job::Replicate { at, take, again, order }),
         2 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Drain { at, peer }),
         2 => at().prop_map(|at| Job::Repair { at }),
-        1 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Fill { at, peer }),
-        1 => at().prop_map(|at| Job::Sweep { at }),
+        1 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Backfill { at, peer }),
+        1 => at().prop_map(|at| Job::AntiEntropy { at }),
         1 => operated::job(),
         1 => (at(), user(), 0..2u8).prop_map(|(at, user, key)| Job::Item { at, user, key }),
     ]
 }
 
-/// What lists missing keys or makes them.
+/// The work that lists or creates missing keys.
 fn repairing() -> impl Strategy<Value = Job> {
     prop_oneof![
         2 => Just(Job::Repair { at: 0 }),
-        1 => (0..3u8).prop_map(|peer| Job::Fill { at: 0, peer }),
-        1 => Just(Job::Sweep { at: 0 }),
+        1 => (0..3u8).prop_map(|peer| Job::Backfill { at: 0, peer }),
+        1 => Just(Job::AntiEntropy { at: 0 }),
         1 => Just(Job::Replicate { at: 0, take: 0, again: 4, order: 0 }),
     ]
 }
@@ -56,10 +56,10 @@ fn service() -> impl Strategy<Value = Service> {
         1 => Just(Service::Requests),
         2 => Just(Service::Retries),
         1 => Just(Service::Repairs),
-        1 => Just(Service::Parked),
+        1 => Just(Service::Quarantined),
         3 => Just(Service::Links),
         1 => Just(Service::KmsLinks),
-        1 => Just(Service::Sweeps),
+        1 => Just(Service::Checkpoints),
     ]
 }
 
@@ -87,14 +87,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Steps that seldom come together by chance.
+/// Sequences of steps that are rare by chance.
 fn scene() -> impl Strategy<Value = Vec<Step>> {
     let at = || 0..4u8;
     let writes = || (at(), 0..COMPANIES, write());
     prop_oneof![
         40 => step().prop_map(|step| vec![step]),
         3 => operated::scene(),
-        // Two regions write one user before they hear of each other.
+        // Two regions write one user before either receives the other's write.
         4 => (user(), writes(), writes()).prop_map(|(user, (at, company, call), (other, another, second))| {
             vec![Step::Round, called(at, company, user, call), called(other, another, user, second)]
         }),
@@ -103,19 +103,19 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
             let task = |(company, call, late)| Task { job: Job::Call { at, company, user, call }, late, killed: None };
             vec![Step::Run(calls.into_iter().map(task).collect())]
         }),
-        // Two regions give one identifier to two users.
+        // Two regions accept one identifier for two users.
         2 => (at(), at(), register(), register()).prop_map(|(at, other, first, second)| {
             vec![called(at, 0, 2, first), called(other, 1, 3, second)]
         }),
-        // Two regions merge two users, each the other way round.
+        // Two regions merge two users in opposite directions.
         3 => (at(), at(), user(), user()).prop_map(|(at, other, one, two)| {
             vec![Step::Round, called(at, 0, one, merged(two)), called(other, 1, two, merged(one))]
         }),
-        // Two users are merged while somebody writes or erases one of them, in the same region or in another.
+        // Two users are merged while one of them is written or erased, in the same region or in another.
         4 => (at(), (at(), 0..COMPANIES, prop_oneof![2 => write(), 1 => Just(Call::Erase { idk: false })]), (user(), user()), any::<bool>(), any::<bool>(), 0..12u8).prop_map(
             |(at, (other, company, call), (one, two), both, at_once, late)| {
                 let written = if both { two } else { one };
-                // At once in one region, so that they meet.
+                // Both run at the same time in one region, so that they interleave.
                 let other = if at_once { at } else { other };
                 let merging = Job::Call { at, company: 0, user: one, call: merged(two) };
                 let writing = Job::Call { at: other, company, user: written, call };
@@ -128,8 +128,8 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
         2 => (at(), at(), identifier(), 1..4u8).prop_map(|(at, other, email, user)| {
             vec![called(at, 0, 0, verified(email)), called(other, 1, user, verified(email)), Step::Round]
         }),
-        // A token of one region is brought to another, and once more; somebody may write in between, and what is for the
-        // first may have arrived by then.
+        // A token of one region is used in another, twice. There may be a write in between, and the messages for the
+        // first use may have arrived by then.
         3 => (user(), (at(), 0..COMPANIES), prop::option::weighted(0.3, writes()), prop::collection::vec((at(), finish()), 1..=2), maybe(0.7)).prop_map(
             |(user, (at, company), write, finishes, heard)| {
                 let started = called(at, company, user, Call::ResetStart { by: By::Id });
@@ -139,12 +139,12 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
                 [started].into_iter().chain(written).chain(heard).chain(finished).collect()
             }
         ),
-        // Somebody asks another region for what was just written.
+        // Another region is asked for a user that was just written.
         2 => (user(), writes(), at(), by()).prop_map(|(user, (at, company, call), other, by)| {
             let lookup = Call::Lookup { by, min_version: true };
             vec![Step::Round, called(at, company, user, call), called(other, company, user, lookup)]
         }),
-        // A service is out of order for whoever needs it next.
+        // A service is down for the next calls.
         12 => (at(), service(), prop::option::weighted(0.8, trouble()), 1..4u8, prop::collection::vec(job(), 1..=2)).prop_map(
             |(at, service, trouble, calls, jobs)| {
                 let disturbed = match trouble {
@@ -152,11 +152,11 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
                     None => Step::Down { at, service, down: true },
                 };
                 let jobs = jobs.into_iter().map(|job| Step::Run(vec![Task { job: job.moved_to(at), late: 0, killed: None }]));
-                let mended = trouble.is_none().then_some(Step::Down { at, service, down: false });
-                std::iter::once(disturbed).chain(jobs).chain(mended).collect()
+                let repaired = trouble.is_none().then_some(Step::Down { at, service, down: false });
+                std::iter::once(disturbed).chain(jobs).chain(repaired).collect()
             }
         ),
-        // Keys are missing, and whoever looks for them is disturbed.
+        // Keys are missing, and the work that looks for them meets faults.
         2 => (user(), writes(), service(), trouble(), repairing()).prop_map(|(user, (at, company, call), service, trouble, job)| {
             vec![
                 Step::Next { at, service: Service::KmsLinks, trouble: Trouble::RequestLost, calls: 2 },
@@ -167,19 +167,19 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
                 Step::Run(vec![Task { job: job.moved_to(at), late: 0, killed: None }]),
             ]
         }),
-        // A clock goes back, and what was written before is parked.
+        // A clock goes back, and the earlier writes are quarantined.
         1 => (user(), writes(), trouble(), 1..3u8, any::<bool>()).prop_map(|(user, (at, company, call), trouble, calls, later)| {
             let cut = |down| Step::Down { at, service: Service::Links, down };
             let mut steps = vec![Step::Skew { at, secs: 600 }, called(at, company, user, call)];
             if later {
                 steps.extend([cut(true), replicated(at), cut(false)]);
             }
-            steps.extend([Step::Skew { at, secs: 0 }, Step::Next { at, service: Service::Parked, trouble, calls }]);
+            steps.extend([Step::Skew { at, secs: 0 }, Step::Next { at, service: Service::Quarantined, trouble, calls }]);
             let drained = |peer| Step::Run(vec![Task { job: Job::Drain { at, peer }, late: 0, killed: None }]);
                 steps.extend((0..3).map(|peer| if later { drained(peer) } else { replicated(at) }));
             steps
         }),
-        // A region can neither reach its peers nor remember that.
+        // A region can reach neither its peers nor its retry queues.
         1 => (user(), writes()).prop_map(|(user, (at, company, call))| {
             let down = |service, down| Step::Down { at, service, down };
             vec![
@@ -214,6 +214,6 @@ impl Plan {
         bytes[..8].copy_from_slice(&seed.to_be_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let mut runner = TestRunner::new_with_rng(Config { failure_persistence: None, ..Config::default() }, rng);
-        plan(seed).new_tree(&mut runner).expect("nothing is filtered").current()
+        plan(seed).new_tree(&mut runner).expect("no strategy filters").current()
     }
 }

@@ -22,7 +22,7 @@ umoja_store::items_contract!(tables);
 umoja_store::registry_contract!(tables);
 umoja_store::requests_contract!(tables);
 umoja_store::attempts_contract!(tables);
-umoja_store::sweeps_contract!(tables);
+umoja_store::checkpoints_contract!(tables);
 umoja_store::streams_contract!(streamed);
 
 fn calls(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
@@ -35,17 +35,17 @@ async fn a_write_that_changes_no_identifier_uses_no_transaction() {
     let users = &*region.tables;
     put(users, &profile(user(1), version(1)), Condition::Absent).await;
     put(users, &profile(user(1), version(2)), Condition::VersionIs(version(1))).await;
-    put(users, &profile(user(1), version(1)), Condition::Older).await; // refused, and told why in the same answer
+    put(users, &profile(user(1), version(1)), Condition::Older).await; // rejected with the reason in the same answer
     assert_eq!(region.calls.all(), calls(&[("PutItem", 3)]));
 }
 
 #[tokio::test]
 async fn a_write_that_changes_an_identifier_is_one_transaction() {
     let region = DynamoRegion::new(&region(HERE)).await;
-    let record = claiming(user(1), version(1), [(index(1), claim(1))]);
+    let record = owning(user(1), version(1), [(index(1), ownership(1))]);
     let writes = Writes {
         parts: vec![part_write(record, Condition::Absent)],
-        claims: vec![claim_write(unclaimed(1), claimed(1, [(user(1), claim(1))]))],
+        ownerships: vec![identifier_write(unowned(1), owned(1, [(user(1), ownership(1))]))],
         rows: vec![],
         ..Writes::default()
     };
@@ -54,18 +54,18 @@ async fn a_write_that_changes_an_identifier_is_one_transaction() {
 }
 
 #[tokio::test]
-async fn a_read_is_one_request_however_much_it_reads() {
+async fn a_read_of_any_size_is_one_request() {
     let region = DynamoRegion::new(&region(HERE)).await;
     let users = &*region.tables;
     users.parts(user(1)).await.unwrap();
     assert_eq!(region.calls.all(), calls(&[("Query", 1)]));
     region.calls.reset();
     users.part(user(1), Part::Profile).await.unwrap();
-    users.claims(&[index(1)]).await.unwrap();
-    users.claims(&[]).await.unwrap();
+    users.ownerships(&[index(1)]).await.unwrap();
+    users.ownerships(&[]).await.unwrap();
     assert_eq!(region.calls.all(), calls(&[("GetItem", 2)]));
     region.calls.reset();
-    users.claims(&(0..100).map(index).collect::<Vec<_>>()).await.unwrap();
+    users.ownerships(&(0..100).map(index).collect::<Vec<_>>()).await.unwrap();
     assert_eq!(region.calls.all(), calls(&[("BatchGetItem", 1)]));
 }
 
@@ -82,7 +82,7 @@ async fn a_wrapped_key_is_added_by_one_request() {
 }
 
 #[tokio::test]
-async fn the_first_attempt_is_one_write_and_further_ones_are_two() {
+async fn the_first_attempt_is_one_write_and_later_ones_two() {
     let region = DynamoRegion::new(&region(HERE)).await;
     let limit = Limit { at_once: 3, shortest_ms: 2_000, longest_ms: 60_000, window_ms: 3_600_000, slides: true };
     for (put, update) in [(1, 0), (2, 1), (4, 1), (5, 1)] {

@@ -1,4 +1,4 @@
-//! The AWS adapters against an emulator: what the embedded engine does not have (KMS, SQS), and the tables once more
+//! The AWS adapters against an emulator: the services that the embedded engine lacks (KMS, SQS), and the tables again
 //! over HTTP.
 
 use umoja_tests::emulator::{new_keys, new_queue, new_tables};
@@ -35,7 +35,7 @@ umoja_store::attempts_contract!(
     #[ignore = "needs an AWS emulator: .ci/emulator"]
     new_tables
 );
-umoja_store::sweeps_contract!(
+umoja_store::checkpoints_contract!(
     #[ignore = "needs an AWS emulator: .ci/emulator"]
     new_tables
 );

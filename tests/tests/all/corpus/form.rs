@@ -1,4 +1,4 @@
-//! The form of the frozen files: items as DynamoDB's JSON, and a region's database as SQL.
+//! The format of the frozen files: items as DynamoDB JSON, and a region's database as SQL.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub(super) fn to_json(item: &Attributes) -> Value {
     Value::Object(item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect())
 }
 
-/// The item of such JSON.
+/// Parses an item from DynamoDB JSON.
 pub(super) fn from_json(item: &Value) -> Attributes {
     item.as_object().unwrap().iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
@@ -50,11 +50,11 @@ fn attribute(value: &Value) -> Attribute {
         "SS" => Attribute::Ss(list().map(text).collect()),
         "NS" => Attribute::Ns(list().map(text).collect()),
         "BS" => Attribute::Bs(list().map(bytes).collect()),
-        other => panic!("no type of DynamoDB: {other}"),
+        other => panic!("not a DynamoDB type: {other}"),
     }
 }
 
-/// A database as the SQL that makes it.
+/// A database as the SQL that creates it.
 pub(super) fn to_sql(path: &Path) -> String {
     let database = Connection::open(path).unwrap();
     let texts = |query: &str| -> Vec<String> {
@@ -76,17 +76,17 @@ pub(super) fn to_sql(path: &Path) -> String {
     sql
 }
 
-/// Makes a database of such SQL.
+/// Creates a database from that SQL.
 pub(super) fn from_sql(sql: &str, path: &Path) {
     Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
 
-/// JSON as it is kept in a file.
+/// JSON as it is stored in a file.
 pub(super) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap() + "\n"
 }
 
 /// An object of named values.
-pub(super) fn object<T: Into<Value>>(members: impl IntoIterator<Item = (String, T)>) -> Value {
-    Value::Object(members.into_iter().map(|(name, value)| (name, value.into())).collect::<Map<_, _>>())
+pub(super) fn object<T: Into<Value>>(linked_accounts: impl IntoIterator<Item = (String, T)>) -> Value {
+    Value::Object(linked_accounts.into_iter().map(|(name, value)| (name, value.into())).collect::<Map<_, _>>())
 }

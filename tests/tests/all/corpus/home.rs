@@ -1,4 +1,4 @@
-//! Two regions in directories, one of which every frozen item comes from.
+//! Two regions in directories; one of them wrote every frozen item.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::seal::Sealer;
 use umoja_tests::world::{SeededEntropy, WorldClock};
 
-/// The regions, the one that writes first.
+/// The regions; the first one writes.
 pub(super) const REGIONS: [&str; 2] = ["af-south-1", "eu-west-1"];
-/// When everything is written.
+/// The time of every write.
 pub(super) const NOW: Millis = Millis(1_800_000_000_000);
 
 pub(super) struct Place {
@@ -21,7 +21,7 @@ pub(super) struct Place {
     pub(super) sealer: Sealer,
 }
 
-/// Opens both regions, each in a directory of its name, with the key rings that are there.
+/// Opens both regions, each in the directory of its name, with the existing key rings.
 pub(super) fn open(dir: &Path) -> [Place; 2] {
     let clock = Arc::new(WorldClock::new(NOW));
     let entropy = Arc::new(SeededEntropy::new(1));

@@ -1,19 +1,19 @@
-//! Writes a new folder of the corpus, with what this version writes. Never into one that is there.
+//! Writes a new folder of the corpus with the items of this version. It never overwrites an existing folder.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use umoja_schema::{
-    AccountStatus, ApiKeyHash, Attribute, Attributes, BlindIndex, Claim, ClaimItem, Company, CompanyId, CompanyKey,
-    Credentials, Facts, Hlc, IdentifierKind, Identity, Key, Log, LogRow, Message, Millis, OldHash, Part, PartRecord,
-    Profile, ProfileFacts, Scope, Source, UserId, Version,
+    AccountStatus, ApiKeyHash, Attribute, Attributes, BlindIndex, Company, CompanyId, CompanyKey, Credentials, Facts,
+    Hlc, IdentifierItem, IdentifierKind, Identity, Key, LegacyHash, Log, LogRow, Message, Millis, Ownership, Part,
+    PartRecord, Profile, ProfileFacts, Scope, Source, UserId, Version,
 };
-use umoja_store::apply::{commit_own, conflicts, plan_claims};
-use umoja_store::copy::{confirmation, confirmation_key};
+use umoja_store::apply::{commit_own, conflicts, plan_ownerships};
 use umoja_store::ports::{
     Commit, Condition, Logs as _, Outcome, PartWrite, Registry as _, Requests as _, Users as _, Writes,
 };
+use umoja_store::replicate::{confirmation, confirmation_key};
 use umoja_store::secrets::{SETTING, Secrets, SecretsDocument, WrappedSecret};
 use umoja_store::{Infrastructure, RegionEntry, RegionState, RegionsDocument};
 
@@ -46,10 +46,10 @@ async fn fill(dir: &Path, folder: &Path) {
         json!({ "item": to_json(&record.to_item()), "plain": plain })
     });
     save("users.json", &pretty(&users.collect()));
-    let indexes: Vec<BlindIndex> = records.iter().flat_map(|record| record.claims().keys().copied()).collect();
-    let claims: BTreeMap<_, _> =
-        here.store.claims(&indexes).await.unwrap().into_iter().map(|item| (item.index, item)).collect();
-    save("identifiers.json", &pretty(&claims.values().map(|item| to_json(&item.to_item())).collect()));
+    let indexes: Vec<BlindIndex> = records.iter().flat_map(|record| record.ownerships().keys().copied()).collect();
+    let ownerships: BTreeMap<_, _> =
+        here.store.ownerships(&indexes).await.unwrap().into_iter().map(|item| (item.index, item)).collect();
+    save("identifiers.json", &pretty(&ownerships.values().map(|item| to_json(&item.to_item())).collect()));
     save("rows.json", &pretty(&rows));
     save("messages.json", &pretty(&messages));
     save("outcomes.json", &pretty(&outcome));
@@ -60,7 +60,7 @@ async fn fill(dir: &Path, folder: &Path) {
     save("settings.json", &pretty(&object(documents)));
     let companies = here.store.companies().await.unwrap();
     save("companies.json", &pretty(&serde_json::to_value(companies).unwrap()));
-    save("lookups.json", &pretty(&lookups(&secrets, &claims)));
+    save("lookups.json", &pretty(&lookups(&secrets, &ownerships)));
     save("region.sql", &to_sql(&dir.join(REGIONS[0]).join("region.sqlite")));
     for region in REGIONS {
         let keyring = std::fs::read_to_string(dir.join(region).join("keyring.json")).unwrap();
@@ -126,36 +126,36 @@ fn version(place: &Place, ms: u64, erased: bool) -> Version {
 type Identifiers<'a> = [(IdentifierKind, &'a str, bool)];
 
 fn facts(place: &Place, secrets: &Secrets, ms: u64, identifiers: &Identifiers<'_>) -> ProfileFacts {
-    let mut claims = BTreeMap::new();
+    let mut ownerships = BTreeMap::new();
     for (kind, text, verified) in identifiers {
         let company = (*kind == IdentifierKind::ExternalId).then(company);
         for (key_version, index) in secrets.indexes(*kind, company.as_ref(), text) {
-            let claim = Claim {
+            let ownership = Ownership {
                 kind: *kind,
                 key_version,
-                claimed_at: NOW.plus(ms),
+                owned_since: NOW.plus(ms),
                 region: place.store.region().clone(),
                 verified: *verified,
                 company: company.clone(),
                 unknown: Attributes::new(),
             };
-            claims.insert(index, claim);
+            ownerships.insert(index, ownership);
         }
     }
-    ProfileFacts { created_at: NOW.plus(ms), claims, links: [(company(), NOW.plus(ms))].into(), merged_into: None }
+    ProfileFacts { created_at: NOW.plus(ms), ownerships, links: [(company(), NOW.plus(ms))].into(), merged_into: None }
 }
 
 async fn put(place: &Place, record: PartRecord, condition: Condition) {
     let none = BTreeMap::new();
-    let claims = plan_claims(&place.store, record.id, &none, record.claims()).await.unwrap();
-    let rows = conflicts(record.id, &record.version, &claims, place.store.region(), |_| false);
+    let ownerships = plan_ownerships(&place.store, record.id, &none, record.ownerships()).await.unwrap();
+    let rows = conflicts(record.id, &record.version, &ownerships, place.store.region(), |_| false);
     let parts = vec![PartWrite { record, condition }];
     let mut writes = Writes { parts, ..Writes::default() };
-    (writes.claims, writes.rows) = (claims, rows);
+    (writes.ownerships, writes.rows) = (ownerships, rows);
     assert_eq!(commit_own(&place.store, &writes).await.unwrap(), Commit::Done);
 }
 
-/// Ada has everything; Eve is disabled, claims Ada's address in vain and is merged into her; Bob lacks a wrapped key;
+/// Ada has every value. Eve is disabled, loses Ada's address to her and is merged into her. Bob lacks a wrapped key.
 /// Zoe was erased.
 async fn people(
     here: &Place,
@@ -197,7 +197,7 @@ async fn people(
         ..Credentials::default()
     };
     let old = Credentials {
-        old_hashes: vec![OldHash { company: company(), hash: "bcrypt:$2b$04$abc".into() }],
+        legacy_hashes: vec![LegacyHash { company: company(), hash: "bcrypt:$2b$04$abc".into() }],
         status_reason: Some("chargeback".into()),
         status_source: Some(source(4)),
         ..Credentials::default()
@@ -225,7 +225,7 @@ async fn people(
     ids.to_vec()
 }
 
-/// Rows of every log, as they are stored, with the texts that are sealed in them.
+/// Rows of every log as stored, with their decrypted texts.
 async fn rows(here: &Place, secrets: &Secrets, people: &[UserId]) -> Value {
     let zoe = people[3];
     let version = version(here, 3, true);
@@ -255,7 +255,7 @@ async fn rows(here: &Place, secrets: &Secrets, people: &[UserId]) -> Value {
         Attribute::Bs(vec![vec![7]]),
     ];
     let fields = ATTRIBUTES.into_iter().map(str::to_owned).zip(every).collect();
-    let audit = LogRow { key: "login#1".into(), kind: "login_refused".into(), fields, ..erased.clone() };
+    let audit = LogRow { key: "login#1".into(), kind: "login_rejected".into(), fields, ..erased.clone() };
     for (log, row) in [(Log::Receipts, &erased), (Log::Receipts, &confirmed), (Log::Audit, &audit)] {
         assert!(here.store.append(log, row).await.unwrap());
     }
@@ -274,11 +274,11 @@ async fn rows(here: &Place, secrets: &Secrets, people: &[UserId]) -> Value {
     all.into()
 }
 
-/// One message of each kind, as it is in a queue.
+/// One message of each kind as it is in a queue.
 async fn messages(here: &Place, id: UserId) -> Value {
     let region = here.store.region().clone();
     let [table, key] = ["receipts", "erase#1"].map(str::to_owned);
-    let parked = Message::Parked {
+    let quarantined = Message::Quarantined {
         table: table.clone(),
         sequence: "7".into(),
         key: format!("{id}/profile"),
@@ -286,10 +286,10 @@ async fn messages(here: &Place, id: UserId) -> Value {
         region,
     };
     let wrap = Message::WrapKeys { id, part: Part::Credentials, version: version(here, 0, false) };
-    let (part, row) = (Key::of_part(id, Part::Profile).to_message(), Message::Copy { table, id, key });
+    let (part, row) = (Key::of_part(id, Part::Profile).to_message(), Message::Replicate { table, id, key });
     let queues = [(&here.home.peers[0].retry, vec![part, row]), (&here.home.repairs, vec![wrap])];
     let mut texts = Vec::new();
-    for (queue, messages) in queues.into_iter().chain([(&here.home.parked, vec![parked])]) {
+    for (queue, messages) in queues.into_iter().chain([(&here.home.quarantined, vec![quarantined])]) {
         for message in messages {
             queue.send(&message, 0).await.unwrap();
             texts.push(message.to_text());
@@ -298,7 +298,7 @@ async fn messages(here: &Place, id: UserId) -> Value {
     texts.into()
 }
 
-/// Outcomes of requests, as they are remembered.
+/// Outcomes of requests as they are stored.
 async fn requests(here: &Place, id: UserId) -> Value {
     let begun = Outcome { request: "a keyed hash".into(), status: None, id: None, version: None };
     let finished = Outcome { status: Some(201), id: Some(id), version: Some("a version".into()), ..begun.clone() };
@@ -308,8 +308,8 @@ async fn requests(here: &Place, id: UserId) -> Value {
     serde_json::to_value([begun, finished]).unwrap()
 }
 
-/// Whom a look-up finds.
-fn lookups(secrets: &Secrets, claims: &BTreeMap<BlindIndex, ClaimItem>) -> Value {
+/// The users that look-ups find.
+fn lookups(secrets: &Secrets, ownerships: &BTreeMap<BlindIndex, IdentifierItem>) -> Value {
     use IdentifierKind::{Email, ExternalId, PhoneNumber, Username};
     let all = [
         (Email, None, "ada@example.com"),
@@ -317,12 +317,12 @@ fn lookups(secrets: &Secrets, claims: &BTreeMap<BlindIndex, ClaimItem>) -> Value
         (Username, None, "ada"),
         (ExternalId, Some(company()), "4711"),
         (Username, None, "bob"),
-        (Username, None, "nobody"),
+        (Username, None, "absent"),
     ];
     let find = |(kind, company, text): (IdentifierKind, Option<CompanyId>, &str)| {
         let indexes = secrets.indexes(kind, company.as_ref(), text);
-        let items: Vec<_> = indexes.iter().filter_map(|(_, index)| claims.get(index).cloned()).collect();
-        let found = ClaimItem::winner_of(&items).map(|(id, _)| id);
+        let items: Vec<_> = indexes.iter().filter_map(|(_, index)| ownerships.get(index).cloned()).collect();
+        let found = IdentifierItem::winner_of(&items).map(|(id, _)| id);
         json!({ "kind": kind.as_str(), "company": company, "text": text, "finds": found })
     };
     all.into_iter().map(find).collect()

@@ -1,7 +1,7 @@
-//! What becomes of the audit trail when rows are lost, and when they are dropped because they are old.
+//! The audit trail when rows are lost, and when rows expire.
 
 use serde_json::json;
-use umoja_reconciler::{AuditCheck, AuditDrop, Difference, Sweep};
+use umoja_reconciler::{AntiEntropy, AuditCheck, AuditDrop, Difference};
 use umoja_schema::audit::place;
 use umoja_schema::{Log, LogRow, Millis, UserId};
 use umoja_store::audit::{Check, Flaw, Retention};
@@ -11,7 +11,7 @@ use umoja_tests::world::run;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// A user with so many rows in the chain of the first region, a day apart, and one in the other's.
+/// A user with N rows in the chain of the first region, a day apart, and one row in the other region's.
 async fn recorded(d: &Deployment, rows: u64) -> UserId {
     let id = d.register(0, "ada@example.com", "correct horse").await.ok(201).id();
     for n in 1..rows {
@@ -34,7 +34,7 @@ async fn drop_row(d: &Deployment, at: usize, row: &LogRow) {
     d.world.regions[at].store.drop_row(Log::Audit, row.user, &row.key).await.unwrap();
 }
 
-/// The rows of the first region's chain, and the other's.
+/// The rows of the first region's chain and of the other's.
 fn numbers(rows: &[LogRow], d: &Deployment) -> [Vec<u64>; 2] {
     [0, 1].map(|at| {
         let own = rows.iter().filter(|row| row.origin == *d.world.name(at));
@@ -53,7 +53,7 @@ async fn flaws(d: &Deployment, at: usize, dropped_before: Millis) -> Vec<Flaw> {
 }
 
 async fn differences(d: &Deployment) -> Vec<Difference> {
-    let mut pass = Sweep::with_peer(&d.world.regions[0].home, d.world.name(1)).unwrap().looking();
+    let mut pass = AntiEntropy::with_peer(&d.world.regions[0].home, d.world.name(1)).unwrap().looking();
     let mut found = Vec::new();
     while !pass.is_done() {
         found.extend(pass.step().await.unwrap());
@@ -62,7 +62,7 @@ async fn differences(d: &Deployment) -> Vec<Difference> {
 }
 
 #[test]
-fn last_rows_that_a_region_lost_are_missed_by_the_others_and_brought_back() {
+fn lost_last_rows_are_detected_and_restored() {
     run(async {
         let d = Deployment::new(1200).await;
         let user = recorded(&d, 4).await;
@@ -71,7 +71,7 @@ fn last_rows_that_a_region_lost_are_missed_by_the_others_and_brought_back() {
         for row in before.iter().filter(|row| place(&row.key).unwrap().1 > 2) {
             drop_row(&d, 0, row).await;
         }
-        assert_eq!(flaws(&d, 0, Millis(0)).await, [], "a chain does not know its end");
+        assert_eq!(flaws(&d, 0, Millis(0)).await, [], "a chain alone does not show its missing end");
         let missed = differences(&d).await;
         assert!(
             missed
@@ -79,7 +79,7 @@ fn last_rows_that_a_region_lost_are_missed_by_the_others_and_brought_back() {
                 .all(|one| matches!(one, Difference::Row { log: "audit", lacking, .. } if lacking == d.world.name(0)))
         );
         assert_eq!(missed.len(), 2);
-        d.world.sweep().await;
+        d.world.anti_entropy().await;
         assert_eq!(rows(&d, 0, user).await, before);
         assert_eq!(differences(&d).await, []);
         d.world.check_invariants().await;
@@ -87,21 +87,21 @@ fn last_rows_that_a_region_lost_are_missed_by_the_others_and_brought_back() {
 }
 
 #[test]
-fn a_row_in_the_middle_that_a_region_lost_is_a_gap_until_it_is_brought_back() {
+fn a_lost_middle_row_is_a_gap_until_restored() {
     run(async {
         let d = Deployment::new(1201).await;
         let user = recorded(&d, 4).await;
         drop_row(&d, 0, &rows(&d, 0, user).await[1]).await;
         assert!(matches!(flaws(&d, 0, Millis(0)).await[..], [Flaw::Gap { after: 1, before: 3, .. }]));
-        assert_eq!(flaws(&d, 1, Millis(0)).await, [], "the other one's own chain is whole");
-        d.world.sweep().await;
+        assert_eq!(flaws(&d, 1, Millis(0)).await, [], "the other region's own chain is whole");
+        d.world.anti_entropy().await;
         assert_eq!(flaws(&d, 0, Millis(0)).await, []);
         d.world.check_invariants().await;
     });
 }
 
 #[test]
-fn a_region_that_went_on_from_an_older_state_is_told_by_the_sweep_and_never_mended_by_it() {
+fn a_forked_chain_is_reported_and_never_repaired() {
     run(async {
         let d = Deployment::new(1202).await;
         let user = recorded(&d, 3).await;
@@ -113,16 +113,16 @@ fn a_region_that_went_on_from_an_older_state_is_told_by_the_sweep_and_never_mend
         for _ in 0..2 {
             let found = differences(&d).await;
             assert!(matches!(&found[..], [Difference::OtherRow { log: "audit", .. }]), "{found:?}");
-            d.world.sweep().await;
+            d.world.anti_entropy().await;
         }
-        // Each region's rows are genuine and in order: only the other one's tell.
+        // Each region's rows are genuine and in order: only the comparison with the other region shows the fork.
         assert_eq!(flaws(&d, 0, Millis(0)).await, []);
         assert_eq!(rows(&d, 1, user).await, before);
     });
 }
 
 #[test]
-fn rows_that_are_too_old_are_dropped_everywhere_do_not_come_back_and_are_not_missed() {
+fn expired_rows_are_dropped_for_good() {
     run(async {
         let d = Deployment::new(1203).await;
         let user = recorded(&d, 6).await;
@@ -140,11 +140,11 @@ fn rows_that_are_too_old_are_dropped_everywhere_do_not_come_back_and_are_not_mis
         };
         assert_eq!(drop_in(0).await, 2);
         assert_eq!(numbers(&rows(&d, 0, user).await, &d), [vec![3, 4, 5, 6], vec![1]]);
-        // The other region has not dropped yet, and does not bring them back.
-        d.world.sweep().await;
+        // The other region has not dropped the rows yet and does not restore them.
+        d.world.anti_entropy().await;
         assert_eq!(numbers(&rows(&d, 0, user).await, &d)[0], [3, 4, 5, 6]);
         assert_eq!((drop_in(1).await, drop_in(0).await), (2, 0));
-        // What goes on is numbered after what there was.
+        // New rows continue the numbering of the dropped ones.
         d.call(0, "export", json!({ "id": user })).await.ok(200);
         d.world.settle().await;
         for at in 0..2 {
@@ -155,14 +155,14 @@ fn rows_that_are_too_old_are_dropped_everywhere_do_not_come_back_and_are_not_mis
             let check = Check { key: Some(key), region: None, dropped_before: before };
             assert_eq!(check.of(&held), []);
             assert!(matches!(Check { dropped_before: Millis(0), ..check }.of(&held)[..], [Flaw::Gap { after: 0, .. }]));
-            // Taken out by somebody else: it was young enough to be kept.
+            // A missing row that was too recent to expire is a gap.
             assert!(matches!(check.of(&held[1..])[..], [Flaw::Gap { .. }]));
         }
     });
 }
 
 #[test]
-fn the_last_row_of_a_chain_stays_however_old() {
+fn the_last_row_of_a_chain_never_expires() {
     run(async {
         let d = Deployment::new(1204).await;
         let user = recorded(&d, 3).await;

@@ -1,11 +1,11 @@
-//! A region that was away for longer than its stream remembers, and one whose tables are older than they were: frozen,
-//! compared with its peers both ways, and then it serves.
+//! A region that was away for longer than its stream keeps records, and one whose tables were restored: the region is
+//! frozen, compared with its peers in both directions, and then serves.
 
 use umoja_host::OsEntropy;
 use umoja_local::RegionStore;
-use umoja_reconciler::Fill;
+use umoja_reconciler::Backfill;
 use umoja_schema::{Identity, Log, Millis, Part, PartRecord, UserId};
-use umoja_store::apply::plan_claims;
+use umoja_store::apply::plan_ownerships;
 use umoja_store::ports::{Condition, Logs as _, PartWrite, Queue as _, Registry as _, Users as _, Writes};
 use umoja_store::secrets::SETTING;
 use umoja_tests::world::{World, run};
@@ -23,18 +23,18 @@ async fn registered(world: &World, users: usize) -> Vec<UserId> {
     ids
 }
 
-/// What the operator's command does: passes from one region to another until one finds nothing missing.
+/// As the operator's command does: passes from one region to another until one finds no missing item.
 async fn bring(world: &World, from: usize, to: usize, derives: bool) {
     for _ in 0..5 {
-        let mut fill = Fill::new(&world.regions[from].home, world.name(to), Millis(0)).unwrap();
+        let mut backfill = Backfill::new(&world.regions[from].home, world.name(to), Millis(0)).unwrap();
         if from == AWAY {
-            fill = fill.of_ended();
+            backfill = backfill.of_ended();
         }
         if derives {
-            fill = fill.deriving();
+            backfill = backfill.deriving();
         }
-        while fill.step().await.unwrap() {}
-        if fill.report().is_complete() {
+        while backfill.step().await.unwrap() {}
+        if backfill.report().is_complete() {
             return;
         }
         world.settle().await;
@@ -43,7 +43,7 @@ async fn bring(world: &World, from: usize, to: usize, derives: bool) {
     panic!("{from} to {to} is never complete");
 }
 
-/// Everything that waits for a region is forgotten.
+/// Discards every pending message for a region.
 async fn purge_retries(world: &World, peer: usize) {
     for at in (0..world.regions.len()).filter(|at| *at != peer) {
         let queue = world.regions[at].store.queue(&format!("retry-{}", world.name(peer)));
@@ -64,7 +64,7 @@ async fn purge_retries(world: &World, peer: usize) {
 
 /// Failure: region back after 48 h
 #[test]
-fn old_writes_of_a_region_that_is_back_after_48_hours_win_only_where_they_are_the_newest() {
+fn old_writes_of_a_returning_region_win_only_if_newest() {
     run(async {
         for seed in 0..3 {
             let world = World::new(seed, 3).await;
@@ -73,13 +73,13 @@ fn old_writes_of_a_region_that_is_back_after_48_hours_win_only_where_they_are_th
                 world.set_cut(at, AWAY, true);
                 world.set_cut(AWAY, at, true);
             }
-            // Away first, so that everything here is older than what the others write.
+            // The region disconnects first, so its writes are older than those of the others.
             for n in 0..10 {
                 world.edit(AWAY, ids[n], "old").await.unwrap();
                 world.rename(AWAY, ids[10 + n], &format!("old{n}@example.com")).await.unwrap();
             }
             world.erase(AWAY, ids[20]).await.unwrap();
-            let nobody_has = world.register(AWAY, "taken@example.com", "phc").await.unwrap();
+            let free = world.register(AWAY, "taken@example.com", "phc").await.unwrap();
             world.skip_stream(AWAY).await;
             world.clock.advance(HOURS_48_MS);
             for n in 0..5 {
@@ -96,7 +96,7 @@ fn old_writes_of_a_region_that_is_back_after_48_hours_win_only_where_they_are_th
                 world.set_cut(AWAY, at, false);
             }
 
-            // Frozen: what the others hold comes in. Thawing: what nobody else has goes out.
+            // A frozen region receives the items of the others. A thawing region sends the items that only it has.
             for at in 0..AWAY {
                 bring(&world, at, AWAY, true).await;
             }
@@ -114,8 +114,8 @@ fn old_writes_of_a_region_that_is_back_after_48_hours_win_only_where_they_are_th
                 for n in [20, 21] {
                     assert!(world.stored(at, ids[n], Part::Profile).await.unwrap().version.erased, "{n} in {at}");
                 }
-                // The claim is older, wherever it was made; the other keeps its id, and the journal says so.
-                assert_eq!(world.find(at, "taken@example.com").await, Some(nobody_has));
+                // The older ownership wins, whatever its region. The loser keeps its id, and the journal records it.
+                assert_eq!(world.find(at, "taken@example.com").await, Some(free));
                 assert!(world.stored(at, rival, Part::Profile).await.is_some());
                 assert!(!world.regions[at].store.rows(Log::Journal, rival).await.unwrap().is_empty());
             }
@@ -124,7 +124,7 @@ fn old_writes_of_a_region_that_is_back_after_48_hours_win_only_where_they_are_th
     });
 }
 
-/// What a region's tables hold at a moment.
+/// The contents of a region's tables at a moment.
 struct Backup {
     parts: Vec<PartRecord>,
     rows: Vec<(Log, umoja_schema::LogRow)>,
@@ -139,23 +139,23 @@ async fn backup(world: &World, at: usize) -> Backup {
     Backup { parts: store.scan(None, 10_000).await.unwrap().records, rows }
 }
 
-/// Restores a region's tables; with the table of identifiers or without, which is empty then.
+/// Restores a region's tables. Without the table of identifiers, that table is empty.
 async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers: bool) {
     let region = &world.regions[at];
     let store = RegionStore::in_memory(region.name.clone(), region.clock.clone(), std::sync::Arc::new(OsEntropy));
     for record in backup.parts {
         let none = std::collections::BTreeMap::new();
-        let after = if with_identifiers { record.claims() } else { &none };
-        let claims = plan_claims(&store, record.id, &none, after).await.unwrap();
+        let after = if with_identifiers { record.ownerships() } else { &none };
+        let ownerships = plan_ownerships(&store, record.id, &none, after).await.unwrap();
         let parts = vec![PartWrite { record, condition: Condition::Absent }];
-        store.commit(&Writes { parts, claims, ..Writes::default() }).await.unwrap();
+        store.commit(&Writes { parts, ownerships, ..Writes::default() }).await.unwrap();
     }
     for (log, row) in backup.rows {
         store.append(log, &row).await.unwrap();
     }
     let secrets = region.store.setting(SETTING).await.unwrap().unwrap();
     store.put_setting(SETTING, &secrets).await.unwrap();
-    // The new tables' stream begins with what is written to them from now on.
+    // The stream of the new tables starts with the writes from now on.
     store.advance_cursor(umoja_runtime::pump::CURSOR, store.newest_change().unwrap()).await.unwrap();
     let (name, users) = (region.name.clone(), std::sync::Arc::new(store.clone()));
     for n in 0..world.regions.len() {
@@ -164,16 +164,16 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
             (home.own.users, home.own.logs, home.own.items) = (users.clone(), users.clone(), users.clone());
             (home.registry, home.requests) = (users.clone(), users.clone());
             home.repairs = std::sync::Arc::new(store.queue("keys"));
-            home.parked = std::sync::Arc::new(store.queue("parked"));
+            home.quarantined = std::sync::Arc::new(store.queue("quarantined"));
             for peer in &mut home.peers {
                 peer.retry = std::sync::Arc::new(store.queue(&format!("retry-{}", peer.ports.name)));
             }
-            home.sweeps = users.clone();
+            home.checkpoints = users.clone();
             let region = &mut world.regions[n];
             (region.tables.users, region.tables.logs) = (users.clone(), users.clone());
             region.tables.items = users.clone();
             (region.tables.registry, region.tables.requests) = (users.clone(), users.clone());
-            (region.tables.sweeps, region.store) = (users.clone(), store.clone());
+            (region.tables.checkpoints, region.store) = (users.clone(), store.clone());
         }
         for peer in home.peers.iter_mut().filter(|peer| peer.ports.name == name) {
             (peer.ports.users, peer.ports.logs, peer.ports.items) = (users.clone(), users.clone(), users.clone());
@@ -185,7 +185,7 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
 
 /// Failure: restore from a backup
 #[test]
-fn erased_users_stay_erased_when_a_region_is_restored_from_an_old_backup_and_its_claims_are_rebuilt() {
+fn erased_users_stay_erased_after_a_restore() {
     run(async {
         for (seed, with_identifiers) in [(1, true), (2, false)] {
             let mut world = World::new(seed, 3).await;

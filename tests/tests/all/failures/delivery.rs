@@ -1,4 +1,4 @@
-//! Streams that deliver late, out of order and more than once.
+//! Streams that deliver late, out of order and repeatedly.
 
 use proptest::prelude::*;
 use umoja_replicator::Replicator;
@@ -8,7 +8,7 @@ use umoja_store::digest::Digest;
 use umoja_store::ports::Queue;
 use umoja_tests::world::{World, run};
 
-/// Three regions in which everything that can race does.
+/// Three regions with every kind of race.
 async fn busy_world() -> World {
     let world = World::new(1, 3).await;
     let ada = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -32,7 +32,7 @@ async fn busy_world() -> World {
     world.regions[1].faults.kms.set_down(true);
     world.edit(2, eve, "wrapped elsewhere").await.unwrap();
     world.set_password(0, bob, "zero").await.unwrap();
-    // Merged the other way round in two regions, and merged and taken back in the third.
+    // Merged in opposite directions in two regions, and merged and unmerged in the third.
     world.merge(0, ada, Some(bob)).await.unwrap();
     world.merge(1, bob, Some(ada)).await.unwrap();
     world.merge(2, ada, Some(bob)).await.unwrap();
@@ -42,7 +42,7 @@ async fn busy_world() -> World {
     world
 }
 
-/// What the streams have not delivered yet, with the region that they are of.
+/// The records that the streams have not delivered yet, with their region.
 async fn undelivered(world: &World) -> Vec<(usize, Change)> {
     let mut all = Vec::new();
     for (at, region) in world.regions.iter().enumerate() {
@@ -67,7 +67,7 @@ proptest! {
 
     /// Failure: queue duplicate, reorder
     #[test]
-    fn any_order_at_one_two_or_three_times_gives_the_same_state(
+    fn any_order_and_repetition_gives_the_same_state(
         copies in 1usize..=3,
         batch in 1usize..8,
         order in prop::collection::vec(any::<prop::sample::Index>(), 200),
@@ -76,7 +76,7 @@ proptest! {
             let world = busy_world().await;
             let once = undelivered(&world).await;
             let mut all: Vec<(usize, Change)> = (0..copies).flat_map(|_| once.clone()).collect();
-            // Fisher and Yates, with the order that proptest gave.
+            // A Fisher-Yates shuffle with the order from proptest.
             for at in (1..all.len()).rev() {
                 all.swap(at, order[at % order.len()].index(at + 1));
             }
@@ -96,7 +96,7 @@ proptest! {
     }
 }
 
-/// Takes every message out of a queue and puts it in again so many times, each time to come after a delay of its own.
+/// Takes every message out of a queue and sends it N times, each time with a separate delay.
 async fn shuffle(queue: &dyn Queue, copies: usize, delays: &mut impl Iterator<Item = u32>) -> usize {
     let mut messages = Vec::new();
     loop {
@@ -120,7 +120,7 @@ proptest! {
 
     /// Failure: queue duplicate, reorder
     #[test]
-    fn messages_of_queues_in_any_order_at_one_two_or_three_times_give_the_same_state(
+    fn queue_messages_in_any_order_give_the_same_state(
         copies in 1usize..=3,
         delays in prop::collection::vec(0u32..900, 40..80),
     ) {
@@ -149,7 +149,7 @@ proptest! {
 }
 
 #[test]
-fn one_delivery_and_nothing_else_brings_every_region_to_the_same_parts() {
+fn one_delivery_brings_every_region_to_the_same_parts() {
     run(async {
         let world = busy_world().await;
         let once = undelivered(&world).await;
@@ -157,7 +157,7 @@ fn one_delivery_and_nothing_else_brings_every_region_to_the_same_parts() {
             let replicator = Replicator::new(world.regions[*at].home.clone());
             replicator.handle(std::slice::from_ref(change)).await;
         }
-        // Only wrapped keys are missing now, which are not the stream's to bring.
+        // Only wrapped keys are missing now, and the stream does not replicate those.
         let mut versions = Vec::new();
         for region in &world.regions {
             let page = umoja_store::ports::Users::scan(&region.store, None, 500).await.unwrap();

@@ -1,34 +1,36 @@
-//! A region that joins: its peers send it what they write, then it is filled with what they hold, then its keys are
-//! wrapped. Writes made meanwhile all arrive.
+//! A joining region: its peers start to replicate to it, then it is backfilled with their items, then its data keys are
+//! wrapped. All writes made meanwhile arrive.
 
 use std::collections::BTreeSet;
 
-use umoja_reconciler::{Fill, FillReport};
-use umoja_schema::{ClaimItem, Credentials, Log, Millis, Part, UserId};
+use umoja_reconciler::{Backfill, BackfillReport};
+use umoja_schema::{Credentials, IdentifierItem, Log, Millis, Part, UserId};
 use umoja_store::Home;
-use umoja_store::apply::apply_copy;
-use umoja_store::copy::confirmation_key;
+use umoja_store::apply::apply_replicated;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{ClaimWrite, Clock as _, Commit, Logs as _, MemberWrite, Registry as _, Users as _, Writes};
+use umoja_store::ports::{
+    Clock as _, Commit, IdentifierWrite, LinkedAccountWrite, Logs as _, Registry as _, Users as _, Writes,
+};
+use umoja_store::replicate::confirmation_key;
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_tests::world::{World, killed_after, run};
 
-/// The region that joins.
+/// The joining region.
 const NEW: usize = 2;
 
-/// A world of which the last region is not a peer of the others yet.
+/// A world in which the last region is not a peer of the others yet.
 struct Joining {
     world: World,
-    /// What the regions run with once they know of it.
+    /// The configuration of the regions once they know the new one.
     homes: Vec<Home>,
     users: Vec<UserId>,
-    /// When the last region had read of it.
+    /// When the last region had read the settings.
     since: Millis,
 }
 
 impl Joining {
-    /// With so many users, some of them in conflict with each other, renamed and erased.
+    /// With N users, some of them in conflict, renamed or erased.
     async fn new(seed: u64, users: usize) -> Self {
         let world = World::new(seed, 3).await;
         let homes: Vec<Home> = world.regions.iter().map(|region| region.home.clone()).collect();
@@ -39,7 +41,7 @@ impl Joining {
             joining.world.regions[at].run_with(home);
         }
         for n in 0..users {
-            // Two regions register the same address: one of them loses it.
+            // Two regions register the same address, and one user loses it.
             let email = format!("user{}@example.com", n / 2);
             joining.users.push(joining.world.register(n % 2, &email, "phc").await.unwrap());
         }
@@ -53,26 +55,26 @@ impl Joining {
         joining
     }
 
-    /// A region reads the settings, which say now that there is a new one.
+    /// A region reads the settings, which now list the new region.
     fn introduce(&mut self, at: usize) {
         self.world.regions[at].run_with(self.homes[at].clone());
         self.since = self.world.clock.now();
         self.world.clock.advance(1);
     }
 
-    fn begin(&self, at: usize) -> Fill<'_> {
-        Fill::new(&self.world.regions[at].home, self.world.name(NEW), self.since).unwrap()
+    fn begin(&self, at: usize) -> Backfill<'_> {
+        Backfill::new(&self.world.regions[at].home, self.world.name(NEW), self.since).unwrap()
     }
 
-    /// A pass over what a region holds.
-    async fn pass(&self, at: usize) -> FillReport {
-        let mut fill = self.begin(at);
-        while fill.step().await.unwrap() {}
-        fill.report().clone()
+    /// A pass over the items of a region.
+    async fn pass(&self, at: usize) -> BackfillReport {
+        let mut backfill = self.begin(at);
+        while backfill.step().await.unwrap() {}
+        backfill.report().clone()
     }
 
-    /// What the operator's command does: passes, with repairs between them, until one finds nothing missing.
-    async fn fill(&self) {
+    /// As the operator's command does: passes, with repairs between them, until one finds no missing item.
+    async fn backfill(&self) {
         for at in 0..NEW {
             let mut passes = 0;
             while !self.pass(at).await.is_complete() {
@@ -90,21 +92,21 @@ impl Joining {
 
 /// Failure: new region added
 #[test]
-fn a_region_that_joins_gets_everything_that_was_written_before() {
+fn a_joining_region_gets_all_earlier_writes() {
     run(async {
         let mut joining = Joining::new(1, 60).await;
-        assert_eq!(joining.parts(NEW).await, 0, "nobody knows of it");
+        assert_eq!(joining.parts(NEW).await, 0, "no other region knows it");
         (0..NEW).for_each(|at| joining.introduce(at));
         let first = joining.pass(0).await;
-        assert_eq!((first.parts, first.parts_copied, first.unwrapped), (120, 120, 108), "12 are tombstones");
-        assert!(first.rows_copied > 0 && !first.is_complete());
+        assert_eq!((first.parts, first.parts_replicated, first.unwrapped), (120, 120, 108), "12 are tombstones");
+        assert!(first.rows_replicated > 0 && !first.is_complete());
         joining.world.settle().await;
         let second = joining.pass(0).await;
-        assert_eq!((second.missing, second.unwrapped, second.parts_copied), (0, 0, 0), "{second:?}");
-        joining.fill().await;
+        assert_eq!((second.missing, second.unwrapped, second.parts_replicated), (0, 0, 0), "{second:?}");
+        joining.backfill().await;
         joining.world.settle().await;
         joining.world.check_invariants().await;
-        // Erasures are confirmed, and the new region shows the same receipts.
+        // Erasures are confirmed, and the new region has the same receipts.
         let [old, new] = [0, NEW].map(|at| &joining.world.regions[at].store);
         let receipts = old.rows(Log::Receipts, joining.users[0]).await.unwrap();
         assert!(
@@ -118,18 +120,18 @@ fn a_region_that_joins_gets_everything_that_was_written_before() {
 
 /// Failure: new region added
 #[test]
-fn writes_made_while_a_region_is_filled_all_arrive() {
+fn writes_made_during_a_backfill_all_arrive() {
     run(async {
         for seed in 0..3 {
             let mut joining = Joining::new(seed, 150).await;
             (0..NEW).for_each(|at| joining.introduce(at));
-            let mut fill = joining.begin(0);
+            let mut backfill = joining.begin(0);
             let (world, users) = (&joining.world, &joining.users);
             let mut steps = 0;
-            while fill.step().await.unwrap() {
+            while backfill.step().await.unwrap() {
                 steps += 1;
                 let at = steps % 2;
-                // Of users whose page was read, is being read, and will be.
+                // Writes to users whose page was already read, is being read or will be read.
                 for n in (steps..users.len()).step_by(7).filter(|n| n % 10 != 0 && n % 10 != 3) {
                     world.edit(at, users[n], &format!("name{steps}")).await.unwrap();
                     world.set_password(1 - at, users[n], &format!("phc{steps}")).await.unwrap();
@@ -144,7 +146,7 @@ fn writes_made_while_a_region_is_filled_all_arrive() {
                 }
             }
             assert!(steps >= 4, "{steps}");
-            joining.fill().await;
+            joining.backfill().await;
             joining.world.settle().await;
             joining.world.check_invariants().await;
         }
@@ -152,7 +154,7 @@ fn writes_made_while_a_region_is_filled_all_arrive() {
 }
 
 #[test]
-fn a_copy_that_is_killed_anywhere_is_done_by_the_next() {
+fn a_killed_backfill_is_completed_by_the_next_run() {
     run(async {
         let mut joining = Joining::new(3, 20).await;
         (0..NEW).for_each(|at| joining.introduce(at));
@@ -161,22 +163,22 @@ fn a_copy_that_is_killed_anywhere_is_done_by_the_next() {
             killed_after(polls, joining.pass(0)).await;
         }
         joining.world.set_pausing(false);
-        joining.fill().await;
+        joining.backfill().await;
         joining.world.settle().await;
         joining.world.check_invariants().await;
     });
 }
 
 #[test]
-fn a_tombstone_that_is_there_and_not_confirmed_is_confirmed() {
+fn a_stored_but_unconfirmed_tombstone_is_confirmed() {
     run(async {
         let mut joining = Joining::new(7, 10).await;
         (0..NEW).for_each(|at| joining.introduce(at));
         let (world, erased) = (&joining.world, joining.users[0]);
-        // Killed between the copy and its confirmation.
+        // The run was killed between the replicated write and its confirmation.
         for part in Part::ALL {
             let tombstone = world.stored(0, erased, part).await.unwrap();
-            apply_copy(&world.regions[NEW].store, &tombstone, world.name(NEW)).await.unwrap();
+            apply_replicated(&world.regions[NEW].store, &tombstone, world.name(NEW)).await.unwrap();
         }
         joining.pass(0).await;
         for part in Part::ALL {
@@ -187,11 +189,11 @@ fn a_tombstone_that_is_there_and_not_confirmed_is_confirmed() {
 }
 
 #[test]
-fn what_only_another_region_holds_is_found_by_the_pass_over_that_one() {
+fn an_item_only_a_peer_has_is_found_from_that_peer() {
     run(async {
         let mut joining = Joining::new(4, 10).await;
         joining.introduce(0);
-        // A region that has not read the settings yet writes, and cannot reach the one that is copied from.
+        // A region with old settings writes, and cannot reach the region that is the source of the backfill.
         joining.world.set_cut(1, 0, true);
         let id = joining.world.register(1, "late@example.com", "phc").await.unwrap();
         joining.world.deliver().await;
@@ -201,32 +203,32 @@ fn what_only_another_region_holds_is_found_by_the_pass_over_that_one() {
         let missing = joining.pass(1).await;
         assert!(missing.missing > 0 && joining.world.stored(NEW, id, Part::Profile).await.is_some());
         joining.world.set_cut(1, 0, false);
-        joining.fill().await;
+        joining.backfill().await;
         joining.world.settle().await;
         joining.world.check_invariants().await;
     });
 }
 
 #[test]
-fn a_page_that_failed_comes_again_and_is_counted_once() {
+fn a_retried_page_is_counted_once() {
     run(async {
         let mut joining = Joining::new(5, 20).await;
         (0..NEW).for_each(|at| joining.introduce(at));
-        let mut fill = joining.begin(0);
+        let mut backfill = joining.begin(0);
         joining.world.set_down(NEW, true);
-        assert!(fill.step().await.unwrap_err().is_transient());
+        assert!(backfill.step().await.unwrap_err().is_transient());
         joining.world.set_down(NEW, false);
-        while fill.step().await.unwrap() {}
-        assert_eq!(fill.report().parts, 40);
+        while backfill.step().await.unwrap() {}
+        assert_eq!(backfill.report().parts, 40);
         assert!(
-            Fill::new(&joining.world.regions[0].home, joining.world.name(0), joining.since).is_none(),
-            "it is no peer of itself"
+            Backfill::new(&joining.world.regions[0].home, joining.world.name(0), joining.since).is_none(),
+            "a region is not its own peer"
         );
     });
 }
 
 #[test]
-fn the_secrets_are_wrapped_for_a_region_that_joins_and_stay_the_same() {
+fn the_secrets_are_wrapped_unchanged_for_a_joining_region() {
     run(async {
         let world = World::new(6, 3).await;
         let ring = KeyRing::new(&world.regions[0].home, PEER_WRAP_BUDGET_MS);
@@ -237,8 +239,8 @@ fn the_secrets_are_wrapped_for_a_region_that_joins_and_stay_the_same() {
         }
         let before = document.clone();
         assert!(document.wrap_for_all(&ring, &BTreeSet::new()).await.unwrap());
-        assert!(!document.wrap_for_all(&ring, &BTreeSet::new()).await.unwrap(), "there is nothing left to wrap");
-        // An interrupted command leaves one region with the old copy: both are of the same secrets.
+        assert!(!document.wrap_for_all(&ring, &BTreeSet::new()).await.unwrap(), "no secret is left to wrap");
+        // An interrupted command leaves one region with the old document: both contain the same secrets.
         let mut merged = before.clone();
         assert!(merged.merge(&document, &ring).await.unwrap());
         assert_eq!(merged, document);
@@ -257,27 +259,27 @@ fn the_secrets_are_wrapped_for_a_region_that_joins_and_stay_the_same() {
 }
 
 #[test]
-fn claims_that_were_lost_are_derived_again_from_the_parts_that_are_there() {
+fn lost_identifiers_are_rebuilt_from_the_parts() {
     run(async {
         let mut joining = Joining::new(8, 20).await;
         (0..NEW).for_each(|at| joining.introduce(at));
-        joining.fill().await;
+        joining.backfill().await;
         joining.world.settle().await;
 
         let store = &joining.world.regions[NEW].store;
         let profile = store.part(joining.users[5], Part::Profile).await.unwrap().unwrap();
-        let indexes: Vec<_> = profile.claims().keys().copied().collect();
-        let claims = store.claims(&indexes).await.unwrap().into_iter().map(|before| {
-            let after = ClaimItem::unclaimed(before.index);
-            ClaimWrite { before, after }
+        let indexes: Vec<_> = profile.ownerships().keys().copied().collect();
+        let ownerships = store.ownerships(&indexes).await.unwrap().into_iter().map(|before| {
+            let after = IdentifierItem::unowned(before.index);
+            IdentifierWrite { before, after }
         });
-        let lost = Writes { claims: claims.collect(), ..Writes::default() };
+        let lost = Writes { ownerships: ownerships.collect(), ..Writes::default() };
         assert_eq!(store.commit(&lost).await, Ok(Commit::Done));
 
         assert!(joining.pass(0).await.is_complete(), "the parts are there");
-        let mut fill = joining.begin(0).deriving();
-        while fill.step().await.unwrap() {}
-        assert!(fill.report().missing > 0, "and their claims are looked at when asked for");
+        let mut backfill = joining.begin(0).deriving();
+        while backfill.step().await.unwrap() {}
+        assert!(backfill.report().missing > 0, "ownerships are checked on request");
         let mut again = joining.begin(0).deriving();
         while again.step().await.unwrap() {}
         assert!(again.report().is_complete(), "{:?}", again.report());
@@ -288,52 +290,52 @@ fn claims_that_were_lost_are_derived_again_from_the_parts_that_are_there() {
 
 /// Failure: new region added
 #[test]
-fn a_region_that_joins_while_the_index_key_is_rotated_is_looked_at_too() {
+fn a_rotation_also_checks_a_joining_region() {
     run(async {
         let mut joining = Joining::new(9, 30).await;
         joining.world.rotate_index().await.unwrap();
         joining.world.reload().await;
-        // Some profiles have claims under both keys, and the new region gets both kinds.
-        killed_after(25, joining.world.rewrite_claims()).await;
+        // Some profiles have ownerships under both keys; the new region gets both kinds.
+        killed_after(25, joining.world.reencrypt_profiles()).await;
         for at in 0..NEW {
             joining.introduce(at);
         }
         assert!(!joining.pass(0).await.is_complete());
         let late = joining.world.register(1, "late@example.com", "phc").await.unwrap();
-        let pass = joining.world.rewrite_claims().await.unwrap();
-        assert!(pass.on_their_way > 0 && !pass.is_complete(), "what the new region holds is behind: {pass:?}");
-        joining.fill().await;
+        let pass = joining.world.reencrypt_profiles().await.unwrap();
+        assert!(pass.on_their_way > 0 && !pass.is_complete(), "the new region's items are behind: {pass:?}");
+        joining.backfill().await;
         joining.world.settle().await;
         joining.world.finish_index_rotation().await;
         joining.world.settle().await;
         joining.world.check_invariants().await;
         for id in [late, joining.users[5]] {
             let profile = joining.world.stored(NEW, id, Part::Profile).await.unwrap();
-            assert!(profile.claims().values().all(|claim| claim.key_version == 2));
+            assert!(profile.ownerships().values().all(|ownership| ownership.key_version == 2));
         }
         assert_eq!(joining.world.find(NEW, "late@example.com").await, Some(late));
     });
 }
 
 #[test]
-fn pointers_that_a_region_lost_are_derived_again_from_its_parts() {
+fn lost_pointers_are_rebuilt_from_the_parts() {
     run(async {
         let mut joining = Joining::new(9, 20).await;
-        let (root, member) = (joining.users[1], joining.users[2]);
-        joining.world.merge(0, member, Some(root)).await.unwrap();
+        let (primary, linked) = (joining.users[1], joining.users[2]);
+        joining.world.merge(0, linked, Some(primary)).await.unwrap();
         joining.world.deliver().await;
         (0..NEW).for_each(|at| joining.introduce(at));
-        joining.fill().await;
+        joining.backfill().await;
         let store = &joining.world.regions[NEW].store;
-        assert_eq!(store.members(root).await, Ok(vec![member]));
-        let members = vec![MemberWrite { root, member, present: false }];
-        assert_eq!(store.commit(&Writes { members, ..Writes::default() }).await, Ok(Commit::Done));
+        assert_eq!(store.linked_accounts(primary).await, Ok(vec![linked]));
+        let linked_accounts = vec![LinkedAccountWrite { primary, linked, present: false }];
+        assert_eq!(store.commit(&Writes { linked_accounts, ..Writes::default() }).await, Ok(Commit::Done));
 
         assert!(joining.pass(0).await.is_complete(), "the parts are there");
-        let mut fill = joining.begin(0).deriving();
-        while fill.step().await.unwrap() {}
-        assert_eq!(fill.report().missing, 1, "and the pointer is looked at when asked for");
-        assert_eq!(store.members(root).await, Ok(vec![member]));
+        let mut backfill = joining.begin(0).deriving();
+        while backfill.step().await.unwrap() {}
+        assert_eq!(backfill.report().missing, 1, "pointers are checked on request");
+        assert_eq!(store.linked_accounts(primary).await, Ok(vec![linked]));
         let mut again = joining.begin(0).deriving();
         while again.step().await.unwrap() {}
         assert!(again.report().is_complete(), "{:?}", again.report());

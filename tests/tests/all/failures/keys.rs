@@ -1,4 +1,4 @@
-//! KMS keys that are down, throttled or disabled, and the repairs that follow.
+//! Unavailable, throttled and disabled KMS keys, and the repairs that follow.
 
 use std::pin::pin;
 
@@ -20,7 +20,7 @@ async fn entries(world: &World, at: usize, id: UserId) -> Vec<usize> {
 
 /// Failure: own KMS down at write
 #[test]
-fn with_the_own_kms_down_a_write_is_taken_and_repaired_later() {
+fn a_write_without_the_own_kms_is_repaired_later() {
     run(async {
         let world = World::new(1, 3).await;
         world.regions[0].faults.kms.set_down(true);
@@ -39,7 +39,7 @@ fn with_the_own_kms_down_a_write_is_taken_and_repaired_later() {
 
 /// Failure: one region's KMS down at write
 #[test]
-fn with_a_peers_kms_down_a_write_is_taken_and_repaired_later() {
+fn a_write_without_a_peers_kms_is_repaired_later() {
     run(async {
         let world = World::new(2, 3).await;
         world.regions[2].faults.kms.set_down(true);
@@ -50,7 +50,7 @@ fn with_a_peers_kms_down_a_write_is_taken_and_repaired_later() {
         world.regions[2].faults.kms.set_down(false);
         world.settle().await;
         world.check_invariants().await;
-        // And now it can be read there with every other KMS out.
+        // Now it can be read there while every other KMS is unavailable.
         world.regions[0].faults.kms.set_down(true);
         world.regions[1].faults.kms.set_down(true);
         assert!(world.read::<Credentials>(2, id).await.is_ok());
@@ -59,7 +59,7 @@ fn with_a_peers_kms_down_a_write_is_taken_and_repaired_later() {
 
 /// Failure: own KMS down at read
 #[test]
-fn with_the_own_kms_down_a_read_uses_another_entry_and_is_never_wrong() {
+fn a_read_without_the_own_kms_uses_another_wrapped_key() {
     run(async {
         let world = World::new(3, 3).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -76,7 +76,7 @@ fn with_the_own_kms_down_a_read_uses_another_entry_and_is_never_wrong() {
 }
 
 #[test]
-fn with_every_kms_down_a_write_is_refused_and_nothing_is_stored() {
+fn a_write_without_any_kms_is_rejected() {
     run(async {
         let world = World::new(4, 2).await;
         world.regions.iter().for_each(|region| region.faults.kms.set_down(true));
@@ -87,7 +87,7 @@ fn with_every_kms_down_a_write_is_refused_and_nothing_is_stored() {
 
 /// Failure: KMS key disabled
 #[test]
-fn a_disabled_key_costs_no_calls_makes_no_dead_letters_and_heals_when_enabled() {
+fn a_disabled_key_is_repaired_once_enabled() {
     run(async {
         let world = World::new(5, 3).await;
         world.regions[1].store.keys().set_enabled(false).unwrap();
@@ -98,7 +98,7 @@ fn a_disabled_key_costs_no_calls_makes_no_dead_letters_and_heals_when_enabled() 
         assert_eq!(world.kms_calls(), 0);
         let waiting = world.unrepaired(0).await;
         assert_eq!((waiting.waiting + waiting.in_flight, waiting.dead), (2, 0));
-        // However often the schedule fires, a message waits for minutes.
+        // A message waits for minutes, however often the schedule fires.
         repair_keys(&world.regions[0].home, &world.regions[0].sealer).await;
         for _ in 0..10 {
             let report = repair_keys(&world.regions[0].home, &world.regions[0].sealer).await;
@@ -135,7 +135,7 @@ fn a_disabled_key_does_not_stop_the_repairs_of_other_regions() {
 
 /// Failure: KMS throttled
 #[test]
-fn a_throttled_kms_is_asked_again_later() {
+fn a_throttled_kms_is_retried_later() {
     run(async {
         let world = World::new(7, 2).await;
         for n in 0..10 {
@@ -143,7 +143,7 @@ fn a_throttled_kms_is_asked_again_later() {
             world.register(0, &format!("user{n}@example.com"), "phc").await.unwrap();
         }
         world.deliver().await;
-        // The probe answers, and the first wrap is throttled: the rest of the run does not ask again.
+        // The probe succeeds and the first wrap is throttled: the rest of the run makes no further call.
         world.regions[0].faults.kms_links[world.name(1)].then([Fault::None, Fault::Throttled]);
         world.reset_calls();
         let report = repair_keys(&world.regions[0].home, &world.regions[0].sealer).await;
@@ -162,7 +162,7 @@ fn calls_to_kms_are_bounded_for_each_operation() {
         let world = World::new(8, 3).await;
         world.reset_calls();
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
-        assert_eq!(world.kms_calls(), 6, "for each part: one to make, one for each peer to wrap");
+        assert_eq!(world.kms_calls(), 6, "each part: one call makes the key, one per peer wraps it");
         world.settle().await;
         assert_eq!(world.kms_calls(), 6, "replication needs no keys");
         for _ in 0..3 {
@@ -174,14 +174,14 @@ fn calls_to_kms_are_bounded_for_each_operation() {
         world.regions[2].faults.kms.set_down(false);
         world.reset_calls();
         world.settle().await;
-        assert_eq!(world.kms_calls(), 2, "a repair unwraps once, and wraps for what is missing");
+        assert_eq!(world.kms_calls(), 2, "a repair unwraps once and wraps for the missing regions");
         world.check_invariants().await;
     });
 }
 
 /// Failure: key repair overtaken by a newer version
 #[test]
-fn a_repair_that_was_overtaken_touches_nothing() {
+fn an_overtaken_repair_changes_nothing() {
     run(async {
         let world = World::new(9, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -202,7 +202,7 @@ fn a_repair_that_was_overtaken_touches_nothing() {
 
 /// Failure: key repair overtaken by a newer version
 #[test]
-fn a_version_that_is_written_while_a_repair_runs_gets_no_foreign_key() {
+fn a_version_written_during_a_repair_gets_no_foreign_key() {
     run(async {
         let mut overtaken = 0;
         for polls in 0..60 {
@@ -214,7 +214,7 @@ fn a_version_that_is_written_while_a_repair_runs_gets_no_foreign_key() {
             world.edit(0, id, "old").await.unwrap();
             world.deliver().await;
 
-            // The repair gets as far as so many polls; then a version is written that lacks an entry too.
+            // The repair runs for N polls; then a version is written that also lacks a wrapped key.
             world.set_pausing(true);
             let mut repair = pin!(repair_keys(&world.regions[0].home, &world.regions[0].sealer));
             let early = polled(polls, repair.as_mut()).await;
@@ -234,13 +234,13 @@ fn a_version_that_is_written_while_a_repair_runs_gets_no_foreign_key() {
 }
 
 #[test]
-fn a_wrong_key_is_never_wrapped_again() {
+fn a_wrong_data_key_is_never_wrapped() {
     run(async {
         let world = World::new(11, 2).await;
         world.regions[1].faults.kms.set_down(true);
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         world.regions[1].faults.kms.set_down(false);
-        // Somebody who may write the table and wrap keys puts a key of theirs in the place of the right one.
+        // An attacker who may write the table and wrap keys replaces the right data key by another one.
         let region = &world.regions[0];
         let mut record = world.stored(0, id, Part::Profile).await.unwrap();
         let blob = region.sealer.wrap_for(&record, &DataKey::new([9; 32]), world.name(0)).await.unwrap();
@@ -251,14 +251,14 @@ fn a_wrong_key_is_never_wrapped_again() {
         assert_eq!(region.store.commit(&writes).await, Ok(Commit::Done));
         world.deliver().await;
         let report = repair_keys(&region.home, &region.sealer).await;
-        assert_eq!((report.parked, report.repaired), (1, 1), "the other part is repaired: {report:?}");
+        assert_eq!((report.quarantined, report.repaired), (1, 1), "the other part is repaired: {report:?}");
         assert_eq!(entries(&world, 0, id).await, [0]);
-        assert!(world.parked(0).await[0].contains("does not fit"));
+        assert!(world.quarantined(0).await[0].contains("does not fit"));
     });
 }
 
 #[test]
-fn a_part_of_a_region_that_is_gone_is_repaired_by_another() {
+fn a_part_of_a_lost_region_is_repaired_by_another() {
     run(async {
         let world = World::new(12, 3).await;
         world.regions[2].faults.kms.set_down(true);
@@ -268,13 +268,13 @@ fn a_part_of_a_region_that_is_gone_is_repaired_by_another() {
         world.regions[2].faults.kms.set_down(false);
         let record = world.stored(0, id, Part::Profile).await.unwrap();
         assert_eq!(missing_regions(&world.regions[0].home, &record), [world.name(2).clone()]);
-        // As anti-entropy would.
+        // As anti-entropy does.
         assert!(enqueue_if_incomplete(&world.regions[0].home, &record).await.unwrap());
         world.rounds(2).await;
         assert_eq!(entries(&world, 0, id).await, [0, 1, 2]);
         assert_eq!(entries(&world, 2, id).await, [0, 1, 2]);
         assert_eq!(entries(&world, 1, id).await, [0, 1], "the origin is down");
-        assert_eq!(world.unrepaired(0).await.waiting, 1, "and so the message stays");
+        assert_eq!(world.unrepaired(0).await.waiting, 1, "so the message stays");
         world.set_down(1, false);
         world.settle().await;
         world.check_invariants().await;
@@ -282,14 +282,14 @@ fn a_part_of_a_region_that_is_gone_is_repaired_by_another() {
 }
 
 #[test]
-fn a_repair_brings_a_peer_that_is_behind_up_to_date() {
+fn a_repair_updates_a_lagging_peer() {
     run(async {
         let world = World::new(13, 3).await;
         world.regions[2].faults.kms.set_down(true);
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         let record = world.stored(0, id, Part::Profile).await.unwrap();
         world.regions[2].faults.kms.set_down(false);
-        // The message overtakes the copies.
+        // The message overtakes the replicated items.
         enqueue_if_incomplete(&world.regions[0].home, &record).await.unwrap();
         let report = repair_keys(&world.regions[0].home, &world.regions[0].sealer).await;
         assert_eq!((report.repaired, report.wrapped), (1, 1));
@@ -300,14 +300,14 @@ fn a_repair_brings_a_peer_that_is_behind_up_to_date() {
 }
 
 #[test]
-fn a_message_that_is_not_about_keys_is_parked() {
+fn a_message_not_about_keys_is_quarantined() {
     run(async {
         let world = World::new(14, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         let home = &world.regions[0].home;
         home.repairs.send(&Key::of_part(id, Part::Profile).to_message(), 0).await.unwrap();
         let report = repair_keys(home, &world.regions[0].sealer).await;
-        assert_eq!((report.received, report.parked), (1, 1));
-        assert_eq!(world.parked(0).await.len(), 1);
+        assert_eq!((report.received, report.quarantined), (1, 1));
+        assert_eq!(world.quarantined(0).await.len(), 1);
     });
 }

@@ -39,8 +39,8 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Does something and kills it after so many polls. A killed write was not acknowledged: it may have been done or not,
-/// but never by half.
+/// Runs an operation and kills it after N polls. A killed write was not acknowledged: it may have been done or not,
+/// but never half done.
 async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
     let user = |at: usize| ids[(polls + at) % ids.len()];
     match act {
@@ -77,7 +77,7 @@ proptest! {
 
     /// Failure: any function killed at any await
     #[test]
-    fn functions_killed_at_any_await_lose_nothing_and_do_nothing_by_half(
+    fn killed_functions_lose_nothing_and_leave_no_half_effects(
         seed: u64,
         acts in prop::collection::vec((act(), 0usize..80), 1..60),
     ) {
@@ -98,7 +98,7 @@ proptest! {
             }
             world.settle().await;
             world.check_invariants().await;
-            world.check_groups(&ids).await;
+            world.check_persons(&ids).await;
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Peers that are down, throttled or cut off, and the queues that remember what they missed.
+//! Unavailable, throttled and disconnected peers, and the queues with the changes that they missed.
 
 use umoja_reconciler::{Ended, drain_retries};
 use umoja_schema::{Attribute, Credentials, Identity, Message, Part, Version};
@@ -9,7 +9,7 @@ use umoja_tests::world::{World, run};
 
 /// Failure: peer region down
 #[test]
-fn a_peer_that_is_down_holds_up_no_other_and_gets_everything_later() {
+fn an_unavailable_peer_delays_no_other_and_catches_up() {
     run(async {
         let world = World::new(1, 3).await;
         world.set_down(2, true);
@@ -22,7 +22,7 @@ fn a_peer_that_is_down_holds_up_no_other_and_gets_everything_later() {
         let backlog = world.backlog(0, 2).await.waiting;
         assert!(backlog > 0);
 
-        // Far longer than a message may be received in vain.
+        // Far longer than the receive limit of a message allows.
         world.rounds(30).await;
         assert_eq!(world.backlog(0, 2).await.waiting, backlog);
 
@@ -33,7 +33,7 @@ fn a_peer_that_is_down_holds_up_no_other_and_gets_everything_later() {
 }
 
 #[test]
-fn a_peer_that_does_not_answer_is_asked_once_a_batch() {
+fn an_unresponsive_peer_is_called_once_per_batch() {
     run(async {
         let world = World::new(2, 3).await;
         world.set_cut(0, 2, true);
@@ -42,7 +42,7 @@ fn a_peer_that_does_not_answer_is_asked_once_a_batch() {
         }
         world.reset_calls();
         let step = world.regions[0].pump.replicate().await.unwrap();
-        // Two parts and a row of the audit trail of each.
+        // Two parts and an audit row of each user.
         assert_eq!((step.outcome.failed, step.outcome.sent, step.outcome.queued), (None, 60, 60));
         let asked = world.regions[0].faults.links[world.name(2)].calls();
         assert_eq!(asked.values().sum::<u64>(), 1, "{asked:?}");
@@ -54,7 +54,7 @@ fn a_peer_that_does_not_answer_is_asked_once_a_batch() {
 
 /// Failure: hot user (1,000 updates)
 #[test]
-fn a_part_with_messages_in_many_chunks_is_written_to_the_peer_once() {
+fn a_part_in_many_message_chunks_is_written_once() {
     run(async {
         let world = World::new(9, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -90,7 +90,7 @@ fn a_throttled_peer_stalls_no_stream() {
         assert_eq!(step.outcome.sent + step.outcome.queued, 60);
         assert!(step.outcome.queued > 0);
         assert_eq!(Digest::of(&world.regions[2].store.ports(), 3).await.unwrap().parts, 20);
-        // And while it throttles every call, for a long time.
+        // Now the peer throttles every call for a long time.
         let link = &world.regions[0].faults.links[world.name(1)];
         for n in 10..40 {
             world.register(0, &format!("user{n}@example.com"), "phc").await.unwrap();
@@ -98,7 +98,7 @@ fn a_throttled_peer_stalls_no_stream() {
             let step = world.regions[0].pump.replicate().await.unwrap();
             assert_eq!((step.outcome.failed, step.outcome.sent, step.outcome.queued), (None, 3, 3), "{n}");
             assert_eq!(Digest::of(&world.regions[2].store.ports(), 3).await.unwrap().parts, 2 * n + 2);
-            // The retries are throttled after the probe, and wait longer and longer.
+            // The retries are throttled after the probe, and their delay grows.
             link.then([Fault::None, Fault::Throttled]);
             let home = &world.regions[0].home;
             let report = drain_retries(home, &home.peers[0]).await;
@@ -111,7 +111,7 @@ fn a_throttled_peer_stalls_no_stream() {
 
 /// Failure: peer region down
 #[test]
-fn messages_for_a_peer_that_is_down_are_not_received() {
+fn messages_for_an_unavailable_peer_are_not_received() {
     run(async {
         let world = World::new(4, 2).await;
         world.set_cut(0, 1, true);
@@ -127,7 +127,7 @@ fn messages_for_a_peer_that_is_down_are_not_received() {
 
 /// Failure: peer region down
 #[test]
-fn a_peer_that_fails_in_the_middle_of_a_run_ends_it_and_loses_nothing() {
+fn a_peer_failing_during_a_run_ends_it_without_loss() {
     run(async {
         let world = World::new(5, 2).await;
         world.set_cut(0, 1, true);
@@ -136,7 +136,7 @@ fn a_peer_that_fails_in_the_middle_of_a_run_ends_it_and_loses_nothing() {
         }
         world.deliver().await;
         world.set_cut(0, 1, false);
-        // The probe answers, and then three calls do.
+        // The probe and the next three calls succeed.
         world.regions[0].faults.links[world.name(1)].then([Fault::None; 4]);
         world.regions[0].faults.links[world.name(1)].then([Fault::AnswerLost]);
         let home = &world.regions[0].home;
@@ -144,7 +144,7 @@ fn a_peer_that_fails_in_the_middle_of_a_run_ends_it_and_loses_nothing() {
         let report = drain_retries(home, &home.peers[0]).await;
         assert_eq!((report.ended, report.received), (Ended::PeerDown, 30));
         let calls = world.regions[0].faults.links[world.name(1)].calls().values().sum::<u64>();
-        assert_eq!(calls, 5, "it was asked again after it had failed");
+        assert_eq!(calls, 5, "the run called it again after the failure");
         assert_eq!(report.copied + report.postponed, 30);
         assert!(report.postponed > 0 && report.copied > 0, "{report:?}");
         world.settle().await;
@@ -154,7 +154,7 @@ fn a_peer_that_fails_in_the_middle_of_a_run_ends_it_and_loses_nothing() {
 
 /// Failure: hot user (1,000 updates)
 #[test]
-fn a_backlog_of_one_user_costs_one_write_a_part() {
+fn a_backlog_of_one_user_costs_one_write_per_part() {
     run(async {
         let world = World::new(6, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -178,7 +178,7 @@ fn a_backlog_of_one_user_costs_one_write_a_part() {
 
 /// Failure: peer throttled
 #[test]
-fn messages_come_back_later_and_later_and_never_die_of_a_peer_that_fails_each_write() {
+fn messages_for_a_failing_peer_back_off_and_survive() {
     run(async {
         let world = World::new(7, 2).await;
         world.set_cut(0, 1, true);
@@ -187,7 +187,7 @@ fn messages_come_back_later_and_later_and_never_die_of_a_peer_that_fails_each_wr
         world.set_cut(0, 1, false);
         let link = &world.regions[0].faults.links[world.name(1)];
         for _ in 0..40 {
-            // The probe succeeds each time, and nothing else does.
+            // Only the probe succeeds each time.
             link.then([Fault::None, Fault::Throttled, Fault::Throttled]);
             let home = &world.regions[0].home;
             drain_retries(home, &home.peers[0]).await;
@@ -204,7 +204,7 @@ fn messages_come_back_later_and_later_and_never_die_of_a_peer_that_fails_each_wr
 
 /// Failure: poison record
 #[test]
-fn a_message_that_nobody_can_read_is_parked_and_its_neighbours_are_served() {
+fn an_unreadable_message_is_quarantined_alone() {
     run(async {
         let world = World::new(8, 2).await;
         world.set_cut(0, 1, true);
@@ -215,8 +215,8 @@ fn a_message_that_nobody_can_read_is_parked_and_its_neighbours_are_served() {
         let (home, part) = (&world.regions[0].home, Part::Profile);
         home.peers[0].retry.send(&Message::WrapKeys { id, part, version }, 0).await.unwrap();
         let report = drain_retries(home, &home.peers[0]).await;
-        assert_eq!((report.parked, report.copied), (1, 3));
-        assert_eq!(world.parked(0).await.len(), 1);
+        assert_eq!((report.quarantined, report.copied), (1, 3));
+        assert_eq!(world.quarantined(0).await.len(), 1);
         world.settle().await;
         world.check_invariants().await;
     });
@@ -229,7 +229,7 @@ fn an_item_of_nearly_400_kb_gets_through_a_retry_queue() {
         let world = World::new(9, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         world.set_cut(0, 1, true);
-        // Larger than any rule makes it, and as large as the table takes it.
+        // Larger than the API permits, and as large as the table accepts.
         let (sealer, stored) = (&world.regions[0].sealer, world.stored(0, id, Part::Profile).await.unwrap());
         let mut identity: Identity = world.read(0, id).await.unwrap();
         identity.profile.given_name = Some("x".repeat(400_000));
@@ -253,7 +253,7 @@ fn an_item_of_nearly_400_kb_gets_through_a_retry_queue() {
 
 /// Failure: split network, both sides write
 #[test]
-fn a_split_network_on_both_sides_of_which_was_written_heals_to_one_state() {
+fn a_network_partition_heals_to_one_state() {
     run(async {
         let world = World::new(10, 3).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();

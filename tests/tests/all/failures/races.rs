@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use umoja_accounts::Error;
-use umoja_schema::{Credentials, IdentifierKind, Identity, Log, Part, StampError, UserId};
-use umoja_store::copy::confirmation_key;
+use umoja_schema::{Credentials, HlcError, IdentifierKind, Identity, Log, Part, UserId};
 use umoja_store::faulty::Fault;
 use umoja_store::ports::Logs as _;
+use umoja_store::replicate::confirmation_key;
 use umoja_tests::world::{World, run};
 
 /// Failure: update races erase, older and newer
 #[test]
-fn an_erasure_beats_updates_that_are_older_and_newer() {
+fn an_erasure_beats_older_and_newer_updates() {
     run(async {
         for (seed, erase_first) in [(1, true), (2, false)] {
             let world = World::new(seed, 3).await;
@@ -37,7 +37,7 @@ fn an_erasure_beats_updates_that_are_older_and_newer() {
                 assert_eq!(world.edit(at, id, "again").await, Err(Error::NotFound));
                 check_receipt(&world, at, id).await;
             }
-            // The address is free again, everywhere.
+            // The address has no owner in any region.
             let next = world.register(1, "ada@example.com", "phc").await.unwrap();
             world.settle().await;
             world.check_invariants().await;
@@ -46,7 +46,7 @@ fn an_erasure_beats_updates_that_are_older_and_newer() {
     });
 }
 
-/// One erasure, confirmed by every region for both parts, as the tombstones in every region say too.
+/// Asserts one erasure, confirmed by every region for both parts, with matching tombstones in every region.
 async fn check_receipt(world: &World, at: usize, id: UserId) {
     let rows = world.regions[at].store.rows(Log::Receipts, id).await.unwrap();
     let of = |kind: &str| rows.iter().filter(|row| row.kind == kind).collect::<Vec<_>>();
@@ -61,7 +61,7 @@ async fn check_receipt(world: &World, at: usize, id: UserId) {
 
 /// Failure: profile edit races password change or disable
 #[test]
-fn a_profile_edit_and_a_password_change_in_two_regions_both_survive() {
+fn a_profile_edit_and_a_password_change_both_survive() {
     run(async {
         let world = World::new(3, 3).await;
         let id = world.register(0, "ada@example.com", "old").await.unwrap();
@@ -83,16 +83,16 @@ fn a_profile_edit_and_a_password_change_in_two_regions_both_survive() {
 }
 
 #[test]
-fn of_two_edits_with_one_stamp_the_same_one_stands_everywhere() {
+fn concurrent_edits_have_the_same_winner_everywhere() {
     run(async {
         let world = World::new(10, 3).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         world.settle().await;
-        let mut stamps = Vec::new();
+        let mut timestamps = Vec::new();
         for at in [2, 0, 1] {
-            stamps.push(world.edit(at, id, &format!("region {at}")).await.unwrap().hlc);
+            timestamps.push(world.edit(at, id, &format!("region {at}")).await.unwrap().hlc);
         }
-        assert!(stamps.iter().all(|stamp| *stamp == stamps[0]));
+        assert!(timestamps.iter().all(|hlc| *hlc == timestamps[0]));
         world.settle().await;
         world.check_invariants().await;
         let identity: Identity = world.read(0, id).await.unwrap();
@@ -101,7 +101,7 @@ fn of_two_edits_with_one_stamp_the_same_one_stands_everywhere() {
 }
 
 #[test]
-fn a_conflict_is_in_the_journal_of_a_region_that_never_saw_both_sides() {
+fn a_third_regions_journal_records_the_conflict() {
     run(async {
         let world = World::new(11, 3).await;
         world.set_cut(1, 2, true);
@@ -124,7 +124,7 @@ fn a_conflict_is_in_the_journal_of_a_region_that_never_saw_both_sides() {
 
 /// Failure: two creates of one e-mail in two regions
 #[test]
-fn of_two_users_who_claim_one_address_in_two_regions_the_same_one_wins_everywhere() {
+fn two_owners_of_one_address_have_one_winner() {
     run(async {
         for seed in 0..8 {
             let world = World::new(seed, 3).await;
@@ -134,7 +134,7 @@ fn of_two_users_who_claim_one_address_in_two_regions_the_same_one_wins_everywher
             world.settle().await;
             world.check_invariants().await;
             let winner = world.find(0, "ada@example.com").await;
-            // The earlier claim, or of two at the same moment the region with the lesser name: both times the first.
+            // The earlier ownership wins, or at one moment the region with the lesser name: both times the first user.
             assert_eq!(winner, Some(one));
             for at in 0..3 {
                 assert_eq!(world.find(at, "ada@example.com").await, winner);
@@ -153,7 +153,7 @@ fn of_two_users_who_claim_one_address_in_two_regions_the_same_one_wins_everywher
 
 /// Failure: rename races create
 #[test]
-fn a_rename_that_races_a_create_leaves_one_winner_of_each_address() {
+fn a_rename_racing_a_create_leaves_one_winner() {
     run(async {
         for seed in 0..4 {
             let world = World::new(seed, 3).await;
@@ -169,7 +169,7 @@ fn a_rename_that_races_a_create_leaves_one_winner_of_each_address() {
                 assert_eq!(world.find(at, "countess@example.com").await, Some(ada));
                 assert_eq!(world.find(at, "ada@example.com").await, Some(bob));
             }
-            // When the winner leaves, the other one is found.
+            // When the winner releases the address, the other owner is found.
             world.erase(2, ada).await.unwrap();
             world.settle().await;
             world.check_invariants().await;
@@ -180,7 +180,7 @@ fn a_rename_that_races_a_create_leaves_one_winner_of_each_address() {
 
 /// Failure: merge races merge (cycle), update, erase
 #[test]
-fn users_merged_in_every_direction_in_every_region_at_once_have_one_root_everywhere() {
+fn concurrent_merges_in_all_directions_have_one_primary_account() {
     run(async {
         for (seed, turn) in (0..8).zip(0usize..) {
             let world = World::new(seed, 3).await;
@@ -190,7 +190,7 @@ fn users_merged_in_every_direction_in_every_region_at_once_have_one_root_everywh
                 world.clock.advance(seed % 3);
             }
             world.settle().await;
-            // Whom a region erases is nobody's there: it is merged with others in other regions only.
+            // A region merges no user that it erased: only other regions do.
             let (erasing, erased) = (1, turn % 5);
             let mut done = 0;
             for n in 0..30usize {
@@ -200,7 +200,7 @@ fn users_merged_in_every_direction_in_every_region_at_once_have_one_root_everywh
                 }
                 match world.merge(at, ids[from], Some(ids[to])).await {
                     Ok(()) => done += 1,
-                    // Of a cycle that one region can see it makes no more than it can.
+                    // A region makes no cycle that it can see.
                     Err(error) => assert!(matches!(error, Error::Merge(_) | Error::Invalid { .. }), "{error}"),
                 }
             }
@@ -208,13 +208,13 @@ fn users_merged_in_every_direction_in_every_region_at_once_have_one_root_everywh
             world.erase(erasing, ids[erased]).await.unwrap();
             world.settle().await;
             world.check_invariants().await;
-            assert_eq!(world.check_groups(&ids).await.len(), 4);
+            assert_eq!(world.check_persons(&ids).await.len(), 4);
         }
     });
 }
 
 #[test]
-fn inside_a_region_a_second_claim_is_refused() {
+fn a_region_rejects_a_second_owner() {
     run(async {
         let world = World::new(6, 2).await;
         world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -226,14 +226,14 @@ fn inside_a_region_a_second_claim_is_refused() {
 
 /// Failure: answer lost after the write
 #[test]
-fn a_write_whose_answer_was_lost_is_one_write_and_a_success() {
+fn a_write_with_a_lost_answer_succeeds_once() {
     run(async {
         let world = World::new(7, 2).await;
         let tables = &world.regions[0].faults.tables;
-        // The claims are read, the commit is done, and its answer is lost.
+        // The ownerships are read and the commit is done, but its answer is lost.
         tables.then([Fault::None, Fault::AnswerLost]);
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
-        assert_eq!(world.changes(0).len(), 3, "two parts and a row of the audit trail");
+        assert_eq!(world.changes(0).len(), 3, "two parts and an audit row");
         world.reset_calls();
         world.edit(0, id, "Augusta").await.unwrap();
         let reads = tables.calls().into_iter().filter(|(name, _)| *name != "commit").map(|(_, calls)| calls).sum();
@@ -246,7 +246,7 @@ fn a_write_whose_answer_was_lost_is_one_write_and_a_success() {
 }
 
 #[test]
-fn a_write_whose_request_was_lost_is_sent_again() {
+fn a_lost_write_request_is_retried() {
     run(async {
         let world = World::new(8, 2).await;
         world.regions[0].faults.tables.then([Fault::None, Fault::RequestLost]);
@@ -259,20 +259,20 @@ fn a_write_whose_request_was_lost_is_sent_again() {
 
 /// Failure: clock skew of +/-10 min
 #[test]
-fn a_clock_ten_minutes_ahead_or_behind_diverges_nothing_and_captures_no_user_for_long() {
+fn clock_skew_of_ten_minutes_captures_no_user() {
     run(async {
         for skew in [-600_000, 600_000] {
             let world = World::new(9, 3).await;
             let id = world.register(0, "ada@example.com", "phc").await.unwrap();
             world.settle().await;
             world.regions[1].clock.set_skew(skew);
-            // A region that is more than five minutes behind what it holds refuses to write, rather than to follow.
+            // A region whose clock is more than five minutes behind its items rejects writes instead of following them.
             let skewed = world.edit(1, id, "skewed").await;
-            assert_eq!(skewed == Err(Error::Clock(StampError::FarFuture)), skew < 0);
+            assert_eq!(skewed == Err(Error::Clock(HlcError::FarFuture)), skew < 0);
             let eve = world.register(1, "eve@example.com", "phc").await.unwrap();
             world.settle().await;
-            let refused = world.edit(0, id, "right").await == Err(Error::Clock(StampError::FarFuture));
-            assert_eq!(refused, skew > 0);
+            let rejected = world.edit(0, id, "right").await == Err(Error::Clock(HlcError::FarFuture));
+            assert_eq!(rejected, skew > 0);
             world.clock.advance(6 * 60 * 1000);
             world.edit(0, id, "right").await.unwrap();
             world.edit(2, eve, "right").await.unwrap();

@@ -1,24 +1,24 @@
-//! What was parked, sent back once the reason is gone.
+//! Quarantined records that are redriven once their reason is gone.
 
-use umoja_reconciler::{Redriven, redrive_parked};
+use umoja_reconciler::{Redriven, redrive_quarantined};
 use umoja_replicator::Replicator;
 use umoja_schema::{Attribute, Message, Part};
 use umoja_store::ports::Queue as _;
 use umoja_tests::world::{World, run};
 
-/// Sends everything back that region 0 has parked.
+/// Redrives everything that region 0 has quarantined.
 async fn redrive(world: &World) -> Vec<Redriven> {
     let home = &world.regions[0].home;
     let mut redriven = Vec::new();
-    for parked in home.parked.receive(10, 60).await.unwrap() {
-        redriven.push(redrive_parked(home, &parked).await.unwrap());
+    for quarantined in home.quarantined.receive(10, 60).await.unwrap() {
+        redriven.push(redrive_quarantined(home, &quarantined).await.unwrap());
     }
     redriven
 }
 
 /// Failure: poison record
 #[test]
-fn a_parked_record_reaches_every_peer_once_it_is_sent_back_also_if_it_was_overtaken() {
+fn a_redriven_record_reaches_every_peer() {
     run(async {
         for overtaken in [false, true] {
             let world = World::new(1, 3).await;
@@ -28,14 +28,14 @@ fn a_parked_record_reaches_every_peer_once_it_is_sent_back_also_if_it_was_overta
             world.edit(0, id, "from the future").await.unwrap();
             world.regions[0].clock.set_skew(0);
             world.settle().await;
-            assert_eq!(world.parked(0).await.len(), 1);
+            assert_eq!(world.quarantined(0).await.len(), 1);
             let ahead = world.stored(0, id, Part::Profile).await.unwrap().version;
             assert!(world.stored(1, id, Part::Profile).await.unwrap().version < ahead);
 
-            // Too early: it is parked again, for each peer, and nothing is lost.
+            // A redrive that is too early: the record is quarantined again, for each peer, and no change is lost.
             assert_eq!(redrive(&world).await, [Redriven::Queued]);
             world.round().await;
-            assert_eq!(world.parked(0).await.len(), 2);
+            assert_eq!(world.quarantined(0).await.len(), 2);
 
             world.clock.advance(10 * 60 * 1000);
             if overtaken {
@@ -44,14 +44,14 @@ fn a_parked_record_reaches_every_peer_once_it_is_sent_back_also_if_it_was_overta
             }
             assert_eq!(redrive(&world).await, [Redriven::Queued; 2]);
             world.settle().await;
-            assert_eq!(world.parked(0).await.len(), 0);
+            assert_eq!(world.quarantined(0).await.len(), 0);
             world.check_invariants().await;
         }
     });
 }
 
 #[test]
-fn a_row_that_was_poison_in_the_stream_is_copied_as_it_is_stored() {
+fn a_redriven_row_is_replicated_as_stored() {
     run(async {
         let world = World::new(2, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -62,7 +62,7 @@ fn a_row_that_was_poison_in_the_stream_is_copied_as_it_is_stored() {
         changes[receipt].image.insert("fields".into(), Attribute::Null);
         world.skip_stream(0).await;
         let outcome = Replicator::new(world.regions[0].home.clone()).handle(&changes).await;
-        assert_eq!((outcome.failed, outcome.parked), (None, 1));
+        assert_eq!((outcome.failed, outcome.quarantined), (None, 1));
         assert_eq!(redrive(&world).await, [Redriven::Queued]);
         world.settle().await;
         let rows = async |at: usize| world.regions[at].home.own.logs.rows(umoja_schema::Log::Receipts, id).await;
@@ -72,18 +72,21 @@ fn a_row_that_was_poison_in_the_stream_is_copied_as_it_is_stored() {
 }
 
 #[test]
-fn what_a_reconciler_parked_goes_back_to_its_queue_and_what_names_no_item_stays() {
+fn only_dead_letters_that_name_an_item_are_redriven() {
     run(async {
         let world = World::new(3, 3).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         world.settle().await;
-        let parked = world.regions[0].store.queue("parked");
+        let quarantined = world.regions[0].store.queue("quarantined");
         let retry = format!("retry-{}", world.name(1));
         let key = format!("{id}/profile");
         for (table, key) in [(retry.as_str(), key.as_str()), ("keys", &key), ("retry-gone", &key), (&retry, "?")] {
             let [table, key] = [table, key].map(str::to_owned);
             let (reason, region) = ("a reason".to_owned(), world.name(0).clone());
-            parked.send(&Message::Parked { table, sequence: String::new(), key, reason, region }, 0).await.unwrap();
+            quarantined
+                .send(&Message::Quarantined { table, sequence: String::new(), key, reason, region }, 0)
+                .await
+                .unwrap();
         }
         let redriven = redrive(&world).await;
         assert_eq!(redriven[..3], [Redriven::Queued, Redriven::Queued, Redriven::Settled]);

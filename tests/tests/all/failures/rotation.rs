@@ -1,4 +1,4 @@
-//! Rotating the blind index key while everything else goes on.
+//! Rotations of the blind index key while everything else continues.
 
 mod operators;
 
@@ -14,10 +14,10 @@ use umoja_store::secrets::{SETTING, Secrets};
 use umoja_store::shared_secrets::SharedSecretsError;
 use umoja_tests::world::{World, killed_after, run};
 
-/// The versions of the index keys under which a user's profile claims anything.
+/// The versions of the index keys under which a user's profile has ownerships.
 async fn key_versions(world: &World, at: usize, id: UserId) -> BTreeSet<u32> {
     let profile = world.stored(at, id, Part::Profile).await.unwrap();
-    profile.claims().values().map(|claim| claim.key_version).collect()
+    profile.ownerships().values().map(|ownership| ownership.key_version).collect()
 }
 
 async fn publish(world: &mut World) {
@@ -25,7 +25,7 @@ async fn publish(world: &mut World) {
     world.reload().await;
 }
 
-/// Nobody has a claim under another key than the newest.
+/// Asserts that every ownership is under the newest key.
 async fn check_finished(world: &World, ids: &[UserId], newest: u32) {
     world.check_invariants().await;
     for id in ids {
@@ -39,7 +39,7 @@ async fn check_finished(world: &World, ids: &[UserId], newest: u32) {
 }
 
 #[test]
-fn a_rotated_index_key_leaves_everybody_findable_and_nothing_of_the_old_key() {
+fn an_index_rotation_keeps_users_findable_and_drops_the_old_key() {
     run(async {
         let mut world = World::new(1, 3).await;
         let mut ids = Vec::new();
@@ -52,7 +52,7 @@ fn a_rotated_index_key_leaves_everybody_findable_and_nothing_of_the_old_key() {
         let old = Arc::clone(world.regions[0].secrets());
 
         publish(&mut world).await;
-        // One looks under both keys while some have claims under one of them only.
+        // Look-ups use both keys while some users have ownerships under only one of them.
         world.edit(1, ids[0], "Ada").await.unwrap();
         world.rename(1, ids[1], "new@example.com").await.unwrap();
         world.deliver().await;
@@ -62,22 +62,26 @@ fn a_rotated_index_key_leaves_everybody_findable_and_nothing_of_the_old_key() {
         assert_eq!(world.find(2, &email(2)).await, Some(ids[2]));
         assert_eq!(world.register(2, &email(2), "phc").await, Err(Error::Taken(IdentifierKind::Email)));
 
-        let first = world.rewrite_claims().await.unwrap();
-        assert_eq!((first.rewritten, first.overtaken, first.unreadable), (5, 0, 0), "{first:?}");
-        assert!(first.on_their_way > 0 && !first.is_complete(), "the other regions lack them still: {first:?}");
+        let first = world.reencrypt_profiles().await.unwrap();
+        assert_eq!((first.reencrypted, first.overtaken, first.unreadable), (5, 0, 0), "{first:?}");
+        assert!(first.on_their_way > 0 && !first.is_complete(), "the other regions still lack them: {first:?}");
         world.settle().await;
-        assert!(world.rewrite_claims().await.unwrap().is_complete());
+        assert!(world.reencrypt_profiles().await.unwrap().is_complete());
         for id in &ids[2..7] {
             assert_eq!(key_versions(&world, 2, *id).await, [1, 2].into());
         }
         assert_eq!(world.rotate_index().await.unwrap(), IndexStep::Drop);
-        // Regions that know both keys and one that knows the new one only meet under the new one.
+        // Regions with both keys and a region with only the new one share the new one.
         world.regions[1].load_secrets().await;
         assert_eq!(world.find(1, &email(3)).await, Some(ids[3]));
         let late = world.register(1, "late@example.com", "phc").await.unwrap();
         world.deliver().await;
         assert_eq!(key_versions(&world, 0, late).await, [2].into());
-        assert_eq!(world.find(0, "late@example.com").await, Some(late), "who knows both finds it under the new one");
+        assert_eq!(
+            world.find(0, "late@example.com").await,
+            Some(late),
+            "a region with both keys finds it under the new one"
+        );
         assert_eq!(world.register(0, "late@example.com", "phc").await, Err(Error::Taken(IdentifierKind::Email)));
         world.reload().await;
         world.finish_index_rotation().await;
@@ -87,10 +91,10 @@ fn a_rotated_index_key_leaves_everybody_findable_and_nothing_of_the_old_key() {
         assert_eq!(world.find(0, &email(1)).await, None, "renamed before");
         assert_eq!(world.find(0, &email(7)).await, None, "erased before");
         check_finished(&world, &ids, 2).await;
-        // The table of identifiers holds nothing that the old key made.
+        // The table of identifiers has no item of the old key.
         for n in 0..8 {
             for (_, index) in old.indexes(IdentifierKind::Email, None, &email(n)) {
-                assert!(world.regions[0].store.claims(&[index]).await.unwrap()[0].claimants.is_empty());
+                assert!(world.regions[0].store.ownerships(&[index]).await.unwrap()[0].owners.is_empty());
             }
         }
         assert_eq!(world.read::<Identity>(2, ids[0]).await.unwrap().profile.given_name.as_deref(), Some("Ada"));
@@ -98,29 +102,29 @@ fn a_rotated_index_key_leaves_everybody_findable_and_nothing_of_the_old_key() {
 }
 
 #[test]
-fn writing_a_profile_again_never_wins_over_a_change_that_another_region_makes_meanwhile() {
+fn re_encryption_never_wins_over_a_concurrent_change() {
     run(async {
         for first in [true, false] {
             let mut world = World::new(2, 2).await;
             let id = world.register(0, "ada@example.com", "phc").await.unwrap();
             world.settle().await;
-            // An instance that has not read the new key makes the change: it knows no claims but those that there are.
+            // An instance without the new key makes the change: it knows only the existing ownerships.
             let old = Arc::clone(world.regions[1].secrets());
             publish(&mut world).await;
             world.regions[1].work_with(old);
             world.clock.advance(1000);
-            // Neither has seen the other's; the rewrite comes later by the clock if the change is the first.
+            // Neither region has the other's write. The re-encryption has the later timestamp if the change is first.
             let edit = async || world.edit(1, id, "Ada").await.map(drop).unwrap();
-            let rewrite = async || assert!(world.rewrite_claims().await.unwrap().rewritten > 0);
+            let reencrypt = async || assert!(world.reencrypt_profiles().await.unwrap().reencrypted > 0);
             world.set_cut(0, 1, true);
             world.set_cut(1, 0, true);
             if first {
                 edit().await;
                 world.clock.advance(1000);
             }
-            let pass = world.rewrite_claims().await;
-            assert!(pass.is_err(), "the second region asks the first what it holds");
-            assert_eq!(key_versions(&world, 0, id).await, [1, 2].into(), "the first was written again");
+            let pass = world.reencrypt_profiles().await;
+            assert!(pass.is_err(), "the second region reads the items of the first");
+            assert_eq!(key_versions(&world, 0, id).await, [1, 2].into(), "the first was re-encrypted");
             if !first {
                 world.clock.advance(1000);
                 edit().await;
@@ -132,7 +136,7 @@ fn writing_a_profile_again_never_wins_over_a_change_that_another_region_makes_me
                 let name = world.read::<Identity>(at, id).await.unwrap().profile.given_name;
                 assert_eq!(name.as_deref(), Some("Ada"), "first: {first}");
             }
-            rewrite().await;
+            reencrypt().await;
             world.finish_index_rotation().await;
             check_finished(&world, &[id], 2).await;
         }
@@ -140,12 +144,12 @@ fn writing_a_profile_again_never_wins_over_a_change_that_another_region_makes_me
 }
 
 #[test]
-fn the_old_key_is_not_dropped_before_what_a_cut_off_region_wrote_is_known() {
+fn the_old_key_stays_until_a_disconnected_region_is_heard() {
     run(async {
         let mut world = World::new(3, 3).await;
         let ada = world.register(0, "ada@example.com", "phc").await.unwrap();
         world.settle().await;
-        // The third region is cut off, and an instance in it goes on with the old settings.
+        // The third region is disconnected, and an instance in it continues with the old settings.
         let old = Arc::clone(world.regions[2].secrets());
         publish(&mut world).await;
         for at in 0..2 {
@@ -156,15 +160,15 @@ fn the_old_key_is_not_dropped_before_what_a_cut_off_region_wrote_is_known() {
         let eve = world.register(2, "eve@example.com", "phc").await.unwrap();
         assert_eq!(key_versions(&world, 2, eve).await, [1].into());
         world.regions[2].load_secrets().await;
-        assert!(world.rewrite_claims().await.is_err(), "a pass that cannot look everywhere proves nothing");
+        assert!(world.reencrypt_profiles().await.is_err(), "a pass that cannot reach every region is no proof");
         for at in 0..2 {
             world.set_cut(2, at, false);
             world.set_cut(at, 2, false);
         }
-        let pass = world.rewrite_claims().await.unwrap();
+        let pass = world.reencrypt_profiles().await.unwrap();
         assert!(!pass.is_complete());
         world.settle().await;
-        assert_eq!(key_versions(&world, 0, eve).await, [1, 2].into(), "written again where it was");
+        assert_eq!(key_versions(&world, 0, eve).await, [1, 2].into(), "re-encrypted in its region");
         world.finish_index_rotation().await;
         assert_eq!(world.find(0, "eve@example.com").await, Some(eve));
         check_finished(&world, &[ada, eve], 2).await;
@@ -172,13 +176,13 @@ fn the_old_key_is_not_dropped_before_what_a_cut_off_region_wrote_is_known() {
 }
 
 #[test]
-fn an_instance_that_has_not_read_the_new_key_shares_the_old_index_with_one_that_has() {
+fn instances_with_old_and_new_settings_share_the_old_index() {
     run(async {
         let mut world = World::new(4, 2).await;
         let old = Arc::clone(world.regions[0].secrets());
         publish(&mut world).await;
         let new = Arc::clone(world.regions[0].secrets());
-        // Two instances in one region, one after the other in either order.
+        // Two instances in one region write one after the other, in either order.
         for (n, order) in [[&old, &new], [&new, &old]].into_iter().enumerate() {
             let email = format!("user{n}@example.com");
             world.regions[0].work_with(Arc::clone(order[0]));
@@ -186,7 +190,7 @@ fn an_instance_that_has_not_read_the_new_key_shares_the_old_index_with_one_that_
             world.regions[0].work_with(Arc::clone(order[1]));
             assert_eq!(world.register(0, &email, "phc").await, Err(Error::Taken(IdentifierKind::Email)));
             assert_eq!(world.find(0, &email).await, Some(id));
-            // What the one wrote under both keys, the other takes away under both.
+            // One instance writes under both keys, and the other deletes under both.
             world.rename(0, id, &format!("renamed{n}@example.com")).await.unwrap();
             world.regions[0].work_with(Arc::clone(&new));
             assert_eq!(world.find(0, &email).await, None);
@@ -201,7 +205,7 @@ fn an_instance_that_has_not_read_the_new_key_shares_the_old_index_with_one_that_
 fn the_winner_of_an_identifier_is_the_same_at_every_step() {
     run(async {
         let mut world = World::new(5, 3).await;
-        // Each region has a claimant of its own: the first one wins.
+        // Each region has a different owner: the first one wins.
         let mut ids = Vec::new();
         for at in [1, 0, 2] {
             ids.push(world.register(at, "ada@example.com", "phc").await.unwrap());
@@ -215,18 +219,18 @@ fn the_winner_of_an_identifier_is_the_same_at_every_step() {
         };
         check(&world, "before").await;
         publish(&mut world).await;
-        // Losers are written again before the winner is.
+        // Losers are re-encrypted before the winner.
         for at in [2, 1, 0] {
             check(&world, "published").await;
             let secrets = world.opened_secrets(at).await;
             let region = &world.regions[at];
-            let rule = umoja_reconciler::Rule::Claims(&secrets);
-            let mut pass = umoja_reconciler::Rewrite::new(rule, [(&region.home, &*region.sealer)]);
+            let rule = umoja_reconciler::Rule::Ownerships(&secrets);
+            let mut pass = umoja_reconciler::Reencryption::new(rule, [(&region.home, &*region.sealer)]);
             while pass.step().await.unwrap() {}
             check(&world, "written again").await;
             world.deliver().await;
         }
-        world.settle_claims().await;
+        world.settle_ownerships().await;
         check(&world, "under both").await;
         assert_eq!(world.rotate_index().await.unwrap(), IndexStep::Drop);
         world.reload().await;
@@ -239,7 +243,7 @@ fn the_winner_of_an_identifier_is_the_same_at_every_step() {
 
 /// Failure: any function killed at any await
 #[test]
-fn a_rotation_that_is_killed_anywhere_is_gone_on_with() {
+fn a_killed_rotation_is_continued() {
     run(async {
         let mut world = World::new(6, 3).await;
         let mut ids = Vec::new();
@@ -252,14 +256,14 @@ fn a_rotation_that_is_killed_anywhere_is_gone_on_with() {
             while world.secrets().await.unwrap().index_step() != IndexStep::Publish {
                 for polls in (1..300).step_by(13) {
                     world.set_pausing(true);
-                    killed_after(polls, world.rewrite_claims()).await;
+                    killed_after(polls, world.reencrypt_profiles()).await;
                     world.set_pausing(false);
                     if polls % 5 == 0 {
                         world.edit(polls % 3, ids[polls % 6], &format!("name{polls}")).await.unwrap();
                         world.deliver().await;
                     }
                 }
-                world.settle_claims().await;
+                world.settle_ownerships().await;
                 world.rotate_index().await.unwrap();
                 world.reload().await;
             }
@@ -269,7 +273,7 @@ fn a_rotation_that_is_killed_anywhere_is_gone_on_with() {
 }
 
 #[test]
-fn a_step_that_was_written_in_one_region_only_is_brought_to_the_others() {
+fn a_step_written_in_one_region_reaches_the_others() {
     run(async {
         let mut world = World::new(7, 3).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -277,7 +281,7 @@ fn a_step_that_was_written_in_one_region_only_is_brought_to_the_others() {
         let mut steps = Vec::new();
         for _ in 0..3 {
             let before = world.regions[1].store.setting(SETTING).await.unwrap().unwrap();
-            world.settle_claims().await;
+            world.settle_ownerships().await;
             steps.push(world.rotate_index().await.unwrap());
             let after = world.regions[0].store.setting(SETTING).await.unwrap();
             for at in 1..3 {
@@ -296,51 +300,51 @@ fn a_step_that_was_written_in_one_region_only_is_brought_to_the_others() {
 }
 
 #[test]
-fn a_profile_with_claims_under_a_key_that_is_gone_is_found_again_after_a_pass() {
+fn a_pass_makes_profiles_under_a_dropped_key_findable() {
     run(async {
         let mut world = World::new(9, 2).await;
         let before = Arc::clone(world.regions[0].secrets());
         publish(&mut world).await;
         world.finish_index_rotation().await;
-        // As a table holds it that was restored from a backup.
+        // As in a table that was restored from a backup.
         let now = world.regions[0].work_with(before);
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         world.regions[0].work_with(now);
         world.settle().await;
         assert_eq!(world.find(1, "ada@example.com").await, None);
-        world.settle_claims().await;
+        world.settle_ownerships().await;
         assert_eq!(world.find(1, "ada@example.com").await, Some(id));
         check_finished(&world, &[id], 2).await;
     });
 }
 
 #[test]
-fn the_old_key_is_not_dropped_while_a_version_without_claims_under_the_new_one_is_on_its_way() {
+fn the_old_key_stays_while_an_old_version_is_in_transit() {
     run(async {
         let mut world = World::new(10, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         world.settle().await;
         let old = Arc::clone(world.regions[0].secrets());
         publish(&mut world).await;
-        assert_eq!(world.rewrite_claims().await.unwrap().rewritten, 1, "in the first region");
-        // An instance of the second that knows the old key only changes the version of before.
+        assert_eq!(world.reencrypt_profiles().await.unwrap().reencrypted, 1, "in the first region");
+        // An instance of the second region with only the old key changes the previous version.
         world.clock.advance(1000);
         let new = world.regions[1].work_with(old);
         world.edit(1, id, "Ada").await.unwrap();
         world.regions[1].work_with(new);
         assert_eq!(key_versions(&world, 1, id).await, [1].into());
-        assert_eq!(world.rewrite_claims().await.unwrap().rewritten, 1, "in the second region");
-        // Nobody holds anything that is behind, but the version between the two has still to come to the first region.
-        assert!(world.rewrite_claims().await.unwrap().is_complete());
-        let proof = world.prove_claims().await.unwrap();
-        assert_eq!((proof.rewritten, proof.on_their_way), (0, 2), "{proof:?}");
+        assert_eq!(world.reencrypt_profiles().await.unwrap().reencrypted, 1, "in the second region");
+        // No region has an item without the new key, but the version in between has not reached the first region yet.
+        assert!(world.reencrypt_profiles().await.unwrap().is_complete());
+        let proof = world.prove_ownerships().await.unwrap();
+        assert_eq!((proof.reencrypted, proof.on_their_way), (0, 2), "{proof:?}");
         world.deliver().await;
-        assert!(world.prove_claims().await.unwrap().is_complete());
-        // Nor before everybody is known everywhere, wherever they were registered.
+        assert!(world.prove_ownerships().await.unwrap().is_complete());
+        // Nor before every region has every user.
         for at in 0..2 {
             world.register(at, &format!("new{at}@example.com"), "phc").await.unwrap();
         }
-        assert_eq!(world.prove_claims().await.unwrap().on_their_way, 2);
+        assert_eq!(world.prove_ownerships().await.unwrap().on_their_way, 2);
         world.settle().await;
         world.finish_index_rotation().await;
         check_finished(&world, &[id], 2).await;
@@ -348,17 +352,18 @@ fn the_old_key_is_not_dropped_while_a_version_without_claims_under_the_new_one_i
 }
 
 #[test]
-fn what_was_on_its_way_when_a_pass_looked_is_looked_at_again() {
+fn a_later_pass_checks_versions_in_transit() {
     run(async {
         let mut world = World::new(11, 3).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         world.settle().await;
         publish(&mut world).await;
-        world.settle_claims().await;
+        world.settle_ownerships().await;
         world.edit(1, id, "Ada").await.unwrap();
         let secrets = world.opened_secrets(0).await;
         let regions = world.regions.iter().map(|region| (&region.home, &*region.sealer));
-        let mut pass = umoja_reconciler::Rewrite::new(umoja_reconciler::Rule::ClaimsArrived(&secrets), regions);
+        let mut pass =
+            umoja_reconciler::Reencryption::new(umoja_reconciler::Rule::OwnershipsArrived(&secrets), regions);
         while pass.step().await.unwrap() {}
         assert!(pass.look_again().await.unwrap());
         assert!(!pass.report().is_complete());
@@ -369,10 +374,10 @@ fn what_was_on_its_way_when_a_pass_looked_is_looked_at_again() {
 }
 
 #[test]
-fn a_profile_that_no_key_opens_is_said_to_hold_up_a_rotation_also_with_several_regions() {
+fn an_unreadable_profile_is_reported_as_blocking_a_rotation() {
     run(async {
         let mut world = World::new(12, 2).await;
-        // Written while the other region's KMS was out, and then the key is gone before the repair came.
+        // The profile was written while the other region's KMS was unavailable, and the key is lost before the repair.
         world.regions[1].faults.kms.set_down(true);
         let lost = world.register(0, "lost@example.com", "phc").await.unwrap();
         world.regions[1].faults.kms.set_down(false);
@@ -385,15 +390,15 @@ fn a_profile_that_no_key_opens_is_said_to_hold_up_a_rotation_also_with_several_r
         world.shared_secrets().ensure(&BTreeSet::from([world.name(0).clone()]), now).await.unwrap();
         publish(&mut world).await;
         let other = world.register(0, "ada@example.com", "phc").await.unwrap();
-        let first = world.rewrite_claims().await.unwrap();
+        let first = world.reencrypt_profiles().await.unwrap();
         assert_eq!((first.unreadable, first.on_their_way), (1, 1), "the other region has the same version: {first:?}");
-        assert!(!first.is_stuck_since(None), "that may be on its way");
-        let second = world.rewrite_claims().await.unwrap();
+        assert!(!first.is_stuck_since(None), "it may be in transit");
+        let second = world.reencrypt_profiles().await.unwrap();
         assert!(second.is_stuck_since(Some(&first)), "{second:?}");
         assert_eq!(second.unreadable_users, [lost]);
-        // Not while anything is done.
+        // Not while the pass does any work.
         assert_eq!(key_versions(&world, 0, other).await, [1, 2].into());
-        let done = umoja_reconciler::RewriteReport::default();
+        let done = umoja_reconciler::ReencryptionReport::default();
         assert!(!done.is_stuck_since(Some(&second)));
     });
 }

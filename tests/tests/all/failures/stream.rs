@@ -1,4 +1,4 @@
-//! The stream: partial batches, poison, hot users, loops.
+//! The stream: partial batches, poison records, hot users and loops.
 
 use umoja_replicator::Replicator;
 use umoja_schema::{Attribute, Attributes, Identity, Log, Message, Part};
@@ -10,7 +10,7 @@ use umoja_tests::world::{World, run};
 
 /// Failure: retry queue unreachable
 #[test]
-fn while_neither_the_peer_nor_its_queue_answers_no_record_is_acknowledged() {
+fn no_record_is_acknowledged_without_the_peer_or_its_queue() {
     run(async {
         let world = World::new(1, 2).await;
         world.set_cut(0, 1, true);
@@ -31,7 +31,7 @@ fn while_neither_the_peer_nor_its_queue_answers_no_record_is_acknowledged() {
 
 /// Failure: stream partial batch
 #[test]
-fn a_batch_that_fails_in_the_middle_is_delivered_again_from_there() {
+fn a_failed_batch_is_redelivered_from_the_failure() {
     run(async {
         let world = World::new(2, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -39,7 +39,7 @@ fn a_batch_that_fails_in_the_middle_is_delivered_again_from_there() {
         world.set_password(0, id, "one").await.unwrap();
         world.edit(0, id, "one").await.unwrap();
         world.register(0, "eve@example.com", "phc").await.unwrap();
-        // The first write is taken (without reading first); from the second on neither peer nor queue answers.
+        // The first write succeeds (without a prior read). From the second on, neither the peer nor the queue answers.
         world.regions[0].faults.links[world.name(1)].then([Fault::None, Fault::RequestLost]);
         world.regions[0].faults.retries[world.name(1)].then([Fault::RequestLost]);
         let changes = world.changes(0);
@@ -54,7 +54,7 @@ fn a_batch_that_fails_in_the_middle_is_delivered_again_from_there() {
 
 /// Failure: stream partial batch
 #[test]
-fn of_two_peers_that_fail_the_earlier_failure_counts() {
+fn the_earliest_failure_of_two_peers_counts() {
     run(async {
         let world = World::new(13, 3).await;
         for n in 0..3 {
@@ -73,7 +73,7 @@ fn of_two_peers_that_fail_the_earlier_failure_counts() {
         let stored = Digest::of(&world.regions[2].store.ports(), 3).await.unwrap().parts;
         let other = Digest::of(&world.regions[1].store.ports(), 3).await.unwrap().parts;
         assert!(stored < other, "{stored} {other}");
-        assert_eq!(failed as u64, stored, "everything before it was taken by both");
+        assert_eq!(failed as u64, stored, "both accepted the records before it");
         for at in [1, 2] {
             world.regions[0].faults.retries[world.name(at)].set_down(false);
         }
@@ -84,7 +84,7 @@ fn of_two_peers_that_fail_the_earlier_failure_counts() {
 
 /// Failure: stream partial batch
 #[test]
-fn a_coalesced_record_is_not_acknowledged_before_the_one_that_stands_for_it() {
+fn a_coalesced_record_waits_for_its_newest_version() {
     run(async {
         let world = World::new(3, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -104,7 +104,7 @@ fn a_coalesced_record_is_not_acknowledged_before_the_one_that_stands_for_it() {
 }
 
 #[test]
-fn a_missing_key_that_cannot_be_listed_holds_the_record_back() {
+fn a_record_waits_until_its_key_repair_is_queued() {
     run(async {
         let world = World::new(4, 2).await;
         world.regions[1].faults.kms.set_down(true);
@@ -134,7 +134,7 @@ fn spoil(change: &mut Change, how: usize) {
 
 /// Failure: poison record
 #[test]
-fn poison_is_parked_with_a_reason_and_its_neighbours_go_on() {
+fn a_poison_record_is_quarantined_alone_with_a_reason() {
     run(async {
         for how in 0..6 {
             let world = World::new(5, 3).await;
@@ -144,13 +144,15 @@ fn poison_is_parked_with_a_reason_and_its_neighbours_go_on() {
             spoil(&mut changes[0], how);
             world.skip_stream(0).await;
             let outcome = Replicator::new(world.regions[0].home.clone()).handle(&changes).await;
-            assert_eq!((outcome.failed, outcome.parked, outcome.sent), (None, 1, 10), "{how}");
+            assert_eq!((outcome.failed, outcome.quarantined, outcome.sent), (None, 1, 10), "{how}");
             for at in [1, 2] {
                 assert!(world.read::<Identity>(at, healthy).await.is_ok());
             }
-            let parked = world.parked(0).await;
-            let Ok(Message::Parked { sequence, reason, key, .. }) = Message::from_text(&parked[0]) else { panic!() };
-            assert_eq!((parked.len(), sequence), (1, changes[0].sequence.clone()));
+            let quarantined = world.quarantined(0).await;
+            let Ok(Message::Quarantined { sequence, reason, key, .. }) = Message::from_text(&quarantined[0]) else {
+                panic!()
+            };
+            assert_eq!((quarantined.len(), sequence), (1, changes[0].sequence.clone()));
             assert!(!reason.is_empty());
             if how < 5 {
                 assert_eq!(key, format!("{poisoned}/profile"));
@@ -161,33 +163,33 @@ fn poison_is_parked_with_a_reason_and_its_neighbours_go_on() {
 
 /// Failure: poison record
 #[test]
-fn poison_is_parked_once_although_its_batch_is_delivered_again() {
+fn a_redelivered_poison_record_is_quarantined_once() {
     run(async {
         let world = World::new(6, 2).await;
         world.register(0, "ada@example.com", "phc").await.unwrap();
         world.register(0, "eve@example.com", "phc").await.unwrap();
         let mut changes = world.changes(0);
-        // The other one's first part.
+        // The first part of the other user.
         spoil(&mut changes[3], 0);
         let replicator = Replicator::new(world.regions[0].home.clone());
         world.set_cut(0, 1, true);
         world.regions[0].faults.retries[world.name(1)].set_down(true);
         let outcome = replicator.handle(&changes).await;
-        assert_eq!((outcome.failed.as_ref(), outcome.parked), (Some(&changes[0].sequence), 0));
+        assert_eq!((outcome.failed.as_ref(), outcome.quarantined), (Some(&changes[0].sequence), 0));
         world.set_cut(0, 1, false);
-        // It cannot be parked: it and what comes after it stays.
-        world.regions[0].faults.parked.set_down(true);
+        // The record cannot be quarantined, so it and the later records stay.
+        world.regions[0].faults.quarantined.set_down(true);
         let outcome = replicator.handle(&changes).await;
-        assert_eq!((outcome.failed.as_ref(), outcome.parked), (Some(&changes[3].sequence), 0));
-        world.regions[0].faults.parked.set_down(false);
+        assert_eq!((outcome.failed.as_ref(), outcome.quarantined), (Some(&changes[3].sequence), 0));
+        world.regions[0].faults.quarantined.set_down(false);
         let outcome = replicator.handle(&changes[3..]).await;
-        assert_eq!((outcome.failed, outcome.parked), (None, 1));
-        assert_eq!(world.parked(0).await.len(), 1);
+        assert_eq!((outcome.failed, outcome.quarantined), (None, 1));
+        assert_eq!(world.quarantined(0).await.len(), 1);
     });
 }
 
 #[test]
-fn what_is_parked_holds_no_more_than_a_key() {
+fn a_quarantined_record_contains_only_a_key() {
     run(async {
         let world = World::new(7, 2).await;
         let text = |text: &str| Attribute::S(text.to_owned());
@@ -198,14 +200,14 @@ fn what_is_parked_holds_no_more_than_a_key() {
         ]);
         let change = Change { table: "journal".into(), sequence: "1".into(), image };
         let outcome = Replicator::new(world.regions[0].home.clone()).handle(&[change]).await;
-        assert_eq!(outcome.parked, 1);
-        assert!(!world.parked(0).await[0].to_lowercase().contains("ada"));
+        assert_eq!(outcome.quarantined, 1);
+        assert!(!world.quarantined(0).await[0].to_lowercase().contains("ada"));
     });
 }
 
 /// Failure: clock skew of +/-10 min
 #[test]
-fn a_stamp_from_the_far_future_is_parked_and_not_sent() {
+fn a_write_from_the_far_future_is_quarantined_and_not_sent() {
     run(async {
         let world = World::new(8, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -214,17 +216,17 @@ fn a_stamp_from_the_far_future_is_parked_and_not_sent() {
         world.edit(0, id, "from the future").await.unwrap();
         world.regions[0].clock.set_skew(0);
         let step = world.regions[0].pump.replicate().await.unwrap();
-        assert_eq!((step.outcome.failed, step.outcome.parked, step.outcome.sent), (None, 1, 0));
+        assert_eq!((step.outcome.failed, step.outcome.quarantined, step.outcome.sent), (None, 1, 0));
         let stored = world.stored(1, id, Part::Profile).await.unwrap();
         assert!(!stored.version.hlc.is_far_ahead_of(umoja_store::ports::Clock::now(&*world.clock)));
-        // The peer's writes are not captured by the bad clock.
+        // The bad clock does not capture the peer's writes.
         assert!(world.edit(1, id, "from now").await.is_ok());
     });
 }
 
 /// Failure: hot user (1,000 updates)
 #[test]
-fn a_thousand_updates_of_one_user_are_sent_as_a_few() {
+fn a_thousand_updates_are_coalesced_into_a_few_writes() {
     run(async {
         let world = World::new(9, 3).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -243,14 +245,14 @@ fn a_thousand_updates_of_one_user_are_sent_as_a_few() {
 }
 
 #[test]
-fn what_a_peer_wrote_here_is_never_sent_on() {
+fn replicated_writes_are_never_forwarded() {
     run(async {
         let world = World::new(10, 3).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         world.edit(0, id, "Ada").await.unwrap();
         world.reset_calls();
         world.settle().await;
-        // Two parts and a row to two peers; nothing comes back and nothing goes round.
+        // Two parts and a row go to two peers, and no change returns or circulates.
         assert_eq!(world.sends(), 6);
         assert_eq!(world.changes(1).len(), 3);
         let step = world.regions[1].pump.replicate().await.unwrap();
@@ -260,7 +262,7 @@ fn what_a_peer_wrote_here_is_never_sent_on() {
 }
 
 #[test]
-fn rows_are_replicated_as_they_are() {
+fn rows_are_replicated_unchanged() {
     run(async {
         let world = World::new(11, 3).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -287,7 +289,7 @@ fn rows_are_replicated_as_they_are() {
 }
 
 #[test]
-fn a_part_of_a_format_that_nobody_knows_is_replicated_unopened() {
+fn a_part_of_an_unknown_format_is_replicated_unopened() {
     run(async {
         let world = World::new(12, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();

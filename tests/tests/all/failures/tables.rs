@@ -1,7 +1,7 @@
-//! What a replicated table gets from its entry in the list: shown with a table that only tests have, of versioned items of
-//! which the newest is kept and which are deleted with their user.
+//! The behaviour that a replicated table gets from its entry in the list. The tests use a test table of
+//! versioned items: the newest version wins, and the items are deleted with their user.
 
-use umoja_reconciler::{Fill, Redriven, SweepEnd, redrive_parked};
+use umoja_reconciler::{AntiEntropyEnd, Backfill, Redriven, redrive_quarantined};
 use umoja_schema::{Message, Millis, Part, UserId, VersionedItem};
 use umoja_tests::world::{World, killed_after, run};
 
@@ -37,7 +37,7 @@ fn an_item_reaches_every_region_and_the_newest_version_wins() {
 }
 
 #[test]
-fn an_item_waits_in_the_retry_queue_while_a_peer_is_out() {
+fn an_item_waits_in_the_retry_queue_during_an_outage() {
     run(async {
         let (world, id) = populated(2, 3).await;
         world.set_down(1, true);
@@ -53,7 +53,7 @@ fn an_item_waits_in_the_retry_queue_while_a_peer_is_out() {
 }
 
 #[test]
-fn an_item_that_a_stream_lost_arrives_by_the_sweep_in_its_newest_version() {
+fn an_item_lost_by_a_stream_arrives_in_its_newest_version() {
     run(async {
         let (world, id) = populated(3, 2).await;
         put(&world, 0, id, "a").await;
@@ -65,24 +65,25 @@ fn an_item_that_a_stream_lost_arrives_by_the_sweep_in_its_newest_version() {
         }
         world.settle().await;
         let digests = world.digests().await;
-        assert_ne!(digests[0], digests[1], "digests tell the versions apart");
-        let runs = world.sweep().await;
-        assert!(runs.iter().all(|run| run.ended == SweepEnd::Done), "{runs:?}");
+        assert_ne!(digests[0], digests[1], "digests differ between versions");
+        let runs = world.anti_entropy().await;
+        assert!(runs.iter().all(|run| run.ended == AntiEntropyEnd::Done), "{runs:?}");
         everywhere(&world, id, &[first, second]).await;
-        let found: u64 = world.sweep().await.iter().map(|run| run.report.found).sum();
+        let found: u64 = world.anti_entropy().await.iter().map(|run| run.report.found).sum();
         assert_eq!(found, 0);
     });
 }
 
-/// Passes from one region to another until one finds nothing missing; gives how many items were brought.
+/// Makes passes from one region to another until one finds no missing item. Returns the number of replicated items.
 async fn bring(world: &World, from: usize, to: usize) -> u64 {
     let mut copied = 0;
     for _ in 0..5 {
         world.clock.advance(61_000);
-        let mut fill = Fill::new(&world.regions[from].home, world.name(to), Millis(0)).unwrap().of_ended().deriving();
-        while fill.step().await.unwrap() {}
-        copied += fill.report().rows_copied;
-        if fill.report().is_complete() {
+        let mut backfill =
+            Backfill::new(&world.regions[from].home, world.name(to), Millis(0)).unwrap().of_ended().deriving();
+        while backfill.step().await.unwrap() {}
+        copied += backfill.report().rows_replicated;
+        if backfill.report().is_complete() {
             return copied;
         }
     }
@@ -90,7 +91,7 @@ async fn bring(world: &World, from: usize, to: usize) -> u64 {
 }
 
 #[test]
-fn a_region_that_joins_or_thaws_gets_and_gives_items() {
+fn a_joining_or_thawing_region_exchanges_items() {
     run(async {
         let (world, id) = populated(4, 2).await;
         put(&world, 0, id, "a").await;
@@ -108,25 +109,27 @@ fn a_region_that_joins_or_thaws_gets_and_gives_items() {
 }
 
 #[test]
-fn an_item_with_a_stamp_from_the_far_future_is_parked_and_can_be_sent_back() {
+fn an_item_from_the_far_future_is_quarantined_and_can_be_redriven() {
     run(async {
         let (world, id) = populated(5, 2).await;
         world.regions[0].clock.set_skew(10 * 60 * 1000);
         let item = put(&world, 0, id, "a").await;
         world.regions[0].clock.set_skew(0);
         world.settle().await;
-        let parked = world.regions[0].home.parked.receive(10, 60).await.unwrap();
-        let [parked] = &parked[..] else { panic!("{parked:?}") };
-        assert!(matches!(Message::from_text(&parked.text), Ok(Message::Parked { table, .. }) if table == "sample"));
+        let quarantined = world.regions[0].home.quarantined.receive(10, 60).await.unwrap();
+        let [quarantined] = &quarantined[..] else { panic!("{quarantined:?}") };
+        assert!(
+            matches!(Message::from_text(&quarantined.text), Ok(Message::Quarantined { table, .. }) if table == "sample")
+        );
         world.clock.advance(10 * 60 * 1000);
-        assert_eq!(redrive_parked(&world.regions[0].home, parked).await, Ok(Redriven::Queued));
+        assert_eq!(redrive_quarantined(&world.regions[0].home, quarantined).await, Ok(Redriven::Queued));
         world.settle().await;
         everywhere(&world, id, &[item]).await;
     });
 }
 
 #[test]
-fn items_go_with_their_user_after_a_parked_erasure_is_sent_back() {
+fn items_are_erased_after_a_quarantined_erasure_is_redriven() {
     run(async {
         let (world, id) = populated(10, 2).await;
         put(&world, 0, id, "a").await;
@@ -136,8 +139,8 @@ fn items_go_with_their_user_after_a_parked_erasure_is_sent_back() {
         world.regions[0].clock.set_skew(0);
         world.settle().await;
         world.clock.advance(10 * 60 * 1000);
-        for parked in world.regions[0].home.parked.receive(10, 60).await.unwrap() {
-            assert_eq!(redrive_parked(&world.regions[0].home, &parked).await, Ok(Redriven::Queued));
+        for quarantined in world.regions[0].home.quarantined.receive(10, 60).await.unwrap() {
+            assert_eq!(redrive_quarantined(&world.regions[0].home, &quarantined).await, Ok(Redriven::Queued));
         }
         world.settle().await;
         everywhere(&world, id, &[]).await;
@@ -145,7 +148,7 @@ fn items_go_with_their_user_after_a_parked_erasure_is_sent_back() {
 }
 
 #[test]
-fn items_go_with_their_user_in_every_region() {
+fn items_are_erased_with_their_user_in_every_region() {
     run(async {
         let (world, id) = populated(6, 3).await;
         let other = world.register(1, "eve@example.com", "phc").await.unwrap();
@@ -157,7 +160,7 @@ fn items_go_with_their_user_in_every_region() {
         let stays = put(&world, 0, other, "a").await;
         world.settle().await;
         world.erase(1, id).await.unwrap();
-        assert_eq!(world.put_item(1, id, "a").await, Ok(None), "the region knows no such user");
+        assert_eq!(world.put_item(1, id, "a").await, Ok(None), "the user is unknown in the region");
         world.settle().await;
         everywhere(&world, id, &[]).await;
         everywhere(&world, other, &[stays]).await;
@@ -165,14 +168,14 @@ fn items_go_with_their_user_in_every_region() {
 }
 
 #[test]
-fn an_item_that_is_on_its_way_during_an_erasure_does_not_stay() {
+fn an_item_in_transit_during_an_erasure_is_deleted() {
     run(async {
         let (world, id) = populated(7, 2).await;
         world.set_cut(0, 1, true);
         put(&world, 0, id, "a").await;
         world.rounds(1).await;
         world.erase(1, id).await.unwrap();
-        // The tombstone arrives first, then the item leaves.
+        // The tombstone arrives before the item is sent.
         world.rounds(1).await;
         assert!(world.stored(0, id, Part::Profile).await.unwrap().version.erased);
         world.set_cut(0, 1, false);
@@ -182,7 +185,7 @@ fn an_item_that_is_on_its_way_during_an_erasure_does_not_stay() {
 }
 
 #[test]
-fn items_that_an_erasure_left_behind_are_deleted_by_the_sweep() {
+fn anti_entropy_deletes_items_left_by_an_erasure() {
     run(async {
         let (world, id) = populated(8, 2).await;
         put(&world, 0, id, "a").await;
@@ -191,7 +194,7 @@ fn items_that_an_erasure_left_behind_are_deleted_by_the_sweep() {
         world.skip_stream(0).await;
         world.settle().await;
         assert_eq!(world.items(0, id).await.len(), 1);
-        world.sweep().await;
+        world.anti_entropy().await;
         world.settle().await;
         everywhere(&world, id, &[]).await;
     });
@@ -199,7 +202,7 @@ fn items_that_an_erasure_left_behind_are_deleted_by_the_sweep() {
 
 /// Failure: any function killed at any await
 #[test]
-fn a_replicator_that_is_killed_at_any_await_loses_no_item_and_leaves_none_of_an_erased_user() {
+fn a_killed_replicator_loses_and_leaves_no_item() {
     run(async {
         for awaits in 0..40 {
             let (world, id) = populated(100 + awaits, 2).await;

@@ -1,5 +1,5 @@
-//! Two versions of Umoja in one fleet. What the next version would write is put into the tables and queues here; this
-//! version copies, retries, counts and erases it, and opens nothing of it.
+//! Two versions of Umoja in one fleet. The tests put items of the next version into the tables and queues. This version
+//! replicates, retries, counts and erases them without opening them.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use umoja_schema::{
     Attribute, Attributes, Body, Credentials, Facts, Hlc, Identity, Log, LogRow, Message, Millis, Part, PartRecord,
     SealedData, UserId,
 };
-use umoja_store::apply::{apply_copy, plan_claims};
+use umoja_store::apply::{apply_replicated, plan_ownerships};
 use umoja_store::ports::{
     Clock as _, Commit, Condition, Delivery, Logs as _, PartWrite, Queue, QueueDepth, StoreError, Users as _, Writes,
 };
@@ -19,7 +19,7 @@ use umoja_store::seal::SealError;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::{World, run};
 
-/// Attributes of every kind that nobody has heard of.
+/// Unknown attributes of every kind.
 fn novelties() -> Attributes {
     let list = vec![Attribute::Bool(true), Attribute::Null, Attribute::N("-1.5e3".into())];
     Attributes::from([
@@ -28,17 +28,17 @@ fn novelties() -> Attributes {
     ])
 }
 
-/// Adds what the next version would have in an item that is otherwise of this one's form.
+/// Adds attributes of the next version to an item that otherwise has this version's format.
 fn with_novelties(record: &mut PartRecord) {
     record.unknown.extend(novelties());
     if let Body::Live(live) = &mut record.body
         && let Facts::Profile(facts) = &mut live.facts
     {
-        facts.claims.values_mut().for_each(|claim| claim.unknown.extend(novelties()));
+        facts.ownerships.values_mut().for_each(|ownership| ownership.unknown.extend(novelties()));
     }
 }
 
-/// The next version's write of a profile part: an envelope of another form, wrapped for all regions but one.
+/// A profile part as the next version writes it: an envelope of another format, wrapped for all regions but one.
 async fn write_next(world: &World, at: usize, id: UserId, lacking: usize) -> PartRecord {
     let stored = world.stored(at, id, Part::Profile).await.unwrap();
     let mut next = stored.clone();
@@ -57,18 +57,18 @@ async fn write_next(world: &World, at: usize, id: UserId, lacking: usize) -> Par
     next
 }
 
-/// As whatever version writes: the part with its claims.
+/// Writes the part with its ownerships, as every version does.
 async fn put(world: &World, at: usize, stored: &PartRecord, next: &PartRecord) {
     let store = &world.regions[at].store;
-    let claims = plan_claims(store, next.id, stored.claims(), next.claims()).await.unwrap();
+    let ownerships = plan_ownerships(store, next.id, stored.ownerships(), next.ownerships()).await.unwrap();
     let condition = Condition::VersionIs(stored.version.clone());
     let parts = vec![PartWrite { record: next.clone(), condition }];
-    assert_eq!(store.commit(&Writes { parts, claims, ..Writes::default() }).await, Ok(Commit::Done));
+    assert_eq!(store.commit(&Writes { parts, ownerships, ..Writes::default() }).await, Ok(Commit::Done));
 }
 
 /// Failure: old and new software side by side
 #[test]
-fn a_part_of_the_next_format_is_copied_retried_counted_and_erased_unopened() {
+fn a_part_of_the_next_format_is_handled_unopened() {
     run(async {
         let world = World::new(1, 3).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -80,7 +80,7 @@ fn a_part_of_the_next_format_is_copied_retried_counted_and_erased_unopened() {
         world.set_cut(0, 2, false);
         world.rounds(20).await;
 
-        // Every region holds it as it was written, finds it, and says that it cannot read it.
+        // Every region stores the part unchanged, finds it and answers that it cannot read it.
         let digests = world.digests().await;
         assert!(digests.iter().all(|digest| *digest == digests[0]));
         let newer = || Error::Seal(SealError::Newer);
@@ -93,9 +93,9 @@ fn a_part_of_the_next_format_is_copied_retried_counted_and_erased_unopened() {
             assert_eq!(credentials.secret.as_deref(), Some("phc"), "the other part is of this format");
         }
 
-        // The missing key waits for somebody who can open it.
+        // The missing wrapped key waits for a version that can open the part.
         for at in 0..3 {
-            assert!(world.parked(at).await.is_empty());
+            assert!(world.quarantined(at).await.is_empty());
         }
         let waiting = world.unrepaired(0).await;
         assert_eq!((waiting.waiting + waiting.in_flight, waiting.dead), (1, 0));
@@ -105,7 +105,7 @@ fn a_part_of_the_next_format_is_copied_retried_counted_and_erased_unopened() {
         let digests = world.digests().await;
         assert!(digests.iter().all(|digest| *digest == digests[0] && digest.missing_keys == 0));
 
-        // A newer version of the person, written by this version, would have to open it. An erasure does not.
+        // This version would have to open the part to write a newer one. An erasure does not.
         world.erase(1, id).await.unwrap();
         world.settle().await;
         world.check_invariants().await;
@@ -115,13 +115,13 @@ fn a_part_of_the_next_format_is_copied_retried_counted_and_erased_unopened() {
 
 /// Failure: old and new software side by side
 #[test]
-fn what_the_next_version_adds_to_an_item_survives_this_versions_changes_in_every_region() {
+fn attributes_of_the_next_version_survive_changes() {
     run(async {
         let d = Deployment::of(World::new(2, 3).await).await;
         let world = &d.world;
         let id: UserId = d.register(0, "ada@example.com", "correct horse").await.id().parse().unwrap();
         world.settle().await;
-        // As if a write of the next version had arrived everywhere.
+        // As if every region had received a write of the next version.
         for (at, part) in (0..3).flat_map(|at| Part::ALL.map(|part| (at, part))) {
             let stored = world.stored(at, id, part).await.unwrap();
             let mut next = stored.clone();
@@ -141,7 +141,7 @@ fn what_the_next_version_adds_to_an_item_survives_this_versions_changes_in_every
             for part in Part::ALL {
                 let stored = world.stored(at, id, part).await.unwrap();
                 assert_eq!(stored.unknown, novelties(), "{part} in region {at}");
-                let unknown: Vec<_> = stored.claims().values().map(|claim| &claim.unknown).collect();
+                let unknown: Vec<_> = stored.ownerships().values().map(|ownership| &ownership.unknown).collect();
                 assert!(part == Part::Credentials || unknown.contains(&&novelties()), "the address was not changed");
             }
         }
@@ -150,7 +150,7 @@ fn what_the_next_version_adds_to_an_item_survives_this_versions_changes_in_every
 
 /// Failure: old and new software side by side
 #[test]
-fn a_region_that_cannot_read_a_user_yet_says_so_and_when_to_come_back() {
+fn a_region_unable_to_read_a_user_asks_to_retry() {
     run(async {
         let d = Deployment::new(3).await;
         let created = d.register(0, "ada@example.com", "correct horse").await;
@@ -158,20 +158,20 @@ fn a_region_that_cannot_read_a_user_yet_says_so_and_when_to_come_back() {
         let id: UserId = created.id().parse().unwrap();
         let next = write_next(&d.world, 0, id, 1).await;
         let there = &d.world.regions[1];
-        apply_copy(&there.store, &next, &there.name).await.unwrap();
+        apply_replicated(&there.store, &next, &there.name).await.unwrap();
         for (operation, body) in [
             ("lookup", json!({ "email": "ada@example.com" })),
             ("update", json!({ "id": id.to_string(), "set": { "profile": { "name": "Ada" } } })),
             ("export", json!({ "id": id.to_string() })),
         ] {
             let reply = d.call(1, operation, body).await;
-            assert_eq!(reply.refused(503, "newer_format").retry_after, Some(60), "{operation}");
+            assert_eq!(reply.rejected(503, "newer_format").retry_after, Some(60), "{operation}");
         }
-        assert_eq!(d.world.stored(1, id, Part::Profile).await, Some(next), "and it is left as it is");
+        assert_eq!(d.world.stored(1, id, Part::Profile).await, Some(next), "and it is unchanged");
     });
 }
 
-/// A queue whose messages say that they are of the next version.
+/// A queue whose messages have the number of the next version.
 struct OfNextVersion(Arc<dyn Queue>, &'static str);
 
 #[async_trait]
@@ -220,7 +220,7 @@ impl Queue for OfNextVersion {
 
 /// Failure: old and new software side by side
 #[test]
-fn messages_of_the_next_version_and_of_kinds_that_it_adds_are_left_for_it() {
+fn messages_of_the_next_version_are_left_for_it() {
     run(async {
         for what in ["version", "kind"] {
             let world = World::new(4, 2).await;
@@ -232,11 +232,11 @@ fn messages_of_the_next_version_and_of_kinds_that_it_adds_are_left_for_it() {
             home.peers[0].retry = Arc::new(OfNextVersion(Arc::clone(&home.peers[0].retry), what));
             home.repairs = Arc::new(OfNextVersion(Arc::clone(&home.repairs), what));
             let report = drain_retries(&home, &home.peers[0]).await;
-            assert_eq!((report.received, report.postponed, report.parked, report.copied), (3, 3, 0, 0));
+            assert_eq!((report.received, report.postponed, report.quarantined, report.copied), (3, 3, 0, 0));
             let repairs = repair_keys(&home, &world.regions[0].sealer).await;
-            assert_eq!((repairs.received, repairs.postponed, repairs.parked), (2, 2, 0));
+            assert_eq!((repairs.received, repairs.postponed, repairs.quarantined), (2, 2, 0));
             assert_eq!(repairs.ended, Ended::Empty);
-            // Whoever can read them finds them.
+            // A version that can read them finds them.
             world.settle().await;
             world.check_invariants().await;
         }
@@ -245,7 +245,7 @@ fn messages_of_the_next_version_and_of_kinds_that_it_adds_are_left_for_it() {
 
 /// Failure: old and new software side by side
 #[test]
-fn a_row_of_a_kind_and_with_fields_that_nobody_knows_is_copied_as_it_is() {
+fn a_row_of_an_unknown_kind_is_replicated_unchanged() {
     run(async {
         let world = World::new(5, 3).await;
         let user = world.register(0, "ada@example.com", "phc").await.unwrap();
@@ -263,7 +263,7 @@ fn a_row_of_a_kind_and_with_fields_that_nobody_knows_is_copied_as_it_is() {
             for log in Log::ALL {
                 assert_eq!(region.store.row(log, user, &row.key).await.unwrap().as_ref(), Some(&row));
             }
-            // It belongs to no chain, which is no matter for copies.
+            // It belongs to no chain, which does not matter for replication.
             region.store.drop_row(Log::Audit, user, &row.key).await.unwrap();
         }
         world.check_invariants().await;

@@ -1,4 +1,4 @@
-//! Rows with identifiers that somebody has.
+//! Rows with identifiers that another user owns.
 
 use serde_json::json;
 use umoja_accounts::conflicts::OpenConflicts;
@@ -23,7 +23,7 @@ async fn open_conflicts(d: &Deployment, at: usize) -> usize {
 }
 
 #[test]
-fn who_has_an_identifier_keeps_it_and_the_other_is_found_by_the_external_id_in_every_region() {
+fn an_import_does_not_take_an_owned_identifier() {
     story(40, async |d| {
         let first = d.call(0, "register", json!({ "email": "ada@example.com" })).await.ok(201).id();
         d.world.settle().await;
@@ -38,14 +38,14 @@ fn who_has_an_identifier_keeps_it_and_the_other_is_found_by_the_external_id_in_e
             assert_ne!(found(&d, at, &d.food, "f9").await.to_string(), first);
             assert_eq!(open_conflicts(&d, at).await, 1);
         }
-        // It is a claimant once, however often it is imported.
+        // Repeated imports record one ownership.
         assert_eq!(outcome(food.row(&unverified("f9", "ada@example.com")).await), Outcome::AlreadyThere);
         assert_eq!(open_conflicts(&d, 1).await, 1);
     });
 }
 
 #[test]
-fn no_import_wins_an_identifier_by_a_clock_that_is_behind() {
+fn an_import_with_a_slow_clock_wins_no_identifier() {
     story(41, async |d| {
         d.world.regions[0].clock.set_skew(4 * 60 * 1000);
         let first = d.world.register(0, "ada@example.com", "phc").await.unwrap().to_string();
@@ -62,7 +62,7 @@ fn no_import_wins_an_identifier_by_a_clock_that_is_behind() {
 }
 
 #[test]
-fn a_row_of_two_people_who_are_both_verified_is_merged_with_one_by_itself() {
+fn a_row_verified_for_two_people_is_merged_with_one() {
     story(42, async |d| {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         let body = json!({ "phone_number": "+254712123456", "phone_number_verified": true });
@@ -77,25 +77,25 @@ fn a_row_of_two_people_who_are_both_verified_is_merged_with_one_by_itself() {
         d.world.check_invariants().await;
         let id = found(&d, 0, &d.food, "f9").await;
         let user = d.call_as(&d.food, 0, "lookup", json!({ "external_id": "f9" })).await.ok(200).body["user"].clone();
-        assert!(user["members"].as_array().is_some_and(|members| members.len() == 1), "{user}");
+        assert!(user["linked_accounts"].as_array().is_some_and(|linked_accounts| linked_accounts.len() == 1), "{user}");
         assert_eq!(id.to_string(), user["id"].as_str().unwrap());
     });
 }
 
 #[test]
-fn nobody_becomes_a_user_whom_nothing_finds() {
+fn a_row_without_a_free_identifier_is_rejected() {
     story(43, async |d| {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         let blog = importer(&d, 0, &d.blog).await;
         let nameless = Row { external_id: None, ..row("", "ada@example.com") };
-        assert_eq!(blog.row(&nameless).await, Err(Failed::Refused(Reason::Unreachable)));
+        assert_eq!(blog.row(&nameless).await, Err(Failed::Rejected(Reason::Unreachable)));
         let named = Row { username: Some("ada".into()), ..nameless };
         assert_eq!(outcome(blog.row(&named).await), Outcome::InConflict);
     });
 }
 
 #[test]
-fn a_placeholder_that_everybody_has_is_refused_before_it_fills_the_journal() {
+fn a_shared_placeholder_address_is_rejected_early() {
     story(44, async |d| {
         let blog = importer(&d, 0, &d.blog).await;
         let mut outcomes = Vec::new();
@@ -104,8 +104,8 @@ fn a_placeholder_that_everybody_has_is_refused_before_it_fills_the_journal() {
         }
         assert_eq!(outcomes[0], Ok(Outcome::Created));
         assert!(outcomes[1..9].iter().all(|outcome| *outcome == Ok(Outcome::InConflict)), "{outcomes:?}");
-        let refused = Err(Failed::Refused(Reason::Shared(IdentifierKind::Email)));
-        assert!(outcomes[9..].iter().all(|outcome| *outcome == refused), "{outcomes:?}");
+        let rejected = Err(Failed::Rejected(Reason::Shared(IdentifierKind::Email)));
+        assert!(outcomes[9..].iter().all(|outcome| *outcome == rejected), "{outcomes:?}");
         d.world.settle().await;
         d.world.check_invariants().await;
     });

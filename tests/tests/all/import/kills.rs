@@ -1,4 +1,4 @@
-//! Imports that are killed at any await, and regions that fail meanwhile.
+//! Imports that are killed at any await, and regions that fail during an import.
 
 use serde_json::json;
 use umoja_migrate::Row;
@@ -9,7 +9,7 @@ use umoja_tests::world::killed_after;
 
 use super::{bcrypt, everything, importer, outcome, row, sha256, story, with_hash};
 
-/// A new user, one who is matched, one in conflict.
+/// A new user, a matched one and one in conflict.
 fn rows() -> [Row; 3] {
     [
         with_hash(row("1", "ada@example.com"), sha256("old secret")),
@@ -18,7 +18,7 @@ fn rows() -> [Row; 3] {
     ]
 }
 
-/// What is stored, without what differs from one run to the next: stamps, keys, randomness.
+/// The stored items without the values that differ between runs: HLC timestamps, keys and random values.
 async fn content(d: &Deployment) -> Vec<String> {
     let mut all = Vec::new();
     for record in everything(d, 0).await {
@@ -34,11 +34,12 @@ async fn opened(d: &Deployment, record: &PartRecord) -> serde_json::Value {
         serde_json::to_value(sealer.open::<umoja_schema::Identity>(record).await.unwrap()).unwrap()
     } else {
         let credentials = sealer.open::<umoja_schema::Credentials>(record).await.unwrap();
-        let hashes: Vec<_> = credentials.old_hashes.iter().map(|old| old.company.to_string()).collect();
+        let hashes: Vec<_> = credentials.legacy_hashes.iter().map(|old| old.company.to_string()).collect();
         json!({ "secret": credentials.secret.is_some(), "hashes": hashes })
     };
-    let claims = record.claims().values();
-    value["claims"] = claims.map(|claim| json!([claim.kind, claim.verified, claim.company])).collect();
+    let ownerships = record.ownerships().values();
+    value["ownerships"] =
+        ownerships.map(|ownership| json!([ownership.kind, ownership.verified, ownership.company])).collect();
     if let Some(sources) = value.get_mut("sources").and_then(serde_json::Value::as_object_mut) {
         sources.values_mut().for_each(|source| source["at"] = json!(0));
     }
@@ -50,7 +51,7 @@ async fn stage(d: &Deployment) {
 }
 
 #[test]
-fn killed_at_any_await_and_run_again_it_is_as_if_nothing_had_happened() {
+fn a_killed_import_completes_when_repeated() {
     let mut expected = Vec::new();
     story(50, async |d| {
         stage(&d).await;
@@ -83,12 +84,12 @@ fn killed_at_any_await_and_run_again_it_is_as_if_nothing_had_happened() {
             d.world.settle().await;
             d.world.check_invariants().await;
         });
-        assert!(polls < 200, "a row never ends");
+        assert!(polls < 200, "a row never completes");
     }
 }
 
 #[test]
-fn a_peer_that_is_out_gets_the_users_when_it_is_back() {
+fn an_unavailable_peer_gets_the_imported_users_later() {
     story(51, async |d| {
         d.world.set_down(1, true);
         let shop = importer(&d, 0, &d.shop).await;

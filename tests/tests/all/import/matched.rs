@@ -1,4 +1,4 @@
-//! Rows of people whom other companies know.
+//! Rows of people that other companies already have.
 
 use serde_json::json;
 use umoja_migrate::Row;
@@ -10,7 +10,7 @@ use super::{
 };
 
 #[test]
-fn somebody_verified_by_both_is_linked_and_filled_and_logs_in_with_either_old_password() {
+fn a_matched_user_is_linked_and_keeps_both_passwords() {
     story(20, async |d| {
         let shop = importer(&d, 0, &d.shop).await;
         let profile = |name: &str| Profile { given_name: Some(name.into()), ..Profile::default() };
@@ -31,9 +31,9 @@ fn somebody_verified_by_both_is_linked_and_filled_and_logs_in_with_either_old_pa
         assert_eq!((&user["profile"]["given_name"], &user["profile"]["nickname"]), (&json!("Ada"), &json!("A")));
         assert_eq!(user["phone_number"], json!("+254712123456"));
         let companies: Vec<_> =
-            credentials(&d, 0, id).await.old_hashes.into_iter().map(|old| old.company.to_string()).collect();
+            credentials(&d, 0, id).await.legacy_hashes.into_iter().map(|old| old.company.to_string()).collect();
         assert_eq!(companies, ["shop", "food"]);
-        // Either, until the first login.
+        // Either password is valid until the first login.
         assert!(d.accepts(0, "ada@example.com", "old secret").await);
         assert!(!d.accepts(0, "ada@example.com", BCRYPT_PASSWORD).await);
         d.world.settle().await;
@@ -42,7 +42,7 @@ fn somebody_verified_by_both_is_linked_and_filled_and_logs_in_with_either_old_pa
 }
 
 #[test]
-fn a_password_of_ours_is_kept_and_the_old_hash_dropped() {
+fn an_existing_password_is_kept_over_a_legacy_hash() {
     story(21, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.ok(201).id().parse().unwrap();
         let before = part(&d, 0, id, Part::Credentials).await;
@@ -57,18 +57,18 @@ fn a_password_of_ours_is_kept_and_the_old_hash_dropped() {
 }
 
 #[test]
-fn of_a_merged_person_the_hash_goes_to_whose_credentials_decide() {
+fn an_imported_hash_goes_to_the_account_that_decides() {
     story(22, async |d| {
-        let root = d.call(0, "register", json!({ "email": "ada@example.com", "email_verified": true })).await.id();
-        let member = with_hash(row("s8", "ada@example.org"), bcrypt());
-        importer(&d, 0, &d.shop).await.row(&member).await.unwrap();
-        let member = found(&d, 0, &d.shop, "s8").await;
-        d.call(0, "merge", json!({ "survivor": root, "duplicate": member })).await.ok(200);
+        let primary = d.call(0, "register", json!({ "email": "ada@example.com", "email_verified": true })).await.id();
+        let linked = with_hash(row("s8", "ada@example.org"), bcrypt());
+        importer(&d, 0, &d.shop).await.row(&linked).await.unwrap();
+        let linked = found(&d, 0, &d.shop, "s8").await;
+        d.call(0, "merge", json!({ "survivor": primary, "duplicate": linked })).await.ok(200);
         let food = importer(&d, 0, &d.food).await;
         let theirs = with_hash(row("f9", "ada@example.com"), sha256("old secret"));
         assert_eq!(outcome(food.row(&theirs).await), Outcome::Matched);
-        assert!(credentials(&d, 0, root.parse().unwrap()).await.old_hashes.is_empty());
-        assert_eq!(credentials(&d, 0, member).await.old_hashes.len(), 2);
+        assert!(credentials(&d, 0, primary.parse().unwrap()).await.legacy_hashes.is_empty());
+        assert_eq!(credentials(&d, 0, linked).await.legacy_hashes.len(), 2);
         assert!(d.accepts(0, "ada@example.com", BCRYPT_PASSWORD).await);
         d.world.settle().await;
         d.world.check_invariants().await;
@@ -76,12 +76,12 @@ fn of_a_merged_person_the_hash_goes_to_whose_credentials_decide() {
 }
 
 #[test]
-fn what_only_one_side_has_verified_is_no_match() {
+fn an_identifier_verified_by_one_side_does_not_match() {
     story(23, async |d| {
         d.call_as(&d.blog, 0, "register", json!({ "email": "eve@example.com", "email_verified": true })).await.ok(201);
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         let shop = importer(&d, 0, &d.shop).await;
-        // Nobody waits on an address for its owner: the verified claim takes it over, as when registering.
+        // An unverified owner does not keep an address: the verified ownership takes it over, as in a registration.
         assert_eq!(outcome(shop.row(&row("s1", "eve@example.com")).await), Outcome::InConflict);
         let owner = d.call(0, "lookup", json!({ "email": "eve@example.com" })).await.ok(200).id();
         assert_eq!(owner, found(&d, 0, &d.shop, "s1").await.to_string());

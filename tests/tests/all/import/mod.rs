@@ -28,7 +28,7 @@ fn story(seed: u64, story: impl AsyncFnOnce(Deployment)) {
     run(async { story(Deployment::new(seed).await).await });
 }
 
-/// What imports users of a company into a region.
+/// The importer of a company's users into a region.
 pub(crate) async fn importer(d: &Deployment, at: usize, company: &Caller) -> Importer {
     let region = &d.world.regions[at];
     let params = Params { m_kib: 8, t: 1, p: 1 };
@@ -67,7 +67,7 @@ pub(crate) fn outcome(done: Result<Done, Failed>) -> Outcome {
     done.unwrap().outcome
 }
 
-/// The user of the company's external id, as a region stores it.
+/// The user with the company's external id, as a region stores it.
 async fn found(d: &Deployment, at: usize, company: &Caller, external_id: &str) -> UserId {
     let body = serde_json::json!({ "external_id": external_id });
     d.call_as(company, at, "lookup", body).await.ok(200).id().parse().unwrap()
@@ -85,7 +85,7 @@ async fn identity(d: &Deployment, at: usize, id: UserId) -> Identity {
     d.world.regions[at].sealer.open(&part(d, at, id, Part::Profile).await).await.unwrap()
 }
 
-/// Everything that a region holds on users.
+/// Everything that a region stores about users.
 async fn everything(d: &Deployment, at: usize) -> Vec<PartRecord> {
     d.world.regions[at].tables.users.scan(None, 10_000).await.unwrap().whole().unwrap().records
 }

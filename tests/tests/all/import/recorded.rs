@@ -1,4 +1,4 @@
-//! What the audit trail has of those who are imported.
+//! The audit trail of imported users.
 
 use umoja_migrate::Row;
 use umoja_migrate::import::{Importer, Outcome};
@@ -13,28 +13,28 @@ async fn rows(d: &Deployment, at: usize, id: UserId) -> Vec<LogRow> {
     d.world.regions[at].store.rows(Log::Audit, id).await.unwrap()
 }
 
-/// The events of a user that a region holds.
+/// The events of a user in a region.
 pub(super) async fn recorded(d: &Deployment, at: usize, id: UserId) -> Vec<String> {
     rows(d, at, id).await.into_iter().map(|row| row.kind).collect()
 }
 
 #[test]
-fn whom_an_import_makes_matches_or_gives_a_password_has_a_row_in_every_region() {
+fn every_imported_user_has_an_audit_row_in_every_region() {
     story(70, async |d| {
-        let nobody_yet = row("7", "ada@example.com");
+        let new_user = row("7", "ada@example.com");
         let (shop, food) = (importer(&d, 0, &d.shop).await, importer(&d, 0, &d.food).await);
-        assert_eq!(outcome(shop.row(&nobody_yet).await), Outcome::Created);
+        assert_eq!(outcome(shop.row(&new_user).await), Outcome::Created);
         let id = found(&d, 0, &d.shop, "7").await;
         assert_eq!(recorded(&d, 0, id).await, ["imported"]);
-        // What changes nothing is not recorded.
-        assert_eq!(outcome(shop.row(&nobody_yet).await), Outcome::AlreadyThere);
+        // An import without effect is not recorded.
+        assert_eq!(outcome(shop.row(&new_user).await), Outcome::AlreadyThere);
         let linking = row("f1", "ada@example.com");
         let dry = Importer { dry_run: true, ..importer(&d, 0, &d.food).await };
         assert_eq!(outcome(dry.row(&linking).await), Outcome::Matched);
         assert_eq!(recorded(&d, 0, id).await, ["imported"]);
 
-        assert_eq!(outcome(shop.row(&with_hash(nobody_yet, bcrypt())).await), Outcome::AlreadyThere);
-        assert_eq!(recorded(&d, 0, id).await, ["imported", "imported"], "the password that it lacked");
+        assert_eq!(outcome(shop.row(&with_hash(new_user, bcrypt())).await), Outcome::AlreadyThere);
+        assert_eq!(recorded(&d, 0, id).await, ["imported", "imported"], "the user had no password before");
         for again in [Outcome::Matched, Outcome::AlreadyThere] {
             assert_eq!(outcome(food.row(&linking).await), again);
         }
@@ -54,7 +54,7 @@ fn whom_an_import_makes_matches_or_gives_a_password_has_a_row_in_every_region() 
 }
 
 #[test]
-fn a_match_that_has_only_a_hash_to_give_is_recorded_of_whom_it_goes_to() {
+fn a_hash_only_match_is_recorded_for_its_recipient() {
     story(71, async |d| {
         let shop = importer(&d, 0, &d.shop).await;
         let food = importer(&d, 0, &d.food).await;
@@ -65,7 +65,7 @@ fn a_match_that_has_only_a_hash_to_give_is_recorded_of_whom_it_goes_to() {
         assert_eq!(recorded(&d, 0, id).await, ["imported", "imported", "linked"]);
         let hash_alone = Row { external_id: None, ..with_hash(second, bcrypt()) };
         assert_eq!(outcome(food.row(&hash_alone).await), Outcome::Matched);
-        assert_eq!(super::credentials(&d, 0, id).await.old_hashes.len(), 1);
+        assert_eq!(super::credentials(&d, 0, id).await.legacy_hashes.len(), 1);
         assert_eq!(recorded(&d, 0, id).await, ["imported", "imported", "linked", "imported"]);
         d.world.settle().await;
         d.world.check_invariants().await;
@@ -73,12 +73,12 @@ fn a_match_that_has_only_a_hash_to_give_is_recorded_of_whom_it_goes_to() {
 }
 
 #[test]
-fn who_is_known_already_by_rows_of_this_region_is_imported_after_them() {
+fn an_import_continues_an_existing_audit_chain() {
     story(72, async |d| {
         let shop = importer(&d, 0, &d.shop).await;
         shop.row(&row("7", "ada@example.com")).await.unwrap();
         let id = found(&d, 0, &d.shop, "7").await;
-        // Rows of the user are here before the user is.
+        // The user's audit rows arrive before the user.
         let other = Deployment::new(72).await;
         for row in rows(&d, 0, id).await {
             assert!(other.world.regions[0].store.append(Log::Audit, &row).await.unwrap());

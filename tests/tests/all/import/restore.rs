@@ -1,4 +1,4 @@
-//! Users of an export, in another deployment.
+//! Users of an export, restored in another deployment.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use umoja_tests::world::killed_after;
 use super::recorded::recorded;
 use super::{BCRYPT_PASSWORD, bcrypt, everything, found, importer, outcome, row, story, with_hash};
 
-/// Two people, one of them merged of two users, and one who claims the address of another.
+/// Two people, one of them with two merged users, and one who owns the address of another.
 async fn exported(d: &Deployment) -> Vec<Record> {
     let ada = d.register(0, "ada@example.com", "correct horse").await.ok(201).id();
     let twin = d.call(0, "register", json!({ "username": "countess" })).await.ok(201).id();
@@ -28,11 +28,11 @@ async fn exported(d: &Deployment) -> Vec<Record> {
     let mut records = Vec::new();
     for user in page {
         let Exported::User(record) = user else { panic!("it opens") };
-        // As it is in the file.
+        // As in the file.
         let record: Record = serde_json::from_slice(&serde_json::to_vec(&record).unwrap()).unwrap();
         records.push(record);
     }
-    // The order of the file is nobody's advantage.
+    // The order of the file must not decide a conflict.
     records.reverse();
     records
 }
@@ -42,7 +42,7 @@ fn restorer(d: &Deployment) -> Restorer {
 }
 
 #[test]
-fn killed_at_any_await_and_run_again_everybody_is_who_they_were() {
+fn a_killed_restore_completes_when_repeated() {
     let (mut records, mut bob) = (Vec::new(), None);
     story(60, async |d| {
         records = exported(&d).await;
@@ -74,27 +74,27 @@ fn killed_at_any_await_and_run_again_everybody_is_who_they_were() {
             }
             assert!(d.accepts(1, "ada@example.com", "correct horse").await);
             assert!(d.accepts(1, "bob@example.com", BCRYPT_PASSWORD).await);
-            // Whoever claimed it first has it, as before.
+            // The first owner keeps it.
             let id = d.call(1, "lookup", json!({ "email": "bob@example.com" })).await.ok(200).id();
             assert_eq!(Some(id.parse().unwrap()), bob);
             let ada = d.call(1, "lookup", json!({ "username": "countess" })).await.ok(200).body["user"].clone();
             assert_eq!(ada["email"], json!("ada@example.com"));
         });
     }
-    panic!("a record never ends");
+    panic!("a record never completes");
 }
 
 #[test]
-fn who_was_erased_here_does_not_come_back_and_a_pepper_is_of_no_use() {
+fn a_restore_does_not_bring_back_erased_users() {
     let mut records = Vec::new();
     story(62, async |d| records = exported(&d).await);
     story(63, async |d| {
         d.world.clock.advance(10_000);
         let restorer = restorer(&d);
-        let bob = records.iter().find(|record| !record.credentials.old_hashes.is_empty()).unwrap();
+        let bob = records.iter().find(|record| !record.credentials.legacy_hashes.is_empty()).unwrap();
         restorer.row(bob).await.unwrap();
         d.call(0, "erase", json!({ "id": bob.id })).await.ok(202);
-        assert_eq!(restorer.row(bob).await, Err(Failed::Refused(Reason::Erased)));
+        assert_eq!(restorer.row(bob).await, Err(Failed::Rejected(Reason::Erased)));
         let mut ada = records.iter().find(|record| record.credentials.secret.is_some()).unwrap().clone();
         ada.credentials.secret = ada.credentials.secret.map(|secret| secret.replace(",p=1$", ",p=1,keyid=MQ$"));
         let done = restorer.row(&ada).await.unwrap();

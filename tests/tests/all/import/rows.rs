@@ -1,4 +1,4 @@
-//! New users, and the same rows again.
+//! New users, and repeated imports of the same rows.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::{
 };
 
 #[test]
-fn who_was_imported_in_one_region_logs_in_in_the_other_with_the_old_password_and_it_is_upgraded_once() {
+fn an_imported_user_logs_in_elsewhere_with_the_old_password() {
     for (seed, hash, password) in [(1, bcrypt(), BCRYPT_PASSWORD), (2, sha256("old secret"), "old secret")] {
         story(seed, async |d| {
             let done = importer(&d, 0, &d.shop).await.row(&with_hash(row("7", "ada@example.com"), hash)).await;
@@ -24,7 +24,7 @@ fn who_was_imported_in_one_region_logs_in_in_the_other_with_the_old_password_and
             d.world.settle().await;
             let id = found(&d, 1, &d.shop, "7").await;
             let old = credentials(&d, 1, id).await;
-            assert_eq!((old.secret, old.old_hashes.len()), (None, 1));
+            assert_eq!((old.secret, old.legacy_hashes.len()), (None, 1));
             assert!(!d.accepts(1, "ada@example.com", "another").await);
             assert!(d.accepts(1, "ada@example.com", password).await);
             let upgraded = part(&d, 1, id, Part::Credentials).await;
@@ -32,7 +32,7 @@ fn who_was_imported_in_one_region_logs_in_in_the_other_with_the_old_password_and
             assert_eq!(part(&d, 1, id, Part::Credentials).await.version, upgraded.version, "once");
             d.world.settle().await;
             let new = credentials(&d, 0, id).await;
-            assert!(new.secret.is_some() && new.old_hashes.is_empty());
+            assert!(new.secret.is_some() && new.legacy_hashes.is_empty());
             assert!(d.accepts(0, "ada@example.com", password).await);
             d.world.check_invariants().await;
         });
@@ -40,7 +40,7 @@ fn who_was_imported_in_one_region_logs_in_in_the_other_with_the_old_password_and
 }
 
 #[test]
-fn a_row_keeps_what_it_says_and_where_it_came_from() {
+fn an_imported_row_keeps_its_values_and_source() {
     story(3, async |d| {
         let now = d.world.clock.now();
         let profile = Profile { given_name: Some("Ada".into()), ..Profile::default() };
@@ -63,18 +63,18 @@ fn a_row_keeps_what_it_says_and_where_it_came_from() {
         let names = ["accounts.shop", "email", "external_id.shop", "phone_number", "profile.given_name", "username"];
         assert_eq!(sources.keys().collect::<Vec<_>>(), names);
         assert!(sources.values().all(|source| source.company.as_str() == "shop" && source.at == now.secs()));
-        // Nobody is registered tomorrow, and claims are as old as the import.
+        // No registration is in the future, and ownerships are as old as the import.
         let late = Row { created_at: Some(now.plus(86_400_000)), ..row("8", "bob@example.com") };
         importer(&d, 0, &d.shop).await.row(&late).await.unwrap();
         let facts = part(&d, 0, found(&d, 0, &d.shop, "8").await, Part::Profile).await;
         let facts = facts.profile_facts().unwrap();
         assert_eq!(facts.created_at, now);
-        assert!(facts.claims.values().all(|claim| claim.claimed_at == now));
+        assert!(facts.ownerships.values().all(|ownership| ownership.owned_since == now));
     });
 }
 
 #[test]
-fn what_an_untrusted_company_has_verified_is_not() {
+fn an_untrusted_companys_verification_is_ignored() {
     story(4, async |d| {
         importer(&d, 0, &d.blog).await.row(&row("7", "ada@example.com")).await.unwrap();
         let user = d.call(0, "lookup", json!({ "email": "ada@example.com" })).await;
@@ -83,7 +83,7 @@ fn what_an_untrusted_company_has_verified_is_not() {
 }
 
 #[test]
-fn importing_again_changes_nothing_and_brings_nothing_back_that_was_removed() {
+fn a_repeated_import_changes_and_restores_nothing() {
     story(5, async |d| {
         let importer = importer(&d, 0, &d.shop).await;
         let ada = with_hash(Row { username: Some("ada".into()), ..row("7", "ada@example.com") }, bcrypt());
@@ -103,12 +103,12 @@ fn importing_again_changes_nothing_and_brings_nothing_back_that_was_removed() {
         assert_eq!(outcome(importer.row(&ada).await), Outcome::AlreadyThere);
         assert_eq!(everything(&d, 0).await, before);
         d.call(0, "erase", json!({ "id": id })).await.ok(202);
-        assert_eq!(importer.row(&ada).await, Err(Failed::Refused(Reason::Erased)));
+        assert_eq!(importer.row(&ada).await, Err(Failed::Rejected(Reason::Erased)));
     });
 }
 
 #[test]
-fn whom_the_company_has_registered_under_the_external_id_stays_as_it_is() {
+fn a_user_registered_under_the_external_id_is_unchanged() {
     story(6, async |d| {
         let body = json!({ "external_id": "7", "username": "ada" });
         let id = d.call(0, "register", body).await.ok(201).id();
@@ -117,14 +117,14 @@ fn whom_the_company_has_registered_under_the_external_id_stays_as_it_is() {
         let done = importer.row(&with_hash(row("7", "ada@example.com"), bcrypt())).await;
         assert_eq!((outcome(done), everything(&d, 0).await), (Outcome::AlreadyThere, before));
         assert_eq!(found(&d, 0, &d.shop, "7").await.to_string(), id);
-        // Another company's 7 is somebody else.
+        // The external id 7 of another company is another user.
         let food = super::importer(&d, 0, &d.food).await;
         assert_eq!(outcome(food.row(&row("7", "bob@example.com")).await), Outcome::Created);
     });
 }
 
 #[test]
-fn hashes_that_come_in_a_file_of_their_own_are_added() {
+fn hashes_from_a_separate_file_are_added() {
     story(7, async |d| {
         let importer = importer(&d, 0, &d.shop).await;
         importer.row(&row("7", "ada@example.com")).await.unwrap();
@@ -133,15 +133,15 @@ fn hashes_that_come_in_a_file_of_their_own_are_added() {
             assert_eq!(outcome(importer.row(&with).await), Outcome::AlreadyThere);
         }
         let id = found(&d, 0, &d.shop, "7").await;
-        assert_eq!(credentials(&d, 0, id).await.old_hashes.len(), 1);
+        assert_eq!(credentials(&d, 0, id).await.legacy_hashes.len(), 1);
         assert!(d.accepts(0, "ada@example.com", BCRYPT_PASSWORD).await);
         assert_eq!(outcome(importer.row(&with).await), Outcome::AlreadyThere);
-        assert!(credentials(&d, 0, id).await.old_hashes.is_empty(), "a password of ours stays");
+        assert!(credentials(&d, 0, id).await.legacy_hashes.is_empty(), "an existing password stays");
     });
 }
 
 #[test]
-fn a_file_imported_in_both_regions_at_once_makes_the_same_users() {
+fn concurrent_imports_in_two_regions_create_the_same_users() {
     story(8, async |d| {
         let (here, there) = (importer(&d, 0, &d.shop).await, importer(&d, 1, &d.shop).await);
         for n in 0..20 {
@@ -157,7 +157,7 @@ fn a_file_imported_in_both_regions_at_once_makes_the_same_users() {
 }
 
 #[test]
-fn two_runs_over_one_file_at_the_same_time_make_each_user_once() {
+fn concurrent_runs_over_one_file_create_each_user_once() {
     story(9, async |d| {
         let rows: Vec<Row> = (0..30).map(|n| row(&n.to_string(), &format!("user{n}@example.com"))).collect();
         let importer = Arc::new(importer(&d, 0, &d.shop).await);
@@ -172,7 +172,7 @@ fn two_runs_over_one_file_at_the_same_time_make_each_user_once() {
     });
 }
 
-/// A whole file through the run.
+/// Imports a whole file.
 async fn imported(importer: &Arc<Importer>, rows: &[Row]) -> Report {
     let entries =
         rows.iter().zip(1..).map(|(row, line)| Ok::<_, ()>(Entry { line, bytes_read: line, row: Ok(row.clone()) }));
@@ -193,7 +193,7 @@ async fn imported(importer: &Arc<Importer>, rows: &[Row]) -> Report {
 }
 
 #[test]
-fn a_dry_run_says_the_same_and_writes_nothing() {
+fn a_dry_run_reports_the_same_and_writes_nothing() {
     story(10, async |d| {
         d.register(0, "bob@example.com", "correct horse").await.ok(201);
         let before = everything(&d, 0).await;
@@ -219,7 +219,7 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
 }
 
 #[test]
-fn a_row_is_refused_as_a_whole_and_its_reason_holds_no_value() {
+fn a_rejected_rows_reason_contains_no_value() {
     story(11, async |d| {
         let importer = importer(&d, 0, &d.shop).await;
         let secret = "canary-8f31";
@@ -233,12 +233,12 @@ fn a_row_is_refused_as_a_whole_and_its_reason_holds_no_value() {
         ];
         let mut report = Report::default();
         for (row, reason) in rows {
-            let Err(Failed::Refused(refused)) = importer.row(&row).await else { panic!("{reason}") };
-            assert!(refused.to_string().contains(reason) && !refused.to_string().contains(secret), "{refused}");
-            report.add(&Err(refused));
+            let Err(Failed::Rejected(rejected)) = importer.row(&row).await else { panic!("{reason}") };
+            assert!(rejected.to_string().contains(reason) && !rejected.to_string().contains(secret), "{rejected}");
+            report.add(&Err(rejected));
         }
         assert_eq!(everything(&d, 0).await, []);
-        assert_eq!((report.refused, report.missing_keys.get("shop-key")), (5, Some(&1)));
+        assert_eq!((report.rejected, report.missing_keys.get("shop-key")), (5, Some(&1)));
         let keys = HashKeys::default().with("shop-key", HashKey::Secret(b"pepper".to_vec().into())).unwrap();
         let importer = Importer { keys, ..importer };
         assert_eq!(outcome(importer.row(&with_hash(row("1", "a@example.com"), keyed)).await), Outcome::Created);

@@ -1,4 +1,4 @@
-//! What is recorded of a user, by whom, in which region's chain, and that it stays whole.
+//! The audit trail: which events of a user are recorded, with which actor, in which region's chain, and its integrity.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn rows(d: &Deployment, at: usize, id: &str) -> Vec<LogRow> {
     d.world.regions[at].tables.logs.rows(Log::Audit, id.parse().unwrap()).await.unwrap()
 }
 
-/// What a region holds of the chain of another one, or of its own.
+/// The rows that a region has of its own chain or another region's.
 async fn chain(d: &Deployment, at: usize, of: usize, id: &str) -> Vec<String> {
     let rows = rows(d, at, id).await;
     rows.into_iter().filter(|row| row.origin == *d.world.name(of)).map(|row| row.kind).collect()
@@ -29,12 +29,12 @@ fn text(row: &LogRow, name: &str) -> Option<String> {
 }
 
 #[test]
-fn a_life_is_recorded_in_the_chains_of_the_regions_in_which_it_was_lived() {
+fn each_event_is_recorded_in_its_regions_chain() {
     story(1100, async |d| {
         let body = json!({ "email": ADA, "email_verified": true, "password": "correct horse" });
         let id = d.call(0, "register", body).await.ok(201).id();
         d.world.settle().await;
-        // Not recorded: look-ups, logins, edits of the profile, and what changes nothing.
+        // Look-ups, logins, edits of the profile and changes without effect are not recorded.
         for at in 0..2 {
             assert!(d.accepts(at, ADA, "correct horse").await);
             d.call(at, "lookup", json!({ "id": id })).await.ok(200);
@@ -81,7 +81,7 @@ fn a_life_is_recorded_in_the_chains_of_the_regions_in_which_it_was_lived() {
 }
 
 #[test]
-fn a_merge_and_its_undoing_are_recorded_of_both() {
+fn a_merge_and_unmerge_are_recorded_for_both_users() {
     story(1101, async |d| {
         let one = d.register(0, ADA, "correct horse").await.id();
         let two = d.call(0, "register", json!({ "username": "countess" })).await.id();
@@ -102,7 +102,7 @@ fn a_merge_and_its_undoing_are_recorded_of_both() {
 }
 
 #[test]
-fn a_merge_by_rule_is_recorded_as_nobodys_doing() {
+fn an_automatic_merge_is_recorded_without_an_actor() {
     story(1102, async |d| {
         let one = d.register(0, ADA, "correct horse").await.id();
         d.world.clock.advance(1000);
@@ -119,7 +119,7 @@ fn a_merge_by_rule_is_recorded_as_nobodys_doing() {
 }
 
 #[test]
-fn an_export_holds_the_events_of_every_region_and_itself() {
+fn an_export_includes_every_regions_events_and_itself() {
     story(1103, async |d| {
         let id = d.register(0, ADA, "correct horse").await.id();
         d.world.settle().await;
@@ -137,7 +137,7 @@ fn an_export_holds_the_events_of_every_region_and_itself() {
 }
 
 #[test]
-fn events_of_many_requests_at_once_are_one_chain_without_fork_or_gap() {
+fn concurrent_events_form_one_chain_without_gaps() {
     story(1104, async |d| {
         let id = d.register(0, ADA, "correct horse").await.id();
         let other = d.call(0, "register", json!({ "username": "countess" })).await.id();
@@ -172,7 +172,7 @@ fn events_of_many_requests_at_once_are_one_chain_without_fork_or_gap() {
 }
 
 #[test]
-fn two_regions_that_record_at_once_have_a_chain_each() {
+fn concurrent_regions_have_separate_chains() {
     story(1105, async |d| {
         let id = d.register(0, ADA, "correct horse").await.id();
         d.world.settle().await;
@@ -190,7 +190,7 @@ fn two_regions_that_record_at_once_have_a_chain_each() {
 
 /// Failure: any function killed at any await
 #[test]
-fn what_is_killed_has_been_done_and_recorded_or_neither() {
+fn a_killed_operation_is_done_and_recorded_or_neither() {
     story(1106, async |d| {
         let id = d.register(0, ADA, "correct horse").await.id();
         d.world.set_pausing(true);
@@ -219,7 +219,7 @@ fn what_is_killed_has_been_done_and_recorded_or_neither() {
 }
 
 #[test]
-fn an_event_whose_answer_is_lost_is_recorded_once() {
+fn an_event_with_a_lost_answer_is_recorded_once() {
     story(1107, async |d| {
         let id = d.register(0, ADA, "correct horse").await.id();
         let region = &d.world.regions[0];
@@ -233,20 +233,20 @@ fn an_event_whose_answer_is_lost_is_recorded_once() {
         record().await.unwrap();
         assert_eq!(chain(&d, 0, 0, &id).await, ["registered", "exported", "exported"]);
         region.faults.tables.then([Fault::None, Fault::AnswerLost, Fault::RequestLost]);
-        assert!(record().await.is_err(), "nobody knows whether it is recorded");
+        assert!(record().await.is_err(), "the caller does not know whether it is recorded");
         d.world.settle().await;
         d.world.check_invariants().await;
     });
 }
 
 #[test]
-fn no_value_of_an_identifier_and_no_blind_index_is_in_a_row() {
+fn audit_rows_contain_no_identifier_or_blind_index() {
     story(1108, async |d| {
         let id = d.register(0, ADA, "correct horse").await.id();
         let set = json!({ "username": "countess", "email": "lovelace@example.com" });
         d.call(0, "update", json!({ "id": id, "set": set })).await.ok(200);
         let part = d.world.stored(0, id.parse().unwrap(), Part::Profile).await.unwrap();
-        let indexes: Vec<String> = part.claims().keys().map(ToString::to_string).collect();
+        let indexes: Vec<String> = part.ownerships().keys().map(ToString::to_string).collect();
         assert_eq!(indexes.len(), 2);
         for row in rows(&d, 0, &id).await {
             let item = serde_json::to_string(&row.to_item()).unwrap();
@@ -258,7 +258,7 @@ fn no_value_of_an_identifier_and_no_blind_index_is_in_a_row() {
 }
 
 #[test]
-fn who_writes_the_table_without_the_key_is_found() {
+fn rows_forged_without_the_key_are_detected() {
     story(1109, async |d| {
         let id = d.register(0, ADA, "correct horse").await.id();
         for status in ["disabled", "active", "disabled"] {
@@ -270,7 +270,7 @@ fn who_writes_the_table_without_the_key_is_found() {
         assert_eq!(check.of(&rows), []);
         let forged = |key: &str| Flaw::Forged { key: key.to_owned() };
         let last = rows.last().unwrap();
-        // Somebody else's doing, another event, another time, another user's row.
+        // A row with another actor, another event, another time or another user.
         for change in [
             |row: &mut LogRow| drop(row.fields.insert(field::COMPANY.into(), "food".into())),
             |row: &mut LogRow| row.kind = "exported".into(),
@@ -281,17 +281,17 @@ fn who_writes_the_table_without_the_key_is_found() {
             change(changed.last_mut().unwrap());
             assert_eq!(check.of(&changed), [forged(&last.key)]);
         }
-        // A row after the last one, made of it.
+        // A row after the last one, made from it.
         let mut invented = last.clone();
         invented.key = row_key(&last.origin, 5);
         let mut more = rows.clone();
         more.push(invented.clone());
         assert!(check.of(&more).contains(&forged(&invented.key)));
-        // A chain without its middle.
+        // A chain that lacks a row in the middle.
         let mut less = rows.clone();
         less.remove(2);
         assert!(matches!(check.of(&less)[..], [Flaw::Gap { after: 2, before: 4, .. }]));
-        // Of another deployment.
+        // A chain of another deployment.
         let other = Deployment::new(4711).await;
         let region = &other.world.regions[0];
         let recorder = Recorder::new(&region.home, region.secrets().audit_key());

@@ -1,13 +1,13 @@
 use serde_json::json;
 use umoja_crypto::{Password, legacy};
-use umoja_schema::{AccountStatus, Attributes, Credentials, Facts, OldHash, Part, UserId};
+use umoja_schema::{AccountStatus, Attributes, Credentials, Facts, LegacyHash, Part, UserId};
 use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
 use umoja_tests::deployment::Deployment;
 
 use super::story;
 
 #[test]
-fn the_right_password_is_accepted_and_every_other_is_not() {
+fn only_the_right_password_is_accepted() {
     story(30, async |d| {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         assert!(d.accepts(0, "ada@example.com", "correct horse").await);
@@ -19,7 +19,7 @@ fn the_right_password_is_accepted_and_every_other_is_not() {
 }
 
 #[test]
-fn unknown_wrong_and_disabled_get_the_same_answer_for_the_same_work() {
+fn every_rejected_login_gets_the_same_answer_and_work() {
     story(31, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         d.call(0, "register", json!({ "email": "no-password@example.com" })).await.ok(201);
@@ -27,7 +27,7 @@ fn unknown_wrong_and_disabled_get_the_same_answer_for_the_same_work() {
         d.call(0, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
         d.hasher.take();
         for (email, password) in [
-            ("nobody@example.com", "correct horse"),
+            ("absent@example.com", "correct horse"),
             ("bob@example.com", "wrong horse"),
             ("ada@example.com", "correct horse"),
             ("no-password@example.com", "correct horse"),
@@ -40,16 +40,16 @@ fn unknown_wrong_and_disabled_get_the_same_answer_for_the_same_work() {
 }
 
 #[test]
-fn authenticating_links_the_user_and_so_gives_the_right_to_update() {
+fn authenticating_links_the_user_and_allows_updates() {
     story(32, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let update = json!({ "id": id, "set": { "profile": { "nickname": "A" } } });
-        d.call_as(&d.food, 0, "update", update.clone()).await.refused(403, "not_linked");
+        d.call_as(&d.food, 0, "update", update.clone()).await.rejected(403, "not_linked");
         let login = json!({ "email": "ada@example.com", "password": "correct horse" });
         let reply = d.call_as(&d.food, 0, "authenticate", login.clone()).await;
         assert!(reply.body["user"]["accounts"]["food"].is_object());
         d.call_as(&d.food, 0, "update", update).await.ok(200);
-        // The second login writes nothing.
+        // The second login makes no write.
         let version = d.call(0, "lookup", json!({ "id": id })).await.version();
         d.call_as(&d.food, 0, "authenticate", login).await.ok(200);
         assert_eq!(d.call(0, "lookup", json!({ "id": id })).await.version(), version);
@@ -62,19 +62,21 @@ fn a_busy_hasher_is_a_503_with_retry_after() {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         d.hasher.set_busy(Some(umoja_store::ports::Busy { retry_after_secs: 3 }));
         let reply = d.call(0, "authenticate", json!({ "email": "ada@example.com", "password": "correct horse" })).await;
-        assert_eq!(reply.refused(503, "busy").retry_after, Some(3));
-        assert_eq!(d.hasher.take(), (1, 0), "what is refused costs no hash");
+        assert_eq!(reply.rejected(503, "busy").retry_after, Some(3));
+        assert_eq!(d.hasher.take(), (1, 0), "a rejected login costs no hash");
     });
 }
 
-/// Gives a user an old hash, as an import will.
+/// Gives a user a legacy hash, as an import does.
 pub(super) async fn bring_hash(d: &Deployment, id: UserId, hash: String) {
     let region = &d.world.regions[0];
     let stored = region.store.part(id, Part::Credentials).await.unwrap().unwrap();
     let mut version = stored.version.clone();
     version.hlc = umoja_schema::Hlc::next(umoja_schema::Millis(d.now() * 1000), Some(version.hlc)).unwrap();
-    let credentials =
-        Credentials { old_hashes: vec![OldHash { company: "shop".parse().unwrap(), hash }], ..Credentials::default() };
+    let credentials = Credentials {
+        legacy_hashes: vec![LegacyHash { company: "shop".parse().unwrap(), hash }],
+        ..Credentials::default()
+    };
     let facts = Facts::Credentials { status: AccountStatus::Active };
     let record = region.sealer.seal(id, version, facts, &credentials, Attributes::new()).await.unwrap();
     let parts = vec![PartWrite { record, condition: Condition::Older }];
@@ -87,8 +89,8 @@ pub(super) async fn credentials(d: &Deployment, id: UserId) -> Credentials {
 }
 
 #[test]
-fn an_old_hash_logs_in_once_and_is_gone() {
-    // bcrypt of "U*U" at cost 5, from Openwall's test vectors; and hashcat's examples of a salted SHA, phpass, md5-crypt
+fn a_legacy_hash_is_replaced_at_the_first_login() {
+    // bcrypt of "U*U" at cost 5, from Openwall's test vectors; and hashcat's examples of salted SHA, phpass, md5-crypt
     // and Drupal 7, as an import stores them.
     let old = [
         ("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
@@ -107,10 +109,10 @@ fn an_old_hash_logs_in_once_and_is_gone() {
             let hash = legacy::import(d.hasher.passwords(), native, [7; 16]).unwrap();
             bring_hash(&d, id, hash).await;
             assert!(!d.accepts(0, email, "wrong").await);
-            assert_eq!(credentials(&d, id).await.old_hashes.len(), 1);
+            assert_eq!(credentials(&d, id).await.legacy_hashes.len(), 1);
             assert!(d.accepts(0, email, password).await, "{password}");
             let after = credentials(&d, id).await;
-            assert!(after.old_hashes.is_empty());
+            assert!(after.legacy_hashes.is_empty());
             assert!(after.secret.is_some_and(|secret| secret.starts_with("$argon2id$")));
             assert!(d.accepts(0, email, password).await);
         }

@@ -1,4 +1,4 @@
-//! Calls are money: what each operation may cost.
+//! The paid calls that each operation may make.
 
 use serde_json::json;
 use umoja_tests::deployment::Deployment;
@@ -11,7 +11,7 @@ fn calls(d: &Deployment, at: usize, operation: &str) -> u64 {
 }
 
 #[test]
-fn a_part_written_costs_one_key_and_one_wrap_a_peer_and_a_repeated_read_nothing() {
+fn a_write_costs_one_data_key_and_one_wrap_per_peer() {
     story(100, async |d| {
         d.world.reset_calls();
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
@@ -36,7 +36,7 @@ fn a_part_written_costs_one_key_and_one_wrap_a_peer_and_a_repeated_read_nothing(
 }
 
 #[test]
-fn replicating_costs_no_key() {
+fn replication_makes_no_kms_call() {
     story(101, async |d| {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         d.world.reset_calls();
@@ -46,7 +46,7 @@ fn replicating_costs_no_key() {
 }
 
 #[test]
-fn a_wrong_login_costs_no_write_but_the_request_id() {
+fn a_failed_login_writes_only_the_request_id() {
     story(102, async |d| {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         let faults = &d.world.regions[0].faults.tables;
@@ -57,7 +57,7 @@ fn a_wrong_login_costs_no_write_but_the_request_id() {
 }
 
 #[test]
-fn a_login_costs_one_or_two_small_writes_to_count_it() {
+fn counting_a_login_costs_one_or_two_small_writes() {
     story(103, async |d| {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         let faults = &d.world.regions[0].faults.attempts;
@@ -67,11 +67,11 @@ fn a_login_costs_one_or_two_small_writes_to_count_it() {
             d.call(0, "authenticate", body).await.ok(200);
             faults.calls().into_iter().collect::<Vec<_>>()
         };
-        let nothing = json!({});
-        assert_eq!(login("correct horse", nothing.clone()).await, [("count", 1), ("tally", 1)]);
-        assert_eq!(login("correct horse", nothing.clone()).await, [("count", 1), ("forget", 1), ("tally", 1)]);
-        assert_eq!(login("wrong horse", nothing.clone()).await, [("count", 2), ("tally", 1)]);
-        assert_eq!(login("correct horse", nothing).await, [("count", 1), ("forget", 2), ("tally", 1)]);
+        let no_client = json!({});
+        assert_eq!(login("correct horse", no_client.clone()).await, [("count", 1), ("tally", 1)]);
+        assert_eq!(login("correct horse", no_client.clone()).await, [("count", 1), ("forget", 1), ("tally", 1)]);
+        assert_eq!(login("wrong horse", no_client.clone()).await, [("count", 2), ("tally", 1)]);
+        assert_eq!(login("correct horse", no_client).await, [("count", 1), ("forget", 2), ("tally", 1)]);
         let phone = json!({ "ip": "192.0.2.7", "device_id": "phone" });
         let first = [("count", 1), ("count_known", 1), ("remember", 1), ("tally", 2)];
         assert_eq!(login("correct horse", phone.clone()).await, first);
@@ -81,7 +81,7 @@ fn a_login_costs_one_or_two_small_writes_to_count_it() {
 }
 
 #[test]
-fn a_refused_login_calls_the_same_whoever_it_is_for() {
+fn a_rejected_login_makes_the_same_calls_for_any_user() {
     story(104, async |d| {
         let ada = d.register(0, "ada@example.com", "correct horse").await.id();
         d.register(0, "bob@example.com", "correct horse").await.ok(201);
@@ -91,7 +91,7 @@ fn a_refused_login_calls_the_same_whoever_it_is_for() {
         for attempt in 1..=6 {
             let mut seen = Vec::new();
             for (email, password) in [
-                ("nobody@example.com", "correct horse"),
+                ("absent@example.com", "correct horse"),
                 ("bob@example.com", "wrong horse"),
                 ("ada@example.com", "correct horse"),
                 ("no-password@example.com", "correct horse"),
@@ -102,8 +102,8 @@ fn a_refused_login_calls_the_same_whoever_it_is_for() {
                 let reply = d.call(0, "authenticate", body).await;
                 let calls = [&faults.tables, &faults.attempts, &faults.requests].map(|faults| faults.calls());
                 seen.push((reply.status, reply.body, d.hasher.take(), calls));
-                // A key that is not remembered has to be unwrapped, of users that there are: SECURITY.md says so.
-                let most = u64::from(attempt == 1 && email != "nobody@example.com");
+                // For an existing user, a data key that is not cached has to be unwrapped: see SECURITY.md.
+                let most = u64::from(attempt == 1 && email != "absent@example.com");
                 assert!(d.world.kms_calls() <= most, "{email}, attempt {attempt}");
             }
             assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");

@@ -1,4 +1,4 @@
-//! Two users who registered with one address in two regions, and an operator who decides.
+//! Two users registered with one address in two regions, and an operator resolves the conflict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -10,7 +10,7 @@ use umoja_accounts::conflicts::{
     look, rivals,
 };
 use umoja_schema::{Attribute, Body, Facts, IdentifierKind, LogRow, Part, UserId};
-use umoja_store::group::MergeRefused;
+use umoja_store::person::MergeError;
 use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
 use umoja_store::rotation::IndexStep;
 use umoja_store::seal::SealError;
@@ -20,7 +20,7 @@ use umoja_tests::world::polled;
 use super::rotation::stepped;
 use super::story;
 
-/// The first registered in region 0 and the second in region 1, and then the regions met.
+/// Registers the first user in region 0 and the second in region 1, then connects the regions.
 async fn pair(d: &Deployment, first: Value, second: Value) -> [UserId; 2] {
     let one = d.call(0, "register", first).await.ok(201).id();
     d.world.clock.advance(1000);
@@ -30,7 +30,7 @@ async fn pair(d: &Deployment, first: Value, second: Value) -> [UserId; 2] {
     [one, two].map(|id| id.parse().unwrap())
 }
 
-/// Each has a user name too.
+/// Each user also has a user name.
 async fn named_pair(d: &Deployment) -> [UserId; 2] {
     let body = |name: &str| json!({ "email": "ada@example.com", "username": name });
     pair(d, body("one"), body("two")).await
@@ -49,12 +49,12 @@ fn resolution(people: &People, [winner, loser]: [UserId; 2]) -> Resolution<'_> {
     Resolution { people, winner, loser, by: "support", reason: Some("ticket 4711"), dry_run: false }
 }
 
-/// Resolved in a region, and everybody heard of it: nothing is open any more, and doing it again is nothing.
+/// Resolves the conflict in a region. After replication no conflict is open, and a repeat has no effect.
 async fn resolved(d: &Deployment, at: usize, pair: [UserId; 2], way: Way, then: State) {
     let people = d.world.regions[at].people();
     let dry = Resolution { dry_run: true, ..resolution(&people, pair) };
     assert!(matches!(dry.run(way).await, Ok(Resolved::Done(_))));
-    assert_eq!(open(d, at).await.len(), 1, "nothing was written");
+    assert_eq!(open(d, at).await.len(), 1, "no part was written");
     let Ok(Resolved::Done(contested)) = resolution(&d.world.regions[at].people(), pair).run(way).await else {
         panic!("done")
     };
@@ -68,17 +68,17 @@ async fn resolved(d: &Deployment, at: usize, pair: [UserId; 2], way: Way, then: 
     }
 }
 
-async fn root(d: &Deployment, at: usize, by: Value) -> UserId {
+async fn primary(d: &Deployment, at: usize, by: Value) -> UserId {
     d.call(at, "lookup", by).await.ok(200).id().parse().unwrap()
 }
 
-/// The rows of a kind that either region has about the two, each with who said so and why.
+/// Each region's rows of a kind about the two users, with the actor and the reason of each.
 async fn check_rows(d: &Deployment, pair: [UserId; 2], kind: &str) {
     for region in &d.world.regions {
         for (user, rival) in [(pair[0], pair[1]), (pair[1], pair[0])] {
             let rows = rivals(&region.home.own, user).await.unwrap().remove(&rival).unwrap();
             let rows: Vec<&LogRow> = rows.iter().filter(|row| row.kind == kind).collect();
-            assert_eq!(rows.len(), 1, "once, although it was asked for three times");
+            assert_eq!(rows.len(), 1, "one row after three requests");
             assert_eq!(rows[0].field("by"), Some("support"));
             let Some(Attribute::B(sealed)) = rows[0].fields.get("reason") else { panic!("a reason") };
             assert_eq!(region.secrets().open_text(rows[0], sealed).as_deref(), Some("ticket 4711"));
@@ -87,10 +87,10 @@ async fn check_rows(d: &Deployment, pair: [UserId; 2], kind: &str) {
 }
 
 #[test]
-fn one_address_in_two_regions_is_listed_once_in_each_with_whom_look_ups_find() {
+fn a_conflict_is_listed_once_in_each_region() {
     story(900, async |d| {
         let [one, two] = named_pair(&d).await;
-        // Somebody else, and another conflict which is over: of no interest.
+        // Another user, and another conflict that is resolved: neither is listed.
         d.register(0, "grace@example.com", "correct horse").await.ok(201);
         let past = pair(&d, json!({ "username": "past" }), json!({ "username": "past" })).await;
         assert_eq!(open(&d, 0).await.len(), 2);
@@ -98,7 +98,7 @@ fn one_address_in_two_regions_is_listed_once_in_each_with_whom_look_ups_find() {
         d.world.settle().await;
         for at in 0..2 {
             let found = open(&d, at).await;
-            assert_eq!(found.len(), 1, "although each region and each user has a row");
+            assert_eq!(found.len(), 1, "one conflict, although each region and each user has a row");
             let mut users = found[0].users;
             users.sort_unstable();
             assert_eq!(users, [one.min(two), one.max(two)]);
@@ -110,25 +110,25 @@ fn one_address_in_two_regions_is_listed_once_in_each_with_whom_look_ups_find() {
             let state = look(&d.world.regions[at].home.own, past[0], past[1]).await.unwrap().state;
             assert_eq!(state, State::Gone);
         }
-        let nobody = UserId::v8([7; 16]);
-        let gone = resolution(&d.world.regions[0].people(), [one, nobody]).run(Way::Dismiss).await;
-        assert_eq!(gone, Err(ResolveError::NotLive(nobody)));
+        let unknown = UserId::v8([7; 16]);
+        let gone = resolution(&d.world.regions[0].people(), [one, unknown]).run(Way::Dismiss).await;
+        assert_eq!(gone, Err(ResolveError::NotLive(unknown)));
     });
 }
 
 #[test]
-fn merged_by_an_operator_both_are_one_person_everywhere_by_the_rules_of_the_api() {
+fn an_operators_merge_follows_the_rules_of_the_api() {
     story(901, async |d| {
         let [one, two] = named_pair(&d).await;
-        // Who keeps it need not be whom look-ups find.
+        // The user that keeps the address need not be the one that look-ups find.
         resolved(&d, 1, [two, one], Way::Merge, State::OnePerson).await;
         check_rows(&d, [two, one], "merged").await;
         for at in 0..2 {
             for by in [json!({ "email": "ada@example.com" }), json!({ "username": "one" }), json!({ "id": one })] {
-                assert_eq!(root(&d, at, by).await, two);
+                assert_eq!(primary(&d, at, by).await, two);
             }
             let other_way = resolution(&d.world.regions[at].people(), [one, two]).run(Way::Merge).await;
-            assert_eq!(other_way, Err(ResolveError::Merge(MergeRefused::Otherwise)));
+            assert_eq!(other_way, Err(ResolveError::Merge(MergeError::Otherwise)));
             assert_eq!(
                 resolution(&d.world.regions[at].people(), [one, two]).run(Way::GiveUp).await,
                 Ok(Resolved::Nothing(State::OnePerson))
@@ -140,30 +140,30 @@ fn merged_by_an_operator_both_are_one_person_everywhere_by_the_rules_of_the_api(
             Err(ResolveError::NoConflict)
         );
         d.call(0, "unmerge", json!({ "id": one })).await.ok(200);
-        assert_eq!(root(&d, 0, json!({ "username": "one" })).await, one);
+        assert_eq!(primary(&d, 0, json!({ "username": "one" })).await, one);
     });
 }
 
 #[test]
-fn who_is_merged_into_somebody_else_is_not_merged_by_an_operator_either() {
+fn an_operator_cannot_merge_an_already_merged_user() {
     story(902, async |d| {
         let [one, two] = named_pair(&d).await;
         let third = d.call(0, "register", json!({ "username": "third" })).await.id();
         d.call(0, "merge", json!({ "survivor": third, "duplicate": two })).await.ok(200);
-        assert_eq!(open(&d, 0).await.len(), 1, "the two are two persons still");
-        let refused = resolution(&d.world.regions[0].people(), [one, two]).run(Way::Merge).await;
-        assert_eq!(refused, Err(ResolveError::Merge(MergeRefused::AlreadyMerged)));
+        assert_eq!(open(&d, 0).await.len(), 1, "the two users are still two persons");
+        let rejected = resolution(&d.world.regions[0].people(), [one, two]).run(Way::Merge).await;
+        assert_eq!(rejected, Err(ResolveError::Merge(MergeError::AlreadyMerged)));
     });
 }
 
 #[test]
-fn who_gives_an_address_up_is_not_found_by_it_any_more_in_any_region() {
+fn a_released_address_no_longer_finds_its_user() {
     story(903, async |d| {
         let [one, two] = named_pair(&d).await;
         resolved(&d, 0, [two, one], Way::GiveUp, State::Settled).await;
         check_rows(&d, [two, one], CONFLICT_GIVEN_UP).await;
         for at in 0..2 {
-            assert_eq!(root(&d, at, json!({ "email": "ada@example.com" })).await, two);
+            assert_eq!(primary(&d, at, json!({ "email": "ada@example.com" })).await, two);
             let lost = d.call(at, "lookup", json!({ "username": "one" })).await.ok(200).body["user"].clone();
             assert_eq!((&lost["id"], lost.get("email")), (&json!(one), None), "the value is gone too");
         }
@@ -171,32 +171,32 @@ fn who_gives_an_address_up_is_not_found_by_it_any_more_in_any_region() {
 }
 
 #[test]
-fn nobody_gives_up_the_only_identifier_but_one_whose_person_has_another() {
+fn releasing_the_last_identifier_needs_another_of_the_person() {
     story(904, async |d| {
         let only = json!({ "email": "ada@example.com" });
         let [one, two] = pair(&d, only.clone(), only).await;
-        let refused = resolution(&d.world.regions[0].people(), [one, two]).run(Way::GiveUp).await;
-        assert_eq!(refused, Err(ResolveError::NoIdentifierLeft));
+        let rejected = resolution(&d.world.regions[0].people(), [one, two]).run(Way::GiveUp).await;
+        assert_eq!(rejected, Err(ResolveError::NoIdentifierLeft));
         let third = d.call_as(&d.food, 0, "register", json!({ "username": "third" })).await.id();
         d.call(0, "merge", json!({ "survivor": third, "duplicate": two })).await.ok(200);
         d.world.settle().await;
         resolved(&d, 0, [one, two], Way::GiveUp, State::Settled).await;
         for at in 0..2 {
-            assert_eq!(root(&d, at, json!({ "email": "ada@example.com" })).await, one);
-            assert_eq!(root(&d, at, json!({ "id": two })).await.to_string(), third);
+            assert_eq!(primary(&d, at, json!({ "email": "ada@example.com" })).await, one);
+            assert_eq!(primary(&d, at, json!({ "id": two })).await.to_string(), third);
         }
     });
 }
 
 #[test]
-fn a_dismissed_pair_stays_as_it_is_and_comes_back_with_what_it_newly_contests() {
+fn a_dismissed_conflict_reappears_only_with_a_new_identifier() {
     story(905, async |d| {
         let [one, two] = named_pair(&d).await;
         resolved(&d, 0, [one, two], Way::Dismiss, State::Dismissed).await;
         check_rows(&d, [one, two], CONFLICT_DISMISSED).await;
         for at in 0..2 {
-            assert_eq!(root(&d, at, json!({ "email": "ada@example.com" })).await, one);
-            assert_eq!(root(&d, at, json!({ "username": "two" })).await, two);
+            assert_eq!(primary(&d, at, json!({ "email": "ada@example.com" })).await, one);
+            assert_eq!(primary(&d, at, json!({ "username": "two" })).await, two);
         }
         d.world.clock.advance(1000);
         let phone = |id: UserId| json!({ "id": id, "set": { "phone_number": "+254712123456" } });
@@ -212,7 +212,7 @@ fn a_dismissed_pair_stays_as_it_is_and_comes_back_with_what_it_newly_contests() 
 }
 
 #[test]
-fn whatever_the_winner_does_meanwhile_somebody_keeps_the_address() {
+fn a_concurrent_change_never_leaves_the_address_unowned() {
     let (mut overtaken, mut finished) = (0, false);
     for polls in 1..200 {
         story(906, async |d| {
@@ -229,7 +229,7 @@ fn whatever_the_winner_does_meanwhile_somebody_keeps_the_address() {
                     Ok(Resolved::Done(_)) => {}
                     Ok(Resolved::Nothing(State::Settled)) | Err(ResolveError::Changed) => {
                         overtaken += 1;
-                        assert_eq!(root(&d, 0, json!({ "email": "ada@example.com" })).await, two);
+                        assert_eq!(primary(&d, 0, json!({ "email": "ada@example.com" })).await, two);
                     }
                     other => panic!("{other:?}"),
                 }
@@ -246,28 +246,28 @@ fn whatever_the_winner_does_meanwhile_somebody_keeps_the_address() {
 }
 
 #[test]
-fn who_can_write_the_table_takes_nobodys_identifiers_away() {
+fn a_forged_conflict_takes_no_identifier_away() {
     story(907, async |d| {
         let [one, two] = named_pair(&d).await;
         let third: UserId = d.call(0, "register", json!({ "username": "third" })).await.id().parse().unwrap();
-        let theirs = d.world.stored(0, two, Part::Profile).await.unwrap().claims().clone();
+        let theirs = d.world.stored(0, two, Part::Profile).await.unwrap().ownerships().clone();
         let mut forged = d.world.stored(0, third, Part::Profile).await.unwrap();
         let Body::Live(live) = &mut forged.body else { panic!("live") };
         let Facts::Profile(facts) = &mut live.facts else { panic!("a profile") };
-        facts.claims.extend(theirs);
+        facts.ownerships.extend(theirs);
         let condition = Condition::VersionIs(forged.version.clone());
         let parts = vec![PartWrite { record: forged, condition }];
         let done = d.world.regions[0].store.commit(&Writes { parts, ..Writes::default() }).await;
         assert_eq!(done, Ok(Commit::Done));
         for (way, loser) in [(Way::GiveUp, two), (Way::GiveUp, one), (Way::Merge, two)] {
-            let refused = resolution(&d.world.regions[0].people(), [third, loser]).run(way).await;
-            assert_eq!(refused, Err(ResolveError::Sealing(SealError::Opaque)));
+            let rejected = resolution(&d.world.regions[0].people(), [third, loser]).run(way).await;
+            assert_eq!(rejected, Err(ResolveError::Sealing(SealError::Opaque)));
         }
     });
 }
 
 #[test]
-fn what_is_resolved_while_the_index_key_is_rotated_is_owned_under_every_live_key() {
+fn a_resolution_during_rotation_covers_every_live_key() {
     for (way, kept, root_of_two) in [
         (Way::GiveUp, vec![IdentifierKind::Username], 1),
         (Way::Merge, vec![IdentifierKind::Email, IdentifierKind::Username], 0),
@@ -281,21 +281,21 @@ fn what_is_resolved_while_the_index_key_is_rotated_is_owned_under_every_live_key
 
             let profile = d.world.stored(0, two, Part::Profile).await.unwrap();
             let mut keys: BTreeMap<IdentifierKind, BTreeSet<u32>> = BTreeMap::new();
-            for claim in profile.claims().values() {
-                keys.entry(claim.kind).or_default().insert(claim.key_version);
+            for ownership in profile.ownerships().values() {
+                keys.entry(ownership.kind).or_default().insert(ownership.key_version);
             }
             let live: BTreeSet<u32> = [1, 2].into();
             assert_eq!(keys, kept.iter().map(|kind| (*kind, live.clone())).collect());
-            let indexes: Vec<_> = profile.claims().keys().copied().collect();
-            let owned = d.world.regions[0].store.claims(&indexes).await.unwrap();
-            assert!(owned.iter().all(|item| item.claimants.contains_key(&two)), "{owned:?}");
+            let indexes: Vec<_> = profile.ownerships().keys().copied().collect();
+            let owned = d.world.regions[0].store.ownerships(&indexes).await.unwrap();
+            assert!(owned.iter().all(|item| item.owners.contains_key(&two)), "{owned:?}");
             d.world.settle().await;
             for at in d.endpoints.iter().chain(&stale) {
-                for (by, root) in
+                for (by, primary) in
                     [(json!({ "email": "ada@example.com" }), one), (json!({ "username": "two" }), pair[root_of_two])]
                 {
                     let found = d.shop.call(at, "lookup", d.now(), by).await;
-                    assert_eq!(found.ok(200).id(), root.to_string());
+                    assert_eq!(found.ok(200).id(), primary.to_string());
                 }
             }
             d.world.check_invariants().await;

@@ -1,4 +1,4 @@
-//! The same stories over DynamoDB's expressions, transactions and streams, and what each operation costs there.
+//! The stories with DynamoDB's expressions, transactions and streams, and the requests of each operation.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use umoja_tests::cloud::Cloud;
 use umoja_tests::world::run;
 
 #[test]
-fn a_life_in_two_regions_on_dynamodb() {
+fn a_user_lifecycle_in_two_regions_on_dynamodb() {
     run(async {
         let c = Cloud::new(600).await;
         let login = |password: &str| json!({ "email": "ada@example.com", "password": password });
         let body = json!({ "email": "ada@example.com", "email_verified": true, "password": "correct horse", "external_id": "1" });
         let created = c.call(0, "register", body).await;
         let id = created.ok(201).id();
-        c.call(0, "register", json!({ "email": "ada@example.com" })).await.refused(409, "identifier_taken");
-        c.call(1, "lookup", json!({ "id": id, "min_version": created.version() })).await.refused(503, "behind");
+        c.call(0, "register", json!({ "email": "ada@example.com" })).await.rejected(409, "identifier_taken");
+        c.call(1, "lookup", json!({ "id": id, "min_version": created.version() })).await.rejected(503, "behind");
         c.settle().await;
         assert_eq!(c.call(1, "authenticate", login("correct horse")).await.body["authenticated"], true);
 
@@ -29,7 +29,7 @@ fn a_life_in_two_regions_on_dynamodb() {
         for at in 0..2 {
             let user = c.call(at, "lookup", json!({ "email": "lovelace@example.com" })).await;
             assert_eq!(user.ok(200).body["user"]["profile"]["given_name"], "Ada");
-            c.call(at, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
+            c.call(at, "lookup", json!({ "email": "ada@example.com" })).await.rejected(404, "user_not_found");
             let login = json!({ "external_id": "1", "password": "battery staple" });
             assert_eq!(c.call(at, "authenticate", login).await.body["authenticated"], true);
         }
@@ -38,7 +38,7 @@ fn a_life_in_two_regions_on_dynamodb() {
         c.call(0, "erase", json!({ "id": id, "reason": "asked" })).await.ok(202);
         c.settle().await;
         for at in 0..2 {
-            c.call(at, "lookup", json!({ "id": id })).await.refused(404, "user_not_found");
+            c.call(at, "lookup", json!({ "id": id })).await.rejected(404, "user_not_found");
             let receipt = c.call(at, "erasure", json!({ "id": id })).await.body["receipt"].clone();
             assert_eq!((&receipt["complete"], &receipt["reason"]), (&json!(true), &json!("asked")));
         }
@@ -48,22 +48,22 @@ fn a_life_in_two_regions_on_dynamodb() {
 }
 
 #[test]
-fn each_operation_makes_as_few_requests_as_it_can() {
+fn each_operation_makes_the_minimum_of_requests() {
     run(async {
         let c = Cloud::new(601).await;
         let id = c.call(0, "register", json!({ "email": "ada@example.com", "password": "correct horse" })).await.id();
-        // (The company is remembered for five seconds, the request id is a PutItem. A user is two queries at once: its
-        // parts, and who is merged into it.)
+        // (The company is cached for five seconds; the request id is a PutItem. Reading a user is two parallel queries:
+        // its parts and its linked accounts.)
         for (operation, body, requests) in [
             ("lookup", json!({ "id": id }), vec![("PutItem", 1), ("Query", 2)]),
             ("lookup", json!({ "email": "ada@example.com" }), vec![("GetItem", 1), ("PutItem", 1), ("Query", 2)]),
-            // The attempt is counted for the id, and what failed at the person is looked up.
+            // The attempt is counted for the id, and the failures of the person are read.
             (
                 "authenticate",
                 json!({ "id": id, "password": "correct horse" }),
                 vec![("GetItem", 1), ("PutItem", 2), ("Query", 2)],
             ),
-            // One more attempt, and a failure at the person.
+            // One more attempt, and a failure of the person.
             (
                 "authenticate",
                 json!({ "id": id, "password": "wrong horse" }),
@@ -75,7 +75,7 @@ fn each_operation_makes_as_few_requests_as_it_can() {
                 json!({ "id": id, "set": { "profile": { "nickname": "A" } } }),
                 vec![("PutItem", 2), ("Query", 2)],
             ),
-            // The part goes together with the row that records it, which needs the last one of the chain.
+            // One transaction writes the part and its audit row, which needs the last row of the chain.
             (
                 "status",
                 json!({ "id": id, "status": "disabled" }),
@@ -89,7 +89,7 @@ fn each_operation_makes_as_few_requests_as_it_can() {
             (
                 "password/change",
                 json!({ "id": id, "current_password": "correct horse", "new_password": "battery staple" }),
-                // Both counts begin anew.
+                // Both counts start again.
                 vec![
                     ("DeleteItem", 2),
                     ("GetItem", 1),
@@ -105,7 +105,7 @@ fn each_operation_makes_as_few_requests_as_it_can() {
                 vec![("BatchGetItem", 1), ("PutItem", 1), ("Query", 3), ("TransactWriteItems", 1)],
             ),
             ("export", json!({ "id": id }), vec![("PutItem", 2), ("Query", 5)]),
-            // Nothing is recorded yet of who is new.
+            // A new user has no audit rows yet.
             ("register", json!({ "username": "bob" }), vec![("GetItem", 1), ("PutItem", 1), ("TransactWriteItems", 1)]),
         ] {
             c.regions[0].tables.calls.reset();
@@ -118,12 +118,12 @@ fn each_operation_makes_as_few_requests_as_it_can() {
 }
 
 #[test]
-fn a_merge_its_undoing_and_an_erasure_of_both_on_dynamodb() {
+fn merge_unmerge_and_erasure_on_dynamodb() {
     run(async {
         let c = Cloud::new(602).await;
         let ada = json!({ "email": "ada@example.com", "email_verified": true, "password": "correct horse" });
         let ada = c.call(0, "register", ada).await.id();
-        // Ada is the older one, and so the root.
+        // Ada is older, so she is the primary account.
         c.clock.advance(1);
         let countess = json!({ "username": "countess", "external_id": "c1", "profile": { "nickname": "A" } });
         let countess = c.call(1, "register", countess).await.id();
@@ -136,11 +136,11 @@ fn a_merge_its_undoing_and_an_erasure_of_both_on_dynamodb() {
         c.regions[0].tables.calls.reset();
         let merged = c.call(0, "merge", body.clone()).await;
         assert_eq!(merged.ok(200).body["user"]["profile"]["nickname"], "A");
-        // Both persons, the last that is recorded of each, and after the write whether they have become too many.
+        // Reads: both persons, the last audit row of each and, after the write, whether the person has too many users.
         assert_eq!(requests(0), expected(&[("PutItem", 1), ("Query", 10), ("TransactWriteItems", 1)]));
         let version = merged.version();
-        c.call(1, "lookup", json!({ "id": ada, "min_version": version })).await.refused(503, "behind");
-        // The other way round in the other region, at once.
+        c.call(1, "lookup", json!({ "id": ada, "min_version": version })).await.rejected(503, "behind");
+        // At the same time the other region merges in the opposite direction.
         c.call(1, "merge", json!({ "survivor": countess, "duplicate": ada })).await.ok(200);
         c.settle().await;
         for at in 0..2 {
@@ -148,7 +148,7 @@ fn a_merge_its_undoing_and_an_erasure_of_both_on_dynamodb() {
                 [json!({ "id": countess }), json!({ "username": "countess" }), json!({ "email": "ada@example.com" })]
             {
                 let user = c.call(at, "lookup", by).await.ok(200).body["user"].clone();
-                assert_eq!((&user["id"], &user["members"]), (&json!(ada), &json!([countess])));
+                assert_eq!((&user["id"], &user["linked_accounts"]), (&json!(ada), &json!([countess])));
             }
         }
         c.regions[0].tables.calls.reset();
@@ -167,9 +167,9 @@ fn a_merge_its_undoing_and_an_erasure_of_both_on_dynamodb() {
         c.settle().await;
         for at in 0..2 {
             for id in [&ada, &countess] {
-                c.call(at, "lookup", json!({ "id": id })).await.refused(404, "user_not_found");
+                c.call(at, "lookup", json!({ "id": id })).await.rejected(404, "user_not_found");
                 assert_eq!(c.call(at, "erasure", json!({ "id": id })).await.body["receipt"]["complete"], true);
-                assert_eq!(c.regions[at].tables.tables.members(id.parse().unwrap()).await, Ok(vec![]));
+                assert_eq!(c.regions[at].tables.tables.linked_accounts(id.parse().unwrap()).await, Ok(vec![]));
             }
         }
         let digest = async |at: usize| Digest::of(&c.regions[at].home.own, 2).await.unwrap();

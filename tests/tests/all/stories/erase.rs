@@ -1,12 +1,12 @@
 use serde_json::json;
 use umoja_schema::Part;
-use umoja_store::apply::apply_copy;
+use umoja_store::apply::apply_replicated;
 use umoja_store::ports::Users as _;
 
 use super::story;
 
 #[test]
-fn an_erased_person_is_gone_everywhere_and_every_region_confirms() {
+fn every_region_confirms_an_erasure() {
     story(70, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         d.world.settle().await;
@@ -22,11 +22,11 @@ fn an_erased_person_is_gone_everywhere_and_every_region_confirms() {
             let receipt = &reply.ok(200).body["receipt"];
             assert_eq!(receipt["complete"], true, "{receipt}");
             assert_eq!(receipt["reason"], "asked by Ada Lovelace");
-            d.call(at, "lookup", json!({ "id": id })).await.refused(404, "user_not_found");
-            d.call(at, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
-            d.call(at, "export", json!({ "id": id })).await.refused(404, "user_not_found");
-            d.call(at, "update", json!({ "id": id, "set": {} })).await.refused(404, "user_not_found");
-            d.call(at, "status", json!({ "id": id, "status": "active" })).await.refused(404, "user_not_found");
+            d.call(at, "lookup", json!({ "id": id })).await.rejected(404, "user_not_found");
+            d.call(at, "lookup", json!({ "email": "ada@example.com" })).await.rejected(404, "user_not_found");
+            d.call(at, "export", json!({ "id": id })).await.rejected(404, "user_not_found");
+            d.call(at, "update", json!({ "id": id, "set": {} })).await.rejected(404, "user_not_found");
+            d.call(at, "status", json!({ "id": id, "status": "active" })).await.rejected(404, "user_not_found");
             assert!(!d.accepts(at, "ada@example.com", "correct horse").await);
         }
         d.world.check_invariants().await;
@@ -44,14 +44,14 @@ fn an_erasure_beats_a_later_update_in_another_region() {
         d.call(1, "update", json!({ "id": id, "set": { "profile": { "nickname": "A" } } })).await.ok(200);
         d.world.settle().await;
         for at in 0..2 {
-            d.call(at, "lookup", json!({ "id": id })).await.refused(404, "user_not_found");
+            d.call(at, "lookup", json!({ "id": id })).await.rejected(404, "user_not_found");
         }
         d.world.check_invariants().await;
     });
 }
 
 #[test]
-fn an_erased_address_can_be_registered_anew_and_erasing_twice_is_erasing_once() {
+fn an_erased_address_can_be_registered_again() {
     story(72, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let first = d.call(0, "erase", json!({ "id": id })).await;
@@ -65,27 +65,27 @@ fn an_erased_address_can_be_registered_anew_and_erasing_twice_is_erasing_once() 
 }
 
 #[test]
-fn who_was_never_there_has_no_receipt() {
+fn an_unknown_user_has_no_receipt() {
     story(73, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
-        d.call(0, "erasure", json!({ "id": id })).await.refused(404, "user_not_found");
-        let nobody = "00000000-0000-7000-8000-000000000000";
-        d.call(0, "erase", json!({ "id": nobody })).await.refused(404, "user_not_found");
+        d.call(0, "erasure", json!({ "id": id })).await.rejected(404, "user_not_found");
+        let unknown = "00000000-0000-7000-8000-000000000000";
+        d.call(0, "erase", json!({ "id": unknown })).await.rejected(404, "user_not_found");
     });
 }
 
 #[test]
-fn a_region_that_has_the_tombstones_and_not_the_receipt_yet_says_so() {
+fn a_region_without_the_receipt_answers_behind() {
     story(74, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         d.world.settle().await;
         d.call(0, "erase", json!({ "id": id })).await.ok(202);
         for part in Part::ALL {
             let tombstone = d.world.regions[0].store.part(id.parse().unwrap(), part).await.unwrap().unwrap();
-            apply_copy(&d.world.regions[1].store, &tombstone, d.world.name(1)).await.unwrap();
+            apply_replicated(&d.world.regions[1].store, &tombstone, d.world.name(1)).await.unwrap();
         }
         for operation in ["erase", "erasure"] {
-            d.call(1, operation, json!({ "id": id })).await.refused(503, "behind");
+            d.call(1, operation, json!({ "id": id })).await.rejected(503, "behind");
         }
         d.world.settle().await;
         d.call(1, "erase", json!({ "id": id })).await.ok(202);

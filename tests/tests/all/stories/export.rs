@@ -3,7 +3,7 @@ use serde_json::json;
 use super::story;
 
 #[test]
-fn an_export_holds_everything_with_where_it_came_from_and_no_hash() {
+fn an_export_includes_sources_but_no_hashes() {
     story(80, async |d| {
         let body = json!({ "email": "ada@example.com", "email_verified": true, "password": "correct horse", "external_id": "1", "profile": { "given_name": "Ada" } });
         let id = d.call(0, "register", body).await.id();

@@ -1,4 +1,4 @@
-//! Operations while something is out.
+//! Operations during outages.
 
 use serde_json::json;
 use umoja_schema::{Hlc, Part, PartRecord};
@@ -10,7 +10,7 @@ use umoja_tests::world::killed_after;
 use super::story;
 
 #[test]
-fn a_region_that_is_cut_off_keeps_serving_and_catches_up() {
+fn a_disconnected_region_keeps_serving_and_catches_up() {
     story(110, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         d.world.settle().await;
@@ -35,7 +35,7 @@ fn a_region_that_is_cut_off_keeps_serving_and_catches_up() {
 /// Failure: own KMS down at write
 /// Failure: own KMS down at read
 #[test]
-fn the_own_kms_out_costs_no_write_and_no_read() {
+fn an_outage_of_the_own_kms_fails_no_request() {
     story(111, async |d| {
         let before = d.register(0, "ada@example.com", "correct horse").await.id();
         d.world.regions[0].faults.kms.set_down(true);
@@ -49,14 +49,14 @@ fn the_own_kms_out_costs_no_write_and_no_read() {
 }
 
 #[test]
-fn every_kms_out_is_a_503_that_loses_nothing() {
+fn an_outage_of_every_kms_is_a_503_without_loss() {
     story(112, async |d| {
         for region in &d.world.regions {
             region.faults.kms.set_down(true);
         }
         let body = json!({ "email": "ada@example.com", "password": "correct horse" });
         let reply = d.shop.call_idk(&d.endpoints[0], "register", d.now(), Some("k"), body.clone()).await;
-        assert!(reply.refused(503, "unavailable").retry_after.is_some());
+        assert!(reply.rejected(503, "unavailable").retry_after.is_some());
         for region in &d.world.regions {
             region.faults.kms.set_down(false);
         }
@@ -66,10 +66,10 @@ fn every_kms_out_is_a_503_that_loses_nothing() {
 
 /// Failure: answer lost after the write
 #[test]
-fn an_answer_of_the_store_that_is_lost_after_the_write_is_one_effect_and_the_same_answer() {
+fn a_lost_store_answer_has_one_effect() {
     story(113, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
-        // The update reads the user and its members, then writes it: the write's answer is lost.
+        // The update reads the user and its linked accounts, then writes the user, and the answer to the write is lost.
         d.world.regions[0].faults.tables.then([Fault::None, Fault::None, Fault::AnswerLost]);
         let reply = d.call(0, "update", json!({ "id": id, "set": { "profile": { "nickname": "A" } } })).await;
         assert_eq!(reply.ok(200).body["user"]["profile"]["nickname"], "A");
@@ -78,11 +78,11 @@ fn an_answer_of_the_store_that_is_lost_after_the_write_is_one_effect_and_the_sam
 }
 
 #[test]
-fn a_store_that_is_out_is_a_503_and_not_ready() {
+fn an_unavailable_store_is_a_503_and_not_ready() {
     story(114, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         d.world.regions[0].faults.tables.set_down(true);
-        d.call(0, "lookup", json!({ "id": id })).await.refused(503, "unavailable");
+        d.call(0, "lookup", json!({ "id": id })).await.rejected(503, "unavailable");
         let ready = axum::http::Request::get("/readyz").body(axum::body::Body::empty()).unwrap();
         assert_eq!(umoja_tests::caller::send(&d.endpoints[0], ready).await.status, 503);
     });
@@ -90,8 +90,8 @@ fn a_store_that_is_out_is_a_503_and_not_ready() {
 
 /// Failure: any function killed at any await
 #[test]
-fn a_registration_killed_at_any_await_and_sent_again_is_one_user() {
-    // Every port gives way once a call, so each number of polls is another place to be killed at.
+fn a_killed_and_retried_registration_creates_one_user() {
+    // Every port yields once per call, so each number of polls is another place to kill the operation.
     let mut finished = false;
     for polls in 0..60 {
         story(115, async |d| {
@@ -122,7 +122,7 @@ fn a_registration_killed_at_any_await_and_sent_again_is_one_user() {
 
 /// Failure: any function killed at any await
 #[test]
-fn an_erasure_killed_at_any_await_and_sent_again_is_one_erasure_with_its_receipt() {
+fn a_killed_and_retried_erasure_has_one_receipt() {
     let mut finished = false;
     for polls in 0..60 {
         story(116, async |d| {
@@ -136,7 +136,7 @@ fn an_erasure_killed_at_any_await_and_sent_again_is_one_erasure_with_its_receipt
             for at in 0..2 {
                 let receipt = d.call(at, "erasure", json!({ "id": id })).await.body["receipt"].clone();
                 assert_eq!(receipt["complete"], true);
-                d.call(at, "lookup", json!({ "id": id })).await.refused(404, "user_not_found");
+                d.call(at, "lookup", json!({ "id": id })).await.rejected(404, "user_not_found");
             }
             d.world.check_invariants().await;
         });
@@ -149,11 +149,11 @@ fn an_erasure_killed_at_any_await_and_sent_again_is_one_erasure_with_its_receipt
 }
 
 #[test]
-fn a_right_password_is_accepted_although_nothing_can_be_written() {
+fn the_right_password_is_accepted_without_writes() {
     story(117, async |d| {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         assert!(d.accepts(0, "ada@example.com", "correct horse").await);
-        // Keys that were unwrapped are remembered; a link needs a new one.
+        // Unwrapped keys are cached; a new company link needs a new data key.
         for region in &d.world.regions {
             region.faults.kms.set_down(true);
         }
@@ -171,7 +171,7 @@ fn a_right_password_is_accepted_although_nothing_can_be_written() {
 
 /// Failure: answer lost after the write
 #[test]
-fn a_write_whose_answer_was_lost_and_that_was_overtaken_is_not_done_twice() {
+fn an_overtaken_write_with_a_lost_answer_is_not_repeated() {
     story(118, async |d| {
         let user = d.register(0, "ada@example.com", "correct horse").await;
         let id = user.id().parse().unwrap();
@@ -187,7 +187,7 @@ fn a_write_whose_answer_was_lost_and_that_was_overtaken_is_not_done_twice() {
             ..Writes::default()
         };
         let (mine, theirs) = (next(1), next(2));
-        // My write is done and its answer lost; theirs comes on top; then mine is asked for again.
+        // The first write is done and its answer lost, a second write replaces it, and then the first one is retried.
         assert_eq!(store.commit(&write(&mine, &stored)).await, Ok(Commit::Done));
         assert_eq!(store.commit(&write(&theirs, &mine)).await, Ok(Commit::Done));
         let faults = &d.world.regions[0].faults.tables;

@@ -1,25 +1,25 @@
 use serde_json::json;
 use umoja_schema::Part;
-use umoja_store::apply::apply_copy;
+use umoja_store::apply::apply_replicated;
 use umoja_store::ports::{Clock as _, Outcome, Requests as _, Users as _};
 use umoja_tests::world::killed_after;
 
 use super::story;
 
 #[test]
-fn a_repeated_registration_gives_the_same_user_and_another_body_is_refused() {
+fn a_repeated_registration_returns_the_same_user() {
     story(90, async |d| {
         let body = json!({ "email": "ada@example.com", "password": "correct horse" });
         let first = d.call_idk(0, "register", "k1", body.clone()).await;
         let again = d.call_idk(0, "register", "k1", body).await;
         assert_eq!((first.ok(201).body.clone(), first.status), (again.body.clone(), again.status));
         let other = json!({ "email": "bob@example.com", "password": "correct horse" });
-        d.call_idk(0, "register", "k1", other).await.refused(422, "idempotency_key_reused");
+        d.call_idk(0, "register", "k1", other).await.rejected(422, "idempotency_key_reused");
     });
 }
 
 #[test]
-fn a_registration_retried_in_another_region_makes_the_same_user() {
+fn a_registration_retried_elsewhere_creates_the_same_user() {
     story(91, async |d| {
         let body = json!({ "email": "ada@example.com", "password": "correct horse" });
         let first = d.call_idk(0, "register", "k1", body.clone()).await;
@@ -33,7 +33,7 @@ fn a_registration_retried_in_another_region_makes_the_same_user() {
 }
 
 #[test]
-fn keys_of_two_companies_are_two_keys() {
+fn idempotency_keys_are_separate_for_each_company() {
     story(92, async |d| {
         let shop = d.call_idk(0, "register", "k1", json!({ "username": "a" })).await;
         let food = d.food.call_idk(&d.endpoints[0], "register", d.now(), Some("k1"), json!({ "username": "b" })).await;
@@ -42,7 +42,7 @@ fn keys_of_two_companies_are_two_keys() {
 }
 
 #[test]
-fn a_password_is_changed_once_under_one_key() {
+fn one_idempotency_key_changes_a_password_once() {
     story(93, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let change = json!({ "id": id, "current_password": "correct horse", "new_password": "battery staple" });
@@ -54,7 +54,7 @@ fn a_password_is_changed_once_under_one_key() {
 }
 
 #[test]
-fn an_erasure_is_repeated_with_its_receipt() {
+fn a_repeated_erasure_returns_its_receipt() {
     story(94, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let first = d.call_idk(0, "erase", "k1", json!({ "id": id })).await;
@@ -64,7 +64,7 @@ fn an_erasure_is_repeated_with_its_receipt() {
 }
 
 #[test]
-fn the_order_of_members_does_not_make_another_body() {
+fn the_order_of_members_does_not_change_the_body() {
     story(95, async |d| {
         let one = r#"{"email":"ada@example.com","username":"ada","profile":{"given_name":"A","family_name":"L"}}"#;
         let two = r#"{"profile":{"family_name":"L","given_name":"A"},"username":"ada","email":"ada@example.com"}"#;
@@ -75,46 +75,46 @@ fn the_order_of_members_does_not_make_another_body() {
 }
 
 #[test]
-fn another_registration_under_a_used_key_is_refused_in_every_region_and_for_ever() {
+fn a_used_key_rejects_other_registrations_everywhere() {
     story(96, async |d| {
         d.call_idk(0, "register", "k", json!({ "email": "ada@example.com" })).await.ok(201);
         d.world.settle().await;
         let bob = json!({ "email": "bob@example.com" });
-        d.call_idk(1, "register", "k", bob.clone()).await.refused(422, "idempotency_key_reused");
+        d.call_idk(1, "register", "k", bob.clone()).await.rejected(422, "idempotency_key_reused");
         d.world.clock.advance(48 * 3600 * 1000);
-        d.call_idk(0, "register", "k", bob).await.refused(422, "idempotency_key_reused");
+        d.call_idk(0, "register", "k", bob).await.rejected(422, "idempotency_key_reused");
         d.call_idk(1, "register", "k", json!({ "email": "ada@example.com" })).await.ok(201);
     });
 }
 
 #[test]
-fn a_registration_retried_after_its_user_was_erased_says_so_everywhere() {
+fn a_registration_retried_after_erasure_is_reported_everywhere() {
     story(97, async |d| {
         let body = json!({ "email": "ada@example.com" });
         let id = d.call_idk(0, "register", "k", body.clone()).await.id();
         d.call(0, "erase", json!({ "id": id })).await.ok(202);
         d.world.settle().await;
         for at in 0..2 {
-            d.call_idk(at, "register", "k", body.clone()).await.refused(409, "user_erased");
+            d.call_idk(at, "register", "k", body.clone()).await.rejected(409, "user_erased");
         }
     });
 }
 
 #[test]
-fn a_registration_retried_where_only_half_of_the_user_has_arrived_is_behind_and_costs_no_key() {
+fn a_retry_before_both_parts_arrive_is_behind() {
     story(98, async |d| {
         let body = json!({ "email": "ada@example.com" });
         let id = d.call_idk(0, "register", "k", body.clone()).await.id().parse().unwrap();
         let profile = d.world.regions[0].store.part(id, Part::Profile).await.unwrap().unwrap();
-        apply_copy(&d.world.regions[1].store, &profile, d.world.name(1)).await.unwrap();
+        apply_replicated(&d.world.regions[1].store, &profile, d.world.name(1)).await.unwrap();
         d.world.reset_calls();
-        d.call_idk(1, "register", "k", body).await.refused(503, "behind");
+        d.call_idk(1, "register", "k", body).await.rejected(503, "behind");
         assert_eq!(d.world.kms_calls(), 0);
     });
 }
 
 #[test]
-fn a_password_change_killed_at_any_await_and_sent_again_is_changed() {
+fn a_killed_and_retried_password_change_succeeds() {
     for polls in 1..80 {
         let mut ended = false;
         story(99, async |d| {
@@ -134,7 +134,7 @@ fn a_password_change_killed_at_any_await_and_sent_again_is_changed() {
 }
 
 #[test]
-fn a_conditional_update_killed_at_any_await_and_sent_again_is_done() {
+fn a_killed_and_retried_conditional_update_succeeds() {
     for polls in 1..80 {
         let mut ended = false;
         story(99, async |d| {
@@ -155,7 +155,7 @@ fn a_conditional_update_killed_at_any_await_and_sent_again_is_done() {
 }
 
 #[test]
-fn what_is_remembered_of_a_request_cannot_be_guessed_at_without_the_deployments_secret() {
+fn remembered_requests_cannot_be_guessed_without_the_secret() {
     use base64::Engine as _;
     use sha2::{Digest as _, Sha256};
     story(99, async |d| {

@@ -1,4 +1,4 @@
-//! Who tries too many passwords has to wait, and nobody else does.
+//! Too many failed logins lock the attempts out, and no other caller has to wait.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -37,11 +37,11 @@ async fn fail(d: &Deployment, email: &str, times: usize) {
 }
 
 fn locked(reply: &Reply) -> u32 {
-    reply.refused(429, "too_many_attempts").retry_after.expect("Retry-After")
+    reply.rejected(429, "too_many_attempts").retry_after.expect("Retry-After")
 }
 
 #[test]
-fn the_wait_doubles_with_every_failure_and_no_password_is_looked_at_meanwhile() {
+fn the_wait_doubles_and_blocks_password_checks() {
     story(400, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         fail(&d, EMAIL, 5).await;
@@ -61,14 +61,14 @@ fn the_wait_doubles_with_every_failure_and_no_password_is_looked_at_meanwhile() 
 }
 
 #[test]
-fn a_success_forgets_the_failures_before_it() {
+fn a_successful_login_resets_the_failure_count() {
     story(401, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         for _ in 0..3 {
             fail(&d, EMAIL, 4).await;
             assert!(d.accepts(0, EMAIL, RIGHT).await);
         }
-        // However often somebody logs in, nobody waits.
+        // Successful logins never cause a wait.
         for _ in 0..20 {
             assert!(d.accepts(0, EMAIL, RIGHT).await);
         }
@@ -77,16 +77,16 @@ fn a_success_forgets_the_failures_before_it() {
 }
 
 #[test]
-fn absent_disabled_and_merged_users_are_locked_as_any_other() {
+fn absent_disabled_and_merged_users_are_locked_out_alike() {
     story(402, async |d| {
         let ada = d.register(0, EMAIL, RIGHT).await.id();
         d.register(0, "bob@example.com", RIGHT).await.ok(201);
-        let survivor = d.register(0, "root@example.com", RIGHT).await.id();
+        let survivor = d.register(0, "primary@example.com", RIGHT).await.id();
         let duplicate = d.register(0, "merged@example.com", RIGHT).await.id();
         d.call(0, "merge", json!({ "survivor": survivor, "duplicate": duplicate })).await.ok(200);
         d.call(0, "status", json!({ "id": ada, "status": "disabled" })).await.ok(200);
         let mut seen = Vec::new();
-        for email in [EMAIL, "bob@example.com", "merged@example.com", "nobody@example.com"] {
+        for email in [EMAIL, "bob@example.com", "merged@example.com", "absent@example.com"] {
             let mut replies = Vec::new();
             for _ in 0..7 {
                 d.hasher.take();
@@ -101,12 +101,12 @@ fn absent_disabled_and_merged_users_are_locked_as_any_other() {
 }
 
 #[test]
-fn fifty_wrong_passwords_at_once_get_five_answers() {
+fn fifty_concurrent_wrong_passwords_get_five_checks() {
     story(403, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         d.world.set_pausing(true);
         d.hasher.take();
-        for email in [EMAIL, "nobody@example.com"] {
+        for email in [EMAIL, "absent@example.com"] {
             let replies = join_all((0..50).map(|_| login(&d, email, "wrong horse", stranger()))).await;
             assert_eq!(replies.iter().filter(|reply| reply.status == 200).count(), 5);
             assert!(replies.iter().filter(|reply| reply.status != 200).all(|reply| locked(reply) == 2));
@@ -116,7 +116,7 @@ fn fifty_wrong_passwords_at_once_get_five_answers() {
 }
 
 #[test]
-fn other_identifiers_of_a_person_are_no_way_around_for_long() {
+fn attempts_by_all_identifiers_of_a_person_are_limited() {
     story(404, async |d| {
         let many = json!({ "email": EMAIL, "phone_number": "+254712345678", "username": "ada", "external_id": "7",
             "email_verified": true, "phone_number_verified": true, "password": RIGHT });
@@ -146,7 +146,7 @@ fn other_identifiers_of_a_person_are_no_way_around_for_long() {
 }
 
 #[test]
-fn a_device_that_logged_in_gets_in_whatever_strangers_do() {
+fn a_known_device_is_not_locked_out_by_others() {
     story(405, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         login(&d, EMAIL, RIGHT, device("phone")).await.ok(200);
@@ -158,16 +158,16 @@ fn a_device_that_logged_in_gets_in_whatever_strangers_do() {
             let reply = login(&d, EMAIL, RIGHT, device("phone")).await;
             assert_eq!(reply.ok(200).body["authenticated"], json!(true));
         }
-        // The owner's login gives the strangers nothing.
+        // The owner's login gives other devices no further attempts.
         locked(&login(&d, EMAIL, "wrong horse", stranger()).await);
-        // It is the device of that person at that company.
+        // A device is known for one person at one company.
         let elsewhere = json!({ "email": EMAIL, "password": RIGHT, "client": { "device_id": "phone" } });
         locked(&d.call_as(&d.food, 0, "authenticate", elsewhere).await);
     });
 }
 
 #[test]
-fn a_known_device_has_five_attempts_of_its_own_and_is_a_stranger_then() {
+fn a_known_device_has_five_separate_attempts() {
     story(406, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         login(&d, EMAIL, RIGHT, device("phone")).await.ok(200);
@@ -175,7 +175,7 @@ fn a_known_device_has_five_attempts_of_its_own_and_is_a_stranger_then() {
         for _ in 0..10 {
             answers.push(login(&d, EMAIL, "wrong horse", device("phone")).await.status);
         }
-        // Its own five, and four that the login has left to everybody.
+        // The device's own five attempts, and the four that the login left to all devices.
         assert_eq!(answers, [200, 200, 200, 200, 200, 200, 200, 200, 200, 429]);
         locked(&login(&d, EMAIL, RIGHT, stranger()).await);
     });
@@ -196,7 +196,7 @@ fn a_device_is_forgotten_after_thirty_days_without_a_login() {
 }
 
 #[test]
-fn many_failures_from_one_address_close_the_way_for_it_alone() {
+fn many_failures_from_one_address_block_only_that_address() {
     story(408, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         for number in 0..100 {
@@ -207,7 +207,7 @@ fn many_failures_from_one_address_close_the_way_for_it_alone() {
         assert_eq!(locked(&login(&d, "absent@example.com", RIGHT, address("::ffff:192.0.2.7")).await), 2);
         login(&d, EMAIL, RIGHT, address("192.0.2.8")).await.ok(200);
         login(&d, EMAIL, RIGHT, stranger()).await.ok(200);
-        // What was refused because of the address does not count against the identifier.
+        // Attempts rejected because of the address do not count against the identifier.
         for _ in 0..20 {
             locked(&login(&d, EMAIL, "wrong horse", address("192.0.2.7")).await);
         }
@@ -218,7 +218,7 @@ fn many_failures_from_one_address_close_the_way_for_it_alone() {
 }
 
 #[test]
-fn a_client_that_cannot_be_one_is_an_invalid_body() {
+fn an_impossible_client_is_an_invalid_body() {
     story(409, async |d| {
         for (client, field) in [
             (json!({ "ip": "localhost" }), "client.ip"),
@@ -226,13 +226,13 @@ fn a_client_that_cannot_be_one_is_an_invalid_body() {
             (json!({ "device_id": "x".repeat(257) }), "client.device_id"),
         ] {
             let reply = login(&d, EMAIL, RIGHT, client).await;
-            assert_eq!(reply.refused(422, "invalid_body").body["field"], field);
+            assert_eq!(reply.rejected(422, "invalid_body").body["field"], field);
         }
     });
 }
 
 #[test]
-fn the_current_password_is_guessed_no_oftener_than_any_other() {
+fn guesses_of_the_current_password_are_limited_too() {
     story(410, async |d| {
         let id = d.register(0, EMAIL, RIGHT).await.id();
         let change = async |current: &str| {
@@ -249,12 +249,12 @@ fn the_current_password_is_guessed_no_oftener_than_any_other() {
         assert_eq!(change(RIGHT).await.ok(200).body["changed"], json!(true));
         let unknown =
             json!({ "id": "01890000-0000-7000-8000-000000000000", "current_password": "a", "new_password": RIGHT });
-        d.call(0, "password/change", unknown).await.refused(404, "user_not_found");
+        d.call(0, "password/change", unknown).await.rejected(404, "user_not_found");
     });
 }
 
 #[test]
-fn whoever_sets_a_new_password_by_mail_need_not_wait() {
+fn a_password_reset_ends_the_lock_out() {
     story(411, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         fail(&d, EMAIL, 5).await;
@@ -268,7 +268,7 @@ fn whoever_sets_a_new_password_by_mail_need_not_wait() {
 }
 
 #[test]
-fn every_region_counts_for_itself() {
+fn every_region_counts_attempts_separately() {
     story(412, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         d.world.settle().await;
@@ -279,12 +279,12 @@ fn every_region_counts_for_itself() {
 }
 
 #[test]
-fn what_the_service_could_not_look_at_is_not_counted() {
+fn unchecked_attempts_are_not_counted() {
     story(413, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         d.hasher.set_busy(Some(umoja_store::ports::Busy { retry_after_secs: 3 }));
         for _ in 0..20 {
-            login(&d, EMAIL, RIGHT, stranger()).await.refused(503, "busy");
+            login(&d, EMAIL, RIGHT, stranger()).await.rejected(503, "busy");
         }
         d.hasher.set_busy(None);
         fail(&d, EMAIL, 4).await;
@@ -294,7 +294,7 @@ fn what_the_service_could_not_look_at_is_not_counted() {
 
 /// Failure: attempts cannot be counted
 #[test]
-fn without_the_table_logins_go_on_uncounted() {
+fn without_the_table_logins_continue_uncounted() {
     story(414, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         login(&d, EMAIL, RIGHT, device("phone")).await.ok(200);
@@ -305,16 +305,16 @@ fn without_the_table_logins_go_on_uncounted() {
             assert_eq!(login(&d, EMAIL, "wrong horse", client()).await.ok(200).body["authenticated"], json!(false));
             assert_eq!(login(&d, EMAIL, RIGHT, client()).await.ok(200).body["authenticated"], json!(true));
         }
-        attempts.mend();
-        // A flood must not be a way around the count: what is refused because of too many has to come again.
+        attempts.heal();
+        // A flood must not bypass the count: the caller has to retry attempts that were rejected as too many.
         attempts.then([Fault::Throttled]);
-        assert_eq!(login(&d, EMAIL, RIGHT, stranger()).await.refused(503, "busy").retry_after, Some(1));
+        assert_eq!(login(&d, EMAIL, RIGHT, stranger()).await.rejected(503, "busy").retry_after, Some(1));
         assert!(d.accepts(0, EMAIL, RIGHT).await);
     });
 }
 
 #[test]
-fn every_failure_and_every_refusal_is_counted_once_by_what_it_was_refused_for() {
+fn every_failure_and_rejection_is_counted_once_by_reason() {
     story(415, async |d| {
         d.register(0, EMAIL, RIGHT).await.ok(201);
         let recorded = Recorded::start();
@@ -330,12 +330,12 @@ fn every_failure_and_every_refusal_is_counted_once_by_what_it_was_refused_for() 
             .map(|name| recorded.take(name))
         };
         assert!(d.accepts(0, EMAIL, RIGHT).await);
-        assert_eq!(counted(), [0; 6], "a login is none of them");
+        assert_eq!(counted(), [0; 6], "a successful login is not among them");
         fail(&d, EMAIL, 4).await;
         assert_eq!(counted(), [4, 0, 0, 0, 0, 0]);
         locked(&login(&d, EMAIL, RIGHT, stranger()).await);
         assert_eq!(counted(), [0, 1, 0, 0, 0, 0]);
-        // Fifteen more close the way for the person, by an identifier that is still open.
+        // Fifteen more failures with an identifier that is still open lock the person out.
         d.world.clock.advance(HOUR_MS);
         let id = d.call(0, "lookup", json!({ "email": EMAIL })).await.id();
         let by_id = async || {
@@ -359,7 +359,7 @@ fn every_failure_and_every_refusal_is_counted_once_by_what_it_was_refused_for() 
         d.call(0, "authenticate", by_name.clone()).await.ok(200);
         locked(&d.call(0, "authenticate", by_name).await);
         assert_eq!(counted(), [1, 0, 1, 0, 0, 0]);
-        // The twentieth identifier that fails from one address tells, and no further one.
+        // The twentieth identifier that fails from one address is reported, and no further one.
         for number in 0..100 {
             let email = format!("p{number}@example.com");
             login(&d, &email, "wrong horse", address("192.0.2.7")).await.ok(200);
@@ -372,7 +372,7 @@ fn every_failure_and_every_refusal_is_counted_once_by_what_it_was_refused_for() 
         assert_eq!(counted(), [1, 0, 0, 0, 0, 3], "the identifier, the person before, and the person after");
         d.call(0, "password/reset/finish", json!({ "token": "1.2.forged", "new_password": "another good horse 71" }))
             .await
-            .refused(409, "reset_token_invalid");
-        assert_eq!(recorded.take(metric::FORGED_TOKENS), 1);
+            .rejected(409, "reset_token_invalid");
+        assert_eq!(recorded.take(metric::FORGED_RESET_TOKENS), 1);
     });
 }

@@ -1,4 +1,4 @@
-//! Merging and unmerging: what callers see of several users that are one person.
+//! Merging and unmerging: what callers see of a person with several users.
 
 mod automatic;
 mod erase;
@@ -54,7 +54,7 @@ async fn person(d: &Deployment, at: usize, name: &str) -> String {
     reply.ok(201).id()
 }
 
-/// The user without what a merge changes of it in passing.
+/// The user without the members that a merge changes as a side effect.
 fn without_versions(user: &Value) -> Value {
     let mut user = user.clone();
     for name in ["version", "updated_at"] {
@@ -64,13 +64,13 @@ fn without_versions(user: &Value) -> Value {
 }
 
 #[test]
-fn every_id_and_identifier_of_either_finds_the_one_person_in_every_region() {
+fn every_identifier_of_either_user_finds_the_person() {
     story(700, async |d| {
         let (ada, countess) = two(&d).await;
         let reply = merge(&d, 0, &ada, &countess).await;
         let merged = reply.ok(200).body["user"].clone();
         assert_eq!(merged["id"], json!(ada));
-        assert_eq!(merged["members"], json!([countess]));
+        assert_eq!(merged["linked_accounts"], json!([countess]));
         d.world.settle().await;
         for at in 0..2 {
             for by in [
@@ -92,7 +92,7 @@ fn every_id_and_identifier_of_either_finds_the_one_person_in_every_region() {
 }
 
 #[test]
-fn the_roots_values_show_and_its_blanks_are_filled_with_where_from() {
+fn the_primary_accounts_blanks_are_filled_with_their_source() {
     story(701, async |d| {
         let (ada, countess) = two(&d).await;
         let user = merge(&d, 0, &ada, &countess).await.ok(200).body["user"].clone();
@@ -116,13 +116,13 @@ fn the_roots_values_show_and_its_blanks_are_filled_with_where_from() {
 }
 
 #[test]
-fn blanks_are_filled_from_the_member_that_was_registered_first() {
+fn blanks_are_filled_from_the_oldest_linked_account() {
     story(702, async |d| {
-        let root = d.call(0, "register", json!({ "username": "root" })).await.id();
+        let primary = d.call(0, "register", json!({ "username": "primary" })).await.id();
         let (one, two) = (person(&d, 0, "one").await, person(&d, 0, "two").await);
-        merge(&d, 0, &root, &two).await.ok(200);
-        let user = merge(&d, 0, &root, &one).await.ok(200).body["user"].clone();
-        assert_eq!(user["members"], json!([one, two]));
+        merge(&d, 0, &primary, &two).await.ok(200);
+        let user = merge(&d, 0, &primary, &one).await.ok(200).body["user"].clone();
+        assert_eq!(user["linked_accounts"], json!([one, two]));
         assert_eq!(
             (&user["profile"]["nickname"], &user["filled_from"]["profile.nickname"]),
             (&json!("one"), &json!(one))
@@ -131,7 +131,7 @@ fn blanks_are_filled_from_the_member_that_was_registered_first() {
 }
 
 #[test]
-fn unmerging_restores_exactly_what_was() {
+fn unmerging_restores_the_earlier_state_exactly() {
     story(703, async |d| {
         let (ada, countess) = two(&d).await;
         let before = [&ada, &countess].map(|id| json!({ "id": id }));
@@ -157,19 +157,19 @@ fn unmerging_restores_exactly_what_was() {
 }
 
 #[test]
-fn a_preview_says_what_would_be_and_changes_nothing() {
+fn a_preview_reports_the_result_and_changes_nothing() {
     story(704, async |d| {
         let (ada, countess) = two(&d).await;
         let newest = d.world.changes(0).len();
         let body = json!({ "survivor": ada, "duplicate": countess, "preview": true });
         let preview = d.call(0, "merge", body.clone()).await;
-        assert_eq!(preview.ok(200).body["user"]["members"], json!([countess]));
+        assert_eq!(preview.ok(200).body["user"]["linked_accounts"], json!([countess]));
         assert_eq!(d.world.changes(0).len(), newest);
         assert_eq!(lookup(&d, 0, json!({ "id": countess })).await.id(), countess);
         let merged = merge(&d, 0, &ada, &countess).await;
         let shown = |reply: &Reply| without_versions(&reply.ok(200).body["user"]);
         assert_eq!(shown(&merged), shown(&preview));
-        assert_eq!(d.call(0, "merge", body).await.body["user"], merged.body["user"], "of what is merged already");
+        assert_eq!(d.call(0, "merge", body).await.body["user"], merged.body["user"], "a preview of an existing merge");
     });
 }
 
@@ -180,7 +180,7 @@ fn a_chain_and_a_tree_are_one_person() {
         for name in ["a", "b", "c", "d", "e"] {
             ids.push(person(&d, 0, name).await);
         }
-        // e -> d -> c, b -> a, and then c -> b: the duplicate is the root of a group itself.
+        // e -> d -> c, b -> a, and then c -> b: the duplicate is the primary account of a person itself.
         for (survivor, duplicate) in [(3, 4), (2, 3), (0, 1), (1, 2)] {
             merge(&d, 0, &ids[survivor], &ids[duplicate]).await.ok(200);
         }
@@ -188,21 +188,21 @@ fn a_chain_and_a_tree_are_one_person() {
         for at in 0..2 {
             for id in &ids {
                 let user = lookup(&d, at, json!({ "id": id })).await.ok(200).body["user"].clone();
-                assert_eq!((&user["id"], &user["members"]), (&json!(ids[0]), &json!(ids[1..])));
+                assert_eq!((&user["id"], &user["linked_accounts"]), (&json!(ids[0]), &json!(ids[1..])));
             }
         }
-        // The middle of the chain goes, and takes with it who points at it.
+        // Unmerging the middle of the chain takes along the users that point at it.
         unmerge(&d, 1, &ids[2]).await.ok(200);
         d.world.settle().await;
-        for (id, root) in [(0, 0), (1, 0), (2, 2), (3, 2), (4, 2)] {
-            assert_eq!(lookup(&d, 0, json!({ "id": ids[id] })).await.id(), ids[root]);
+        for (id, primary) in [(0, 0), (1, 0), (2, 2), (3, 2), (4, 2)] {
+            assert_eq!(lookup(&d, 0, json!({ "id": ids[id] })).await.id(), ids[primary]);
         }
         d.world.check_invariants().await;
     });
 }
 
 #[test]
-fn what_is_merged_already_is_done_and_the_other_way_round_or_elsewhere_is_refused() {
+fn a_repeated_merge_succeeds_and_a_contrary_one_is_rejected() {
     story(706, async |d| {
         let mut ids = Vec::new();
         for name in ["a", "b", "c", "d"] {
@@ -212,28 +212,28 @@ fn what_is_merged_already_is_done_and_the_other_way_round_or_elsewhere_is_refuse
         let first = merge(&d, 0, a, b).await;
         let newest = d.world.changes(0).len();
         assert_eq!(merge(&d, 0, a, b).await.ok(200).body, first.body);
-        merge(&d, 0, b, a).await.refused(409, "merged_otherwise");
-        merge(&d, 0, x, b).await.refused(409, "already_merged");
-        assert_eq!(d.world.changes(0).len(), newest, "nothing was written");
+        merge(&d, 0, b, a).await.rejected(409, "merged_otherwise");
+        merge(&d, 0, x, b).await.rejected(409, "already_merged");
+        assert_eq!(d.world.changes(0).len(), newest, "no part was written");
         merge(&d, 0, b, c).await.ok(200);
         let newest = d.world.changes(0).len();
-        // c points at b and b at a: that c is a, too, is so.
+        // c points at b and b at a, so c is already merged into a.
         assert_eq!(merge(&d, 0, a, c).await.ok(200).id(), *a);
-        merge(&d, 0, c, a).await.refused(409, "merged_otherwise");
-        assert_eq!(d.world.changes(0).len(), newest, "nothing was written");
+        merge(&d, 0, c, a).await.rejected(409, "merged_otherwise");
+        assert_eq!(d.world.changes(0).len(), newest, "no part was written");
         let reply = merge(&d, 0, a, a).await;
-        assert_eq!(reply.refused(422, "invalid_body").body["field"], "duplicate");
-        let nobody = "00000000-0000-7000-8000-000000000000";
-        assert_eq!(merge(&d, 0, nobody, a).await.refused(404, "user_not_found").body["field"], "survivor");
-        assert_eq!(merge(&d, 0, a, nobody).await.refused(404, "user_not_found").body["field"], "duplicate");
-        unmerge(&d, 0, nobody).await.refused(404, "user_not_found");
+        assert_eq!(reply.rejected(422, "invalid_body").body["field"], "duplicate");
+        let unknown = "00000000-0000-7000-8000-000000000000";
+        assert_eq!(merge(&d, 0, unknown, a).await.rejected(404, "user_not_found").body["field"], "survivor");
+        assert_eq!(merge(&d, 0, a, unknown).await.rejected(404, "user_not_found").body["field"], "duplicate");
+        unmerge(&d, 0, unknown).await.rejected(404, "user_not_found");
         unmerge(&d, 0, a).await.ok(200);
-        assert_eq!(d.world.changes(0).len(), newest, "who is not merged is unmerged");
+        assert_eq!(d.world.changes(0).len(), newest, "unmerging an unmerged user writes no part");
     });
 }
 
 #[test]
-fn a_merge_needs_its_scope_and_no_link() {
+fn a_merge_needs_the_scope_but_no_link() {
     story(707, async |d| {
         let (ada, countess) = two(&d).await;
         let scopes: Vec<_> =
@@ -242,15 +242,15 @@ fn a_merge_needs_its_scope_and_no_link() {
         d.put_company(&clerk.company(&[umoja_schema::Scope::Merge], false)).await;
         d.put_company(&plain.company(&scopes, true)).await;
         let body = json!({ "survivor": ada, "duplicate": countess });
-        d.call_as(&plain, 0, "merge", body.clone()).await.refused(403, "scope_missing");
-        d.call_as(&plain, 0, "unmerge", json!({ "id": countess })).await.refused(403, "scope_missing");
+        d.call_as(&plain, 0, "merge", body.clone()).await.rejected(403, "scope_missing");
+        d.call_as(&plain, 0, "unmerge", json!({ "id": countess })).await.rejected(403, "scope_missing");
         d.call_as(&clerk, 0, "merge", body).await.ok(200);
         d.call_as(&clerk, 0, "unmerge", json!({ "id": countess })).await.ok(200);
     });
 }
 
 #[test]
-fn merges_are_in_the_journal_of_both_users_and_an_export_holds_everything_of_everybody() {
+fn both_journals_and_the_export_include_merges() {
     story(708, async |d| {
         let (ada, countess) = two(&d).await;
         merge(&d, 0, &ada, &countess).await.ok(200);
@@ -259,13 +259,13 @@ fn merges_are_in_the_journal_of_both_users_and_an_export_holds_everything_of_eve
         assert_eq!(export["user"]["id"], json!(ada));
         assert_eq!(export["sources"]["profile.given_name"]["company"], "shop");
         assert_eq!(export["journal"][0]["kind"], "merged");
-        let member = &export["members"][0];
-        assert_eq!((&member["user"]["id"], &member["merged_into"]), (&json!(countess), &json!(ada)));
-        assert_eq!(member["user"]["profile"]["given_name"], "Augusta");
-        assert_eq!(member["user"]["email"], "countess@example.com");
-        assert_eq!(member["sources"]["profile.given_name"]["company"], "food");
-        assert_eq!(member["credentials"]["password_source"]["company"], "food");
-        assert_eq!(member["journal"][0]["kind"], "merged");
+        let linked = &export["linked_accounts"][0];
+        assert_eq!((&linked["user"]["id"], &linked["merged_into"]), (&json!(countess), &json!(ada)));
+        assert_eq!(linked["user"]["profile"]["given_name"], "Augusta");
+        assert_eq!(linked["user"]["email"], "countess@example.com");
+        assert_eq!(linked["sources"]["profile.given_name"]["company"], "food");
+        assert_eq!(linked["credentials"]["password_source"]["company"], "food");
+        assert_eq!(linked["journal"][0]["kind"], "merged");
         assert!(!export.to_string().contains("argon2"));
         unmerge(&d, 1, &countess).await.ok(200);
         d.world.settle().await;
@@ -273,7 +273,7 @@ fn merges_are_in_the_journal_of_both_users_and_an_export_holds_everything_of_eve
             let export = d.call(0, "export", json!({ "id": id })).await.ok(200).body.clone();
             let kinds: Vec<_> = export["journal"].as_array().unwrap().iter().map(|row| row["kind"].clone()).collect();
             assert_eq!(kinds, ["merged", "unmerged"]);
-            assert!(export.get("members").is_none());
+            assert!(export.get("linked_accounts").is_none());
         }
         d.world.settle().await;
         d.world.check_invariants().await;
@@ -281,7 +281,7 @@ fn merges_are_in_the_journal_of_both_users_and_an_export_holds_everything_of_eve
 }
 
 #[test]
-fn a_merge_under_an_idempotency_key_is_one_merge_with_one_answer() {
+fn a_merge_with_an_idempotency_key_happens_once() {
     story(709, async |d| {
         let (ada, countess) = two(&d).await;
         let body = json!({ "survivor": ada, "duplicate": countess });
@@ -293,7 +293,7 @@ fn a_merge_under_an_idempotency_key_is_one_merge_with_one_answer() {
         assert_eq!(d.world.changes(0).len(), newest);
         d.call_idk(0, "merge", "k1", json!({ "survivor": countess, "duplicate": ada }))
             .await
-            .refused(422, "idempotency_key_reused");
+            .rejected(422, "idempotency_key_reused");
         let undo = json!({ "id": countess });
         let first = d.call_idk(0, "unmerge", "k2", undo.clone()).await;
         assert_eq!(d.call_idk(0, "unmerge", "k2", undo).await.ok(200).body, first.ok(200).body);
@@ -303,17 +303,17 @@ fn a_merge_under_an_idempotency_key_is_one_merge_with_one_answer() {
 }
 
 #[test]
-fn more_users_than_one_person_has_are_refused() {
+fn a_merge_above_the_user_limit_is_rejected() {
     story(710, async |d| {
-        let root = person(&d, 0, "root").await;
+        let primary = person(&d, 0, "primary").await;
         for n in 1..50 {
             let id = person(&d, 0, &format!("user{n}")).await.parse().unwrap();
-            d.world.merge(0, id, Some(root.parse().unwrap())).await.unwrap();
+            d.world.merge(0, id, Some(primary.parse().unwrap())).await.unwrap();
         }
         let id = person(&d, 0, "one-too-many").await;
-        merge(&d, 0, &root, &id).await.refused(409, "too_many_merged");
-        let preview = json!({ "survivor": id, "duplicate": root, "preview": true });
-        d.call(0, "merge", preview).await.refused(409, "too_many_merged");
-        assert_eq!(lookup(&d, 0, json!({ "username": "user7" })).await.id(), root);
+        merge(&d, 0, &primary, &id).await.rejected(409, "too_many_merged");
+        let preview = json!({ "survivor": id, "duplicate": primary, "preview": true });
+        d.call(0, "merge", preview).await.rejected(409, "too_many_merged");
+        assert_eq!(lookup(&d, 0, json!({ "username": "user7" })).await.id(), primary);
     });
 }

@@ -34,9 +34,9 @@ fn story(seed: u64, story: impl AsyncFnOnce(Deployment)) {
     run(async { story(Deployment::new(seed).await).await });
 }
 
-/// The API of instances that read the settings now, with the companies that there were.
+/// The API with instances that read the settings now, and the same companies.
 async fn restarted(mut world: World) -> Deployment {
-    // Longer than a request is remembered: the callers count theirs from the start.
+    // Longer than request ids are remembered, because the callers count theirs from the start.
     world.clock.advance(120_000);
     world.reload().await;
     Deployment::of(world).await

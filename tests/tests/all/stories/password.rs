@@ -3,7 +3,7 @@ use serde_json::json;
 use super::story;
 
 #[test]
-fn who_knows_the_current_password_changes_it_everywhere() {
+fn the_current_password_allows_a_change_everywhere() {
     story(50, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let change = |current: &str, new: &str| json!({ "id": id, "current_password": current, "new_password": new });
@@ -20,7 +20,7 @@ fn who_knows_the_current_password_changes_it_everywhere() {
 }
 
 #[test]
-fn the_policy_holds_for_the_new_password() {
+fn the_policy_applies_to_the_new_password() {
     story(51, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let reply = d
@@ -30,12 +30,12 @@ fn the_policy_holds_for_the_new_password() {
                 json!({ "id": id, "current_password": "correct horse", "new_password": "short" }),
             )
             .await;
-        assert_eq!(reply.refused(422, "password_too_short").body["field"], "new_password");
+        assert_eq!(reply.rejected(422, "password_too_short").body["field"], "new_password");
     });
 }
 
 #[test]
-fn a_disabled_user_changes_no_password() {
+fn a_disabled_user_cannot_change_the_password() {
     story(52, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         d.call(0, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
@@ -46,7 +46,7 @@ fn a_disabled_user_changes_no_password() {
 
 /// Failure: profile edit races password change or disable
 #[test]
-fn a_profile_edit_in_one_region_and_a_password_change_in_the_other_both_survive() {
+fn concurrent_profile_edit_and_password_change_both_survive() {
     story(53, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         d.world.settle().await;

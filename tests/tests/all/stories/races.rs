@@ -1,4 +1,4 @@
-//! Operations that meet each other half way: one is stopped after each number of polls, and another gets in between.
+//! Interleaved operations: one is stopped after each number of polls, and another runs in between.
 
 use std::pin::pin;
 
@@ -9,7 +9,7 @@ use umoja_tests::world::polled;
 
 use super::story;
 
-/// Runs `first` until each of its awaits, then `between`, then the rest of `first`; `check` judges each time.
+/// Runs `first` up to each of its awaits, then `between`, then the rest of `first`; `check` checks each result.
 fn in_between(
     seed: u64,
     first: (fn(&Deployment) -> &Caller, &str, Value),
@@ -30,7 +30,7 @@ fn in_between(
             }
         });
         if ended {
-            assert!(polls > 3, "there were {polls} places to get in between");
+            assert!(polls > 3, "{polls} places to interleave");
             return;
         }
     }
@@ -38,7 +38,7 @@ fn in_between(
 }
 
 #[test]
-fn nobody_is_matched_with_somebody_who_has_changed_the_address() {
+fn a_user_who_changed_the_address_is_not_matched() {
     let body = json!({ "email": "ada@example.com", "email_verified": true, "profile": { "family_name": "Other" } });
     in_between(
         130,
@@ -49,7 +49,7 @@ fn nobody_is_matched_with_somebody_who_has_changed_the_address() {
         async |d, id, reply| {
             let matched = reply.body["outcome"] == "matched";
             let before = d.call(0, "lookup", json!({ "id": id })).await.body["user"].clone();
-            // Either it was matched before the change, or there are two people now.
+            // Either the match was before the change, or there are two people now.
             assert_eq!(matched, before["accounts"].get("food").is_some(), "{reply:?}");
             assert_eq!(matched, before["profile"].get("family_name").is_some());
             if !matched {
@@ -60,7 +60,7 @@ fn nobody_is_matched_with_somebody_who_has_changed_the_address() {
 }
 
 #[test]
-fn nobody_is_matched_with_somebody_who_was_erased() {
+fn an_erased_user_is_not_matched() {
     let body = json!({ "email": "ada@example.com", "email_verified": true });
     in_between(
         131,
@@ -69,7 +69,7 @@ fn nobody_is_matched_with_somebody_who_was_erased() {
             d.call(0, "erase", json!({ "id": id })).await.ok(202);
         },
         async |d, id, reply| {
-            d.call(0, "lookup", json!({ "id": id })).await.refused(404, "user_not_found");
+            d.call(0, "lookup", json!({ "id": id })).await.rejected(404, "user_not_found");
             if reply.body["outcome"] != "matched" {
                 assert_ne!(reply.ok(201).id(), id);
             }
@@ -78,7 +78,7 @@ fn nobody_is_matched_with_somebody_who_was_erased() {
 }
 
 #[test]
-fn who_is_disabled_while_logging_in_is_not_shown_as_logged_in_and_disabled() {
+fn a_user_disabled_during_login_is_rejected_or_shown_active() {
     let body = json!({ "email": "ada@example.com", "password": "correct horse" });
     in_between(
         132,
@@ -95,7 +95,7 @@ fn who_is_disabled_while_logging_in_is_not_shown_as_logged_in_and_disabled() {
 }
 
 #[test]
-fn two_updates_of_one_user_at_once_both_take_effect() {
+fn concurrent_updates_of_one_user_both_take_effect() {
     story(134, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         d.world.set_pausing(true);
@@ -113,7 +113,7 @@ fn two_updates_of_one_user_at_once_both_take_effect() {
 }
 
 #[test]
-fn a_look_up_that_a_copy_overtakes_is_behind_or_new_and_never_old_or_unknown() {
+fn a_look_up_during_replication_is_behind_or_current() {
     for by in ["id", "email"] {
         for polls in 1..80 {
             let mut ended = false;
@@ -128,7 +128,7 @@ fn a_look_up_that_a_copy_overtakes_is_behind_or_new_and_never_old_or_unknown() {
                 body[by] = if by == "id" { json!(created.id()) } else { json!("ada@example.com") };
                 d.world.set_pausing(true);
                 let mut call = pin!(d.call(1, "lookup", body));
-                // Two awaits at a time, so that half the runs have nothing and half an older copy at each of them.
+                // Two awaits at a time, so that at each of them half the runs have no replica and half an older one.
                 ended = polled(polls / 2, call.as_mut()).await.is_some();
                 d.world.set_pausing(false);
                 if !ended {
@@ -137,7 +137,7 @@ fn a_look_up_that_a_copy_overtakes_is_behind_or_new_and_never_old_or_unknown() {
                     if reply.status == 200 {
                         assert_eq!(reply.version(), newer.version());
                     } else {
-                        reply.refused(503, "behind");
+                        reply.rejected(503, "behind");
                     }
                 }
             });

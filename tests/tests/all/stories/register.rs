@@ -5,7 +5,7 @@ use umoja_store::ports::Logs as _;
 use super::story;
 
 #[test]
-fn a_new_user_is_created_with_everything_that_was_sent() {
+fn a_new_user_is_created_with_every_sent_value() {
     story(1, async |d| {
         let body = json!({
             "email": "Ada@Example.com", "email_verified": true, "phone_number": "0712 123 456",
@@ -28,7 +28,7 @@ fn a_new_user_is_created_with_everything_that_was_sent() {
 }
 
 #[test]
-fn a_user_registered_in_one_region_logs_in_in_the_other() {
+fn a_registered_user_logs_in_from_another_region() {
     story(2, async |d| {
         let created = d.register(0, "ada@example.com", "correct horse").await;
         d.world.settle().await;
@@ -40,22 +40,22 @@ fn a_user_registered_in_one_region_logs_in_in_the_other() {
 }
 
 #[test]
-fn nothing_to_be_found_by_is_refused() {
+fn a_registration_without_an_identifier_is_rejected() {
     story(3, async |d| {
         let reply = d.call(0, "register", json!({ "password": "correct horse" })).await;
-        reply.refused(422, "invalid_body");
+        reply.rejected(422, "invalid_body");
         assert_eq!(reply.body["field"], "body");
     });
 }
 
 #[test]
-fn a_taken_identifier_is_refused_and_named() {
+fn a_taken_identifier_is_rejected_by_name() {
     story(4, async |d| {
         d.call(0, "register", json!({ "username": "ada" })).await.ok(201);
         let reply = d.call_as(&d.food, 0, "register", json!({ "username": "ADA", "email": "new@example.com" })).await;
-        assert_eq!(reply.refused(409, "identifier_taken").body["field"], "username");
-        // Nothing of the refused request is left behind.
-        d.call(0, "lookup", json!({ "email": "new@example.com" })).await.refused(404, "user_not_found");
+        assert_eq!(reply.rejected(409, "identifier_taken").body["field"], "username");
+        // The rejected request leaves no data behind.
+        d.call(0, "lookup", json!({ "email": "new@example.com" })).await.rejected(404, "user_not_found");
     });
 }
 
@@ -82,7 +82,7 @@ fn one_person_verified_by_two_trusted_companies_is_one_account() {
 }
 
 #[test]
-fn what_the_person_already_has_is_kept_when_matched() {
+fn matching_keeps_the_existing_values() {
     story(6, async |d| {
         let body = json!({ "email": "ada@example.com", "email_verified": true, "profile": { "given_name": "Ada" } });
         d.call(0, "register", body).await.ok(201);
@@ -93,11 +93,11 @@ fn what_the_person_already_has_is_kept_when_matched() {
 }
 
 #[test]
-fn an_untrusted_company_is_neither_matched_nor_believed() {
+fn an_untrusted_company_cannot_match_or_verify() {
     story(7, async |d| {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         let body = json!({ "email": "ada@example.com", "email_verified": true });
-        d.call_as(&d.blog, 0, "register", body).await.refused(409, "identifier_taken");
+        d.call_as(&d.blog, 0, "register", body).await.rejected(409, "identifier_taken");
         let body = json!({ "email": "bob@example.com", "email_verified": true });
         let reply = d.call_as(&d.blog, 0, "register", body).await;
         assert_eq!(reply.ok(201).body["user"]["email_verified"], false);
@@ -105,7 +105,7 @@ fn an_untrusted_company_is_neither_matched_nor_believed() {
 }
 
 #[test]
-fn nobody_squats_on_an_address_the_verified_owner_gets_it() {
+fn a_verified_owner_takes_over_an_unverified_address() {
     story(8, async |d| {
         let squatter = d
             .call_as(&d.blog, 0, "register", json!({ "email": "ada@example.com", "password": "waiting for her" }))
@@ -115,7 +115,7 @@ fn nobody_squats_on_an_address_the_verified_owner_gets_it() {
         assert_ne!(owner.id(), squatter.id(), "a take-over is never a merge");
         assert_eq!(d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.id(), owner.id());
         assert!(!d.accepts(0, "ada@example.com", "waiting for her").await);
-        // The squatter stays readable by id, and both histories show the conflict.
+        // The first registrant stays readable by id, and both journals show the conflict.
         d.call(0, "lookup", json!({ "id": squatter.id() })).await.ok(200);
         for reply in [&squatter, &owner] {
             let rows = d.world.regions[0].store.rows(Log::Journal, reply.id().parse().unwrap()).await.unwrap();
@@ -128,14 +128,14 @@ fn nobody_squats_on_an_address_the_verified_owner_gets_it() {
 }
 
 #[test]
-fn an_unverified_account_waiting_for_its_victim_gets_no_link_and_no_password() {
+fn a_planted_unverified_account_gets_no_link_or_password() {
     story(9, async |d| {
         d.call_as(&d.blog, 0, "register", json!({ "email": "ada@example.com", "password": "attackers own" }))
             .await
             .ok(201);
-        // The victim arrives at a trusted company, but unverified so far: refused rather than joined.
+        // The victim registers at a trusted company, still unverified: the registration is rejected, not matched.
         let reply = d.call(0, "register", json!({ "email": "ada@example.com", "password": "correct horse" })).await;
-        reply.refused(409, "identifier_taken");
+        reply.rejected(409, "identifier_taken");
         let reply = d.register(0, "ada@example.com", "correct horse").await;
         assert_eq!(reply.ok(201).body["outcome"], "created");
         assert!(!d.accepts(0, "ada@example.com", "attackers own").await);
@@ -143,7 +143,7 @@ fn an_unverified_account_waiting_for_its_victim_gets_no_link_and_no_password() {
 }
 
 #[test]
-fn two_verified_identifiers_of_two_people_are_not_matched() {
+fn verified_identifiers_of_two_people_are_not_matched() {
     story(10, async |d| {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         let body = json!({ "phone_number": "+254712123456", "phone_number_verified": true });
@@ -152,17 +152,17 @@ fn two_verified_identifiers_of_two_people_are_not_matched() {
             "email": "ada@example.com", "email_verified": true,
             "phone_number": "+254712123456", "phone_number_verified": true,
         });
-        d.call_as(&d.food, 0, "register", both).await.refused(409, "identifier_taken");
+        d.call_as(&d.food, 0, "register", both).await.rejected(409, "identifier_taken");
     });
 }
 
 #[test]
-fn a_password_that_the_policy_refuses_is_named_not_quoted() {
+fn a_rejected_password_is_named_but_not_quoted() {
     story(11, async |d| {
         let reply = d.call(0, "register", json!({ "email": "ada@example.com", "password": "short7!" })).await;
-        assert_eq!(reply.refused(422, "password_too_short").body["field"], "password");
+        assert_eq!(reply.rejected(422, "password_too_short").body["field"], "password");
         assert!(!reply.body.to_string().contains("short7!"));
-        d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
+        d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.rejected(404, "user_not_found");
     });
 }
 
@@ -179,7 +179,7 @@ fn an_external_id_belongs_to_its_company() {
 
 /// Failure: two creates of one e-mail in two regions
 #[test]
-fn two_regions_that_register_one_address_at_once_agree_on_the_winner() {
+fn concurrent_registrations_of_one_address_have_one_winner() {
     story(13, async |d| {
         let a = d.call(0, "register", json!({ "email": "ada@example.com" })).await;
         d.world.clock.advance(1);

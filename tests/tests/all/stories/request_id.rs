@@ -1,4 +1,4 @@
-//! Every answer names its request, by an id that the region chooses.
+//! Every answer names its request by an id that the region chooses.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -22,17 +22,17 @@ async fn look_up(d: &Deployment, username: &str) -> RawReply {
 }
 
 #[test]
-fn signed_answers_have_an_id_each() {
+fn each_signed_answer_has_its_own_id() {
     story(440, async |d| {
         d.call(0, "register", json!({ "username": "ada" })).await.ok(201);
-        let (found, again, nobody) = (look_up(&d, "ada").await, look_up(&d, "ada").await, look_up(&d, "bob").await);
-        assert_eq!([found.status, again.status, nobody.status], [200, 200, 404]);
-        assert!(id(&found) != id(&again) && id(&again) != id(&nobody));
+        let (found, again, unknown) = (look_up(&d, "ada").await, look_up(&d, "ada").await, look_up(&d, "bob").await);
+        assert_eq!([found.status, again.status, unknown.status], [200, 200, 404]);
+        assert!(id(&found) != id(&again) && id(&again) != id(&unknown));
     });
 }
 
 #[test]
-fn unsigned_answers_have_an_id() {
+fn unsigned_answers_have_a_request_id() {
     story(441, async |d| {
         let large = "x".repeat(256 * 1024 + 1);
         for (status, method, path, body) in [
@@ -51,7 +51,7 @@ fn unsigned_answers_have_an_id() {
 }
 
 #[test]
-fn an_id_that_the_caller_sends_is_ignored() {
+fn a_request_id_from_the_caller_is_ignored() {
     story(442, async |d| {
         let theirs = "0123456789abcdef0123456789abcdef";
         let request = Request::get("/healthz").header("request-id", theirs).body(Body::empty()).unwrap();

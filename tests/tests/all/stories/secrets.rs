@@ -1,4 +1,4 @@
-//! What passwords are hashed with besides the password: peppers, and the secrets of shops whose users came with old hashes.
+//! The secrets in password hashes: peppers, and the secrets of shops whose users were imported with legacy hashes.
 
 use serde_json::json;
 use umoja_crypto::legacy::{ForeignHash, HashKey, HashKeys, TextEncoding};
@@ -25,19 +25,19 @@ async fn stepped(d: Deployment, expected: PepperStep) -> Deployment {
 async fn pepper_of(d: &Deployment, email: &str) -> Option<&'static str> {
     let id: UserId = d.call(0, "lookup", json!({ "email": email })).await.ok(200).id().parse().unwrap();
     let secret = credentials(d, id).await.secret.unwrap();
-    // Base64 of the version, as the PHC format has it.
+    // The version in Base64, as in the PHC format.
     [("keyid=MQ$", "1"), ("keyid=Mg$", "2")].into_iter().find(|(text, _)| secret.contains(text)).map(|(_, id)| id)
 }
 
 #[test]
-fn a_pepper_is_used_once_everybody_can_verify_with_it_and_logins_replace_what_was_made_before() {
+fn a_new_pepper_is_used_once_every_region_has_it() {
     story(710, async |d| {
         d.register(0, "a@example.com", PASSWORD).await.ok(201);
         d.world.settle().await;
         let d = stepped(d, PepperStep::Publish).await;
         d.register(0, "b@example.com", PASSWORD).await.ok(201);
         assert_eq!(pepper_of(&d, "b@example.com").await, None);
-        // Instances that have read the first step and not the second, in one region; those of the other have read both.
+        // The instances of one region have read only the first step; those of the other have read both.
         let before = d.endpoints.clone();
         let d = stepped(d, PepperStep::Promote).await;
         d.register(0, "c@example.com", PASSWORD).await.ok(201);
@@ -48,7 +48,7 @@ fn a_pepper_is_used_once_everybody_can_verify_with_it_and_logins_replace_what_wa
         assert_eq!(
             pepper_of(&d, "c@example.com").await,
             Some("1"),
-            "that one does not use it yet, and leaves it alone"
+            "that instance does not use it yet and leaves the hash unchanged"
         );
         d.world.settle().await;
 
@@ -69,7 +69,7 @@ fn a_pepper_is_used_once_everybody_can_verify_with_it_and_logins_replace_what_wa
 }
 
 #[test]
-fn users_of_a_shop_whose_hashes_need_its_secret_log_in_once_the_secret_is_added() {
+fn hashes_with_a_foreign_secret_verify_once_it_is_added() {
     story(711, async |d| {
         // hashcat's example hash 11000, PrestaShop: the password is `hashcat`.
         let digest = TextEncoding::Hex.decode("f22cade043e7214200206dbffca49fd9").unwrap();
@@ -86,7 +86,7 @@ fn users_of_a_shop_whose_hashes_need_its_secret_log_in_once_the_secret_is_added(
         let entropy = &*d.world.regions[0].home.entropy;
         let add = async |keys| d.world.shared_secrets().add_hash_keys(keys, entropy).await;
         assert_eq!(add(&keys).await.unwrap(), ["shop"]);
-        assert!(add(&keys).await.unwrap().is_empty(), "it is there already");
+        assert!(add(&keys).await.unwrap().is_empty(), "it exists already");
         assert!(add(&other).await.unwrap_err().to_string().contains("`shop`"));
         let text = serde_json::to_string(&d.world.secrets().await.unwrap()).unwrap();
         assert!(!text.contains(cookie_key));
@@ -95,6 +95,6 @@ fn users_of_a_shop_whose_hashes_need_its_secret_log_in_once_the_secret_is_added(
         assert!(!d.accepts(1, "a@example.com", "wrong").await);
         assert!(d.accepts(1, "a@example.com", "hashcat").await);
         d.world.settle().await;
-        assert!(credentials(&d, id).await.old_hashes.is_empty());
+        assert!(credentials(&d, id).await.legacy_hashes.is_empty());
     });
 }

@@ -19,12 +19,12 @@ fn a_disabled_user_logs_in_nowhere_until_activated() {
 }
 
 #[test]
-fn an_unknown_status_is_refused() {
+fn an_unknown_status_is_rejected() {
     story(61, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let reply = d.call(0, "status", json!({ "id": id, "status": "erased" })).await;
-        assert_eq!(reply.refused(422, "invalid_body").body["field"], "status");
+        assert_eq!(reply.rejected(422, "invalid_body").body["field"], "status");
         let reply = d.call(0, "status", json!({ "id": id, "status": "disabled", "reason": "x".repeat(257) })).await;
-        assert_eq!(reply.refused(422, "invalid_body").body["field"], "reason");
+        assert_eq!(reply.rejected(422, "invalid_body").body["field"], "reason");
     });
 }

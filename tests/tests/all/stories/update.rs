@@ -15,14 +15,14 @@ fn a_merge_patch_sets_merges_and_removes() {
             json!({ "given_name": "Ada", "family_name": "Lovelace", "address": { "country": "KE", "locality": "Nairobi" } })
         );
         assert!(user.get("username").is_none());
-        d.call(0, "lookup", json!({ "username": "ada" })).await.refused(404, "user_not_found");
+        d.call(0, "lookup", json!({ "username": "ada" })).await.rejected(404, "user_not_found");
         d.world.settle().await;
         assert_eq!(&d.call(1, "lookup", json!({ "id": id })).await.body["user"], user);
     });
 }
 
 #[test]
-fn a_renamed_user_is_found_under_the_new_name_only_and_the_old_one_is_free() {
+fn a_renamed_user_is_found_only_by_the_new_name() {
     story(41, async |d| {
         let id = d.register(0, "old@example.com", "correct horse").await.id();
         d.call(0, "update", json!({ "id": id, "set": { "email": "new@example.com", "email_verified": true } }))
@@ -31,7 +31,7 @@ fn a_renamed_user_is_found_under_the_new_name_only_and_the_old_one_is_free() {
         d.world.settle().await;
         for at in 0..2 {
             assert_eq!(d.call(at, "lookup", json!({ "email": "new@example.com" })).await.id(), id);
-            d.call(at, "lookup", json!({ "email": "old@example.com" })).await.refused(404, "user_not_found");
+            d.call(at, "lookup", json!({ "email": "old@example.com" })).await.rejected(404, "user_not_found");
         }
         d.register(1, "old@example.com", "correct horse").await.ok(201);
         d.world.settle().await;
@@ -40,7 +40,7 @@ fn a_renamed_user_is_found_under_the_new_name_only_and_the_old_one_is_free() {
 }
 
 #[test]
-fn a_new_address_is_unverified_until_a_trusted_company_says_otherwise() {
+fn a_new_address_is_unverified_until_a_trusted_company_verifies_it() {
     story(42, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let reply = d.call(0, "update", json!({ "id": id, "set": { "email": "new@example.com" } })).await;
@@ -51,33 +51,33 @@ fn a_new_address_is_unverified_until_a_trusted_company_says_otherwise() {
 }
 
 #[test]
-fn if_version_refuses_a_change_of_something_else_and_says_what_is_current() {
+fn if_version_rejects_a_stale_change() {
     story(43, async |d| {
         let created = d.register(0, "ada@example.com", "correct horse").await;
         let id = created.id();
         let set = |name: &str, version: &str| json!({ "id": id, "set": { "profile": { "nickname": name } }, "if_version": version });
         let first = d.call(0, "update", set("A", &created.version())).await;
         first.ok(200);
-        let refused = d.call(0, "update", set("B", &created.version())).await;
-        assert_eq!(refused.refused(409, "version_conflict").body["version"], json!(first.version()));
+        let rejected = d.call(0, "update", set("B", &created.version())).await;
+        assert_eq!(rejected.rejected(409, "version_conflict").body["version"], json!(first.version()));
         d.call(0, "update", set("B", &first.version())).await.ok(200);
     });
 }
 
 #[test]
-fn an_identifier_of_another_user_is_refused_and_the_last_one_stays() {
+fn a_taken_identifier_or_removing_the_last_is_rejected() {
     story(44, async |d| {
         d.call(0, "register", json!({ "username": "ada" })).await.ok(201);
         let id = d.call(0, "register", json!({ "username": "bob" })).await.id();
         let reply = d.call(0, "update", json!({ "id": id, "set": { "username": "Ada" } })).await;
-        assert_eq!(reply.refused(409, "identifier_taken").body["field"], "set.username");
+        assert_eq!(reply.rejected(409, "identifier_taken").body["field"], "set.username");
         let reply = d.call(0, "update", json!({ "id": id, "set": { "username": null } })).await;
-        assert_eq!(reply.refused(422, "invalid_body").body["field"], "set");
+        assert_eq!(reply.rejected(422, "invalid_body").body["field"], "set");
     });
 }
 
 #[test]
-fn a_change_that_changes_nothing_writes_nothing() {
+fn an_update_without_effect_writes_nothing() {
     story(45, async |d| {
         let created = d.register(0, "ada@example.com", "correct horse").await;
         let set = json!({ "email": "ada@example.com", "profile": {} });
@@ -98,7 +98,7 @@ fn members_that_cannot_be_set_are_named() {
             (json!(["ada@example.com"]), "set"),
         ] {
             let reply = d.call(0, "update", json!({ "id": id, "set": set })).await;
-            assert_eq!(reply.refused(422, "invalid_body").body["field"], field);
+            assert_eq!(reply.rejected(422, "invalid_body").body["field"], field);
         }
     });
 }
@@ -107,7 +107,7 @@ fn members_that_cannot_be_set_are_named() {
 fn unknown_users_are_404() {
     story(47, async |d| {
         let id = "00000000-0000-7000-8000-000000000000";
-        d.call(0, "update", json!({ "id": id, "set": {} })).await.refused(404, "user_not_found");
+        d.call(0, "update", json!({ "id": id, "set": {} })).await.rejected(404, "user_not_found");
     });
 }
 
@@ -120,13 +120,13 @@ fn a_verified_owner_does_not_lose_the_address_to_a_later_verification() {
             d.call_as(&d.food, 0, "register", json!({ "email": "ada@example.com", "email_verified": true })).await;
         let verify = json!({ "id": first.id(), "set": { "email_verified": true } });
         let reply = d.call(0, "update", verify).await;
-        assert_eq!(reply.refused(409, "identifier_taken").body["field"], "set.email");
+        assert_eq!(reply.rejected(409, "identifier_taken").body["field"], "set.email");
         assert_eq!(d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.id(), owner.id());
     });
 }
 
 #[test]
-fn a_company_that_nobody_trusts_neither_verifies_nor_unverifies() {
+fn an_untrusted_company_cannot_verify_or_unverify() {
     story(49, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let login = json!({ "email": "ada@example.com", "password": "correct horse" });
@@ -139,13 +139,13 @@ fn a_company_that_nobody_trusts_neither_verifies_nor_unverifies() {
 }
 
 #[test]
-fn a_region_that_is_behind_if_version_says_so_rather_than_offer_an_older_version() {
+fn a_region_behind_if_version_offers_no_older_version() {
     story(140, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         d.world.settle().await;
         let newer = d.call(0, "update", json!({ "id": id, "set": { "username": "ada" } })).await;
         let update = json!({ "id": id, "set": { "username": "lovelace" }, "if_version": newer.version() });
-        d.call(1, "update", update.clone()).await.refused(503, "behind");
+        d.call(1, "update", update.clone()).await.rejected(503, "behind");
         d.world.settle().await;
         d.call(1, "update", update).await.ok(200);
     });

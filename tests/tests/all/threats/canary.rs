@@ -1,4 +1,4 @@
-//! A canary in every personal field is found in no log, queue, stream, table, URL or error.
+//! A canary in every personal field: no log, queue, stream, table, URL or error contains it in clear.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -44,24 +44,24 @@ fn contains(attributes: &Attributes) -> bool {
 }
 
 #[test]
-fn a_canary_in_every_personal_field_is_found_nowhere_in_clear() {
-    // For the whole process: a subscriber of one thread misses events whose callsites other threads were the first to
-    // use. The other tests' lines do no harm. Once before it: it misses for ever what another thread uses for the first
-    // time in the moment in which it is set.
+fn no_personal_field_is_stored_in_clear() {
+    // A subscriber for the whole process: a subscriber of one thread misses events whose callsites another thread used
+    // first. Lines of other tests do no harm. The story runs once before, because a subscriber misses for good a callsite
+    // that another thread uses for the first time while the subscriber is being set.
     run(story());
     let log = Captured::default();
     let writer = log.clone();
     let subscriber =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
     let subscriber = subscriber.with_ansi(false).with_thread_ids(true).finish();
-    tracing::subscriber::set_global_default(subscriber).expect("no other test sets one");
+    tracing::subscriber::set_global_default(subscriber).expect("no other test sets a subscriber");
     run(story());
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("/v1/users/register"), "the log was captured");
     for event in [metric::LOGIN_FAILURES, metric::LOCKED_IDENTIFIERS] {
         assert!(log.contains(&format!("event=\"{event}\" company=\"shop\"")), "{event}");
     }
-    // Other threads' requests may have begun before the subscriber was there, without an id.
+    // Requests of other threads may have begun before the subscriber was set; they have no id.
     let thread = format!(" {:0>2?} ", std::thread::current().id());
     let api = |line: &&str| line.contains(&thread) && line.contains(" umoja_api::");
     assert!(log.lines().any(|line| api(&line)), "the story's requests were logged");
@@ -79,7 +79,7 @@ async fn story() {
         "profile": { "given_name": c("g"), "address": { "locality": c("l") }, "custom": { c("k"): c("v") } },
     });
     let id = d.call(0, "register", body.clone()).await.ok(201).id();
-    // The peer is out, so that queues are used too.
+    // The peer is unavailable, so that queues are used too.
     d.world.set_cut(0, 1, true);
     d.call(0, "update", json!({ "id": id, "set": { "profile": { "nickname": c("n") } } })).await.ok(200);
     d.call(0, "status", json!({ "id": id, "status": "disabled", "reason": c("r") })).await.ok(200);

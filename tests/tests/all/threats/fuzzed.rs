@@ -1,4 +1,4 @@
-//! Bodies that nobody means well by: always a 4xx, never a panic, never a 5xx.
+//! Hostile bodies: always a 4xx, never a panic, never a 5xx.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use umoja_tests::deployment::Deployment;
 use umoja_tests::operations;
 use umoja_tests::world::run;
 
-/// A body for each operation, which the fuzz target of the same name begins with.
+/// A body for each operation; the fuzz target of the same name starts with them.
 const BODIES: &str = include_str!("../../../../fuzz/seeds/operation_bodies.txt");
 
 fn value() -> impl Strategy<Value = Value> {
@@ -38,14 +38,14 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn signed_bodies_of_any_form_are_answered_and_never_with_a_5xx() {
+fn signed_bodies_of_any_form_are_never_a_5xx() {
     run(async {
         let d = Deployment::new(500).await;
         let mut runner =
             TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::default()));
         let strategy = (prop::sample::select(operations::all()), value());
         for _ in 0..1_000 {
-            let (operation, body) = strategy.new_tree(&mut runner).expect("a strategy gives values").current();
+            let (operation, body) = strategy.new_tree(&mut runner).expect("a strategy generates values").current();
             let reply = d.call(0, operation, body.clone()).await;
             assert!(reply.status < 500, "{operation} {body} {reply:?}");
         }
@@ -53,14 +53,14 @@ fn signed_bodies_of_any_form_are_answered_and_never_with_a_5xx() {
 }
 
 #[test]
-fn the_fuzzer_begins_with_a_body_of_every_operation() {
+fn the_fuzzer_starts_with_a_body_of_every_operation() {
     let bodies = BODIES.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"));
     let taken: BTreeSet<&str> = bodies.flat_map(|body| operations::that_take(&body)).collect();
     assert_eq!(taken, operations::all().into_iter().collect());
 }
 
 #[test]
-fn bytes_that_are_no_request_are_4xx() {
+fn malformed_requests_are_4xx() {
     run(async {
         let d = Deployment::new(501).await;
         let mut runner =
@@ -71,7 +71,7 @@ fn bytes_that_are_no_request_are_4xx() {
         );
         let strategy = (0..token.len(), any::<char>(), 0..token.len());
         for _ in 0..2_000 {
-            let (at, replacement, cut) = strategy.new_tree(&mut runner).expect("a strategy gives values").current();
+            let (at, replacement, cut) = strategy.new_tree(&mut runner).expect("a strategy generates values").current();
             let mut mutated: String = token[..at].to_owned();
             mutated.push(replacement);
             mutated.push_str(&token[(at + 1).min(token.len())..]);

@@ -1,4 +1,4 @@
-//! The threat table: attacks, and what has to stop them. Attacks on the formats themselves are in the tests of
+//! The threat table: attacks and the defences against them. Attacks on the formats themselves are in the tests of
 //! `umoja-crypto`.
 
 mod canary;

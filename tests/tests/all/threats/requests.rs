@@ -24,11 +24,11 @@ async fn post(d: &Deployment, token: &str) -> RawReply {
 fn assert_unauthorized(raw: &RawReply) {
     let problem = raw.problem();
     assert_eq!((raw.status, &problem["code"]), (401, &json!("unauthorized")));
-    // Says nothing about why.
+    // The problem does not reveal the reason.
     assert_eq!(
         problem["detail"],
         json!(
-            "Check the API key, the signature and its key, the clock, and that `aud`, `htu`, `htm` and `akh` are of this request and this region."
+            "Check the API key, the signature and its key, the clock, and that `aud`, `htu`, `htm` and `akh` match this request and this region."
         )
     );
 }
@@ -39,15 +39,15 @@ fn a_request_replayed_in_its_region_is_409_and_in_another_401() {
         let claims = claims(&d, 0);
         let token = sign_request(&d.shop.key, &claims);
         let first = post(&d, &token).await;
-        d.shop.verify(&d.endpoints[0], &claims, &token, &first, d.now()).refused(404, "user_not_found");
+        d.shop.verify(&d.endpoints[0], &claims, &token, &first, d.now()).rejected(404, "user_not_found");
         let second = post(&d, &token).await;
-        d.shop.verify(&d.endpoints[0], &claims, &token, &second, d.now()).refused(409, "replayed");
+        d.shop.verify(&d.endpoints[0], &claims, &token, &second, d.now()).rejected(409, "replayed");
         assert_unauthorized(&d.shop.send(&d.endpoints[1], "/v1/users/lookup", &token).await);
     });
 }
 
 #[test]
-fn of_fifty_parallel_replays_one_wins() {
+fn one_of_fifty_parallel_replays_wins() {
     attack(201, async |d| {
         let token = sign_request(&d.shop.key, &claims(&d, 0));
         let replies = futures_util::future::join_all((0..50).map(|_| post(&d, &token))).await;
@@ -58,7 +58,7 @@ fn of_fifty_parallel_replays_one_wins() {
 }
 
 #[test]
-fn a_replay_stays_refused_until_the_request_has_expired() {
+fn a_replay_stays_rejected_until_the_request_has_expired() {
     attack(202, async |d| {
         let token = sign_request(&d.shop.key, &claims(&d, 0));
         post(&d, &token).await;
@@ -72,7 +72,7 @@ fn a_replay_stays_refused_until_the_request_has_expired() {
 }
 
 #[test]
-fn requests_for_another_place_time_or_key_are_401_and_say_nothing() {
+fn requests_for_another_region_time_or_key_are_401() {
     attack(203, async |d| {
         let sign = |change: &dyn Fn(&mut RequestClaims)| {
             let mut claims = claims(&d, 0);
@@ -87,7 +87,7 @@ fn requests_for_another_place_time_or_key_are_401_and_say_nothing() {
             sign(&|c| (c.iat, c.exp) = (c.iat + 60, c.iat + 120)),
             sign(&|c| c.exp += 3600),
             sign(&|c| c.iss = "food".into()),
-            sign(&|c| c.iss = "nobody".into()),
+            sign(&|c| c.iss = "absent".into()),
             sign(&|c| c.akh = d.food.api_key.akh()),
             sign(&|c| c.jti = String::new()),
             sign(&|c| c.jti = "x".repeat(65)),
@@ -100,16 +100,16 @@ fn requests_for_another_place_time_or_key_are_401_and_say_nothing() {
 }
 
 #[test]
-fn the_api_key_of_one_company_with_the_signature_of_another_is_401() {
+fn an_api_key_with_another_companys_signature_is_401() {
     attack(204, async |d| {
         let token = sign_request(&d.shop.key, &claims(&d, 0));
         assert_unauthorized(&d.food.send(&d.endpoints[0], "/v1/users/lookup", &token).await);
-        // Also if the signer agrees with it.
+        // Also if the signer is consistent with it.
         let mut agreed = claims(&d, 0);
         agreed.akh = d.food.api_key.akh();
         let token = sign_request(&d.shop.key, &agreed);
         assert_unauthorized(&d.food.send(&d.endpoints[0], "/v1/users/lookup", &token).await);
-        // And without any.
+        // Also without any API key.
         let request = Request::post("/v1/users/lookup")
             .header("content-type", "application/jwt")
             .body(Body::from(token))
@@ -119,7 +119,7 @@ fn the_api_key_of_one_company_with_the_signature_of_another_is_401() {
 }
 
 #[test]
-fn a_token_whose_header_or_payload_was_changed_is_refused() {
+fn a_token_with_a_changed_header_or_payload_is_rejected() {
     attack(205, async |d| {
         let token = sign_request(&d.shop.key, &claims(&d, 0));
         let segments: Vec<&str> = token.split('.').collect();
@@ -132,22 +132,22 @@ fn a_token_whose_header_or_payload_was_changed_is_refused() {
 }
 
 #[test]
-fn a_company_that_is_disabled_or_lacks_the_scope_is_403() {
+fn a_disabled_company_or_missing_scope_is_403() {
     attack(206, async |d| {
         d.put_company(&d.food.company(&[Scope::Lookup], true)).await;
         d.call_as(&d.food, 0, "erase", json!({ "id": "00000000-0000-7000-8000-000000000000" }))
             .await
-            .refused(403, "scope_missing");
+            .rejected(403, "scope_missing");
         let mut company = d.food.company(&Scope::ALL, true);
         company.enabled = false;
         d.put_company(&company).await;
         d.world.clock.advance(5_000);
-        d.call_as(&d.food, 0, "lookup", json!({ "username": "ada" })).await.refused(403, "company_disabled");
+        d.call_as(&d.food, 0, "lookup", json!({ "username": "ada" })).await.rejected(403, "company_disabled");
     });
 }
 
 #[test]
-fn bodies_that_are_too_large_of_another_type_or_no_request_are_4xx() {
+fn oversized_mistyped_and_malformed_bodies_are_4xx() {
     attack(207, async |d| {
         for (token, status) in [
             (String::new(), 400),
@@ -173,7 +173,7 @@ fn bodies_that_are_too_large_of_another_type_or_no_request_are_4xx() {
 }
 
 #[test]
-fn a_body_that_is_nested_too_deeply_is_400() {
+fn a_too_deeply_nested_body_is_400() {
     attack(208, async |d| {
         let mut deep = json!("x");
         for _ in 0..60 {
@@ -196,7 +196,7 @@ fn other_paths_and_methods_are_answered_unsigned() {
 }
 
 #[test]
-fn a_client_refuses_an_answer_to_another_request_and_a_request_as_answer() {
+fn a_client_rejects_answers_to_other_requests() {
     attack(210, async |d| {
         let (one, two) = (claims(&d, 0), claims(&d, 0));
         let (first, second) = (sign_request(&d.shop.key, &one), sign_request(&d.shop.key, &two));
@@ -214,7 +214,7 @@ fn a_client_refuses_an_answer_to_another_request_and_a_request_as_answer() {
 }
 
 #[test]
-fn every_region_publishes_its_keys_its_peers_and_its_description() {
+fn every_region_publishes_its_keys_peers_and_description() {
     attack(211, async |d| {
         for (path, pointer) in [
             ("/healthz", "/status"),
@@ -232,7 +232,7 @@ fn every_region_publishes_its_keys_its_peers_and_its_description() {
 }
 
 #[test]
-fn only_companies_that_sign_are_remembered_and_invented_ones_take_no_place() {
+fn only_companies_with_valid_signatures_are_cached() {
     attack(212, async |d| {
         let lookup = async || d.call(0, "lookup", json!({ "username": "ada" })).await;
         let enable = async |enabled| {
@@ -246,19 +246,19 @@ fn only_companies_that_sign_are_remembered_and_invented_ones_take_no_place() {
             let token = sign_request(&forger.key, &claims);
             assert_unauthorized(&forger.send(&d.endpoints[0], "/v1/users/lookup", &token).await);
         };
-        lookup().await.refused(404, "user_not_found");
+        lookup().await.rejected(404, "user_not_found");
         enable(false).await;
         for n in 0..1_100 {
             forge(format!("invented-{n}")).await;
         }
-        lookup().await.refused(404, "user_not_found");
+        lookup().await.rejected(404, "user_not_found");
         d.world.clock.advance(6_000);
-        // Read now, and not remembered: the signature is somebody else's.
+        // The company is read and not cached, because another company made the signature.
         forge("shop".into()).await;
         enable(true).await;
-        lookup().await.refused(404, "user_not_found");
+        lookup().await.rejected(404, "user_not_found");
         enable(false).await;
         d.world.clock.advance(6_000);
-        lookup().await.refused(403, "company_disabled");
+        lookup().await.rejected(403, "company_disabled");
     });
 }

@@ -1,11 +1,11 @@
-//! Attacks by somebody who can write the tables, and not use the KMS keys.
+//! Attacks by a person who can write the tables but cannot use the KMS keys.
 
 use std::sync::Arc;
 
 use serde_json::json;
-use umoja_schema::{AccountStatus, Body, ClaimItem, Email, Facts, IdentifierKind, Part, PartRecord, UserId};
+use umoja_schema::{AccountStatus, Body, Email, Facts, IdentifierItem, IdentifierKind, Part, PartRecord, UserId};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{ClaimWrite, Commit, Condition, MemberWrite, PartWrite, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, IdentifierWrite, LinkedAccountWrite, PartWrite, Users as _, Writes};
 use umoja_store::seal::{SealError, Sealer};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
@@ -22,12 +22,12 @@ async fn overwrite(d: &Deployment, record: &PartRecord) {
     assert_eq!(done, Commit::Done);
 }
 
-/// Changes the stored record and expects that it does not open.
+/// Changes the stored record and asserts that it does not open.
 async fn assert_bound(d: &Deployment, original: &PartRecord, change: impl Fn(&mut PartRecord)) {
     let mut changed = original.clone();
     change(&mut changed);
     assert_ne!(&changed, original);
-    // Nothing remembered from an earlier read.
+    // The cache of unwrapped keys is empty.
     let home = &d.world.regions[0].home;
     let sealer = Sealer::new(KeyRing::new(home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy));
     let opened = match changed.part {
@@ -38,7 +38,7 @@ async fn assert_bound(d: &Deployment, original: &PartRecord, change: impl Fn(&mu
 }
 
 #[test]
-fn nothing_that_is_stored_beside_the_ciphertext_can_be_changed() {
+fn changes_beside_the_ciphertext_are_detected() {
     run(async {
         let d = Deployment::new(300).await;
         let ada = d
@@ -54,16 +54,17 @@ fn nothing_that_is_stored_beside_the_ciphertext_can_be_changed() {
             let Facts::Profile(facts) = &mut live.facts else { panic!("a profile") };
             change(facts);
         };
-        assert_bound(&d, &profile, |r| facts(r, &|f| f.claims.values_mut().for_each(|c| c.verified = !c.verified)))
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.ownerships.values_mut().for_each(|c| c.verified = !c.verified)))
             .await;
-        assert_bound(&d, &profile, |r| facts(r, &|f| f.claims.values_mut().for_each(|c| c.claimed_at.0 -= 1))).await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.ownerships.values_mut().for_each(|c| c.owned_since.0 -= 1)))
+            .await;
         assert_bound(&d, &profile, |r| {
-            facts(r, &|f| f.claims.values_mut().for_each(|c| c.region = "us-east-1".parse().unwrap()));
+            facts(r, &|f| f.ownerships.values_mut().for_each(|c| c.region = "us-east-1".parse().unwrap()));
         })
         .await;
-        assert_bound(&d, &profile, |r| facts(r, &|f| f.claims.values_mut().for_each(|c| c.company = None))).await;
-        assert_bound(&d, &profile, |r| facts(r, &|f| f.claims.clear())).await;
-        assert_bound(&d, &profile, |r| facts(r, &|f| f.claims = other.claims().clone())).await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.ownerships.values_mut().for_each(|c| c.company = None))).await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.ownerships.clear())).await;
+        assert_bound(&d, &profile, |r| facts(r, &|f| f.ownerships = other.ownerships().clone())).await;
         assert_bound(&d, &profile, |r| facts(r, &|f| f.links.clear())).await;
         assert_bound(&d, &profile, |r| facts(r, &|f| f.created_at.0 += 1)).await;
         assert_bound(&d, &profile, |r| facts(r, &|f| f.merged_into = Some(bob.parse().unwrap()))).await;
@@ -76,13 +77,13 @@ fn nothing_that_is_stored_beside_the_ciphertext_can_be_changed() {
             live.facts = Facts::Credentials { status: AccountStatus::Disabled };
         })
         .await;
-        // A wrapped key of another record: KMS refuses the context.
+        // KMS rejects a wrapped key of another record because of its context.
         assert_bound(&d, &profile, |r| {
             let (Body::Live(live), Some(theirs)) = (&mut r.body, other.live()) else { panic!("live") };
             live.keys = theirs.keys.clone();
         })
         .await;
-        // A thousand wrapped keys are refused before any call.
+        // A thousand wrapped keys are rejected before any call.
         d.world.reset_calls();
         assert_bound(&d, &profile, |r| {
             let Body::Live(live) = &mut r.body else { panic!("live") };
@@ -94,7 +95,7 @@ fn nothing_that_is_stored_beside_the_ciphertext_can_be_changed() {
 }
 
 #[test]
-fn a_disabled_user_enabled_in_the_table_does_not_log_in() {
+fn a_status_changed_in_the_table_allows_no_login() {
     run(async {
         let d = Deployment::new(301).await;
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
@@ -104,7 +105,7 @@ fn a_disabled_user_enabled_in_the_table_does_not_log_in() {
         live.facts = Facts::Credentials { status: AccountStatus::Active };
         overwrite(&d, &record).await;
         let reply = d.call(0, "authenticate", json!({ "email": "ada@example.com", "password": "correct horse" })).await;
-        reply.refused(500, "internal");
+        reply.rejected(500, "internal");
     });
 }
 
@@ -118,43 +119,44 @@ fn an_older_blob_under_a_newer_version_does_not_open() {
         let mut record = stored(&d, &id, Part::Profile).await;
         record.body = older.body;
         overwrite(&d, &record).await;
-        d.call(0, "lookup", json!({ "id": id })).await.refused(500, "internal");
+        d.call(0, "lookup", json!({ "id": id })).await.rejected(500, "internal");
     });
 }
 
 #[test]
 fn a_dump_cannot_be_searched_without_the_index_key() {
     run(async {
-        // The same address in two deployments: nothing in common.
+        // The same address has unrelated blind indexes in two deployments.
         let (one, two) = (Deployment::new(303).await, Deployment::new(304).await);
         let mut indexes = Vec::new();
         for d in [&one, &two] {
             let id = d.register(0, "ada@example.com", "correct horse").await.id();
-            indexes.push(*stored(d, &id, Part::Profile).await.claims().keys().next().unwrap());
+            indexes.push(*stored(d, &id, Part::Profile).await.ownerships().keys().next().unwrap());
         }
         assert_ne!(indexes[0], indexes[1]);
     });
 }
 
-/// Changes the claims on an address in the table that is under no MAC.
-async fn tamper(d: &Deployment, email: &str, change: impl FnOnce(&mut ClaimItem)) {
+/// Changes the ownerships of an address in the table that has no MAC.
+async fn tamper(d: &Deployment, email: &str, change: impl FnOnce(&mut IdentifierItem)) {
     let region = &d.world.regions[0];
     let email = Email::parse(email).unwrap();
     let (_, index) = region.secrets().indexes(IdentifierKind::Email, None, email.normalised())[0];
-    let before = region.store.claims(&[index]).await.unwrap().remove(0);
+    let before = region.store.ownerships(&[index]).await.unwrap().remove(0);
     let mut after = before.clone();
     change(&mut after);
-    let writes = Writes { claims: vec![ClaimWrite { before, after }], ..Writes::default() };
+    let writes = Writes { ownerships: vec![IdentifierWrite { before, after }], ..Writes::default() };
     assert_eq!(region.store.commit(&writes).await, Ok(Commit::Done));
 }
 
 #[test]
-fn a_claim_made_verified_in_the_table_matches_nobody() {
+fn an_ownership_marked_verified_in_the_table_matches_no_user() {
     run(async {
         let d = Deployment::new(305).await;
         let squatter = json!({ "email": "ada@example.com", "password": "attackers own" });
         let squatter = d.call_as(&d.blog, 0, "register", squatter).await.id();
-        tamper(&d, "ada@example.com", |item| item.claimants.values_mut().for_each(|claim| claim.verified = true)).await;
+        tamper(&d, "ada@example.com", |item| item.owners.values_mut().for_each(|ownership| ownership.verified = true))
+            .await;
         let reply = d.register(0, "ada@example.com", "correct horse").await;
         assert_ne!(reply.body["outcome"], "matched");
         let user = d.call(0, "lookup", json!({ "id": squatter })).await.body["user"].clone();
@@ -163,18 +165,18 @@ fn a_claim_made_verified_in_the_table_matches_nobody() {
 }
 
 #[test]
-fn an_address_pointed_at_somebody_else_in_the_table_finds_nobody() {
+fn an_address_repointed_in_the_table_finds_no_user() {
     run(async {
         let d = Deployment::new(306).await;
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         let eve = d.register(0, "eve@example.com", "eves own password").await.id();
         tamper(&d, "ada@example.com", |item| {
-            let claim = item.claimants.pop_first().unwrap().1;
-            item.claimants.insert(eve.parse().unwrap(), claim);
+            let ownership = item.owners.pop_first().unwrap().1;
+            item.owners.insert(eve.parse().unwrap(), ownership);
         })
         .await;
         assert!(!d.accepts(0, "ada@example.com", "eves own password").await);
-        d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
+        d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.rejected(404, "user_not_found");
     });
 }
 
@@ -182,31 +184,31 @@ fn id(text: &str) -> UserId {
     text.parse().unwrap()
 }
 
-/// Lists a user as a member of another in the table that is under no MAC.
-async fn list_member(d: &Deployment, root: &str, member: &str) {
-    let members = vec![MemberWrite { root: id(root), member: id(member), present: true }];
-    let done = d.world.regions[0].store.commit(&Writes { members, ..Writes::default() }).await;
+/// Adds a user as a linked account of another in the table that has no MAC.
+async fn list_linked(d: &Deployment, primary: &str, linked: &str) {
+    let linked_accounts = vec![LinkedAccountWrite { primary: id(primary), linked: id(linked), present: true }];
+    let done = d.world.regions[0].store.commit(&Writes { linked_accounts, ..Writes::default() }).await;
     assert_eq!(done, Ok(Commit::Done));
 }
 
 #[test]
-fn a_user_listed_as_a_member_in_the_table_is_nobodys() {
+fn a_linked_account_forged_in_the_table_is_ignored() {
     run(async {
         let d = Deployment::new(307).await;
         let ada = d.call(0, "register", json!({ "username": "ada" })).await.id();
         let eve = d.register(0, "eve@example.com", "eves own password").await.id();
-        list_member(&d, &ada, &eve).await;
+        list_linked(&d, &ada, &eve).await;
         let login = json!({ "username": "ada", "password": "eves own password" });
         assert_eq!(d.call(0, "authenticate", login).await.ok(200).body["authenticated"], false);
         let user = d.call(0, "lookup", json!({ "id": ada })).await.ok(200).body["user"].clone();
-        assert!(user.get("members").is_none() && user.get("email").is_none());
+        assert!(user.get("linked_accounts").is_none() && user.get("email").is_none());
         d.call(0, "erase", json!({ "id": ada })).await.ok(202);
         d.call(0, "lookup", json!({ "id": eve })).await.ok(200);
     });
 }
 
 #[test]
-fn a_pointer_written_into_the_table_lets_nobody_in_and_erases_nobody_else() {
+fn a_pointer_forged_in_the_table_has_no_effect() {
     run(async {
         let d = Deployment::new(308).await;
         let ada = d.call(0, "register", json!({ "username": "ada" })).await.id();
@@ -216,20 +218,20 @@ fn a_pointer_written_into_the_table_lets_nobody_in_and_erases_nobody_else() {
         let Facts::Profile(facts) = &mut live.facts else { panic!("a profile") };
         facts.merged_into = Some(id(&ada));
         overwrite(&d, &record).await;
-        list_member(&d, &ada, &eve).await;
+        list_linked(&d, &ada, &eve).await;
         let before = stored(&d, &ada, Part::Credentials).await;
-        // The one whose part was written is nobody any more; the other goes on without.
+        // The user with the forged part is unreadable; the other user continues without it.
         let login = |mut login: serde_json::Value| {
             login["password"] = json!("eves own password");
             login
         };
-        d.call(0, "authenticate", login(json!({ "id": eve }))).await.refused(500, "internal");
+        d.call(0, "authenticate", login(json!({ "id": eve }))).await.rejected(500, "internal");
         let reply = d.call(0, "authenticate", login(json!({ "username": "ada" }))).await;
         assert_eq!(reply.ok(200).body["authenticated"], false);
-        d.call(0, "lookup", json!({ "id": eve })).await.refused(500, "internal");
-        d.call(0, "status", json!({ "id": eve, "status": "disabled" })).await.refused(500, "internal");
+        d.call(0, "lookup", json!({ "id": eve })).await.rejected(500, "internal");
+        d.call(0, "status", json!({ "id": eve, "status": "disabled" })).await.rejected(500, "internal");
         let user = d.call(0, "lookup", json!({ "id": ada })).await.ok(200).body["user"].clone();
-        assert!(user.get("members").is_none() && user.get("email").is_none());
+        assert!(user.get("linked_accounts").is_none() && user.get("email").is_none());
         assert_eq!(stored(&d, &ada, Part::Credentials).await, before);
         let receipt = d.call(0, "erase", json!({ "id": eve })).await.ok(202).body["receipt"].clone();
         assert!(receipt.get("erased_with").is_none());

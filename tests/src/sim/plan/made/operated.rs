@@ -1,4 +1,4 @@
-//! What operators do in runs made from seeds.
+//! The operator's work in runs generated from seeds.
 
 use proptest::prelude::*;
 
@@ -10,10 +10,10 @@ fn at() -> impl Strategy<Value = u8> {
 }
 
 fn work() -> impl Strategy<Value = Work> {
-    prop_oneof![3 => Just(Work::IndexKey), 1 => Just(Work::SigningKey), 1 => Just(Work::Rewrap)]
+    prop_oneof![3 => Just(Work::IndexKey), 1 => Just(Work::SigningKey), 1 => Just(Work::Reencrypt)]
 }
 
-/// Some work on keys, or an instance that reads what it made.
+/// Some work on keys, or an instance that reads its result.
 pub(super) fn job() -> impl Strategy<Value = Job> {
     prop_oneof![
         3 => (at(), work()).prop_map(|(at, work)| Job::Operate { at, work }),
@@ -25,7 +25,7 @@ fn alone(job: Job) -> Step {
     Step::Run(vec![Task { job, late: 0, killed: None }])
 }
 
-/// Somebody looks for whoever has an identifier.
+/// A look-up by an identifier.
 fn looked_up() -> impl Strategy<Value = Vec<Step>> {
     let by = prop_oneof![3 => (0..IDENTIFIERS).prop_map(By::Email), 1 => (0..IDENTIFIERS).prop_map(By::Phone)];
     (at(), 0..COMPANIES, by).prop_map(|(at, company, by)| {
@@ -34,7 +34,7 @@ fn looked_up() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// The work, or a reading of the settings, while something is out of order.
+/// The work, or a reading of the settings, while a service is down.
 fn disturbed(work: Work) -> impl Strategy<Value = Vec<Step>> {
     let service = prop_oneof![
         3 => Just(Service::Tables),
@@ -55,7 +55,7 @@ fn disturbed(work: Work) -> impl Strategy<Value = Vec<Step>> {
     )
 }
 
-/// What happens while keys are rotated: mostly the rotation, and calls that depend on it.
+/// The steps during a rotation of keys: mostly the rotation, and calls that depend on it.
 fn meanwhile(work: Work) -> impl Strategy<Value = Vec<Step>> {
     let operate = move |at, late, killed| Task { job: Job::Operate { at, work }, late, killed };
     prop_oneof![
@@ -66,7 +66,7 @@ fn meanwhile(work: Work) -> impl Strategy<Value = Vec<Step>> {
         4 => (at(), 0..COMPANIES, user(), call())
             .prop_map(|(at, company, user, call)| vec![called(at, company, user, call)]),
         3 => looked_up(),
-        // A call is in the middle of what it does when the next step comes.
+        // A call is in progress when the next step begins.
         3 => (at(), at(), 0..COMPANIES, user(), write(), 0..24u8).prop_map(
             move |(at, other, company, user, call, late)| {
                 let call = Task { job: Job::Call { at: other, company, user, call }, late: 0, killed: None };
@@ -78,7 +78,8 @@ fn meanwhile(work: Work) -> impl Strategy<Value = Vec<Step>> {
     ]
 }
 
-/// An instance that has not read the new index key writes a user, and that is on its way when the old key is to go.
+/// An instance that has not read the new index key writes a user, and this write is in flight when the old key is
+/// dropped.
 fn on_its_way() -> impl Strategy<Value = Vec<Step>> {
     (1..4u8, user(), 0..IDENTIFIERS, prop_oneof![3 => Just(1u8), 1 => 0..3u8]).prop_map(|(at, user, email, take)| {
         let operate = || alone(Job::Operate { at: 0, work: Work::IndexKey });
@@ -99,7 +100,7 @@ fn on_its_way() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// Keys are rotated, or a KMS key is another one, while everything else goes on.
+/// Keys are rotated, or a KMS key is replaced, while all other work continues.
 pub(super) fn scene() -> impl Strategy<Value = Vec<Step>> {
     let rotated = |work| {
         let steps = prop::collection::vec(meanwhile(work), 4..14);
@@ -108,8 +109,8 @@ pub(super) fn scene() -> impl Strategy<Value = Vec<Step>> {
             std::iter::once(published).chain(steps.into_iter().flatten()).collect::<Vec<_>>()
         })
     };
-    let replaced = (at(), prop::collection::vec(meanwhile(Work::Rewrap), 3..8)).prop_map(|(at, steps)| {
-        // What is wrapped again is the region's.
+    let replaced = (at(), prop::collection::vec(meanwhile(Work::Reencrypt), 3..8)).prop_map(|(at, steps)| {
+        // The re-encrypted parts are those of the region.
         let moved = |mut task: Task| {
             if matches!(task.job, Job::Operate { .. }) {
                 task.job = task.job.moved_to(at);

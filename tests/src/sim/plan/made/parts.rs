@@ -1,4 +1,4 @@
-//! What runs consist of.
+//! The building blocks of generated runs.
 
 use proptest::prelude::*;
 
@@ -53,7 +53,7 @@ pub(super) fn write() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// Somebody brings a token back.
+/// A token is used.
 pub(super) fn finish() -> impl Strategy<Value = Call> {
     (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::ResetFinish { right, idk })
 }
@@ -62,7 +62,7 @@ pub(super) fn merge() -> impl Strategy<Value = Call> {
     (user(), maybe(0.1), maybe(0.3)).prop_map(|(other, preview, idk)| Call::Merge { other, preview, idk })
 }
 
-/// Somebody registers by an address that their company has verified.
+/// A company registers a user by an address that it has verified.
 pub(super) fn verified(email: u8) -> Call {
     Call::Register { email: Some(email), phone: None, name: None, verified: true, password: true, idk: false }
 }
@@ -80,7 +80,7 @@ pub(super) fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// Whom things are about: some more than others, so that they meet.
+/// The user of a step. Some users are more frequent than others, so that steps collide.
 pub(super) fn user() -> impl Strategy<Value = u8> {
     prop_oneof![4 => Just(0u8), 2 => Just(1u8), 1 => 0..USERS]
 }

@@ -1,14 +1,14 @@
-//! Several operators, and operators who are interrupted, while everybody writes.
+//! Several and interrupted operators, while every region writes.
 
 use super::*;
 
 #[test]
-fn two_keys_of_which_neither_is_newer_are_not_written_over_each_other() {
+fn neither_of_two_concurrent_keys_overwrites_the_other() {
     run(async {
         let world = World::new(13, 2).await;
         let now = umoja_store::ports::Clock::now(&*world.clock);
         let ring = || umoja_store::keyring::KeyRing::new(&world.regions[0].home, 1000);
-        // As two operators leave it of whom each reached one region only.
+        // The state that two operators leave if each reached only one region.
         for region in &world.regions {
             let shared = umoja_store::shared_secrets::SharedSecrets::new([&region.home], ring());
             let (mut secrets, _) = shared.newest().await.unwrap();
@@ -30,9 +30,9 @@ fn two_keys_of_which_neither_is_newer_are_not_written_over_each_other() {
 }
 
 #[test]
-fn what_somebody_else_wrote_in_another_region_meanwhile_is_never_written_over() {
+fn a_concurrent_write_in_another_region_is_never_overwritten() {
     run(async {
-        let mut refused = 0;
+        let mut rejected = 0;
         for polls in 0..60 {
             let world = World::new(14, 2).await;
             let now = umoja_store::ports::Clock::now(&*world.clock);
@@ -50,15 +50,15 @@ fn what_somebody_else_wrote_in_another_region_meanwhile_is_never_written_over() 
             };
             let (rotated, ()) = tokio::join!(shared.rotate_index(&mut secrets, now), write);
             world.set_pausing(false);
-            refused += usize::from(matches!(rotated, Err(SharedSecretsError::Changing(_))));
+            rejected += usize::from(matches!(rotated, Err(SharedSecretsError::Changing(_))));
             assert_eq!(world.regions[1].store.setting(SETTING).await.unwrap().unwrap(), other, "after {polls} polls");
         }
-        assert!(refused > 0);
+        assert!(rejected > 0);
     });
 }
 
 #[test]
-fn of_two_operators_who_make_a_key_at_once_one_does() {
+fn only_one_of_two_concurrent_operators_makes_a_key() {
     run(async {
         let mut world = World::new(8, 3).await;
         let now = umoja_store::ports::Clock::now(&*world.clock);
@@ -69,19 +69,19 @@ fn of_two_operators_who_make_a_key_at_once_one_does() {
         let (shared, again) = (world.shared_secrets(), world.shared_secrets());
         let (a, b) = tokio::join!(shared.rotate_index(&mut one, now), again.rotate_index(&mut other, now));
         world.set_pausing(false);
-        let refused = |done: &Result<_, _>| matches!(done, Err(SharedSecretsError::Changing(_)));
-        assert!(a.is_ok() != b.is_ok() && (refused(&a) || refused(&b)), "{a:?} {b:?}");
+        let rejected = |done: &Result<_, _>| matches!(done, Err(SharedSecretsError::Changing(_)));
+        assert!(a.is_ok() != b.is_ok() && (rejected(&a) || rejected(&b)), "{a:?} {b:?}");
         drop((shared, again));
         let stored = world.secrets().await.unwrap();
         assert_eq!(stored, if a.is_ok() { one } else { other });
-        // Both go on with it, each from another region.
+        // Both operators continue, each from another region.
         world.reload().await;
         let both: Vec<Arc<Secrets>> = vec![world.opened_secrets(0).await, world.opened_secrets(2).await];
         world.settle().await;
         world.set_pausing(true);
         let pass = async |secrets: &Secrets, order: [usize; 3]| {
             let regions = order.map(|at| (&world.regions[at].home, &*world.regions[at].sealer));
-            let mut pass = umoja_reconciler::Rewrite::new(umoja_reconciler::Rule::Claims(secrets), regions);
+            let mut pass = umoja_reconciler::Reencryption::new(umoja_reconciler::Rule::Ownerships(secrets), regions);
             while pass.step().await.unwrap() {}
         };
         tokio::join!(pass(&both[0], [0, 1, 2]), pass(&both[1], [2, 1, 0]));
@@ -102,7 +102,7 @@ enum Act {
     Cut(usize, usize, bool),
     /// A region reads its settings.
     Read(usize),
-    /// The operator makes a pass, and does the next step if everybody has read the one before and nothing is behind.
+    /// The operator makes a pass, and does the next step if all instances have read the last one and no item is behind.
     Operate,
     Wait,
 }
@@ -122,13 +122,13 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Everybody reads the settings within a minute: an operator waits for it, which is why a step is not done before.
+/// Every instance reads the settings within a minute. An operator waits for that before the next step.
 async fn operate(world: &World, unread: &mut BTreeSet<usize>, polls: usize) {
-    let done = killed_after(20 * polls, world.prove_claims()).await;
+    let done = killed_after(20 * polls, world.prove_ownerships()).await;
     let is_proven = unread.is_empty() && done.is_some_and(|pass| pass.is_ok_and(|pass| pass.is_complete()));
     let step = world.secrets().await.unwrap().index_step();
     if step == IndexStep::Publish && unread.is_empty() || is_proven {
-        // A new key is not made while some region's KMS does not answer.
+        // No new key is made while a region's KMS does not answer.
         if world.rotate_index().await.is_ok() {
             *unread = BTreeSet::from([0, 1, 2]);
         }
@@ -139,7 +139,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_during_rotations_nobody_is_lost_and_no_old_claim_stays(
+    fn rotations_lose_no_user_and_keep_no_old_ownership(
         seed: u64,
         acts in prop::collection::vec((act(), 0usize..80), 1..80),
     ) {
@@ -183,7 +183,7 @@ proptest! {
             world.finish_index_rotation().await;
             let newest = *world.secrets().await.unwrap().index_key_versions().last().unwrap();
             check_finished(&world, &ids, newest).await;
-            // Whoever has an address is found by it, or somebody else who claims it is.
+            // A look-up of an address finds the user that has it, or another owner of it.
             for id in ids {
                 let Ok(identity) = world.read::<Identity>(0, id).await else { continue };
                 let email = identity.email.unwrap();

@@ -2,14 +2,14 @@
 
 use super::*;
 use umoja_schema::{Part, UserId};
-use umoja_store::copy::copy;
+use umoja_store::replicate::replicate;
 
-/// Nothing of anybody is left, and everybody has a receipt, in every region.
+/// No user has data left, and each has a receipt, in every region.
 async fn check_gone(d: &Deployment, ids: &[String]) {
     d.world.settle().await;
     for at in 0..2 {
         for id in ids {
-            lookup(d, at, json!({ "id": id })).await.refused(404, "user_not_found");
+            lookup(d, at, json!({ "id": id })).await.rejected(404, "user_not_found");
             let user: UserId = id.parse().unwrap();
             for part in Part::ALL {
                 assert!(d.world.stored(at, user, part).await.unwrap().version.erased);
@@ -23,7 +23,7 @@ async fn check_gone(d: &Deployment, ids: &[String]) {
 }
 
 #[test]
-fn an_erasure_by_any_id_erases_everybody_and_each_has_a_receipt() {
+fn an_erasure_by_any_id_erases_the_whole_person() {
     for by in 0..3 {
         story(740, async |d| {
             let (ada, countess) = two(&d).await;
@@ -47,18 +47,18 @@ fn an_erasure_by_any_id_erases_everybody_and_each_has_a_receipt() {
                 json!({ "username": "countess" }),
                 json!({ "username": "third" }),
             ] {
-                lookup(&d, 0, by).await.refused(404, "user_not_found");
+                lookup(&d, 0, by).await.rejected(404, "user_not_found");
             }
             assert_eq!(d.call(0, "erasure", json!({ "id": ids[2] })).await.body["receipt"]["reason"], "asked");
             lookup(&d, 0, json!({ "id": bystander })).await.ok(200);
-            // The identifiers are free.
+            // The identifiers have no owner.
             d.call(0, "register", json!({ "username": "countess" })).await.ok(201);
         });
     }
 }
 
 #[test]
-fn a_receipt_is_complete_when_everybody_who_was_erased_together_is_gone_everywhere() {
+fn a_receipt_is_complete_when_every_user_is_gone() {
     story(745, async |d| {
         let (ada, countess) = two(&d).await;
         merge(&d, 0, &ada, &countess).await.ok(200);
@@ -68,7 +68,7 @@ fn a_receipt_is_complete_when_everybody_who_was_erased_together_is_gone_everywhe
         for (id, complete) in [(&countess, false), (&ada, true)] {
             for part in Part::ALL {
                 let tombstone = d.world.stored(0, id.parse().unwrap(), part).await.unwrap();
-                copy(home, &home.peers[0].ports, &tombstone.into()).await.unwrap();
+                replicate(home, &home.peers[0].ports, &tombstone.into()).await.unwrap();
             }
             for id in [&ada, &countess] {
                 let receipt = d.call(0, "erasure", json!({ "id": id })).await.body["receipt"].clone();
@@ -81,7 +81,7 @@ fn a_receipt_is_complete_when_everybody_who_was_erased_together_is_gone_everywhe
 }
 
 #[test]
-fn two_who_claim_one_address_are_erased_in_one_transaction() {
+fn two_owners_of_one_address_are_erased_in_one_transaction() {
     story(741, async |d| {
         let one = d.register(0, "ada@example.com", "correct horse").await.id();
         let two = d.register(1, "ada@example.com", "correct horse").await.id();
@@ -90,20 +90,20 @@ fn two_who_claim_one_address_are_erased_in_one_transaction() {
         d.world.reset_calls();
         d.call(0, "erase", json!({ "id": two })).await.ok(202);
         assert_eq!(d.world.regions[0].faults.tables.calls().get("commit"), Some(&1));
-        lookup(&d, 0, json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
+        lookup(&d, 0, json!({ "email": "ada@example.com" })).await.rejected(404, "user_not_found");
         check_gone(&d, &[one, two]).await;
     });
 }
 
 #[test]
-fn more_than_fits_into_a_transaction_is_erased_one_by_one_and_completed_by_a_repeat() {
+fn an_erasure_larger_than_a_transaction_completes_on_retry() {
     let mut finished = false;
     for polls in (0..400).step_by(17) {
         story(742, async |d| {
-            let mut ids = vec![person(&d, 0, "root").await];
+            let mut ids = vec![person(&d, 0, "primary").await];
             for n in 1..20 {
                 ids.push(person(&d, 0, &format!("user{n}")).await);
-                // A tree with branches: the way from one of the leaves to the root leads over others.
+                // A tree with branches: some leaves point at the primary account through other users.
                 merge(&d, 0, &ids[(n - 1) / 2], &ids[n]).await.ok(200);
             }
             d.world.settle().await;
@@ -125,7 +125,7 @@ fn more_than_fits_into_a_transaction_is_erased_one_by_one_and_completed_by_a_rep
 
 /// Failure: any function killed at any await
 #[test]
-fn an_erasure_killed_at_any_await_and_sent_again_is_one_erasure_of_everybody() {
+fn a_killed_and_retried_erasure_covers_the_whole_person() {
     let mut finished = false;
     for polls in 0..80 {
         story(743, async |d| {
@@ -148,7 +148,7 @@ fn an_erasure_killed_at_any_await_and_sent_again_is_one_erasure_of_everybody() {
 }
 
 #[test]
-fn an_erasure_in_one_region_and_a_merge_in_another_agree_and_a_repeat_erases_who_was_merged() {
+fn an_erasure_racing_a_merge_elsewhere_converges() {
     story(744, async |d| {
         let (ada, countess) = two(&d).await;
         d.world.settle().await;
@@ -158,7 +158,7 @@ fn an_erasure_in_one_region_and_a_merge_in_another_agree_and_a_repeat_erases_who
         d.world.check_invariants().await;
         for at in 0..2 {
             let user = lookup(&d, at, json!({ "id": countess })).await.ok(200).body["user"].clone();
-            assert_eq!((&user["id"], user.get("members")), (&json!(countess), None), "a person of their own again");
+            assert_eq!((&user["id"], user.get("linked_accounts")), (&json!(countess), None), "a separate person again");
         }
         d.call(0, "erase", json!({ "id": ada })).await.ok(202);
         check_gone(&d, &[ada, countess]).await;

@@ -1,8 +1,8 @@
-//! Erasures that take several rounds, and those that are asked for again.
+//! Erasures that take several rounds, and repeated erasures.
 
 use super::*;
 use umoja_schema::{Part, UserId};
-use umoja_store::apply::apply_copy;
+use umoja_store::apply::apply_replicated;
 
 async fn check_gone(d: &Deployment, ids: &[String]) {
     d.world.settle().await;
@@ -21,7 +21,7 @@ async fn check_gone(d: &Deployment, ids: &[String]) {
 
 /// Failure: merge races merge (cycle), update, erase
 #[test]
-fn the_same_erasure_asked_for_again_finds_who_was_merged_into_anybody_whom_it_erased() {
+fn a_repeated_erasure_includes_users_merged_since() {
     for by in 0..3 {
         story(820, async |d| {
             let (a, b, c) = (person(&d, 0, "a").await, person(&d, 0, "b").await, person(&d, 0, "c").await);
@@ -32,7 +32,7 @@ fn the_same_erasure_asked_for_again_finds_who_was_merged_into_anybody_whom_it_er
             let ids = [a, b, c];
             let erase = json!({ "id": ids[by], "reason": "asked" });
             d.call_idk(0, "erase", "k", erase.clone()).await.ok(202);
-            // Region 1 does not know yet, and merges somebody into one of them.
+            // Region 1 does not have the erasure yet, and merges a user into an erased one.
             for merged_into in &ids {
                 if merged_into == &ids[2] {
                     merge(&d, 1, merged_into, &late).await.ok(200);
@@ -53,11 +53,11 @@ fn the_same_erasure_asked_for_again_finds_who_was_merged_into_anybody_whom_it_er
 }
 
 #[test]
-fn who_is_merged_into_somebody_between_two_transactions_is_erased_by_the_same_request_or_its_repeat() {
+fn a_user_merged_during_an_erasure_is_erased_too() {
     for polls in (5..260).step_by(15) {
         let mut ended = false;
         story(821, async |d| {
-            let mut ids = vec![person(&d, 0, "root").await];
+            let mut ids = vec![person(&d, 0, "primary").await];
             for n in 1..24 {
                 ids.push(person(&d, 0, &format!("user{n}")).await);
                 let into = Some(ids[(n - 1) / 2].parse().unwrap());
@@ -69,7 +69,7 @@ fn who_is_merged_into_somebody_between_two_transactions_is_erased_by_the_same_re
             let erase = json!({ "id": ids[0] });
             ended = umoja_tests::world::killed_after(polls, d.call(0, "erase", erase.clone())).await.is_some();
             d.world.set_pausing(false);
-            // Another region has not heard of it: it merges somebody into one whose tombstone is under way.
+            // Another region does not have the erasure yet: it merges a user into one whose tombstone is in transit.
             merge(&d, 1, &ids[23], &late).await.ok(200);
             d.world.settle().await;
             d.call(0, "erase", erase).await.ok(202);
@@ -85,17 +85,17 @@ fn who_is_merged_into_somebody_between_two_transactions_is_erased_by_the_same_re
 }
 
 #[test]
-fn a_person_of_more_users_than_a_merge_brings_together_is_erased_and_unmerged_all_the_same() {
+fn a_person_above_the_merge_limit_is_erased_and_unmerged() {
     story(822, async |d| {
-        let mut ids = vec![person(&d, 0, "root").await];
-        let root = ids[0].parse().unwrap();
+        let mut ids = vec![person(&d, 0, "primary").await];
+        let primary = ids[0].parse().unwrap();
         for n in 1..70 {
             ids.push(person(&d, 0, &format!("user{n}")).await);
         }
         d.world.settle().await;
-        // Neither region sees too many.
+        // Neither region sees a person above the limit.
         for (n, id) in ids.iter().enumerate().skip(1) {
-            d.world.merge(n % 2, id.parse().unwrap(), Some(root)).await.unwrap();
+            d.world.merge(n % 2, id.parse().unwrap(), Some(primary)).await.unwrap();
         }
         d.world.settle().await;
         assert_eq!(lookup(&d, 0, json!({ "username": "user69" })).await.id(), ids[0]);
@@ -112,9 +112,9 @@ fn a_person_of_more_users_than_a_merge_brings_together_is_erased_and_unmerged_al
 }
 
 #[test]
-fn a_receipt_is_not_complete_before_everybody_is_erased_who_was_to_be() {
+fn a_receipt_is_incomplete_until_every_user_is_erased() {
     story(823, async |d| {
-        let mut ids = vec![person(&d, 0, "root").await];
+        let mut ids = vec![person(&d, 0, "primary").await];
         for n in 1..24 {
             ids.push(person(&d, 0, &format!("user{n}")).await);
             d.world.merge(0, ids[n].parse().unwrap(), Some(ids[0].parse().unwrap())).await.unwrap();
@@ -146,42 +146,42 @@ fn a_receipt_is_not_complete_before_everybody_is_erased_who_was_to_be() {
 }
 
 #[test]
-fn an_erasure_of_somebody_who_has_not_arrived_erases_nobody() {
+fn an_erasure_of_an_unreplicated_user_erases_no_user() {
     story(824, async |d| {
-        let root = person(&d, 1, "root").await;
-        let member = person(&d, 0, "member").await;
+        let primary = person(&d, 1, "primary").await;
+        let linked = person(&d, 0, "linked").await;
         d.world.set_cut(1, 0, true);
         d.world.rounds(2).await;
-        merge(&d, 1, &root, &member).await.ok(200);
-        // Only the member's part arrives in region 0, with its pointer.
-        let pointing = d.world.stored(1, member.parse().unwrap(), Part::Profile).await.unwrap();
-        apply_copy(&d.world.regions[0].store, &pointing, d.world.name(0)).await.unwrap();
-        d.call(0, "erase", json!({ "id": root })).await.refused(503, "behind");
-        lookup(&d, 0, json!({ "id": member })).await.ok(200);
-        let nobody = "00000000-0000-7000-8000-000000000000";
-        d.call(0, "erase", json!({ "id": nobody })).await.refused(404, "user_not_found");
-        // The member that points there is here, and is erased with the root, whose tombstone waits for it.
-        d.call(0, "erase", json!({ "id": member })).await.ok(202);
+        merge(&d, 1, &primary, &linked).await.ok(200);
+        // Only the linked account's part, with its pointer, arrives in region 0.
+        let pointing = d.world.stored(1, linked.parse().unwrap(), Part::Profile).await.unwrap();
+        apply_replicated(&d.world.regions[0].store, &pointing, d.world.name(0)).await.unwrap();
+        d.call(0, "erase", json!({ "id": primary })).await.rejected(503, "behind");
+        lookup(&d, 0, json!({ "id": linked })).await.ok(200);
+        let unknown = "00000000-0000-7000-8000-000000000000";
+        d.call(0, "erase", json!({ "id": unknown })).await.rejected(404, "user_not_found");
+        // The linked account is here and is erased with the primary account, whose tombstone waits for it.
+        d.call(0, "erase", json!({ "id": linked })).await.ok(202);
         d.world.set_cut(1, 0, false);
-        check_gone(&d, &[root, member]).await;
+        check_gone(&d, &[primary, linked]).await;
     });
 }
 
 /// Failure: merge races merge (cycle), update, erase
 #[test]
-fn a_receipt_is_not_complete_while_somebody_who_was_merged_into_the_erased_is_left() {
+fn a_receipt_is_incomplete_while_a_linked_account_remains() {
     story(823, async |d| {
         let (a, late, later) = (person(&d, 0, "a").await, person(&d, 0, "late").await, person(&d, 0, "later").await);
         d.world.settle().await;
         d.call(0, "erase", json!({ "id": a })).await.ok(202);
-        // Region 1 does not know yet.
+        // Region 1 does not have the erasure yet.
         merge(&d, 1, &a, &late).await.ok(200);
         merge(&d, 1, &late, &later).await.ok(200);
         d.world.settle().await;
         for at in 0..2 {
             let receipt = d.call(at, "erasure", json!({ "id": a })).await.ok(200).body["receipt"].clone();
             assert_eq!((&receipt["complete"], &receipt["left"]), (&json!(false), &json!(2)), "in {at}");
-            assert_eq!(receipt["regions"][d.world.name(1).as_str()]["confirmed"], true, "what was erased is");
+            assert_eq!(receipt["regions"][d.world.name(1).as_str()]["confirmed"], true, "the erasures are confirmed");
         }
         let receipt = d.call(0, "erase", json!({ "id": a })).await.ok(202).body["receipt"].clone();
         assert!(receipt.get("left").is_none());

@@ -1,4 +1,4 @@
-//! Merges that meet other operations half way, in one region and across regions, in both orders.
+//! Merges interleaved with other operations, in one region and across regions, in both orders.
 
 use std::pin::pin;
 
@@ -8,7 +8,7 @@ use umoja_schema::{Log, Part, UserId};
 use umoja_store::ports::{Logs as _, Users as _};
 use umoja_tests::world::{killed_after, polled};
 
-/// Runs `first` until each of its awaits, then `between`, then the rest of `first`; and judges each time.
+/// Runs `first` up to each of its awaits, then `between`, then the rest of `first`, and checks each result.
 fn in_between(
     seed: u64,
     first: impl Fn(&str, &str) -> (&'static str, Value),
@@ -33,7 +33,7 @@ fn in_between(
             }
         });
         if ended {
-            assert!(polls > 3, "there were {polls} places to get in between");
+            assert!(polls > 3, "{polls} places to interleave");
             return;
         }
     }
@@ -51,7 +51,7 @@ async fn nickname(d: &Deployment, at: usize, id: &str, name: &str) {
 
 /// Failure: merge races merge (cycle), update, erase
 #[test]
-fn an_update_of_the_duplicate_in_the_middle_of_a_merge_is_not_lost() {
+fn an_update_during_a_merge_is_not_lost() {
     in_between(
         760,
         merging,
@@ -67,7 +67,7 @@ fn an_update_of_the_duplicate_in_the_middle_of_a_merge_is_not_lost() {
 }
 
 #[test]
-fn a_merge_in_the_middle_of_an_update_of_the_duplicate_is_not_lost() {
+fn a_merge_during_an_update_is_not_lost() {
     in_between(
         761,
         |_, countess| ("status", json!({ "id": countess, "status": "disabled" })),
@@ -95,7 +95,7 @@ fn a_merge_in_the_middle_of_an_update_of_the_duplicate_is_not_lost() {
 
 /// Failure: merge races merge (cycle), update, erase
 #[test]
-fn a_merge_in_the_middle_of_an_erasure_is_of_somebody_erased_or_refused() {
+fn a_merge_during_an_erasure_is_erased_or_rejected() {
     in_between(
         763,
         |ada, _| ("erase", json!({ "id": ada })),
@@ -105,14 +105,14 @@ fn a_merge_in_the_middle_of_an_erasure_is_of_somebody_erased_or_refused() {
         },
         async |d, ada, countess, reply| {
             reply.ok(202);
-            lookup(d, 0, json!({ "id": ada })).await.refused(404, "user_not_found");
-            // Who was merged before the erasure was done is erased with it, and nobody is merged after it.
+            lookup(d, 0, json!({ "id": ada })).await.rejected(404, "user_not_found");
+            // A user merged before the erasure completes is erased with it, and no user is merged after it.
             let left = lookup(d, 1, json!({ "id": countess })).await;
             let journal = d.world.regions[0].store.rows(Log::Journal, countess.parse().unwrap()).await.unwrap();
             assert_eq!(journal.iter().any(|row| row.kind == "merged"), left.status == 404);
             if left.status == 200 {
                 assert_eq!(left.id(), *countess);
-                assert!(d.world.regions[0].store.members(ada.parse().unwrap()).await.unwrap().is_empty());
+                assert!(d.world.regions[0].store.linked_accounts(ada.parse().unwrap()).await.unwrap().is_empty());
             }
         },
     );
@@ -120,7 +120,7 @@ fn a_merge_in_the_middle_of_an_erasure_is_of_somebody_erased_or_refused() {
 
 /// Failure: merge races merge (cycle), update, erase
 #[test]
-fn an_erasure_in_the_middle_of_a_merge_leaves_nobody_half_erased() {
+fn an_erasure_during_a_merge_leaves_no_half_erased_user() {
     for duplicate in [false, true] {
         in_between(
             764,
@@ -132,8 +132,8 @@ fn an_erasure_in_the_middle_of_a_merge_leaves_nobody_half_erased() {
             async |d, ada, countess, reply| {
                 assert!([200, 404].contains(&reply.status), "{reply:?}");
                 let (erased, other) = if duplicate { (countess, ada) } else { (ada, countess) };
-                lookup(d, 1, json!({ "id": erased })).await.refused(404, "user_not_found");
-                // Either the merge was first, and the other is erased as well; or it was refused.
+                lookup(d, 1, json!({ "id": erased })).await.rejected(404, "user_not_found");
+                // Either the merge was first and the other user is erased too, or the merge was rejected.
                 let left = lookup(d, 1, json!({ "id": other })).await;
                 assert_eq!(left.status == 404, reply.status == 200);
                 assert!(left.status == 404 || left.id() == *other, "{left:?}");
@@ -144,7 +144,7 @@ fn an_erasure_in_the_middle_of_a_merge_leaves_nobody_half_erased() {
 
 /// Failure: merge races merge (cycle), update, erase
 #[test]
-fn two_merges_the_other_way_round_at_once_have_one_root() {
+fn concurrent_opposite_merges_have_one_primary_account() {
     in_between(
         765,
         merging,
@@ -154,11 +154,14 @@ fn two_merges_the_other_way_round_at_once_have_one_root() {
         },
         async |d, ada, countess, reply| {
             assert!(reply.status == 200 || reply.status == 409, "{reply:?}");
-            let root = lookup(d, 0, json!({ "id": ada })).await.id();
+            let primary = lookup(d, 0, json!({ "id": ada })).await.id();
             for at in 0..2 {
                 for id in [ada, countess] {
                     let user = lookup(d, at, json!({ "id": id })).await;
-                    assert_eq!((user.id(), user.body["user"]["members"].as_array().unwrap().len()), (root.clone(), 1));
+                    assert_eq!(
+                        (user.id(), user.body["user"]["linked_accounts"].as_array().unwrap().len()),
+                        (primary.clone(), 1)
+                    );
                 }
             }
         },
@@ -166,7 +169,7 @@ fn two_merges_the_other_way_round_at_once_have_one_root() {
 }
 
 #[test]
-fn an_undoing_in_the_middle_of_a_login_or_an_update_confuses_nobody() {
+fn an_unmerge_during_a_login_or_update_is_safe() {
     in_between(
         766,
         |_, countess| ("authenticate", json!({ "id": countess, "password": "correct horse" })),
@@ -174,7 +177,7 @@ fn an_undoing_in_the_middle_of_a_login_or_an_update_confuses_nobody() {
             merge(d, 0, ada, countess).await.ok(200);
         },
         async |_, ada, _, reply| {
-            // Either it was before the merge, and not their password, or after it, and the root's.
+            // The login is either before the merge, with a wrong password, or after it, with the primary account's.
             if reply.ok(200).body["authenticated"] == json!(true) {
                 assert_eq!(reply.id(), ada);
             }
@@ -184,7 +187,7 @@ fn an_undoing_in_the_middle_of_a_login_or_an_update_confuses_nobody() {
 
 /// Failure: any function killed at any await
 #[test]
-fn a_merge_and_an_undoing_killed_at_any_await_and_sent_again_are_done_once() {
+fn killed_and_retried_merges_and_unmerges_happen_once() {
     for (operation, kind) in [("merge", "merged"), ("unmerge", "unmerged")] {
         let mut finished = false;
         for polls in 0..120 {
@@ -201,8 +204,8 @@ fn a_merge_and_an_undoing_killed_at_any_await_and_sent_again_are_done_once() {
                 d.call_idk(0, operation, "k", body).await.ok(200);
                 d.world.settle().await;
                 for at in 0..2 {
-                    let root = if operation == "merge" { &ada } else { &countess };
-                    assert_eq!(&lookup(&d, at, json!({ "id": countess })).await.id(), root);
+                    let primary = if operation == "merge" { &ada } else { &countess };
+                    assert_eq!(&lookup(&d, at, json!({ "id": countess })).await.id(), primary);
                     for id in [&ada, &countess] {
                         let rows = d.world.regions[at].store.rows(Log::Journal, id.parse().unwrap()).await.unwrap();
                         assert_eq!(rows.iter().filter(|row| row.kind == kind).count(), 1);
@@ -220,8 +223,8 @@ fn a_merge_and_an_undoing_killed_at_any_await_and_sent_again_are_done_once() {
 }
 
 #[test]
-fn an_update_in_one_region_and_a_merge_in_another_leave_a_root_that_all_agree_on() {
-    // Both write the duplicate's profile: the newer one stands, everywhere, as with any two writes of one part.
+fn an_update_and_a_merge_in_two_regions_converge() {
+    // Both write the duplicate's profile: the newer write wins everywhere, as with any two writes of one part.
     for merge_first in [true, false] {
         story(768, async |d| {
             let (ada, countess) = two(&d).await;
@@ -238,41 +241,41 @@ fn an_update_in_one_region_and_a_merge_in_another_leave_a_root_that_all_agree_on
             d.world.settle().await;
             d.world.check_invariants().await;
             for at in 0..2 {
-                let root = if merge_first { &countess } else { &ada };
-                assert_eq!(&lookup(&d, at, json!({ "id": countess })).await.id(), root);
+                let primary = if merge_first { &countess } else { &ada };
+                assert_eq!(&lookup(&d, at, json!({ "id": countess })).await.id(), primary);
             }
         });
     }
 }
 
 #[test]
-fn merges_at_once_do_not_bring_more_together_than_one_merge_may() {
-    // Two groups of 25 and one of 24 into one root: any two fit, all three do not.
+fn concurrent_merges_respect_the_user_limit() {
+    // Two persons of 25 users and one of 24 into one primary account: any two fit, all three do not.
     for polls in (1..400).step_by(23) {
         let mut ended = false;
         story(769, async |d| {
-            let root = person(&d, 0, "root").await;
-            let mut groups = Vec::new();
-            for group in ["a", "b"] {
-                let head = person(&d, 0, group).await;
+            let primary = person(&d, 0, "primary").await;
+            let mut people = Vec::new();
+            for name in ["a", "b"] {
+                let head = person(&d, 0, name).await;
                 for n in 1..25 {
-                    let id = person(&d, 0, &format!("{group}{n}")).await.parse().unwrap();
+                    let id = person(&d, 0, &format!("{name}{n}")).await.parse().unwrap();
                     d.world.merge(0, id, Some(head.parse().unwrap())).await.unwrap();
                 }
-                groups.push(head);
+                people.push(head);
             }
-            let [a, b] = &groups[..] else { panic!("two") };
+            let [a, b] = &people[..] else { panic!("two") };
             d.world.set_pausing(true);
-            let mut call = pin!(d.call(0, "merge", json!({ "survivor": root, "duplicate": a })));
+            let mut call = pin!(d.call(0, "merge", json!({ "survivor": primary, "duplicate": a })));
             ended = polled(polls, call.as_mut()).await.is_some();
             d.world.set_pausing(false);
-            let other = merge(&d, 0, &root, b).await;
+            let other = merge(&d, 0, &primary, b).await;
             if !ended {
                 let reply = call.await;
-                assert!(reply.status != 200 || other.status != 200, "only one of them fits: {polls}");
+                assert!(reply.status != 200 || other.status != 200, "only one merge fits: {polls}");
             }
-            let members = lookup(&d, 0, json!({ "id": root })).await.body["user"]["members"].clone();
-            assert!(members.as_array().is_none_or(|members| members.len() < 50), "{polls}");
+            let linked_accounts = lookup(&d, 0, json!({ "id": primary })).await.body["user"]["linked_accounts"].clone();
+            assert!(linked_accounts.as_array().is_none_or(|linked_accounts| linked_accounts.len() < 50), "{polls}");
             d.world.settle().await;
             d.world.check_invariants().await;
         });
@@ -285,8 +288,8 @@ fn merges_at_once_do_not_bring_more_together_than_one_merge_may() {
 }
 
 #[test]
-fn an_automatic_merge_gives_up_if_a_member_of_either_person_changes_before_it_commits() {
-    for member_of in 0..2 {
+fn an_automatic_merge_aborts_if_a_linked_account_changes() {
+    for linked_to in 0..2 {
         let (mut overtaken, mut ended) = (0, false);
         for polls in 1..120 {
             story(771, async |d| {
@@ -294,12 +297,12 @@ fn an_automatic_merge_gives_up_if_a_member_of_either_person_changes_before_it_co
                 let one = d.call(0, "register", verified.clone()).await.ok(201).id();
                 d.world.clock.advance(1000);
                 let two = d.call_as(&d.food, 1, "register", verified).await.ok(201).id();
-                // Region 0 knows both, and has not looked at the two yet.
+                // Region 0 has both users and has not processed the merge request yet.
                 for region in &d.world.regions {
                     region.pump.replicate().await.unwrap();
                 }
-                let member = person(&d, 0, "member").await;
-                merge(&d, 0, [&one, &two][member_of], &member).await.ok(200);
+                let linked = person(&d, 0, "linked").await;
+                merge(&d, 0, [&one, &two][linked_to], &linked).await.ok(200);
 
                 let region = &d.world.regions[0];
                 let ids: [UserId; 2] = [&one, &two].map(|id| id.parse().unwrap());
@@ -308,7 +311,7 @@ fn an_automatic_merge_gives_up_if_a_member_of_either_person_changes_before_it_co
                 ended = polled(polls, merging.as_mut()).await.is_some();
                 d.world.set_pausing(false);
                 if !ended {
-                    let renamed = json!({ "id": member, "set": { "username": "renamed" } });
+                    let renamed = json!({ "id": linked, "set": { "username": "renamed" } });
                     d.call(0, "update", renamed).await.ok(200);
                     let merged = merging.await.unwrap();
                     let two = d.world.stored(0, ids[1], Part::Profile).await.unwrap();
@@ -316,11 +319,11 @@ fn an_automatic_merge_gives_up_if_a_member_of_either_person_changes_before_it_co
                     assert_eq!(points_at.is_some(), merged == Merged::Merged, "{merged:?} at {polls}");
                     overtaken += usize::from(merged == Merged::Overtaken);
                 }
-                // It was asked for, and is asked for until it is done.
+                // The merge was requested, and the request stays until the merge is done.
                 d.world.settle().await;
                 d.world.check_invariants().await;
                 for at in 0..2 {
-                    for id in [&two, &member] {
+                    for id in [&two, &linked] {
                         assert_eq!(lookup(&d, at, json!({ "id": id })).await.ok(200).id(), one);
                     }
                 }
@@ -329,6 +332,6 @@ fn an_automatic_merge_gives_up_if_a_member_of_either_person_changes_before_it_co
                 break;
             }
         }
-        assert!(ended && overtaken > 1, "it gave up {overtaken} times");
+        assert!(ended && overtaken > 1, "it aborted {overtaken} times");
     }
 }

@@ -2,11 +2,11 @@
 
 use super::*;
 use umoja_schema::Part;
-use umoja_store::apply::apply_copy;
+use umoja_store::apply::apply_replicated;
 use umoja_tests::world::World;
 
 #[test]
-fn the_version_of_a_merge_asks_a_region_that_is_behind_for_the_merged_user() {
+fn a_merge_version_detects_a_lagging_region() {
     story(750, async |d| {
         let (ada, countess) = two(&d).await;
         d.world.settle().await;
@@ -15,7 +15,7 @@ fn the_version_of_a_merge_asks_a_region_that_is_behind_for_the_merged_user() {
         let selectors = [json!({ "id": ada }), json!({ "id": countess }), json!({ "email": "ada@example.com" })];
         for mut by in selectors.clone() {
             by["min_version"] = json!(version);
-            lookup(&d, 1, by).await.refused(503, "behind");
+            lookup(&d, 1, by).await.rejected(503, "behind");
         }
         d.world.settle().await;
         for mut by in selectors {
@@ -24,13 +24,13 @@ fn the_version_of_a_merge_asks_a_region_that_is_behind_for_the_merged_user() {
         }
         let undone = unmerge(&d, 0, &countess).await;
         let by = json!({ "id": ada, "min_version": undone.version() });
-        lookup(&d, 1, by.clone()).await.refused(503, "behind");
+        lookup(&d, 1, by.clone()).await.rejected(503, "behind");
         d.world.settle().await;
-        assert!(lookup(&d, 1, by).await.ok(200).body["user"].get("members").is_none());
+        assert!(lookup(&d, 1, by).await.ok(200).body["user"].get("linked_accounts").is_none());
     });
 }
 
-/// Merges two in region 0, and erases the survivor in region 1, which does not know of it: the duplicate is left.
+/// Merges two users in region 0 and erases the survivor in region 1, which lacks the merge: the duplicate is left.
 async fn erased_unaware(d: &Deployment, survivor: &str, duplicate: &str) {
     d.world.settle().await;
     d.world.set_cut(0, 1, true);
@@ -41,18 +41,18 @@ async fn erased_unaware(d: &Deployment, survivor: &str, duplicate: &str) {
 }
 
 #[test]
-fn a_pointer_at_somebody_who_has_not_arrived_is_not_moved_and_one_at_somebody_erased_is() {
+fn only_pointers_at_erased_users_are_moved() {
     story(755, async |d| {
         let (ada, countess) = two(&d).await;
         d.world.settle().await;
         let third = person(&d, 0, "third").await;
         merge(&d, 0, &third, &countess).await.ok(200);
         let stored = d.world.stored(0, countess.parse().unwrap(), Part::Profile).await.unwrap();
-        apply_copy(&d.world.regions[1].store, &stored, d.world.name(1)).await.unwrap();
+        apply_replicated(&d.world.regions[1].store, &stored, d.world.name(1)).await.unwrap();
         assert_eq!(lookup(&d, 1, json!({ "id": countess })).await.id(), countess);
-        merge(&d, 1, &ada, &countess).await.refused(503, "behind");
+        merge(&d, 1, &ada, &countess).await.rejected(503, "behind");
         d.world.settle().await;
-        merge(&d, 1, &ada, &countess).await.refused(409, "already_merged");
+        merge(&d, 1, &ada, &countess).await.rejected(409, "already_merged");
         unmerge(&d, 0, &countess).await.ok(200);
         erased_unaware(&d, &third, &countess).await;
         assert_eq!(lookup(&d, 1, json!({ "id": countess })).await.id(), countess);
@@ -64,7 +64,7 @@ fn a_pointer_at_somebody_who_has_not_arrived_is_not_moved_and_one_at_somebody_er
 }
 
 #[test]
-fn an_unmerge_waits_for_whom_the_duplicate_points_at() {
+fn an_unmerge_waits_for_the_survivor() {
     story(756, async |d| {
         let (one, two) = (person(&d, 0, "one").await, person(&d, 0, "two").await);
         d.world.settle().await;
@@ -72,8 +72,8 @@ fn an_unmerge_waits_for_whom_the_duplicate_points_at() {
         for duplicate in [&one, &two] {
             merge(&d, 0, &third, duplicate).await.ok(200);
             let stored = d.world.stored(0, duplicate.parse().unwrap(), Part::Profile).await.unwrap();
-            apply_copy(&d.world.regions[1].store, &stored, d.world.name(1)).await.unwrap();
-            unmerge(&d, 1, duplicate).await.refused(503, "behind");
+            apply_replicated(&d.world.regions[1].store, &stored, d.world.name(1)).await.unwrap();
+            unmerge(&d, 1, duplicate).await.rejected(503, "behind");
         }
         d.world.settle().await;
         for duplicate in [&one, &two] {
@@ -87,20 +87,20 @@ fn an_unmerge_waits_for_whom_the_duplicate_points_at() {
 }
 
 #[test]
-fn a_region_that_has_not_heard_of_an_unmerge_says_so_to_whoever_has_seen_it() {
+fn a_region_without_an_unmerge_answers_behind() {
     story(757, async |d| {
         let (ada, countess) = two(&d).await;
         merge(&d, 0, &ada, &countess).await.ok(200);
         d.world.settle().await;
         let seen = unmerge(&d, 0, &countess).await.version();
         let erase = json!({ "id": ada, "min_version": seen });
-        d.call(1, "erase", erase.clone()).await.refused(503, "behind");
+        d.call(1, "erase", erase.clone()).await.rejected(503, "behind");
         let merge = json!({ "survivor": ada, "duplicate": countess, "min_version": seen });
-        d.call(1, "merge", merge.clone()).await.refused(503, "behind");
-        d.call(1, "unmerge", json!({ "id": countess, "min_version": seen })).await.refused(503, "behind");
+        d.call(1, "merge", merge.clone()).await.rejected(503, "behind");
+        d.call(1, "unmerge", json!({ "id": countess, "min_version": seen })).await.rejected(503, "behind");
         for text in ["x".to_owned(), format!("{seen}.{seen}")] {
             let reply = d.call(1, "erase", json!({ "id": ada, "min_version": text })).await;
-            assert_eq!(reply.refused(422, "invalid_body").body["field"], "min_version");
+            assert_eq!(reply.rejected(422, "invalid_body").body["field"], "min_version");
         }
         d.world.settle().await;
         let mut preview = merge;
@@ -114,22 +114,22 @@ fn a_region_that_has_not_heard_of_an_unmerge_says_so_to_whoever_has_seen_it() {
 }
 
 #[test]
-fn a_change_of_a_version_that_shows_a_merge_which_has_not_arrived_is_asked_to_wait() {
+fn a_change_based_on_an_unreplicated_merge_has_to_wait() {
     story(758, async |d| {
         let (ada, countess) = two(&d).await;
         d.world.settle().await;
         let version = merge(&d, 0, &ada, &countess).await.version();
         let update = json!({ "id": ada, "set": { "profile": { "nickname": "A" } }, "if_version": version });
-        d.call(1, "update", update.clone()).await.refused(503, "behind");
+        d.call(1, "update", update.clone()).await.rejected(503, "behind");
         d.world.settle().await;
         d.call(1, "update", update.clone()).await.ok(200);
-        d.call(1, "update", update).await.refused(409, "version_conflict");
+        d.call(1, "update", update).await.rejected(409, "version_conflict");
     });
 }
 
 /// Failure: merge races merge (cycle), update, erase
 #[test]
-fn two_regions_that_merge_the_same_two_the_other_way_round_have_one_root() {
+fn opposite_merges_in_two_regions_have_one_primary_account() {
     for at in 0..2 {
         story(751, async |d| {
             let (ada, countess) = two(&d).await;
@@ -143,19 +143,19 @@ fn two_regions_that_merge_the_same_two_the_other_way_round_have_one_root() {
             for at in 0..2 {
                 for id in [&ada, &countess, &third] {
                     let user = lookup(&d, at, json!({ "id": id })).await.ok(200).body["user"].clone();
-                    assert_eq!((&user["id"], &user["members"]), (&json!(ada), &json!([countess, third])));
+                    assert_eq!((&user["id"], &user["linked_accounts"]), (&json!(ada), &json!([countess, third])));
                 }
                 // Either is done already.
                 merge(&d, at, &ada, &countess).await.ok(200);
                 merge(&d, at, &countess, &ada).await.ok(200);
             }
             assert!(d.accepts(1, "countess@example.com", "correct horse").await);
-            // Undoing one of the two leaves the other.
+            // Undoing one of the two merges leaves the other.
             unmerge(&d, 0, &ada).await.ok(200);
             d.world.settle().await;
             for at in 0..2 {
                 let user = lookup(&d, at, json!({ "id": third })).await.ok(200).body["user"].clone();
-                assert_eq!((&user["id"], &user["members"]), (&json!(ada), &json!([countess, third])));
+                assert_eq!((&user["id"], &user["linked_accounts"]), (&json!(ada), &json!([countess, third])));
             }
             unmerge(&d, 1, &countess).await.ok(200);
             d.world.settle().await;
@@ -167,7 +167,7 @@ fn two_regions_that_merge_the_same_two_the_other_way_round_have_one_root() {
 }
 
 #[test]
-fn a_ring_that_three_regions_made_has_one_root_and_can_be_erased() {
+fn a_merge_cycle_has_one_primary_account_and_is_erasable() {
     umoja_tests::world::run(async {
         let d = Deployment::of(World::new(752, 3).await).await;
         let mut ids = Vec::new();
@@ -183,33 +183,33 @@ fn a_ring_that_three_regions_made_has_one_root_and_can_be_erased() {
         for at in 0..3 {
             for id in &ids {
                 let user = lookup(&d, at, json!({ "id": id })).await.ok(200).body["user"].clone();
-                assert_eq!((&user["id"], &user["members"]), (&json!(ids[0]), &json!(ids[1..])));
+                assert_eq!((&user["id"], &user["linked_accounts"]), (&json!(ids[0]), &json!(ids[1..])));
             }
         }
         d.call(2, "erase", json!({ "id": ids[1] })).await.ok(202);
         d.world.settle().await;
         d.world.check_invariants().await;
         for id in &ids {
-            lookup(&d, 0, json!({ "id": id })).await.refused(404, "user_not_found");
+            lookup(&d, 0, json!({ "id": id })).await.rejected(404, "user_not_found");
         }
     });
 }
 
 #[test]
-fn a_user_who_is_not_merged_costs_no_key_more_and_a_merged_one_a_key_for_each_profile() {
+fn a_merged_user_costs_one_decryption_per_profile() {
     story(753, async |d| {
         let (ada, countess) = two(&d).await;
         d.world.settle().await;
-        // In the other region nothing is remembered yet.
+        // The other region has no cached key yet.
         d.world.reset_calls();
         lookup(&d, 1, json!({ "id": ada })).await.ok(200);
         assert_eq!(d.world.kms_calls(), 1);
         let tables = &d.world.regions[1].faults.tables;
-        assert_eq!(tables.calls(), [("members", 1), ("parts", 1)].into());
+        assert_eq!(tables.calls(), [("linked_accounts", 1), ("parts", 1)].into());
         d.world.reset_calls();
         assert!(d.accepts(1, "ada@example.com", "correct horse").await);
         assert_eq!(d.world.kms_calls(), 1, "the credentials");
-        assert_eq!(tables.calls(), [("claims", 1), ("members", 1), ("parts", 1)].into());
+        assert_eq!(tables.calls(), [("ownerships", 1), ("linked_accounts", 1), ("parts", 1)].into());
 
         d.world.reset_calls();
         merge(&d, 0, &ada, &countess).await.ok(200);
@@ -221,7 +221,7 @@ fn a_user_who_is_not_merged_costs_no_key_more_and_a_merged_one_a_key_for_each_pr
         d.world.settle().await;
         d.world.reset_calls();
         lookup(&d, 1, json!({ "id": ada })).await.ok(200);
-        assert_eq!(d.world.kms_calls(), 1, "the member's profile, which is new");
+        assert_eq!(d.world.kms_calls(), 1, "the linked account's profile, which is new");
         d.world.reset_calls();
         lookup(&d, 1, json!({ "id": countess })).await.ok(200);
         assert_eq!(d.world.kms_calls(), 0);
@@ -229,7 +229,7 @@ fn a_user_who_is_not_merged_costs_no_key_more_and_a_merged_one_a_key_for_each_pr
 }
 
 #[test]
-fn a_region_that_was_cut_off_learns_of_merges_and_undoings_it_missed() {
+fn a_disconnected_region_receives_missed_merges_and_unmerges() {
     story(754, async |d| {
         let (ada, countess) = two(&d).await;
         d.world.settle().await;

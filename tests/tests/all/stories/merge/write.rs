@@ -1,9 +1,9 @@
-//! Writing to several users that are one person: `update` and `register`.
+//! Writes to a person with several users: `update` and `register`.
 
 use super::*;
 
 #[test]
-fn an_update_through_any_id_writes_the_root_and_an_identifier_where_it_shows_from() {
+fn an_update_through_any_id_writes_the_right_account() {
     story(730, async |d| {
         let (ada, countess) = two(&d).await;
         merge(&d, 0, &ada, &countess).await.ok(200);
@@ -14,15 +14,15 @@ fn an_update_through_any_id_writes_the_root_and_an_identifier_where_it_shows_fro
         assert_eq!(user["profile"]["family_name"], "Lovelace");
         assert_eq!(user["profile"]["address"], json!({ "country": "KE", "locality": "Mombasa" }));
         assert_eq!((&user["username"], &user["filled_from"]["username"]), (&json!("ada"), &json!(countess)));
-        // What was replaced finds nobody from behind the new one.
-        lookup(&d, 0, json!({ "username": "countess" })).await.refused(404, "user_not_found");
+        // The replaced value does not find a user.
+        lookup(&d, 0, json!({ "username": "countess" })).await.rejected(404, "user_not_found");
         let reply = d.call(0, "update", json!({ "id": countess, "set": { "email": "lovelace@example.com" } })).await;
-        assert!(reply.ok(200).body["user"]["filled_from"].get("email").is_none(), "the root's own");
-        lookup(&d, 0, json!({ "email": "ada@example.com" })).await.refused(404, "user_not_found");
+        assert!(reply.ok(200).body["user"]["filled_from"].get("email").is_none(), "the primary account's own");
+        lookup(&d, 0, json!({ "email": "ada@example.com" })).await.rejected(404, "user_not_found");
         assert_eq!(
             lookup(&d, 0, json!({ "email": "countess@example.com" })).await.id(),
             ada,
-            "a member's own still does"
+            "a linked account's own address still does"
         );
         unmerge(&d, 0, &countess).await.ok(200);
         let user = lookup(&d, 0, json!({ "username": "ada" })).await.body["user"].clone();
@@ -31,38 +31,41 @@ fn an_update_through_any_id_writes_the_root_and_an_identifier_where_it_shows_fro
 }
 
 #[test]
-fn an_external_id_goes_with_its_companys_link() {
+fn an_external_id_follows_its_company_link() {
     story(770, async |d| {
-        let root = person(&d, 0, "root").await;
-        let member = d.call_as(&d.food, 0, "register", json!({ "username": "member" })).await.id();
-        merge(&d, 0, &root, &member).await.ok(200);
-        // The company is linked through the member only.
-        let reply = d.call_as(&d.food, 0, "update", json!({ "id": root, "set": { "external_id": "f1" } })).await;
+        let primary = person(&d, 0, "primary").await;
+        let linked = d.call_as(&d.food, 0, "register", json!({ "username": "linked" })).await.id();
+        merge(&d, 0, &primary, &linked).await.ok(200);
+        // The company is linked only to the linked account.
+        let reply = d.call_as(&d.food, 0, "update", json!({ "id": primary, "set": { "external_id": "f1" } })).await;
         assert_eq!(reply.ok(200).body["user"]["accounts"]["food"]["external_id"], "f1");
-        assert_eq!(d.call_as(&d.food, 0, "lookup", json!({ "external_id": "f1" })).await.ok(200).id(), root);
-        let reply = d.call_as(&d.food, 0, "update", json!({ "id": root, "set": { "external_id": "f2" } })).await;
+        assert_eq!(d.call_as(&d.food, 0, "lookup", json!({ "external_id": "f1" })).await.ok(200).id(), primary);
+        let reply = d.call_as(&d.food, 0, "update", json!({ "id": primary, "set": { "external_id": "f2" } })).await;
         assert_eq!(reply.ok(200).body["user"]["accounts"]["food"]["external_id"], "f2");
-        d.call_as(&d.food, 0, "lookup", json!({ "external_id": "f1" })).await.refused(404, "user_not_found");
-        unmerge(&d, 0, &member).await.ok(200);
-        assert_eq!(d.call_as(&d.food, 0, "lookup", json!({ "external_id": "f2" })).await.ok(200).id(), member);
+        d.call_as(&d.food, 0, "lookup", json!({ "external_id": "f1" })).await.rejected(404, "user_not_found");
+        unmerge(&d, 0, &linked).await.ok(200);
+        assert_eq!(d.call_as(&d.food, 0, "lookup", json!({ "external_id": "f2" })).await.ok(200).id(), linked);
     });
 }
 
 #[test]
-fn an_external_id_that_a_match_brings_shows_although_only_a_member_is_linked() {
+fn a_matched_external_id_shows_through_a_linked_account() {
     story(771, async |d| {
-        let root = json!({ "email": "ada@example.com", "email_verified": true });
-        let root = d.call(0, "register", root).await.id();
-        let member = d.call_as(&d.food, 0, "register", json!({ "username": "member" })).await.id();
-        merge(&d, 0, &root, &member).await.ok(200);
+        let primary = json!({ "email": "ada@example.com", "email_verified": true });
+        let primary = d.call(0, "register", primary).await.id();
+        let linked = d.call_as(&d.food, 0, "register", json!({ "username": "linked" })).await.id();
+        merge(&d, 0, &primary, &linked).await.ok(200);
         let again = json!({ "email": "ada@example.com", "email_verified": true, "external_id": "f1" });
         let reply = d.call_as(&d.food, 0, "register", again).await;
-        assert_eq!((reply.ok(200).id(), &reply.body["user"]["accounts"]["food"]["external_id"]), (root, &json!("f1")));
+        assert_eq!(
+            (reply.ok(200).id(), &reply.body["user"]["accounts"]["food"]["external_id"]),
+            (primary, &json!("f1"))
+        );
     });
 }
 
 #[test]
-fn what_is_removed_is_gone_wherever_it_was() {
+fn a_removed_value_disappears_from_every_account() {
     story(731, async |d| {
         let (ada, countess) = two(&d).await;
         let merged = merge(&d, 0, &ada, &countess).await;
@@ -81,14 +84,14 @@ fn what_is_removed_is_gone_wherever_it_was() {
             json!({ "email": "countess@example.com" }),
             json!({ "username": "countess" }),
         ] {
-            lookup(&d, 0, by).await.refused(404, "user_not_found");
+            lookup(&d, 0, by).await.rejected(404, "user_not_found");
         }
         assert_eq!(lookup(&d, 0, json!({ "phone_number": "+254712123456" })).await.id(), ada);
-        // The last identifier of the person stays, whoever has it.
+        // The last identifier of the person stays, whichever account has it.
         let set = json!({ "phone_number": null, "external_id": null });
         d.call_as(&d.food, 0, "update", json!({ "id": ada, "set": { "external_id": null } })).await.ok(200);
         let reply = d.call(0, "update", json!({ "id": ada, "set": set })).await;
-        assert_eq!(reply.refused(422, "invalid_body").body["field"], "set");
+        assert_eq!(reply.rejected(422, "invalid_body").body["field"], "set");
         unmerge(&d, 0, &countess).await.ok(200);
         let user = lookup(&d, 0, json!({ "id": countess })).await.body["user"].clone();
         assert_eq!(user["profile"], json!({ "address": {} }), "it does not come back");
@@ -98,18 +101,18 @@ fn what_is_removed_is_gone_wherever_it_was() {
 }
 
 #[test]
-fn what_too_many_users_have_is_removed_one_by_one_and_by_a_repeat_of_what_stopped_half_way() {
+fn a_removal_from_many_users_resumes_after_an_interruption() {
     let mut finished = false;
     for polls in (20..2_000).step_by(160) {
         story(739, async |d| {
-            let root = d.register(0, "ada@example.com", "correct horse").await.id();
+            let primary = d.register(0, "ada@example.com", "correct horse").await.id();
             for n in 0..31 {
                 let id = person(&d, 0, &format!("user{n}")).await.parse().unwrap();
-                d.world.merge(0, id, Some(root.parse().unwrap())).await.unwrap();
+                d.world.merge(0, id, Some(primary.parse().unwrap())).await.unwrap();
             }
-            let version = lookup(&d, 0, json!({ "id": root })).await.version();
+            let version = lookup(&d, 0, json!({ "id": primary })).await.version();
             let set = json!({ "username": null, "profile": { "nickname": null } });
-            let update = json!({ "id": root, "set": set, "if_version": version });
+            let update = json!({ "id": primary, "set": set, "if_version": version });
             d.world.set_pausing(true);
             let call = d.call_idk(0, "update", "k", update.clone());
             finished = umoja_tests::world::killed_after(polls, call).await.is_some();
@@ -120,7 +123,7 @@ fn what_too_many_users_have_is_removed_one_by_one_and_by_a_repeat_of_what_stoppe
             assert_ne!(reply.version(), version);
             d.world.settle().await;
             for n in [0, 17, 30] {
-                lookup(&d, 1, json!({ "username": format!("user{n}") })).await.refused(404, "user_not_found");
+                lookup(&d, 1, json!({ "username": format!("user{n}") })).await.rejected(404, "user_not_found");
             }
             d.world.check_invariants().await;
         });
@@ -133,7 +136,7 @@ fn what_too_many_users_have_is_removed_one_by_one_and_by_a_repeat_of_what_stoppe
 }
 
 #[test]
-fn a_value_that_only_a_member_had_is_removed_by_a_change_of_the_roots_version() {
+fn removing_a_linked_accounts_value_changes_the_primary_version() {
     story(732, async |d| {
         let (ada, countess) = two(&d).await;
         let merged = merge(&d, 0, &ada, &countess).await;
@@ -141,7 +144,7 @@ fn a_value_that_only_a_member_had_is_removed_by_a_change_of_the_roots_version() 
             json!({ "id": ada, "set": { "profile": { "family_name": null } }, "if_version": merged.version() });
         let reply = d.call(0, "update", update.clone()).await;
         assert!(reply.ok(200).body["user"]["profile"].get("family_name").is_none());
-        d.call(0, "update", update).await.refused(409, "version_conflict");
+        d.call(0, "update", update).await.rejected(409, "version_conflict");
         d.world.settle().await;
         let user = lookup(&d, 1, json!({ "id": ada, "min_version": reply.version() })).await;
         assert_eq!(user.ok(200).body["user"], reply.body["user"]);
@@ -149,7 +152,7 @@ fn a_value_that_only_a_member_had_is_removed_by_a_change_of_the_roots_version() 
 }
 
 #[test]
-fn an_identifier_of_another_user_of_the_person_is_not_taken_and_of_another_person_is() {
+fn an_identifier_of_the_same_person_is_not_a_conflict() {
     story(733, async |d| {
         let (ada, countess) = two(&d).await;
         person(&d, 0, "bob").await;
@@ -160,34 +163,34 @@ fn an_identifier_of_another_user_of_the_person_is_not_taken_and_of_another_perso
         assert_eq!((&user["username"], &user["email"]), (&json!("Countess"), &json!("countess@example.com")));
         assert_eq!(lookup(&d, 0, json!({ "username": "countess" })).await.id(), ada);
         let reply = d.call(0, "update", set(json!({ "username": "bob" }))).await;
-        assert_eq!(reply.refused(409, "identifier_taken").body["field"], "set.username");
+        assert_eq!(reply.rejected(409, "identifier_taken").body["field"], "set.username");
         d.world.settle().await;
         d.world.check_invariants().await;
-        // Both have it now: removing it removes both claims at once.
+        // Both accounts have it now, so a removal deletes both ownerships at once.
         d.call(1, "update", set(json!({ "username": null }))).await.ok(200);
-        lookup(&d, 1, json!({ "username": "countess" })).await.refused(404, "user_not_found");
+        lookup(&d, 1, json!({ "username": "countess" })).await.rejected(404, "user_not_found");
         d.world.settle().await;
         d.world.check_invariants().await;
     });
 }
 
 #[test]
-fn an_address_is_verified_where_it_is() {
+fn an_address_is_verified_on_the_account_that_has_it() {
     story(734, async |d| {
-        let root = person(&d, 0, "root").await;
-        let member = d.call(0, "register", json!({ "email": "ada@example.com" })).await.id();
-        let merged = merge(&d, 0, &root, &member).await;
+        let primary = person(&d, 0, "primary").await;
+        let linked = d.call(0, "register", json!({ "email": "ada@example.com" })).await.id();
+        let merged = merge(&d, 0, &primary, &linked).await;
         assert_eq!(merged.body["user"]["email_verified"], false);
-        let reply = d.call(0, "update", json!({ "id": root, "set": { "email_verified": true } })).await;
+        let reply = d.call(0, "update", json!({ "id": primary, "set": { "email_verified": true } })).await;
         assert_eq!(reply.ok(200).body["user"]["email_verified"], true);
-        assert_eq!(reply.body["user"]["filled_from"]["email"], json!(member));
-        let reply = d.call(0, "update", json!({ "id": root, "set": { "phone_number_verified": true } })).await;
-        assert_eq!(reply.refused(422, "invalid_body").body["field"], "set.phone_number_verified");
+        assert_eq!(reply.body["user"]["filled_from"]["email"], json!(linked));
+        let reply = d.call(0, "update", json!({ "id": primary, "set": { "phone_number_verified": true } })).await;
+        assert_eq!(reply.rejected(422, "invalid_body").body["field"], "set.phone_number_verified");
     });
 }
 
 #[test]
-fn a_change_that_changes_nothing_of_anybody_writes_nothing() {
+fn an_update_without_effect_writes_no_account() {
     story(735, async |d| {
         let (ada, countess) = two(&d).await;
         let merged = merge(&d, 0, &ada, &countess).await;
@@ -202,7 +205,7 @@ fn a_change_that_changes_nothing_of_anybody_writes_nothing() {
 }
 
 #[test]
-fn who_registers_with_a_verified_identifier_of_a_member_is_matched_with_the_root() {
+fn a_registration_matching_a_linked_account_returns_the_primary() {
     story(736, async |d| {
         let (ada, countess) = two(&d).await;
         merge(&d, 0, &ada, &countess).await.ok(200);
@@ -217,7 +220,7 @@ fn who_registers_with_a_verified_identifier_of_a_member_is_matched_with_the_root
         let user = &reply.body["user"];
         assert_eq!(user["accounts"]["library"]["external_id"], "l1");
         assert_eq!((&user["profile"]["given_name"], &user["profile"]["nickname"]), (&json!("Ada"), &json!("Z")));
-        assert_eq!(user["profile"]["family_name"], "King", "what a member shows is not blank");
+        assert_eq!(user["profile"]["family_name"], "King", "a value of a linked account is not blank");
         unmerge(&d, 0, &countess).await.ok(200);
         let ada = lookup(&d, 0, json!({ "id": ada })).await.body["user"].clone();
         assert!(ada["accounts"]["library"].is_object());
@@ -226,14 +229,14 @@ fn who_registers_with_a_verified_identifier_of_a_member_is_matched_with_the_root
 }
 
 #[test]
-fn identifiers_of_two_users_match_once_they_are_one_person() {
+fn identifiers_of_two_users_match_after_a_merge() {
     story(737, async |d| {
         let (ada, countess) = two(&d).await;
         let body = json!({
             "email": "ada@example.com", "email_verified": true,
             "phone_number": "+254712123456", "phone_number_verified": true,
         });
-        d.call_as(&d.food, 0, "register", body.clone()).await.refused(409, "identifier_taken");
+        d.call_as(&d.food, 0, "register", body.clone()).await.rejected(409, "identifier_taken");
         merge(&d, 0, &countess, &ada).await.ok(200);
         let reply = d.call_as(&d.food, 0, "register", body).await;
         assert_eq!((reply.ok(200).id(), &reply.body["outcome"]), (countess, &json!("matched")));
@@ -241,7 +244,7 @@ fn identifiers_of_two_users_match_once_they_are_one_person() {
 }
 
 #[test]
-fn a_registration_that_is_repeated_after_its_user_was_merged_finds_the_person() {
+fn a_registration_repeated_after_a_merge_finds_the_person() {
     story(738, async |d| {
         let body = json!({ "username": "second" });
         let first = person(&d, 0, "first").await;
@@ -250,8 +253,8 @@ fn a_registration_that_is_repeated_after_its_user_was_merged_finds_the_person() 
         d.world.settle().await;
         for at in 0..2 {
             let again = d.call_idk(at, "register", "k1", body.clone()).await;
-            assert_eq!((again.ok(201).id(), &again.body["user"]["members"]), (first.clone(), &json!([second])));
+            assert_eq!((again.ok(201).id(), &again.body["user"]["linked_accounts"]), (first.clone(), &json!([second])));
         }
-        d.call_idk(1, "register", "k1", json!({ "username": "third" })).await.refused(422, "idempotency_key_reused");
+        d.call_idk(1, "register", "k1", json!({ "username": "third" })).await.rejected(422, "idempotency_key_reused");
     });
 }

@@ -1,5 +1,5 @@
-//! Everybody logs in with the old password: users of every format and every family of hashes, imported in one region, in the
-//! other.
+//! Imported users of every format and hash family log in with the old password: the import is in one region, the login
+//! in the other.
 
 mod sources;
 
@@ -21,13 +21,13 @@ use self::sources::{Source, sources};
 use super::restarted;
 use super::story;
 
-/// Somebody who has a password in an old system.
+/// A user who has a password in an old system.
 struct Old {
     row: Row,
     password: &'static str,
 }
 
-/// Whom a source has, each as its company finds them: by its own id, where it has any.
+/// The users of a source, each by the selector of its company: the external id if there is one.
 fn selector(row: &Row) -> Value {
     match row {
         Row { external_id: Some(id), .. } => json!({ "external_id": id }),
@@ -42,7 +42,7 @@ fn with(selector: &Value, name: &str, value: &str) -> Value {
     body
 }
 
-/// Imports a source in the first region: everybody who has a password, and how many have none.
+/// Imports a source in the first region. Returns the users with a password, and the number of users without one.
 async fn import(d: &Deployment, source: &Source, caller: &Caller) -> (Vec<Old>, usize) {
     let region = &d.world.regions[0];
     let id = caller.id.parse().unwrap();
@@ -64,10 +64,10 @@ async fn import(d: &Deployment, source: &Source, caller: &Caller) -> (Vec<Old>, 
             without += 1;
             continue;
         }
-        let password = passwords.next().unwrap_or_else(|| panic!("{}: a password is not known", source.name));
+        let password = passwords.next().unwrap_or_else(|| panic!("{}: the password is unknown", source.name));
         old.push(Old { row, password });
     }
-    assert_eq!(passwords.next(), None, "{}: everybody is there", source.name);
+    assert_eq!(passwords.next(), None, "{}: every user was imported", source.name);
     (old, without)
 }
 
@@ -78,7 +78,7 @@ async fn stored(d: &Deployment, at: usize, id: UserId) -> (PartRecord, Credentia
     (record, opened)
 }
 
-/// Logs in in the second region, and says what it wrote.
+/// Logs in in the second region and returns what the login wrote.
 async fn login(d: &Deployment, caller: &Caller, body: Value) -> (bool, u64) {
     let faults = &d.world.regions[1].faults.tables;
     faults.reset_calls();
@@ -98,14 +98,14 @@ async fn logs_in(d: &Deployment, caller: &Caller, old: &Old, what: &str) -> User
     }
     let id: UserId = id.parse().unwrap();
     let (_, before) = stored(d, 1, id).await;
-    assert_eq!((&before.secret, before.old_hashes.len()), (&None, 1), "{what}");
+    assert_eq!((&before.secret, before.legacy_hashes.len()), (&None, 1), "{what}");
 
     assert_eq!(login(d, caller, with(&find, "password", "another password")).await, (false, 0), "{what}");
     assert_eq!(stored(d, 1, id).await.1, before, "{what}");
     assert_eq!(login(d, caller, with(&find, "password", old.password)).await, (true, 1), "{what}");
     let (record, after) = stored(d, 1, id).await;
     assert!(after.secret.is_some_and(|secret| secret.starts_with("$argon2id$")), "{what}");
-    assert!(after.old_hashes.is_empty(), "{what}");
+    assert!(after.legacy_hashes.is_empty(), "{what}");
     assert_eq!(login(d, caller, with(&find, "password", old.password)).await, (true, 0), "{what}");
     assert_eq!(login(d, caller, with(&find, "password", "another password")).await, (false, 0), "{what}");
     assert_eq!(stored(d, 1, id).await.0, record, "{what}: upgraded once");
@@ -113,7 +113,7 @@ async fn logs_in(d: &Deployment, caller: &Caller, old: &Old, what: &str) -> User
 }
 
 #[test]
-fn everybody_logs_in_with_the_old_password() {
+fn every_imported_user_logs_in_with_the_old_password() {
     story(720, async |d| {
         let sources = sources();
         let mut keys = HashKeys::default();
@@ -127,21 +127,21 @@ fn everybody_logs_in_with_the_old_password() {
         assert_eq!(added, ["app", "old-site", "prestashop"]);
         let d = restarted(d.world).await;
 
-        // Each source is a company of its own, whose word on addresses nobody takes: the same ones are in many of them.
-        let mut everybody = Vec::new();
+        // Each source is a separate, untrusted company, because many sources contain the same addresses.
+        let mut imported = Vec::new();
         let mut without = 0;
         for (number, source) in (10..).zip(&sources) {
             let caller = Caller::new(source.name, number);
             d.put_company(&caller.company(&Scope::ALL, false)).await;
-            let (old, nobody) = import(&d, source, &caller).await;
-            without += nobody;
-            everybody.push((source, caller, old));
+            let (old, skipped) = import(&d, source, &caller).await;
+            without += skipped;
+            imported.push((source, caller, old));
         }
         d.world.settle().await;
 
         let (mut formats, mut families, mut users) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut with_password = 0;
-        for (source, caller, old) in &everybody {
+        for (source, caller, old) in &imported {
             for old in old {
                 let family = old.row.hash.as_ref().unwrap().family();
                 let what = format!("{}, {}: {family}", source.name, old.row.line);
@@ -158,11 +158,15 @@ fn everybody_logs_in_with_the_old_password() {
             let ((one, opened), (other, _)) = (stored(&d, 0, *id).await, stored(&d, 1, *id).await);
             assert_eq!(one.version, other.version);
             assert!(
-                opened.old_hashes.is_empty() && opened.secret.is_some_and(|secret| secret.starts_with("$argon2id$"))
+                opened.legacy_hashes.is_empty() && opened.secret.is_some_and(|secret| secret.starts_with("$argon2id$"))
             );
         }
-        // 100 %: whoever came with a password has logged in, and nobody for somebody else.
-        assert_eq!((users.len(), with_password), (with_password, sources::PASSWORDS), "{without} came without one");
+        // 100 %: every user with a password has logged in, each to the right account.
+        assert_eq!(
+            (users.len(), with_password),
+            (with_password, sources::PASSWORDS),
+            "{without} users without a password"
+        );
         assert_eq!(formats, Format::ALL.map(Format::name).into_iter().collect());
         assert_eq!(families, FAMILIES.into_iter().collect());
     });

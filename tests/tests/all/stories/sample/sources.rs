@@ -1,4 +1,4 @@
-//! What the readers of `migrate` are tested with, the samples of its mappings, and the families that are in none of them.
+//! The fixtures of the readers of `migrate`, the samples of its mappings, and the hash families that neither contains.
 
 use std::fs;
 use std::path::Path;
@@ -9,20 +9,20 @@ use umoja_migrate::formats::{Format, Mapping, Options, keys, read};
 
 /// One export of one system.
 pub(super) struct Source {
-    /// Also the company that imports it.
+    /// Also the name of the company that imports it.
     pub(super) name: &'static str,
     pub(super) format: Format,
     text: Vec<u8>,
     pub(super) options: Options,
-    /// Of those who have a hash that can be read, in the order of the file.
+    /// The passwords of the users with a readable hash, in the order of the file.
     pub(super) passwords: &'static [&'static str],
 }
 
-/// How many people with a password are in all sources.
+/// The number of users with a password in all sources.
 pub(super) const PASSWORDS: usize = 56;
 
 impl Source {
-    /// The rows that can be read: most of the files have some on purpose that cannot.
+    /// The readable rows: most of the files contain some invalid rows on purpose.
     pub(super) fn rows(&self) -> Vec<Row> {
         let entries = read(self.format, &*self.text, &self.options).unwrap();
         entries.filter_map(|entry| entry.unwrap().row.ok()).collect()
@@ -50,7 +50,7 @@ fn own(name: &'static str, format: Format, fixture: &str, keys: &str, passwords:
     Source { name, format, text, options: options(keys.as_bytes()), passwords }
 }
 
-/// By the mapping of the name.
+/// Reads the file with the mapping of that name.
 fn mapped(name: &'static str, format: Format, passwords: &'static [&'static str]) -> Source {
     let ending = if format == Format::Csv { "csv" } else { "json" };
     let mapping = Some(Mapping::parse(&file(&format!("examples/{name}.json"))).unwrap());
@@ -61,7 +61,7 @@ fn mapped(name: &'static str, format: Format, passwords: &'static [&'static str]
 
 const ACCENTED: &str = "l\u{e8}tmein";
 
-/// Families and variants that no file above has, from the tests of `umoja_crypto::legacy` (which name their sources).
+/// Hash families that no file above contains, from the tests of `umoja_crypto::legacy` (which name their sources).
 const OTHERS: [(&str, &str); 17] = [
     ("hashcat", "$1$38652870$DUjsu4TTlTsOe/xxZ05uf/"),
     ("hashcat", "$apr1$62722340$zGjeAwVP2KwY6MtumUI1N/"),

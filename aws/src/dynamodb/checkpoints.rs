@@ -1,0 +1,30 @@
+//! [`Checkpoints`]: one item for each comparison of the region.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use umoja_schema::names::{attribute, table};
+use umoja_schema::{Attribute, ItemError};
+use umoja_store::ports::{Checkpoints, StoreError};
+
+use super::{DynamoDb, key};
+use crate::error;
+
+#[async_trait]
+impl Checkpoints for DynamoDb {
+    async fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let item = self.get(table::CHECKPOINTS, key([(attribute::ID, name.to_owned())])).await?;
+        match item.map(|mut item| item.remove(attribute::STATE)) {
+            None => Ok(None),
+            Some(Some(Attribute::B(state))) => Ok(Some(state)),
+            Some(_) => Err(ItemError::new(attribute::STATE).into()),
+        }
+    }
+
+    async fn put_checkpoint(&self, name: &str, state: &[u8]) -> Result<(), StoreError> {
+        let put = self.client.put_item().table_name(self.table(table::CHECKPOINTS));
+        let put = put.item(attribute::ID, AttributeValue::S(name.to_owned()));
+        let put = put.item(attribute::STATE, AttributeValue::B(Blob::new(state))).send().await;
+        put.map(|_| ()).map_err(|e| error::store("PutItem on checkpoints", &e))
+    }
+}

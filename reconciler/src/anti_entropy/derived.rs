@@ -1,0 +1,170 @@
+//! Differences between a region's users and its derived tables, and their repair.
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use umoja_schema::{BlindIndex, IdentifierItem, Log, Part, PartRecord, UserId};
+use umoja_store::derive::{derive, derive_pointer, underived};
+use umoja_store::digest::Bucket;
+use umoja_store::ports::StoreError;
+use umoja_store::repairs::{enqueue_if_incomplete, enqueue_verified, missing_regions};
+use umoja_store::replicate::{confirmation, delete_with_user};
+
+use super::item::{Examined, Held, or_failed};
+use super::pass::AntiEntropy;
+use super::state::{AntiEntropyReport, Difference};
+use crate::CONCURRENT;
+
+/// The parts of a page.
+fn parts(items: &[Held]) -> impl Iterator<Item = &PartRecord> {
+    items.iter().filter_map(|held| match held {
+        Held::Item(item) => item.part(),
+        Held::Ownerships(_) => None,
+    })
+}
+
+impl AntiEntropy<'_> {
+    /// Counts the parts that lack a wrapped key and lists them for repair. Young parts are skipped: the replicator has
+    /// listed them.
+    pub(super) async fn missing_keys(&mut self, items: &[Held]) {
+        let settled = self.progress.settled;
+        let old = parts(items).filter(|record| record.version.hlc.millis() <= settled);
+        let missing: Vec<&PartRecord> = old.filter(|record| !missing_regions(self.home, record).is_empty()).collect();
+        self.progress.report.missing_keys += missing.len() as u64;
+        if !self.repairs {
+            return;
+        }
+        // If two regions wrapped the same key, they would make two blobs, and each region would keep a different one.
+        // So only the region that wrote the part wraps it, and its repair brings the blob to all. For a region that is
+        // gone, every region does it.
+        let own = &self.home.own.name;
+        let gone = |origin| !self.home.region_names().any(|region| region == origin);
+        let mine = missing.into_iter().filter(|record| {
+            let origin = &record.version.origin;
+            origin == own || gone(origin)
+        });
+        let listed: Vec<_> = mine.map(|record| enqueue_if_incomplete(self.home, record)).collect();
+        let listed: Vec<_> = stream::iter(listed).buffered(CONCURRENT).collect().await;
+        for listed in listed {
+            if let Err(error) = listed {
+                tracing::warn!(%error, "a missing key could not be listed for repair");
+                self.progress.report.unlisted += 1;
+            }
+        }
+    }
+
+    /// Lists users for their merge, in case the stream that listed them was lost.
+    pub(super) async fn merges(&mut self, items: &[Held]) -> Result<(), StoreError> {
+        let shared = items.iter().filter_map(|item| match item {
+            Held::Ownerships(item) if self.repairs && item.owners.len() > 1 => Some(item),
+            _ => None,
+        });
+        let work: Vec<_> = shared.map(async |item| or_failed(None, enqueue_verified(self.home, item).await)).collect();
+        let asked: Vec<Option<u64>> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        self.progress.report.merges_asked += asked.into_iter().flatten().sum::<u64>();
+        Ok(())
+    }
+
+    /// Looks up the pointers and erasures of a page's parts, which the buckets do not cover. Few users are merged or
+    /// erased.
+    pub(super) async fn looked_up(&mut self, items: &[Held]) -> Result<Vec<Difference>, StoreError> {
+        let work: Vec<_> = parts(items).map(|record| self.look_up(record)).collect();
+        let done: Vec<Examined> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        for one in &done {
+            self.progress.report.add(&one.report);
+        }
+        Ok(done.into_iter().filter_map(|one| one.difference).collect())
+    }
+
+    async fn look_up(&self, record: &PartRecord) -> Result<Examined, StoreError> {
+        let done = match record.profile_facts().and_then(|facts| facts.merged_into) {
+            Some(primary) => self.pointer(record, primary).await,
+            None if record.version.erased => self.confirmed(record).await,
+            None => return Ok(Examined::default()),
+        };
+        Ok(or_failed(Some(record.id), done)?.unwrap_or_else(Examined::failed))
+    }
+
+    /// Adds the pointer of a merged user if the table of linked accounts lacks it.
+    async fn pointer(&self, seen: &PartRecord, primary: UserId) -> Result<Examined, StoreError> {
+        let users = &*self.home.own.users;
+        if users.linked_accounts(primary).await?.contains(&seen.id) {
+            return Ok(Examined::default());
+        }
+        let stored = users.part(seen.id, Part::Profile).await?;
+        if stored.is_none_or(|stored| stored.version != seen.version) {
+            return Ok(Examined::default());
+        }
+        let mut report = AntiEntropyReport { found: 1, ..AntiEntropyReport::default() };
+        report.linked_accounts_added += u64::from(self.repairs && derive_pointer(users, seen).await?);
+        let difference = Difference::LinkedAccount { id: seen.id, primary, since: seen.version.hlc.millis() };
+        Ok(Examined { report, difference: Some(difference) })
+    }
+
+    /// Deletes what belongs to an erased user and is still stored. Also confirms an erasure of another region if its
+    /// confirmation is missing: the process that applied the tombstone may have stopped before it confirmed, and finds
+    /// the tombstone already applied when it retries.
+    async fn confirmed(&self, tombstone: &PartRecord) -> Result<Examined, StoreError> {
+        let own = &self.home.own;
+        if self.is_young(tombstone.version.hlc) {
+            return Ok(Examined::default());
+        }
+        if self.repairs {
+            delete_with_user(own, tombstone).await?;
+        }
+        if tombstone.version.origin == own.name {
+            return Ok(Examined::default());
+        }
+        let row = confirmation(self.home, tombstone, &own.name);
+        if own.logs.row(Log::Receipts, row.user, &row.key).await?.is_some() {
+            return Ok(Examined::default());
+        }
+        let mut report = AntiEntropyReport { found: 1, ..AntiEntropyReport::default() };
+        report.confirmed += u64::from(self.repairs && own.logs.append(Log::Receipts, &row).await?);
+        let since = tombstone.version.hlc.millis();
+        let (log, lacking) = (Log::Receipts.table(), own.name.clone());
+        Ok(Examined { report, difference: Some(Difference::Row { log, user: row.user, lacking, since }) })
+    }
+
+    /// Compares the ownerships of a part with the derived table, for identifiers in buckets that differ.
+    pub(super) async fn ownerships_of(&self, record: &PartRecord) -> Result<Examined, StoreError> {
+        let differs = |index: &&BlindIndex| self.buckets.differ_in(Bucket::of_identifier(index));
+        let indexes: Vec<BlindIndex> = record.ownerships().keys().filter(differs).copied().collect();
+        let stored = self.home.own.users.ownerships(&indexes).await?;
+        let said = |item: &IdentifierItem| item.owners.get(&record.id) == record.ownerships().get(&item.index);
+        if stored.iter().all(said) {
+            return Ok(Examined::default());
+        }
+        self.rederive(record.id, &indexes).await
+    }
+
+    /// Checks every owner of an identifier against the owner's profile part.
+    pub(super) async fn owners(&self, item: &IdentifierItem) -> Result<Examined, StoreError> {
+        let mut all = Examined::default();
+        for id in item.owners.keys() {
+            let part = self.home.own.users.part(*id, Part::Profile).await?;
+            if part.is_some_and(|part| part.ownerships().contains_key(&item.index)) {
+                continue;
+            }
+            let one = self.rederive(*id, &[item.index]).await?;
+            all.report.add(&one.report);
+            all.difference = all.difference.or(one.difference);
+        }
+        Ok(all)
+    }
+
+    async fn rederive(&self, id: UserId, indexes: &[BlindIndex]) -> Result<Examined, StoreError> {
+        let users = &*self.home.own.users;
+        let Some(found) = underived(users, id, indexes).await? else { return Ok(Examined::default()) };
+        let difference = Difference::Ownerships {
+            id,
+            version: found.version.clone(),
+            missing: found.missing(),
+            superfluous: found.superfluous(),
+        };
+        let mut report = AntiEntropyReport { found: 1, ..AntiEntropyReport::default() };
+        if self.repairs && derive(users, &found, &self.home.own.name).await? {
+            report.ownerships_added += found.missing() as u64;
+            report.ownerships_removed += found.superfluous() as u64;
+        }
+        Ok(Examined { report, difference: Some(difference) })
+    }
+}

@@ -1,0 +1,95 @@
+//! Replication to a peer. The replicator does it immediately, the reconcilers later, both through this module.
+
+use umoja_schema::replicated::Erasure;
+use umoja_schema::{Attributes, Hlc, Item, Log, LogRow, Part, PartRecord, Region, VersionedItem};
+
+use crate::apply::{Applied, MAX_ROUNDS, apply_replicated};
+use crate::ports::{Commit, Condition, ItemWrite, StoreError, Writes};
+use crate::{Home, RegionPorts};
+
+/// The key of the row that confirms an erasure in a region.
+pub fn confirmation_key(region: &Region, part: Part) -> String {
+    format!("confirm#{region}#{part}")
+}
+
+/// The row that says that `region` holds the tombstone.
+pub fn confirmation(home: &Home, tombstone: &PartRecord, region: &Region) -> LogRow {
+    LogRow {
+        user: tombstone.id,
+        key: confirmation_key(region, tombstone.part),
+        at: Hlc::at(home.clock.now()),
+        origin: home.own.name.clone(),
+        kind: "confirm".into(),
+        fields: Attributes::from([("region".into(), region.to_string().into())]),
+    }
+}
+
+/// Replicates an item to a region by the rule of its table. A part carries the wrapped keys of the regions that the
+/// deployment lists. Replicating an item twice, late, or after a newer one has the same effect as replicating it once.
+///
+/// For a tombstone, the peer's items that are deleted with the user are deleted too. Then the confirmation is written
+/// in the own region, and is replicated like any other row.
+///
+/// # Errors
+/// If one of the regions fails.
+pub async fn replicate(home: &Home, to: &RegionPorts, item: &Item) -> Result<Applied, StoreError> {
+    match item {
+        Item::Part(record) => {
+            let applied = apply_replicated(&*to.users, &home.listed(record), &to.name).await?;
+            if record.version.erased {
+                delete_with_user(to, record).await?;
+                home.own.logs.append(Log::Receipts, &confirmation(home, record, &to.name)).await?;
+            }
+            Ok(applied)
+        }
+        Item::Row(log, row) => {
+            let appended = to.logs.append(*log, row).await?;
+            Ok(if appended { Applied::Written } else { Applied::Current })
+        }
+        Item::Versioned(item) => apply_item(to, item).await,
+    }
+}
+
+/// The newest version wins. An item of an erased user is deleted immediately. The writer of a tombstone deletes the
+/// user's items after it, and the writer of an item looks for a tombstone after it, so one of the two sees the other.
+async fn apply_item(to: &RegionPorts, item: &VersionedItem) -> Result<Applied, StoreError> {
+    let applied = put_newer(to, item).await?;
+    if item.table.erasure == Erasure::Deleted {
+        let profile = to.users.part(item.user, Part::Profile).await?;
+        if profile.is_some_and(|profile| profile.version.erased) {
+            to.items.drop_items(item.table, item.user).await?;
+            return Ok(Applied::Current);
+        }
+    }
+    Ok(applied)
+}
+
+async fn put_newer(to: &RegionPorts, item: &VersionedItem) -> Result<Applied, StoreError> {
+    let items = vec![ItemWrite { item: item.clone(), condition: Condition::Older }];
+    let writes = Writes { items, ..Writes::default() };
+    for _ in 0..MAX_ROUNDS {
+        if to.users.commit(&writes).await? == Commit::Done {
+            return Ok(Applied::Written);
+        }
+        let stored = to.items.item(item.table, item.user, &item.key).await?;
+        if stored.is_some_and(|stored| stored.version >= item.version) {
+            return Ok(Applied::Current);
+        }
+    }
+    Err(StoreError::Throttled(format!("an item of {} that is written very often", item.table.name)))
+}
+
+/// Deletes a region's items of an erased user in the tables whose items go with their user, once the region holds the
+/// tombstone of the profile. Returns the number of deleted items.
+///
+/// # Errors
+/// If the store fails.
+pub async fn delete_with_user(ports: &RegionPorts, tombstone: &PartRecord) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    if tombstone.part == Part::Profile && tombstone.version.erased {
+        for table in ports.tables.iter().filter(|table| table.erasure == Erasure::Deleted) {
+            deleted += ports.items.drop_items(table, tombstone.id).await?;
+        }
+    }
+    Ok(deleted)
+}
