@@ -85,7 +85,7 @@ pub async fn writes(function: &Function<BuildHome>, event: LambdaEvent<Value>) -
 async fn drain(home: &Home, peer: &Peer, clock: &dyn Clock, time: Duration) {
     let run = async || {
         let report = drain_retries(home, peer).await;
-        record::replicated(report.copied, 0);
+        record::replicated(report.replicated, 0);
         record::quarantined(report.quarantined);
         Some(report.ended)
     };

@@ -15,7 +15,7 @@ use umoja_store::replicate::replicate;
 use umoja_store::seal::{SealError, Sealer};
 
 use crate::Ended;
-use crate::served::{Serve, Served, Tally, own_failed, serve};
+use crate::served::{Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
 /// The report of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -79,16 +79,18 @@ struct MissingKeys<'a> {
 }
 
 impl Serve for MissingKeys<'_> {
-    const QUEUE: &'static str = names::queue::KEYS;
+    fn name(&self) -> String {
+        names::queue::KEYS.to_owned()
+    }
 
     fn queue(&self) -> &dyn Queue {
         &*self.home.repairs
     }
 
-    fn key(message: &Message) -> Option<String> {
+    fn key(&self, message: &Message) -> Result<String, &'static str> {
         match message {
-            Message::WrapKeys { id, part, .. } => Some(format!("{id}/{part}")),
-            _ => None,
+            Message::WrapKeys { id, part, .. } => Ok(format!("{id}/{part}")),
+            _ => Err(WRONG_QUEUE),
         }
     }
 

@@ -9,7 +9,7 @@ use umoja_store::ports::{KeysError, Queue};
 use umoja_store::seal::{SealError, Sealer};
 
 use crate::Ended;
-use crate::served::{Serve, Served, Tally, own_failed, serve};
+use crate::served::{Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
 /// The report of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -48,16 +48,18 @@ struct Pairs<'a> {
 }
 
 impl Serve for Pairs<'_> {
-    const QUEUE: &'static str = names::queue::MERGES;
+    fn name(&self) -> String {
+        names::queue::MERGES.to_owned()
+    }
 
     fn queue(&self) -> &dyn Queue {
         &*self.home.merges
     }
 
-    fn key(message: &Message) -> Option<String> {
+    fn key(&self, message: &Message) -> Result<String, &'static str> {
         match message {
-            Message::MergeVerified { one, other } => Some(format!("{one}/{other}")),
-            _ => None,
+            Message::MergeVerified { one, other } => Ok(format!("{one}/{other}")),
+            _ => Err(WRONG_QUEUE),
         }
     }
 

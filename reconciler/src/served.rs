@@ -1,6 +1,7 @@
 //! Queues whose messages each ask for one thing: received in chunks and processed concurrently.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
 use umoja_schema::Message;
@@ -18,8 +19,10 @@ pub(crate) enum Served {
     Later,
     /// An operator has to act first. Try again after the longest delay.
     Blocked,
-    /// The own table does not respond.
-    Stopped,
+    /// The own table or the peer does not respond, so the run ends. Try again after a growing delay.
+    Stopped(Ended),
+    /// Not attempted, because the run ends.
+    Skipped,
     /// The attempt failed. The message becomes a dead letter if that does not change.
     Failed,
     Quarantined(&'static str),
@@ -28,20 +31,30 @@ pub(crate) enum Served {
 /// The result for a message when the own table failed.
 pub(crate) fn own_failed(error: &StoreError) -> Served {
     tracing::warn!(%error, "the own table failed");
-    if error.is_transient() { Served::Stopped } else { Served::Failed }
+    if error.is_transient() { Served::Stopped(Ended::OwnDown) } else { Served::Failed }
 }
+
+/// Why a message of another queue is quarantined.
+pub(crate) const WRONG_QUEUE: &str = "the message belongs in another queue";
 
 /// A queue, and what processes its messages.
 pub(crate) trait Serve: Sync {
     /// The queue's name.
-    const QUEUE: &'static str;
+    fn name(&self) -> String;
 
     /// The queue.
     fn queue(&self) -> &dyn Queue;
 
-    /// The key by which an operator finds the users of a quarantined message; `None` if the message belongs in another
-    /// queue.
-    fn key(message: &Message) -> Option<String>;
+    /// The key by which an operator finds the users of a quarantined message.
+    ///
+    /// # Errors
+    /// Why the message does not belong in this queue.
+    fn key(&self, message: &Message) -> Result<String, &'static str>;
+
+    /// Whether what the messages need responds: why the run ends at once, or `None`.
+    fn outage(&self) -> impl Future<Output = Option<Ended>> + Send {
+        std::future::ready(None)
+    }
 
     /// Does the work of a message, once for all messages that ask for it.
     fn serve(&self, message: &Message) -> impl Future<Output = Served> + Send;
@@ -71,12 +84,15 @@ async fn run<S: Serve>(home: &Home, served: &S, tally: &mut Tally) -> Ended {
         tracing::warn!(%error, "the own table does not respond");
         return Ended::OwnDown;
     }
+    if let Some(ended) = served.outage().await {
+        return ended;
+    }
     for _ in 0..CHUNKS {
         let deliveries = match receive(served.queue()).await {
             Ok(deliveries) if deliveries.is_empty() => return Ended::Empty,
             Ok(deliveries) => deliveries,
             Err(error) => {
-                tracing::warn!(queue = S::QUEUE, %error, "a queue does not respond");
+                tracing::warn!(queue = served.name(), %error, "a queue does not respond");
                 return Ended::QueueDown;
             }
         };
@@ -88,21 +104,31 @@ async fn run<S: Serve>(home: &Home, served: &S, tally: &mut Tally) -> Ended {
 }
 
 /// Reads a message and checks that it belongs in the queue.
-fn read<S: Serve>(text: &str) -> Result<Message, Unfit> {
+fn read<S: Serve>(served: &S, text: &str) -> Result<Message, Unfit> {
     let message = Unfit::read(text)?;
-    if S::key(&message).is_none() {
-        return Err(Unfit::Unreadable("the message belongs in another queue"));
-    }
+    served.key(&message).map_err(Unfit::Unreadable)?;
     Ok(message)
+}
+
+/// Does the work of a message, unless that of another has ended the run.
+async fn attempt<S: Serve>(served: &S, message: &Message, ends: &AtomicBool) -> Served {
+    if ends.load(Ordering::Relaxed) {
+        return Served::Skipped;
+    }
+    let result = served.serve(message).await;
+    if matches!(result, Served::Stopped(_)) {
+        ends.store(true, Ordering::Relaxed);
+    }
+    result
 }
 
 async fn chunk<S: Serve>(home: &Home, served: &S, deliveries: Vec<Delivery>, tally: &mut Tally) -> Option<Ended> {
     let (queue, entropy) = (served.queue(), &*home.entropy);
-    let place = |key: String| Place { table: S::QUEUE.to_owned(), key };
+    let place = |key: String| Place { table: served.name(), key };
     let mut asked: BTreeMap<Message, Vec<Delivery>> = BTreeMap::new();
     tally.received += deliveries.len();
     for delivery in deliveries {
-        match read::<S>(&delivery.text) {
+        match read(served, &delivery.text) {
             Ok(message) => asked.entry(message).or_default().push(delivery),
             Err(Unfit::Newer) => {
                 release(queue, &[delivery], entropy).await;
@@ -113,28 +139,29 @@ async fn chunk<S: Serve>(home: &Home, served: &S, deliveries: Vec<Delivery>, tal
             }
         }
     }
-    let all: Vec<_> = asked.keys().map(|message| served.serve(message)).collect();
+    let ends = AtomicBool::new(false);
+    let all: Vec<_> = asked.keys().map(|message| attempt(served, message, &ends)).collect();
     let all: Vec<Served> = stream::iter(all).buffered(CONCURRENT).collect().await;
 
     let mut ended = None;
-    for ((message, deliveries), served) in asked.iter().zip(all) {
-        match &served {
+    for ((message, deliveries), result) in asked.iter().zip(all) {
+        match &result {
             Served::Done | Served::Overtaken => delete(queue, deliveries).await,
-            Served::Later | Served::Stopped => postpone(queue, deliveries, message, entropy).await,
+            Served::Later | Served::Stopped(_) | Served::Skipped => postpone(queue, deliveries, message, entropy).await,
             Served::Blocked => block(queue, deliveries, message, entropy).await,
             Served::Failed => release(queue, deliveries, entropy).await,
             Served::Quarantined(reason) => {
-                let key = S::key(message).unwrap_or_default();
+                let key = served.key(message).unwrap_or_default();
                 tally.quarantined += quarantine(home, queue, place(key), reason, deliveries).await;
             }
         }
-        match served {
+        match result {
             Served::Done => tally.done += 1,
             Served::Overtaken => tally.overtaken += deliveries.len(),
             Served::Quarantined(_) => {}
-            Served::Stopped => {
+            Served::Stopped(why) => {
                 tally.postponed += deliveries.len();
-                ended = Some(Ended::OwnDown);
+                ended = Some(why);
             }
             _ => tally.postponed += deliveries.len(),
         }

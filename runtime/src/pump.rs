@@ -128,7 +128,7 @@ impl RegionPump {
 
     async fn drain(&self, peer: &Peer) -> RetryReport {
         let report = drain_retries(&self.home, peer).await;
-        record::replicated(report.copied, 0);
+        record::replicated(report.replicated, 0);
         record::quarantined(report.quarantined);
         report
     }

@@ -83,10 +83,27 @@ identifier!(
     /// An e-mail address. It is stored trimmed and in NFC. For the index, the domain is also in its ASCII form (UTS 46)
     /// and ASCII letters are in lower case. Dots, plus signs and non-ASCII local parts stay as they are: Unicode case
     /// folding would give accounts to look-alikes.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), umoja_schema::IdentifierError> {
+    /// let email = umoja_schema::Email::parse(" Ada@Bücher.example ")?;
+    /// assert_eq!(email.as_stored(), "Ada@Bücher.example");
+    /// assert_eq!(email.normalised(), "ada@xn--bcher-kva.example");
+    /// # Ok(())
+    /// # }
+    /// ```
     Email
 );
 identifier!(
     /// A phone number in E.164.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), umoja_schema::IdentifierError> {
+    /// let national = umoja_schema::PhoneNumber::parse("0712 123456", Some("KE"))?;
+    /// assert_eq!(national.normalised(), "+254712123456");
+    /// # Ok(())
+    /// # }
+    /// ```
     PhoneNumber
 );
 identifier!(

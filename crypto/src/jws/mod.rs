@@ -8,6 +8,37 @@
 //! - A request is not a response: `typ` differs and is compared exactly.
 //!
 //! One check remains for the caller after [`Timely::verify`]: that the `jti` was never seen before.
+//!
+//! # Example
+//!
+//! ```
+//! use serde_json::json;
+//! use umoja_crypto::jws::{Expected, RequestClaims, SigningKey, parse_request, sign_request};
+//!
+//! # fn main() -> Result<(), umoja_crypto::JwsError> {
+//! // The company signs...
+//! let key = SigningKey::from_seed("soko-1", [7; 32]);
+//! let claims = RequestClaims {
+//!     iss: "soko".into(),
+//!     aud: "https://eu-west-1.example.com".into(),
+//!     path: "/v1/users/lookup".into(),
+//!     iat: 1_800_000_000,
+//!     exp: 1_800_000_060,
+//!     jti: "a-new-one-each-time".into(),
+//!     akh: "the hash of the API key".into(),
+//!     idk: None,
+//!     body: json!({ "email": "ada@example.com" }),
+//! };
+//! let token = sign_request(&key, &claims);
+//!
+//! // ...and the region verifies, with the key that the company has registered under this `kid`.
+//! let request = parse_request(token.as_bytes())?.check_times(1_800_000_001)?;
+//! assert_eq!((request.issuer(), request.kid()), ("soko", "soko-1"));
+//! let expected = Expected { aud: &claims.aud, path: &claims.path, akh: &claims.akh };
+//! assert_eq!(request.verify(&key.verifying_key(), &expected)?.body, claims.body);
+//! # Ok(())
+//! # }
+//! ```
 
 mod algorithm;
 mod error;

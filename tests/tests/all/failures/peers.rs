@@ -102,7 +102,7 @@ fn a_throttled_peer_stalls_no_stream() {
             link.then([Fault::None, Fault::Throttled]);
             let home = &world.regions[0].home;
             let report = drain_retries(home, &home.peers[0]).await;
-            assert_eq!((report.copied, report.postponed), (0, report.received));
+            assert_eq!((report.replicated, report.postponed), (0, report.received));
         }
         world.settle().await;
         world.check_invariants().await;
@@ -145,8 +145,8 @@ fn a_peer_failing_during_a_run_ends_it_without_loss() {
         assert_eq!((report.ended, report.received), (Ended::PeerDown, 30));
         let calls = world.regions[0].faults.links[world.name(1)].calls().values().sum::<u64>();
         assert_eq!(calls, 5, "the run called it again after the failure");
-        assert_eq!(report.copied + report.postponed, 30);
-        assert!(report.postponed > 0 && report.copied > 0, "{report:?}");
+        assert_eq!(report.replicated + report.postponed, 30);
+        assert!(report.postponed > 0 && report.replicated > 0, "{report:?}");
         world.settle().await;
         world.check_invariants().await;
     });
@@ -169,7 +169,7 @@ fn a_backlog_of_one_user_costs_one_write_per_part() {
         world.reset_calls();
         let home = &world.regions[0].home;
         let report = drain_retries(home, &home.peers[0]).await;
-        assert_eq!((report.copied, report.coalesced), (1, 39));
+        assert_eq!((report.replicated, report.coalesced), (1, 39));
         assert_eq!(world.sends(), 1);
         world.settle().await;
         world.check_invariants().await;
@@ -215,7 +215,7 @@ fn an_unreadable_message_is_quarantined_alone() {
         let (home, part) = (&world.regions[0].home, Part::Profile);
         home.peers[0].retry.send(&Message::WrapKeys { id, part, version }, 0).await.unwrap();
         let report = drain_retries(home, &home.peers[0]).await;
-        assert_eq!((report.quarantined, report.copied), (1, 3));
+        assert_eq!((report.quarantined, report.replicated), (1, 3));
         assert_eq!(world.quarantined(0).await.len(), 1);
         world.settle().await;
         world.check_invariants().await;

@@ -90,7 +90,7 @@ fn a_late_version_restores_no_key_of_a_removed_region() {
         home.peers[0].retry.send(&Key::of_part(id, Part::Profile).to_message(), 0).await.unwrap();
         let step = world.regions[1].pump.replicate().await.unwrap();
         let reconciled = world.regions[1].pump.reconcile().await;
-        assert_eq!((step.outcome.sent, reconciled.retries[0].1.copied), (1, 1));
+        assert_eq!((step.outcome.sent, reconciled.retries[0].1.replicated), (1, 1));
         for id in ids {
             let held = world.stored(0, id, Part::Profile).await.unwrap();
             assert_eq!(held.version, world.stored(1, id, Part::Profile).await.unwrap().version);

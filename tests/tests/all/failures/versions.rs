@@ -232,7 +232,7 @@ fn messages_of_the_next_version_are_left_for_it() {
             home.peers[0].retry = Arc::new(OfNextVersion(Arc::clone(&home.peers[0].retry), what));
             home.repairs = Arc::new(OfNextVersion(Arc::clone(&home.repairs), what));
             let report = drain_retries(&home, &home.peers[0]).await;
-            assert_eq!((report.received, report.postponed, report.quarantined, report.copied), (3, 3, 0, 0));
+            assert_eq!((report.received, report.postponed, report.quarantined, report.replicated), (3, 3, 0, 0));
             let repairs = repair_keys(&home, &world.regions[0].sealer).await;
             assert_eq!((repairs.received, repairs.postponed, repairs.quarantined), (2, 2, 0));
             assert_eq!(repairs.ended, Ended::Empty);
