@@ -52,8 +52,15 @@ status=$(curl --silent --show-error --output "$work/response" --write-out '%{htt
     --header 'content-type: application/jwt' --header "x-api-key: $api_key" \
     --data-binary "@$work/request" "$url/v1/users/$operation")
 
-# 4. Check that the region signed the answer: its Ed25519 key is in jwks.json (here: the newest, which is the last).
-x=$(curl --silent --show-error "$url/.well-known/jwks.json" | tr -d ' \n' | sed 's/.*"x":"\([^"]*\)".*/\1/')
+# An answer to a request that the region does not accept is not signed.
+case $(cat "$work/response") in
+"{"*) echo "status $status, not signed: $(cat "$work/response")" >&2; exit 1 ;;
+esac
+
+# 4. Check that the region signed the answer: its Ed25519 key is in jwks.json, under the `kid` of the answer's header.
+kid=$(cut -d. -f1 "$work/response" | tr -d '\n' | unb64url | sed 's/.*"kid":"\([^"]*\)".*/\1/')
+x=$(curl --silent --show-error "$url/.well-known/jwks.json" | tr -d ' \n' | tr '}' '\n' | grep "\"kid\":\"$kid\"" |
+    sed 's/.*"x":"\([^"]*\)".*/\1/')
 { printf '\060\052\060\005\006\003\053\145\160\003\041\000'; printf %s "$x" | unb64url; } >"$work/region.der"
 cut -d. -f1,2 "$work/response" | tr -d '\n' >"$work/answered"
 cut -d. -f3 "$work/response" | tr -d '\n' | unb64url >"$work/answer.signature"

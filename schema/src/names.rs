@@ -40,7 +40,7 @@ pub mod table {
         IDEMPOTENCY = "idempotency";
         /// Failed logins, remembered devices, and counts of requests. TTL; each region has its own.
         ATTEMPTS = "attempts";
-        /// Conflicts. Append-only, replicated.
+        /// Conflicts, merges and unmerges. Append-only, replicated.
         JOURNAL = "journal";
         /// Erasures. Append-only, replicated.
         RECEIPTS = "receipts";
@@ -124,13 +124,13 @@ pub mod attribute {
 /// Queues, without the deployment's prefix.
 pub mod queue {
     described! {
-        /// Copies that a peer has not accepted; one queue per peer, `retry-<peer>`.
+        /// Changes that a peer has not accepted; one queue per peer, `retry-<peer>`.
         RETRY = "retry";
         /// Parts whose data key some region has not wrapped.
         KEYS = "keys";
         /// Pairs of users that may be one person.
         MERGES = "merges";
-        /// Stream records that cannot be handled.
+        /// Stream records and messages that no function can process.
         QUARANTINED = "quarantined";
     }
 
@@ -265,9 +265,9 @@ pub mod metric {
         UNCOUNTED_LOGINS = "UncountedLogins", Counter, "Count", [Api];
         /// Time from the HLC timestamp of a write to its arrival at the peers.
         REPLICATION_LAG = "ReplicationLag", Histogram, "Milliseconds", [Background];
-        /// Copies that a peer took.
+        /// Items that a peer accepted.
         REPLICATIONS_SENT = "ReplicationsSent", Counter, "Count", [Background];
-        /// Copies that went into a retry queue.
+        /// Items that went into a retry queue.
         REPLICATIONS_QUEUED = "ReplicationsQueued", Counter, "Count", [Background];
         /// Records and messages that were quarantined for an operator.
         QUARANTINED = "Quarantined", Counter, "Count", [Background];

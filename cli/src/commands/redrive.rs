@@ -45,7 +45,7 @@ pub(super) struct Redrive {
     /// Only messages of this region.
     #[arg(long, value_name = "REGION")]
     only: Option<Region>,
-    /// Only messages of this queue: retry-REGION, keys or quarantined.
+    /// Only messages of this queue: retry-REGION, keys, merges or quarantined.
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
     /// List the messages, and move none.
@@ -93,8 +93,8 @@ impl Redrive {
         let sources: Vec<Source<'_>> = sources.flatten().collect();
         if sources.is_empty() {
             return Err(CliError::Usage(
-                "--queue: there is no such queue; it is retry-REGION, keys or \
-                 quarantined"
+                "--queue: there is no such queue; it is retry-REGION, keys, \
+                 merges or quarantined"
                     .into(),
             ));
         }

@@ -40,7 +40,7 @@ fn the_reference_of_problems_is_up_to_date() {
 fn the_reference_of_metrics_is_up_to_date() {
     let mut text = format!(
         "# Metrics\n\nGenerated from the code. In CloudWatch, the namespace is `{}` and each metric has the dimension `{}`. \
-         `umoja serve --metrics` and OTLP name them as in the second column. [operate.md](../operate.md) says which have alarms.\n\n\
+         `umoja serve --metrics` and OTLP name them as in the second column. The gauges have a label `region`, and `umoja_queued_messages` also `queue` and `state`. `terraform/modules/region/alarms.tf` has the alarms.\n\n\
          | CloudWatch | Prometheus and OTLP | kind | unit | meaning |\n|---|---|---|---|---|\n",
         metric::NAMESPACE,
         metric::DEPLOYMENT,

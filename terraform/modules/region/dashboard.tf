@@ -4,7 +4,7 @@ locals {
     { title = "Requests", stat = "Sum", metrics = [for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", aws_apigatewayv2_api.this.id, "Stage", "$default"]] },
     { title = "Latency, p50 and p99", stat = "p99", metrics = [for stat in ["p50", "p99"] : ["AWS/ApiGateway", "Latency", "ApiId", aws_apigatewayv2_api.this.id, "Stage", "$default", { stat = stat }]] },
     { title = "Replication lag, p50 and p99", stat = "p99", metrics = [for stat in ["p50", "p99"] : [local.names.metrics.namespace, "ReplicationLag", local.names.metrics.dimension, var.prefix, { stat = stat }]] },
-    { title = "Copies", stat = "Sum", metrics = [for name in ["ReplicationsSent", "ReplicationsQueued", "Quarantined"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
+    { title = "Replication", stat = "Sum", metrics = [for name in ["ReplicationsSent", "ReplicationsQueued", "Quarantined"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
     { title = "Keys", stat = "Maximum", metrics = [for name in ["MissingWrappedKeys", "KmsErrors"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
     { title = "Age of stream records", stat = "Maximum", metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", local.function_name["replicator"]]] },
     { title = "Waiting messages", stat = "Maximum", metrics = [for queue in local.queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.prefix}-${queue}"]] },

@@ -36,7 +36,7 @@ fn the_reference_of_log_messages_is_up_to_date() {
     assert!(all.len() > 60, "{} messages", all.len());
     let mut text = String::from(
         "# Log messages\n\nGenerated from the code. Functions write one JSON object a line, `umoja` writes text; `UMOJA_LOG` chooses the \
-         level ([operate.md](../operate.md)). A message with an event is also counted by a [metric](metrics.md). No field holds \
+         level ([functions.md](../functions.md)). A message with an event is also counted by a [metric](metrics.md). No field holds \
          personal data or a secret.\n\n| message | level | fields | event | crate |\n|---|---|---|---|---|\n",
     );
     for ((_, message), crates) in all {

@@ -24,7 +24,7 @@ pub(crate) const REGIONS: &str = "eu-west-1,af-south-1";
 the key that signs answers), wrapped by every region's key.
 
 On this machine (--dir) a deployment is a directory with one store per region. A second run completes one that was \
-interrupted, and otherwise changes nothing. It cannot change the regions.
+interrupted, and otherwise changes nothing. It cannot change the regions: `umoja region add` and `remove` do.
 
 In AWS (--prefix) Terraform has to be applied in each region first, and every region has to be reachable. The command \
 writes the list of regions and the secrets into the settings of each. A second run completes one that was interrupted \
@@ -160,7 +160,7 @@ impl Init {
             if have != want {
                 let names = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 return Err(CliError::Failed(format!(
-                    "the deployment in {} has the regions {names}, and `init` cannot change them; use another --dir",
+                    "the deployment in {} has the regions {names}, and `init` cannot change them; `umoja region add` and `remove` do",
                     dir.display()
                 )));
             }
