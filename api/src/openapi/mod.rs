@@ -281,6 +281,23 @@ mod tests {
     }
 
     #[test]
+    fn members_that_an_answer_may_leave_out_are_not_required() {
+        let document = document();
+        for (schema, member) in [
+            ("User", "linked_accounts"),
+            ("User", "filled_from"),
+            ("User", "email"),
+            ("Receipt", "left"),
+            ("Receipt", "erased_with"),
+            ("Exported", "linked_accounts"),
+        ] {
+            let described = &document["components"]["schemas"][schema];
+            assert!(described["properties"].get(member).is_some(), "{schema} has no {member}");
+            assert!(!described["required"].as_array().unwrap().iter().any(|name| name == member), "{schema}.{member}");
+        }
+    }
+
+    #[test]
     fn the_example_is_a_request_with_the_described_claims() {
         let mut segments = EXAMPLE_TOKEN.trim().split('.');
         let mut decode =

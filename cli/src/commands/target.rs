@@ -145,6 +145,13 @@ impl Target {
         self.lock(locks::no_change)
     }
 
+    /// The regions of the deployment, to change a company, and the lock that excludes other changes of companies in a
+    /// directory. In AWS no lock excludes another operator.
+    pub(super) async fn changing_companies(&self) -> Result<(Regions, Option<File>), CliError> {
+        let held = self.lock(locks::companies)?;
+        Ok((self.regions().await?, held))
+    }
+
     fn lock(&self, take: impl FnOnce(&Path) -> Result<File, DeploymentError>) -> Result<Option<File>, CliError> {
         match self.place()? {
             Place::Directory(dir) => Ok(Some(take(&dir)?)),

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::json;
 use umoja_cli::{Client, ClientError, CompanyFile};
 
-use crate::support::{World, client, done, json as ask, openssl_and_curl, path, run, text, until};
+use crate::support::{World, client, done, json as ask, openssl_and_curl, path, run, text, umoja, until};
 
 /// The status of a look-up of an unknown user: the signed one, or that of an unsigned problem.
 fn status(client: &Client) -> u16 {
@@ -104,6 +104,35 @@ fn old_api_keys_work_until_their_overlap_ends() {
     let newest = CompanyFile::read(&file).unwrap();
     until("the newest key", || (status_of(url, &newest) == 404).then_some(()));
     until("the end of the old keys", || (status_of(url, &old) == 401 && status_of(url, &newer) == 401).then_some(()));
+}
+
+/// Runs commands at the same time, and gives their exit codes.
+fn together(commands: &[Vec<&str>]) -> Vec<Option<i32>> {
+    let children: Vec<_> = commands.iter().map(|words| umoja().args(words).spawn().unwrap()).collect();
+    children.into_iter().map(|mut child| child.wait().unwrap().code()).collect()
+}
+
+#[test]
+fn concurrent_changes_of_one_company_are_all_kept() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    for round in 1..=3 {
+        let limit = round.to_string();
+        let [limit, rotate] = [
+            vec!["company", "limit", "soko", limit.as_str(), "--dir", dir.as_str()],
+            vec!["company", "rotate-key", "soko", "--dir", dir.as_str()],
+        ];
+        assert_eq!(together(&[rotate.clone(), limit, rotate]), [Some(0); 3]);
+        let company = ask(&["company", "list", "--dir", &dir])["companies"][0].clone();
+        assert_eq!(company["rate_limit"], round, "{company}");
+        assert_eq!(company["api_keys"].as_array().unwrap().len(), 1 + 2 * round, "{company}");
+    }
+    let adds = ["one", "two", "three"].map(|id| vec!["company", "add", id, "--dir", dir.as_str()]);
+    let same = vec!["company", "add", "one", "--dir", dir.as_str()];
+    let codes = together(&[&adds[..], &[same]].concat());
+    assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 3, "{codes:?}");
+    assert_eq!(ask(&["company", "list", "--dir", &dir])["companies"].as_array().unwrap().len(), 4);
 }
 
 #[test]

@@ -104,6 +104,27 @@ async fn a_region_is_added_frozen_thawed_and_removed() {
 }
 
 #[tokio::test]
+async fn a_restored_first_region_gets_users_and_companies_again() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let served = world.serve();
+    let answer = client(&served.urls[1], &company).call("register", json!({ "username": "amina" })).await.unwrap();
+    let id: UserId = answer.body["user"]["id"].as_str().unwrap().parse().unwrap();
+    eventually("the user in both", async || part(&dir, 0, id).await).await;
+    drop(served);
+    let database = std::fs::read_dir(world.file("d").join("eu-west-1")).unwrap().map(|entry| entry.unwrap().path());
+    database.filter(|path| text(path.as_os_str().as_encoded_bytes()).contains("sqlite")).for_each(|path| {
+        std::fs::remove_file(path).unwrap();
+    });
+    let added = ask(&["region", "add", "eu-west-1", "--again", "--dir", &dir]);
+    assert_eq!((&added["state"], &added["added"]), (&json!("serving"), &json!(true)), "{added}");
+    well(&dir);
+    let served = world.serve();
+    let found = client(&served.urls[0], &company).call("lookup", json!({ "username": "amina" })).await.unwrap();
+    assert_eq!(found.status, 200, "{}", found.body);
+}
+
+#[tokio::test]
 async fn a_lost_region_is_removed_and_blocks_no_command() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());

@@ -47,11 +47,11 @@ pub struct User {
     pub updated_at: u64,
     /// The users that are merged into this one, in the order of their registration. Their ids and identifiers find this
     /// user.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub linked_accounts: Vec<UserId>,
     /// The user that a value was taken from: `email`, `profile.given_name`, `profile.address.country`,
     /// `accounts.<company>`, `external_id.<company>`, ...
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub filled_from: BTreeMap<String, UserId>,
 }
 
@@ -170,10 +170,10 @@ pub struct Receipt {
     pub complete: bool,
     /// The number of users that belong to the person and were not erased, because they were merged in a region that did
     /// not know of the erasure, or were not readable at the moment. Repeat the erasure.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub left: usize,
     /// The users that were merged with this one and erased with it. `complete` and `regions` are about all of them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub erased_with: Vec<UserId>,
     /// Each region of the deployment.
     pub regions: BTreeMap<Region, Confirmation>,
@@ -208,7 +208,7 @@ pub struct Exported {
     /// Security events of every region, in the order of time, including this export.
     pub audit: Vec<AuditEntry>,
     /// The same for each user that is merged into this one, as it was before the merge.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub linked_accounts: Vec<ExportedLinkedAccount>,
 }
 
@@ -239,7 +239,7 @@ pub struct ExportedCredentials {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_source: Option<Source>,
     /// The companies whose legacy hashes are kept until the first login.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legacy_hashes_of: Vec<CompanyId>,
     /// The reason of the last change of the status.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -282,7 +282,7 @@ pub struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linked: Option<String>,
     /// The kinds of identifier that were changed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identifiers: Vec<String>,
     /// The status that was set.
     #[serde(skip_serializing_if = "Option::is_none")]

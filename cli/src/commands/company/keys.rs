@@ -50,7 +50,7 @@ pub(super) struct RetireKey {
 
 impl RotateKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let deployment = self.target.regions().await?;
+        let (deployment, _alone) = self.target.changing_companies().await?;
         let mut company = known(&deployment, &self.id).await?;
         let file = self.company_file.as_deref().map(CompanyFile::read).transpose()?;
         if file.as_ref().is_some_and(|file| file.id != self.id) {
@@ -92,7 +92,7 @@ impl RotateKey {
 
 impl RetireKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let deployment = self.target.regions().await?;
+        let (deployment, _alone) = self.target.changing_companies().await?;
         let mut company = known(&deployment, &self.id).await?;
         let now = deployment.clock.now().secs();
         let is_live = |key: &ApiKeyHash| key.expires_at.is_none_or(|at| now < at);

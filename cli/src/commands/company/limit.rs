@@ -32,7 +32,7 @@ pub(super) struct Limit {
 
 impl Limit {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let deployment = self.target.regions().await?;
+        let (deployment, _alone) = self.target.changing_companies().await?;
         let mut company = known(&deployment, &self.id).await?;
         company.rate_limit = self.per_sec;
         deployment.put_company(&company).await?;

@@ -190,7 +190,7 @@ pub(crate) fn new_company(
 
 impl Add {
     async fn run(self, output: Output) -> Result<(), CliError> {
-        let deployment = self.target.regions().await?;
+        let (deployment, _alone) = self.target.changing_companies().await?;
         if deployment.company(&self.id).await?.is_some() {
             return Err(CliError::Failed(format!(
                 "the company {0} exists already; give it a new API key with `umoja company rotate-key {0}`",
@@ -326,7 +326,7 @@ fn described(key: &ApiKeyHash, now_secs: u64) -> Option<String> {
 }
 
 async fn set_enabled(target: &Target, id: CompanyId, enabled: bool, output: Output) -> Result<(), CliError> {
-    let deployment = target.regions().await?;
+    let (deployment, _alone) = target.changing_companies().await?;
     let mut company = known(&deployment, &id).await?;
     company.enabled = enabled;
     deployment.put_company(&company).await?;

@@ -95,6 +95,12 @@ pub(super) fn deadline(regions: &Regions, timeout_secs: u64) -> Millis {
     Millis(regions.clock.now().0.saturating_add(timeout_secs.saturating_mul(1000)))
 }
 
+/// The same regions; one that serves is asked first.
+pub(super) fn first_serving(regions: &Regions) -> Regions {
+    let first = regions.list.iter().position(|region: &DeployedRegion| region.state.serves());
+    Regions { first: first.unwrap_or(regions.first), ..regions.clone() }
+}
+
 /// Replicates the companies to a region, with the changes made meanwhile. A later change of a company is written there
 /// too.
 pub(super) async fn replicate_companies(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {

@@ -11,11 +11,13 @@ use umoja_reconciler::jobs::backfill::{BackfillJob, Repairs};
 use umoja_schema::{Millis, Region};
 use umoja_store::{RegionState, RegionsDocument};
 
-use super::change::{Pace, deadline, find, newest_list, on_its_way, reject_last, replicate_companies, serving};
+use super::change::{
+    Pace, deadline, find, first_serving, newest_list, on_its_way, reject_last, replicate_companies, serving,
+};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::deployment::served::settings_are_read;
-use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions, locks};
+use crate::deployment::{Cloud, Deployment, Regions, locks};
 use crate::output::{Output, note};
 
 /// How long to wait before a region that does not answer is tried again.
@@ -237,12 +239,6 @@ impl Thaw {
 /// Which of the other regions serve.
 fn serving_others(regions: &Regions, name: &Region) -> Vec<bool> {
     regions.list.iter().filter(|region| region.name() != name).map(|region| region.state.serves()).collect()
-}
-
-/// The same regions; one that serves is asked first.
-fn first_serving(regions: &Regions) -> Regions {
-    let first = regions.list.iter().position(|region: &DeployedRegion| region.state.serves());
-    Regions { first: first.unwrap_or(regions.first), ..regions.clone() }
 }
 
 fn reject_first(first: &Region, name: &Region) -> Result<(), CliError> {
