@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn members_that_an_answer_may_leave_out_are_not_required() {
-        let document = document();
+        let document = document("https://example.com");
         for (schema, member) in [
             ("User", "linked_accounts"),
             ("User", "filled_from"),
