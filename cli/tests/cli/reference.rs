@@ -83,12 +83,14 @@ fn the_reference_of_names_is_up_to_date() {
 }
 
 /// The commands that a help text lists.
+#[cfg(all(feature = "aws", feature = "otlp", feature = "emulator"))]
 fn subcommands(help: &str) -> Vec<String> {
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let names = listed.take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("   "));
     names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
+#[cfg(all(feature = "aws", feature = "otlp", feature = "emulator"))]
 fn describe(words: &[String], text: &mut String) {
     let arguments: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
     let help = done(&arguments);
