@@ -136,7 +136,10 @@ impl Retries<'_> {
 /// The result if an item of the own table cannot be read.
 fn unread(error: &StoreError) -> Served {
     match error {
-        StoreError::Unreadable(_) => Served::Quarantined("the own item cannot be read"),
+        StoreError::Unreadable(_) => {
+            tracing::warn!(%error, "an item of the own table cannot be read");
+            Served::Quarantined("the own item cannot be read")
+        }
         error => own_failed(error),
     }
 }

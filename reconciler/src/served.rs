@@ -161,7 +161,7 @@ async fn chunk<S: Serve>(home: &Home, served: &S, deliveries: Vec<Delivery>, tal
             Served::Quarantined(_) => {}
             Served::Stopped(why) => {
                 tally.postponed += deliveries.len();
-                ended = Some(why);
+                ended = ended.or(Some(why));
             }
             _ => tally.postponed += deliveries.len(),
         }
