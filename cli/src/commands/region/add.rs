@@ -14,7 +14,7 @@ use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
-use super::change::{Pace, find, first_serving, newest_list, on_its_way, replicate_companies, serving};
+use super::change::{Pace, find, newest_list, on_its_way, replicate_companies, serving};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::config::RegionConfig;
@@ -105,12 +105,12 @@ impl Add {
         let others = || regions.list.iter().filter(|region| region.name() != name);
         // Those that serve first: the new region may rely on them from the moment at which it is listed itself.
         cloud.store(&document, others().chain([new])).await?;
-        replicate_companies(&first_serving(&regions), new).await?;
+        replicate_companies(&regions, new).await?;
         self.pace.wait_for_settings(name).await;
 
         let copied = self.backfill(&regions, regions.clock.now(), Repairs::Scheduled).await?;
 
-        replicate_companies(&first_serving(&regions), new).await?;
+        replicate_companies(&regions, new).await?;
         // The backfill may take hours: keep the changes that other commands made meanwhile.
         let mut document = newest_list(cloud, first, &self.name, false).await?;
         for entry in &mut document.regions {
@@ -158,10 +158,10 @@ impl Add {
         let regions = deployment.regions();
         deployment.ensure_secrets().await?;
         let new = find(&regions, name)?;
-        replicate_companies(&first_serving(&regions), new).await?;
+        replicate_companies(&regions, new).await?;
         let since = on_its_way(&deployment, || regions.clock.now()).await?;
         let copied = self.backfill(&regions, since, deployment.repairs()).await?;
-        replicate_companies(&first_serving(&regions), new).await?;
+        replicate_companies(&regions, new).await?;
         deployment.set_state(name, RegionState::Serving)?;
         let is_served = settings_are_read(&deployment).await?;
         let answer = json!({ "region": name, "state": "serving", "added": true,

@@ -96,14 +96,15 @@ pub(super) fn deadline(regions: &Regions, timeout_secs: u64) -> Millis {
 }
 
 /// The same regions; one that serves is asked first.
-pub(super) fn first_serving(regions: &Regions) -> Regions {
+fn first_serving(regions: &Regions) -> Regions {
     let first = regions.list.iter().position(|region: &DeployedRegion| region.state.serves());
     Regions { first: first.unwrap_or(regions.first), ..regions.clone() }
 }
 
-/// Replicates the companies to a region, with the changes made meanwhile. A later change of a company is written there
-/// too.
+/// Replicates the companies of a region that serves to another one, with the changes made meanwhile. A later change of a
+/// company is written there too.
 pub(super) async fn replicate_companies(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
+    let regions = first_serving(regions);
     loop {
         let companies = regions.companies().await?;
         let there = new.home.registry.companies().await.map_err(|source| new.failed(source))?;

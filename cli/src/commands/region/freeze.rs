@@ -11,9 +11,7 @@ use umoja_reconciler::jobs::backfill::{BackfillJob, Repairs};
 use umoja_schema::{Millis, Region};
 use umoja_store::{RegionState, RegionsDocument};
 
-use super::change::{
-    Pace, deadline, find, first_serving, newest_list, on_its_way, reject_last, replicate_companies, serving,
-};
+use super::change::{Pace, deadline, find, newest_list, on_its_way, reject_last, replicate_companies, serving};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::deployment::served::settings_are_read;
@@ -167,7 +165,7 @@ impl Thaw {
             return Ok(None);
         }
         deployment.ensure_secrets().await?;
-        replicate_companies(&first_serving(&regions), region).await?;
+        replicate_companies(&regions, region).await?;
         // It was on the list all the time.
         let since = on_its_way(&deployment, || Millis(0)).await?;
         let came = self.receive(&regions, since, deployment.repairs()).await?;
@@ -176,7 +174,7 @@ impl Thaw {
         deployment.set_state(&self.name, RegionState::Thawing)?;
         let since = on_its_way(&deployment, || Millis(0)).await?;
         let went = self.send(&regions, since, deployment.repairs()).await?;
-        replicate_companies(&first_serving(&regions), region).await?;
+        replicate_companies(&regions, region).await?;
         deployment.set_state(&self.name, RegionState::Serving)?;
         settings_are_read(&deployment).await?;
         Ok(Some((came, went)))
