@@ -49,14 +49,7 @@ pub fn document() -> Value {
         },
         "queues": { "retry": queue::RETRY, "keys": queue::KEYS, "merges": queue::MERGES, "quarantined": queue::QUARANTINED },
         "dead_letters": DEAD_LETTERS,
-        "functions": [
-            function::API,
-            function::REPLICATOR,
-            function::RECONCILE_WRITES,
-            function::RECONCILE_KEYS,
-            function::RECONCILE_MERGES,
-            function::ANTI_ENTROPY,
-        ],
+        "functions": function::ALL.iter().map(|function| function.name).collect::<Vec<_>>(),
         "environment": { "prefix": environment::PREFIX, "endpoint": environment::ENDPOINT },
         "metrics": {
             "namespace": metric::NAMESPACE,

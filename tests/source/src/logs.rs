@@ -10,11 +10,11 @@ use crate::source::{Error, of_tests};
 /// A log message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogMessage {
-    /// `ERROR`, `WARN`, `INFO` or `DEBUG`.
-    pub level: &'static str,
     /// The text. Values are fields beside it.
     pub text: String,
-    /// The constant that names the metric which counts this message.
+    /// `ERROR`, `WARN`, `INFO` or `DEBUG`.
+    pub level: &'static str,
+    /// The name of the metric that counts this message.
     pub event: Option<String>,
     /// The names of the fields.
     pub fields: Vec<String>,
@@ -79,18 +79,14 @@ impl Found {
         for (at, token) in tokens.iter().enumerate() {
             let TokenTree::Group(group) = token else { continue };
             let before: String = tokens[at.saturating_sub(6)..at].iter().map(ToString::to_string).collect();
-            let is_call = before.ends_with('!') && before.contains("tracing::");
-            let parsed = is_call.then(|| syn::parse_str(&format!("{}({})", &before[find(&before)..], group.stream())));
+            let call = before.rfind("tracing::").filter(|_| before.ends_with('!'));
+            let parsed = call.map(|start| syn::parse_str(&format!("{}({})", &before[start..], group.stream())));
             match parsed {
                 Some(Ok(call)) => self.visit_macro(&call),
                 _ => self.nested(group.stream()),
             }
         }
     }
-}
-
-fn find(text: &str) -> usize {
-    text.rfind("tracing").unwrap_or_default()
 }
 
 /// The text of a message and its arguments.
