@@ -23,7 +23,7 @@ pub struct Broken {
 }
 
 /// The rows of a region's audit trail, grouped by user. Memory grows only with the rows of one user.
-struct Users<'a> {
+pub(crate) struct Users<'a> {
     region: &'a RegionPorts,
     after: Option<String>,
     ended: bool,
@@ -34,12 +34,12 @@ struct Users<'a> {
 }
 
 impl<'a> Users<'a> {
-    const fn new(region: &'a RegionPorts) -> Self {
+    pub(crate) const fn new(region: &'a RegionPorts) -> Self {
         Self { region, after: None, ended: false, open: Vec::new(), rows: 0, unreadable: 0 }
     }
 
     /// The rows of the next users; `None` at the end.
-    async fn page(&mut self) -> Result<Option<Vec<Vec<LogRow>>>, StoreError> {
+    pub(crate) async fn page(&mut self) -> Result<Option<Vec<Vec<LogRow>>>, StoreError> {
         if self.ended {
             return Ok(None);
         }

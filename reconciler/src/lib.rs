@@ -24,6 +24,7 @@ mod reencrypt;
 mod retries;
 mod runs;
 mod served;
+mod trail;
 
 pub use anti_entropy::{
     AntiEntropy, AntiEntropyEnd, AntiEntropyReport, AntiEntropyRun, AntiEntropySettings, Difference, LastPass,
@@ -39,3 +40,4 @@ pub use reencrypt::{Reencryption, ReencryptionReport, Rule};
 pub use retries::{RetryReport, drain_retries};
 pub(crate) use runs::{CHUNKS, CONCURRENT};
 pub use runs::{Ended, VISIBILITY_SECS};
+pub use trail::{Contradicted, Contradiction, TrailCheck};

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use umoja_cli::Deployment;
-use umoja_schema::{Part, UserId};
-use umoja_store::ports::{Commit, IdentifierWrite, Registry as _, Users as _, Writes};
+use umoja_schema::{Attributes, Hlc, Log, LogRow, Millis, Part, UserId, audit};
+use umoja_store::ports::{Commit, IdentifierWrite, Logs as _, Registry as _, Users as _, Writes};
 
 use crate::support::{World, client, done, eventually, json as ask, run, text};
 
@@ -53,4 +53,24 @@ async fn doctor_finds_and_repairs_what_a_region_lost() {
     done(&["company", "enable", "soko", "--dir", &dir]);
     assert!(done(&["doctor", "--dir", &dir]).contains("Nothing is wrong."));
     assert!(done(&["digest", "--dir", &dir]).contains("Converged as of 20"));
+}
+
+#[tokio::test]
+async fn doctor_names_a_user_whose_parts_are_gone() {
+    let world = World::new();
+    let dir = world.deployment();
+    assert_eq!(ask(&["doctor", "--dir", &dir])["users"]["found"], 0);
+    let (user, deployment) = (UserId::v8([7; 16]), Deployment::open(dir.as_ref()).unwrap());
+    let (store, origin) = (&deployment.stores()[0], "eu-west-1".parse().unwrap());
+    let (key, at) = (audit::key(&origin, 1), Hlc::at(Millis(1)));
+    let row = LogRow { user, key, at, origin, kind: "registered".to_owned(), fields: Attributes::new() };
+    assert!(store.append(Log::Audit, &row).await.unwrap());
+    drop(deployment);
+    let output = run(&["doctor", "--dir", &dir]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("{user}: the audit trail has rows of this user")), "{said}");
+    let output = run(&["doctor", "--dir", &dir, "--json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["users"]["contradicted"], json!([{ "user": user, "contradiction": "absent" }]));
 }

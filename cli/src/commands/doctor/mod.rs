@@ -3,6 +3,7 @@
 pub(super) mod compare;
 mod settings;
 mod trail;
+mod users;
 
 use clap::Args;
 use serde::Serialize;
@@ -11,11 +12,12 @@ use umoja_schema::names::queue;
 
 use self::compare::{Compared, How, compare};
 use self::trail::Trails;
+use self::users::Users;
 use super::status;
 use super::target::Target;
 use crate::CliError;
 use crate::deployment::Regions;
-use crate::output::{Output, note};
+use crate::output::{Output, counted, note};
 
 /// Find the differences between the regions of a deployment, and repair them.
 #[derive(Debug, Args)]
@@ -23,7 +25,9 @@ use crate::output::{Output, note};
 
 Compares every pair of regions (users, journal, receipts, audit), and in every region the users with the identifier \
 ownerships that are derived from them: first by digests, then item by item where the digests differ. Checks that each \
-region's audit trail is whole and genuine: no row forged, changed, moved or missing. Reports for each difference which \
+region's audit trail is whole and genuine: no row forged, changed, moved or missing. Compares each user with the audit \
+trail: credentials that are older than their last recorded change, users of the trail without parts or tombstone, users \
+with one part, and erased users with a live part, in all regions. Reports for each difference which \
 user it is about (by id, never by personal data), where, and since when. A write of the last minute may be on its way, \
 and is not a difference. Also reports how many items cannot be read, which parts lack a wrapped key, which queues hold \
 dead letters or quarantined records, and whether lists of regions, secrets and companies differ between regions.
@@ -31,14 +35,14 @@ dead letters or quarantined records, and whether lists of regions, secrets and c
 --repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, \
 identifiers are derived again from the users, and missing wrapped keys are listed for the key repair. Then it compares \
 again. It can be interrupted and run again at any time. Dead letters and quarantined records are left to `umoja \
-redrive`. A row of the audit trail that one region lacks is replicated from another; a forged row is left for the \
-operator.
+redrive`. A row of the audit trail that one region lacks is replicated from another; a forged row, and a user who \
+contradicts the audit trail, are left for the operator.
 
 The exit code is 0 if there is no problem, 1 if there is one, and 2 if not everything could be read.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies; \
 Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; Scan, GetItem and BatchGetItem on \
-PREFIX-identifiers; Query on PREFIX-linked_accounts; Query on PREFIX-audit; sqs:GetQueueAttributes on PREFIX-*; \
+PREFIX-identifiers; Query on PREFIX-users, PREFIX-linked_accounts and PREFIX-audit; sqs:GetQueueAttributes on PREFIX-*; \
 kms:DescribeKey, and Decrypt with the data key of one of them. With --repair also PutItem and UpdateItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and \
 DeleteItem on PREFIX-identifiers and PREFIX-linked_accounts; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
@@ -71,6 +75,8 @@ struct Answer {
     compared: Vec<Compared>,
     /// Whether the audit trails are whole.
     audit: Trails,
+    /// Whether the users are as the audit trails say.
+    users: Users,
 }
 
 #[derive(Serialize)]
@@ -95,9 +101,14 @@ impl Doctor {
         attention.extend(compared.iter().flat_map(|one| said(one, self.most)));
         let audit = trail::look(&regions, self.most).await;
         attention.extend(audit.said());
-        let blind =
-            audit.is_blind() || !unseen.is_empty() || compared.iter().chain(&repaired).any(|one| one.error.is_some());
-        let answer = Answer { healthy: !blind && attention.is_empty(), attention, unseen, repaired, compared, audit };
+        let users = users::look(&regions, self.most).await;
+        attention.extend(users.said());
+        let blind = audit.is_blind()
+            || users.is_blind()
+            || !unseen.is_empty()
+            || compared.iter().chain(&repaired).any(|one| one.error.is_some());
+        let answer =
+            Answer { healthy: !blind && attention.is_empty(), attention, unseen, repaired, compared, audit, users };
         output.answer(&answer, || answer.text());
         match (blind, answer.healthy) {
             (true, _) => Err(CliError::Unseen),
@@ -188,15 +199,17 @@ impl Answer {
                     format!("{} differences, {} items cannot be handled", one.report.found, one.report.unhandled())
                 }
                 None if one.report.found == 0 => "no difference".to_owned(),
-                None => format!("{} differences", one.report.found),
+                None => counted(one.report.found, "difference"),
             };
             let young = match one.report.young {
                 0 => String::new(),
                 young => format!(", {young} on their way"),
             };
-            lines.push(format!("{}: {} and {} items: {end}{young}", one.title(), one.report.own, one.report.other));
+            let (own, other) = (one.report.own, counted(one.report.other, "item"));
+            lines.push(format!("{}: {own} and {other}: {end}{young}", one.title()));
         }
         lines.extend(self.audit.lines());
+        lines.push(self.users.line());
         lines.extend(self.unseen.iter().map(|one| format!("{} cannot be read: {}", one.region, one.error)));
         if self.healthy {
             lines.push("Nothing is wrong.".to_owned());

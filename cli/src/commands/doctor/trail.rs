@@ -8,7 +8,7 @@ use umoja_store::audit::{AuditKey, Retention};
 use super::super::audit;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
-use crate::output::{note, time};
+use crate::output::{counted, note, time};
 
 /// After how many pages the check of a region reports its progress.
 const REPORT_PAGES: u64 = 100;
@@ -120,9 +120,9 @@ impl Trails {
             let end = match (&trail.error, trail.found) {
                 (Some(error), _) => format!("not read to the end: {error}"),
                 (None, 0) => "every chain is whole".to_owned(),
-                (None, found) => format!("{found} users with flaws"),
+                (None, found) => format!("{} with flaws", counted(found, "user")),
             };
-            format!("{}: audit trail of {} rows: {end}", trail.region, trail.rows)
+            format!("{}: audit trail of {}: {end}", trail.region, counted(trail.rows, "row"))
         };
         let unchecked =
             self.unchecked.iter().map(|why| format!("the rows of the audit trail could not be verified: {why}"));
