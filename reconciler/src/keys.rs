@@ -42,6 +42,10 @@ pub struct RepairReport {
     pub ended: Ended,
 }
 
+fn names(regions: &[Region]) -> String {
+    regions.iter().map(Region::as_str).collect::<Vec<_>>().join(", ")
+}
+
 /// Wraps data keys for the regions that lack them, and brings the own region's items to every peer.
 ///
 /// A region that is down does not block others: the run does what it can, and the rest stays queued. An overtaken
@@ -65,7 +69,20 @@ pub async fn repair_keys(home: &Home, sealer: &Sealer) -> RepairReport {
         ended,
     };
     if report != RepairReport::default() {
-        tracing::info!(?report, "keys repaired");
+        let (keys_out, peers_out) = (names(&report.keys_out), names(&report.peers_out));
+        tracing::info!(
+            received,
+            repaired,
+            wrapped,
+            overtaken,
+            coalesced,
+            postponed,
+            quarantined,
+            keys_out,
+            peers_out,
+            ?ended,
+            "keys repaired"
+        );
     }
     report
 }

@@ -36,7 +36,7 @@ pub async fn merge_users(home: &Home, sealer: &Sealer) -> MergeReport {
     let Tally { received, done: merged, overtaken, coalesced, postponed, quarantined } = tally;
     let report = MergeReport { received, merged, overtaken, coalesced, postponed, quarantined, ended };
     if report != MergeReport::default() {
-        tracing::info!(?report, "users merged");
+        tracing::info!(received, merged, overtaken, coalesced, postponed, quarantined, ?ended, "users merged");
     }
     report
 }

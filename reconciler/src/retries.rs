@@ -38,7 +38,8 @@ pub async fn drain_retries(home: &Home, peer: &Peer) -> RetryReport {
     let Tally { received, done: replicated, overtaken: absent, coalesced, postponed, quarantined } = tally;
     let report = RetryReport { received, replicated, coalesced, absent, postponed, quarantined, ended };
     if report != RetryReport::default() {
-        tracing::info!(peer = %peer.ports.name, ?report, "retries drained");
+        let peer = &peer.ports.name;
+        tracing::info!(%peer, received, replicated, coalesced, absent, postponed, quarantined, ?ended, "retries drained");
     }
     report
 }

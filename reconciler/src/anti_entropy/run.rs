@@ -100,7 +100,19 @@ pub async fn anti_entropy(
         let (ended, report, last) = one(home, peer, pass, kept, settings, until).await;
         let last_began = last.map(|last| last.began);
         if !matches!(ended, AntiEntropyEnd::NotDue) {
-            tracing::info!(peer = peer.map_or("derived tables", Region::as_str), ?ended, ?report, "a comparison ended");
+            let AntiEntropyReport { own, other, found, young, unreadable, failed, .. } = report;
+            tracing::info!(
+                peer = peer.map_or("derived tables", Region::as_str),
+                ?ended,
+                own,
+                other,
+                found,
+                repaired = report.repaired(),
+                young,
+                unreadable,
+                failed,
+                "a comparison ended"
+            );
         }
         runs.push(AntiEntropyRun { peer: peer.cloned(), ended, report, last_began });
     }
