@@ -11,6 +11,7 @@ use umoja_crypto::{Params, Passwords};
 use umoja_host::{BreachedList, PoolSettings};
 use umoja_runtime::api::hasher;
 use umoja_runtime::directory::{DirectoryRegion, DirectoryServer, DirectorySettings};
+use umoja_runtime::listeners::Limits;
 use umoja_runtime::pump::PumpSettings;
 use umoja_schema::Region;
 use umoja_store::Home;
@@ -28,6 +29,8 @@ const SETTINGS_RELOAD: Duration = Duration::from_millis(500);
 pub(crate) struct ServerSettings {
     /// How often the background work is done.
     pub(crate) pump: PumpSettings,
+    /// What clients may use of the process.
+    pub(crate) limits: Limits,
     /// The network between the regions, to cut them off from each other.
     pub(crate) links: Option<Links>,
     /// Whether a region whose port is taken moves to another port, which is then stored.
@@ -81,6 +84,7 @@ impl Server {
             peer_wrap_budget_ms: config.peer_wrap_budget_ms,
             min_password_chars: config.min_password_chars,
             min_password_score: config.min_password_score,
+            limits: settings.limits.within_descriptors(),
             hasher: hasher(passwords, PoolSettings::default(), breached),
             lock: Box::new(lock),
         };

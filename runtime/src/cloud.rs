@@ -17,7 +17,7 @@ use umoja_store::ports::Clock;
 
 use crate::api::{ApiSettings, BuildApi, NEEDS, router};
 use crate::aws::Aws;
-use crate::listeners::Listeners;
+use crate::listeners::{Limits, Listeners};
 use crate::region::{Live, NotReady};
 
 /// A region that is being served. Dropping it ends the service at once; [`RegionServer::stop`] lets requests finish
@@ -45,6 +45,7 @@ impl RegionServer {
         own: Region,
         listener: TcpListener,
         settings: ApiSettings,
+        limits: Limits,
     ) -> Result<Self, EngineError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let build = BuildApi::new(settings)?;
@@ -56,7 +57,7 @@ impl RegionServer {
             Ok(api) => tracing::info!(region = %own, url = api.url(), "serving"),
             Err(reason) => tracing::warn!(region = %own, %reason, "started, but not ready"),
         }
-        let mut listeners = Listeners::default();
+        let mut listeners = Listeners::new(limits);
         listeners.serve(own.as_str(), listener, router(Arc::clone(&live), Arc::new(OsEntropy)));
         let mut renewal = JoinSet::new();
         renewal.spawn(renew(Arc::clone(&live)));

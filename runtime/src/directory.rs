@@ -19,7 +19,7 @@ use umoja_store::secrets::{Secrets, SecretsError};
 use umoja_store::{Home, RegionState};
 
 use crate::counting::CountingKeys;
-use crate::listeners::Listeners;
+use crate::listeners::{Limits, Listeners};
 use crate::pump::{Pump, PumpSettings, RegionPump};
 
 /// How often it is checked whether requests that began under earlier settings have ended.
@@ -49,6 +49,8 @@ pub struct DirectorySettings {
     pub min_password_chars: usize,
     /// The least `zxcvbn` score of a new password.
     pub min_password_score: u8,
+    /// What clients may use of the process.
+    pub limits: Limits,
     /// The threads that hash passwords.
     pub hasher: Arc<dyn Hasher>,
     /// A lock that is held for as long as the regions are served.
@@ -94,7 +96,7 @@ impl DirectoryServer {
         let mut server = Self {
             urls: Vec::new(),
             homes: Vec::new(),
-            listeners: Listeners::default(),
+            listeners: Listeners::new(settings.limits),
             ports: BTreeMap::new(),
             apps: Vec::new(),
             pump: None,

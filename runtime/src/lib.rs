@@ -4,7 +4,8 @@
 //! | module | contents | used by |
 //! |---|---|---|
 //! | [`region`], [`api`] | a region that follows the deployment's settings, and its API | `umoja serve --prefix`, the functions |
-//! | [`listeners`] | routers on ports, and the graceful end | `umoja serve` |
+//! | [`listeners`] | routers on ports, limits on connections, and the graceful end | `umoja serve` |
+//! | [`file_size`] | writes beyond the largest size of a file fail, and do not end the process | `umoja` |
 //! | [`record`], [`counting`] | recording of metrics, by the names of [`umoja_schema::names::metric`] | `umoja serve`, the functions |
 //! | [`pump`], [`directory`] (`directory`) | every region of a directory, with the work of streams and schedules | `umoja serve --dir` |
 //! | [`aws`] (`aws`) | the ports of a region on AWS | `umoja serve --prefix`, the functions |
@@ -21,6 +22,7 @@ pub mod counting;
 pub mod directory;
 #[cfg(feature = "prometheus")]
 pub mod exporter;
+pub mod file_size;
 pub mod listeners;
 pub mod log;
 #[cfg(feature = "directory")]

@@ -96,7 +96,13 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(cores).enable_all().build();
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(cli.command, output)),
+        Ok(runtime) => runtime.block_on(async {
+            if let Err(error) = umoja_runtime::file_size::fail_beyond_limit() {
+                return Err(CliError::Failed(format!("signals cannot be received: {error}")));
+            }
+            logging::check()?;
+            dispatch(cli.command, output).await
+        }),
         Err(error) => Err(CliError::Failed(format!("the threads cannot be started: {error}"))),
     };
     match done {

@@ -42,6 +42,7 @@ fn the_next_init_completes_an_interrupted_one() {
     let world = World::new();
     std::fs::remove_dir_all(Path::new(&world.deployment()).join("af-south-1")).unwrap();
     assert_eq!(json(&["init", "--dir", &world.deployment()])["created"], false);
+    let _served = world.serve();
     let status = json(&["status", "--dir", &world.deployment()]);
     assert_eq!(status["regions"].as_array().unwrap().len(), 2);
 }

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod examples;
 mod export;
+mod hostile;
 mod import;
 mod init;
 mod metrics;

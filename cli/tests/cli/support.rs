@@ -16,7 +16,17 @@ const PATIENCE_MS: u64 = 20 * 60_000;
 
 /// The binary.
 pub(crate) fn umoja() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_umoja"));
+    prepared(Command::new(env!("CARGO_BIN_EXE_umoja")))
+}
+
+/// The binary under a limit such as `-n 256`.
+pub(crate) fn limited(limit: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_umoja")]);
+    prepared(command)
+}
+
+fn prepared(mut command: Command) -> Command {
     for name in ["UMOJA_DIR", "UMOJA_PREFIX", "UMOJA_LOG", "AWS_REGION", "AWS_DEFAULT_REGION"] {
         command.env_remove(name);
     }
@@ -122,8 +132,16 @@ impl World {
 
     /// The same with more arguments.
     pub(crate) fn serve_with(&self, arguments: &[&str]) -> Served {
+        self.start(umoja(), arguments)
+    }
+
+    /// The same for a process that has this limit of `ulimit`.
+    pub(crate) fn serve_limited(&self, limit: &str, arguments: &[&str]) -> Served {
+        self.start(limited(limit), arguments)
+    }
+
+    fn start(&self, mut command: Command, arguments: &[&str]) -> Served {
         let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut command = umoja();
         command.args(["serve", "--json", "--dir", &self.deployment()]).args(arguments).env("UMOJA_LOG", "trace");
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut said = String::new();

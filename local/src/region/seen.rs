@@ -4,6 +4,9 @@
 //! the rest of a look-up. A record is written to the operating system before the request is answered, so the end of the
 //! process loses none; a loss of power may lose the records that the system had not written yet. The files take turns:
 //! once all records in the older one have expired, it is emptied and written next.
+//!
+//! While the disk is full, ids are kept in memory only, so that look-ups are still answered. If the process ends then,
+//! these ids are forgotten before they expire.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,6 +38,8 @@ struct Half {
     expiries: BTreeMap<[u8; 32], Millis>,
     latest: Option<Millis>,
     records: usize,
+    /// How many of them are in the file.
+    written: usize,
 }
 
 impl Seen {
@@ -89,6 +94,7 @@ impl Half {
             let (hash, expires_at) = record.split_at(32);
             if let (Ok(hash), Ok(expires_at)) = (hash.try_into(), expires_at.try_into()) {
                 half.remember(hash, Millis(u64::from_be_bytes(expires_at)));
+                half.written += 1;
             }
         }
         half.file = Some(file);
@@ -100,10 +106,19 @@ impl Half {
             let mut record = [0; RECORD];
             record[..32].copy_from_slice(hash);
             record[32..].copy_from_slice(&expires_at.0.to_be_bytes());
-            if let Err(error) = file.write_all(&record) {
-                // An incomplete record would shift all that follow.
-                cut(file, self.records * RECORD)?;
-                return Err(error);
+            match file.write_all(&record) {
+                Ok(()) => self.written += 1,
+                Err(error) => {
+                    // An incomplete record would shift all that follow.
+                    let whole = self.written * RECORD;
+                    if file.metadata()?.len() != whole as u64 {
+                        cut(file, whole)?;
+                    }
+                    if !is_full(&error) {
+                        return Err(error);
+                    }
+                    tracing::warn!(%error, "the disk is full; the ids of requests are kept in memory only");
+                }
             }
         }
         self.remember(*hash, expires_at);
@@ -123,6 +138,12 @@ impl Half {
         *self = Self { file: self.file.take(), ..Self::default() };
         Ok(())
     }
+}
+
+/// True if the disk, a quota or the largest size of a file is used up.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 fn cut(file: &mut File, length: usize) -> io::Result<()> {
@@ -173,6 +194,17 @@ mod tests {
         assert!(length(dir.path()) <= 2 * (each + 101) * RECORD as u64);
         let halves = seen.halves.lock().unwrap();
         assert!(halves.as_ref().unwrap().iter().map(|half| half.expiries.len()).sum::<usize>() <= 2 * (TURN + 101));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_keeps_ids_in_memory() {
+        let full = || File::options().read(true).write(true).open("/dev/full").unwrap();
+        let half = || Half { file: Some(full()), ..Half::default() };
+        let seen = Seen { dir: None, halves: Mutex::new(Some([half(), half()])) };
+        assert!(is_full(&full().write_all(&[0]).unwrap_err()));
+        assert!(seen.first_use(&hash(1), Millis(0), Millis(60)).unwrap());
+        assert!(!seen.first_use(&hash(1), Millis(59), Millis(90)).unwrap());
     }
 
     proptest! {

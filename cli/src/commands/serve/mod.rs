@@ -1,5 +1,6 @@
 //! `umoja serve`: every region of a deployment in a directory, or one region's API of a deployment in AWS.
 
+mod clients;
 mod directory;
 mod metrics;
 #[cfg_attr(not(feature = "aws"), path = "no_region.rs")]
@@ -13,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use umoja_host::{BreachedError, BreachedList};
 use umoja_schema::Region;
 
+use self::clients::Clients;
 use self::metrics::Metrics;
 use super::logging::LogFormat;
 use super::target::{Place, Target};
@@ -64,6 +66,8 @@ pub(super) struct Serve {
     /// The region's port. 0 takes any free one [default: 7300].
     #[arg(long, value_name = "PORT", help_heading = HEADING_PREFIX, conflicts_with = "dir")]
     port: Option<u16>,
+    #[command(flatten)]
+    clients: Clients,
     #[command(flatten)]
     metrics: Metrics,
     /// The form of log lines.

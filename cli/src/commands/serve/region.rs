@@ -34,7 +34,9 @@ impl Serve {
         let failed = |error| CliError::Failed(format!("{address} cannot be listened on: {error}"));
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let server = RegionServer::start(prefix, region.clone(), listener, settings).await?;
+        let server =
+            RegionServer::start(prefix, region.clone(), listener, settings, self.clients.limits().within_descriptors())
+                .await?;
         let url = server.url().await;
         let reason = url.as_ref().err().map(ToString::to_string);
         let answer = json!({

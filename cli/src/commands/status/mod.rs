@@ -1,5 +1,6 @@
 //! `umoja status`: the health of a deployment.
 
+mod room;
 mod scan;
 mod stream;
 
@@ -22,7 +23,8 @@ use crate::output::{Output, table};
 #[command(long_about = "Show whether all is well: queues, replication, wrapped keys, key services.
 
 Reads every part once to count users and missing wrapped keys; --fast leaves that out. The exit code is 0 if all is \
-well, and 1 if something needs attention, which is then named. Digests differ for a moment while users change. In AWS \
+well, and 1 if something needs attention, which is then named. A directory that no process serves, or whose disk is \
+full, is not well. Digests differ for a moment while users change. In AWS \
 that counts as a difference only if there was no write for a minute.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies \
@@ -129,6 +131,16 @@ impl Status {
         let scans: Vec<&Scan> = seen.iter().filter(serving_now).filter_map(|status| status.scan.as_ref()).collect();
         if scan::differ(&scans) && !explained(&opened, &deployment, &scans).await? {
             attention.push("the regions hold different users".into());
+        }
+        if let Opened::Local(local) = &opened {
+            attention.extend(room::attention(local.dir()));
+        }
+        if serving == Some(false) {
+            attention.push(
+                "no process serves the deployment: no request is answered and nothing is replicated; \
+                 start `umoja serve`"
+                    .into(),
+            );
         }
         let answer = Answer { well: attention.is_empty(), attention, serving, regions };
         output.answer(&answer, || answer.text());

@@ -1,0 +1,162 @@
+//! Routers on ports, limits on what clients may use of the process, and a shutdown that lets running requests finish.
+
+mod connection;
+mod connections;
+mod limits;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower::{ServiceExt as _, service_fn};
+
+use self::connections::Connections;
+pub use self::limits::Limits;
+
+/// How long running requests may take after the stop, or after their router was replaced.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long no connection is accepted after the machine had no room for one.
+const BACK_OFF: Duration = Duration::from_millis(20);
+
+/// The ports of a process. Dropping it ends the service at once; [`Listeners::stop`] lets requests finish first.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    connections: Arc<Connections>,
+}
+
+impl Listeners {
+    /// No ports yet. The limits are for all of them together.
+    pub fn new(limits: Limits) -> Self {
+        Self { connections: Arc::new(Connections::new(limits)), ..Self::default() }
+    }
+
+    /// Starts serving a router on a port. `name` identifies it in the log.
+    pub fn serve(&mut self, name: &str, listener: TcpListener, router: Router) {
+        let connections = Arc::clone(&self.connections);
+        self.tasks.spawn(serve(name.to_owned(), listener, router, connections, stopped(self.stop.subscribe())));
+    }
+
+    /// As [`Listeners::serve`], with a router that can be replaced by sending another one. A running request finishes
+    /// with the router that it began with, or is aborted after ten seconds. The port is closed when the sender is
+    /// dropped.
+    pub fn serve_replaceable(&mut self, name: &str, listener: TcpListener, router: Router) -> watch::Sender<Router> {
+        let (sender, current) = watch::channel(router);
+        let (stopped, mut closed) = (stopped(self.stop.subscribe()), current.clone());
+        let ended = async move {
+            tokio::select! {
+                () = stopped => {}
+                () = async { while closed.changed().await.is_ok() {} } => {}
+            }
+        };
+        let service = service_fn(move |request: Request| {
+            let mut current = current.clone();
+            let router = current.borrow_and_update().clone();
+            async move {
+                tokio::select! {
+                    response = router.oneshot(request) => response,
+                    () = superseded(current) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+                }
+            }
+        });
+        let (router, connections) = (Router::new().fallback_service(service), Arc::clone(&self.connections));
+        self.tasks.spawn(serve(name.to_owned(), listener, router, connections, ended));
+        sender
+    }
+
+    /// Accepts no more requests and lets running ones finish. A request that has not arrived completely a second later
+    /// is aborted.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(GRACE, ended).await.is_err() {
+            tracing::warn!("some requests did not end in time and are aborted");
+        }
+    }
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which also ends the service.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Ends when the grace period after the router was replaced, or its port closed, is over.
+async fn superseded(mut current: watch::Receiver<Router>) {
+    // An error means that the port is closed.
+    let _ = current.changed().await;
+    sleep(GRACE).await;
+}
+
+async fn serve(
+    name: String,
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Connections>,
+    ended: impl Future<Output = ()> + Send + 'static,
+) {
+    let (end, ending) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let mut ended = std::pin::pin!(ended);
+    let mut is_failing = false;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = tasks.join_next() => continue,
+            () = ended.as_mut() => break,
+        };
+        match accepted {
+            Ok((stream, client)) => {
+                is_failing = false;
+                accept(stream, client.ip(), &router, &connections, &ending, &mut tasks);
+            }
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::error!(name, %error, "no connection can be accepted; idle connections are closed");
+                }
+                connections.make_room();
+                sleep(BACK_OFF).await;
+            }
+        }
+    }
+    // The port is closed before running requests finish.
+    drop(listener);
+    end.send_replace(true);
+    while tasks.join_next().await.is_some() {}
+}
+
+fn accept(
+    stream: TcpStream,
+    client: IpAddr,
+    router: &Router,
+    connections: &Arc<Connections>,
+    ending: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) {
+    let Some(admitted) = connections.admit(client) else {
+        tracing::debug!("a connection is rejected: all others are being answered");
+        return;
+    };
+    // Answers are small, and clients wait for them: an answer must not wait for another packet.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+    }
+    tasks.spawn(connection::serve(stream, router.clone(), admitted, ending.clone()));
+}
+
+/// True if only the connection failed that was to be accepted: accept(2), "Error handling".
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
