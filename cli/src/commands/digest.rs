@@ -14,7 +14,7 @@ use super::doctor::compare::{How, compare};
 use super::target::Target;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
-use crate::output::{Output, table, time};
+use crate::output::{Output, counted, table, time};
 
 /// Show whether all regions hold the same, and as of when.
 #[derive(Debug, Args)]
@@ -122,7 +122,11 @@ impl Answer {
     fn text(&self) -> String {
         let row = |held: &Held| match (&held.digest, &held.error) {
             (Some(digest), _) => {
-                vec![held.region.to_string(), format!("{} parts, {} rows", held.parts, held.rows), digest.clone()]
+                vec![
+                    held.region.to_string(),
+                    format!("{}, {}", counted(held.parts, "part"), counted(held.rows, "row")),
+                    digest.clone(),
+                ]
             }
             (None, error) => {
                 let error = error.clone().unwrap_or_default();

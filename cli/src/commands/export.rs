@@ -18,7 +18,7 @@ use super::age::Encrypted;
 use super::target::Target;
 use crate::CliError;
 use crate::files;
-use crate::output::{Output, note};
+use crate::output::{Output, counted, note};
 
 /// The most users with unreadable parts that are named.
 const NAMED: usize = 10;
@@ -104,7 +104,7 @@ impl Export {
             note(&format!("{} users", counts.users));
         } else {
             let answer = json!({ "file": self.file, "users": counts.users, "unreadable": counts.unreadable });
-            output.answer(&answer, || format!("{} holds {} users.", self.file.display(), counts.users));
+            output.answer(&answer, || format!("{} holds {}.", self.file.display(), counted(counts.users, "user")));
         }
         counts.whole()
     }

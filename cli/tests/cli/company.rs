@@ -155,8 +155,14 @@ fn an_old_api_key_can_be_revoked_but_not_the_last() {
     assert!(old.api_key.contains(&first) && new.api_key.contains(&second));
     let shown = done(&["company", "list", "--dir", &dir]);
     assert!(shown.contains(&format!("{first}(")) && shown.contains(&format!(" {second}")), "{shown}");
-    let retire = |key: &str| ask(&["company", "retire-key", "soko", key, "--dir", &dir])["was_live"].clone();
-    assert_eq!((retire(&first), retire(&first)), (json!(true), json!(false)));
+    let unknown = |key: &str| {
+        let output = run(&["company", "retire-key", "soko", key, "--dir", &dir]);
+        assert!(text(&output.stderr).contains("no API key"), "{}", text(&output.stderr));
+        output.status.code() == Some(1)
+    };
+    assert!(unknown("typo"));
+    assert_eq!(ask(&["company", "retire-key", "soko", &first, "--dir", &dir])["was_live"], true);
+    assert!(unknown(&first), "it is in no region any more");
     until("the end of the old key", || (status_of(url, &old) == 401).then_some(()));
     assert_eq!((status_of(url, &new), live()), (404, vec![second.clone()]));
     let last = run(&["company", "retire-key", "soko", &second, "--dir", &dir]);
@@ -202,4 +208,34 @@ fn a_company_can_supply_its_own_public_key() {
     company.private_key_pem = Some(std::fs::read_to_string(private).unwrap());
     let served = world.serve();
     assert_eq!(status_of(&served.urls[1], &company), 404);
+}
+
+#[test]
+fn a_company_is_changed_and_its_signing_key_replaced_without_a_gap() {
+    let world = World::new();
+    let old = world.company("soko");
+    let (dir, file) = (world.deployment(), world.file("soko.json"));
+    std::fs::write(&file, serde_json::to_vec(&old).unwrap()).unwrap();
+    let words = ["--trusted", "false", "--scopes", "users:lookup", "--rate-limit", "7", "--phone-country", "KE"];
+    let set = ask(&[&["company", "set", "soko", "--dir", &dir][..], &words].concat());
+    assert_eq!((&set["trusted"], &set["scopes"]), (&json!(false), &json!(["users:lookup"])));
+    ask(&["company", "set", "soko", "--dir", &dir, "--phone-country", "none", "--name", "Soko Ltd"]);
+    let listed = ask(&["company", "list", "--dir", &dir])["companies"][0].clone();
+    assert_eq!(
+        (&listed["name"], &listed["phone_country"], &listed["rate_limit"]),
+        (&json!("Soko Ltd"), &json!(null), &json!(7))
+    );
+    assert_eq!(run(&["company", "set", "soko", "--dir", &dir]).status.code(), Some(2), "there is nothing to change");
+
+    let only = run(&["company", "retire-key", "soko", &old.kid, "--dir", &dir]);
+    assert!(only.status.code() == Some(1) && text(&only.stderr).contains("only signing key"));
+    ask(&["company", "add-key", "soko", "--dir", &dir, "--company-file", path(&file)]);
+    let new = CompanyFile::read(&file).unwrap();
+    assert_ne!(new.kid, old.kid);
+    let served = world.serve();
+    let url = &served.urls[0];
+    assert_eq!((status_of(url, &old), status_of(url, &new)), (404, 404), "both sign");
+    ask(&["company", "retire-key", "soko", &old.kid, "--dir", &dir]);
+    until("the end of the old key", || (status_of(url, &old) == 401).then_some(()));
+    assert_eq!(status_of(url, &new), 404);
 }

@@ -19,6 +19,8 @@ fn every_commands_help_has_an_example() {
         "company disable",
         "company enable",
         "company limit",
+        "company set",
+        "company add-key",
         "company rotate-key",
         "company retire-key",
         "hash-keys add",

@@ -9,7 +9,7 @@ use super::super::jobs::worker;
 use super::super::target::Target;
 use super::keep::{everywhere, put};
 use crate::CliError;
-use crate::output::{Output, time};
+use crate::output::{Output, counted, time};
 
 /// Drop the rows of the audit trail that are older than `umoja audit keep` says, in every region.
 #[derive(Debug, Args)]
@@ -53,8 +53,9 @@ impl DropOld {
         let before = time(before);
         let list: Vec<_> = dropped.iter().map(|(region, rows)| json!({ "region": region, "dropped": rows })).collect();
         output.answer(&json!({ "before": before, "regions": list }), || {
-            let lines =
-                dropped.iter().map(|(region, rows)| format!("{region}: {rows} rows from before {before} dropped\n"));
+            let lines = dropped
+                .iter()
+                .map(|(region, rows)| format!("{region}: {} from before {before} dropped\n", counted(*rows, "row")));
             lines.collect()
         });
         Ok(())

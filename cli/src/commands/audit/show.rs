@@ -10,7 +10,7 @@ use umoja_store::audit::{Check, Flaw};
 use super::super::target::Target;
 use super::trail;
 use crate::CliError;
-use crate::output::{Output, table};
+use crate::output::{Output, counted, table};
 
 /// Show the events of a user's account: registration, identifiers, passwords, merges, exports, erasure.
 #[derive(Debug, Args)]
@@ -82,7 +82,9 @@ impl Show {
                 text.push_str("\nNo event is recorded.\n");
             }
             text.push_str(&table(&rows.iter().map(trail::cells).collect::<Vec<_>>()));
-            text.extend(held.iter().map(|(region, rows)| format!("\n{region} holds {rows} rows.")));
+            text.extend(
+                held.iter().map(|(region, rows)| format!("\n{region} holds {}.", counted(*rows as u64, "row"))),
+            );
             text.extend(flaws.iter().map(|flaw| format!("\n{flaw}")));
             text.extend(unseen.iter().map(|unseen| format!("\n{unseen}")));
             text.push_str(match (flaws.is_empty(), unseen.is_empty()) {

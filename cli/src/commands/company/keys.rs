@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use umoja_schema::CompanyId;
 use umoja_schema::company::ApiKeyHash;
+use umoja_schema::{Company, CompanyId};
 
 use super::known::{known, new_api_key};
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::credentials::CompanyFile;
+use crate::deployment::Regions;
 use crate::files;
 use crate::output::Output;
 
@@ -33,7 +34,7 @@ pub(super) struct RotateKey {
     company_file: Option<PathBuf>,
 }
 
-/// End an API key of a company within 5 seconds: before it expires, or because it has leaked.
+/// End an API key or a signing key of a company within 5 seconds: before it expires, or because it has leaked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company list --dir DIR                      shows the keys' ids
@@ -42,7 +43,8 @@ pub(super) struct RotateKey {
 pub(super) struct RetireKey {
     /// The company's id.
     id: CompanyId,
-    /// The id of the API key: the part of it after the environment, which `umoja company list` shows.
+    /// The id of the API key (the part of it after the environment) or of the signing key (`kid`); `umoja company list
+    /// --json` shows both.
     key: String,
     #[command(flatten)]
     target: Target,
@@ -96,6 +98,15 @@ impl RetireKey {
         let mut company = known(&deployment, &self.id).await?;
         let now = deployment.clock.now().secs();
         let is_live = |key: &ApiKeyHash| key.expires_at.is_none_or(|at| now < at);
+        if company.keys.iter().any(|key| key.kid == self.key) {
+            return self.retire_signing_key(&deployment, company, output).await;
+        }
+        if !self.is_somewhere(&deployment).await {
+            return Err(CliError::Failed(format!(
+                "the company {} has no API key {}; `umoja company list` shows the ids of its keys",
+                self.id, self.key
+            )));
+        }
         let was_live = company.api_keys.iter().any(|key| key.id == self.key && is_live(key));
         if was_live && !company.api_keys.iter().any(|key| key.id != self.key && is_live(key)) {
             return Err(CliError::Failed(format!(
@@ -109,15 +120,45 @@ impl RetireKey {
         deployment.put_company(&company).await?;
         output.answer(&json!({ "id": self.id, "api_key_id": self.key, "was_live": was_live }), || {
             let key = &self.key;
-            if was_live {
-                format!(
-                    "The API key {key} has ended; this takes effect within 5 seconds in regions that are being \
-                     served."
-                )
-            } else {
-                format!("The company {} has no live API key {key}.", self.id)
-            }
+            let end = if was_live { "has ended" } else { "had ended already, and is removed from every region" };
+            format!("The API key {key} {end}; this takes effect within 5 seconds in regions that are being served.")
         });
         Ok(())
+    }
+
+    async fn retire_signing_key(
+        &self,
+        deployment: &Regions,
+        mut company: Company,
+        output: Output,
+    ) -> Result<(), CliError> {
+        if company.keys.len() == 1 {
+            return Err(CliError::Failed(format!(
+                "{} is the only signing key of {1}; give it another one first with `umoja company add-key {1}`",
+                self.key, self.id
+            )));
+        }
+        company.keys.retain(|key| key.kid != self.key);
+        deployment.put_company(&company).await?;
+        output.answer(&json!({ "id": self.id, "kid": self.key }), || {
+            format!(
+                "The signing key {} has ended; this takes effect within 5 seconds in regions that are being served.",
+                self.key
+            )
+        });
+        Ok(())
+    }
+
+    /// True if a region has the key, expired or not. A region that did not answer before may have a key that the others
+    /// dropped, and so may one that does not answer now.
+    async fn is_somewhere(&self, deployment: &Regions) -> bool {
+        for region in &deployment.list {
+            match region.home.registry.company(&self.id).await {
+                Ok(Some(company)) if company.api_keys.iter().any(|key| key.id == self.key) => return true,
+                Ok(_) => {}
+                Err(_) => return true,
+            }
+        }
+        false
     }
 }

@@ -3,6 +3,9 @@
 mod keys;
 mod known;
 mod limit;
+mod options;
+mod set;
+mod signing;
 
 use std::fs::File;
 use std::io::Write as _;
@@ -11,13 +14,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use umoja_crypto::{Algorithm, SigningKey, VerifyingKey};
+use umoja_crypto::SigningKey;
 use umoja_schema::company::ApiKeyHash;
 use umoja_schema::{Company, CompanyId, CompanyKey, Scope};
 
 use self::keys::{RetireKey, RotateKey};
 use self::known::{known, new_api_key, random_name};
 use self::limit::Limit;
+use self::options::{Scopes, chosen, country, scopes};
+use self::set::Set;
+use self::signing::{AddKey, own_key};
 use super::target::Target;
 use crate::CliError;
 use crate::credentials::CompanyFile;
@@ -28,7 +34,7 @@ use crate::output::{Output, table};
 /// The default scopes of a company: none that concerns other companies' users.
 const DEFAULT_SCOPES: &str = "users:register,users:lookup,users:authenticate,users:update,users:password";
 
-/// The companies that may call: add, list, disable, enable, limit, rotate their keys.
+/// The companies that may call: add, list, change, disable, enable, limit, replace their keys.
 #[derive(Debug, Args)]
 pub(super) struct Command {
     #[command(subcommand)]
@@ -42,7 +48,9 @@ enum Action {
     Disable(Disable),
     Enable(Enable),
     Limit(Limit),
+    Set(Box<Set>),
     RotateKey(RotateKey),
+    AddKey(AddKey),
     RetireKey(RetireKey),
 }
 
@@ -126,25 +134,6 @@ struct Enable {
     target: Target,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Scopes {
-    All,
-    One(Scope),
-}
-
-fn scopes(text: &str) -> Result<Scopes, String> {
-    if text == "all" {
-        return Ok(Scopes::All);
-    }
-    let names = || Scope::ALL.map(Scope::as_str).join(", ");
-    Scope::from_name(text).map(Scopes::One).ok_or_else(|| format!("a scope is `all` or one of {}", names()))
-}
-
-fn country(text: &str) -> Result<String, String> {
-    let fits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
-    if fits { Ok(text.to_owned()) } else { Err("give two capital letters (ISO 3166-1), such as KE".into()) }
-}
-
 impl Command {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         match self.action {
@@ -153,6 +142,8 @@ impl Command {
             Action::Disable(Disable { id, target }) => set_enabled(&target, id, false, output).await,
             Action::Enable(Enable { id, target }) => set_enabled(&target, id, true, output).await,
             Action::Limit(limit) => limit.run(output).await,
+            Action::Set(set) => set.run(output).await,
+            Action::AddKey(add) => add.run(output).await,
             Action::RotateKey(rotate) => rotate.run(output).await,
             Action::RetireKey(retire) => retire.run(output).await,
         }
@@ -198,7 +189,7 @@ impl Add {
             )));
         }
         let name = self.name.clone().unwrap_or_else(|| self.id.to_string());
-        let (mut company, mut file) = new_company(&deployment, &self.id, &name, self.scopes(), self.trusted)?;
+        let (mut company, mut file) = new_company(&deployment, &self.id, &name, chosen(&self.scopes), self.trusted)?;
         company.phone_country.clone_from(&self.phone_country);
         company.rate_limit = self.rate_limit;
         if let Some(own) = self.own_key()? {
@@ -229,27 +220,9 @@ impl Add {
         stored
     }
 
-    fn scopes(&self) -> Vec<Scope> {
-        let mut scopes: Vec<Scope> = self
-            .scopes
-            .iter()
-            .flat_map(|scopes| match scopes {
-                Scopes::All => Scope::ALL.to_vec(),
-                Scopes::One(scope) => vec![*scope],
-            })
-            .collect();
-        scopes.sort();
-        scopes.dedup();
-        scopes
-    }
-
     fn own_key(&self) -> Result<Option<CompanyKey>, CliError> {
         let (Some(path), Some(alg)) = (&self.public_key, &self.alg) else { return Ok(None) };
-        let pem = std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.clone(), source })?;
-        let algorithm = Algorithm::from_name(alg).ok_or_else(|| CliError::Usage("--alg is not known".into()))?;
-        VerifyingKey::from_public_pem(algorithm, &pem)
-            .map_err(|source| CliError::Key { path: path.clone(), source })?;
-        Ok(Some(CompanyKey { kid: format!("{}-1", self.id), alg: alg.clone(), public_key_pem: pem }))
+        own_key(path, alg, format!("{}-1", self.id)).map(Some)
     }
 }
 

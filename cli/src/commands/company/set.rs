@@ -1,0 +1,96 @@
+//! Changes what a company may do, and what is known of it.
+
+use std::num::NonZeroU32;
+
+use clap::{ArgGroup, Args};
+use serde_json::json;
+use umoja_schema::{Company, CompanyId};
+
+use super::known::known;
+use super::options::{Scopes, chosen, country, scopes};
+use crate::CliError;
+use crate::commands::target::Target;
+use crate::output::Output;
+
+/// The options that change something; at least one of them is needed.
+const CHANGES: [&str; 6] = ["name", "scopes", "trusted", "phone_country", "rate_limit", "enabled"];
+
+/// Change a company: its name, scopes, trust, phone country, rate limit, or whether it is enabled. What is not named
+/// stays.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  umoja company set soko --trusted false --dir DIR
+  umoja company set soko --scopes users:lookup,users:authenticate --rate-limit 50 --dir DIR
+  umoja company set soko --name 'Soko Ltd' --phone-country none --prefix PREFIX --region eu-west-1")]
+#[command(group(ArgGroup::new("change").required(true).multiple(true).args(CHANGES)))]
+pub(super) struct Set {
+    /// The company's id.
+    id: CompanyId,
+    #[command(flatten)]
+    target: Target,
+    /// Its name, for people.
+    #[arg(long)]
+    name: Option<String>,
+    /// All of its scopes: `all`, or names separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "SCOPE,...", value_parser = scopes)]
+    scopes: Vec<Scopes>,
+    /// Whether it is trusted to verify e-mail addresses and phone numbers.
+    #[arg(long, value_name = "BOOL")]
+    trusted: Option<bool>,
+    /// The country of its national phone numbers, such as KE, or `none`.
+    #[arg(long, value_name = "COUNTRY", value_parser = country_or_none)]
+    phone_country: Option<PhoneCountry>,
+    /// How many requests it may make in a second, in each region.
+    #[arg(long, value_name = "N")]
+    rate_limit: Option<NonZeroU32>,
+    /// Whether its requests are answered.
+    #[arg(long, value_name = "BOOL")]
+    enabled: Option<bool>,
+}
+
+#[derive(Debug, Clone)]
+struct PhoneCountry(Option<String>);
+
+fn country_or_none(text: &str) -> Result<PhoneCountry, String> {
+    if text == "none" { Ok(PhoneCountry(None)) } else { country(text).map(|country| PhoneCountry(Some(country))) }
+}
+
+impl Set {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let (deployment, _alone) = self.target.changing_companies().await?;
+        let mut company = known(&deployment, &self.id).await?;
+        self.change(&mut company);
+        deployment.put_company(&company).await?;
+        let answer = json!({
+            "id": company.id,
+            "name": company.name,
+            "enabled": company.enabled,
+            "trusted": company.trusted,
+            "scopes": company.scopes,
+            "phone_country": company.phone_country,
+            "rate_limit": company.requests_per_second(),
+        });
+        output.answer(&answer, || {
+            format!(
+                "The company {} is changed; this takes effect within 5 seconds in regions that are being served.",
+                self.id
+            )
+        });
+        Ok(())
+    }
+
+    fn change(&self, company: &mut Company) {
+        if let Some(name) = &self.name {
+            company.name.clone_from(name);
+        }
+        if !self.scopes.is_empty() {
+            company.scopes = chosen(&self.scopes);
+        }
+        company.trusted = self.trusted.unwrap_or(company.trusted);
+        if let Some(PhoneCountry(country)) = &self.phone_country {
+            company.phone_country.clone_from(country);
+        }
+        company.rate_limit = self.rate_limit.or(company.rate_limit);
+        company.enabled = self.enabled.unwrap_or(company.enabled);
+    }
+}

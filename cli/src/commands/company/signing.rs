@@ -1,0 +1,97 @@
+//! Gives a company another signing key.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use umoja_crypto::{Algorithm, SigningKey, VerifyingKey};
+use umoja_schema::{CompanyId, CompanyKey};
+
+use super::known::{known, random_name};
+use crate::CliError;
+use crate::commands::target::Target;
+use crate::credentials::CompanyFile;
+use crate::files;
+use crate::output::Output;
+
+/// Give a company another signing key; the others stay valid, so that it can change over without a gap.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Give a company another signing key; the others stay valid, so that it can change over without a \
+gap. Without --public-key the command makes a key pair (Ed25519) and shows the private key once. The company signs with \
+the new key once every region has it (5 seconds); then `umoja company retire-key` ends the old one."
+)]
+#[command(after_help = "Examples:
+  umoja company add-key soko --dir DIR --company-file soko.json
+  umoja company add-key old-shop --dir DIR --public-key new.pem --alg ES256
+  umoja company retire-key soko OLD-KID --dir DIR
+  umoja company add-key soko --prefix PREFIX --region eu-west-1 --company-file soko.json")]
+pub(super) struct AddKey {
+    /// The company's id.
+    id: CompanyId,
+    #[command(flatten)]
+    target: Target,
+    /// The public key of a key pair that the company made itself (PEM).
+    #[arg(long, value_name = "FILE", requires = "alg")]
+    public_key: Option<PathBuf>,
+    /// The algorithm of that key.
+    #[arg(long, requires = "public_key", value_parser = ["ES256", "EdDSA", "RS256", "PS256"])]
+    alg: Option<String>,
+    /// Put the new private key into the company's file instead of printing it.
+    #[arg(long, value_name = "FILE", conflicts_with = "public_key")]
+    company_file: Option<PathBuf>,
+}
+
+/// Reads a company's own public key.
+pub(super) fn own_key(path: &Path, alg: &str, kid: String) -> Result<CompanyKey, CliError> {
+    let pem = std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
+    let algorithm = Algorithm::from_name(alg).ok_or_else(|| CliError::Usage("--alg is not known".into()))?;
+    VerifyingKey::from_public_pem(algorithm, &pem).map_err(|source| CliError::Key { path: path.to_owned(), source })?;
+    Ok(CompanyKey { kid, alg: alg.to_owned(), public_key_pem: pem })
+}
+
+impl AddKey {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let (deployment, _alone) = self.target.changing_companies().await?;
+        let mut company = known(&deployment, &self.id).await?;
+        let file = self.company_file.as_deref().map(CompanyFile::read).transpose()?;
+        if file.as_ref().is_some_and(|file| file.id != self.id) {
+            return Err(CliError::Usage(format!("--company-file is not of the company {}", self.id)));
+        }
+        let name = random_name(&deployment);
+        let (key, private) = match (&self.public_key, &self.alg) {
+            (Some(path), Some(alg)) => (own_key(path, alg, format!("{}-{name}", self.id))?, None),
+            _ => {
+                let key = SigningKey::from_seed(&name, deployment.entropy.array());
+                let alg = key.algorithm().name().to_owned();
+                let pair = CompanyKey { kid: name, alg, public_key_pem: key.public_key_pem() };
+                (pair, Some(key.private_key_pem().to_string()))
+            }
+        };
+        let CompanyKey { kid, alg, .. } = key.clone();
+        company.keys.push(key);
+        let stored = deployment.put_company(&company).await;
+        if matches!(stored, Err(CliError::NotStored(_))) {
+            return stored;
+        }
+        // If at least one region has stored it, the new key is issued.
+        match (self.company_file.as_deref(), file) {
+            (Some(path), Some(file)) => {
+                let file = CompanyFile { kid: kid.clone(), alg: alg.clone(), private_key_pem: private, ..file };
+                let text = serde_json::to_vec_pretty(&file).unwrap_or_default();
+                files::replace_private(path, &text)
+                    .map_err(|source| CliError::File { path: path.to_owned(), source })?;
+                output.answer(&json!({ "id": self.id, "kid": kid, "alg": alg, "file": path }), || {
+                    format!("The new signing key {kid} ({alg}) is in {}; the others stay valid.", path.display())
+                });
+            }
+            _ => output.answer(&json!({ "id": self.id, "kid": kid, "alg": alg, "private_key_pem": private }), || {
+                match &private {
+                    Some(pem) => format!("Shown once, kept nowhere:\n  key id   {kid} ({alg})\n\n{pem}"),
+                    None => format!("The company {} may sign with the key {kid} ({alg}) too.", self.id),
+                }
+            }),
+        }
+        stored
+    }
+}
