@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use umoja_schema::{Actor, Company, IdentifierError, IdentifierKind, Identity, Millis, ProfileFacts, Source};
+use umoja_schema::{Actor, Company, IdentifierError, IdentifierKind, Identity, Link, Millis, ProfileFacts, Source};
 use umoja_store::identifiers::{self, Parsed};
 use umoja_store::ownerships::OwnedSlot;
 
@@ -58,7 +58,7 @@ impl Context {
     pub(crate) fn link(&self, identity: &mut Identity, facts: &mut ProfileFacts) {
         let company = &self.company.id;
         if !facts.links.contains_key(company) {
-            facts.links.insert(company.clone(), self.now);
+            facts.links.insert(company.clone(), Link::since(self.now));
             identity.sources.insert(format!("accounts.{company}"), self.source());
         }
     }

@@ -37,18 +37,19 @@ struct Inner {
 }
 
 impl LocalKeys {
-    /// Opens `keyring.json` in `dir`, creating it with a first key if it is absent.
+    /// Opens the file `name` in `dir`, creating it with a first key if it is absent.
     ///
     /// # Errors
     /// [`KeyringError`] if the file cannot be created or read, or belongs to another region.
     pub fn open(
         dir: &Path,
+        name: &str,
         region: Region,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         calls_per_sec: Option<u32>,
     ) -> Result<Self, KeyringError> {
-        let path: PathBuf = dir.join("keyring.json");
+        let path: PathBuf = dir.join(name);
         files::private_dir(dir).map_err(|source| KeyringError::Io { path: path.clone(), source })?;
         let place = Place::file(path);
         let ring = place.open(&region, &*entropy, clock.now())?;

@@ -154,6 +154,7 @@ impl DirectoryServer {
         let ring = KeyRing::new(&home, self.settings.peer_wrap_budget_ms);
         let sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
         let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
+        home.proofs.reload().await?;
         tracing::info!(%region, url, state = state.as_str(), "serving");
         let config = ApiConfig {
             base_url: url,

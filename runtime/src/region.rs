@@ -194,6 +194,12 @@ impl<B: Build> Live<B> {
             return Ok(Built { service: Arc::clone(&old.service), settings, read_at: now });
         }
         let home = self.source.home(&settings.own, &settings.regions);
+        // The list of regions names the keys that verify it, so it is verified after it was read.
+        let verified = tokio::time::timeout(READ, RegionsDocument::load(&*home.registry)).await;
+        let verified = verified.map_err(|_| NotReady::Late)??;
+        if verified.map(|verified| verified.regions).as_ref() != Some(&settings.regions) {
+            return Err(NotReady::Late);
+        }
         let (service, ()) = join(self.build.build(home, &settings), self.source.connect(&settings.regions)).await;
         let service = Arc::new(service?);
         if old.is_some() {

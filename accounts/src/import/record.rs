@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use umoja_schema::{
-    AccountStatus, CompanyId, Credentials, IdentifierKind, Identity, Millis, ProfileFacts, Region, UserId,
+    AccountStatus, CompanyId, Credentials, IdentifierKind, Identity, Link, Millis, ProfileFacts, Region, UserId,
 };
 
 /// The version of the format that this version of Umoja writes and reads.
@@ -37,8 +37,8 @@ pub struct Record {
     /// The user that this one was merged into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<UserId>,
-    /// The companies that the user is linked to, and since when.
-    pub links: BTreeMap<CompanyId, Millis>,
+    /// The companies that the user is linked to.
+    pub links: BTreeMap<CompanyId, Link>,
     /// The identifiers by which the user is found.
     pub ownerships: Vec<HeldOwnership>,
     /// Identifiers and profile, with the source of each value.

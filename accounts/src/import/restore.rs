@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use umoja_crypto::legacy::{ImportError, cost};
 use umoja_crypto::password::check_stored;
 use umoja_schema::{
-    Actor, Attributes, AuditEvent, BlindIndex, Credentials, IdentifierKind, Identity, MAX_IDENTIFIERS, Millis,
+    Actor, Attributes, AuditEvent, BlindIndex, Credentials, IdentifierKind, Identity, Link, MAX_IDENTIFIERS, Millis,
     Ownership, Profile, ProfileFacts,
 };
 use umoja_store::apply::{MAX_ROUNDS, same_person};
@@ -90,7 +90,10 @@ impl Restorer {
         for held in &record.ownerships {
             ownerships.extend(self.ownerships(held, &record.identity, now)?);
         }
-        let links = record.links.iter().map(|(company, since)| (company.clone(), now.min(*since)));
+        let links = record
+            .links
+            .iter()
+            .map(|(company, link)| (company.clone(), Link { since: now.min(link.since), ..link.clone() }));
         let facts = ProfileFacts {
             created_at: record.created_at.min(now),
             ownerships,

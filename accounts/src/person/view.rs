@@ -12,9 +12,9 @@ impl Stored {
     /// The user as callers see it, without the users that are merged into it.
     pub(crate) fn view(&self) -> User {
         let identity = self.identity.clone();
-        let accounts = self.facts.links.iter().map(|(company, since)| {
+        let accounts = self.facts.links.iter().map(|(company, link)| {
             let external_id = identity.external_ids.get(company).cloned();
-            (company.clone(), Account { external_id, linked_at: since.secs() })
+            (company.clone(), Account { external_id, linked_at: link.since.secs() })
         });
         let updated = self.profile.version.hlc.max(self.credentials.version.hlc);
         User {
@@ -70,10 +70,10 @@ fn fill(user: &mut User, linked: &Stored) {
     let (profile, names) = user.profile.filled_with_names(&identity.profile);
     user.profile = profile;
     taken.extend(names.into_iter().map(|name| format!("profile.{name}")));
-    for (company, since) in &linked.facts.links {
+    for (company, link) in &linked.facts.links {
         let account = user.accounts.entry(company.clone()).or_insert_with(|| {
             taken.push(format!("accounts.{company}"));
-            Account { external_id: None, linked_at: since.secs() }
+            Account { external_id: None, linked_at: link.since.secs() }
         });
         if account.external_id.is_none()
             && let Some(external_id) = identity.external_ids.get(company)

@@ -67,6 +67,7 @@ impl Watch for Notes {
                 "{region}: {} parts read, {} wrapped keys of {removed} dropped, {} parts need its key",
                 report.parts, report.dropped, report.needed
             ),
+            Event::Proving { region, report } => format!("{region}: {} items proved", report.proved),
             Event::DroppingRows { region, rows } => format!("{region}: {rows} rows dropped"),
             Event::Redriving { region, queue, done } => format!("{region}: {queue}: {done} messages are sent back"),
             Event::Hidden { region, queue, error } => {
@@ -152,13 +153,13 @@ pub(super) struct Pace {
     /// The most parts to re-encrypt in a second; 0 for no limit. 200 a second are 4.3 million in six hours, the default
     /// time limit of a step: see --timeout-secs.
     #[arg(long, value_name = "N", default_value_t = 200)]
-    rate: u32,
+    pub(super) rate: u32,
     /// In AWS: how long to wait for every function to read new settings, in seconds.
     #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
     settings_wait_secs: u64,
     /// How long to work until no part is behind, in seconds. Run the command again to continue.
     #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
-    timeout_secs: u64,
+    pub(super) timeout_secs: u64,
 }
 
 impl Default for Pace {
@@ -221,6 +222,7 @@ impl Operator for Rotating<'_> {
             Until::Publishes => "publishes the new key",
             Until::Signs => "signs with the new key",
             Until::Verifies => "verifies with the new pepper",
+            Until::Proves => "proves items with the new version",
             Until::UsesKey => "uses the new key",
         };
         self.wait_for(what, more_secs).await

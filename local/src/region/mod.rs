@@ -18,19 +18,27 @@ mod users;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use umoja_schema::Region;
 use umoja_schema::names::queue;
-use umoja_store::ports::{Clock, Entropy, StoreError};
+use umoja_store::ports::{Clock, Entropy, Keys, Registry, StoreError};
+use umoja_store::proof::Proofs;
 use umoja_store::{Home, Peer, RegionPorts};
 
+use self::registry::Documents;
 use self::seen::Seen;
 use crate::engine::{ConnectError, Durability, Engine, Settings};
 use crate::files;
 use crate::keys::{KeyringError, LocalKeys};
 use crate::queue::LocalQueue;
 pub use requests::Housekept;
+
+/// The file of the key that wraps data keys.
+const KEYRING: &str = "keyring.json";
+
+/// The file of the key that wraps the secret of proofs.
+const PROOF_KEYRING: &str = "proof-keyring.json";
 
 /// Options of a region's store. The defaults suit a server.
 #[derive(Debug, Clone)]
@@ -97,6 +105,8 @@ struct Inner {
     short: Arc<Engine>,
     seen: Seen,
     keys: LocalKeys,
+    proof_keys: LocalKeys,
+    proofs: OnceLock<Arc<Proofs>>,
 }
 
 impl RegionStore {
@@ -123,9 +133,14 @@ impl RegionStore {
         }
         main.seen(changes::newest(&main).map_err(|e| unusable(&e))?);
         let short = open(dir.join("attempts.sqlite"), Durability::Process, schema::SHORT.into(), &options)?;
-        let keys = LocalKeys::open(dir, region.clone(), Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
-        let (main, short) = (Arc::new(main), Arc::new(short));
-        Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen: Seen::open(dir), keys })))
+        let keys = |name| {
+            let (clock, entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
+            LocalKeys::open(dir, name, region.clone(), clock, entropy, options.key_calls_per_sec)
+        };
+        let (keys, proof_keys) = (keys(KEYRING)?, keys(PROOF_KEYRING)?);
+        let (main, short, seen) = (Arc::new(main), Arc::new(short), Seen::open(dir));
+        let proofs = OnceLock::new();
+        Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, proofs })))
     }
 
     /// A store in memory, which ends with its last handle. It runs on the callers' threads in the order of their calls,
@@ -137,8 +152,44 @@ impl RegionStore {
         let options = Options::default();
         let schema = schema::main(&region) + schema::SHORT;
         let main = Arc::new(Engine::in_memory(&schema).expect("memory for an empty database"));
-        let keys = LocalKeys::in_memory(region.clone(), Arc::clone(&clock), entropy, options.key_calls_per_sec);
-        Self(Arc::new(Inner { region, clock, options, short: Arc::clone(&main), main, seen: Seen::in_memory(), keys }))
+        let keys = || {
+            let (clock, entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
+            LocalKeys::in_memory(region.clone(), clock, entropy, options.key_calls_per_sec)
+        };
+        let (keys, proof_keys, short, seen) = (keys(), keys(), Arc::clone(&main), Seen::in_memory());
+        let proofs = OnceLock::new();
+        Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, proofs }))
+    }
+
+    /// The proofs of the region's items, under the secret in its settings.
+    pub fn proofs(&self) -> Arc<Proofs> {
+        let new = || {
+            // This store holds the proofs, so the proofs hold only what they read.
+            let registry = self.documents();
+            let keys: (Region, Arc<dyn Keys>) = (self.region().clone(), Arc::new(self.proof_keys()));
+            Proofs::new(registry, self.region().clone(), [keys], Arc::clone(&self.0.clock))
+        };
+        Arc::clone(self.0.proofs.get_or_init(new))
+    }
+
+    /// The companies and settings of the region, proved and verified.
+    pub fn registry(&self) -> Arc<dyn Registry> {
+        self.proofs().registry(self.documents())
+    }
+
+    /// The companies and settings of the region as they are stored, neither proved nor verified.
+    pub fn documents(&self) -> Arc<dyn Registry> {
+        Arc::new(Documents(Arc::clone(&self.0.main)))
+    }
+
+    /// The clock of the store.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0.clock)
+    }
+
+    /// The region's key for the secret of proofs.
+    pub fn proof_keys(&self) -> LocalKeys {
+        self.0.proof_keys.clone()
     }
 
     /// The name of the region.
@@ -153,13 +204,15 @@ impl RegionStore {
 
     /// The region's ports for all regions.
     pub fn ports(&self) -> RegionPorts {
+        let proofs = self.proofs();
         RegionPorts {
             name: self.region().clone(),
-            users: Arc::new(self.clone()),
-            logs: Arc::new(self.clone()),
-            items: Arc::new(self.clone()),
+            users: proofs.users(Arc::new(self.clone())),
+            logs: proofs.logs(Arc::new(self.clone()), Arc::new(self.clone())),
+            items: proofs.items(Arc::new(self.clone())),
             tables: &umoja_schema::replicated::ALL,
             keys: Arc::new(self.keys()),
+            proof_keys: Arc::new(self.proof_keys()),
         }
     }
 
@@ -177,7 +230,8 @@ impl RegionStore {
             repairs: Arc::new(self.queue(queue::KEYS)),
             merges: Arc::new(self.queue(queue::MERGES)),
             quarantined: Arc::new(self.queue(queue::QUARANTINED)),
-            registry: Arc::new(self.clone()),
+            registry: self.registry(),
+            proofs: self.proofs(),
             requests: Arc::new(self.clone()),
             attempts: Arc::new(self.clone()),
             checkpoints: Arc::new(self.clone()),

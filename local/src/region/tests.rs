@@ -254,7 +254,7 @@ async fn unreadable_items_are_reported_and_hide_no_others() {
         loop {
             let page = store.scan_identifiers(after, limit).await.unwrap();
             indexes.extend(page.items.into_iter().map(|item| item.index));
-            unreadable += page.unreadable;
+            unreadable += page.unreadable.len();
             after = page.next;
             if after.is_none() {
                 break;

@@ -85,7 +85,8 @@ pub async fn an_added_wrapped_key_appears_with_the_same_version(s: Streamed) {
     put(&*s.tables.users, &profile(user(1), version(1)), Condition::Absent).await;
     for _ in 0..2 {
         let region = region("af-south-1");
-        let added = s.tables.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region, &[1]).await.unwrap();
+        let added =
+            s.tables.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region, None, &[1]).await.unwrap();
         assert!(matches!(added, KeyAdded::Added | KeyAdded::Present));
     }
     let images = images(&*s.changes, user(1), Part::Profile).await;

@@ -24,7 +24,7 @@ pub use queue::{Delivery, Queue, QueueDepth};
 pub use registry::Registry;
 pub use requests::{Outcome, Requests};
 pub use users::{
-    Commit, Condition, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountWrite,
+    Commit, Condition, Etag, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountWrite,
     MAX_WRITES, Page, PartWrite, Parts, Users, Writes,
 };
 

@@ -13,6 +13,12 @@ pub trait Registry: Send + Sync {
     /// All companies, in the order of their ids.
     async fn companies(&self) -> Result<Vec<Company>, StoreError>;
 
+    /// The ids of the stored companies whose documents do not verify. They are among neither [`Registry::companies`]
+    /// nor the companies that [`Registry::company`] finds.
+    async fn unverified_companies(&self) -> Result<Vec<CompanyId>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// Stores a company.
     async fn put_company(&self, company: &Company) -> Result<(), StoreError>;
 

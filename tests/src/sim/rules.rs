@@ -10,10 +10,10 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attribute, BlindIndex, Credentials, IdentifierItem, Log, Part, PartRecord, Region, UserId, Version,
+    Attribute, BlindIndex, Credentials, IdentifierItem, Item, Key, Log, Part, PartRecord, Region, UserId, Version,
 };
 use umoja_store::ports::{
-    Commit, Condition, IdentifierPage, IdentifierWrite, KeyAdded, KeyRemoved, Page, PartWrite, Parts, StoreError,
+    Commit, Condition, Etag, IdentifierPage, IdentifierWrite, KeyAdded, KeyRemoved, Page, PartWrite, Parts, StoreError,
     Users, Writes,
 };
 use umoja_store::seal::Sealer;
@@ -274,9 +274,10 @@ impl Users for Written {
         part: Part,
         version: &Version,
         region: &Region,
+        replaced: Option<&[u8]>,
         wrapped: &[u8],
     ) -> Result<KeyAdded, StoreError> {
-        self.inner.add_wrapped_key(id, part, version, region, wrapped).await
+        self.inner.add_wrapped_key(id, part, version, region, replaced, wrapped).await
     }
 
     async fn remove_wrapped_key(
@@ -289,8 +290,20 @@ impl Users for Written {
         self.inner.remove_wrapped_key(id, part, version, region).await
     }
 
+    async fn etag(&self, key: &Key) -> Result<Option<Etag>, StoreError> {
+        self.inner.etag(key).await
+    }
+
+    async fn replace(&self, item: &Item, etag: &Etag) -> Result<bool, StoreError> {
+        self.inner.replace(item, etag).await
+    }
+
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
         self.inner.scan(after, limit).await
+    }
+
+    async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
+        self.inner.drop_unreadable_identifier(index).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -155,7 +155,7 @@ pub(super) async fn build(
     let seen: Vec<RegionPorts> = stores
         .iter()
         .map(|(store, tables, _, faults)| {
-            let ports = tables.ports(store.region(), store.keys());
+            let ports = tables.ports(store);
             faulty_region(&(setup.around)(ports), &faults.tables, &faults.kms)
         })
         .collect();
@@ -182,6 +182,7 @@ pub(super) async fn build(
                 merges: queue(names::queue::MERGES, &faults.repairs),
                 quarantined: queue(names::queue::QUARANTINED, &faults.quarantined),
                 registry: Arc::clone(&tables.registry),
+                proofs: Arc::clone(&tables.proofs),
                 requests,
                 attempts,
                 checkpoints: {

@@ -23,12 +23,14 @@ use crate::output::{Output, note};
 
 Compares every pair of regions (users, journal, receipts, audit), and in every region the users with the identifier \
 ownerships that are derived from them: first by digests, then item by item where the digests differ. Checks that each \
-region's audit trail is whole and genuine: no row forged, changed, moved or missing. Reports for each difference which \
+region's audit trail is whole and genuine: no row forged, changed, moved or missing. Items, companies and settings whose proof \
+does not verify count as unreadable: something else than Umoja wrote them. Reports for each difference which \
 user it is about (by id, never by personal data), where, and since when. A write of the last minute may be on its way, \
 and is not a difference. Also reports how many items cannot be read, which parts lack a wrapped key, which queues hold \
 dead letters or quarantined records, and whether lists of regions, secrets and companies differ between regions.
 
---repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, \
+--repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, what \
+does not verify is replaced by another region's copy, \
 identifiers are derived again from the users, and missing wrapped keys are listed for the key repair. Then it compares \
 again. It can be interrupted and run again at any time. Dead letters and quarantined records are left to `umoja \
 redrive`. A row of the audit trail that one region lacks is replicated from another; a forged row is left for the \
@@ -86,6 +88,7 @@ impl Doctor {
         let mut repaired = Vec::new();
         if self.repair {
             note("repairing the differences");
+            settings::repair(&regions).await.iter().for_each(|replaced| note(replaced));
             repaired = compare(&regions, How { repairs: true, ..how }).await;
             note("comparing again");
         }

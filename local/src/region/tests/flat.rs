@@ -33,7 +33,7 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     let release = vec![identifier_write(owned(1, [(user(1), ownership(1))]), unowned(1))];
     assert_eq!(store.commit(&Writes { ownerships: release, ..Writes::default() }).await, Ok(Commit::Done));
     let region = "af-south-1".parse().unwrap();
-    let added = store.add_wrapped_key(user(1), Part::Profile, &version(3), &region, &[1]).await;
+    let added = store.add_wrapped_key(user(1), Part::Profile, &version(3), &region, None, &[1]).await;
     assert_eq!(added, Ok(KeyAdded::Added));
     store.part(user(1), Part::Profile).await.unwrap();
     store.parts(user(1)).await.unwrap();
@@ -45,9 +45,9 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     store.first_use(&[1; 32], now, now).await.unwrap();
     store.begin(&[1; 32], &outcome, now, now).await.unwrap();
     store.finish(&[1; 32], &outcome, now).await.unwrap();
-    store.setting("a").await.unwrap();
-    store.put_setting("a", &serde_json::json!(1)).await.unwrap();
-    store.company(&"acme".parse().unwrap()).await.unwrap();
+    store.documents().setting("a").await.unwrap();
+    store.documents().put_setting("a", &serde_json::json!(1)).await.unwrap();
+    store.documents().company(&"acme".parse().unwrap()).await.unwrap();
     store.cursor("a").await.unwrap();
     store.advance_cursor("a", 3).await.unwrap();
     store.changes(0, 10).unwrap();

@@ -5,7 +5,6 @@ use umoja_schema::{Attribute, Attributes, Identity, Log, Message, Part};
 use umoja_store::Change;
 use umoja_store::digest::Digest;
 use umoja_store::faulty::Fault;
-use umoja_store::ports::{Logs as _, Users as _};
 use umoja_tests::world::{World, run};
 
 /// Failure: retry queue unreachable
@@ -70,8 +69,8 @@ fn the_earliest_failure_of_two_peers_counts() {
         let outcome = Replicator::new(world.regions[0].home.clone()).handle(&changes).await;
         let taken = |failed: &str| changes.iter().position(|change| change.sequence == failed).unwrap();
         let failed = taken(outcome.failed.as_ref().unwrap());
-        let stored = Digest::of(&world.regions[2].store.ports(), 3).await.unwrap().parts;
-        let other = Digest::of(&world.regions[1].store.ports(), 3).await.unwrap().parts;
+        let stored = Digest::of(&world.regions[2].tables.ports(&world.regions[2].store), 3).await.unwrap().parts;
+        let other = Digest::of(&world.regions[1].tables.ports(&world.regions[1].store), 3).await.unwrap().parts;
         assert!(stored < other, "{stored} {other}");
         assert_eq!(failed as u64, stored, "both accepted the records before it");
         for at in [1, 2] {
@@ -275,7 +274,7 @@ fn rows_are_replicated_unchanged() {
         world.check_invariants().await;
         let mut receipts = Vec::new();
         for region in &world.regions {
-            receipts.push(region.store.rows(Log::Receipts, id).await.unwrap());
+            receipts.push(region.tables.logs.rows(Log::Receipts, id).await.unwrap());
         }
         assert_eq!(receipts[0], receipts[1]);
         assert_eq!(receipts[0], receipts[2]);
@@ -303,7 +302,7 @@ fn a_part_of_an_unknown_format_is_replicated_unopened() {
         }
         let outcome = Replicator::new(world.regions[0].home.clone()).handle(&changes).await;
         assert_eq!((outcome.failed, outcome.sent), (None, 2));
-        let copied = world.regions[1].store.part(id, Part::Profile).await.unwrap().unwrap();
+        let copied = world.regions[1].tables.users.part(id, Part::Profile).await.unwrap().unwrap();
         assert!(changes.iter().any(|change| change.image == copied.to_item()));
     });
 }

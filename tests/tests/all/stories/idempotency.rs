@@ -1,7 +1,7 @@
 use serde_json::json;
 use umoja_schema::Part;
 use umoja_store::apply::apply_replicated;
-use umoja_store::ports::{Clock as _, Outcome, Requests as _, Users as _};
+use umoja_store::ports::{Clock as _, Outcome, Requests as _};
 use umoja_tests::world::killed_after;
 
 use super::story;
@@ -105,8 +105,8 @@ fn a_retry_before_both_parts_arrive_is_behind() {
     story(98, async |d| {
         let body = json!({ "email": "ada@example.com" });
         let id = d.call_idk(0, "register", "k", body.clone()).await.id().parse().unwrap();
-        let profile = d.world.regions[0].store.part(id, Part::Profile).await.unwrap().unwrap();
-        apply_replicated(&d.world.regions[1].store, &profile, d.world.name(1)).await.unwrap();
+        let profile = d.world.regions[0].tables.users.part(id, Part::Profile).await.unwrap().unwrap();
+        apply_replicated(&*d.world.regions[1].tables.users, &profile, d.world.name(1)).await.unwrap();
         d.world.reset_calls();
         d.call_idk(1, "register", "k", body).await.rejected(503, "behind");
         assert_eq!(d.world.kms_calls(), 0);
