@@ -271,11 +271,16 @@ mod tests {
         let live = live(&regions);
         regions.put(&document(&[("eu", RegionState::Serving)])).await;
         live.service().await.unwrap();
-        regions.store().put_setting(umoja_schema::names::setting::REGIONS, &serde_json::json!(7)).await.unwrap();
+        regions
+            .store()
+            .documents()
+            .put_setting(umoja_schema::names::setting::REGIONS, &serde_json::json!(7))
+            .await
+            .unwrap();
         regions.clock.pass(2 * SETTINGS_RELOAD_SECS * 1000 - 1);
         live.service().await.unwrap();
         regions.clock.pass(1);
-        assert!(matches!(live.service().await, Err(NotReady::Settings(StoreError::Rejected(_)))));
+        assert!(matches!(live.service().await, Err(NotReady::Settings(StoreError::Unreadable(_)))));
     }
 
     /// Builds at once the first time, and later when it is notified.

@@ -67,16 +67,20 @@ impl Regions {
         &self.stores[0]
     }
 
-    /// Writes the list of regions.
+    /// Writes the list of regions. Without secrets it writes those too, because they prove the list.
     pub async fn put(&self, document: &RegionsDocument) {
+        self.put_secrets().await;
         self.registry
             .put_setting(setting::REGIONS, &serde_json::to_value(document).expect("the list is JSON"))
             .await
             .expect("settings can be written");
     }
 
-    /// Makes the secrets of all regions.
+    /// Makes the secrets of all regions, unless there are some.
     pub async fn put_secrets(&self) {
+        if self.registry.setting(setting::SECRETS).await.expect("settings can be read").is_some() {
+            return;
+        }
         let names: Vec<_> = self.stores.iter().map(|store| (store.region().as_str(), RegionState::Serving)).collect();
         let ring = KeyRing::new(&self.home_of(&document(&names)), PEER_WRAP_BUDGET_MS);
         let secrets = SecretsDocument::create(&ring, self.clock.now()).await.expect("every KMS answers");

@@ -18,7 +18,7 @@ fn clock() -> Arc<SetClock> {
 }
 
 fn open(dir: &Path, region: &str) -> Result<LocalKeys, KeyringError> {
-    LocalKeys::open(dir, region.parse().unwrap(), clock(), Arc::new(OsEntropy), None)
+    LocalKeys::open(dir, "keyring.json", region.parse().unwrap(), clock(), Arc::new(OsEntropy), None)
 }
 
 fn context() -> EncryptionContext {

@@ -47,7 +47,9 @@ fn an_item_with_any_other_attribute_does_not_verify() {
     for name in item.keys().filter(|name| *name != "keys") {
         for value in [Attribute::Null, Attribute::S("0-0000000000070001-a".into()), Attribute::B(vec![0; 36])] {
             let mut changed = item.clone();
-            changed.insert(name.clone(), value);
+            if changed.insert(name.clone(), value) == changed.get(name).cloned() {
+                continue;
+            }
             let read = PartRecord::from_item(changed).and_then(|stored| keys.verified_part(stored));
             assert!(read.is_err(), "{name}");
         }

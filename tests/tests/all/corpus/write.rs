@@ -76,6 +76,7 @@ async fn settings(places: &[Place; 2]) {
     // In the middle of a rotation: every identifier is indexed under both keys.
     secrets.index.push(WrappedSecret::create(ring, "index", 2, NOW).await.unwrap());
     secrets.signing.push(WrappedSecret::create(ring, "signing", 2, NOW).await.unwrap());
+    secrets.sign(ring).await.unwrap();
     let infrastructure = |region: &str| Infrastructure {
         region: region.parse().unwrap(),
         base_url: format!("https://{region}.example.com"),

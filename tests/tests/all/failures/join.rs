@@ -237,10 +237,12 @@ fn the_secrets_are_wrapped_unchanged_for_a_joining_region() {
         }
         let before = document.clone();
         assert!(document.wrap_for_all(&ring, &BTreeSet::new()).await.unwrap());
+        document.sign(&ring).await.unwrap();
         assert!(!document.wrap_for_all(&ring, &BTreeSet::new()).await.unwrap(), "no secret is left to wrap");
         // An interrupted command leaves one region with the old document: both contain the same secrets.
         let mut merged = before.clone();
         assert!(merged.merge(&document, &ring).await.unwrap());
+        merged.sign(&ring).await.unwrap();
         assert_eq!(merged, document);
         let other = SecretsDocument::create(&ring, Millis(1_800_000_000_000)).await.unwrap();
         assert!(!merged.merge(&other, &ring).await.unwrap(), "others, made in the same second");
