@@ -6,8 +6,6 @@ use std::path::Path;
 use serde_json::Value;
 use umoja_schema::names::{self, metric};
 
-use crate::support::done;
-
 /// The committed page must equal the generated one.
 /// `UPDATE=1 cargo test --workspace --all-features --test cli reference` writes it.
 fn check(page: &str, text: &str) {
