@@ -110,6 +110,13 @@ impl World {
         self.dir.path().join(name)
     }
 
+    /// Makes the store of a region that is not listed yet.
+    pub(crate) fn make(&self, region: &str) {
+        let (dir, name) = (self.file("d").join(region), region.parse().unwrap());
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        RegionStore::create(&dir, name, clock, entropy, Options::default()).unwrap();
+    }
+
     /// Gives a region another key ring and binds its data to that, as an interrupted repair leaves it: the region serves
     /// and its own key opens nothing. A ring that is there stays.
     pub(crate) fn rekey(&self, region: &str) {

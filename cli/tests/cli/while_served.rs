@@ -293,6 +293,8 @@ fn a_running_import_blocks_changes_of_keys() {
 async fn a_server_starts_serving_a_listed_region_once_added() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
+    // `umoja region add` was interrupted after it had made the region and listed it.
+    world.make("us-east-1");
     let settings = world.file("d").join("deployment.json");
     let mut config: Value = serde_json::from_slice(&std::fs::read(&settings).unwrap()).unwrap();
     let regions = config["regions"].as_array_mut().unwrap();
