@@ -4,11 +4,11 @@
 //! key that only those wrap. It keeps parts small, and it keeps a region that returns under the same name with another
 //! KMS key from taking the old entries for its own.
 //!
-//! That another region *has* a wrapped key proves nothing: its KMS key may have been replaced since. So a wrapped key is
-//! dropped in a region only after the region's own, current KMS key has unwrapped the data key of that very part. Where
-//! it does not, the data key that another region's KMS unwraps is wrapped for the region first: added if the region has
-//! no entry, otherwise with a new version of the part, because entries are not exchanged within a version. Where no KMS
-//! unwraps the data key, the wrapped key stays and the part is named.
+//! That another region *has* a wrapped key proves nothing: its KMS key may have been replaced since. So a wrapped key
+//! is dropped in a region only after the region's own, current KMS key has unwrapped the data key of that very part.
+//! Where it does not, the data key that another region's KMS unwraps is wrapped for the region first: added if the
+//! region has no entry, otherwise with a new version of the part, because entries are not exchanged within a version.
+//! Where no KMS unwraps the data key, the wrapped key stays and the part is named.
 
 use std::sync::Arc;
 

@@ -217,8 +217,8 @@ impl<'a> SharedSecrets<'a> {
         Ok(self.newest().await?.0.wrapped_for().contains(region))
     }
 
-    /// Drops the wrapped keys of a region that is no longer among these, after the current KMS key of every one of these
-    /// has unwrapped each secret.
+    /// Drops the wrapped keys of a region that is no longer among these, after the current KMS key of every one of
+    /// these has unwrapped each secret.
     ///
     /// # Errors
     /// With no wrapped key dropped, if a region fails, no region's key unwraps a secret, or there are no secrets.

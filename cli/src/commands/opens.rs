@@ -130,7 +130,8 @@ impl Opens {
             return vec![format!("{name}: whether its own key opens the secrets and the parts is not known: {error}")];
         }
         let advice = format!(
-            "as long as another region's key opens them, `umoja re-encrypt {name}` repairs that; remove no region before"
+            "as long as another region's key opens them, `umoja re-encrypt {name}` repairs that; remove no region \
+             before"
         );
         let mut said = Vec::new();
         if !self.secrets {

@@ -57,8 +57,8 @@ pub enum DeploymentError {
     },
     /// The settings of a deployment with data are lost, and a region that is to be in the new ones is missing.
     #[error(
-        "{} is missing although the region {used} holds data, and {missing} does not exist; restore the settings from a \
-         backup, or run `umoja init` for the regions that exist, and then `umoja region add {missing}`",
+        "{} is missing although the region {used} holds data, and {missing} does not exist; restore the settings from \
+         a backup, or run `umoja init` for the regions that exist, and then `umoja region add {missing}`",
         dir.join("deployment.json").display()
     )]
     SettingsLost {

@@ -232,6 +232,30 @@ fn rekey(world: &World, name: &str) {
 }
 
 #[tokio::test]
+async fn an_interrupted_return_of_a_region_is_continued_without_the_option_too() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let ids = register(&world, &company, &["amina"]).await;
+    for state in ["joining", "frozen"] {
+        rekey(&world, HERE);
+        let config = world.file("d/deployment.json");
+        let mut stored: Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+        stored["regions"][0]["state"] = json!(state);
+        fs::write(&config, stored.to_string()).unwrap();
+        if state == "frozen" {
+            fs::write(ring(&world, HERE), "").unwrap();
+            done(&["region", "add", HERE, "--again", "--dir", &dir]);
+        } else {
+            done(&["region", "add", HERE, "--dir", &dir]);
+        }
+        done(&["status", "--dir", &dir]);
+    }
+    done(&["region", "remove", THERE, "--dir", &dir]);
+    assert_eq!(wrapped(&world, &ids).await, vec![[HERE]]);
+    assert_eq!(found(&world, &company, &["amina"]).await, [200]);
+}
+
+#[tokio::test]
 async fn status_and_doctor_report_a_region_that_does_not_open_its_data_itself() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());

@@ -117,8 +117,8 @@ impl World {
         RegionStore::create(&dir, name, clock, entropy, Options::default()).unwrap();
     }
 
-    /// Gives a region another key ring and binds its data to that, as an interrupted repair leaves it: the region serves
-    /// and its own key opens nothing. A ring that is there stays.
+    /// Gives a region another key ring and binds its data to that, as an interrupted repair leaves it: the region
+    /// serves and its own key opens nothing. A ring that is there stays.
     pub(crate) fn rekey(&self, region: &str) {
         let (dir, name) = (self.file("d").join(region), region.parse().unwrap());
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));

@@ -8,8 +8,8 @@ pub(super) fn main(region: &Region) -> String {
     format!("{MAIN} INSERT INTO region (name) SELECT '{region}' WHERE NOT EXISTS (SELECT 1 FROM region);")
 }
 
-/// Binds the data to the newest key of the key ring with these check values, if it is bound to none or to an earlier key
-/// of the same ring; with `rebinds`, whatever it is bound to.
+/// Binds the data to the newest key of the key ring with these check values, if it is bound to none or to an earlier
+/// key of the same ring; with `rebinds`, whatever it is bound to.
 pub(super) fn binding(checks: &[String], rebinds: bool) -> String {
     let Some(newest) = checks.last() else { return String::new() };
     // Check values are base64url, without quotes.

@@ -16,8 +16,8 @@ use crate::drop_wrapped_keys::{DropWrappedKeys, DropWrappedKeysReport};
 /// How often the parts that only the region's key opens are counted again.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Repeats passes until each of these regions has opened every part with its own KMS key, without the key of the leaving
-/// region, in one whole pass.
+/// Repeats passes until each of these regions has opened every part with its own KMS key, without the key of the
+/// leaving region, in one whole pass.
 ///
 /// # Errors
 /// If a region fails, a part cannot be opened or read, or the deadline passes.
@@ -45,8 +45,8 @@ pub async fn wrap_elsewhere(
     Ok(())
 }
 
-/// Checks that each of these regions opens every part with its own KMS key, for a region that is gone: what only its key
-/// opens stays so. Parts that another of these regions opens are repaired.
+/// Checks that each of these regions opens every part with its own KMS key, for a region that is gone: what only its
+/// key opens stays so. Parts that another of these regions opens are repaired.
 ///
 /// # Errors
 /// If a region fails, a part cannot be opened or read, or the deadline passes.

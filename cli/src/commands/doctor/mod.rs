@@ -23,12 +23,12 @@ use crate::output::{Output, note};
 #[command(long_about = "Find the differences between the regions of a deployment, and repair them.
 
 Compares every pair of regions (users, journal, receipts, audit), and in every region the users with the identifier \
-ownerships that are derived from them: first by digests, then item by item where the digests differ. Checks that each \
-region's audit trail is whole and genuine: no row forged, changed, moved or missing. Opens the deployment's secrets and \
-a sample of each region's parts with the region's own key. Reports for each difference which \
-user it is about (by id, never by personal data), where, and since when. A write of the last minute may be on its way, \
-and is not a difference. Also reports how many items cannot be read, which parts lack a wrapped key, which queues hold \
-dead letters or quarantined records, and whether lists of regions, secrets and companies differ between regions.
+ownerships that are derived from them: first by digests, then item by item where the digests differ. Checks that \
+each region's audit trail is whole and genuine: no row forged, changed, moved or missing. Opens the deployment's \
+secrets and a sample of each region's parts with the region's own key. Reports for each difference which user it is \
+about (by id, never by personal data), where, and since when. A write of the last minute may be on its way, and is \
+not a difference. Also reports how many items cannot be read, which parts lack a wrapped key, which queues hold dead \
+letters or quarantined records, and whether lists of regions, secrets and companies differ between regions.
 
 --repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, \
 identifiers are derived again from the users, and missing wrapped keys are listed for the key repair. Then it compares \

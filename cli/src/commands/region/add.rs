@@ -52,12 +52,13 @@ record, and it is re-encrypted.
 In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings, Scan on \
 PREFIX-companies; kms:DescribeKey, Encrypt and Decrypt with the data key, which can be limited to the secrets by a \
 condition on kms:EncryptionContext:umoja:secret, since the backfill opens no user's data (with --again it does, and \
-needs kms:GenerateDataKey too); sqs:GetQueueAttributes on PREFIX-*. In those that serve: dynamodb:Scan on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, \
-GetItem and PutItem on PREFIX-receipts; sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:PutItem on \
-PREFIX-companies; ConditionCheckItem, GetItem, PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem \
-on PREFIX-linked_accounts; GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on \
-PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal. With dynamodb:GetItem and PutItem on \
-PREFIX-checkpoints it continues where it was stopped.")]
+needs kms:GenerateDataKey too); sqs:GetQueueAttributes on PREFIX-*. In those that serve: dynamodb:Scan on \
+PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutItem on PREFIX-receipts; \
+sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:PutItem on PREFIX-companies; ConditionCheckItem, GetItem, \
+PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem on PREFIX-linked_accounts; GetItem, \
+BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on PREFIX-journal, PREFIX-receipts \
+and PREFIX-audit, UpdateItem on PREFIX-journal. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it continues \
+where it was stopped.")]
 #[command(after_help = "Examples:
   umoja region add ap-south-1 --dir DIR
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
@@ -152,11 +153,12 @@ impl Add {
     async fn local(&self, dir: &Path, output: Output) -> Result<(), CliError> {
         let _alone = locks::change(dir)?;
         let name = &self.name;
-        let state = Deployment::state_of(dir, name)?;
-        reject(name, state)?;
-        if self.again && state.is_some() {
+        // A region that cannot be opened has no other way back, whatever its state.
+        if self.again && Deployment::state_of(dir, name)?.is_some() {
             self.remake(dir).await?;
         }
+        let state = Deployment::state_of(dir, name)?;
+        reject(name, state)?;
         let mut deployment = Deployment::open(dir)?;
         if !self.again && state.is_some_and(RegionState::serves) {
             output.answer(&json!({ "region": name, "state": "serving", "added": false }), || {
@@ -173,9 +175,7 @@ impl Add {
         })?;
         let regions = deployment.regions();
         deployment.ensure_secrets().await?;
-        if self.again {
-            regions.wrap_unopened_secrets(None).await?;
-        }
+        regions.wrap_unopened_secrets(None).await?;
         let new = find(&regions, name)?;
         replicate_companies(&regions, new).await?;
         let since = on_its_way(&deployment, || regions.clock.now()).await?;
@@ -207,9 +207,10 @@ impl Add {
         Ok(backfill.from(&sources, false).await?)
     }
 
-    /// With --again: re-encrypts the parts that the region's key does not open, until it opens every one.
+    /// Re-encrypts the parts that the region's key does not open, until it opens every one. In AWS only with --again,
+    /// because it costs a call for each part; in a directory this run may continue one with --again.
     async fn reencrypt(&self, regions: &Regions, deployment: Option<&Deployment>) -> Result<(), CliError> {
-        if !self.again {
+        if !self.again && deployment.is_none() {
             return Ok(());
         }
         let listed = Listed { regions, deployment, delivery: Delivery::default() };

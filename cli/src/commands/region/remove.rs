@@ -25,31 +25,31 @@ use crate::output::Output;
 #[command(long_about = "Remove a region from a deployment.
 
 The steps: every region that stays opens the deployment's secrets with its own key; the region stops serving; every \
-part and row that another region lacks is replicated there; every region that stays opens every part with its own key, \
-and what it does not open is repaired with the keys of the others, also of the leaving region; then the region is taken \
-off the list of regions everywhere; then its wrapped keys of users' data keys and of the deployment's secrets are \
-dropped, each after the key of a region that stays has just opened the same part or secret. Until the region is off \
-the list, `umoja region thaw` lets it serve again. Afterwards, destroy its tables, its key and the others' retry queues \
-for it with Terraform; in a directory its files are left.
+part and row that another region lacks is replicated there; every region that stays opens every part with its own \
+key, and what it does not open is repaired with the keys of the others, also of the leaving region; then the region \
+is taken off the list of regions everywhere; then its wrapped keys of users' data keys and of the deployment's \
+secrets are dropped, each after the key of a region that stays has just opened the same part or secret. Until the \
+region is off the list, `umoja region thaw` lets it serve again. Afterwards, destroy its tables, its key and the \
+others' retry queues for it with Terraform; in a directory its files are left.
 
 With --lost, for a region that is gone for good or does not answer, the steps that need the region are left out. \
-Changes that it had accepted and not sent are lost, and so is every part that only its key can open. The command checks \
-first that the regions that stay open the secrets and every part with their own keys, and stops if they do not open \
-some parts. With --accept-loss it continues, reports how many those are, and their entries stay. The region no longer \
-blocks `umoja init`, `rotate` and `region add`.
+Changes that it had accepted and not sent are lost, and so is every part that only its key can open. The command \
+checks first that the regions that stay open the secrets and every part with their own keys, and stops if they do \
+not open some parts. With --accept-loss it continues, reports how many those are, and their entries stay. The region \
+no longer blocks `umoja init`, `rotate` and `region add`.
 
 Each step can be repeated: after an interruption, run the same command again. It continues where it was, even after \
 the region is off the list.
 
 The other regions serve users all the time. In AWS it needs credentials that may, in every region: dynamodb:GetItem \
 and PutItem on PREFIX-settings; Scan, GetItem, PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem \
-on PREFIX-linked_accounts; GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; Scan, GetItem and PutItem on \
-PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal; sqs:SendMessage and GetQueueAttributes \
-on PREFIX-keys; kms:GenerateDataKey, Encrypt and Decrypt with the data key, for users' data keys too (one Decrypt a part \
-before the list changes, and one after it, in every region that stays). With --lost, in those that stay: \
-dynamodb:GetItem and PutItem on PREFIX-settings, Scan, GetItem, PutItem and UpdateItem on PREFIX-users, \
-sqs:SendMessage on PREFIX-keys, and the same KMS permissions. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it continues \
-where it was stopped.")]
+on PREFIX-linked_accounts; GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; Scan, GetItem and \
+PutItem on PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal; sqs:SendMessage and \
+GetQueueAttributes on PREFIX-keys; kms:GenerateDataKey, Encrypt and Decrypt with the data key, for users' data keys \
+too (one Decrypt a part before the list changes, and one after it, in every region that stays). With --lost, in \
+those that stay: dynamodb:GetItem and PutItem on PREFIX-settings, Scan, GetItem, PutItem and UpdateItem on \
+PREFIX-users, sqs:SendMessage on PREFIX-keys, and the same KMS permissions. With dynamodb:GetItem and PutItem on \
+PREFIX-checkpoints it continues where it was stopped.")]
 #[command(after_help = "Examples:
   umoja region remove ap-south-1 --prefix PREFIX --region eu-west-1
   umoja region remove ap-south-1 --prefix PREFIX --region eu-west-1 --lost
@@ -177,8 +177,8 @@ impl Remove {
         Ok((sent, self.drop_keys(&regions).await?))
     }
 
-    /// Checks, for a region that is gone, that these regions, without it, open the secrets and every part with their own
-    /// keys.
+    /// Checks, for a region that is gone, that these regions, without it, open the secrets and every part with their
+    /// own keys.
     async fn check_without(&self, stay: &Regions) -> Result<(), CliError> {
         stay.wrap_unopened_secrets(None).await?;
         let homes: Vec<&Home> = stay.list.iter().map(|region| &region.home).collect();
@@ -224,8 +224,8 @@ impl Remove {
         Ok(sent)
     }
 
-    /// Drops the wrapped keys of the region from every part of every region, and then from the secrets: as long as those
-    /// have one, the removal has not ended.
+    /// Drops the wrapped keys of the region from every part of every region, and then from the secrets: as long as
+    /// those have one, the removal has not ended.
     async fn drop_keys(&self, regions: &Regions) -> Result<Dropped, CliError> {
         let homes: Vec<&Home> = regions.list.iter().map(|region| &region.home).collect();
         let dropped = drop_keys(&self.pace.worker(regions), &homes, &self.name).await?;

@@ -29,8 +29,8 @@ well, and 1 if something needs attention, which is then named. Digests differ fo
 that counts as a difference only if there was no write for a minute.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies \
-and PREFIX-users; kms:DescribeKey and Decrypt; sqs:GetQueueAttributes on PREFIX-*. The CloudWatch alarm PREFIX-iterator-age shows \
-whether the streams are behind.")]
+and PREFIX-users; kms:DescribeKey and Decrypt; sqs:GetQueueAttributes on PREFIX-*. The CloudWatch alarm \
+PREFIX-iterator-age shows whether the streams are behind.")]
 #[command(after_help = "Examples:
   umoja status --dir DIR
   umoja status --dir DIR --fast --json
