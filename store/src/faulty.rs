@@ -298,6 +298,10 @@ impl Registry for Faulty<dyn Registry> {
         self.faults.call("put_company", self.inner.put_company(company)).await
     }
 
+    async fn replace_company(&self, expected: Option<&Company>, company: &Company) -> Result<bool, StoreError> {
+        self.faults.call("replace_company", self.inner.replace_company(expected, company)).await
+    }
+
     async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
         self.faults.call("setting", self.inner.setting(name)).await
     }

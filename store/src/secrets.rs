@@ -102,6 +102,22 @@ pub enum SecretsError {
         /// The cause.
         source: KeysError,
     },
+    /// No region's current KMS key unwraps a secret.
+    #[error("no region's KMS key unwraps version {version} of the secret `{purpose}`")]
+    Unopened {
+        /// The secret.
+        purpose: &'static str,
+        /// Its version.
+        version: u32,
+    },
+    /// The KMS keys of two regions unwrap different secrets.
+    #[error("the KMS keys of the regions unwrap different values of version {version} of the secret `{purpose}`")]
+    Ambiguous {
+        /// The secret.
+        purpose: &'static str,
+        /// Its version.
+        version: u32,
+    },
 }
 
 impl SecretsDocument {
@@ -166,14 +182,8 @@ impl SecretsDocument {
     /// If the region's KMS does not answer, or its key is disabled.
     pub async fn is_wrapped_by(&self, ring: &KeyRing, region: &Region) -> Result<bool, SecretsError> {
         for (purpose, secret) in self.secrets() {
-            let keys = ring_of(ring, purpose).keys_of(region);
-            let keys = keys.ok_or_else(|| SecretsError::RegionMissing(region.clone()))?;
-            let Some(entry) = secret.wrapped.get(region) else { return Ok(false) };
-            let blob = URL_SAFE_NO_PAD.decode(entry).map_err(|_| SecretsError::Malformed)?;
-            match keys.unwrap(&blob, &context(purpose, secret.version)).await {
-                Ok(_) => {}
-                Err(KeysError::Rejected) => return Ok(false),
-                Err(error) => return Err(error.into()),
+            if secret.unwrapped_by(purpose, ring, region).await?.is_none() {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -189,9 +199,32 @@ impl SecretsDocument {
         Ok(any)
     }
 
-    /// Takes over the wrapped keys that only `other`, another region's copy, has. False, with no change, if the copies
-    /// are of different secrets.
+    /// Has the current KMS key of every region of the key ring unwrap each secret. Where a region's key does not, a
+    /// secret that another region's key has just unwrapped is wrapped for it. `leaving`, a region that is about to be
+    /// removed, only unwraps. True if any secret was wrapped.
+    ///
+    /// # Errors
+    /// With no change for that secret, if no region's key unwraps it, if two keys unwrap different values, or if a
+    /// region's KMS does not answer.
+    pub async fn wrap_where_unopened(
+        &mut self,
+        ring: &KeyRing,
+        leaving: Option<&Region>,
+    ) -> Result<bool, SecretsError> {
+        let mut any = false;
+        for (purpose, secret) in self.secrets_mut() {
+            any |= secret.wrap_where_unopened(purpose, ring, leaving).await?;
+        }
+        Ok(any)
+    }
+
+    /// Takes over the wrapped keys that only `other`, another region's copy, has. If the copies hold different wrapped
+    /// keys of a region, the one that the region's KMS key unwraps stays. False, with no change, if the copies are of
+    /// different secrets.
     pub async fn merge(&mut self, other: &Self, ring: &KeyRing) -> Result<bool, SecretsError> {
+        if self == other {
+            return Ok(true);
+        }
         let own: Vec<_> = self.secrets().collect();
         let theirs: Vec<_> = other.secrets().collect();
         let beside = |document: &Self| {
@@ -206,26 +239,37 @@ impl SecretsDocument {
                 return Ok(false);
             }
         }
-        let theirs = theirs.into_iter().map(|(_, secret)| secret.wrapped.clone()).collect::<Vec<_>>();
-        for ((_, own), theirs) in self.secrets_mut().zip(theirs) {
-            for (region, blob) in theirs {
-                own.wrapped.entry(region).or_insert(blob);
+        let theirs = theirs.into_iter().map(|(_, secret)| secret.clone()).collect::<Vec<_>>();
+        for ((purpose, own), theirs) in self.secrets_mut().zip(theirs) {
+            for (region, blob) in &theirs.wrapped {
+                let differs = own.wrapped.get(region).is_some_and(|stored| stored != blob);
+                let replaces = differs
+                    && own.unwrapped_by(purpose, ring, region).await.is_ok_and(|key| key.is_none())
+                    && theirs.unwrapped_by(purpose, ring, region).await.is_ok_and(|key| key.is_some());
+                if replaces || !own.wrapped.contains_key(region) {
+                    own.wrapped.insert(region.clone(), blob.clone());
+                }
             }
         }
         Ok(true)
     }
 
-    /// Drops the wrapped keys of a region that was removed from the deployment. False, with no change, if a secret
-    /// would have no wrapped key left.
-    pub fn forget(&mut self, region: &Region) -> bool {
-        let needed = |(_, secret): (_, &WrappedSecret)| !secret.wrapped.keys().any(|other| other != region);
-        if self.secrets().any(needed) {
-            return false;
-        }
+    /// Drops the wrapped keys of a region that was removed from the deployment, after the current KMS key of every
+    /// region of the key ring has unwrapped each secret ([`SecretsDocument::wrap_where_unopened`]).
+    ///
+    /// # Errors
+    /// As for [`SecretsDocument::wrap_where_unopened`]: then no wrapped key was dropped.
+    pub async fn forget(&mut self, ring: &KeyRing, removed: &Region) -> Result<(), SecretsError> {
+        self.wrap_where_unopened(ring, Some(removed)).await?;
         for (_, secret) in self.secrets_mut() {
-            secret.wrapped.remove(region);
+            secret.wrapped.remove(removed);
         }
-        true
+        Ok(())
+    }
+
+    /// The regions that have a wrapped key of any secret.
+    pub fn wrapped_for(&self) -> BTreeSet<&Region> {
+        self.secrets().flat_map(|(_, secret)| secret.wrapped.keys()).collect()
     }
 
     /// The secret from which ids, tokens and keys are derived.
@@ -310,11 +354,63 @@ impl WrappedSecret {
         Ok(true)
     }
 
+    async fn wrap_where_unopened(
+        &mut self,
+        purpose: &'static str,
+        ring: &KeyRing,
+        leaving: Option<&Region>,
+    ) -> Result<bool, SecretsError> {
+        let ring = ring_of(ring, purpose);
+        let version = self.version;
+        let mut found: Option<DataKey> = None;
+        let mut unopened = Vec::new();
+        for region in ring.regions().filter(|region| Some(*region) != leaving) {
+            match (self.unwrapped_by(purpose, ring, region).await?, &found) {
+                (None, _) => unopened.push(region.clone()),
+                (Some(key), None) => found = Some(key),
+                (Some(key), Some(found)) if key.expose() == found.expose() => {}
+                (Some(_), Some(_)) => return Err(SecretsError::Ambiguous { purpose, version }),
+            }
+        }
+        if found.is_none()
+            && let Some(leaving) = leaving.filter(|region| ring.keys_of(region).is_some())
+        {
+            found = self.unwrapped_by(purpose, ring, leaving).await?;
+        }
+        let key = found.ok_or(SecretsError::Unopened { purpose, version })?;
+        let context = context(purpose, version);
+        for region in &unopened {
+            let failed = |source| SecretsError::NotWrapped { region: region.clone(), source };
+            let keys = ring.keys_of(region).ok_or_else(|| SecretsError::RegionMissing(region.clone()))?;
+            let blob = keys.wrap(&key, &context).await.map_err(failed)?;
+            self.wrapped.insert(region.clone(), URL_SAFE_NO_PAD.encode(blob));
+        }
+        Ok(!unopened.is_empty())
+    }
+
+    /// The secret, unwrapped by the region's current KMS key alone; `None` if the region has no wrapped key, or its key
+    /// rejects it.
+    async fn unwrapped_by(
+        &self,
+        purpose: &str,
+        ring: &KeyRing,
+        region: &Region,
+    ) -> Result<Option<DataKey>, SecretsError> {
+        let ring = ring_of(ring, purpose);
+        let keys = ring.keys_of(region).ok_or_else(|| SecretsError::RegionMissing(region.clone()))?;
+        let blob = self.wrapped.get(region).and_then(|entry| URL_SAFE_NO_PAD.decode(entry).ok());
+        let Some(blob) = blob else { return Ok(None) };
+        match keys.unwrap(&blob, &context(purpose, self.version)).await {
+            Ok(key) => Ok(Some(key)),
+            Err(KeysError::Rejected) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     async fn unwrap(&self, ring: &KeyRing, purpose: &str) -> Result<DataKey, SecretsError> {
-        let decode = |(region, text): (&Region, &String)| {
-            URL_SAFE_NO_PAD.decode(text).map(|blob| (region.clone(), blob)).map_err(|_| SecretsError::Malformed)
-        };
-        let wrapped = self.wrapped.iter().map(decode).collect::<Result<_, _>>()?;
+        // One damaged entry does not hide the others.
+        let decode = |(region, text): (&Region, &String)| Some((region.clone(), URL_SAFE_NO_PAD.decode(text).ok()?));
+        let wrapped = self.wrapped.iter().filter_map(decode).collect();
         Ok(ring_of(ring, purpose).unwrap(&wrapped, &context(purpose, self.version)).await?)
     }
 }

@@ -222,20 +222,40 @@ impl<'a> SharedSecrets<'a> {
         Ok(document.is_wrapped_by(&self.ring, region).await?)
     }
 
-    /// Drops the wrapped keys of a region that is no longer among these. False, with no change, if a secret has no
-    /// other wrapped key.
+    /// Has every region's current KMS key unwrap every secret, and wraps a secret again for a region whose key does not
+    /// ([`SecretsDocument::wrap_where_unopened`]). `leaving` is one of these regions that is about to be removed. True
+    /// if any secret was wrapped.
+    ///
+    /// # Errors
+    /// If a region fails, no region's key unwraps a secret, or there are no secrets.
+    pub async fn wrap_where_unopened(&self, leaving: Option<&Region>) -> Result<bool, SharedSecretsError> {
+        let (mut document, _) = self.newest().await?;
+        let stored = self.stored().await?;
+        let any = document.wrap_where_unopened(&self.ring, leaving).await?;
+        document.sign(&self.ring).await?;
+        self.store(&document, &stored).await?;
+        Ok(any)
+    }
+
+    /// True if a secret has a wrapped key of this region.
     ///
     /// # Errors
     /// If a region fails, or there are no secrets.
-    pub async fn forget(&self, removed: &Region) -> Result<bool, SharedSecretsError> {
+    pub async fn is_wrapped_for(&self, region: &Region) -> Result<bool, SharedSecretsError> {
+        Ok(self.newest().await?.0.wrapped_for().contains(region))
+    }
+
+    /// Drops the wrapped keys of a region that is no longer among these, after the current KMS key of every one of
+    /// these has unwrapped each secret.
+    ///
+    /// # Errors
+    /// With no wrapped key dropped, if a region fails, no region's key unwraps a secret, or there are no secrets.
+    pub async fn forget(&self, removed: &Region) -> Result<(), SharedSecretsError> {
         let (mut document, _) = self.newest().await?;
         let stored = self.stored().await?;
-        if !document.forget(removed) {
-            return Ok(false);
-        }
+        document.forget(&self.ring, removed).await?;
         document.sign(&self.ring).await?;
-        self.store(&document, &stored).await?;
-        Ok(true)
+        self.store(&document, &stored).await
     }
 
     /// The stored values, if they are this document in every region.

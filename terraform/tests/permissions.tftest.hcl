@@ -75,8 +75,8 @@ run "roles" {
     error_message = "The api reaches no peer's table and no queue."
   }
   assert {
-    condition     = !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "kms:") && !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "-companies") && !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "sqs:ReceiveMessage")
-    error_message = "Anti-entropy uses no key, reads no company and receives no messages."
+    condition     = !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "-companies") && !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "sqs:ReceiveMessage")
+    error_message = "Anti-entropy reads no company and receives no messages."
   }
   assert {
     condition = alltrue(flatten([

@@ -122,7 +122,7 @@ async fn main() {
     let open = |name: &str| {
         let path = Path::new(&directory).join(name);
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        RegionStore::open(&path, region(name), clock, entropy, Options::default()).expect("a directory")
+        RegionStore::create(&path, region(name), clock, entropy, Options::default()).expect("a directory")
     };
     let (own, peer) = (open("eu-west-1"), open("us-east-1"));
     let home = own.home([peer.ports()], Arc::new(SystemClock), Arc::new(OsEntropy));

@@ -15,6 +15,7 @@ mod examples;
 mod export;
 mod import;
 mod init;
+mod lost;
 mod metrics;
 mod operators;
 mod passwords;

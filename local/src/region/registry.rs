@@ -50,6 +50,21 @@ impl Registry for Documents {
         self.0.write(table::COMPANIES, work).await
     }
 
+    async fn replace_company(&self, expected: Option<&Company>, company: &Company) -> Result<bool, StoreError> {
+        let (expected, id, document) = (expected.cloned(), company.id.clone(), json(company)?);
+        let work = move |tx: &crate::engine::Tx<'_>| {
+            let mut select = tx.prepare_cached("SELECT document FROM companies WHERE id = ?1")?;
+            let stored: Option<String> = select.query_row([id.as_str()], |row| row.get(0)).optional()?;
+            if stored.as_deref().map(from_json::<Company>).transpose()? != expected {
+                return Ok(false);
+            }
+            let put = "INSERT OR REPLACE INTO companies (id, document) VALUES (?1, ?2)";
+            tx.prepare_cached(put)?.execute(params![id.as_str(), document])?;
+            Ok(true)
+        };
+        self.0.write(table::COMPANIES, work).await
+    }
+
     async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
         let text: Option<String> = self.0.read(table::SETTINGS, |connection| {
             let mut select = connection.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;

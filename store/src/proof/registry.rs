@@ -125,6 +125,18 @@ impl Registry for Proved<dyn Registry> {
         self.inner.put_company(&self.proved_company(company).await?).await
     }
 
+    async fn replace_company(&self, expected: Option<&Company>, company: &Company) -> Result<bool, StoreError> {
+        let stored = self.inner.company(&company.id).await?;
+        let verified = match &stored {
+            Some(stored) => Some(self.verified_company(stored.clone()).await?),
+            None => None,
+        };
+        if verified.as_ref() != expected {
+            return Ok(false);
+        }
+        self.inner.replace_company(stored.as_ref(), &self.proved_company(company).await?).await
+    }
+
     async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
         match self.inner.setting(name).await? {
             Some(value) if is_proved(name) => self.verified(table::SETTINGS, name, value).await.map(Some),

@@ -15,4 +15,5 @@ mod removal;
 mod rotation;
 mod stream;
 mod tables;
+mod unopened;
 mod versions;

@@ -7,7 +7,7 @@ use serde_json::json;
 use umoja_schema::CompanyId;
 use umoja_schema::company::ApiKeyHash;
 
-use super::known::{known, new_api_key};
+use super::known::{change_known, new_api_key};
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::credentials::CompanyFile;
@@ -51,7 +51,6 @@ pub(super) struct RetireKey {
 impl RotateKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_companies().await?;
-        let mut company = known(&deployment, &self.id).await?;
         let file = self.company_file.as_deref().map(CompanyFile::read).transpose()?;
         if file.as_ref().is_some_and(|file| file.id != self.id) {
             return Err(CliError::Usage(format!("--company-file is not of the company {}", self.id)));
@@ -59,16 +58,16 @@ impl RotateKey {
         let (api_key, hash) = new_api_key(&deployment)?;
         let now = deployment.clock.now().secs();
         let end = now.saturating_add(self.overlap_secs);
-        company.api_keys.retain(|old| old.expires_at.is_none_or(|at| now < at));
-        for old in &mut company.api_keys {
-            old.expires_at = Some(old.expires_at.map_or(end, |at| at.min(end)));
-        }
         let name = hash.id.clone();
-        company.api_keys.push(hash);
-        let stored = deployment.put_company(&company).await;
-        if matches!(stored, Err(CliError::NotStored(_))) {
-            return stored;
-        }
+        let changed = change_known(&deployment, &self.id, |company| {
+            company.api_keys.retain(|old| old.expires_at.is_none_or(|at| now < at));
+            for old in &mut company.api_keys {
+                old.expires_at = Some(old.expires_at.map_or(end, |at| at.min(end)));
+            }
+            company.api_keys.push(hash.clone());
+            Ok(())
+        });
+        let stored = changed.await?.everywhere;
         // If at least one region has stored it, the new key is issued.
         let overlap = self.overlap_secs;
         match (self.company_file.as_deref(), file) {
@@ -93,20 +92,24 @@ impl RotateKey {
 impl RetireKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_companies().await?;
-        let mut company = known(&deployment, &self.id).await?;
         let now = deployment.clock.now().secs();
         let is_live = |key: &ApiKeyHash| key.expires_at.is_none_or(|at| now < at);
-        let was_live = company.api_keys.iter().any(|key| key.id == self.key && is_live(key));
-        if was_live && !company.api_keys.iter().any(|key| key.id != self.key && is_live(key)) {
-            return Err(CliError::Failed(format!(
-                "{} is the only API key of {1}; give it another one first with `umoja company rotate-key {1}`, or \
-                 reject all of its requests with `umoja company disable {1}`",
-                self.key, self.id
-            )));
-        }
-        // A region that did not answer before may still have a key that the others dropped, so every region is written.
-        company.api_keys.retain(|key| key.id != self.key && is_live(key));
-        deployment.put_company(&company).await?;
+        let mut was_live = false;
+        let changed = change_known(&deployment, &self.id, |company| {
+            was_live = company.api_keys.iter().any(|key| key.id == self.key && is_live(key));
+            if was_live && !company.api_keys.iter().any(|key| key.id != self.key && is_live(key)) {
+                return Err(CliError::Failed(format!(
+                    "{} is the only API key of {1}; give it another one first with `umoja company rotate-key {1}`, or \
+                     reject all of its requests with `umoja company disable {1}`",
+                    self.key, self.id
+                )));
+            }
+            // A region that did not answer before may still have a key that the others dropped, so every region is
+            // written.
+            company.api_keys.retain(|key| key.id != self.key && is_live(key));
+            Ok(())
+        });
+        changed.await?.everywhere?;
         output.answer(&json!({ "id": self.id, "api_key_id": self.key, "was_live": was_live }), || {
             let key = &self.key;
             if was_live {
