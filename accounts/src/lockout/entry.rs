@@ -147,7 +147,7 @@ impl<'a> Entry<'a> {
         counter!(kind).increment(1);
         tracing::info!(
             event = kind,
-            company = %self.context.company.id,
+            company = self.context.company.id.as_str(),
             "a login attempt was rejected without a check of its password"
         );
         let secs = until.since(self.context.now).min(LONGEST_MS).div_ceil(1000).max(1);
@@ -190,7 +190,11 @@ impl<'a> Entry<'a> {
 
     async fn failed(self) {
         counter!(metric::LOGIN_FAILURES).increment(1);
-        tracing::info!(event = metric::LOGIN_FAILURES, company = %self.context.company.id, "a login attempt failed");
+        tracing::info!(
+            event = metric::LOGIN_FAILURES,
+            company = self.context.company.id.as_str(),
+            "a login attempt failed"
+        );
         let attempts = &self.accounts.home.attempts;
         let of_person = async {
             if matches!(self.entered, Entered::Stranger { .. }) {
@@ -220,7 +224,7 @@ impl<'a> Entry<'a> {
         counter!(metric::STUFFING_CLIENTS).increment(1);
         tracing::warn!(
             event = metric::STUFFING_CLIENTS,
-            company = %self.context.company.id,
+            company = self.context.company.id.as_str(),
             identifiers = MANY_IDENTIFIERS,
             "logins with many identifiers failed from one client"
         );

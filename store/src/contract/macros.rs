@@ -188,9 +188,9 @@ macro_rules! requests_contract {
             an_outcome_can_be_finished_without_a_begin,
             an_outcome_counts_as_absent_once_it_has_expired,
             one_of_fifty_concurrent_begins_stores_its_outcome,
+            replays_and_outcomes_of_one_hash_are_separate,
             a_withdrawn_outcome_is_absent,
             only_the_stored_outcome_can_be_withdrawn,
-            replays_and_outcomes_of_one_hash_are_separate,
         }
     };
 }
