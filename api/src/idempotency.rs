@@ -2,8 +2,8 @@
 //! The stored outcome is a hash of the request, the status, and the user's id and version. It has no personal data.
 //!
 //! - If the request made a change ([`Effect::Made`]), a retry is answered from the stored outcome.
-//! - If nothing was done ([`Effect::Nothing`]: every 4xx, `changed: false`, a preview), the key is unused again. A retry
-//!   is evaluated from the start and counts like a first request.
+//! - If nothing was done ([`Effect::Nothing`]: every 4xx, `changed: false`, a preview), the key is unused again. A
+//!   retry is evaluated from the start and counts like a first request.
 //! - Otherwise the outcome is unknown, or the operation completes its own work (`erase`): a retry runs again. A change
 //!   that must not be made twice finds the mark of the key in the part that it would write ([`Context`]).
 

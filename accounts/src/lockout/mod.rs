@@ -12,12 +12,12 @@
 //! [`Entry::compare`] is the only place that compares a password, and each comparison needs an attempt that was counted
 //! ([`Permit`](umoja_store::ports::Permit)).
 //!
-//! All companies share the counts of an identifier and of a person, because the user has one password: with a count for
-//! each company, an attacker would have the guesses of every company's login page. So the failures at one company make
-//! users wait at the others too, for up to 15 minutes after the last failure. A company that keeps failing keeps a user
-//! waiting; the user's known devices, which are counted for each company, and a password reset do not wait. Each company
-//! has its own counts of clients. Otherwise a company could lock out any address at all companies, because it names the
-//! address itself.
+//! All companies share the counts of an identifier and of a person, because the user has one password: with a count
+//! for each company, an attacker would have the guesses of every company's login page. So the failures at one company
+//! make users wait at the others too, for up to 15 minutes after the last failure. A company that keeps failing keeps a
+//! user waiting. The user's known devices, which are counted for each company, and a password reset do not wait. Each
+//! company has its own counts of clients. Otherwise a company could lock out any address at all companies, because it
+//! names the address itself.
 //!
 //! If the table does not answer, logins continue without it, and a metric counts them. Otherwise an attacker who makes
 //! the table unavailable would lock all users out. If the table only throttles, the attempt is rejected and has to be
