@@ -45,6 +45,25 @@ impl Fleet {
         }
     }
 
+    /// Adds an answer about a password.
+    fn check_guess(&self, answer: &Answered, alone: bool) {
+        let Answered { at, call, id, reply, .. } = answer;
+        let guesses = &mut *self.guesses.borrow_mut();
+        let by_id = match call {
+            Call::Authenticate { by, .. } => *by == By::Id,
+            Call::Password { .. } => true,
+            Call::ResetFinish { .. } | Call::Repeat | Call::Corrected => false,
+            _ => return,
+        };
+        let failed = ["authenticated", "changed"].iter().any(|name| reply.body.get(name) == Some(&json!(false)));
+        let rejected = (400..500).contains(&reply.status);
+        match (alone, by_id) {
+            (true, true) if failed => guesses.fail(*at, *id, self.region(*at).clock.now()),
+            (true, _) if failed || rejected => {}
+            _ => guesses.forget(*at),
+        }
+    }
+
     /// A request that was rejected leaves its idempotency key unused.
     fn check_key(&self, answer: &Answered, calm: bool) {
         let Answered { user, idk, is_unused, reply, .. } = answer;

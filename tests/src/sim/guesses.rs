@@ -2,16 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
 use umoja_schema::{Millis, UserId};
-use umoja_store::ports::Clock as _;
 
-use super::answered::Answered;
-use super::fleet::Fleet;
-use super::plan::{By, Call};
-
-/// SECURITY.md, attempts at a password: the fifth failure starts a lock-out of 2 seconds, and each further one a lock-out
-/// twice as long, up to 15 minutes. All is forgotten an hour after the last one.
+/// SECURITY.md, attempts at a password: the fifth failure starts a lock-out of 2 seconds, and each further one a
+/// lock-out twice as long, up to 15 minutes. All is forgotten an hour after the last one.
 const FREE: usize = 5;
 const SHORTEST_MS: u64 = 2_000;
 const LONGEST_MS: u64 = 15 * 60 * 1000;
@@ -59,7 +53,7 @@ impl Guesses {
     ///
     /// # Panics
     /// If it came too early.
-    fn fail(&mut self, at: usize, id: UserId, now: Millis) {
+    pub(super) fn fail(&mut self, at: usize, id: UserId, now: Millis) {
         let (count, last) = self.failed.entry((at, id)).or_insert((0, now));
         if now.since(*last) >= FORGOTTEN_MS {
             *count = 0;
@@ -76,25 +70,4 @@ impl Guesses {
 /// True if an operation may reset counts.
 fn is_about_passwords(operation: &str) -> bool {
     matches!(operation, "authenticate" | "password/change" | "password/reset/finish")
-}
-
-impl Fleet {
-    /// Adds an answer about a password.
-    pub(super) fn check_guess(&self, answer: &Answered, alone: bool) {
-        let Answered { at, call, id, reply, .. } = answer;
-        let guesses = &mut *self.guesses.borrow_mut();
-        let by_id = match call {
-            Call::Authenticate { by, .. } => *by == By::Id,
-            Call::Password { .. } => true,
-            Call::ResetFinish { .. } | Call::Repeat | Call::Corrected => false,
-            _ => return,
-        };
-        let failed = ["authenticated", "changed"].iter().any(|name| reply.body.get(name) == Some(&json!(false)));
-        let rejected = (400..500).contains(&reply.status);
-        match (alone, by_id) {
-            (true, true) if failed => guesses.fail(*at, *id, self.region(*at).clock.now()),
-            (true, _) if failed || rejected => {}
-            _ => guesses.forget(*at),
-        }
-    }
 }
