@@ -140,6 +140,11 @@ impl Problem {
         Self { field: Some(field.to_owned()), ..Self::from(kind) }
     }
 
+    /// True if the request was rejected, and nothing was done. Otherwise it may have been done.
+    pub(crate) fn is_definite(&self) -> bool {
+        (400..500).contains(&self.kind.status)
+    }
+
     /// The body of the answer.
     pub(crate) fn details(&self) -> ProblemDetails {
         let is_quota = self.kind == &RATE_LIMITED;

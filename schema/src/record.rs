@@ -236,6 +236,9 @@ pub struct Identity {
     /// in any region and at any time, from another request under the same key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registered_by: Option<String>,
+    /// The mark of the last `update` of this user, if it had an idempotency key. A retry finds its own mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_by: Option<String>,
     /// The source of each field: `email`, `profile.given_name`, ...
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sources: BTreeMap<String, Source>,
@@ -265,6 +268,10 @@ pub struct Credentials {
     /// When and by whom the password was last set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_source: Option<Source>,
+    /// The mark of the request that last set the password, if it had an idempotency key. A retry finds its own mark,
+    /// and no password has to be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_by: Option<String>,
     /// When and by whom the status was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_source: Option<Source>,

@@ -399,4 +399,8 @@ impl Requests for Faulty<dyn Requests> {
     async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError> {
         self.faults.call("finish", self.inner.finish(key, outcome, expires_at)).await
     }
+
+    async fn withdraw(&self, key: &[u8; 32], outcome: &Outcome, now: Millis) -> Result<(), StoreError> {
+        self.faults.call("withdraw", self.inner.withdraw(key, outcome, now)).await
+    }
 }

@@ -94,9 +94,10 @@ impl Record {
             merged_into: facts.merged_into,
             links: facts.links.clone(),
             ownerships: ownerships.into_values().collect(),
-            // The fingerprint is keyed with a secret of this deployment, so it is useless elsewhere.
-            identity: Identity { registered_by: None, ..identity },
-            credentials,
+            // The fingerprint is keyed with a secret of this deployment, and marks are known to one region, so they are
+            // useless elsewhere.
+            identity: Identity { registered_by: None, updated_by: None, ..identity },
+            credentials: Credentials { password_by: None, ..credentials },
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Rules that can be disabled, to prove that the simulation detects each missing rule.
 //!
-//! A wrapper around a region's table disables a rule: it does what a version without the rule would have done. The
-//! operator of the run disables the rules of a rotation. The product's code has no switch for this, so a disabled rule
-//! cannot be shipped.
+//! A wrapper around a region's table disables a rule: it does what a version without the rule would have done. (The
+//! wrappers around short-lived rows are in `short`.) The operator of the run disables the rules of a rotation. The
+//! product's code has no switch for this, so a disabled rule cannot be shipped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -50,11 +50,15 @@ pub enum Rule {
     Wait,
     /// An index key is dropped only when every region has every profile in a version that does not use it.
     Arrived,
+    /// Every comparison of a password is counted as an attempt.
+    Counted,
+    /// The idempotency key of a request that was rejected is unused again.
+    Withdrawn,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -68,6 +72,8 @@ impl Rule {
         Self::Verified,
         Self::Wait,
         Self::Arrived,
+        Self::Counted,
+        Self::Withdrawn,
     ];
 
     /// The name of the rule.
@@ -86,6 +92,8 @@ impl Rule {
             Self::Verified => "verified-merge",
             Self::Wait => "rotation-wait",
             Self::Arrived => "rotation-proof",
+            Self::Counted => "counted-attempts",
+            Self::Withdrawn => "withdrawn-keys",
         }
     }
 }

@@ -188,6 +188,7 @@ async fn people(
         external_ids: [(company(), "4711".to_owned())].into(),
         profile: Profile::from_value(profile).unwrap(),
         registered_by: Some("a keyed hash".into()),
+        updated_by: Some("a mark".into()),
         sources: [("email".to_owned(), source(1)), ("profile.name".to_owned(), source(2))].into(),
     };
     let of_eve = Identity { email: Some("ada@example.com".into()), ..Identity::default() };
@@ -200,6 +201,7 @@ async fn people(
     let secret = Credentials {
         secret: Some("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g".into()),
         password_source: Some(source(3)),
+        password_by: Some("a mark".into()),
         ..Credentials::default()
     };
     let old = Credentials {
@@ -307,7 +309,7 @@ async fn messages(here: &Place, id: UserId) -> Value {
 
 /// Outcomes of requests as they are stored.
 async fn requests(here: &Place, id: UserId) -> Value {
-    let begun = Outcome { request: "a keyed hash".into(), status: None, id: None, version: None };
+    let begun = Outcome { request: "a keyed hash".into(), mark: None, status: None, id: None, version: None };
     let finished = Outcome { status: Some(201), id: Some(id), version: Some("a version".into()), ..begun.clone() };
     for (key, outcome) in [([1; 32], &begun), ([2; 32], &finished)] {
         assert_eq!(here.store.begin(&key, outcome, NOW, Millis(u64::MAX >> 16)).await, Ok(None));
