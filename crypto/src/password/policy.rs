@@ -43,9 +43,9 @@ const MIN_LEFT_CHARS: usize = 4;
 /// The rank in a list of `zxcvbn` up to which a few more characters do not make a word a password.
 const COMMON_RANK: usize = 1_000;
 
-/// What may surround such a word without making it another password: fewer letters than the first, and at most as many
-/// digits as the second that are no date or row of digits.
-const MIN_OTHER_LETTERS: usize = 3;
+/// What may surround such a word without making it another password: letters, if it is the only one, and digits that are
+/// no date or row of digits.
+const MAX_OTHER_LETTERS: usize = 2;
 const MAX_OTHER_DIGITS: usize = 4;
 
 /// Why a password of the right length is rejected; never contains any of it.
@@ -98,14 +98,15 @@ impl Policy {
     /// # Errors
     /// [`Weakness`]; not [`Weakness::Breached`], which needs a list of breached passwords.
     pub fn judge(&self, password: &Password) -> Result<(), Weakness> {
-        self.judge_text(password.expose())?;
+        let keys = keyboards::latin_keys(password.expose()).map(Zeroizing::new);
+        let readings = std::iter::once(password.expose()).chain(keys.as_ref().map(|keys| keys.as_str()));
+        let mut found: Vec<Weakness> = readings.filter_map(|text| self.judge_text(text).err()).collect();
         if self.leaves_little_of(password) {
-            return Err(Weakness::Personal);
+            found.push(Weakness::Personal);
         }
-        match keyboards::latin_keys(password.expose()).map(Zeroizing::new) {
-            Some(keys) => self.judge_text(&keys),
-            None => Ok(()),
-        }
+        // Of several reasons, the one that says most about what to change.
+        let reasons = [Weakness::Personal, Weakness::Common, Weakness::Guessable];
+        reasons.into_iter().find(|weakness| found.contains(weakness)).map_or(Ok(()), Err)
     }
 
     fn judge_text(&self, text: &str) -> Result<(), Weakness> {
@@ -179,11 +180,12 @@ impl Pieces {
         self.digits += token.chars().filter(|c| c.is_numeric()).count();
     }
 
-    /// True for one common word, or words of the calendar or about the person, and next to nothing else.
+    /// True for one common word, possibly with words of the calendar or about the person, and next to nothing else.
     fn are_one_word(&self) -> bool {
-        let has_word = self.personal || self.calendar || !self.common.is_empty();
-        let is_little = self.letters < MIN_OTHER_LETTERS && self.digits <= MAX_OTHER_DIGITS;
-        has_word && self.common.len() <= 1 && is_little
+        let kinds = usize::from(self.personal) + usize::from(self.calendar) + self.common.len();
+        let most_letters = if kinds > 1 { 0 } else { MAX_OTHER_LETTERS };
+        let is_little = self.letters <= most_letters && self.digits <= MAX_OTHER_DIGITS;
+        kinds > 0 && self.common.len() <= 1 && is_little
     }
 }
 

@@ -72,6 +72,7 @@ fn no_composition_is_required_and_every_script_is_accepted() {
 
 #[test]
 fn a_common_word_stays_common_whatever_surrounds_it() {
+    let mut wrong = Vec::new();
     for password in [
         "passwordpassword",
         "password password",
@@ -93,9 +94,10 @@ fn a_common_word_stays_common_whatever_surrounds_it() {
         "Willkommen1!",
         "Michael2026!!",
     ] {
-        for min_score in [0, MIN_SCORE, MAX_SCORE] {
-            assert_eq!(judge(&Policy::new(min_score, []), password), Err(Weakness::Common), "{password}");
-        }
+        wrong.extend([0, MIN_SCORE, MAX_SCORE].into_iter().filter_map(|min_score| {
+            let judged = judge(&Policy::new(min_score, []), password);
+            (judged != Err(Weakness::Common)).then_some((password, min_score, judged))
+        }));
     }
     // The name of the service with the year is as usual as the season.
     for password in ["Soko2026!!", "Lovelace-2026-!!", "SokoPassword2026!", "SokoSummer2026"] {
@@ -107,10 +109,12 @@ fn a_common_word_stays_common_whatever_surrounds_it() {
     {
         assert_eq!(judge(&Policy::new(MIN_SCORE, []), password), Ok(()), "{password}");
     }
+    assert_eq!(wrong, []);
 }
 
 #[test]
 fn passwords_of_other_scripts_are_judged_too() {
+    let mut wrong = Vec::new();
     for password in [
         "парольпароль",
         "Пароль123!",
@@ -135,10 +139,10 @@ fn passwords_of_other_scripts_are_judged_too() {
         "ሰላምሰላም",
         "መስከረም2026!",
     ] {
-        for min_score in [0, MIN_SCORE] {
+        wrong.extend([0, MIN_SCORE].into_iter().filter_map(|min_score| {
             let judged = judge(&Policy::new(min_score, []), password);
-            assert_eq!(judged, Err(Weakness::Common), "{password}");
-        }
+            (judged != Err(Weakness::Common)).then_some((password, min_score, judged))
+        }));
     }
     for password in ["абвгдежзиклм", "нннннннннн", "一一一一一一一一一", "海山海山海山海山", "ααααααααα"]
     {
@@ -159,10 +163,12 @@ fn passwords_of_other_scripts_are_judged_too() {
         "파란 고양이가 오래된 책을 읽는다",
         "नीली बिल्ली पुरानी किताब पढ़ती है",
     ] {
-        for min_score in [MIN_SCORE, MAX_SCORE] {
-            assert_eq!(judge(&Policy::new(min_score, []), passphrase), Ok(()), "{passphrase}");
-        }
+        wrong.extend([MIN_SCORE, MAX_SCORE].into_iter().filter_map(|min_score| {
+            let judged = judge(&Policy::new(min_score, []), passphrase);
+            judged.is_err().then_some((passphrase, min_score, judged))
+        }));
     }
+    assert_eq!(wrong, []);
 }
 
 #[test]
