@@ -136,7 +136,7 @@ fn passwords_of_other_scripts_are_judged_too() {
         "五月2026年!!",
         "パスワード2026",
         "비밀번호1234",
-        "ሰላምሰላም",
+        "ሰላምሰላምሰላም",
         "መስከረም2026!",
     ] {
         wrong.extend([0, MIN_SCORE].into_iter().filter_map(|min_score| {
