@@ -82,7 +82,7 @@ impl Members {
             Error::Invalid { field, rule } => Problem::invalid(&self.name(&field), rule),
             Error::NotFoundAs(field) => Problem::not_found(&self.name(&field)),
             Error::Taken(kind) => Problem::taken(&self.name(&Field::Identifier(kind))),
-            Error::PasswordLength(error) => Problem::password(self.password, error),
+            Error::PasswordForm(error) => Problem::password(self.password, error),
             Error::Weak(weakness) => Problem::weak(self.password, weakness),
             other => other.into(),
         }
@@ -95,6 +95,7 @@ impl Members {
             Field::Identifier(kind) => format!("{prefix}{}", kind.as_str()),
             Field::Verified(kind) => format!("{prefix}{}_verified", kind.as_str()),
             Field::Profile => format!("{prefix}profile"),
+            Field::After => "after".to_owned(),
             Field::Survivor => "survivor".to_owned(),
             Field::Duplicate => "duplicate".to_owned(),
         }

@@ -29,6 +29,7 @@ pub mod merge;
 pub mod message;
 pub mod names;
 pub mod ownership;
+mod precis;
 pub mod profile;
 pub mod proof;
 pub mod record;

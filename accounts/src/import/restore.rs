@@ -10,7 +10,7 @@ use umoja_crypto::legacy::{ImportError, cost};
 use umoja_crypto::password::check_stored;
 use umoja_schema::{
     Actor, Attributes, AuditEvent, BlindIndex, Credentials, IdentifierKind, Identity, Link, MAX_IDENTIFIERS, Millis,
-    Ownership, Profile, ProfileFacts,
+    Ownership, ProfileFacts,
 };
 use umoja_store::apply::{MAX_ROUNDS, same_person};
 use umoja_store::identifiers::parse;
@@ -85,7 +85,7 @@ impl Restorer {
 
     /// The facts beside the envelope. Times in the future are set to the present.
     fn facts(&self, record: &Record, now: Millis) -> Result<ProfileFacts, Reason> {
-        Profile::from_value(serde_json::to_value(&record.identity.profile).unwrap_or_default())?;
+        record.identity.profile.checked()?;
         let mut ownerships = BTreeMap::new();
         for held in &record.ownerships {
             ownerships.extend(self.ownerships(held, &record.identity, now)?);

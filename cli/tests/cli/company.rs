@@ -203,3 +203,17 @@ fn a_company_can_supply_its_own_public_key() {
     let served = world.serve();
     assert_eq!(status_of(&served.urls[1], &company), 404);
 }
+
+#[test]
+fn a_public_key_for_which_strangers_can_sign_is_rejected() {
+    let world = World::new();
+    let public = world.file("public.pem");
+    // The point of order 1 of Ed25519.
+    let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n-----END PUBLIC KEY-----\n";
+    std::fs::write(&public, pem).unwrap();
+    let dir = world.deployment();
+    let output = run(&["company", "add", "old", "--dir", &dir, "--public-key", path(&public), "--alg", "EdDSA"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not a secure key"));
+    assert!(ask(&["company", "list", "--dir", &dir])["companies"].as_array().unwrap().is_empty());
+}
