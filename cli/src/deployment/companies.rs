@@ -171,14 +171,29 @@ mod tests {
     use umoja_host::{OsEntropy, SystemClock};
     use umoja_local::RegionStore;
     use umoja_store::RegionState;
-    use umoja_store::ports::Registry as _;
+    use umoja_store::keyring::KeyRing;
+    use umoja_store::ports::Clock as _;
+    use umoja_store::shared_secrets::SharedSecrets;
 
     use super::*;
 
-    fn stores() -> Vec<RegionStore> {
+    async fn stores() -> Vec<RegionStore> {
         let store =
             |name: &str| RegionStore::in_memory(name.parse().unwrap(), Arc::new(SystemClock), Arc::new(OsEntropy));
-        ["eu-west-1", "af-south-1", "us-east-1"].map(store).to_vec()
+        let stores = ["eu-west-1", "af-south-1", "us-east-1"].map(store).to_vec();
+        share(&stores).await;
+        stores
+    }
+
+    /// Makes the secrets of the deployment, or wraps those that it has for the first store, which has lost its own.
+    async fn share(stores: &[RegionStore]) {
+        let home = |at: usize| {
+            let peers = stores.iter().enumerate().filter(|(peer, _)| *peer != at).map(|(_, peer)| peer.ports());
+            stores[at].home(peers, Arc::new(SystemClock), Arc::new(OsEntropy))
+        };
+        let homes: Vec<_> = (0..stores.len()).map(home).collect();
+        let shared = SharedSecrets::new(&homes, KeyRing::new(&homes[1], 1_000));
+        shared.ensure(&[stores[0].region().clone()].into(), SystemClock.now()).await.unwrap();
     }
 
     /// The regions as one operator reaches them, who asks this one first.
@@ -218,14 +233,14 @@ mod tests {
     async fn held(stores: &[RegionStore]) -> Vec<Option<Company>> {
         let mut held = Vec::new();
         for store in stores {
-            held.push(store.company(&company().id).await.unwrap());
+            held.push(store.registry().company(&company().id).await.unwrap());
         }
         held
     }
 
     #[tokio::test]
     async fn two_operators_lose_no_change_of_each_other() {
-        let stores = stores();
+        let stores = stores().await;
         let (one, other) = (regions(&stores, 0), regions(&stores, 2));
         one.put_company(&company()).await.unwrap();
         let mut interrupted = false;
@@ -244,7 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_that_is_overtaken_twice_is_an_error_and_changes_no_region() {
-        let stores = stores();
+        let stores = stores().await;
         let (one, other) = (regions(&stores, 0), regions(&stores, 0));
         one.put_company(&company()).await.unwrap();
         let mut limit = 1;
@@ -262,16 +277,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_region_that_differs_gets_the_company_of_the_first_one() {
-        let stores = stores();
+        let stores = stores().await;
         let all = regions(&stores, 1);
         all.put_company(&company()).await.unwrap();
         let stale = Company { name: "old".into(), ..company() };
-        stores[2].put_company(&stale).await.unwrap();
+        stores[2].registry().put_company(&stale).await.unwrap();
         done(&all, limited).everywhere.unwrap();
         assert_eq!(held(&stores).await, vec![Some(limited(Some(company())).unwrap()); 3]);
         // A region that has lost its companies gets the one that another region still has.
         let empty = RegionStore::in_memory("eu-west-1".parse().unwrap(), Arc::new(SystemClock), Arc::new(OsEntropy));
         let restored = [&[empty], &stores[1..]].concat();
+        share(&restored).await;
         done(&regions(&restored, 0), disabled).everywhere.unwrap();
         let both = disabled(limited(Some(company())).ok()).unwrap();
         assert_eq!(held(&restored).await, vec![Some(both); 3]);

@@ -118,7 +118,7 @@ fn the_largest_user_fits_into_an_item_with_the_keys_of_sixteen_regions() {
             let source = identity.sources["email"].clone();
             identity.sources.insert(format!("external_id.{company}"), source.clone());
             identity.sources.insert(format!("accounts.{company}"), source);
-            facts.links.insert(company.clone(), facts.created_at);
+            facts.links.insert(company.clone(), umoja_schema::Link::since(facts.created_at));
             for key_version in 0..2_u8 {
                 let mut ownership = ownership.clone();
                 ownership.company = Some(company.clone());
@@ -210,6 +210,7 @@ fn a_long_audit_trail_is_exported_in_pages_without_a_gap() {
                     origin: region.name.clone(),
                     kind: "password_changed".into(),
                     fields: Attributes::from([("company".into(), company.into())]),
+                    unknown: Attributes::new(),
                 };
                 region.tables.logs.append(Log::Audit, &row).await.unwrap();
             }

@@ -77,7 +77,7 @@ impl Regions {
         let open = |name: &str| {
             let region: Region = name.parse().unwrap();
             let (clock, entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
-            RegionStore::open(&dir.path().join(name), region, clock, entropy, Options::default()).unwrap()
+            RegionStore::create(&dir.path().join(name), region, clock, entropy, Options::default()).unwrap()
         };
         let stores = REGIONS.map(open);
         let homes = [0, 1].map(|at: usize| {
