@@ -69,13 +69,12 @@ async fn change(
 ) -> Result<Option<PersonParts>, Error> {
     let mut first = Some(first);
     until_written!({
-        let (mut person, deciding) = match first.take() {
-            Some(read) => read,
-            None => {
-                let person = accounts.reader().person(asked.id).await?.ok_or(Error::NotFound)?;
-                let deciding = accounts.deciding(&person).await?;
-                (person, deciding)
-            }
+        let (mut person, deciding) = if let Some(read) = first.take() {
+            read
+        } else {
+            let person = accounts.reader().person(asked.id).await?.ok_or(Error::NotFound)?;
+            let deciding = accounts.deciding(&person).await?;
+            (person, deciding)
         };
         if deciding.record.is_none() {
             return Err(Error::NotFound);

@@ -35,9 +35,8 @@ pub fn are_kept(json: &[u8]) -> bool {
 fn after_string(mut rest: &[u8]) -> &[u8] {
     loop {
         match rest {
-            [b'\\', _, after @ ..] => rest = after,
             [b'"', after @ ..] => return after,
-            [_, after @ ..] => rest = after,
+            [b'\\', _, after @ ..] | [_, after @ ..] => rest = after,
             [] => return rest,
         }
     }

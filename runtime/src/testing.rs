@@ -54,7 +54,7 @@ impl Regions {
         };
         let stores: Vec<RegionStore> = names.iter().map(store).collect();
         let registry = stores[0].registry();
-        Arc::new(Self { stores, clock, registry })
+        Arc::new(Self { clock, stores, registry })
     }
 
     /// The name of the own region.

@@ -55,7 +55,9 @@ fn is_ignorable(c: char) -> bool {
 fn derived(c: char) -> Derived {
     use GeneralCategory as Gc;
     match c {
-        '\u{df}' | '\u{3c2}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => return Derived::Valid,
+        '\u{df}' | '\u{3c2}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' | '\u{21}'..='\u{7e}' => {
+            return Derived::Valid;
+        }
         '\u{b7}'
         | '\u{375}'
         | '\u{5f3}'
@@ -68,7 +70,6 @@ fn derived(c: char) -> Derived {
         '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => {
             return Derived::Disallowed;
         }
-        '\u{21}'..='\u{7e}' => return Derived::Valid,
         _ => {}
     }
     let category = category(c);

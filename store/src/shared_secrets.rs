@@ -110,7 +110,7 @@ impl<'a> SharedSecrets<'a> {
             }
         }
         newest.sign(&self.ring).await?;
-        let behind = stored.iter().any(|stored| document_of(stored) != Some(&newest));
+        let behind = stored.iter().any(|stored| document_of(stored.as_ref()) != Some(&newest));
         self.store(&newest, &stored).await?;
         Ok((newest, behind))
     }
@@ -262,7 +262,7 @@ impl<'a> SharedSecrets<'a> {
     async fn unchanged(&self, document: &SecretsDocument) -> Result<Stored, SharedSecretsError> {
         let stored = self.stored().await?;
         for (home, stored) in self.homes.iter().zip(&stored) {
-            if document_of(stored) != Some(document) {
+            if document_of(stored.as_ref()) != Some(document) {
                 return Err(SharedSecretsError::Changing(home.own.name.clone()));
             }
         }
@@ -273,7 +273,7 @@ impl<'a> SharedSecrets<'a> {
     async fn verified<'b>(&self, stored: &'b Stored) -> Result<Vec<Option<&'b SecretsDocument>>, SharedSecretsError> {
         let mut verified = Vec::with_capacity(stored.len());
         for stored in stored {
-            verified.push(match document_of(stored) {
+            verified.push(match document_of(stored.as_ref()) {
                 None => None,
                 Some(document) => match document.verify(&self.ring).await {
                     Ok(()) => Some(document),
@@ -326,8 +326,8 @@ impl<'a> SharedSecrets<'a> {
     }
 }
 
-fn document_of(stored: &Option<(Value, Option<SecretsDocument>)>) -> Option<&SecretsDocument> {
-    stored.as_ref().and_then(|(_, document)| document.as_ref())
+fn document_of(stored: Option<&(Value, Option<SecretsDocument>)>) -> Option<&SecretsDocument> {
+    stored.and_then(|(_, document)| document.as_ref())
 }
 
 async fn read(home: &Home) -> Result<Option<Value>, SharedSecretsError> {

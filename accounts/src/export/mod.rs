@@ -80,9 +80,9 @@ async fn record(people: &People, context: &Context, mut users: Vec<UserId>) -> R
     users.sort_unstable();
     users.dedup();
     let recorder = people.recorder();
-    let recorded = users.into_iter().map(|user| recorder.append(&context.actor, user, AuditEvent::Exported));
-    let recorded: Vec<_> = recorded.collect();
-    Ok(stream::iter(recorded).buffered(CONCURRENT).try_collect().await?)
+    let append = |user| recorder.append(&context.actor, user, AuditEvent::Exported);
+    let rows: Vec<_> = users.into_iter().map(append).collect();
+    Ok(stream::iter(rows).buffered(CONCURRENT).try_collect().await?)
 }
 
 /// All that is held on one user.

@@ -288,13 +288,11 @@ impl Reach for Listed<'_> {
     }
 
     async fn arrive(&self) -> Result<(), CliError> {
-        match self.deployment {
-            Some(deployment) => self.delivery.arrive(deployment).await,
-            None => {
-                tokio::time::sleep(BETWEEN).await;
-                Ok(())
-            }
+        if let Some(deployment) = self.deployment {
+            return self.delivery.arrive(deployment).await;
         }
+        tokio::time::sleep(BETWEEN).await;
+        Ok(())
     }
 }
 

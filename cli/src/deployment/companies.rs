@@ -111,9 +111,9 @@ impl Regions {
         id: &CompanyId,
         failed: &mut Vec<(Region, StoreError)>,
     ) -> Result<(), CliError> {
-        let decided = async || decides.home.registry.company(id).await.map_err(|source| decides.failed(source));
+        let current = async || decides.home.registry.company(id).await.map_err(|source| decides.failed(source));
         for _ in 0..ROUNDS {
-            let Some(company) = decided().await? else { break };
+            let Some(company) = current().await? else { break };
             let mut is_everywhere = true;
             for region in self.list.iter().filter(|region| region.name() != decides.name()) {
                 if failed.iter().any(|(name, _)| name == region.name()) {
@@ -128,7 +128,7 @@ impl Regions {
                     Err(error) => failed.push((region.name().clone(), error)),
                 }
             }
-            if is_everywhere && decided().await?.as_ref() == Some(&company) {
+            if is_everywhere && current().await?.as_ref() == Some(&company) {
                 return Ok(());
             }
         }
@@ -212,10 +212,12 @@ mod tests {
         serde_json::from_str(text).unwrap()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the form of a change")]
     fn limited(company: Option<Company>) -> Result<Company, CliError> {
         Ok(Company { rate_limit: NonZeroU32::new(7), ..company.unwrap() })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the form of a change")]
     fn disabled(company: Option<Company>) -> Result<Company, CliError> {
         Ok(Company { enabled: false, ..company.unwrap() })
     }

@@ -237,12 +237,11 @@ impl Deployment {
     }
 }
 
+/// Opens or makes a store.
+type Open = fn(&Path, Region, Arc<dyn Clock>, Arc<dyn Entropy>, Options) -> Result<RegionStore, OpenError>;
+
 /// Opens or makes the store of a region, on the machine's clock and randomness.
-fn open_region(
-    dir: &Path,
-    name: &Region,
-    open: fn(&Path, Region, Arc<dyn Clock>, Arc<dyn Entropy>, Options) -> Result<RegionStore, OpenError>,
-) -> Result<RegionStore, DeploymentError> {
+fn open_region(dir: &Path, name: &Region, open: Open) -> Result<RegionStore, DeploymentError> {
     let store =
         open(&dir.join(name.as_str()), name.clone(), Arc::new(SystemClock), Arc::new(OsEntropy), Options::default());
     store.map_err(|source| DeploymentError::Region { region: name.clone(), source })

@@ -171,8 +171,8 @@ async fn a_region_decrypts_alone_after_its_key_was_replaced() {
     assert_eq!(unopened.status.code(), Some(1));
     assert!(!text(&unopened.stderr).is_empty());
     lose("eu-west-1");
-    let lost = run(&reencrypt("eu-west-1"));
-    assert!(text(&lost.stderr).contains("region add eu-west-1 --again"), "{}", text(&lost.stderr));
+    let absent = run(&reencrypt("eu-west-1"));
+    assert!(text(&absent.stderr).contains("region add eu-west-1 --again"), "{}", text(&absent.stderr));
 }
 
 #[tokio::test]

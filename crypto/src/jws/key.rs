@@ -100,7 +100,7 @@ impl VerifyingKey {
 
     /// Reads the bytes of a key: DER, or the raw key of a JWK. Both forms of an Ed25519 key end with its 32 bytes.
     fn parse(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
-        if algorithm == Algorithm::EdDsa && bytes.last_chunk::<32>().is_none_or(|key| is_weak_ed25519(key)) {
+        if algorithm == Algorithm::EdDsa && bytes.last_chunk::<32>().is_none_or(is_weak_ed25519) {
             return Err(KeyError::Weak);
         }
         let verification: &'static dyn VerificationAlgorithm = match algorithm {

@@ -107,9 +107,9 @@ impl Filled {
             match (own.get_mut(&name), value) {
                 (None, value) => {
                     let bytes = json_len(name.as_str()) + json_len(&value) + 2;
-                    let named = path.bytes + NAMED_BYTES;
+                    let for_name = path.bytes + NAMED_BYTES;
                     if let (Some(room), Some(room_for_names)) =
-                        (self.room.checked_sub(bytes), self.room_for_names.checked_sub(named))
+                        (self.room.checked_sub(bytes), self.room_for_names.checked_sub(for_name))
                     {
                         (self.room, self.room_for_names) = (room, room_for_names);
                         names.push(path.text());

@@ -139,11 +139,16 @@ impl Fleet {
         }
     }
 
+    /// The password of a person, if there is only one that it can be.
+    fn known_password(&self, at: usize, id: UserId) -> Option<Option<String>> {
+        let known = self.history.borrow().passwords_of_person(at, id);
+        known.filter(|all| all.len() == 1).and_then(|mut all| all.pop_first())
+    }
+
     fn request(&self, at: usize, company: usize, user: usize, call: &Call) -> Option<Request> {
         let number = self.calls.replace(self.calls.get() + 1);
         let id = self.id_of(user);
-        let known = self.history.borrow().passwords_of_person(at, id);
-        let known = known.filter(|all| all.len() == 1).and_then(|mut all| all.pop_first());
+        let known = self.known_password(at, id);
         let new_password = format!("password number {number}");
         // For a repeated call, its first time determines the operation.
         let operation = call.operation().unwrap_or_default();

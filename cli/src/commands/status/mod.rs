@@ -248,10 +248,10 @@ impl RegionStatus {
             attention
                 .push(format!("{region} is {state} and does not serve; continue with `umoja region {next} {region}`"));
         }
-        if self.key != "enabled" {
-            attention.push(format!("{region}: its key is {}", self.key));
-        } else {
+        if self.key == "enabled" {
             attention.extend(self.unopened.iter().cloned());
+        } else {
+            attention.push(format!("{region}: its key is {}", self.key));
         }
         for QueueStatus { queue: name, waiting, dead, .. } in &self.queues {
             if *dead > 0 {
