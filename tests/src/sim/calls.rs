@@ -9,7 +9,7 @@ use umoja_store::ports::Clock as _;
 
 use super::answered::Answered;
 use super::fleet::{Fleet, Repeatable};
-use super::history::{Attempt, Secret};
+use super::history::{Attempt, Passwords, Secret};
 use super::names::{email, phone, username};
 use super::plan::{By, Call, Set};
 use super::rules::Rule;
@@ -139,16 +139,15 @@ impl Fleet {
         }
     }
 
-    /// The password of a person, if there is only one that it can be.
-    fn known_password(&self, at: usize, id: UserId) -> Option<Option<String>> {
+    /// The password of a person if there is only one that it can be, or else none.
+    fn known_password(&self, at: usize, id: UserId) -> Passwords {
         let known = self.history.borrow().passwords_of_person(at, id);
-        known.filter(|all| all.len() == 1).and_then(|mut all| all.pop_first())
+        known.filter(|all| all.len() == 1).unwrap_or_default()
     }
 
     fn request(&self, at: usize, company: usize, user: usize, call: &Call) -> Option<Request> {
         let number = self.calls.replace(self.calls.get() + 1);
-        let id = self.id_of(user);
-        let known = self.known_password(at, id);
+        let (id, known) = (self.id_of(user), self.known_password(at, self.id_of(user)));
         let new_password = format!("password number {number}");
         // For a repeated call, its first time determines the operation.
         let operation = call.operation().unwrap_or_default();
@@ -156,7 +155,7 @@ impl Fleet {
             let (idk, secret, right, min_version, call) = (None, None, None, None, call.clone());
             Request { company, operation, idk, body, secret, right, min_version, call, is_unused: true }
         };
-        let given = |right: bool| match &known {
+        let given = |right: bool| match known.first() {
             Some(Some(password)) if right => (password.clone(), Some(true)),
             _ if right => ("no longer known".to_owned(), None),
             _ => ("never set by any caller".to_owned(), Some(false)),
@@ -207,13 +206,13 @@ impl Fleet {
                 let right = if *right { self.is_good(at, &token) } else { Some(false) };
                 // No company can change a user with another company's token.
                 let secret = (company == owner).then(|| Secret::Changed(new_password.clone()));
-                let body = json!({ "token": token, "new_password": new_password });
-                (Request { company, secret, right, ..plain(body) }, *idk)
+                let request = plain(json!({ "token": token, "new_password": new_password }));
+                (Request { company, secret, right, ..request }, *idk)
             }
             Call::Status { active, idk } => {
                 let status = if *active { "active" } else { "disabled" };
-                let body = json!({ "id": id, "status": status, "reason": format!("number {number}") });
-                (Request { secret: Some(Secret::Kept), ..plain(body) }, *idk)
+                let request = plain(json!({ "id": id, "status": status, "reason": format!("number {number}") }));
+                (Request { secret: Some(Secret::Kept), ..request }, *idk)
             }
             Call::Export | Call::Erasure => (plain(json!({ "id": id })), false),
             Call::Erase { idk } => (plain(json!({ "id": id, "reason": "asked" })), *idk),
