@@ -24,7 +24,7 @@ def sample_items(regions):
     sealed = lambda info: {"fmt": 1, "suite": 1, "mid": bytes(32), "iv": bytes(16), "kc": bytes(32), "tag": bytes(32), "info": bytes(info)}
     keys = {name: bytes(ASSUMED["wrapped_key_bytes"]) for name in regions}
     ownership = {"kind": "phone_number", "key_version": 1, "owned_since": millis, "region": region, "verified": True}
-    part = {"id": user, "part": "credentials", "version": version, "origin": region, "keys": keys}
+    part = {"id": user, "part": "credentials", "version": version, "origin": region, "keys": keys, "proof": bytes(36)}
     source = {"company": "example-company", "at": 1_763_700_000}
     identity = {
         "email": "customer.example@mail.example",
@@ -36,11 +36,11 @@ def sample_items(regions):
     credentials = {"secret": "$argon2id$v=19$m=19456,t=2,p=1$" + "s" * 22 + "$" + "h" * 43, "password_source": source}
     padded = lambda value: 16 * (len(json.dumps(value, separators=(",", ":"))) // 16 + 1)
     return {
-        "profile": part | {"data": sealed(padded(identity)), "created_at": millis, "ownerships": {"i" * 43 + str(n): ownership for n in (1, 2)}, "links": {"example-company": millis}},
+        "profile": part | {"data": sealed(padded(identity)), "created_at": millis, "ownerships": {"i" * 43 + str(n): ownership for n in (1, 2)}, "links": {"example-company": {"since": millis, "state": "active"}}},
         "credentials": part | {"data": sealed(padded(credentials)), "status": "active"},
         "ownership": {"index": "i" * 43, "owners": {user: ownership}},
-        "row": {"id": user, "key": f"confirm#{region}#credentials", "at": "0" * 16, "origin": region, "kind": "confirm", "fields": {"region": region, "company": "example-company", "reason": bytes(120)}},
-        "audit": {"id": user, "key": f"{region}#{'0' * 16}", "at": "0" * 16, "origin": region, "kind": "identifiers_changed", "fields": {"by": "company", "company": "example-company", "kid": "example-company-1", "identifiers": "phone_number", "previous": bytes(32), "previous_at": "0" * 16, "nonce": bytes(8), "mac": bytes(32)}},
+        "row": {"id": user, "key": f"confirm#{region}#credentials", "at": "0" * 16, "origin": region, "kind": "confirm", "fields": {"region": region, "company": "example-company", "reason": bytes(120)}, "proof": bytes(36)},
+        "audit": {"id": user, "key": f"{region}#{'0' * 16}", "at": "0" * 16, "origin": region, "kind": "identifiers_changed", "fields": {"by": "company", "company": "example-company", "kid": "example-company-1", "identifiers": "phone_number", "previous": bytes(32), "previous_at": "0" * 16, "nonce": bytes(8), "mac": bytes(32)}, "proof": bytes(36)},
         "replay": {"id": "h" * 64, "expires_at": 1_763_700_000},
         "attempt": {"id": "h" * 64, "count": 1, "locked_until": 0, "expires_at": 1_763_700_000},
         "outcome": {"id": "h" * 64, "expires_at": 1_763_700_000, "document": "d" * 240},
@@ -208,9 +208,9 @@ def month_section():
         polls = runs * (peers + 2) * prices["sqs"] / 1e6
         probes = runs * (3 + peers) * 0.5 * prices["dynamodb_read"] / 1e6
         logs = 3 * runs * 400 / 1e9 * prices["log_gb"]
-        lines = [2 * MONTH["kms_key"], alarms * MONTH["alarm"], METRICS * MONTH["metric"], MONTH["dashboard"], lambdas, polls + probes + logs]
+        lines = [3 * MONTH["kms_key"], alarms * MONTH["alarm"], METRICS * MONTH["metric"], MONTH["dashboard"], lambdas, polls + probes + logs]
         rows.append([count, f"{alarms}"] + [dollars(line) for line in lines] + [f"**{dollars(sum(lines))}**"])
-    return table(["regions", "alarms", "2 KMS keys", "alarms", f"{METRICS} metrics", "dashboard", "reconcilers", "their polls, probes, logs", "**a region, a month**"], rows)
+    return table(["regions", "alarms", "3 KMS keys", "alarms", f"{METRICS} metrics", "dashboard", "reconcilers", "their polls, probes, logs", "**a region, a month**"], rows)
 
 
 def storage_section():

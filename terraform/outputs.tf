@@ -23,6 +23,11 @@ output "data_key" {
   value       = module.region.data_key
 }
 
+output "proof_key" {
+  description = "ARN of the KMS key that wraps the secret of proofs."
+  value       = module.region.proof_key
+}
+
 output "rest_key" {
   description = "ARN of the KMS key that encrypts tables, logs and alarms at rest."
   value       = module.region.rest_key

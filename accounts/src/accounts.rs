@@ -115,6 +115,7 @@ impl People {
             origin: self.home.own.name.clone(),
             kind: kind.into(),
             fields: Attributes::new(),
+            unknown: Attributes::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use umoja_crypto::Password;
 use umoja_schema::api::Selector;
 use umoja_schema::{AccountStatus, Credentials, PartRecord};
 use umoja_store::person::PersonParts;
-use umoja_store::ports::{Attempt, Verdict};
+use umoja_store::ports::Verdict;
 
 use crate::accounts::until_written;
 use crate::deciding::Deciding;
@@ -44,8 +44,8 @@ impl Rule for Authenticate {
 
     async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<Self::Done, Error> {
         let Found { target, person } = found;
-        let entry = Entry::begin(accounts, context, &target, person.as_ref(), &self.origin).await?;
-        let login = logged_in(accounts, context, &self, person).await;
+        let mut entry = Entry::begin(accounts, context, &target, person.as_ref(), &self.origin).await?;
+        let login = logged_in(accounts, context, &self, &mut entry, person).await;
         entry.end(&login).await;
         login
     }
@@ -56,6 +56,7 @@ async fn logged_in(
     accounts: &Accounts,
     context: &Context,
     attempted: &Authenticate,
+    entry: &mut Entry<'_>,
     person: Option<PersonParts>,
 ) -> Result<Option<Box<Person>>, Error> {
     let mut first = Some(person);
@@ -64,7 +65,7 @@ async fn logged_in(
             Some(read) => read,
             None => attempted.read(accounts, context).await?.person,
         };
-        Ok(match login(accounts, context, &attempted.password, person).await? {
+        Ok(match login(accounts, context, &attempted.password, entry, person).await? {
             Login::Overtaken => None,
             Login::Rejected => Some(None),
             Login::Accepted(person) => Some(Some(person)),
@@ -86,6 +87,7 @@ async fn login(
     accounts: &Accounts,
     context: &Context,
     password: &Password,
+    entry: &mut Entry<'_>,
     person: Option<PersonParts>,
 ) -> Result<Login, Error> {
     let deciding = match &person {
@@ -93,7 +95,7 @@ async fn login(
         None => Deciding::absent(),
     };
     let Deciding { record, credentials } = deciding;
-    let verdict = accounts.hasher.verify(attempt(accounts, context, password.clone(), &credentials)).await?;
+    let verdict = entry.compare(password, &credentials).await?;
     let (Some(mut person), Some(record)) = (person, record) else { return Ok(Login::Rejected) };
     let secret = match verdict {
         Verdict::Wrong => return Ok(Login::Rejected),
@@ -126,23 +128,6 @@ async fn login(
 /// True if the primary account may log in: its status counts.
 pub(crate) fn is_active(person: &PersonParts) -> bool {
     person.primary.credentials.as_ref().and_then(PartRecord::status) == Some(AccountStatus::Active)
-}
-
-/// The input for checking a password against stored credentials.
-pub(crate) fn attempt(
-    accounts: &Accounts,
-    context: &Context,
-    password: Password,
-    credentials: &Credentials,
-) -> Attempt {
-    Attempt {
-        company: context.company.id.clone(),
-        password,
-        secret: credentials.secret.clone(),
-        legacy_hashes: credentials.legacy_hashes.clone(),
-        salt: accounts.home.entropy.array(),
-        keys: accounts.secrets.password_keys(),
-    }
 }
 
 /// Links the calling company to the user whose password was checked, which gives it the right to change the profile.

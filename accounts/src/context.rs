@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use umoja_schema::{Actor, Company, IdentifierError, IdentifierKind, Identity, Millis, ProfileFacts, Source};
+use umoja_schema::{Actor, Company, IdentifierError, IdentifierKind, Identity, Link, Millis, ProfileFacts, Source};
 use umoja_store::identifiers::{self, Parsed};
 use umoja_store::ownerships::OwnedSlot;
 
@@ -26,14 +26,21 @@ pub struct Request {
     pub key: String,
     /// A keyed hash of its content. Two requests under one key are the same if their fingerprints are equal.
     pub fingerprint: String,
-    /// True if a request under this key was begun before, and may have been executed.
-    pub is_repeat: bool,
+    /// The random text that this region stores for the key while it is in use, the same for every retry. `None` before
+    /// the region stored one.
+    pub mark: Option<String>,
 }
 
 impl Context {
-    /// True if the request may have been executed before.
-    pub fn is_repeat(&self) -> bool {
-        self.request.as_ref().is_some_and(|request| request.is_repeat)
+    /// The mark that parts written by this request get.
+    pub(crate) fn mark(&self) -> Option<String> {
+        self.request.as_ref()?.mark.clone()
+    }
+
+    /// True if a part has this request's mark: the request was begun before with an unknown outcome, and has written
+    /// the part. No other request has the mark, so nothing has to be concluded from the content of the part.
+    pub(crate) fn has_written(&self, mark: Option<&String>) -> bool {
+        mark.is_some() && mark == self.request.as_ref().and_then(|request| request.mark.as_ref())
     }
 
     /// The source of a value that the company writes now.
@@ -58,7 +65,7 @@ impl Context {
     pub(crate) fn link(&self, identity: &mut Identity, facts: &mut ProfileFacts) {
         let company = &self.company.id;
         if !facts.links.contains_key(company) {
-            facts.links.insert(company.clone(), self.now);
+            facts.links.insert(company.clone(), Link::since(self.now));
             identity.sources.insert(format!("accounts.{company}"), self.source());
         }
     }

@@ -23,6 +23,12 @@ impl Deciding {
     pub(crate) fn absent() -> Self {
         Self { record: None, credentials: Credentials::default() }
     }
+
+    /// True if an earlier attempt of this request has set the password. A retry then meets its own effect. No password
+    /// is compared to find that out, so a retry is no further guess.
+    pub(crate) fn is_set_by(&self, context: &Context) -> bool {
+        context.has_written(self.credentials.password_by.as_ref())
+    }
 }
 
 fn has_any(credentials: &Credentials) -> bool {
@@ -83,6 +89,7 @@ impl Accounts {
             secret: Some(secret),
             legacy_hashes: Vec::new(),
             password_source: Some(context.source()),
+            password_by: context.mark(),
             ..credentials
         };
         self.write_credentials(&record, &changed, AccountStatus::Active, Some((context, event))).await

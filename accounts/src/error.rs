@@ -45,7 +45,7 @@ pub enum Error {
     },
     /// The new password is too short or too long.
     #[error(transparent)]
-    PasswordLength(#[from] PolicyError),
+    PasswordForm(#[from] PolicyError),
     /// The policy rejects the new password.
     #[error("the password is too weak: {0:?}")]
     Weak(Weakness),
@@ -107,6 +107,8 @@ pub enum Field {
     Verified(IdentifierKind),
     /// The profile.
     Profile,
+    /// The position of the page of an export.
+    After,
     /// The user who survives a merge.
     Survivor,
     /// The user who is merged.

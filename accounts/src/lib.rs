@@ -45,7 +45,7 @@ pub use authenticate::Authenticate;
 pub use context::{Context, Request};
 pub use erase::Erase;
 pub use error::{Error, Field};
-pub use export::Export;
+pub use export::{Export, Position, PositionError};
 pub use lockout::Origin;
 pub use lookup::Lookup;
 pub use merge::Merge;

@@ -6,7 +6,7 @@ use umoja_store::identifiers::Known;
 
 use crate::identifiers::value_of;
 use crate::person::Change;
-use crate::{Context, Error, Patch, People, Person};
+use crate::{Context, Error, Field, Patch, People, Person};
 
 /// The result of matching identifiers.
 pub(crate) enum Match {
@@ -66,7 +66,10 @@ impl People {
         let is_blank = |kind| person.users().all(|user| value_of(&user.identity, context, kind).is_none());
         let (mut identity, mut facts) =
             said.identifiers_where(is_blank).apply(self, context, &primary.identity, &primary.facts)?;
-        identity.profile = primary.identity.profile.filled_from(&profile.missing_in(&shown.profile));
+        let rejected =
+            |error| Error::invalid(Field::Profile, format!("{error}, with the fields that the matched user has."));
+        identity.profile =
+            primary.identity.profile.filled_from(&profile.missing_in(&shown.profile)).map_err(rejected)?;
         for name in identity.profile.changed_fields(&primary.identity.profile) {
             identity.sources.insert(format!("profile.{name}"), context.source());
         }

@@ -7,7 +7,8 @@ use umoja_store::person::PersonParts;
 use umoja_store::ports::Verdict;
 
 use crate::accounts::until_written;
-use crate::authenticate::{attempt, is_active};
+use crate::authenticate::is_active;
+use crate::deciding::Deciding;
 use crate::lockout::{Entry, Origin, Target};
 use crate::{Accounts, Context, Error, Rule};
 
@@ -25,7 +26,7 @@ pub struct PasswordChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
     /// The new password is set.
-    Changed(Option<PersonVersion>),
+    Changed(PersonVersion),
     /// The current password is wrong, or the user may not log in.
     Rejected,
 }
@@ -39,16 +40,23 @@ impl Rule for PasswordChange {
     }
 
     async fn act(self, accounts: &Accounts, context: &Context, person: Self::Read) -> Result<Changed, Error> {
-        if person.is_none() {
-            return Err(Error::NotFound);
+        let person = person.ok_or(Error::NotFound)?;
+        let deciding = accounts.deciding(&person).await?;
+        // A retry meets its own effect before it is counted, because it compares no password.
+        if deciding.is_set_by(context) {
+            return changed(&person);
         }
         let target = Target::of_id(accounts, self.id);
-        let entry = Entry::begin(accounts, context, &target, person.as_ref(), &Origin::default()).await?;
-        let changed = change(accounts, context, &self, person).await;
+        let mut entry = Entry::begin(accounts, context, &target, Some(&person), &Origin::default()).await?;
+        let done = change(accounts, context, &self, &mut entry, (person, deciding)).await;
         // After an error, the attempt does not count: the current password was right, or it was not checked.
-        entry.end(&changed).await;
-        Ok(changed?.map_or(Changed::Rejected, |person| Changed::Changed(person.version())))
+        entry.end(&done).await;
+        done?.map_or(Ok(Changed::Rejected), |person| changed(&person))
     }
+}
+
+fn changed(person: &PersonParts) -> Result<Changed, Error> {
+    Ok(Changed::Changed(person.version().ok_or(Error::Broken("a person has a version"))?))
 }
 
 /// The person whose password was changed. `None` if the current password is wrong, or if the user may not log in.
@@ -56,29 +64,24 @@ async fn change(
     accounts: &Accounts,
     context: &Context,
     asked: &PasswordChange,
-    person: Option<PersonParts>,
+    entry: &mut Entry<'_>,
+    first: (PersonParts, Deciding),
 ) -> Result<Option<PersonParts>, Error> {
-    let mut first = Some(person);
+    let mut first = Some(first);
     until_written!({
-        let person = match first.take() {
-            Some(read) => read,
-            None => accounts.reader().person(asked.id).await?,
+        let (mut person, deciding) = if let Some(read) = first.take() {
+            read
+        } else {
+            let person = accounts.reader().person(asked.id).await?.ok_or(Error::NotFound)?;
+            let deciding = accounts.deciding(&person).await?;
+            (person, deciding)
         };
-        let mut person = person.ok_or(Error::NotFound)?;
-        let deciding = accounts.deciding(&person).await?;
         if deciding.record.is_none() {
             return Err(Error::NotFound);
         }
-        let given = asked.current.clone();
-        let verdict = accounts.hasher.verify(attempt(accounts, context, given, &deciding.credentials)).await?;
-        let active = is_active(&person);
-        if verdict == Verdict::Wrong && active && context.is_repeat() {
-            // A retry under the same idempotency key meets its own effect.
-            let of_new =
-                accounts.hasher.verify(attempt(accounts, context, asked.new.clone(), &deciding.credentials)).await?;
-            return Ok(Some((of_new != Verdict::Wrong).then_some(person)));
-        }
-        if verdict == Verdict::Wrong || !active {
+        // The password is compared first, so that every rejection takes the same work.
+        let verdict = entry.compare(&asked.current, &deciding.credentials).await?;
+        if verdict == Verdict::Wrong || !is_active(&person) {
             return Ok(Some(None));
         }
         let written =

@@ -14,7 +14,7 @@ use umoja_schema::Millis;
 use crate::app::App;
 use crate::caller::{Caller, verify};
 use crate::form::Form;
-use crate::idempotency::Remembered;
+use crate::idempotency::{Effect, Remembered};
 use crate::operation::{Answer, Operation};
 use crate::problem::{CONTENT_TYPE, MALFORMED, Problem, REPLAYED, TOO_LARGE};
 use crate::respond::{set_retry_after, signed, unsigned};
@@ -84,14 +84,19 @@ async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value
         return O::answer_retry(app, status, id, version).await;
     }
     if let Some(request) = &mut caller.context.request {
-        request.is_repeat = remembered.as_ref().is_some_and(|remembered| remembered.is_repeat);
+        request.mark = remembered.as_ref().and_then(Remembered::mark);
     }
-    let done = rule.act(&app.accounts, &caller.context, read).await.map_err(problem)?;
-    let answer = O::answer(asked, done)?;
-    if let (Some(remembered), Some((id, version))) = (remembered, &answer.made) {
-        remembered.finish(&app.accounts, &caller.context, answer.status, *id, version.clone()).await;
+    let done = rule.act(&app.accounts, &caller.context, read).await.map_err(problem);
+    let answer = done.and_then(|done| O::answer(asked, done));
+    if let Some(remembered) = remembered {
+        let (status, effect) = match &answer {
+            Ok(answer) => (answer.status, answer.effect.clone()),
+            Err(problem) if problem.is_definite() => (problem.kind.status, Effect::Nothing),
+            Err(problem) => (problem.kind.status, Effect::Unknown),
+        };
+        remembered.end(&app.accounts, &caller.context, status, effect).await;
     }
-    Ok(answer)
+    answer
 }
 
 /// True for exactly one of the requests with this `jti`.

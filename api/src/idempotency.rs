@@ -1,9 +1,11 @@
 //! Idempotency keys: a retry with the same body gets the same outcome, and another body under the same key is rejected.
 //! The stored outcome is a hash of the request, the status, and the user's id and version. It has no personal data.
 //!
-//! A retry is answered from the stored outcome if the operation has `CHANGES` and its answer was made with
-//! `Answer::of`. It runs again if the operation is `erase` or has no `CHANGES`, or if the first request ended in a
-//! problem.
+//! - If the request made a change ([`Effect::Made`]), a retry is answered from the stored outcome.
+//! - If nothing was done ([`Effect::Nothing`]: every 4xx, `changed: false`, a preview), the key is unused again. A
+//!   retry is evaluated from the start and counts like a first request.
+//! - Otherwise the outcome is unknown, or the operation completes its own work (`erase`): a retry runs again. A change
+//!   that must not be made twice finds the mark of the key in the part that it would write ([`Context`]).
 
 use std::collections::BTreeMap;
 
@@ -39,12 +41,26 @@ pub(crate) fn fingerprint(secrets: &Secrets, path: &str, body: &Value) -> String
     URL_SAFE_NO_PAD.encode(secrets.request_hash(&["request", path, &canonical(body).to_string()]))
 }
 
+/// What a request did, as far as a retry is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It made a change, which left this user in this version.
+    Made(UserId, Option<String>),
+    /// Nothing was done, for certain.
+    Nothing,
+    /// It may have been done, or a retry continues it.
+    Unknown,
+}
+
+/// The random bytes of a mark.
+const MARK_BYTES: usize = 16;
+
 /// A request with an idempotency key.
 pub(crate) struct Remembered {
     key: [u8; 32],
     outcome: Outcome,
     /// True if an earlier request with this key and body was begun.
-    pub(crate) is_repeat: bool,
+    is_repeat: bool,
 }
 
 impl Remembered {
@@ -52,7 +68,9 @@ impl Remembered {
     pub(crate) async fn begin(people: &People, context: &Context) -> Result<Option<Self>, Problem> {
         let Some(request) = &context.request else { return Ok(None) };
         let key = people.secrets.request_hash(&["idk", context.company.id.as_str(), &request.key]);
-        let begun = Outcome { request: request.fingerprint.clone(), status: None, id: None, version: None };
+        let mark = URL_SAFE_NO_PAD.encode(people.home.entropy.array::<MARK_BYTES>());
+        let request = request.fingerprint.clone();
+        let begun = Outcome { request, mark: Some(mark), status: None, id: None, version: None };
         let until = context.now.plus(REMEMBER_MS);
         let stored = people.home.requests.begin(&key, &begun, context.now, until).await?;
         match stored {
@@ -62,25 +80,31 @@ impl Remembered {
         }
     }
 
-    /// The outcome of the earlier request, if it was executed.
+    /// The outcome of the earlier request, if it made a change.
     pub(crate) fn done(&self) -> Option<(u16, UserId, Option<String>)> {
         Some((self.outcome.status?, self.outcome.id?, self.outcome.version.clone()))
     }
 
-    /// Stores the outcome. If that fails, the request has still been executed: a retry runs it again, which every
-    /// operation allows.
-    pub(crate) async fn finish(
-        mut self,
-        people: &People,
-        context: &Context,
-        status: u16,
-        id: UserId,
-        version: Option<String>,
-    ) {
-        self.outcome.status = Some(status);
-        self.outcome.id = Some(id);
-        self.outcome.version = version;
-        if let Err(error) = people.home.requests.finish(&self.key, &self.outcome, context.now.plus(REMEMBER_MS)).await {
+    /// The mark of the key, the same for every retry.
+    pub(crate) fn mark(&self) -> Option<String> {
+        self.outcome.mark.clone()
+    }
+
+    /// Stores the outcome of a request that was answered with this status, or withdraws its key.
+    ///
+    /// If that fails, a retry runs again, which every operation allows. A retry never withdraws a key, because the
+    /// outcome of the request that took it stays unknown: it may have been done and undone by others since.
+    pub(crate) async fn end(mut self, people: &People, context: &Context, status: u16, effect: Effect) {
+        let requests = &people.home.requests;
+        let ended = match effect {
+            Effect::Made(id, version) => {
+                self.outcome = Outcome { status: Some(status), id: Some(id), version, ..self.outcome };
+                requests.finish(&self.key, &self.outcome, context.now.plus(REMEMBER_MS)).await
+            }
+            Effect::Nothing if !self.is_repeat => requests.withdraw(&self.key, &self.outcome, context.now).await,
+            Effect::Nothing | Effect::Unknown => Ok(()),
+        };
+        if let Err(error) = ended {
             tracing::warn!(%error, "the outcome of a request could not be stored");
         }
     }

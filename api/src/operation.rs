@@ -9,6 +9,7 @@ use umoja_schema::{Scope, UserId};
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::idempotency::Effect;
 use crate::problem::{INTERNAL, Problem};
 
 /// One operation: where it is, what it takes and answers, and the rule behind it.
@@ -81,7 +82,7 @@ impl Members {
             Error::Invalid { field, rule } => Problem::invalid(&self.name(&field), rule),
             Error::NotFoundAs(field) => Problem::not_found(&self.name(&field)),
             Error::Taken(kind) => Problem::taken(&self.name(&Field::Identifier(kind))),
-            Error::PasswordLength(error) => Problem::password(self.password, error),
+            Error::PasswordForm(error) => Problem::password(self.password, error),
             Error::Weak(weakness) => Problem::weak(self.password, weakness),
             other => other.into(),
         }
@@ -94,6 +95,7 @@ impl Members {
             Field::Identifier(kind) => format!("{prefix}{}", kind.as_str()),
             Field::Verified(kind) => format!("{prefix}{}_verified", kind.as_str()),
             Field::Profile => format!("{prefix}profile"),
+            Field::After => "after".to_owned(),
             Field::Survivor => "survivor".to_owned(),
             Field::Duplicate => "duplicate".to_owned(),
         }
@@ -104,20 +106,26 @@ impl Members {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
-    /// The user and the version that the operation made, if the answer is to be remembered.
-    pub(crate) made: Option<(UserId, Option<String>)>,
+    /// What a retry under the same idempotency key has to know.
+    pub(crate) effect: Effect,
 }
 
 impl Answer {
     /// An answer that is not remembered.
     pub(crate) fn new(status: u16, body: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_value(body).map_err(|_| Problem::from(&INTERNAL))?;
-        Ok(Self { status, body, made: None })
+        Ok(Self { status, body, effect: Effect::Unknown })
     }
 
     /// Marks the answer to be remembered, with the user and the version that the operation made.
     pub(crate) fn of(mut self, id: UserId, version: Option<String>) -> Self {
-        self.made = Some((id, version));
+        self.effect = Effect::Made(id, version);
+        self
+    }
+
+    /// Marks an answer that says that nothing was done. A retry is then evaluated from the start.
+    pub(crate) fn without_effect(mut self) -> Self {
+        self.effect = Effect::Nothing;
         self
     }
 }

@@ -36,6 +36,7 @@ macro_rules! problems {
 
 problems! {
     MALFORMED = 400 "malformed_request" "The body is not a signed request" "Send one compact JWS of at most 256 KiB with exactly the header members and the claims that /openapi.json describes.";
+    NUMBER = 400 "inexact_number" "A number of the body cannot be kept exactly" "Send a number that a 64-bit integer or a double holds to the last digit, or send it as a text.";
     UNAUTHORIZED = 401 "unauthorized" "The request is not accepted" "Check the API key, the signature and its key, the clock, and that `aud`, `htu`, `htm` and `akh` match this request and this region.";
     COMPANY_DISABLED = 403 "company_disabled" "The company is disabled" "Ask the operator to enable the company.";
     SCOPE_MISSING = 403 "scope_missing" "The company lacks the scope of this operation" "Ask the operator to grant the company this scope.";
@@ -58,7 +59,8 @@ problems! {
     INVALID = 422 "invalid_body" "The body does not have the form of the operation" "Correct the member that `field` names.";
     PASSWORD_TOO_SHORT = 422 "password_too_short" "The password is too short" "Choose a longer password, for example several words.";
     PASSWORD_TOO_LONG = 422 "password_too_long" "The password is too long" "Choose a password of at most 256 characters.";
-    PASSWORD_COMMON = 422 "password_common" "The password is a common one or a single word, which attackers try first" "Choose several words that do not belong together, or let a password manager generate a password.";
+    PASSWORD_CHARACTERS = 422 "password_characters" "The password has a character that cannot be typed or seen" "Leave out control characters, invisible characters and marks of the direction of writing, which other keyboards and forms lose.";
+    PASSWORD_COMMON = 422 "password_common" "The password is a common one or a single word, which attackers try first" "Choose several words that do not belong together, or let a password manager generate a password; repeating the word or adding a year, digits or marks does not help.";
     PASSWORD_PERSONAL = 422 "password_personal" "The password is made of data about the user or the name of the service" "Choose words that have no relation to the user's names, addresses and numbers or to the service.";
     PASSWORD_GUESSABLE = 422 "password_guessable" "The password is too easy to guess" "Add words that do not belong together, and avoid rows of keys, repetitions and dates.";
     PASSWORD_BREACHED = 422 "password_breached" "The password is known from a breach" "Choose another password here and wherever else this one is used, because attackers try stolen passwords everywhere.";
@@ -125,6 +127,7 @@ impl Problem {
                 Some(format!("Choose a password of at least {min} characters, for example several words.")),
             ),
             PolicyError::TooLong { .. } => (&PASSWORD_TOO_LONG, None),
+            PolicyError::Characters => (&PASSWORD_CHARACTERS, None),
         };
         Self { field: Some(field.to_owned()), detail, ..Self::from(kind) }
     }
@@ -138,6 +141,11 @@ impl Problem {
             Weakness::Breached => &PASSWORD_BREACHED,
         };
         Self { field: Some(field.to_owned()), ..Self::from(kind) }
+    }
+
+    /// True if the request was rejected, and nothing was done. Otherwise it may have been done.
+    pub(crate) fn is_definite(&self) -> bool {
+        (400..500).contains(&self.kind.status)
     }
 
     /// The body of the answer.
@@ -181,7 +189,7 @@ impl From<Error> for Problem {
             Error::Taken(_) => Self::from(&TAKEN),
             Error::Version { current } => Self::version(current),
             Error::Invalid { .. } => Self::from(&INVALID),
-            Error::PasswordLength(error) => Self::password("password", error),
+            Error::PasswordForm(error) => Self::password("password", error),
             Error::Weak(weakness) => Self::weak("password", weakness),
             Error::KeyReused => Self::from(&IDK_REUSED),
             Error::ResetTokenInvalid => Self::from(&RESET_TOKEN),
@@ -243,6 +251,7 @@ impl From<JwsError> for Problem {
         tracing::info!(%error, "a request was not accepted");
         Self::from(match error {
             JwsError::Malformed => &MALFORMED,
+            JwsError::Number => &NUMBER,
             JwsError::Rejected(_) => &UNAUTHORIZED,
         })
     }

@@ -10,10 +10,29 @@ use umoja_store::rotation::ANSWER_LIFETIME_SECS;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::problem::{Problem, UNAVAILABLE};
+use crate::problem::{INTERNAL, Problem, UNAVAILABLE};
 
-/// A signed answer to a caller.
+/// The most bytes of an answer: AWS Lambda answers with at most 6 MB, headers and escapes included.
+const MAX_ANSWER: usize = 5_000_000;
+
+/// A signed answer to a caller. Every operation keeps its answers below [`MAX_ANSWER`]. If one does not, the caller gets
+/// a problem and the operator an error in the log, instead of a bare 502 of the platform.
 pub(crate) fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body: Value) -> Response {
+    let answer = token(app, caller, now, status, body);
+    if answer.len() <= MAX_ANSWER {
+        return jwt(status, answer);
+    }
+    tracing::error!(bytes = answer.len(), status, "an answer is too large");
+    let problem = Problem::from(&INTERNAL);
+    let body = serde_json::to_value(problem.details()).unwrap_or_default();
+    jwt(problem.kind.status, token(app, caller, now, problem.kind.status, body))
+}
+
+fn jwt(status: u16, token: String) -> Response {
+    (code(status), [(header::CONTENT_TYPE, "application/jwt")], token).into_response()
+}
+
+fn token(app: &App, caller: &Caller, now: Millis, status: u16, body: Value) -> String {
     let claims = ResponseClaims {
         iss: app.config.base_url.clone(),
         aud: caller.context.company.id.to_string(),
@@ -24,8 +43,7 @@ pub(crate) fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body:
         status,
         body,
     };
-    let token = sign_response(app.accounts.secrets.signing_key(), &claims);
-    (code(status), [(header::CONTENT_TYPE, "application/jwt")], token).into_response()
+    sign_response(app.accounts.secrets.signing_key(), &claims)
 }
 
 /// The unsigned answer 503 of a region that cannot serve.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use umoja_schema::Region;
 use umoja_schema::names::{DEAD_LETTERS, environment, queue};
 use umoja_store::deployment::RegionEntry;
-use umoja_store::ports::{Clock, Entropy, Queue};
+use umoja_store::ports::{Clock, Entropy, Keys, Queue, Registry};
+use umoja_store::proof::Proofs;
 use umoja_store::{Home, Infrastructure, Peer, RegionPorts};
 
 use crate::{AwsRegion, DynamoDb, Service, Session};
@@ -55,26 +56,40 @@ impl Deployment {
         let aws = self.region(&own.region);
         let tables = Arc::new(aws.tables(&self.prefix));
         let at = |name: &str| self.queue(&aws, own, name);
+        let others = || regions.iter().filter(|entry| *entry.name() != own.region);
+        // All tables are verified with the own region's copy of the secret.
+        let proof_key = |region: &Infrastructure| -> (Region, Arc<dyn Keys>) {
+            (region.region.clone(), Arc::new(self.region(&region.region).keys(&region.proof_key)))
+        };
+        let proof_keys = std::iter::once(own).chain(others().map(|entry| &entry.infrastructure)).map(proof_key);
+        let proofs = Proofs::new(Arc::clone(&tables) as _, own.region.clone(), proof_keys, Arc::clone(&clock));
         let peer = |entry: &RegionEntry| {
             let aws = self.region(entry.name());
-            Peer {
-                ports: ports(&aws, Arc::new(aws.tables(&self.prefix)), &entry.infrastructure),
-                retry: at(&queue::retry(entry.name())),
-            }
+            let tables = Arc::new(aws.tables(&self.prefix));
+            Peer { ports: ports(&aws, tables, &entry.infrastructure, &proofs), retry: at(&queue::retry(entry.name())) }
         };
         Home {
-            own: ports(&aws, Arc::clone(&tables), own),
-            peers: regions.iter().filter(|entry| *entry.name() != own.region).map(peer).collect(),
+            own: ports(&aws, Arc::clone(&tables), own, &proofs),
+            peers: others().map(peer).collect(),
             repairs: at(queue::KEYS),
             merges: at(queue::MERGES),
             quarantined: at(queue::QUARANTINED),
-            registry: Arc::clone(&tables) as _,
+            registry: proofs.registry(Arc::clone(&tables) as _),
+            proofs,
             requests: Arc::clone(&tables) as _,
             attempts: Arc::clone(&tables) as _,
             checkpoints: tables,
             clock,
             entropy,
         }
+    }
+
+    /// The settings of a region, verified with the secret that the region's own proof key unwraps.
+    pub fn settings(&self, own: &Infrastructure, clock: Arc<dyn Clock>) -> Arc<dyn Registry> {
+        let aws = self.region(&own.region);
+        let tables: Arc<dyn Registry> = Arc::new(aws.tables(&self.prefix));
+        let keys: (Region, Arc<dyn Keys>) = (own.region.clone(), Arc::new(aws.keys(&own.proof_key)));
+        Proofs::new(Arc::clone(&tables), own.region.clone(), [keys], clock).registry(tables)
     }
 
     /// A queue of a region by its name without the prefix.
@@ -86,14 +101,15 @@ impl Deployment {
 
 /// The ports of a region, own or peer. They share the region's clients, because creating clients lengthens a cold
 /// start.
-fn ports(aws: &AwsRegion, tables: Arc<DynamoDb>, region: &Infrastructure) -> RegionPorts {
+fn ports(aws: &AwsRegion, tables: Arc<DynamoDb>, region: &Infrastructure, proofs: &Arc<Proofs>) -> RegionPorts {
     RegionPorts {
         name: region.region.clone(),
-        users: Arc::clone(&tables) as _,
-        logs: Arc::clone(&tables) as _,
-        items: tables,
+        users: proofs.users(Arc::clone(&tables) as _),
+        logs: proofs.logs(Arc::clone(&tables) as _, Arc::clone(&tables) as _),
+        items: proofs.items(tables),
         tables: &umoja_schema::replicated::ALL,
         keys: Arc::new(aws.keys(&region.data_key)),
+        proof_keys: Arc::new(aws.keys(&region.proof_key)),
     }
 }
 

@@ -21,6 +21,7 @@ pub async fn create_region(
 ) -> Result<Infrastructure, StoreError> {
     tables::create(aws, prefix, &umoja_schema::replicated::ALL).await?;
     let data_key = create_key(aws).await.map_err(|error| StoreError::Unavailable(format!("CreateKey ({error})")))?;
+    let proof_key = create_key(aws).await.map_err(|error| StoreError::Unavailable(format!("CreateKey ({error})")))?;
     let retries = peers.iter().map(queue::retry);
     for name in retries.chain([queue::KEYS, queue::MERGES, queue::QUARANTINED].map(str::to_owned)) {
         create_queue(aws, &format!("{prefix}-{name}"), 10).await?;
@@ -28,8 +29,14 @@ pub async fn create_region(
     let url = aws.sqs.get_queue_url().queue_name(format!("{prefix}-{}", queue::KEYS)).send().await;
     let url = url.map_err(|e| error::store("GetQueueUrl", &e))?.queue_url.unwrap_or_default();
     let queues = url.rsplit_once('/').map(|(base, _)| base.to_owned()).unwrap_or_default();
-    let infrastructure =
-        Infrastructure { region: region.clone(), base_url: base_url.to_owned(), data_key, queues, regions: Vec::new() };
+    let infrastructure = Infrastructure {
+        region: region.clone(),
+        base_url: base_url.to_owned(),
+        data_key,
+        proof_key,
+        queues,
+        regions: Vec::new(),
+    };
     put_infrastructure(aws, prefix, &infrastructure).await?;
     Ok(infrastructure)
 }

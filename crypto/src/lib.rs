@@ -27,6 +27,7 @@ pub mod jws;
 mod keys;
 pub mod legacy;
 mod mac;
+pub mod numbers;
 pub mod password;
 mod wrap;
 

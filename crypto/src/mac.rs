@@ -38,6 +38,11 @@ impl MacKey {
     pub fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
         tag.len() == 32 && bool::from(self.tag(parts).ct_eq(tag))
     }
+
+    /// Whether `tag` is the first 16 bytes of the tag of `parts` (RFC 2104 section 5), compared in constant time.
+    pub fn verify_truncated(&self, parts: &[&[u8]], tag: &[u8; 16]) -> bool {
+        self.tag(parts)[..16].ct_eq(tag).into()
+    }
 }
 
 pub(crate) fn derive(secret: &[u8; 32], prefix: &str, label: &str) -> Zeroizing<[u8; 32]> {

@@ -1,9 +1,11 @@
 #![no_main]
 
+/// When the example that the target starts with was signed, so that its times are right.
+const NOW_SECS: u64 = 1_795_000_000;
+
 libfuzzer_sys::fuzz_target!(|token: &[u8]| {
-    if let Ok(request) = umoja_crypto::jws::parse_request(token) {
-        if let Ok(timely) = request.check_times(1_600_000_000) {
-            assert!(!timely.kid().is_empty() && !timely.issuer().is_empty());
-        }
+    let request = umoja_crypto::jws::parse_request(token);
+    if let Ok(timely) = request.and_then(|request| request.check_times(NOW_SECS)) {
+        assert!(!timely.kid().is_empty() && !timely.issuer().is_empty());
     }
 });

@@ -120,8 +120,8 @@ async fn main() {
     let parent = arguments.next().map_or_else(std::env::temp_dir, Into::into);
     let dir = tempfile::tempdir_in(parent).unwrap();
     let region = "eu-west-1".parse().unwrap();
-    let store =
-        RegionStore::open(dir.path(), region, Arc::new(SystemClock), Arc::new(OsEntropy), Options::default()).unwrap();
+    let store = RegionStore::create(dir.path(), region, Arc::new(SystemClock), Arc::new(OsEntropy), Options::default())
+        .unwrap();
     let began = Instant::now();
     let (next, mut fill) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
     for _ in 0..128 {

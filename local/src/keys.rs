@@ -12,8 +12,8 @@ use umoja_crypto::{Aad, DataKey};
 use umoja_schema::{Millis, Region};
 use umoja_store::ports::{Clock, EncryptionContext, Entropy, Keys, KeysError};
 
-use crate::files;
 pub use keyring::KeyringError;
+pub(crate) use keyring::{Bound, Missing};
 use keyring::{Keyring, Place};
 
 /// The format version of a blob: this byte, the length of the key's id, the id, and then the wrapped data key.
@@ -36,25 +36,53 @@ struct Inner {
     rate: Mutex<Rate>,
 }
 
-impl LocalKeys {
-    /// Opens `keyring.json` in `dir`, creating it with a first key if it is absent.
+/// The opened file of a key ring that has not been checked against the region's data yet.
+pub(crate) struct KeyringFile {
+    path: PathBuf,
+    ring: Keyring,
+}
+
+impl KeyringFile {
+    /// Opens the file `name` in the directory of a region.
     ///
     /// # Errors
     /// [`KeyringError`] if the file cannot be created or read, or belongs to another region.
-    pub fn open(
+    pub(crate) fn open(
         dir: &Path,
-        region: Region,
+        name: &str,
+        region: &Region,
+        entropy: &dyn Entropy,
+        now: Millis,
+        missing: Missing,
+    ) -> Result<Self, KeyringError> {
+        let path = dir.join(name);
+        let ring = keyring::open(&path, region, entropy, now, missing)?;
+        Ok(Self { path, ring })
+    }
+
+    /// The check values of its keys, the newest last. They identify the keys and reveal nothing of them.
+    pub(crate) fn checks(&self) -> Vec<String> {
+        self.ring.checks()
+    }
+
+    /// The region's key.
+    ///
+    /// # Errors
+    /// [`KeyringError::Replaced`] if the region's data is bound to another key ring.
+    pub(crate) fn bind(
+        self,
+        bound: Bound,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         calls_per_sec: Option<u32>,
-    ) -> Result<Self, KeyringError> {
-        let path: PathBuf = dir.join("keyring.json");
-        files::private_dir(dir).map_err(|source| KeyringError::Io { path: path.clone(), source })?;
-        let place = Place::file(path);
-        let ring = place.open(&region, &*entropy, clock.now())?;
-        Ok(Self::new(place, ring, clock, entropy, calls_per_sec))
+    ) -> Result<LocalKeys, KeyringError> {
+        let place = Place::File { path: self.path, bound };
+        place.check(&self.ring)?;
+        Ok(LocalKeys::new(place, self.ring, clock, entropy, calls_per_sec))
     }
+}
 
+impl LocalKeys {
     /// A key in memory, which is lost with its last handle.
     pub fn in_memory(
         region: Region,
@@ -101,7 +129,8 @@ impl LocalKeys {
     }
 
     /// Replaces this key by another one, as for a region whose KMS key was lost: blobs of the old key no longer open.
-    /// Returns the new key's id.
+    /// Returns the new key's id. A store in a directory stays bound to the old key until
+    /// [`RegionStore::recreate`](crate::RegionStore::recreate) binds it to this one.
     ///
     /// # Errors
     /// [`KeyringError`] if the file cannot be written.

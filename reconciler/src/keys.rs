@@ -256,7 +256,7 @@ async fn wrap(
 
 async fn add(home: &Home, record: &PartRecord, blobs: &[(Region, Vec<u8>)]) -> Result<(), Served> {
     for (region, blob) in blobs {
-        match home.own.users.add_wrapped_key(record.id, record.part, &record.version, region, blob).await {
+        match home.own.users.add_wrapped_key(record.id, record.part, &record.version, region, None, blob).await {
             Ok(KeyAdded::Added | KeyAdded::Present) => {}
             Ok(KeyAdded::OtherVersion(_)) => return Err(Served::Overtaken),
             Err(error) => return Err(own_failed(&error)),

@@ -347,6 +347,48 @@ impl Source<'_> {
     }
 }
 
+/// Whether the region's own KMS key opens a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnKey {
+    /// It has just opened it.
+    Opens,
+    /// It had no wrapped key, and one was added.
+    Added,
+    /// It did not open it, so the part was re-encrypted as a new version.
+    Reencrypted,
+    /// The part was written meanwhile.
+    Overtaken,
+    /// No KMS key opens the part, or it cannot be replaced.
+    Unopened,
+}
+
+/// Opens a part that has a wrapped key of the own region with the own region's KMS key. If that does not open it, and
+/// another key does, the part is re-encrypted.
+///
+/// # Errors
+/// If the region or a KMS fails.
+pub(crate) async fn open_with_own_key(home: &Home, sealer: &Sealer, record: &PartRecord) -> Result<OwnKey, StoreError> {
+    let rule = Rule::WrappedBy(&home.own);
+    let source = Source { rule: &rule, home, sealer, lead: None, others: Vec::new(), lists: false };
+    let ReencryptionReport { reencrypted, overtaken, unwrapped, ahead, unreadable, .. } = source.part(record).await?;
+    Ok(match (reencrypted, overtaken + unwrapped, ahead + unreadable) {
+        (0, 0, 0) => OwnKey::Opens,
+        (0, 0, _) => OwnKey::Unopened,
+        (0, _, _) => OwnKey::Overtaken,
+        _ => OwnKey::Reencrypted,
+    })
+}
+
+/// A KMS that cannot be asked.
+pub(crate) fn outage(error: KeysError) -> StoreError {
+    match error {
+        KeysError::Throttled => StoreError::Throttled("a KMS".into()),
+        KeysError::Disabled => StoreError::Rejected("a KMS key, which is disabled,".into()),
+        KeysError::Denied => StoreError::Rejected("a KMS key, which may not be used,".into()),
+        KeysError::Unavailable | KeysError::Rejected => StoreError::Unavailable("a KMS".into()),
+    }
+}
+
 /// An outage stops the pass, which can continue later. A part that cannot be opened does not block others.
 fn unreadable(
     record: &PartRecord,
@@ -354,11 +396,8 @@ fn unreadable(
     looked: ReencryptionReport,
 ) -> Result<ReencryptionReport, StoreError> {
     match error {
-        SealError::Keys(KeysError::Unavailable) => Err(StoreError::Unavailable("a KMS".into())),
-        SealError::Keys(KeysError::Throttled) => Err(StoreError::Throttled("a KMS".into())),
-        SealError::Keys(KeysError::Disabled) => Err(StoreError::Rejected("a KMS key, which is disabled,".into())),
-        SealError::Keys(KeysError::Denied) => Err(StoreError::Rejected("a KMS key, which may not be used,".into())),
-        SealError::Keys(KeysError::Rejected) | SealError::Opaque | SealError::Newer => {
+        SealError::Keys(error) if error != KeysError::Rejected => Err(outage(error)),
+        SealError::Keys(_) | SealError::Opaque | SealError::Newer => {
             tracing::warn!(user = %record.id, part = %record.part, "a part cannot be opened");
             Ok(ReencryptionReport { unreadable: 1, unreadable_users: vec![record.id], ..looked })
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use umoja_schema::names::attribute;
 use umoja_schema::replica::Image;
 use umoja_schema::{Item, ItemError, Key, Message};
+use umoja_store::ports::StoreError;
 use umoja_store::{Change, Home};
 
 /// A batch, sorted.
@@ -30,6 +31,8 @@ pub(crate) struct Job {
 enum Unfit {
     Echo,
     Poison(String),
+    /// Whether the item verifies is unknown.
+    Unknown(StoreError),
 }
 
 impl From<ItemError> for Unfit {
@@ -39,11 +42,13 @@ impl From<ItemError> for Unfit {
 }
 
 impl Batch {
-    pub(crate) fn sort(home: &Home, changes: &[Change]) -> Self {
+    /// # Errors
+    /// If the secret of proofs cannot be unwrapped; then no item can be verified.
+    pub(crate) async fn sort(home: &Home, changes: &[Change]) -> Result<Self, StoreError> {
         let mut batch = Self { jobs: Vec::new(), poison: Vec::new(), echoes: 0, coalesced: 0 };
         let mut seen: BTreeMap<Key, (usize, Item)> = BTreeMap::new();
         for (position, change) in changes.iter().enumerate() {
-            match read(home, change) {
+            match read(home, change).await {
                 Ok(item) => match seen.remove(&item.key()) {
                     None => drop(seen.insert(item.key(), (position, item))),
                     Some((first, before)) => {
@@ -52,16 +57,17 @@ impl Batch {
                     }
                 },
                 Err(Unfit::Echo) => batch.echoes += 1,
+                Err(Unfit::Unknown(error)) => return Err(error),
                 Err(Unfit::Poison(reason)) => batch.poison.push((position, quarantined(home, change, reason))),
             }
         }
         batch.jobs = seen.into_values().map(|(first, item)| Job { first, item }).collect();
         batch.jobs.sort_by_key(|job| job.first);
-        batch
+        Ok(batch)
     }
 }
 
-fn read(home: &Home, change: &Change) -> Result<Item, Unfit> {
+async fn read(home: &Home, change: &Change) -> Result<Item, Unfit> {
     let Some(origin) = Image(&change.image).origin() else {
         return Err(ItemError::new(attribute::ORIGIN).into());
     };
@@ -69,7 +75,11 @@ fn read(home: &Home, change: &Change) -> Result<Item, Unfit> {
         return Err(Unfit::Echo);
     }
     let table = home.own.table(&change.table).ok_or(ItemError::new("table"))?;
-    let item = Item::read(table, change.image.clone())?;
+    let item = match home.proofs.verified(Item::read(table, change.image.clone())?).await {
+        Ok(item) => item,
+        Err(StoreError::Unreadable(error)) => return Err(error.into()),
+        Err(error) => return Err(Unfit::Unknown(error)),
+    };
     if item.hlc().is_far_ahead_of(home.clock.now()) {
         return Err(Unfit::Poison("the HLC timestamp is more than five minutes ahead of this region's clock".into()));
     }

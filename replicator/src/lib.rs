@@ -66,7 +66,14 @@ impl Replicator {
     /// Handles a batch in the order of the stream. The future may be dropped at any await: when the batch is delivered
     /// again, the completed work is repeated without effect.
     pub async fn handle(&self, changes: &[Change]) -> BatchOutcome {
-        let batch = Batch::sort(&self.home, changes);
+        let batch = match Batch::sort(&self.home, changes).await {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::error!(%error, "a batch could not be verified and will be delivered again");
+                let failed = changes.first().map(|change| change.sequence.clone());
+                return BatchOutcome { failed, records: changes.len(), ..BatchOutcome::default() };
+            }
+        };
         let to_peers = self.home.peers.iter().map(|peer| send::to_peer(&self.home, peer, &batch.jobs));
         let (peers, repairs) = join(join_all(to_peers), send::repairs(&self.home, &batch.jobs)).await;
 

@@ -156,6 +156,10 @@ impl DirectoryServer {
         let ring = KeyRing::new(&home, self.settings.peer_wrap_budget_ms);
         let sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
         let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
+        // A region that is about to join may hold secrets that no command has wrapped for it yet.
+        if let Err(error) = home.proofs.reload().await {
+            tracing::warn!(%region, %error, "the secret of proofs cannot be read");
+        }
         tracing::info!(%region, url, state = state.as_str(), "serving");
         let config = ApiConfig {
             base_url: url,

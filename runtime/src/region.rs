@@ -194,6 +194,12 @@ impl<B: Build> Live<B> {
             return Ok(Built { service: Arc::clone(&old.service), settings, read_at: now });
         }
         let home = self.source.home(&settings.own, &settings.regions);
+        // The list of regions names the keys that verify it, so it is verified after it was read.
+        let verified = tokio::time::timeout(READ, RegionsDocument::load(&*home.registry)).await;
+        let verified = verified.map_err(|_| NotReady::Late)??;
+        if verified.map(|verified| verified.regions).as_ref() != Some(&settings.regions) {
+            return Err(NotReady::Late);
+        }
         let (service, ()) = join(self.build.build(home, &settings), self.source.connect(&settings.regions)).await;
         let service = Arc::new(service?);
         if old.is_some() {
@@ -265,11 +271,16 @@ mod tests {
         let live = live(&regions);
         regions.put(&document(&[("eu", RegionState::Serving)])).await;
         live.service().await.unwrap();
-        regions.store().put_setting(umoja_schema::names::setting::REGIONS, &serde_json::json!(7)).await.unwrap();
+        regions
+            .store()
+            .documents()
+            .put_setting(umoja_schema::names::setting::REGIONS, &serde_json::json!(7))
+            .await
+            .unwrap();
         regions.clock.pass(2 * SETTINGS_RELOAD_SECS * 1000 - 1);
         live.service().await.unwrap();
         regions.clock.pass(1);
-        assert!(matches!(live.service().await, Err(NotReady::Settings(StoreError::Rejected(_)))));
+        assert!(matches!(live.service().await, Err(NotReady::Settings(StoreError::Unreadable(_)))));
     }
 
     /// Builds at once the first time, and later when it is notified.

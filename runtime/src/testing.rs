@@ -42,6 +42,7 @@ pub struct Regions {
     /// Their clock.
     pub clock: Arc<SetClock>,
     stores: Vec<RegionStore>,
+    registry: Arc<dyn Registry>,
 }
 
 impl Regions {
@@ -51,7 +52,9 @@ impl Regions {
         let store = |name: &&str| {
             RegionStore::in_memory(name.parse().expect("a region's name"), Arc::clone(&clock) as _, Arc::new(OsEntropy))
         };
-        Arc::new(Self { stores: names.iter().map(store).collect(), clock })
+        let stores: Vec<RegionStore> = names.iter().map(store).collect();
+        let registry = stores[0].registry();
+        Arc::new(Self { clock, stores, registry })
     }
 
     /// The name of the own region.
@@ -64,20 +67,24 @@ impl Regions {
         &self.stores[0]
     }
 
-    /// Writes the list of regions.
+    /// Writes the list of regions. Without secrets it writes those too, because they prove the list.
     pub async fn put(&self, document: &RegionsDocument) {
-        self.store()
+        self.put_secrets().await;
+        self.registry
             .put_setting(setting::REGIONS, &serde_json::to_value(document).expect("the list is JSON"))
             .await
             .expect("settings can be written");
     }
 
-    /// Makes the secrets of all regions.
+    /// Makes the secrets of all regions, unless there are some.
     pub async fn put_secrets(&self) {
+        if self.registry.setting(setting::SECRETS).await.expect("settings can be read").is_some() {
+            return;
+        }
         let names: Vec<_> = self.stores.iter().map(|store| (store.region().as_str(), RegionState::Serving)).collect();
         let ring = KeyRing::new(&self.home_of(&document(&names)), PEER_WRAP_BUDGET_MS);
         let secrets = SecretsDocument::create(&ring, self.clock.now()).await.expect("every KMS answers");
-        self.store()
+        self.registry
             .put_setting(setting::SECRETS, &serde_json::to_value(secrets).expect("secrets are JSON"))
             .await
             .expect("settings can be written");
@@ -96,7 +103,7 @@ impl Regions {
 #[async_trait]
 impl Source for Regions {
     fn registry(&self) -> &dyn Registry {
-        self.store()
+        &*self.registry
     }
 
     fn home(&self, own: &RegionEntry, regions: &[RegionEntry]) -> Home {
@@ -152,9 +159,9 @@ pub fn document(regions: &[(&str, RegionState)]) -> RegionsDocument {
     let entry = |(name, state): &(&str, RegionState)| {
         let region: Region = name.parse().expect("a region's name");
         let base_url = format!("https://{name}.example");
-        let [data_key, queues] = ["arn:k", "https://q"].map(str::to_owned);
+        let [data_key, proof_key, queues] = ["arn:k", "arn:p", "https://q"].map(str::to_owned);
         RegionEntry {
-            infrastructure: Infrastructure { region, base_url, data_key, queues, regions: Vec::new() },
+            infrastructure: Infrastructure { region, base_url, data_key, proof_key, queues, regions: Vec::new() },
             state: *state,
         }
     };

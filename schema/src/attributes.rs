@@ -34,6 +34,54 @@ pub enum Attribute {
     Bs(Vec<Vec<u8>>),
 }
 
+impl Attribute {
+    /// Appends the canonical encoding of the value, which MACs and digests cover: its type, the number of its contents,
+    /// and each content behind its length. Different values have different encodings.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        fn all<'a>(tag: u8, items: impl ExactSizeIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
+            out.push(tag);
+            out.extend((items.len() as u64).to_be_bytes());
+            for item in items {
+                out.extend((item.len() as u64).to_be_bytes());
+                out.extend(item);
+            }
+        }
+        match self {
+            Self::S(text) => all(b'S', [text.as_bytes()].into_iter(), out),
+            Self::N(number) => all(b'N', [number.as_bytes()].into_iter(), out),
+            Self::B(bytes) => all(b'B', [&bytes[..]].into_iter(), out),
+            Self::Bool(flag) => all(b'F', [&[u8::from(*flag)][..]].into_iter(), out),
+            Self::Null => all(b'0', [].into_iter(), out),
+            Self::Ss(texts) => all(b's', texts.iter().map(String::as_bytes), out),
+            Self::Ns(numbers) => all(b'n', numbers.iter().map(String::as_bytes), out),
+            Self::Bs(items) => all(b'b', items.iter().map(Vec::as_slice), out),
+            Self::M(map) => encode_map(map.iter(), map.len(), out),
+            Self::L(list) => {
+                out.push(b'L');
+                out.extend((list.len() as u64).to_be_bytes());
+                for value in list {
+                    value.encode(out);
+                }
+            }
+        }
+    }
+}
+
+/// Appends the canonical encoding of a map of these attributes, which are `len` and sorted by name.
+pub(crate) fn encode_map<'a>(
+    attributes: impl Iterator<Item = (&'a String, &'a Attribute)>,
+    len: usize,
+    out: &mut Vec<u8>,
+) {
+    out.push(b'M');
+    out.extend((len as u64).to_be_bytes());
+    for (name, value) in attributes {
+        out.extend((name.len() as u64).to_be_bytes());
+        out.extend(name.as_bytes());
+        value.encode(out);
+    }
+}
+
 /// Shows names and types only: values may be wrapped keys or ciphertext, which must not get into logs.
 impl fmt::Debug for Attribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use crate::names::attribute as name;
 use crate::{
-    AccountStatus, Attribute, Attributes, Body, Facts, IdentifierItem, IdentifierKind, ItemError, Live, Millis,
-    Ownership, Part, PartRecord, ProfileFacts, SealedData, UserId,
+    AccountStatus, Attribute, Attributes, Body, Facts, IdentifierItem, IdentifierKind, ItemError, Link, LinkState,
+    Live, Millis, Ownership, Part, PartRecord, ProfileFacts, SealedData, UserId,
 };
 
 /// Takes attributes out of an item one by one; the remaining ones are unknown.
@@ -20,17 +20,18 @@ impl Reader {
         }
     }
 
-    pub(crate) fn parse<T: FromStr>(&mut self, name: &'static str) -> Result<T, ItemError> {
-        self.text(name)?.parse().map_err(|_| ItemError::new(name))
+    /// A value in its only spelling, so that an item that was read is written as it was.
+    pub(crate) fn parse<T: FromStr + ToString>(&mut self, name: &'static str) -> Result<T, ItemError> {
+        canonical(&self.text(name)?).ok_or(ItemError::new(name))
     }
 
-    fn optional<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>, ItemError> {
+    fn optional<T: FromStr + ToString>(&mut self, name: &'static str) -> Result<Option<T>, ItemError> {
         if self.0.contains_key(name) { self.parse(name).map(Some) } else { Ok(None) }
     }
 
     fn number(&mut self, name: &'static str) -> Result<u64, ItemError> {
         match self.0.remove(name) {
-            Some(Attribute::N(number)) => number.parse().map_err(|_| ItemError::new(name)),
+            Some(Attribute::N(number)) => canonical(&number).ok_or(ItemError::new(name)),
             _ => Err(ItemError::new(name)),
         }
     }
@@ -48,6 +49,11 @@ impl Reader {
             _ => Err(ItemError::new(name)),
         }
     }
+}
+
+/// Parses a text that is the only spelling of its value.
+fn canonical<T: FromStr + ToString>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|value: &T| value.to_string() == text)
 }
 
 impl PartRecord {
@@ -115,7 +121,8 @@ impl ProfileFacts {
             .iter()
             .map(|(index, ownership)| (index.to_string(), Attribute::M(ownership.to_map())))
             .collect();
-        let links = self.links.iter().map(|(company, since)| (company.to_string(), since.0.into())).collect();
+        let links =
+            self.links.iter().map(|(company, link)| (company.to_string(), Attribute::M(link.to_map()))).collect();
         item.insert(name::CREATED_AT.into(), self.created_at.0.into());
         item.insert(name::OWNERSHIPS.into(), Attribute::M(ownerships));
         item.insert(name::LINKS.into(), Attribute::M(links));
@@ -133,13 +140,33 @@ impl ProfileFacts {
                 .insert(index.parse().map_err(|_| ItemError::new(name::OWNERSHIPS))?, Ownership::from_map(ownership)?);
         }
         let mut links = BTreeMap::new();
-        let stored = Reader(item.map(name::LINKS)?);
-        for (company, since) in stored.0 {
-            let Attribute::N(since) = since else { return Err(ItemError::new(name::LINKS)) };
-            let error = ItemError::new(name::LINKS);
-            links.insert(company.parse().map_err(|_| error)?, Millis(since.parse().map_err(|_| error)?));
+        for (company, link) in item.map(name::LINKS)? {
+            let Attribute::M(link) = link else { return Err(ItemError::new(name::LINKS)) };
+            links.insert(company.parse().map_err(|_| ItemError::new(name::LINKS))?, Link::from_map(link)?);
         }
         Ok(Self { created_at, ownerships, links, merged_into: item.optional(name::MERGED_INTO)? })
+    }
+}
+
+impl Link {
+    fn to_map(&self) -> Attributes {
+        let mut map = self.unknown.clone();
+        map.extend([(name::SINCE.into(), self.since.0.into()), (name::STATE.into(), self.state.as_str().into())]);
+        if let Some(day) = self.last_login_day {
+            map.insert(name::LAST_LOGIN_DAY.into(), u64::from(day).into());
+        }
+        map
+    }
+
+    fn from_map(map: Attributes) -> Result<Self, ItemError> {
+        let mut map = Reader(map);
+        let day = map.0.contains_key(name::LAST_LOGIN_DAY).then(|| map.number(name::LAST_LOGIN_DAY)).transpose()?;
+        Ok(Self {
+            since: Millis(map.number(name::SINCE)?),
+            state: LinkState::from_name(&map.text(name::STATE)?).ok_or(ItemError::new(name::STATE))?,
+            last_login_day: day.map(u32::try_from).transpose().map_err(|_| ItemError::new(name::LAST_LOGIN_DAY))?,
+            unknown: map.0,
+        })
     }
 }
 
@@ -193,7 +220,7 @@ impl IdentifierItem {
         let mut owners = BTreeMap::new();
         for (id, ownership) in item.map(name::OWNERS)? {
             let Attribute::M(ownership) = ownership else { return Err(ItemError::new(name::OWNERS)) };
-            let id: UserId = id.parse().map_err(|_| ItemError::new(name::OWNERS))?;
+            let id: UserId = canonical(&id).ok_or(ItemError::new(name::OWNERS))?;
             owners.insert(id, Ownership::from_map(ownership)?);
         }
         Ok(Self { index: item.parse(name::INDEX)?, owners })
@@ -220,13 +247,19 @@ mod tests {
             company: company.map(|c| c.parse().unwrap()),
             unknown: Attributes::new(),
         };
+        let link = Link {
+            state: LinkState::Suspended,
+            last_login_day: Some(20_000),
+            unknown: Attributes::from([("novelty".into(), Attribute::Null)]),
+            ..Link::since(Millis(4))
+        };
         let facts = ProfileFacts {
             created_at: Millis(3),
             ownerships: BTreeMap::from([
                 (BlindIndex::new([1; 32]), ownership(None)),
                 (BlindIndex::new([2; 32]), ownership(Some("acme"))),
             ]),
-            links: BTreeMap::from([("acme".parse().unwrap(), Millis(4))]),
+            links: BTreeMap::from([("acme".parse().unwrap(), link)]),
             merged_into: Some(UserId::v8([9; 16])),
         };
         let data = SealedData(Attributes::from([("fmt".into(), 99u64.into()), ("novel".into(), true.into())]));

@@ -29,7 +29,9 @@ pub mod merge;
 pub mod message;
 pub mod names;
 pub mod ownership;
+mod precis;
 pub mod profile;
+pub mod proof;
 pub mod record;
 pub mod replica;
 pub mod replicated;
@@ -49,8 +51,8 @@ pub use message::Message;
 pub use ownership::{IdentifierItem, Ownership};
 pub use profile::Profile;
 pub use record::{
-    AccountStatus, Body, Credentials, Facts, Identity, LegacyHash, Live, MAX_IDENTIFIERS, PartRecord, ProfileFacts,
-    SealedData, Source,
+    AccountStatus, Body, Credentials, Facts, Identity, LegacyHash, Link, LinkState, Live, MAX_IDENTIFIERS, PartRecord,
+    ProfileFacts, SealedData, Source,
 };
 pub use replica::{Item, Key};
 pub use replicated::Replicated;

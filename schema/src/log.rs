@@ -54,19 +54,23 @@ pub struct LogRow {
     pub kind: String,
     /// Other fields, without personal data in clear.
     pub fields: Attributes,
+    /// Attributes written by a newer version of Umoja.
+    pub unknown: Attributes,
 }
 
 impl LogRow {
     /// The item of this row.
     pub fn to_item(&self) -> Attributes {
-        Attributes::from([
+        let mut item = self.unknown.clone();
+        item.extend([
             (attribute::ID.into(), self.user.to_string().into()),
             (attribute::KEY.into(), self.key.clone().into()),
             (attribute::AT.into(), self.at.to_string().into()),
             (attribute::ORIGIN.into(), self.origin.to_string().into()),
             (attribute::KIND.into(), self.kind.clone().into()),
             (attribute::FIELDS.into(), Attribute::M(self.fields.clone())),
-        ])
+        ]);
+        item
     }
 
     /// Reads an item.
@@ -82,6 +86,7 @@ impl LogRow {
             origin: item.parse(attribute::ORIGIN)?,
             kind: item.text(attribute::KIND)?,
             fields: item.map(attribute::FIELDS)?,
+            unknown: item.0,
         })
     }
 
@@ -108,6 +113,7 @@ mod tests {
             origin: "eu-west-1".parse().unwrap(),
             kind: "confirm".into(),
             fields: Attributes::from([("region".into(), "af-south-1".into())]),
+            unknown: Attributes::from([("novelty".into(), Attribute::Null)]),
         };
         assert_eq!(LogRow::from_item(row.to_item()), Ok(row.clone()));
         assert_eq!(row.field("region"), Some("af-south-1"));

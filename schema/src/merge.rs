@@ -1,7 +1,8 @@
 //! The rule by which regions converge. Of two copies of a part the newest wins, erasures first. Copies of one version
-//! differ at most in their wrapped keys, and the union of those is kept.
+//! differ at most in their wrapped keys: the union of those is kept, and of two wrapped keys of one region the bytewise
+//! lesser, so that all regions keep the same.
 
-use crate::{Body, PartRecord};
+use crate::{Body, Live, PartRecord, Region};
 
 /// What to do with an incoming copy of a part that meets the stored one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +11,7 @@ pub enum Resolution {
     TakeIncoming,
     /// The stored copy is newer, or the same: keeping it is a success.
     KeepStored,
-    /// The same version with wrapped keys that the stored copy lacks: add those.
+    /// The same version with wrapped keys that the stored copy lacks, or that win over its own: add those.
     AddKeys,
 }
 
@@ -21,11 +22,22 @@ pub fn resolve(stored: Option<&PartRecord>, incoming: &PartRecord) -> Resolution
         std::cmp::Ordering::Greater => Resolution::TakeIncoming,
         std::cmp::Ordering::Less => Resolution::KeepStored,
         std::cmp::Ordering::Equal => match (&stored.body, &incoming.body) {
-            (Body::Live(have), Body::Live(new)) if new.keys.keys().any(|region| !have.keys.contains_key(region)) => {
+            (Body::Live(have), Body::Live(new)) if new.keys.keys().any(|region| new.has_key_for(region, have)) => {
                 Resolution::AddKeys
             }
             _ => Resolution::KeepStored,
         },
+    }
+}
+
+impl Live {
+    /// Whether this copy's wrapped key of a region wins over that of another copy of the same version.
+    pub fn has_key_for(&self, region: &Region, other: &Self) -> bool {
+        match (self.keys.get(region), other.keys.get(region)) {
+            (Some(own), Some(other)) => own < other,
+            (own, None) => own.is_some(),
+            (None, Some(_)) => false,
+        }
     }
 }
 
@@ -39,7 +51,9 @@ pub fn merged(stored: Option<&PartRecord>, incoming: &PartRecord) -> PartRecord 
             let mut union = stored.clone();
             if let (Body::Live(have), Some(new)) = (&mut union.body, incoming.live()) {
                 for (region, wrapped) in &new.keys {
-                    have.keys.entry(region.clone()).or_insert_with(|| wrapped.clone());
+                    if new.has_key_for(region, have) {
+                        have.keys.insert(region.clone(), wrapped.clone());
+                    }
                 }
             }
             union
@@ -54,17 +68,17 @@ mod tests {
     use crate::{Attribute, Attributes, Part, UserId, version};
     use proptest::prelude::*;
 
-    /// Copies of one part. As in the system, the version determines the content, and any subset of the regions has a
-    /// wrapped key.
+    /// Copies of one part. As in the system, the version determines the sealed content. Any subset of the regions has a
+    /// wrapped key, and two copies may hold different ones, because each wrap makes another blob.
     fn copy() -> impl Strategy<Value = PartRecord> {
-        (version::tests::version(), prop::collection::btree_set(0u8..3, 0..3)).prop_map(|(version, regions)| {
+        (version::tests::version(), prop::collection::btree_map(0u8..3, 0u8..3, 0..3)).prop_map(|(version, regions)| {
             let id = UserId::v8([1; 16]);
             if version.erased {
                 return PartRecord::tombstone(id, Part::Credentials, version);
             }
             let data =
                 SealedData(Attributes::from([("info".to_owned(), Attribute::B(version.to_string().into_bytes()))]));
-            let keys = regions.into_iter().map(|r| (format!("r{r}").parse().unwrap(), vec![r])).collect();
+            let keys = regions.into_iter().map(|(r, blob)| (format!("r{r}").parse().unwrap(), vec![blob])).collect();
             let facts = Facts::Credentials { status: AccountStatus::Active };
             let body = Body::Live(Box::new(Live { data, keys, facts }));
             PartRecord { id, part: Part::Credentials, version, body, unknown: Attributes::new() }

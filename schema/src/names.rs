@@ -65,6 +65,8 @@ pub mod attribute {
     pub const DATA: &str = "data";
     /// Wrapped data keys by region.
     pub const KEYS: &str = "keys";
+    /// Proof that the deployment wrote the item.
+    pub const PROOF: &str = "proof";
     /// Message id inside the envelope.
     pub const MID: &str = "mid";
     /// Account status.
@@ -75,6 +77,10 @@ pub mod attribute {
     pub const OWNERSHIPS: &str = "ownerships";
     /// Linked companies.
     pub const LINKS: &str = "links";
+    /// In a link: when it began, Unix milliseconds.
+    pub const SINCE: &str = "since";
+    /// In a link: day of the last login, days since 1970-01-01.
+    pub const LAST_LOGIN_DAY: &str = "last_login_day";
     /// Primary account of a duplicate.
     pub const MERGED_INTO: &str = "merged_into";
     /// Sort key of `linked_accounts`: the user whose pointer names the partition key's user.
@@ -109,7 +115,7 @@ pub mod attribute {
     pub const AT: &str = "at";
     /// The rest of an append-only row.
     pub const FIELDS: &str = "fields";
-    /// The content of a checkpoint.
+    /// The content of a checkpoint; in a link, whether the company serves the user.
     pub const STATE: &str = "state";
     /// A JSON document (companies, settings, idempotency).
     pub const DOCUMENT: &str = "document";

@@ -5,9 +5,17 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+mod fill;
+
+pub use self::fill::Filled;
+
 /// The most bytes of a profile as JSON. A request of 256 KiB contains at most 192 KiB of JSON (base64), so a profile of
 /// this size can be sent as a whole, and the rest of the item has room in DynamoDB's 400 KB.
 pub const MAX_PROFILE_BYTES: usize = 160 * 1024;
+
+/// The most levels of objects and arrays in a profile, of which the profile itself is the first. The messages of the
+/// API take 32 levels in `body`, and an export has a profile at the fifth.
+pub const MAX_PROFILE_DEPTH: usize = 24;
 
 /// OIDC standard claims, and `custom` for anything else. OIDC's `sub` (as `id`), `email`, `email_verified`,
 /// `phone_number`, `phone_number_verified` and `updated_at` are top-level members of the user and not of `profile`.
@@ -88,13 +96,16 @@ pub enum ProfileError {
     /// It is over [`MAX_PROFILE_BYTES`].
     #[error("the profile may take {MAX_PROFILE_BYTES} bytes as JSON")]
     TooLarge,
+    /// It has more levels than [`MAX_PROFILE_DEPTH`].
+    #[error("the profile may nest objects and arrays {MAX_PROFILE_DEPTH} levels deep, the profile included")]
+    TooDeep,
 }
 
 impl Profile {
     /// The profile after a JSON merge patch (RFC 7396): null removes a member, objects merge, any other value replaces.
     ///
     /// # Errors
-    /// If the result is not a profile, or is too large.
+    /// If the result is not a profile, is too large or is nested too deeply.
     pub fn patched(&self, patch: &Value) -> Result<Self, ProfileError> {
         if patch.is_null() {
             return Ok(Self::default());
@@ -115,56 +126,19 @@ impl Profile {
         if !value.is_object() {
             return Err(ProfileError::Form);
         }
+        if depth(&value) > MAX_PROFILE_DEPTH {
+            return Err(ProfileError::TooDeep);
+        }
         let profile: Self = serde_json::from_value(value).map_err(|_| ProfileError::Form)?;
-        let size = serde_json::to_vec(&profile).map_err(|_| ProfileError::Form)?.len();
-        if size > MAX_PROFILE_BYTES { Err(ProfileError::TooLarge) } else { Ok(profile) }
+        if json_len(&profile) > MAX_PROFILE_BYTES { Err(ProfileError::TooLarge) } else { Ok(profile) }
     }
 
-    /// This profile with the fields that it leaves blank taken from `other`.
-    #[must_use]
-    pub fn filled_from(&self, other: &Self) -> Self {
-        let mut filled = serde_json::to_value(other).unwrap_or_default();
-        if let Ok(own) = serde_json::to_value(self) {
-            merge_patch(&mut filled, &own);
-        }
-        Self::from_value(filled).unwrap_or_else(|_| self.clone())
-    }
-
-    /// As [`Profile::filled_from`], with the names of the taken fields: `given_name`, or `address.country` and
-    /// `custom.size` within objects that both profiles have. The result is only shown, so it has no limit of size.
-    #[must_use]
-    pub fn filled_with_names(&self, other: &Self) -> (Self, Vec<String>) {
-        let mut names = Vec::new();
-        if let (Ok(Value::Object(mut own)), Ok(Value::Object(other))) =
-            (serde_json::to_value(self), serde_json::to_value(other))
-        {
-            fill(&mut own, &other, "", &mut names);
-            if let Ok(filled) = serde_json::from_value(Value::Object(own)) {
-                return (filled, names);
-            }
-        }
-        (self.clone(), Vec::new())
-    }
-
-    /// The fields of this profile that are blank in `shown`.
-    #[must_use]
-    pub fn missing_in(&self, shown: &Self) -> Self {
-        let (Ok(mut value), Ok(shown)) = (serde_json::to_value(self), serde_json::to_value(shown)) else {
-            return Self::default();
-        };
-        subtract(&mut value, &shown);
-        serde_json::from_value(value).unwrap_or_default()
-    }
-
-    /// The profile without the fields that a merge patch removes. Fields that the patch sets stay as they are.
-    #[must_use]
-    pub fn without(&self, patch: &Value) -> Self {
-        if patch.is_null() {
-            return Self::default();
-        }
-        let mut value = serde_json::to_value(self).unwrap_or_default();
-        remove(&mut value, patch);
-        serde_json::from_value(value).unwrap_or_else(|_| self.clone())
+    /// The profile again, if it is within the limits. Profiles come unchecked from records that were read as a whole.
+    ///
+    /// # Errors
+    /// As [`Profile::patched`].
+    pub fn checked(&self) -> Result<Self, ProfileError> {
+        Self::from_value(serde_json::to_value(self).map_err(|_| ProfileError::Form)?)
     }
 
     /// The top-level members that differ between this profile and `other`, by name.
@@ -177,6 +151,20 @@ impl Profile {
         let names = own.keys().chain(other.keys().filter(|name| !own.contains_key(*name)));
         names.filter(|name| own.get(*name) != other.get(*name)).cloned().collect()
     }
+}
+
+/// The levels of objects and arrays. Parsers limit them to 128, so the recursion ends.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The bytes of a value as JSON. Profiles and their values have text keys only, so writing them cannot fail.
+fn json_len(value: &(impl Serialize + ?Sized)) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
 }
 
 /// RFC 7396 section 2, `MergePatch`.
@@ -195,41 +183,6 @@ fn merge_patch(target: &mut Value, patch: &Value) {
             } else {
                 merge_patch(target.entry(name.clone()).or_insert(Value::Null), value);
             }
-        }
-    }
-}
-
-fn fill(own: &mut Map<String, Value>, other: &Map<String, Value>, prefix: &str, names: &mut Vec<String>) {
-    for (name, value) in other {
-        let path = format!("{prefix}{name}");
-        match (own.get_mut(name), value) {
-            (None, value) => {
-                own.insert(name.clone(), value.clone());
-                names.push(path);
-            }
-            (Some(Value::Object(own)), Value::Object(other)) => fill(own, other, &format!("{path}."), names),
-            (Some(_), _) => {}
-        }
-    }
-}
-
-fn subtract(target: &mut Value, shown: &Value) {
-    let (Value::Object(target), Value::Object(shown)) = (target, shown) else { return };
-    for (name, value) in shown {
-        match (target.get_mut(name), value) {
-            (Some(own @ Value::Object(_)), Value::Object(_)) => subtract(own, value),
-            _ => drop(target.remove(name)),
-        }
-    }
-}
-
-fn remove(target: &mut Value, patch: &Value) {
-    let (Value::Object(target), Value::Object(patch)) = (target, patch) else { return };
-    for (name, value) in patch {
-        if value.is_null() {
-            target.remove(name);
-        } else if let Some(linked) = target.get_mut(name) {
-            remove(linked, value);
         }
     }
 }
@@ -282,58 +235,29 @@ mod tests {
     }
 
     #[test]
-    fn filling_changes_only_blank_fields() {
-        let own = Profile::from_value(json!({"given_name": "Ada", "address": {"country": "KE"}})).unwrap();
-        let other = Profile::from_value(
-            json!({"given_name": "Eve", "family_name": "L", "address": {"locality": "Nairobi", "country": "NG"}}),
-        )
-        .unwrap();
-        let filled = serde_json::to_value(own.filled_from(&other)).unwrap();
-        assert_eq!(
-            filled,
-            json!({"given_name": "Ada", "family_name": "L", "address": {"locality": "Nairobi", "country": "KE"}})
-        );
-    }
-
-    #[test]
-    fn filled_fields_are_named_precisely() {
-        let own = Profile::from_value(json!({"given_name": "Ada", "address": {"country": "KE"}})).unwrap();
-        let other = json!({"given_name": "Eve", "address": {"locality": "Nairobi"}, "custom": {"a": 1, "b": {"c": 2}}});
-        let other = Profile::from_value(other).unwrap();
-        let (filled, names) = own.filled_with_names(&other);
-        assert_eq!(filled, own.filled_from(&other));
-        assert_eq!(names, ["address.locality", "custom"]);
-        let third = Profile::from_value(json!({"custom": {"a": 3, "b": {"d": 4}, "e": 5}})).unwrap();
-        assert_eq!(filled.filled_with_names(&third).1, ["custom.b.d", "custom.e"]);
-    }
-
-    #[test]
-    fn a_field_in_another_profile_is_not_missing() {
-        let own = json!({"given_name": "Ada", "nickname": "A", "address": {"country": "KE", "locality": "N"}, "custom": {"a": 1, "b": {}}});
-        let shown = json!({"given_name": "Eve", "address": {"country": "NG"}, "custom": {"a": {"x": 1}, "b": 2}});
-        let (own, shown) = (Profile::from_value(own).unwrap(), Profile::from_value(shown).unwrap());
-        let missing = serde_json::to_value(own.missing_in(&shown)).unwrap();
-        assert_eq!(missing, json!({"nickname": "A", "address": {"locality": "N"}}));
-        assert_eq!(shown.filled_from(&own.missing_in(&shown)), shown.filled_from(&own));
-        assert!(own.missing_in(&Profile::default()) == own);
-    }
-
-    #[test]
-    fn only_the_removals_of_a_patch_are_applied() {
-        let profile =
-            json!({"nickname": "A", "address": {"country": "KE", "locality": "N"}, "custom": {"a": 1, "b": 2}});
-        let profile = Profile::from_value(profile).unwrap();
-        let patch = json!({"nickname": null, "name": "X", "address": {"country": null, "region": "Y"}, "custom": {"a": {"z": null}}});
-        let left = serde_json::to_value(profile.without(&patch)).unwrap();
-        assert_eq!(left, json!({"address": {"locality": "N"}, "custom": {"a": 1, "b": 2}}));
-        assert_eq!(profile.without(&Value::Null), Profile::default());
-    }
-
-    #[test]
     fn a_profile_over_its_size_is_rejected() {
         let large = json!({"custom": {"x": "y".repeat(MAX_PROFILE_BYTES)}});
         assert_eq!(Profile::from_value(large), Err(ProfileError::TooLarge));
         assert_eq!(ProfileError::TooLarge.to_string(), "the profile may take 163840 bytes as JSON");
+    }
+
+    #[test]
+    fn a_profile_over_its_depth_is_rejected() {
+        let nested = |levels: usize| {
+            let value =
+                (2..levels).fold(json!([]), |value, n| if n % 2 == 0 { json!({ "a": value }) } else { json!([value]) });
+            json!({ "custom": { "x": value } })
+        };
+        assert_eq!(depth(&nested(10)), 11);
+        let deepest = nested(MAX_PROFILE_DEPTH - 1);
+        assert_eq!(depth(&deepest), MAX_PROFILE_DEPTH);
+        let profile = Profile::from_value(deepest).unwrap();
+        assert_eq!(profile.checked(), Ok(profile.clone()));
+        let deeper = nested(MAX_PROFILE_DEPTH);
+        assert_eq!(Profile::from_value(deeper.clone()), Err(ProfileError::TooDeep));
+        assert_eq!(Profile::default().patched(&deeper), Err(ProfileError::TooDeep));
+        let read: Profile = serde_json::from_value(deeper).unwrap();
+        assert_eq!(read.checked(), Err(ProfileError::TooDeep));
     }
 
     #[test]

@@ -62,10 +62,57 @@ pub struct ProfileFacts {
     pub created_at: Millis,
     /// The user's ownerships of identifiers, by blind index.
     pub ownerships: BTreeMap<BlindIndex, Ownership>,
-    /// The companies that the user is linked to, and since when.
-    pub links: BTreeMap<CompanyId, Millis>,
+    /// The companies that the user is linked to.
+    pub links: BTreeMap<CompanyId, Link>,
     /// The user that this one is a duplicate of.
     pub merged_into: Option<UserId>,
+}
+
+/// A user's link to one company.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// When the company registered or first authenticated the user.
+    pub since: Millis,
+    /// Whether the company serves the user.
+    pub state: LinkState,
+    /// The day of the user's last login at the company, in days since 1970-01-01 UTC, if it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_login_day: Option<u32>,
+    /// Attributes written by a newer version of Umoja.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub unknown: Attributes,
+}
+
+impl Link {
+    /// A link that begins.
+    pub const fn since(since: Millis) -> Self {
+        Self { since, state: LinkState::Active, last_login_day: None, unknown: Attributes::new() }
+    }
+}
+
+/// Whether a company serves a user that is linked to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// The company serves the user.
+    Active,
+    /// The company has suspended the user.
+    Suspended,
+}
+
+impl LinkState {
+    /// The value of the attribute.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// The state of an attribute's value.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Active, Self::Suspended].into_iter().find(|state| state.as_str() == name)
+    }
 }
 
 /// The most identifiers of a user. One transaction holds a hundred writes. An erasure writes each identifier's
@@ -189,6 +236,9 @@ pub struct Identity {
     /// in any region and at any time, from another request under the same key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registered_by: Option<String>,
+    /// The mark of the last `update` of this user, if it had an idempotency key. A retry finds its own mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_by: Option<String>,
     /// The source of each field: `email`, `profile.given_name`, ...
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sources: BTreeMap<String, Source>,
@@ -218,6 +268,10 @@ pub struct Credentials {
     /// When and by whom the password was last set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_source: Option<Source>,
+    /// The mark of the request that last set the password, if it had an idempotency key. A retry finds its own mark,
+    /// and no password has to be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_by: Option<String>,
     /// When and by whom the status was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_source: Option<Source>,

@@ -16,8 +16,8 @@ pub struct Replicated {
     pub sort_key: &'static str,
     /// The rule by which regions choose between two copies of an item.
     pub rule: Rule,
-    /// The proof that a region of the deployment wrote an item.
-    pub proof: Proof,
+    /// Whether a user's rows link in chains, so that two regions must hold the same row under a key.
+    pub chained: bool,
     /// The effect of an erasure on the user's items.
     pub erasure: Erasure,
 }
@@ -32,17 +32,6 @@ pub enum Rule {
     PutIfAbsent(Log),
     /// Versioned items: the newest version.
     NewestWins,
-}
-
-/// The proof that a region of the deployment wrote an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Proof {
-    /// The envelope's authentication tag.
-    Envelope,
-    /// A MAC over the row and the previous row of its chain: two rows with one key have to be equal.
-    Chain,
-    /// No proof.
-    None,
 }
 
 /// The effect of an erasure on the user's items.
@@ -72,25 +61,25 @@ pub static USERS: Replicated = Replicated {
     name: table::USERS,
     sort_key: attribute::PART,
     rule: Rule::Parts,
-    proof: Proof::Envelope,
+    chained: false,
     erasure: Erasure::Tombstone,
 };
 
 /// Conflicts.
-pub static JOURNAL: Replicated = rows(table::JOURNAL, Log::Journal, Proof::None);
+pub static JOURNAL: Replicated = rows(table::JOURNAL, Log::Journal, false);
 
 /// Erasures and their confirmations.
-pub static RECEIPTS: Replicated = rows(table::RECEIPTS, Log::Receipts, Proof::None);
+pub static RECEIPTS: Replicated = rows(table::RECEIPTS, Log::Receipts, false);
 
 /// Security events.
-pub static AUDIT: Replicated = rows(table::AUDIT, Log::Audit, Proof::Chain);
+pub static AUDIT: Replicated = rows(table::AUDIT, Log::Audit, true);
 
 /// Every replicated table of a deployment. Passes go through it in this order: users first, because their tombstones
 /// decide about the other tables.
 pub static ALL: [&Replicated; 4] = [&USERS, &JOURNAL, &RECEIPTS, &AUDIT];
 
-const fn rows(name: &'static str, log: Log, proof: Proof) -> Replicated {
-    Replicated { name, sort_key: attribute::KEY, rule: Rule::PutIfAbsent(log), proof, erasure: Erasure::Kept }
+const fn rows(name: &'static str, log: Log, chained: bool) -> Replicated {
+    Replicated { name, sort_key: attribute::KEY, rule: Rule::PutIfAbsent(log), chained, erasure: Erasure::Kept }
 }
 
 impl Log {

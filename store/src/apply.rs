@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attribute, Attributes, BlindIndex, Body, IdentifierItem, IdentifierKind, Log, LogRow, Ownership, Part, PartRecord,
-    Region, Resolution, UserId, Version, resolve,
+    Attribute, Attributes, BlindIndex, Body, IdentifierItem, IdentifierKind, Key, Log, LogRow, Ownership, Part,
+    PartRecord, Region, Resolution, UserId, Version, resolve,
 };
 
 use crate::person::is_same_person;
@@ -46,7 +46,14 @@ pub async fn apply_replicated(
         }
     }
     for _ in 0..MAX_ROUNDS {
-        let stored = users.part(incoming.id, incoming.part).await?;
+        let (stored, unreadable) = match users.part(incoming.id, incoming.part).await {
+            Ok(stored) => (stored, None),
+            // What cannot be read or verified never wins over an item that can.
+            Err(StoreError::Unreadable(_)) => {
+                (None, users.etag(&Key::of_part(incoming.id, incoming.part)).await?.map(Condition::EtagIs))
+            }
+            Err(error) => return Err(error),
+        };
         match resolve(stored.as_ref(), incoming) {
             Resolution::KeepStored => return Ok(Applied::Current),
             Resolution::AddKeys => {
@@ -55,8 +62,10 @@ pub async fn apply_replicated(
                 }
             }
             Resolution::TakeIncoming => {
-                let condition =
-                    stored.as_ref().map_or(Condition::Absent, |stored| Condition::VersionIs(stored.version.clone()));
+                let condition = match &stored {
+                    Some(stored) => Condition::VersionIs(stored.version.clone()),
+                    None => unreadable.unwrap_or(Condition::Absent),
+                };
                 let before = stored.as_ref().map(PartRecord::ownerships);
                 let ownerships =
                     plan_ownerships(users, incoming.id, before.unwrap_or(&BTreeMap::new()), incoming.ownerships())
@@ -123,10 +132,12 @@ async fn add_keys(users: &dyn Users, stored: Option<&PartRecord>, incoming: &Par
     let have = stored.and_then(PartRecord::live);
     let Body::Live(live) = &incoming.body else { return Ok(true) };
     for (region, wrapped) in &live.keys {
-        if have.is_some_and(|have| have.keys.contains_key(region)) {
+        if have.is_some_and(|have| !live.has_key_for(region, have)) {
             continue;
         }
-        let added = users.add_wrapped_key(incoming.id, incoming.part, &incoming.version, region, wrapped).await?;
+        let replaced = have.and_then(|have| have.keys.get(region)).map(Vec::as_slice);
+        let (id, part, version) = (incoming.id, incoming.part, &incoming.version);
+        let added = users.add_wrapped_key(id, part, version, region, replaced, wrapped).await?;
         if matches!(added, KeyAdded::OtherVersion(_)) {
             return Ok(false);
         }
@@ -228,6 +239,7 @@ pub fn conflicts(
                 origin: observer.clone(),
                 kind: IDENTIFIER_CONFLICT.into(),
                 fields,
+                unknown: Attributes::new(),
             };
             rows.entry((user, row.key.clone())).or_insert(row);
         }
@@ -289,6 +301,8 @@ fn is_base(write: &PartWrite, stored: Option<&PartRecord>) -> bool {
         (Condition::Absent, stored) => stored.is_none(),
         (Condition::VersionIs(version), stored) => stored.is_some_and(|stored| stored.version == *version),
         (Condition::Older, stored) => stored.is_none_or(|stored| stored.version < write.record.version),
+        // Whether an item that cannot be read has changed is unknown.
+        (Condition::EtagIs(_), _) => true,
     }
 }
 

@@ -137,7 +137,7 @@ impl Place<'_> {
         }
         let key = key(self.region, number.ok_or(StoreError::Unreadable(ItemError::new("key")))?);
         let (user, origin, kind) = (self.user, self.region.clone(), event.name().to_owned());
-        let mut row = LogRow { user, key, at, origin, kind, fields };
+        let mut row = LogRow { user, key, at, origin, kind, fields, unknown: Attributes::new() };
         let tag = tag(&row, |parts| mac_key.tag(parts));
         row.fields.insert(field::MAC.into(), Attribute::B(tag.to_vec()));
         Ok(row)
@@ -278,7 +278,7 @@ fn tag<T>(row: &LogRow, compute: impl Fn(&[&[u8]]) -> T) -> T {
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let mut bytes = Vec::new();
-    encode(&Attribute::M(fields), &mut bytes);
+    Attribute::M(fields).encode(&mut bytes);
     let at = row.at.to_string();
     compute(&[
         b"umoja/1/audit-row",
@@ -289,44 +289,6 @@ fn tag<T>(row: &LogRow, compute: impl Fn(&[&[u8]]) -> T) -> T {
         row.kind.as_bytes(),
         &bytes,
     ])
-}
-
-/// A unique encoding of each value: its type, the length of its content, and the content.
-fn encode(value: &Attribute, out: &mut Vec<u8>) {
-    fn all<'a>(tag: u8, items: impl ExactSizeIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
-        out.push(tag);
-        out.extend((items.len() as u64).to_be_bytes());
-        for item in items {
-            out.extend((item.len() as u64).to_be_bytes());
-            out.extend(item);
-        }
-    }
-    match value {
-        Attribute::S(text) => all(b'S', [text.as_bytes()].into_iter(), out),
-        Attribute::N(number) => all(b'N', [number.as_bytes()].into_iter(), out),
-        Attribute::B(bytes) => all(b'B', [&bytes[..]].into_iter(), out),
-        Attribute::Bool(flag) => all(b'F', [&[u8::from(*flag)][..]].into_iter(), out),
-        Attribute::Null => all(b'0', [].into_iter(), out),
-        Attribute::Ss(texts) => all(b's', texts.iter().map(String::as_bytes), out),
-        Attribute::Ns(numbers) => all(b'n', numbers.iter().map(String::as_bytes), out),
-        Attribute::Bs(items) => all(b'b', items.iter().map(Vec::as_slice), out),
-        Attribute::M(map) => {
-            out.push(b'M');
-            out.extend((map.len() as u64).to_be_bytes());
-            for (name, value) in map {
-                out.extend((name.len() as u64).to_be_bytes());
-                out.extend(name.as_bytes());
-                encode(value, out);
-            }
-        }
-        Attribute::L(list) => {
-            out.push(b'L');
-            out.extend((list.len() as u64).to_be_bytes());
-            for value in list {
-                encode(value, out);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

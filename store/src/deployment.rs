@@ -25,6 +25,8 @@ pub struct Infrastructure {
     pub base_url: String,
     /// The ARN of the KMS key that wraps data keys.
     pub data_key: String,
+    /// The ARN of the KMS key that wraps the secret of proofs.
+    pub proof_key: String,
     /// The URL of its queues without the last segment, which is the queue's name.
     pub queues: String,
     /// All regions of the deployment, as Terraform lists them. It has no meaning in the list of regions, and is omitted
@@ -168,9 +170,10 @@ mod tests {
 
     fn list(regions: &[(&str, RegionState)]) -> RegionsDocument {
         let entry = |(name, state): &(&str, RegionState)| {
-            let [base_url, data_key, queues] = ["https://x", "arn:k", "https://q"].map(str::to_owned);
-            let infrastructure =
-                Infrastructure { region: name.parse().unwrap(), base_url, data_key, queues, regions: Vec::new() };
+            let [base_url, data_key, proof_key, queues] =
+                ["https://x", "arn:k", "arn:p", "https://q"].map(str::to_owned);
+            let region = name.parse().unwrap();
+            let infrastructure = Infrastructure { region, base_url, data_key, proof_key, queues, regions: Vec::new() };
             RegionEntry { infrastructure, state: *state }
         };
         RegionsDocument { revision: 1, regions: regions.iter().map(entry).collect(), env: None }
@@ -216,8 +219,7 @@ mod tests {
 
     #[test]
     fn terraforms_setting_is_read_and_an_entry_is_flat() {
-        let written =
-            r#"{"region":"eu-west-1","base_url":"https://eu.example","data_key":"arn:k","queues":"https://q/1"}"#;
+        let written = r#"{"region":"eu-west-1","base_url":"https://eu.example","data_key":"arn:k","proof_key":"arn:p","queues":"https://q/1"}"#;
         let infrastructure: Infrastructure = serde_json::from_str(written).unwrap();
         assert_eq!(infrastructure.regions, []);
         let entry = RegionEntry { infrastructure, state: RegionState::Joining };

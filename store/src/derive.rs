@@ -18,7 +18,7 @@ pub struct Underived {
     /// from it.
     pub version: Option<Version>,
     ownerships: Vec<IdentifierWrite>,
-    /// The owners that are the same person.
+    /// The owners that are no rivals: the same person, or users whose parts do not confirm what the table says.
     same: BTreeSet<UserId>,
 }
 
@@ -53,11 +53,31 @@ pub async fn underived(users: &dyn Users, id: UserId, indexes: &[BlindIndex]) ->
     if ownerships.is_empty() {
         return Ok(None);
     }
-    let same = match &part {
+    let mut same = match &part {
         Some(part) => same_person(users, part, &ownerships).await?,
         None => BTreeSet::new(),
     };
+    same.extend(ghosts(users, id, &ownerships).await?);
     Ok(Some(Underived { id, version: version(&part), ownerships, same }))
+}
+
+/// The other owners in the table whose parts own none of these identifiers: no conflict with them may be journaled.
+async fn ghosts(users: &dyn Users, id: UserId, ownerships: &[IdentifierWrite]) -> Result<Vec<UserId>, StoreError> {
+    let others: BTreeSet<UserId> = ownerships.iter().flat_map(|write| write.after.owners.keys().copied()).collect();
+    let mut ghosts = Vec::new();
+    for other in others.into_iter().filter(|other| *other != id) {
+        let part = match users.part(other, Part::Profile).await {
+            Err(StoreError::Unreadable(_)) => continue,
+            part => part?,
+        };
+        let owns = |write: &IdentifierWrite| {
+            part.as_ref().is_some_and(|part| part.ownerships().contains_key(&write.before.index))
+        };
+        if !ownerships.iter().any(owns) {
+            ghosts.push(other);
+        }
+    }
+    Ok(ghosts)
 }
 
 /// Writes the derived data. False, with no effect, if the part or the derived tables were written meanwhile. `observer`

@@ -12,13 +12,14 @@ use async_trait::async_trait;
 use serde_json::Value;
 use umoja_crypto::DataKey;
 use umoja_schema::{
-    BlindIndex, Company, CompanyId, IdentifierItem, Message, Millis, Part, PartRecord, Region, UserId, Version,
+    BlindIndex, Company, CompanyId, IdentifierItem, Item, Key, Message, Millis, Part, PartRecord, Region, UserId,
+    Version,
 };
 
 use crate::RegionPorts;
 use crate::ports::{
-    Checkpoints, Commit, Delivery, EncryptionContext, IdentifierPage, KeyAdded, KeyRemoved, Keys, KeysError, Outcome,
-    Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users, Writes,
+    Checkpoints, Commit, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved, Keys, KeysError,
+    Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users, Writes,
 };
 
 /// The fault of one call.
@@ -201,6 +202,7 @@ pub fn faulty_region(ports: &RegionPorts, tables: &Arc<Faults>, keys: &Arc<Fault
         items: Arc::new(Faulty::new(Arc::clone(&ports.items), Arc::clone(tables))),
         tables: ports.tables,
         keys: Arc::new(Faulty::new(Arc::clone(&ports.keys), Arc::clone(keys))),
+        proof_keys: Arc::clone(&ports.proof_keys),
     }
 }
 
@@ -236,9 +238,11 @@ impl Users for Faulty<dyn Users> {
         part: Part,
         version: &Version,
         region: &Region,
+        replaced: Option<&[u8]>,
         wrapped: &[u8],
     ) -> Result<KeyAdded, StoreError> {
-        self.faults.call("add_wrapped_key", self.inner.add_wrapped_key(id, part, version, region, wrapped)).await
+        let added = self.inner.add_wrapped_key(id, part, version, region, replaced, wrapped);
+        self.faults.call("add_wrapped_key", added).await
     }
 
     async fn remove_wrapped_key(
@@ -251,12 +255,24 @@ impl Users for Faulty<dyn Users> {
         self.faults.call("remove_wrapped_key", self.inner.remove_wrapped_key(id, part, version, region)).await
     }
 
+    async fn etag(&self, key: &Key) -> Result<Option<Etag>, StoreError> {
+        self.faults.call("etag", self.inner.etag(key)).await
+    }
+
+    async fn replace(&self, item: &Item, etag: &Etag) -> Result<bool, StoreError> {
+        self.faults.call("replace", self.inner.replace(item, etag)).await
+    }
+
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
         self.faults.call("scan", self.inner.scan(after, limit)).await
     }
 
     async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
         self.faults.call("scan_identifiers", self.inner.scan_identifiers(after, limit)).await
+    }
+
+    async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
+        self.faults.call("drop_unreadable_identifier", self.inner.drop_unreadable_identifier(index)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
@@ -274,8 +290,16 @@ impl Registry for Faulty<dyn Registry> {
         self.faults.call("companies", self.inner.companies()).await
     }
 
+    async fn unverified_companies(&self) -> Result<Vec<CompanyId>, StoreError> {
+        self.faults.call("unverified_companies", self.inner.unverified_companies()).await
+    }
+
     async fn put_company(&self, company: &Company) -> Result<(), StoreError> {
         self.faults.call("put_company", self.inner.put_company(company)).await
+    }
+
+    async fn replace_company(&self, expected: Option<&Company>, company: &Company) -> Result<bool, StoreError> {
+        self.faults.call("replace_company", self.inner.replace_company(expected, company)).await
     }
 
     async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
@@ -374,5 +398,9 @@ impl Requests for Faulty<dyn Requests> {
 
     async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError> {
         self.faults.call("finish", self.inner.finish(key, outcome, expires_at)).await
+    }
+
+    async fn withdraw(&self, key: &[u8; 32], outcome: &Outcome, now: Millis) -> Result<(), StoreError> {
+        self.faults.call("withdraw", self.inner.withdraw(key, outcome, now)).await
     }
 }

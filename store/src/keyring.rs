@@ -35,6 +35,8 @@ const CACHE_MS: u64 = 5 * 60 * 1000;
 pub struct KeyRing {
     own: Region,
     regions: BTreeMap<Region, Arc<dyn Keys>>,
+    /// The KMS keys that wrap the secret of proofs. `None` in the ring of these keys itself.
+    proof: Option<Box<KeyRing>>,
     budget: Duration,
     clock: Arc<dyn Clock>,
     cache: Mutex<Cache>,
@@ -52,14 +54,32 @@ impl KeyRing {
     /// The key ring of a region's services. With a budget of 0, a write makes no call to a peer, and all wraps by peers
     /// are left to the key repair.
     pub fn new(home: &Home, peer_wrap_budget_ms: u64) -> Self {
-        let all = std::iter::once(&home.own).chain(home.peers.iter().map(|peer| &peer.ports));
-        Self {
+        let all = || std::iter::once(&home.own).chain(home.peers.iter().map(|peer| &peer.ports));
+        let ring = |keys, proof| Self {
             own: home.own.name.clone(),
-            regions: all.map(|ports| (ports.name.clone(), Arc::clone(&ports.keys))).collect(),
+            regions: keys,
+            proof,
             budget: Duration::from_millis(peer_wrap_budget_ms),
             clock: Arc::clone(&home.clock),
             cache: Mutex::default(),
-        }
+        };
+        let proof = ring(all().map(|ports| (ports.name.clone(), Arc::clone(&ports.proof_keys))).collect(), None);
+        ring(all().map(|ports| (ports.name.clone(), Arc::clone(&ports.keys))).collect(), Some(Box::new(proof)))
+    }
+
+    /// A ring of the KMS keys that wrap the secret of proofs, and of no others.
+    pub(crate) fn of_proof_keys(
+        own: Region,
+        keys: impl IntoIterator<Item = (Region, Arc<dyn Keys>)>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let regions = keys.into_iter().collect();
+        Self { own, regions, proof: None, budget: Duration::ZERO, clock, cache: Mutex::default() }
+    }
+
+    /// The ring of the KMS keys that wrap the secret of proofs.
+    pub(crate) fn for_proofs(&self) -> &Self {
+        self.proof.as_deref().unwrap_or(self)
     }
 
     /// The regions of the key ring.
@@ -259,6 +279,7 @@ mod tests {
         KeyRing {
             own: region(0),
             regions: regions.collect(),
+            proof: None,
             budget: Duration::from_millis(budget_ms),
             clock: Arc::new(Stopped),
             cache: Mutex::default(),

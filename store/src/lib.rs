@@ -18,6 +18,7 @@ pub mod ownerships;
 pub mod person;
 pub mod pointers;
 pub mod ports;
+pub mod proof;
 pub mod regions;
 pub mod repairs;
 pub mod replicate;

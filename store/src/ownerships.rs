@@ -89,18 +89,29 @@ fn slot(ownership: &Ownership) -> Slot<'_> {
     (ownership.kind, ownership.company.as_ref())
 }
 
-/// The normalised form of an identifier as the profile stores it.
+/// The normalised form of an identifier as the profile stores it. `None` if the profile lacks it.
+///
+/// A stored text that an earlier version accepted and this one does not is taken as it is, in lower case. No look-up finds
+/// it, but the user keeps it through a rotation of the index key.
 fn normalised(identity: &Identity, (kind, company): Slot<'_>) -> Option<String> {
-    match kind {
-        IdentifierKind::Email => Some(Email::parse(identity.email.as_ref()?).ok()?.normalised().to_owned()),
+    let (stored, parsed) = match kind {
+        IdentifierKind::Email => {
+            let stored = identity.email.as_ref()?;
+            (stored, Email::parse(stored).map(|email| email.normalised().to_owned()))
+        }
         // Stored in E.164, which needs no country.
         IdentifierKind::PhoneNumber => {
-            Some(PhoneNumber::parse(identity.phone_number.as_ref()?, None).ok()?.normalised().to_owned())
+            let stored = identity.phone_number.as_ref()?;
+            (stored, PhoneNumber::parse(stored, None).map(|number| number.normalised().to_owned()))
         }
-        IdentifierKind::Username => Some(Username::parse(identity.username.as_ref()?).ok()?.normalised().to_owned()),
+        IdentifierKind::Username => {
+            let stored = identity.username.as_ref()?;
+            (stored, Username::parse(stored).map(|name| name.normalised().to_owned()))
+        }
         IdentifierKind::ExternalId => {
-            let text = identity.external_ids.get(company?)?;
-            Some(ExternalId::parse(text).ok()?.normalised().to_owned())
+            let stored = identity.external_ids.get(company?)?;
+            (stored, ExternalId::parse(stored).map(|id| id.normalised().to_owned()))
         }
-    }
+    };
+    Some(parsed.unwrap_or_else(|_| stored.to_ascii_lowercase()))
 }

@@ -30,6 +30,7 @@ pub fn pointer_rows(
             (attribute::SURVIVOR.into(), survivor.to_string().into()),
             (attribute::DUPLICATE.into(), duplicate.to_string().into()),
         ]),
+        unknown: Attributes::new(),
     };
     vec![(Log::Journal, row(survivor, duplicate)), (Log::Journal, row(duplicate, survivor))]
 }

@@ -11,6 +11,7 @@ use crate::ports::{
     Attempts, Checkpoints, Clock, Entropy, ItemPage, Items, Keys, Logs, Page, Queue, Registry, Requests, RowPage,
     StoreError, Users,
 };
+use crate::proof::Proofs;
 
 /// The ports that are available for any region, own or peer.
 #[derive(Clone)]
@@ -25,8 +26,10 @@ pub struct RegionPorts {
     pub items: Arc<dyn Items>,
     /// The replicated tables: [`umoja_schema::replicated::ALL`], in tests also additional ones.
     pub tables: &'static [&'static Replicated],
-    /// Its KMS key.
+    /// Its KMS key that wraps the data keys of parts.
     pub keys: Arc<dyn Keys>,
+    /// Its KMS key that wraps the secret of proofs. It opens no part.
+    pub proof_keys: Arc<dyn Keys>,
 }
 
 impl RegionPorts {
@@ -101,6 +104,8 @@ pub struct Home {
     pub quarantined: Arc<dyn Queue>,
     /// Companies and settings.
     pub registry: Arc<dyn Registry>,
+    /// What proves and verifies the items of streams; the ports do it themselves.
+    pub proofs: Arc<Proofs>,
     /// Request ids and idempotency keys.
     pub requests: Arc<dyn Requests>,
     /// Failed logins and remembered devices.

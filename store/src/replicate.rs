@@ -21,6 +21,7 @@ pub fn confirmation(home: &Home, tombstone: &PartRecord, region: &Region) -> Log
         origin: home.own.name.clone(),
         kind: "confirm".into(),
         fields: Attributes::from([("region".into(), region.to_string().into())]),
+        unknown: Attributes::new(),
     }
 }
 

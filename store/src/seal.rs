@@ -206,8 +206,9 @@ fn aad(id: UserId, part: Part, version: &Version, facts: &Facts) -> Aad {
                     .optional_text(ownership.company.as_ref().map(umoja_schema::CompanyId::as_str));
             }
             aad = aad.count(facts.links.len());
-            for (company, since) in &facts.links {
-                aad = aad.text(company.as_str()).u64(since.0);
+            for (company, link) in &facts.links {
+                aad = aad.text(company.as_str()).u64(link.since.0).text(link.state.as_str());
+                aad = aad.flag(link.last_login_day.is_some()).u64(link.last_login_day.unwrap_or_default().into());
             }
             let primary = facts.merged_into.map(|primary| primary.to_string());
             aad = aad.optional_text(primary.as_deref());

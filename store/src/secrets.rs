@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use umoja_crypto::DataKey;
+use umoja_crypto::{DataKey, MacKey};
 use umoja_schema::{Millis, Region};
 
 use crate::keyring::KeyRing;
 use crate::ports::{EncryptionContext, KeysError, Registry, StoreError};
+use crate::proof::ProofKeys;
 
 pub use self::opened::Secrets;
 
@@ -22,6 +24,7 @@ pub const SETTING: &str = umoja_schema::names::setting::SECRETS;
 pub(crate) const INDEX: &str = "index";
 pub(crate) const SIGNING: &str = "signing";
 pub(crate) const PEPPER: &str = "pepper";
+pub(crate) const PROOF: &str = "proof";
 const DERIVATION: &str = "derivation";
 
 /// The document of the setting. It contains only wrapped secrets.
@@ -36,6 +39,11 @@ pub struct SecretsDocument {
     pub signing: Vec<WrappedSecret>,
     /// The secret from which ids, tokens and the keys that seal rows are derived.
     pub derivation: Vec<WrappedSecret>,
+    /// Secrets of the proofs of stored items, the newest last. KMS keys of their own wrap them. The newest proves; an
+    /// older one is kept as long as an item or a backup may be proved by it.
+    pub proof: Vec<WrappedSecret>,
+    /// The least version of the secret of proofs whose proofs verify.
+    pub proof_from: u32,
     /// Peppers of passwords, the newest last; empty before the first rotation. Peppers are never removed, because a
     /// hash can only be verified with the pepper that made it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -47,6 +55,9 @@ pub struct SecretsDocument {
     /// base64url. Like peppers, they are never removed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hash_keys: BTreeMap<String, String>,
+    /// MAC of the other members under the newest secret of proofs, in unpadded base64url.
+    #[serde(default)]
+    pub mac: String,
 }
 
 /// One wrapped secret of 32 bytes.
@@ -75,6 +86,11 @@ pub enum SecretsError {
     /// The stored document is malformed.
     #[error("the deployment's secrets are malformed")]
     Malformed,
+    /// Something else than Umoja changed the stored document.
+    #[error(
+        "the deployment's secrets were changed by something else than Umoja; `umoja init` replaces them by those of another region"
+    )]
+    Unverified,
     /// A region's KMS did not wrap a new secret. That region could not start without it.
     #[error("the KMS of {0} did not wrap the secret; a new secret needs the KMS of every region")]
     RegionMissing(Region),
@@ -86,20 +102,71 @@ pub enum SecretsError {
         /// The cause.
         source: KeysError,
     },
+    /// No region's current KMS key unwraps a secret.
+    #[error("no region's KMS key unwraps version {version} of the secret `{purpose}`")]
+    Unopened {
+        /// The secret.
+        purpose: &'static str,
+        /// Its version.
+        version: u32,
+    },
+    /// The KMS keys of two regions unwrap different secrets.
+    #[error("the KMS keys of the regions unwrap different values of version {version} of the secret `{purpose}`")]
+    Ambiguous {
+        /// The secret.
+        purpose: &'static str,
+        /// Its version.
+        version: u32,
+    },
 }
 
 impl SecretsDocument {
     /// Makes the first version of each secret. Every region's KMS has to answer.
     pub async fn create(ring: &KeyRing, now: Millis) -> Result<Self, SecretsError> {
-        Ok(Self {
+        let mut document = Self {
             index: vec![WrappedSecret::create(ring, INDEX, 1, now).await?],
             dropped_index: Vec::new(),
             signing: vec![WrappedSecret::create(ring, SIGNING, 1, now).await?],
             derivation: vec![WrappedSecret::create(ring, DERIVATION, 1, now).await?],
+            proof: vec![WrappedSecret::create(ring, PROOF, 1, now).await?],
+            proof_from: 1,
             pepper: Vec::new(),
             pepper_in_use: None,
             hash_keys: BTreeMap::new(),
-        })
+            mac: String::new(),
+        };
+        document.sign(ring).await?;
+        Ok(document)
+    }
+
+    /// Renews the MAC after a change.
+    ///
+    /// # Errors
+    /// If the secret of proofs cannot be unwrapped.
+    pub async fn sign(&mut self, ring: &KeyRing) -> Result<(), SecretsError> {
+        self.mac = URL_SAFE_NO_PAD.encode(self.mac_key(ring).await?.tag(&[&self.signed()?]));
+        Ok(())
+    }
+
+    /// Checks the MAC.
+    ///
+    /// # Errors
+    /// [`SecretsError::Unverified`] if it does not verify; another error if the secret of proofs cannot be unwrapped.
+    pub async fn verify(&self, ring: &KeyRing) -> Result<(), SecretsError> {
+        let mac = URL_SAFE_NO_PAD.decode(&self.mac).map_err(|_| SecretsError::Unverified)?;
+        let verifies = self.mac_key(ring).await?.verify(&[&self.signed()?], &mac);
+        if verifies { Ok(()) } else { Err(SecretsError::Unverified) }
+    }
+
+    async fn mac_key(&self, ring: &KeyRing) -> Result<MacKey, SecretsError> {
+        let newest = self.proof.iter().max_by_key(|secret| secret.version).ok_or(SecretsError::Malformed)?;
+        Ok(MacKey::derive(newest.unwrap(ring, PROOF).await?.expose(), "umoja/1/secrets"))
+    }
+
+    /// The bytes that the MAC covers. Members have a fixed order.
+    fn signed(&self) -> Result<Vec<u8>, SecretsError> {
+        let without = Self { mac: String::new(), ..self.clone() };
+        serde_json::to_vec(&without).map_err(|_| SecretsError::Malformed)
     }
 
     /// The secrets in a region's settings; `None` before `umoja init`.
@@ -114,14 +181,9 @@ impl SecretsDocument {
     /// # Errors
     /// If the region's KMS does not answer, or its key is disabled.
     pub async fn is_wrapped_by(&self, ring: &KeyRing, region: &Region) -> Result<bool, SecretsError> {
-        let keys = ring.keys_of(region).ok_or_else(|| SecretsError::RegionMissing(region.clone()))?;
         for (purpose, secret) in self.secrets() {
-            let Some(entry) = secret.wrapped.get(region) else { return Ok(false) };
-            let blob = URL_SAFE_NO_PAD.decode(entry).map_err(|_| SecretsError::Malformed)?;
-            match keys.unwrap(&blob, &context(purpose, secret.version)).await {
-                Ok(_) => {}
-                Err(KeysError::Rejected) => return Ok(false),
-                Err(error) => return Err(error.into()),
+            if secret.unwrapped_by(purpose, ring, region).await?.is_none() {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -137,13 +199,37 @@ impl SecretsDocument {
         Ok(any)
     }
 
-    /// Takes over the wrapped keys that only `other`, another region's copy, has. False, with no change, if the copies
-    /// are of different secrets.
+    /// Has the current KMS key of every region of the key ring unwrap each secret. Where a region's key does not, a
+    /// secret that another region's key has just unwrapped is wrapped for it. `leaving`, a region that is about to be
+    /// removed, only unwraps. True if any secret was wrapped.
+    ///
+    /// # Errors
+    /// With no change for that secret, if no region's key unwraps it, if two keys unwrap different values, or if a
+    /// region's KMS does not answer.
+    pub async fn wrap_where_unopened(
+        &mut self,
+        ring: &KeyRing,
+        leaving: Option<&Region>,
+    ) -> Result<bool, SecretsError> {
+        let mut any = false;
+        for (purpose, secret) in self.secrets_mut() {
+            any |= secret.wrap_where_unopened(purpose, ring, leaving).await?;
+        }
+        Ok(any)
+    }
+
+    /// Takes over the wrapped keys that only `other`, another region's copy, has. If the copies hold different wrapped
+    /// keys of a region, the one that the region's KMS key unwraps stays. False, with no change, if the copies are of
+    /// different secrets.
     pub async fn merge(&mut self, other: &Self, ring: &KeyRing) -> Result<bool, SecretsError> {
+        if self == other {
+            return Ok(true);
+        }
         let own: Vec<_> = self.secrets().collect();
         let theirs: Vec<_> = other.secrets().collect();
-        let beside =
-            |document: &Self| (document.dropped_index.clone(), document.pepper_in_use, document.hash_keys.clone());
+        let beside = |document: &Self| {
+            (document.dropped_index.clone(), document.pepper_in_use, document.hash_keys.clone(), document.proof_from)
+        };
         if own.len() != theirs.len() || beside(self) != beside(other) {
             return Ok(false);
         }
@@ -153,26 +239,37 @@ impl SecretsDocument {
                 return Ok(false);
             }
         }
-        let theirs = theirs.into_iter().map(|(_, secret)| secret.wrapped.clone()).collect::<Vec<_>>();
-        for ((_, own), theirs) in self.secrets_mut().zip(theirs) {
-            for (region, blob) in theirs {
-                own.wrapped.entry(region).or_insert(blob);
+        let theirs = theirs.into_iter().map(|(_, secret)| secret.clone()).collect::<Vec<_>>();
+        for ((purpose, own), theirs) in self.secrets_mut().zip(theirs) {
+            for (region, blob) in &theirs.wrapped {
+                let differs = own.wrapped.get(region).is_some_and(|stored| stored != blob);
+                let replaces = differs
+                    && own.unwrapped_by(purpose, ring, region).await.is_ok_and(|key| key.is_none())
+                    && theirs.unwrapped_by(purpose, ring, region).await.is_ok_and(|key| key.is_some());
+                if replaces || !own.wrapped.contains_key(region) {
+                    own.wrapped.insert(region.clone(), blob.clone());
+                }
             }
         }
         Ok(true)
     }
 
-    /// Drops the wrapped keys of a region that was removed from the deployment. False, with no change, if a secret
-    /// would have no wrapped key left.
-    pub fn forget(&mut self, region: &Region) -> bool {
-        let needed = |(_, secret): (_, &WrappedSecret)| !secret.wrapped.keys().any(|other| other != region);
-        if self.secrets().any(needed) {
-            return false;
-        }
+    /// Drops the wrapped keys of a region that was removed from the deployment, after the current KMS key of every
+    /// region of the key ring has unwrapped each secret ([`SecretsDocument::wrap_where_unopened`]).
+    ///
+    /// # Errors
+    /// As for [`SecretsDocument::wrap_where_unopened`]: then no wrapped key was dropped.
+    pub async fn forget(&mut self, ring: &KeyRing, removed: &Region) -> Result<(), SecretsError> {
+        self.wrap_where_unopened(ring, Some(removed)).await?;
         for (_, secret) in self.secrets_mut() {
-            secret.wrapped.remove(region);
+            secret.wrapped.remove(removed);
         }
-        true
+        Ok(())
+    }
+
+    /// The regions that have a wrapped key of any secret.
+    pub fn wrapped_for(&self) -> BTreeSet<&Region> {
+        self.secrets().flat_map(|(_, secret)| secret.wrapped.keys()).collect()
     }
 
     /// The secret from which ids, tokens and keys are derived.
@@ -180,24 +277,46 @@ impl SecretsDocument {
         self.derivation.last().ok_or(SecretsError::Malformed)?.unwrap(ring, DERIVATION).await
     }
 
+    /// The keys of proofs. `ring` may be one of the KMS keys that wrap their secret, and of no others.
+    pub(crate) async fn open_proofs(&self, ring: &KeyRing) -> Result<ProofKeys, SecretsError> {
+        let live = self.proof.iter().filter(|secret| secret.version >= self.proof_from);
+        let opened = live.map(async |secret| {
+            let key = secret.unwrap(ring, PROOF).await?;
+            Ok::<_, SecretsError>((secret.version, *key.expose()))
+        });
+        let opened = try_join_all(opened).await?;
+        self.verify(ring).await?;
+        if opened.is_empty() { Err(SecretsError::Malformed) } else { Ok(ProofKeys::new(opened)) }
+    }
+
+    /// Whether another document has the same secrets of proofs, and the same of them verify.
+    pub(crate) fn proofs_are_those_of(&self, other: &Self) -> bool {
+        (&self.proof, self.proof_from) == (&other.proof, other.proof_from)
+    }
+
     fn secrets(&self) -> impl Iterator<Item = (&'static str, &WrappedSecret)> {
         let index = self.index.iter().map(|secret| (INDEX, secret));
         let signing = self.signing.iter().map(|secret| (SIGNING, secret));
         let pepper = self.pepper.iter().map(|secret| (PEPPER, secret));
-        index.chain(signing).chain(self.derivation.iter().map(|secret| (DERIVATION, secret))).chain(pepper)
+        let proof = self.proof.iter().map(|secret| (PROOF, secret));
+        let derivation = self.derivation.iter().map(|secret| (DERIVATION, secret));
+        index.chain(signing).chain(derivation).chain(proof).chain(pepper)
     }
 
     fn secrets_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut WrappedSecret)> {
         let index = self.index.iter_mut().map(|secret| (INDEX, secret));
         let signing = self.signing.iter_mut().map(|secret| (SIGNING, secret));
         let pepper = self.pepper.iter_mut().map(|secret| (PEPPER, secret));
-        index.chain(signing).chain(self.derivation.iter_mut().map(|secret| (DERIVATION, secret))).chain(pepper)
+        let proof = self.proof.iter_mut().map(|secret| (PROOF, secret));
+        let derivation = self.derivation.iter_mut().map(|secret| (DERIVATION, secret));
+        index.chain(signing).chain(derivation).chain(proof).chain(pepper)
     }
 }
 
 impl WrappedSecret {
     /// Makes a secret.
     pub async fn create(ring: &KeyRing, purpose: &str, version: u32, now: Millis) -> Result<Self, SecretsError> {
+        let ring = ring_of(ring, purpose);
         let new = ring.generate(&context(purpose, version)).await?;
         if let Some(missing) = ring.regions().find(|region| !new.wrapped.contains_key(*region)) {
             return Err(SecretsError::RegionMissing(missing.clone()));
@@ -212,6 +331,7 @@ impl WrappedSecret {
         ring: &KeyRing,
         rekeyed: &BTreeSet<Region>,
     ) -> Result<bool, SecretsError> {
+        let ring = ring_of(ring, purpose);
         let lacks = |region: &&Region| rekeyed.contains(*region) || !self.wrapped.contains_key(*region);
         let lacking: Vec<Region> = ring.regions().filter(lacks).cloned().collect();
         if lacking.is_empty() {
@@ -234,18 +354,75 @@ impl WrappedSecret {
         Ok(true)
     }
 
+    async fn wrap_where_unopened(
+        &mut self,
+        purpose: &'static str,
+        ring: &KeyRing,
+        leaving: Option<&Region>,
+    ) -> Result<bool, SecretsError> {
+        let ring = ring_of(ring, purpose);
+        let version = self.version;
+        let mut found: Option<DataKey> = None;
+        let mut unopened = Vec::new();
+        for region in ring.regions().filter(|region| Some(*region) != leaving) {
+            match (self.unwrapped_by(purpose, ring, region).await?, &found) {
+                (None, _) => unopened.push(region.clone()),
+                (Some(key), None) => found = Some(key),
+                (Some(key), Some(found)) if key.expose() == found.expose() => {}
+                (Some(_), Some(_)) => return Err(SecretsError::Ambiguous { purpose, version }),
+            }
+        }
+        if found.is_none()
+            && let Some(leaving) = leaving.filter(|region| ring.keys_of(region).is_some())
+        {
+            found = self.unwrapped_by(purpose, ring, leaving).await?;
+        }
+        let key = found.ok_or(SecretsError::Unopened { purpose, version })?;
+        let context = context(purpose, version);
+        for region in &unopened {
+            let failed = |source| SecretsError::NotWrapped { region: region.clone(), source };
+            let keys = ring.keys_of(region).ok_or_else(|| SecretsError::RegionMissing(region.clone()))?;
+            let blob = keys.wrap(&key, &context).await.map_err(failed)?;
+            self.wrapped.insert(region.clone(), URL_SAFE_NO_PAD.encode(blob));
+        }
+        Ok(!unopened.is_empty())
+    }
+
+    /// The secret, unwrapped by the region's current KMS key alone; `None` if the region has no wrapped key, or its key
+    /// rejects it.
+    async fn unwrapped_by(
+        &self,
+        purpose: &str,
+        ring: &KeyRing,
+        region: &Region,
+    ) -> Result<Option<DataKey>, SecretsError> {
+        let ring = ring_of(ring, purpose);
+        let keys = ring.keys_of(region).ok_or_else(|| SecretsError::RegionMissing(region.clone()))?;
+        let blob = self.wrapped.get(region).and_then(|entry| URL_SAFE_NO_PAD.decode(entry).ok());
+        let Some(blob) = blob else { return Ok(None) };
+        match keys.unwrap(&blob, &context(purpose, self.version)).await {
+            Ok(key) => Ok(Some(key)),
+            Err(KeysError::Rejected) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     async fn unwrap(&self, ring: &KeyRing, purpose: &str) -> Result<DataKey, SecretsError> {
-        let decode = |(region, text): (&Region, &String)| {
-            URL_SAFE_NO_PAD.decode(text).map(|blob| (region.clone(), blob)).map_err(|_| SecretsError::Malformed)
-        };
-        let wrapped = self.wrapped.iter().map(decode).collect::<Result<_, _>>()?;
-        Ok(ring.unwrap(&wrapped, &context(purpose, self.version)).await?)
+        // One damaged entry does not hide the others.
+        let decode = |(region, text): (&Region, &String)| Some((region.clone(), URL_SAFE_NO_PAD.decode(text).ok()?));
+        let wrapped = self.wrapped.iter().filter_map(decode).collect();
+        Ok(ring_of(ring, purpose).unwrap(&wrapped, &context(purpose, self.version)).await?)
     }
 }
 
 /// The id (`kid`) of a version of the key that signs answers.
 pub(crate) fn signing_key_id(version: u32) -> String {
     format!("umoja-{version}")
+}
+
+/// The KMS keys that wrap the secrets of a purpose.
+fn ring_of<'a>(ring: &'a KeyRing, purpose: &str) -> &'a KeyRing {
+    if purpose == PROOF { ring.for_proofs() } else { ring }
 }
 
 fn context(purpose: &str, version: u32) -> EncryptionContext {

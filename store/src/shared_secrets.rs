@@ -14,8 +14,8 @@ use umoja_schema::{Millis, Region};
 
 use crate::Home;
 use crate::keyring::KeyRing;
-use crate::ports::{Entropy, StoreError};
-use crate::rotation::{IndexStep, PepperStep, SigningStep};
+use crate::ports::{Entropy, KeysError, StoreError};
+use crate::rotation::{IndexStep, PepperStep, ProofStep, SigningStep};
 use crate::secrets::{SETTING, Secrets, SecretsDocument, SecretsError};
 
 /// Why the secrets of all regions cannot be read or changed.
@@ -49,8 +49,8 @@ pub struct SharedSecrets<'a> {
     ring: KeyRing,
 }
 
-/// The settings of each region as they were read.
-type Stored = Vec<Option<(Value, SecretsDocument)>>;
+/// The settings of each region as they were read; a document is `None` if it is malformed.
+type Stored = Vec<Option<(Value, Option<SecretsDocument>)>>;
 
 impl<'a> SharedSecrets<'a> {
     /// The secrets of these regions, in the order of the deployment's list. All operators of a deployment have to use
@@ -66,17 +66,22 @@ impl<'a> SharedSecrets<'a> {
     /// If a region fails, or the regions hold different secrets.
     pub async fn ensure(&self, rekeyed: &BTreeSet<Region>, now: Millis) -> Result<bool, SharedSecretsError> {
         let stored = self.stored().await?;
-        let (document, made) = match stored.iter().flatten().next() {
+        let verified = self.verified(&stored).await?;
+        let (document, made) = match verified.iter().flatten().next() {
+            None if stored.iter().any(Option::is_some) => return Err(SecretsError::Unverified.into()),
             None => (SecretsDocument::create(&self.ring, now).await?, true),
-            Some((_, document)) => {
-                let mut document = document.clone();
-                for (home, other) in self.homes.iter().zip(&stored) {
-                    let Some((_, other)) = other.as_ref().filter(|(_, other)| *other != document) else { continue };
+            Some(document) => {
+                let (mut document, mut merged) = ((*document).clone(), false);
+                for (home, other) in self.homes.iter().zip(&verified) {
+                    let Some(other) = other.filter(|other| **other != document) else { continue };
                     if !document.merge(other, &self.ring).await? {
                         return Err(SharedSecretsError::Different(home.own.name.clone()));
                     }
+                    merged = true;
                 }
-                document.wrap_for_all(&self.ring, rekeyed).await?;
+                if document.wrap_for_all(&self.ring, rekeyed).await? || merged {
+                    document.sign(&self.ring).await?;
+                }
                 (document, false)
             }
         };
@@ -91,19 +96,21 @@ impl<'a> SharedSecrets<'a> {
     /// If a region fails, there are no secrets, or the copies of two regions differ and neither is newer.
     pub async fn newest(&self) -> Result<(SecretsDocument, bool), SharedSecretsError> {
         let stored = self.stored().await?;
-        let documents = || stored.iter().flatten().map(|(_, document)| document);
-        let mut newest =
-            documents().max_by_key(|document| document.rotation_steps()).ok_or(SecretsError::Absent)?.clone();
+        let verified = self.verified(&stored).await?;
+        let newest = verified.iter().flatten().max_by_key(|document| document.rotation_steps());
+        let none = if stored.iter().any(Option::is_some) { SecretsError::Unverified } else { SecretsError::Absent };
+        let mut newest = (*newest.ok_or(none)?).clone();
         // If the copies are of the same keys, each may have wrapped keys that the others lack.
-        for (home, stored) in self.homes.iter().zip(&stored) {
-            let Some((_, other)) = stored else { continue };
+        for (home, other) in self.homes.iter().zip(&verified) {
+            let Some(other) = other else { continue };
             let is_merged = newest.merge(other, &self.ring).await?;
             // Neither copy is newer: a key that only one of them has must not be lost.
             if !is_merged && other.rotation_steps() == newest.rotation_steps() {
                 return Err(SharedSecretsError::Different(home.own.name.clone()));
             }
         }
-        let behind = stored.iter().any(|stored| stored.as_ref().map(|(_, document)| document) != Some(&newest));
+        newest.sign(&self.ring).await?;
+        let behind = stored.iter().any(|stored| document_of(stored.as_ref()) != Some(&newest));
         self.store(&newest, &stored).await?;
         Ok((newest, behind))
     }
@@ -119,6 +126,7 @@ impl<'a> SharedSecrets<'a> {
     ) -> Result<SigningStep, SharedSecretsError> {
         let stored = self.unchanged(secrets).await?;
         let step = secrets.rotate_signing(&self.ring, now).await?;
+        secrets.sign(&self.ring).await?;
         self.store(secrets, &stored).await?;
         Ok(step)
     }
@@ -135,6 +143,7 @@ impl<'a> SharedSecrets<'a> {
     ) -> Result<IndexStep, SharedSecretsError> {
         let stored = self.unchanged(secrets).await?;
         let step = secrets.rotate_index(&self.ring, now).await?;
+        secrets.sign(&self.ring).await?;
         self.store(secrets, &stored).await?;
         Ok(step)
     }
@@ -150,6 +159,23 @@ impl<'a> SharedSecrets<'a> {
     ) -> Result<PepperStep, SharedSecretsError> {
         let stored = self.unchanged(secrets).await?;
         let step = secrets.rotate_pepper(&self.ring, now).await?;
+        secrets.sign(&self.ring).await?;
+        self.store(secrets, &stored).await?;
+        Ok(step)
+    }
+
+    /// Does the next step of rotating the secret of proofs, in every region.
+    ///
+    /// # Errors
+    /// If the secrets are not as this rotation left them, or a region fails.
+    pub async fn rotate_proof(
+        &self,
+        secrets: &mut SecretsDocument,
+        now: Millis,
+    ) -> Result<ProofStep, SharedSecretsError> {
+        let stored = self.unchanged(secrets).await?;
+        let step = secrets.rotate_proof(&self.ring, now).await?;
+        secrets.sign(&self.ring).await?;
         self.store(secrets, &stored).await?;
         Ok(step)
     }
@@ -182,6 +208,7 @@ impl<'a> SharedSecrets<'a> {
                 }
             }
         }
+        document.sign(&self.ring).await?;
         self.store(&document, &stored).await?;
         Ok(added)
     }
@@ -195,30 +222,67 @@ impl<'a> SharedSecrets<'a> {
         Ok(document.is_wrapped_by(&self.ring, region).await?)
     }
 
-    /// Drops the wrapped keys of a region that is no longer among these. False, with no change, if a secret has no
-    /// other wrapped key.
+    /// Has every region's current KMS key unwrap every secret, and wraps a secret again for a region whose key does not
+    /// ([`SecretsDocument::wrap_where_unopened`]). `leaving` is one of these regions that is about to be removed. True
+    /// if any secret was wrapped.
+    ///
+    /// # Errors
+    /// If a region fails, no region's key unwraps a secret, or there are no secrets.
+    pub async fn wrap_where_unopened(&self, leaving: Option<&Region>) -> Result<bool, SharedSecretsError> {
+        let (mut document, _) = self.newest().await?;
+        let stored = self.stored().await?;
+        let any = document.wrap_where_unopened(&self.ring, leaving).await?;
+        document.sign(&self.ring).await?;
+        self.store(&document, &stored).await?;
+        Ok(any)
+    }
+
+    /// True if a secret has a wrapped key of this region.
     ///
     /// # Errors
     /// If a region fails, or there are no secrets.
-    pub async fn forget(&self, removed: &Region) -> Result<bool, SharedSecretsError> {
+    pub async fn is_wrapped_for(&self, region: &Region) -> Result<bool, SharedSecretsError> {
+        Ok(self.newest().await?.0.wrapped_for().contains(region))
+    }
+
+    /// Drops the wrapped keys of a region that is no longer among these, after the current KMS key of every one of
+    /// these has unwrapped each secret.
+    ///
+    /// # Errors
+    /// With no wrapped key dropped, if a region fails, no region's key unwraps a secret, or there are no secrets.
+    pub async fn forget(&self, removed: &Region) -> Result<(), SharedSecretsError> {
         let (mut document, _) = self.newest().await?;
         let stored = self.stored().await?;
-        if !document.forget(removed) {
-            return Ok(false);
-        }
-        self.store(&document, &stored).await?;
-        Ok(true)
+        document.forget(&self.ring, removed).await?;
+        document.sign(&self.ring).await?;
+        self.store(&document, &stored).await
     }
 
     /// The stored values, if they are this document in every region.
     async fn unchanged(&self, document: &SecretsDocument) -> Result<Stored, SharedSecretsError> {
         let stored = self.stored().await?;
         for (home, stored) in self.homes.iter().zip(&stored) {
-            if stored.as_ref().map(|(_, document)| document) != Some(document) {
+            if document_of(stored.as_ref()) != Some(document) {
                 return Err(SharedSecretsError::Changing(home.own.name.clone()));
             }
         }
         Ok(stored)
+    }
+
+    /// The copies that verify. One that something else changed is replaced by another region's.
+    async fn verified<'b>(&self, stored: &'b Stored) -> Result<Vec<Option<&'b SecretsDocument>>, SharedSecretsError> {
+        let mut verified = Vec::with_capacity(stored.len());
+        for stored in stored {
+            verified.push(match document_of(stored.as_ref()) {
+                None => None,
+                Some(document) => match document.verify(&self.ring).await {
+                    Ok(()) => Some(document),
+                    Err(SecretsError::Unverified | SecretsError::Keys(KeysError::Rejected)) => None,
+                    Err(error) => return Err(error.into()),
+                },
+            });
+        }
+        Ok(verified)
     }
 
     async fn stored(&self) -> Result<Stored, SharedSecretsError> {
@@ -228,8 +292,7 @@ impl<'a> SharedSecrets<'a> {
                 stored.push(None);
                 continue;
             };
-            let malformed = |_| in_region(home, SecretsError::Malformed);
-            let document = serde_json::from_value(value.clone()).map_err(malformed)?;
+            let document = serde_json::from_value(value.clone()).ok();
             stored.push(Some((value, document)));
         }
         Ok(stored)
@@ -261,6 +324,10 @@ impl<'a> SharedSecrets<'a> {
         }
         Ok(())
     }
+}
+
+fn document_of(stored: Option<&(Value, Option<SecretsDocument>)>) -> Option<&SecretsDocument> {
+    stored.and_then(|(_, document)| document.as_ref())
 }
 
 async fn read(home: &Home) -> Result<Option<Value>, SharedSecretsError> {

@@ -17,12 +17,23 @@ run "roles" {
   }
 
   assert {
-    condition     = !strcontains(aws_iam_role_policy.function["replicator"].policy, "kms:")
-    error_message = "The replicator must have no permission on keys."
+    condition = [
+      for name, policy in aws_iam_role_policy.function : name
+      if anytrue([
+        for statement in jsondecode(policy.policy).Statement :
+        anytrue([for action in statement.Action : startswith(action, "kms:")]) && !startswith(statement.Sid, "VerifyItems")
+      ])
+    ] == ["api", "reconcile-keys", "reconcile-merges"]
+    error_message = "Only the api and the reconcilers of keys and merges use data keys."
   }
   assert {
-    condition     = [for name, policy in aws_iam_role_policy.function : name if strcontains(policy.policy, "kms:")] == ["api", "reconcile-keys", "reconcile-merges"]
-    error_message = "Only the api and the reconcilers of keys and merges use data keys."
+    condition = alltrue([
+      for policy in aws_iam_role_policy.function : alltrue([
+        for statement in jsondecode(policy.policy).Statement :
+        statement.Action == ["kms:Decrypt"] if startswith(statement.Sid, "VerifyItems")
+      ]) && strcontains(policy.policy, "VerifyItems")
+    ])
+    error_message = "Every function unwraps the secret of proofs, and does nothing else with its key."
   }
   assert {
     condition = alltrue(flatten([
@@ -37,15 +48,15 @@ run "roles" {
     condition = alltrue(flatten([
       for policy in aws_iam_role_policy.function : [
         for statement in jsondecode(policy.policy).Statement :
-        statement.Condition == { StringEquals = { "aws:ResourceTag/umoja:deployment" = "umoja", "aws:ResourceTag/umoja:use" = "data-keys" } }
+        statement.Condition == { StringEquals = { "aws:ResourceTag/umoja:deployment" = "umoja", "aws:ResourceTag/umoja:use" = startswith(statement.Sid, "VerifyItems") ? "proofs" : "data-keys" } }
         if anytrue([for resource in statement.Resource : endswith(resource, ":key/*")])
       ]
     ]))
-    error_message = "Of peers' keys only the deployment's data keys may be used."
+    error_message = "Of peers' keys only those of the deployment may be used, each for its purpose."
   }
   assert {
-    condition     = aws_kms_key.data.tags["umoja:deployment"] == "umoja" && aws_kms_key.data.tags["umoja:use"] == "data-keys" && aws_kms_key.rest.tags == null
-    error_message = "Peers may use the data key and not the other one."
+    condition     = aws_kms_key.data.tags["umoja:deployment"] == "umoja" && aws_kms_key.data.tags["umoja:use"] == "data-keys" && aws_kms_key.proof.tags["umoja:use"] == "proofs" && aws_kms_key.rest.tags == null
+    error_message = "Peers may use the keys of data and proofs and not the other one."
   }
   assert {
     condition = alltrue(flatten([
@@ -64,8 +75,8 @@ run "roles" {
     error_message = "The api reaches no peer's table and no queue."
   }
   assert {
-    condition     = !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "kms:") && !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "-companies") && !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "sqs:ReceiveMessage")
-    error_message = "Anti-entropy uses no key, reads no company and receives no messages."
+    condition     = !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "-companies") && !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "sqs:ReceiveMessage")
+    error_message = "Anti-entropy reads no company and receives no messages."
   }
   assert {
     condition = alltrue(flatten([
@@ -121,12 +132,12 @@ run "keys" {
   }
 
   assert {
-    condition     = aws_kms_key.data.enable_key_rotation && aws_kms_key.rest.enable_key_rotation
+    condition     = aws_kms_key.data.enable_key_rotation && aws_kms_key.proof.enable_key_rotation && aws_kms_key.rest.enable_key_rotation
     error_message = "Keys are rotated."
   }
   assert {
     condition = alltrue([
-      for key in [aws_kms_key.data, aws_kms_key.rest] : alltrue([
+      for key in [aws_kms_key.data, aws_kms_key.proof, aws_kms_key.rest] : alltrue([
         for statement in jsondecode(key.policy).Statement :
         length(setintersection(statement.Action, ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKey*", "kms:ReEncrypt*", "kms:CreateGrant", "kms:*"])) == 0
         if statement.Sid == "AdministrationWithoutUse"

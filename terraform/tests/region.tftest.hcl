@@ -36,7 +36,7 @@ run "names" {
     error_message = "Roles are named by region, because IAM has none."
   }
   assert {
-    condition     = aws_kms_alias.data.name == "alias/umoja-data" && aws_kms_alias.rest.name == "alias/umoja-rest"
+    condition     = aws_kms_alias.data.name == "alias/umoja-data" && aws_kms_alias.proof.name == "alias/umoja-proof" && aws_kms_alias.rest.name == "alias/umoja-rest"
     error_message = "The keys must have their aliases."
   }
 }
@@ -96,7 +96,7 @@ run "tables" {
     error_message = "Without a domain the base URL is the HTTP API's."
   }
   assert {
-    condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).data_key == aws_kms_key.data.arn
+    condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).data_key == aws_kms_key.data.arn && jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).proof_key == aws_kms_key.proof.arn
     error_message = "The infrastructure's document names the data key."
   }
   assert {

@@ -15,8 +15,8 @@ use umoja_host::{OsEntropy, SystemClock};
 use umoja_local::{Options, RegionStore};
 use umoja_reconciler::AntiEntropy;
 use umoja_schema::{
-    AccountStatus, Attribute, Attributes, BlindIndex, Body, Facts, Hlc, IdentifierItem, IdentifierKind, Live, Millis,
-    Ownership, Part, PartRecord, ProfileFacts, Region, SealedData, UserId, Version,
+    AccountStatus, Attribute, Attributes, BlindIndex, Body, Facts, Hlc, IdentifierItem, IdentifierKind, Link, Live,
+    Millis, Ownership, Part, PartRecord, ProfileFacts, Region, SealedData, UserId, Version,
 };
 use umoja_store::ports::{Commit, Condition, IdentifierWrite, PartWrite, Users as _, Writes};
 
@@ -49,7 +49,7 @@ fn record(n: u64, part: Part, ms: u64) -> PartRecord {
         Part::Profile => Facts::Profile(ProfileFacts {
             created_at: Millis(1),
             ownerships: [ownership(n, 1), ownership(n, 2)].into(),
-            links: [("acme".parse().expect("a company"), Millis(1))].into(),
+            links: [("acme".parse().expect("a company"), Link::since(Millis(1)))].into(),
             merged_into: None,
         }),
     };
@@ -122,7 +122,7 @@ async fn main() {
     let open = |name: &str| {
         let path = Path::new(&directory).join(name);
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        RegionStore::open(&path, region(name), clock, entropy, Options::default()).expect("a directory")
+        RegionStore::create(&path, region(name), clock, entropy, Options::default()).expect("a directory")
     };
     let (own, peer) = (open("eu-west-1"), open("us-east-1"));
     let home = own.home([peer.ports()], Arc::new(SystemClock), Arc::new(OsEntropy));

@@ -110,8 +110,13 @@ async fn main() {
     std::fs::remove_dir_all(&dir).ok();
     let open = |name: &str| {
         let region: Region = name.parse().expect("a region");
-        let store =
-            RegionStore::open(&dir.join(name), region, Arc::new(SystemClock), Arc::new(OsEntropy), Options::default());
+        let store = RegionStore::create(
+            &dir.join(name),
+            region,
+            Arc::new(SystemClock),
+            Arc::new(OsEntropy),
+            Options::default(),
+        );
         store.expect("a store")
     };
     let (a, b) = (open("region-a"), open("region-b"));

@@ -8,7 +8,8 @@ use umoja_local::RegionStore;
 use umoja_replicator::Replicator;
 use umoja_schema::{Millis, Region, Scope, names};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Clock, Entropy};
+use umoja_store::ports::{Clock, Entropy, Keys};
+use umoja_store::proof::Proofs;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::{SETTING, Secrets, SecretsDocument};
 use umoja_store::{Home, Peer, RegionPorts};
@@ -106,14 +107,21 @@ impl Cloud {
 }
 
 fn ports(tables: &DynamoRegion, local: &RegionStore) -> RegionPorts {
+    let proofs = proofs(tables, local);
     RegionPorts {
         name: local.region().clone(),
-        users: Arc::clone(&tables.tables) as _,
-        logs: Arc::clone(&tables.tables) as _,
-        items: Arc::clone(&tables.tables) as _,
+        users: proofs.users(Arc::clone(&tables.tables) as _),
+        logs: proofs.logs(Arc::clone(&tables.tables) as _, Arc::clone(&tables.tables) as _),
+        items: proofs.items(Arc::clone(&tables.tables) as _),
         tables: &umoja_schema::replicated::ALL,
         keys: Arc::new(local.keys()),
+        proof_keys: Arc::new(local.proof_keys()),
     }
+}
+
+fn proofs(tables: &DynamoRegion, local: &RegionStore) -> Arc<Proofs> {
+    let keys: (Region, Arc<dyn Keys>) = (local.region().clone(), Arc::new(local.proof_keys()));
+    Proofs::new(Arc::clone(&tables.tables) as _, local.region().clone(), [keys], local.clock())
 }
 
 fn home(
@@ -128,13 +136,15 @@ fn home(
         let queue = local.queue(&names::queue::retry(&ports.name));
         Peer { ports: ports.clone(), retry: Arc::new(queue) }
     };
+    let proofs = proofs(tables, local);
     Home {
         own: ports[at].clone(),
         peers: ports.iter().filter(|ports| ports.name != *local.region()).map(peer).collect(),
         repairs: Arc::new(local.queue(names::queue::KEYS)),
         merges: Arc::new(local.queue(names::queue::MERGES)),
         quarantined: Arc::new(local.queue(names::queue::QUARANTINED)),
-        registry: Arc::clone(&tables.tables) as _,
+        registry: proofs.registry(Arc::clone(&tables.tables) as _),
+        proofs,
         requests: Arc::clone(&tables.tables) as _,
         attempts: Arc::clone(&tables.tables) as _,
         checkpoints: Arc::clone(&tables.tables) as _,

@@ -31,7 +31,7 @@ use umoja_store::ports::{Queue as _, QueueDepth};
 use umoja_store::secrets::{SETTING, SecretsDocument};
 
 pub use region::{RegionFaults, WorldRegion};
-pub use setup::Setup;
+pub use setup::{Setup, Short};
 pub use tables::{Tables, TablesOn};
 pub use time::{RegionClock, SeededEntropy, WorldClock};
 
@@ -83,7 +83,8 @@ pub struct Round {
 impl World {
     /// A deployment of `count` regions (2 to 5) with its secrets.
     pub async fn new(seed: u64, count: usize) -> Self {
-        Self::of(seed, &Setup { regions: count, tables: TablesOn::Local, around: &std::convert::identity }).await
+        let (around, around_short) = (&std::convert::identity, &std::convert::identity);
+        Self::of(seed, &Setup { regions: count, tables: TablesOn::Local, around, around_short }).await
     }
 
     /// A deployment with its secrets.

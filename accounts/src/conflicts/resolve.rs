@@ -215,7 +215,15 @@ impl Resolution<'_> {
                 (BY.into(), self.by.into()),
             ]);
             let key = format!("{kind}#{at}#{rival}#{origin}");
-            let row = LogRow { user, key, at, origin: origin.clone(), kind: kind.to_owned(), fields };
+            let row = LogRow {
+                user,
+                key,
+                at,
+                origin: origin.clone(),
+                kind: kind.to_owned(),
+                fields,
+                unknown: Attributes::new(),
+            };
             (Log::Journal, self.with_reason(row))
         };
         vec![row(self.winner, self.loser), row(self.loser, self.winner)]

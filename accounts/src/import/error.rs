@@ -7,7 +7,7 @@ use umoja_store::ports::{KeysError, StoreError};
 use umoja_store::seal::SealError;
 
 use super::row::Rejected;
-use crate::Error;
+use crate::{Error, Field};
 
 /// The maximum number of users that may own an identifier before a row that owns it too. Each pair takes two rows in
 /// the journal, and all owners of one identifier share one item.
@@ -34,6 +34,9 @@ pub enum Reason {
     /// The profile is invalid.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// The profile of the record does not fit into that of the known user whose blanks it would fill.
+    #[error("the profile of the record and that of the matched user are together larger than a profile may be")]
+    TooLargeTogether,
     /// The password hash cannot be imported.
     #[error(transparent)]
     Hash(#[from] ImportError),
@@ -136,7 +139,8 @@ impl From<Error> for Failed {
             Error::Seal(error) => error.into(),
             Error::Clock(error) => error.into(),
             Error::Behind => Reason::Behind.into(),
-            Error::TooLarge(_) => Reason::TooMany.into(),
+            Error::Invalid { field: Field::Profile, .. } => Reason::TooLargeTogether.into(),
+            Error::TooLarge(_) | Error::Invalid { .. } => Reason::TooMany.into(),
             Error::Contended => Reason::Busy.into(),
             Error::Erased => Reason::Erased.into(),
             // The rules that imports call return no other errors.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use umoja_schema::{
-    AccountStatus, CompanyId, Credentials, IdentifierKind, Identity, Millis, ProfileFacts, Region, UserId,
+    AccountStatus, CompanyId, Credentials, IdentifierKind, Identity, Link, Millis, ProfileFacts, Region, UserId,
 };
 
 /// The version of the format that this version of Umoja writes and reads.
@@ -37,8 +37,8 @@ pub struct Record {
     /// The user that this one was merged into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<UserId>,
-    /// The companies that the user is linked to, and since when.
-    pub links: BTreeMap<CompanyId, Millis>,
+    /// The companies that the user is linked to.
+    pub links: BTreeMap<CompanyId, Link>,
     /// The identifiers by which the user is found.
     pub ownerships: Vec<HeldOwnership>,
     /// Identifiers and profile, with the source of each value.
@@ -94,9 +94,10 @@ impl Record {
             merged_into: facts.merged_into,
             links: facts.links.clone(),
             ownerships: ownerships.into_values().collect(),
-            // The fingerprint is keyed with a secret of this deployment, so it is useless elsewhere.
-            identity: Identity { registered_by: None, ..identity },
-            credentials,
+            // The fingerprint is keyed with a secret of this deployment, and marks are known to one region, so they are
+            // useless elsewhere.
+            identity: Identity { registered_by: None, updated_by: None, ..identity },
+            credentials: Credentials { password_by: None, ..credentials },
         }
     }
 }

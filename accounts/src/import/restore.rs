@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use umoja_crypto::legacy::{ImportError, cost};
 use umoja_crypto::password::check_stored;
 use umoja_schema::{
-    Actor, Attributes, AuditEvent, BlindIndex, Credentials, IdentifierKind, Identity, MAX_IDENTIFIERS, Millis,
-    Ownership, Profile, ProfileFacts,
+    Actor, Attributes, AuditEvent, BlindIndex, Credentials, IdentifierKind, Identity, Link, MAX_IDENTIFIERS, Millis,
+    Ownership, ProfileFacts,
 };
 use umoja_store::apply::{MAX_ROUNDS, same_person};
 use umoja_store::identifiers::parse;
@@ -85,12 +85,15 @@ impl Restorer {
 
     /// The facts beside the envelope. Times in the future are set to the present.
     fn facts(&self, record: &Record, now: Millis) -> Result<ProfileFacts, Reason> {
-        Profile::from_value(serde_json::to_value(&record.identity.profile).unwrap_or_default())?;
+        record.identity.profile.checked()?;
         let mut ownerships = BTreeMap::new();
         for held in &record.ownerships {
             ownerships.extend(self.ownerships(held, &record.identity, now)?);
         }
-        let links = record.links.iter().map(|(company, since)| (company.clone(), now.min(*since)));
+        let links = record
+            .links
+            .iter()
+            .map(|(company, link)| (company.clone(), Link { since: now.min(link.since), ..link.clone() }));
         let facts = ProfileFacts {
             created_at: record.created_at.min(now),
             ownerships,

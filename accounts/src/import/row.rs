@@ -49,6 +49,9 @@ pub enum Rejected {
     /// A member or column is absent, of another type or out of its range.
     #[error("`{0}` is absent or does not have the form that the format requires")]
     Field(String),
+    /// A number of the record has more digits than can be kept.
+    #[error("a number of the record cannot be kept exactly; write it as a text")]
+    Number,
     /// The record has more bytes than are read of one record.
     #[error("the record is larger than a mebibyte")]
     TooLarge,

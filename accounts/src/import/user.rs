@@ -57,7 +57,7 @@ impl NewUser {
         };
         let has_own_id = given.iter().any(|given| given.kind == IdentifierKind::ExternalId);
         let patch = Patch::of_parsed(given.into_iter().map(|given| (given.kind, given.parsed, given.verified)));
-        let profile = Profile::from_value(serde_json::to_value(&row.profile).unwrap_or_default())?;
+        let profile = row.profile.checked()?;
         let unidentified = Identity { profile, ..Identity::default() };
         let applied = patch.apply(people, context, &unidentified, &blank).map_err(|error| match Failed::from(error) {
             Failed::Rejected(reason) => reason,

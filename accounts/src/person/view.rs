@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use umoja_schema::IdentifierKind;
 use umoja_schema::api::{Account, User};
+use umoja_schema::profile::Filled;
 
 use super::{Person, Stored};
 use crate::identifiers::verified;
@@ -12,9 +13,9 @@ impl Stored {
     /// The user as callers see it, without the users that are merged into it.
     pub(crate) fn view(&self) -> User {
         let identity = self.identity.clone();
-        let accounts = self.facts.links.iter().map(|(company, since)| {
+        let accounts = self.facts.links.iter().map(|(company, link)| {
             let external_id = identity.external_ids.get(company).cloned();
-            (company.clone(), Account { external_id, linked_at: since.secs() })
+            (company.clone(), Account { external_id, linked_at: link.since.secs() })
         });
         let updated = self.profile.version.hlc.max(self.credentials.version.hlc);
         User {
@@ -40,16 +41,21 @@ impl Person {
     /// The person as callers see it: the primary account, with its blanks filled from the linked accounts.
     pub fn view(&self) -> User {
         let mut user = User { version: self.version().to_string(), ..self.primary.view() };
+        if self.linked_accounts.is_empty() {
+            return user;
+        }
+        let mut profile = Filled::of(&user.profile);
         for linked in &self.linked_accounts {
-            fill(&mut user, linked);
+            fill(&mut user, &mut profile, linked);
             user.linked_accounts.push(linked.id());
         }
+        user.profile = profile.into_profile();
         user
     }
 }
 
 /// Fills the blanks of a user from a linked account. A verified flag is taken together with its identifier.
-fn fill(user: &mut User, linked: &Stored) {
+fn fill(user: &mut User, profile: &mut Filled, linked: &Stored) {
     let id = linked.id();
     let (identity, ownerships) = (&linked.identity, &linked.facts.ownerships);
     let mut taken = Vec::new();
@@ -67,13 +73,12 @@ fn fill(user: &mut User, linked: &Stored) {
         user.username.clone_from(&identity.username);
         taken.push(IdentifierKind::Username.as_str().to_owned());
     }
-    let (profile, names) = user.profile.filled_with_names(&identity.profile);
-    user.profile = profile;
+    let names = profile.fill(&identity.profile);
     taken.extend(names.into_iter().map(|name| format!("profile.{name}")));
-    for (company, since) in &linked.facts.links {
+    for (company, link) in &linked.facts.links {
         let account = user.accounts.entry(company.clone()).or_insert_with(|| {
             taken.push(format!("accounts.{company}"));
-            Account { external_id: None, linked_at: since.secs() }
+            Account { external_id: None, linked_at: link.since.secs() }
         });
         if account.external_id.is_none()
             && let Some(external_id) = identity.external_ids.get(company)

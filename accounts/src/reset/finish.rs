@@ -4,11 +4,10 @@
 use umoja_crypto::Password;
 use umoja_schema::{AuditEvent, PartRecord, PersonVersion, UserId};
 use umoja_store::person::PersonParts;
-use umoja_store::ports::Verdict;
 
 use super::token::ResetToken;
 use crate::accounts::until_written;
-use crate::authenticate::{attempt, is_active};
+use crate::authenticate::is_active;
 use crate::lockout;
 use crate::{Accounts, Context, Error, People, Rule};
 
@@ -55,20 +54,16 @@ impl Rule for ResetFinish {
                 None => accounts.reader().person(wanted.id).await?,
             };
             let Some(mut person) = person else { return Err(no_longer(accounts, &token).await) };
+            let deciding = accounts.deciding(&person).await?;
+            if deciding.is_set_by(context) {
+                return Ok(Some(person));
+            }
             if !is_active(&person) {
                 return Err(Error::Disabled);
             }
-            let deciding = accounts.deciding(&person).await?;
             let is_meant = |record: &PartRecord| (record.id, &record.version) == (wanted.id, &wanted.credentials);
             if !deciding.record.as_ref().is_some_and(is_meant) {
-                // A retry under the same idempotency key meets its own effect.
-                let is_done = context.is_repeat()
-                    && accounts
-                        .hasher
-                        .verify(attempt(accounts, context, self.password.clone(), &deciding.credentials))
-                        .await?
-                        != Verdict::Wrong;
-                return if is_done { Ok(Some(person)) } else { Err(no_longer(accounts, &token).await) };
+                return Err(no_longer(accounts, &token).await);
             }
             if token.expires_at <= context.now.secs() {
                 return Err(Error::ResetTokenInvalid);

@@ -1,6 +1,6 @@
 //! `export`: all data that is held on a person, with its sources and without password hashes.
 
-use umoja_accounts as accounts;
+use umoja_accounts::{self as accounts, Position};
 use umoja_schema::Scope;
 use umoja_schema::api::{self, Exported};
 
@@ -17,14 +17,17 @@ impl Operation for Export {
     const SUMMARY: &'static str = "Export all data that is held on a person, with its sources.";
     const SCOPE: Scope = Scope::Export;
     const CHANGES: bool = false;
-    const ANSWERS: &'static [(u16, &'static str)] = &[(200, "All data except password hashes.")];
+    const ANSWERS: &'static [(u16, &'static str)] = &[(200, "All data except password hashes, in pages.")];
     type Body = api::Export;
     type Answered = Exported;
     type Rule = accounts::Export;
     type Asked = ();
 
     fn parse(_: &App, _: &Caller, body: api::Export) -> Result<(accounts::Export, ()), Problem> {
-        Ok((accounts::Export { id: body.id }, ()))
+        let rule = "Send the `next` of the previous answer, or no `after` to begin again.";
+        let after = body.after.as_deref().map(str::parse::<Position>).transpose();
+        let after = after.map_err(|_| Problem::invalid("after", rule))?;
+        Ok((accounts::Export { id: body.id, after }, ()))
     }
 
     fn answer((): (), exported: Done<Self>) -> Result<Answer, Problem> {

@@ -40,8 +40,7 @@ impl Operation for Merge {
 
     fn answer(asked: Asked, person: Done<Self>) -> Result<Answer, Problem> {
         let answer = found(200, &person, asked.duplicate)?;
-        // A preview is not remembered.
-        Ok(if asked.preview { Answer { made: None, ..answer } } else { answer })
+        Ok(if asked.preview { answer.without_effect() } else { answer })
     }
 
     async fn answer_retry(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Problem> {

@@ -33,12 +33,12 @@ impl Operation for PasswordChange {
         Ok((accounts::PasswordChange { id: body.id, current, new }, body.id))
     }
 
-    /// Only a change is remembered, so that a user who mistyped the password can try again under the same key.
+    /// Only a change is remembered, so that a user who mistyped a password can try again under the same key.
     fn answer(id: UserId, changed: Done<Self>) -> Result<Answer, Problem> {
         match changed {
-            Changed::Changed(Some(version)) => answered(id, Some(version.to_string())),
-            Changed::Changed(None) | Changed::Rejected => {
-                Answer::new(200, &PasswordChanged { changed: false, version: None })
+            Changed::Changed(version) => answered(id, Some(version.to_string())),
+            Changed::Rejected => {
+                Ok(Answer::new(200, &PasswordChanged { changed: false, version: None })?.without_effect())
             }
         }
     }

@@ -40,7 +40,7 @@ impl DynamoDb {
             .await;
         let Err(error) = put else { return Ok(Commit::Done) };
         let stored = match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(failed)) => read(failed.item())?,
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => read(failed.item()),
             Some(PutItemError::TransactionConflictException(_)) => {
                 self.part(write.record.id, write.record.part).await?
             }
@@ -148,7 +148,7 @@ impl DynamoDb {
         for (n, write) in writes.parts.iter().enumerate() {
             let reason = reasons.get(n).filter(|reason| reason.code() == Some(CONDITION_FAILED));
             stored.push(match reason {
-                Some(reason) => read(reason.item())?,
+                Some(reason) => read(reason.item()),
                 None => self.part(write.record.id, write.record.part).await?,
             });
         }
@@ -298,14 +298,17 @@ fn verdict(reasons: &[CancellationReason]) -> Verdict<'_> {
     verdict
 }
 
-fn read(item: Option<&Item>) -> Result<Option<PartRecord>, StoreError> {
-    Ok(item.map(|item| PartRecord::from_item(from_item(item.clone())?)).transpose()?)
+/// The stored part of a failed condition. An item that cannot be read is no stored part; a caller that reads it again
+/// meets the error.
+fn read(item: Option<&Item>) -> Option<PartRecord> {
+    from_item(item?.clone()).and_then(PartRecord::from_item).ok()
 }
 
 /// Versions are stored in a form whose string order in DynamoDB is the order of versions.
-fn condition(condition: &Condition, written: &Version) -> (&'static str, Placeholders) {
+fn condition(condition: &Condition, written: &Version) -> (String, Placeholders) {
     let some = Placeholders::default();
-    match condition {
+    let (text, placeholders) = match condition {
+        Condition::EtagIs(etag) => return super::etag::is(etag),
         Condition::Absent => is_absent(),
         Condition::VersionIs(is) => is_version(is),
         Condition::Older => (
@@ -314,7 +317,8 @@ fn condition(condition: &Condition, written: &Version) -> (&'static str, Placeho
                 .name("#version", attribute::VERSION)
                 .value(":version", AttributeValue::S(written.to_string())),
         ),
-    }
+    };
+    (text.to_owned(), placeholders)
 }
 
 fn is_absent() -> (&'static str, Placeholders) {

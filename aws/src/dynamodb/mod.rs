@@ -4,6 +4,7 @@
 mod attempts;
 mod checkpoints;
 mod commit;
+mod etag;
 mod items;
 mod logs;
 mod registry;

@@ -43,6 +43,20 @@ impl Registry for DynamoDb {
         self.put_document(table::COMPANIES, company.id.as_str(), document).await
     }
 
+    async fn replace_company(&self, expected: Option<&Company>, company: &Company) -> Result<bool, StoreError> {
+        let id = company.id.as_str();
+        let stored = match self.get(table::COMPANIES, key([(attribute::ID, id.to_owned())])).await? {
+            Some(item) => Some(text(item)?),
+            None => None,
+        };
+        let read = stored.as_deref().map(parsed::<Company>).transpose()?;
+        if read.as_ref() != expected {
+            return Ok(false);
+        }
+        let document = serde_json::to_string(company).map_err(|_| ItemError::new(attribute::DOCUMENT))?;
+        self.replace_document(table::COMPANIES, id, stored, document).await
+    }
+
     async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
         self.document(table::SETTINGS, name).await
     }
@@ -52,28 +66,7 @@ impl Registry for DynamoDb {
     }
 
     async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(self.table(table::SETTINGS))
-            .item(attribute::ID, AttributeValue::S(name.to_owned()))
-            .item(attribute::DOCUMENT, AttributeValue::S(value.to_string()));
-        let put = match expected {
-            None => {
-                put.condition_expression("attribute_not_exists(#id)").expression_attribute_names("#id", attribute::ID)
-            }
-            Some(expected) => put
-                .condition_expression("#document = :expected")
-                .expression_attribute_names("#document", attribute::DOCUMENT)
-                .expression_attribute_values(":expected", AttributeValue::S(expected.to_string())),
-        };
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(error::store("PutItem on settings", &error)),
-            },
-        }
+        self.replace_document(table::SETTINGS, name, expected.map(Value::to_string), value.to_string()).await
     }
 }
 
@@ -81,6 +74,38 @@ impl DynamoDb {
     async fn document<T: DeserializeOwned>(&self, table: &str, id: &str) -> Result<Option<T>, StoreError> {
         let item = self.get(table, key([(attribute::ID, id.to_owned())])).await?;
         Ok(item.map(read).transpose()?)
+    }
+
+    /// Stores a document if the stored text is exactly `expected`.
+    async fn replace_document(
+        &self,
+        table: &str,
+        id: &str,
+        expected: Option<String>,
+        document: String,
+    ) -> Result<bool, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(self.table(table))
+            .item(attribute::ID, AttributeValue::S(id.to_owned()))
+            .item(attribute::DOCUMENT, AttributeValue::S(document));
+        let put = match expected {
+            None => {
+                put.condition_expression("attribute_not_exists(#id)").expression_attribute_names("#id", attribute::ID)
+            }
+            Some(expected) => put
+                .condition_expression("#document = :expected")
+                .expression_attribute_names("#document", attribute::DOCUMENT)
+                .expression_attribute_values(":expected", AttributeValue::S(expected)),
+        };
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(error::store(&format!("PutItem on {table}"), &error)),
+            },
+        }
     }
 
     async fn put_document(&self, table: &str, id: &str, document: String) -> Result<(), StoreError> {
@@ -91,9 +116,17 @@ impl DynamoDb {
     }
 }
 
-pub(super) fn read<T: DeserializeOwned>(mut item: Attributes) -> Result<T, ItemError> {
+pub(super) fn read<T: DeserializeOwned>(item: Attributes) -> Result<T, ItemError> {
+    parsed(&text(item)?)
+}
+
+fn text(mut item: Attributes) -> Result<String, ItemError> {
     match item.remove(attribute::DOCUMENT) {
-        Some(Attribute::S(json)) => serde_json::from_str(&json).map_err(|_| ItemError::new(attribute::DOCUMENT)),
+        Some(Attribute::S(text)) => Ok(text),
         _ => Err(ItemError::new(attribute::DOCUMENT)),
     }
+}
+
+fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, ItemError> {
+    serde_json::from_str(text).map_err(|_| ItemError::new(attribute::DOCUMENT))
 }

@@ -13,6 +13,10 @@ use super::{DynamoDb, registry};
 use crate::attribute::from_item;
 use crate::error;
 
+/// How long ago a withdrawn row expired, in milliseconds: longer than any error of a clock, and recently enough for Time
+/// to Live, which ignores what expired more than five years ago.
+const EXPIRED_MS: u64 = 24 * 60 * 60 * 1000;
+
 #[async_trait]
 impl Requests for DynamoDb {
     async fn first_use(&self, hash: &[u8; 32], now: Millis, expires_at: Millis) -> Result<bool, StoreError> {
@@ -48,6 +52,24 @@ impl Requests for DynamoDb {
     async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError> {
         let put = self.row(table::IDEMPOTENCY, key, expires_at).item(attribute::DOCUMENT, document(outcome)?);
         put.send().await.map(|_| ()).map_err(|e| error::store("PutItem on idempotency", &e))
+    }
+
+    /// Lets the row expire, which needs no permission to delete.
+    async fn withdraw(&self, key: &[u8; 32], outcome: &Outcome, now: Millis) -> Result<(), StoreError> {
+        let document = document(outcome)?;
+        let expired = self
+            .row(table::IDEMPOTENCY, key, Millis(now.0.saturating_sub(EXPIRED_MS)))
+            .item(attribute::DOCUMENT, document.clone())
+            .condition_expression("#document = :document")
+            .expression_attribute_names("#document", attribute::DOCUMENT)
+            .expression_attribute_values(":document", document);
+        match expired.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(())
+            }
+            Err(error) => Err(error::store("PutItem on idempotency", &error)),
+        }
     }
 }
 

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{
-    Attribute, Attributes, BlindIndex, IdentifierItem, ItemError, Part, PartRecord, Region, UserId, Version,
+    Attribute, Attributes, BlindIndex, IdentifierItem, Item, ItemError, Key, Part, PartRecord, Region, UserId, Version,
 };
-use umoja_store::ports::{Commit, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
+use umoja_store::ports::{Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
 
 use super::{DynamoDb, key, part_key, read_cursor, readable};
-use crate::attribute::{Item, from_item};
+use crate::attribute::{Item as DynamoItem, from_item, to_value};
 use crate::error;
 
 /// The most keys of one `BatchGetItem` (Amazon DynamoDB API Reference).
@@ -50,11 +51,12 @@ impl Users for DynamoDb {
 
     async fn linked_accounts(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
         let items = self.query(table::LINKED_ACCOUNTS, &id.to_string()).await?;
+        // Only the part of a user decides whether its pointer exists, so what is no id is none.
         let linked = |item: &Attributes| match item.get(attribute::LINKED) {
-            Some(Attribute::S(text)) => text.parse().map_err(|_| ItemError::new(attribute::LINKED)),
-            _ => Err(ItemError::new(attribute::LINKED)),
+            Some(Attribute::S(text)) => text.parse().ok(),
+            _ => None,
         };
-        Ok(items.iter().map(linked).collect::<Result<_, _>>()?)
+        Ok(items.iter().filter_map(linked).collect())
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
@@ -76,23 +78,30 @@ impl Users for DynamoDb {
         part: Part,
         version: &Version,
         region: &Region,
+        replaced: Option<&[u8]>,
         wrapped: &[u8],
     ) -> Result<KeyAdded, StoreError> {
+        // The second condition is that the part is live, because `SET` into an absent map is an error.
+        let condition = match replaced {
+            None => "#version = :version AND attribute_exists(#keys) AND attribute_not_exists(#keys.#region)",
+            Some(_) => "#version = :version AND #keys.#region = :replaced",
+        };
+        let values = replaced.map(|replaced| (":replaced".to_owned(), AttributeValue::B(Blob::new(replaced))));
+        let values = values.into_iter().chain([
+            (":wrapped".to_owned(), AttributeValue::B(Blob::new(wrapped))),
+            (":version".to_owned(), AttributeValue::S(version.to_string())),
+        ]);
         let updated = self
             .client
             .update_item()
             .table_name(self.table(table::USERS))
             .set_key(Some(part_key(id, part)))
             .update_expression("SET #keys.#region = :wrapped")
-            // The second condition is that the part is live, because `SET` into an absent map is an error.
-            .condition_expression(
-                "#version = :version AND attribute_exists(#keys) AND attribute_not_exists(#keys.#region)",
-            )
+            .condition_expression(condition)
             .expression_attribute_names("#keys", attribute::KEYS)
             .expression_attribute_names("#region", region.as_str())
             .expression_attribute_names("#version", attribute::VERSION)
-            .expression_attribute_values(":wrapped", AttributeValue::B(Blob::new(wrapped)))
-            .expression_attribute_values(":version", AttributeValue::S(version.to_string()))
+            .set_expression_attribute_values(Some(values.collect()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -102,8 +111,8 @@ impl Users for DynamoDb {
         };
         let Some(stored) = failed.item() else { return Ok(KeyAdded::OtherVersion(None)) };
         let stored = PartRecord::from_item(from_item(stored.clone())?)?;
-        let present = stored.live().is_some_and(|live| live.keys.contains_key(region));
-        Ok(if stored.version == *version && present {
+        let live = stored.live().is_some_and(|live| replaced.is_some() || live.keys.contains_key(region));
+        Ok(if stored.version == *version && live {
             KeyAdded::Present
         } else {
             KeyAdded::OtherVersion(Some(stored.version))
@@ -145,6 +154,14 @@ impl Users for DynamoDb {
         })
     }
 
+    async fn etag(&self, key: &Key) -> Result<Option<Etag>, StoreError> {
+        self.item_etag(key).await
+    }
+
+    async fn replace(&self, item: &Item, etag: &Etag) -> Result<bool, StoreError> {
+        self.replace_item(item, etag).await
+    }
+
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
         let after = after.as_deref().map(|after| read_cursor(attribute::PART, after)).transpose()?;
         let (items, next) = self.scan_page(table::USERS, attribute::PART, after, limit).await?;
@@ -160,8 +177,38 @@ impl Users for DynamoDb {
             Some(Some(AttributeValue::S(index))) => Some(index),
             Some(_) => return Err(ItemError::new("LastEvaluatedKey").into()),
         };
-        let (items, unreadable) = readable(items, IdentifierItem::from_item);
-        Ok(IdentifierPage { items, unreadable: unreadable.len() as u64, next })
+        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+        for item in items {
+            let index = item.get(attribute::INDEX).and_then(|index| index.as_s().ok()?.parse().ok());
+            match from_item(item).and_then(IdentifierItem::from_item) {
+                Ok(item) => found.push(item),
+                Err(_) => unreadable.push(index),
+            }
+        }
+        Ok(IdentifierPage { items: found, unreadable, next })
+    }
+
+    async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
+        let key = key([(attribute::INDEX, index.to_string())]);
+        let Some(mut item) = self.get(table::IDENTIFIERS, key.clone()).await? else { return Ok(false) };
+        if IdentifierItem::from_item(item.clone()).is_ok() {
+            return Ok(false);
+        }
+        let delete = self.client.delete_item().table_name(self.table(table::IDENTIFIERS)).set_key(Some(key));
+        let delete = delete.expression_attribute_names("#owners", attribute::OWNERS);
+        let delete = match item.remove(attribute::OWNERS) {
+            Some(owners) => delete
+                .condition_expression("#owners = :owners")
+                .expression_attribute_values(":owners", to_value(owners)),
+            None => delete.condition_expression("attribute_not_exists(#owners)"),
+        };
+        match delete.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(error::store("DeleteItem on identifiers", &error)),
+            },
+        }
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
@@ -186,7 +233,8 @@ impl DynamoDb {
         found: &mut BTreeMap<BlindIndex, IdentifierItem>,
     ) -> Result<(), StoreError> {
         let name = self.table(table::IDENTIFIERS);
-        let mut keys: Vec<Item> = indexes.iter().map(|index| key([(attribute::INDEX, index.to_string())])).collect();
+        let mut keys: Vec<DynamoItem> =
+            indexes.iter().map(|index| key([(attribute::INDEX, index.to_string())])).collect();
         while !keys.is_empty() {
             let asked = keys.len();
             let request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();

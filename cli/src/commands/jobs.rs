@@ -8,7 +8,6 @@ use umoja_reconciler::ReencryptionReport;
 use umoja_reconciler::jobs::reencrypt::{Behind, Reach, reencrypt};
 use umoja_reconciler::jobs::rotate::{Operator, Regions as Reached, Until};
 use umoja_reconciler::jobs::{Event, JobError, Watch, Worker};
-use umoja_runtime::RegionPump;
 use umoja_schema::Millis;
 use umoja_schema::names::{function, queue};
 use umoja_store::Home;
@@ -19,18 +18,16 @@ use umoja_store::ports::KeysError;
 use umoja_store::rotation::IndexStep;
 use umoja_store::seal::Sealer;
 
+use super::deliver::Delivery;
 use super::target::Opened;
 use crate::CliError;
 use crate::deployment::secrets::{OldKeys, WRAP_BUDGET_MS};
 use crate::deployment::served::settings_are_read;
-use crate::deployment::{Deployment, Regions, locks, names};
+use crate::deployment::{Deployment, Regions, names};
 use crate::output::note;
 
 /// How long each pass after the first waits for changes that are on their way.
 const BETWEEN: Duration = Duration::from_secs(5);
-
-/// The same in a directory that is served.
-const BETWEEN_HERE: Duration = Duration::from_secs(1);
 
 /// How long the peers' KMS may take to wrap a data key, in milliseconds: an operator may be far away. The key repair
 /// adds the wrapped keys that are missing then.
@@ -64,9 +61,13 @@ impl Watch for Notes {
                 format!("{region}: {left} messages in {} for {}", queue::KEYS, function::RECONCILE_KEYS)
             }
             Event::DroppingWrappedKeys { region, removed, report } => format!(
-                "{region}: {} parts read, {} wrapped keys of {removed} dropped, {} parts need its key",
-                report.parts, report.dropped, report.needed
+                "{region}: {} parts read, {} repaired, {} wrapped keys of {removed} dropped, {} parts need its key",
+                report.parts,
+                report.repaired,
+                report.dropped,
+                report.kept()
             ),
+            Event::Proving { region, report } => format!("{region}: {} items proved", report.proved),
             Event::DroppingRows { region, rows } => format!("{region}: {rows} rows dropped"),
             Event::Redriving { region, queue, done } => format!("{region}: {queue}: {done} messages are sent back"),
             Event::Hidden { region, queue, error } => {
@@ -127,6 +128,10 @@ impl From<JobError> for CliError {
             JobError::Needed { .. } => {
                 format!("{error}; they are listed for the key repair; run the command again: it continues")
             }
+            JobError::NotOpened { removed, .. } => format!(
+                "{error}: no wrapped key of {removed} was dropped; repair or erase these users (see `umoja doctor`), \
+                 then run the command again: it continues"
+            ),
             JobError::Unknown { .. } | JobError::Listed(_) => error.to_string(),
         })
     }
@@ -152,13 +157,13 @@ pub(super) struct Pace {
     /// The most parts to re-encrypt in a second; 0 for no limit. 200 a second are 4.3 million in six hours, the default
     /// time limit of a step: see --timeout-secs.
     #[arg(long, value_name = "N", default_value_t = 200)]
-    rate: u32,
+    pub(super) rate: u32,
     /// In AWS: how long to wait for every function to read new settings, in seconds.
     #[arg(long, value_name = "N", default_value_t = SETTINGS_WAIT_SECS)]
     settings_wait_secs: u64,
     /// How long to work until no part is behind, in seconds. Run the command again to continue.
     #[arg(long, value_name = "N", default_value_t = 6 * 60 * 60)]
-    timeout_secs: u64,
+    pub(super) timeout_secs: u64,
 }
 
 impl Default for Pace {
@@ -175,11 +180,12 @@ pub(super) struct Rotating<'a> {
     old_keys: OldKeys,
     /// How many parts were re-encrypted.
     reencrypted: AtomicU64,
+    delivery: Delivery,
 }
 
 impl<'a> Rotating<'a> {
     pub(super) fn new(opened: &'a Opened, pace: &'a Pace, old_keys: OldKeys) -> Self {
-        Self { opened, pace, old_keys, reencrypted: AtomicU64::new(0) }
+        Self { opened, pace, old_keys, reencrypted: AtomicU64::new(0), delivery: Delivery::default() }
     }
 
     pub(super) fn reencrypted(&self) -> u64 {
@@ -221,6 +227,7 @@ impl Operator for Rotating<'_> {
             Until::Publishes => "publishes the new key",
             Until::Signs => "signs with the new key",
             Until::Verifies => "verifies with the new pepper",
+            Until::Proves => "proves items with the new version",
             Until::UsesKey => "uses the new key",
         };
         self.wait_for(what, more_secs).await
@@ -248,21 +255,13 @@ impl Reach for Rotating<'_> {
     type Error = CliError;
 
     async fn regions(&self) -> Result<Vec<(Home, Sealer)>, CliError> {
-        let sealing = |home: Home| {
-            let with_old = with_old_keys(&home, &self.old_keys);
-            let sealer = Sealer::new(KeyRing::new(&with_old, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy));
-            (home, sealer)
-        };
-        Ok(self.opened.regions_now().await?.list.into_iter().map(|region| sealing(region.home)).collect())
+        let list = self.opened.regions_now().await?.list;
+        Ok(list.into_iter().map(|region| sealing(region.home, &self.old_keys)).collect())
     }
 
     async fn arrive(&self) -> Result<(), CliError> {
         match self.opened {
-            Opened::Local(deployment) if !locks::is_served(deployment.dir())? => deliver(deployment).await,
-            Opened::Local(_) => {
-                tokio::time::sleep(BETWEEN_HERE).await;
-                Ok(())
-            }
+            Opened::Local(deployment) => self.delivery.arrive(deployment).await,
             Opened::Cloud(..) => {
                 tokio::time::sleep(BETWEEN).await;
                 Ok(())
@@ -271,22 +270,36 @@ impl Reach for Rotating<'_> {
     }
 }
 
-/// Replicates the changes of a directory that no process serves.
-async fn deliver(deployment: &Deployment) -> Result<(), CliError> {
-    let homes = deployment.homes(None);
-    for (home, store) in homes.iter().zip(deployment.stores()) {
-        let pump = RegionPump::new(store.clone(), home.clone(), Arc::new(deployment.sealer(home)));
-        let mut position = None;
-        loop {
-            let step = pump.replicate().await.map_err(|source| crate::deployment::local::in_region(store, source))?;
-            let is_stuck = position.replace(step.position) == Some(step.position);
-            if step.outcome.records == 0 || is_stuck {
-                break;
-            }
-        }
-        pump.reconcile().await;
+/// The regions of a command that re-encrypts parts before or after it changes the list of regions.
+pub(super) struct Listed<'a> {
+    /// The regions.
+    pub(super) regions: &'a Regions,
+    /// The directory; `None` in AWS.
+    pub(super) deployment: Option<&'a Deployment>,
+    /// Replication in the directory.
+    pub(super) delivery: Delivery,
+}
+
+impl Reach for Listed<'_> {
+    type Error = CliError;
+
+    async fn regions(&self) -> Result<Vec<(Home, Sealer)>, CliError> {
+        Ok(self.regions.list.iter().map(|region| sealing(region.home.clone(), &OldKeys::new())).collect())
     }
-    Ok(())
+
+    async fn arrive(&self) -> Result<(), CliError> {
+        if let Some(deployment) = self.deployment {
+            return self.delivery.arrive(deployment).await;
+        }
+        tokio::time::sleep(BETWEEN).await;
+        Ok(())
+    }
+}
+
+fn sealing(home: Home, old_keys: &OldKeys) -> (Home, Sealer) {
+    let with_old = with_old_keys(&home, old_keys);
+    let sealer = Sealer::new(KeyRing::new(&with_old, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy));
+    (home, sealer)
 }
 
 impl From<KeysError> for CliError {

@@ -34,7 +34,8 @@ region needs that, and needs the old key already for `umoja init` (cancel its de
 The command can be interrupted and run again. The exit code is 1 if no key opens some records; all other records are \
 done then.
 
-In a directory, run it after a region's keyring.json was lost. The next start makes a new one.
+In a directory, whose keys are not replaced by other means, it repairs records whose wrapped key is damaged. A lost \
+keyring.json is made again by `umoja region add --again`, which does the same.
 
 The command opens records in the memory of the machine on which it runs. In AWS it needs credentials that may, in \
 every region: dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem and PutItem on PREFIX-users; \

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
+use umoja_crypto::numbers;
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_store::ports::Clock as _;
 
@@ -91,6 +92,10 @@ fn read_body() -> Result<Value, CliError> {
     let mut text = String::new();
     let read = std::io::stdin().read_to_string(&mut text);
     read.map_err(|error| CliError::Failed(format!("standard input cannot be read: {error}")))?;
+    if !numbers::are_kept(text.as_bytes()) {
+        let rule = "a number of the body cannot be kept exactly; give it as a text";
+        return Err(CliError::Usage(rule.into()));
+    }
     match serde_json::from_str(&text) {
         Ok(body @ Value::Object(_)) => Ok(body),
         _ => Err(CliError::Usage("give the body on standard input as a JSON object".into())),

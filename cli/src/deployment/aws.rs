@@ -40,6 +40,10 @@ impl Aws {
         Arc::new(self.0.region(region).keys(arn))
     }
 
+    pub(super) fn verified(&self, own: &Infrastructure, clock: Arc<dyn Clock>) -> Arc<dyn Registry> {
+        self.0.settings(own, clock)
+    }
+
     pub(super) fn registry(&self, region: &Region) -> Arc<dyn Registry> {
         Arc::new(self.0.region(region).tables(self.prefix()))
     }

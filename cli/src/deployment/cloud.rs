@@ -52,7 +52,10 @@ impl Cloud {
 
     /// The list of regions that a region holds; `None` before `umoja init`.
     pub async fn document(&self, region: &Region) -> Result<Option<RegionsDocument>, CloudError> {
-        RegionsDocument::load(&*self.settings(region)).await.map_err(|source| self.failed(region, source))
+        let failed = |source| self.failed(region, source);
+        let Some(own) = Infrastructure::load(&*self.settings(region)).await.map_err(failed)? else { return Ok(None) };
+        let settings = self.aws.verified(&own, Arc::clone(&self.clock));
+        RegionsDocument::load(&*settings).await.map_err(failed)
     }
 
     /// The regions of the deployment, by the list in `first`.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use umoja_host::{OsEntropy, SystemClock};
-use umoja_local::{Options, RegionStore};
+use umoja_local::{OpenError, Options, RegionStore};
 use umoja_reconciler::jobs::backfill::Repairs;
 use umoja_schema::{Company, Region};
 use umoja_store::keyring::KeyRing;
@@ -50,21 +50,66 @@ impl Deployment {
     pub fn create(dir: &Path, config: Config) -> Result<Self, DeploymentError> {
         config.check()?;
         files::private_dir(dir).map_err(|source| DeploymentError::Io { path: dir.to_owned(), source })?;
-        // The settings first: after an interruption, the next run knows what to complete.
+        // The settings last: once they exist, every region was made, and what is missing was lost.
+        let (existing, missing): (Vec<_>, Vec<_>) =
+            config.regions.iter().map(|region| &region.name).partition(|name| dir.join(name.as_str()).exists());
+        for name in existing.iter().chain(&missing) {
+            let is_used = Self::make_region(dir, name)?.is_used();
+            let failed = |source| DeploymentError::Unreadable { region: (*name).clone(), source };
+            if let (true, Some(missing)) = (is_used.map_err(failed)?, missing.first()) {
+                let (dir, used, missing) = (dir.to_owned(), (*name).clone(), (*missing).clone());
+                return Err(DeploymentError::SettingsLost { dir, used, missing });
+            }
+        }
         config.save(dir)?;
         Self::with(dir, config)
     }
 
-    /// Opens the deployment in a directory. Other processes may have it open.
+    /// Makes the store of a new region, or completes the making of one.
+    pub(crate) fn make_region(dir: &Path, name: &Region) -> Result<RegionStore, DeploymentError> {
+        open_region(dir, name, RegionStore::create)
+    }
+
+    /// Makes again what the directory of an existing region has lost ([`RegionStore::recreate`]).
+    pub(crate) fn remake_region(dir: &Path, name: &Region) -> Result<(), DeploymentError> {
+        open_region(dir, name, RegionStore::recreate).map(drop)
+    }
+
+    /// Checks that a region can be opened.
+    pub(crate) fn check_region(dir: &Path, name: &Region) -> Result<(), DeploymentError> {
+        open_region(dir, name, RegionStore::open).map(drop)
+    }
+
+    /// The state of a region by the settings; `None` if it is not listed.
+    pub(crate) fn state_of(dir: &Path, name: &Region) -> Result<Option<RegionState>, DeploymentError> {
+        let config = Config::read(dir)?.ok_or_else(|| DeploymentError::Absent(dir.to_owned()))?;
+        Ok(config.regions.iter().find(|region| region.name == *name).map(|region| region.state))
+    }
+
+    /// Changes the state of a region that cannot be opened.
+    pub(crate) fn set_state_of(dir: &Path, name: &Region, state: RegionState) -> Result<(), DeploymentError> {
+        let _held = locks::settings(dir)?;
+        let mut config = Config::read(dir)?.ok_or_else(|| DeploymentError::Absent(dir.to_owned()))?;
+        config.regions.iter_mut().filter(|region| region.name == *name).for_each(|region| region.state = state);
+        config.save(dir)
+    }
+
+    /// Opens the deployment in a directory. Other processes may have it open. A region that has lost its directory, its
+    /// database or its key ring is an error: no command but `umoja region add --again` makes them again.
     pub fn open(dir: &Path) -> Result<Self, DeploymentError> {
         let config = Config::read(dir)?.ok_or_else(|| DeploymentError::Absent(dir.to_owned()))?;
         Self::with(dir, config)
     }
 
-    /// Opens the deployment in a directory without this region, whose directory would be made again if it is lost.
+    /// Opens the deployment in a directory without this region, which is lost.
     pub(crate) fn open_without(dir: &Path, lost: &Region) -> Result<Self, DeploymentError> {
+        Self::open_some(dir, |region| region.name != *lost)
+    }
+
+    /// Opens the deployment in a directory with only some of its regions.
+    pub(crate) fn open_some(dir: &Path, keep: impl Fn(&RegionConfig) -> bool) -> Result<Self, DeploymentError> {
         let mut config = Config::read(dir)?.ok_or_else(|| DeploymentError::Absent(dir.to_owned()))?;
-        config.regions.retain(|region| region.name != *lost);
+        config.regions.retain(keep);
         config.check()?;
         Self::with(dir, config)
     }
@@ -82,10 +127,7 @@ impl Deployment {
             if let Some(known) = self.stores.iter().find(|store| *store.region() == name) {
                 return Ok(known.clone());
             }
-            let path = self.dir.join(name.as_str());
-            let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
-            let store = RegionStore::open(&path, name, clock, entropy, Options::default());
-            store.map_err(|source| DeploymentError::Region { region: region.name.clone(), source })
+            open_region(&self.dir, &name, RegionStore::open)
         };
         let stores = config.regions.iter().map(open).collect::<Result<_, _>>()?;
         let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
@@ -193,6 +235,16 @@ impl Deployment {
     pub async fn put_company(&self, company: &Company) -> Result<(), CliError> {
         self.regions().put_company(company).await
     }
+}
+
+/// Opens or makes a store.
+type Open = fn(&Path, Region, Arc<dyn Clock>, Arc<dyn Entropy>, Options) -> Result<RegionStore, OpenError>;
+
+/// Opens or makes the store of a region, on the machine's clock and randomness.
+fn open_region(dir: &Path, name: &Region, open: Open) -> Result<RegionStore, DeploymentError> {
+    let store =
+        open(&dir.join(name.as_str()), name.clone(), Arc::new(SystemClock), Arc::new(OsEntropy), Options::default());
+    store.map_err(|source| DeploymentError::Region { region: name.clone(), source })
 }
 
 /// An error of a region's store.

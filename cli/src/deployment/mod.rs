@@ -6,6 +6,7 @@
 #[cfg_attr(not(feature = "aws"), path = "no_aws.rs")]
 mod aws;
 pub mod cloud;
+mod companies;
 pub mod local;
 pub(crate) mod locks;
 pub(crate) mod secrets;
@@ -13,11 +14,12 @@ pub(crate) mod served;
 
 use std::sync::Arc;
 
-use umoja_schema::{Company, CompanyId, Region};
+use umoja_schema::Region;
 use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::{Home, RegionState};
 
 pub use cloud::Cloud;
+pub(crate) use companies::Changed;
 pub use local::Deployment;
 
 use crate::CliError;
@@ -75,42 +77,13 @@ impl Regions {
     /// A region by its name.
     pub(crate) fn get(&self, name: &Region) -> Result<&DeployedRegion, CliError> {
         let found = self.list.iter().find(|region| region.name() == name);
-        found.ok_or_else(|| CliError::Failed(format!("{name} is not a region of the deployment")))
+        found.ok_or_else(|| self.unknown(name))
     }
 
-    /// The companies of the region that is asked first.
-    pub async fn companies(&self) -> Result<Vec<Company>, CliError> {
-        let region = self.first()?;
-        region.home.registry.companies().await.map_err(|source| region.failed(source))
-    }
-
-    /// A company, from the first region that has it. A region that does not answer is skipped if another has it.
-    pub async fn company(&self, id: &CompanyId) -> Result<Option<Company>, CliError> {
-        let mut failed = None;
-        for region in &self.list {
-            match region.home.registry.company(id).await {
-                Ok(Some(company)) => return Ok(Some(company)),
-                Ok(None) => {}
-                Err(source) => failed = Some(region.failed(source)),
-            }
-        }
-        failed.map_or(Ok(None), Err)
-    }
-
-    /// Writes a company in every region. The error names every region that did not store it.
-    pub async fn put_company(&self, company: &Company) -> Result<(), CliError> {
-        let mut failed = Vec::new();
-        for region in &self.list {
-            if let Err(error) = region.home.registry.put_company(company).await {
-                failed.push((region.name().clone(), error));
-            }
-        }
-        if failed.is_empty() {
-            return Ok(());
-        }
-        let all = failed.len() == self.list.len();
-        let regions = failed.iter().map(|(region, error)| format!("{region} ({error})")).collect::<Vec<_>>().join(", ");
-        Err(if all { CliError::NotStored(regions) } else { CliError::PartlyStored { id: company.id.clone(), regions } })
+    /// The error of a command about a region that the deployment does not have.
+    pub(crate) fn unknown(&self, name: &Region) -> CliError {
+        let known = names(self.list.iter().map(DeployedRegion::name));
+        CliError::Failed(format!("{name} is not a region of the deployment, whose regions are {known}"))
     }
 }
 

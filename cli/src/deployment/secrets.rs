@@ -54,8 +54,20 @@ impl Regions {
         Ok(stored.map(|document| document.hash_keys.into_keys().collect()).unwrap_or_default())
     }
 
-    /// Drops the wrapped keys of a region that was removed. False if no other region has wrapped the secrets.
-    pub(crate) async fn forget_in_secrets(&self, removed: &Region) -> Result<bool, CliError> {
+    /// Has every region's key open the secrets, and wrap those that it does not open; a region that leaves only opens
+    /// them for the others.
+    pub(crate) async fn wrap_unopened_secrets(&self, leaving: Option<&Region>) -> Result<bool, CliError> {
+        Ok(self.shared_secrets()?.wrap_where_unopened(leaving).await?)
+    }
+
+    /// Whether the secrets have a wrapped key of a region: one that is listed, or whose removal has not ended.
+    pub(crate) async fn has_wrapped_secrets_of(&self, region: &Region) -> Result<bool, CliError> {
+        Ok(self.shared_secrets()?.is_wrapped_for(region).await?)
+    }
+
+    /// Drops the wrapped keys of a region that was removed from the secrets, after every other region's key has opened
+    /// them.
+    pub(crate) async fn forget_in_secrets(&self, removed: &Region) -> Result<(), CliError> {
         Ok(self.shared_secrets()?.forget(removed).await?)
     }
 

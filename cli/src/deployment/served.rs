@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use umoja_schema::Region;
 use umoja_store::RegionState;
-use umoja_store::ports::Registry as _;
 use umoja_store::secrets::{SETTING, SecretsError};
 
 use super::local::{Deployment, in_region};
@@ -44,7 +43,7 @@ impl InForce {
     pub(crate) async fn of(deployment: &Deployment) -> Result<Self, CliError> {
         let mut all = BTreeMap::new();
         for (store, region) in deployment.stores().iter().zip(&deployment.config().regions) {
-            let stored = store.setting(SETTING).await.map_err(|source| in_region(store, source))?;
+            let stored = store.documents().setting(SETTING).await.map_err(|source| in_region(store, source))?;
             let secrets = match stored {
                 Some(stored) => stored.to_string(),
                 // `umoja region add` is about to store them, or was interrupted: the region does not serve yet.

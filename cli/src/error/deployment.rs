@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use umoja_crypto::password::MAX_SCORE;
-use umoja_local::OpenError;
+use umoja_local::{KeyringError, OpenError};
 use umoja_schema::Region;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
+use umoja_store::ports::StoreError;
 
 /// Why a deployment cannot be opened or made.
 #[derive(Debug, thiserror::Error)]
@@ -39,12 +40,34 @@ pub enum DeploymentError {
     #[error("the environment has to be 1 to 32 letters, digits and hyphens")]
     Env,
     /// A region cannot be opened.
-    #[error("region {region}: {source}")]
+    #[error("region {region}: {source}{}", way_out(.region, .source))]
     Region {
         /// Which region.
         region: Region,
         /// Why.
         source: OpenError,
+    },
+    /// A region cannot be read.
+    #[error("region {region}: {source}")]
+    Unreadable {
+        /// Which region.
+        region: Region,
+        /// Why.
+        source: StoreError,
+    },
+    /// The settings of a deployment with data are lost, and a region that is to be in the new ones is missing.
+    #[error(
+        "{} is missing although the region {used} holds data, and {missing} does not exist; restore the settings from \
+         a backup, or run `umoja init` for the regions that exist, and then `umoja region add {missing}`",
+        dir.join("deployment.json").display()
+    )]
+    SettingsLost {
+        /// The directory.
+        dir: PathBuf,
+        /// A region with data.
+        used: Region,
+        /// The region that does not exist.
+        missing: Region,
     },
     /// Another process serves it.
     #[error("{0} is being served by another process; stop that one first")]
@@ -56,4 +79,48 @@ pub enum DeploymentError {
          import that is interrupted continues later)"
     )]
     Changing(PathBuf),
+}
+
+impl DeploymentError {
+    /// What a region has lost: `None` if it has lost nothing that can be made again.
+    pub(crate) const fn lost(&self) -> Option<Lost> {
+        match self {
+            Self::Region { source: OpenError::Absent(_), .. } => Some(Lost::Data),
+            Self::Region { source: OpenError::Keyring(error), .. } => match error {
+                KeyringError::Absent(_)
+                | KeyringError::Malformed(_)
+                | KeyringError::OtherRegion { .. }
+                | KeyringError::Replaced(_) => Some(Lost::Keyring),
+                KeyringError::Io { .. } | KeyringError::Unbound { .. } => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// What a region of a directory has lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// Its directory or its database.
+    Data,
+    /// Its key ring.
+    Keyring,
+}
+
+/// What an operator can do about a region that cannot be opened.
+fn way_out(region: &Region, source: &OpenError) -> String {
+    match source {
+        OpenError::Absent(_) => format!(
+            "; restore it from a backup, or stop `umoja serve` and run `umoja region add {region} --again`, which \
+             makes it again and brings everything back that another region holds"
+        ),
+        OpenError::Keyring(KeyringError::Io { .. }) => {
+            "; make it readable for the user who runs umoja, or restore it from a backup".to_owned()
+        }
+        OpenError::Keyring(_) => format!(
+            "; restore it from a backup, or run `umoja region add {region} --again`, which makes a new key and has the \
+             keys of other regions open every record for it"
+        ),
+        _ => String::new(),
+    }
 }

@@ -13,6 +13,7 @@ use umoja_store::secrets::SecretsError;
 
 pub use self::cloud::CloudError;
 pub use self::deployment::DeploymentError;
+pub(crate) use self::deployment::Lost;
 pub use self::server::ServerError;
 use crate::client::ClientError;
 use crate::credentials::CredentialsError;

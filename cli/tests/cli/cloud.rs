@@ -223,6 +223,7 @@ impl Cloud {
             origin: home.own.name.clone(),
             kind: "erase".into(),
             fields: Attributes::new(),
+            unknown: Attributes::new(),
         };
         home.own.logs.append(Log::Receipts, &row).await.unwrap();
         self.put(&[0, 1], &Part::ALL.map(|part| PartRecord::tombstone(id, part, version.clone()))).await;

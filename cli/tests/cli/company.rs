@@ -239,3 +239,17 @@ fn a_company_is_changed_and_its_signing_key_replaced_without_a_gap() {
     until("the end of the old key", || (status_of(url, &old) == 401).then_some(()));
     assert_eq!(status_of(url, &new), 404);
 }
+
+#[test]
+fn a_public_key_for_which_strangers_can_sign_is_rejected() {
+    let world = World::new();
+    let public = world.file("public.pem");
+    // The point of order 1 of Ed25519.
+    let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n-----END PUBLIC KEY-----\n";
+    std::fs::write(&public, pem).unwrap();
+    let dir = world.deployment();
+    let output = run(&["company", "add", "old", "--dir", &dir, "--public-key", path(&public), "--alg", "EdDSA"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not a secure key"));
+    assert!(ask(&["company", "list", "--dir", &dir])["companies"].as_array().unwrap().is_empty());
+}

@@ -34,9 +34,10 @@ async fn doctor_finds_and_repairs_what_a_region_lost() {
     let writes = Writes { ownerships: vec![IdentifierWrite { before, after }], ..Writes::default() };
     assert_eq!(store.commit(&writes).await, Ok(Commit::Done));
     // One region has a different version of a company.
-    let mut soko = store.companies().await.unwrap().remove(0);
+    let registry = store.registry();
+    let mut soko = registry.companies().await.unwrap().remove(0);
     soko.enabled = false;
-    store.put_company(&soko).await.unwrap();
+    registry.put_company(&soko).await.unwrap();
 
     let output = run(&["doctor", "--dir", &dir]);
     let said = text(&output.stdout);

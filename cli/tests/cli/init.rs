@@ -40,11 +40,31 @@ fn init_rejects_different_regions() {
 #[test]
 fn the_next_init_completes_an_interrupted_one() {
     let world = World::new();
-    std::fs::remove_dir_all(Path::new(&world.deployment()).join("af-south-1")).unwrap();
-    assert_eq!(json(&["init", "--dir", &world.deployment()])["created"], false);
+    let dir = world.deployment();
+    for lost in ["deployment.json", "eu-west-1/region.sqlite", "eu-west-1/region.sqlite-wal"] {
+        std::fs::remove_file(Path::new(&dir).join(lost)).unwrap();
+    }
+    std::fs::remove_dir_all(Path::new(&dir).join("af-south-1")).unwrap();
+    assert_eq!(json(&["init", "--dir", &dir])["created"], true);
     let _served = world.serve();
-    let status = json(&["status", "--dir", &world.deployment()]);
+    let status = json(&["status", "--dir", &dir]);
     assert_eq!(status["regions"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn lost_settings_are_made_again_only_for_regions_that_exist() {
+    let world = World::new();
+    let dir = world.deployment();
+    let (settings, lost) = (Path::new(&dir).join("deployment.json"), Path::new(&dir).join("af-south-1"));
+    std::fs::remove_file(&settings).unwrap();
+    std::fs::rename(&lost, world.file("aside")).unwrap();
+    let rejected = run(&["init", "--dir", &dir]);
+    let said = text(&rejected.stderr);
+    assert!(rejected.status.code() == Some(1) && said.contains("umoja region add af-south-1"), "{said}");
+    assert!(!settings.exists() && !lost.exists());
+    std::fs::rename(world.file("aside"), &lost).unwrap();
+    assert_eq!(json(&["init", "--dir", &dir])["created"], false);
+    done(&["doctor", "--dir", &dir]);
 }
 
 #[test]

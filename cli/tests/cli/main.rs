@@ -16,6 +16,7 @@ mod export;
 mod hostile;
 mod import;
 mod init;
+mod lost;
 mod metrics;
 mod operators;
 mod passwords;

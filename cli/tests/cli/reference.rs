@@ -6,8 +6,6 @@ use std::path::Path;
 use serde_json::Value;
 use umoja_schema::names::{self, metric};
 
-use crate::support::done;
-
 /// The committed page must equal the generated one.
 /// `UPDATE=1 cargo test --workspace --all-features --test cli reference` writes it.
 fn check(page: &str, text: &str) {
@@ -93,7 +91,7 @@ fn subcommands(help: &str) -> Vec<String> {
 #[cfg(all(feature = "aws", feature = "otlp", feature = "emulator"))]
 fn describe(words: &[String], text: &mut String) {
     let arguments: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
-    let help = done(&arguments);
+    let help = crate::support::done(&arguments);
     let title = ["umoja"].into_iter().chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
     write!(text, "\n## {title}\n\n```text\n{}\n```\n", help.trim_end()).unwrap();
     for name in subcommands(&help) {

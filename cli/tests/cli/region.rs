@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use umoja_cli::Deployment;
 use umoja_schema::{Part, PartRecord, UserId};
-use umoja_store::ports::Users as _;
 
 use crate::support::{World, client, done, eventually, json as ask, run, text};
 
@@ -18,7 +17,7 @@ fn well(dir: &str) {
 
 async fn part(dir: &str, region: usize, id: UserId) -> Option<PartRecord> {
     let deployment = Deployment::open(dir.as_ref()).unwrap();
-    deployment.stores()[region].part(id, Part::Profile).await.unwrap()
+    deployment.stores()[region].ports().users.part(id, Part::Profile).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

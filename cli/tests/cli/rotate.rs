@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use umoja_cli::CompanyFile;
+use umoja_store::ports::Users as _;
 
 use crate::support::{World, client, done, eventually, json as ask, path, run, text};
 
@@ -139,13 +140,17 @@ async fn a_region_decrypts_alone_after_its_key_was_replaced() {
     let unchanged = ask(&reencrypt("af-south-1"));
     assert_eq!(unchanged, json!({ "region": "af-south-1", "reencrypted": 0, "secrets_wrapped": false }));
     let lose = |region: &str| std::fs::remove_file(world.file("d").join(region).join("keyring.json")).unwrap();
+    let replace = |region: &str| {
+        lose(region);
+        world.rekey(region);
+    };
 
-    lose("af-south-1");
+    replace("af-south-1");
     let again = ask(&reencrypt("af-south-1"));
     assert_eq!(again, json!({ "region": "af-south-1", "reencrypted": 2, "secrets_wrapped": true }));
     assert!(done(&reencrypt("af-south-1")).contains("0 were re-encrypted"));
     // Now only the other region's wrapped keys are left, also of the secrets.
-    lose("eu-west-1");
+    replace("eu-west-1");
     assert_eq!(ask(&reencrypt("eu-west-1"))["reencrypted"], 2);
     let served = world.serve();
     for url in &served.urls {
@@ -155,14 +160,53 @@ async fn a_region_decrypts_alone_after_its_key_was_replaced() {
     }
     drop(served);
 
-    // Without both key rings, no part can be decrypted, and the command reports it.
-    lose("eu-west-1");
-    lose("af-south-1");
-    let unknown = run(&reencrypt("eu-west-1"));
-    assert_eq!(unknown.status.code(), Some(1));
-    assert!(!text(&unknown.stderr).is_empty());
     let unknown = run(&reencrypt("nowhere"));
     assert_eq!(unknown.status.code(), Some(1));
     let arn = run(&[&reencrypt("eu-west-1")[..], &["--old-key", "arn"]].concat());
     assert_eq!(arn.status.code(), Some(2));
+    // Without both key rings, no part can be decrypted, and the command reports it.
+    replace("eu-west-1");
+    replace("af-south-1");
+    let unopened = run(&reencrypt("eu-west-1"));
+    assert_eq!(unopened.status.code(), Some(1));
+    assert!(!text(&unopened.stderr).is_empty());
+    lose("eu-west-1");
+    let absent = run(&reencrypt("eu-west-1"));
+    assert!(text(&absent.stderr).contains("region add eu-west-1 --again"), "{}", text(&absent.stderr));
+}
+
+#[tokio::test]
+async fn a_rotation_in_a_directory_that_is_not_served_brings_what_no_change_would() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let id = register(&world, &company, "amina").await;
+    let rotate = ["rotate", "index-key", "--dir", &dir];
+    let interrupted = run(&[&rotate[..], &["--timeout-secs", "0"]].concat());
+    assert!(text(&interrupted.stderr).contains("a new key is published"), "{}", text(&interrupted.stderr));
+    let rows = world.file("rows.ndjson");
+    let row =
+        |n: usize| format!("{}\n", json!({ "user_id": format!("auth0|{n}"), "email": format!("{n}@example.com") }));
+    std::fs::write(&rows, (0..50).map(row).collect::<String>()).unwrap();
+    done(&["import", path(&rows), "--format", "auth0", "--company", "soko", "--dir", &dir]);
+    {
+        // The changes are lost on their way: no process will ever bring them.
+        let deployment = umoja_cli::Deployment::open(dir.as_ref()).unwrap();
+        let store = &deployment.stores()[0];
+        store.advance_cursor(umoja_runtime::pump::CURSOR, store.newest_change().unwrap()).await.unwrap();
+    }
+    assert_eq!(parts(&dir).await, [102, 2]);
+    assert_eq!(ask(&[&rotate[..], &["--rate", "0"]].concat())["index_key"], 2);
+    assert_eq!(parts(&dir).await, [102, 102]);
+    done(&["doctor", "--dir", &dir]);
+    assert_eq!(key_versions(&world, &id, 1), [2, 2]);
+}
+
+/// How many parts each region holds.
+async fn parts(dir: &str) -> Vec<usize> {
+    let deployment = umoja_cli::Deployment::open(dir.as_ref()).unwrap();
+    let mut parts = Vec::new();
+    for store in deployment.stores() {
+        parts.push(store.scan(None, 1000).await.unwrap().records.len());
+    }
+    parts
 }

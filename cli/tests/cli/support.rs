@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use umoja_cli::{Client, CompanyFile, Signer};
 use umoja_host::{OsEntropy, SystemClock};
+use umoja_local::{Options, RegionStore};
 use umoja_store::ports::Clock as _;
 
 /// The time that a test waits for an expected event.
@@ -117,6 +118,21 @@ impl World {
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// Makes the store of a region that is not listed yet.
+    pub(crate) fn make(&self, region: &str) {
+        let (dir, name) = (self.file("d").join(region), region.parse().unwrap());
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        RegionStore::create(&dir, name, clock, entropy, Options::default()).unwrap();
+    }
+
+    /// Gives a region another key ring and binds its data to that, as an interrupted repair leaves it: the region
+    /// serves and its own key opens nothing. A ring that is there stays.
+    pub(crate) fn rekey(&self, region: &str) {
+        let (dir, name) = (self.file("d").join(region), region.parse().unwrap());
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        RegionStore::recreate(&dir, name, clock, entropy, Options::default()).unwrap();
     }
 
     /// Adds a company with all scopes.

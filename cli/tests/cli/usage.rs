@@ -165,3 +165,20 @@ fn output_is_json_if_requested() {
         serde_json::from_slice(&run_with_input(&words, r#"{"username":"x"}"#).stdout).unwrap();
     assert_eq!(signed["token"].as_str().unwrap().split('.').count(), 3);
 }
+
+#[test]
+fn a_body_with_a_number_that_would_change_is_not_signed() {
+    let world = World::new();
+    let _ = world.deployment();
+    let file = world.file("soko.json");
+    std::fs::write(&file, serde_json::to_vec(&world.company("soko")).unwrap()).unwrap();
+    let url = "http://127.0.0.1:7300/v1/users/register";
+    let words = ["sign", "--company-file", file.to_str().unwrap(), "--url", url];
+    for number in ["1e400", "18446744073709551616", "0.10000000000000001"] {
+        let body = format!(r#"{{"username":"x","profile":{{"custom":{{"n":{number}}}}}}}"#);
+        let output = run_with_input(&words, &body);
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("a number of the body cannot be kept exactly"), "{said}");
+    }
+}

@@ -127,10 +127,30 @@ async fn calls_succeed_while_a_regions_key_is_replaced() {
     let served = world.serve();
     let calls = Calls::start(&served, &company).await;
     std::fs::remove_file(world.file("d").join("af-south-1/keyring.json")).unwrap();
+    world.rekey("af-south-1");
     let reencrypted = command(&["re-encrypt", "af-south-1", "--dir", &dir]).await;
     assert_eq!(reencrypted["secrets_wrapped"], true, "{reencrypted}");
     calls.end(&served.urls, &company).await;
     well(&dir).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_key_ring_is_made_again_while_other_regions_serve() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let served = world.serve();
+    let here = client(&served.urls[0], &company);
+    assert_eq!(here.call("register", json!({ "username": "amina" })).await.unwrap().status, 201);
+    std::fs::remove_file(world.file("d").join("af-south-1/keyring.json")).unwrap();
+    assert_eq!(here.call("register", json!({ "username": "baraka" })).await.unwrap().status, 201);
+    assert_eq!(run(&["status", "--dir", &dir]).status.code(), Some(1));
+    let added = command(&["region", "add", "af-south-1", "--again", "--dir", &dir]).await;
+    assert_eq!(added["added"], true, "{added}");
+    well(&dir).await;
+    let there = client(&served.urls[1], &company);
+    for name in ["amina", "baraka"] {
+        assert_eq!(there.call("lookup", json!({ "username": name })).await.unwrap().status, 200, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -273,6 +293,8 @@ fn a_running_import_blocks_changes_of_keys() {
 async fn a_server_starts_serving_a_listed_region_once_added() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());
+    // `umoja region add` was interrupted after it had made the region and listed it.
+    world.make("us-east-1");
     let settings = world.file("d").join("deployment.json");
     let mut config: Value = serde_json::from_slice(&std::fs::read(&settings).unwrap()).unwrap();
     let regions = config["regions"].as_array_mut().unwrap();

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
+use super::weak::{is_weak_ed25519, is_weak_rsa};
 
 /// SubjectPublicKeyInfo of Ed25519 before its 32 bytes (RFC 8410 section 4).
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -39,6 +40,10 @@ pub enum KeyError {
     /// PEM, but not a key of this algorithm, or one of unacceptable size.
     #[error("not a key for this algorithm")]
     Key,
+    /// A key of the algorithm for which a stranger could make signatures: an Ed25519 key of small order or not spelled
+    /// canonically, an RSA key whose exponent is 1 or even.
+    #[error("not a secure key: make a new key pair and give its public key")]
+    Weak,
 }
 
 /// A registered public key and the only algorithm it verifies.
@@ -82,15 +87,22 @@ impl VerifyingKey {
             return Err(KeyError::Key);
         }
         if matches!(algorithm, Algorithm::Rs256 | Algorithm::Ps256) {
-            let bits = rsa::PublicKey::from_der(der).map_err(|_| KeyError::Key)?.modulus_len() * 8;
-            if !RSA_BITS.contains(&bits) {
+            let key = rsa::PublicKey::from_der(der).map_err(|_| KeyError::Key)?;
+            if !RSA_BITS.contains(&(key.modulus_len() * 8)) {
                 return Err(KeyError::Key);
+            }
+            if is_weak_rsa(&key) {
+                return Err(KeyError::Weak);
             }
         }
         Self::parse(algorithm, der)
     }
 
+    /// Reads the bytes of a key: DER, or the raw key of a JWK. Both forms of an Ed25519 key end with its 32 bytes.
     fn parse(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
+        if algorithm == Algorithm::EdDsa && bytes.last_chunk::<32>().is_none_or(is_weak_ed25519) {
+            return Err(KeyError::Weak);
+        }
         let verification: &'static dyn VerificationAlgorithm = match algorithm {
             Algorithm::Es256 => &ECDSA_P256_SHA256_FIXED,
             Algorithm::EdDsa => &ED25519,

@@ -112,3 +112,90 @@ fn keys_are_shared_between_threads() {
     shared::<crate::Passwords>();
     shared::<crate::jws::Unverified>();
 }
+
+/// SubjectPublicKeyInfo of an RSA key, written by hand (RFC 3279 section 2.3.1).
+fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> String {
+    fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let length = match content.len() {
+            0..128 => vec![length[1]],
+            128..256 => vec![0x81, length[1]],
+            _ => vec![0x82, length[0], length[1]],
+        };
+        [&[tag][..], &length, content].concat()
+    }
+    let rsa_encryption = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+    let integers = [tlv(2, &[&[0], modulus].concat()), tlv(2, exponent)].concat();
+    let bits = tlv(3, &[&[0], &tlv(0x30, &integers)[..]].concat());
+    encode("PUBLIC KEY", &tlv(0x30, &[&rsa_encryption[..], &bits].concat()))
+}
+
+#[test]
+fn ed25519_keys_of_small_order_are_rejected() {
+    // All 14 encodings: ed25519-speccheck of "Taming the many EdDSAs" (IACR ePrint 2020/1244), canonical ones first.
+    let ff = "f".repeat(60);
+    for hex in [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        &format!("ec{ff}7f"),
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        &format!("ec{ff}ff"),
+        &format!("ee{ff}7f"),
+        &format!("ee{ff}ff"),
+        &format!("ed{ff}7f"),
+        &format!("ed{ff}ff"),
+        // Not of small order, but a second spelling of y = 2 and of y = 18.
+        &format!("ef{ff}7f"),
+        &format!("ff{ff}ff"),
+    ] {
+        let key = hex::decode(hex).unwrap();
+        let pem = encode("PUBLIC KEY", &[&ED25519_SPKI[..], &key].concat());
+        assert_eq!(VerifyingKey::from_public_pem(Algorithm::EdDsa, &pem).unwrap_err(), KeyError::Weak, "{hex}");
+        let jwk =
+            json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "k", "x": URL_SAFE_NO_PAD.encode(&key)});
+        assert_eq!(VerifyingKey::from_jwk(&jwk).unwrap_err(), KeyError::Weak, "{hex}");
+    }
+}
+
+#[test]
+fn the_universal_signature_of_a_key_of_small_order_is_why() {
+    use aws_lc_rs::signature::UnparsedPublicKey;
+    // Under the neutral element, R = the neutral element and S = 0 satisfy the equation of RFC 8032 section 5.1.7.
+    let neutral = [&[1][..], &[0; 31]].concat();
+    let signature = [&neutral[..], &[0; 32]].concat();
+    let library = UnparsedPublicKey::new(&ED25519, &neutral);
+    assert!(library.verify(b"any message", &signature).is_ok() && library.verify(b"another", &signature).is_ok());
+}
+
+#[test]
+fn rsa_keys_that_are_short_or_have_exponent_1_or_an_even_one_are_rejected() {
+    let modulus = [&[0xc1][..], &[0xa5; 254], &[0x0b]].concat();
+    let read = |modulus: &[u8], exponent: &[u8]| {
+        VerifyingKey::from_public_pem(Algorithm::Rs256, &rsa_spki(modulus, exponent)).map(drop)
+    };
+    assert_eq!(read(&modulus, &[1, 0, 1]), Ok(()));
+    assert_eq!(read(&modulus, &[3]), Ok(()));
+    for exponent in [&[1][..], &[2], &[1, 0, 2], &[0]] {
+        assert!(read(&modulus, exponent).is_err(), "{exponent:?}");
+    }
+    assert_eq!(read(&modulus[..128], &[1, 0, 1]), Err(KeyError::Key));
+    assert_eq!(read(&modulus[1..], &[1, 0, 1]), Err(KeyError::Key), "2040 bits");
+}
+
+#[test]
+fn p_256_keys_that_are_no_point_of_the_curve_are_rejected() {
+    // The point at infinity is one zero byte (SEC 1 section 2.3.3).
+    let infinity = hex::decode("3019301306072a8648ce3d020106082a8648ce3d03010703020000").unwrap();
+    let pem = encode("PUBLIC KEY", &infinity);
+    assert_eq!(VerifyingKey::from_public_pem(Algorithm::Es256, &pem).unwrap_err(), KeyError::Key);
+    for coordinate in [[0; 32], [1; 32], [0xff; 32]] {
+        let text = URL_SAFE_NO_PAD.encode(coordinate);
+        let jwk = json!({"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "k", "x": text, "y": text});
+        assert_eq!(VerifyingKey::from_jwk(&jwk).unwrap_err(), KeyError::Key, "{text}");
+    }
+}

@@ -48,6 +48,7 @@ mod response;
 mod strict;
 #[cfg(test)]
 mod test_keys;
+mod weak;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

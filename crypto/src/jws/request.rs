@@ -12,6 +12,7 @@ use super::{
     JwsError, MAX_ID, MAX_NAME, MAX_REQUEST_BYTES, MAX_URL, Parts, SigningKey, TYP_REQUEST, VerifyingKey, check_times,
     length_in, request_hash, sign, split,
 };
+use crate::numbers;
 
 /// The claims of a request; times in seconds since 1970.
 #[derive(Clone)]
@@ -151,7 +152,8 @@ pub struct SignedRequest {
     pub exp: u64,
     /// Idempotency key.
     pub idk: Option<String>,
-    /// The operation's own content: no duplicate keys, at most [`MAX_DEPTH`](super::MAX_DEPTH) deep.
+    /// The operation's own content: no duplicate keys, at most [`MAX_DEPTH`](super::MAX_DEPTH) deep, every number as it
+    /// was sent ([`numbers::are_kept`]).
     pub body: Value,
     /// The value that the response is bound to: unpadded base64url of SHA-256 over the exact bytes of the request.
     pub rqh: String,
@@ -171,13 +173,16 @@ pub struct Expected<'a> {
 /// Takes a request apart and checks its shape.
 ///
 /// # Errors
-/// [`JwsError::Malformed`] if it is not of the form, [`JwsError::Rejected`] if a header or claim is missing or of the
-/// wrong type.
+/// [`JwsError::Malformed`] if it is not of the form, [`JwsError::Number`] if `body` would hold another number than was
+/// sent, [`JwsError::Rejected`] if a header or claim is missing or of the wrong type.
 pub fn parse_request(token: &[u8]) -> Result<Unverified, JwsError> {
     if token.len() > MAX_REQUEST_BYTES {
         return Err(JwsError::Malformed);
     }
     let parts = split(token, TYP_REQUEST)?;
+    if !numbers::are_kept(&parts.payload) {
+        return Err(JwsError::Number);
+    }
     let incoming: Incoming = object(&parts.payload)?;
     let idk = match incoming.idk {
         None => None,

@@ -8,12 +8,16 @@
 
 mod engine;
 mod hasher;
+mod keyboards;
 mod phc;
 mod policy;
 mod variant;
+mod words;
 
 use std::fmt;
 
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -22,7 +26,7 @@ pub use self::hasher::{PasswordKeys, Passwords, Verification};
 pub use self::phc::{CostError, Params, Pepper, PepperError, check_stored};
 pub use self::policy::{MAX_SCORE, MIN_SCORE, Policy, Weakness};
 
-/// Most characters a password may have, after normalisation.
+/// Most characters a password may have, as typed and after normalisation.
 pub const MAX_CHARS: usize = 256;
 /// Most bytes read before normalisation: 16 for each character, which is more than any decomposition needs.
 const MAX_RAW: usize = MAX_CHARS * 16;
@@ -42,6 +46,9 @@ pub enum PolicyError {
         /// The most characters allowed.
         max: usize,
     },
+    /// A control character, an invisible one or one that Unicode has not assigned.
+    #[error("a password has only characters that can be typed and seen")]
+    Characters,
 }
 
 /// A password as a person typed it; wiped when dropped.
@@ -57,18 +64,26 @@ pub struct Password {
 }
 
 impl Password {
-    /// A password about to be set: at least `min_chars` and at most [`MAX_CHARS`] characters after normalisation.
+    /// A password about to be set: at least `min_chars` and at most [`MAX_CHARS`] characters, both as typed and after
+    /// normalisation, because one character may become eighteen and two may become one.
     ///
-    /// The password is not trimmed, and no composition is required. [`Policy`] makes the other checks.
+    /// The password is not trimmed, and no composition is required. [`Policy`] makes the other checks. As in OpaqueString
+    /// (RFC 8265 section 4.2), controls, invisible characters and unassigned code points are rejected: some keyboard or
+    /// form would lose them, and a later version of Unicode may normalise an unassigned one. What people type in emoji
+    /// and between letters is accepted, other than there: joiners, variation selectors and tags.
     ///
     /// # Errors
     /// [`PolicyError`].
     pub fn new(raw: &str, min_chars: usize) -> Result<Self, PolicyError> {
         let password = Self::attempt(raw);
-        if password.hopeless {
+        let (typed, normalised) = (raw.chars().count(), password.normalised.chars().count());
+        if password.hopeless || typed > MAX_CHARS {
             return Err(PolicyError::TooLong { max: MAX_CHARS });
         }
-        if password.normalised.chars().count() < min_chars {
+        if !raw.chars().all(is_usable) {
+            return Err(PolicyError::Characters);
+        }
+        if typed.min(normalised) < min_chars {
             return Err(PolicyError::TooShort { min: min_chars });
         }
         Ok(password)
@@ -106,6 +121,29 @@ impl Password {
     }
 }
 
+/// True for a character that a new password may have.
+fn is_usable(c: char) -> bool {
+    use GeneralCategory as Gc;
+    let category = CodePointMapData::<Gc>::new().get(c);
+    match c {
+        '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0020}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}' => {
+            true
+        }
+        _ => {
+            let hidden = [
+                Gc::Control,
+                Gc::Format,
+                Gc::LineSeparator,
+                Gc::ParagraphSeparator,
+                Gc::PrivateUse,
+                Gc::Surrogate,
+                Gc::Unassigned,
+            ];
+            !hidden.contains(&category) && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+        }
+    }
+}
+
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password([redacted])")
@@ -119,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_counted_in_characters_after_normalisation() {
+    fn lengths_are_counted_in_characters_as_typed_and_after_normalisation() {
         assert_eq!(Password::new("äöüäöüä", 8).unwrap_err(), PolicyError::TooShort { min: 8 });
         assert!(Password::new("äöüäöüäö", 8).is_ok());
         // Seven letters written as letter and accent are still seven.
@@ -128,6 +166,33 @@ mod tests {
         assert_eq!(Password::new(&"a".repeat(257), 8).unwrap_err(), PolicyError::TooLong { max: 256 });
         // One character that normalises to eighteen.
         assert_eq!(Password::new(&"\u{FDFA}".repeat(20), 8).unwrap_err(), PolicyError::TooLong { max: 256 });
+        assert_eq!(Password::new("\u{FDFA}", 8).unwrap_err(), PolicyError::TooShort { min: 8 });
+        assert_eq!(Password::new("\u{FB03}\u{FB03}\u{FB03}", 8).unwrap_err(), PolicyError::TooShort { min: 8 });
+        // Accents that were typed separately count, although they disappear.
+        assert!(Password::new(&"e\u{301}".repeat(128), 8).is_ok());
+        assert_eq!(Password::new(&"e\u{301}".repeat(129), 8).unwrap_err(), PolicyError::TooLong { max: 256 });
+    }
+
+    #[test]
+    fn characters_that_cannot_be_typed_or_seen_are_rejected_in_new_passwords_only() {
+        for c in [
+            '\0', '\t', '\n', '\u{7f}', '\u{85}', '\u{ad}', '\u{200b}', '\u{200e}', '\u{202e}', '\u{2028}', '\u{2066}',
+            '\u{3164}', '\u{feff}', '\u{fffe}', '\u{e000}', '\u{378}',
+        ] {
+            for text in [format!("{c}long enough"), format!("long{c}enough"), format!("long enough{c}")] {
+                assert_eq!(Password::new(&text, 8).unwrap_err(), PolicyError::Characters, "{c:?}");
+                assert!(!Password::attempt(&text).hopeless());
+            }
+        }
+        for fine in [
+            " spaces at both ends ",
+            "\u{a0}no\u{2003}break",
+            "👩🏾\u{200d}🚀❤\u{fe0f}🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}!",
+            "می\u{200c}خواهم بروم",
+            "葛\u{e0100}飾区の花火大会",
+        ] {
+            assert!(Password::new(fine, 8).is_ok(), "{fine}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::sync::{Mutex, mpsc};
 
 use umoja_crypto::{EngineChoice, Params, PasswordKeys, Policy};
 use umoja_schema::Millis;
+use umoja_store::ports::Permit;
 
 use super::*;
 
@@ -19,6 +20,7 @@ fn attempt(password: &str, secret: Option<&str>, old: &[&str]) -> Attempt {
     let legacy_hashes =
         old.iter().map(|hash| LegacyHash { company: company.clone(), hash: (*hash).to_owned() }).collect();
     Attempt {
+        permit: Permit::for_a_test(),
         company,
         password: Password::attempt(password),
         secret: secret.map(Into::into),
@@ -313,6 +315,22 @@ async fn a_storm_delays_other_companies_by_one_hash() {
     for task in tasks {
         assert_eq!(task.await.unwrap(), Ok(()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_forward_keeps_no_caller_waiting() {
+    let clock = clock();
+    let (pool, gates) = (pool_with(1, 1_000, Arc::clone(&clock)), Gates::new());
+    let first = run(&pool, &gates);
+    gates.started.recv().unwrap();
+    clock.0.fetch_add(24 * 60 * 60 * 1000, Ordering::Relaxed);
+    gates.release.send(()).unwrap();
+    assert_eq!(first.await.unwrap(), Ok(()));
+    let second = run(&pool, &gates);
+    gates.started.recv().unwrap();
+    assert_eq!(pool.rejects(&company("acme")), None);
+    gates.release.send(()).unwrap();
+    assert_eq!(second.await.unwrap(), Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

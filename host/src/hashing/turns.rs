@@ -11,6 +11,9 @@ use umoja_store::ports::Clock;
 
 /// The assumed duration of a hash before any has ended, in milliseconds.
 const FIRST_GUESS_MS: f64 = 10.0;
+/// The longest duration of a hash that is believed, in milliseconds. A longer one shows that the clock was set forward,
+/// and would keep callers waiting for a long time.
+const LONGEST_MS: u64 = 10_000;
 /// The weight of the last hash in the mean.
 const WEIGHT: f64 = 1.0 / 32.0;
 
@@ -110,8 +113,8 @@ impl Turns {
         let now = self.clock.now();
         let mut next = {
             let mut state = self.state();
-            #[allow(clippy::cast_precision_loss, reason = "hashes last seconds at most")]
-            let lasted = now.since(began) as f64;
+            #[allow(clippy::cast_precision_loss, reason = "at most seconds")]
+            let lasted = now.since(began).min(LONGEST_MS) as f64;
             state.mean_ms += (lasted - state.mean_ms) * WEIGHT;
             state.next()
         };

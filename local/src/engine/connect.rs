@@ -29,6 +29,7 @@ pub(crate) enum ConnectError {
     Io(io::Error),
     Engine(rusqlite::Error),
     NewerLayout,
+    Absent,
 }
 
 impl From<io::Error> for ConnectError {
@@ -59,12 +60,20 @@ pub(super) fn in_memory(schema: &str) -> Result<Connection, rusqlite::Error> {
 
 pub(super) fn files(settings: &Settings) -> Result<Files, ConnectError> {
     let path = &settings.path;
+    // SQLite takes an empty file for a new database, and deletes the write-ahead log that still holds the content.
+    let is_absent = || path.metadata().map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |m| m.len() == 0);
+    if !settings.makes && is_absent() {
+        return Err(ConnectError::Absent);
+    }
     let lock = files::private_file(&beside(path, ".lock"))?;
     // The first connection may recover the write-ahead log, which must not happen while another process writes.
     let held = Held::new(&lock)?;
     // SQLite creates its other files with the mode of this one.
     files::private_file(path)?;
     let writer = connect(path)?;
+    if !settings.makes && layout(&writer)? == 0 {
+        return Err(ConnectError::Absent);
+    }
     prepare_writer(&writer, settings)?;
     let readers = (0..settings.readers.max(1)).map(|_| reader(path)).collect::<Result<_, _>>()?;
     drop(held);
@@ -96,7 +105,7 @@ fn prepare_writer(writer: &Connection, settings: &Settings) -> Result<(), Connec
     writer.pragma_update(None, "cache_size", CACHE_KIB)?;
     // Overwritten data does not stay readable in the file, where that costs no additional write.
     writer.pragma_update(None, "secure_delete", "FAST")?;
-    let layout: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let layout = layout(writer)?;
     if layout > LAYOUT {
         return Err(ConnectError::NewerLayout);
     }
@@ -105,6 +114,11 @@ fn prepare_writer(writer: &Connection, settings: &Settings) -> Result<(), Connec
         writer.pragma_update(None, "user_version", LAYOUT)?;
     }
     Ok(())
+}
+
+/// The layout of the tables; 0 before they are made.
+fn layout(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {

@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     /// The database's file; the lock file is beside it.
     pub(crate) path: PathBuf,
     pub(crate) durability: Durability,
+    /// Whether the file is made if it is absent, and its tables if they are.
+    pub(crate) makes: bool,
     /// The statements that create the tables. They must be repeatable.
     pub(crate) schema: String,
     pub(crate) readers: usize,

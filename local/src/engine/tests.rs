@@ -14,6 +14,7 @@ fn open(waiting_writes: usize) -> (Arc<Engine>, TempDir) {
     let settings = Settings {
         path: dir.path().join("test.sqlite"),
         durability: Durability::Full,
+        makes: true,
         schema: SCHEMA.into(),
         readers: 2,
         waiting_writes,

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use umoja_crypto::WrappingKey;
+use umoja_crypto::{MacKey, WrappingKey};
 use umoja_schema::{Millis, Region};
-use umoja_store::ports::Entropy;
+use umoja_store::ports::{Entropy, StoreError};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::files;
@@ -27,9 +27,23 @@ pub enum KeyringError {
         /// Why.
         source: io::Error,
     },
+    /// There is no file.
+    #[error("{0} is missing")]
+    Absent(PathBuf),
     /// The file is not a key ring. The message reveals none of its content.
     #[error("{0}: not a key ring")]
     Malformed(PathBuf),
+    /// The region's data is bound to another key ring.
+    #[error("{0}: not the key ring that the region's data belongs to")]
+    Replaced(PathBuf),
+    /// The database, which names the key ring that its data belongs to, cannot be read.
+    #[error("{path}: {source}")]
+    Unbound {
+        /// Where the key ring is.
+        path: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
     /// The file is the key ring of another region.
     #[error("{path}: the key ring belongs to the region {region}")]
     OtherRegion {
@@ -62,6 +76,16 @@ impl Keyring {
     pub(super) fn new(region: Region, entropy: &dyn Entropy, now: Millis) -> Self {
         let first = Material::new(format!("local:{region}:1"), now, Zeroizing::new(entropy.array()));
         Self { region, enabled: true, materials: vec![first], seen: None }
+    }
+
+    /// The check values of all keys, the newest last.
+    pub(super) fn checks(&self) -> Vec<String> {
+        self.materials.iter().map(Material::check).collect()
+    }
+
+    /// Whether data with this check value belongs to this key ring: a rotated ring still has its earlier keys.
+    fn has(&self, check: &str) -> bool {
+        self.materials.iter().any(|material| material.check() == check)
     }
 
     pub(super) fn current(&self) -> &Material {
@@ -105,39 +129,84 @@ impl Material {
     fn new(id: String, created_at: Millis, secret: Zeroizing<[u8; 64]>) -> Self {
         Self { id, key: WrappingKey::new(*secret), created_at, secret }
     }
+
+    /// Identifies the key without revealing it: the first 16 bytes of an HMAC-SHA-256 over its id and its second half,
+    /// under a key that is derived from its first half; unpadded base64url.
+    fn check(&self) -> String {
+        let (mut first, mut second) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
+        first.copy_from_slice(&self.secret[..32]);
+        second.copy_from_slice(&self.secret[32..]);
+        let tag = MacKey::derive(&first, "umoja-local-keys/check").tag(&[self.id.as_bytes(), &*second]);
+        URL_SAFE_NO_PAD.encode(&tag[..16])
+    }
 }
+
+/// Reads the check value that the region's database is bound to; `None` if it is not bound yet.
+pub(crate) type Bound = Box<dyn Fn() -> Result<Option<String>, StoreError> + Send + Sync>;
 
 /// Where a key ring is stored.
 pub(super) enum Place {
     Memory,
-    File(PathBuf),
+    File { path: PathBuf, bound: Bound },
+}
+
+/// What to do if there is no key ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It is an error.
+    Fails,
+    /// The key ring is made.
+    Made,
+    /// The key ring is made, and replaces a file that is not a key ring of the region. That file is kept beside it.
+    Replaced,
+}
+
+/// Reads the ring, or makes it as `missing` says.
+pub(super) fn open(
+    path: &Path,
+    region: &Region,
+    entropy: &dyn Entropy,
+    now: Millis,
+    missing: Missing,
+) -> Result<Keyring, KeyringError> {
+    let found = path.try_exists().map_err(|source| io_error(path, source))?;
+    if !found && missing == Missing::Fails {
+        return Err(KeyringError::Absent(path.to_owned()));
+    }
+    let _held = Held::new(path)?;
+    if found {
+        // Restricts the mode of a file that was copied here.
+        files::private_file(path).map_err(|source| io_error(path, source))?;
+        match read(path, region) {
+            Err(KeyringError::Malformed(_) | KeyringError::OtherRegion { .. }) if missing == Missing::Replaced => {
+                set_aside(path).map_err(|source| io_error(path, source))?;
+            }
+            read => return read,
+        }
+    }
+    let mut ring = Keyring::new(region.clone(), entropy, now);
+    write(path, &mut ring)?;
+    Ok(ring)
+}
+
+/// Moves a file to the first free name beside it: what it holds may still be of use.
+fn set_aside(path: &Path) -> io::Result<()> {
+    for n in 1_u32.. {
+        let aside = beside(path, &format!(".replaced-{n}"));
+        if !aside.try_exists()? {
+            return fs::rename(path, aside);
+        }
+    }
+    Ok(())
 }
 
 impl Place {
-    pub(super) fn file(path: PathBuf) -> Self {
-        Self::File(path)
-    }
-
-    /// Reads the ring; creates it if the file is absent.
-    pub(super) fn open(&self, region: &Region, entropy: &dyn Entropy, now: Millis) -> Result<Keyring, KeyringError> {
-        let Self::File(path) = self else { return Ok(Keyring::new(region.clone(), entropy, now)) };
-        let _held = Held::new(path)?;
-        if path.try_exists().map_err(|source| io_error(path, source))? {
-            // Restricts the mode of a file that was copied here.
-            files::private_file(path).map_err(|source| io_error(path, source))?;
-            return read(path, region);
-        }
-        let mut ring = Keyring::new(region.clone(), entropy, now);
-        write(path, &mut ring)?;
-        Ok(ring)
-    }
-
     /// Reads the ring again if its file was replaced.
     pub(super) fn refresh(&self, ring: &mut Keyring) -> Result<(), KeyringError> {
-        let Self::File(path) = self else { return Ok(()) };
+        let Self::File { path, .. } = self else { return Ok(()) };
         let now = FileState::of(path).map_err(|source| io_error(path, source))?;
         if ring.seen != Some(now) {
-            *ring = read(path, &ring.region)?;
+            *ring = self.read(path, &ring.region)?;
         }
         Ok(())
     }
@@ -148,13 +217,28 @@ impl Place {
         ring: &mut Keyring,
         change: impl FnOnce(&mut Keyring) -> T,
     ) -> Result<T, KeyringError> {
-        let Self::File(path) = self else { return Ok(change(ring)) };
+        let Self::File { path, .. } = self else { return Ok(change(ring)) };
         let _held = Held::new(path)?;
-        let mut changed = read(path, &ring.region)?;
+        let mut changed = self.read(path, &ring.region)?;
         let value = change(&mut changed);
         write(path, &mut changed)?;
         *ring = changed;
         Ok(value)
+    }
+
+    /// Checks that the region's data belongs to the ring.
+    pub(super) fn check(&self, ring: &Keyring) -> Result<(), KeyringError> {
+        let Self::File { path, bound } = self else { return Ok(()) };
+        match bound().map_err(|source| KeyringError::Unbound { path: path.clone(), source })? {
+            Some(check) if !ring.has(&check) => Err(KeyringError::Replaced(path.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&self, path: &Path, region: &Region) -> Result<Keyring, KeyringError> {
+        let ring = read(path, region)?;
+        self.check(&ring)?;
+        Ok(ring)
     }
 }
 

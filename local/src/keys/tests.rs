@@ -18,7 +18,19 @@ fn clock() -> Arc<SetClock> {
 }
 
 fn open(dir: &Path, region: &str) -> Result<LocalKeys, KeyringError> {
-    LocalKeys::open(dir, region.parse().unwrap(), clock(), Arc::new(OsEntropy), None)
+    open_as(dir, region, Missing::Made, None)
+}
+
+/// Opens the key ring of a region whose data is bound to the key with this check value.
+fn open_as(dir: &Path, region: &str, missing: Missing, bound: Option<&str>) -> Result<LocalKeys, KeyringError> {
+    let (region, bound) = (region.parse().unwrap(), bound.map(str::to_owned));
+    let file = KeyringFile::open(dir, "keyring.json", &region, &OsEntropy, clock().now(), missing)?;
+    file.bind(Box::new(move || Ok(bound.clone())), clock(), Arc::new(OsEntropy), None)
+}
+
+fn checks(dir: &Path) -> Vec<String> {
+    let file = KeyringFile::open(dir, "keyring.json", &"a".parse().unwrap(), &OsEntropy, clock().now(), Missing::Fails);
+    file.unwrap().checks()
 }
 
 fn context() -> EncryptionContext {
@@ -117,12 +129,12 @@ fn an_invalid_key_ring_is_rejected_without_revealing_its_content() {
 fn only_the_owner_can_read_the_key_ring() {
     use std::os::unix::fs::PermissionsExt;
     let parent = tempfile::tempdir().unwrap();
-    let dir = parent.path().join("region");
+    let dir = parent.path();
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-    open(&dir, "a").unwrap().rotate().unwrap();
-    assert_eq!((mode(&dir), mode(&dir.join("keyring.json"))), (0o700, 0o600));
+    open(dir, "a").unwrap().rotate().unwrap();
+    assert_eq!(mode(&dir.join("keyring.json")), 0o600);
     std::fs::set_permissions(dir.join("keyring.json"), PermissionsExt::from_mode(0o644)).unwrap();
-    open(&dir, "a").unwrap();
+    open(dir, "a").unwrap();
     assert_eq!(mode(&dir.join("keyring.json")), 0o600);
 }
 
@@ -149,5 +161,60 @@ async fn a_replacement_key_opens_no_blob_of_the_old_key() {
         assert_eq!(keys.unwrap(&wrapped, &context()).await.map(drop), Err(KeysError::Rejected));
         let (new, wrapped) = keys.generate(&context()).await.unwrap();
         assert_eq!(keys.unwrap(&wrapped, &context()).await.unwrap().expose(), new.expose());
+    }
+}
+
+#[test]
+fn a_lost_key_ring_is_made_only_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let lost = open_as(dir.path(), "a", Missing::Fails, None);
+    assert!(matches!(lost, Err(KeyringError::Absent(_))));
+    assert!(!dir.path().join("keyring.json").exists());
+    open_as(dir.path(), "a", Missing::Made, None).unwrap();
+    open_as(dir.path(), "a", Missing::Fails, None).unwrap();
+}
+
+#[test]
+fn a_rotated_ring_keeps_its_data_and_another_ring_does_not_get_it() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    open(dir.path(), "a").unwrap();
+    open(other.path(), "a").unwrap();
+    let first = checks(dir.path()).pop().unwrap();
+    open(dir.path(), "a").unwrap().rotate().unwrap();
+    let newest = checks(dir.path()).pop().unwrap();
+    assert_ne!(first, newest);
+    for check in [&first, &newest] {
+        open_as(dir.path(), "a", Missing::Fails, Some(check)).unwrap();
+        for missing in [Missing::Fails, Missing::Made, Missing::Replaced] {
+            let replaced = open_as(other.path(), "a", missing, Some(check));
+            assert!(matches!(replaced, Err(KeyringError::Replaced(_))));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_ring_that_is_replaced_meanwhile_is_an_outage() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    open(dir.path(), "a").unwrap();
+    open(other.path(), "a").unwrap();
+    let check = checks(dir.path()).pop().unwrap();
+    let keys = open_as(dir.path(), "a", Missing::Fails, Some(&check)).unwrap();
+    std::fs::copy(other.path().join("keyring.json"), dir.path().join("keyring.json")).unwrap();
+    assert_eq!(keys.probe().await, Err(KeysError::Unavailable));
+    assert!(matches!(keys.rotate(), Err(KeyringError::Replaced(_))));
+}
+
+#[test]
+fn a_damaged_key_ring_is_replaced_only_on_request_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keyring.json");
+    for n in 1..=2 {
+        std::fs::write(&file, "{").unwrap();
+        for missing in [Missing::Fails, Missing::Made] {
+            assert!(matches!(open_as(dir.path(), "a", missing, None), Err(KeyringError::Malformed(_))));
+        }
+        open_as(dir.path(), "a", Missing::Replaced, None).unwrap();
+        assert_eq!(std::fs::read(dir.path().join(format!("keyring.json.replaced-{n}"))).unwrap(), b"{");
+        open_as(dir.path(), "a", Missing::Fails, None).unwrap();
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension as _, params};
 use umoja_schema::names::table;
-use umoja_schema::{IdentifierItem, ItemError, Log, LogRow, Part, UserId, Version};
+use umoja_schema::{IdentifierItem, ItemError, Key, Log, LogRow, Part, UserId, Version};
 use umoja_store::ports::{
     Commit, Condition, IdentifierWrite, LinkedAccountWrite, MAX_WRITES, PartWrite, StoreError, Writes,
 };
 
 use super::items::{PreparedItem, holds};
-use super::stored::{ownership, stored};
+use super::stored::{bytes, ownership, readable, stored};
 use super::{changes, logs};
 use crate::codec;
 use crate::engine::{Fault, Tx};
@@ -140,8 +140,9 @@ impl Prepared {
     }
 
     fn conflict(&self, tx: &Tx<'_>) -> Result<Commit, Fault> {
-        let stored = self.parts.iter().map(|part| stored(tx, part.id, part.part)).collect::<Result<_, _>>()?;
-        Ok(Commit::Conflict { stored })
+        // An item that cannot be read is no stored part; a caller that reads it again meets the error.
+        let stored = self.parts.iter().map(|part| Ok(readable(stored(tx, part.id, part.part))?.flatten()));
+        Ok(Commit::Conflict { stored: stored.collect::<Result<_, Fault>>()? })
     }
 }
 
@@ -163,7 +164,11 @@ impl PreparedPart {
         let stored: Option<(i64, String)> = select
             .query_row(params![self.id.as_bytes(), self.part.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let version = stored.as_ref().map(|(_, version)| version.as_str());
+        let bytes = match &self.condition {
+            Condition::EtagIs(_) => bytes(tx, &Key::of_part(self.id, self.part))?.unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let version = stored.as_ref().map(|(_, version)| (version.as_str(), bytes.as_slice()));
         Ok(holds(&self.condition, version, &self.version)
             .then(|| stored.map_or(Place::New, |(number, _)| Place::Row(number))))
     }

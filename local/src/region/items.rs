@@ -7,7 +7,7 @@ use umoja_store::ports::{Condition, ItemPage, ItemWrite, Items, StoreError};
 
 use super::RegionStore;
 use super::changes;
-use super::stored::{owner, place, readable};
+use super::stored::{is_under, owner, place, readable};
 use crate::codec;
 use crate::engine::{Fault, Tx};
 
@@ -20,8 +20,8 @@ impl Items for RegionStore {
         key: &str,
     ) -> Result<Option<VersionedItem>, StoreError> {
         self.0.main.read(table.name, |connection| {
-            let mut select =
-                connection.prepare_cached("SELECT item FROM items WHERE table_name = ?1 AND id = ?2 AND key = ?3")?;
+            let mut select = connection
+                .prepare_cached("SELECT item, id, key FROM items WHERE table_name = ?1 AND id = ?2 AND key = ?3")?;
             let mut rows = select.query(params![table.name, user.as_bytes(), key])?;
             rows.next()?.map(|row| read(table, row)).transpose()
         })
@@ -29,8 +29,8 @@ impl Items for RegionStore {
 
     async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError> {
         self.0.main.read(table.name, |connection| {
-            let mut select =
-                connection.prepare_cached("SELECT item FROM items WHERE table_name = ?1 AND id = ?2 ORDER BY key")?;
+            let mut select = connection
+                .prepare_cached("SELECT item, id, key FROM items WHERE table_name = ?1 AND id = ?2 ORDER BY key")?;
             let mut rows = select.query(params![table.name, user.as_bytes()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
@@ -89,7 +89,8 @@ impl Items for RegionStore {
 
 fn read(table: &'static Replicated, row: &rusqlite::Row<'_>) -> Result<VersionedItem, Fault> {
     let item = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-    Ok(VersionedItem::from_item(table, codec::decode(item)?).map_err(StoreError::from)?)
+    let item = VersionedItem::from_item(table, codec::decode(item)?).map_err(StoreError::from)?;
+    if is_under(row, item.user, &item.key)? { Ok(item) } else { Err(StoreError::from(ItemError::new("key")).into()) }
 }
 
 /// A conditional write with its item encoded.
@@ -122,10 +123,12 @@ impl PreparedItem {
 
     pub(super) fn condition_holds(&self, tx: &Tx<'_>) -> Result<bool, Fault> {
         let mut select =
-            tx.prepare_cached("SELECT version FROM items WHERE table_name = ?1 AND id = ?2 AND key = ?3")?;
-        let stored: Option<String> =
-            select.query_row(params![self.table, self.user.as_bytes(), self.key], |row| row.get(0)).optional()?;
-        Ok(holds(&self.condition, stored.as_deref(), &self.version))
+            tx.prepare_cached("SELECT version, item FROM items WHERE table_name = ?1 AND id = ?2 AND key = ?3")?;
+        let stored: Option<(String, Vec<u8>)> = select
+            .query_row(params![self.table, self.user.as_bytes(), self.key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let stored = stored.as_ref().map(|(version, item)| (version.as_str(), item.as_slice()));
+        Ok(holds(&self.condition, stored, &self.version))
     }
 
     pub(super) fn write(&self, tx: &Tx<'_>) -> Result<(), Fault> {
@@ -138,12 +141,14 @@ impl PreparedItem {
     }
 }
 
-/// Whether a condition holds for the stored version and the written one. The order of versions is that of their texts.
-pub(super) fn holds(condition: &Condition, stored: Option<&str>, written: &str) -> bool {
+/// Whether a condition holds for the stored version and item, and the written version. The order of versions is that of
+/// their texts.
+pub(super) fn holds(condition: &Condition, stored: Option<(&str, &[u8])>, written: &str) -> bool {
     match (condition, stored) {
+        (Condition::EtagIs(etag), stored) => stored.is_some_and(|(_, item)| item == etag.0),
         (Condition::Absent | Condition::Older, None) => true,
         (Condition::Absent, Some(_)) | (Condition::VersionIs(_), None) => false,
-        (Condition::VersionIs(wanted), Some(stored)) => *stored == wanted.to_string(),
-        (Condition::Older, Some(stored)) => stored < written,
+        (Condition::VersionIs(wanted), Some((stored, _))) => *stored == wanted.to_string(),
+        (Condition::Older, Some((stored, _))) => stored < written,
     }
 }

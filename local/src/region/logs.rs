@@ -5,7 +5,7 @@ use rusqlite::params;
 use umoja_schema::{ItemError, Log, LogRow, UserId};
 use umoja_store::ports::{Logs, RowPage, StoreError};
 
-use super::stored::{owner, place, readable};
+use super::stored::{is_under, owner, place, readable};
 use super::{RegionStore, changes};
 use crate::codec;
 use crate::engine::{Fault, Tx};
@@ -20,7 +20,7 @@ impl Logs for RegionStore {
     async fn row(&self, log: Log, user: UserId, key: &str) -> Result<Option<LogRow>, StoreError> {
         self.0.main.read(log.table(), |connection| {
             let mut select =
-                connection.prepare_cached("SELECT item FROM logs WHERE log = ?1 AND id = ?2 AND key = ?3")?;
+                connection.prepare_cached("SELECT item, id, key FROM logs WHERE log = ?1 AND id = ?2 AND key = ?3")?;
             let mut rows = select.query(params![log.table(), user.as_bytes(), key])?;
             rows.next()?.map(read).transpose()
         })
@@ -29,7 +29,7 @@ impl Logs for RegionStore {
     async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
         self.0.main.read(log.table(), |connection| {
             let mut select =
-                connection.prepare_cached("SELECT item FROM logs WHERE log = ?1 AND id = ?2 ORDER BY key")?;
+                connection.prepare_cached("SELECT item, id, key FROM logs WHERE log = ?1 AND id = ?2 ORDER BY key")?;
             let mut rows = select.query(params![log.table(), user.as_bytes()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
@@ -44,7 +44,7 @@ impl Logs for RegionStore {
             // The end of the keys with this prefix: no key contains this character.
             let end = format!("{prefix}\u{10ffff}");
             let mut select = connection.prepare_cached(
-                "SELECT item FROM logs WHERE log = ?1 AND id = ?2 AND key >= ?3 AND key < ?4 ORDER BY key DESC LIMIT 1",
+                "SELECT item, id, key FROM logs WHERE log = ?1 AND id = ?2 AND key >= ?3 AND key < ?4 ORDER BY key DESC LIMIT 1",
             )?;
             let mut rows = select.query(params![log.table(), user.as_bytes(), prefix, end])?;
             rows.next()?.map(read).transpose()
@@ -88,7 +88,8 @@ impl Logs for RegionStore {
 
 fn read(row: &rusqlite::Row<'_>) -> Result<LogRow, Fault> {
     let item = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-    Ok(LogRow::from_item(codec::decode(item)?).map_err(StoreError::from)?)
+    let item = LogRow::from_item(codec::decode(item)?).map_err(StoreError::from)?;
+    if is_under(row, item.user, &item.key)? { Ok(item) } else { Err(StoreError::from(ItemError::new("key")).into()) }
 }
 
 /// A row with its item encoded.

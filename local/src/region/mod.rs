@@ -18,19 +18,28 @@ mod users;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use rusqlite::OptionalExtension as _;
 use umoja_schema::Region;
 use umoja_schema::names::queue;
-use umoja_store::ports::{Clock, Entropy, StoreError};
+use umoja_store::ports::{Clock, Entropy, Keys, Registry, StoreError};
+use umoja_store::proof::Proofs;
 use umoja_store::{Home, Peer, RegionPorts};
 
+use self::registry::Documents;
 use self::seen::Seen;
 use crate::engine::{ConnectError, Durability, Engine, Settings};
 use crate::files;
-use crate::keys::{KeyringError, LocalKeys};
+use crate::keys::{Bound, KeyringError, KeyringFile, LocalKeys, Missing};
 use crate::queue::LocalQueue;
 pub use requests::Housekept;
+
+/// The file of the key that wraps data keys.
+const KEYRING: &str = "keyring.json";
+
+/// The file of the key that wraps the secret of proofs.
+const PROOF_KEYRING: &str = "proof-keyring.json";
 
 /// Options of a region's store. The defaults suit a server.
 #[derive(Debug, Clone)]
@@ -63,6 +72,9 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+    /// The directory or its database is missing, or the database is empty.
+    #[error("{0} is missing or empty")]
+    Absent(PathBuf),
     /// The file is not a usable database.
     #[error("{path}: {reason}")]
     Database {
@@ -97,10 +109,13 @@ struct Inner {
     short: Arc<Engine>,
     seen: Seen,
     keys: LocalKeys,
+    proof_keys: LocalKeys,
+    proofs: OnceLock<Arc<Proofs>>,
 }
 
 impl RegionStore {
-    /// Opens the store in `dir`, creating it if it is absent. Other processes may have it open.
+    /// Opens the store in `dir`. Other processes may have it open. Nothing that is missing is made: an empty store or
+    /// another key ring in the place of a lost one would look like a region without data.
     ///
     /// # Errors
     /// [`OpenError`] says what is wrong with the directory.
@@ -111,21 +126,77 @@ impl RegionStore {
         entropy: Arc<dyn Entropy>,
         options: Options,
     ) -> Result<Self, OpenError> {
-        files::private_dir(dir).map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
-        let main = open(dir.join("region.sqlite"), Durability::Full, schema::main(&region), &options)?;
-        let owner = main.read("region", |connection| {
-            Ok(connection.query_row("SELECT name FROM region", [], |row| row.get::<_, String>(0))?)
-        });
-        let unusable = |reason: &dyn ToString| OpenError::Database { path: dir.to_owned(), reason: reason.to_string() };
-        let owner: Region = owner.map_err(|e| unusable(&e))?.parse().map_err(|e| unusable(&e))?;
-        if owner != region {
-            return Err(OpenError::OtherRegion(owner));
+        Self::open_as(dir, region, clock, entropy, options, Missing::Fails)
+    }
+
+    /// Makes the store of a new region in `dir`, or completes the making of one. A database without its key ring is an
+    /// error: only a region whose key ring is lost has that.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is wrong with the directory.
+    pub fn create(
+        dir: &Path,
+        region: Region,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        Self::open_as(dir, region, clock, entropy, options, Missing::Made)
+    }
+
+    /// Makes again what the directory of an existing region lacks: the directory, its database, its key ring. The data
+    /// is bound to the key ring that is there now. The caller has to bring all data back from another region, and to
+    /// have every data key wrapped again.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is wrong with the directory.
+    pub fn recreate(
+        dir: &Path,
+        region: Region,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        Self::open_as(dir, region, clock, entropy, options, Missing::Replaced)
+    }
+
+    fn open_as(
+        dir: &Path,
+        region: Region,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        options: Options,
+        missing: Missing,
+    ) -> Result<Self, OpenError> {
+        let io = |source| OpenError::Io { path: dir.to_owned(), source };
+        let (makes, path) = (missing != Missing::Fails, dir.join("region.sqlite"));
+        if !makes && !dir.try_exists().map_err(io)? {
+            return Err(OpenError::Absent(dir.to_owned()));
         }
+        files::private_dir(dir).map_err(io)?;
+        if missing == Missing::Replaced && path.try_exists().map_err(io)? {
+            // The key ring of another region's directory must not be replaced.
+            check_owner(&open(path.clone(), Durability::Full, true, schema::main(&region), &options)?, dir, &region)?;
+        }
+        // The key ring is made first, so a database never waits for one.
+        let ring = match missing {
+            Missing::Made if path.try_exists().map_err(io)? => Missing::Fails,
+            missing => missing,
+        };
+        let keyring = KeyringFile::open(dir, KEYRING, &region, &*entropy, clock.now(), ring)?;
+        let proof_keyring = KeyringFile::open(dir, PROOF_KEYRING, &region, &*entropy, clock.now(), ring)?;
+        let schema = schema::main(&region) + &schema::binding(&keyring.checks(), missing == Missing::Replaced);
+        let main = Arc::new(open(path, Durability::Full, makes, schema, &options)?);
+        check_owner(&main, dir, &region)?;
+        let unusable = |reason: &dyn ToString| OpenError::Database { path: dir.to_owned(), reason: reason.to_string() };
         main.seen(changes::newest(&main).map_err(|e| unusable(&e))?);
-        let short = open(dir.join("attempts.sqlite"), Durability::Process, schema::SHORT.into(), &options)?;
-        let keys = LocalKeys::open(dir, region.clone(), Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
-        let (main, short) = (Arc::new(main), Arc::new(short));
-        Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen: Seen::open(dir), keys })))
+        let keys = keyring.bind(bound(&main), Arc::clone(&clock), Arc::clone(&entropy), options.key_calls_per_sec)?;
+        // The secret of proofs is bound to its key ring by its MAC.
+        let unbound = Box::new(|| Ok(None));
+        let proof_keys = proof_keyring.bind(unbound, Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
+        let short = open(dir.join("attempts.sqlite"), Durability::Process, true, schema::SHORT.into(), &options)?;
+        let (short, seen, proofs) = (Arc::new(short), Seen::open(dir), OnceLock::new());
+        Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, proofs })))
     }
 
     /// A store in memory, which ends with its last handle. It runs on the callers' threads in the order of their calls,
@@ -137,8 +208,55 @@ impl RegionStore {
         let options = Options::default();
         let schema = schema::main(&region) + schema::SHORT;
         let main = Arc::new(Engine::in_memory(&schema).expect("memory for an empty database"));
-        let keys = LocalKeys::in_memory(region.clone(), Arc::clone(&clock), entropy, options.key_calls_per_sec);
-        Self(Arc::new(Inner { region, clock, options, short: Arc::clone(&main), main, seen: Seen::in_memory(), keys }))
+        let keys = || {
+            let (clock, entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
+            LocalKeys::in_memory(region.clone(), clock, entropy, options.key_calls_per_sec)
+        };
+        let (keys, proof_keys, short, seen) = (keys(), keys(), Arc::clone(&main), Seen::in_memory());
+        let proofs = OnceLock::new();
+        Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, proofs }))
+    }
+
+    /// The proofs of the region's items, under the secret in its settings.
+    pub fn proofs(&self) -> Arc<Proofs> {
+        let new = || {
+            // This store holds the proofs, so the proofs hold only what they read.
+            let registry = self.documents();
+            let keys: (Region, Arc<dyn Keys>) = (self.region().clone(), Arc::new(self.proof_keys()));
+            Proofs::new(registry, self.region().clone(), [keys], Arc::clone(&self.0.clock))
+        };
+        Arc::clone(self.0.proofs.get_or_init(new))
+    }
+
+    /// The companies and settings of the region, proved and verified.
+    pub fn registry(&self) -> Arc<dyn Registry> {
+        self.proofs().registry(self.documents())
+    }
+
+    /// The companies and settings of the region as they are stored, neither proved nor verified.
+    pub fn documents(&self) -> Arc<dyn Registry> {
+        Arc::new(Documents(Arc::clone(&self.0.main)))
+    }
+
+    /// The clock of the store.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0.clock)
+    }
+
+    /// The region's key for the secret of proofs.
+    pub fn proof_keys(&self) -> LocalKeys {
+        self.0.proof_keys.clone()
+    }
+
+    /// True if a deployment has used the store: it holds settings or users.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn is_used(&self) -> Result<bool, StoreError> {
+        self.0.main.read("region", |connection| {
+            let used = "SELECT EXISTS (SELECT 1 FROM settings) OR EXISTS (SELECT 1 FROM users)";
+            Ok(connection.query_row(used, [], |row| row.get(0))?)
+        })
     }
 
     /// The name of the region.
@@ -153,13 +271,15 @@ impl RegionStore {
 
     /// The region's ports for all regions.
     pub fn ports(&self) -> RegionPorts {
+        let proofs = self.proofs();
         RegionPorts {
             name: self.region().clone(),
-            users: Arc::new(self.clone()),
-            logs: Arc::new(self.clone()),
-            items: Arc::new(self.clone()),
+            users: proofs.users(Arc::new(self.clone())),
+            logs: proofs.logs(Arc::new(self.clone()), Arc::new(self.clone())),
+            items: proofs.items(Arc::new(self.clone())),
             tables: &umoja_schema::replicated::ALL,
             keys: Arc::new(self.keys()),
+            proof_keys: Arc::new(self.proof_keys()),
         }
     }
 
@@ -177,7 +297,8 @@ impl RegionStore {
             repairs: Arc::new(self.queue(queue::KEYS)),
             merges: Arc::new(self.queue(queue::MERGES)),
             quarantined: Arc::new(self.queue(queue::QUARANTINED)),
-            registry: Arc::new(self.clone()),
+            registry: self.registry(),
+            proofs: self.proofs(),
             requests: Arc::new(self.clone()),
             attempts: Arc::new(self.clone()),
             checkpoints: Arc::new(self.clone()),
@@ -199,10 +320,38 @@ impl std::fmt::Debug for RegionStore {
     }
 }
 
-fn open(path: PathBuf, durability: Durability, schema: String, options: &Options) -> Result<Engine, OpenError> {
+/// Checks that the database is that of the region.
+fn check_owner(main: &Engine, dir: &Path, region: &Region) -> Result<(), OpenError> {
+    let owner = main.read("region", |connection| {
+        Ok(connection.query_row("SELECT name FROM region", [], |row| row.get::<_, String>(0))?)
+    });
+    let unusable = |reason: &dyn ToString| OpenError::Database { path: dir.to_owned(), reason: reason.to_string() };
+    let owner: Region = owner.map_err(|e| unusable(&e))?.parse().map_err(|e| unusable(&e))?;
+    if owner == *region { Ok(()) } else { Err(OpenError::OtherRegion(owner)) }
+}
+
+/// Reads the check value of the key that the data is bound to.
+fn bound(main: &Arc<Engine>) -> Bound {
+    let main = Arc::clone(main);
+    Box::new(move || {
+        main.read("keyring", |connection| {
+            let mut select = connection.prepare_cached("SELECT check_value FROM keyring")?;
+            Ok(select.query_row([], |row| row.get(0)).optional()?)
+        })
+    })
+}
+
+fn open(
+    path: PathBuf,
+    durability: Durability,
+    makes: bool,
+    schema: String,
+    options: &Options,
+) -> Result<Engine, OpenError> {
     let settings = Settings {
         path,
         durability,
+        makes,
         schema,
         readers: if durability == Durability::Full { options.readers } else { 1 },
         waiting_writes: options.waiting_writes,
@@ -214,6 +363,7 @@ fn open(path: PathBuf, durability: Durability, schema: String, options: &Options
             ConnectError::Io(source) => OpenError::Io { path, source },
             ConnectError::Engine(error) => OpenError::Database { path, reason: error.to_string() },
             ConnectError::NewerLayout => OpenError::Newer(path),
+            ConnectError::Absent => OpenError::Absent(path),
         }
     })
 }

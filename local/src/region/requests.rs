@@ -44,6 +44,16 @@ impl Requests for RegionStore {
         let (key, document, expires_at) = (*key, json(outcome)?, int(expires_at.0));
         self.0.main.write(table::IDEMPOTENCY, move |tx| put(tx, &key, &document, expires_at)).await
     }
+
+    async fn withdraw(&self, key: &[u8; 32], outcome: &Outcome, _: Millis) -> Result<(), StoreError> {
+        let (key, document) = (*key, json(outcome)?);
+        let withdraw = move |tx: &Tx<'_>| {
+            tx.prepare_cached("DELETE FROM idempotency WHERE key = ?1 AND document = ?2")?
+                .execute(params![key, document])?;
+            Ok(())
+        };
+        self.0.main.write(table::IDEMPOTENCY, withdraw).await
+    }
 }
 
 fn put(tx: &Tx<'_>, key: &[u8; 32], document: &str, expires_at: i64) -> Result<(), crate::engine::Fault> {

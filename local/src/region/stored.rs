@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, params};
 use umoja_schema::names::table;
-use umoja_schema::{BlindIndex, IdentifierItem, Part, PartRecord, UserId};
+use umoja_schema::replicated::Rule;
+use umoja_schema::{BlindIndex, IdentifierItem, Item, ItemError, Key, Part, PartRecord, UserId};
 use umoja_store::ports::StoreError;
 
 use super::changes;
@@ -22,15 +23,64 @@ pub(super) fn owner(id: rusqlite::types::ValueRef<'_>) -> Option<UserId> {
     Some(UserId::from_bytes(id.as_blob().ok()?.try_into().ok()?))
 }
 
-pub(super) fn record(item: &[u8]) -> Result<PartRecord, Fault> {
-    Ok(PartRecord::from_item(codec::decode(item)?).map_err(StoreError::from)?)
+/// Reads a part from a row with the columns `item`, `id`, `part` and `version`. The columns have to be those of the
+/// item: conditions use them.
+pub(super) fn record(row: &rusqlite::Row<'_>) -> Result<PartRecord, Fault> {
+    let item = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+    let record = PartRecord::from_item(codec::decode(item)?).map_err(StoreError::from)?;
+    let is_under = row.get_ref(1)?.as_blob().is_ok_and(|id| id == record.id.as_bytes())
+        && row.get_ref(2)?.as_str().is_ok_and(|part| part == record.part.as_str())
+        && row.get_ref(3)?.as_str().is_ok_and(|version| version == record.version.to_string());
+    if is_under { Ok(record) } else { Err(StoreError::from(ItemError::new("key")).into()) }
 }
 
 pub(super) fn stored(connection: &Connection, id: UserId, part: Part) -> Result<Option<PartRecord>, Fault> {
-    let mut select = connection.prepare_cached("SELECT item FROM users WHERE id = ?1 AND part = ?2")?;
+    let mut select =
+        connection.prepare_cached("SELECT item, id, part, version FROM users WHERE id = ?1 AND part = ?2")?;
     let mut rows = select.query(params![id.as_bytes(), part.as_str()])?;
+    rows.next()?.map(record).transpose()
+}
+
+/// Whether the columns `id` and `key`, behind the item, are these.
+pub(super) fn is_under(row: &rusqlite::Row<'_>, user: UserId, key: &str) -> Result<bool, Fault> {
+    let is_user = row.get_ref(1)?.as_blob().is_ok_and(|id| id == user.as_bytes());
+    Ok(is_user && row.get_ref(2)?.as_str().is_ok_and(|stored| stored == key))
+}
+
+/// The bytes of the item under a key, whether or not they can be read.
+pub(super) fn bytes(connection: &Connection, key: &Key) -> Result<Option<Vec<u8>>, Fault> {
+    let id = key.user.as_bytes();
+    let (sql, table) = match key.table.rule {
+        Rule::Parts => ("SELECT item FROM users WHERE id = ?2 AND part = ?3 AND ?1 IS NOT NULL", key.table.name),
+        Rule::PutIfAbsent(_) => ("SELECT item FROM logs WHERE log = ?1 AND id = ?2 AND key = ?3", key.table.name),
+        Rule::NewestWins => ("SELECT item FROM items WHERE table_name = ?1 AND id = ?2 AND key = ?3", key.table.name),
+    };
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query(params![table, id, key.sort])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    record(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?).map(Some)
+    // Another type than bytes is damage too.
+    Ok(Some(row.get_ref(0)?.as_blob().unwrap_or_default().to_vec()))
+}
+
+/// Stores an item under its key in place of the stored one.
+pub(super) fn replace_item(tx: &Tx<'_>, item: &Item) -> Result<(), Fault> {
+    let key = item.key();
+    let (id, table, version) = (key.user.as_bytes(), key.table.name, item.version().map(ToString::to_string));
+    let (sql, item) = match item {
+        Item::Part(record) => (
+            "UPDATE users SET item = ?4, version = ?5 WHERE id = ?2 AND part = ?3 AND ?1 IS NOT NULL",
+            record.to_item(),
+        ),
+        Item::Row(_, row) => {
+            ("UPDATE logs SET item = ?4 WHERE log = ?1 AND id = ?2 AND key = ?3 AND ?5 IS NULL", row.to_item())
+        }
+        Item::Versioned(item) => {
+            ("UPDATE items SET item = ?4, version = ?5 WHERE table_name = ?1 AND id = ?2 AND key = ?3", item.to_item())
+        }
+    };
+    let item = codec::encode(&item)?;
+    tx.prepare_cached(sql)?.execute(params![table, id, key.sort, item, version])?;
+    changes::append(tx, table, &item)
 }
 
 pub(super) fn ownership(connection: &Connection, index: BlindIndex) -> Result<Option<IdentifierItem>, Fault> {
@@ -38,7 +88,8 @@ pub(super) fn ownership(connection: &Connection, index: BlindIndex) -> Result<Op
     let mut rows = select.query([index.as_bytes()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let item = codec::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
-    Ok(Some(IdentifierItem::from_item(item).map_err(StoreError::from)?))
+    let item = IdentifierItem::from_item(item).map_err(StoreError::from)?;
+    if item.index == index { Ok(Some(item)) } else { Err(StoreError::from(ItemError::new("key")).into()) }
 }
 
 /// Stores a part without a new version.

@@ -27,7 +27,7 @@ fn clock() -> Arc<SetClock> {
 }
 
 fn try_open(dir: &Path, region: &str) -> Result<RegionStore, OpenError> {
-    RegionStore::open(dir, region.parse().unwrap(), clock(), Arc::new(OsEntropy), Options::default())
+    RegionStore::create(dir, region.parse().unwrap(), clock(), Arc::new(OsEntropy), Options::default())
 }
 
 fn on_disk() -> (RegionStore, TempDir) {
@@ -134,7 +134,8 @@ async fn a_damaged_image_does_not_stop_the_change_log() {
 #[tokio::test]
 async fn housekeeping_removes_expired_rows_in_bounded_steps() {
     let (store, clock) = in_memory();
-    let (now, outcome) = (clock.now(), Outcome { request: "r".into(), status: None, id: None, version: None });
+    let (now, outcome) =
+        (clock.now(), Outcome { request: "r".into(), mark: None, status: None, id: None, version: None });
     for n in 0..5u64 {
         let key = [u8::try_from(n).unwrap(); 32];
         store.begin(&key, &outcome, now, now.plus(n * 1000)).await.unwrap();
@@ -181,10 +182,18 @@ async fn stored_data_survives_a_restart() {
 #[tokio::test]
 async fn an_invalid_or_foreign_directory_is_rejected() {
     let (store, dir) = on_disk();
-    assert!(matches!(try_open(dir.path(), "af-south-1"), Err(OpenError::OtherRegion(_))));
+    let foreign = |opened| {
+        matches!(opened, Err(OpenError::OtherRegion(_) | OpenError::Keyring(KeyringError::OtherRegion { .. })))
+    };
+    assert!(foreign(try_open(dir.path(), "af-south-1")));
+    let (name, options) = ("af-south-1".parse().unwrap(), Options::default());
+    assert!(foreign(RegionStore::recreate(dir.path(), name, clock(), Arc::new(OsEntropy), options)));
+    drop(open_again(dir.path()).unwrap());
     store.0.main.write("test", |tx| Ok(tx.pragma_update(None, "user_version", 99)?)).await.unwrap();
     assert!(matches!(try_open(dir.path(), "eu-west-1"), Err(OpenError::Newer(_))));
     let other = TempDir::new().unwrap();
+    drop(try_open(other.path(), "eu-west-1").unwrap());
+    std::fs::remove_file(other.path().join("region.sqlite-wal")).unwrap();
     std::fs::write(other.path().join("region.sqlite"), "something else ".repeat(100)).unwrap();
     assert!(matches!(try_open(other.path(), "eu-west-1"), Err(OpenError::Database { .. })));
     std::fs::write(other.path().join("file"), "").unwrap();
@@ -254,7 +263,7 @@ async fn unreadable_items_are_reported_and_hide_no_others() {
         loop {
             let page = store.scan_identifiers(after, limit).await.unwrap();
             indexes.extend(page.items.into_iter().map(|item| item.index));
-            unreadable += page.unreadable;
+            unreadable += page.unreadable.len();
             after = page.next;
             if after.is_none() {
                 break;
@@ -262,4 +271,69 @@ async fn unreadable_items_are_reported_and_hide_no_others() {
         }
         assert_eq!((indexes, unreadable), ([1, 2, 4, 5].map(index).to_vec(), 1), "{limit}");
     }
+}
+
+fn open_again(dir: &Path) -> Result<RegionStore, OpenError> {
+    RegionStore::open(dir, "eu-west-1".parse().unwrap(), clock(), Arc::new(OsEntropy), Options::default())
+}
+
+fn recreate(dir: &Path) -> Result<RegionStore, OpenError> {
+    RegionStore::recreate(dir, "eu-west-1".parse().unwrap(), clock(), Arc::new(OsEntropy), Options::default())
+}
+
+#[test]
+fn a_lost_directory_or_database_is_not_made_again_silently() {
+    let (store, dir) = on_disk();
+    drop(store);
+    let (own, database) = (dir.path().join("own"), dir.path().join("region.sqlite"));
+    assert!(matches!(open_again(&own), Err(OpenError::Absent(path)) if path == own));
+    assert!(!own.exists());
+    std::fs::remove_file(&database).unwrap();
+    assert!(matches!(open_again(dir.path()), Err(OpenError::Absent(path)) if path == database));
+    assert!(!database.exists());
+    std::fs::write(&database, "").unwrap();
+    assert!(matches!(open_again(dir.path()), Err(OpenError::Absent(_))));
+    assert_eq!(std::fs::metadata(&database).unwrap().len(), 0);
+    drop(recreate(dir.path()).unwrap());
+    open_again(dir.path()).unwrap();
+}
+
+#[test]
+fn a_database_stays_bound_to_its_key_ring() {
+    let (store, dir) = on_disk();
+    store.keys().rotate().unwrap();
+    drop(store);
+    drop(open_again(dir.path()).unwrap());
+    let ring = dir.path().join("keyring.json");
+    let own = std::fs::read(&ring).unwrap();
+    for lost in [None, Some(&b"{"[..])] {
+        match lost {
+            None => std::fs::remove_file(&ring).unwrap(),
+            Some(text) => std::fs::write(&ring, text).unwrap(),
+        }
+        for opened in [open_again(dir.path()), try_open(dir.path(), "eu-west-1")] {
+            assert!(matches!(opened, Err(OpenError::Keyring(_))));
+        }
+    }
+    let (another, elsewhere) = on_disk();
+    drop(another);
+    std::fs::copy(elsewhere.path().join("keyring.json"), &ring).unwrap();
+    for opened in [open_again(dir.path()), try_open(dir.path(), "eu-west-1")] {
+        assert!(matches!(opened, Err(OpenError::Keyring(KeyringError::Replaced(_)))));
+    }
+    // Only this binds the data to another ring, and then the former ring is the wrong one.
+    drop(recreate(dir.path()).unwrap());
+    drop(open_again(dir.path()).unwrap());
+    std::fs::write(&ring, own).unwrap();
+    assert!(matches!(open_again(dir.path()), Err(OpenError::Keyring(KeyringError::Replaced(_)))));
+}
+
+#[test]
+fn an_interrupted_creation_is_completed() {
+    let (store, dir) = on_disk();
+    assert!(!store.is_used().unwrap());
+    drop(store);
+    std::fs::remove_file(dir.path().join("region.sqlite")).unwrap();
+    drop(try_open(dir.path(), "eu-west-1").unwrap());
+    open_again(dir.path()).unwrap();
 }

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
 use umoja_schema::names::table;
-use umoja_schema::{BlindIndex, Body, IdentifierItem, ItemError, Part, PartRecord, Region, UserId, Version};
-use umoja_store::ports::{Commit, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
+use umoja_schema::{BlindIndex, Body, IdentifierItem, Item, Key, Part, PartRecord, Region, UserId, Version};
+use umoja_store::ports::{Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
 
 use super::RegionStore;
 use super::commit::Prepared;
-use super::stored::{owner, ownership, readable, record, replace, stored};
+use super::stored::{bytes, owner, ownership, readable, record, replace, replace_item, stored};
 use crate::codec;
 use crate::engine::Tx;
 
@@ -20,11 +20,11 @@ impl Users for RegionStore {
 
     async fn parts(&self, id: UserId) -> Result<Parts, StoreError> {
         self.0.main.read(table::USERS, |connection| {
-            let mut select = connection.prepare_cached("SELECT item FROM users WHERE id = ?1")?;
+            let mut select = connection.prepare_cached("SELECT item, id, part, version FROM users WHERE id = ?1")?;
             let mut rows = select.query([id.as_bytes()])?;
             let mut parts = Parts::default();
             while let Some(row) = rows.next()? {
-                parts.set(record(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+                parts.set(record(row)?);
             }
             Ok(parts)
         })
@@ -46,8 +46,8 @@ impl Users for RegionStore {
             let mut rows = select.query([id.to_string()])?;
             let mut linked_accounts = Vec::new();
             while let Some(row) = rows.next()? {
-                let linked: Result<UserId, _> = row.get::<_, String>(0)?.parse();
-                linked_accounts.push(linked.map_err(|_| StoreError::from(ItemError::new("linked")))?);
+                // Only the part of a user decides whether its pointer exists, so what is no id is none.
+                linked_accounts.extend(row.get_ref(0)?.as_str().ok().and_then(|linked| linked.parse::<UserId>().ok()));
             }
             Ok(linked_accounts)
         })
@@ -78,9 +78,11 @@ impl Users for RegionStore {
         part: Part,
         version: &Version,
         region: &Region,
+        replaced: Option<&[u8]>,
         wrapped: &[u8],
     ) -> Result<KeyAdded, StoreError> {
         let (version, region, wrapped) = (version.clone(), region.clone(), wrapped.to_vec());
+        let replaced = replaced.map(<[u8]>::to_vec);
         let add = move |tx: &Tx<'_>| {
             let Some(mut record) = stored(tx, id, part)? else { return Ok(KeyAdded::OtherVersion(None)) };
             if record.version != version {
@@ -89,7 +91,7 @@ impl Users for RegionStore {
             let Body::Live(live) = &mut record.body else {
                 return Ok(KeyAdded::OtherVersion(Some(record.version)));
             };
-            if live.keys.contains_key(&region) {
+            if live.keys.get(&region) != replaced.as_ref() {
                 return Ok(KeyAdded::Present);
             }
             live.keys.insert(region.clone(), wrapped.clone());
@@ -124,6 +126,23 @@ impl Users for RegionStore {
         self.0.main.write(table::USERS, remove).await
     }
 
+    async fn etag(&self, key: &Key) -> Result<Option<Etag>, StoreError> {
+        self.0.main.read(key.table.name, |connection| Ok(bytes(connection, key)?.map(Etag)))
+    }
+
+    async fn replace(&self, item: &Item, etag: &Etag) -> Result<bool, StoreError> {
+        let (key, item, etag) = (item.key(), item.clone(), etag.0.clone());
+        let table = key.table.name;
+        let replace = move |tx: &Tx<'_>| {
+            let is_current = bytes(tx, &key)?.as_ref() == Some(&etag);
+            if is_current {
+                replace_item(tx, &item)?;
+            }
+            Ok(is_current)
+        };
+        self.0.main.write(table, replace).await
+    }
+
     /// Returns parts in the order in which they arrived.
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
         let after: i64 = match after {
@@ -132,15 +151,16 @@ impl Users for RegionStore {
         };
         let limit = limit.max(1);
         self.0.main.read(table::USERS, |connection| {
-            let mut select = connection
-                .prepare_cached("SELECT number, item, id FROM users WHERE number > ?1 ORDER BY number LIMIT ?2")?;
+            let mut select = connection.prepare_cached(
+                "SELECT item, id, part, version, number FROM users WHERE number > ?1 ORDER BY number LIMIT ?2",
+            )?;
             let mut rows = select.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
             let (mut records, mut unreadable, mut last) = (Vec::new(), Vec::new(), after);
             while let Some(row) = rows.next()? {
-                last = row.get(0)?;
-                match readable(record(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?))? {
+                last = row.get(4)?;
+                match readable(record(row))? {
                     Some(record) => records.push(record),
-                    None => unreadable.push(owner(row.get_ref(2)?)),
+                    None => unreadable.push(owner(row.get_ref(1)?)),
                 }
             }
             let next = (records.len() + unreadable.len() == limit).then(|| last.to_string());
@@ -162,17 +182,33 @@ impl Users for RegionStore {
                 "SELECT item, blind_index FROM identifiers WHERE blind_index > ?1 ORDER BY blind_index LIMIT ?2",
             )?;
             let mut rows = select.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-            let (mut items, mut seen, mut last) = (Vec::new(), 0, Vec::new());
+            let (mut items, mut unreadable, mut last) = (Vec::new(), Vec::new(), Vec::new());
             while let Some(row) = rows.next()? {
-                (seen, last) = (seen + 1, row.get(1)?);
+                last = row.get(1)?;
                 let item = codec::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
-                items.extend(item.ok().and_then(|item| IdentifierItem::from_item(item).ok()));
+                let item = item.ok().and_then(|item| IdentifierItem::from_item(item).ok());
+                match item.filter(|item| item.index.as_bytes()[..] == last[..]) {
+                    Some(item) => items.push(item),
+                    None => unreadable.push(<[u8; 32]>::try_from(&last[..]).ok().map(BlindIndex::new)),
+                }
             }
+            let seen = items.len() + unreadable.len();
             let last = <[u8; 32]>::try_from(last).ok().filter(|_| seen == limit);
             let next = last.map(|last| BlindIndex::new(last).to_string());
-            let unreadable = (seen - items.len()) as u64;
             Ok(IdentifierPage { items, unreadable, next })
         })
+    }
+
+    async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
+        let index = *index;
+        let drop = move |tx: &Tx<'_>| {
+            if readable(ownership(tx, index))?.is_some() {
+                return Ok(false);
+            }
+            let mut delete = tx.prepare_cached("DELETE FROM identifiers WHERE blind_index = ?1")?;
+            Ok(delete.execute([index.as_bytes()])? > 0)
+        };
+        self.0.main.write(table::IDENTIFIERS, drop).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

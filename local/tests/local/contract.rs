@@ -48,12 +48,12 @@ impl Time for Passing {
 }
 
 fn tables_of(store: &RegionStore, guard: Box<dyn Any + Send + Sync>) -> Tables {
-    let store = Arc::new(store.clone());
+    let (documents, store) = (store.documents(), Arc::new(store.clone()));
     Tables {
         users: Arc::clone(&store) as _,
         logs: Arc::clone(&store) as _,
         items: Arc::clone(&store) as _,
-        registry: Arc::clone(&store) as _,
+        registry: documents,
         requests: Arc::clone(&store) as _,
         attempts: Arc::clone(&store) as _,
         checkpoints: store,

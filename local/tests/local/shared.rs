@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use umoja_schema::{Attribute, Part};
 use umoja_store::contract::sample::{part_write, profile, user, version};
-use umoja_store::ports::{Commit, Condition, Keys as _, KeysError, Queue as _, Registry as _, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, Keys as _, KeysError, Queue as _, Users as _, Writes};
 
 use crate::support::{SetClock, open};
 
@@ -44,8 +44,8 @@ async fn no_update_is_lost_between_processes() {
 async fn settings_of_one_process_are_visible_to_others_at_once() {
     let (clock, dir) = (SetClock::new(), tempfile::tempdir().unwrap());
     let (server, tool) = (open(dir.path(), &clock), open(dir.path(), &clock));
-    tool.put_setting("peers", &serde_json::json!(["a"])).await.unwrap();
-    assert_eq!(server.setting("peers").await, Ok(Some(serde_json::json!(["a"]))));
+    tool.documents().put_setting("peers", &serde_json::json!(["a"])).await.unwrap();
+    assert_eq!(server.documents().setting("peers").await, Ok(Some(serde_json::json!(["a"]))));
 
     let context = umoja_store::ports::EncryptionContext::new();
     let (key, wrapped) = server.keys().generate(&context).await.unwrap();

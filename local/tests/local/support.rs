@@ -31,7 +31,7 @@ impl Clock for SetClock {
 
 pub(crate) fn open(dir: &Path, clock: &Arc<SetClock>) -> RegionStore {
     let clock = Arc::clone(clock);
-    RegionStore::open(dir, region(HERE), clock, Arc::new(OsEntropy), Options::default()).unwrap()
+    RegionStore::create(dir, region(HERE), clock, Arc::new(OsEntropy), Options::default()).unwrap()
 }
 
 pub(crate) fn on_disk() -> (RegionStore, Arc<SetClock>, TempDir) {

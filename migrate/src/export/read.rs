@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Read as _};
 
+use umoja_crypto::numbers;
 use zeroize::Zeroizing;
 
 use super::{FORMAT, Header, Record};
@@ -33,6 +34,8 @@ pub fn read<R: BufRead>(source: R) -> Result<impl Iterator<Item = Result<Entry<R
             }
             let row = if text.len() > MAX_RECORD {
                 Err(Rejected::TooLarge)
+            } else if !numbers::are_kept(&text) {
+                Err(Rejected::Number)
             } else {
                 serde_json::from_slice(&text).map_err(|_| Rejected::Form("not a user record of an export"))
             };

@@ -136,6 +136,14 @@ impl AntiEntropy<'_> {
         self.rederive(record.id, &indexes).await
     }
 
+    /// Drops items of the derived table that cannot be read; the pass then finds their owners without them.
+    pub(super) async fn drop_unreadable(&self, indexes: &[Option<BlindIndex>]) -> Result<(), StoreError> {
+        for index in indexes.iter().flatten().filter(|_| self.repairs) {
+            self.home.own.users.drop_unreadable_identifier(index).await?;
+        }
+        Ok(())
+    }
+
     /// Checks every owner of an identifier against the owner's profile part.
     pub(super) async fn owners(&self, item: &IdentifierItem) -> Result<Examined, StoreError> {
         let mut all = Examined::default();

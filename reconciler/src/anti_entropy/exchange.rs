@@ -1,7 +1,6 @@
 //! Differences between two regions, and their repair.
 
-use umoja_schema::replicated::Proof;
-use umoja_schema::{Item, PartRecord, Region, Resolution};
+use umoja_schema::{Item, Key, PartRecord, Region, Resolution};
 use umoja_store::RegionPorts;
 use umoja_store::apply::Applied;
 use umoja_store::ports::StoreError;
@@ -23,8 +22,8 @@ impl AntiEntropy<'_> {
     pub(super) async fn exchange(&self, peer: &RegionPorts, side: Side, seen: &Item) -> Result<Examined, StoreError> {
         let key = seen.key();
         let pair = match side {
-            Side::Own => Pair { own: Some(seen.clone()), other: peer.read(&key).await? },
-            Side::Other => match self.home.own.read(&key).await? {
+            Side::Own => Pair { own: Some(seen.clone()), other: readable(peer, &key).await? },
+            Side::Other => match readable(&self.home.own, &key).await? {
                 Some(_) => return Ok(Examined::default()),
                 None => Pair { own: None, other: Some(seen.clone()) },
             },
@@ -62,13 +61,22 @@ impl AntiEntropy<'_> {
             Resolution::TakeIncoming => true,
             Resolution::KeepStored => false,
             Resolution::AddKeys => {
-                let has = |item: Option<&Item>, region: &Region| {
-                    let live = item.and_then(Item::part).and_then(PartRecord::live);
-                    live.is_some_and(|live| live.keys.contains_key(region))
-                };
-                self.regions.iter().any(|region| has(Some(copy), region) && !has(stored, region))
+                let live = |item: Option<&Item>| item.and_then(Item::part).and_then(PartRecord::live).cloned();
+                let (Some(copy), Some(stored)) = (live(Some(copy)), live(stored)) else { return false };
+                self.regions.iter().any(|region| copy.has_key_for(region, &stored))
             }
         }
+    }
+}
+
+/// The item under a key. One that cannot be read or verified counts as absent, so that the other side's replaces it.
+async fn readable(ports: &RegionPorts, key: &Key) -> Result<Option<Item>, StoreError> {
+    match ports.read(key).await {
+        Err(StoreError::Unreadable(error)) => {
+            tracing::error!(region = %ports.name, table = key.table.name, %key, %error, "an item is replaced by a peer's");
+            Ok(None)
+        }
+        read => read,
     }
 }
 
@@ -79,7 +87,7 @@ impl Pair {
         let (Some(own @ Item::Row(log, row)), Some(other)) = (&self.own, &self.other) else {
             return Examined::default();
         };
-        if log.entry().proof != Proof::Chain || own == other {
+        if !log.entry().chained || own == other {
             return Examined::default();
         }
         let (key, since) = (row.key.clone(), row.at.millis());

@@ -197,10 +197,13 @@ impl<'a> AntiEntropy<'a> {
         };
         let (items, unreadable, next) = if side == Side::Other && self.peer.is_none() {
             let page = other.users.scan_identifiers(after, PAGE).await?;
-            if page.unreadable > 0 {
-                tracing::warn!(region = %other.name, items = page.unreadable, "ownerships cannot be read");
+            if !page.unreadable.is_empty() {
+                let items = page.unreadable.len();
+                tracing::warn!(region = %other.name, items, "ownerships cannot be read");
+                self.drop_unreadable(&page.unreadable).await?;
             }
-            (page.items.into_iter().map(Held::Ownerships).collect(), page.unreadable, page.next)
+            let unreadable = page.unreadable.len() as u64;
+            (page.items.into_iter().map(Held::Ownerships).collect(), unreadable, page.next)
         } else {
             let Some(table) = self.home.own.tables.get(self.progress.table) else { return Ok(None) };
             let page = other.scan(table, after, PAGE).await?;

@@ -16,10 +16,11 @@ use crate::drop_wrapped_keys::{DropWrappedKeys, DropWrappedKeysReport};
 /// How often the parts that only the region's key opens are counted again.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Waits until every part in each of these regions can be opened there without the key of the leaving region.
+/// Repeats passes until each of these regions has opened every part with its own KMS key, without the key of the
+/// leaving region, in one whole pass.
 ///
 /// # Errors
-/// If a region fails, or the deadline passes.
+/// If a region fails, a part cannot be opened or read, or the deadline passes.
 pub async fn wrap_elsewhere(
     worker: &Worker<'_>,
     stay: &[&Home],
@@ -28,47 +29,95 @@ pub async fn wrap_elsewhere(
 ) -> Result<(), JobError> {
     for home in stay {
         loop {
-            let found = pass(worker, home, removed, DropWrappedKeys::look(home, removed), None).await?.0;
-            let (region, removed) = (home.own.name.clone(), removed.clone());
-            if found.unreadable > 0 {
-                return Err(JobError::UnknownNeed { region, removed, unreadable: found.unreadable });
-            }
-            if found.needed == 0 {
-                break;
-            }
-            if worker.clock.now() >= worker.deadline {
-                return Err(JobError::Needed { region, removed, needed: found.needed });
+            let (found, error) = look(worker, home, removed).await?;
+            let Some(error) = error else { break };
+            let waits = found.unopened + found.unreadable == 0;
+            if !waits || worker.clock.now() >= worker.deadline {
+                return Err(error);
             }
             match repairs {
-                Repairs::Here { wrap_budget_ms } => repair_here(home, wrap_budget_ms).await?,
-                Repairs::Scheduled => tokio::time::sleep(LOOK).await,
+                Repairs::Here { wrap_budget_ms } if found.needed > 0 => repair_here(home, wrap_budget_ms).await?,
+                Repairs::Scheduled if found.needed > 0 => tokio::time::sleep(LOOK).await,
+                _ => {}
             }
         }
     }
     Ok(())
 }
 
-/// Drops the wrapped keys of a removed region from every part of these regions. `needed` in the report is that of the
-/// region with the most such parts.
+/// Checks that each of these regions opens every part with its own KMS key, for a region that is gone: what only its
+/// key opens stays so. Parts that another of these regions opens are repaired.
+///
+/// # Errors
+/// If a region fails, a part cannot be opened or read, or the deadline passes.
+pub async fn check_without(worker: &Worker<'_>, stay: &[&Home], removed: &Region) -> Result<(), JobError> {
+    for home in stay {
+        loop {
+            let (found, error) = look(worker, home, removed).await?;
+            let Some(error) = error else { break };
+            if found.kept() > 0 || worker.clock.now() >= worker.deadline {
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A pass that drops no key, and the error if it proves nothing.
+async fn look(
+    worker: &Worker<'_>,
+    home: &Home,
+    removed: &Region,
+) -> Result<(DropWrappedKeysReport, Option<JobError>), JobError> {
+    let (found, _, parts) = pass(worker, home, removed, DropWrappedKeys::look(home, removed), None).await?;
+    let (region, removed) = (home.own.name.clone(), removed.clone());
+    let error = match found {
+        found if found.is_proof() => None,
+        DropWrappedKeysReport { unreadable: 1.., .. } => {
+            Some(JobError::UnknownNeed { region, removed, unreadable: found.unreadable })
+        }
+        DropWrappedKeysReport { unopened: 1.., .. } => {
+            Some(JobError::NotOpened { region, removed, unopened: found.unopened, parts })
+        }
+        found => {
+            let needed = found.needed + found.repaired + found.overtaken;
+            Some(JobError::Needed { region, removed, needed, parts })
+        }
+    };
+    Ok((found, error))
+}
+
+/// What was dropped in all regions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many wrapped keys, over all regions.
+    pub dropped: u64,
+    /// How many parts still need the wrapped key of the removed region or cannot be opened, in the region that has the
+    /// most of them.
+    pub kept: u64,
+    /// Some of those parts, as `id/part`.
+    pub parts: Vec<String>,
+}
+
+/// Drops the wrapped keys of a removed region from every part of these regions that the region opens with its own KMS
+/// key.
 ///
 /// # Errors
 /// If a region fails, or lists the removed one.
-pub async fn drop_keys(
-    worker: &Worker<'_>,
-    homes: &[&Home],
-    removed: &Region,
-) -> Result<DropWrappedKeysReport, JobError> {
-    let mut all = DropWrappedKeysReport::default();
+pub async fn drop_keys(worker: &Worker<'_>, homes: &[&Home], removed: &Region) -> Result<Dropped, JobError> {
+    let mut all = Dropped::default();
     for home in homes {
         let kept = Kept::new(home, &format!("drop_wrapped_keys/{removed}"));
         let mut checkpoint = Some(&kept);
         loop {
             let drop_wrapped_keys =
                 DropWrappedKeys::drop_keys(home, removed).ok_or_else(|| JobError::Listed(removed.clone()))?;
-            let (found, is_whole) = pass(worker, home, removed, drop_wrapped_keys, checkpoint.take()).await?;
+            let (found, is_whole, parts) = pass(worker, home, removed, drop_wrapped_keys, checkpoint.take()).await?;
             all.dropped += found.dropped;
             if found.overtaken == 0 && is_whole {
-                all.needed = all.needed.max(found.needed + found.unreadable);
+                if found.kept() > all.kept {
+                    (all.kept, all.parts) = (found.kept(), parts);
+                }
                 break;
             }
         }
@@ -76,14 +125,15 @@ pub async fn drop_keys(
     Ok(all)
 }
 
-/// Runs a pass; also returns whether it began at the beginning.
+/// Runs a pass; also returns whether it began at the beginning, and some of the parts that no region opens without the
+/// removed one's key.
 async fn pass(
     worker: &Worker<'_>,
     home: &Home,
     removed: &Region,
     drop_wrapped_keys: DropWrappedKeys<'_>,
     kept: Option<&Kept>,
-) -> Result<(DropWrappedKeysReport, bool), JobError> {
+) -> Result<(DropWrappedKeysReport, bool, Vec<String>), JobError> {
     let mut passing = Passing { drop_wrapped_keys, region: &home.own.name, removed };
     let is_whole = match kept {
         Some(kept) => !worker.resume(&mut passing, kept).await,
@@ -91,7 +141,9 @@ async fn pass(
     };
     let driven = worker.drive(&mut passing, kept).await;
     driven.map_err(|source| JobError::Stopped { at: home.own.name.to_string(), source })?;
-    Ok((*passing.drop_wrapped_keys.report(), is_whole))
+    let pass = &passing.drop_wrapped_keys;
+    let parts = pass.named().iter().map(|(id, part)| format!("{id}/{part}")).collect();
+    Ok((*pass.report(), is_whole, parts))
 }
 
 struct Passing<'a> {
@@ -113,7 +165,7 @@ impl Pass for Passing<'_> {
     }
 
     fn written(&self) -> u64 {
-        self.drop_wrapped_keys.report().dropped
+        self.drop_wrapped_keys.report().dropped + self.drop_wrapped_keys.report().repaired
     }
 
     fn report_progress(&self, watch: &dyn Watch, _ms: u64) {

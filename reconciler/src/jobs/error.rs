@@ -87,7 +87,7 @@ pub enum JobError {
         unreadable: u64,
     },
     /// The deadline passed while parts still needed the key of the leaving region.
-    #[error("{region}: {needed} parts can be opened by the key of {removed} alone")]
+    #[error("{region}: {needed} parts can be opened by the key of {removed} alone ({})", parts.join(", "))]
     Needed {
         /// The region that holds the parts.
         region: Region,
@@ -95,6 +95,20 @@ pub enum JobError {
         removed: Region,
         /// How many.
         needed: u64,
+        /// Some of them, as `id/part`.
+        parts: Vec<String>,
+    },
+    /// Parts cannot be opened by the KMS key of the region that holds them, nor by any other that stays.
+    #[error("{region}: no KMS key opens {unopened} parts ({})", parts.join(", "))]
+    NotOpened {
+        /// The region that holds the parts.
+        region: Region,
+        /// The leaving region.
+        removed: Region,
+        /// How many.
+        unopened: u64,
+        /// Some of them, as `id/part`.
+        parts: Vec<String>,
     },
     /// The removed region is listed again.
     #[error("{0} is on the list of regions again")]

@@ -18,6 +18,7 @@ pub mod drop_wrapped_keys;
 mod error;
 mod kept;
 mod pass;
+pub mod prove;
 pub mod redrive;
 pub mod reencrypt;
 pub mod rotate;

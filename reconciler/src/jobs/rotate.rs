@@ -7,7 +7,7 @@ use umoja_schema::{Millis, Region};
 use umoja_store::Home;
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{EncryptionContext, Keys, KeysError};
-use umoja_store::rotation::{IndexStep, PepperStep, SigningStep};
+use umoja_store::rotation::{IndexStep, PepperStep, ProofStep, SigningStep};
 use umoja_store::secrets::{Secrets, SecretsDocument, SecretsError};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 
@@ -55,6 +55,8 @@ pub enum Until {
     Signs,
     /// It verifies with the new pepper.
     Verifies,
+    /// It proves items with the new version of the secret.
+    Proves,
     /// It uses the region's new KMS key.
     UsesKey,
 }
@@ -153,6 +155,24 @@ pub async fn pepper<O: Operator>(operator: &O, secrets: &mut SecretsDocument) ->
         operator.wait(Until::Verifies, 0).await?;
     }
     Ok(operator.regions().await?.secrets()?.rotate_pepper(secrets, operator.now()).await?)
+}
+
+/// The next step of rotating the secret of proofs. A new version verifies at once, because every instance that meets it
+/// reads it. The older ones are retired only by an operator's wish, after every item was proved again.
+///
+/// # Errors
+/// If a region fails.
+pub async fn proof_key<O: Operator>(operator: &O, secrets: &mut SecretsDocument) -> Result<ProofStep, O::Error> {
+    Ok(operator.regions().await?.secrets()?.rotate_proof(secrets, operator.now()).await?)
+}
+
+/// Waits until every instance proves items with the newest version of the secret. An item that is proved again before
+/// could be written once more under an older version.
+///
+/// # Errors
+/// If the wait fails.
+pub async fn proof_is_used<O: Operator>(operator: &O) -> Result<(), O::Error> {
+    operator.wait(Until::Proves, 0).await
 }
 
 /// The result of using a region's new KMS key.

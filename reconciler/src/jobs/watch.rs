@@ -5,7 +5,7 @@ use std::time::Duration;
 use umoja_schema::Region;
 use umoja_store::ports::StoreError;
 
-use crate::{BackfillReport, DropWrappedKeysReport, ReencryptionReport};
+use crate::{BackfillReport, DropWrappedKeysReport, ProvingReport, ReencryptionReport};
 
 /// Observes the progress of a job.
 pub trait Watch: Send + Sync {
@@ -58,6 +58,13 @@ pub enum Event<'a> {
         removed: &'a Region,
         /// What the pass has done.
         report: &'a DropWrappedKeysReport,
+    },
+    /// Progress of a pass that proves items again.
+    Proving {
+        /// The region.
+        region: &'a Region,
+        /// What the pass has done.
+        report: &'a ProvingReport,
     },
     /// Rows of the audit trail were dropped.
     DroppingRows {

@@ -11,7 +11,8 @@ use crate::{AccountStatus, Attribute, CompanyId, LogRow, Profile, Region, Source
 never_printed!(User, ResetStarted, Exported, ExportedLinkedAccount);
 
 /// A user as callers see one. Of a person with linked accounts, it is the primary account, and its blank members are
-/// filled from the others in the order of their registration. Times are in seconds since the Unix epoch, as OIDC's
+/// filled from the others in the order of their registration. A value that would make the profile or `filled_from`
+/// larger than 163,840 bytes is left out; `export` has it. Times are in seconds since the Unix epoch, as OIDC's
 /// `updated_at`.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct User {
@@ -207,9 +208,13 @@ pub struct Exported {
     pub journal: Vec<JournalEntry>,
     /// Security events of every region, in the order of time, including this export.
     pub audit: Vec<AuditEntry>,
-    /// The same for each user that is merged into this one, as it was before the merge.
+    /// The same for each user that is merged into this one, as it was before the merge. An account whose rows continue
+    /// on the next page is repeated there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub linked_accounts: Vec<ExportedLinkedAccount>,
+    /// Present if there is more: send it as `after` for the next page, which has the next rows and linked accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// The stored data of a user that is merged into another.

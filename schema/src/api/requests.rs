@@ -274,6 +274,8 @@ pub struct Erasure {
 pub struct Export {
     /// The user.
     pub id: UserId,
+    /// The `next` of the previous answer, for the next page; absent for the first page.
+    pub after: Option<String>,
 }
 
 /// Body of `merge`.

@@ -16,6 +16,7 @@ impl AuditKey {
     /// If the settings are unreadable, or no region's KMS unwraps the secret.
     pub async fn load(registry: &dyn Registry, ring: &KeyRing) -> Result<Self, SecretsError> {
         let document = SecretsDocument::stored(registry).await?.ok_or(SecretsError::Absent)?;
+        document.verify(ring).await?;
         Ok(Self::derive(document.open_derivation(ring).await?.expose()))
     }
 

@@ -171,9 +171,9 @@ proptest! {
 
     #[test]
     fn different_values_have_different_encodings(one in attribute(), other in attribute()) {
-        let text = |value| {
+        let text = |value: &Attribute| {
             let mut out = Vec::new();
-            encode(value, &mut out);
+            value.encode(&mut out);
             out
         };
         prop_assert_eq!(text(&one) == text(&other), one == other);

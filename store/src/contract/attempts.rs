@@ -81,6 +81,16 @@ pub async fn a_fixed_window_ends_after_the_first_attempt(t: Tables) {
     assert_eq!(t.attempts.count(&KEY, &limit, later(3600)).await, Ok(Counted::Let(open(1, later(7200)))));
 }
 
+pub async fn no_lock_outlasts_the_longest_when_the_clock_goes_back(t: Tables) {
+    count(&*t.attempts, 4, later(86_400)).await;
+    let Counted::Let(closing) = t.attempts.count(&KEY, &LIMIT, later(86_400)).await.unwrap() else { panic!("locked") };
+    assert_eq!(closing.locked_until, later(86_402));
+    // A day back, the lock has ended, and the next attempt sets one by the clock of now.
+    let counted = t.attempts.count(&KEY, &LIMIT, NOW).await;
+    assert_eq!(counted, Ok(Counted::Let(tally(6, later(4), later(3600)))));
+    assert_eq!(t.attempts.count(&KEY, &LIMIT, later(3)).await, Ok(Counted::Locked(later(4))));
+}
+
 pub async fn concurrent_attempts_do_not_exceed_the_limit(t: Tables) {
     assert_eq!(fifty(&t, NOW).await, 5);
     assert_eq!(fifty(&t, later(1)).await, 0, "the key is locked");

@@ -165,6 +165,8 @@ macro_rules! registry_contract {
             a_company_that_was_never_stored_is_absent,
             the_last_stored_company_is_read,
             companies_are_listed_in_id_order,
+            a_company_is_replaced_only_over_the_expected_one,
+            one_of_many_concurrent_replacements_of_a_company_succeeds,
             the_last_stored_setting_is_read,
             settings_and_companies_with_one_name_are_separate,
             a_large_setting_is_stored_completely,
@@ -189,6 +191,8 @@ macro_rules! requests_contract {
             an_outcome_counts_as_absent_once_it_has_expired,
             one_of_fifty_concurrent_begins_stores_its_outcome,
             replays_and_outcomes_of_one_hash_are_separate,
+            a_withdrawn_outcome_is_absent,
+            only_the_stored_outcome_can_be_withdrawn,
         }
     };
 }
@@ -203,6 +207,7 @@ macro_rules! attempts_contract {
             each_attempt_after_the_limit_doubles_the_lock,
             a_sliding_window_ends_after_the_last_attempt,
             a_fixed_window_ends_after_the_first_attempt,
+            no_lock_outlasts_the_longest_when_the_clock_goes_back,
             concurrent_attempts_do_not_exceed_the_limit,
             an_unused_attempt_can_be_given_back,
             giving_back_lifts_the_lock_unless_another_attempt_followed,

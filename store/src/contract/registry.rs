@@ -50,6 +50,39 @@ pub async fn companies_are_listed_in_id_order(t: Tables) {
     assert_eq!(t.registry.companies().await, Ok(ids.map(company).to_vec()));
 }
 
+pub async fn a_company_is_replaced_only_over_the_expected_one(t: Tables) {
+    let acme = company("acme");
+    let [two, three] = [2, 3].map(|n| Company { rate_limit: NonZeroU32::new(n), ..acme.clone() });
+    assert_eq!(t.registry.replace_company(Some(&acme), &two).await, Ok(false), "none is stored");
+    assert_eq!(t.registry.company(&acme.id).await, Ok(None));
+    assert_eq!(t.registry.replace_company(None, &acme).await, Ok(true));
+    assert_eq!(t.registry.replace_company(None, &two).await, Ok(false), "one is stored");
+    assert_eq!(t.registry.replace_company(Some(&two), &three).await, Ok(false), "another one is stored");
+    let other = Company { unknown: serde_json::Map::new(), ..acme.clone() };
+    assert_eq!(t.registry.replace_company(Some(&other), &two).await, Ok(false), "it has members of a newer version");
+    assert_eq!(t.registry.company(&acme.id).await, Ok(Some(acme.clone())));
+    assert_eq!(t.registry.replace_company(Some(&acme), &two).await, Ok(true));
+    assert_eq!(t.registry.company(&acme.id).await, Ok(Some(two.clone())));
+    assert_eq!(t.registry.replace_company(None, &company("soko")).await, Ok(true), "another company");
+    assert_eq!(t.registry.companies().await, Ok(vec![two, company("soko")]));
+}
+
+pub async fn one_of_many_concurrent_replacements_of_a_company_succeeds(t: Tables) {
+    let first = company("acme");
+    for expected in [None, Some(first.clone())] {
+        let mut tasks = JoinSet::new();
+        for n in 1..=12 {
+            let (registry, expected) = (Arc::clone(&t.registry), expected.clone());
+            let rate_limit = if expected.is_none() { first.rate_limit } else { NonZeroU32::new(n) };
+            let next = Company { rate_limit, ..first.clone() };
+            tasks.spawn(async move { registry.replace_company(expected.as_ref(), &next).await });
+        }
+        let done = tasks.join_all().await;
+        assert_eq!(done.iter().filter(|done| **done == Ok(true)).count(), 1, "{done:?}");
+        assert_eq!(done.iter().filter(|done| **done == Ok(false)).count(), 11, "{done:?}");
+    }
+}
+
 pub async fn the_last_stored_setting_is_read(t: Tables) {
     assert_eq!(t.registry.setting("peers").await, Ok(None));
     for value in

@@ -19,7 +19,7 @@ fn later(secs: u64) -> Millis {
 }
 
 fn begun(request: &str) -> Outcome {
-    Outcome { request: request.into(), status: None, id: None, version: None }
+    Outcome { request: request.into(), mark: Some("m".into()), status: None, id: None, version: None }
 }
 
 fn finished(request: &str) -> Outcome {
@@ -99,4 +99,24 @@ pub async fn replays_and_outcomes_of_one_hash_are_separate(t: Tables) {
     t.requests.first_use(&HASH, NOW, later(60)).await.unwrap();
     assert_eq!(t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await, Ok(None));
     assert_eq!(t.requests.first_use(&[2; 32], NOW, later(60)).await, Ok(true));
+}
+
+pub async fn a_withdrawn_outcome_is_absent(t: Tables) {
+    t.requests.withdraw(&HASH, &begun("a"), NOW).await.unwrap();
+    t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await.unwrap();
+    t.requests.withdraw(&HASH, &begun("a"), later(1)).await.unwrap();
+    assert_eq!(t.requests.begin(&HASH, &begun("b"), later(1), later(60)).await, Ok(None));
+    assert_eq!(t.requests.begin(&HASH, &begun("a"), later(1), later(60)).await, Ok(Some(begun("b"))));
+}
+
+pub async fn only_the_stored_outcome_can_be_withdrawn(t: Tables) {
+    t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await.unwrap();
+    let other_mark = Outcome { mark: Some("n".into()), ..begun("a") };
+    for other in [begun("b"), other_mark, finished("a")] {
+        t.requests.withdraw(&HASH, &other, NOW).await.unwrap();
+        assert_eq!(t.requests.begin(&HASH, &begun("b"), NOW, later(60)).await, Ok(Some(begun("a"))));
+    }
+    t.requests.finish(&HASH, &finished("a"), later(60)).await.unwrap();
+    t.requests.withdraw(&HASH, &begun("a"), NOW).await.unwrap();
+    assert_eq!(t.requests.begin(&HASH, &begun("a"), NOW, later(60)).await, Ok(Some(finished("a"))));
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::names::attribute;
-use umoja_schema::replicated::{self, Erasure, Proof, Rule};
+use umoja_schema::replicated::{self, Erasure, Rule};
 use umoja_schema::{
-    AccountStatus, Attribute, Attributes, BlindIndex, Body, Facts, Hlc, IdentifierItem, IdentifierKind, Live, LogRow,
-    Millis, Ownership, Part, PartRecord, ProfileFacts, Region, Replicated, SealedData, UserId, Version, VersionedItem,
+    AccountStatus, Attribute, Attributes, BlindIndex, Body, Facts, Hlc, IdentifierItem, IdentifierKind, Link, Live,
+    LogRow, Millis, Ownership, Part, PartRecord, ProfileFacts, Region, Replicated, SealedData, UserId, Version,
+    VersionedItem,
 };
 
 use crate::ports::{Commit, Condition, IdentifierWrite, ItemWrite, PartWrite, Users, Writes};
@@ -16,7 +17,7 @@ pub static SAMPLE: Replicated = Replicated {
     name: "sample",
     sort_key: attribute::KEY,
     rule: Rule::NewestWins,
-    proof: Proof::None,
+    chained: false,
     erasure: Erasure::Deleted,
 };
 
@@ -88,7 +89,7 @@ pub fn owning(
     let facts = Facts::Profile(ProfileFacts {
         created_at: Millis(1),
         ownerships: ownerships.into_iter().collect(),
-        links: BTreeMap::from([("acme".parse().unwrap(), Millis(1))]),
+        links: BTreeMap::from([("acme".parse().unwrap(), Link::since(Millis(1)))]),
         merged_into: None,
     });
     PartRecord { id, part: Part::Profile, body: live(&version, facts), version, unknown: Attributes::new() }
@@ -155,6 +156,7 @@ pub fn row(user: UserId, key: &str) -> LogRow {
         origin: region(HERE),
         kind: "test".into(),
         fields: Attributes::from([("note".into(), key.into())]),
+        unknown: Attributes::new(),
     }
 }
 

@@ -85,7 +85,8 @@ pub async fn an_added_wrapped_key_appears_with_the_same_version(s: Streamed) {
     put(&*s.tables.users, &profile(user(1), version(1)), Condition::Absent).await;
     for _ in 0..2 {
         let region = region("af-south-1");
-        let added = s.tables.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region, &[1]).await.unwrap();
+        let added =
+            s.tables.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region, None, &[1]).await.unwrap();
         assert!(matches!(added, KeyAdded::Added | KeyAdded::Present));
     }
     let images = images(&*s.changes, user(1), Part::Profile).await;
@@ -137,7 +138,7 @@ pub async fn items_local_to_a_region_do_not_appear(s: Streamed) {
     s.tables.users.commit(&Writes { linked_accounts, ..Writes::default() }).await.unwrap();
     s.tables.registry.put_setting("a", &serde_json::json!(1)).await.unwrap();
     s.tables.requests.first_use(&[1; 32], now, now.plus(1000)).await.unwrap();
-    let outcome = Outcome { request: "r".into(), status: None, id: None, version: None };
+    let outcome = Outcome { request: "r".into(), mark: None, status: None, id: None, version: None };
     s.tables.requests.begin(&[1; 32], &outcome, now, now.plus(1000)).await.unwrap();
     assert_eq!(s.changes.all().await, []);
 }

@@ -20,7 +20,8 @@ pub async fn adding_a_wrapped_key_changes_no_other_attribute(t: Tables) {
     let mut record = owning(user(1), version(1), [(index(1), ownership(1))]);
     record.unknown = every_type();
     put(&*t.users, &record, Condition::Absent).await;
-    let added = t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region("af-south-1"), &[1, 2]).await;
+    let added =
+        t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region("af-south-1"), None, &[1, 2]).await;
     assert_eq!(added, Ok(KeyAdded::Added));
     let wanted = with_key(record, "af-south-1", &[1, 2]);
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(wanted)));
@@ -29,7 +30,7 @@ pub async fn adding_a_wrapped_key_changes_no_other_attribute(t: Tables) {
 pub async fn an_existing_wrapped_key_is_not_replaced(t: Tables) {
     let record = profile(user(1), version(1));
     put(&*t.users, &record, Condition::Absent).await;
-    let added = t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region(HERE), &[1, 2]).await;
+    let added = t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region(HERE), None, &[1, 2]).await;
     assert_eq!(added, Ok(KeyAdded::Present));
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(record)));
 }
@@ -38,10 +39,10 @@ pub async fn a_wrapped_key_of_another_version_is_not_added(t: Tables) {
     let record = profile(user(1), version(5));
     put(&*t.users, &record, Condition::Absent).await;
     for other in [version(4), version(6), version_of(5, "af-south-1"), erased(5)] {
-        let added = t.users.add_wrapped_key(user(1), Part::Profile, &other, &region("af-south-1"), &[1]).await;
+        let added = t.users.add_wrapped_key(user(1), Part::Profile, &other, &region("af-south-1"), None, &[1]).await;
         assert_eq!(added, Ok(KeyAdded::OtherVersion(Some(version(5)))));
         // The same if the region has an entry of that other version.
-        let added = t.users.add_wrapped_key(user(1), Part::Profile, &other, &region(HERE), &[1]).await;
+        let added = t.users.add_wrapped_key(user(1), Part::Profile, &other, &region(HERE), None, &[1]).await;
         assert_eq!(added, Ok(KeyAdded::OtherVersion(Some(version(5)))));
     }
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(record)));
@@ -49,7 +50,7 @@ pub async fn a_wrapped_key_of_another_version_is_not_added(t: Tables) {
 
 pub async fn a_wrapped_key_of_an_absent_part_is_not_added(t: Tables) {
     put(&*t.users, &credentials(user(1), version(1)), Condition::Absent).await;
-    let added = t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region(HERE), &[1]).await;
+    let added = t.users.add_wrapped_key(user(1), Part::Profile, &version(1), &region(HERE), None, &[1]).await;
     assert_eq!(added, Ok(KeyAdded::OtherVersion(None)));
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(None));
 }
@@ -58,7 +59,7 @@ pub async fn no_wrapped_key_is_added_to_a_tombstone(t: Tables) {
     let tombstone = PartRecord::tombstone(user(1), Part::Profile, erased(1));
     put(&*t.users, &tombstone, Condition::Absent).await;
     for version in [erased(1), version(1)] {
-        let added = t.users.add_wrapped_key(user(1), Part::Profile, &version, &region(HERE), &[1]).await;
+        let added = t.users.add_wrapped_key(user(1), Part::Profile, &version, &region(HERE), None, &[1]).await;
         assert_eq!(added, Ok(KeyAdded::OtherVersion(Some(erased(1)))));
     }
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(tombstone)));
@@ -71,7 +72,7 @@ pub async fn concurrent_wrapped_keys_of_many_regions_are_all_stored(t: Tables) {
         let users = Arc::clone(&t.users);
         tasks.spawn(async move {
             let region = region(&format!("r{n}"));
-            users.add_wrapped_key(user(1), Part::Profile, &version(1), &region, &[n]).await
+            users.add_wrapped_key(user(1), Part::Profile, &version(1), &region, None, &[n]).await
         });
     }
     assert!(tasks.join_all().await.into_iter().all(|added| added == Ok(KeyAdded::Added)));
@@ -86,7 +87,8 @@ pub async fn one_of_many_wrapped_keys_for_a_region_is_added(t: Tables) {
     for n in 0..12u8 {
         let users = Arc::clone(&t.users);
         tasks.spawn(async move {
-            let added = users.add_wrapped_key(user(1), Part::Profile, &version(1), &region("af-south-1"), &[n]).await;
+            let added =
+                users.add_wrapped_key(user(1), Part::Profile, &version(1), &region("af-south-1"), None, &[n]).await;
             (n, added.unwrap())
         });
     }
@@ -104,7 +106,7 @@ pub async fn a_key_repair_never_changes_a_newer_version(t: Tables) {
         let (writer, repair) = (Arc::clone(&t.users), Arc::clone(&t.users));
         let write = tokio::spawn(async move { put(&*writer, &profile(user(n), version(2)), Condition::Older).await });
         let add = tokio::spawn(async move {
-            repair.add_wrapped_key(user(n), Part::Profile, &version(1), &region("af-south-1"), &[1]).await
+            repair.add_wrapped_key(user(n), Part::Profile, &version(1), &region("af-south-1"), None, &[1]).await
         });
         assert_eq!(write.await.unwrap(), Commit::Done);
         let added = add.await.unwrap().unwrap();

@@ -49,7 +49,7 @@ impl Fingerprint {
     /// The fingerprint of an item of a replicated table. Wrapped keys of regions outside the deployment are ignored,
     /// because they are left over from a removed region.
     pub fn of_item(item: &Item, regions: &BTreeSet<Region>) -> Self {
-        Self::of(hash_item(item, |region| regions.contains(region)))
+        Self::of(hash_item(item, |name| regions.iter().any(|region| region.as_str() == name)))
     }
 
     /// The fingerprint of (identifier, user, all of the ownership).

@@ -2,8 +2,9 @@
 
 use sha2::{Digest as _, Sha256};
 use umoja_schema::audit::field;
-use umoja_schema::replicated::Proof;
-use umoja_schema::{Attribute, Item, Region};
+use umoja_schema::proof::content;
+use umoja_schema::replicated::USERS;
+use umoja_schema::{Attribute, Item};
 
 /// SHA-256 over fields with their lengths, so that field boundaries are unambiguous.
 #[derive(Default)]
@@ -20,31 +21,24 @@ impl Fields {
     }
 }
 
-/// The hash of a part covers user, part, version, and the wrapped keys of regions for which `counts` is true. The hash
-/// of a row covers table, user and key: rows with the same key are the same event, even if they were recorded at
-/// different times. For chained rows it covers the MAC too, because two regions must not hold different rows with the
-/// same key. The hash of a versioned item covers table, user, key and version.
-pub(super) fn hash_item(item: &Item, counts: impl Fn(&Region) -> bool) -> [u8; 32] {
-    let (key, mut fields) = (item.key(), Fields::default());
-    if item.part().is_none() {
-        fields.add(key.table.name.as_bytes());
-    }
-    fields.add(key.user.as_bytes());
-    fields.add(key.sort.as_bytes());
-    if let Some(version) = item.version() {
-        fields.add(version.to_string().as_bytes());
-    }
+/// The hash of a part covers the whole stored item: envelope, readable facts, and the wrapped keys of the regions for
+/// which `counts` is true. That of a versioned item covers the whole item too. The hash of a row covers table, user and
+/// key: rows with the same key are the same event, even if they were recorded at different times. For chained rows it
+/// covers the MAC too, because two regions must not hold different rows with the same key. Proofs are not covered: the
+/// secret that made them may differ.
+pub(super) fn hash_item(item: &Item, counts: impl Fn(&str) -> bool) -> [u8; 32] {
+    let mut fields = Fields::default();
     match item {
-        Item::Part(record) => {
-            let keys = record.live().into_iter().flat_map(|live| live.keys.keys());
-            keys.filter(|region| counts(region)).for_each(|region| fields.add(region.as_str().as_bytes()));
-        }
-        Item::Row(_, row) => {
-            if let (Proof::Chain, Some(Attribute::B(mac))) = (key.table.proof, row.fields.get(field::MAC)) {
+        Item::Part(record) => fields.add(&content(&USERS, &record.to_item(), counts)),
+        Item::Versioned(item) => fields.add(&content(item.table, &item.to_item(), counts)),
+        Item::Row(log, row) => {
+            fields.add(log.table().as_bytes());
+            fields.add(row.user.as_bytes());
+            fields.add(row.key.as_bytes());
+            if let (true, Some(Attribute::B(mac))) = (log.entry().chained, row.fields.get(field::MAC)) {
                 fields.add(mac);
             }
         }
-        Item::Versioned(_) => {}
     }
     fields.hash()
 }

@@ -14,8 +14,8 @@ use self::hash::hash_item;
 use crate::RegionPorts;
 use crate::ports::StoreError;
 
-/// A commutative digest over items of replicated tables (for a part: user, part, version and wrapped regions): the sum
-/// of their SHA-256 modulo 2^256, and their number.
+/// A commutative digest over items of replicated tables (for a part: the whole stored item with its wrapped keys): the
+/// sum of their SHA-256 modulo 2^256, and their number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Digest {
     sum: [u8; 32],

@@ -41,7 +41,7 @@ pub struct Limit {
     pub at_once: u32,
     /// The duration of the first lock in milliseconds. Each further attempt doubles it.
     pub shortest_ms: u64,
-    /// The longest duration of a lock in milliseconds.
+    /// The longest duration of a lock in milliseconds. No caller waits longer, whatever the clock does.
     pub longest_ms: u64,
     /// When the counter expires, in milliseconds: after the last attempt if `slides`, otherwise after the first. Longer
     /// than `longest_ms`.
@@ -74,7 +74,7 @@ impl Limit {
     /// The counter after one more attempt; `None` if the attempt is not allowed.
     pub fn next(&self, stored: Option<&Tally>, now: Millis) -> Option<Tally> {
         let live = stored.filter(|tally| tally.expires_at > now);
-        if live.is_some_and(|tally| tally.locked_until > now) {
+        if live.is_some_and(|tally| self.locked_until(tally, now).is_some()) {
             return None;
         }
         let count = live.map_or(0, |tally| tally.count).saturating_add(1);
@@ -87,10 +87,21 @@ impl Limit {
         };
         let locked_until = if closed_ms == 0 { Millis(0) } else { now.plus(closed_ms) };
         let expires_at = match live {
-            Some(tally) if !self.slides => tally.expires_at.max(locked_until),
+            // A later expiry was set by a clock that was ahead.
+            Some(tally) if !self.slides => tally.expires_at.min(now.plus(self.window_ms)).max(locked_until),
             _ => now.plus(self.window_ms),
         };
         Some(Tally { count, locked_until, expires_at })
+    }
+
+    /// When the next attempt is allowed, if it is not allowed now: at most `longest_ms` from now.
+    ///
+    /// A lock that ends later was set by a clock that was ahead, and has ended: the attempt is counted, and sets a lock
+    /// by the clock of now. A lock that was cut to `longest_ms` instead would last until the clock has caught up,
+    /// because every reader would cut it again.
+    pub fn locked_until(&self, tally: &Tally, now: Millis) -> Option<Millis> {
+        let is_locked = now < tally.locked_until && tally.locked_until <= now.plus(self.longest_ms);
+        is_locked.then_some(tally.locked_until)
     }
 
     /// True if an attempt after `count` others sets no lock.
@@ -147,5 +158,29 @@ mod tests {
         let late = fixed.next(Some(&second(&fixed)), Millis(3_599_000)).unwrap();
         assert_eq!((late.locked_until, late.expires_at), (Millis(3_601_000), Millis(3_601_000)));
         assert_eq!(fixed.next(Some(&late), Millis(3_601_000)).unwrap().count, 1, "the counter has expired");
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_the_longest_lock_whatever_the_clock_does() {
+        for limit in [LIMIT, Limit { slides: false, ..LIMIT }] {
+            let day = 24 * 3_600_000;
+            for ahead in [0, 1, 2_000, 899_000, 900_000, 901_000, day, 400 * day] {
+                // Ten attempts by a clock that is ahead, and then the clock is right.
+                let (mut clock, mut stored) = (Millis(day + ahead), None);
+                for _ in 0..10 {
+                    let tally: Tally = limit.next(stored.as_ref(), clock).unwrap();
+                    clock = clock.max(tally.locked_until);
+                    stored = Some(tally);
+                }
+                let now = Millis(day);
+                let waits = limit.locked_until(&stored.unwrap(), now).map_or(0, |until| until.since(now));
+                assert!(waits <= limit.longest_ms, "{waits} after {ahead}");
+                let next = limit.next(stored.as_ref(), now.plus(waits)).expect("no longer locked");
+                assert!(next.locked_until.since(now.plus(waits)) <= limit.longest_ms);
+                assert!(next.expires_at.since(now.plus(waits)) <= limit.window_ms);
+                // The clock goes forward: the lock and the count end.
+                assert_eq!(limit.next(stored.as_ref(), Millis(1000 * day)).unwrap().count, 1);
+            }
+        }
     }
 }

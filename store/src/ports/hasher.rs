@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use umoja_crypto::{Password, PasswordKeys, Policy, Weakness};
 use umoja_schema::{CompanyId, LegacyHash};
 
+use super::permit::Permit;
+
 /// Hashes passwords: on a thread pool in production, inline in simulation. Each call holds one permit until its work
 /// ends, even if the caller has gone.
 #[async_trait]
@@ -41,9 +43,11 @@ pub struct NewPassword {
     pub keys: Arc<PasswordKeys>,
 }
 
-/// A login attempt.
+/// One comparison of a password with what is stored about one user.
 #[derive(Debug)]
 pub struct Attempt {
+    /// The permission, which counting the attempt gave.
+    pub permit: Permit,
     /// The company that makes it. Companies take turns.
     pub company: CompanyId,
     /// The submitted password.

@@ -8,6 +8,7 @@ mod hasher;
 mod items;
 mod keys;
 mod logs;
+mod permit;
 mod queue;
 mod registry;
 mod requests;
@@ -20,11 +21,12 @@ pub use hasher::{Attempt, Busy, Hasher, NewPassword, Verdict};
 pub use items::{ItemPage, Items};
 pub use keys::{EncryptionContext, Keys, KeysError};
 pub use logs::{Logs, RowPage};
+pub use permit::{Permit, Permitted};
 pub use queue::{Delivery, Queue, QueueDepth};
 pub use registry::Registry;
 pub use requests::{Outcome, Requests};
 pub use users::{
-    Commit, Condition, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountWrite,
+    Commit, Condition, Etag, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountWrite,
     MAX_WRITES, Page, PartWrite, Parts, Users, Writes,
 };
 

@@ -13,8 +13,22 @@ pub trait Registry: Send + Sync {
     /// All companies, in the order of their ids.
     async fn companies(&self) -> Result<Vec<Company>, StoreError>;
 
-    /// Stores a company.
+    /// The ids of the stored companies whose documents do not verify. They are among neither [`Registry::companies`]
+    /// nor the companies that [`Registry::company`] finds.
+    async fn unverified_companies(&self) -> Result<Vec<CompanyId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Stores a company, whatever is stored. Only for the first writer of a deployment; operators' commands use
+    /// [`Registry::replace_company`].
     async fn put_company(&self, company: &Company) -> Result<(), StoreError>;
+
+    /// Stores a company if the stored one equals `expected` (`None`: there is none), and returns whether it did. Of any
+    /// number of callers with the same `expected`, exactly one succeeds. The companies are compared as they are read,
+    /// so it does not matter which version of Umoja has stored them.
+    ///
+    /// [`StoreError::Unavailable`] means that the company may have been stored. The caller has to read it again.
+    async fn replace_company(&self, expected: Option<&Company>, company: &Company) -> Result<bool, StoreError>;
 
     /// A setting.
     async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError>;

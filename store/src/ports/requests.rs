@@ -22,13 +22,20 @@ pub trait Requests: Send + Sync {
 
     /// Replaces the outcome of an idempotency key.
     async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError>;
+
+    /// Makes an idempotency key unused again, if this outcome is still the stored one.
+    async fn withdraw(&self, key: &[u8; 32], outcome: &Outcome, now: Millis) -> Result<(), StoreError>;
 }
 
 /// The record of a request with an idempotency key. It contains no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// SHA-256 of the operation and its body, unpadded base64url.
+    /// The keyed hash of the operation and its body, unpadded base64url.
     pub request: String,
+    /// A random text, which a part that the request writes keeps. A part with it shows a retry that the request was
+    /// done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
     /// The status of the answer; `None` while it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use umoja_schema::{
-    BlindIndex, IdentifierItem, ItemError, Log, LogRow, Part, PartRecord, RecordVersion, Region, UserId, Version,
-    VersionedItem,
+    BlindIndex, IdentifierItem, Item, ItemError, Key, Log, LogRow, Part, PartRecord, RecordVersion, Region, UserId,
+    Version, VersionedItem,
 };
 
 use super::StoreError;
@@ -37,14 +37,16 @@ pub trait Users: Send + Sync {
     /// returns whether it did. So the data derived from a part is written without writing the part.
     async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError>;
 
-    /// Adds one region's wrapped key to a live part, if the stored version is exactly `version` and the region has no
-    /// entry. It never changes the version. The change appears in the stream.
+    /// Adds one region's wrapped key to a live part, if the stored version is exactly `version` and the region's stored
+    /// wrapped key is exactly `replaced` (`None`: the region has none that verifies). It never changes the version. The
+    /// change appears in the stream.
     async fn add_wrapped_key(
         &self,
         id: UserId,
         part: Part,
         version: &Version,
         region: &Region,
+        replaced: Option<&[u8]>,
         wrapped: &[u8],
     ) -> Result<KeyAdded, StoreError>;
 
@@ -59,13 +61,25 @@ pub trait Users: Send + Sync {
         region: &Region,
     ) -> Result<KeyRemoved, StoreError>;
 
+    /// The entity tag of the item under a key of any replicated table, whether or not the item can be read. `None` if
+    /// there is no item.
+    async fn etag(&self, key: &Key) -> Result<Option<Etag>, StoreError>;
+
+    /// Replaces the item under the same key of any replicated table if the entity tag of the stored one is still `etag`,
+    /// and returns whether it did. It writes no ownerships and no pointers.
+    async fn replace(&self, item: &Item, etag: &Etag) -> Result<bool, StoreError>;
+
     /// Parts in the order of the adapter, starting after `after`. The two parts of a user may be on different pages.
     /// The page reports unreadable parts, and they do not hide the parts after them.
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError>;
 
     /// Items of `identifiers` in the order of the adapter, starting after `after`. The page may omit an item that is
-    /// written meanwhile, and counts unreadable ones.
+    /// written meanwhile, and reports unreadable ones.
     async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError>;
+
+    /// Deletes the item of an identifier if it cannot be read, and returns whether it did. The table is derived, so the
+    /// item can be made again from the owners' parts.
+    async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError>;
 
     /// Checks whether the store answers, as cheaply as possible. A peer that is down gets no other call until this one
     /// succeeds.
@@ -171,6 +185,20 @@ pub enum Condition {
     VersionIs(Version),
     /// There is no item, or one of an older version than the new one.
     Older,
+    /// The stored item still has this entity tag: for items that cannot be read.
+    EtagIs(Etag),
+}
+
+/// A value that changes with a stored item, in a form of the adapter's own (as RFC 9110 section 8.8.3). It identifies an
+/// item that cannot be read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Etag(pub Vec<u8>);
+
+/// The value contains parts of an item, which must not get into logs.
+impl std::fmt::Debug for Etag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Etag({})", self.0.len())
+    }
 }
 
 /// A conditional write of the ownerships of one identifier.
@@ -226,7 +254,7 @@ pub enum Commit {
 pub enum KeyAdded {
     /// It was added.
     Added,
-    /// The region already had one.
+    /// The region already had one, or another one than the replaced.
     Present,
     /// The stored part has another version, or there is none.
     OtherVersion(Option<Version>),
@@ -270,8 +298,8 @@ impl Page {
 pub struct IdentifierPage {
     /// The identifiers with their ownerships.
     pub items: Vec<IdentifierItem>,
-    /// The number of unreadable items, which are omitted.
-    pub unreadable: u64,
+    /// The identifiers of the items that are unreadable; `None` where the key is unreadable too.
+    pub unreadable: Vec<Option<BlindIndex>>,
     /// Where the next page starts; `None` on the last page.
     pub next: Option<String>,
 }

@@ -92,9 +92,12 @@ mod tests {
             dropped_index: dropped.to_vec(),
             signing: secrets(&[1]),
             derivation: secrets(&[1]),
+            proof: secrets(&[1]),
+            proof_from: 1,
             pepper: Vec::new(),
             pepper_in_use: None,
             hash_keys: [].into(),
+            mac: String::new(),
         }
     }
 

@@ -3,9 +3,11 @@
 
 mod index;
 mod pepper;
+mod proof;
 mod signing;
 mod steps;
 
 pub use index::IndexStep;
 pub use pepper::PepperStep;
+pub use proof::ProofStep;
 pub use signing::{ANSWER_LIFETIME_SECS, SigningStep};

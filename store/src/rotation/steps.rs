@@ -20,6 +20,7 @@ impl SecretsDocument {
             IndexStep::Publish => 2,
         };
         let pepper = u64::from(newest(&self.pepper)) + u64::from(self.pepper_in_use.unwrap_or_default());
-        steps(&self.signing, signing) + steps(&self.index, index) + pepper + self.hash_keys.len() as u64
+        let proof = u64::from(newest(&self.proof)) + u64::from(self.proof_from);
+        steps(&self.signing, signing) + steps(&self.index, index) + pepper + proof + self.hash_keys.len() as u64
     }
 }

@@ -41,6 +41,7 @@ impl Secrets {
         if document.index.is_empty() || document.signing.is_empty() {
             return Err(SecretsError::Malformed);
         }
+        document.verify(ring).await?;
         let index = document.index.iter().map(async |secret| {
             let key = secret.unwrap(ring, INDEX).await?;
             Ok::<_, SecretsError>(IndexKey::new(secret.version, key.expose()))

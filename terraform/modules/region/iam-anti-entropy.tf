@@ -1,5 +1,5 @@
 # Anti-entropy reads whole tables, of its own region and of its peers, and repairs both as the replicator does. It cannot
-# decrypt the items, because it has no permission on any key.
+# decrypt the items, because it has no permission on data keys.
 
 locals {
   policy_anti_entropy = concat(

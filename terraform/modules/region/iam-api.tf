@@ -33,7 +33,7 @@ locals {
     {
       # An event follows the last one of its user's chain.
       Sid      = "RecordEvents"
-      Action   = ["dynamodb:PutItem", "dynamodb:Query"]
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
       Resource = [local.own_table["audit"]]
     },
     {

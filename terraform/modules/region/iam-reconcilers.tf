@@ -76,7 +76,7 @@ locals {
     },
     {
       Sid      = "RecordMerges"
-      Action   = ["dynamodb:PutItem", "dynamodb:Query"]
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
       Resource = [local.own_table["audit"]]
     },
     {

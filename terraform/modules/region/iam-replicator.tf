@@ -1,4 +1,4 @@
-# The replicator cannot decrypt the items that it replicates, because it has no permission on any key.
+# The replicator cannot decrypt the items that it replicates, because it has no permission on data keys.
 
 locals {
   policy_replicator = concat(

@@ -12,6 +12,7 @@ locals {
   peer_keys        = [for peer in local.peers : "arn:${local.partition}:kms:${peer}:${local.account}:key/*"]
   only_data_keys   = { StringEquals = { for tag, value in local.data_key_tags : "aws:ResourceTag/${tag}" => value } }
   own_data_key_arn = aws_kms_key.data.arn
+  only_proof_keys  = { StringEquals = { for tag, value in local.proof_key_tags : "aws:ResourceTag/${tag}" => value } }
 
   common_statements = {
     for name in local.names.functions : name => concat([
@@ -25,6 +26,19 @@ locals {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${local.function_name[name]}:*"]
       },
+      {
+        Sid      = "VerifyItems"
+        Action   = ["kms:Decrypt"]
+        Resource = [aws_kms_key.proof.arn]
+      },
+      ], [
+      # While the own KMS is unavailable.
+      for _ in range(length(local.peers) > 0 ? 1 : 0) : {
+        Sid       = "VerifyItemsByPeers"
+        Action    = ["kms:Decrypt"]
+        Resource  = local.peer_keys
+        Condition = local.only_proof_keys
+      }
       ], [
       # X-Ray does not support resources.
       for _ in range(var.tracing ? 1 : 0) : {
@@ -60,16 +74,17 @@ locals {
     },
   ]
 
-  # Appending rows in a peer region, and confirming in the own region that a peer has an erasure.
+  # Appending rows in a peer region, and confirming in the own region that a peer has an erasure. GetItem: whether a row
+  # that is already there can be verified.
   replicate_rows_to_peers = [
     {
       Sid      = "AppendRowsAtPeers"
-      Action   = ["dynamodb:PutItem"]
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = flatten([for log in local.logs : local.peer_table[log]])
     },
     {
       Sid      = "ConfirmErasuresOfPeers"
-      Action   = ["dynamodb:PutItem"]
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = length(local.peers) > 0 ? [local.own_table["receipts"]] : []
     },
   ]

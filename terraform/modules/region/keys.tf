@@ -1,5 +1,6 @@
-# Two keys. `data` wraps the data keys of records: only functions and operators use it, and each use is bound to a
-# record. `rest` encrypts tables, logs and alarms at rest, through the services that store them.
+# Three keys. `data` wraps the data keys of records: only functions and operators use it, and each use is bound to a
+# record. `proof` wraps the secret that proves stored items: every function unwraps it, and it opens no record. `rest`
+# encrypts tables, logs and alarms at rest, through the services that store them.
 #
 # Administration is separate from use: administrators (as IAM defines them) cannot encrypt, decrypt or make grants, and
 # users of a key cannot change it. An administrator can still change the policy itself; CloudTrail records that.
@@ -45,6 +46,15 @@ locals {
     ],
     var.operators,
   )
+
+  # Every function of every region: all of them write or verify items.
+  proof_key_users = concat(
+    [
+      for pair in setproduct(local.names.functions, var.regions) :
+      "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-${pair[1]}-${pair[0]}"
+    ],
+    var.operators,
+  )
 }
 
 resource "aws_kms_key" "data" {
@@ -74,6 +84,34 @@ resource "aws_kms_key" "data" {
 resource "aws_kms_alias" "data" {
   name          = "alias/${var.prefix}-data"
   target_key_id = aws_kms_key.data.key_id
+}
+
+resource "aws_kms_key" "proof" {
+  description             = "${var.prefix}: wraps the secret that proves stored items"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+
+  tags = local.proof_key_tags
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      local.key_administration,
+      {
+        Sid       = "UseByFunctionsAndOperatorsThatIamAllows"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+        Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+        Condition = { ArnLike = { "aws:PrincipalArn" = local.proof_key_users } }
+      },
+    ]
+  })
+}
+
+resource "aws_kms_alias" "proof" {
+  name          = "alias/${var.prefix}-proof"
+  target_key_id = aws_kms_key.proof.key_id
 }
 
 resource "aws_kms_key" "rest" {
@@ -145,5 +183,9 @@ locals {
   data_key_tags = {
     "umoja:deployment" = var.prefix
     "umoja:use"        = "data-keys"
+  }
+  proof_key_tags = {
+    "umoja:deployment" = var.prefix
+    "umoja:use"        = "proofs"
   }
 }

@@ -23,6 +23,11 @@ output "data_key" {
   value       = aws_kms_key.data.arn
 }
 
+output "proof_key" {
+  description = "ARN of the KMS key that wraps the secret of proofs."
+  value       = aws_kms_key.proof.arn
+}
+
 output "rest_key" {
   description = "ARN of the KMS key that encrypts tables, logs and alarms at rest."
   value       = aws_kms_key.rest.arn

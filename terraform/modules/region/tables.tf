@@ -48,11 +48,12 @@ resource "aws_dynamodb_table_item" "infrastructure" {
     (local.names.tables.settings.keys.hash_key) = { S = local.names.settings.infrastructure }
     (local.names.document) = {
       S = jsonencode({
-        region   = var.region
-        base_url = local.base_url
-        data_key = aws_kms_key.data.arn
-        queues   = local.queues_url
-        regions  = var.regions
+        region    = var.region
+        base_url  = local.base_url
+        data_key  = aws_kms_key.data.arn
+        proof_key = aws_kms_key.proof.arn
+        queues    = local.queues_url
+        regions   = var.regions
       })
     }
   })

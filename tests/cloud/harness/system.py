@@ -53,7 +53,7 @@ class System:
         """Writes each region's variables file and applies all of them."""
         # The emulator uses the ARN of a role's session as `aws:PrincipalArn`, where AWS uses the role's ARN.
         sessions = [f"arn:aws:sts::{ACCOUNT}:assumed-role/{self.options.prefix}-{name}-{function}/*"
-                    for name in names for function in ("api", "reconcile-keys", "reconcile-merges")]
+                    for name in names for function in self.names["functions"]]
         for name in names:
             self.terraform.write_variables(name, {
                 "operators": sessions,

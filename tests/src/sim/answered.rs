@@ -11,8 +11,15 @@ use crate::caller::Reply;
 pub(super) struct Answered {
     /// The region.
     pub(super) at: usize,
-    /// The call.
+    /// The call. A repeated call is the one of the first time if it was rejected each time before, because it is then
+    /// evaluated like a first one.
     pub(super) call: Call,
+    /// The number of the user in the plan.
+    pub(super) user: usize,
+    /// The idempotency key.
+    pub(super) idk: Option<String>,
+    /// True if the key was unused, or every request under it was rejected.
+    pub(super) is_unused: bool,
     /// The user that the call was about.
     pub(super) id: UserId,
     /// All users of that user's person in the region before the step, the primary account first.

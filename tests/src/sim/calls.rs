@@ -9,7 +9,7 @@ use umoja_store::ports::Clock as _;
 
 use super::answered::Answered;
 use super::fleet::{Fleet, Repeatable};
-use super::history::{Attempt, Secret};
+use super::history::{Attempt, Passwords, Secret};
 use super::names::{email, phone, username};
 use super::plan::{By, Call, Set};
 use super::rules::Rule;
@@ -24,6 +24,10 @@ struct Request {
     secret: Option<Secret>,
     right: Option<bool>,
     min_version: Option<PersonVersion>,
+    /// The call as which the answer is checked.
+    call: Call,
+    /// False if an earlier request under the idempotency key may have been done.
+    is_unused: bool,
 }
 
 impl Fleet {
@@ -56,6 +60,8 @@ impl Fleet {
         if request.operation == "erase" {
             self.erasing.borrow_mut().insert(id);
         }
+        self.set_open(user, request.idk.as_ref(), true);
+        self.guesses.borrow_mut().send(at, request.operation);
         let raw = caller.send(endpoint, &claims.path, &token).await;
         if raw.headers["content-type"] == "application/problem+json" {
             assert_eq!(raw.status, 503, "answer: {} was answered {}", request.operation, raw.problem());
@@ -64,9 +70,19 @@ impl Fleet {
         let reply = caller.verify(&self.published(endpoint), &claims, &token, &raw, now());
         assert_ne!(reply.status, 500, "answer: {} failed inside: {}", request.operation, reply.body["code"]);
         self.believe(user, id, attempt, &request, &reply);
-        let call = call.clone();
-        let Request { right, min_version, .. } = request;
-        self.answers.borrow_mut().push(Answered { at, call, id, person, reach, right, min_version, reply });
+        self.guesses.borrow_mut().answer(at, request.operation);
+        let Request { call, idk, is_unused, right, min_version, .. } = request;
+        let answered = Answered { at, call, user, idk, is_unused, id, person, reach, right, min_version, reply };
+        self.answers.borrow_mut().push(answered);
+    }
+
+    /// Records whether a request under a user's last idempotency key may have been done.
+    pub(super) fn set_open(&self, user: usize, idk: Option<&String>, is_open: bool) {
+        if let Some(repeatable) = &mut self.people.borrow_mut()[user].repeatable
+            && Some(&repeatable.idk) == idk
+        {
+            repeatable.is_open = is_open;
+        }
     }
 
     /// Records the content of an answer.
@@ -123,17 +139,23 @@ impl Fleet {
         }
     }
 
+    /// The password of a person if there is only one that it can be, or else none.
+    fn known_password(&self, at: usize, id: UserId) -> Passwords {
+        let known = self.history.borrow().passwords_of_person(at, id);
+        known.filter(|all| all.len() == 1).unwrap_or_default()
+    }
+
     fn request(&self, at: usize, company: usize, user: usize, call: &Call) -> Option<Request> {
         let number = self.calls.replace(self.calls.get() + 1);
-        let id = self.id_of(user);
-        let known = self.history.borrow().passwords_of_person(at, id);
-        let known = known.filter(|all| all.len() == 1).and_then(|mut all| all.pop_first());
+        let (id, known) = (self.id_of(user), self.known_password(at, self.id_of(user)));
         let new_password = format!("password number {number}");
         // For a repeated call, its first time determines the operation.
         let operation = call.operation().unwrap_or_default();
-        let plain =
-            |body| Request { company, operation, idk: None, body, secret: None, right: None, min_version: None };
-        let given = |right: bool| match &known {
+        let plain = |body| {
+            let (idk, secret, right, min_version, call) = (None, None, None, None, call.clone());
+            Request { company, operation, idk, body, secret, right, min_version, call, is_unused: true }
+        };
+        let given = |right: bool| match known.first() {
             Some(Some(password)) if right => (password.clone(), Some(true)),
             _ if right => ("no longer known".to_owned(), None),
             _ => ("never set by any caller".to_owned(), Some(false)),
@@ -184,13 +206,13 @@ impl Fleet {
                 let right = if *right { self.is_good(at, &token) } else { Some(false) };
                 // No company can change a user with another company's token.
                 let secret = (company == owner).then(|| Secret::Changed(new_password.clone()));
-                let body = json!({ "token": token, "new_password": new_password });
-                (Request { company, secret, right, ..plain(body) }, *idk)
+                let request = plain(json!({ "token": token, "new_password": new_password }));
+                (Request { company, secret, right, ..request }, *idk)
             }
             Call::Status { active, idk } => {
                 let status = if *active { "active" } else { "disabled" };
-                let body = json!({ "id": id, "status": status, "reason": format!("number {number}") });
-                (Request { secret: Some(Secret::Kept), ..plain(body) }, *idk)
+                let request = plain(json!({ "id": id, "status": status, "reason": format!("number {number}") }));
+                (Request { secret: Some(Secret::Kept), ..request }, *idk)
             }
             Call::Export | Call::Erasure => (plain(json!({ "id": id })), false),
             Call::Erase { idk } => (plain(json!({ "id": id, "reason": "asked" })), *idk),
@@ -201,19 +223,46 @@ impl Fleet {
             }
             Call::Unmerge { idk } => (plain(json!({ "id": id })), *idk),
             Call::Repeat => {
-                let Repeatable { company, operation, idk, body, secret } =
-                    self.people.borrow()[user].repeatable.clone()?;
-                return Some(Request { company, operation, idk: Some(idk), secret, ..plain(body) });
+                let repeatable = self.people.borrow()[user].repeatable.clone()?;
+                let right = self.is_right(at, &repeatable);
+                let Repeatable { company, call, is_open, operation, idk, body, secret } = repeatable;
+                let call = if is_open { Call::Repeat } else { call };
+                let (idk, is_unused) = (Some(idk), !is_open);
+                return Some(Request { company, operation, idk, secret, right, call, is_unused, ..plain(body) });
+            }
+            Call::Corrected => {
+                let rejected = self.people.borrow()[user].repeatable.clone().filter(|last| !last.is_open)?;
+                let request = self.request(at, rejected.company, user, &rejected.call)?;
+                if let Some(last) = &mut self.people.borrow_mut()[user].repeatable {
+                    last.idk.clone_from(&rejected.idk);
+                }
+                return Some(Request { idk: Some(rejected.idk), ..request });
             }
         };
         if idk {
             let (company, body, secret) = (request.company, request.body.clone(), request.secret.clone());
             let idk = format!("key-{number}");
             request.idk = Some(idk.clone());
-            let repeatable = Repeatable { company, operation, idk, body, secret };
+            let (call, is_open) = (call.clone(), true);
+            let repeatable = Repeatable { company, call, is_open, operation, idk, body, secret };
             self.people.borrow_mut()[user].repeatable = Some(repeatable);
         }
         Some(request)
+    }
+
+    /// Whether the password or the token of an earlier call is right now, if that is known.
+    fn is_right(&self, at: usize, earlier: &Repeatable) -> Option<bool> {
+        match &earlier.call {
+            Call::Password { .. } => {
+                let id = named(&earlier.body, "id")?;
+                let known = self.history.borrow().passwords_of_person(at, id).filter(|all| all.len() == 1)?;
+                let current = known.into_iter().next()??;
+                Some(earlier.body["current_password"] == json!(current))
+            }
+            Call::ResetFinish { right: true, .. } => self.is_good(at, earlier.body["token"].as_str()?),
+            Call::ResetFinish { right: false, .. } => Some(false),
+            _ => None,
+        }
     }
 
     /// Whether a token sets a password in a region now. `None` if another user of the person may decide.

@@ -24,8 +24,11 @@ impl Fleet {
         if !self.answers.borrow().is_empty() {
             self.note_changes();
         }
+        self.guesses.borrow_mut().forget_unanswered();
         for answer in self.answers.take() {
             check_read_your_writes(&answer);
+            self.check_guess(&answer, alone);
+            self.check_key(&answer, alone && unharmed);
             if answer.right == Some(false) && matches!(answer.call, Call::Authenticate { .. }) {
                 let accepted = answer.reply.body["authenticated"] == json!(true);
                 assert!(!accepted, "answer: a password that no caller set was accepted");
@@ -39,6 +42,35 @@ impl Fleet {
             if alone && unharmed {
                 self.check_calm(&answer);
             }
+        }
+    }
+
+    /// Adds an answer about a password.
+    fn check_guess(&self, answer: &Answered, alone: bool) {
+        let Answered { at, call, id, reply, .. } = answer;
+        let guesses = &mut *self.guesses.borrow_mut();
+        let by_id = match call {
+            Call::Authenticate { by, .. } => *by == By::Id,
+            Call::Password { .. } => true,
+            Call::ResetFinish { .. } | Call::Repeat | Call::Corrected => false,
+            _ => return,
+        };
+        let failed = ["authenticated", "changed"].iter().any(|name| reply.body.get(name) == Some(&json!(false)));
+        let rejected = (400..500).contains(&reply.status);
+        match (alone, by_id) {
+            (true, true) if failed => guesses.fail(*at, *id, self.region(*at).clock.now()),
+            (true, _) if failed || rejected => {}
+            _ => guesses.forget(*at),
+        }
+    }
+
+    /// A request that was rejected leaves its idempotency key unused.
+    fn check_key(&self, answer: &Answered, calm: bool) {
+        let Answered { user, idk, is_unused, reply, .. } = answer;
+        let rejected = (400..500).contains(&reply.status) || reply.body.get("changed") == Some(&json!(false));
+        if calm && *is_unused && rejected {
+            assert_ne!(reply.body["code"], "idempotency_key_reused", "answer: a rejected request kept its key");
+            self.set_open(*user, idk.as_ref(), false);
         }
     }
 
@@ -64,6 +96,7 @@ impl Fleet {
                 }
             }
             Call::Export | Call::Status { .. } | Call::Password { .. } => {
+                self.check_change(answer);
                 let found = reply.status == 200;
                 let locked = matches!(call, Call::Password { .. }) && reply.status == 429;
                 assert!(
@@ -79,6 +112,16 @@ impl Fleet {
             }
             Call::Merge { .. } | Call::Unmerge { .. } => self.check_merging(answer, code),
             _ => {}
+        }
+    }
+
+    /// Only the right password of an active user changes it.
+    fn check_change(&self, answer: &Answered) {
+        let Answered { at, id, right, reply, .. } = answer;
+        if let Some((changed, right)) = reply.body.get("changed").zip(*right) {
+            let history = self.history.borrow();
+            let active = history.primary(*at, *id).is_some_and(|primary| history.is_active(*at, primary));
+            assert_eq!(*changed, json!(right && active), "answer: the right password ({right}) was answered {changed}");
         }
     }
 

@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service, Work};
 
 /// All operations of a region.
-pub const OPERATIONS: [&str; 24] = [
+pub const OPERATIONS: [&str; 25] = [
     "register",
     "lookup",
     "authenticate",
@@ -22,6 +22,7 @@ pub const OPERATIONS: [&str; 24] = [
     "merge",
     "unmerge",
     "repeat",
+    "corrected",
     "replicate",
     "drain",
     "repair",
@@ -85,6 +86,7 @@ pub const fn operation(job: &Job) -> &'static str {
             Call::Merge { .. } => "merge",
             Call::Unmerge { .. } => "unmerge",
             Call::Repeat => "repeat",
+            Call::Corrected => "corrected",
         },
         Job::Replicate { .. } => "replicate",
         Job::Drain { .. } => "drain",

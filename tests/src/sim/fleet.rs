@@ -13,9 +13,10 @@ use umoja_store::faulty::{Fault, Faults};
 use umoja_store::ports::Queue as _;
 
 use super::coverage::Coverage;
+use super::guesses::Guesses;
 use super::history::{Attempt, History};
 use super::instance::Instances;
-use super::plan::{Plan, Service, Step, Trouble, USERS};
+use super::plan::{Call, Plan, Service, Step, Trouble, USERS};
 use super::rules::{Rule, Software, Written};
 use super::stream::Stream;
 use crate::caller::Caller;
@@ -45,6 +46,8 @@ pub(super) struct Fleet {
     pub(super) made: RefCell<BTreeMap<String, BTreeSet<UserId>>>,
     /// The calls of the step that may write.
     pub(super) attempts: RefCell<Vec<Attempt>>,
+    /// The failed attempts at passwords.
+    pub(super) guesses: RefCell<Guesses>,
     /// The answers of the step.
     pub(super) answers: RefCell<Vec<super::answered::Answered>>,
     pub(super) coverage: RefCell<Coverage>,
@@ -74,6 +77,10 @@ pub(super) struct Person {
 #[derive(Clone)]
 pub(super) struct Repeatable {
     pub(super) company: usize,
+    /// The call of the first time.
+    pub(super) call: Call,
+    /// False if every request under the key so far was rejected, so that the key is unused.
+    pub(super) is_open: bool,
     pub(super) operation: &'static str,
     pub(super) idk: String,
     pub(super) body: Value,
@@ -90,7 +97,9 @@ impl Fleet {
             let software = Arc::clone(&given[next.replace(next.get() + 1)]);
             RegionPorts { users: Arc::new(Written::new(ports.users, ports.name.clone(), software)), ..ports }
         };
-        let world = World::of(plan.seed, &Setup { regions: count, tables, around: &around }).await;
+        let around_short = |short| super::short::without(without, short);
+        let setup = Setup { regions: count, tables, around: &around, around_short: &around_short };
+        let world = World::of(plan.seed, &setup).await;
         for (region, software) in world.regions.iter().zip(&software) {
             software.seal_with(&region.sealer);
         }
@@ -110,6 +119,7 @@ impl Fleet {
             erased: RefCell::default(),
             made: RefCell::default(),
             attempts: RefCell::default(),
+            guesses: RefCell::default(),
             answers: RefCell::default(),
             coverage: RefCell::default(),
             calls: Cell::new(0),
@@ -191,7 +201,10 @@ impl Fleet {
                     self.world().set_cut(from, to, *cut);
                 }
             }
-            Step::Skew { at, secs } => self.region(self.at(*at)).clock.set_skew(i64::from(*secs) * 1000),
+            Step::Skew { at, secs } => {
+                self.region(self.at(*at)).clock.set_skew(i64::from(*secs) * 1000);
+                self.guesses.borrow_mut().forget(self.at(*at));
+            }
             Step::Wait { ms } => self.world().clock.advance(u64::from(*ms)),
             Step::Purge { at, service } => {
                 for queue in self.queues(self.at(*at), *service) {

@@ -134,7 +134,9 @@ impl History {
         self.erased.iter_mut().for_each(BTreeSet::clear);
         for (at, changes) in changes.iter().enumerate() {
             for change in changes.iter().filter(|change| change.table == table::USERS) {
-                let record = PartRecord::from_item(change.image.clone()).expect("a stored item can be read");
+                let mut record = PartRecord::from_item(change.image.clone()).expect("a stored item can be read");
+                // Every write has a proof of its own.
+                record.unknown.remove(umoja_schema::names::attribute::PROOF);
                 self.take(at, &record, attempts, newer[at]);
                 if record.version.origin != self.regions[at] {
                     copies.push((at, record));

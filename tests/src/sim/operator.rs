@@ -89,7 +89,11 @@ impl Stopped {
             Self::Shared(SharedSecretsError::Region { source, .. } | SharedSecretsError::Secrets(source))
             | Self::Secrets(source) => match source {
                 SecretsError::Store(error) => error.is_transient(),
-                SecretsError::Absent | SecretsError::Malformed => false,
+                SecretsError::Absent
+                | SecretsError::Malformed
+                | SecretsError::Unverified
+                | SecretsError::Unopened { .. }
+                | SecretsError::Ambiguous { .. } => false,
                 SecretsError::Keys(_) | SecretsError::RegionMissing(_) | SecretsError::NotWrapped { .. } => true,
             },
             Self::Store(error) => error.is_transient(),

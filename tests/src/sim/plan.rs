@@ -198,6 +198,8 @@ pub enum Call {
     },
     /// The user's last call with an idempotency key is repeated.
     Repeat,
+    /// The same with other values under the same key, if the call was rejected each time.
+    Corrected,
 }
 
 impl Call {
@@ -217,7 +219,7 @@ impl Call {
             Self::Erasure => "erasure",
             Self::Merge { .. } => "merge",
             Self::Unmerge { .. } => "unmerge",
-            Self::Repeat => return None,
+            Self::Repeat | Self::Corrected => return None,
         })
     }
 }

@@ -1,8 +1,8 @@
 //! Rules that can be disabled, to prove that the simulation detects each missing rule.
 //!
-//! A wrapper around a region's table disables a rule: it does what a version without the rule would have done. The
-//! operator of the run disables the rules of a rotation. The product's code has no switch for this, so a disabled rule
-//! cannot be shipped.
+//! A wrapper around a region's table disables a rule: it does what a version without the rule would have done. (The
+//! wrappers around short-lived rows are in `short`.) The operator of the run disables the rules of a rotation. The
+//! product's code has no switch for this, so a disabled rule cannot be shipped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,10 +10,10 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use umoja_schema::names::attribute;
 use umoja_schema::{
-    Attribute, BlindIndex, Credentials, IdentifierItem, Log, Part, PartRecord, Region, UserId, Version,
+    Attribute, BlindIndex, Credentials, IdentifierItem, Item, Key, Log, Part, PartRecord, Region, UserId, Version,
 };
 use umoja_store::ports::{
-    Commit, Condition, IdentifierPage, IdentifierWrite, KeyAdded, KeyRemoved, Page, PartWrite, Parts, StoreError,
+    Commit, Condition, Etag, IdentifierPage, IdentifierWrite, KeyAdded, KeyRemoved, Page, PartWrite, Parts, StoreError,
     Users, Writes,
 };
 use umoja_store::seal::Sealer;
@@ -50,11 +50,15 @@ pub enum Rule {
     Wait,
     /// An index key is dropped only when every region has every profile in a version that does not use it.
     Arrived,
+    /// Every comparison of a password is counted as an attempt.
+    Counted,
+    /// The idempotency key of a request that was rejected is unused again.
+    Withdrawn,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -68,6 +72,8 @@ impl Rule {
         Self::Verified,
         Self::Wait,
         Self::Arrived,
+        Self::Counted,
+        Self::Withdrawn,
     ];
 
     /// The name of the rule.
@@ -86,6 +92,8 @@ impl Rule {
             Self::Verified => "verified-merge",
             Self::Wait => "rotation-wait",
             Self::Arrived => "rotation-proof",
+            Self::Counted => "counted-attempts",
+            Self::Withdrawn => "withdrawn-keys",
         }
     }
 }
@@ -274,9 +282,10 @@ impl Users for Written {
         part: Part,
         version: &Version,
         region: &Region,
+        replaced: Option<&[u8]>,
         wrapped: &[u8],
     ) -> Result<KeyAdded, StoreError> {
-        self.inner.add_wrapped_key(id, part, version, region, wrapped).await
+        self.inner.add_wrapped_key(id, part, version, region, replaced, wrapped).await
     }
 
     async fn remove_wrapped_key(
@@ -289,8 +298,20 @@ impl Users for Written {
         self.inner.remove_wrapped_key(id, part, version, region).await
     }
 
+    async fn etag(&self, key: &Key) -> Result<Option<Etag>, StoreError> {
+        self.inner.etag(key).await
+    }
+
+    async fn replace(&self, item: &Item, etag: &Etag) -> Result<bool, StoreError> {
+        self.inner.replace(item, etag).await
+    }
+
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
         self.inner.scan(after, limit).await
+    }
+
+    async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
+        self.inner.drop_unreadable_identifier(index).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

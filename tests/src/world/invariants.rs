@@ -31,7 +31,7 @@ impl World {
     async fn digests_of(&self, counts: impl Fn(&Item) -> bool) -> Vec<Digest> {
         let mut digests = Vec::new();
         for region in &self.regions {
-            let ports = region.tables.ports(&region.name, region.store.keys());
+            let ports = region.tables.ports(&region.store);
             let digest = Digest::of_those(&ports, self.regions.len(), &counts).await;
             digests.push(digest.expect("a store can be read"));
         }
@@ -42,7 +42,7 @@ impl World {
     async fn differing(&self) -> Vec<(Key, BTreeSet<usize>)> {
         let mut held: BTreeMap<Key, BTreeSet<usize>> = BTreeMap::new();
         for (at, region) in self.regions.iter().enumerate() {
-            let ports = region.tables.ports(&region.name, region.store.keys());
+            let ports = region.tables.ports(&region.store);
             for table in ports.tables {
                 let page = ports.scan(table, None, 10_000).await.expect("a store can be read");
                 page.items.iter().for_each(|item| _ = held.entry(item.key()).or_default().insert(at));

@@ -63,7 +63,7 @@ impl World {
         let (current, new) = (Password::attempt("the current one"), Password::attempt(secret));
         let change = PasswordChange { id, current, new };
         match change.run(&self.accounts(at, secret), &self.context(at)).await? {
-            Changed::Changed(version) => version.iter().for_each(|version| self.acknowledge_version(version)),
+            Changed::Changed(version) => self.acknowledge_version(&version),
             Changed::Rejected => return Err(Error::Disabled),
         }
         Ok(())

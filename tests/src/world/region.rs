@@ -14,7 +14,7 @@ use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 use umoja_store::{Home, Peer, RegionPorts};
 
-use super::setup::Setup;
+use super::setup::{Setup, Short};
 use super::tables::Tables;
 use super::{RegionClock, SeededEntropy, WorldClock};
 
@@ -155,7 +155,7 @@ pub(super) async fn build(
     let seen: Vec<RegionPorts> = stores
         .iter()
         .map(|(store, tables, _, faults)| {
-            let ports = tables.ports(store.region(), store.keys());
+            let ports = tables.ports(store);
             faulty_region(&(setup.around)(ports), &faults.tables, &faults.kms)
         })
         .collect();
@@ -171,10 +171,10 @@ pub(super) async fn build(
                 let ports = faulty_region(peer, &faults.links[name], &faults.kms_links[name]);
                 Peer { ports, retry: queue(&names::queue::retry(name), &faults.retries[name]) }
             });
-            let requests: Arc<dyn Requests> =
-                Arc::new(Faulty::new(Arc::clone(&tables.requests), Arc::clone(&faults.requests)));
-            let attempts: Arc<dyn Attempts> =
-                Arc::new(Faulty::new(Arc::clone(&tables.attempts), Arc::clone(&faults.attempts)));
+            let short = Short { requests: Arc::clone(&tables.requests), attempts: Arc::clone(&tables.attempts) };
+            let Short { requests, attempts } = (setup.around_short)(short);
+            let requests: Arc<dyn Requests> = Arc::new(Faulty::new(requests, Arc::clone(&faults.requests)));
+            let attempts: Arc<dyn Attempts> = Arc::new(Faulty::new(attempts, Arc::clone(&faults.attempts)));
             let home = Home {
                 own: seen[at].clone(),
                 peers: peers.collect(),
@@ -182,6 +182,7 @@ pub(super) async fn build(
                 merges: queue(names::queue::MERGES, &faults.repairs),
                 quarantined: queue(names::queue::QUARANTINED, &faults.quarantined),
                 registry: Arc::clone(&tables.registry),
+                proofs: Arc::clone(&tables.proofs),
                 requests,
                 attempts,
                 checkpoints: {

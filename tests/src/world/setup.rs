@@ -1,6 +1,9 @@
 //! The configuration of a world.
 
+use std::sync::Arc;
+
 use umoja_store::RegionPorts;
+use umoja_store::ports::{Attempts, Requests};
 
 use super::tables::TablesOn;
 
@@ -13,4 +16,14 @@ pub struct Setup<'a> {
     /// A wrapper around each region's ports, inside the faults. All regions, including itself, see the region through
     /// it.
     pub around: &'a dyn Fn(RegionPorts) -> RegionPorts,
+    /// A wrapper around what each region remembers for itself, inside the faults.
+    pub around_short: &'a dyn Fn(Short) -> Short,
+}
+
+/// The short-lived rows of one region.
+pub struct Short {
+    /// Replays and idempotency keys of requests.
+    pub requests: Arc<dyn Requests>,
+    /// Failed logins and remembered devices.
+    pub attempts: Arc<dyn Attempts>,
 }

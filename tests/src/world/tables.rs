@@ -2,10 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use umoja_local::{LocalKeys, RegionStore};
+use umoja_local::RegionStore;
+#[cfg(feature = "aws")]
 use umoja_schema::Region;
 use umoja_store::contract::sample;
+#[cfg(feature = "aws")]
+use umoja_store::ports::Keys;
 use umoja_store::ports::{Attempts, Checkpoints, Items, Logs, Registry, Requests, Users};
+use umoja_store::proof::Proofs;
 use umoja_store::{Change, RegionPorts};
 
 #[cfg(feature = "aws")]
@@ -23,6 +27,8 @@ pub enum TablesOn {
 
 /// A region's tables, without faults.
 pub struct Tables {
+    /// What proves and verifies the content of the tables.
+    pub proofs: Arc<Proofs>,
     /// Users and ownerships.
     pub users: Arc<dyn Users>,
     /// Journal, receipts, audit.
@@ -50,42 +56,48 @@ enum Stream {
 impl Tables {
     pub(super) async fn new(on: TablesOn, store: &RegionStore) -> Self {
         match on {
-            TablesOn::Local => Self {
-                users: Arc::new(store.clone()),
-                logs: Arc::new(store.clone()),
-                items: Arc::new(store.clone()),
-                registry: Arc::new(store.clone()),
-                requests: Arc::new(store.clone()),
-                attempts: Arc::new(store.clone()),
-                checkpoints: Arc::new(store.clone()),
-                stream: Stream::Local(store.clone(), Mutex::default()),
-            },
+            TablesOn::Local => {
+                let (raw, stream) = (Arc::new(store.clone()), Stream::Local(store.clone(), Mutex::default()));
+                Self::proved(&raw, store.documents(), store.proofs(), stream)
+            }
             #[cfg(feature = "aws")]
             TablesOn::DynamoDb => {
                 let DynamoRegion { tables, stream, .. } = DynamoRegion::new(store.region()).await;
-                Self {
-                    users: Arc::clone(&tables) as _,
-                    logs: Arc::clone(&tables) as _,
-                    items: Arc::clone(&tables) as _,
-                    registry: Arc::clone(&tables) as _,
-                    requests: Arc::clone(&tables) as _,
-                    attempts: Arc::clone(&tables) as _,
-                    checkpoints: tables,
-                    stream: Stream::DynamoDb(stream, Mutex::default()),
-                }
+                let documents: Arc<dyn Registry> = Arc::clone(&tables) as _;
+                let keys: (Region, Arc<dyn Keys>) = (store.region().clone(), Arc::new(store.proof_keys()));
+                let proofs = Proofs::new(Arc::clone(&documents), store.region().clone(), [keys], store.clock());
+                Self::proved(&tables, documents, proofs, Stream::DynamoDb(stream, Mutex::default()))
             }
         }
     }
 
+    fn proved<T>(raw: &Arc<T>, documents: Arc<dyn Registry>, proofs: Arc<Proofs>, stream: Stream) -> Self
+    where
+        T: Users + Logs + Items + Requests + Attempts + Checkpoints + 'static,
+    {
+        Self {
+            users: proofs.users(Arc::clone(raw) as _),
+            logs: proofs.logs(Arc::clone(raw) as _, Arc::clone(raw) as _),
+            items: proofs.items(Arc::clone(raw) as _),
+            registry: proofs.registry(documents),
+            requests: Arc::clone(raw) as _,
+            attempts: Arc::clone(raw) as _,
+            checkpoints: Arc::clone(raw) as _,
+            proofs,
+            stream,
+        }
+    }
+
     /// The tables that all regions can reach, next to the region's key, with a table that exists only in tests.
-    pub fn ports(&self, name: &Region, keys: LocalKeys) -> RegionPorts {
+    pub fn ports(&self, store: &RegionStore) -> RegionPorts {
         RegionPorts {
-            name: name.clone(),
+            name: store.region().clone(),
             users: Arc::clone(&self.users),
             logs: Arc::clone(&self.logs),
             items: Arc::clone(&self.items),
             tables: &sample::TABLES,
-            keys: Arc::new(keys),
+            keys: Arc::new(store.keys()),
+            proof_keys: Arc::new(store.proof_keys()),
         }
     }
 

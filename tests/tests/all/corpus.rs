@@ -15,10 +15,11 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use umoja_replicator::Replicator;
 use umoja_schema::{
-    Attribute, Company, Credentials, IdentifierItem, IdentifierKind, Identity, Log, LogRow, Message, Part, PartRecord,
+    Attribute, Company, Credentials, IdentifierItem, IdentifierKind, Identity, Item, Log, LogRow, Message, Part,
+    PartRecord,
 };
 use umoja_store::apply::{Applied, apply_replicated};
-use umoja_store::ports::{Logs as _, Outcome, Queue, Registry as _, Requests as _, Users as _};
+use umoja_store::ports::{Outcome, Queue, Requests as _};
 use umoja_store::secrets::{Secrets, SecretsDocument};
 use umoja_store::{Infrastructure, RegionsDocument};
 use umoja_tests::world::run;
@@ -81,7 +82,10 @@ impl Frozen {
         for region in REGIONS {
             let own = dir.path().join(region);
             std::fs::create_dir(&own).unwrap();
-            std::fs::copy(folder.join(format!("keyring-{region}.json")), own.join("keyring.json")).unwrap();
+            for name in ["keyring", "proof-keyring"] {
+                let from = folder.join(format!("{name}-{region}.json"));
+                std::fs::copy(from, own.join(format!("{name}.json"))).unwrap();
+            }
         }
         if with_database {
             let sql = std::fs::read_to_string(folder.join("region.sql")).unwrap();
@@ -90,7 +94,7 @@ impl Frozen {
         let frozen = Self { places: open(dir.path()), folder, _dir: dir };
         for place in &frozen.places {
             for (name, document) in frozen.read("settings.json").as_object().unwrap() {
-                place.store.put_setting(name, document).await.unwrap();
+                place.store.documents().put_setting(name, document).await.unwrap();
             }
         }
         frozen
@@ -106,15 +110,31 @@ impl Frozen {
         list
     }
 
-    /// The parts with their decrypted contents.
-    fn parts(&self) -> Vec<(PartRecord, Value)> {
-        let part = |frozen: Value| {
+    /// The parts with their decrypted contents. Their proofs verify.
+    async fn parts(&self) -> Vec<(PartRecord, Value)> {
+        let mut parts = Vec::new();
+        for frozen in self.list("users.json") {
             let item = from_json(&frozen["item"]);
             let record = PartRecord::from_item(item.clone()).unwrap();
             assert_eq!(record.to_item(), item, "the item is unchanged after a round trip");
-            (record, frozen["plain"].clone())
-        };
-        self.list("users.json").into_iter().map(part).collect()
+            let verified = self.places[0].home.proofs.verified(record.into()).await.unwrap();
+            parts.push((verified.part().unwrap().clone(), frozen["plain"].clone()));
+        }
+        parts
+    }
+
+    /// The rows, which are unchanged after a round trip and whose proofs verify, with what is frozen beside them.
+    async fn rows(&self) -> Vec<(Log, LogRow, Value)> {
+        let mut rows = Vec::new();
+        for frozen in self.list("rows.json") {
+            let (log, item) = (frozen["table"].as_str().unwrap().parse().unwrap(), from_json(&frozen["item"]));
+            let row = LogRow::from_item(item).unwrap();
+            assert_eq!(to_json(&row.to_item()), frozen["item"]);
+            let verified = self.places[0].home.proofs.verified((log, row).into()).await.unwrap();
+            let Item::Row(_, row) = verified else { panic!("not a row") };
+            rows.push((log, *row, frozen));
+        }
+        rows
     }
 }
 
@@ -135,34 +155,37 @@ async fn opened(place: &Place, record: &PartRecord) -> Value {
 fn every_old_part_works_in_either_region() {
     each(false, async |frozen| {
         let [here, there] = &frozen.places;
-        for (record, _) in frozen.parts() {
-            assert_eq!(apply_replicated(&here.store, &record, here.store.region()).await, Ok(Applied::Written));
+        for (record, _) in frozen.parts().await {
+            assert_eq!(
+                apply_replicated(&*here.home.own.users, &record, here.store.region()).await,
+                Ok(Applied::Written)
+            );
         }
         let outcome = Replicator::new(here.home.clone()).handle(&here.store.changes(0, 1000).unwrap()).await;
         assert_eq!((outcome.failed, outcome.quarantined, outcome.queued), (None, 0, 0));
         for place in [here, there] {
-            for (record, plain) in frozen.parts() {
-                let stored = place.store.part(record.id, record.part).await.unwrap().unwrap();
+            for (record, plain) in frozen.parts().await {
+                let stored = place.home.own.users.part(record.id, record.part).await.unwrap().unwrap();
                 assert_eq!(stored, record);
                 match record.live() {
                     Some(_) => assert_eq!(opened(place, &stored).await, plain),
                     None => assert_eq!(plain, Value::Null),
                 }
             }
-            let secrets = Secrets::load(&place.store, place.sealer.ring()).await.unwrap();
+            let secrets = Secrets::load(&*place.home.registry, place.sealer.ring()).await.unwrap();
             for lookup in frozen.list("lookups.json") {
                 let kind = IdentifierKind::from_name(lookup["kind"].as_str().unwrap()).unwrap();
                 let company = lookup["company"].as_str().map(|company| company.parse().unwrap());
                 let indexes = secrets.indexes(kind, company.as_ref(), lookup["text"].as_str().unwrap());
                 let indexes: Vec<_> = indexes.into_iter().map(|(_, index)| index).collect();
-                let items = place.store.ownerships(&indexes).await.unwrap();
+                let items = place.home.own.users.ownerships(&indexes).await.unwrap();
                 let found = IdentifierItem::winner_of(&items).map(|(id, _)| id.to_string());
                 assert_eq!(found.as_deref(), lookup["finds"].as_str(), "{lookup}");
             }
             // The current code derives the stored ownerships.
             for item in frozen.list("identifiers.json") {
                 let item = IdentifierItem::from_item(from_json(&item)).unwrap();
-                assert_eq!(place.store.ownerships(&[item.index]).await.unwrap(), [item]);
+                assert_eq!(place.home.own.users.ownerships(&[item.index]).await.unwrap(), [item]);
             }
         }
     });
@@ -172,9 +195,9 @@ fn every_old_part_works_in_either_region() {
 fn unknown_attributes_survive_a_change_and_are_replicated() {
     each(false, async |frozen| {
         let [here, there] = &frozen.places;
-        for (mut record, _) in frozen.parts().into_iter().filter(|(record, _)| record.live().is_some()) {
+        for (mut record, _) in frozen.parts().await.into_iter().filter(|(record, _)| record.live().is_some()) {
             record.unknown.insert("novelty".into(), Attribute::Ns(vec!["1".into()]));
-            apply_replicated(&here.store, &record, here.store.region()).await.unwrap();
+            apply_replicated(&*here.home.own.users, &record, here.store.region()).await.unwrap();
             // Every writer of this version opens the part, changes it and seals it again.
             let mut version = record.version.clone();
             version.hlc = umoja_schema::Hlc::next(here.home.clock.now(), Some(version.hlc)).unwrap();
@@ -190,10 +213,10 @@ fn unknown_attributes_survive_a_change_and_are_replicated() {
                     here.sealer.seal(record.id, version, facts, &credentials, unknown).await.unwrap()
                 }
             };
-            apply_replicated(&here.store, &next, here.store.region()).await.unwrap();
+            apply_replicated(&*here.home.own.users, &next, here.store.region()).await.unwrap();
             let outcome = Replicator::new(here.home.clone()).handle(&here.store.changes(0, 1000).unwrap()).await;
             assert_eq!((outcome.failed, outcome.quarantined), (None, 0));
-            let copied = there.store.part(record.id, record.part).await.unwrap().unwrap();
+            let copied = there.home.own.users.part(record.id, record.part).await.unwrap().unwrap();
             assert_eq!(copied, next);
             assert_eq!(copied.unknown, record.unknown);
         }
@@ -204,12 +227,8 @@ fn unknown_attributes_survive_a_change_and_are_replicated() {
 fn old_rows_messages_and_settings_are_parsed() {
     each(false, async |frozen| {
         let here = &frozen.places[0];
-        let secrets = Secrets::load(&here.store, here.sealer.ring()).await.unwrap();
-        for frozen in frozen.list("rows.json") {
-            let item = from_json(&frozen["item"]);
-            let row = LogRow::from_item(item).unwrap();
-            assert_eq!(to_json(&row.to_item()), frozen["item"]);
-            assert!(frozen["table"].as_str().unwrap().parse::<Log>().is_ok());
+        let secrets = Secrets::load(&*here.home.registry, here.sealer.ring()).await.unwrap();
+        for (_, row, frozen) in frozen.rows().await {
             if let (Some(text), Some(Attribute::B(sealed))) = (frozen["reason"].as_str(), row.fields.get("reason")) {
                 assert_eq!(secrets.open_text(&row, sealed).as_deref(), Some(text));
             }
@@ -233,15 +252,19 @@ fn old_rows_messages_and_settings_are_parsed() {
         for company in frozen.list("companies.json") {
             let read: Company = serde_json::from_value(company.clone()).unwrap();
             contains(&serde_json::to_value(&read).unwrap(), &company);
-            here.store.put_company(&read).await.unwrap();
-            assert_eq!(here.store.company(&read.id).await.unwrap(), Some(read));
+            here.store.documents().put_company(&read).await.unwrap();
+            let verified = here.home.registry.company(&read.id).await.unwrap().unwrap();
+            here.home.registry.put_company(&verified).await.unwrap();
+            assert_eq!(here.store.documents().company(&read.id).await.unwrap(), Some(read));
         }
         let settings = frozen.read("settings.json");
-        let secrets = SecretsDocument::stored(&here.store).await.unwrap().unwrap();
+        let secrets = SecretsDocument::stored(&*here.home.registry).await.unwrap().unwrap();
         contains(&serde_json::to_value(secrets).unwrap(), &settings["secrets"]);
-        let regions = RegionsDocument::load(&here.store).await.unwrap().unwrap();
-        contains(&serde_json::to_value(regions).unwrap(), &settings["regions"]);
-        let infrastructure = Infrastructure::load(&here.store).await.unwrap().unwrap();
+        let regions = RegionsDocument::load(&*here.home.registry).await.unwrap().unwrap();
+        let mut listed = settings["regions"].clone();
+        listed.as_object_mut().unwrap().remove("proof").unwrap();
+        contains(&serde_json::to_value(regions).unwrap(), &listed);
+        let infrastructure = Infrastructure::load(&*here.home.registry).await.unwrap().unwrap();
         assert_eq!(infrastructure.regions.len(), 2);
     });
 }
@@ -265,10 +288,10 @@ fn a_directory_of_an_old_version_keeps_its_data() {
     each(true, async |frozen| {
         let here = &frozen.places[0];
         let mut stored = BTreeMap::new();
-        for record in here.store.scan(None, 100).await.unwrap().records {
+        for record in here.home.own.users.scan(None, 100).await.unwrap().records {
             stored.insert((record.id, record.part), record);
         }
-        let parts = frozen.parts();
+        let parts = frozen.parts().await;
         assert_eq!(stored.len(), parts.len());
         for (record, plain) in parts {
             assert_eq!(stored[&(record.id, record.part)], record);
@@ -278,14 +301,13 @@ fn a_directory_of_an_old_version_keeps_its_data() {
         }
         for item in frozen.list("identifiers.json") {
             let item = IdentifierItem::from_item(from_json(&item)).unwrap();
-            assert_eq!(here.store.ownerships(&[item.index]).await.unwrap(), [item]);
+            assert_eq!(here.home.own.users.ownerships(&[item.index]).await.unwrap(), [item]);
         }
-        for frozen in frozen.list("rows.json") {
-            let row = LogRow::from_item(from_json(&frozen["item"])).unwrap();
-            let log: Log = frozen["table"].as_str().unwrap().parse().unwrap();
-            assert_eq!(here.store.row(log, row.user, &row.key).await.unwrap(), Some(row));
+        for (log, row, _) in frozen.rows().await {
+            assert_eq!(here.home.own.logs.row(log, row.user, &row.key).await.unwrap(), Some(row));
         }
-        let companies = serde_json::to_value(here.store.companies().await.unwrap()).unwrap();
+        assert_eq!(here.home.registry.companies().await.unwrap().len(), frozen.list("companies.json").len());
+        let companies = serde_json::to_value(here.store.documents().companies().await.unwrap()).unwrap();
         contains(&companies, &frozen.read("companies.json"));
         for (key, outcome) in (1u8..).zip(frozen.list("outcomes.json")) {
             let outcome: Outcome = serde_json::from_value(outcome).unwrap();
@@ -304,7 +326,7 @@ fn a_directory_of_an_old_version_keeps_its_data() {
         let outcome = Replicator::new(here.home.clone()).handle(&here.store.changes(0, 1000).unwrap()).await;
         assert_eq!((outcome.failed, outcome.quarantined, outcome.queued), (None, 0, 0));
         for (key, record) in stored {
-            assert_eq!(frozen.places[1].store.part(key.0, key.1).await.unwrap(), Some(record));
+            assert_eq!(frozen.places[1].home.own.users.part(key.0, key.1).await.unwrap(), Some(record));
         }
     });
 }

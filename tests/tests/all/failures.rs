@@ -16,4 +16,5 @@ mod rotation;
 mod stream;
 mod tables;
 mod trail;
+mod unopened;
 mod versions;

@@ -122,6 +122,6 @@ fn housekeeping_removes_only_replicated_changes() {
         assert_eq!(world.changes(0).len(), 1);
         world.settle().await;
         world.check_invariants().await;
-        assert_eq!(Digest::of(&world.regions[1].store.ports(), 2).await.unwrap().parts, 2);
+        assert_eq!(Digest::of(&world.regions[1].tables.ports(&world.regions[1].store), 2).await.unwrap().parts, 2);
     });
 }

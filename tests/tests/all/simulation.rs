@@ -98,3 +98,37 @@ fn skipping_a_rotation_proof_loses_a_user() {
     let failure = Runner::new(TablesOn::Local, Some(Rule::Arrived)).run(&rotated()).unwrap_err();
     assert!(failure.reason.contains("did not find an existing user"), "{failure:?}");
 }
+
+fn called(call: Call) -> Step {
+    alone(Job::Call { at: 0, company: 0, user: 0, call })
+}
+
+/// A user is registered, and then these calls are made.
+fn about_a_user(calls: impl IntoIterator<Item = Call>) -> Plan {
+    let (phone, name, verified, password, idk) = (None, None, true, true, false);
+    let register = Call::Register { email: Some(0), phone, name, verified, password, idk };
+    Plan { seed: 1, regions: 2, steps: [register].into_iter().chain(calls).map(called).collect() }
+}
+
+fn fails_only_without(rule: Rule, plan: &Plan) -> String {
+    let held = Runner::new(TablesOn::Local, None).run(plan);
+    assert!(held.is_ok(), "{held:?}");
+    Runner::new(TablesOn::Local, Some(rule)).run(plan).unwrap_err().reason
+}
+
+#[test]
+fn an_uncounted_comparison_is_detected() {
+    let wrong = Call::Authenticate { by: By::Id, right: false };
+    let plan = about_a_user(std::iter::repeat_n(wrong, 6));
+    assert!(fails_only_without(Rule::Counted, &plan).starts_with("attempts: a password was compared"));
+    // Repeated requests are attempts too.
+    let wrong = Call::Password { right: false, idk: true };
+    let plan = about_a_user([wrong].into_iter().chain(std::iter::repeat_n(Call::Repeat, 5)));
+    assert!(fails_only_without(Rule::Counted, &plan).starts_with("attempts: a password was compared"));
+}
+
+#[test]
+fn an_idempotency_key_that_is_not_withdrawn_is_detected() {
+    let plan = about_a_user([Call::Password { right: false, idk: true }, Call::Repeat, Call::Corrected]);
+    assert!(fails_only_without(Rule::Withdrawn, &plan).contains("a rejected request kept its key"));
+}

@@ -7,7 +7,7 @@ use serde_json::json;
 use umoja_schema::company::ApiKeyHash;
 use umoja_schema::{Company, CompanyId};
 
-use super::known::{known, new_api_key};
+use super::known::{change_known, new_api_key};
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::credentials::CompanyFile;
@@ -53,7 +53,6 @@ pub(super) struct RetireKey {
 impl RotateKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_companies().await?;
-        let mut company = known(&deployment, &self.id).await?;
         let file = self.company_file.as_deref().map(CompanyFile::read).transpose()?;
         if file.as_ref().is_some_and(|file| file.id != self.id) {
             return Err(CliError::Usage(format!("--company-file is not of the company {}", self.id)));
@@ -61,16 +60,16 @@ impl RotateKey {
         let (api_key, hash) = new_api_key(&deployment)?;
         let now = deployment.clock.now().secs();
         let end = now.saturating_add(self.overlap_secs);
-        company.api_keys.retain(|old| old.expires_at.is_none_or(|at| now < at));
-        for old in &mut company.api_keys {
-            old.expires_at = Some(old.expires_at.map_or(end, |at| at.min(end)));
-        }
         let name = hash.id.clone();
-        company.api_keys.push(hash);
-        let stored = deployment.put_company(&company).await;
-        if matches!(stored, Err(CliError::NotStored(_))) {
-            return stored;
-        }
+        let changed = change_known(&deployment, &self.id, |company| {
+            company.api_keys.retain(|old| old.expires_at.is_none_or(|at| now < at));
+            for old in &mut company.api_keys {
+                old.expires_at = Some(old.expires_at.map_or(end, |at| at.min(end)));
+            }
+            company.api_keys.push(hash.clone());
+            Ok(())
+        });
+        let stored = changed.await?.everywhere;
         // If at least one region has stored it, the new key is issued.
         let overlap = self.overlap_secs;
         match (self.company_file.as_deref(), file) {
@@ -95,29 +94,46 @@ impl RotateKey {
 impl RetireKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_companies().await?;
-        let mut company = known(&deployment, &self.id).await?;
         let now = deployment.clock.now().secs();
         let is_live = |key: &ApiKeyHash| key.expires_at.is_none_or(|at| now < at);
-        if company.keys.iter().any(|key| key.kid == self.key) {
-            return self.retire_signing_key(&deployment, company, output).await;
+        let mut was_live = false;
+        let mut is_signing_key = false;
+        let is_somewhere = self.is_somewhere(&deployment).await;
+        let changed = change_known(&deployment, &self.id, |company| {
+            is_signing_key = company.keys.iter().any(|key| key.kid == self.key);
+            if is_signing_key {
+                return self.retire_signing_key(company);
+            }
+            if !is_somewhere {
+                return Err(CliError::Failed(format!(
+                    "the company {} has no API key {}; `umoja company list` shows the ids of its keys",
+                    self.id, self.key
+                )));
+            }
+            was_live = company.api_keys.iter().any(|key| key.id == self.key && is_live(key));
+            if was_live && !company.api_keys.iter().any(|key| key.id != self.key && is_live(key)) {
+                return Err(CliError::Failed(format!(
+                    "{} is the only API key of {1}; give it another one first with `umoja company rotate-key {1}`, or \
+                     reject all of its requests with `umoja company disable {1}`",
+                    self.key, self.id
+                )));
+            }
+            // A region that did not answer before may still have a key that the others dropped, so every region is
+            // written.
+            company.api_keys.retain(|key| key.id != self.key && is_live(key));
+            Ok(())
+        });
+        changed.await?.everywhere?;
+        if is_signing_key {
+            output.answer(&json!({ "id": self.id, "kid": self.key }), || {
+                format!(
+                    "The signing key {} has ended; this takes effect within 5 seconds in regions that are being \
+                     served.",
+                    self.key
+                )
+            });
+            return Ok(());
         }
-        if !self.is_somewhere(&deployment).await {
-            return Err(CliError::Failed(format!(
-                "the company {} has no API key {}; `umoja company list` shows the ids of its keys",
-                self.id, self.key
-            )));
-        }
-        let was_live = company.api_keys.iter().any(|key| key.id == self.key && is_live(key));
-        if was_live && !company.api_keys.iter().any(|key| key.id != self.key && is_live(key)) {
-            return Err(CliError::Failed(format!(
-                "{} is the only API key of {1}; give it another one first with `umoja company rotate-key {1}`, or \
-                 reject all of its requests with `umoja company disable {1}`",
-                self.key, self.id
-            )));
-        }
-        // A region that did not answer before may still have a key that the others dropped, so every region is written.
-        company.api_keys.retain(|key| key.id != self.key && is_live(key));
-        deployment.put_company(&company).await?;
         output.answer(&json!({ "id": self.id, "api_key_id": self.key, "was_live": was_live }), || {
             let key = &self.key;
             let end = if was_live { "has ended" } else { "had ended already, and is removed from every region" };
@@ -126,12 +142,7 @@ impl RetireKey {
         Ok(())
     }
 
-    async fn retire_signing_key(
-        &self,
-        deployment: &Regions,
-        mut company: Company,
-        output: Output,
-    ) -> Result<(), CliError> {
+    fn retire_signing_key(&self, company: &mut Company) -> Result<(), CliError> {
         if company.keys.len() == 1 {
             return Err(CliError::Failed(format!(
                 "{} is the only signing key of {1}; give it another one first with `umoja company add-key {1}`",
@@ -139,13 +150,6 @@ impl RetireKey {
             )));
         }
         company.keys.retain(|key| key.kid != self.key);
-        deployment.put_company(&company).await?;
-        output.answer(&json!({ "id": self.id, "kid": self.key }), || {
-            format!(
-                "The signing key {} has ended; this takes effect within 5 seconds in regions that are being served.",
-                self.key
-            )
-        });
         Ok(())
     }
 

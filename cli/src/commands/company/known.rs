@@ -1,15 +1,26 @@
-//! Looks up an existing company, and makes new API keys.
+//! Changes an existing company, and makes new API keys.
 
 use umoja_crypto::ApiKey;
 use umoja_schema::company::ApiKeyHash;
 use umoja_schema::{Company, CompanyId};
 
 use crate::CliError;
-use crate::deployment::Regions;
+use crate::deployment::{Changed, Regions};
 
-pub(super) async fn known(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
+/// Changes an existing company in every region.
+pub(super) async fn change_known(
+    deployment: &Regions,
+    id: &CompanyId,
+    mut change: impl FnMut(&mut Company) -> Result<(), CliError>,
+) -> Result<Changed, CliError> {
     let unknown = || CliError::Failed(format!("there is no company {id}; `umoja company list` shows all companies"));
-    deployment.company(id).await?.ok_or_else(unknown)
+    deployment
+        .change_company(id, |stored| {
+            let mut company = stored.ok_or_else(unknown)?;
+            change(&mut company)?;
+            Ok(company)
+        })
+        .await
 }
 
 pub(super) fn random_name(deployment: &Regions) -> String {

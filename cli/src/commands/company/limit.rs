@@ -6,9 +6,10 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::{Company, CompanyId};
 
-use super::known::known;
+use super::known::change_known;
 use crate::CliError;
 use crate::commands::target::Target;
+use crate::deployment::Changed;
 use crate::output::Output;
 
 /// Set how many requests a second a company may make; takes effect within 5 seconds.
@@ -33,9 +34,12 @@ pub(super) struct Limit {
 impl Limit {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_companies().await?;
-        let mut company = known(&deployment, &self.id).await?;
-        company.rate_limit = self.per_sec;
-        deployment.put_company(&company).await?;
+        let changed = change_known(&deployment, &self.id, |company| {
+            company.rate_limit = self.per_sec;
+            Ok(())
+        });
+        let Changed { company, everywhere } = changed.await?;
+        everywhere?;
         output.answer(&json!({ "id": self.id, "rate_limit": company.requests_per_second() }), || {
             format!(
                 "The company {} may make {} in each region; this takes effect within 5 seconds in regions that are \

@@ -19,7 +19,7 @@ use umoja_schema::company::ApiKeyHash;
 use umoja_schema::{Company, CompanyId, CompanyKey, Scope};
 
 use self::keys::{RetireKey, RotateKey};
-use self::known::{known, new_api_key, random_name};
+use self::known::{change_known, new_api_key, random_name};
 use self::limit::Limit;
 use self::options::{Scopes, chosen, country, scopes};
 use self::set::Set;
@@ -182,11 +182,14 @@ pub(crate) fn new_company(
 impl Add {
     async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_companies().await?;
-        if deployment.company(&self.id).await?.is_some() {
-            return Err(CliError::Failed(format!(
+        let exists = || {
+            CliError::Failed(format!(
                 "the company {0} exists already; give it a new API key with `umoja company rotate-key {0}`",
                 self.id
-            )));
+            ))
+        };
+        if deployment.company(&self.id).await?.is_some() {
+            return Err(exists());
         }
         let name = self.name.clone().unwrap_or_else(|| self.id.to_string());
         let (mut company, mut file) = new_company(&deployment, &self.id, &name, chosen(&self.scopes), self.trusted)?;
@@ -200,14 +203,20 @@ impl Add {
         }
         // The file is made before the company, so that the keys are not lost if the path cannot be written.
         let out = self.out.as_deref().map(|path| new_file(path).map(|file| (path, file))).transpose()?;
-        let stored = deployment.put_company(&company).await;
-        if let Err(error @ CliError::NotStored(_)) = stored {
-            // No region has these keys. The next run needs the path to be free.
-            if let Some(path) = &self.out {
-                std::fs::remove_file(path).map_err(|source| CliError::File { path: path.clone(), source })?;
+        let adding = deployment.change_company(&self.id, |stored| match stored {
+            Some(stored) if stored != company => Err(exists()),
+            _ => Ok(company.clone()),
+        });
+        let stored = match adding.await {
+            Ok(changed) => changed.everywhere,
+            Err(error) => {
+                // No region has these keys. The next run needs the path to be free.
+                if let Some(path) = &self.out {
+                    std::fs::remove_file(path).map_err(|source| CliError::File { path: path.clone(), source })?;
+                }
+                return Err(error);
             }
-            return Err(error);
-        }
+        };
         // If at least one region has stored it, its keys are issued.
         match out {
             Some((path, out)) => {
@@ -300,9 +309,11 @@ fn described(key: &ApiKeyHash, now_secs: u64) -> Option<String> {
 
 async fn set_enabled(target: &Target, id: CompanyId, enabled: bool, output: Output) -> Result<(), CliError> {
     let (deployment, _alone) = target.changing_companies().await?;
-    let mut company = known(&deployment, &id).await?;
-    company.enabled = enabled;
-    deployment.put_company(&company).await?;
+    let changed = change_known(&deployment, &id, |company| {
+        company.enabled = enabled;
+        Ok(())
+    });
+    changed.await?.everywhere?;
     output.answer(&json!({ "id": id, "enabled": enabled }), || {
         let what = if enabled { "enabled" } else { "disabled" };
         format!("The company {id} is {what}; this takes effect within 5 seconds in regions that are being served.")

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 use serde_json::json;
 use umoja_schema::{Company, CompanyId};
 
-use super::known::known;
+use super::known::change_known;
 use super::options::{Scopes, chosen, country, scopes};
 use crate::CliError;
 use crate::commands::target::Target;
@@ -58,9 +58,13 @@ fn country_or_none(text: &str) -> Result<PhoneCountry, String> {
 impl Set {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_companies().await?;
-        let mut company = known(&deployment, &self.id).await?;
-        self.change(&mut company);
-        deployment.put_company(&company).await?;
+        let changed = change_known(&deployment, &self.id, |company| {
+            self.change(company);
+            Ok(())
+        });
+        let changed = changed.await?;
+        changed.everywhere?;
+        let company = changed.company;
         let answer = json!({
             "id": company.id,
             "name": company.name,

@@ -7,7 +7,7 @@ use serde_json::json;
 use umoja_crypto::{Algorithm, SigningKey, VerifyingKey};
 use umoja_schema::{CompanyId, CompanyKey};
 
-use super::known::{known, random_name};
+use super::known::{change_known, random_name};
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::credentials::CompanyFile;
@@ -53,7 +53,6 @@ pub(super) fn own_key(path: &Path, alg: &str, kid: String) -> Result<CompanyKey,
 impl AddKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_companies().await?;
-        let mut company = known(&deployment, &self.id).await?;
         let file = self.company_file.as_deref().map(CompanyFile::read).transpose()?;
         if file.as_ref().is_some_and(|file| file.id != self.id) {
             return Err(CliError::Usage(format!("--company-file is not of the company {}", self.id)));
@@ -69,11 +68,13 @@ impl AddKey {
             }
         };
         let CompanyKey { kid, alg, .. } = key.clone();
-        company.keys.push(key);
-        let stored = deployment.put_company(&company).await;
-        if matches!(stored, Err(CliError::NotStored(_))) {
-            return stored;
-        }
+        let changed = change_known(&deployment, &self.id, |company| {
+            if company.keys.iter().all(|known| known.kid != key.kid) {
+                company.keys.push(key.clone());
+            }
+            Ok(())
+        });
+        let stored = changed.await?.everywhere;
         // If at least one region has stored it, the new key is issued.
         match (self.company_file.as_deref(), file) {
             (Some(path), Some(file)) => {

@@ -11,7 +11,7 @@ use umoja_schema::{Credentials, Identity, Part, Region, UserId};
 use umoja_store::Home;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::{Clock, Entropy, Queue as _, Users as _};
+use umoja_store::ports::{Clock, Entropy, Queue as _};
 use umoja_store::seal::Sealer;
 
 use crate::client::{Answer, Client};
@@ -193,7 +193,7 @@ impl Stage {
         let store = &self.stores[region];
         let alone = Home { peers: Vec::new(), ..self.server.homes()[region].clone() };
         let sealer = Sealer::new(KeyRing::new(&alone, 0), Arc::clone(&self.entropy));
-        let parts = store.parts(id).await.map_err(|source| in_region(store, source))?;
+        let parts = alone.own.users.parts(id).await.map_err(|source| in_region(store, source))?;
         let failed = || CliError::Failed(format!("{} cannot open the user with its own key", store.region()));
         let profile = parts.get(Part::Profile).ok_or_else(failed)?;
         let credentials = parts.get(Part::Credentials).ok_or_else(failed)?;

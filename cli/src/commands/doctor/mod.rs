@@ -13,6 +13,7 @@ use umoja_schema::names::queue;
 use self::compare::{Compared, How, compare};
 use self::trail::Trails;
 use self::users::Users;
+use super::opens::Sample;
 use super::status;
 use super::target::Target;
 use crate::CliError;
@@ -25,14 +26,17 @@ use crate::output::{Output, counted, note};
 
 Compares every pair of regions (users, journal, receipts, audit), and in every region the users with the identifier \
 ownerships that are derived from them: first by digests, then item by item where the digests differ. Checks that each \
-region's audit trail is whole and genuine: no row forged, changed, moved or missing. Compares each user with the audit \
+region's audit trail is whole and genuine: no row forged, changed, moved or missing. Items, companies and settings whose \
+proof does not verify count as unreadable: something else than Umoja wrote them. Compares each user with the audit \
 trail: credentials that are older than their last recorded change, users of the trail without parts or tombstone, users \
-with one part, and erased users with a live part, in all regions. Reports for each difference which \
-user it is about (by id, never by personal data), where, and since when. A write of the last minute may be on its way, \
-and is not a difference. Also reports how many items cannot be read, which parts lack a wrapped key, which queues hold \
-dead letters or quarantined records, and whether lists of regions, secrets and companies differ between regions.
+with one part, and erased users with a live part, in all regions. Opens the deployment's secrets and a sample of each \
+region's parts with the region's own key. Reports for each difference which user it is about (by id, never by personal \
+data), where, and since when. A write of the last minute may be on its way, and is not a difference. Also reports how \
+many items cannot be read, which parts lack a wrapped key, which queues hold dead letters or quarantined records, and \
+whether lists of regions, secrets and companies differ between regions.
 
---repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, \
+--repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, what \
+does not verify is replaced by another region's copy, \
 identifiers are derived again from the users, and missing wrapped keys are listed for the key repair. Then it compares \
 again. It can be interrupted and run again at any time. Dead letters and quarantined records are left to `umoja \
 redrive`. A row of the audit trail that one region lacks is replicated from another; a forged row, and a user who \
@@ -43,7 +47,7 @@ The exit code is 0 if there is no problem, 1 if there is one, and 2 if not every
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies; \
 Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; Scan, GetItem and BatchGetItem on \
 PREFIX-identifiers; Query on PREFIX-users, PREFIX-linked_accounts and PREFIX-audit; sqs:GetQueueAttributes on PREFIX-*; \
-kms:DescribeKey, and Decrypt with the data key of one of them. With --repair also PutItem and UpdateItem on \
+kms:DescribeKey and Decrypt with the data key. With --repair also PutItem and UpdateItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and \
 DeleteItem on PREFIX-identifiers and PREFIX-linked_accounts; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
 #[command(after_help = "Examples:
@@ -92,11 +96,13 @@ impl Doctor {
         let mut repaired = Vec::new();
         if self.repair {
             note("repairing the differences");
+            settings::repair(&regions).await.iter().for_each(|replaced| note(replaced));
             repaired = compare(&regions, How { repairs: true, ..how }).await;
             note("comparing again");
         }
         let (unseen, mut attention) = look_at_queues(&regions).await;
         attention.extend(settings::differences(&regions).await);
+        attention.extend(unopened(&regions).await);
         let compared = compare(&regions, how).await;
         attention.extend(compared.iter().flat_map(|one| said(one, self.most)));
         let audit = trail::look(&regions, self.most).await;
@@ -148,6 +154,21 @@ async fn look_at_queues(regions: &Regions) -> (Vec<Unseen>, Vec<String>) {
         }
     }
     (unseen, attention)
+}
+
+/// What the regions do not open with their own keys. Regions that do not answer, and keys that cannot be used, are
+/// reported elsewhere.
+async fn unopened(regions: &Regions) -> Vec<String> {
+    let mut attention = Vec::new();
+    for region in regions.list.iter().filter(|region| region.state.is_compared()) {
+        if status::key_state(&*region.home.own.keys).await != "enabled" {
+            continue;
+        }
+        if let Ok(sample) = Sample::of(region).await {
+            attention.extend(sample.open(region).await.attention(region));
+        }
+    }
+    attention
 }
 
 /// The problems that a comparison has found.

@@ -129,8 +129,8 @@ async fn refresh(cloud: &Cloud, document: &mut RegionsDocument) -> Result<BTreeS
     let found = infrastructure(cloud, &known).await?;
     let mut rekeyed = BTreeSet::new();
     for (entry, found) in document.regions.iter_mut().zip(found) {
-        let Infrastructure { data_key, .. } = &entry.infrastructure;
-        if *data_key != found.infrastructure.data_key {
+        let Infrastructure { data_key, proof_key, .. } = &entry.infrastructure;
+        if *data_key != found.infrastructure.data_key || *proof_key != found.infrastructure.proof_key {
             rekeyed.insert(entry.name().clone());
         }
         entry.infrastructure = Infrastructure { regions: Vec::new(), ..found.infrastructure };

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_reconciler::BackfillReport;
 use umoja_reconciler::jobs::backfill::{BackfillJob, Repairs};
+use umoja_reconciler::jobs::reencrypt::{Behind, reencrypt};
 use umoja_schema::{Millis, Region};
 use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
@@ -16,11 +17,15 @@ use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
 use super::change::{Pace, find, newest_list, on_its_way, replicate_companies, serving};
 use crate::CliError;
+use crate::commands::deliver::Delivery;
+use crate::commands::jobs::Listed;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::config::RegionConfig;
+use crate::deployment::local::in_region;
 use crate::deployment::secrets::OldKeys;
 use crate::deployment::served::settings_are_read;
 use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions, locks};
+use crate::error::Lost;
 use crate::output::{Output, note};
 
 /// Add a region to a deployment: backfill it with all existing data, then let it serve.
@@ -38,17 +43,22 @@ the data that any serving region holds, it serves.
 Each step can be repeated: after an interruption, run the same command again, and it continues.
 
 With --again a region that serves already is taken out of service and backfilled again: after one of its tables was \
-restored from a backup, or made again. Erasures since the backup are replicated with all other data.
+restored from a backup, or made again. Erasures since the backup are replicated with all other data. In a directory, \
+what the region has lost is made again: its directory and its database, for which `umoja serve` has to be stopped, or \
+its keyring.json. Another region has to serve, and its own key has to open the deployment's secrets. At the end the \
+command reads every record: where the region's key does not open its wrapped key, the keys of other regions open the \
+record, and it is re-encrypted.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings, Scan on \
 PREFIX-companies; kms:DescribeKey, Encrypt and Decrypt with the data key, which can be limited to the secrets by a \
-condition on kms:EncryptionContext:umoja:secret, since the backfill opens no user's data; sqs:GetQueueAttributes on \
-PREFIX-*. In those that serve: dynamodb:Scan on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, \
-GetItem and PutItem on PREFIX-receipts; sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:PutItem on \
-PREFIX-companies; ConditionCheckItem, GetItem, PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem \
-on PREFIX-linked_accounts; GetItem, BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on \
-PREFIX-journal, PREFIX-receipts and PREFIX-audit, UpdateItem on PREFIX-journal. With dynamodb:GetItem and PutItem on \
-PREFIX-checkpoints it continues where it was stopped.")]
+condition on kms:EncryptionContext:umoja:secret, since the backfill opens no user's data (with --again it does, and \
+needs kms:GenerateDataKey too); sqs:GetQueueAttributes on PREFIX-*. In those that serve: dynamodb:Scan on \
+PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutItem on PREFIX-receipts; \
+sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:PutItem on PREFIX-companies; ConditionCheckItem, GetItem, \
+PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem on PREFIX-linked_accounts; GetItem, \
+BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on PREFIX-journal, PREFIX-receipts \
+and PREFIX-audit, UpdateItem on PREFIX-journal. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it continues \
+where it was stopped.")]
 #[command(after_help = "Examples:
   umoja region add ap-south-1 --dir DIR
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
@@ -102,6 +112,9 @@ impl Add {
         note(&format!("{name}: wrapping the deployment's secrets by its key"));
         let rekeyed = if another_key { BTreeSet::from([name.clone()]) } else { BTreeSet::new() };
         regions.ensure_secrets_rekeyed(&rekeyed, &OldKeys::new()).await?;
+        if self.again {
+            regions.wrap_unopened_secrets(None).await?;
+        }
         let others = || regions.list.iter().filter(|region| region.name() != name);
         // Those that serve first: the new region may rely on them from the moment at which it is listed itself.
         cloud.store(&document, others().chain([new])).await?;
@@ -109,6 +122,7 @@ impl Add {
         self.pace.wait_for_settings(name).await;
 
         let copied = self.backfill(&regions, regions.clock.now(), Repairs::Scheduled).await?;
+        self.reencrypt(&regions, None).await?;
 
         replicate_companies(&regions, new).await?;
         // The backfill may take hours: keep the changes that other commands made meanwhile.
@@ -138,11 +152,15 @@ impl Add {
 
     async fn local(&self, dir: &Path, output: Output) -> Result<(), CliError> {
         let _alone = locks::change(dir)?;
-        let mut deployment = Deployment::open(dir)?;
         let name = &self.name;
-        let stored = deployment.config().regions.iter().find(|region| region.name == *name);
-        reject(name, stored.map(|region| region.state))?;
-        if !self.again && stored.is_some_and(|region| region.state.serves()) {
+        // A region that cannot be opened has no other way back, whatever its state.
+        if self.again && Deployment::state_of(dir, name)?.is_some() {
+            self.remake(dir).await?;
+        }
+        let state = Deployment::state_of(dir, name)?;
+        reject(name, state)?;
+        let mut deployment = Deployment::open(dir)?;
+        if !self.again && state.is_some_and(RegionState::serves) {
             output.answer(&json!({ "region": name, "state": "serving", "added": false }), || {
                 format!("{name} is a region already; --again backfills it again.")
             });
@@ -157,10 +175,12 @@ impl Add {
         })?;
         let regions = deployment.regions();
         deployment.ensure_secrets().await?;
+        regions.wrap_unopened_secrets(None).await?;
         let new = find(&regions, name)?;
         replicate_companies(&regions, new).await?;
         let since = on_its_way(&deployment, || regions.clock.now()).await?;
         let copied = self.backfill(&regions, since, deployment.repairs()).await?;
+        self.reencrypt(&regions, Some(&deployment)).await?;
         replicate_companies(&regions, new).await?;
         deployment.set_state(name, RegionState::Serving)?;
         let is_served = settings_are_read(&deployment).await?;
@@ -180,7 +200,48 @@ impl Add {
     async fn backfill(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<BackfillReport, CliError> {
         let (worker, target) = (self.pace.worker(regions), &self.name);
         let backfill = BackfillJob { worker, target, since, derives: self.again, repairs };
-        Ok(backfill.from(&serving(regions, target)?, false).await?)
+        let sources = serving(regions, target)?;
+        if sources.is_empty() {
+            return Err(no_source(target));
+        }
+        Ok(backfill.from(&sources, false).await?)
+    }
+
+    /// Re-encrypts the parts that the region's key does not open, until it opens every one. In AWS only with --again,
+    /// because it costs a call for each part; in a directory this run may continue one with --again.
+    async fn reencrypt(&self, regions: &Regions, deployment: Option<&Deployment>) -> Result<(), CliError> {
+        if !self.again && deployment.is_none() {
+            return Ok(());
+        }
+        let listed = Listed { regions, deployment, delivery: Delivery::default() };
+        reencrypt(&self.pace.worker(regions), &listed, Behind::WrappedBy(&self.name), "records under another key")
+            .await
+            .map(drop)
+    }
+
+    /// Makes again what the region has lost, if another region can bring everything back.
+    async fn remake(&self, dir: &Path) -> Result<(), CliError> {
+        let name = &self.name;
+        let Err(error) = Deployment::check_region(dir, name) else { return Ok(()) };
+        let Some(lost) = error.lost() else { return Err(error.into()) };
+        if lost == Lost::Data && locks::is_served(dir)? {
+            return Err(CliError::Failed(format!(
+                "{error}. The process that serves {} still has the deleted files open: stop it first",
+                dir.display()
+            )));
+        }
+        // Another region may be lost too, and is made again by the same command for it.
+        let usable =
+            |region: &RegionConfig| region.name != *name && Deployment::check_region(dir, &region.name).is_ok();
+        let others = Deployment::open_some(dir, usable).map_err(|_| no_source(name))?.regions();
+        if !others.list.iter().any(|region| region.state.serves()) {
+            return Err(no_source(name));
+        }
+        others.wrap_unopened_secrets(None).await?;
+        note(&format!("{name}: making again what it has lost"));
+        // It must not serve before it has everything again, even if this command is interrupted.
+        Deployment::set_state_of(dir, name, RegionState::Joining)?;
+        Ok(Deployment::remake_region(dir, name)?)
     }
 
     /// Puts the region on the list. True if the list had it with another key.
@@ -221,17 +282,30 @@ fn reject(name: &Region, state: Option<RegionState>) -> Result<(), CliError> {
             state.as_str()
         ))),
         Some(RegionState::Leaving) => Err(CliError::Failed(format!(
-            "{name} is being removed: `umoja region remove {name}` continues the \
-                 removal"
+            "{name} is being removed: `umoja region remove {name}` continues the removal, and `umoja region thaw \
+             {name}` lets it serve again"
         ))),
         Some(RegionState::Serving | RegionState::Joining) | None => Ok(()),
     }
 }
 
-/// The settings of a new region of a directory.
+/// The error if no region can fill another one.
+fn no_source(name: &Region) -> CliError {
+    CliError::Failed(format!(
+        "no other region serves, from which {name} could be backfilled; restore its files or tables from a backup"
+    ))
+}
+
+/// Makes the store of a new region of a directory. Returns its settings.
 fn new_region(dir: &Path, name: &Region, others: &[RegionConfig]) -> Result<RegionConfig, CliError> {
     let own = dir.join(name.as_str());
-    if own.exists() {
+    let exists = own.exists();
+    let is_used = match Deployment::make_region(dir, name) {
+        Ok(store) => store.is_used().map_err(|source| in_region(&store, source))?,
+        Err(_) if exists => true,
+        Err(error) => return Err(error.into()),
+    };
+    if is_used {
         return Err(CliError::Failed(format!(
             "{} exists already, from a region that was removed; move it away first",
             own.display()

@@ -86,8 +86,12 @@ pub(super) fn serving<'a>(regions: &'a Regions, but: &Region) -> Result<Vec<&'a 
 
 /// One of the regions.
 pub(super) fn find<'a>(regions: &'a Regions, name: &Region) -> Result<&'a DeployedRegion, CliError> {
-    let region = regions.list.iter().find(|region| region.name() == name);
-    region.ok_or_else(|| CliError::Usage(format!("the deployment has no region {name}")))
+    regions.get(name)
+}
+
+/// The error of a command about a region that the deployment does not have.
+pub(super) fn unknown(regions: &Regions, name: &Region) -> CliError {
+    regions.unknown(name)
 }
 
 /// The time after `timeout_secs` seconds.
@@ -108,10 +112,13 @@ pub(super) async fn replicate_companies(regions: &Regions, new: &DeployedRegion)
     loop {
         let companies = regions.companies().await?;
         let there = new.home.registry.companies().await.map_err(|source| new.failed(source))?;
+        let mut is_done = true;
         for company in companies.iter().filter(|company| !there.contains(company)) {
-            new.home.registry.put_company(company).await.map_err(|source| new.failed(source))?;
+            let stored = there.iter().find(|stored| stored.id == company.id);
+            let replaced = new.home.registry.replace_company(stored, company).await;
+            is_done &= replaced.map_err(|source| new.failed(source))?;
         }
-        if regions.companies().await? == companies {
+        if is_done && regions.companies().await? == companies {
             return Ok(());
         }
     }

@@ -59,7 +59,8 @@ serving region that it lacks or holds in an older version, and identifier owners
 region sends again, and every part and row that it holds and another region lacks is replicated there. The newest \
 version wins, whatever its origin, and an erasure wins over every version: a write of the region from before it was \
 away undoes no newer change. When no region lacks data of the other, the region serves. Each step can be repeated: \
-after an interruption, run the same command again.
+after an interruption, run the same command again. A region whose removal has stopped before it was taken off the list \
+of regions comes back in the same way.
 
 The other regions serve users all the time. In AWS it needs what `umoja region add` needs, with the region and \
 every serving one as both source and target.")]
@@ -259,10 +260,9 @@ fn reject_freezing(name: &Region, state: RegionState) -> Result<(), CliError> {
 fn reject_thawing(name: &Region, state: RegionState) -> Result<bool, CliError> {
     match state {
         RegionState::Serving => Ok(true),
-        RegionState::Frozen | RegionState::Thawing => Ok(false),
-        RegionState::Joining | RegionState::Leaving => {
-            Err(CliError::Failed(format!("{name} is {} and not frozen", state.as_str())))
-        }
+        // A region that leaves does not serve either, and may come back as long as it is on the list.
+        RegionState::Frozen | RegionState::Thawing | RegionState::Leaving => Ok(false),
+        RegionState::Joining => Err(CliError::Failed(format!("{name} is {} and not frozen", state.as_str()))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod index;
 mod pepper;
+mod proof;
 mod signing;
 
 use clap::{Args, Subcommand};
@@ -21,6 +22,7 @@ enum Key {
     SigningKey(signing::SigningKey),
     IndexKey(index::IndexKey),
     Pepper(pepper::Pepper),
+    ProofKey(proof::ProofKey),
 }
 
 impl Command {
@@ -29,6 +31,7 @@ impl Command {
             Key::SigningKey(key) => key.run(output).await,
             Key::IndexKey(key) => key.run(output).await,
             Key::Pepper(key) => key.run(output).await,
+            Key::ProofKey(key) => key.run(output).await,
         }
     }
 }

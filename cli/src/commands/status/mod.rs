@@ -13,6 +13,7 @@ use umoja_store::ports::{Keys, KeysError, QueueDepth, StoreError};
 
 use self::scan::Scan;
 use self::stream::Replication;
+use super::opens::{Opens, Sample};
 use super::target::{Opened, Target};
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions, locks};
@@ -22,14 +23,16 @@ use crate::output::{Output, table};
 #[derive(Debug, Args)]
 #[command(long_about = "Show whether all is well: queues, replication, wrapped keys, key services.
 
-Reads every part once to count users and missing wrapped keys; --fast leaves that out. The exit code is 0 if all is \
+Reads every part once to count users and missing wrapped keys; --fast leaves that out. Opens the deployment's secrets \
+and a sample of each region's parts, the newest and the first ones, with the region's own key: another region's key \
+hides the loss of that key only until the other region is gone. The exit code is 0 if all is \
 well, and 1 if something needs attention, which is then named. A directory that no process serves, or whose disk is \
 full, is not well. Digests differ for a moment while users change. In AWS \
 that counts as a difference only if there was no write for a minute.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies \
-and PREFIX-users; kms:DescribeKey; sqs:GetQueueAttributes on PREFIX-*. The CloudWatch alarm PREFIX-iterator-age shows \
-whether the streams are behind.")]
+and PREFIX-users; kms:DescribeKey and Decrypt; sqs:GetQueueAttributes on PREFIX-*. The CloudWatch alarm \
+PREFIX-iterator-age shows whether the streams are behind.")]
 #[command(after_help = "Examples:
   umoja status --dir DIR
   umoja status --dir DIR --fast --json
@@ -72,6 +75,10 @@ struct RegionStatus {
     url: Option<String>,
     state: RegionState,
     key: &'static str,
+    /// What its own key opens.
+    opens: Opens,
+    #[serde(skip)]
+    unopened: Vec<String>,
     companies: usize,
     #[serde(skip)]
     known: Vec<Company>,
@@ -177,16 +184,24 @@ async fn region_status(
     let home = &region.home;
     let queues = queues(region).await?;
     let known = home.registry.companies().await?;
+    let scan = if fast { None } else { Some(scan::scan(region, deployment.list.len()).await?) };
+    let opens = match &scan {
+        Some(scan) => scan.sample.open(region).await,
+        None => Sample::of_first(region).await?.open(region).await,
+    };
     Ok(RegionStatus {
         region: region.name().clone(),
         url: region.url.clone(),
         state: region.state,
         key: key_state(&*home.own.keys).await,
+        // A region that is being backfilled may lack them.
+        unopened: if region.state == RegionState::Joining { Vec::new() } else { opens.attention(region) },
+        opens,
         companies: known.len(),
         known,
         replication,
         queues,
-        scan: if fast { None } else { Some(scan::scan(region, deployment.list.len()).await?) },
+        scan,
     })
 }
 
@@ -245,7 +260,9 @@ impl RegionStatus {
             attention
                 .push(format!("{region} is {state} and does not serve; continue with `umoja region {next} {region}`"));
         }
-        if self.key != "enabled" {
+        if self.key == "enabled" {
+            attention.extend(self.unopened.iter().cloned());
+        } else {
             attention.push(format!("{region}: its key is {}", self.key));
         }
         for QueueStatus { queue: name, waiting, dead, .. } in &self.queues {
@@ -281,6 +298,7 @@ impl RegionStatus {
             rows.push(vec!["wrapped keys".into(), format!("{} parts lack one", scan.missing_keys)]);
         }
         rows.push(vec!["key".into(), self.key.into()]);
+        rows.push(vec!["its key opens".into(), self.opens.text()]);
         rows.push(vec!["replication".into(), self.replication.text()]);
         for QueueStatus { queue, waiting, in_flight, dead } in &self.queues {
             rows.push(vec![format!("queue {queue}"), format!("{waiting} waiting, {in_flight} in flight, {dead} dead")]);

@@ -9,6 +9,7 @@ use umoja_store::digest::Digest;
 use umoja_store::ports::StoreError;
 
 use crate::CliError;
+use crate::commands::opens::Sample;
 use crate::deployment::{DeployedRegion, Regions};
 use crate::output::note;
 
@@ -27,11 +28,14 @@ pub(super) struct Scan {
     pub(super) digest: String,
     /// When its newest part was written.
     newest_ms: Millis,
+    /// Parts to open.
+    #[serde(skip)]
+    pub(super) sample: Sample,
 }
 
 /// Reads every part of a region once.
 pub(super) async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan, StoreError> {
-    let mut digest = Digest::default();
+    let (mut digest, mut sample) = (Digest::default(), Sample::default());
     let (mut users, mut newest, mut after) = (0, Millis(0), None);
     loop {
         let page = region.home.own.scan(&USERS, after, 1000).await?.whole()?;
@@ -39,6 +43,9 @@ pub(super) async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan
             digest.add(item, regions);
             users += u64::from(item.part().and_then(PartRecord::profile_facts).is_some());
             newest = newest.max(item.hlc().millis());
+            if let Some(record) = item.part() {
+                sample.add(region, record);
+            }
         }
         if digest.parts / PROGRESS != (digest.parts - page.items.len() as u64) / PROGRESS {
             note(&format!("{}: {} parts read", region.name(), digest.parts));
@@ -49,7 +56,7 @@ pub(super) async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan
         }
     }
     let Digest { parts, missing_keys, .. } = digest;
-    Ok(Scan { users, parts, missing_keys, digest: digest.to_string(), newest_ms: newest })
+    Ok(Scan { users, parts, missing_keys, digest: digest.to_string(), newest_ms: newest, sample })
 }
 
 /// Whether regions hold different users.

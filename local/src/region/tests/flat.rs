@@ -7,7 +7,7 @@ use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Key};
 use umoja_store::contract::sample::{identifier_write, index, owned, ownership, unowned};
-use umoja_store::ports::{KeyAdded, Queue as _, Registry as _};
+use umoja_store::ports::{KeyAdded, Queue as _};
 
 use super::*;
 
@@ -15,7 +15,8 @@ static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Runs every operation at least once.
 async fn everything(store: &RegionStore, clock: &SetClock) {
-    let (now, outcome) = (clock.now(), Outcome { request: "r".into(), status: None, id: None, version: None });
+    let (now, outcome) =
+        (clock.now(), Outcome { request: "r".into(), mark: None, status: None, id: None, version: None });
     for ms in 1..=3 {
         let writes = Writes {
             parts: vec![part_write(profile(user(1), version(ms)), Condition::Older)],
@@ -33,7 +34,7 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     let release = vec![identifier_write(owned(1, [(user(1), ownership(1))]), unowned(1))];
     assert_eq!(store.commit(&Writes { ownerships: release, ..Writes::default() }).await, Ok(Commit::Done));
     let region = "af-south-1".parse().unwrap();
-    let added = store.add_wrapped_key(user(1), Part::Profile, &version(3), &region, &[1]).await;
+    let added = store.add_wrapped_key(user(1), Part::Profile, &version(3), &region, None, &[1]).await;
     assert_eq!(added, Ok(KeyAdded::Added));
     store.part(user(1), Part::Profile).await.unwrap();
     store.parts(user(1)).await.unwrap();
@@ -45,9 +46,9 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     store.first_use(&[1; 32], now, now).await.unwrap();
     store.begin(&[1; 32], &outcome, now, now).await.unwrap();
     store.finish(&[1; 32], &outcome, now).await.unwrap();
-    store.setting("a").await.unwrap();
-    store.put_setting("a", &serde_json::json!(1)).await.unwrap();
-    store.company(&"acme".parse().unwrap()).await.unwrap();
+    store.documents().setting("a").await.unwrap();
+    store.documents().put_setting("a", &serde_json::json!(1)).await.unwrap();
+    store.documents().company(&"acme".parse().unwrap()).await.unwrap();
     store.cursor("a").await.unwrap();
     store.advance_cursor("a", 3).await.unwrap();
     store.changes(0, 10).unwrap();

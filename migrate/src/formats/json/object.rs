@@ -5,11 +5,15 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use umoja_crypto::numbers;
 
 use crate::Rejected;
 
-/// Reads an object. Numbers have the range of a double or of 64 bits, and nesting that of serde_json (128).
+/// Reads an object. Nesting is limited as by serde_json (128), and a number that would lose digits is rejected.
 pub(in crate::formats) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Rejected> {
+    if !numbers::are_kept(bytes) {
+        return Err(Rejected::Number);
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match value {
@@ -105,12 +109,14 @@ mod tests {
             br#"{"a":1} {}"#,
             br#"[{"a":1}]"#,
             br#""a""#,
-            br#"{"a":1e999}"#,
             b"{\"a\":\"\xff\"}",
             b"{\"a\":\"\0\"}",
             b"",
         ] {
             assert!(matches!(object(bad), Err(Rejected::Form(_))), "{}", String::from_utf8_lossy(bad));
+        }
+        for inexact in [&br#"{"a":1e999}"#[..], br#"{"a":[18446744073709551616]}"#, br#"{"a":0.10000000000000001}"#] {
+            assert_eq!(object(inexact), Err(Rejected::Number), "{}", String::from_utf8_lossy(inexact));
         }
         let deep = [b"{\"a\":".repeat(200), b"1".to_vec(), b"}".repeat(200)].concat();
         assert!(object(&deep).is_err());

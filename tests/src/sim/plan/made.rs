@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use self::parts::{by, call, called, finish, identifier, maybe, register, replicated, trouble, user, verified, write};
+use self::parts::{
+    again, by, call, called, finish, guess, identifier, maybe, register, replicated, trouble, used_token, user,
+    verified, write,
+};
 use super::{By, COMPANIES, Call, Job, Plan, Service, Step, Task, Trouble};
 
 fn merged(other: u8) -> Call {
@@ -137,6 +140,18 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
                 let heard = heard.then_some(Step::Round);
                 let finished = finishes.into_iter().map(|(at, call)| called(at, company, user, call));
                 [started].into_iter().chain(written).chain(heard).chain(finished).collect()
+            }
+        ),
+        // A password is guessed until the user is locked out, also by repeated requests.
+        1 => (at(), 0..COMPANIES, user(), prop::collection::vec(guess(), 6..10)).prop_map(|(at, company, user, guesses)| {
+            guesses.into_iter().map(|call| called(at, company, user, call)).collect()
+        }),
+        // A rejected request is repeated and corrected under the same key.
+        2 => (at(), 0..COMPANIES, user(), any::<bool>(), prop::collection::vec((at(), again()), 1..4)).prop_map(
+            |(at, company, user, token, again)| {
+                let first = if token { used_token() } else { vec![Call::Password { right: false, idk: true }] };
+                let first = first.into_iter().map(|call| called(at, company, user, call));
+                first.chain(again.into_iter().map(|(at, call)| called(at, company, user, call))).collect()
             }
         ),
         // Another region is asked for a user that was just written.

@@ -76,7 +76,7 @@ async fn a_wrapped_key_is_added_by_one_request() {
     region.calls.reset();
     for _ in 0..2 {
         let peer = "af-south-1".parse().unwrap();
-        region.tables.add_wrapped_key(user(1), Part::Profile, &version(1), &peer, &[1]).await.unwrap();
+        region.tables.add_wrapped_key(user(1), Part::Profile, &version(1), &peer, None, &[1]).await.unwrap();
     }
     assert_eq!(region.calls.all(), calls(&[("UpdateItem", 2)]));
 }

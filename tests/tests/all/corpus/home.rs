@@ -27,7 +27,7 @@ pub(super) fn open(dir: &Path) -> [Place; 2] {
     let entropy = Arc::new(SeededEntropy::new(1));
     let stores = REGIONS.map(|name| {
         let (dir, region): (_, Region) = (dir.join(name), name.parse().unwrap());
-        RegionStore::open(&dir, region, clock.clone(), entropy.clone(), Options::default()).unwrap()
+        RegionStore::create(&dir, region, clock.clone(), entropy.clone(), Options::default()).unwrap()
     });
     [0, 1].map(|at| {
         let (own, peer) = (&stores[at], &stores[1 - at]);

@@ -6,13 +6,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 use umoja_schema::{
     AccountStatus, ApiKeyHash, Attribute, Attributes, BlindIndex, Company, CompanyId, CompanyKey, Credentials, Facts,
-    Hlc, IdentifierItem, IdentifierKind, Identity, Key, LegacyHash, Log, LogRow, Message, Millis, Ownership, Part,
-    PartRecord, Profile, ProfileFacts, Scope, Source, UserId, Version,
+    Hlc, IdentifierItem, IdentifierKind, Identity, Key, LegacyHash, Link, LinkState, Log, LogRow, Message, Millis,
+    Ownership, Part, PartRecord, Profile, ProfileFacts, Scope, Source, UserId, Version,
 };
 use umoja_store::apply::{commit_own, conflicts, plan_ownerships};
-use umoja_store::ports::{
-    Commit, Condition, Logs as _, Outcome, PartWrite, Registry as _, Requests as _, Users as _, Writes,
-};
+use umoja_store::ports::{Commit, Condition, Logs as _, Outcome, PartWrite, Requests as _, Users as _, Writes};
 use umoja_store::replicate::{confirmation, confirmation_key};
 use umoja_store::secrets::{SETTING, Secrets, SecretsDocument, WrappedSecret};
 use umoja_store::{Infrastructure, RegionEntry, RegionState, RegionsDocument};
@@ -33,38 +31,42 @@ async fn fill(dir: &Path, folder: &Path) {
     let here = &places[0];
     let save = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     settings(&places).await;
-    let secrets = Secrets::load(&here.store, here.sealer.ring()).await.unwrap();
+    let secrets = Secrets::load(&*here.home.registry, here.sealer.ring()).await.unwrap();
     let mut plain = BTreeMap::new();
     let people = people(here, &places[1], &secrets, &mut plain).await;
     let rows = rows(here, &secrets, &people).await;
     let messages = messages(here, people[0]).await;
     let outcome = requests(here, people[0]).await;
 
-    let records = here.store.scan(None, 100).await.unwrap().records;
-    let users = records.iter().map(|record| {
+    let records = here.home.own.users.scan(None, 100).await.unwrap().records;
+    // As they are stored, with their proofs.
+    let stored = here.store.scan(None, 100).await.unwrap().records;
+    let users = stored.iter().map(|record| {
         let plain = plain.get(&(record.id, record.part)).cloned().unwrap_or_default();
         json!({ "item": to_json(&record.to_item()), "plain": plain })
     });
     save("users.json", &pretty(&users.collect()));
     let indexes: Vec<BlindIndex> = records.iter().flat_map(|record| record.ownerships().keys().copied()).collect();
     let ownerships: BTreeMap<_, _> =
-        here.store.ownerships(&indexes).await.unwrap().into_iter().map(|item| (item.index, item)).collect();
+        here.home.own.users.ownerships(&indexes).await.unwrap().into_iter().map(|item| (item.index, item)).collect();
     save("identifiers.json", &pretty(&ownerships.values().map(|item| to_json(&item.to_item())).collect()));
     save("rows.json", &pretty(&rows));
     save("messages.json", &pretty(&messages));
     save("outcomes.json", &pretty(&outcome));
     let mut documents = Vec::new();
     for name in [SETTING, "regions", "infrastructure"] {
-        documents.push((name.to_owned(), here.store.setting(name).await.unwrap().unwrap()));
+        documents.push((name.to_owned(), here.store.documents().setting(name).await.unwrap().unwrap()));
     }
     save("settings.json", &pretty(&object(documents)));
-    let companies = here.store.companies().await.unwrap();
+    let companies = here.store.documents().companies().await.unwrap();
     save("companies.json", &pretty(&serde_json::to_value(companies).unwrap()));
     save("lookups.json", &pretty(&lookups(&secrets, &ownerships)));
     save("region.sql", &to_sql(&dir.join(REGIONS[0]).join("region.sqlite")));
     for region in REGIONS {
-        let keyring = std::fs::read_to_string(dir.join(region).join("keyring.json")).unwrap();
-        save(&format!("keyring-{region}.json"), &keyring);
+        for name in ["keyring", "proof-keyring"] {
+            let keyring = std::fs::read_to_string(dir.join(region).join(format!("{name}.json"))).unwrap();
+            save(&format!("{name}-{region}.json"), &keyring);
+        }
     }
 }
 
@@ -74,10 +76,12 @@ async fn settings(places: &[Place; 2]) {
     // In the middle of a rotation: every identifier is indexed under both keys.
     secrets.index.push(WrappedSecret::create(ring, "index", 2, NOW).await.unwrap());
     secrets.signing.push(WrappedSecret::create(ring, "signing", 2, NOW).await.unwrap());
+    secrets.sign(ring).await.unwrap();
     let infrastructure = |region: &str| Infrastructure {
         region: region.parse().unwrap(),
         base_url: format!("https://{region}.example.com"),
         data_key: format!("arn:aws:kms:{region}:123456789012:key/1"),
+        proof_key: format!("arn:aws:kms:{region}:123456789012:key/2"),
         queues: format!("https://sqs.{region}.amazonaws.com/123456789012"),
         regions: REGIONS.map(|name| name.parse().unwrap()).to_vec(),
     };
@@ -90,6 +94,7 @@ async fn settings(places: &[Place; 2]) {
     };
     let own = json!({
         "region": REGIONS[0], "base_url": infrastructure(REGIONS[0]).base_url, "data_key": infrastructure(REGIONS[0]).data_key,
+        "proof_key": infrastructure(REGIONS[0]).proof_key,
         "queues": infrastructure(REGIONS[0]).queues, "regions": REGIONS,
     });
     let company = Company {
@@ -108,10 +113,10 @@ async fn settings(places: &[Place; 2]) {
         unknown: serde_json::Map::new(),
     };
     for place in places {
-        place.store.put_setting(SETTING, &serde_json::to_value(&secrets).unwrap()).await.unwrap();
-        place.store.put_setting("regions", &serde_json::to_value(&regions).unwrap()).await.unwrap();
-        place.store.put_setting("infrastructure", &own).await.unwrap();
-        place.store.put_company(&company).await.unwrap();
+        place.home.registry.put_setting(SETTING, &serde_json::to_value(&secrets).unwrap()).await.unwrap();
+        place.home.registry.put_setting("regions", &serde_json::to_value(&regions).unwrap()).await.unwrap();
+        place.home.registry.put_setting("infrastructure", &own).await.unwrap();
+        place.home.registry.put_company(&company).await.unwrap();
     }
 }
 
@@ -142,17 +147,18 @@ fn facts(place: &Place, secrets: &Secrets, ms: u64, identifiers: &Identifiers<'_
             ownerships.insert(index, ownership);
         }
     }
-    ProfileFacts { created_at: NOW.plus(ms), ownerships, links: [(company(), NOW.plus(ms))].into(), merged_into: None }
+    let link = Link { state: LinkState::Suspended, last_login_day: Some(20_000), ..Link::since(NOW.plus(ms)) };
+    ProfileFacts { created_at: NOW.plus(ms), ownerships, links: [(company(), link)].into(), merged_into: None }
 }
 
 async fn put(place: &Place, record: PartRecord, condition: Condition) {
     let none = BTreeMap::new();
-    let ownerships = plan_ownerships(&place.store, record.id, &none, record.ownerships()).await.unwrap();
+    let ownerships = plan_ownerships(&*place.home.own.users, record.id, &none, record.ownerships()).await.unwrap();
     let rows = conflicts(record.id, &record.version, &ownerships, place.store.region(), |_| false);
     let parts = vec![PartWrite { record, condition }];
     let mut writes = Writes { parts, ..Writes::default() };
     (writes.ownerships, writes.rows) = (ownerships, rows);
-    assert_eq!(commit_own(&place.store, &writes).await.unwrap(), Commit::Done);
+    assert_eq!(commit_own(&*place.home.own.users, &writes).await.unwrap(), Commit::Done);
 }
 
 /// Ada has every value. Eve is disabled, loses Ada's address to her and is merged into her. Bob lacks a wrapped key.
@@ -182,6 +188,7 @@ async fn people(
         external_ids: [(company(), "4711".to_owned())].into(),
         profile: Profile::from_value(profile).unwrap(),
         registered_by: Some("a keyed hash".into()),
+        updated_by: Some("a mark".into()),
         sources: [("email".to_owned(), source(1)), ("profile.name".to_owned(), source(2))].into(),
     };
     let of_eve = Identity { email: Some("ada@example.com".into()), ..Identity::default() };
@@ -194,6 +201,7 @@ async fn people(
     let secret = Credentials {
         secret: Some("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g".into()),
         password_source: Some(source(3)),
+        password_by: Some("a mark".into()),
         ..Credentials::default()
     };
     let old = Credentials {
@@ -236,10 +244,11 @@ async fn rows(here: &Place, secrets: &Secrets, people: &[UserId]) -> Value {
         origin: version.origin.clone(),
         kind: "erase".into(),
         fields: Attributes::from([("company".into(), "jumia-ke".into()), ("at".into(), NOW.0.into())]),
+        unknown: Attributes::new(),
     };
     let sealed = secrets.seal_text(&erased, "asked by letter", &*here.home.entropy);
     erased.fields.insert("reason".into(), Attribute::B(sealed));
-    let tombstone = here.store.part(zoe, Part::Profile).await.unwrap().unwrap();
+    let tombstone = here.home.own.users.part(zoe, Part::Profile).await.unwrap().unwrap();
     let confirmed = confirmation(&here.home, &tombstone, &here.home.peers[0].ports.name);
     assert_eq!(confirmed.key, confirmation_key(&here.home.peers[0].ports.name, Part::Profile));
     let every = [
@@ -257,7 +266,7 @@ async fn rows(here: &Place, secrets: &Secrets, people: &[UserId]) -> Value {
     let fields = ATTRIBUTES.into_iter().map(str::to_owned).zip(every).collect();
     let audit = LogRow { key: "login#1".into(), kind: "login_rejected".into(), fields, ..erased.clone() };
     for (log, row) in [(Log::Receipts, &erased), (Log::Receipts, &confirmed), (Log::Audit, &audit)] {
-        assert!(here.store.append(log, row).await.unwrap());
+        assert!(here.home.own.logs.append(log, row).await.unwrap());
     }
     let mut all = Vec::new();
     for log in Log::ALL {
@@ -300,7 +309,7 @@ async fn messages(here: &Place, id: UserId) -> Value {
 
 /// Outcomes of requests as they are stored.
 async fn requests(here: &Place, id: UserId) -> Value {
-    let begun = Outcome { request: "a keyed hash".into(), status: None, id: None, version: None };
+    let begun = Outcome { request: "a keyed hash".into(), mark: None, status: None, id: None, version: None };
     let finished = Outcome { status: Some(201), id: Some(id), version: Some("a version".into()), ..begun.clone() };
     for (key, outcome) in [([1; 32], &begun), ([2; 32], &finished)] {
         assert_eq!(here.store.begin(&key, outcome, NOW, Millis(u64::MAX >> 16)).await, Ok(None));

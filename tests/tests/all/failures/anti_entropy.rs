@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use umoja_reconciler::{AntiEntropy, AntiEntropyEnd, AntiEntropyReport, AntiEntropyRun, ON_ITS_WAY_MS};
 use umoja_schema::{Attributes, Hlc, Identity, Log, LogRow, Millis, Part, PartRecord, UserId};
-use umoja_store::ports::{Commit, Condition, Logs as _, PartWrite, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, PartWrite, Writes};
 use umoja_tests::world::{ANTI_ENTROPY, World, run};
 
 /// Users of every region, replicated to all regions.
@@ -68,7 +68,7 @@ fn anti_entropy_replicates_changes_lost_by_a_stream() {
         // Every region also has the receipt and the confirmations.
         let mut receipts = Vec::new();
         for region in &world.regions {
-            receipts.push(region.store.rows(Log::Receipts, ids[2]).await.unwrap());
+            receipts.push(region.tables.logs.rows(Log::Receipts, ids[2]).await.unwrap());
         }
         // Two regions may record the same event.
         let keys = |rows: &Vec<LogRow>| rows.iter().map(|row| row.key.clone()).collect::<Vec<_>>();
@@ -221,16 +221,17 @@ fn missing_rows_of_any_region_are_appended() {
             origin: world.name(2).clone(),
             kind: "test".into(),
             fields: Attributes::new(),
+            unknown: Attributes::new(),
         };
         for (log, at) in [(Log::Journal, 0), (Log::Receipts, 1), (Log::Audit, 0)] {
-            world.regions[at].store.append(log, &row("only here")).await.unwrap();
+            world.regions[at].tables.logs.append(log, &row("only here")).await.unwrap();
             // The same event recorded at another time is no difference.
             let later = LogRow { at: Hlc::at(Millis(1_700_000_000_001)), ..row("twice") };
             // (In the audit trail it would be one.)
             let first = if log == Log::Audit { later.clone() } else { row("twice") };
-            world.regions[0].store.append(log, &first).await.unwrap();
-            world.regions[1].store.append(log, &later).await.unwrap();
-            world.regions[2].store.append(log, &later).await.unwrap();
+            world.regions[0].tables.logs.append(log, &first).await.unwrap();
+            world.regions[1].tables.logs.append(log, &later).await.unwrap();
+            world.regions[2].tables.logs.append(log, &later).await.unwrap();
         }
         let report = total(&world.anti_entropy().await);
         assert_eq!((report.found, report.rows_pushed + report.rows_pulled), (6, 6), "each in two regions: {report:?}");
@@ -238,7 +239,7 @@ fn missing_rows_of_any_region_are_appended() {
             for log in Log::ALL {
                 // The audit trail also has the registration.
                 let rows = 2 + usize::from(log == Log::Audit);
-                assert_eq!(region.store.rows(log, ids[0]).await.unwrap().len(), rows, "{}", region.name);
+                assert_eq!(region.tables.logs.rows(log, ids[0]).await.unwrap().len(), rows, "{}", region.name);
             }
         }
     });
@@ -275,6 +276,6 @@ async fn overwrite(world: &World, at: usize, record: PartRecord) {
     let condition = Condition::VersionIs(record.version.clone());
     let parts = vec![PartWrite { record, condition }];
     let writes = Writes { parts, ..Writes::default() };
-    assert_eq!(world.regions[at].store.commit(&writes).await, Ok(Commit::Done));
+    assert_eq!(world.regions[at].tables.users.commit(&writes).await, Ok(Commit::Done));
     world.skip_stream(at).await;
 }

@@ -5,7 +5,7 @@ use umoja_reconciler::{AntiEntropy, AuditCheck, AuditDrop, Difference};
 use umoja_schema::audit::place;
 use umoja_schema::{Log, LogRow, Millis, UserId};
 use umoja_store::audit::{Check, Flaw, Retention};
-use umoja_store::ports::{Clock as _, Logs as _};
+use umoja_store::ports::Clock as _;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
 
@@ -27,11 +27,11 @@ async fn recorded(d: &Deployment, rows: u64) -> UserId {
 }
 
 async fn rows(d: &Deployment, at: usize, user: UserId) -> Vec<LogRow> {
-    d.world.regions[at].store.rows(Log::Audit, user).await.unwrap()
+    d.world.regions[at].tables.logs.rows(Log::Audit, user).await.unwrap()
 }
 
 async fn drop_row(d: &Deployment, at: usize, row: &LogRow) {
-    d.world.regions[at].store.drop_row(Log::Audit, row.user, &row.key).await.unwrap();
+    d.world.regions[at].tables.logs.drop_row(Log::Audit, row.user, &row.key).await.unwrap();
 }
 
 /// The rows of the first region's chain and of the other's.

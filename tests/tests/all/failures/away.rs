@@ -1,12 +1,15 @@
 //! A region that was away for longer than its stream keeps records, and one whose tables were restored: the region is
 //! frozen, compared with its peers in both directions, and then serves.
 
+use std::sync::Arc;
+
 use umoja_host::OsEntropy;
 use umoja_local::RegionStore;
 use umoja_reconciler::Backfill;
 use umoja_schema::{Identity, Log, Millis, Part, PartRecord, UserId};
 use umoja_store::apply::plan_ownerships;
-use umoja_store::ports::{Condition, Logs as _, PartWrite, Queue as _, Registry as _, Users as _, Writes};
+use umoja_store::ports::{Condition, PartWrite, Queue as _, Writes};
+use umoja_store::proof::Proofs;
 use umoja_store::secrets::SETTING;
 use umoja_tests::world::{World, run};
 
@@ -117,7 +120,7 @@ fn old_writes_of_a_returning_region_win_only_if_newest() {
                 // The older ownership wins, whatever its region. The loser keeps its id, and the journal records it.
                 assert_eq!(world.find(at, "taken@example.com").await, Some(free));
                 assert!(world.stored(at, rival, Part::Profile).await.is_some());
-                assert!(!world.regions[at].store.rows(Log::Journal, rival).await.unwrap().is_empty());
+                assert!(!world.regions[at].tables.logs.rows(Log::Journal, rival).await.unwrap().is_empty());
             }
             world.check_invariants().await;
         }
@@ -131,52 +134,57 @@ struct Backup {
 }
 
 async fn backup(world: &World, at: usize) -> Backup {
-    let store = &world.regions[at].store;
+    let tables = &world.regions[at].tables;
     let mut rows = Vec::new();
     for log in Log::ALL {
-        rows.extend(store.scan_rows(log, None, 10_000).await.unwrap().rows.into_iter().map(|row| (log, row)));
+        rows.extend(tables.logs.scan_rows(log, None, 10_000).await.unwrap().rows.into_iter().map(|row| (log, row)));
     }
-    Backup { parts: store.scan(None, 10_000).await.unwrap().records, rows }
+    Backup { parts: tables.users.scan(None, 10_000).await.unwrap().records, rows }
 }
 
 /// Restores a region's tables. Without the table of identifiers, that table is empty.
 async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers: bool) {
     let region = &world.regions[at];
-    let store = RegionStore::in_memory(region.name.clone(), region.clock.clone(), std::sync::Arc::new(OsEntropy));
+    let store = RegionStore::in_memory(region.name.clone(), region.clock.clone(), Arc::new(OsEntropy));
+    let name = region.name.clone();
+    let proof_keys = (name.clone(), Arc::clone(&region.home.own.proof_keys));
+    let proofs = Proofs::new(store.documents(), name.clone(), [proof_keys], store.clock());
+    let raw = Arc::new(store.clone());
+    let (users, logs) = (proofs.users(raw.clone()), proofs.logs(raw.clone(), raw.clone()));
+    let (items, registry) = (proofs.items(raw.clone()), proofs.registry(store.documents()));
+    let secrets = region.tables.registry.setting(SETTING).await.unwrap().unwrap();
+    registry.put_setting(SETTING, &secrets).await.unwrap();
     for record in backup.parts {
         let none = std::collections::BTreeMap::new();
         let after = if with_identifiers { record.ownerships() } else { &none };
-        let ownerships = plan_ownerships(&store, record.id, &none, after).await.unwrap();
+        let ownerships = plan_ownerships(&*users, record.id, &none, after).await.unwrap();
         let parts = vec![PartWrite { record, condition: Condition::Absent }];
-        store.commit(&Writes { parts, ownerships, ..Writes::default() }).await.unwrap();
+        users.commit(&Writes { parts, ownerships, ..Writes::default() }).await.unwrap();
     }
     for (log, row) in backup.rows {
-        store.append(log, &row).await.unwrap();
+        logs.append(log, &row).await.unwrap();
     }
-    let secrets = region.store.setting(SETTING).await.unwrap().unwrap();
-    store.put_setting(SETTING, &secrets).await.unwrap();
     // The stream of the new tables starts with the writes from now on.
     store.advance_cursor(umoja_runtime::pump::CURSOR, store.newest_change().unwrap()).await.unwrap();
-    let (name, users) = (region.name.clone(), std::sync::Arc::new(store.clone()));
     for n in 0..world.regions.len() {
         let mut home = world.regions[n].home.clone();
         if n == at {
-            (home.own.users, home.own.logs, home.own.items) = (users.clone(), users.clone(), users.clone());
-            (home.registry, home.requests) = (users.clone(), users.clone());
-            home.repairs = std::sync::Arc::new(store.queue("keys"));
-            home.quarantined = std::sync::Arc::new(store.queue("quarantined"));
+            (home.own.users, home.own.logs, home.own.items) = (users.clone(), logs.clone(), items.clone());
+            (home.registry, home.requests, home.proofs) = (registry.clone(), raw.clone(), proofs.clone());
+            home.repairs = Arc::new(store.queue("keys"));
+            home.quarantined = Arc::new(store.queue("quarantined"));
             for peer in &mut home.peers {
-                peer.retry = std::sync::Arc::new(store.queue(&format!("retry-{}", peer.ports.name)));
+                peer.retry = Arc::new(store.queue(&format!("retry-{}", peer.ports.name)));
             }
-            home.checkpoints = users.clone();
+            home.checkpoints = raw.clone();
             let region = &mut world.regions[n];
-            (region.tables.users, region.tables.logs) = (users.clone(), users.clone());
-            region.tables.items = users.clone();
-            (region.tables.registry, region.tables.requests) = (users.clone(), users.clone());
-            (region.tables.checkpoints, region.store) = (users.clone(), store.clone());
+            (region.tables.users, region.tables.logs) = (users.clone(), logs.clone());
+            (region.tables.items, region.tables.proofs) = (items.clone(), proofs.clone());
+            (region.tables.registry, region.tables.requests) = (registry.clone(), raw.clone());
+            (region.tables.checkpoints, region.store) = (raw.clone(), store.clone());
         }
         for peer in home.peers.iter_mut().filter(|peer| peer.ports.name == name) {
-            (peer.ports.users, peer.ports.logs, peer.ports.items) = (users.clone(), users.clone(), users.clone());
+            (peer.ports.users, peer.ports.logs, peer.ports.items) = (users.clone(), logs.clone(), items.clone());
         }
         world.regions[n].run_with(home);
     }
@@ -198,7 +206,7 @@ fn erased_users_stay_erased_after_a_restore() {
                 world.register(n % 3, &format!("late{n}@example.com"), "phc").await.unwrap();
             }
             world.settle().await;
-            let receipts = world.regions[0].store.rows(Log::Receipts, ids[0]).await.unwrap();
+            let receipts = world.regions[0].tables.logs.rows(Log::Receipts, ids[0]).await.unwrap();
 
             restore(&mut world, AWAY, old, with_identifiers).await;
             assert!(!world.stored(AWAY, ids[0], Part::Profile).await.unwrap().version.erased);
@@ -214,7 +222,7 @@ fn erased_users_stay_erased_after_a_restore() {
                 assert_eq!(world.find(AWAY, &format!("user{n}@example.com")).await, None);
                 assert_eq!(world.find(AWAY, &format!("new{n}@example.com")).await, Some(ids[10 + n]));
             }
-            let restored = world.regions[AWAY].store.rows(Log::Receipts, ids[0]).await.unwrap();
+            let restored = world.regions[AWAY].tables.logs.rows(Log::Receipts, ids[0]).await.unwrap();
             assert_eq!(restored, receipts, "the receipts too");
             world.check_invariants().await;
         }

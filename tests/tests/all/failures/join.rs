@@ -9,9 +9,7 @@ use umoja_store::Home;
 use umoja_store::apply::apply_replicated;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{
-    Clock as _, Commit, IdentifierWrite, LinkedAccountWrite, Logs as _, Registry as _, Users as _, Writes,
-};
+use umoja_store::ports::{Clock as _, Commit, IdentifierWrite, LinkedAccountWrite, Logs as _, Writes};
 use umoja_store::replicate::confirmation_key;
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_tests::world::{World, killed_after, run};
@@ -86,7 +84,7 @@ impl Joining {
     }
 
     async fn parts(&self, at: usize) -> u64 {
-        Digest::of(&self.world.regions[at].store.ports(), 3).await.unwrap().parts
+        Digest::of(&self.world.regions[at].tables.ports(&self.world.regions[at].store), 3).await.unwrap().parts
     }
 }
 
@@ -178,12 +176,12 @@ fn a_stored_but_unconfirmed_tombstone_is_confirmed() {
         // The run was killed between the replicated write and its confirmation.
         for part in Part::ALL {
             let tombstone = world.stored(0, erased, part).await.unwrap();
-            apply_replicated(&world.regions[NEW].store, &tombstone, world.name(NEW)).await.unwrap();
+            apply_replicated(&*world.regions[NEW].tables.users, &tombstone, world.name(NEW)).await.unwrap();
         }
         joining.pass(0).await;
         for part in Part::ALL {
             let key = confirmation_key(world.name(NEW), part);
-            assert!(world.regions[0].store.row(Log::Receipts, erased, &key).await.unwrap().is_some(), "{part}");
+            assert!(world.regions[0].tables.logs.row(Log::Receipts, erased, &key).await.unwrap().is_some(), "{part}");
         }
     });
 }
@@ -232,29 +230,36 @@ fn the_secrets_are_wrapped_unchanged_for_a_joining_region() {
     run(async {
         let world = World::new(6, 3).await;
         let ring = KeyRing::new(&world.regions[0].home, PEER_WRAP_BUDGET_MS);
-        let whole = SecretsDocument::stored(&world.regions[0].store).await.unwrap().unwrap();
+        let whole = SecretsDocument::stored(&*world.regions[0].tables.registry).await.unwrap().unwrap();
         let mut document = whole.clone();
         for secret in document.index.iter_mut().chain(&mut document.signing).chain(&mut document.derivation) {
             secret.wrapped.remove(world.name(NEW));
         }
         let before = document.clone();
         assert!(document.wrap_for_all(&ring, &BTreeSet::new()).await.unwrap());
+        document.sign(&ring).await.unwrap();
         assert!(!document.wrap_for_all(&ring, &BTreeSet::new()).await.unwrap(), "no secret is left to wrap");
         // An interrupted command leaves one region with the old document: both contain the same secrets.
         let mut merged = before.clone();
         assert!(merged.merge(&document, &ring).await.unwrap());
+        merged.sign(&ring).await.unwrap();
         assert_eq!(merged, document);
         let other = SecretsDocument::create(&ring, Millis(1_800_000_000_000)).await.unwrap();
         assert!(!merged.merge(&other, &ring).await.unwrap(), "others, made in the same second");
         assert_eq!(merged, document);
 
         let mut world = world;
-        world.regions[NEW].store.put_setting(SETTING, &serde_json::to_value(&document).unwrap()).await.unwrap();
+        world.regions[NEW]
+            .tables
+            .registry
+            .put_setting(SETTING, &serde_json::to_value(&document).unwrap())
+            .await
+            .unwrap();
         (0..NEW).for_each(|at| world.regions[at].faults.kms.set_down(true));
         world.regions[NEW].load_secrets().await;
         let id = world.register(NEW, "ada@example.com", "phc").await.unwrap();
         assert!(world.read::<Credentials>(NEW, id).await.is_ok());
-        assert!(world.regions[NEW].store.parts(id).await.unwrap().version().is_some());
+        assert!(world.regions[NEW].tables.users.parts(id).await.unwrap().version().is_some());
     });
 }
 
@@ -266,7 +271,7 @@ fn lost_identifiers_are_rebuilt_from_the_parts() {
         joining.backfill().await;
         joining.world.settle().await;
 
-        let store = &joining.world.regions[NEW].store;
+        let store = &joining.world.regions[NEW].tables.users;
         let profile = store.part(joining.users[5], Part::Profile).await.unwrap().unwrap();
         let indexes: Vec<_> = profile.ownerships().keys().copied().collect();
         let ownerships = store.ownerships(&indexes).await.unwrap().into_iter().map(|before| {
@@ -326,7 +331,7 @@ fn lost_pointers_are_rebuilt_from_the_parts() {
         joining.world.deliver().await;
         (0..NEW).for_each(|at| joining.introduce(at));
         joining.backfill().await;
-        let store = &joining.world.regions[NEW].store;
+        let store = &joining.world.regions[NEW].tables.users;
         assert_eq!(store.linked_accounts(primary).await, Ok(vec![linked]));
         let linked_accounts = vec![LinkedAccountWrite { primary, linked, present: false }];
         assert_eq!(store.commit(&Writes { linked_accounts, ..Writes::default() }).await, Ok(Commit::Done));

@@ -7,7 +7,7 @@ use umoja_crypto::DataKey;
 use umoja_reconciler::repair_keys;
 use umoja_schema::{Body, Credentials, Identity, Key, Part, UserId};
 use umoja_store::faulty::Fault;
-use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, KeysError, PartWrite, Writes};
 use umoja_store::repairs::{enqueue_if_incomplete, missing_regions};
 use umoja_store::seal::SealError;
 use umoja_tests::world::{World, polled, run};
@@ -248,7 +248,7 @@ fn a_wrong_data_key_is_never_wrapped() {
         let Body::Live(live) = &mut record.body else { panic!() };
         live.keys.insert(world.name(0).clone(), blob);
         let writes = Writes { parts: vec![PartWrite { record, condition }], ..Writes::default() };
-        assert_eq!(region.store.commit(&writes).await, Ok(Commit::Done));
+        assert_eq!(region.tables.users.commit(&writes).await, Ok(Commit::Done));
         world.deliver().await;
         let report = repair_keys(&region.home, &region.sealer).await;
         assert_eq!((report.quarantined, report.repaired), (1, 1), "the other part is repaired: {report:?}");

@@ -49,7 +49,9 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
             drop(killed_after(polls, world.register(*at, &email, "phc")).await);
         }
         Act::Edit(at) => drop(killed_after(polls, world.edit(*at, user(*at), "edited")).await),
-        Act::Password(at) => drop(killed_after(polls, world.set_password(*at, user(*at), "changed")).await),
+        Act::Password(at) => {
+            drop(killed_after(polls, Box::pin(world.set_password(*at, user(*at), "changed"))).await);
+        }
         Act::Erase(at) => drop(killed_after(polls, world.erase(*at, user(*at))).await),
         Act::Merge(at, into) => {
             drop(killed_after(polls, Box::pin(world.merge(*at, user(*at), Some(ids[*into])))).await);

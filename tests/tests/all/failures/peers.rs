@@ -4,7 +4,7 @@ use umoja_reconciler::{Ended, drain_retries};
 use umoja_schema::{Attribute, Credentials, Identity, Message, Part, Version};
 use umoja_store::digest::Digest;
 use umoja_store::faulty::Fault;
-use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, PartWrite, Writes};
 use umoja_tests::world::{World, run};
 
 /// Failure: peer region down
@@ -89,7 +89,7 @@ fn a_throttled_peer_stalls_no_stream() {
         assert_eq!(step.outcome.failed, None);
         assert_eq!(step.outcome.sent + step.outcome.queued, 60);
         assert!(step.outcome.queued > 0);
-        assert_eq!(Digest::of(&world.regions[2].store.ports(), 3).await.unwrap().parts, 20);
+        assert_eq!(Digest::of(&world.regions[2].tables.ports(&world.regions[2].store), 3).await.unwrap().parts, 20);
         // Now the peer throttles every call for a long time.
         let link = &world.regions[0].faults.links[world.name(1)];
         for n in 10..40 {
@@ -97,7 +97,10 @@ fn a_throttled_peer_stalls_no_stream() {
             link.then([Fault::Throttled]);
             let step = world.regions[0].pump.replicate().await.unwrap();
             assert_eq!((step.outcome.failed, step.outcome.sent, step.outcome.queued), (None, 3, 3), "{n}");
-            assert_eq!(Digest::of(&world.regions[2].store.ports(), 3).await.unwrap().parts, 2 * n + 2);
+            assert_eq!(
+                Digest::of(&world.regions[2].tables.ports(&world.regions[2].store), 3).await.unwrap().parts,
+                2 * n + 2
+            );
             // The retries are throttled after the probe, and their delay grows.
             link.then([Fault::None, Fault::Throttled]);
             let home = &world.regions[0].home;
@@ -238,7 +241,7 @@ fn an_item_of_nearly_400_kb_gets_through_a_retry_queue() {
         let record = sealer.seal(id, version, facts, &identity, stored.unknown.clone()).await.unwrap();
         let condition = Condition::VersionIs(stored.version);
         let writes = Writes { parts: vec![PartWrite { record: record.clone(), condition }], ..Writes::default() };
-        assert_eq!(world.regions[0].store.commit(&writes).await, Ok(Commit::Done));
+        assert_eq!(world.regions[0].tables.users.commit(&writes).await, Ok(Commit::Done));
         let Attribute::B(envelope) = &record.live().unwrap().data.0["info"] else { panic!() };
         assert!(envelope.len() > 400_000, "{}", envelope.len());
         world.deliver().await;

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use umoja_accounts::Error;
 use umoja_schema::{Credentials, HlcError, IdentifierKind, Identity, Log, Part, UserId};
 use umoja_store::faulty::Fault;
-use umoja_store::ports::Logs as _;
 use umoja_store::replicate::confirmation_key;
 use umoja_tests::world::{World, run};
 
@@ -48,7 +47,7 @@ fn an_erasure_beats_older_and_newer_updates() {
 
 /// Asserts one erasure, confirmed by every region for both parts, with matching tombstones in every region.
 async fn check_receipt(world: &World, at: usize, id: UserId) {
-    let rows = world.regions[at].store.rows(Log::Receipts, id).await.unwrap();
+    let rows = world.regions[at].tables.logs.rows(Log::Receipts, id).await.unwrap();
     let of = |kind: &str| rows.iter().filter(|row| row.kind == kind).collect::<Vec<_>>();
     let erased = of("erase");
     assert_eq!(erased.len(), 1);
@@ -115,7 +114,7 @@ fn a_third_regions_journal_records_the_conflict() {
         world.check_invariants().await;
         for region in &world.regions {
             for user in [one, two] {
-                let journal = region.store.rows(Log::Journal, user).await.unwrap();
+                let journal = region.tables.logs.rows(Log::Journal, user).await.unwrap();
                 assert!(journal.iter().any(|row| row.kind == "identifier_conflict"), "{}", region.name);
             }
         }
@@ -140,11 +139,11 @@ fn two_owners_of_one_address_have_one_winner() {
                 assert_eq!(world.find(at, "ada@example.com").await, winner);
                 for (user, rival) in [(one, two), (two, one)] {
                     assert!(world.read::<Identity>(at, user).await.is_ok(), "losers stay readable by id");
-                    let journal = world.regions[at].store.rows(Log::Journal, user).await.unwrap();
+                    let journal = world.regions[at].tables.logs.rows(Log::Journal, user).await.unwrap();
                     let conflict = journal.iter().find(|row| row.kind == "identifier_conflict");
                     let conflict = conflict.unwrap_or_else(|| panic!("no conflict in the journal of region {at}"));
                     assert_eq!(conflict.field("rival"), Some(rival.to_string().as_str()));
-                    assert_eq!(journal, world.regions[0].store.rows(Log::Journal, user).await.unwrap());
+                    assert_eq!(journal, world.regions[0].tables.logs.rows(Log::Journal, user).await.unwrap());
                 }
             }
         }

@@ -5,7 +5,6 @@ use umoja_accounts::Error;
 use umoja_reconciler::{Backfill, DropWrappedKeys, DropWrappedKeysReport};
 use umoja_schema::{Credentials, Key, Millis, Part, PartRecord, UserId};
 use umoja_store::apply::{Applied, apply_replicated};
-use umoja_store::ports::Users as _;
 use umoja_store::seal::SealError;
 use umoja_tests::world::{World, killed_after, run};
 
@@ -103,7 +102,7 @@ fn a_late_version_restores_no_key_of_a_removed_region() {
         // The table does not enforce this rule: a region with old settings would accept the key.
         let stale = world.stored(1, id, Part::Credentials).await.unwrap();
         assert!(has_key_of_gone(&world, &stale));
-        let taken = apply_replicated(&world.regions[0].store, &stale, world.name(0)).await;
+        let taken = apply_replicated(&*world.regions[0].tables.users, &stale, world.name(0)).await;
         assert_eq!(taken, Ok(Applied::KeysAdded));
         assert_eq!(drop_keys(&world, 0).await.dropped, 1, "and the next pass drops it again");
     });
@@ -214,7 +213,7 @@ fn a_killed_key_drop_completes_when_repeated() {
         world.set_pausing(false);
         for at in 0..GONE {
             pass(DropWrappedKeys::drop_keys(&world.regions[at].home, &gone).unwrap()).await;
-            let page = world.regions[at].store.scan(None, 100).await.unwrap();
+            let page = world.regions[at].tables.users.scan(None, 100).await.unwrap();
             assert!(page.records.iter().all(|record| !record.live().unwrap().keys.contains_key(&gone)));
         }
         world.settle().await;

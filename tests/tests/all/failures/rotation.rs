@@ -8,7 +8,6 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use umoja_accounts::Error;
 use umoja_schema::{IdentifierKind, Identity, Part, UserId};
-use umoja_store::ports::{Registry as _, Users as _};
 use umoja_store::rotation::IndexStep;
 use umoja_store::secrets::{SETTING, Secrets};
 use umoja_store::shared_secrets::SharedSecretsError;
@@ -94,7 +93,7 @@ fn an_index_rotation_keeps_users_findable_and_drops_the_old_key() {
         // The table of identifiers has no item of the old key.
         for n in 0..8 {
             for (_, index) in old.indexes(IdentifierKind::Email, None, &email(n)) {
-                assert!(world.regions[0].store.ownerships(&[index]).await.unwrap()[0].owners.is_empty());
+                assert!(world.regions[0].tables.users.ownerships(&[index]).await.unwrap()[0].owners.is_empty());
             }
         }
         assert_eq!(world.read::<Identity>(2, ids[0]).await.unwrap().profile.given_name.as_deref(), Some("Ada"));
@@ -280,17 +279,17 @@ fn a_step_written_in_one_region_reaches_the_others() {
         world.settle().await;
         let mut steps = Vec::new();
         for _ in 0..3 {
-            let before = world.regions[1].store.setting(SETTING).await.unwrap().unwrap();
+            let before = world.regions[1].tables.registry.setting(SETTING).await.unwrap().unwrap();
             world.settle_ownerships().await;
             steps.push(world.rotate_index().await.unwrap());
-            let after = world.regions[0].store.setting(SETTING).await.unwrap();
+            let after = world.regions[0].tables.registry.setting(SETTING).await.unwrap();
             for at in 1..3 {
-                world.regions[at].store.put_setting(SETTING, &before).await.unwrap();
+                world.regions[at].tables.registry.put_setting(SETTING, &before).await.unwrap();
             }
             let (_, was_behind) = world.shared_secrets().newest().await.unwrap();
             assert!(was_behind);
             for region in &world.regions {
-                assert_eq!(region.store.setting(SETTING).await.unwrap(), after);
+                assert_eq!(region.tables.registry.setting(SETTING).await.unwrap(), after);
             }
             world.reload().await;
         }

@@ -12,9 +12,7 @@ use umoja_schema::{
     SealedData, UserId,
 };
 use umoja_store::apply::{apply_replicated, plan_ownerships};
-use umoja_store::ports::{
-    Clock as _, Commit, Condition, Delivery, Logs as _, PartWrite, Queue, QueueDepth, StoreError, Users as _, Writes,
-};
+use umoja_store::ports::{Clock as _, Commit, Condition, Delivery, PartWrite, Queue, QueueDepth, StoreError, Writes};
 use umoja_store::seal::SealError;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::{World, run};
@@ -59,7 +57,7 @@ async fn write_next(world: &World, at: usize, id: UserId, lacking: usize) -> Par
 
 /// Writes the part with its ownerships, as every version does.
 async fn put(world: &World, at: usize, stored: &PartRecord, next: &PartRecord) {
-    let store = &world.regions[at].store;
+    let store = &*world.regions[at].tables.users;
     let ownerships = plan_ownerships(store, next.id, stored.ownerships(), next.ownerships()).await.unwrap();
     let condition = Condition::VersionIs(stored.version.clone());
     let parts = vec![PartWrite { record: next.clone(), condition }];
@@ -100,7 +98,12 @@ fn a_part_of_the_next_format_is_handled_unopened() {
         let waiting = world.unrepaired(0).await;
         assert_eq!((waiting.waiting + waiting.in_flight, waiting.dead), (1, 0));
         let (version, region) = (&written.version, world.name(1));
-        world.regions[0].store.add_wrapped_key(id, Part::Profile, version, region, b"of the next").await.unwrap();
+        world.regions[0]
+            .tables
+            .users
+            .add_wrapped_key(id, Part::Profile, version, region, None, b"of the next")
+            .await
+            .unwrap();
         world.settle().await;
         let digests = world.digests().await;
         assert!(digests.iter().all(|digest| *digest == digests[0] && digest.missing_keys == 0));
@@ -158,7 +161,7 @@ fn a_region_unable_to_read_a_user_asks_to_retry() {
         let id: UserId = created.id().parse().unwrap();
         let next = write_next(&d.world, 0, id, 1).await;
         let there = &d.world.regions[1];
-        apply_replicated(&there.store, &next, &there.name).await.unwrap();
+        apply_replicated(&*there.tables.users, &next, &there.name).await.unwrap();
         for (operation, body) in [
             ("lookup", json!({ "email": "ada@example.com" })),
             ("update", json!({ "id": id.to_string(), "set": { "profile": { "name": "Ada" } } })),
@@ -251,20 +254,28 @@ fn a_row_of_an_unknown_kind_is_replicated_unchanged() {
         let user = world.register(0, "ada@example.com", "phc").await.unwrap();
         let at = Hlc::at(Millis(world.clock.now().0));
         let origin = world.name(0).clone();
-        let row = LogRow { user, key: "novel#1".into(), at, origin, kind: "novel".into(), fields: novelties() };
+        let row = LogRow {
+            user,
+            key: "novel#1".into(),
+            at,
+            origin,
+            kind: "novel".into(),
+            fields: novelties(),
+            unknown: Attributes::new(),
+        };
         world.set_cut(0, 2, true);
         for log in Log::ALL {
-            world.regions[0].store.append(log, &row).await.unwrap();
+            world.regions[0].tables.logs.append(log, &row).await.unwrap();
         }
         world.rounds(2).await;
         world.set_cut(0, 2, false);
         world.settle().await;
         for region in &world.regions {
             for log in Log::ALL {
-                assert_eq!(region.store.row(log, user, &row.key).await.unwrap().as_ref(), Some(&row));
+                assert_eq!(region.tables.logs.row(log, user, &row.key).await.unwrap().as_ref(), Some(&row));
             }
             // It belongs to no chain, which does not matter for replication.
-            region.store.drop_row(Log::Audit, user, &row.key).await.unwrap();
+            region.tables.logs.drop_row(Log::Audit, user, &row.key).await.unwrap();
         }
         world.check_invariants().await;
     });

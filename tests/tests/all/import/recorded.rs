@@ -4,13 +4,12 @@ use umoja_migrate::Row;
 use umoja_migrate::import::{Importer, Outcome};
 use umoja_schema::audit::field;
 use umoja_schema::{Log, LogRow, UserId};
-use umoja_store::ports::Logs as _;
 use umoja_tests::deployment::Deployment;
 
 use super::{bcrypt, found, importer, outcome, row, story, with_hash};
 
 async fn rows(d: &Deployment, at: usize, id: UserId) -> Vec<LogRow> {
-    d.world.regions[at].store.rows(Log::Audit, id).await.unwrap()
+    d.world.regions[at].tables.logs.rows(Log::Audit, id).await.unwrap()
 }
 
 /// The events of a user in a region.
@@ -81,7 +80,7 @@ fn an_import_continues_an_existing_audit_chain() {
         // The user's audit rows arrive before the user.
         let other = Deployment::new(72).await;
         for row in rows(&d, 0, id).await {
-            assert!(other.world.regions[0].store.append(Log::Audit, &row).await.unwrap());
+            assert!(other.world.regions[0].tables.logs.append(Log::Audit, &row).await.unwrap());
         }
         let again = importer(&other, 0, &other.shop).await;
         assert_eq!(outcome(again.row(&row("7", "ada@example.com")).await), Outcome::Created);

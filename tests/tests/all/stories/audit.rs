@@ -6,7 +6,6 @@ use umoja_schema::audit::{field, key as row_key};
 use umoja_schema::{Actor, Attribute, AuditEvent, Hlc, Log, LogRow, Millis, Part, UserId};
 use umoja_store::audit::{Check, Flaw, Recorder};
 use umoja_store::faulty::Fault;
-use umoja_store::ports::Logs as _;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::killed_after;
 
@@ -297,7 +296,7 @@ fn rows_forged_without_the_key_are_detected() {
         let recorder = Recorder::new(&region.home, region.secrets().audit_key());
         let actor = Actor::Umoja;
         recorder.append(&actor, id.parse().unwrap(), AuditEvent::Exported).await.unwrap();
-        let theirs = region.store.rows(Log::Audit, id.parse().unwrap()).await.unwrap();
+        let theirs = region.tables.logs.rows(Log::Audit, id.parse().unwrap()).await.unwrap();
         assert_eq!(check.of(&theirs), [forged(&theirs[0].key)]);
     });
 }

@@ -1,7 +1,7 @@
 use serde_json::json;
 use umoja_crypto::{Password, legacy};
 use umoja_schema::{AccountStatus, Attributes, Credentials, Facts, LegacyHash, Part, UserId};
-use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, PartWrite, Writes};
 use umoja_tests::deployment::Deployment;
 
 use super::story;
@@ -70,7 +70,7 @@ fn a_busy_hasher_is_a_503_with_retry_after() {
 /// Gives a user a legacy hash, as an import does.
 pub(super) async fn bring_hash(d: &Deployment, id: UserId, hash: String) {
     let region = &d.world.regions[0];
-    let stored = region.store.part(id, Part::Credentials).await.unwrap().unwrap();
+    let stored = region.tables.users.part(id, Part::Credentials).await.unwrap().unwrap();
     let mut version = stored.version.clone();
     version.hlc = umoja_schema::Hlc::next(umoja_schema::Millis(d.now() * 1000), Some(version.hlc)).unwrap();
     let credentials = Credentials {
@@ -80,11 +80,11 @@ pub(super) async fn bring_hash(d: &Deployment, id: UserId, hash: String) {
     let facts = Facts::Credentials { status: AccountStatus::Active };
     let record = region.sealer.seal(id, version, facts, &credentials, Attributes::new()).await.unwrap();
     let parts = vec![PartWrite { record, condition: Condition::Older }];
-    assert_eq!(region.store.commit(&Writes { parts, ..Writes::default() }).await.unwrap(), Commit::Done);
+    assert_eq!(region.tables.users.commit(&Writes { parts, ..Writes::default() }).await.unwrap(), Commit::Done);
 }
 
 pub(super) async fn credentials(d: &Deployment, id: UserId) -> Credentials {
-    let stored = d.world.regions[0].store.part(id, Part::Credentials).await.unwrap().unwrap();
+    let stored = d.world.regions[0].tables.users.part(id, Part::Credentials).await.unwrap().unwrap();
     d.world.regions[0].sealer.open(&stored).await.unwrap()
 }
 
@@ -128,14 +128,14 @@ fn a_hash_with_outdated_parameters_is_replaced_at_the_next_login() {
         let outdated = Passwords::new(Params { m_kib: 16, t: 1, p: 1 }, EngineChoice::Reference, None).unwrap();
         let secret = outdated.hash(&Password::new("correct horse", 8).unwrap(), [9; 16]);
         let region = &d.world.regions[0];
-        let stored = region.store.part(id, Part::Credentials).await.unwrap().unwrap();
+        let stored = region.tables.users.part(id, Part::Credentials).await.unwrap().unwrap();
         let mut version = stored.version.clone();
         version.hlc = umoja_schema::Hlc::next(umoja_schema::Millis(d.now() * 1000), Some(version.hlc)).unwrap();
         let plain = Credentials { secret: Some(secret.clone()), ..Credentials::default() };
         let facts = Facts::Credentials { status: AccountStatus::Active };
         let record = region.sealer.seal(id, version, facts, &plain, Attributes::new()).await.unwrap();
         let parts = vec![PartWrite { record, condition: Condition::Older }];
-        region.store.commit(&Writes { parts, ..Writes::default() }).await.unwrap();
+        region.tables.users.commit(&Writes { parts, ..Writes::default() }).await.unwrap();
         assert!(d.accepts(0, email, "correct horse").await);
         assert_ne!(credentials(&d, id).await.secret, Some(secret));
         assert!(d.accepts(0, email, "correct horse").await);

@@ -11,7 +11,7 @@ use umoja_accounts::conflicts::{
 };
 use umoja_schema::{Attribute, Body, Facts, IdentifierKind, LogRow, Part, UserId};
 use umoja_store::person::MergeError;
-use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, PartWrite, Writes};
 use umoja_store::rotation::IndexStep;
 use umoja_store::seal::SealError;
 use umoja_tests::deployment::Deployment;
@@ -257,7 +257,7 @@ fn a_forged_conflict_takes_no_identifier_away() {
         facts.ownerships.extend(theirs);
         let condition = Condition::VersionIs(forged.version.clone());
         let parts = vec![PartWrite { record: forged, condition }];
-        let done = d.world.regions[0].store.commit(&Writes { parts, ..Writes::default() }).await;
+        let done = d.world.regions[0].tables.users.commit(&Writes { parts, ..Writes::default() }).await;
         assert_eq!(done, Ok(Commit::Done));
         for (way, loser) in [(Way::GiveUp, two), (Way::GiveUp, one), (Way::Merge, two)] {
             let rejected = resolution(&d.world.regions[0].people(), [third, loser]).run(way).await;
@@ -287,7 +287,7 @@ fn a_resolution_during_rotation_covers_every_live_key() {
             let live: BTreeSet<u32> = [1, 2].into();
             assert_eq!(keys, kept.iter().map(|kind| (*kind, live.clone())).collect());
             let indexes: Vec<_> = profile.ownerships().keys().copied().collect();
-            let owned = d.world.regions[0].store.ownerships(&indexes).await.unwrap();
+            let owned = d.world.regions[0].tables.users.ownerships(&indexes).await.unwrap();
             assert!(owned.iter().all(|item| item.owners.contains_key(&two)), "{owned:?}");
             d.world.settle().await;
             for at in d.endpoints.iter().chain(&stale) {

@@ -1,7 +1,6 @@
 use serde_json::json;
 use umoja_schema::Part;
 use umoja_store::apply::apply_replicated;
-use umoja_store::ports::Users as _;
 
 use super::story;
 
@@ -81,8 +80,8 @@ fn a_region_without_the_receipt_answers_behind() {
         d.world.settle().await;
         d.call(0, "erase", json!({ "id": id })).await.ok(202);
         for part in Part::ALL {
-            let tombstone = d.world.regions[0].store.part(id.parse().unwrap(), part).await.unwrap().unwrap();
-            apply_replicated(&d.world.regions[1].store, &tombstone, d.world.name(1)).await.unwrap();
+            let tombstone = d.world.regions[0].tables.users.part(id.parse().unwrap(), part).await.unwrap().unwrap();
+            apply_replicated(&*d.world.regions[1].tables.users, &tombstone, d.world.name(1)).await.unwrap();
         }
         for operation in ["erase", "erasure"] {
             d.call(1, operation, json!({ "id": id })).await.rejected(503, "behind");

@@ -4,7 +4,7 @@ use serde_json::json;
 use umoja_schema::{Hlc, Part, PartRecord};
 use umoja_store::apply::commit_own;
 use umoja_store::faulty::Fault;
-use umoja_store::ports::{Commit, Condition, PartWrite, StoreError, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, PartWrite, StoreError, Writes};
 use umoja_tests::world::killed_after;
 
 use super::story;
@@ -175,7 +175,7 @@ fn an_overtaken_write_with_a_lost_answer_is_not_repeated() {
     story(118, async |d| {
         let user = d.register(0, "ada@example.com", "correct horse").await;
         let id = user.id().parse().unwrap();
-        let store = &d.world.regions[0].store;
+        let store = &d.world.regions[0].tables.users;
         let stored = store.part(id, Part::Profile).await.unwrap().unwrap();
         let next = |ms: u64| {
             let mut record = stored.clone();

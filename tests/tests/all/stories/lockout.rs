@@ -10,6 +10,8 @@ use umoja_tests::recorder::Recorded;
 
 use super::story;
 
+mod shared;
+
 const EMAIL: &str = "ada@example.com";
 const RIGHT: &str = "correct horse";
 const HOUR_MS: u64 = 60 * 60 * 1000;

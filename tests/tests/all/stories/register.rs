@@ -1,6 +1,5 @@
 use serde_json::json;
 use umoja_schema::Log;
-use umoja_store::ports::Logs as _;
 
 use super::story;
 
@@ -118,7 +117,7 @@ fn a_verified_owner_takes_over_an_unverified_address() {
         // The first registrant stays readable by id, and both journals show the conflict.
         d.call(0, "lookup", json!({ "id": squatter.id() })).await.ok(200);
         for reply in [&squatter, &owner] {
-            let rows = d.world.regions[0].store.rows(Log::Journal, reply.id().parse().unwrap()).await.unwrap();
+            let rows = d.world.regions[0].tables.logs.rows(Log::Journal, reply.id().parse().unwrap()).await.unwrap();
             assert_eq!(rows.len(), 1);
         }
         d.world.settle().await;

@@ -333,3 +333,60 @@ fn a_reset_needs_the_scope() {
         d.call_as(&d.food, 0, "password/reset/finish", body).await.rejected(403, "scope_missing");
     });
 }
+
+#[test]
+fn a_used_or_expired_token_is_no_password_oracle() {
+    story(1014, async |d| {
+        d.register(0, ADA, "correct horse").await.ok(201);
+        let expired = token_of(start(&d, 0, json!({ "email": ADA, "lifetime_secs": 60 })).await.ok(200));
+        d.world.clock.advance(60_000);
+        let used = token(&d, 0).await;
+        let login =
+            async |password: &str| d.call(0, "authenticate", json!({ "email": ADA, "password": password })).await;
+        for (which, token, current) in [("expired", expired, "correct horse"), ("used", used, "battery staple")] {
+            if which == "used" {
+                finish(&d, 0, &token, current).await.ok(200);
+            }
+            for _ in 0..5 {
+                assert_eq!(login("wrong horse").await.ok(200).body["authenticated"], false);
+            }
+            d.hasher.take();
+            // The first answer to each guess, and the answers to its retries.
+            for guess in ["another good horse 71", current] {
+                for _ in 0..3 {
+                    let body = json!({ "token": token, "new_password": guess });
+                    let reply = d.call_idk(0, "password/reset/finish", &format!("{which} {guess}"), body).await;
+                    reply.rejected(409, "reset_token_invalid");
+                }
+            }
+            assert_eq!(d.hasher.take(), (0, 0), "no password was compared");
+            login(current).await.rejected(429, "too_many_attempts");
+        }
+    });
+}
+
+#[test]
+fn a_repeated_reset_is_done_although_the_user_was_disabled_since() {
+    for polls in 1..80 {
+        let (mut ended, mut was_done) = (false, false);
+        story(1015, async |d| {
+            let id = d.register(0, ADA, "correct horse").await.id();
+            let body = json!({ "token": token(&d, 0).await, "new_password": "battery staple" });
+            d.world.set_pausing(true);
+            ended = killed_after(polls, d.call_idk(0, "password/reset/finish", "k", body.clone())).await.is_some();
+            d.world.set_pausing(false);
+            was_done = d.accepts(0, ADA, "battery staple").await;
+            d.call(0, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
+            let reply = d.call_idk(0, "password/reset/finish", "k", body).await;
+            if was_done {
+                reply.ok(200)
+            } else {
+                reply.rejected(409, "user_disabled")
+            };
+        });
+        if ended {
+            return assert!(was_done);
+        }
+    }
+    panic!("it never ended");
+}

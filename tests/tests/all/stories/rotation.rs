@@ -157,6 +157,7 @@ fn answers_verify_at_every_step_of_a_signing_key_rotation() {
             // The operator's command is killed after it wrote one region; the next command detects that.
             let ring = world.regions[0].sealer.ring();
             document.rotate_signing(ring, world.clock.now()).await.unwrap();
+            document.sign(ring).await.unwrap();
             let value = serde_json::to_value(&document).unwrap();
             let first = &world.regions[0].home.registry;
             first.put_setting(umoja_store::secrets::SETTING, &value).await.unwrap();

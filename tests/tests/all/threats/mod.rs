@@ -5,3 +5,4 @@ mod canary;
 mod fuzzed;
 mod requests;
 mod tables;
+mod tampered;

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use serde_json::json;
 use umoja_schema::{AccountStatus, Body, Email, Facts, IdentifierItem, IdentifierKind, Part, PartRecord, UserId};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Commit, Condition, IdentifierWrite, LinkedAccountWrite, PartWrite, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, IdentifierWrite, LinkedAccountWrite, PartWrite, Writes};
 use umoja_store::seal::{SealError, Sealer};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
 
 async fn stored(d: &Deployment, id: &str, part: Part) -> PartRecord {
     let id: UserId = id.parse().unwrap();
-    d.world.regions[0].store.part(id, part).await.unwrap().unwrap()
+    d.world.regions[0].tables.users.part(id, part).await.unwrap().unwrap()
 }
 
 async fn overwrite(d: &Deployment, record: &PartRecord) {
-    let current = d.world.regions[0].store.part(record.id, record.part).await.unwrap().unwrap();
+    let current = d.world.regions[0].tables.users.part(record.id, record.part).await.unwrap().unwrap();
     let parts = vec![PartWrite { record: record.clone(), condition: Condition::VersionIs(current.version) }];
-    let done = d.world.regions[0].store.commit(&Writes { parts, ..Writes::default() }).await.unwrap();
+    let done = d.world.regions[0].tables.users.commit(&Writes { parts, ..Writes::default() }).await.unwrap();
     assert_eq!(done, Commit::Done);
 }
 
@@ -142,11 +142,11 @@ async fn tamper(d: &Deployment, email: &str, change: impl FnOnce(&mut Identifier
     let region = &d.world.regions[0];
     let email = Email::parse(email).unwrap();
     let (_, index) = region.secrets().indexes(IdentifierKind::Email, None, email.normalised())[0];
-    let before = region.store.ownerships(&[index]).await.unwrap().remove(0);
+    let before = region.tables.users.ownerships(&[index]).await.unwrap().remove(0);
     let mut after = before.clone();
     change(&mut after);
     let writes = Writes { ownerships: vec![IdentifierWrite { before, after }], ..Writes::default() };
-    assert_eq!(region.store.commit(&writes).await, Ok(Commit::Done));
+    assert_eq!(region.tables.users.commit(&writes).await, Ok(Commit::Done));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn id(text: &str) -> UserId {
 /// Adds a user as a linked account of another in the table that has no MAC.
 async fn list_linked(d: &Deployment, primary: &str, linked: &str) {
     let linked_accounts = vec![LinkedAccountWrite { primary: id(primary), linked: id(linked), present: true }];
-    let done = d.world.regions[0].store.commit(&Writes { linked_accounts, ..Writes::default() }).await;
+    let done = d.world.regions[0].tables.users.commit(&Writes { linked_accounts, ..Writes::default() }).await;
     assert_eq!(done, Ok(Commit::Done));
 }
 

@@ -58,6 +58,26 @@ pub(super) fn finish() -> impl Strategy<Value = Call> {
     (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::ResetFinish { right, idk })
 }
 
+/// A token is used twice. The second time is rejected and can be repeated.
+pub(super) fn used_token() -> Vec<Call> {
+    let finish = |idk| Call::ResetFinish { right: true, idk };
+    vec![Call::ResetStart { by: By::Id }, finish(false), finish(true)]
+}
+
+/// The last call with an idempotency key is sent again.
+pub(super) fn again() -> impl Strategy<Value = Call> {
+    prop_oneof![Just(Call::Repeat), Just(Call::Corrected)]
+}
+
+/// A wrong password.
+pub(super) fn guess() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        4 => Just(Call::Authenticate { by: By::Id, right: false }),
+        2 => Just(Call::Password { right: false, idk: true }),
+        1 => Just(Call::Repeat),
+    ]
+}
+
 pub(super) fn merge() -> impl Strategy<Value = Call> {
     (user(), maybe(0.1), maybe(0.3)).prop_map(|(other, preview, idk)| Call::Merge { other, preview, idk })
 }
@@ -77,6 +97,7 @@ pub(super) fn call() -> impl Strategy<Value = Call> {
         1 => Just(Call::Export),
         1 => Just(Call::Erasure),
         2 => Just(Call::Repeat),
+        1 => Just(Call::Corrected),
     ]
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use umoja_reconciler::{AntiEntropyEnd, AntiEntropySettings, ON_ITS_WAY_MS};
 use umoja_schema::{Log, Millis};
 use umoja_store::faulty::Fault;
-use umoja_store::ports::{Checkpoints as _, Clock as _, Logs as _};
+use umoja_store::ports::{Checkpoints as _, Clock as _};
 use umoja_tests::world::{ANTI_ENTROPY, killed_after, polled, run};
 
 use super::{populated, scans, total};
@@ -86,7 +86,7 @@ fn an_erasure_replicated_by_a_killed_pass_is_confirmed() {
             for region in &world.regions {
                 for part in umoja_schema::Part::ALL {
                     let key = umoja_store::replicate::confirmation_key(world.name(1), part);
-                    let row = region.store.row(Log::Receipts, ids[0], &key).await.unwrap();
+                    let row = region.tables.logs.row(Log::Receipts, ids[0], &key).await.unwrap();
                     assert!(row.is_some(), "killed after {polls}: {} lacks {key}", region.name);
                 }
             }

@@ -2,7 +2,7 @@
 
 use umoja_reconciler::{AntiEntropy, Difference, ON_ITS_WAY_MS};
 use umoja_schema::{BlindIndex, IdentifierItem, Log, Part, UserId};
-use umoja_store::ports::{Commit, IdentifierWrite, LinkedAccountWrite, Logs as _, Users as _, Writes};
+use umoja_store::ports::{Commit, IdentifierWrite, LinkedAccountWrite, Writes};
 use umoja_tests::world::{World, polled, run};
 
 use super::{populated, total, writes};
@@ -11,12 +11,12 @@ use super::{populated, total, writes};
 async fn ownerships_on(world: &World, at: usize, id: UserId) -> Vec<IdentifierItem> {
     let indexes: Vec<BlindIndex> =
         world.stored(at, id, Part::Profile).await.unwrap().ownerships().keys().copied().collect();
-    world.regions[at].store.ownerships(&indexes).await.unwrap()
+    world.regions[at].tables.users.ownerships(&indexes).await.unwrap()
 }
 
 async fn put_identifiers(world: &World, at: usize, ownerships: Vec<IdentifierWrite>) {
     let writes = Writes { ownerships, ..Writes::default() };
-    assert_eq!(world.regions[at].store.commit(&writes).await, Ok(Commit::Done));
+    assert_eq!(world.regions[at].tables.users.commit(&writes).await, Ok(Commit::Done));
 }
 
 /// Removes a user from the table of identifiers, as a restore of an older backup would.
@@ -38,7 +38,7 @@ fn missing_ownerships_are_added_and_superfluous_ones_removed() {
         let ownership = item.owners[&ids[2]].clone();
         let both = item.with(ghost, Some(&ownership)).and_then(|item| item.with(ids[3], Some(&ownership))).unwrap();
         put_identifiers(&world, 0, vec![IdentifierWrite { before: item, after: both }]).await;
-        let journals = world.regions[0].store.rows(Log::Journal, ids[2]).await.unwrap();
+        let journals = world.regions[0].tables.logs.rows(Log::Journal, ids[2]).await.unwrap();
 
         let runs = world.anti_entropy().await;
         let report = total(&runs);
@@ -46,7 +46,7 @@ fn missing_ownerships_are_added_and_superfluous_ones_removed() {
         world.check_invariants().await;
         assert_eq!(world.find(0, "user0@example.com").await, Some(ids[0]));
         assert_eq!(ownerships_on(&world, 0, ids[2]).await[0].owners.len(), 1);
-        assert_eq!(world.regions[0].store.rows(Log::Journal, ids[2]).await.unwrap(), journals);
+        assert_eq!(world.regions[0].tables.logs.rows(Log::Journal, ids[2]).await.unwrap(), journals);
         // The repair wrote no parts.
         world.reset_calls();
         assert_eq!(total(&world.anti_entropy().await).found, 0);
@@ -76,11 +76,11 @@ fn a_missing_linked_account_is_added() {
         world.settle().await;
         let lost = LinkedAccountWrite { primary: ids[0], linked: ids[1], present: false };
         let writes = Writes { linked_accounts: vec![lost], ..Writes::default() };
-        assert_eq!(world.regions[1].store.commit(&writes).await, Ok(Commit::Done));
-        assert_eq!(world.regions[1].store.linked_accounts(ids[0]).await, Ok(vec![]));
+        assert_eq!(world.regions[1].tables.users.commit(&writes).await, Ok(Commit::Done));
+        assert_eq!(world.regions[1].tables.users.linked_accounts(ids[0]).await, Ok(vec![]));
         let report = total(&world.anti_entropy().await);
         assert_eq!((report.found, report.linked_accounts_added), (1, 1));
-        assert_eq!(world.regions[1].store.linked_accounts(ids[0]).await, Ok(vec![ids[1]]));
+        assert_eq!(world.regions[1].tables.users.linked_accounts(ids[0]).await, Ok(vec![ids[1]]));
         world.check_invariants().await;
     });
 }

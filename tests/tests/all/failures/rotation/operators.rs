@@ -17,7 +17,7 @@ fn neither_of_two_concurrent_keys_overwrites_the_other() {
         let stored = async || {
             let mut stored = Vec::new();
             for region in &world.regions {
-                stored.push(region.store.setting(SETTING).await.unwrap().unwrap());
+                stored.push(region.tables.registry.setting(SETTING).await.unwrap().unwrap());
             }
             stored
         };
@@ -40,7 +40,7 @@ fn a_concurrent_write_in_another_region_is_never_overwritten() {
             let mut others = secrets.clone();
             others.rotate_signing(world.regions[0].sealer.ring(), now).await.unwrap();
             let other = serde_json::to_value(&others).unwrap();
-            let (shared, store) = (world.shared_secrets(), &world.regions[1].store);
+            let (shared, store) = (world.shared_secrets(), &world.regions[1].tables.registry);
             world.set_pausing(true);
             let write = async {
                 for _ in 0..polls {
@@ -51,7 +51,11 @@ fn a_concurrent_write_in_another_region_is_never_overwritten() {
             let (rotated, ()) = tokio::join!(shared.rotate_index(&mut secrets, now), write);
             world.set_pausing(false);
             rejected += usize::from(matches!(rotated, Err(SharedSecretsError::Changing(_))));
-            assert_eq!(world.regions[1].store.setting(SETTING).await.unwrap().unwrap(), other, "after {polls} polls");
+            assert_eq!(
+                world.regions[1].tables.registry.setting(SETTING).await.unwrap().unwrap(),
+                other,
+                "after {polls} polls"
+            );
         }
         assert!(rejected > 0);
     });

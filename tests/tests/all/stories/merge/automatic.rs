@@ -3,7 +3,6 @@
 use super::*;
 use umoja_reconciler::merge_users;
 use umoja_schema::{Log, Message, Part, UserId};
-use umoja_store::ports::Logs as _;
 
 /// Registers a user in a region that is disconnected from the other one.
 async fn apart(d: &Deployment, at: usize, by: &Caller, body: Value) -> String {
@@ -30,7 +29,7 @@ async fn met(d: &Deployment, first: (&Caller, Value), second: (&Caller, Value)) 
 }
 
 async fn kinds(d: &Deployment, at: usize, id: &str) -> Vec<String> {
-    let rows = d.world.regions[at].store.rows(Log::Journal, id.parse().unwrap()).await.unwrap();
+    let rows = d.world.regions[at].tables.logs.rows(Log::Journal, id.parse().unwrap()).await.unwrap();
     rows.into_iter().map(|row| row.kind).collect()
 }
 
@@ -44,7 +43,7 @@ fn two_verified_owners_of_one_address_become_one_person() {
                 assert_eq!((&user["id"], &user["linked_accounts"]), (&json!(one), &json!([two])));
             }
             assert_eq!(lookup(&d, at, json!({ "email": "ada@example.com" })).await.id(), one);
-            let row = d.world.regions[at].store.rows(Log::Journal, two.parse().unwrap()).await.unwrap();
+            let row = d.world.regions[at].tables.logs.rows(Log::Journal, two.parse().unwrap()).await.unwrap();
             let row = row.into_iter().find(|row| row.kind == "merged").unwrap();
             assert_eq!((row.field("survivor"), row.field("reason")), (Some(one.as_str()), Some("verified")));
         }
@@ -122,7 +121,9 @@ fn an_unmerge_beats_a_later_automatic_merge_elsewhere() {
         d.world.clock.advance(60_000);
         let credentials = d.world.stored(0, one.parse().unwrap(), Part::Credentials).await.unwrap();
         for part in [stored, credentials] {
-            umoja_store::apply::apply_replicated(&d.world.regions[1].store, &part, d.world.name(1)).await.unwrap();
+            umoja_store::apply::apply_replicated(&*d.world.regions[1].tables.users, &part, d.world.name(1))
+                .await
+                .unwrap();
         }
         d.world.rounds(3).await;
         assert_eq!(primary(&d, 1, &two).await, one);
@@ -235,7 +236,9 @@ fn an_automatic_merge_waits_for_missing_users() {
     story(808, async |d| {
         let (one, two) = (apart(&d, 0, &d.shop, verified()).await, apart(&d, 1, &d.food, verified()).await);
         let profile = d.world.stored(1, two.parse().unwrap(), Part::Profile).await.unwrap();
-        umoja_store::apply::apply_replicated(&d.world.regions[0].store, &profile, d.world.name(0)).await.unwrap();
+        umoja_store::apply::apply_replicated(&*d.world.regions[0].tables.users, &profile, d.world.name(0))
+            .await
+            .unwrap();
         d.world.set_cut(1, 0, true);
         d.world.regions[0].pump.replicate().await.unwrap();
         let region = &d.world.regions[0];

@@ -155,7 +155,7 @@ fn an_erasure_of_an_unreplicated_user_erases_no_user() {
         merge(&d, 1, &primary, &linked).await.ok(200);
         // Only the linked account's part, with its pointer, arrives in region 0.
         let pointing = d.world.stored(1, linked.parse().unwrap(), Part::Profile).await.unwrap();
-        apply_replicated(&d.world.regions[0].store, &pointing, d.world.name(0)).await.unwrap();
+        apply_replicated(&*d.world.regions[0].tables.users, &pointing, d.world.name(0)).await.unwrap();
         d.call(0, "erase", json!({ "id": primary })).await.rejected(503, "behind");
         lookup(&d, 0, json!({ "id": linked })).await.ok(200);
         let unknown = "00000000-0000-7000-8000-000000000000";

@@ -5,7 +5,6 @@ use std::pin::pin;
 use super::*;
 use umoja_accounts::automatic::{Merged, merge_verified};
 use umoja_schema::{Log, Part, UserId};
-use umoja_store::ports::{Logs as _, Users as _};
 use umoja_tests::world::{killed_after, polled};
 
 /// Runs `first` up to each of its awaits, then `between`, then the rest of `first`, and checks each result.
@@ -108,11 +107,13 @@ fn a_merge_during_an_erasure_is_erased_or_rejected() {
             lookup(d, 0, json!({ "id": ada })).await.rejected(404, "user_not_found");
             // A user merged before the erasure completes is erased with it, and no user is merged after it.
             let left = lookup(d, 1, json!({ "id": countess })).await;
-            let journal = d.world.regions[0].store.rows(Log::Journal, countess.parse().unwrap()).await.unwrap();
+            let journal = d.world.regions[0].tables.logs.rows(Log::Journal, countess.parse().unwrap()).await.unwrap();
             assert_eq!(journal.iter().any(|row| row.kind == "merged"), left.status == 404);
             if left.status == 200 {
                 assert_eq!(left.id(), *countess);
-                assert!(d.world.regions[0].store.linked_accounts(ada.parse().unwrap()).await.unwrap().is_empty());
+                assert!(
+                    d.world.regions[0].tables.users.linked_accounts(ada.parse().unwrap()).await.unwrap().is_empty()
+                );
             }
         },
     );
@@ -207,7 +208,8 @@ fn killed_and_retried_merges_and_unmerges_happen_once() {
                     let primary = if operation == "merge" { &ada } else { &countess };
                     assert_eq!(&lookup(&d, at, json!({ "id": countess })).await.id(), primary);
                     for id in [&ada, &countess] {
-                        let rows = d.world.regions[at].store.rows(Log::Journal, id.parse().unwrap()).await.unwrap();
+                        let rows =
+                            d.world.regions[at].tables.logs.rows(Log::Journal, id.parse().unwrap()).await.unwrap();
                         assert_eq!(rows.iter().filter(|row| row.kind == kind).count(), 1);
                     }
                 }

@@ -48,7 +48,7 @@ fn only_pointers_at_erased_users_are_moved() {
         let third = person(&d, 0, "third").await;
         merge(&d, 0, &third, &countess).await.ok(200);
         let stored = d.world.stored(0, countess.parse().unwrap(), Part::Profile).await.unwrap();
-        apply_replicated(&d.world.regions[1].store, &stored, d.world.name(1)).await.unwrap();
+        apply_replicated(&*d.world.regions[1].tables.users, &stored, d.world.name(1)).await.unwrap();
         assert_eq!(lookup(&d, 1, json!({ "id": countess })).await.id(), countess);
         merge(&d, 1, &ada, &countess).await.rejected(503, "behind");
         d.world.settle().await;
@@ -72,7 +72,7 @@ fn an_unmerge_waits_for_the_survivor() {
         for duplicate in [&one, &two] {
             merge(&d, 0, &third, duplicate).await.ok(200);
             let stored = d.world.stored(0, duplicate.parse().unwrap(), Part::Profile).await.unwrap();
-            apply_replicated(&d.world.regions[1].store, &stored, d.world.name(1)).await.unwrap();
+            apply_replicated(&*d.world.regions[1].tables.users, &stored, d.world.name(1)).await.unwrap();
             unmerge(&d, 1, duplicate).await.rejected(503, "behind");
         }
         d.world.settle().await;

@@ -5,7 +5,7 @@ use crate::import::{importer, outcome, row};
 use umoja_accounts::conflicts::{Resolution, Resolved, Way};
 use umoja_migrate::import::Outcome;
 use umoja_schema::{Attribute, Body, Live, Part, PartRecord, UserId};
-use umoja_store::ports::{Commit, Condition, PartWrite, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, PartWrite, Writes};
 
 /// Damages the ciphertext of a stored part.
 pub(super) async fn damage(d: &Deployment, id: &str, part: Part) {
@@ -21,7 +21,7 @@ pub(super) async fn damage(d: &Deployment, id: &str, part: Part) {
 pub(super) async fn put(d: &Deployment, record: PartRecord) {
     let condition = Condition::VersionIs(record.version.clone());
     let parts = vec![PartWrite { record, condition }];
-    let done = d.world.regions[0].store.commit(&Writes { parts, ..Writes::default() }).await;
+    let done = d.world.regions[0].tables.users.commit(&Writes { parts, ..Writes::default() }).await;
     assert_eq!(done, Ok(Commit::Done));
 }
 

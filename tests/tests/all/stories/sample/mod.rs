@@ -13,7 +13,6 @@ use umoja_migrate::Row;
 use umoja_migrate::formats::Format;
 use umoja_migrate::import::{Hashing, Importer, Outcome};
 use umoja_schema::{AccountStatus, Credentials, Part, PartRecord, Scope, UserId};
-use umoja_store::ports::Users as _;
 use umoja_tests::caller::Caller;
 use umoja_tests::deployment::Deployment;
 
@@ -73,7 +72,7 @@ async fn import(d: &Deployment, source: &Source, caller: &Caller) -> (Vec<Old>, 
 
 async fn stored(d: &Deployment, at: usize, id: UserId) -> (PartRecord, Credentials) {
     let region = &d.world.regions[at];
-    let record = region.store.part(id, Part::Credentials).await.unwrap().unwrap();
+    let record = region.tables.users.part(id, Part::Credentials).await.unwrap().unwrap();
     let opened = region.sealer.open(&record).await.unwrap();
     (record, opened)
 }

@@ -1,0 +1,126 @@
+//! The bytes that the proof of a stored item covers.
+//!
+//! A proof is a MAC under a secret of the deployment. It shows that a region of the deployment wrote an item, to
+//! readers that do not open the item and for items that have no envelope. It covers the whole stored item, including
+//! attributes that only a newer version knows, so every version verifies the items of every other version.
+
+use crate::names::attribute::{KEYS, PROOF};
+use crate::replicated::Rule;
+use crate::{Attribute, Attributes, PartRecord, Region, Replicated};
+
+/// The covered bytes of an item: the name of its table and the canonical encoding of its attributes, without its proof.
+///
+/// The wrapped keys of a part are not covered, because regions add theirs later. Each has a tag of its own
+/// ([`wrapped_key`]).
+pub fn covered(table: &Replicated, item: &Attributes) -> Vec<u8> {
+    let counts = |name: &str| name != PROOF && !(table.rule == Rule::Parts && name == KEYS);
+    encoded(table.name, item, counts)
+}
+
+/// The whole content of an item: as [`covered`], with the wrapped keys of the regions for which `counts` is true.
+pub fn content(table: &Replicated, item: &Attributes, counts: impl Fn(&str) -> bool) -> Vec<u8> {
+    let mut out = covered(table, item);
+    if let (Rule::Parts, Some(Attribute::M(keys))) = (table.rule, item.get(KEYS)) {
+        let counted = || keys.iter().filter(|(region, _)| counts(region));
+        crate::attributes::encode_map(counted(), counted().count(), &mut out);
+    }
+    out
+}
+
+/// The covered bytes of a document of an operator's table.
+pub fn document(table: &str, id: &str, json: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() + 64);
+    for text in [table, id, json] {
+        out.extend((text.len() as u64).to_be_bytes());
+        out.extend(text.as_bytes());
+    }
+    out
+}
+
+/// The covered bytes of one region's wrapped key of a part.
+pub fn wrapped_key(record: &PartRecord, region: &Region, blob: &[u8]) -> Vec<u8> {
+    let mid = record.live().and_then(|live| live.data.mid()).unwrap_or_default();
+    let version = record.version.to_string();
+    let fields = [
+        record.id.as_bytes().as_slice(),
+        record.part.as_str().as_bytes(),
+        version.as_bytes(),
+        mid,
+        region.as_str().as_bytes(),
+        blob,
+    ];
+    let mut out = Vec::with_capacity(blob.len() + 192);
+    for field in fields {
+        out.extend((field.len() as u64).to_be_bytes());
+        out.extend(field);
+    }
+    out
+}
+
+fn encoded(table: &str, item: &Attributes, counts: impl Fn(&str) -> bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    out.extend((table.len() as u64).to_be_bytes());
+    out.extend(table.as_bytes());
+    let counted = || item.iter().filter(|(name, _)| counts(name));
+    crate::attributes::encode_map(counted(), counted().count(), &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replicated::{JOURNAL, USERS};
+    use crate::{Hlc, Millis, Part, UserId, Version};
+
+    fn item() -> Attributes {
+        let keys = Attributes::from([("a".into(), vec![1].into()), ("b".into(), vec![2].into())]);
+        Attributes::from([
+            (KEYS.into(), keys.into()),
+            (PROOF.into(), vec![9].into()),
+            ("id".into(), "x".into()),
+            ("novelty".into(), Attribute::L(vec![Attribute::Null, true.into()])),
+        ])
+    }
+
+    #[test]
+    fn a_proof_covers_everything_but_itself_and_the_wrapped_keys() {
+        let before = covered(&USERS, &item());
+        for (name, covers) in [(PROOF, false), (KEYS, false), ("id", true), ("novelty", true)] {
+            let mut changed = item();
+            changed.insert(name.into(), "changed".into());
+            assert_eq!(covered(&USERS, &changed) != before, covers, "{name}");
+            changed.remove(name);
+            assert_eq!(covered(&USERS, &changed) != before, covers, "{name}");
+        }
+        assert_ne!(covered(&JOURNAL, &item()), before, "the table counts, and a row has no wrapped keys");
+    }
+
+    #[test]
+    fn the_content_has_the_wrapped_keys_of_the_regions_that_count() {
+        let of = |item: &Attributes, regions: &[&str]| content(&USERS, item, |region| regions.contains(&region));
+        let mut changed = item();
+        let Some(Attribute::M(keys)) = changed.get_mut(KEYS) else { panic!("no keys") };
+        keys.insert("b".into(), vec![3].into());
+        assert_eq!(of(&item(), &["a"]), of(&changed, &["a"]));
+        assert_ne!(of(&item(), &["a", "b"]), of(&changed, &["a", "b"]));
+        assert_ne!(of(&item(), &["a"]), of(&item(), &[]));
+    }
+
+    #[test]
+    fn a_wrapped_key_is_bound_to_its_part_version_and_region() {
+        let (a, b): (Region, Region) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let of = |user: u8, part, ms| {
+            let version = Version { erased: false, hlc: Hlc::at(Millis(ms)), origin: a.clone() };
+            PartRecord::tombstone(UserId::v8([user; 16]), part, version)
+        };
+        let first = wrapped_key(&of(1, Part::Profile, 1), &a, b"blob");
+        let others = [
+            wrapped_key(&of(2, Part::Profile, 1), &a, b"blob"),
+            wrapped_key(&of(1, Part::Credentials, 1), &a, b"blob"),
+            wrapped_key(&of(1, Part::Profile, 2), &a, b"blob"),
+            wrapped_key(&of(1, Part::Profile, 1), &b, b"blob"),
+            wrapped_key(&of(1, Part::Profile, 1), &a, b"blur"),
+        ];
+        assert!(others.iter().all(|other| *other != first));
+    }
+}

@@ -1,0 +1,55 @@
+//! Versioned items that are verified.
+
+use async_trait::async_trait;
+use umoja_schema::{Item, Replicated, UserId, VersionedItem};
+
+use super::Proved;
+use super::keys::version_of;
+use crate::ports::{ItemPage, Items, StoreError};
+
+#[async_trait]
+impl Items for Proved<dyn Items> {
+    async fn item(
+        &self,
+        table: &'static Replicated,
+        user: UserId,
+        key: &str,
+    ) -> Result<Option<VersionedItem>, StoreError> {
+        let Some(stored) = self.inner.item(table, user, key).await? else { return Ok(None) };
+        let keys = self.proofs.keys_for([version_of(&stored.unknown)]).await?;
+        Ok(Some(keys.verified_item(stored)?))
+    }
+
+    async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError> {
+        let stored = self.inner.items(table, user).await?;
+        let keys = self.proofs.keys_for(stored.iter().map(|item| version_of(&item.unknown))).await?;
+        Ok(stored.into_iter().map(|item| keys.verified_item(item)).collect::<Result<_, _>>()?)
+    }
+
+    async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError> {
+        self.inner.drop_items(table, user).await
+    }
+
+    async fn scan_items(
+        &self,
+        table: &'static Replicated,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<ItemPage, StoreError> {
+        let ItemPage { items, mut unreadable, next } = self.inner.scan_items(table, after, limit).await?;
+        let versions = items.iter().map(|item| match item {
+            Item::Versioned(item) => version_of(&item.unknown),
+            Item::Part(_) | Item::Row(..) => None,
+        });
+        let keys = self.proofs.keys_for(versions).await?;
+        let mut verified = Vec::with_capacity(items.len());
+        for item in items {
+            let user = item.user();
+            match keys.verified(item) {
+                Ok(item) => verified.push(item),
+                Err(_) => unreadable.push(Some(user)),
+            }
+        }
+        Ok(ItemPage { items: verified, unreadable, next })
+    }
+}

@@ -1,0 +1,170 @@
+//! Companies and settings that are proved.
+//!
+//! Two settings carry no proof of this kind: the infrastructure of a region, which Terraform writes and only operators'
+//! commands read, and the secrets, which contain the secret of proofs and are authenticated when they are opened.
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+use umoja_schema::names::attribute::PROOF;
+use umoja_schema::names::{setting, table};
+use umoja_schema::{Company, CompanyId, ItemError, proof};
+
+use super::keys::ProofKeys;
+use super::{Proved, unproved};
+use crate::ports::{Registry, StoreError};
+
+impl ProofKeys {
+    fn document(&self, table: &str, id: &str, members: &mut Map<String, Value>) -> Result<(), ItemError> {
+        members.remove(PROOF);
+        let covered = covered(table, id, members)?;
+        if let Some(proof) = self.prove(&covered) {
+            members.insert(PROOF.to_owned(), URL_SAFE_NO_PAD.encode(proof).into());
+        }
+        Ok(())
+    }
+
+    fn verified_document(&self, table: &str, id: &str, members: &mut Map<String, Value>) -> Result<(), ItemError> {
+        let proof = read(members.remove(PROOF).as_ref()).ok_or(unproved())?;
+        if self.verifies(&covered(table, id, members)?, &proof) { Ok(()) } else { Err(unproved()) }
+    }
+}
+
+/// Members are sorted, so equal documents have equal texts.
+fn covered(table: &str, id: &str, members: &Map<String, Value>) -> Result<Vec<u8>, ItemError> {
+    let text = serde_json::to_string(members).map_err(|_| unproved())?;
+    Ok(proof::document(table, id, &text))
+}
+
+fn read(proof: Option<&Value>) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(proof?.as_str()?).ok()
+}
+
+fn version_of(proof: Option<&Value>) -> Option<u32> {
+    read(proof)?.first_chunk::<4>().map(|version| u32::from_be_bytes(*version))
+}
+
+fn is_proved(name: &str) -> bool {
+    name != setting::SECRETS && name != setting::INFRASTRUCTURE
+}
+
+impl Proved<dyn Registry> {
+    async fn verified(&self, table: &str, id: &str, document: Value) -> Result<Value, StoreError> {
+        let Value::Object(mut members) = document else { return Err(unproved().into()) };
+        let keys = self.proofs.keys_for([version_of(members.get(PROOF))]).await?;
+        let verified = keys.verified_document(table, id, &mut members);
+        if verified.is_err() {
+            tracing::error!(table, id, "the proof of a document does not verify");
+        }
+        verified?;
+        Ok(members.into())
+    }
+
+    async fn proved(&self, table: &str, id: &str, document: &Value) -> Result<Value, StoreError> {
+        let Value::Object(members) = document else {
+            return Err(StoreError::Rejected("a document that is no JSON object".into()));
+        };
+        let mut members = members.clone();
+        self.proofs.keys().await?.document(table, id, &mut members)?;
+        Ok(members.into())
+    }
+
+    async fn verified_company(&self, stored: Company) -> Result<Company, StoreError> {
+        let id = stored.id.clone();
+        let document = serde_json::to_value(stored).map_err(|_| unproved())?;
+        let verified = self.verified(table::COMPANIES, id.as_str(), document).await?;
+        Ok(serde_json::from_value(verified).map_err(|_| unproved())?)
+    }
+
+    async fn proved_company(&self, company: &Company) -> Result<Company, StoreError> {
+        let document = serde_json::to_value(company).map_err(|_| unproved())?;
+        let proved = self.proved(table::COMPANIES, company.id.as_str(), &document).await?;
+        Ok(serde_json::from_value(proved).map_err(|_| unproved())?)
+    }
+}
+
+#[async_trait]
+impl Registry for Proved<dyn Registry> {
+    async fn company(&self, id: &CompanyId) -> Result<Option<Company>, StoreError> {
+        match self.inner.company(id).await? {
+            // A document that was moved under another id is that of another company.
+            Some(company) if company.id != *id => Err(unproved().into()),
+            Some(company) => self.verified_company(company).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The companies that verify.
+    async fn companies(&self) -> Result<Vec<Company>, StoreError> {
+        let mut verified = Vec::new();
+        for company in self.inner.companies().await? {
+            match self.verified_company(company).await {
+                Ok(company) => verified.push(company),
+                Err(StoreError::Unreadable(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(verified)
+    }
+
+    async fn unverified_companies(&self) -> Result<Vec<CompanyId>, StoreError> {
+        let mut unverified = Vec::new();
+        for company in self.inner.companies().await? {
+            let id = company.id.clone();
+            match self.verified_company(company).await {
+                Ok(_) => {}
+                Err(StoreError::Unreadable(_)) => unverified.push(id),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(unverified)
+    }
+
+    async fn put_company(&self, company: &Company) -> Result<(), StoreError> {
+        self.inner.put_company(&self.proved_company(company).await?).await
+    }
+
+    async fn replace_company(&self, expected: Option<&Company>, company: &Company) -> Result<bool, StoreError> {
+        let stored = self.inner.company(&company.id).await?;
+        let verified = match &stored {
+            Some(stored) => Some(self.verified_company(stored.clone()).await?),
+            None => None,
+        };
+        if verified.as_ref() != expected {
+            return Ok(false);
+        }
+        self.inner.replace_company(stored.as_ref(), &self.proved_company(company).await?).await
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
+        match self.inner.setting(name).await? {
+            Some(value) if is_proved(name) => self.verified(table::SETTINGS, name, value).await.map(Some),
+            value => Ok(value),
+        }
+    }
+
+    async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError> {
+        if !is_proved(name) {
+            return self.inner.put_setting(name, value).await;
+        }
+        self.inner.put_setting(name, &self.proved(table::SETTINGS, name, value).await?).await
+    }
+
+    async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError> {
+        if !is_proved(name) {
+            return self.inner.replace_setting(name, expected, value).await;
+        }
+        // The stored proof may be under another version of the secret than a new one.
+        let stored = self.inner.setting(name).await?;
+        let verified = match &stored {
+            Some(stored) => Some(self.verified(table::SETTINGS, name, stored.clone()).await?),
+            None => None,
+        };
+        if verified.as_ref() != expected {
+            return Ok(false);
+        }
+        let proved = self.proved(table::SETTINGS, name, value).await?;
+        self.inner.replace_setting(name, stored.as_ref(), &proved).await
+    }
+}
