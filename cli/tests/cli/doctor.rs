@@ -3,7 +3,7 @@
 use serde_json::json;
 use umoja_cli::Deployment;
 use umoja_schema::{Attributes, Hlc, Log, LogRow, Millis, Part, UserId, audit};
-use umoja_store::ports::{Commit, IdentifierWrite, Logs as _, Registry as _, Users as _, Writes};
+use umoja_store::ports::{Commit, IdentifierWrite, Users as _, Writes};
 
 use crate::support::{World, client, done, eventually, json as ask, run, text};
 
@@ -62,10 +62,11 @@ async fn doctor_names_a_user_whose_parts_are_gone() {
     let dir = world.deployment();
     assert_eq!(ask(&["doctor", "--dir", &dir])["users"]["found"], 0);
     let (user, deployment) = (UserId::v8([7; 16]), Deployment::open(dir.as_ref()).unwrap());
-    let (store, origin) = (&deployment.stores()[0], "eu-west-1".parse().unwrap());
+    let origin = "eu-west-1".parse().unwrap();
     let (key, at) = (audit::key(&origin, 1), Hlc::at(Millis(1)));
-    let row = LogRow { user, key, at, origin, kind: "registered".to_owned(), fields: Attributes::new() };
-    assert!(store.append(Log::Audit, &row).await.unwrap());
+    let (kind, fields, unknown) = ("registered".to_owned(), Attributes::new(), Attributes::new());
+    let row = LogRow { user, key, at, origin, kind, fields, unknown };
+    assert!(deployment.homes(None)[0].own.logs.append(Log::Audit, &row).await.unwrap());
     drop(deployment);
     let output = run(&["doctor", "--dir", &dir]);
     let said = text(&output.stdout);

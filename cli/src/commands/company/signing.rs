@@ -58,14 +58,13 @@ impl AddKey {
             return Err(CliError::Usage(format!("--company-file is not of the company {}", self.id)));
         }
         let name = random_name(&deployment);
-        let (key, private) = match (&self.public_key, &self.alg) {
-            (Some(path), Some(alg)) => (own_key(path, alg, format!("{}-{name}", self.id))?, None),
-            _ => {
-                let key = SigningKey::from_seed(&name, deployment.entropy.array());
-                let alg = key.algorithm().name().to_owned();
-                let pair = CompanyKey { kid: name, alg, public_key_pem: key.public_key_pem() };
-                (pair, Some(key.private_key_pem().to_string()))
-            }
+        let (key, private) = if let (Some(path), Some(alg)) = (&self.public_key, &self.alg) {
+            (own_key(path, alg, format!("{}-{name}", self.id))?, None)
+        } else {
+            let key = SigningKey::from_seed(&name, deployment.entropy.array());
+            let alg = key.algorithm().name().to_owned();
+            let pair = CompanyKey { kid: name, alg, public_key_pem: key.public_key_pem() };
+            (pair, Some(key.private_key_pem().to_string()))
         };
         let CompanyKey { kid, alg, .. } = key.clone();
         let changed = change_known(&deployment, &self.id, |company| {

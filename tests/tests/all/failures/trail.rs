@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use umoja_reconciler::{Contradiction, TrailCheck};
 use umoja_schema::{Attributes, AuditEvent, Hlc, Log, LogRow, Part, UserId, audit};
-use umoja_store::ports::{Commit, Condition, Logs as _, PartWrite, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, PartWrite, Writes};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
 
@@ -24,13 +24,14 @@ async fn contradictions(d: &Deployment, at: usize) -> BTreeMap<UserId, Contradic
 async fn record(d: &Deployment, user: UserId, event: &AuditEvent) {
     let (region, at) = (d.world.name(0).clone(), Hlc::at(umoja_schema::Millis(d.now() * 1000)));
     let key = audit::key(&region, 99);
-    let row = LogRow { user, key, at, origin: region, kind: event.name().to_owned(), fields: Attributes::new() };
-    assert!(d.world.regions[0].store.append(Log::Audit, &row).await.unwrap());
+    let (fields, unknown) = (Attributes::new(), Attributes::new());
+    let row = LogRow { user, key, at, origin: region, kind: event.name().to_owned(), fields, unknown };
+    assert!(d.world.regions[0].home.own.logs.append(Log::Audit, &row).await.unwrap());
 }
 
 async fn write(d: &Deployment, at: usize, write: PartWrite) {
     let writes = Writes { parts: vec![write], ..Writes::default() };
-    assert_eq!(d.world.regions[at].store.commit(&writes).await, Ok(Commit::Done));
+    assert_eq!(d.world.regions[at].home.own.users.commit(&writes).await, Ok(Commit::Done));
 }
 
 async fn registered(d: &Deployment, email: &str) -> UserId {
