@@ -117,7 +117,7 @@ impl Proofs {
     }
 
     /// The keys for items that name these versions of the secret. An unknown version costs a read of the settings, and
-    /// a call to a KMS only if the settings have it: whoever writes a table can name any version.
+    /// a call to a KMS only if the settings have it: a writer of a table can name any version.
     async fn keys_for(&self, versions: impl IntoIterator<Item = Option<u32>>) -> Result<Arc<ProofKeys>, StoreError> {
         let keys = self.keys().await?;
         let newest = versions.into_iter().flatten().max();

@@ -23,7 +23,7 @@ list of regions carry a MAC under it, and what does not verify is neither used n
 The command publishes a new version of the secret, waits until every instance proves with it, and proves every stored \
 item, company and setting again. Items keep their versions, so callers notice nothing. Proofs of older versions still \
 verify after that, because a backup may hold them. `--retire` ends that: afterwards only the newest version verifies. \
-Use it when an old version may be known to somebody else, and restore no backup from before.
+Use it when an old version may have leaked, and restore no backup from before.
 
 To complete a rotation that was interrupted, run the command again.
 

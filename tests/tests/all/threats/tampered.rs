@@ -1,5 +1,5 @@
-//! Somebody writes into one region's database, without any key: bytes changed, rows moved, swapped, deleted and
-//! replayed. Each change is found, never spreads, and is mended from the peer.
+//! An attacker writes into one region's database, without any key: bytes changed, rows moved, swapped, deleted and
+//! replayed. Each change is found, never spreads, and is repaired from the peer.
 //!
 //! `UMOJA_TAMPER=every` changes every byte once; otherwise a sample that depends on the seed is changed.
 
@@ -206,7 +206,7 @@ struct Row {
     columns: Vec<(String, Cell)>,
 }
 
-/// The tables that hold what a region could lose, and the columns of each that somebody may change.
+/// The tables that hold what a region could lose, and the columns of each that a writer may change.
 const TABLES: [&str; 5] = ["users", "logs", "identifiers", "linked_accounts", "companies"];
 
 fn rows(database: &Path) -> Vec<Row> {
@@ -280,11 +280,11 @@ fn chosen(rows: &[Row]) -> Vec<(usize, usize, usize)> {
     (0..60).map(chosen).collect()
 }
 
-/// Checks that a change of the first region's database was found, harmed no other region, and is mended.
-async fn is_mended(regions: &Regions, before: &[Content; 2], what: &str) {
+/// Checks that a change of the first region's database was found, harmed no other region, and is repaired.
+async fn is_repaired(regions: &Regions, before: &[Content; 2], what: &str) {
     regions.settle().await;
     regions.settle().await;
-    for (at, failed) in [(1, "it spread"), (0, "it was not mended")] {
+    for (at, failed) in [(1, "it spread"), (0, "it was not repaired")] {
         let now = regions.content(at).await.unwrap_or_else(|error| panic!("{failed}: {what}: {error}"));
         let differing: Vec<_> =
             before[at].items.iter().filter(|(key, item)| now.items.get(*key) != Some(*item)).collect();
@@ -298,7 +298,7 @@ async fn is_mended(regions: &Regions, before: &[Content; 2], what: &str) {
     }
 }
 
-async fn companies_are_mended(regions: &Regions, what: &str) {
+async fn companies_are_repaired(regions: &Regions, what: &str) {
     let [first, second] = &regions.homes;
     let genuine = second.registry.companies().await.unwrap();
     // What does not verify is not accepted.
@@ -316,7 +316,7 @@ async fn companies_are_mended(regions: &Regions, what: &str) {
 }
 
 #[test]
-fn a_changed_byte_is_found_mended_and_never_spreads() {
+fn a_changed_byte_is_found_repaired_and_never_spreads() {
     run(async {
         let regions = Regions::new().await;
         let before = [regions.content(0).await.unwrap(), regions.content(1).await.unwrap()];
@@ -331,7 +331,7 @@ fn a_changed_byte_is_found_mended_and_never_spreads() {
             let genuine = &rows_before[at];
             let Some(changed) = flipped(genuine, column, byte) else { continue };
             let what = format!("{} {} byte {byte}", genuine.table, genuine.columns[column].0);
-            // Rows that were mended have the same content and maybe another number.
+            // Rows that were repaired have the same content and maybe another number.
             let current = rows(&regions.database);
             let Some(current) = current.iter().find(|row| is_same(row, genuine)) else { panic!("no row for {what}") };
             let connection = Connection::open(&regions.database).unwrap();
@@ -340,7 +340,7 @@ fn a_changed_byte_is_found_mended_and_never_spreads() {
             assert!(insert(&connection, &changed), "{what}");
             drop(connection);
             if genuine.table == "companies" {
-                companies_are_mended(&regions, &what).await;
+                companies_are_repaired(&regions, &what).await;
                 drop_others(&regions.database, &all);
             } else {
                 // An item under a key that no peer has is reported and stays.
@@ -349,7 +349,7 @@ fn a_changed_byte_is_found_mended_and_never_spreads() {
                     regions.settle().await;
                     drop_others(&regions.database, &all);
                 }
-                is_mended(&regions, &before, &what).await;
+                is_repaired(&regions, &before, &what).await;
                 drop_others(&regions.database, &all);
             }
         }
@@ -382,7 +382,7 @@ fn drop_others(database: &Path, genuine: &[Row]) {
 }
 
 #[test]
-fn deleted_moved_and_replayed_rows_are_mended() {
+fn deleted_moved_and_replayed_rows_are_repaired() {
     run(async {
         let regions = Regions::new().await;
         let old = rows(&regions.database);
@@ -408,9 +408,9 @@ fn deleted_moved_and_replayed_rows_are_mended() {
             delete(&connection, &current);
             drop(connection);
             if row.table == "companies" {
-                companies_are_mended(&regions, "a deleted company").await;
+                companies_are_repaired(&regions, "a deleted company").await;
             }
-            is_mended(&regions, &before, &format!("a deleted row of {}", row.table)).await;
+            is_repaired(&regions, &before, &format!("a deleted row of {}", row.table)).await;
         }
         // Items under each other's keys, and an older item.
         let item = column(users[0], "item");
@@ -419,7 +419,7 @@ fn deleted_moved_and_replayed_rows_are_mended() {
             let mut swapped = (*row).clone();
             swapped.columns[item] = other.columns[item].clone();
             overwrite(&regions.database, row, &swapped);
-            is_mended(&regions, &before, "a swapped item").await;
+            is_repaired(&regions, &before, "a swapped item").await;
         }
         let now = genuine.iter().find(|row| {
             row.table == "users"
@@ -428,7 +428,7 @@ fn deleted_moved_and_replayed_rows_are_mended() {
                     .all(|key| row.columns[column(row, key)] == replayed.columns[column(replayed, key)])
         });
         overwrite(&regions.database, now.unwrap(), replayed);
-        is_mended(&regions, &before, "a replayed item").await;
+        is_repaired(&regions, &before, "a replayed item").await;
     });
 }
 
@@ -440,7 +440,7 @@ fn overwrite(database: &Path, genuine: &Row, by: &Row) {
 }
 
 #[test]
-fn an_unsealed_tombstone_and_a_raised_version_erase_nobody() {
+fn an_unsealed_tombstone_and_a_raised_version_erase_no_user() {
     run(async {
         let regions = Regions::new().await;
         let before = [regions.content(0).await.unwrap(), regions.content(1).await.unwrap()];
@@ -459,7 +459,7 @@ fn an_unsealed_tombstone_and_a_raised_version_erase_nobody() {
             // The write reaches the region's own stream, as a write of its owner does.
             let writes = Writes { parts, ..Writes::default() };
             assert_eq!(umoja_store::ports::Users::commit(&regions.stores[0], &writes).await, Ok(Commit::Done));
-            is_mended(&regions, &before, "a forged part").await;
+            is_repaired(&regions, &before, "a forged part").await;
         }
     });
 }
