@@ -108,6 +108,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_mins(1);
 
     async fn compared(regions: &Regions, document: &RegionsDocument) -> Compared {
+        regions.put_secrets().await;
         let own = document.get(regions.own()).unwrap().clone();
         let settings = Settings { own, regions: document.regions.clone(), secrets: None };
         BuildAntiEntropy.build(regions.home_of(document), &settings).await.unwrap()
@@ -132,6 +133,7 @@ mod tests {
     #[tokio::test]
     async fn older_parts_are_listed_for_repair_and_replicated_to_a_new_region() {
         let regions = Regions::new(&["eu", "us"]);
+        regions.put_secrets().await;
         store(&regions.home_of(&document(&[("eu", Serving)])), 1).await;
         let compared = compared(&regions, &both([Serving, Serving])).await;
         store(&compared.home, 2).await;
@@ -173,6 +175,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pass_that_times_out_or_hangs_reports_no_missing_keys() {
         let regions = Regions::new(&["eu", "us"]);
+        regions.put_secrets().await;
         store(&regions.home_of(&document(&[("eu", Serving)])), 1).await;
         let mut compared = compared(&regions, &both([Serving, Serving])).await;
         let runs = run(&compared, true, compared.home.clock.now(), KEEPING).await;

@@ -36,7 +36,7 @@ pub use backfill::{Backfill, BackfillReport};
 pub use drop_wrapped_keys::{DropWrappedKeys, DropWrappedKeysReport};
 pub use keys::{RepairReport, repair_keys};
 pub use merges::{MergeReport, merge_users};
-pub use proving::{Proving, ProvingReport};
+pub use proving::{Proving, ProvingReport, prove_documents};
 pub use redrive::{Redriven, redrive_quarantined};
 pub use reencrypt::{Reencryption, ReencryptionReport, Rule};
 pub use retries::{RetryReport, drain_retries};

@@ -2,9 +2,10 @@
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
+use umoja_schema::names::setting;
 use umoja_schema::{Item, Key, Replicated};
 use umoja_store::Home;
-use umoja_store::ports::StoreError;
+use umoja_store::ports::{Registry, StoreError};
 
 use crate::CONCURRENT;
 
@@ -96,4 +97,21 @@ impl<'a> Proving<'a> {
         }
         Ok(false)
     }
+}
+
+/// Proves the companies and the settings of a region again. A company that an operator changes meanwhile is proved by
+/// that change.
+///
+/// # Errors
+/// If the region fails.
+pub async fn prove_documents(registry: &dyn Registry) -> Result<(), StoreError> {
+    for company in registry.companies().await? {
+        registry.replace_company(Some(&company), &company).await?;
+    }
+    for name in [setting::REGIONS, setting::AUDIT] {
+        if let Some(value) = registry.setting(name).await? {
+            registry.replace_setting(name, Some(&value), &value).await?;
+        }
+    }
+    Ok(())
 }

@@ -8,7 +8,6 @@ use futures_util::future::join_all;
 use umoja_crypto::DataKey;
 use umoja_schema::{Millis, Region};
 
-use crate::Home;
 use crate::ports::{Clock, EncryptionContext, Keys, KeysError};
 
 /// The most wrapped keys that a stored part may have. A part with more is rejected before any call to a KMS.
@@ -51,20 +50,15 @@ pub struct NewKey {
 }
 
 impl KeyRing {
-    /// The key ring of a region's services. With a budget of 0, a write makes no call to a peer, and all wraps by peers
-    /// are left to the key repair.
-    pub fn new(home: &Home, peer_wrap_budget_ms: u64) -> Self {
-        let all = || std::iter::once(&home.own).chain(home.peers.iter().map(|peer| &peer.ports));
-        let ring = |keys, proof| Self {
-            own: home.own.name.clone(),
-            regions: keys,
-            proof,
-            budget: Duration::from_millis(peer_wrap_budget_ms),
-            clock: Arc::clone(&home.clock),
-            cache: Mutex::default(),
-        };
-        let proof = ring(all().map(|ports| (ports.name.clone(), Arc::clone(&ports.proof_keys))).collect(), None);
-        ring(all().map(|ports| (ports.name.clone(), Arc::clone(&ports.keys))).collect(), Some(Box::new(proof)))
+    /// A ring of regions, whose proof keys are in `proof`.
+    pub(crate) fn of(
+        own: Region,
+        regions: BTreeMap<Region, Arc<dyn Keys>>,
+        proof: Option<Self>,
+        budget: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { own, regions, proof: proof.map(Box::new), budget, clock, cache: Mutex::default() }
     }
 
     /// A ring of the KMS keys that wrap the secret of proofs, and of no others.
@@ -73,8 +67,7 @@ impl KeyRing {
         keys: impl IntoIterator<Item = (Region, Arc<dyn Keys>)>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let regions = keys.into_iter().collect();
-        Self { own, regions, proof: None, budget: Duration::ZERO, clock, cache: Mutex::default() }
+        Self::of(own, keys.into_iter().collect(), None, Duration::ZERO, clock)
     }
 
     /// The ring of the KMS keys that wrap the secret of proofs.

@@ -19,6 +19,7 @@ pub mod person;
 pub mod pointers;
 pub mod ports;
 pub mod proof;
+mod proof_keys;
 pub mod regions;
 pub mod repairs;
 pub mod replicate;

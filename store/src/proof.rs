@@ -9,20 +9,18 @@
 //! no part.
 
 mod items;
-mod keys;
 mod logs;
 mod registry;
 mod users;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use umoja_schema::names::attribute::PROOF;
-use umoja_schema::{Attribute, Attributes, Item, ItemError, Millis, Region};
+use umoja_schema::{Item, Millis, Region};
 
-pub use self::keys::ProofKeys;
 use crate::deployment::SETTINGS_RELOAD_SECS;
 use crate::keyring::KeyRing;
-use crate::ports::{Clock, Items, Keys, Logs, Registry, StoreError, Users};
+use crate::ports::{Clock, Items, Keys, Registry, StoreError, Users};
+use crate::proof_keys::{ProofKeys, version_of};
 use crate::secrets::{SecretsDocument, SecretsError};
 
 /// Proves and verifies the items of a deployment. If an item names a newer version of the secret than it knows, it looks
@@ -60,11 +58,6 @@ impl Proofs {
         Arc::new(Proved { inner: users, proofs: Arc::clone(self) })
     }
 
-    /// Rows that are proved when they are written and verified when they are read.
-    pub fn logs(self: &Arc<Self>, logs: Arc<dyn Logs>, users: Arc<dyn Users>) -> Arc<dyn Logs> {
-        Arc::new(logs::ProvedLogs { inner: logs, users, proofs: Arc::clone(self) })
-    }
-
     /// Versioned items that are verified when they are read. They are written with [`Proofs::users`].
     pub fn items(self: &Arc<Self>, items: Arc<dyn Items>) -> Arc<dyn Items> {
         Arc::new(Proved { inner: items, proofs: Arc::clone(self) })
@@ -80,7 +73,7 @@ impl Proofs {
     /// # Errors
     /// [`StoreError::Unreadable`] if it does not verify; another error if the secret cannot be unwrapped.
     pub async fn verified(&self, item: Item) -> Result<Item, StoreError> {
-        let version = keys::version_of(match &item {
+        let version = version_of(match &item {
             Item::Part(record) => &record.unknown,
             Item::Row(_, row) => &row.unknown,
             Item::Versioned(item) => &item.unknown,
@@ -154,19 +147,6 @@ fn unavailable(error: SecretsError) -> StoreError {
 struct Proved<P: ?Sized> {
     inner: Arc<P>,
     proofs: Arc<Proofs>,
-}
-
-/// The error of an item that does not verify.
-const fn unproved() -> ItemError {
-    ItemError::new(PROOF)
-}
-
-/// Takes the proof out of an item's unknown attributes.
-fn take_proof(unknown: &mut Attributes) -> Option<Vec<u8>> {
-    match unknown.remove(PROOF) {
-        Some(Attribute::B(proof)) => Some(proof),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use umoja_schema::names::queue;
 use umoja_schema::replicated::Rule;
 use umoja_schema::{Body, Item, Key, PartRecord, Region, Replicated};
 
+use crate::keyring::KeyRing;
 use crate::ports::{
     Attempts, Checkpoints, Clock, Entropy, ItemPage, Items, Keys, Logs, Page, Queue, Registry, Requests, RowPage,
     StoreError, Users,
@@ -145,5 +147,17 @@ impl Home {
             live.keys.retain(|region, _| is_listed(region));
         }
         Cow::Owned(record)
+    }
+}
+
+impl KeyRing {
+    /// The key ring of a region's services. With a budget of 0, a write makes no call to a peer, and all wraps by peers
+    /// are left to the key repair.
+    pub fn new(home: &Home, peer_wrap_budget_ms: u64) -> Self {
+        let all = || std::iter::once(&home.own).chain(home.peers.iter().map(|peer| &peer.ports));
+        let budget = Duration::from_millis(peer_wrap_budget_ms);
+        let ring = |keys, proof| Self::of(home.own.name.clone(), keys, proof, budget, Arc::clone(&home.clock));
+        let proof = ring(all().map(|ports| (ports.name.clone(), Arc::clone(&ports.proof_keys))).collect(), None);
+        ring(all().map(|ports| (ports.name.clone(), Arc::clone(&ports.keys))).collect(), Some(proof))
     }
 }

@@ -14,7 +14,7 @@ use umoja_schema::{Millis, Region};
 
 use crate::keyring::KeyRing;
 use crate::ports::{EncryptionContext, KeysError, Registry, StoreError};
-use crate::proof::ProofKeys;
+use crate::proof_keys::ProofKeys;
 
 pub use self::opened::Secrets;
 

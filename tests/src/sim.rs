@@ -11,6 +11,7 @@ mod check;
 pub mod coverage;
 mod fleet;
 mod guesses;
+mod harm;
 mod heal;
 mod history;
 mod instance;
@@ -27,6 +28,8 @@ mod run;
 mod short;
 pub mod shrink;
 mod stream;
+mod tamper;
+mod trusting;
 mod verified;
 
 pub use coverage::Coverage;

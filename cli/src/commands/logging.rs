@@ -73,8 +73,7 @@ mod tests {
 
     #[test]
     fn a_filter_is_a_level_or_names_levels_of_targets() {
-        for filter in
-            ["", "info", "TRACE", "off", "info,umoja_api=debug", "umoja_api[request]=debug", "warn,hyper=off"]
+        for filter in ["", "info", "TRACE", "off", "info,umoja_api=debug", "umoja_api[request]=debug", "warn,hyper=off"]
         {
             assert!(is_filter(filter), "{filter}");
         }

@@ -11,7 +11,7 @@ use umoja_store::keyring::KeyRing;
 use umoja_store::ports::Users as _;
 use umoja_store::shared_secrets::SharedSecrets;
 
-use crate::support::{World, client, done, eventually, json as ask, run, text};
+use crate::support::{World, client, done, eventually, is_well, json as ask, run, text};
 
 const HERE: &str = "eu-west-1";
 const THERE: &str = "af-south-1";
@@ -126,7 +126,7 @@ async fn a_lost_or_replaced_key_ring_is_an_error_that_names_the_way_out() {
 
     fs::remove_dir(&path).unwrap();
     fs::write(&path, &own).unwrap();
-    done(&["status", "--dir", &world.deployment()]);
+    is_well(&world.deployment());
     assert_eq!(found(&world, &company, &["amina"]).await, [200, 200]);
 }
 
@@ -148,7 +148,7 @@ async fn a_lost_directory_or_database_is_an_error_that_names_the_way_out() {
     rejected(&world, "region.sqlite is missing or empty", again);
     fs::rename(&aside, &database).unwrap();
     // The write-ahead log beside the empty file is still there.
-    done(&["status", "--dir", &world.deployment()]);
+    is_well(&world.deployment());
     assert_eq!(found(&world, &company, &["amina"]).await, [200, 200]);
 }
 
@@ -169,7 +169,7 @@ async fn is_brought_back(lose: impl Fn(&World)) {
     done(&["region", "remove", THERE, "--dir", &dir]);
     assert_eq!(wrapped(&world, &ids).await, vec![[HERE]; 3]);
     assert_eq!(found(&world, &company, &names).await, [200; 3]);
-    done(&["status", "--dir", &dir]);
+    is_well(&dir);
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn a_lost_region_is_brought_back_only_if_another_one_can_fill_it() {
     }
     fs::rename(world.file(THERE), ring(&world, THERE)).unwrap();
     done(&["region", "add", HERE, "--again", "--dir", &dir]);
-    done(&["status", "--dir", &dir]);
+    is_well(&dir);
 
     // A served directory keeps the deleted files open, and would go on with them.
     let served = world.serve();
@@ -248,7 +248,7 @@ async fn an_interrupted_return_of_a_region_is_continued_without_the_option_too()
         } else {
             done(&["region", "add", HERE, "--dir", &dir]);
         }
-        done(&["status", "--dir", &dir]);
+        is_well(&dir);
     }
     done(&["region", "remove", THERE, "--dir", &dir]);
     assert_eq!(wrapped(&world, &ids).await, vec![[HERE]]);
@@ -289,7 +289,7 @@ async fn a_removal_first_has_the_regions_that_stay_open_everything_themselves() 
     assert_eq!(removed["unreadable_parts"], 0, "{removed}");
     assert_eq!(wrapped(&world, &ids).await, vec![[HERE]; 3]);
     assert_eq!(found(&world, &company, &names).await, [200; 3]);
-    done(&["status", "--dir", &dir]);
+    is_well(&dir);
     assert_eq!(ask(&["region", "remove", THERE, "--dir", &dir])["keys_dropped"], 0, "again");
 }
 

@@ -61,6 +61,13 @@ pub(crate) fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&done(&[arguments, &["--json"]].concat())).unwrap()
 }
 
+/// Checks that nothing needs attention but that no process serves the directory.
+pub(crate) fn is_well(dir: &str) {
+    let status: Value = serde_json::from_slice(&run(&["status", "--dir", dir, "--json"]).stdout).unwrap();
+    let attention: Vec<&str> = status["attention"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(matches!(attention[..], [only] if only.starts_with("no process serves")), "{attention:?}");
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }

@@ -152,7 +152,8 @@ fn output_is_json_if_requested() {
     let company = world.company("soko");
     assert_eq!(json(&["company", "list", "--dir", &dir])["companies"][0]["id"], "soko");
     assert_eq!(json(&["init", "--dir", &dir])["created"], false);
-    assert_eq!(json(&["status", "--dir", &dir])["well"], true);
+    let status: serde_json::Value = serde_json::from_slice(&run(&["status", "--dir", &dir, "--json"]).stdout).unwrap();
+    assert_eq!(status["serving"], false);
     assert_eq!(json(&["company", "disable", "soko", "--dir", &dir])["enabled"], false);
     assert_eq!(json(&["company", "enable", "soko", "--dir", &dir])["enabled"], true);
     assert_eq!(json(&["company", "limit", "soko", "50", "--dir", &dir])["rate_limit"], 50);

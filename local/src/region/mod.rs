@@ -5,6 +5,7 @@ mod changes;
 mod checkpoints;
 mod commit;
 mod items;
+mod json;
 mod logs;
 mod registry;
 mod requests;
@@ -366,12 +367,4 @@ fn open(
             ConnectError::Absent => OpenError::Absent(path),
         }
     })
-}
-
-fn json<T: serde::Serialize>(document: &T) -> Result<String, StoreError> {
-    serde_json::to_string(document).map_err(|_| StoreError::Rejected("a document that is not JSON".into()))
-}
-
-fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|_| umoja_schema::ItemError::new("document").into())
 }

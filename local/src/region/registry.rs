@@ -9,7 +9,7 @@ use umoja_schema::names::table;
 use umoja_schema::{Company, CompanyId, ItemError};
 use umoja_store::ports::{Registry, StoreError};
 
-use super::{from_json, json};
+use super::json::{from_json, json};
 use crate::engine::Engine;
 
 /// The document, if it is the one of this key.

@@ -6,7 +6,8 @@ use umoja_schema::Millis;
 use umoja_schema::names::table;
 use umoja_store::ports::{Outcome, Requests, StoreError};
 
-use super::{RegionStore, from_json, json};
+use super::RegionStore;
+use super::json::{from_json, json};
 use crate::codec::int;
 use crate::engine::Tx;
 

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use umoja_schema::{Item, Replicated, UserId, VersionedItem};
 
 use super::Proved;
-use super::keys::version_of;
 use crate::ports::{ItemPage, Items, StoreError};
+use crate::proof_keys::version_of;
 
 #[async_trait]
 impl Items for Proved<dyn Items> {

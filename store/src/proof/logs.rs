@@ -6,14 +6,21 @@ use async_trait::async_trait;
 use umoja_schema::{Key, Log, LogRow, UserId};
 
 use super::Proofs;
-use super::keys::version_of;
 use crate::ports::{Logs, RowPage, StoreError, Users};
+use crate::proof_keys::version_of;
+
+impl Proofs {
+    /// Rows that are proved when they are written and verified when they are read.
+    pub fn logs(self: &Arc<Self>, logs: Arc<dyn Logs>, users: Arc<dyn Users>) -> Arc<dyn Logs> {
+        Arc::new(ProvedLogs { inner: logs, users, proofs: Arc::clone(self) })
+    }
+}
 
 /// The rows of a region, and what replaces one that does not verify.
-pub(super) struct ProvedLogs {
-    pub(super) inner: Arc<dyn Logs>,
-    pub(super) users: Arc<dyn Users>,
-    pub(super) proofs: Arc<Proofs>,
+struct ProvedLogs {
+    inner: Arc<dyn Logs>,
+    users: Arc<dyn Users>,
+    proofs: Arc<Proofs>,
 }
 
 impl ProvedLogs {

@@ -11,9 +11,10 @@ use umoja_schema::names::attribute::PROOF;
 use umoja_schema::names::{setting, table};
 use umoja_schema::{Company, CompanyId, ItemError, proof};
 
-use super::keys::ProofKeys;
-use super::{Proved, unproved};
+use super::Proved;
 use crate::ports::{Registry, StoreError};
+use crate::proof_keys::ProofKeys;
+use crate::proof_keys::unproved;
 
 impl ProofKeys {
     fn document(&self, table: &str, id: &str, members: &mut Map<String, Value>) -> Result<(), ItemError> {

@@ -3,7 +3,7 @@ use umoja_schema::{
     UserId, Version,
 };
 
-use super::keys::{ProofKeys, version_of};
+use crate::proof_keys::{ProofKeys, version_of};
 
 fn keys(versions: &[u8]) -> ProofKeys {
     ProofKeys::new(versions.iter().map(|version| (u32::from(*version), [*version; 32])))

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use umoja_schema::{BlindIndex, IdentifierItem, Item, Key, Log, LogRow, Part, PartRecord, Region, UserId, Version};
 
 use super::Proved;
-use super::keys::{ProofKeys, version_of};
 use crate::ports::{Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
+use crate::proof_keys::{ProofKeys, version_of};
 
 impl Proved<dyn Users> {
     async fn verified(&self, stored: Option<PartRecord>) -> Result<Option<PartRecord>, StoreError> {

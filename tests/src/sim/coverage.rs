@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service, Work};
 
 /// All operations of a region.
-pub const OPERATIONS: [&str; 25] = [
+pub const OPERATIONS: [&str; 26] = [
     "register",
     "lookup",
     "authenticate",
@@ -32,6 +32,7 @@ pub const OPERATIONS: [&str; 25] = [
     "index key",
     "signing key",
     "reencrypt",
+    "proof key",
     "item",
 ];
 
@@ -56,12 +57,16 @@ const fn faults_of(service: Service) -> [&'static str; 4] {
         Service::Checkpoints => {
             ["checkpoints down", "checkpoints: request lost", "checkpoints: answer lost", "checkpoints throttled"]
         }
+        Service::ProofKms => {
+            ["proof KMS down", "proof KMS: request lost", "proof KMS: answer lost", "proof KMS throttled"]
+        }
         Service::KmsLinks => ["KMS link cut", "KMS link: request lost", "KMS link: answer lost", "KMS link throttled"],
     }
 }
 
 /// Faults that do not belong to a service.
-const OTHERS: [&str; 6] = ["killed", "raced", "clock wrong", "newer version", "delivered again", "reordered"];
+const OTHERS: [&str; 7] =
+    ["killed", "raced", "clock wrong", "newer version", "delivered again", "reordered", "tampered"];
 
 /// Every fault, in the order of the table.
 pub fn faults() -> Vec<&'static str> {
@@ -97,6 +102,7 @@ pub const fn operation(job: &Job) -> &'static str {
         Job::Operate { work: Work::IndexKey, .. } => "index key",
         Job::Operate { work: Work::SigningKey, .. } => "signing key",
         Job::Operate { work: Work::Reencrypt, .. } => "reencrypt",
+        Job::Operate { work: Work::ProofKey, .. } => "proof key",
         Job::Item { .. } => "item",
     }
 }
@@ -107,6 +113,7 @@ pub fn possible(operation: &str, fault: &str) -> bool {
     let Some(service) = service else {
         return match fault {
             "killed" | "raced" | "clock wrong" | "newer version" => true,
+            "tampered" => operation == "anti-entropy",
             _ => operation == "replicate",
         };
     };
@@ -128,6 +135,7 @@ pub fn possible(operation: &str, fault: &str) -> bool {
         "reencrypt" => {
             matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks | Service::Repairs)
         }
+        "proof key" => matches!(service, Service::Tables | Service::Kms | Service::KmsLinks | Service::ProofKms),
         "item" => matches!(service, Service::Tables),
         // These operations do not encrypt or decrypt.
         "erasure" => matches!(service, Service::Tables | Service::Requests),

@@ -10,15 +10,17 @@ use umoja_replicator::Replicator;
 use umoja_schema::{Message, UserId, names};
 use umoja_store::RegionPorts;
 use umoja_store::faulty::{Fault, Faults};
-use umoja_store::ports::Queue as _;
+use umoja_store::ports::{Queue as _, Users};
 
 use super::coverage::Coverage;
 use super::guesses::Guesses;
+use super::harm::Harm;
 use super::history::{Attempt, History};
 use super::instance::Instances;
 use super::plan::{Call, Plan, Service, Step, Trouble, USERS};
 use super::rules::{Rule, Software, Written};
 use super::stream::Stream;
+use super::trusting::Trusting;
 use crate::caller::Caller;
 use crate::deployment::{CountingHasher, Deployment};
 use crate::world::{Setup, TablesOn, World, WorldRegion};
@@ -55,6 +57,8 @@ pub(super) struct Fleet {
     pub(super) calls: Cell<u64>,
     /// The regions whose KMS key differs from the one that wrapped the keys of their parts.
     pub(super) replaced: RefCell<BTreeSet<usize>>,
+    /// The items that an attacker changed and that may not be repaired yet.
+    pub(super) harmed: RefCell<Vec<Harm>>,
     /// True if changes were lost that only anti-entropy can repair.
     pub(super) lost: Cell<bool>,
     pub(super) without: Option<Rule>,
@@ -93,9 +97,10 @@ impl Fleet {
         let count = usize::from(plan.regions);
         let software: Vec<Arc<Software>> = (0..count).map(|_| Software::new(without)).collect();
         let (next, given) = (Cell::new(0), software.clone());
-        let around = move |ports: RegionPorts| {
+        let around = move |ports: RegionPorts, raw: Arc<dyn Users>| {
             let software = Arc::clone(&given[next.replace(next.get() + 1)]);
-            RegionPorts { users: Arc::new(Written::new(ports.users, ports.name.clone(), software)), ..ports }
+            let users = Trusting::without(without, ports.users, raw);
+            RegionPorts { users: Arc::new(Written::new(users, ports.name.clone(), software)), ..ports }
         };
         let around_short = |short| super::short::without(without, short);
         let setup = Setup { regions: count, tables, around: &around, around_short: &around_short };
@@ -124,6 +129,7 @@ impl Fleet {
             coverage: RefCell::default(),
             calls: Cell::new(0),
             replaced: RefCell::default(),
+            harmed: RefCell::default(),
             lost: Cell::new(false),
             without,
         }
@@ -169,6 +175,7 @@ impl Fleet {
             Service::Quarantined => vec![&faults.quarantined],
             Service::Retries => faults.retries.values().collect(),
             Service::Checkpoints => vec![&faults.checkpoints],
+            Service::ProofKms => vec![&faults.proof_kms],
             Service::Links => faults.links.values().collect(),
             Service::KmsLinks => faults.kms_links.values().collect(),
         }
@@ -226,6 +233,10 @@ impl Fleet {
                 }
             }
             Step::Replace { at } => self.replace_key(self.at(*at)),
+            Step::Tamper { at, user, forgery } => {
+                let user = usize::from(*user) % self.people.borrow().len();
+                self.tamper(self.at(*at), self.id_of(user), *forgery).await;
+            }
             Step::Newer { at, newer } => self.software[self.at(*at)].set_newer(*newer),
         }
     }

@@ -18,6 +18,9 @@ impl Fleet {
             region.faults.all().for_each(|faults| faults.heal());
             region.clock.set_skew(0);
         }
+        if self.is_harmed().await {
+            self.repair_harm().await;
+        }
         // Dead letters that wait for a user whose record was lost with a stream are redriven only after an anti-entropy
         // pass brought the user, and those that wait for a quarantined record after that record was redriven.
         let lost = self.lost.get();
@@ -42,6 +45,13 @@ impl Fleet {
             self.anti_entropy().await;
         }
         self.finish_operations().await;
+    }
+
+    /// Anti-entropy replaces every item that an attacker changed, before anything that waits for one is tried again.
+    async fn repair_harm(&self) {
+        self.world().anti_entropy().await;
+        self.note_changes();
+        assert!(!self.is_harmed().await, "13: an item that an attacker changed was not repaired");
     }
 
     /// Anti-entropy between all pairs: one pass each, and the next finds no difference.

@@ -1,17 +1,17 @@
 //! Operators who rotate keys, a step at a time, as the commands do: `umoja rotate index-key`, `umoja rotate
-//! signing-key` and `umoja reencrypt`. A command that stops early is run again.
+//! signing-key`, `umoja rotate proof-key --retire` and `umoja re-encrypt`. A command that stops early is run again.
 
 use std::sync::Arc;
 
 use umoja_reconciler::jobs::reencrypt::Behind;
 use umoja_reconciler::jobs::rotate::{self, Operator, Regions, Until};
-use umoja_reconciler::{Reencryption, ReencryptionReport, Rule as Reencrypting};
+use umoja_reconciler::{Proving, Reencryption, ReencryptionReport, Rule as Reencrypting, prove_documents};
 use umoja_schema::{Millis, Part, PartRecord};
 use umoja_store::Home;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::{Clock as _, KeysError, StoreError};
-use umoja_store::rotation::{IndexStep, SigningStep};
+use umoja_store::rotation::{IndexStep, ProofStep, SigningStep};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::{SecretsDocument, SecretsError};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
@@ -142,6 +142,7 @@ impl Fleet {
             Work::IndexKey => self.rotate_index(&command).await,
             Work::SigningKey => self.rotate_signing(&command).await,
             Work::Reencrypt => self.reencrypt(at, &command).await,
+            Work::ProofKey => self.rotate_proof(&command).await,
         };
         if let Err(stopped) = done {
             assert!(stopped.may_pass(alone), "operator: {work:?} can never be done: {stopped}");
@@ -169,6 +170,28 @@ impl Fleet {
     async fn rotate_signing(&self, command: &Command<'_>) -> Result<(), Stopped> {
         let (mut secrets, _) = command.reached.shared().newest().await?;
         rotate::signing_key(command, &mut secrets).await?;
+        Ok(())
+    }
+
+    /// Publishes a new version of the secret of proofs, or proves all items by it and then retires the older versions.
+    async fn rotate_proof(&self, command: &Command<'_>) -> Result<(), Stopped> {
+        let (mut secrets, _) = command.reached.shared().newest().await?;
+        if secrets.proof_step() == ProofStep::Publish {
+            rotate::proof_key(command, &mut secrets).await?;
+            return Ok(());
+        }
+        rotate::proof_is_used(command).await?;
+        let mut left = 0;
+        for home in &command.reached.homes {
+            let mut proving = Proving::new(home);
+            while proving.step().await? {}
+            left += proving.report().unreadable + proving.report().overtaken;
+            prove_documents(&*home.registry).await?;
+        }
+        // What other tasks write meanwhile may still be proved by an older version.
+        if command.alone && left == 0 {
+            rotate::proof_key(command, &mut secrets).await?;
+        }
         Ok(())
     }
 
@@ -207,7 +230,7 @@ impl Fleet {
 
     /// Runs every started command to its end, with all services working.
     pub(super) async fn finish_operations(&self) {
-        for work in [Work::Reencrypt, Work::IndexKey, Work::SigningKey] {
+        for work in [Work::Reencrypt, Work::IndexKey, Work::SigningKey, Work::ProofKey] {
             let mut commands = 0;
             while let Some(at) = self.unfinished(work).await {
                 assert!(commands < MAX_COMMANDS, "operator: {work:?} does not end");
@@ -229,6 +252,7 @@ impl Fleet {
             Work::Reencrypt => self.replaced.borrow().first().copied(),
             Work::IndexKey => (secrets.index_step() != IndexStep::Publish).then_some(0),
             Work::SigningKey => (secrets.signing_step() != SigningStep::Publish).then_some(0),
+            Work::ProofKey => (secrets.proof_step() != ProofStep::Publish).then_some(0),
         }
     }
 
@@ -244,6 +268,8 @@ impl Fleet {
         let versions = secrets.index_key_versions();
         assert_eq!(versions.len(), 1, "operator: more than one index key is live");
         for at in 0..self.world().regions.len() {
+            // A retired version of the secret of proofs verifies nothing any more.
+            self.region(at).tables.proofs.reload().await.expect("all services work");
             for profile in self.history.borrow().profiles(at) {
                 let current = profile.ownerships().values().all(|ownership| ownership.key_version == versions[0]);
                 assert!(current, "8: {} has ownerships under a key that is gone", profile.id);

@@ -51,6 +51,32 @@ pub enum Step {
     Newer { at: u8, newer: bool },
     /// A region's KMS key is replaced and the one before deleted. Skipped while data depends on the old key.
     Replace { at: u8 },
+    /// An attacker changes an item of a user in a region's tables, without any key.
+    Tamper { at: u8, user: u8, forgery: Forgery },
+}
+
+/// A change of a stored item by an attacker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forgery {
+    /// A part becomes a tombstone.
+    Tombstone,
+    /// The version of a part is raised.
+    Raised,
+    /// The status beside the credentials is changed.
+    Status,
+    /// A byte of an envelope is changed.
+    Sealed,
+    /// The wrapped keys of a part are damaged.
+    Wrapped,
+    /// A part becomes another user's.
+    Moved,
+    /// The last row of the journal is changed.
+    Journal,
+    /// The last row of the receipts is changed.
+    Receipt,
+    /// The last row of the audit trail is changed.
+    Audit,
 }
 
 /// A task of a region.
@@ -138,6 +164,8 @@ pub enum Work {
     SigningKey,
     /// Parts are re-encrypted under the current KMS key of a region.
     Reencrypt,
+    /// The secret of proofs is rotated, and the older versions are retired.
+    ProofKey,
 }
 
 /// A call of the API about a user.
@@ -266,11 +294,13 @@ pub enum Service {
     KmsLinks,
     /// The checkpoints of a region's anti-entropy passes.
     Checkpoints,
+    /// A region's KMS key of the secret of proofs, for all regions.
+    ProofKms,
 }
 
 impl Service {
     /// All services.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Tables,
         Self::Kms,
         Self::Requests,
@@ -280,6 +310,7 @@ impl Service {
         Self::Links,
         Self::KmsLinks,
         Self::Checkpoints,
+        Self::ProofKms,
     ];
 }
 

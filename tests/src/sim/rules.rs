@@ -54,11 +54,13 @@ pub enum Rule {
     Counted,
     /// The idempotency key of a request that was rejected is unused again.
     Withdrawn,
+    /// An item without a proof is not used.
+    Proved,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -74,6 +76,7 @@ impl Rule {
         Self::Arrived,
         Self::Counted,
         Self::Withdrawn,
+        Self::Proved,
     ];
 
     /// The name of the rule.
@@ -94,6 +97,7 @@ impl Rule {
             Self::Arrived => "rotation-proof",
             Self::Counted => "counted-attempts",
             Self::Withdrawn => "withdrawn-keys",
+            Self::Proved => "proved-items",
         }
     }
 }

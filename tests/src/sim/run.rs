@@ -98,7 +98,7 @@ impl Fleet {
     async fn run(&self, tasks: &[Task]) {
         let pausing = tasks.len() > 1 || tasks.iter().any(|task| task.killed.is_some());
         self.world().set_pausing(pausing);
-        let before = self.met();
+        let (before, harmed) = (self.met(), self.is_harmed().await);
         let ended = join_all(tasks.iter().map(|task| async {
             killed_after(task.late.into(), std::future::pending::<()>()).await;
             let job = Box::pin(self.job(&task.job, !pausing));
@@ -112,10 +112,10 @@ impl Fleet {
         self.world().set_pausing(false);
         let after = self.met();
         self.note_coverage(tasks, &ended, &before, &after);
-        self.check_answers(!pausing, before == after);
+        self.check_answers(!pausing, before == after && !harmed);
     }
 
-    fn met(&self) -> [Met; 9] {
+    fn met(&self) -> [Met; 10] {
         Service::ALL.map(|service| {
             self.all_faults(service).fold(Met::default(), |sum, faults| {
                 let met = faults.met();
@@ -129,7 +129,7 @@ impl Fleet {
         })
     }
 
-    fn note_coverage(&self, tasks: &[Task], ended: &[bool], before: &[Met; 9], after: &[Met; 9]) {
+    fn note_coverage(&self, tasks: &[Task], ended: &[bool], before: &[Met; 10], after: &[Met; 10]) {
         let coverage = &mut *self.coverage.borrow_mut();
         for (task, ended) in tasks.iter().zip(ended) {
             let operation = operation(&task.job);

@@ -6,25 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use umoja_schema::{
-    AccountStatus, Attribute, Body, Facts, Hlc, Item, Key, Log, Part, PartRecord, Region, UserId, Version,
-};
-use umoja_store::ports::{Etag, StoreError};
+use umoja_schema::{AccountStatus, Attribute, Body, Facts, Hlc, Item, Log, Part, PartRecord, UserId, Version};
+use umoja_store::ports::StoreError;
 
 use super::fleet::Fleet;
+use super::harm::Harm;
 use super::plan::Forgery;
 
 /// More than the milliseconds between two writes of a run.
 const LATER_MS: u64 = 1_000;
-
-/// An item that was changed by an attacker.
-pub(super) struct Harm {
-    at: usize,
-    key: Key,
-    forged: Etag,
-    /// The damaged wrapped keys, which the proof does not cover.
-    wrapped: BTreeMap<Region, Vec<u8>>,
-}
 
 impl Fleet {
     /// Changes an item of a user in one region. Skipped if some other region does not hold the same.
@@ -121,7 +111,10 @@ fn forged_part(stored: PartRecord, forgery: Forgery) -> Option<PartRecord> {
     match forgery {
         Forgery::Tombstone => {
             let version = Version { erased: true, hlc: later, ..forged.version.clone() };
-            return Some(PartRecord { unknown: forged.unknown.clone(), ..PartRecord::tombstone(forged.id, forged.part, version) });
+            return Some(PartRecord {
+                unknown: forged.unknown.clone(),
+                ..PartRecord::tombstone(forged.id, forged.part, version)
+            });
         }
         Forgery::Raised => forged.version.hlc = later,
         _ => {

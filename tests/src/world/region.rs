@@ -45,6 +45,8 @@ pub struct RegionFaults {
     pub tables: Arc<Faults>,
     /// Its KMS key, for all regions.
     pub kms: Arc<Faults>,
+    /// Its KMS key of the secret of proofs, for all regions.
+    pub proof_kms: Arc<Faults>,
     /// Its access to each peer's tables.
     pub links: BTreeMap<Region, Arc<Faults>>,
     /// Its access to each peer's KMS key.
@@ -69,6 +71,7 @@ impl RegionFaults {
         Self {
             tables: Arc::default(),
             kms: Arc::default(),
+            proof_kms: Arc::default(),
             links: of_peers(),
             kms_links: of_peers(),
             retries: of_peers(),
@@ -86,6 +89,7 @@ impl RegionFaults {
         let own = [
             &self.tables,
             &self.kms,
+            &self.proof_kms,
             &self.repairs,
             &self.quarantined,
             &self.checkpoints,
@@ -147,16 +151,18 @@ pub(super) async fn build(
         let clock = Arc::new(RegionClock::new(Arc::clone(clock)));
         let entropy: Arc<dyn Entropy> = entropy.clone();
         let store = RegionStore::in_memory(name.clone(), Arc::clone(&clock) as Arc<dyn Clock>, entropy);
-        let tables = Tables::new(setup.tables, &store).await;
         let peers: Vec<Region> = names.iter().filter(|peer| *peer != name).cloned().collect();
-        stores.push((store, tables, clock, RegionFaults::new(&peers)));
+        let faults = RegionFaults::new(&peers);
+        let tables = Tables::new(setup.tables, &store, &faults.proof_kms).await;
+        stores.push((store, tables, clock, faults));
     }
     // All regions see a region through that region's own faults.
     let seen: Vec<RegionPorts> = stores
         .iter()
         .map(|(store, tables, _, faults)| {
             let ports = tables.ports(store);
-            faulty_region(&(setup.around)(ports), &faults.tables, &faults.kms)
+            let around = (setup.around)(ports, Arc::clone(&tables.raw_users));
+            faulty_region(&around, &faults.tables, &faults.kms)
         })
         .collect();
     let entropy: Arc<dyn Entropy> = entropy.clone();

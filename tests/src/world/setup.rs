@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use umoja_store::RegionPorts;
-use umoja_store::ports::{Attempts, Requests};
+use umoja_store::ports::{Attempts, Requests, Users};
 
 use super::tables::TablesOn;
 
@@ -13,9 +13,9 @@ pub struct Setup<'a> {
     pub regions: usize,
     /// The adapter of their tables.
     pub tables: TablesOn,
-    /// A wrapper around each region's ports, inside the faults. All regions, including itself, see the region through
-    /// it.
-    pub around: &'a dyn Fn(RegionPorts) -> RegionPorts,
+    /// A wrapper around each region's ports, inside the faults, which also gets its users as they are stored. All
+    /// regions, including itself, see the region through it.
+    pub around: &'a dyn Fn(RegionPorts, Arc<dyn Users>) -> RegionPorts,
     /// A wrapper around what each region remembers for itself, inside the faults.
     pub around_short: &'a dyn Fn(Short) -> Short,
 }

@@ -3,12 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use umoja_local::RegionStore;
-#[cfg(feature = "aws")]
-use umoja_schema::Region;
 use umoja_store::contract::sample;
-#[cfg(feature = "aws")]
-use umoja_store::ports::Keys;
-use umoja_store::ports::{Attempts, Checkpoints, Items, Logs, Registry, Requests, Users};
+use umoja_store::faulty::{Faults, Faulty};
+use umoja_store::ports::{Attempts, Checkpoints, Items, Keys, Logs, Registry, Requests, Users};
 use umoja_store::proof::Proofs;
 use umoja_store::{Change, RegionPorts};
 
@@ -29,6 +26,8 @@ pub enum TablesOn {
 pub struct Tables {
     /// What proves and verifies the content of the tables.
     pub proofs: Arc<Proofs>,
+    /// Users and ownerships as they are stored: neither proved nor verified.
+    pub raw_users: Arc<dyn Users>,
     /// Users and ownerships.
     pub users: Arc<dyn Users>,
     /// Journal, receipts, audit.
@@ -43,6 +42,7 @@ pub struct Tables {
     pub attempts: Arc<dyn Attempts>,
     /// The checkpoints of anti-entropy passes.
     pub checkpoints: Arc<dyn Checkpoints>,
+    proof_keys: Arc<dyn Keys>,
     stream: Stream,
 }
 
@@ -54,28 +54,38 @@ enum Stream {
 }
 
 impl Tables {
-    pub(super) async fn new(on: TablesOn, store: &RegionStore) -> Self {
+    pub(super) async fn new(on: TablesOn, store: &RegionStore, proof_kms: &Arc<Faults>) -> Self {
+        let proof_keys: Arc<dyn Keys> = Arc::new(store.proof_keys());
+        let proof_keys: Arc<dyn Keys> = Arc::new(Faulty::new(proof_keys, Arc::clone(proof_kms)));
         match on {
             TablesOn::Local => {
                 let (raw, stream) = (Arc::new(store.clone()), Stream::Local(store.clone(), Mutex::default()));
-                Self::proved(&raw, store.documents(), store.proofs(), stream)
+                Self::proved(&raw, store.documents(), store, proof_keys, stream)
             }
             #[cfg(feature = "aws")]
             TablesOn::DynamoDb => {
                 let DynamoRegion { tables, stream, .. } = DynamoRegion::new(store.region()).await;
                 let documents: Arc<dyn Registry> = Arc::clone(&tables) as _;
-                let keys: (Region, Arc<dyn Keys>) = (store.region().clone(), Arc::new(store.proof_keys()));
-                let proofs = Proofs::new(Arc::clone(&documents), store.region().clone(), [keys], store.clock());
-                Self::proved(&tables, documents, proofs, Stream::DynamoDb(stream, Mutex::default()))
+                Self::proved(&tables, documents, store, proof_keys, Stream::DynamoDb(stream, Mutex::default()))
             }
         }
     }
 
-    fn proved<T>(raw: &Arc<T>, documents: Arc<dyn Registry>, proofs: Arc<Proofs>, stream: Stream) -> Self
+    fn proved<T>(
+        raw: &Arc<T>,
+        documents: Arc<dyn Registry>,
+        store: &RegionStore,
+        proof_keys: Arc<dyn Keys>,
+        stream: Stream,
+    ) -> Self
     where
         T: Users + Logs + Items + Requests + Attempts + Checkpoints + 'static,
     {
+        let region = store.region();
+        let keys = [(region.clone(), Arc::clone(&proof_keys))];
+        let proofs = Proofs::new(Arc::clone(&documents), region.clone(), keys, store.clock());
         Self {
+            raw_users: Arc::clone(raw) as _,
             users: proofs.users(Arc::clone(raw) as _),
             logs: proofs.logs(Arc::clone(raw) as _, Arc::clone(raw) as _),
             items: proofs.items(Arc::clone(raw) as _),
@@ -84,6 +94,7 @@ impl Tables {
             attempts: Arc::clone(raw) as _,
             checkpoints: Arc::clone(raw) as _,
             proofs,
+            proof_keys,
             stream,
         }
     }
@@ -97,7 +108,7 @@ impl Tables {
             items: Arc::clone(&self.items),
             tables: &sample::TABLES,
             keys: Arc::new(store.keys()),
-            proof_keys: Arc::new(store.proof_keys()),
+            proof_keys: Arc::clone(&self.proof_keys),
         }
     }
 

@@ -22,6 +22,7 @@ const CHANGES: [&str; 6] = ["name", "scopes", "trusted", "phone_country", "rate_
   umoja company set soko --trusted false --dir DIR
   umoja company set soko --scopes users:lookup,users:authenticate --rate-limit 50 --dir DIR
   umoja company set soko --name 'Soko Ltd' --phone-country none --prefix PREFIX --region eu-west-1")]
+#[command(override_usage = "umoja company set [OPTIONS] <ID>")]
 #[command(group(ArgGroup::new("change").required(true).multiple(true).args(CHANGES)))]
 pub(super) struct Set {
     /// The company's id.

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use serde_json::json;
-use umoja_reconciler::ProvingReport;
 use umoja_reconciler::jobs::prove::prove;
 use umoja_reconciler::jobs::rotate;
+use umoja_reconciler::{ProvingReport, prove_documents};
 use umoja_store::rotation::ProofStep;
 use umoja_store::secrets::SecretsDocument;
 
@@ -91,7 +91,7 @@ impl ProofKey {
             all.proved += report.proved;
             all.overtaken += report.overtaken;
             all.unreadable += report.unreadable;
-            documents(&*region.home.registry).await.map_err(|source| CliError::Failed(source.to_string()))?;
+            prove_documents(&*region.home.registry).await.map_err(|source| CliError::Failed(source.to_string()))?;
         }
         if self.retire && all.unreadable == 0 {
             rotate::proof_key(&rotating, &mut secrets).await?;
@@ -99,17 +99,4 @@ impl ProofKey {
         }
         Ok((secrets, all))
     }
-}
-
-/// Proves the companies and the settings of a region again.
-async fn documents(registry: &dyn umoja_store::ports::Registry) -> Result<(), umoja_store::ports::StoreError> {
-    for company in registry.companies().await? {
-        registry.put_company(&company).await?;
-    }
-    for name in [umoja_schema::names::setting::REGIONS, umoja_schema::names::setting::AUDIT] {
-        if let Some(value) = registry.setting(name).await? {
-            registry.replace_setting(name, Some(&value), &value).await?;
-        }
-    }
-    Ok(())
 }

@@ -8,8 +8,8 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use self::parts::{
-    again, by, call, called, finish, guess, identifier, maybe, register, replicated, trouble, used_token, user,
-    verified, write,
+    again, by, call, called, finish, forgery, guess, identifier, maybe, register, replicated, trouble, used_token,
+    user, verified, write,
 };
 use super::{By, COMPANIES, Call, Job, Plan, Service, Step, Task, Trouble};
 
@@ -63,6 +63,7 @@ fn service() -> impl Strategy<Value = Service> {
         3 => Just(Service::Links),
         1 => Just(Service::KmsLinks),
         1 => Just(Service::Checkpoints),
+        1 => Just(Service::ProofKms),
     ]
 }
 
@@ -87,6 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => at().prop_map(|at| Step::Trim { at }),
         1 => (at(), maybe(0.7)).prop_map(|(at, newer)| Step::Newer { at, newer }),
         1 => at().prop_map(|at| Step::Replace { at }),
+        2 => (at(), user(), forgery()).prop_map(|(at, user, forgery)| Step::Tamper { at, user, forgery }),
     ]
 }
 
@@ -97,6 +99,7 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
     prop_oneof![
         40 => step().prop_map(|step| vec![step]),
         3 => operated::scene(),
+        2 => tampered(),
         // Two regions write one user before either receives the other's write.
         4 => (user(), writes(), writes()).prop_map(|(user, (at, company, call), (other, another, second))| {
             vec![Step::Round, called(at, company, user, call), called(other, another, user, second)]
@@ -207,6 +210,21 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
             ]
         }),
     ]
+}
+
+/// An attacker changes an item that every region holds, and work about its user continues.
+fn tampered() -> impl Strategy<Value = Vec<Step>> {
+    let at = || 0..4u8;
+    (at(), user(), forgery(), prop::collection::vec((at(), 0..COMPANIES, call()), 0..3), alone()).prop_map(
+        |(at, user, forgery, calls, other)| {
+            let calls = calls.into_iter().map(|(at, company, call)| called(at, company, user, call));
+            [Step::Round, Step::Wait { ms: 61_000 }, Step::Round, Step::Tamper { at, user, forgery }]
+                .into_iter()
+                .chain(calls)
+                .chain([other, Step::Round])
+                .collect()
+        },
+    )
 }
 
 fn plan(seed: u64) -> impl Strategy<Value = Plan> {

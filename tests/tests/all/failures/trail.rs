@@ -104,7 +104,7 @@ fn users_whose_changes_were_recorded_contradict_nothing() {
             ids.push(registered(&d, &format!("ada-{n}@example.com")).await);
         }
         d.call(1, "status", json!({ "id": ids[0], "status": "disabled" })).await.ok(200);
-        d.call(0, "merge", json!({ "id": ids[1], "into": ids[2] })).await.ok(200);
+        d.call(0, "merge", json!({ "survivor": ids[2], "duplicate": ids[1], "preview": false })).await.ok(200);
         d.call(0, "erase", json!({ "id": ids[3], "reason": "asked" })).await.ok(200);
         d.call(1, "export", json!({ "id": ids[4] })).await.ok(200);
         d.call(0, "update", json!({ "id": ids[4], "set": { "profile": { "nickname": "a" } } })).await.ok(200);

@@ -10,7 +10,7 @@ fn at() -> impl Strategy<Value = u8> {
 }
 
 fn work() -> impl Strategy<Value = Work> {
-    prop_oneof![3 => Just(Work::IndexKey), 1 => Just(Work::SigningKey), 1 => Just(Work::Reencrypt)]
+    prop_oneof![3 => Just(Work::IndexKey), 1 => Just(Work::SigningKey), 1 => Just(Work::Reencrypt), 1 => Just(Work::ProofKey)]
 }
 
 /// Some work on keys, or an instance that reads its result.
@@ -40,6 +40,7 @@ fn disturbed(work: Work) -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Service::Tables),
         2 => Just(Service::Kms),
         1 => Just(Service::KmsLinks),
+        1 => Just(Service::ProofKms),
         1 => Just(Service::Links),
         1 => Just(Service::Repairs),
     ];
@@ -127,6 +128,7 @@ pub(super) fn scene() -> impl Strategy<Value = Vec<Step>> {
     prop_oneof![
         4 => rotated(Work::IndexKey),
         1 => rotated(Work::SigningKey),
+        2 => rotated(Work::ProofKey),
         2 => replaced,
         4 => on_its_way(),
     ]

@@ -2,7 +2,21 @@
 
 use proptest::prelude::*;
 
-use crate::sim::plan::{By, Call, IDENTIFIERS, Job, Set, Step, Task, Trouble, USERS};
+use crate::sim::plan::{By, Call, Forgery, IDENTIFIERS, Job, Set, Step, Task, Trouble, USERS};
+
+pub(super) fn forgery() -> impl Strategy<Value = Forgery> {
+    prop_oneof![
+        2 => Just(Forgery::Tombstone),
+        2 => Just(Forgery::Raised),
+        1 => Just(Forgery::Status),
+        1 => Just(Forgery::Sealed),
+        1 => Just(Forgery::Wrapped),
+        1 => Just(Forgery::Moved),
+        1 => Just(Forgery::Journal),
+        1 => Just(Forgery::Receipt),
+        1 => Just(Forgery::Audit),
+    ]
+}
 
 pub(super) fn maybe(odds: f64) -> impl Strategy<Value = bool> {
     prop::bool::weighted(odds)

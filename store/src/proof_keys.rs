@@ -7,13 +7,11 @@ use umoja_schema::{
     Attribute, Attributes, Body, Item, ItemError, Log, LogRow, PartRecord, Region, VersionedItem, proof,
 };
 
-use super::{take_proof, unproved};
-
 /// The length of the tag behind a wrapped key.
 const TAG: usize = 16;
 
 /// The keys of every live version of the secret.
-pub struct ProofKeys(Vec<ProofKey>);
+pub(crate) struct ProofKeys(Vec<ProofKey>);
 
 struct ProofKey {
     version: u32,
@@ -40,12 +38,12 @@ impl ProofKeys {
     }
 
     /// The proof of these bytes: the version of the secret in 4 bytes, big-endian, and a MAC of 32.
-    pub(super) fn prove(&self, covered: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn prove(&self, covered: &[u8]) -> Option<Vec<u8>> {
         let key = self.0.last()?;
         Some([&key.version.to_be_bytes()[..], &key.items.tag(&[covered])].concat())
     }
 
-    pub(super) fn verifies(&self, covered: &[u8], proof: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, covered: &[u8], proof: &[u8]) -> bool {
         let Some((version, mac)) = proof.split_first_chunk::<4>() else { return false };
         let version = u32::from_be_bytes(*version);
         let key = self.0.iter().find(|key| key.version == version);
@@ -65,19 +63,19 @@ impl ProofKeys {
     }
 
     /// A wrapped key as it is stored: the KMS's blob, and behind it a tag over the blob and its place.
-    pub(super) fn wrapped(&self, record: &PartRecord, region: &Region, blob: &[u8]) -> Vec<u8> {
+    pub(crate) fn wrapped(&self, record: &PartRecord, region: &Region, blob: &[u8]) -> Vec<u8> {
         let tag = self.tag(&proof::wrapped_key(record, region, blob));
         [blob, &tag].concat()
     }
 
     /// The KMS's blob of a stored wrapped key; `None` if its tag does not verify.
-    pub(super) fn unwrapped<'a>(&self, record: &PartRecord, region: &Region, stored: &'a [u8]) -> Option<&'a [u8]> {
+    pub(crate) fn unwrapped<'a>(&self, record: &PartRecord, region: &Region, stored: &'a [u8]) -> Option<&'a [u8]> {
         let (blob, tag) = stored.split_last_chunk::<TAG>()?;
         self.is_tag(&proof::wrapped_key(record, region, blob), tag).then_some(blob)
     }
 
     /// A part as it is stored.
-    pub(super) fn part(&self, record: &PartRecord) -> PartRecord {
+    pub(crate) fn part(&self, record: &PartRecord) -> PartRecord {
         let mut stored = record.clone();
         if let Body::Live(live) = &mut stored.body {
             for (region, wrapped) in &mut live.keys {
@@ -93,7 +91,7 @@ impl ProofKeys {
     ///
     /// # Errors
     /// If the proof does not verify.
-    pub(super) fn verified_part(&self, mut stored: PartRecord) -> Result<PartRecord, ItemError> {
+    pub(crate) fn verified_part(&self, mut stored: PartRecord) -> Result<PartRecord, ItemError> {
         let proof = take_proof(&mut stored.unknown).ok_or(unproved())?;
         if !self.verifies(&proof::covered(&USERS, &stored.to_item()), &proof) {
             return Err(unproved());
@@ -114,7 +112,7 @@ impl ProofKeys {
     }
 
     /// A row as it is stored.
-    pub(super) fn row(&self, log: Log, row: &LogRow) -> LogRow {
+    pub(crate) fn row(&self, log: Log, row: &LogRow) -> LogRow {
         let mut stored = row.clone();
         let covered = proof::covered(log.entry(), &stored.to_item());
         self.add(&covered, &mut stored.unknown);
@@ -125,14 +123,14 @@ impl ProofKeys {
     ///
     /// # Errors
     /// If the proof does not verify.
-    pub(super) fn verified_row(&self, log: Log, mut stored: LogRow) -> Result<LogRow, ItemError> {
+    pub(crate) fn verified_row(&self, log: Log, mut stored: LogRow) -> Result<LogRow, ItemError> {
         let proof = take_proof(&mut stored.unknown).ok_or(unproved())?;
         self.check(log.entry(), &stored.to_item(), &proof)?;
         Ok(stored)
     }
 
     /// A versioned item as it is stored.
-    pub(super) fn item(&self, item: &VersionedItem) -> VersionedItem {
+    pub(crate) fn item(&self, item: &VersionedItem) -> VersionedItem {
         let mut stored = item.clone();
         let covered = proof::covered(stored.table, &stored.to_item());
         self.add(&covered, &mut stored.unknown);
@@ -143,14 +141,14 @@ impl ProofKeys {
     ///
     /// # Errors
     /// If the proof does not verify.
-    pub(super) fn verified_item(&self, mut stored: VersionedItem) -> Result<VersionedItem, ItemError> {
+    pub(crate) fn verified_item(&self, mut stored: VersionedItem) -> Result<VersionedItem, ItemError> {
         let proof = take_proof(&mut stored.unknown).ok_or(unproved())?;
         self.check(stored.table, &stored.to_item(), &proof)?;
         Ok(stored)
     }
 
     /// An item of any table as it is stored.
-    pub(super) fn proved(&self, item: &Item) -> Item {
+    pub(crate) fn proved(&self, item: &Item) -> Item {
         match item {
             Item::Part(record) => self.part(record).into(),
             Item::Row(log, row) => (*log, self.row(*log, row)).into(),
@@ -162,7 +160,7 @@ impl ProofKeys {
     ///
     /// # Errors
     /// If the proof does not verify.
-    pub(super) fn verified(&self, stored: Item) -> Result<Item, ItemError> {
+    pub(crate) fn verified(&self, stored: Item) -> Result<Item, ItemError> {
         Ok(match stored {
             Item::Part(record) => self.verified_part(*record)?.into(),
             Item::Row(log, row) => (log, self.verified_row(log, *row)?).into(),
@@ -182,9 +180,22 @@ impl ProofKeys {
 }
 
 /// The version of the secret that the proof among these attributes names.
-pub(super) fn version_of(unknown: &Attributes) -> Option<u32> {
+pub(crate) fn version_of(unknown: &Attributes) -> Option<u32> {
     match unknown.get(PROOF) {
         Some(Attribute::B(proof)) => proof.first_chunk::<4>().map(|version| u32::from_be_bytes(*version)),
+        _ => None,
+    }
+}
+
+/// The error of an item that does not verify.
+pub(crate) const fn unproved() -> ItemError {
+    ItemError::new(PROOF)
+}
+
+/// Takes the proof out of an item's unknown attributes.
+fn take_proof(unknown: &mut Attributes) -> Option<Vec<u8>> {
+    match unknown.remove(PROOF) {
+        Some(Attribute::B(proof)) => Some(proof),
         _ => None,
     }
 }
