@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use umoja_schema::{Actor, Company, IdentifierError, IdentifierKind, Identity, Link, Millis, ProfileFacts, Source};
+use umoja_schema::{
+    Actor, Company, IdentifierError, IdentifierKind, Identity, Link, Millis, ProfileFacts, Source, Username,
+};
 use umoja_store::identifiers::{self, Parsed};
 use umoja_store::ownerships::OwnedSlot;
 
@@ -59,6 +61,17 @@ impl Context {
     /// If the text is not an identifier of this kind.
     pub fn parse(&self, kind: IdentifierKind, text: &str) -> Result<Parsed, IdentifierError> {
         identifiers::parse(kind, text, self.company.phone_country.as_deref())
+    }
+
+    /// Parses an identifier that a user gets.
+    ///
+    /// # Errors
+    /// If the text is not an identifier of this kind, or is a user name that the company does not allow.
+    pub fn parse_new(&self, kind: IdentifierKind, text: &str) -> Result<Parsed, IdentifierError> {
+        if let (IdentifierKind::Username, Some(level)) = (kind, self.company.username_restriction) {
+            level.check(&Username::parse(text)?)?;
+        }
+        self.parse(kind, text)
     }
 
     /// Links the company to a user, unless it is linked already.

@@ -49,7 +49,7 @@ impl Patch {
         let mut identifiers = Vec::new();
         for (kind, Said { value, verified }) in said {
             let change = match (value, verified) {
-                (Some(Some(text)), verified) => Set::Value(context.parse(kind, text)?, verified),
+                (Some(Some(text)), verified) => Set::Value(context.parse_new(kind, text)?, verified),
                 (Some(None), _) => Set::Removed,
                 (None, Some(verified)) => Set::Verified(verified),
                 (None, None) => continue,

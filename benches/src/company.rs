@@ -47,6 +47,7 @@ impl Caller {
             trusted: true,
             scopes: Scope::ALL.to_vec(),
             phone_country: None,
+            username_restriction: None,
             // The rate limit must never limit what is measured.
             rate_limit: Some(NonZeroU32::MAX),
             api_keys: vec![ApiKeyHash { id: api_key.id().into(), sha256: api_key.akh(), expires_at: None }],

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::CompanyId;
+use crate::{CompanyId, RestrictionLevel};
 
 /// A company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Company {
     /// ones are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_country: Option<String>,
+    /// Which scripts its new user names may mix; any if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username_restriction: Option<RestrictionLevel>,
     /// The most requests in a second, in each region; [`Company::DEFAULT_RATE_LIMIT`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<NonZeroU32>,

@@ -35,6 +35,7 @@ pub mod proof;
 pub mod record;
 pub mod replica;
 pub mod replicated;
+mod restriction;
 pub mod version;
 pub mod versioned;
 
@@ -56,5 +57,6 @@ pub use record::{
 };
 pub use replica::{Item, Key};
 pub use replicated::Replicated;
+pub use restriction::RestrictionLevel;
 pub use version::{PersonVersion, RecordVersion, Version};
 pub use versioned::VersionedItem;

@@ -86,6 +86,7 @@ impl Caller {
             trusted,
             scopes: scopes.to_vec(),
             phone_country: Some("KE".into()),
+            username_restriction: None,
             rate_limit: None,
             api_keys: vec![ApiKeyHash { id: self.api_key.id().into(), sha256: self.api_key.akh(), expires_at: None }],
             keys: vec![CompanyKey {

@@ -100,7 +100,7 @@ fn given(context: &Context, row: &Row) -> Result<Vec<Given>, Reason> {
     let mut given = Vec::new();
     for (kind, value, verified) in fields {
         if let Some(text) = value.as_deref().filter(|text| !text.trim().is_empty()) {
-            let parsed = context.parse(kind, text)?;
+            let parsed = context.parse_new(kind, text)?;
             given.push(Given { kind, parsed, verified });
         }
     }

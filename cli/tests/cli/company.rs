@@ -216,7 +216,18 @@ fn a_company_is_changed_and_its_signing_key_replaced_without_a_gap() {
     let old = world.company("soko");
     let (dir, file) = (world.deployment(), world.file("soko.json"));
     std::fs::write(&file, serde_json::to_vec(&old).unwrap()).unwrap();
-    let words = ["--trusted", "false", "--scopes", "users:lookup", "--rate-limit", "7", "--phone-country", "KE"];
+    let words = [
+        "--trusted",
+        "false",
+        "--scopes",
+        "users:lookup",
+        "--rate-limit",
+        "7",
+        "--phone-country",
+        "KE",
+        "--username-restriction",
+        "single_script",
+    ];
     let set = ask(&[&["company", "set", "soko", "--dir", &dir][..], &words].concat());
     assert_eq!((&set["trusted"], &set["scopes"]), (&json!(false), &json!(["users:lookup"])));
     ask(&["company", "set", "soko", "--dir", &dir, "--phone-country", "none", "--name", "Soko Ltd"]);

@@ -126,6 +126,13 @@ async fn a_lost_or_replaced_key_ring_is_an_error_that_names_the_way_out() {
 
     fs::remove_dir(&path).unwrap();
     fs::write(&path, &own).unwrap();
+
+    let (proofs, aside) = (region(&world, THERE).join("proof-keyring.json"), world.file("aside"));
+    fs::rename(&proofs, &aside).unwrap();
+    rejected(&world, "proof-keyring.json is missing", again);
+    fs::copy(region(&another, THERE).join("proof-keyring.json"), &proofs).unwrap();
+    rejected(&world, "proof-keyring.json: not the key ring that the region's data belongs to", again);
+    fs::rename(&aside, &proofs).unwrap();
     is_well(&world.deployment());
     assert_eq!(found(&world, &company, &["amina"]).await, [200, 200]);
 }
@@ -161,9 +168,8 @@ async fn is_brought_back(lose: impl Fn(&World)) {
     lose(&world);
     let added = ask(&["region", "add", HERE, "--again", "--dir", &dir]);
     assert_eq!((&added["state"], &added["added"]), (&json!("serving"), &json!(true)), "{added}");
-    for command in ["status", "doctor"] {
-        done(&[command, "--dir", &dir]);
-    }
+    done(&["doctor", "--dir", &dir]);
+    is_well(&dir);
     assert_eq!(found(&world, &company, &names).await, [200; 6]);
     // Without the other region's key, its own key opens every part and the secrets.
     done(&["region", "remove", THERE, "--dir", &dir]);
@@ -175,6 +181,11 @@ async fn is_brought_back(lose: impl Fn(&World)) {
 #[tokio::test]
 async fn a_region_with_a_lost_key_ring_is_brought_back() {
     is_brought_back(|world| fs::remove_file(ring(world, HERE)).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_region_with_a_lost_proof_key_ring_is_brought_back() {
+    is_brought_back(|world| fs::remove_file(region(world, HERE).join("proof-keyring.json")).unwrap()).await;
 }
 
 #[tokio::test]

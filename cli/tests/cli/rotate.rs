@@ -42,6 +42,28 @@ async fn passwords_are_accepted_after_a_new_pepper() {
     }
 }
 
+#[tokio::test]
+async fn stored_items_are_proved_again_by_a_new_secret() {
+    let world = World::new();
+    let (company, dir) = (world.company("soko"), world.deployment());
+    let id = register(&world, &company, "amina").await;
+    let rotate = ["rotate", "proof-key", "--dir", &dir];
+    let first = ask(&rotate);
+    assert_eq!((&first["proof_key"], &first["verify_from"]), (&json!(2), &json!(1)), "{first}");
+    assert!(first["proved"].as_u64() >= Some(4), "two parts in two regions: {first}");
+    assert_eq!((&first["overtaken"], &first["unreadable"]), (&json!(0), &json!(0)), "{first}");
+    let retired = ask(&[&rotate[..], &["--retire"]].concat());
+    assert_eq!((&retired["proof_key"], &retired["verify_from"]), (&json!(2), &json!(2)), "{retired}");
+    assert!(done(&["doctor", "--dir", &dir]).contains("Nothing is wrong."));
+
+    let served = world.serve();
+    for url in &served.urls {
+        let login = json!({ "username": "amina", "password": "a good password" });
+        let answer = client(url, &company).call("authenticate", login).await.unwrap();
+        assert_eq!(answer.body["user"]["id"], json!(id), "{answer:?}");
+    }
+}
+
 #[test]
 fn legacy_keys_are_added_once_and_only_ids_shown() {
     let world = World::new();

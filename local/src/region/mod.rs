@@ -186,15 +186,22 @@ impl RegionStore {
         };
         let keyring = KeyringFile::open(dir, KEYRING, &region, &*entropy, clock.now(), ring)?;
         let proof_keyring = KeyringFile::open(dir, PROOF_KEYRING, &region, &*entropy, clock.now(), ring)?;
-        let schema = schema::main(&region) + &schema::binding(&keyring.checks(), missing == Missing::Replaced);
+        let rebinds = missing == Missing::Replaced;
+        let bindings = [(schema::KEYRING, &keyring), (schema::PROOF_KEYRING, &proof_keyring)];
+        let bindings = bindings.map(|(table, ring)| schema::binding(table, &ring.checks(), rebinds));
+        let schema = schema::main(&region) + &bindings.concat();
         let main = Arc::new(open(path, Durability::Full, makes, schema, &options)?);
         check_owner(&main, dir, &region)?;
         let unusable = |reason: &dyn ToString| OpenError::Database { path: dir.to_owned(), reason: reason.to_string() };
         main.seen(changes::newest(&main).map_err(|e| unusable(&e))?);
-        let keys = keyring.bind(bound(&main), Arc::clone(&clock), Arc::clone(&entropy), options.key_calls_per_sec)?;
-        // The secret of proofs is bound to its key ring by its MAC.
-        let unbound = Box::new(|| Ok(None));
-        let proof_keys = proof_keyring.bind(unbound, Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
+        let keys = keyring.bind(
+            bound(&main, schema::KEYRING),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            options.key_calls_per_sec,
+        )?;
+        let bound = bound(&main, schema::PROOF_KEYRING);
+        let proof_keys = proof_keyring.bind(bound, Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
         let short = open(dir.join("attempts.sqlite"), Durability::Process, true, schema::SHORT.into(), &options)?;
         let (short, seen, proofs) = (Arc::new(short), Seen::open(dir), OnceLock::new());
         Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, proofs })))
@@ -331,12 +338,12 @@ fn check_owner(main: &Engine, dir: &Path, region: &Region) -> Result<(), OpenErr
     if owner == *region { Ok(()) } else { Err(OpenError::OtherRegion(owner)) }
 }
 
-/// Reads the check value of the key that the data is bound to.
-fn bound(main: &Arc<Engine>) -> Bound {
+/// Reads the check value of the key ring that a table names.
+fn bound(main: &Arc<Engine>, table: &'static str) -> Bound {
     let main = Arc::clone(main);
     Box::new(move || {
-        main.read("keyring", |connection| {
-            let mut select = connection.prepare_cached("SELECT check_value FROM keyring")?;
+        main.read(table, |connection| {
+            let mut select = connection.prepare_cached(&format!("SELECT check_value FROM {table}"))?;
             Ok(select.query_row([], |row| row.get(0)).optional()?)
         })
     })

@@ -8,26 +8,31 @@ pub(super) fn main(region: &Region) -> String {
     format!("{MAIN} INSERT INTO region (name) SELECT '{region}' WHERE NOT EXISTS (SELECT 1 FROM region);")
 }
 
+/// The tables that name the key rings of a region.
+pub(super) const KEYRING: &str = "keyring";
+pub(super) const PROOF_KEYRING: &str = "proof_keyring";
+
 /// Binds the data to the newest key of the key ring with these check values, if it is bound to none or to an earlier
 /// key of the same ring; with `rebinds`, whatever it is bound to.
-pub(super) fn binding(checks: &[String], rebinds: bool) -> String {
+pub(super) fn binding(table: &str, checks: &[String], rebinds: bool) -> String {
     let Some(newest) = checks.last() else { return String::new() };
     // Check values are base64url, without quotes.
     let known = checks.iter().map(|check| format!("'{check}'")).collect::<Vec<_>>().join(", ");
     let all = if rebinds { String::new() } else { format!(" AND check_value IN ({known})") };
     format!(
-        "INSERT INTO keyring (check_value) SELECT '{newest}' WHERE NOT EXISTS (SELECT 1 FROM keyring);
-         UPDATE keyring SET check_value = '{newest}' WHERE check_value <> '{newest}'{all};"
+        "INSERT INTO {table} (check_value) SELECT '{newest}' WHERE NOT EXISTS (SELECT 1 FROM {table});
+         UPDATE {table} SET check_value = '{newest}' WHERE check_value <> '{newest}'{all};"
     )
 }
 
 /// Rows of `users` are numbered as they arrive. So large items are appended and only small indexes are written at
 /// random, and a scan by number misses no row that is written meanwhile. `keyring` identifies the key ring that wrapped
-/// the region's data keys. `queues` stores counts, because counting a
+/// the region's data keys, and `proof_keyring` the one that wrapped the secret of proofs. `queues` stores counts, because counting a
 /// long queue would not take constant time.
 const MAIN: &str = "
     CREATE TABLE IF NOT EXISTS region (name TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS keyring (check_value TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS proof_keyring (check_value TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS users (
         number INTEGER PRIMARY KEY, id BLOB NOT NULL, part TEXT NOT NULL, version TEXT NOT NULL, item BLOB NOT NULL,
         UNIQUE (id, part));

@@ -299,12 +299,18 @@ fn a_lost_directory_or_database_is_not_made_again_silently() {
 }
 
 #[test]
-fn a_database_stays_bound_to_its_key_ring() {
+fn a_database_stays_bound_to_its_key_rings() {
+    for name in ["keyring.json", "proof-keyring.json"] {
+        stays_bound_to(name);
+    }
+}
+
+fn stays_bound_to(name: &str) {
     let (store, dir) = on_disk();
     store.keys().rotate().unwrap();
     drop(store);
     drop(open_again(dir.path()).unwrap());
-    let ring = dir.path().join("keyring.json");
+    let ring = dir.path().join(name);
     let own = std::fs::read(&ring).unwrap();
     for lost in [None, Some(&b"{"[..])] {
         match lost {
@@ -317,7 +323,7 @@ fn a_database_stays_bound_to_its_key_ring() {
     }
     let (another, elsewhere) = on_disk();
     drop(another);
-    std::fs::copy(elsewhere.path().join("keyring.json"), &ring).unwrap();
+    std::fs::copy(elsewhere.path().join(name), &ring).unwrap();
     for opened in [open_again(dir.path()), try_open(dir.path(), "eu-west-1")] {
         assert!(matches!(opened, Err(OpenError::Keyring(KeyringError::Replaced(_)))));
     }

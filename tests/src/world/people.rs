@@ -174,6 +174,7 @@ fn company() -> Company {
         trusted: false,
         scopes: Vec::new(),
         phone_country: None,
+        username_restriction: None,
         rate_limit: None,
         api_keys: Vec::new(),
         keys: Vec::new(),

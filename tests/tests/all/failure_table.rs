@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Failure, rule, and what a test has to show.
-const ROWS: [[&str; 3]; 32] = [
+const ROWS: [[&str; 3]; 34] = [
     [
         "peer region down",
         "keep pending, probe, resume",
@@ -66,6 +66,16 @@ const ROWS: [[&str; 3]; 32] = [
         "no request is rejected because of an outage; no instance exceeds the limit alone",
     ],
     ["restore from a backup", "replay receipts; rebuild derived tables", "erased users stay erased"],
+    [
+        "an attacker writes into a region's tables",
+        "every item has a proof; what does not verify is not used",
+        "found, repaired from a peer, and no other region is harmed",
+    ],
+    [
+        "secret of proofs rotated",
+        "any live version verifies; items are proved again; old versions are retired on request",
+        "N-1 beside N, an older backup, a removed region and a KMS that is out lose nothing",
+    ],
 ];
 
 /// Rows that no test shows yet. The list only shrinks: a row with a test may not be listed.

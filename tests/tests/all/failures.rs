@@ -8,6 +8,7 @@ mod join;
 mod keys;
 mod kills;
 mod peers;
+mod proofs;
 mod races;
 mod redrive;
 mod reencrypt;

@@ -170,6 +170,7 @@ pub(crate) fn new_company(
         trusted,
         scopes,
         phone_country: None,
+        username_restriction: None,
         rate_limit: None,
         api_keys: vec![hash],
         keys: vec![pair],
@@ -273,6 +274,7 @@ async fn list(deployment: &Regions, output: Output) -> Result<(), CliError> {
                 "trusted": company.trusted,
                 "scopes": company.scopes,
                 "phone_country": company.phone_country,
+                "username_restriction": company.username_restriction,
                 "rate_limit": company.requests_per_second(),
                 "api_keys": company.api_keys.iter().filter(|key| key.expires_at.is_none_or(|at| now < at))
                     .map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect::<Vec<_>>(),

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use clap::{ArgGroup, Args};
 use serde_json::json;
-use umoja_schema::{Company, CompanyId};
+use umoja_schema::{Company, CompanyId, RestrictionLevel};
 
 use super::known::change_known;
 use super::options::{Scopes, chosen, country, scopes};
@@ -13,10 +13,11 @@ use crate::commands::target::Target;
 use crate::output::Output;
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 6] = ["name", "scopes", "trusted", "phone_country", "rate_limit", "enabled"];
+const CHANGES: [&str; 7] =
+    ["name", "scopes", "trusted", "phone_country", "username_restriction", "rate_limit", "enabled"];
 
-/// Change a company: its name, scopes, trust, phone country, rate limit, or whether it is enabled. What is not named
-/// stays.
+/// Change a company: its name, scopes, trust, phone country, user names, rate limit, or whether it is enabled. What is
+/// not named stays.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company set soko --trusted false --dir DIR
@@ -41,6 +42,10 @@ pub(super) struct Set {
     /// The country of its national phone numbers, such as KE, or `none`.
     #[arg(long, value_name = "COUNTRY", value_parser = country_or_none)]
     phone_country: Option<PhoneCountry>,
+    /// Which scripts its new user names may mix (UTS 39): ascii_only, single_script, highly_restrictive, or `none` for
+    /// any.
+    #[arg(long, value_name = "LEVEL", value_parser = level_or_none)]
+    username_restriction: Option<UsernameRestriction>,
     /// How many requests it may make in a second, in each region.
     #[arg(long, value_name = "N")]
     rate_limit: Option<NonZeroU32>,
@@ -54,6 +59,18 @@ struct PhoneCountry(Option<String>);
 
 fn country_or_none(text: &str) -> Result<PhoneCountry, String> {
     if text == "none" { Ok(PhoneCountry(None)) } else { country(text).map(|country| PhoneCountry(Some(country))) }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct UsernameRestriction(Option<RestrictionLevel>);
+
+fn level_or_none(text: &str) -> Result<UsernameRestriction, String> {
+    if text == "none" {
+        return Ok(UsernameRestriction(None));
+    }
+    let level = RestrictionLevel::from_name(text);
+    let names = RestrictionLevel::ALL.map(RestrictionLevel::as_str).join(", ");
+    level.map(|level| UsernameRestriction(Some(level))).ok_or_else(|| format!("choose one of {names}, none"))
 }
 
 impl Set {
@@ -73,6 +90,7 @@ impl Set {
             "trusted": company.trusted,
             "scopes": company.scopes,
             "phone_country": company.phone_country,
+            "username_restriction": company.username_restriction,
             "rate_limit": company.requests_per_second(),
         });
         output.answer(&answer, || {
@@ -94,6 +112,9 @@ impl Set {
         company.trusted = self.trusted.unwrap_or(company.trusted);
         if let Some(PhoneCountry(country)) = &self.phone_country {
             company.phone_country.clone_from(country);
+        }
+        if let Some(UsernameRestriction(level)) = self.username_restriction {
+            company.username_restriction = level;
         }
         company.rate_limit = self.rate_limit.or(company.rate_limit);
         company.enabled = self.enabled.unwrap_or(company.enabled);

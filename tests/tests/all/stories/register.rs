@@ -1,5 +1,5 @@
 use serde_json::json;
-use umoja_schema::Log;
+use umoja_schema::{Log, RestrictionLevel};
 
 use super::story;
 
@@ -195,5 +195,28 @@ fn concurrent_registrations_of_one_address_have_one_winner() {
             d.call(at, "lookup", json!({ "id": b.id() })).await.ok(200);
         }
         d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_company_can_keep_out_user_names_that_imitate_others() {
+    story(58, async |d| {
+        let registry = &d.world.regions[0].home.registry;
+        let mut company = registry.company(&d.shop.id.parse().unwrap()).await.unwrap().unwrap();
+        company.username_restriction = Some(RestrictionLevel::SingleScript);
+        registry.put_company(&company).await.unwrap();
+        d.world.clock.advance(6_000);
+        // The first letter is Cyrillic.
+        let imitated = json!({ "username": "\u{430}mina" });
+        assert_eq!(
+            d.call(0, "register", imitated.clone()).await.rejected(422, "invalid_body").body["field"],
+            "username"
+        );
+        let id = d.call(0, "register", json!({ "username": "amina" })).await.ok(201).id();
+        let update = json!({ "id": id, "set": imitated });
+        d.call(0, "update", update).await.rejected(422, "invalid_body");
+        // Other companies have settings of their own, and users with such a name are found.
+        d.call_as(&d.food, 0, "register", imitated.clone()).await.ok(201);
+        d.call(0, "lookup", imitated).await.ok(200);
     });
 }

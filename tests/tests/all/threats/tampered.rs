@@ -59,6 +59,7 @@ fn company(id: &str) -> Company {
         trusted: true,
         scopes,
         phone_country: None,
+        username_restriction: None,
         rate_limit: None,
         api_keys,
         keys,
@@ -315,6 +316,7 @@ async fn companies_are_repaired(regions: &Regions, what: &str) {
     }
 }
 
+/// Failure: an attacker writes into a region's tables
 #[test]
 fn a_changed_byte_is_found_repaired_and_never_spreads() {
     run(async {
@@ -381,6 +383,7 @@ fn drop_others(database: &Path, genuine: &[Row]) {
     }
 }
 
+/// Failure: an attacker writes into a region's tables
 #[test]
 fn deleted_moved_and_replayed_rows_are_repaired() {
     run(async {
@@ -439,6 +442,7 @@ fn overwrite(database: &Path, genuine: &Row, by: &Row) {
     assert!(insert(&connection, &renumbered(by.clone(), &current)));
 }
 
+/// Failure: an attacker writes into a region's tables
 #[test]
 fn an_unsealed_tombstone_and_a_raised_version_erase_no_user() {
     run(async {
