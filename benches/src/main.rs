@@ -15,6 +15,7 @@ mod import;
 mod load;
 mod peer;
 mod peers;
+mod proofs;
 mod replication;
 mod scale;
 mod server;
@@ -35,7 +36,7 @@ use crate::figure::Report;
 enum What {
     /// Everything except the peers.
     All,
-    /// Sealing, signatures, blind indexes.
+    /// Sealing, signatures, blind indexes, proofs.
     Crypto,
     /// Both argon2id engines.
     Hash,
@@ -123,6 +124,7 @@ impl Bench {
         let dir = self.dir.clone().unwrap_or_else(std::env::temp_dir);
         if is_wanted(What::Crypto) {
             crypto::measure(report, self.quick)?;
+            proofs::measure(report, self.quick)?;
         }
         if is_wanted(What::Hash) {
             hash::measure(report, self.quick)?;

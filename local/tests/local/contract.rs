@@ -1,4 +1,4 @@
-//! The contract of the ports, on disk and in memory.
+//! The contract of the ports: on disk, in memory, and proved.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -9,6 +9,9 @@ use umoja_local::{LocalKeys, RegionStore};
 use umoja_store::change::Change;
 use umoja_store::contract::sample::region;
 use umoja_store::contract::{Changes, KeyPair, KeySwitch, Queued, Streamed, Tables, Time};
+use umoja_store::keyring::KeyRing;
+use umoja_store::ports::Clock as _;
+use umoja_store::shared_secrets::SharedSecrets;
 
 use crate::support::SetClock;
 
@@ -144,4 +147,35 @@ mod in_memory {
     umoja_store::streams_contract!(streamed);
     umoja_store::keys_contract!(key_pair);
     umoja_store::queue_contract!(queued);
+}
+
+/// The ports that prove what they write and verify what they read, as services use them.
+mod proved {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::support::in_memory;
+
+    async fn tables() -> Tables {
+        let (store, clock) = in_memory();
+        let home = store.home([], Arc::clone(&clock) as _, Arc::new(OsEntropy));
+        let homes = [home.clone()];
+        let shared = SharedSecrets::new(&homes, KeyRing::new(&home, 1_000));
+        shared.ensure(&BTreeSet::new(), clock.now()).await.unwrap();
+        Tables {
+            users: home.own.users,
+            logs: home.own.logs,
+            items: home.own.items,
+            registry: home.registry,
+            requests: home.requests,
+            attempts: home.attempts,
+            checkpoints: home.checkpoints,
+            guard: Box::new(()),
+        }
+    }
+
+    umoja_store::users_contract!(tables);
+    umoja_store::logs_contract!(tables);
+    umoja_store::items_contract!(tables);
+    umoja_store::registry_contract!(tables);
 }

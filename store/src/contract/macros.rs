@@ -105,6 +105,13 @@ macro_rules! users_contract {
             a_wrapped_key_of_another_version_is_not_removed,
             a_tombstone_has_no_wrapped_key_to_remove,
         }
+        $crate::contract_cases! { [$(#[$attribute])*] $make, replaced:
+            an_absent_item_has_no_entity_tag,
+            an_item_of_every_table_is_replaced,
+            an_item_that_changed_meanwhile_is_not_replaced,
+            one_of_many_replacements_of_an_item_succeeds,
+            a_wrapped_key_is_replaced_only_over_the_expected_one,
+        }
         $crate::contract_cases! { [$(#[$attribute])*] $make, races:
             one_of_many_writers_over_one_version_wins,
             one_of_many_first_writers_of_a_user_wins,
@@ -303,6 +310,7 @@ mod tests {
             ("derived", include_str!("derived.rs")),
             ("linked_accounts", include_str!("linked_accounts.rs")),
             ("wrapped", include_str!("wrapped.rs")),
+            ("replaced", include_str!("replaced.rs")),
             ("races", include_str!("races.rs")),
             ("logs", include_str!("logs.rs")),
             ("items", include_str!("items.rs")),

@@ -41,6 +41,7 @@ pub mod ownerships;
 pub mod queue;
 pub mod races;
 pub mod registry;
+pub mod replaced;
 pub mod requests;
 pub mod sample;
 pub mod streams;
