@@ -71,6 +71,7 @@ problems! {
     BUSY = 503 "busy" "The region is processing too many requests" "Try again after `Retry-After` seconds.";
     UNAVAILABLE = 503 "unavailable" "The service cannot answer now" "Try again after `Retry-After` seconds with the same `idk`, here or in another region.";
     NEWER_FORMAT = 503 "newer_format" "This region cannot read the user yet" "Try again in the region that answered the write, or here later, when this region runs the newer version of Umoja that wrote the user.";
+    UNREADABLE = 503 "unreadable" "This region cannot read what it stores" "Try again in another region; this one can answer again once an operator or its daily anti-entropy has repaired the damage.";
     NOT_SERVING = 503 "region_not_serving" "This region does not serve now" "Call another region of /.well-known/umoja.json, or this one again after `Retry-After` seconds.";
     INTERNAL = 500 "internal" "The service has an internal error" "Report the `Request-Id` of the answer to the operator.";
 }
@@ -117,6 +118,11 @@ impl Problem {
     /// 503: the region does not serve. An operator decides when it serves again, so frequent retries do not help.
     pub(crate) fn not_serving() -> Self {
         Self { retry_after_secs: Some(60), ..Self::from(&NOT_SERVING) }
+    }
+
+    /// 503: what the region stores is damaged. Another region's copy is not, and repairs it.
+    fn unreadable() -> Self {
+        Self { retry_after_secs: Some(60), ..Self::from(&UNREADABLE) }
     }
 
     /// 422: the password is too short or too long.
@@ -174,7 +180,10 @@ impl From<&'static ProblemKind> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
-        Self::from(if error.is_transient() { &UNAVAILABLE } else { &INTERNAL })
+        match error {
+            StoreError::Unreadable(_) => Self::unreadable(),
+            error => Self::from(if error.is_transient() { &UNAVAILABLE } else { &INTERNAL }),
+        }
     }
 }
 
@@ -208,7 +217,11 @@ impl From<Error> for Problem {
             Error::Behind => Self::from(&BEHIND),
             Error::Contended => Self::from(&BUSY),
             Error::Busy(busy) => busy.into(),
-            Error::Unreadable | Error::Broken(_) => {
+            Error::Unreadable => {
+                tracing::error!(%error, "a user cannot be read");
+                Self::unreadable()
+            }
+            Error::Broken(_) => {
                 tracing::error!(%error, "the rule of an operation failed");
                 Self::from(&INTERNAL)
             }
@@ -222,13 +235,13 @@ impl From<Error> for Problem {
 impl From<SealError> for Problem {
     fn from(error: SealError) -> Self {
         tracing::error!(%error, "a part could not be sealed or opened");
-        Self::from(match error {
-            // A wrapped key that the KMS rejects, or an envelope that does not open, was tampered with. No retry helps.
-            SealError::Opaque | SealError::Keys(KeysError::Rejected) => &INTERNAL,
+        match error {
+            // A wrapped key that the KMS rejects, or an envelope that does not open, was tampered with.
+            SealError::Opaque | SealError::Keys(KeysError::Rejected) => Self::unreadable(),
             // A retry may be able to use the key of another region.
-            SealError::Keys(_) => &UNAVAILABLE,
-            SealError::Newer => return Self { retry_after_secs: Some(60), ..Self::from(&NEWER_FORMAT) },
-        })
+            SealError::Keys(_) => Self::from(&UNAVAILABLE),
+            SealError::Newer => Self { retry_after_secs: Some(60), ..Self::from(&NEWER_FORMAT) },
+        }
     }
 }
 

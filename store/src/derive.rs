@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use umoja_schema::{BlindIndex, Part, PartRecord, Region, UserId, Version};
 
 use crate::apply::{conflicts, plan_linked_accounts, same_person};
-use crate::ports::{IdentifierWrite, StoreError, Users, Writes};
+use crate::ports::{IdentifierWrite, LinkedAccountWrite, StoreError, Users, Writes};
 
 /// The differences between the derived tables and a user's part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,4 +99,16 @@ pub async fn derive_pointer(users: &dyn Users, part: &PartRecord) -> Result<bool
     }
     users.derive(part.id, Some(&part.version), &Writes { linked_accounts, ..Writes::default() }).await?;
     Ok(true)
+}
+
+/// Removes a pointer that the profile part of `linked`, which has this version, does not have. False if that part was
+/// written meanwhile.
+pub async fn drop_pointer(
+    users: &dyn Users,
+    linked: UserId,
+    version: Option<&Version>,
+    primary: UserId,
+) -> Result<bool, StoreError> {
+    let linked_accounts = vec![LinkedAccountWrite { primary, linked, present: false }];
+    users.derive(linked, version, &Writes { linked_accounts, ..Writes::default() }).await
 }

@@ -19,7 +19,7 @@ use umoja_schema::{
 use crate::RegionPorts;
 use crate::ports::{
     Checkpoints, Commit, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved, Keys, KeysError,
-    Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users, Writes,
+    LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users, Writes,
 };
 
 /// The fault of one call.
@@ -269,6 +269,10 @@ impl Users for Faulty<dyn Users> {
 
     async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
         self.faults.call("scan_identifiers", self.inner.scan_identifiers(after, limit)).await
+    }
+
+    async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
+        self.faults.call("scan_linked_accounts", self.inner.scan_linked_accounts(after, limit)).await
     }
 
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {

@@ -11,7 +11,9 @@ use umoja_schema::names::{attribute, table};
 use umoja_schema::{
     Attribute, Attributes, BlindIndex, IdentifierItem, Item, ItemError, Key, Part, PartRecord, Region, UserId, Version,
 };
-use umoja_store::ports::{Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
+use umoja_store::ports::{
+    Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, Page, Parts, StoreError, Users, Writes,
+};
 
 use super::{DynamoDb, key, part_key, read_cursor, readable};
 use crate::attribute::{Item as DynamoItem, from_item, to_value};
@@ -57,6 +59,17 @@ impl Users for DynamoDb {
             _ => None,
         };
         Ok(items.iter().filter_map(linked).collect())
+    }
+
+    async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
+        let after = after.map(|text| {
+            let (primary, linked) = text.split_once('/').unwrap_or((&text, ""));
+            key([(attribute::ID, primary.to_owned()), (attribute::LINKED, linked.to_owned())])
+        });
+        let (items, next) = self.scan_page(table::LINKED_ACCOUNTS, attribute::LINKED, after, limit).await?;
+        let id = |item: &super::Item, name| item.get(name).and_then(|id| id.as_s().ok()?.parse::<UserId>().ok());
+        let pointer = |item: super::Item| Some((id(&item, attribute::ID)?, id(&item, attribute::LINKED)?));
+        Ok(LinkedAccountPage { pointers: items.into_iter().filter_map(pointer).collect(), next })
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Body, IdentifierItem, Item, Key, Part, PartRecord, Region, UserId, Version};
-use umoja_store::ports::{Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
+use umoja_store::ports::{
+    Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, Page, Parts, StoreError, Users, Writes,
+};
 
 use super::RegionStore;
 use super::commit::Prepared;
@@ -50,6 +52,31 @@ impl Users for RegionStore {
                 linked_accounts.extend(row.get_ref(0)?.as_str().ok().and_then(|linked| linked.parse::<UserId>().ok()));
             }
             Ok(linked_accounts)
+        })
+    }
+
+    async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
+        let from = |text: String| {
+            let (primary, linked) = text.split_once('/')?;
+            Some((primary.to_owned(), linked.to_owned()))
+        };
+        let after = match after {
+            None => (String::new(), String::new()),
+            Some(text) => from(text).ok_or_else(|| StoreError::Rejected("a scan from an unknown position".into()))?,
+        };
+        self.0.main.read(table::LINKED_ACCOUNTS, |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT id, linked FROM linked_accounts WHERE (id, linked) > (?1, ?2) ORDER BY id, linked LIMIT ?3",
+            )?;
+            let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
+            let rows = select.query_map(params![after.0, after.1, limit], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?;
+            let rows = rows.collect::<Result<Vec<_>, _>>()?;
+            let full = i64::try_from(rows.len()).is_ok_and(|seen| seen == limit);
+            let next = rows.last().filter(|_| full).map(|(primary, linked)| format!("{primary}/{linked}"));
+            let pointer = |(primary, linked): (String, String)| Some((primary.parse().ok()?, linked.parse().ok()?));
+            Ok(LinkedAccountPage { pointers: rows.into_iter().filter_map(pointer).collect(), next })
         })
     }
 

@@ -2,7 +2,7 @@
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::{BlindIndex, IdentifierItem, Log, Part, PartRecord, UserId};
-use umoja_store::derive::{derive, derive_pointer, underived};
+use umoja_store::derive::{derive, derive_pointer, drop_pointer, underived};
 use umoja_store::digest::Bucket;
 use umoja_store::ports::StoreError;
 use umoja_store::repairs::{enqueue_if_incomplete, enqueue_verified, missing_regions};
@@ -97,6 +97,36 @@ impl AntiEntropy<'_> {
         report.linked_accounts_added += u64::from(self.repairs && derive_pointer(users, seen).await?);
         let difference = Difference::LinkedAccount { id: seen.id, primary, since: seen.version.hlc.millis() };
         Ok(Examined { report, difference: Some(difference) })
+    }
+
+    /// Removes pointers from the table of linked accounts that no user's part has.
+    pub(super) async fn superfluous(&mut self, pointers: &[(UserId, UserId)]) -> Result<Vec<Difference>, StoreError> {
+        let work: Vec<_> = pointers.iter().map(|(primary, id)| self.listed(*primary, *id)).collect();
+        let done: Vec<Examined> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        for one in &done {
+            self.progress.report.add(&one.report);
+        }
+        Ok(done.into_iter().filter_map(|one| one.difference).collect())
+    }
+
+    async fn listed(&self, primary: UserId, id: UserId) -> Result<Examined, StoreError> {
+        let done = self.dropped(primary, id).await;
+        Ok(or_failed(Some(id), done)?.unwrap_or_else(Examined::failed))
+    }
+
+    async fn dropped(&self, primary: UserId, id: UserId) -> Result<Examined, StoreError> {
+        let users = &*self.home.own.users;
+        let part = users.part(id, Part::Profile).await?;
+        let pointer = part.as_ref().and_then(|part| part.profile_facts()?.merged_into);
+        if pointer == Some(primary) {
+            return Ok(Examined::default());
+        }
+        let mut report = AntiEntropyReport { found: 1, ..AntiEntropyReport::default() };
+        if self.repairs {
+            let version = part.as_ref().map(|part| &part.version);
+            report.linked_accounts_removed += u64::from(drop_pointer(users, id, version, primary).await?);
+        }
+        Ok(Examined { report, difference: Some(Difference::SuperfluousLinkedAccount { id, primary }) })
     }
 
     /// Deletes what belongs to an erased user and is still stored. Also confirms an erasure of another region if its

@@ -9,8 +9,9 @@
 //! - Between regions it repairs in both directions, regardless of which region wrote the missing item: a region that is
 //!   gone cannot forward its own. An item is replicated as the replicator does it, by the rule of its table.
 //! - Within a region it adds missing ownerships and removes superfluous ones, if user and ownerships are still as they
-//!   were read. It also adds pointers of merged users that the table of linked accounts lacks. (A superfluous pointer
-//!   does no harm: a linked account's own part says whether it is one.)
+//!   were read. It also adds pointers of merged users that the table of linked accounts lacks, and removes those that
+//!   no part has. (A superfluous pointer links no account, because a linked account's own part says whether it is one.
+//!   But many of them would make a person too large to be read.)
 //! - Items younger than a minute are still on their way and are left alone. The HLC timestamp decides: writes of a fast
 //!   clock stay young for longer, and those of a slow clock are replicated although they are on their way, which does
 //!   no harm.

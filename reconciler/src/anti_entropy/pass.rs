@@ -76,6 +76,7 @@ impl<'a> AntiEntropy<'a> {
         match self.progress.phase {
             Phase::Digest => self.digest().await,
             Phase::Repair => self.repair().await,
+            Phase::LinkedAccounts => self.linked_accounts().await,
             Phase::Done => Ok(Vec::new()),
         }
     }
@@ -213,10 +214,24 @@ impl<'a> AntiEntropy<'a> {
         Ok(Some(Read { items, unreadable, next: next.map_or(Cursor::End, |next| Cursor::After(Some(next))) }))
     }
 
+    /// Examines a page of the table of linked accounts.
+    async fn linked_accounts(&mut self) -> Result<Vec<Difference>, StoreError> {
+        let Cursor::After(after) = self.progress.own.clone() else { return Ok(Vec::new()) };
+        let page = self.home.own.users.scan_linked_accounts(after, PAGE).await?;
+        let found = self.superfluous(&page.pointers).await?;
+        match page.next {
+            Some(next) => self.progress.own = Cursor::After(Some(next)),
+            None => self.progress.turn(Phase::Done),
+        }
+        Ok(found)
+    }
+
     fn next_table(&mut self) {
-        let last = self.peer.is_none() || self.progress.table + 1 >= self.home.own.tables.len();
+        let last = self.progress.table + 1 >= self.home.own.tables.len();
         self.buckets = Buckets::default();
-        if last {
+        if self.peer.is_none() {
+            self.progress.turn(Phase::LinkedAccounts);
+        } else if last {
             self.progress.turn(Phase::Done);
         } else {
             self.progress.table += 1;

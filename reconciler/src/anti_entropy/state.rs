@@ -49,6 +49,9 @@ pub struct AntiEntropyReport {
     /// Merged users that were added to the table of linked accounts.
     #[serde(default)]
     pub linked_accounts_added: u64,
+    /// Superfluous entries of the table of linked accounts that were removed.
+    #[serde(default)]
+    pub linked_accounts_removed: u64,
     /// Tombstones whose missing confirmation was added.
     #[serde(default)]
     pub confirmed: u64,
@@ -80,6 +83,7 @@ impl AntiEntropyReport {
         self.ownerships_added += other.ownerships_added;
         self.ownerships_removed += other.ownerships_removed;
         self.linked_accounts_added += other.linked_accounts_added;
+        self.linked_accounts_removed += other.linked_accounts_removed;
         self.confirmed += other.confirmed;
         self.merges_asked += other.merges_asked;
         self.missing_keys += other.missing_keys;
@@ -89,7 +93,9 @@ impl AntiEntropyReport {
     /// How many items were repaired.
     pub const fn repaired(&self) -> u64 {
         let exchanged = self.pushed + self.pulled + self.rows_pushed + self.rows_pulled;
-        exchanged + self.ownerships_added + self.ownerships_removed + self.linked_accounts_added + self.confirmed
+        let derived = self.ownerships_added + self.ownerships_removed;
+        let linked_accounts = self.linked_accounts_added + self.linked_accounts_removed;
+        exchanged + derived + linked_accounts + self.confirmed
     }
 
     /// How many items could not be compared or repaired, and need an operator.
@@ -172,6 +178,13 @@ pub enum Difference {
         /// When the part with the pointer was written.
         since: Millis,
     },
+    /// The table of linked accounts has a user who is not merged into that primary account.
+    SuperfluousLinkedAccount {
+        /// The user.
+        id: UserId,
+        /// The account in the table.
+        primary: UserId,
+    },
 }
 
 /// The last completed pass.
@@ -203,6 +216,8 @@ pub(super) enum Phase {
     Digest,
     /// It examines the items of the buckets that differ.
     Repair,
+    /// It examines the table of linked accounts, which the buckets do not cover.
+    LinkedAccounts,
     /// It has finished all tables.
     Done,
 }

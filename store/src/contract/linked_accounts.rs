@@ -1,5 +1,7 @@
 //! Cases of pointers between users: a pointer is written with its part, or not at all.
 
+use std::collections::BTreeSet;
+
 use umoja_schema::{Body, Facts, Log, Part, PartRecord, UserId, Version};
 
 use super::Tables;
@@ -115,6 +117,28 @@ pub async fn writes_require_the_unchanged_profiles_that_they_name(t: Tables) {
     put(&*t.users, &profile(user(3), version(9)), Condition::Absent).await;
     assert_eq!(t.users.commit(&Writes { unchanged: vec![(user(3), version(9))], ..writes }).await, Ok(Commit::Done));
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(merged)));
+}
+
+pub async fn a_scan_returns_every_pointer_once_with_any_page_size(t: Tables) {
+    let mut expected = BTreeSet::new();
+    for n in 1..=25 {
+        let record = pointing(user(n), version(1), Some(user(n % 4)));
+        assert_eq!(write(&*t.users, None, &record).await, Commit::Done);
+        expected.insert((user(n % 4), user(n)));
+    }
+    for limit in [1, 7, 25, 500] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = t.users.scan_linked_accounts(after, limit).await.unwrap();
+            found.extend(page.pointers);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found.len(), 25, "pages of {limit}");
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected, "pages of {limit}");
+    }
 }
 
 pub async fn a_user_may_point_at_itself(t: Tables) {

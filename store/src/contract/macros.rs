@@ -89,6 +89,7 @@ macro_rules! users_contract {
             an_erasure_removes_only_the_users_own_pointer,
             writing_a_pointer_twice_has_no_effect,
             writes_require_the_unchanged_profiles_that_they_name,
+            a_scan_returns_every_pointer_once_with_any_page_size,
             a_user_may_point_at_itself,
             versions_in_any_order_leave_the_newest_pointer,
         }

@@ -26,8 +26,8 @@ pub use queue::{Delivery, Queue, QueueDepth};
 pub use registry::Registry;
 pub use requests::{Outcome, Requests};
 pub use users::{
-    Commit, Condition, Etag, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountWrite,
-    MAX_WRITES, Page, PartWrite, Parts, Users, Writes,
+    Commit, Condition, Etag, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountPage,
+    LinkedAccountWrite, MAX_WRITES, Page, PartWrite, Parts, Users, Writes,
 };
 
 use umoja_schema::ItemError;

@@ -77,6 +77,10 @@ pub trait Users: Send + Sync {
     /// written meanwhile, and reports unreadable ones.
     async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError>;
 
+    /// Pointers of `linked_accounts` in the order of the adapter, starting after `after`. The page may omit a pointer that
+    /// is written meanwhile.
+    async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError>;
+
     /// Deletes the item of an identifier if it cannot be read, and returns whether it did. The table is derived, so the
     /// item can be made again from the owners' parts.
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError>;
@@ -84,6 +88,15 @@ pub trait Users: Send + Sync {
     /// Checks whether the store answers, as cheaply as possible. A peer that is down gets no other call until this one
     /// succeeds.
     async fn probe(&self) -> Result<(), StoreError>;
+}
+
+/// Some pointers of a scan. What is no pointer is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkedAccountPage {
+    /// The target of each pointer, and the user with the pointer.
+    pub pointers: Vec<(UserId, UserId)>,
+    /// The position after which the next page starts; `None` at the end.
+    pub next: Option<String>,
 }
 
 /// Both parts of a user, as far as this region has them.

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use umoja_schema::{BlindIndex, IdentifierItem, Item, Key, Log, LogRow, Part, PartRecord, Region, UserId, Version};
 
 use super::Proved;
-use crate::ports::{Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
+use crate::ports::{
+    Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, Page, Parts, StoreError, Users, Writes,
+};
 use crate::proof_keys::{ProofKeys, version_of};
 
 impl Proved<dyn Users> {
@@ -156,6 +158,10 @@ impl Users for Proved<dyn Users> {
 
     async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
         self.inner.scan_identifiers(after, limit).await
+    }
+
+    async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
+        self.inner.scan_linked_accounts(after, limit).await
     }
 
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {

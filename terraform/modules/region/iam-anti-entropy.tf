@@ -37,7 +37,7 @@ locals {
       },
       {
         Sid      = "ReadAndChangeLinkedAccounts"
-        Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+        Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"]
         Resource = [local.own_table["linked_accounts"]]
       },
       {

@@ -13,8 +13,8 @@ use umoja_schema::{
     Attribute, BlindIndex, Credentials, IdentifierItem, Item, Key, Log, Part, PartRecord, Region, UserId, Version,
 };
 use umoja_store::ports::{
-    Commit, Condition, Etag, IdentifierPage, IdentifierWrite, KeyAdded, KeyRemoved, Page, PartWrite, Parts, StoreError,
-    Users, Writes,
+    Commit, Condition, Etag, IdentifierPage, IdentifierWrite, KeyAdded, KeyRemoved, LinkedAccountPage, Page, PartWrite,
+    Parts, StoreError, Users, Writes,
 };
 use umoja_store::seal::Sealer;
 
@@ -278,6 +278,10 @@ impl Users for Written {
 
     async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
         self.inner.scan_identifiers(after, limit).await
+    }
+
+    async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
+        self.inner.scan_linked_accounts(after, limit).await
     }
 
     async fn add_wrapped_key(

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use umoja_schema::{BlindIndex, IdentifierItem, Item, Key, Part, PartRecord, Region, UserId, Version};
-use umoja_store::ports::{Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, Page, Parts, StoreError, Users, Writes};
+use umoja_store::ports::{
+    Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, Page, Parts, StoreError, Users, Writes,
+};
 
 use super::rules::Rule;
 
@@ -49,6 +51,10 @@ impl Users for Trusting {
 
     async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
         self.raw.scan_identifiers(after, limit).await
+    }
+
+    async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
+        self.raw.scan_linked_accounts(after, limit).await
     }
 
     async fn add_wrapped_key(

@@ -125,6 +125,9 @@ pub(super) fn line(difference: &Difference, compared: &Compared) -> String {
         Difference::LinkedAccount { id, primary, since } => {
             format!("{id}: {region} does not list it as a linked account of {primary}, since {}", time(*since))
         }
+        Difference::SuperfluousLinkedAccount { id, primary } => {
+            format!("{id}: {region} lists it as a linked account of {primary}, into which it is not merged")
+        }
         Difference::Ownerships { id, version, missing, superfluous } => {
             let of = version.as_ref().map_or_else(|| "no part".to_owned(), ToString::to_string);
             format!("{id}: {missing} ownerships missing, {superfluous} superfluous in {region} (by {of})")

@@ -105,7 +105,7 @@ fn a_status_changed_in_the_table_allows_no_login() {
         live.facts = Facts::Credentials { status: AccountStatus::Active };
         overwrite(&d, &record).await;
         let reply = d.call(0, "authenticate", json!({ "email": "ada@example.com", "password": "correct horse" })).await;
-        reply.rejected(500, "internal");
+        reply.rejected(503, "unreadable");
     });
 }
 
@@ -119,7 +119,7 @@ fn an_older_blob_under_a_newer_version_does_not_open() {
         let mut record = stored(&d, &id, Part::Profile).await;
         record.body = older.body;
         overwrite(&d, &record).await;
-        d.call(0, "lookup", json!({ "id": id })).await.rejected(500, "internal");
+        d.call(0, "lookup", json!({ "id": id })).await.rejected(503, "unreadable");
     });
 }
 
@@ -225,11 +225,11 @@ fn a_pointer_forged_in_the_table_has_no_effect() {
             login["password"] = json!("eves own password");
             login
         };
-        d.call(0, "authenticate", login(json!({ "id": eve }))).await.rejected(500, "internal");
+        d.call(0, "authenticate", login(json!({ "id": eve }))).await.rejected(503, "unreadable");
         let reply = d.call(0, "authenticate", login(json!({ "username": "ada" }))).await;
         assert_eq!(reply.ok(200).body["authenticated"], false);
-        d.call(0, "lookup", json!({ "id": eve })).await.rejected(500, "internal");
-        d.call(0, "status", json!({ "id": eve, "status": "disabled" })).await.rejected(500, "internal");
+        d.call(0, "lookup", json!({ "id": eve })).await.rejected(503, "unreadable");
+        d.call(0, "status", json!({ "id": eve, "status": "disabled" })).await.rejected(503, "unreadable");
         let user = d.call(0, "lookup", json!({ "id": ada })).await.ok(200).body["user"].clone();
         assert!(user.get("linked_accounts").is_none() && user.get("email").is_none());
         assert_eq!(stored(&d, &ada, Part::Credentials).await, before);

@@ -86,6 +86,26 @@ fn a_missing_linked_account_is_added() {
 }
 
 #[test]
+fn superfluous_linked_accounts_are_removed() {
+    run(async {
+        let (world, ids) = populated(19, 2, 3).await;
+        world.merge(0, ids[1], Some(ids[0])).await.unwrap();
+        world.settle().await;
+        let (absent, users) = (UserId::v8([9; 16]), &world.regions[1].tables.users);
+        let listed = |primary, linked| LinkedAccountWrite { primary, linked, present: true };
+        let linked_accounts = vec![listed(ids[0], ids[2]), listed(ids[2], ids[1]), listed(ids[0], absent)];
+        let writes = Writes { linked_accounts, ..Writes::default() };
+        assert_eq!(users.commit(&writes).await, Ok(Commit::Done));
+        let report = total(&world.anti_entropy().await);
+        assert_eq!((report.found, report.linked_accounts_removed), (3, 3));
+        assert_eq!(users.linked_accounts(ids[0]).await, Ok(vec![ids[1]]));
+        assert_eq!(users.linked_accounts(ids[2]).await, Ok(vec![]));
+        assert_eq!(total(&world.anti_entropy().await).found, 0);
+        world.check_invariants().await;
+    });
+}
+
+#[test]
 fn a_concurrent_write_of_an_identifier_is_neither_lost_nor_reverted() {
     run(async {
         // At every await of anti-entropy a user is renamed: away from an address whose ownership is missing, or while the

@@ -43,7 +43,7 @@ fn an_unreadable_linked_account_does_not_block_the_person() {
         let user = lookup(&d, 0, json!({ "email": "primary@example.com" })).await.ok(200).body["user"].clone();
         assert_eq!((&user["id"], user.get("linked_accounts")), (&json!(primary), None));
         assert!(d.accepts(0, "primary@example.com", "correct horse").await);
-        lookup(&d, 0, json!({ "id": one })).await.rejected(500, "internal");
+        lookup(&d, 0, json!({ "id": one })).await.rejected(503, "unreadable");
         // A user that points at it is temporarily a separate person.
         let user = lookup(&d, 0, json!({ "username": "two" })).await.ok(200).body["user"].clone();
         assert_eq!((&user["id"], user.get("linked_accounts")), (&json!(two), None));
@@ -63,7 +63,7 @@ fn an_unmerge_from_an_unreadable_user_waits_for_repair() {
         let [primary, one, _] = three(&d).await;
         let whole = d.world.stored(0, primary.parse().unwrap(), Part::Profile).await.unwrap();
         damage(&d, &primary, Part::Profile).await;
-        unmerge(&d, 0, &one).await.rejected(500, "internal");
+        unmerge(&d, 0, &one).await.rejected(503, "unreadable");
         put(&d, whole).await;
         unmerge(&d, 0, &one).await.ok(200);
     });
