@@ -68,8 +68,7 @@ impl Companies {
         let Ok(id) = name.parse::<CompanyId>() else { return Ok(None) };
         let remembered = self.remembered().get(&id).cloned();
         if let Some((since, company)) = remembered
-            && now.since(since) < REMEMBER_MS
-            && now >= since
+            && since.is_within(REMEMBER_MS, now)
         {
             return Ok(Some((since, company)));
         }

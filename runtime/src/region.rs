@@ -184,7 +184,7 @@ impl<B: Build> Live<B> {
     /// The last service that was built, if its settings were read less than `within_ms` ago.
     fn built(&self, now: Millis, within_ms: u64) -> Option<Arc<Built<B::Service>>> {
         let built = self.built.read().unwrap_or_else(PoisonError::into_inner);
-        built.as_ref().filter(|built| now.since(built.read_at) < within_ms).cloned()
+        built.as_ref().filter(|built| built.read_at.is_within(within_ms, now)).cloned()
     }
 
     async fn renewed(&self, old: Option<&Built<B::Service>>, now: Millis) -> Result<Built<B::Service>, NotReady> {

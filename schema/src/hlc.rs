@@ -29,6 +29,12 @@ impl Millis {
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// True if this instant is less than `ms` milliseconds before `now`. False if it is later than `now`: then the clock
+    /// went back, and the time since is unknown.
+    pub const fn is_within(self, ms: u64, now: Self) -> bool {
+        self.0 <= now.0 && now.0 - self.0 < ms
+    }
 }
 
 /// How far ahead of the clock an HLC timestamp may be. A timestamp from further in the future is rejected in the region
@@ -110,6 +116,14 @@ impl FromStr for Hlc {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn nothing_is_fresh_after_a_clock_went_back() {
+        let at = Millis(1_000);
+        for (now, fresh) in [(999, false), (1_000, true), (1_099, true), (1_100, false)] {
+            assert_eq!(at.is_within(100, Millis(now)), fresh, "{now}");
+        }
+    }
 
     proptest! {
         #[test]

@@ -197,7 +197,7 @@ struct Cache {
 impl Cache {
     fn get(&mut self, context: &EncryptionContext, now: Millis) -> Option<DataKey> {
         while let Some(oldest) = self.order.front() {
-            let expired = self.entries.get(oldest).is_none_or(|(_, since)| now.since(*since) >= CACHE_MS);
+            let expired = self.entries.get(oldest).is_none_or(|(_, since)| !since.is_within(CACHE_MS, now));
             if !expired {
                 break;
             }

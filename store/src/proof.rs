@@ -95,13 +95,13 @@ impl Proofs {
     async fn keys(&self) -> Result<Arc<ProofKeys>, StoreError> {
         let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(loaded) = loaded else { return self.load(None).await };
-        let age = self.clock.now().since(loaded.at);
-        if age < SETTINGS_RELOAD_SECS * 1000 {
+        let (now, at) = (self.clock.now(), loaded.at);
+        if at.is_within(SETTINGS_RELOAD_SECS * 1000, now) {
             return Ok(loaded.keys);
         }
         let keys = Arc::clone(&loaded.keys);
         match self.load(Some(loaded)).await {
-            Err(error) if age < 2 * SETTINGS_RELOAD_SECS * 1000 => {
+            Err(error) if at.is_within(2 * SETTINGS_RELOAD_SECS * 1000, now) => {
                 tracing::warn!(%error, "the secret of proofs cannot be read again; the former one is still used");
                 Ok(keys)
             }

@@ -131,7 +131,7 @@ async fn one(
     let last = kept.last;
     match kept.open {
         Some((progress, buckets)) => pass = pass.resumed(progress, buckets),
-        None if last.is_some_and(|last| now.since(last.began) < settings.every_ms) => {
+        None if last.is_some_and(|last| last.began.is_within(settings.every_ms, now)) => {
             return (AntiEntropyEnd::NotDue, AntiEntropyReport::default(), last);
         }
         None => {}

@@ -96,7 +96,8 @@ impl Stopped {
                 | SecretsError::Ambiguous { .. } => false,
                 SecretsError::Keys(_) | SecretsError::RegionMissing(_) | SecretsError::NotWrapped { .. } => true,
             },
-            Self::Store(error) => error.is_transient(),
+            // Anti-entropy repairs what an attacker changed.
+            Self::Store(error) => error.is_transient() || matches!(error, StoreError::Unreadable(_)),
             // A lost request looks the same.
             Self::Shared(SharedSecretsError::Changing(_)) | Self::Keys(_) => true,
             Self::Shared(SharedSecretsError::Different(_)) => !alone,
