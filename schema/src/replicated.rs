@@ -12,7 +12,8 @@ use crate::names::{attribute, table};
 pub struct Replicated {
     /// The name, without the deployment's prefix.
     pub name: &'static str,
-    /// The attribute that is the sort key.
+    /// The attribute that is the sort key. Its values are at most 160 letters and digits of ASCII, `#`, `-` and `_`: no
+    /// others are shown in messages, and a quarantined item is found again by its message.
     pub sort_key: &'static str,
     /// The rule by which regions choose between two copies of an item.
     pub rule: Rule,

@@ -35,7 +35,6 @@ pub async fn an_item_of_every_table_is_replaced(t: Tables) {
     for other in &others {
         let tag = etag(&t, &other.key()).await;
         assert_eq!(t.users.replace(other, &tag).await, Ok(true));
-        assert_ne!(etag(&t, &other.key()).await, tag);
     }
     assert_eq!(t.users.part(user(1), Part::Profile).await, Ok(Some(profile(user(1), version(4)))));
     assert_eq!(t.logs.row(Log::Audit, user(1), "a").await, Ok(Some(other_row)));

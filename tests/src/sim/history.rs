@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::names::table;
-use umoja_schema::{AccountStatus, BlindIndex, Ownership, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::{AccountStatus, BlindIndex, Body, Ownership, Part, PartRecord, Region, UserId, Version};
 use umoja_store::Change;
 
 use super::verified::{pointer, verified_winner};
@@ -74,6 +74,13 @@ impl History {
     /// A part as a region stores it.
     pub(super) fn stored(&self, at: usize, id: UserId, part: Part) -> Option<&PartRecord> {
         self.stored[at].get(&(id, part))
+    }
+
+    /// The wrapped keys of a part in a region were damaged, so the next write of the part leaves them out.
+    pub(super) fn wrapped_keys_were_damaged(&mut self, at: usize, id: UserId, part: Part) {
+        if let Some(PartRecord { body: Body::Live(live), .. }) = self.stored[at].get_mut(&(id, part)) {
+            live.keys.clear();
+        }
     }
 
     /// The live profiles of a region.

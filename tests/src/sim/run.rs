@@ -174,7 +174,7 @@ impl Fleet {
             Job::Item { at, user, key } => {
                 let user = self.id_of(usize::from(*user) % self.people.borrow().len());
                 // A task without an answer may have written the item, so the write is not acknowledged.
-                let _ = self.world().put_item(self.at(*at), user, &format!("item {key}")).await;
+                let _ = self.world().put_item(self.at(*at), user, &format!("item-{key}")).await;
             }
         }
     }

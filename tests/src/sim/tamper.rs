@@ -4,7 +4,7 @@
 //! Only what every other region holds too is changed. What the attacker writes is in the region's stream like any write,
 //! but not in the history, so a region that takes it has a version that no region wrote.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use umoja_schema::{AccountStatus, Attribute, Body, Facts, Hlc, Item, Log, Part, PartRecord, UserId, Version};
 use umoja_store::ports::StoreError;
@@ -35,12 +35,15 @@ impl Fleet {
         }
         // The attacker's write is delivered by the stream, and is no write of Umoja's.
         self.streams[at].extend(tables.new_changes());
-        let forged_etag = raw.etag(&key).await.expect("a store can be read").expect("the item was written");
-        let wrapped = match (forgery, &forged) {
-            (Forgery::Wrapped, Item::Part(record)) => record.live().map(|live| live.keys.clone()).unwrap_or_default(),
-            _ => BTreeMap::new(),
+        let (version, wrapped) = match (forgery, forged) {
+            (Forgery::Wrapped, Item::Part(record)) => {
+                self.history.borrow_mut().wrapped_keys_were_damaged(at, id, record.part);
+                let wrapped = record.live().map(|live| live.keys.keys().cloned().collect());
+                (Some(record.version), wrapped.unwrap_or_default())
+            }
+            _ => (None, BTreeSet::new()),
         };
-        self.harmed.borrow_mut().push(Harm { at, key, forged: forged_etag, wrapped });
+        self.harmed.borrow_mut().push(Harm { at, key, version, wrapped });
         self.lost.set(true);
         self.coverage.borrow_mut().note("anti-entropy", "tampered");
     }
@@ -90,14 +93,12 @@ impl Fleet {
 
     async fn is_repaired(&self, harm: &Harm) -> bool {
         let region = self.region(harm.at);
-        let etag = region.tables.raw_users.etag(&harm.key).await.expect("a store can be read");
-        if etag.as_ref() == Some(&harm.forged) {
-            return false;
-        }
         match region.tables.ports(&region.store).read(&harm.key).await {
-            Ok(Some(Item::Part(record))) => record.live().is_none_or(|live| {
-                harm.wrapped.iter().all(|(region, damaged)| live.keys.get(region).is_none_or(|key| key != damaged))
-            }),
+            Ok(Some(Item::Part(record))) => {
+                let is_newer = harm.version.as_ref().is_some_and(|version| *version != record.version);
+                is_newer
+                    || record.live().is_none_or(|live| harm.wrapped.iter().all(|region| live.keys.contains_key(region)))
+            }
             Ok(_) => true,
             Err(StoreError::Unreadable(_)) => false,
             Err(error) => panic!("a store can be read: {error}"),
