@@ -153,7 +153,9 @@ impl Written {
     async fn bent(&self, writes: &Writes) -> Result<Option<Writes>, StoreError> {
         let mut writes = writes.clone();
         if self.software.is_newer() {
-            for write in writes.parts.iter_mut().filter(|write| self.is_own(&write.record)) {
+            // A copy of a peer that replaces a damaged item is as the peer has it.
+            let is_copy = |write: &PartWrite| matches!(write.condition, Condition::EtagIs(_));
+            for write in writes.parts.iter_mut().filter(|write| self.is_own(&write.record) && !is_copy(write)) {
                 let written = write.record.version.hlc.to_string();
                 if write.record.live().is_some() {
                     write.record.unknown.insert(NEWER.into(), Attribute::S(written));
