@@ -84,10 +84,10 @@ impl Regions {
         let names: Vec<_> = self.stores.iter().map(|store| (store.region().as_str(), RegionState::Serving)).collect();
         let ring = KeyRing::new(&self.home_of(&document(&names)), PEER_WRAP_BUDGET_MS);
         let secrets = SecretsDocument::create(&ring, self.clock.now()).await.expect("every KMS answers");
-        self.registry
-            .put_setting(setting::SECRETS, &serde_json::to_value(secrets).expect("secrets are JSON"))
-            .await
-            .expect("settings can be written");
+        let secrets = serde_json::to_value(secrets).expect("secrets are JSON");
+        for store in &self.stores {
+            store.registry().put_setting(setting::SECRETS, &secrets).await.expect("settings can be written");
+        }
     }
 
     /// The ports for the services of the own region.

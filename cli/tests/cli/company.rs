@@ -222,7 +222,7 @@ fn a_company_is_changed_and_its_signing_key_replaced_without_a_gap() {
         "--scopes",
         "users:lookup",
         "--rate-limit",
-        "7",
+        "70",
         "--phone-country",
         "KE",
         "--username-restriction",
@@ -234,7 +234,7 @@ fn a_company_is_changed_and_its_signing_key_replaced_without_a_gap() {
     let listed = ask(&["company", "list", "--dir", &dir])["companies"][0].clone();
     assert_eq!(
         (&listed["name"], &listed["phone_country"], &listed["rate_limit"]),
-        (&json!("Soko Ltd"), &json!(null), &json!(7))
+        (&json!("Soko Ltd"), &json!(null), &json!(70))
     );
     assert_eq!(run(&["company", "set", "soko", "--dir", &dir]).status.code(), Some(2), "there is nothing to change");
 

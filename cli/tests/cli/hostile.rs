@@ -97,7 +97,7 @@ async fn a_full_disk_still_answers_look_ups() {
         assert_eq!(found.status, 200, "{:?}", found.code());
     }
     assert_eq!(here.get("/readyz").await.unwrap().status, 200, "reads are answered");
-    let status = limited(FULL).args(["status", "--fast", "--dir", &world.deployment()]).output().unwrap();
+    let status = limited("-f 600").args(["status", "--fast", "--dir", &world.deployment()]).output().unwrap();
     assert_eq!(status.status.code(), Some(1));
     assert!(text(&status.stdout).contains("1 MiB cannot be written"), "{}", text(&status.stdout));
     stop(served);

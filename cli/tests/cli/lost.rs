@@ -284,9 +284,8 @@ async fn status_and_doctor_report_a_region_that_does_not_open_its_data_itself() 
         }
     }
     done(&["re-encrypt", HERE, "--dir", &dir]);
-    for words in ["status", "doctor"] {
-        done(&[words, "--dir", &dir]);
-    }
+    done(&["doctor", "--dir", &dir]);
+    is_well(&dir);
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ pub trait Registry: Send + Sync {
     /// [`StoreError::Unavailable`] means that the company may have been stored. The caller has to read it again.
     async fn replace_company(&self, expected: Option<&Company>, company: &Company) -> Result<bool, StoreError>;
 
-    /// A setting.
+    /// A setting: a JSON object.
     async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError>;
 
     /// Stores a setting.
