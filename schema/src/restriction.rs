@@ -6,7 +6,7 @@ use unicode_security::{RestrictionLevel as Level, RestrictionLevelDetection as _
 use crate::{IdentifierError, IdentifierKind, Username};
 
 /// A restriction level of user names, by Unicode Technical Standard 39 section 5.2. A stricter level keeps out more names
-/// that look like another one. No level tells apart names that one script alone can confuse, such as `rn` and `m`.
+/// that look like another one. No level separates names that one script alone can confuse, such as `rn` and `m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestrictionLevel {

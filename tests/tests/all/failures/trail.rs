@@ -105,12 +105,12 @@ fn users_whose_changes_were_recorded_contradict_nothing() {
         }
         d.call(1, "status", json!({ "id": ids[0], "status": "disabled" })).await.ok(200);
         d.call(0, "merge", json!({ "survivor": ids[2], "duplicate": ids[1], "preview": false })).await.ok(200);
-        d.call(0, "erase", json!({ "id": ids[3], "reason": "asked" })).await.ok(200);
+        d.call(0, "erase", json!({ "id": ids[3], "reason": "asked" })).await.ok(202);
         d.call(1, "export", json!({ "id": ids[4] })).await.ok(200);
         d.call(0, "update", json!({ "id": ids[4], "set": { "profile": { "nickname": "a" } } })).await.ok(200);
         d.world.settle().await;
         d.world.clock.advance(120_000);
-        d.call(0, "erase", json!({ "id": ids[2], "reason": "asked" })).await.ok(200);
+        d.call(0, "erase", json!({ "id": ids[2], "reason": "asked" })).await.ok(202);
         d.world.settle().await;
         // Nothing is wrong while changes are on their way either.
         assert_eq!(contradictions(&d, 0).await, BTreeMap::new());
