@@ -10,6 +10,7 @@ use umoja_host::{OsEntropy, SystemClock};
 use umoja_schema::Region;
 use umoja_schema::names::setting;
 use umoja_store::ports::{Clock, Entropy, Keys, Registry, StoreError};
+use umoja_store::proof::SECRET;
 use umoja_store::{Infrastructure, RegionState, RegionsDocument};
 
 use super::aws::Aws;
@@ -103,6 +104,7 @@ impl Cloud {
     ) -> Result<Option<RegionsDocument>, CloudError> {
         let (mut ask, mut asked) = (regions.into_iter().cloned().collect::<VecDeque<_>>(), BTreeSet::new());
         let mut list: Option<RegionsDocument> = None;
+        let mut unreadable = None;
         while let Some(region) = ask.pop_front() {
             if !asked.insert(region.clone()) {
                 continue;
@@ -111,6 +113,13 @@ impl Cloud {
                 // A region that the deployment does not have need not answer.
                 Err(_) if away == Some(&region) => None,
                 Err(_) if list.as_ref().is_some_and(|list| list.get(&region).is_none()) => None,
+                // A list that does not verify is not used, and the region gets the one that does.
+                Err(
+                    error @ (CloudError::Secrets { .. } | CloudError::Failed { source: StoreError::Unreadable(_), .. }),
+                ) => {
+                    unreadable = Some(error);
+                    None
+                }
                 found => found?,
             };
             let Some(found) = found else { continue };
@@ -120,7 +129,10 @@ impl Cloud {
                 None => list = Some(found),
             }
         }
-        Ok(list)
+        match (list, unreadable) {
+            (None, Some(error)) => Err(error),
+            (list, _) => Ok(list),
+        }
     }
 
     /// Writes the list of regions into these regions, one after the other.
@@ -132,7 +144,10 @@ impl Cloud {
         let value = serde_json::to_value(document).map_err(|error| CliError::Failed(error.to_string()))?;
         for region in regions {
             let (name, registry) = (region.name(), &region.home.registry);
-            let stored = registry.setting(setting::REGIONS).await.map_err(|source| self.failed(name, source))?;
+            let stored = match registry.setting(setting::REGIONS).await {
+                Err(StoreError::Unreadable(_)) => None,
+                stored => stored.map_err(|source| self.failed(name, source))?,
+            };
             if stored.as_ref() != Some(&value) {
                 let put = registry.put_setting(setting::REGIONS, &value).await;
                 put.map_err(|source| self.failed(name, source))?;
@@ -186,6 +201,7 @@ impl Cloud {
             StoreError::Rejected(what) if what.contains("ResourceNotFoundException") => {
                 CloudError::NotApplied { region, prefix: self.prefix().to_owned() }
             }
+            StoreError::Rejected(what) if what.starts_with(SECRET) => CloudError::Secrets { region, what },
             source => CloudError::Failed { region, source },
         }
     }

@@ -41,6 +41,14 @@ pub enum CloudError {
         /// What is written there.
         other: Region,
     },
+    /// A region has no secrets that verify.
+    #[error("{region}: {what}; run `umoja init` with another region as --region, which brings its secrets here")]
+    Secrets {
+        /// Which region.
+        region: Region,
+        /// Why they do not verify.
+        what: String,
+    },
     /// A call of AWS failed.
     #[error("{region}: {source}; {}", advice(.source))]
     Failed {
@@ -78,6 +86,9 @@ const INFRASTRUCTURE: &str = setting::INFRASTRUCTURE;
 fn advice(error: &StoreError) -> &'static str {
     match error {
         StoreError::Rejected(_) => "the credentials have to belong to the deployment's account and allow this",
+        StoreError::Unreadable(_) => {
+            "another program wrote it; run `umoja doctor --repair` with another region as --region, which has it whole"
+        }
         _ => "check the network, and that there are AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and so on)",
     }
 }
