@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use umoja_schema::{
-    Actor, Company, IdentifierError, IdentifierKind, Identity, Link, Millis, ProfileFacts, Source, Username,
-};
+use umoja_schema::{Actor, Company, IdentifierError, IdentifierKind, Identity, Link, Millis, ProfileFacts, Source};
 use umoja_store::identifiers::{self, Parsed};
 use umoja_store::ownerships::OwnedSlot;
 
@@ -68,10 +66,11 @@ impl Context {
     /// # Errors
     /// If the text is not an identifier of this kind, or is a user name that the company does not allow.
     pub fn parse_new(&self, kind: IdentifierKind, text: &str) -> Result<Parsed, IdentifierError> {
+        let parsed = self.parse(kind, text)?;
         if let (IdentifierKind::Username, Some(level)) = (kind, self.company.username_restriction) {
-            level.check(&Username::parse(text)?)?;
+            level.check(&parsed.normalised)?;
         }
-        self.parse(kind, text)
+        Ok(parsed)
     }
 
     /// Links the company to a user, unless it is linked already.

@@ -135,14 +135,11 @@ impl Proofs {
     }
 }
 
-/// How the text of [`StoreError::Rejected`] begins if a region's secrets are not those of the deployment.
-pub const SECRET: &str = "the secret of proofs";
-
 fn unavailable(error: SecretsError) -> StoreError {
     match error {
         SecretsError::Store(error) => error,
-        SecretsError::Keys(error) => StoreError::Unavailable(format!("{SECRET} ({error})")),
-        error => StoreError::Rejected(format!("{SECRET} ({error})")),
+        SecretsError::Keys(error) => StoreError::Unavailable(format!("the secret of proofs ({error})")),
+        error => StoreError::Secrets(error.to_string()),
     }
 }
 

@@ -29,7 +29,6 @@ mod short;
 pub mod shrink;
 mod stream;
 mod tamper;
-mod trusting;
 mod verified;
 
 pub use coverage::Coverage;

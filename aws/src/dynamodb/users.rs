@@ -62,10 +62,7 @@ impl Users for DynamoDb {
     }
 
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
-        let after = after.map(|text| {
-            let (primary, linked) = text.split_once('/').unwrap_or((&text, ""));
-            key([(attribute::ID, primary.to_owned()), (attribute::LINKED, linked.to_owned())])
-        });
+        let after = after.as_deref().map(|after| read_cursor(attribute::LINKED, after)).transpose()?;
         let (items, next) = self.scan_page(table::LINKED_ACCOUNTS, attribute::LINKED, after, limit).await?;
         let id = |item: &super::Item, name| item.get(name).and_then(|id| id.as_s().ok()?.parse::<UserId>().ok());
         let pointer = |item: super::Item| Some((id(&item, attribute::ID)?, id(&item, attribute::LINKED)?));

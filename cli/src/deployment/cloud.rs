@@ -10,7 +10,6 @@ use umoja_host::{OsEntropy, SystemClock};
 use umoja_schema::Region;
 use umoja_schema::names::setting;
 use umoja_store::ports::{Clock, Entropy, Keys, Registry, StoreError};
-use umoja_store::proof::SECRET;
 use umoja_store::{Infrastructure, RegionState, RegionsDocument};
 
 use super::aws::Aws;
@@ -201,7 +200,7 @@ impl Cloud {
             StoreError::Rejected(what) if what.contains("ResourceNotFoundException") => {
                 CloudError::NotApplied { region, prefix: self.prefix().to_owned() }
             }
-            StoreError::Rejected(what) if what.starts_with(SECRET) => CloudError::Secrets { region, what },
+            StoreError::Secrets(why) => CloudError::Secrets { region, why },
             source => CloudError::Failed { region, source },
         }
     }

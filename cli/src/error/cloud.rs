@@ -42,12 +42,14 @@ pub enum CloudError {
         other: Region,
     },
     /// A region has no secrets that verify.
-    #[error("{region}: {what}; run `umoja init` with another region as --region, which brings its secrets here")]
+    #[error(
+        "{region}: the secret of proofs ({why}); run `umoja init` with another region as --region, which brings its secrets here"
+    )]
     Secrets {
         /// Which region.
         region: Region,
         /// Why they do not verify.
-        what: String,
+        why: String,
     },
     /// A call of AWS failed.
     #[error("{region}: {source}; {}", advice(.source))]

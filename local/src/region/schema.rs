@@ -27,8 +27,8 @@ pub(super) fn binding(table: &str, checks: &[String], rebinds: bool) -> String {
 
 /// Rows of `users` are numbered as they arrive. So large items are appended and only small indexes are written at
 /// random, and a scan by number misses no row that is written meanwhile. `keyring` identifies the key ring that wrapped
-/// the region's data keys, and `proof_keyring` the one that wrapped the secret of proofs. `queues` stores counts, because counting a
-/// long queue would not take constant time.
+/// the region's data keys, and `proof_keyring` the one that wrapped the secret of proofs. `queues` stores counts,
+/// because counting a long queue would not take constant time.
 const MAIN: &str = "
     CREATE TABLE IF NOT EXISTS region (name TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS keyring (check_value TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;

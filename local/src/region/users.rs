@@ -56,20 +56,16 @@ impl Users for RegionStore {
     }
 
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
-        let from = |text: String| {
-            let (primary, linked) = text.split_once('/')?;
-            Some((primary.to_owned(), linked.to_owned()))
-        };
-        let after = match after {
-            None => (String::new(), String::new()),
-            Some(text) => from(text).ok_or_else(|| StoreError::Rejected("a scan from an unknown position".into()))?,
-        };
+        // No key is before the empty one.
+        let after = after.unwrap_or_else(|| "/".into());
+        let unknown = || StoreError::Rejected("a scan from an unknown position".into());
+        let (primary, linked) = after.split_once('/').ok_or_else(unknown)?;
         self.0.main.read(table::LINKED_ACCOUNTS, |connection| {
             let mut select = connection.prepare_cached(
                 "SELECT id, linked FROM linked_accounts WHERE (id, linked) > (?1, ?2) ORDER BY id, linked LIMIT ?3",
             )?;
             let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
-            let rows = select.query_map(params![after.0, after.1, limit], |row| {
+            let rows = select.query_map(params![primary, linked, limit], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
             })?;
             let rows = rows.collect::<Result<Vec<_>, _>>()?;

@@ -8,7 +8,7 @@ use umoja_store::ports::StoreError;
 use umoja_store::repairs::{enqueue_if_incomplete, enqueue_verified, missing_regions};
 use umoja_store::replicate::{confirmation, delete_with_user};
 
-use super::item::{Examined, Held, or_failed};
+use super::item::{Examined, Held, examined, or_failed};
 use super::pass::AntiEntropy;
 use super::state::{AntiEntropyReport, Difference};
 use crate::CONCURRENT;
@@ -67,11 +67,8 @@ impl AntiEntropy<'_> {
     /// erased.
     pub(super) async fn looked_up(&mut self, items: &[Held]) -> Result<Vec<Difference>, StoreError> {
         let work: Vec<_> = parts(items).map(|record| self.look_up(record)).collect();
-        let done: Vec<Examined> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
-        for one in &done {
-            self.progress.report.add(&one.report);
-        }
-        Ok(done.into_iter().filter_map(|one| one.difference).collect())
+        let done = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        Ok(self.note(done))
     }
 
     async fn look_up(&self, record: &PartRecord) -> Result<Examined, StoreError> {
@@ -80,7 +77,7 @@ impl AntiEntropy<'_> {
             None if record.version.erased => self.confirmed(record).await,
             None => return Ok(Examined::default()),
         };
-        Ok(or_failed(Some(record.id), done)?.unwrap_or_else(Examined::failed))
+        examined(Some(record.id), done)
     }
 
     /// Adds the pointer of a merged user if the table of linked accounts lacks it.
@@ -102,16 +99,12 @@ impl AntiEntropy<'_> {
     /// Removes pointers from the table of linked accounts that no user's part has.
     pub(super) async fn superfluous(&mut self, pointers: &[(UserId, UserId)]) -> Result<Vec<Difference>, StoreError> {
         let work: Vec<_> = pointers.iter().map(|(primary, id)| self.listed(*primary, *id)).collect();
-        let done: Vec<Examined> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
-        for one in &done {
-            self.progress.report.add(&one.report);
-        }
-        Ok(done.into_iter().filter_map(|one| one.difference).collect())
+        let done = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        Ok(self.note(done))
     }
 
     async fn listed(&self, primary: UserId, id: UserId) -> Result<Examined, StoreError> {
-        let done = self.dropped(primary, id).await;
-        Ok(or_failed(Some(id), done)?.unwrap_or_else(Examined::failed))
+        examined(Some(id), self.dropped(primary, id).await)
     }
 
     async fn dropped(&self, primary: UserId, id: UserId) -> Result<Examined, StoreError> {

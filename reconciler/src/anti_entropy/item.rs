@@ -42,7 +42,7 @@ pub(super) struct Examined {
 }
 
 impl Examined {
-    pub(super) fn failed() -> Self {
+    fn failed() -> Self {
         Self { report: AntiEntropyReport { failed: 1, ..AntiEntropyReport::default() }, difference: None }
     }
 }
@@ -77,6 +77,11 @@ pub(super) fn or_failed<T>(user: Option<UserId>, done: Result<T, StoreError>) ->
             Ok(None)
         }
     }
+}
+
+/// As [`or_failed`], for an item that was examined.
+pub(super) fn examined(user: Option<UserId>, done: Result<Examined, StoreError>) -> Result<Examined, StoreError> {
+    Ok(or_failed(user, done)?.unwrap_or_else(Examined::failed))
 }
 
 /// The entries of a user's ownerships in the buckets.

@@ -9,7 +9,7 @@ use umoja_store::digest::{Bucket, Buckets, Fingerprint};
 use umoja_store::ports::StoreError;
 use umoja_store::{Home, RegionPorts};
 
-use super::item::{Examined, Held, Read, Side, entries, item_entries, or_failed};
+use super::item::{Examined, Held, Read, Side, entries, examined, item_entries};
 use super::state::{AntiEntropyReport, Cursor, Difference, Kept, LastPass, Phase, Progress, settled};
 use crate::runs::CONCURRENT;
 
@@ -167,16 +167,20 @@ impl<'a> AntiEntropy<'a> {
         if self.progress.at_end() {
             self.next_table();
         }
+        Ok(self.note(examined))
+    }
+
+    /// Adds the results to the report. Returns the differences.
+    pub(super) fn note(&mut self, examined: Vec<Examined>) -> Vec<Difference> {
         for one in &examined {
             self.progress.report.add(&one.report);
         }
-        Ok(examined.into_iter().filter_map(|one| one.difference).collect())
+        examined.into_iter().filter_map(|one| one.difference).collect()
     }
 
     /// An item that a region rejects or cannot read does not block others. An outage aborts the pass.
     async fn attempt(&self, side: Side, item: &Held) -> Result<Examined, StoreError> {
-        let examined = self.examine(side, item).await;
-        Ok(or_failed(item.user(), examined)?.unwrap_or_else(Examined::failed))
+        examined(item.user(), self.examine(side, item).await)
     }
 
     async fn examine(&self, side: Side, held: &Held) -> Result<Examined, StoreError> {

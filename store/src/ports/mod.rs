@@ -45,6 +45,9 @@ pub enum StoreError {
     /// A retry cannot succeed: access denied, no such table, too large.
     #[error("{0} was rejected")]
     Rejected(String),
+    /// The region's secrets are not those of the deployment, so no item can be proved or verified. The text says why.
+    #[error("the secret of proofs ({0}) was rejected")]
+    Secrets(String),
     /// A stored item is unreadable.
     #[error("a stored item cannot be read: {0}")]
     Unreadable(#[from] ItemError),

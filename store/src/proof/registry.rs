@@ -13,8 +13,7 @@ use umoja_schema::{Company, CompanyId, ItemError, proof};
 
 use super::Proved;
 use crate::ports::{Registry, StoreError};
-use crate::proof_keys::ProofKeys;
-use crate::proof_keys::unproved;
+use crate::proof_keys::{ProofKeys, unproved};
 
 impl ProofKeys {
     fn document(&self, table: &str, id: &str, members: &mut Map<String, Value>) -> Result<(), ItemError> {

@@ -20,7 +20,6 @@ use super::instance::Instances;
 use super::plan::{Call, Plan, Service, Step, Trouble, USERS};
 use super::rules::{Rule, Software, Written};
 use super::stream::Stream;
-use super::trusting::Trusting;
 use crate::caller::Caller;
 use crate::deployment::{CountingHasher, Deployment};
 use crate::world::{Setup, TablesOn, World, WorldRegion};
@@ -99,8 +98,7 @@ impl Fleet {
         let (next, given) = (Cell::new(0), software.clone());
         let around = move |ports: RegionPorts, raw: Arc<dyn Users>| {
             let software = Arc::clone(&given[next.replace(next.get() + 1)]);
-            let users = Trusting::without(without, ports.users, raw);
-            RegionPorts { users: Arc::new(Written::new(users, ports.name.clone(), software)), ..ports }
+            RegionPorts { users: Arc::new(Written::new(ports.users, raw, ports.name.clone(), software)), ..ports }
         };
         let around_short = |short| super::short::without(without, short);
         let setup = Setup { regions: count, tables, around: &around, around_short: &around_short };

@@ -135,14 +135,17 @@ impl Software {
 /// A region's table with the writes of its software.
 pub struct Written {
     inner: Arc<dyn Users>,
+    /// What is read: the same, or the items as they are stored if no proof is verified.
+    read: Arc<dyn Users>,
     region: Region,
     software: Arc<Software>,
 }
 
 impl Written {
-    /// A wrapper around the table of a region.
-    pub fn new(inner: Arc<dyn Users>, region: Region, software: Arc<Software>) -> Self {
-        Self { inner, region, software }
+    /// A wrapper around the table of a region, whose items are stored as in `raw`.
+    pub fn new(inner: Arc<dyn Users>, raw: Arc<dyn Users>, region: Region, software: Arc<Software>) -> Self {
+        let read = if software.without == Some(Rule::Proved) { raw } else { Arc::clone(&inner) };
+        Self { inner, read, region, software }
     }
 
     fn is_own(&self, record: &PartRecord) -> bool {
@@ -173,7 +176,7 @@ impl Written {
                 for write in &mut writes.parts {
                     if self.is_own(&write.record)
                         && matches!(write.condition, Condition::VersionIs(_))
-                        && let Some(stored) = self.inner.part(write.record.id, write.record.part).await?
+                        && let Some(stored) = self.read.part(write.record.id, write.record.part).await?
                     {
                         write.condition = Condition::VersionIs(stored.version);
                     }
@@ -198,7 +201,7 @@ impl Written {
         if self.is_own(&write.record) {
             return Ok(false);
         }
-        let Some(stored) = self.inner.part(write.record.id, write.record.part).await? else { return Ok(false) };
+        let Some(stored) = self.read.part(write.record.id, write.record.part).await? else { return Ok(false) };
         let (new, old) = (&write.record.version, &stored.version);
         match rule {
             Rule::Tiebreak => Ok((new.erased, new.hlc) == (old.erased, old.hlc) && new.origin != old.origin),
@@ -220,7 +223,7 @@ impl Written {
             return Ok(());
         }
         let Some(sealer) = self.software.sealer.get() else { return Ok(()) };
-        let Some(stored) = self.inner.part(profile.id, Part::Credentials).await? else { return Ok(()) };
+        let Some(stored) = self.read.part(profile.id, Part::Credentials).await? else { return Ok(()) };
         let Some(facts) = stored.live().map(|live| live.facts.clone()) else { return Ok(()) };
         if profile.version <= stored.version {
             return Ok(());
@@ -244,15 +247,15 @@ fn winner_only(write: IdentifierWrite) -> Option<IdentifierWrite> {
 #[async_trait]
 impl Users for Written {
     async fn part(&self, id: UserId, part: Part) -> Result<Option<PartRecord>, StoreError> {
-        self.inner.part(id, part).await
+        self.read.part(id, part).await
     }
 
     async fn parts(&self, id: UserId) -> Result<Parts, StoreError> {
-        self.inner.parts(id).await
+        self.read.parts(id).await
     }
 
     async fn ownerships(&self, indexes: &[BlindIndex]) -> Result<Vec<IdentifierItem>, StoreError> {
-        self.inner.ownerships(indexes).await
+        self.read.ownerships(indexes).await
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
@@ -271,7 +274,7 @@ impl Users for Written {
     }
 
     async fn linked_accounts(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
-        self.inner.linked_accounts(id).await
+        self.read.linked_accounts(id).await
     }
 
     async fn derive(&self, id: UserId, profile: Option<&Version>, writes: &Writes) -> Result<bool, StoreError> {
@@ -279,11 +282,11 @@ impl Users for Written {
     }
 
     async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
-        self.inner.scan_identifiers(after, limit).await
+        self.read.scan_identifiers(after, limit).await
     }
 
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
-        self.inner.scan_linked_accounts(after, limit).await
+        self.read.scan_linked_accounts(after, limit).await
     }
 
     async fn add_wrapped_key(
@@ -309,7 +312,7 @@ impl Users for Written {
     }
 
     async fn etag(&self, key: &Key) -> Result<Option<Etag>, StoreError> {
-        self.inner.etag(key).await
+        self.read.etag(key).await
     }
 
     async fn replace(&self, item: &Item, etag: &Etag) -> Result<bool, StoreError> {
@@ -317,7 +320,7 @@ impl Users for Written {
     }
 
     async fn scan(&self, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
-        self.inner.scan(after, limit).await
+        self.read.scan(after, limit).await
     }
 
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {

@@ -21,7 +21,7 @@ use umoja_schema::{Company, CompanyId, CompanyKey, Scope};
 use self::keys::{RetireKey, RotateKey};
 use self::known::{change_known, new_api_key, random_name};
 use self::limit::Limit;
-use self::options::{Scopes, chosen, country, scopes};
+use self::options::{Scopes, chosen, country, scopes, settings};
 use self::set::Set;
 use self::signing::{AddKey, own_key};
 use super::target::Target;
@@ -267,19 +267,11 @@ async fn list(deployment: &Regions, output: Output) -> Result<(), CliError> {
     let answer: Vec<Value> = companies
         .iter()
         .map(|company| {
-            json!({
-                "id": company.id,
-                "name": company.name,
-                "enabled": company.enabled,
-                "trusted": company.trusted,
-                "scopes": company.scopes,
-                "phone_country": company.phone_country,
-                "username_restriction": company.username_restriction,
-                "rate_limit": company.requests_per_second(),
-                "api_keys": company.api_keys.iter().filter(|key| key.expires_at.is_none_or(|at| now < at))
-                    .map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect::<Vec<_>>(),
-                "keys": company.keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect::<Vec<_>>(),
-            })
+            let live = company.api_keys.iter().filter(|key| key.expires_at.is_none_or(|at| now < at));
+            let mut answer = settings(company);
+            answer["api_keys"] = live.map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect();
+            answer["keys"] = company.keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect();
+            answer
         })
         .collect();
     output.answer(&json!({ "companies": answer }), || {

@@ -1,6 +1,7 @@
 //! What the options of a company mean.
 
-use umoja_schema::Scope;
+use serde_json::{Value, json};
+use umoja_schema::{Company, RestrictionLevel, Scope};
 
 /// A word of `--scopes`.
 #[derive(Debug, Clone, Copy)]
@@ -34,4 +35,32 @@ pub(super) fn chosen(scopes: &[Scopes]) -> Vec<Scope> {
 pub(super) fn country(text: &str) -> Result<String, String> {
     let fits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
     if fits { Ok(text.to_owned()) } else { Err("give two capital letters (ISO 3166-1), such as KE".into()) }
+}
+
+pub(super) fn restriction(text: &str) -> Result<RestrictionLevel, String> {
+    let names = || RestrictionLevel::ALL.map(RestrictionLevel::as_str).join(", ");
+    RestrictionLevel::from_name(text).ok_or_else(|| format!("choose one of {}, none", names()))
+}
+
+/// A value that an option can take away.
+#[derive(Debug, Clone)]
+pub(super) struct OrNone<T>(pub(super) Option<T>);
+
+/// Reads a value, or `none`.
+pub(super) fn or_none<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<OrNone<T>, String> {
+    if text == "none" { Ok(OrNone(None)) } else { read(text).map(|value| OrNone(Some(value))) }
+}
+
+/// A company's settings for programs, without its keys.
+pub(super) fn settings(company: &Company) -> Value {
+    json!({
+        "id": company.id,
+        "name": company.name,
+        "enabled": company.enabled,
+        "trusted": company.trusted,
+        "scopes": company.scopes,
+        "phone_country": company.phone_country,
+        "username_restriction": company.username_restriction,
+        "rate_limit": company.requests_per_second(),
+    })
 }

@@ -3,11 +3,10 @@
 use std::num::NonZeroU32;
 
 use clap::{ArgGroup, Args};
-use serde_json::json;
 use umoja_schema::{Company, CompanyId, RestrictionLevel};
 
 use super::known::change_known;
-use super::options::{Scopes, chosen, country, scopes};
+use super::options::{OrNone, Scopes, chosen, country, or_none, restriction, scopes, settings};
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::output::Output;
@@ -40,37 +39,18 @@ pub(super) struct Set {
     #[arg(long, value_name = "BOOL")]
     trusted: Option<bool>,
     /// The country of its national phone numbers, such as KE, or `none`.
-    #[arg(long, value_name = "COUNTRY", value_parser = country_or_none)]
-    phone_country: Option<PhoneCountry>,
+    #[arg(long, value_name = "COUNTRY", value_parser = |text: &str| or_none(text, country))]
+    phone_country: Option<OrNone<String>>,
     /// Which scripts its new user names may mix (UTS 39): ascii_only, single_script, highly_restrictive, or `none` for
     /// any.
-    #[arg(long, value_name = "LEVEL", value_parser = level_or_none)]
-    username_restriction: Option<UsernameRestriction>,
+    #[arg(long, value_name = "LEVEL", value_parser = |text: &str| or_none(text, restriction))]
+    username_restriction: Option<OrNone<RestrictionLevel>>,
     /// How many requests it may make in a second, in each region.
     #[arg(long, value_name = "N")]
     rate_limit: Option<NonZeroU32>,
     /// Whether its requests are answered.
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
-}
-
-#[derive(Debug, Clone)]
-struct PhoneCountry(Option<String>);
-
-fn country_or_none(text: &str) -> Result<PhoneCountry, String> {
-    if text == "none" { Ok(PhoneCountry(None)) } else { country(text).map(|country| PhoneCountry(Some(country))) }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct UsernameRestriction(Option<RestrictionLevel>);
-
-fn level_or_none(text: &str) -> Result<UsernameRestriction, String> {
-    if text == "none" {
-        return Ok(UsernameRestriction(None));
-    }
-    let level = RestrictionLevel::from_name(text);
-    let names = RestrictionLevel::ALL.map(RestrictionLevel::as_str).join(", ");
-    level.map(|level| UsernameRestriction(Some(level))).ok_or_else(|| format!("choose one of {names}, none"))
 }
 
 impl Set {
@@ -82,18 +62,7 @@ impl Set {
         });
         let changed = changed.await?;
         changed.everywhere?;
-        let company = changed.company;
-        let answer = json!({
-            "id": company.id,
-            "name": company.name,
-            "enabled": company.enabled,
-            "trusted": company.trusted,
-            "scopes": company.scopes,
-            "phone_country": company.phone_country,
-            "username_restriction": company.username_restriction,
-            "rate_limit": company.requests_per_second(),
-        });
-        output.answer(&answer, || {
+        output.answer(&settings(&changed.company), || {
             format!(
                 "The company {} is changed; this takes effect within 5 seconds in regions that are being served.",
                 self.id
@@ -110,11 +79,11 @@ impl Set {
             company.scopes = chosen(&self.scopes);
         }
         company.trusted = self.trusted.unwrap_or(company.trusted);
-        if let Some(PhoneCountry(country)) = &self.phone_country {
+        if let Some(OrNone(country)) = &self.phone_country {
             company.phone_country.clone_from(country);
         }
-        if let Some(UsernameRestriction(level)) = self.username_restriction {
-            company.username_restriction = level;
+        if let Some(OrNone(level)) = &self.username_restriction {
+            company.username_restriction = *level;
         }
         company.rate_limit = self.rate_limit.or(company.rate_limit);
         company.enabled = self.enabled.unwrap_or(company.enabled);

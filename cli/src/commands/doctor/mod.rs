@@ -46,8 +46,8 @@ The exit code is 0 if there is no problem, 1 if there is one, and 2 if not every
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies; \
 Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; Scan, GetItem and BatchGetItem on \
-PREFIX-identifiers; Scan on PREFIX-linked_accounts; Query on PREFIX-users, PREFIX-linked_accounts and PREFIX-audit; sqs:GetQueueAttributes on PREFIX-*; \
-kms:DescribeKey and Decrypt with the data key. With --repair also PutItem and UpdateItem on \
+PREFIX-identifiers; Scan on PREFIX-linked_accounts; Query on PREFIX-users, PREFIX-linked_accounts and PREFIX-audit; \
+sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey and Decrypt with the data key. With --repair also PutItem and UpdateItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and \
 DeleteItem on PREFIX-identifiers and PREFIX-linked_accounts; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
 #[command(after_help = "Examples:

@@ -10,7 +10,12 @@ fn at() -> impl Strategy<Value = u8> {
 }
 
 fn work() -> impl Strategy<Value = Work> {
-    prop_oneof![3 => Just(Work::IndexKey), 1 => Just(Work::SigningKey), 1 => Just(Work::Reencrypt), 1 => Just(Work::ProofKey)]
+    prop_oneof![
+        3 => Just(Work::IndexKey),
+        1 => Just(Work::SigningKey),
+        1 => Just(Work::Reencrypt),
+        1 => Just(Work::ProofKey),
+    ]
 }
 
 /// Some work on keys, or an instance that reads its result.
