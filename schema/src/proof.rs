@@ -4,9 +4,11 @@
 //! readers that do not open the item and for items that have no envelope. It covers the whole stored item, including
 //! attributes that only a newer version knows, so every version verifies the items of every other version.
 
-use crate::names::attribute::{KEYS, PROOF};
-use crate::replicated::Rule;
-use crate::{Attribute, Attributes, PartRecord, Region, Replicated};
+use std::mem;
+
+use crate::names::attribute::{DATA, KEYS, PROOF};
+use crate::replicated::{Rule, USERS};
+use crate::{Attribute, Attributes, Body, PartRecord, Region, Replicated};
 
 /// The covered bytes of an item: the name of its table and the canonical encoding of its attributes, without its proof.
 ///
@@ -15,6 +17,20 @@ use crate::{Attribute, Attributes, PartRecord, Region, Replicated};
 pub fn covered(table: &Replicated, item: &Attributes) -> Vec<u8> {
     let counts = |name: &str| name != PROOF && !(table.rule == Rule::Parts && name == KEYS);
     encoded(table.name, item, counts)
+}
+
+/// The covered bytes of a part: [`covered`] of its item.
+pub fn part(record: &mut PartRecord) -> Vec<u8> {
+    let Body::Live(live) = &mut record.body else { return covered(&USERS, &record.to_item()) };
+    // What is large is moved into the item and back, not copied.
+    let (keys, data) = (mem::take(&mut live.keys), mem::take(&mut live.data.0));
+    let mut item = record.to_item();
+    item.insert(DATA.into(), Attribute::M(data));
+    let out = covered(&USERS, &item);
+    if let (Body::Live(live), Some(Attribute::M(data))) = (&mut record.body, item.remove(DATA)) {
+        (live.keys, live.data.0) = (keys, data);
+    }
+    out
 }
 
 /// The whole content of an item: as [`covered`], with the wrapped keys of the regions for which `counts` is true.
@@ -31,36 +47,45 @@ pub fn content(table: &Replicated, item: &Attributes, counts: impl Fn(&str) -> b
 pub fn document(table: &str, id: &str, json: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() + 64);
     for text in [table, id, json] {
-        out.extend((text.len() as u64).to_be_bytes());
-        out.extend(text.as_bytes());
+        put(text.as_bytes(), &mut out);
     }
     out
 }
 
-/// The covered bytes of one region's wrapped key of a part.
-pub fn wrapped_key(record: &PartRecord, region: &Region, blob: &[u8]) -> Vec<u8> {
-    let mid = record.live().and_then(|live| live.data.mid()).unwrap_or_default();
-    let version = record.version.to_string();
-    let fields = [
-        record.id.as_bytes().as_slice(),
-        record.part.as_str().as_bytes(),
-        version.as_bytes(),
-        mid,
-        region.as_str().as_bytes(),
-        blob,
-    ];
-    let mut out = Vec::with_capacity(blob.len() + 192);
-    for field in fields {
-        out.extend((field.len() as u64).to_be_bytes());
-        out.extend(field);
+/// The covered bytes of the wrapped keys of a part.
+pub struct WrappedKeys(Vec<u8>);
+
+impl WrappedKeys {
+    /// What binds wrapped keys to this part: its user, name, version and message id.
+    pub fn of(record: &PartRecord) -> Self {
+        let mid = record.live().and_then(|live| live.data.mid()).unwrap_or_default();
+        let version = record.version.to_string();
+        let mut out = Vec::with_capacity(192);
+        for field in [record.id.as_bytes().as_slice(), record.part.as_str().as_bytes(), version.as_bytes(), mid] {
+            put(field, &mut out);
+        }
+        Self(out)
     }
-    out
+
+    /// The covered bytes of one region's wrapped key.
+    pub fn covered(&self, region: &Region, blob: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.0.len() + blob.len() + 64);
+        out.extend(&self.0);
+        put(region.as_str().as_bytes(), &mut out);
+        put(blob, &mut out);
+        out
+    }
+}
+
+/// Appends bytes behind their length.
+fn put(field: &[u8], out: &mut Vec<u8>) {
+    out.extend((field.len() as u64).to_be_bytes());
+    out.extend(field);
 }
 
 fn encoded(table: &str, item: &Attributes, counts: impl Fn(&str) -> bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
-    out.extend((table.len() as u64).to_be_bytes());
-    out.extend(table.as_bytes());
+    put(table.as_bytes(), &mut out);
     let counted = || item.iter().filter(|(name, _)| counts(name));
     crate::attributes::encode_map(counted(), counted().count(), &mut out);
     out
@@ -69,8 +94,8 @@ fn encoded(table: &str, item: &Attributes, counts: impl Fn(&str) -> bool) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replicated::{JOURNAL, USERS};
-    use crate::{Hlc, Millis, Part, UserId, Version};
+    use crate::replicated::JOURNAL;
+    use crate::{AccountStatus, Facts, Hlc, Live, Millis, Part, SealedData, UserId, Version};
 
     fn item() -> Attributes {
         let keys = Attributes::from([("a".into(), vec![1].into()), ("b".into(), vec![2].into())]);
@@ -106,20 +131,41 @@ mod tests {
         assert_ne!(of(&item(), &["a"]), of(&item(), &[]));
     }
 
+    fn tombstone(user: u8, part: Part, ms: u64) -> PartRecord {
+        let version = Version { erased: false, hlc: Hlc::at(Millis(ms)), origin: "a".parse().unwrap() };
+        PartRecord::tombstone(UserId::v8([user; 16]), part, version)
+    }
+
+    #[test]
+    fn the_covered_bytes_of_a_part_are_those_of_its_item() {
+        let data = SealedData(Attributes::from([("mid".into(), vec![1; 32].into())]));
+        let keys = [("a".parse().unwrap(), vec![3; 40])].into();
+        let facts = Facts::Credentials { status: AccountStatus::Active };
+        let live = PartRecord {
+            body: Body::Live(Box::new(Live { data, keys, facts })),
+            unknown: item(),
+            ..tombstone(1, Part::Credentials, 1)
+        };
+        for record in [live, tombstone(1, Part::Profile, 1)] {
+            let mut covered_part = record.clone();
+            assert_eq!(part(&mut covered_part), covered(&USERS, &record.to_item()));
+            assert_eq!(covered_part, record);
+        }
+    }
+
     #[test]
     fn a_wrapped_key_is_bound_to_its_part_version_and_region() {
         let (a, b): (Region, Region) = ("a".parse().unwrap(), "b".parse().unwrap());
-        let of = |user: u8, part, ms| {
-            let version = Version { erased: false, hlc: Hlc::at(Millis(ms)), origin: a.clone() };
-            PartRecord::tombstone(UserId::v8([user; 16]), part, version)
+        let of = |user, part, ms, region, blob: &str| {
+            WrappedKeys::of(&tombstone(user, part, ms)).covered(region, blob.as_bytes())
         };
-        let first = wrapped_key(&of(1, Part::Profile, 1), &a, b"blob");
+        let first = of(1, Part::Profile, 1, &a, "blob");
         let others = [
-            wrapped_key(&of(2, Part::Profile, 1), &a, b"blob"),
-            wrapped_key(&of(1, Part::Credentials, 1), &a, b"blob"),
-            wrapped_key(&of(1, Part::Profile, 2), &a, b"blob"),
-            wrapped_key(&of(1, Part::Profile, 1), &b, b"blob"),
-            wrapped_key(&of(1, Part::Profile, 1), &a, b"blur"),
+            of(2, Part::Profile, 1, &a, "blob"),
+            of(1, Part::Credentials, 1, &a, "blob"),
+            of(1, Part::Profile, 2, &a, "blob"),
+            of(1, Part::Profile, 1, &b, "blob"),
+            of(1, Part::Profile, 1, &a, "blur"),
         ];
         assert!(others.iter().all(|other| *other != first));
     }

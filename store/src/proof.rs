@@ -29,11 +29,10 @@ pub struct Proofs {
     registry: Arc<dyn Registry>,
     ring: KeyRing,
     clock: Arc<dyn Clock>,
-    loaded: RwLock<Option<Loaded>>,
+    loaded: RwLock<Option<Arc<Loaded>>>,
 }
 
 /// The keys, and the document that they are of.
-#[derive(Clone)]
 struct Loaded {
     keys: Arc<ProofKeys>,
     document: SecretsDocument,
@@ -97,7 +96,7 @@ impl Proofs {
         let Some(loaded) = loaded else { return self.load(None).await };
         let (now, at) = (self.clock.now(), loaded.at);
         if at.is_within(SETTINGS_RELOAD_SECS * 1000, now) {
-            return Ok(loaded.keys);
+            return Ok(Arc::clone(&loaded.keys));
         }
         let keys = Arc::clone(&loaded.keys);
         match self.load(Some(loaded)).await {
@@ -121,16 +120,16 @@ impl Proofs {
         self.load(loaded).await
     }
 
-    async fn load(&self, former: Option<Loaded>) -> Result<Arc<ProofKeys>, StoreError> {
+    async fn load(&self, former: Option<Arc<Loaded>>) -> Result<Arc<ProofKeys>, StoreError> {
         let at = self.clock.now();
         let stored = SecretsDocument::stored(&*self.registry).await.map_err(unavailable)?;
         let document = stored.ok_or_else(|| unavailable(SecretsError::Absent))?;
         let keys = match former {
-            Some(former) if former.document.proofs_are_those_of(&document) => former.keys,
+            Some(former) if former.document.proofs_are_those_of(&document) => Arc::clone(&former.keys),
             _ => Arc::new(document.open_proofs(&self.ring).await.map_err(unavailable)?),
         };
         let loaded = Loaded { keys: Arc::clone(&keys), document, at };
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(loaded));
         Ok(keys)
     }
 }

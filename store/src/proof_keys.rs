@@ -2,7 +2,8 @@
 
 use umoja_crypto::MacKey;
 use umoja_schema::names::attribute::PROOF;
-use umoja_schema::replicated::{Replicated, USERS};
+use umoja_schema::proof::WrappedKeys;
+use umoja_schema::replicated::Replicated;
 use umoja_schema::{
     Attribute, Attributes, Body, Item, ItemError, Log, LogRow, PartRecord, Region, VersionedItem, proof,
 };
@@ -63,28 +64,33 @@ impl ProofKeys {
     }
 
     /// A wrapped key as it is stored: the KMS's blob, and behind it a tag over the blob and its place.
-    pub(crate) fn wrapped(&self, record: &PartRecord, region: &Region, blob: &[u8]) -> Vec<u8> {
-        let tag = self.tag(&proof::wrapped_key(record, region, blob));
-        [blob, &tag].concat()
+    pub(crate) fn wrapped(&self, of: &WrappedKeys, region: &Region, blob: &[u8]) -> Vec<u8> {
+        [blob, &self.tag(&of.covered(region, blob))].concat()
     }
 
     /// The KMS's blob of a stored wrapped key; `None` if its tag does not verify.
-    pub(crate) fn unwrapped<'a>(&self, record: &PartRecord, region: &Region, stored: &'a [u8]) -> Option<&'a [u8]> {
+    pub(crate) fn unwrapped<'a>(&self, of: &WrappedKeys, region: &Region, stored: &'a [u8]) -> Option<&'a [u8]> {
         let (blob, tag) = stored.split_last_chunk::<TAG>()?;
-        self.is_tag(&proof::wrapped_key(record, region, blob), tag).then_some(blob)
+        self.is_tag(&of.covered(region, blob), tag).then_some(blob)
     }
 
     /// A part as it is stored.
     pub(crate) fn part(&self, record: &PartRecord) -> PartRecord {
         let mut stored = record.clone();
-        if let Body::Live(live) = &mut stored.body {
+        self.prove_part(&mut stored);
+        stored
+    }
+
+    /// Makes a part one as it is stored.
+    pub(crate) fn prove_part(&self, record: &mut PartRecord) {
+        let of = WrappedKeys::of(record);
+        if let Body::Live(live) = &mut record.body {
             for (region, wrapped) in &mut live.keys {
-                *wrapped = self.wrapped(record, region, wrapped);
+                *wrapped = self.wrapped(&of, region, wrapped);
             }
         }
-        let covered = proof::covered(&USERS, &stored.to_item());
-        self.add(&covered, &mut stored.unknown);
-        stored
+        let covered = proof::part(record);
+        self.add(&covered, &mut record.unknown);
     }
 
     /// The part that was stored, without the wrapped keys whose tags do not verify.
@@ -93,20 +99,19 @@ impl ProofKeys {
     /// If the proof does not verify.
     pub(crate) fn verified_part(&self, mut stored: PartRecord) -> Result<PartRecord, ItemError> {
         let proof = take_proof(&mut stored.unknown).ok_or(unproved())?;
-        if !self.verifies(&proof::covered(&USERS, &stored.to_item()), &proof) {
+        if !self.verifies(&proof::part(&mut stored), &proof) {
             return Err(unproved());
         }
-        let keys = stored.live().into_iter().flat_map(|live| &live.keys);
-        let verified = keys.filter_map(|(region, wrapped)| {
-            let blob = self.unwrapped(&stored, region, wrapped);
-            if blob.is_none() {
-                tracing::error!(id = %stored.id, part = %stored.part, %region, "a wrapped key is damaged");
-            }
-            Some((region.clone(), blob?.to_vec()))
-        });
-        let verified = verified.collect();
+        let (id, part, of) = (stored.id, stored.part, WrappedKeys::of(&stored));
         if let Body::Live(live) = &mut stored.body {
-            live.keys = verified;
+            live.keys.retain(|region, wrapped| {
+                let Some(length) = self.unwrapped(&of, region, wrapped).map(<[u8]>::len) else {
+                    tracing::error!(%id, %part, %region, "a wrapped key is damaged");
+                    return false;
+                };
+                wrapped.truncate(length);
+                true
+            });
         }
         Ok(stored)
     }

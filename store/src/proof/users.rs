@@ -1,6 +1,7 @@
 //! Users whose parts, rows and items are proved.
 
 use async_trait::async_trait;
+use umoja_schema::proof::WrappedKeys;
 use umoja_schema::{BlindIndex, IdentifierItem, Item, Key, Log, LogRow, Part, PartRecord, Region, UserId, Version};
 
 use super::Proved;
@@ -26,7 +27,7 @@ impl Proved<dyn Users> {
         let rows = |rows: &[(Log, LogRow)]| rows.iter().map(|(log, row)| (*log, keys.row(*log, row))).collect();
         let mut proved = Writes { rows: rows(&writes.rows), new_rows: rows(&writes.new_rows), ..writes.clone() };
         for write in &mut proved.parts {
-            write.record = keys.part(&write.record);
+            keys.prove_part(&mut write.record);
         }
         for write in &mut proved.items {
             write.item = keys.item(&write.item);
@@ -55,7 +56,7 @@ fn to_replace<'a>(
     let Some(present) = wrapped_in(stored, region) else {
         return if replaced.is_none() { Ok(None) } else { Err(KeyAdded::Present) };
     };
-    let verified = keys.unwrapped(stored, region, present);
+    let verified = keys.unwrapped(&WrappedKeys::of(stored), region, present);
     if verified == replaced { Ok(Some(present)) } else { Err(KeyAdded::Present) }
 }
 
@@ -119,7 +120,7 @@ impl Users for Proved<dyn Users> {
             Ok(replaced) => replaced,
             Err(present) => return Ok(present),
         };
-        let wrapped = keys.wrapped(&stored, region, wrapped);
+        let wrapped = keys.wrapped(&WrappedKeys::of(&stored), region, wrapped);
         self.inner.add_wrapped_key(id, part, version, region, replaced, &wrapped).await
     }
 
