@@ -90,7 +90,7 @@ impl Tables {
             logs: proofs.logs(Arc::clone(raw) as _, Arc::clone(raw) as _),
             items: proofs.items(Arc::clone(raw) as _),
             registry: proofs.registry(documents),
-            requests: Arc::clone(raw) as _,
+            requests: proofs.requests(Arc::clone(raw) as _),
             attempts: Arc::clone(raw) as _,
             checkpoints: Arc::clone(raw) as _,
             proofs,

@@ -15,8 +15,7 @@ static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Runs every operation at least once.
 async fn everything(store: &RegionStore, clock: &SetClock) {
-    let (now, outcome) =
-        (clock.now(), Outcome { request: "r".into(), mark: None, status: None, id: None, version: None });
+    let (now, outcome) = (clock.now(), Outcome { request: "r".into(), ..Outcome::default() });
     for ms in 1..=3 {
         let writes = Writes {
             parts: vec![part_write(profile(user(1), version(ms)), Condition::Older)],
