@@ -142,3 +142,41 @@ impl Remembered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use schemars::generate::SchemaSettings;
+    use serde_json::json;
+
+    use super::*;
+    use crate::operations::described;
+
+    #[test]
+    fn passwords_and_only_passwords_are_left_out() {
+        let body = json!({ "new_password": "a", "id": "x", "profile": { "password": "kept" }, "password": null });
+        let canonical = without_passwords(&body);
+        assert_eq!(
+            canonical,
+            json!({ "new_password": true, "id": "x", "profile": { "password": "kept" }, "password": null })
+        );
+        assert!(has_password(&body) && !has_password(&json!({ "id": "x", "password": null })));
+    }
+
+    #[test]
+    fn every_member_of_a_body_that_is_a_password_is_known() {
+        let mut generator = SchemaSettings::draft2020_12().into_generator();
+        let bodies: Vec<Value> = described(&mut generator).into_iter().map(|one| one.body.to_value()).collect();
+        let definitions = generator.take_definitions(true);
+        let mut found = Vec::new();
+        for body in bodies {
+            let name = body["$ref"].as_str().and_then(|name| name.rsplit('/').next()).expect("a named body");
+            let members = definitions[name]["properties"].as_object().expect("members");
+            found.extend(members.keys().filter(|name| name.contains("password")).cloned());
+        }
+        found.sort();
+        found.dedup();
+        let mut known = PASSWORDS.to_vec();
+        known.sort_unstable();
+        assert_eq!(found, known);
+    }
+}

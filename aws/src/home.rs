@@ -76,9 +76,9 @@ impl Deployment {
             quarantined: at(queue::QUARANTINED),
             registry: proofs.registry(Arc::clone(&tables) as _),
             requests: proofs.requests(Arc::clone(&tables) as _),
-            proofs,
             attempts: Arc::clone(&tables) as _,
-            checkpoints: tables,
+            checkpoints: proofs.checkpoints(tables),
+            proofs,
             clock,
             entropy,
         }

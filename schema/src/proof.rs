@@ -29,10 +29,15 @@ pub fn content(table: &Replicated, item: &Attributes, counts: impl Fn(&str) -> b
 
 /// The covered bytes of a document of an operator's table.
 pub fn document(table: &str, id: &str, json: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(json.len() + 64);
-    for text in [table, id, json] {
-        out.extend((text.len() as u64).to_be_bytes());
-        out.extend(text.as_bytes());
+    bytes(table, id, json.as_bytes())
+}
+
+/// The covered bytes of a state that a region stores for itself.
+pub fn bytes(table: &str, name: &str, state: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(state.len() + 64);
+    for field in [table.as_bytes(), name.as_bytes(), state] {
+        out.extend((field.len() as u64).to_be_bytes());
+        out.extend(field);
     }
     out
 }

@@ -1,5 +1,5 @@
-//! Proofs of stored items: every item of a replicated table, every company, every setting of an operator and every
-//! remembered outcome of a request carries a MAC under a secret of the deployment, so that what only the owner of a
+//! Proofs of stored items: every item of a replicated table, every company, every setting of an operator, every
+//! remembered outcome of a request and every checkpoint carries a MAC under a secret of the deployment, so that what only the owner of a
 //! table wrote is never used and never spreads.
 //!
 //! [`Proofs`] wraps the ports of an adapter. The wrapped ports prove what they write and verify what they read, so no
@@ -9,6 +9,7 @@
 //! A KMS key of its own wraps the secret. Every function that writes or replicates items may use that key, and it opens
 //! no part.
 
+mod checkpoints;
 mod items;
 mod logs;
 mod registry;
@@ -21,7 +22,7 @@ use umoja_schema::{Item, Millis, Region};
 
 use crate::deployment::SETTINGS_RELOAD_SECS;
 use crate::keyring::KeyRing;
-use crate::ports::{Clock, Items, Keys, Registry, Requests, StoreError, Users};
+use crate::ports::{Checkpoints, Clock, Items, Keys, Registry, Requests, StoreError, Users};
 use crate::proof_keys::{ProofKeys, version_of};
 use crate::secrets::{SecretsDocument, SecretsError};
 
@@ -68,6 +69,11 @@ impl Proofs {
     /// Companies and settings that are proved when they are written and verified when they are read.
     pub fn registry(self: &Arc<Self>, registry: Arc<dyn Registry>) -> Arc<dyn Registry> {
         Arc::new(Proved { inner: registry, proofs: Arc::clone(self) })
+    }
+
+    /// Checkpoints that are proved when they are written, and count as lost when they do not verify.
+    pub fn checkpoints(self: &Arc<Self>, checkpoints: Arc<dyn Checkpoints>) -> Arc<dyn Checkpoints> {
+        Arc::new(Proved { inner: checkpoints, proofs: Arc::clone(self) })
     }
 
     /// Outcomes of requests that are proved when they are written and verified when they are read.

@@ -309,7 +309,7 @@ impl RegionStore {
             proofs: self.proofs(),
             requests: self.proofs().requests(Arc::new(self.clone())),
             attempts: Arc::new(self.clone()),
-            checkpoints: Arc::new(self.clone()),
+            checkpoints: self.proofs().checkpoints(Arc::new(self.clone())),
             clock,
             entropy,
         }

@@ -92,7 +92,7 @@ impl Tables {
             registry: proofs.registry(documents),
             requests: proofs.requests(Arc::clone(raw) as _),
             attempts: Arc::clone(raw) as _,
-            checkpoints: Arc::clone(raw) as _,
+            checkpoints: proofs.checkpoints(Arc::clone(raw) as _),
             proofs,
             proof_keys,
             stream,

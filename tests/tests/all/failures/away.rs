@@ -152,7 +152,7 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
     let raw = Arc::new(store.clone());
     let (users, logs) = (proofs.users(raw.clone()), proofs.logs(raw.clone(), raw.clone()));
     let (items, registry) = (proofs.items(raw.clone()), proofs.registry(store.documents()));
-    let requests = proofs.requests(raw.clone());
+    let (requests, checkpoints) = (proofs.requests(raw.clone()), proofs.checkpoints(raw.clone()));
     let secrets = region.tables.registry.setting(SETTING).await.unwrap().unwrap();
     registry.put_setting(SETTING, &secrets).await.unwrap();
     for record in backup.parts {
@@ -177,12 +177,12 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
             for peer in &mut home.peers {
                 peer.retry = Arc::new(store.queue(&format!("retry-{}", peer.ports.name)));
             }
-            home.checkpoints = raw.clone();
+            home.checkpoints = checkpoints.clone();
             let region = &mut world.regions[n];
             (region.tables.users, region.tables.logs) = (users.clone(), logs.clone());
             (region.tables.items, region.tables.proofs) = (items.clone(), proofs.clone());
             (region.tables.registry, region.tables.requests) = (registry.clone(), requests.clone());
-            (region.tables.checkpoints, region.store) = (raw.clone(), store.clone());
+            (region.tables.checkpoints, region.store) = (checkpoints.clone(), store.clone());
         }
         for peer in home.peers.iter_mut().filter(|peer| peer.ports.name == name) {
             (peer.ports.users, peer.ports.logs, peer.ports.items) = (users.clone(), logs.clone(), items.clone());

@@ -1,12 +1,12 @@
-//! An attacker writes the table `idempotency`, with the keys of one company but without the deployment's secrets.
+//! An attacker writes the tables `idempotency` and `checkpoints` without the deployment's secrets.
 
 use serde_json::json;
 use umoja_schema::UserId;
 use umoja_schema::names::metric;
-use umoja_store::ports::{Begun, Clock as _, Outcome, Requests as _};
+use umoja_store::ports::{Begun, Checkpoints as _, Clock as _, Outcome, Requests as _};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::recorder::Recorded;
-use umoja_tests::world::run;
+use umoja_tests::world::{World, run};
 
 fn key(d: &Deployment, idk: &str) -> [u8; 32] {
     d.world.regions[0].secrets().request_hash(&["idk", "shop", idk])
@@ -76,5 +76,31 @@ fn a_changed_outcome_does_not_repeat_a_change_of_a_password() {
         overwrite(&d, "k", &begun).await;
         d.call_idk(0, "password/change", "k", first).await.rejected(503, "unreadable");
         assert!(d.accepts(0, "ada@example.com", "correct horse").await);
+    });
+}
+
+#[test]
+fn a_forged_checkpoint_counts_as_lost() {
+    run(async {
+        let world = World::new(1502, 2).await;
+        let (store, proved) = (&world.regions[0].store, &world.regions[0].tables.checkpoints);
+        proved.put_checkpoint("job/one", b"place").await.unwrap();
+        let genuine = store.checkpoint("job/one").await.unwrap().unwrap();
+        let (mut longer, mut flipped) = (genuine.clone(), genuine.clone());
+        longer.push(0);
+        flipped[0] ^= 1;
+        let forged = [
+            ("job/one", longer),
+            ("job/one", flipped),
+            ("job/one", b"place".to_vec()),
+            ("job/one", Vec::new()),
+            ("job/two", genuine.clone()),
+        ];
+        for (name, state) in forged {
+            store.put_checkpoint(name, &state).await.unwrap();
+            assert_eq!(proved.checkpoint(name).await, Ok(None), "{name}");
+        }
+        store.put_checkpoint("job/one", &genuine).await.unwrap();
+        assert_eq!(proved.checkpoint("job/one").await, Ok(Some(b"place".to_vec())));
     });
 }
