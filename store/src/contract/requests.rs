@@ -31,11 +31,14 @@ async fn begin(
     now: Millis,
     expires_at: Millis,
 ) -> Result<Begun, StoreError> {
-    let mut stored = t.requests.begin(key, begun(request), now, expires_at).await?;
+    t.requests.begin(key, begun(request), now, expires_at).await.map(without_proof)
+}
+
+fn without_proof(mut stored: Begun) -> Begun {
     if let Begun::First(outcome) = &mut stored {
         outcome.unknown.remove(PROOF);
     }
-    Ok(stored)
+    stored
 }
 
 /// Begins the first request with the key, and returns the outcome as it is stored.
@@ -112,13 +115,11 @@ pub async fn one_of_fifty_concurrent_begins_stores_its_outcome(t: Tables) {
     for n in 0..50 {
         let requests = Arc::clone(&t.requests);
         let outcome = begun(&format!("request {n}"));
-        tasks.spawn(async move {
-            requests.begin(&HASH, outcome, NOW, later(60)).await.unwrap()
-        });
+        tasks.spawn(async move { requests.begin(&HASH, outcome, NOW, later(60)).await.unwrap() });
     }
     let (mut first, mut earlier) = (Vec::new(), Vec::new());
     for begun in tasks.join_all().await {
-        match begun {
+        match without_proof(begun) {
             Begun::First(outcome) => first.push(outcome),
             Begun::Earlier(outcome) => earlier.push(outcome),
         }

@@ -43,7 +43,7 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     store.row(Log::Audit, user(1), "a").await.unwrap();
     store.rows(Log::Audit, user(1)).await.unwrap();
     store.first_use(&[1; 32], now, now).await.unwrap();
-    store.begin(&[1; 32], &outcome, now, now).await.unwrap();
+    store.begin(&[1; 32], outcome.clone(), now, now).await.unwrap();
     store.finish(&[1; 32], &outcome, now).await.unwrap();
     store.documents().setting("a").await.unwrap();
     store.documents().put_setting("a", &serde_json::json!(1)).await.unwrap();

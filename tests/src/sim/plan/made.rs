@@ -8,8 +8,8 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use self::parts::{
-    again, by, call, called, finish, forgery, guess, identifier, maybe, register, rejected, replicated, trouble,
-    user, verified, write,
+    again, by, call, called, finish, forgery, guess, identifier, maybe, register, rejected, replicated, trouble, user,
+    verified, write,
 };
 use super::{By, COMPANIES, Call, Job, Plan, Service, Step, Task, Trouble};
 

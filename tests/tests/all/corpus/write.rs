@@ -10,7 +10,7 @@ use umoja_schema::{
     Ownership, Part, PartRecord, Profile, ProfileFacts, Scope, Source, UserId, Version,
 };
 use umoja_store::apply::{commit_own, conflicts, plan_ownerships};
-use umoja_store::ports::{Commit, Condition, Begun, Logs as _, Outcome, PartWrite, Users as _, Writes};
+use umoja_store::ports::{Begun, Commit, Condition, Logs as _, Outcome, PartWrite, Users as _, Writes};
 use umoja_store::replicate::{confirmation, confirmation_key};
 use umoja_store::secrets::{SETTING, Secrets, SecretsDocument, WrappedSecret};
 use umoja_store::{Infrastructure, RegionEntry, RegionState, RegionsDocument};

@@ -245,8 +245,7 @@ fn a_rejected_request_leaves_its_key_unused() {
         let bob = d.register(0, "bob@example.com", "correct horse").await.id();
         let absent = "01890000-0000-7000-8000-000000000000";
         let token = d.call(0, "password/reset/start", json!({ "id": bob })).await.ok(200).body["token"].clone();
-        let change =
-            |current: &str, new: &str| json!({ "id": ada, "current_password": current, "new_password": new });
+        let change = |current: &str, new: &str| json!({ "id": ada, "current_password": current, "new_password": new });
         let finish = |new: &str| json!({ "token": token, "new_password": new });
         let merge = |preview: bool| json!({ "survivor": ada, "duplicate": bob, "preview": preview });
         // An operation, a body that does nothing, and one that does something.
