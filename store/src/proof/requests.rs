@@ -1,6 +1,8 @@
 //! Outcomes of requests that are proved.
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use umoja_schema::Millis;
 use umoja_schema::names::attribute::PROOF;
@@ -24,7 +26,7 @@ fn outcome(members: Map<String, Value>) -> Result<Outcome, StoreError> {
 
 /// The key as the proof covers it, so that an outcome does not verify under another key.
 fn id(key: &[u8; 32]) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
+    URL_SAFE_NO_PAD.encode(key)
 }
 
 impl Proved<dyn Requests> {
