@@ -24,14 +24,22 @@ pub struct Context {
 pub struct Request {
     /// Its idempotency key. Each company has its own keys.
     pub key: String,
-    /// A keyed hash of its content. Two requests under one key are the same if their fingerprints are equal.
+    /// A keyed hash of its content without passwords. Two requests under one key are the same if their fingerprints are
+    /// equal.
     pub fingerprint: String,
     /// The random text that this region stores for the key while it is in use, the same for every retry. `None` before
     /// the region stored one.
     pub mark: Option<String>,
+    /// True if the region stored that an earlier request with this key was done. The rule then makes no change.
+    pub is_done: bool,
 }
 
 impl Context {
+    /// True if an earlier request with this idempotency key was done.
+    pub(crate) fn is_done(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.is_done)
+    }
+
     /// The mark that parts written by this request get.
     pub(crate) fn mark(&self) -> Option<String> {
         self.request.as_ref()?.mark.clone()

@@ -24,8 +24,7 @@ impl Deciding {
         Self { record: None, credentials: Credentials::default() }
     }
 
-    /// True if an earlier attempt of this request has set the password. A retry then meets its own effect. No password
-    /// is compared to find that out, so a retry is no further guess.
+    /// True if an earlier request with this idempotency key has set the password that is stored.
     pub(crate) fn is_set_by(&self, context: &Context) -> bool {
         context.has_written(self.credentials.password_by.as_ref())
     }

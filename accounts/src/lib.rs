@@ -33,6 +33,7 @@ mod policy;
 mod profiles;
 mod receipt;
 mod register;
+mod repeat;
 pub mod reset;
 mod rule;
 mod status;

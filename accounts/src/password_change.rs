@@ -10,6 +10,7 @@ use crate::accounts::until_written;
 use crate::authenticate::is_active;
 use crate::deciding::Deciding;
 use crate::lockout::{Entry, Origin, Target};
+use crate::repeat::prove_set;
 use crate::{Accounts, Context, Error, Rule};
 
 /// A change of a password.
@@ -42,9 +43,12 @@ impl Rule for PasswordChange {
     async fn act(self, accounts: &Accounts, context: &Context, person: Self::Read) -> Result<Changed, Error> {
         let person = person.ok_or(Error::NotFound)?;
         let deciding = accounts.deciding(&person).await?;
-        // A retry meets its own effect before it is counted, because it compares no password.
         if deciding.is_set_by(context) {
+            prove_set(accounts, context, &self.new, (&person, &deciding)).await?;
             return changed(&person);
+        }
+        if context.is_done() {
+            return Err(Error::KeyReused);
         }
         let target = Target::of_id(accounts, self.id);
         let mut entry = Entry::begin(accounts, context, &target, Some(&person), &Origin::default()).await?;

@@ -10,12 +10,14 @@ use umoja_store::identifiers::{Known, known};
 use umoja_store::ports::Parts;
 
 use crate::accounts::until_written;
+use crate::deciding::Deciding;
 use crate::identifiers::reject_taken;
 use crate::matching::Match;
 use crate::person::Stored;
 use crate::policy::About;
 use crate::profiles::Rules;
 use crate::receipt::any_erased;
+use crate::repeat::prove_set;
 use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Accounts, Context, Error, Patch, People, Person, Rule};
 
@@ -75,7 +77,7 @@ impl Rule for Register {
             rounds += 1;
             // Without an idempotency key only an earlier round can have used the id.
             if (context.request.is_some() || rounds > 1)
-                && let Some(own) = registered_before(accounts, context, id).await?
+                && let Some(own) = self.registered_before(accounts, context, id).await?
             {
                 return Ok(Some(created(own)));
             }
@@ -101,23 +103,6 @@ impl Rule for Register {
     }
 }
 
-/// The user that an earlier request with the same idempotency key made, in this region or another, or an earlier round
-/// of this one.
-async fn registered_before(people: &People, context: &Context, id: UserId) -> Result<Option<Person>, Error> {
-    let parts = people.home.own.users.parts(id).await?;
-    if parts == Parts::default() {
-        return Ok(None);
-    }
-    if any_erased(&parts) {
-        return Err(Error::Erased);
-    }
-    // A part of a user that another region registered has not arrived yet.
-    let person = people.reader().load(id).await?.ok_or(Error::Behind)?;
-    let fingerprint = context.request.as_ref().map(|request| &request.fingerprint);
-    let own = person.get(id).is_some_and(|user| user.identity.registered_by.as_ref() == fingerprint);
-    if own { Ok(Some(person)) } else { Err(Error::KeyReused) }
-}
-
 /// The result of a match.
 enum Filled {
     /// The user is matched.
@@ -129,6 +114,35 @@ enum Filled {
 }
 
 impl Register {
+    /// The user that an earlier request with the same idempotency key made, in this region or another, or an earlier
+    /// round of this one.
+    async fn registered_before(
+        &self,
+        accounts: &Accounts,
+        context: &Context,
+        id: UserId,
+    ) -> Result<Option<Person>, Error> {
+        let parts = accounts.home.own.users.parts(id).await?;
+        if parts == Parts::default() {
+            // A user that this region has registered is missing from its table.
+            return if context.is_done() { Err(Error::Behind) } else { Ok(None) };
+        }
+        if any_erased(&parts) {
+            return Err(Error::Erased);
+        }
+        // A part of a user that another region registered has not arrived yet.
+        let person = accounts.reader().load(id).await?.ok_or(Error::Behind)?;
+        let Some(request) = &context.request else { return Ok(Some(person)) };
+        let user = person.get(id).filter(|user| user.identity.registered_by.as_ref() == Some(&request.fingerprint));
+        let user = user.ok_or(Error::KeyReused)?;
+        if let Some(password) = &self.password {
+            let credentials = accounts.sealer.open::<Credentials>(&user.credentials).await?;
+            let own = Deciding { record: Some(user.credentials.clone()), credentials };
+            prove_set(accounts, context, password, (&person.parts(), &own)).await?;
+        }
+        Ok(Some(person))
+    }
+
     /// Links an existing user to the company and fills its blanks. The password is ignored.
     async fn fill(&self, people: &People, context: &Context, known: &Known, new: &New) -> Result<Filled, Error> {
         let (person, id) = match people.matching(known).await? {

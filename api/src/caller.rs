@@ -50,7 +50,7 @@ pub(crate) async fn verify(
     let SignedRequest { jti, htu, idk, body, rqh, exp, .. } = request;
     let request = idk.map(|key| {
         let fingerprint = fingerprint(&app.accounts.secrets, path, &body);
-        Request { key, fingerprint, mark: None }
+        Request { key, fingerprint, mark: None, is_done: false }
     });
     let actor = Actor::Company { id: company.id.clone(), kid };
     let context = Context { actor, company: company.clone(), now, request };

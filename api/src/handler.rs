@@ -14,7 +14,7 @@ use umoja_schema::Millis;
 use crate::app::App;
 use crate::caller::{Caller, verify};
 use crate::form::Form;
-use crate::idempotency::{Effect, Remembered};
+use crate::idempotency::{Effect, Remembered, has_password};
 use crate::operation::{Answer, Operation};
 use crate::problem::{CONTENT_TYPE, MALFORMED, Problem, REPLAYED, TOO_LARGE};
 use crate::respond::{set_retry_after, signed, unsigned};
@@ -69,6 +69,7 @@ async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value
         return Err(busy.into());
     }
     let problem = |error| O::MEMBERS.problem(error);
+    let has_password = has_password(&value);
     let parsed = form.parse(value).and_then(|body| O::parse(app, caller, body));
     let (rule, asked) = match parsed {
         Ok(parsed) => parsed,
@@ -80,11 +81,16 @@ async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value
     }
     let read = read.map_err(problem)?;
     let remembered = if O::CHANGES { Remembered::begin(&app.accounts, &caller.context).await? } else { None };
-    if let Some((status, id, version)) = remembered.as_ref().and_then(Remembered::done) {
-        return O::answer_retry(app, status, id, version).await;
-    }
+    let earlier = remembered.as_ref().and_then(Remembered::done);
     if let Some(request) = &mut caller.context.request {
         request.mark = remembered.as_ref().and_then(Remembered::mark);
+        request.is_done = earlier.is_some();
+    }
+    if let Some((status, id, version)) = earlier {
+        if has_password && O::SETS_PASSWORD.contains(&status) {
+            rule.act(&app.accounts, &caller.context, read).await.map_err(problem)?;
+        }
+        return O::answer_retry(app, status, id, version).await;
     }
     let done = rule.act(&app.accounts, &caller.context, read).await.map_err(problem);
     let answer = done.and_then(|done| O::answer(asked, done));

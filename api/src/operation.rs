@@ -28,6 +28,9 @@ pub(crate) trait Operation: 'static {
     /// True if it always hashes a password. If too many requests wait for a hash already, the request is then rejected
     /// before it costs any other work.
     const HASHES: bool = false;
+    /// The statuses of its answers that say that a password was set. Before such an answer is repeated, the rule checks
+    /// that the retry has that password, as an attempt.
+    const SETS_PASSWORD: &'static [u16] = &[];
     /// The statuses of its answers, each with a description.
     const ANSWERS: &'static [(u16, &'static str)];
     /// The statuses of its own problems, without those that every operation can answer.

@@ -75,10 +75,10 @@ impl Deployment {
             merges: at(queue::MERGES),
             quarantined: at(queue::QUARANTINED),
             registry: proofs.registry(Arc::clone(&tables) as _),
-            proofs,
-            requests: Arc::clone(&tables) as _,
+            requests: proofs.requests(Arc::clone(&tables) as _),
             attempts: Arc::clone(&tables) as _,
-            checkpoints: tables,
+            checkpoints: proofs.checkpoints(tables),
+            proofs,
             clock,
             entropy,
         }

@@ -3,6 +3,7 @@
 //! JSON sets no limit to a number (RFC 8259 section 6), but `serde_json::Value` holds a 64-bit integer or a double. A
 //! parser that rounds would store, sign and answer another number than the sender wrote.
 
+use serde::de::IgnoredAny;
 use serde_json::Number;
 
 /// The most significant digits that a kept number can have: those of `u64::MAX`. A double needs at most 17.
@@ -11,8 +12,13 @@ const MAX_DIGITS: usize = 20;
 /// True if every number of a JSON text still has the same value after `serde_json` has read and written it. The
 /// spelling may change: `1e2` is written as `100.0`.
 ///
-/// The text is not checked otherwise. A number that breaks the grammar counts as kept, because the parser rejects it.
+/// The numbers of a text that is not JSON count as kept, because the parser rejects the text, for the right reason.
 pub fn are_kept(json: &[u8]) -> bool {
+    // A parse without values reads a number of any size.
+    each_is_kept(json) || serde_json::from_slice::<IgnoredAny>(json).is_err()
+}
+
+fn each_is_kept(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some((byte, next)) = rest.split_first() {
         rest = match byte {
@@ -170,8 +176,11 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_left_to_the_parser() {
-        for text in ["1.e5e", "--1", "-", "1e", ".5", "1-2", "\"", "\"\\"] {
+        for text in
+            ["1.e5e", "--1", "-", "1e", ".5", "1-2", "\"", "\"\\", "01", "-01", "00", "1.", "[1e400", "{\"a\":1e400}}"]
+        {
             assert!(are_kept(text.as_bytes()), "{text}");
+            assert!(serde_json::from_str::<Value>(text).is_err(), "{text}");
         }
     }
 

@@ -110,7 +110,7 @@ identifier!(
     PhoneNumber
 );
 identifier!(
-    /// A user name: 1 to 64 letters, digits and ASCII punctuation marks except `@`, by the profile UsernameCaseMapped of
+    /// A user name: 1 to 64 letters and digits of any script and ASCII punctuation marks except `@`, by the profile UsernameCaseMapped of
     /// PRECIS (RFC 8265 section 3.3). It is stored as it was typed, in NFC and with ordinary widths, and compared in lower
     /// case.
     ///
@@ -204,8 +204,8 @@ impl Username {
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
         let error = IdentifierError {
             kind: IdentifierKind::Username,
-            rule: "must be 1 to 64 letters, digits and punctuation marks of ASCII, without spaces, invisible \
-                   characters or @, and in one direction of writing",
+            rule: "must be 1 to 64 letters and digits of any script and punctuation marks of ASCII except @, without \
+                   spaces and invisible characters, and in one direction of writing",
         };
         let visible = visible(text, MAX_USERNAME).map(|text| narrow(&text).nfc().collect::<String>()).ok_or(error)?;
         let stored = Some(visible).filter(|text| Class::Identifier.allows(text) && !text.contains('@'));

@@ -257,6 +257,8 @@ pub mod metric {
         UNCOUNTED_REQUESTS = "UncountedRequests", Counter, "Count", [Api];
         /// Password reset tokens that Umoja did not make.
         FORGED_RESET_TOKENS = "ForgedResetTokens", Counter, "Count", [Api];
+        /// Outcomes under idempotency keys that could not be read or verified.
+        UNVERIFIED_OUTCOMES = "UnverifiedOutcomes", Counter, "Count", [Api];
         /// Attempts at a password that failed.
         LOGIN_FAILURES = "LoginFailures", Counter, "Count", [Api];
         /// Attempts that were rejected because of others with the same identifier.

@@ -45,9 +45,14 @@ pub fn content(table: &Replicated, item: &Attributes, counts: impl Fn(&str) -> b
 
 /// The covered bytes of a document of an operator's table.
 pub fn document(table: &str, id: &str, json: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(json.len() + 64);
-    for text in [table, id, json] {
-        put(text.as_bytes(), &mut out);
+    bytes(table, id, json.as_bytes())
+}
+
+/// The covered bytes of a state that a region stores for itself.
+pub fn bytes(table: &str, name: &str, state: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(state.len() + 64);
+    for field in [table.as_bytes(), name.as_bytes(), state] {
+        put(field, &mut out);
     }
     out
 }

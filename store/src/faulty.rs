@@ -18,8 +18,9 @@ use umoja_schema::{
 
 use crate::RegionPorts;
 use crate::ports::{
-    Checkpoints, Commit, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved, Keys, KeysError,
-    LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users, Writes,
+    Begun, Checkpoints, Commit, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved, Keys,
+    KeysError, LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users,
+    Writes,
 };
 
 /// The fault of one call.
@@ -393,10 +394,10 @@ impl Requests for Faulty<dyn Requests> {
     async fn begin(
         &self,
         key: &[u8; 32],
-        outcome: &Outcome,
+        outcome: Outcome,
         now: Millis,
         expires_at: Millis,
-    ) -> Result<Option<Outcome>, StoreError> {
+    ) -> Result<Begun, StoreError> {
         self.faults.call("begin", self.inner.begin(key, outcome, now, expires_at)).await
     }
 

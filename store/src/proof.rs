@@ -1,5 +1,6 @@
-//! Proofs of stored items: every item of a replicated table, every company and every setting of an operator carries a
-//! MAC under a secret of the deployment, so that what only the owner of a table wrote is never used and never spreads.
+//! Proofs of stored items: every item of a replicated table, every company, every setting of an operator, every
+//! remembered outcome of a request and every checkpoint carries a MAC under a secret of the deployment, so that what only the owner of a
+//! table wrote is never used and never spreads.
 //!
 //! [`Proofs`] wraps the ports of an adapter. The wrapped ports prove what they write and verify what they read, so no
 //! service can forget either. An item that does not verify is reported like one that cannot be read: it wins over no
@@ -8,9 +9,11 @@
 //! A KMS key of its own wraps the secret. Every function that writes or replicates items may use that key, and it opens
 //! no part.
 
+mod checkpoints;
 mod items;
 mod logs;
 mod registry;
+mod requests;
 mod users;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,7 +22,7 @@ use umoja_schema::{Item, Millis, Region};
 
 use crate::deployment::SETTINGS_RELOAD_SECS;
 use crate::keyring::KeyRing;
-use crate::ports::{Clock, Items, Keys, Registry, StoreError, Users};
+use crate::ports::{Checkpoints, Clock, Items, Keys, Registry, Requests, StoreError, Users};
 use crate::proof_keys::{ProofKeys, version_of};
 use crate::secrets::{SecretsDocument, SecretsError};
 
@@ -65,6 +68,16 @@ impl Proofs {
     /// Companies and settings that are proved when they are written and verified when they are read.
     pub fn registry(self: &Arc<Self>, registry: Arc<dyn Registry>) -> Arc<dyn Registry> {
         Arc::new(Proved { inner: registry, proofs: Arc::clone(self) })
+    }
+
+    /// Checkpoints that are proved when they are written, and count as lost when they do not verify.
+    pub fn checkpoints(self: &Arc<Self>, checkpoints: Arc<dyn Checkpoints>) -> Arc<dyn Checkpoints> {
+        Arc::new(Proved { inner: checkpoints, proofs: Arc::clone(self) })
+    }
+
+    /// Outcomes of requests that are proved when they are written and verified when they are read.
+    pub fn requests(self: &Arc<Self>, requests: Arc<dyn Requests>) -> Arc<dyn Requests> {
+        Arc::new(Proved { inner: requests, proofs: Arc::clone(self) })
     }
 
     /// The item of a stream, if its proof verifies, without the proof.

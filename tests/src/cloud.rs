@@ -144,10 +144,10 @@ fn home(
         merges: Arc::new(local.queue(names::queue::MERGES)),
         quarantined: Arc::new(local.queue(names::queue::QUARANTINED)),
         registry: proofs.registry(Arc::clone(&tables.tables) as _),
-        proofs,
-        requests: Arc::clone(&tables.tables) as _,
+        requests: proofs.requests(Arc::clone(&tables.tables) as _),
         attempts: Arc::clone(&tables.tables) as _,
-        checkpoints: Arc::clone(&tables.tables) as _,
+        checkpoints: proofs.checkpoints(Arc::clone(&tables.tables) as _),
+        proofs,
         clock: Arc::clone(clock) as _,
         entropy: Arc::clone(entropy) as _,
     }

@@ -9,6 +9,7 @@ use super::token::ResetToken;
 use crate::accounts::until_written;
 use crate::authenticate::is_active;
 use crate::lockout;
+use crate::repeat::prove_set;
 use crate::{Accounts, Context, Error, People, Rule};
 
 /// Sets a password with a token.
@@ -56,7 +57,11 @@ impl Rule for ResetFinish {
             let Some(mut person) = person else { return Err(no_longer(accounts, &token).await) };
             let deciding = accounts.deciding(&person).await?;
             if deciding.is_set_by(context) {
+                prove_set(accounts, context, &self.password, (&person, &deciding)).await?;
                 return Ok(Some(person));
+            }
+            if context.is_done() {
+                return Err(Error::KeyReused);
             }
             if !is_active(&person) {
                 return Err(Error::Disabled);

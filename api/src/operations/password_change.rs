@@ -19,6 +19,7 @@ impl Operation for PasswordChange {
     const SCOPE: Scope = Scope::Password;
     const CHANGES: bool = true;
     const HASHES: bool = true;
+    const SETS_PASSWORD: &'static [u16] = &[200];
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "Whether the password was changed.")];
     const MEMBERS: Members = Members { prefix: "", whole: "body", password: "new_password" };
     type Body = api::PasswordChange;

@@ -19,6 +19,7 @@ impl Operation for Register {
     const SUMMARY: &'static str = "Register a user, or match the one with the same verified identifier.";
     const SCOPE: Scope = Scope::Register;
     const CHANGES: bool = true;
+    const SETS_PASSWORD: &'static [u16] = &[201];
     const ANSWERS: &'static [(u16, &'static str)] = &[
         (201, "A new user."),
         (

@@ -19,6 +19,7 @@ impl Operation for ResetFinish {
     const SCOPE: Scope = Scope::Reset;
     const CHANGES: bool = true;
     const HASHES: bool = true;
+    const SETS_PASSWORD: &'static [u16] = &[200];
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The password is set.")];
     const PROBLEMS: &'static [u16] = &[409, 422, 503];
     const MEMBERS: Members = Members { prefix: "", whole: "body", password: "new_password" };

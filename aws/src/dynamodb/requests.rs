@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{ItemError, Millis};
-use umoja_store::ports::{Outcome, Requests, StoreError};
+use umoja_store::ports::{Begun, Outcome, Requests, StoreError};
 
 use super::{DynamoDb, registry};
 use crate::attribute::from_item;
@@ -32,21 +32,21 @@ impl Requests for DynamoDb {
     async fn begin(
         &self,
         key: &[u8; 32],
-        outcome: &Outcome,
+        outcome: Outcome,
         now: Millis,
         expires_at: Millis,
-    ) -> Result<Option<Outcome>, StoreError> {
-        let put = self.row(table::IDEMPOTENCY, key, expires_at).item(attribute::DOCUMENT, document(outcome)?);
+    ) -> Result<Begun, StoreError> {
+        let put = self.row(table::IDEMPOTENCY, key, expires_at).item(attribute::DOCUMENT, document(&outcome)?);
         let put = unless_live(put, now)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let Err(error) = put else { return Ok(None) };
+        let Err(error) = put else { return Ok(Begun::First(outcome)) };
         let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
             return Err(error::store("PutItem on idempotency", &error));
         };
         let stored = failed.item().ok_or(ItemError::new(attribute::DOCUMENT))?;
-        Ok(Some(registry::read(from_item(stored.clone())?)?))
+        Ok(Begun::Earlier(registry::read(from_item(stored.clone())?)?))
     }
 
     async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError> {

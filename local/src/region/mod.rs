@@ -307,9 +307,9 @@ impl RegionStore {
             quarantined: Arc::new(self.queue(queue::QUARANTINED)),
             registry: self.registry(),
             proofs: self.proofs(),
-            requests: Arc::new(self.clone()),
+            requests: self.proofs().requests(Arc::new(self.clone())),
             attempts: Arc::new(self.clone()),
-            checkpoints: Arc::new(self.clone()),
+            checkpoints: self.proofs().checkpoints(Arc::new(self.clone())),
             clock,
             entropy,
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
 use umoja_schema::Millis;
 use umoja_schema::names::table;
-use umoja_store::ports::{Outcome, Requests, StoreError};
+use umoja_store::ports::{Begun, Outcome, Requests, StoreError};
 
 use super::RegionStore;
 use super::json::{from_json, json};
@@ -23,11 +23,11 @@ impl Requests for RegionStore {
     async fn begin(
         &self,
         key: &[u8; 32],
-        outcome: &Outcome,
+        outcome: Outcome,
         now: Millis,
         expires_at: Millis,
-    ) -> Result<Option<Outcome>, StoreError> {
-        let (key, document, now, expires_at) = (*key, json(outcome)?, int(now.0), int(expires_at.0));
+    ) -> Result<Begun, StoreError> {
+        let (key, document, now, expires_at) = (*key, json(&outcome)?, int(now.0), int(expires_at.0));
         let begin = move |tx: &Tx<'_>| {
             let stored: Option<String> = tx
                 .prepare_cached("SELECT document FROM idempotency WHERE key = ?1 AND expires_at > ?2")?
@@ -38,7 +38,8 @@ impl Requests for RegionStore {
                 None => put(tx, &key, &document, expires_at).map(|()| None),
             }
         };
-        self.0.main.write(table::IDEMPOTENCY, begin).await
+        let earlier = self.0.main.write(table::IDEMPOTENCY, begin).await?;
+        Ok(earlier.map_or(Begun::First(outcome), Begun::Earlier))
     }
 
     async fn finish(&self, key: &[u8; 32], outcome: &Outcome, expires_at: Millis) -> Result<(), StoreError> {

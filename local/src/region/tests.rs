@@ -134,11 +134,10 @@ async fn a_damaged_image_does_not_stop_the_change_log() {
 #[tokio::test]
 async fn housekeeping_removes_expired_rows_in_bounded_steps() {
     let (store, clock) = in_memory();
-    let (now, outcome) =
-        (clock.now(), Outcome { request: "r".into(), mark: None, status: None, id: None, version: None });
+    let (now, outcome) = (clock.now(), Outcome { request: "r".into(), ..Outcome::default() });
     for n in 0..5u64 {
         let key = [u8::try_from(n).unwrap(); 32];
-        store.begin(&key, &outcome, now, now.plus(n * 1000)).await.unwrap();
+        store.begin(&key, outcome.clone(), now, now.plus(n * 1000)).await.unwrap();
     }
     clock.0.fetch_add(3000, Ordering::Relaxed);
     let removed = store.housekeep(3).await.unwrap();

@@ -178,4 +178,6 @@ mod proved {
     umoja_store::logs_contract!(tables);
     umoja_store::items_contract!(tables);
     umoja_store::registry_contract!(tables);
+    umoja_store::requests_contract!(tables);
+    umoja_store::checkpoints_contract!(tables);
 }

@@ -6,3 +6,6 @@ mod requests;
 
 pub use answers::*;
 pub use requests::*;
+
+/// The members of bodies that are passwords. No other member is one, at any depth.
+pub const PASSWORDS: [&str; 3] = ["password", "current_password", "new_password"];

@@ -1,4 +1,6 @@
 use super::*;
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
 use proptest::prelude::*;
 
 fn email(text: &str) -> String {
@@ -109,12 +111,18 @@ fn user_names_are_compared_by_the_profile_username_case_mapped() {
 
 #[test]
 fn invisible_characters_are_removed_at_the_ends_and_rejected_inside() {
-    let hidden = ['\u{202e}', '\u{200b}', '\u{200d}', '\u{ad}', '\u{2066}', '\u{feff}', '\u{e0041}', '\u{1}'];
+    let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+    let hidden: Vec<char> = ('\0'..=char::MAX).filter(|c| c.is_control() || ignorable.contains(*c)).collect();
+    for c in ['\u{202e}', '\u{fe0f}', '\u{e0041}', '\u{2060}', '\u{200b}', '\u{1}'] {
+        assert!(hidden.contains(&c), "{c:?}");
+    }
     for c in hidden {
         let around = |text: &str| format!("{c}{text}{c}");
         assert_eq!(email(&around("ada@example.com")), "ada@example.com", "{c:?}");
         assert_eq!(PhoneNumber::parse(&around("+254712123456"), None).unwrap().normalised(), "+254712123456");
         assert_eq!(ExternalId::parse(&around("A 1")).unwrap().as_stored(), "A 1", "{c:?}");
+        assert_eq!(Username::parse(&around("Ada")).unwrap().as_stored(), "Ada", "{c:?}");
+        assert!(Username::parse(&format!("A{c}da")).is_err(), "{c:?}");
         assert!(Email::parse(&format!("a{c}da@example.com")).is_err(), "{c:?}");
         assert!(Email::parse(&format!("ada@exam{c}ple.com")).is_err(), "{c:?}");
         assert!(PhoneNumber::parse(&format!("+2547{c}12123456"), None).is_err(), "{c:?}");

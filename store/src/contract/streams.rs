@@ -138,7 +138,7 @@ pub async fn items_local_to_a_region_do_not_appear(s: Streamed) {
     s.tables.users.commit(&Writes { linked_accounts, ..Writes::default() }).await.unwrap();
     s.tables.registry.put_setting("a", &serde_json::json!(1)).await.unwrap();
     s.tables.requests.first_use(&[1; 32], now, now.plus(1000)).await.unwrap();
-    let outcome = Outcome { request: "r".into(), mark: None, status: None, id: None, version: None };
-    s.tables.requests.begin(&[1; 32], &outcome, now, now.plus(1000)).await.unwrap();
+    let outcome = Outcome { request: "r".into(), ..Outcome::default() };
+    s.tables.requests.begin(&[1; 32], outcome, now, now.plus(1000)).await.unwrap();
     assert_eq!(s.changes.all().await, []);
 }

@@ -24,7 +24,7 @@ pub use logs::{Logs, RowPage};
 pub use permit::{Permit, Permitted};
 pub use queue::{Delivery, Queue, QueueDepth};
 pub use registry::Registry;
-pub use requests::{Outcome, Requests};
+pub use requests::{Begun, Outcome, Requests};
 pub use users::{
     Commit, Condition, Etag, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountPage,
     LinkedAccountWrite, MAX_WRITES, Page, PartWrite, Parts, Users, Writes,

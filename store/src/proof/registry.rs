@@ -15,8 +15,9 @@ use super::Proved;
 use crate::ports::{Registry, StoreError};
 use crate::proof_keys::{ProofKeys, unproved};
 
+/// Documents: JSON objects with a member for the proof.
 impl ProofKeys {
-    fn document(&self, table: &str, id: &str, members: &mut Map<String, Value>) -> Result<(), ItemError> {
+    pub(super) fn document(&self, table: &str, id: &str, members: &mut Map<String, Value>) -> Result<(), ItemError> {
         members.remove(PROOF);
         let covered = covered(table, id, members)?;
         if let Some(proof) = self.prove(&covered) {
@@ -25,7 +26,12 @@ impl ProofKeys {
         Ok(())
     }
 
-    fn verified_document(&self, table: &str, id: &str, members: &mut Map<String, Value>) -> Result<(), ItemError> {
+    pub(super) fn verified_document(
+        &self,
+        table: &str,
+        id: &str,
+        members: &mut Map<String, Value>,
+    ) -> Result<(), ItemError> {
         let proof = read(members.remove(PROOF).as_ref()).ok_or(unproved())?;
         if self.verifies(&covered(table, id, members)?, &proof) { Ok(()) } else { Err(unproved()) }
     }
@@ -41,7 +47,7 @@ fn read(proof: Option<&Value>) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(proof?.as_str()?).ok()
 }
 
-fn version_of(proof: Option<&Value>) -> Option<u32> {
+pub(super) fn version_of(proof: Option<&Value>) -> Option<u32> {
     read(proof)?.first_chunk::<4>().map(|version| u32::from_be_bytes(*version))
 }
 

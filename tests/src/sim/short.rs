@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use umoja_schema::Millis;
-use umoja_store::ports::{Attempts, Counted, Limit, Outcome, Requests, StoreError, Tally};
+use umoja_store::ports::{Attempts, Begun, Counted, Limit, Outcome, Requests, StoreError, Tally};
 
 use super::rules::Rule;
 use crate::world::Short;
@@ -65,10 +65,10 @@ impl Requests for Kept {
     async fn begin(
         &self,
         key: &[u8; 32],
-        outcome: &Outcome,
+        outcome: Outcome,
         now: Millis,
         expires_at: Millis,
-    ) -> Result<Option<Outcome>, StoreError> {
+    ) -> Result<Begun, StoreError> {
         self.0.begin(key, outcome, now, expires_at).await
     }
 

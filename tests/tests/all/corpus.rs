@@ -19,7 +19,7 @@ use umoja_schema::{
     PartRecord,
 };
 use umoja_store::apply::{Applied, apply_replicated};
-use umoja_store::ports::{Outcome, Queue, Requests as _};
+use umoja_store::ports::{Begun, Outcome, Queue, Requests as _};
 use umoja_store::secrets::{Secrets, SecretsDocument};
 use umoja_store::{Infrastructure, RegionsDocument};
 use umoja_tests::world::run;
@@ -313,7 +313,7 @@ fn a_directory_of_an_old_version_keeps_its_data() {
             let outcome: Outcome = serde_json::from_value(outcome).unwrap();
             let new = Outcome { request: "another".into(), ..outcome.clone() };
             let later = home::NOW.plus(60_000);
-            assert_eq!(here.store.begin(&[key; 32], &new, home::NOW, later).await, Ok(Some(outcome)));
+            assert_eq!(here.store.begin(&[key; 32], new, home::NOW, later).await, Ok(Begun::Earlier(outcome)));
         }
         let mut messages = Vec::new();
         for queue in [&here.home.peers[0].retry, &here.home.repairs, &here.home.quarantined] {

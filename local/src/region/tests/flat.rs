@@ -15,8 +15,7 @@ static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Runs every operation at least once.
 async fn everything(store: &RegionStore, clock: &SetClock) {
-    let (now, outcome) =
-        (clock.now(), Outcome { request: "r".into(), mark: None, status: None, id: None, version: None });
+    let (now, outcome) = (clock.now(), Outcome { request: "r".into(), ..Outcome::default() });
     for ms in 1..=3 {
         let writes = Writes {
             parts: vec![part_write(profile(user(1), version(ms)), Condition::Older)],
@@ -44,7 +43,7 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     store.row(Log::Audit, user(1), "a").await.unwrap();
     store.rows(Log::Audit, user(1)).await.unwrap();
     store.first_use(&[1; 32], now, now).await.unwrap();
-    store.begin(&[1; 32], &outcome, now, now).await.unwrap();
+    store.begin(&[1; 32], outcome.clone(), now, now).await.unwrap();
     store.finish(&[1; 32], &outcome, now).await.unwrap();
     store.documents().setting("a").await.unwrap();
     store.documents().put_setting("a", &serde_json::json!(1)).await.unwrap();

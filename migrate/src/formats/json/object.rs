@@ -115,6 +115,9 @@ mod tests {
         ] {
             assert!(matches!(object(bad), Err(Rejected::Form(_))), "{}", String::from_utf8_lossy(bad));
         }
+        for malformed in [&br#"{"a":01}"#[..], br#"{"a":1.}"#, br#"{"a":1e999"#] {
+            assert!(matches!(object(malformed), Err(Rejected::Form(_))), "{}", String::from_utf8_lossy(malformed));
+        }
         for inexact in [&br#"{"a":1e999}"#[..], br#"{"a":[18446744073709551616]}"#, br#"{"a":0.10000000000000001}"#] {
             assert_eq!(object(inexact), Err(Rejected::Number), "{}", String::from_utf8_lossy(inexact));
         }

@@ -8,8 +8,8 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use self::parts::{
-    again, by, call, called, finish, forgery, guess, identifier, maybe, register, replicated, trouble, used_token,
-    user, verified, write,
+    again, by, call, called, finish, forgery, guess, identifier, maybe, register, rejected, replicated, trouble, user,
+    verified, write,
 };
 use super::{By, COMPANIES, Call, Job, Plan, Service, Step, Task, Trouble};
 
@@ -150,9 +150,8 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
             guesses.into_iter().map(|call| called(at, company, user, call)).collect()
         }),
         // A rejected request is repeated and corrected under the same key.
-        2 => (at(), 0..COMPANIES, user(), any::<bool>(), prop::collection::vec((at(), again()), 1..4)).prop_map(
-            |(at, company, user, token, again)| {
-                let first = if token { used_token() } else { vec![Call::Password { right: false, idk: true }] };
+        2 => (at(), 0..COMPANIES, user(), rejected(), prop::collection::vec((at(), again()), 1..4)).prop_map(
+            |(at, company, user, first, again)| {
                 let first = first.into_iter().map(|call| called(at, company, user, call));
                 first.chain(again.into_iter().map(|(at, call)| called(at, company, user, call))).collect()
             }

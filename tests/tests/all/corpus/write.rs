@@ -10,7 +10,7 @@ use umoja_schema::{
     Ownership, Part, PartRecord, Profile, ProfileFacts, Scope, Source, UserId, Version,
 };
 use umoja_store::apply::{commit_own, conflicts, plan_ownerships};
-use umoja_store::ports::{Commit, Condition, Logs as _, Outcome, PartWrite, Requests as _, Users as _, Writes};
+use umoja_store::ports::{Begun, Commit, Condition, Logs as _, Outcome, PartWrite, Users as _, Writes};
 use umoja_store::replicate::{confirmation, confirmation_key};
 use umoja_store::secrets::{SETTING, Secrets, SecretsDocument, WrappedSecret};
 use umoja_store::{Infrastructure, RegionEntry, RegionState, RegionsDocument};
@@ -310,12 +310,15 @@ async fn messages(here: &Place, id: UserId) -> Value {
 
 /// Outcomes of requests as they are stored.
 async fn requests(here: &Place, id: UserId) -> Value {
-    let begun = Outcome { request: "a keyed hash".into(), mark: None, status: None, id: None, version: None };
+    let begun = Outcome { request: "a keyed hash".into(), ..Outcome::default() };
     let finished = Outcome { status: Some(201), id: Some(id), version: Some("a version".into()), ..begun.clone() };
-    for (key, outcome) in [([1; 32], &begun), ([2; 32], &finished)] {
-        assert_eq!(here.store.begin(&key, outcome, NOW, Millis(u64::MAX >> 16)).await, Ok(None));
+    let mut stored = Vec::new();
+    for (key, outcome) in [([1; 32], begun), ([2; 32], finished)] {
+        let begun = here.home.requests.begin(&key, outcome, NOW, Millis(u64::MAX >> 16)).await;
+        let Ok(Begun::First(outcome)) = begun else { panic!("a new key") };
+        stored.push(outcome);
     }
-    serde_json::to_value([begun, finished]).unwrap()
+    serde_json::to_value(stored).unwrap()
 }
 
 /// The users that look-ups find.

@@ -152,6 +152,7 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
     let raw = Arc::new(store.clone());
     let (users, logs) = (proofs.users(raw.clone()), proofs.logs(raw.clone(), raw.clone()));
     let (items, registry) = (proofs.items(raw.clone()), proofs.registry(store.documents()));
+    let (requests, checkpoints) = (proofs.requests(raw.clone()), proofs.checkpoints(raw.clone()));
     let secrets = region.tables.registry.setting(SETTING).await.unwrap().unwrap();
     registry.put_setting(SETTING, &secrets).await.unwrap();
     for record in backup.parts {
@@ -170,18 +171,18 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
         let mut home = world.regions[n].home.clone();
         if n == at {
             (home.own.users, home.own.logs, home.own.items) = (users.clone(), logs.clone(), items.clone());
-            (home.registry, home.requests, home.proofs) = (registry.clone(), raw.clone(), proofs.clone());
+            (home.registry, home.requests, home.proofs) = (registry.clone(), requests.clone(), proofs.clone());
             home.repairs = Arc::new(store.queue("keys"));
             home.quarantined = Arc::new(store.queue("quarantined"));
             for peer in &mut home.peers {
                 peer.retry = Arc::new(store.queue(&format!("retry-{}", peer.ports.name)));
             }
-            home.checkpoints = raw.clone();
+            home.checkpoints = checkpoints.clone();
             let region = &mut world.regions[n];
             (region.tables.users, region.tables.logs) = (users.clone(), logs.clone());
             (region.tables.items, region.tables.proofs) = (items.clone(), proofs.clone());
-            (region.tables.registry, region.tables.requests) = (registry.clone(), raw.clone());
-            (region.tables.checkpoints, region.store) = (raw.clone(), store.clone());
+            (region.tables.registry, region.tables.requests) = (registry.clone(), requests.clone());
+            (region.tables.checkpoints, region.store) = (checkpoints.clone(), store.clone());
         }
         for peer in home.peers.iter_mut().filter(|peer| peer.ports.name == name) {
             (peer.ports.users, peer.ports.logs, peer.ports.items) = (users.clone(), logs.clone(), items.clone());

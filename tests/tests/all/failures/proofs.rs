@@ -2,7 +2,7 @@
 
 use umoja_reconciler::{Proving, ProvingReport, prove_documents};
 use umoja_schema::{Item, Part, PartRecord, UserId};
-use umoja_store::ports::{Clock as _, StoreError};
+use umoja_store::ports::{Begun, Clock as _, Outcome, StoreError};
 use umoja_store::rotation::ProofStep;
 use umoja_tests::world::{World, run};
 
@@ -147,5 +147,32 @@ fn what_a_region_proves_by_a_new_version_verifies_where_only_the_older_one_is_kn
         world.edit(1, id, "Ada L.").await.unwrap();
         world.settle().await;
         world.check_invariants().await;
+    });
+}
+
+/// Failure: secret of proofs rotated
+#[test]
+fn outcomes_of_requests_stay_usable_across_a_rotation() {
+    run(async {
+        let world = World::new(35, 2).await;
+        let requests = &world.regions[0].tables.requests;
+        let now = world.clock.now();
+        let (until, new) = (now.plus(60_000), Outcome { request: "r".into(), ..Outcome::default() });
+        let begin = async |key: u8| requests.begin(&[key; 32], new.clone(), now, until).await.unwrap();
+        let Begun::First(withdrawn) = begin(1).await else { panic!("a new key") };
+        let Begun::First(kept) = begin(2).await else { panic!("a new key") };
+        assert_eq!(rotate(&world).await, ProofStep::Publish);
+        prove(&world).await;
+
+        requests.withdraw(&[1; 32], &withdrawn, now).await.unwrap();
+        assert!(matches!(begin(1).await, Begun::First(_)), "the key was withdrawn");
+        let Begun::Earlier(verified) = begin(2).await else { panic!("a used key") };
+        assert_eq!(verified, new);
+        requests.finish(&[2; 32], &Outcome { status: Some(200), ..kept }, until).await.unwrap();
+
+        assert_eq!(rotate(&world).await, ProofStep::Retire);
+        world.regions[0].tables.proofs.reload().await.unwrap();
+        let Begun::Earlier(finished) = begin(2).await else { panic!("a used key") };
+        assert_eq!(finished, Outcome { status: Some(200), ..new.clone() });
     });
 }

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use umoja_schema::Part;
 use umoja_store::apply::apply_replicated;
-use umoja_store::ports::{Clock as _, Outcome, Requests as _};
+use umoja_store::ports::{Begun, Clock as _, Outcome, Requests as _};
 use umoja_tests::world::killed_after;
 
 use super::story;
@@ -162,9 +162,9 @@ fn remembered_requests_cannot_be_guessed_without_the_secret() {
         let body = json!({ "email": "ada@example.com", "password": "correct horse" });
         d.call_idk(0, "register", "k", body.clone()).await.ok(201);
         let key = d.world.regions[0].secrets().request_hash(&["idk", "shop", "k"]);
-        let probe = Outcome { request: String::new(), mark: None, status: None, id: None, version: None };
         let now = d.world.clock.now();
-        let row = d.world.regions[0].store.begin(&key, &probe, now, now.plus(1)).await.unwrap().unwrap();
+        let begun = d.world.regions[0].store.begin(&key, Outcome::default(), now, now.plus(1)).await.unwrap();
+        let Begun::Earlier(row) = begun else { panic!("no row") };
         for guess in [format!("/v1/users/register {body}"), format!("/v1/users/register{body}"), body.to_string()] {
             let plain = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::digest(guess));
             assert_ne!(row.request, plain);
@@ -245,8 +245,7 @@ fn a_rejected_request_leaves_its_key_unused() {
         let bob = d.register(0, "bob@example.com", "correct horse").await.id();
         let absent = "01890000-0000-7000-8000-000000000000";
         let token = d.call(0, "password/reset/start", json!({ "id": bob })).await.ok(200).body["token"].clone();
-        let change =
-            |current: &str| json!({ "id": ada, "current_password": current, "new_password": "battery staple" });
+        let change = |current: &str, new: &str| json!({ "id": ada, "current_password": current, "new_password": new });
         let finish = |new: &str| json!({ "token": token, "new_password": new });
         let merge = |preview: bool| json!({ "survivor": ada, "duplicate": bob, "preview": preview });
         // An operation, a body that does nothing, and one that does something.
@@ -258,7 +257,7 @@ fn a_rejected_request_leaves_its_key_unused() {
                 json!({ "id": ada, "set": { "username": "ada" } }),
                 200,
             ),
-            ("password/change", change("a guess"), change("correct horse"), 200),
+            ("password/change", change("a guess", "third password"), change("correct horse", "battery staple"), 200),
             ("password/reset/finish", finish("password"), finish("battery staple"), 200),
             ("status", json!({ "id": absent, "status": "disabled" }), json!({ "id": bob, "status": "active" }), 200),
             ("merge", merge(true), merge(false), 200),

@@ -20,6 +20,7 @@ mod policy;
 mod races;
 mod rate;
 mod register;
+mod repeats;
 mod request_id;
 mod reset;
 mod rotation;

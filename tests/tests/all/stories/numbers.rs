@@ -103,6 +103,17 @@ fn a_number_that_would_change_is_rejected() {
     });
 }
 
+#[test]
+fn a_number_that_is_not_json_makes_a_malformed_request() {
+    story(1214, async |d| {
+        for number in ["01", "-01", "1.", "1e400]"] {
+            let body = format!(r#"{{"username":"eve","profile":{{"custom":{{"n":[{number}]}}}}}}"#);
+            let (raw, _) = sent(&d, "register", &body).await;
+            assert_eq!((raw.status, &raw.problem()["code"]), (400, &json!("malformed_request")), "{number}");
+        }
+    });
+}
+
 /// Any JSON value with numbers of every kind.
 fn any_json() -> impl Strategy<Value = Value> {
     let number = prop_oneof![

@@ -3,6 +3,7 @@
 
 mod canary;
 mod fuzzed;
+mod outcomes;
 mod requests;
 mod tables;
 mod tampered;

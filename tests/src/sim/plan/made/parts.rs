@@ -72,10 +72,15 @@ pub(super) fn finish() -> impl Strategy<Value = Call> {
     (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::ResetFinish { right, idk })
 }
 
-/// A token is used twice. The second time is rejected and can be repeated.
-pub(super) fn used_token() -> Vec<Call> {
+/// Calls of which the last one is rejected and can be repeated: a token is used a second time, a password is wrong, or
+/// the user does not exist. Only the last one is another request with other values, because passwords do not count.
+pub(super) fn rejected() -> impl Strategy<Value = Vec<Call>> {
     let finish = |idk| Call::ResetFinish { right: true, idk };
-    vec![Call::ResetStart { by: By::Id }, finish(false), finish(true)]
+    prop_oneof![
+        Just(vec![Call::ResetStart { by: By::Id }, finish(false), finish(true)]),
+        Just(vec![Call::Password { right: false, idk: true }]),
+        Just(vec![Call::Status { active: true, idk: true }]),
+    ]
 }
 
 /// The last call with an idempotency key is sent again.

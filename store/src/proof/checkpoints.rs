@@ -1,0 +1,33 @@
+//! Checkpoints that are proved.
+
+use async_trait::async_trait;
+use umoja_schema::names::table;
+use umoja_schema::proof;
+
+use super::Proved;
+use crate::ports::{Checkpoints, StoreError};
+
+/// The length of a proof, which stands before the state.
+const PROOF: usize = 36;
+
+#[async_trait]
+impl Checkpoints for Proved<dyn Checkpoints> {
+    /// A state that does not verify counts as lost, so the work that it is about starts from the beginning.
+    async fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(stored) = self.inner.checkpoint(name).await? else { return Ok(None) };
+        if let Some((proof, state)) = stored.split_at_checked(PROOF) {
+            let version = proof.first_chunk::<4>().map(|version| u32::from_be_bytes(*version));
+            let keys = self.proofs.keys_for([version]).await?;
+            if keys.verifies(&proof::bytes(table::CHECKPOINTS, name, state), proof) {
+                return Ok(Some(state.to_vec()));
+            }
+        }
+        tracing::error!(checkpoint = name, "the proof of a checkpoint does not verify; the work starts over");
+        Ok(None)
+    }
+
+    async fn put_checkpoint(&self, name: &str, state: &[u8]) -> Result<(), StoreError> {
+        let proof = self.proofs.keys().await?.prove(&proof::bytes(table::CHECKPOINTS, name, state));
+        self.inner.put_checkpoint(name, &[&proof.unwrap_or_default(), state].concat()).await
+    }
+}
