@@ -50,13 +50,17 @@
 
 mod auth0;
 mod bcrypt;
+mod before;
 mod chain;
 mod codec;
 mod cost;
 mod digest;
+mod elsewhere;
 mod error;
 mod hash;
 mod keys;
+mod kratos;
+mod ldap;
 mod native;
 mod parts;
 mod pbkdf2;
@@ -64,9 +68,12 @@ mod phpass;
 mod recipe;
 mod scrypt;
 mod spelling;
+mod spring;
+mod step;
 mod unix;
+mod werkzeug;
 
-pub use self::chain::{HmacKey, Place, Step};
+pub use self::before::Typed;
 pub use self::codec::{PasswordEncoding, TextEncoding};
 pub use self::cost::Cost;
 pub use self::digest::Digest;
@@ -75,6 +82,7 @@ pub use self::hash::ForeignHash;
 use self::hash::{Check, Form};
 pub use self::keys::{HashKey, HashKeyError, HashKeys};
 pub use self::recipe::FAMILIES;
+pub use self::step::{Again, HmacKey, Output, Place, Step};
 use crate::password::{Password, Passwords, check_stored};
 
 /// Compares a password with a string that [`import`] or [`ForeignHash::to_stored`] returned. Also reads slow hashes in
@@ -111,7 +119,7 @@ pub fn cost(stored: &str) -> Result<Cost, ImportError> {
         Form::Recipe(recipe, Check::Bare(expected)) => Ok(recipe.cost(expected.len())),
         Form::Recipe(recipe, Check::Wrapped { length, phc }) => {
             let (inner, outer) = (recipe.cost(*length), argon2(phc)?);
-            Ok(Cost { micros: inner.micros + outer.micros, memory_kib: inner.memory_kib.max(outer.memory_kib) })
+            Ok(Cost { micros: inner.micros + outer.micros * recipe.tries(), memory_kib: inner.memory_kib.max(outer.memory_kib) })
         }
     }
 }
