@@ -174,6 +174,8 @@ impl HashRule {
                 let steps: Vec<_> = steps.map(|step| step.read(salt.is_empty())).collect();
                 ForeignHash::chain(&steps, self.key.as_deref(), &salt, &bytes()?)?
             }
+            // Symfony's newer hashers name themselves, in the same column.
+            Family::Symfony if text.starts_with('$') => ForeignHash::parse(&text)?,
             Family::Symfony => {
                 let rounds = self.iterations.as_ref().map_or(Ok(5000), |_| small(&self.iterations))?;
                 self.symfony(rounds, &salt, &bytes()?)?
