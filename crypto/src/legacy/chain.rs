@@ -9,10 +9,12 @@ use zeroize::Zeroizing;
 use super::digest::Digest;
 use super::error::ImportError;
 use super::keys::{HashKeys, valid_id};
-use super::step::{Output, Place, Step, around};
+use super::step::{Again, Output, Place, Step, around};
 
-/// 2^18 digests over the longest password are about two seconds.
+/// 2^18 digests over the longest password are about two seconds, 2^22 over a digest alone are half a second.
 const MAX_ROUNDS: u64 = 1 << 18;
+/// How many rounds over a digest alone count as one over the password.
+const SHORT_ROUNDS: u64 = 16;
 
 /// One to four steps, and the id of the secret if one of them needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Chain {
         let chain = Self { steps, key, hex };
         match fits {
             false => Err(ImportError::Unsupported),
-            true if chain.rounds() > MAX_ROUNDS => Err(ImportError::TooCostly),
+            true if chain.long_rounds() > MAX_ROUNDS => Err(ImportError::TooCostly),
             true => Ok(chain),
         }
     }
@@ -70,6 +72,15 @@ impl Chain {
         self.steps.iter().map(|step| u64::from(step.rounds)).sum()
     }
 
+    /// The number of digests, of which those over a digest alone count less.
+    fn long_rounds(&self) -> u64 {
+        let steps = self.steps.iter().map(|step| match step.again {
+            Again::Nothing => u64::from(step.rounds).div_ceil(SHORT_ROUNDS),
+            Again::Message | Again::Input | Again::Salt => u64::from(step.rounds),
+        });
+        steps.sum()
+    }
+
     pub(super) fn nanos(&self) -> u64 {
         let steps = self.steps.iter();
         steps.map(|step| u64::from(step.rounds) * step.digest.map_or(0, Digest::nanos)).sum::<u64>() + 5_000
@@ -88,12 +99,7 @@ impl Chain {
         params
     }
 
-    pub(super) fn read(
-        steps: &str,
-        key: Option<&str>,
-        salt: &[u8],
-        output: Option<&str>,
-    ) -> Result<Self, ImportError> {
+    pub(super) fn read(steps: &str, key: Option<&str>, salt: &[u8], output: Option<&str>) -> Result<Self, ImportError> {
         let steps = steps.split('.').map(Step::of).collect::<Option<Vec<_>>>().ok_or(ImportError::Unsupported)?;
         let hex = match output {
             None => false,

@@ -28,7 +28,8 @@ mod tests {
 
     #[test]
     fn a_text_that_names_another_server_or_no_password_is_no_hash() {
-        for text in ["{SASL}u@EXAMPLE.COM", "{sasl}x", "{K5KEY}", "{CRYPT}*", "{CRYPT}!!", "*LK*", "!", "!Xy9", " x\n"] {
+        for text in ["{SASL}u@EXAMPLE.COM", "{sasl}x", "{K5KEY}", "{CRYPT}*", "{CRYPT}!!", "*LK*", "!", "!Xy9", " x\n"]
+        {
             assert!(ForeignHash::is_elsewhere(text), "{text}");
         }
         for text in [

@@ -126,7 +126,10 @@ pub fn cost(stored: &str) -> Result<Cost, ImportError> {
         Form::Recipe(recipe, Check::Bare(expected)) => Ok(recipe.cost(expected.len())),
         Form::Recipe(recipe, Check::Wrapped { length, phc }) => {
             let (inner, outer) = (recipe.cost(*length), argon2(phc)?);
-            Ok(Cost { micros: inner.micros + outer.micros * recipe.tries(), memory_kib: inner.memory_kib.max(outer.memory_kib) })
+            Ok(Cost {
+                micros: inner.micros + outer.micros * recipe.tries(),
+                memory_kib: inner.memory_kib.max(outer.memory_kib),
+            })
         }
     }
 }

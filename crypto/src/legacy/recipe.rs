@@ -69,13 +69,7 @@ pub(super) enum Ran {
 
 impl Recipe {
     pub(super) fn new(family: Family, salt: Vec<u8>) -> Self {
-        Self {
-            family,
-            typed: Typed::Exact,
-            before: Before::Unchanged,
-            encoding: PasswordEncoding::Utf8,
-            salt,
-        }
+        Self { family, typed: Typed::Exact, before: Before::Unchanged, encoding: PasswordEncoding::Utf8, salt }
     }
 
     /// Whether the salt, and a result of this length, fit the family.

@@ -18,9 +18,21 @@ pub(super) fn read(id: &str, rest: &str, keys: &HashKeys) -> Option<Result<Forei
     let salted = rest.starts_with('{');
     Some(match (id, version) {
         (_, Some(version)) if !version.starts_with("springsecurity_v") => Err(ImportError::Unsupported),
-        ("bcrypt", _) => if rest.starts_with("$2") { modular(rest, keys) } else { Err(ImportError::Unsupported) },
+        ("bcrypt", _) => {
+            if rest.starts_with("$2") {
+                modular(rest, keys)
+            } else {
+                Err(ImportError::Unsupported)
+            }
+        }
         ("argon2", _) => ForeignHash::argon2(rest),
-        ("scrypt", _) => if rest.starts_with("$scrypt$") { modular(rest, keys) } else { scrypt(rest) },
+        ("scrypt", _) => {
+            if rest.starts_with("$scrypt$") {
+                modular(rest, keys)
+            } else {
+                scrypt(rest)
+            }
+        }
         ("pbkdf2", Some("springsecurity_v5_8")) => pbkdf2(Digest::Sha256, 310_000, 16, rest),
         ("pbkdf2", Some(_)) => pbkdf2(Digest::Sha1, 185_000, 8, rest),
         ("pbkdf2", None) if is_hex(80) => pbkdf2(Digest::Sha1, 185_000, 8, rest),

@@ -265,7 +265,9 @@ mod tests {
 
     #[test]
     fn a_step_reads_back_from_its_name() {
-        for name in ["md5", "sha1-sp-kp", "sha512-sa-i5000m", "join-ks", "sha256-ss-i1024-or", "md5-hk-ob", "sha1-i2i-ou"] {
+        for name in
+            ["md5", "sha1-sp-kp", "sha512-sa-i5000m", "join-ks", "sha256-ss-i1024-or", "md5-hk-ob", "sha1-i2i-ou"]
+        {
             let step = Step::of(name).unwrap();
             assert!(step.fits(), "{name}");
             assert_eq!(step.name(), name);

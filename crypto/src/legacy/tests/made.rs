@@ -23,9 +23,10 @@ fn werkzeug_s_hashes_verify() {
         assert_only(&ForeignHash::werkzeug(native).unwrap(), PASSWORD);
     }
     // werkzeug 2.3.8; Django wrote the same prefixes and means another function.
-    for native in
-        ["sha1$ohvKRpAAUX0CIzbU$7c55f320d7361e3fbac41f64b867580707898b52", "md5$J3bmQgN1cdZVB3wG$aa97374c12d7fec089a539054840df89"]
-    {
+    for native in [
+        "sha1$ohvKRpAAUX0CIzbU$7c55f320d7361e3fbac41f64b867580707898b52",
+        "md5$J3bmQgN1cdZVB3wG$aa97374c12d7fec089a539054840df89",
+    ] {
         assert_only(&ForeignHash::werkzeug(native).unwrap(), PASSWORD);
         assert_eq!(compare(&parse(native), PASSWORD), LegacyOutcome::Wrong);
     }
@@ -153,7 +154,10 @@ fn kratos_own_spellings_verify() {
         ("test", "$md5-crypt$$whuMjZj.HMFoaTaZRRtkO0"),
         ("test123", "{SSHA}JFZFs0oHzxbMwkSJmYVeI8MnTDy/276a"),
         ("test", "$argon2id$v=19$m=32,t=2,p=4$cm94YnRVOW5jZzFzcVE4bQ$MNzk5BtR2vUhrp6qQEjRNw"),
-        ("test", "$scrypt$ln=16384,r=8,p=1$2npRo7P03Mt8keSoMbyD/tKFWyUzjiQf2svUaNDSrhA=$MiCzNcIplSMqSBrm4HckjYqYhaVPPjTARTzwB1cVNYE="),
+        (
+            "test",
+            "$scrypt$ln=16384,r=8,p=1$2npRo7P03Mt8keSoMbyD/tKFWyUzjiQf2svUaNDSrhA=$MiCzNcIplSMqSBrm4HckjYqYhaVPPjTARTzwB1cVNYE=",
+        ),
     ] {
         assert_only(&parse(native), password);
     }
@@ -273,8 +277,12 @@ fn steps_that_do_not_fit_a_hash_are_rejected() {
         let rejected = bcrypt().with_before(&steps, key).map(|_| ());
         assert_eq!(rejected, Err(ImportError::Unsupported), "{steps:?}");
     }
-    let costly = Step { rounds: 1 << 19, ..plain };
-    assert_eq!(bcrypt().with_before(&[costly], None).map(|_| ()), Err(ImportError::TooCostly));
+    for (rounds, again) in [((1 << 22) + 1, Again::Nothing), ((1 << 18) + 1, Again::Message), (u32::MAX, Again::Input)]
+    {
+        let costly = Step { rounds, again, ..plain };
+        assert_eq!(bcrypt().with_before(&[costly], None).map(|_| ()), Err(ImportError::TooCostly));
+    }
+    assert!(bcrypt().with_before(&[Step { rounds: 1 << 22, ..plain }], None).is_ok());
     let twice = bcrypt().with_before(&[plain], None).unwrap();
     assert_eq!(twice.with_before(&[plain], None).map(|_| ()), Err(ImportError::Unsupported));
 }

@@ -169,8 +169,8 @@ fn scrypt_reads_n_and_its_logarithm() {
         ("ln=18,r=8,p=1", ImportError::TooCostly),
         ("ln=262144,r=8,p=1", ImportError::TooCostly),
         ("ln=63,r=8,p=1", ImportError::TooCostly),
-        ("ln=14,r=8,p=81", ImportError::TooCostly), // more work
-        ("ln=15,r=64,p=1", ImportError::TooCostly), // more memory
+        ("ln=14,r=8,p=81", ImportError::TooCostly),     // more work
+        ("ln=15,r=64,p=1", ImportError::TooCostly),     // more memory
         ("ln=1,r=1,p=2097152", ImportError::TooCostly), // more memory beside the table
         ("ln=1,r=4294967295,p=4294967295", ImportError::TooCostly),
         ("ln=0,r=8,p=1", ImportError::Unsupported),

@@ -240,7 +240,13 @@ impl HashRule {
             let (hash, salt) = match self.order {
                 Some(Order::HashFirst) => first,
                 Some(Order::SaltFirst) => last,
-                None => if self.is_hash(first.0, last.0) { first } else { last },
+                None => {
+                    if self.is_hash(first.0, last.0) {
+                        first
+                    } else {
+                        last
+                    }
+                }
             };
             return Ok((hash.to_owned(), salt.to_owned()));
         }
