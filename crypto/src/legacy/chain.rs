@@ -34,12 +34,11 @@ impl Chain {
             && steps.iter().any(|step| step.uses_salt()) != salt.is_empty()
             && (!surrounds || around(salt).is_some())
             && key.as_deref().is_none_or(valid_id);
-        let chain = Self { steps, key, hex };
-        match fits {
-            false => Err(ImportError::Unsupported),
-            true if chain.long_rounds() > MAX_ROUNDS => Err(ImportError::TooCostly),
-            true => Ok(chain),
+        if !fits {
+            return Err(ImportError::Unsupported);
         }
+        let chain = Self { steps, key, hex };
+        if chain.long_rounds() > MAX_ROUNDS { Err(ImportError::TooCostly) } else { Ok(chain) }
     }
 
     /// The length of the last digest in bytes; `None` if the last step has none, or writes its output in another form.

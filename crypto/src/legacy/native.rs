@@ -54,7 +54,7 @@ fn parse(native: &str, keys: &HashKeys) -> Result<ForeignHash> {
     if native.starts_with('$') {
         return modular(native, keys);
     }
-    // Nextcloud's `OC\\Security\\Hasher`: the version of the format is before the hash.
+    // Nextcloud's `OC\Security\Hasher`: the version of the format is before the hash.
     if let Some(nextcloud) = ["1|", "2|", "3|"].iter().find_map(|version| native.strip_prefix(version)) {
         let known = nextcloud.starts_with("$2") || nextcloud.starts_with("$argon2");
         return if known { modular(nextcloud, keys) } else { Err(ImportError::Unsupported) };

@@ -156,11 +156,10 @@ const LONG_OUTPUT: usize = 128;
 
 /// The part of an output that is kept.
 pub(super) fn enough(hash: &[u8]) -> Result<&[u8], ImportError> {
-    match hash.len() {
-        ..=LONG_OUTPUT => Ok(hash),
-        ..=LONGEST_OUTPUT => Ok(&hash[..64]),
-        _ => Err(ImportError::Unsupported),
+    if hash.len() > LONGEST_OUTPUT {
+        return Err(ImportError::Unsupported);
     }
+    Ok(if hash.len() > LONG_OUTPUT { &hash[..64] } else { hash })
 }
 
 /// Longest JSON that is read, in bytes.

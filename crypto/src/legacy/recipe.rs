@@ -112,14 +112,13 @@ impl Recipe {
     /// Whether a graphics card tries this hash so fast that it must be stored inside argon2id.
     pub(super) fn is_fast(&self, length: usize) -> bool {
         match &self.family {
-            // An argon2 of the other system is slow, whatever its parameters: it is kept as it is.
-            Family::Argon2 => false,
             Family::Chain(chain) => chain.rounds() < FAST_BELOW,
             Family::Crypt(crypt) => u64::from(crypt.rounds()) < FAST_BELOW,
             Family::Stretched(stretched) => stretched.rounds() < FAST_BELOW,
             Family::Pbkdf2(pbkdf2) => pbkdf2.work(length) < FAST_BELOW,
             Family::Scrypt(scrypt) | Family::Firebase(scrypt, _) => scrypt.table_kib() < FAST_BELOW_KIB,
-            Family::Bcrypt(_) => false,
+            // Argon2 of another system is slow, whatever its parameters.
+            Family::Argon2 | Family::Bcrypt(_) => false,
         }
     }
 
