@@ -8,24 +8,21 @@ use super::digest::Digest;
 use super::error::ImportError;
 use super::hash::ForeignHash;
 use super::keys::HashKeys;
-use super::native::{Result, modular};
+use super::modular::{Result, modular};
 use super::step::{HmacKey, PASSWORD, Place, Step};
 
-/// `$id$rest`.
-pub(super) fn read(id: &str, rest: &str, keys: &HashKeys) -> Result<ForeignHash> {
-    let crypt = |id: &str| modular(&format!("${id}${rest}"), keys);
-    match id {
+/// `$id$rest`; `None` if it is another system's.
+pub(super) fn read(id: &str, rest: &str, keys: &HashKeys) -> Option<Result<ForeignHash>> {
+    let crypt = |id: &str| modular(&format!("${id}${rest}"));
+    Some(match id {
         "md5-crypt" => crypt("1"),
         "sha256-crypt" => crypt("5"),
         "sha512-crypt" => crypt("6"),
-        "md5" | "sha1" | "sha256" | "sha512" => digest(Digest::of(id).ok_or(ImportError::Unsupported)?, rest),
+        "md5" | "sha1" | "sha256" | "sha512" => digest(Digest::of(id)?, rest),
         "firescrypt" => firescrypt(rest, keys),
         "f_scrypt" => f_scrypt(rest, keys),
-        _ => match id.strip_prefix("hmac-").and_then(Digest::of) {
-            Some(digest) => hmac(digest, rest, keys),
-            None => Err(ImportError::Unsupported),
-        },
-    }
+        _ => hmac(Digest::of(id.strip_prefix("hmac-")?)?, rest, keys),
+    })
 }
 
 fn bytes(text: &str) -> Result<Vec<u8>> {

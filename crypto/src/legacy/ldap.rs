@@ -1,4 +1,4 @@
-//! `{SCHEME}...`: LDAP directories and, after the same brackets, Spring.
+//! `{SCHEME}...` of LDAP directories.
 //!
 //! RFC 2307 section 5.3; OpenLDAP's pw-sha2, pw-pbkdf2 and pw-argon2; 389 Directory Server's `pwdstorage.h`; OpenDJ's
 //! `PBKDF2PasswordStorageScheme` and `PKCS5S2PasswordStorageScheme`, the second also Atlassian's.
@@ -7,26 +7,19 @@ use super::codec::base64;
 use super::digest::Digest;
 use super::error::ImportError;
 use super::hash::ForeignHash;
-use super::keys::HashKeys;
-use super::native::{self, Result, modular};
+use super::modular::{self, Result, modular};
 use super::pbkdf2::Pbkdf2;
-use super::spring;
 use super::step::{Place, Step};
 
 /// Atlassian's iterations; OpenDJ's are the same.
 const PKCS5S2: u32 = 10_000;
 
-/// A scheme in any case, and what follows it.
-pub(super) fn read(native: &str, keys: &HashKeys) -> Result<ForeignHash> {
-    let (scheme, rest) = native[1..].split_once('}').ok_or(ImportError::Unsupported)?;
-    let scheme = scheme.to_ascii_lowercase();
-    if let Some(hash) = spring::read(&scheme, rest, keys) {
-        return hash;
-    }
-    match scheme.as_str() {
+/// A scheme in lower case, and what follows it.
+pub(super) fn read(scheme: &str, rest: &str) -> Result<ForeignHash> {
+    match scheme {
         // 389 Directory Server names the kind of crypt.
-        "crypt" | "crypt-md5" | "crypt-sha256" | "crypt-sha512" if rest.starts_with('$') => modular(rest, keys),
-        "bcrypt" if rest.starts_with("$2") => modular(rest, keys),
+        "crypt" | "crypt-md5" | "crypt-sha256" | "crypt-sha512" if rest.starts_with('$') => modular(rest),
+        "bcrypt" if rest.starts_with("$2") => modular(rest),
         "argon2" => ForeignHash::argon2(rest),
         "pkcs5s2" => {
             let bytes = bytes(rest)?;
@@ -43,7 +36,7 @@ pub(super) fn read(native: &str, keys: &HashKeys) -> Result<ForeignHash> {
                 let digest = digest.strip_prefix("hmac-").unwrap_or(digest);
                 pbkdf2(Digest::of(digest).ok_or(ImportError::Unsupported)?, rest)
             }
-            None => plain(&scheme, rest),
+            None => plain(scheme, rest),
         },
     }
 }
@@ -55,7 +48,7 @@ fn bytes(text: &str) -> Result<Vec<u8>> {
 /// OpenLDAP's `iterations$salt$hash`, or OpenDJ's `iterations:` and base64 of hash and salt.
 fn pbkdf2(digest: Digest, rest: &str) -> Result<ForeignHash> {
     let Some((iterations, together)) = rest.split_once(':') else {
-        return native::pbkdf2(Pbkdf2::modular(digest.name(), rest)?);
+        return modular::pbkdf2(Pbkdf2::modular(digest.name(), rest)?);
     };
     let iterations = iterations.parse().map_err(|_| ImportError::Unsupported)?;
     let bytes = bytes(together)?;

@@ -68,6 +68,7 @@ mod hash;
 mod keys;
 mod kratos;
 mod ldap;
+mod modular;
 mod native;
 mod parts;
 mod pbkdf2;

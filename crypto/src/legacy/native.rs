@@ -3,25 +3,20 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::bcrypt::Bcrypt;
 use super::before::{Before, Typed};
 use super::chain::Chain;
-use super::codec::TextEncoding;
 use super::digest::Digest;
 use super::error::ImportError;
 use super::hash::ForeignHash;
 use super::keys::HashKeys;
+use super::modular::{Result, bcrypt, hex, modular, pbkdf2, scrypt, stretched};
 use super::pbkdf2::Pbkdf2;
-use super::phpass::Stretched;
 use super::recipe::{Family, Recipe};
 use super::scrypt::Scrypt;
 use super::step::{Place, Step};
-use super::unix::Crypt;
-use super::{kratos, ldap, werkzeug};
+use super::{kratos, ldap, spring, werkzeug};
 
 const LONGEST: usize = 1024;
-
-pub(super) type Result<T> = std::result::Result<T, ImportError>;
 
 impl ForeignHash {
     /// Reads a spelling that names its family (the table in [`legacy`](super)).
@@ -49,15 +44,16 @@ fn parse(native: &str, keys: &HashKeys) -> Result<ForeignHash> {
         return Err(ImportError::Unsupported);
     }
     if native.starts_with('{') {
-        return ldap::read(native, keys);
+        return braced(native);
     }
-    if native.starts_with('$') {
-        return modular(native, keys);
+    if let Some(rest) = native.strip_prefix('$') {
+        let kratos = rest.split_once('$').and_then(|(id, rest)| kratos::read(id, rest, keys));
+        return kratos.unwrap_or_else(|| modular(native));
     }
     // Nextcloud's `OC\Security\Hasher`: the version of the format is before the hash.
     if let Some(nextcloud) = ["1|", "2|", "3|"].iter().find_map(|version| native.strip_prefix(version)) {
         let known = nextcloud.starts_with("$2") || nextcloud.starts_with("$argon2");
-        return if known { modular(nextcloud, keys) } else { Err(ImportError::Unsupported) };
+        return if known { modular(nextcloud) } else { Err(ImportError::Unsupported) };
     }
     if let Some(drupal) = native.strip_prefix("U$") {
         return stretched(&format!("${drupal}"), Before::hex_of(Digest::Md5));
@@ -72,26 +68,16 @@ fn parse(native: &str, keys: &HashKeys) -> Result<ForeignHash> {
     ForeignHash::bare(Recipe::new(Family::Pbkdf2(pbkdf2), salt), hash)
 }
 
-/// Strings that begin with a dollar sign.
-pub(super) fn modular(native: &str, keys: &HashKeys) -> Result<ForeignHash> {
-    let (id, rest) = native[1..].split_once('$').ok_or(ImportError::Unsupported)?;
-    match id {
-        // Magento 2 writes `:0` behind a bcrypt hash of Magento 1.
-        "2a" | "2b" | "2y" | "2x" => bcrypt(native.strip_suffix(":0").unwrap_or(native), Before::Unchanged),
-        "wp" => bcrypt(&native[3..], Before::WordPress),
-        "P" | "H" | "S" => stretched(native, Before::Unchanged),
-        "1" | "apr1" | "5" | "6" => {
-            let (crypt, salt, hash) = Crypt::parse(native)?;
-            ForeignHash::bare(Recipe::new(Family::Crypt(crypt), salt), hash)
-        }
-        "argon2i" | "argon2d" | "argon2id" => ForeignHash::argon2(native),
-        "scrypt" => scrypt(Scrypt::modular(rest)?),
-        "pbkdf2" => pbkdf2(Pbkdf2::modular("sha1", rest)?),
-        _ => match id.strip_prefix("pbkdf2-") {
-            Some(digest) => pbkdf2(Pbkdf2::modular(digest, rest)?),
-            None => kratos::read(id, rest, keys),
-        },
-    }
+/// `{SCHEME}...`: LDAP directories and, after the same brackets, Spring.
+fn braced(native: &str) -> Result<ForeignHash> {
+    let (scheme, rest) = native[1..].split_once('}').ok_or(ImportError::Unsupported)?;
+    let scheme = scheme.to_ascii_lowercase();
+    // Spring's id for the schemes of LDAP.
+    let (scheme, rest) = match (scheme.as_str(), rest.strip_prefix('{').and_then(|rest| rest.split_once('}'))) {
+        ("ldap", Some((inner, rest))) => (inner.to_ascii_lowercase(), rest),
+        _ => (scheme, rest),
+    };
+    spring::read(&scheme, rest).unwrap_or_else(|| ldap::read(&scheme, rest))
 }
 
 /// Django's `algorithm$...`.
@@ -189,26 +175,4 @@ fn libsodium(version: &str, salt: &[u8], hash: &[u8]) -> Result<String> {
     let salt: Vec<u8> = salt.iter().copied().cycle().take(16).collect();
     let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
     Ok(format!("$argon2id$v=19$m={},t={passes},p=1${salt}${hash}", memory / 1024))
-}
-
-fn bcrypt(native: &str, before: Before) -> Result<ForeignHash> {
-    let (bcrypt, salt, hash) = Bcrypt::parse(native)?;
-    ForeignHash::bare(Recipe { before, ..Recipe::new(Family::Bcrypt(bcrypt), salt) }, hash)
-}
-
-fn stretched(native: &str, before: Before) -> Result<ForeignHash> {
-    let (stretched, salt, hash) = Stretched::parse(native)?;
-    ForeignHash::bare(Recipe { before, ..Recipe::new(Family::Stretched(stretched), salt) }, hash)
-}
-
-pub(super) fn pbkdf2((pbkdf2, salt, hash): super::pbkdf2::Parsed) -> Result<ForeignHash> {
-    ForeignHash::bare(Recipe::new(Family::Pbkdf2(pbkdf2), salt), hash)
-}
-
-pub(super) fn scrypt((scrypt, salt, hash): (Scrypt, Vec<u8>, Vec<u8>)) -> Result<ForeignHash> {
-    ForeignHash::bare(Recipe::new(Family::Scrypt(scrypt), salt), hash)
-}
-
-pub(super) fn hex(text: &str) -> Result<Vec<u8>> {
-    TextEncoding::Hex.decode(text).map(|bytes| bytes.to_vec()).ok_or(ImportError::Unsupported)
 }

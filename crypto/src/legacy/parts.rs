@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::chain::Chain;
-use super::codec::{PasswordEncoding, base64};
+use super::codec::{PasswordEncoding, base64, enough};
 use super::digest::Digest;
 use super::keys::valid_id;
 use super::pbkdf2::Pbkdf2;
@@ -58,7 +58,7 @@ impl ForeignHash {
     /// # Errors
     /// [`ImportError`].
     pub fn pbkdf2(digest: Digest, iterations: u32, salt: &[u8], hash: &[u8]) -> Result<Self, ImportError> {
-        let hash = enough(hash)?;
+        let hash = enough(hash).ok_or(ImportError::Unsupported)?;
         let pbkdf2 = Pbkdf2::new(digest, iterations, hash.len())?;
         Self::bare(Recipe::new(Family::Pbkdf2(pbkdf2), salt.to_vec()), hash.to_vec())
     }
@@ -68,7 +68,7 @@ impl ForeignHash {
     /// # Errors
     /// [`ImportError`].
     pub fn scrypt(n: u64, r: u32, p: u32, salt: &[u8], hash: &[u8]) -> Result<Self, ImportError> {
-        let hash = enough(hash)?;
+        let hash = enough(hash).ok_or(ImportError::Unsupported)?;
         Self::bare(Recipe::new(Family::Scrypt(Scrypt::with_n(n, r, p)?), salt.to_vec()), hash.to_vec())
     }
 
@@ -147,19 +147,6 @@ impl KeycloakCredential {
         let passes = self.hash_iterations;
         ForeignHash::argon2(&format!("$argon2{kind}$v={version}$m={memory},t={passes},p={lanes}${salt}${hash}"))
     }
-}
-
-/// Longest output of PBKDF2 and scrypt that is read: several systems write 512 bytes.
-const LONGEST_OUTPUT: usize = 1024;
-/// Of a longer output than this only the beginning is kept.
-const LONG_OUTPUT: usize = 128;
-
-/// The part of an output that is kept.
-pub(super) fn enough(hash: &[u8]) -> Result<&[u8], ImportError> {
-    if hash.len() > LONGEST_OUTPUT {
-        return Err(ImportError::Unsupported);
-    }
-    Ok(if hash.len() > LONG_OUTPUT { &hash[..64] } else { hash })
 }
 
 /// Longest JSON that is read, in bytes.

@@ -1,9 +1,8 @@
 //! PBKDF2 (RFC 8018): Django's, passlib's, LDAP's and ASP.NET Identity's spellings.
 
-use super::codec::{ab64, base64};
+use super::codec::{ab64, base64, enough};
 use super::digest::Digest;
 use super::error::ImportError;
-use super::parts::enough;
 
 /// Iterations times blocks of output: about two seconds of SHA-256, five of SHA-512.
 const MAX_WORK: u64 = 10_000_000;
@@ -63,7 +62,7 @@ impl Pbkdf2 {
     fn of(digest: &str, iterations: &str, salt: Option<Vec<u8>>, hash: Option<Vec<u8>>) -> Result<Parsed, ImportError> {
         let digest = Digest::of(digest).ok_or(ImportError::Unsupported)?;
         let (Some(salt), Some(hash)) = (salt, hash) else { return Err(ImportError::Unsupported) };
-        let hash = enough(&hash)?.to_vec();
+        let hash = enough(&hash).ok_or(ImportError::Unsupported)?.to_vec();
         let iterations = match iterations.parse::<u64>() {
             Ok(iterations) => u32::try_from(iterations).map_err(|_| ImportError::TooCostly)?,
             Err(_) => return Err(ImportError::Unsupported),

@@ -7,12 +7,11 @@ use super::codec::base64;
 use super::digest::Digest;
 use super::error::ImportError;
 use super::hash::ForeignHash;
-use super::keys::HashKeys;
-use super::native::{Result, hex, modular};
+use super::modular::{Result, hex, modular};
 use super::step::{Place, Step};
 
 /// `None` if it is not Spring's. LDAP has some of the names, in another form.
-pub(super) fn read(id: &str, rest: &str, keys: &HashKeys) -> Option<Result<ForeignHash>> {
+pub(super) fn read(id: &str, rest: &str) -> Option<Result<ForeignHash>> {
     let (id, version) = id.split_once('@').map_or((id, None), |(id, version)| (id, Some(version)));
     let is_hex = |length: usize| rest.len() == length && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
     let salted = rest.starts_with('{');
@@ -20,7 +19,7 @@ pub(super) fn read(id: &str, rest: &str, keys: &HashKeys) -> Option<Result<Forei
         (_, Some(version)) if !version.starts_with("springsecurity_v") => Err(ImportError::Unsupported),
         ("bcrypt", _) => {
             if rest.starts_with("$2") {
-                modular(rest, keys)
+                modular(rest)
             } else {
                 Err(ImportError::Unsupported)
             }
@@ -28,7 +27,7 @@ pub(super) fn read(id: &str, rest: &str, keys: &HashKeys) -> Option<Result<Forei
         ("argon2", _) => ForeignHash::argon2(rest),
         ("scrypt", _) => {
             if rest.starts_with("$scrypt$") {
-                modular(rest, keys)
+                modular(rest)
             } else {
                 scrypt(rest)
             }
@@ -37,7 +36,6 @@ pub(super) fn read(id: &str, rest: &str, keys: &HashKeys) -> Option<Result<Forei
         ("pbkdf2", Some(_)) => pbkdf2(Digest::Sha1, 185_000, 8, rest),
         ("pbkdf2", None) if is_hex(80) => pbkdf2(Digest::Sha1, 185_000, 8, rest),
         ("sha256", None) if is_hex(80) => standard(rest),
-        ("ldap", None) if salted => super::ldap::read(rest, keys),
         ("md4", None) => message_digest(Digest::Md4, rest),
         ("md5", None) if salted || is_hex(32) => message_digest(Digest::Md5, rest),
         ("sha-1", None) => message_digest(Digest::Sha1, rest),

@@ -7,7 +7,7 @@
 use super::digest::Digest;
 use super::error::ImportError;
 use super::hash::ForeignHash;
-use super::native::{Result, hex};
+use super::modular::{Result, hex};
 use super::step::{HmacKey, Step};
 
 impl ForeignHash {
