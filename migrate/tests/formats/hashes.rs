@@ -167,6 +167,30 @@ fn a_text_that_is_no_hash_leaves_the_place_to_the_next_rule() {
 }
 
 #[test]
+fn a_mapping_names_one_of_several_firebase_projects() {
+    // Firebase's README, as SuperTokens writes it, and another project with the usual separator.
+    let keys = br#"{
+        "app": {"firebase": {"signer_key": "jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==", "salt_separator": "Bw==", "rounds": 8, "mem_cost": 14}},
+        "other": {"firebase": {"signer_key": "AAAA", "salt_separator": "Bw==", "rounds": 8, "mem_cost": 14}}
+    }"#;
+    let hash = "$f_scrypt$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==$42xEC+ixf3L2lw==$m=14$r=8$s=Bw==";
+    let record = json!({"h": hash}).to_string();
+    for key in [Some("app"), None] {
+        let mut rule = json!({"family": "parse", "from": "h"});
+        if let Some(key) = key {
+            rule["key"] = json!(key);
+        }
+        let options =
+            Options { keys: keys::parse(keys).unwrap(), ..options(&json!({"external_id": "id", "hash": rule})) };
+        let row = all(Format::Ndjson, record.as_bytes(), &options).pop().unwrap().unwrap().row;
+        match key {
+            Some(_) => assert_logs_in(&row.unwrap(), &options, "user1password"),
+            None => assert_eq!(row.err(), Some(Rejected::Hash(ImportError::MissingKey))),
+        }
+    }
+}
+
+#[test]
 fn members_without_a_meaning_are_rejected() {
     let parse = |hash: &Value| Mapping::parse(json!({"external_id": "id", "hash": hash}).to_string().as_bytes());
     for (member, hash) in [

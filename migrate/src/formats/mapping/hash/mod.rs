@@ -5,7 +5,7 @@ mod parts;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use umoja_crypto::legacy::{Again, Digest, ForeignHash, ImportError, Place as At, Step};
+use umoja_crypto::legacy::{Again, Digest, ForeignHash, HashKeys, ImportError, Place as At, Step};
 
 use self::parts::{DigestName, Encoding, Number, Order, Passwords, SaltRule, StepRule, Typed};
 use super::place::Place;
@@ -143,6 +143,12 @@ impl HashRule {
         pepper.map(|_| vec![Step { pepper: Some(At::Last), ..Step::join() }])
     }
 
+    /// The Firebase project that the mapping names, if it names one: most projects have the same salt separator.
+    fn project(&self, keys: &Keys) -> Option<HashKeys> {
+        let id = self.key.as_ref().filter(|id| keys.firebase.contains_key(*id))?;
+        HashKeys::default().with(id, keys.hash_keys.get(id)?.clone()).ok()
+    }
+
     fn of_texts(&self, record: &Map<String, Value>, keys: &Keys) -> Result<ForeignHash, Rejected> {
         let (text, salt) = self.hash_and_salt(record)?;
         let number = |rule: &Option<Number>| match rule {
@@ -161,9 +167,10 @@ impl HashRule {
                 ForeignHash::parse(&format!("$2b${:02}${salt}{text}", small(&self.cost)?))?
             }
             Family::Bcrypt if !text.starts_with("$2") => return Err(Rejected::Hash(ImportError::Unsupported)),
-            Family::Parse | Family::Bcrypt | Family::Auth0 | Family::Keycloak => {
-                ForeignHash::parse_with(&text, &keys.hash_keys)?
-            }
+            Family::Parse | Family::Bcrypt | Family::Auth0 | Family::Keycloak => match self.project(keys) {
+                Some(project) => ForeignHash::parse_with(&text, &project)?,
+                None => ForeignHash::parse_with(&text, &keys.hash_keys)?,
+            },
             Family::Werkzeug => ForeignHash::werkzeug(&text)?,
             Family::Nt => ForeignHash::nt(&bytes()?)?,
             Family::PrestaShop => ForeignHash::presta_shop(key()?, &bytes()?)?,
