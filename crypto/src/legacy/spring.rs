@@ -1,7 +1,8 @@
 //! Spring Security's `{id}...` of `DelegatingPasswordEncoder`.
 //!
 //! <https://docs.spring.io/spring-security/reference/features/authentication/password-storage.html> and
-//! `PasswordEncoderFactories`. Encoders with a secret of their own are read by a mapping.
+//! `PasswordEncoderFactories`. A `Pbkdf2PasswordEncoder` with a secret or other numbers writes the same id: its hashes
+//! match no password here.
 
 use super::codec::base64;
 use super::digest::Digest;
