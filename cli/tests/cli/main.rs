@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod examples;
 mod export;
+mod hashes;
 mod hostile;
 mod import;
 mod init;

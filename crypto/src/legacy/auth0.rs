@@ -4,11 +4,11 @@
 
 use serde::Deserialize;
 
-use super::chain::{HmacKey, Place, Step};
 use super::codec::{PasswordEncoding, TextEncoding};
 use super::digest::Digest;
 use super::keys::HashKeys;
 use super::parts::json;
+use super::step::{HmacKey, Place, Step};
 use super::{ForeignHash, ImportError};
 
 #[derive(Deserialize)]
@@ -73,9 +73,6 @@ impl ForeignHash {
             "scrypt" => custom.scrypt()?,
             digest => custom.digest(digest)?,
         };
-        if encoding != PasswordEncoding::Utf8 && hash.family() == "argon2" {
-            return Err(ImportError::Unsupported);
-        }
         Ok(hash.with_encoding(encoding))
     }
 }

@@ -128,3 +128,17 @@ pub(super) fn crypt64(text: &str, keep_rest: bool) -> Option<Vec<u8>> {
 pub(super) fn php_trim(typed: &str) -> &str {
     typed.trim_matches([' ', '\t', '\n', '\r', '\0', '\u{0b}'])
 }
+
+/// Longest output of PBKDF2 and scrypt that is read: several systems write 512 bytes.
+const LONGEST_OUTPUT: usize = 1024;
+/// Of a longer output than this only the beginning is kept.
+const LONG_OUTPUT: usize = 128;
+
+/// The part of an output of PBKDF2 or scrypt that is kept; `None` if no system writes such a long one.
+pub(super) fn enough(hash: &[u8]) -> Option<&[u8]> {
+    match hash.len() {
+        length if length > LONGEST_OUTPUT => None,
+        length if length > LONG_OUTPUT => hash.get(..64),
+        _ => Some(hash),
+    }
+}

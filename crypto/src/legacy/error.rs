@@ -28,8 +28,8 @@ pub enum ImportError {
     #[error("a kind of password hash that is known to be broken")]
     Broken,
     /// Its parameters are above the ceilings: argon2 1 GiB, 10 passes, 16 lanes, 4 GiB of memory times passes; scrypt
-    /// N 2^17, r 8, p 10; PBKDF2 10 million iterations times blocks; bcrypt 15; sha-crypt a million rounds; phpass 2^18
-    /// rounds, Drupal 2^20.
+    /// 136 MiB (128 r (N + p) bytes) and 10 x 2^20 blocks (N r p); PBKDF2 10 million iterations times blocks; bcrypt 15;
+    /// sha-crypt a million rounds; phpass 2^18 rounds, Drupal 2^20; repeated digests 2^18, or 2^22 over a digest alone.
     #[error("the parameters of the password hash cost more than the ceilings allow")]
     TooCostly,
     /// The hash was made with a secret that is not among the keys.

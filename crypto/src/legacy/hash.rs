@@ -5,9 +5,12 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::before::{Before, Typed};
+use super::chain::Chain;
 use super::codec::PasswordEncoding;
 use super::error::{ImportError, LegacyOutcome};
-use super::recipe::{Ran, Recipe};
+use super::recipe::{Family, Ran, Recipe};
+use super::step::Step;
 use crate::password::{Password, Passwords, Verification, check_stored};
 
 /// A legacy hash, read and affordable.
@@ -41,7 +44,7 @@ impl ForeignHash {
 
     pub(super) fn bare(recipe: Recipe, expected: Vec<u8>) -> Result<Self, ImportError> {
         let expected = Zeroizing::new(expected);
-        if !recipe.fits(expected.len()) {
+        if expected.is_empty() || !recipe.fits(expected.len()) {
             return Err(ImportError::Unsupported);
         }
         Ok(Self(Form::Recipe(recipe, Check::Bare(expected))))
@@ -55,13 +58,58 @@ impl ForeignHash {
         Ok(Self(Form::Recipe(recipe, Check::Wrapped { length, phc })))
     }
 
-    /// The same hash with another encoding of the password. Argon2 strings stay as they are: UTF-8.
+    /// The same hash with another encoding of the password.
     #[must_use]
-    pub fn with_encoding(mut self, encoding: PasswordEncoding) -> Self {
-        if let Form::Recipe(recipe, _) = &mut self.0 {
-            recipe.encoding = encoding;
+    pub fn with_encoding(self, encoding: PasswordEncoding) -> Self {
+        if encoding == PasswordEncoding::Utf8 {
+            return self;
         }
-        self
+        let (mut recipe, check) = self.into_recipe();
+        recipe.encoding = encoding;
+        Self(Form::Recipe(recipe, check))
+    }
+
+    /// The same hash with another rule for the typed text. Hashes that name WordPress have its rule already.
+    #[must_use]
+    pub fn with_typed(self, typed: Typed) -> Self {
+        if typed == Typed::Exact {
+            return self;
+        }
+        let (mut recipe, check) = self.into_recipe();
+        if recipe.before != Before::WordPress {
+            recipe.typed = typed;
+        }
+        Self(Form::Recipe(recipe, check))
+    }
+
+    /// The same hash over the output of these steps instead of the password: the digest or the pepper that another
+    /// system put before bcrypt or argon2. `key_id` names the secret if a step uses one.
+    ///
+    /// # Errors
+    /// [`ImportError::Unsupported`] if the steps do not fit the hash or use a salt, [`ImportError::TooCostly`].
+    pub fn with_before(self, steps: &[Step], key_id: Option<&str>) -> Result<Self, ImportError> {
+        let (mut recipe, check) = self.into_recipe();
+        let (steps, key) = (steps.to_vec(), key_id.map(str::to_owned));
+        if steps.iter().any(|step| step.uses_salt()) || recipe.before != Before::Unchanged {
+            return Err(ImportError::Unsupported);
+        }
+        match &mut recipe.family {
+            Family::Chain(chain) => *chain = chain.after(steps, key, &recipe.salt)?,
+            _ => recipe.before = Before::Chain(Chain::new(steps, key, &[], false)?),
+        }
+        let length = match &check {
+            Check::Bare(expected) => expected.len(),
+            Check::Wrapped { length, .. } => *length,
+        };
+        if recipe.fits(length) { Ok(Self(Form::Recipe(recipe, check))) } else { Err(ImportError::Unsupported) }
+    }
+
+    /// An argon2 string over something else than the password has a recipe too.
+    fn into_recipe(self) -> (Recipe, Check) {
+        match self.0 {
+            Form::Argon2(phc) => (Recipe::new(Family::Argon2, Vec::new()), Check::Wrapped { length: 0, phc }),
+            Form::Recipe(recipe, check) => (recipe, check),
+        }
     }
 
     pub(super) fn form(&self) -> &Form {
@@ -104,21 +152,31 @@ impl ForeignHash {
             Form::Argon2(phc) => return outcome(passwords.verify_bytes(typed.as_bytes(), hopeless, phc)),
             Form::Recipe(recipe, check) => (recipe, check),
         };
-        let length = match check {
-            Check::Bare(expected) => expected.len(),
-            Check::Wrapped { length, .. } => *length,
-        };
-        let (hash, possible) = match recipe.run(typed, passwords.hash_keys(), length) {
-            Ran::Hash(hash) => (hash, !hopeless),
-            Ran::Impossible => (Zeroizing::new(Vec::new()), false),
-            Ran::MissingKey => return LegacyOutcome::MissingKey,
-        };
-        match check {
-            Check::Bare(expected) if possible && bool::from(hash.ct_eq(expected)) => LegacyOutcome::Verified,
-            Check::Bare(_) => LegacyOutcome::Wrong,
-            // Compared for wrong results too, so that the time is the same.
-            Check::Wrapped { phc, .. } => outcome(passwords.verify_bytes(&hash, !possible, phc)),
+        for form in recipe.forms(typed) {
+            match compare(recipe, check, passwords, &form, hopeless) {
+                LegacyOutcome::Wrong => {}
+                other => return other,
+            }
         }
+        LegacyOutcome::Wrong
+    }
+}
+
+fn compare(recipe: &Recipe, check: &Check, passwords: &Passwords, form: &str, hopeless: bool) -> LegacyOutcome {
+    let length = match check {
+        Check::Bare(expected) => expected.len(),
+        Check::Wrapped { length, .. } => *length,
+    };
+    let (hash, possible) = match recipe.run(form, passwords.hash_keys(), length) {
+        Ran::Hash(hash) => (hash, !hopeless),
+        Ran::Impossible => (Zeroizing::new(Vec::new()), false),
+        Ran::MissingKey => return LegacyOutcome::MissingKey,
+    };
+    match check {
+        Check::Bare(expected) if possible && bool::from(hash.ct_eq(expected)) => LegacyOutcome::Verified,
+        Check::Bare(_) => LegacyOutcome::Wrong,
+        // Compared for wrong results too, so that the time is the same.
+        Check::Wrapped { phc, .. } => outcome(passwords.verify_bytes(&hash, !possible, phc)),
     }
 }
 

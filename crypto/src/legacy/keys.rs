@@ -107,6 +107,18 @@ impl HashKeys {
             .map(|(id, _)| id.as_str())
     }
 
+    /// The id of the only Firebase project whose signer key and salt separator fit.
+    pub(super) fn firebase_id(&self, fits: impl Fn(&[u8], &[u8]) -> bool) -> Option<&str> {
+        let mut ids = self.0.iter().filter_map(|(id, key)| match key {
+            HashKey::Firebase { signer_key, salt_separator } if fits(signer_key, salt_separator) => Some(id.as_str()),
+            HashKey::Firebase { .. } | HashKey::Secret(_) => None,
+        });
+        match (ids.next(), ids.next()) {
+            (Some(id), None) => Some(id),
+            _ => None,
+        }
+    }
+
     pub(super) fn secret(&self, id: &str) -> Option<&[u8]> {
         match self.0.get(id)? {
             HashKey::Secret(secret) => Some(secret),

@@ -3,21 +3,20 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::bcrypt::Bcrypt;
-use super::chain::{Chain, Place, Step};
-use super::codec::{TextEncoding, base64};
+use super::before::{Before, Typed};
+use super::chain::Chain;
 use super::digest::Digest;
 use super::error::ImportError;
 use super::hash::ForeignHash;
+use super::keys::HashKeys;
+use super::modular::{Result, bcrypt, hex, modular, pbkdf2, scrypt, stretched};
 use super::pbkdf2::Pbkdf2;
-use super::phpass::Stretched;
-use super::recipe::{Before, Family, Recipe};
+use super::recipe::{Family, Recipe};
 use super::scrypt::Scrypt;
-use super::unix::Crypt;
+use super::step::{Place, Step};
+use super::{kratos, ldap, spring, werkzeug};
 
 const LONGEST: usize = 1024;
-
-type Result<T> = std::result::Result<T, ImportError>;
 
 impl ForeignHash {
     /// Reads a spelling that names its family (the table in [`legacy`](super)).
@@ -27,52 +26,58 @@ impl ForeignHash {
     /// # Errors
     /// [`ImportError`] with the reason of the rejection, without any of the string.
     pub fn parse(native: &str) -> Result<Self> {
-        parse(native.trim_matches([' ', '\t', '\r', '\n']))
+        Self::parse_with(native, &HashKeys::default())
+    }
+
+    /// Like [`parse`](Self::parse), for spellings that hold or need a secret (Kratos, SuperTokens): it is looked up
+    /// among `keys`, and only its id is kept.
+    ///
+    /// # Errors
+    /// [`ImportError`]; [`ImportError::MissingKey`] if the secret is not among `keys`.
+    pub fn parse_with(native: &str, keys: &HashKeys) -> Result<Self> {
+        parse(native.trim_matches([' ', '\t', '\r', '\n']), keys)
     }
 }
 
-fn parse(native: &str) -> Result<ForeignHash> {
+fn parse(native: &str, keys: &HashKeys) -> Result<ForeignHash> {
     if native.len() > LONGEST {
         return Err(ImportError::Unsupported);
     }
     if native.starts_with('{') {
-        return ldap(native);
+        return braced(native);
     }
-    if native.starts_with('$') {
-        return modular(native);
+    if let Some(rest) = native.strip_prefix('$') {
+        let kratos = rest.split_once('$').and_then(|(id, rest)| kratos::read(id, rest, keys));
+        return kratos.unwrap_or_else(|| modular(native));
+    }
+    // Nextcloud's `OC\Security\Hasher`: the version of the format is before the hash.
+    if let Some(nextcloud) = ["1|", "2|", "3|"].iter().find_map(|version| native.strip_prefix(version)) {
+        let known = nextcloud.starts_with("$2") || nextcloud.starts_with("$argon2");
+        return if known { modular(nextcloud) } else { Err(ImportError::Unsupported) };
     }
     if let Some(drupal) = native.strip_prefix("U$") {
-        return stretched(&format!("${drupal}"), Before::Md5);
+        return stretched(&format!("${drupal}"), Before::hex_of(Digest::Md5));
     }
     if native.contains('$') {
-        return django(native);
+        return if werkzeug::is_one(native) { werkzeug::read(native) } else { django(native) };
     }
     if native.contains(':') {
-        return magento(native);
+        return with_colons(native);
     }
     let (pbkdf2, salt, hash) = Pbkdf2::asp_net(native)?;
     ForeignHash::bare(Recipe::new(Family::Pbkdf2(pbkdf2), salt), hash)
 }
 
-/// Strings that begin with a dollar sign.
-fn modular(native: &str) -> Result<ForeignHash> {
-    let (id, rest) = native[1..].split_once('$').ok_or(ImportError::Unsupported)?;
-    match id {
-        "2a" | "2b" | "2y" | "2x" => bcrypt(native, Before::Unchanged),
-        "wp" => bcrypt(&native[3..], Before::WordPress),
-        "P" | "H" | "S" => stretched(native, Before::Unchanged),
-        "1" | "apr1" | "5" | "6" => {
-            let (crypt, salt, hash) = Crypt::parse(native)?;
-            ForeignHash::bare(Recipe::new(Family::Crypt(crypt), salt), hash)
-        }
-        "argon2i" | "argon2d" | "argon2id" => ForeignHash::argon2(native),
-        "scrypt" => scrypt(Scrypt::modular(rest)?),
-        "pbkdf2" => pbkdf2(Pbkdf2::modular("sha1", rest)?),
-        _ => match id.strip_prefix("pbkdf2-") {
-            Some(digest) => pbkdf2(Pbkdf2::modular(digest, rest)?),
-            None => Err(ImportError::Unsupported),
-        },
-    }
+/// `{SCHEME}...`: LDAP directories and, after the same brackets, Spring.
+fn braced(native: &str) -> Result<ForeignHash> {
+    let (scheme, rest) = native[1..].split_once('}').ok_or(ImportError::Unsupported)?;
+    let scheme = scheme.to_ascii_lowercase();
+    // Spring's id for the schemes of LDAP.
+    let (scheme, rest) = match (scheme.as_str(), rest.strip_prefix('{').and_then(|rest| rest.split_once('}'))) {
+        ("ldap", Some((inner, rest))) => (inner.to_ascii_lowercase(), rest),
+        _ => (scheme, rest),
+    };
+    spring::read(&scheme, rest).unwrap_or_else(|| ldap::read(&scheme, rest))
 }
 
 /// Django's `algorithm$...`.
@@ -84,7 +89,7 @@ fn django(native: &str) -> Result<ForeignHash> {
         "scrypt" => scrypt(Scrypt::django(rest)?),
         "argon2" => ForeignHash::argon2(&format!("${rest}")),
         "bcrypt" => bcrypt(rest, Before::Unchanged),
-        "bcrypt_sha256" => bcrypt(rest, Before::Sha256),
+        "bcrypt_sha256" => bcrypt(rest, Before::hex_of(Digest::Sha256)),
         "md5" | "sha1" => {
             let digest = Digest::of(algorithm).ok_or(ImportError::Unsupported)?;
             let (salt, hash) = rest.split_once('$').ok_or(ImportError::Unsupported)?;
@@ -95,37 +100,23 @@ fn django(native: &str) -> Result<ForeignHash> {
     }
 }
 
-/// `{SCHEME}...` of LDAP (RFC 2307 section 5.3, OpenLDAP's pw-sha2, pw-pbkdf2 and pw-argon2), in any case.
-fn ldap(native: &str) -> Result<ForeignHash> {
-    let (scheme, rest) = native[1..].split_once('}').ok_or(ImportError::Unsupported)?;
-    let scheme = scheme.to_ascii_lowercase();
-    match scheme.as_str() {
-        "crypt" if rest.starts_with('$') => return modular(rest),
-        "argon2" => return ForeignHash::argon2(rest),
-        "pbkdf2" => return pbkdf2(Pbkdf2::modular("sha1", rest)?),
-        _ => {}
-    }
-    if let Some(digest) = scheme.strip_prefix("pbkdf2-") {
-        return pbkdf2(Pbkdf2::modular(digest, rest)?);
-    }
-    let (digest, salted) = match scheme.as_str() {
-        "md5" => (Digest::Md5, false),
-        "smd5" => (Digest::Md5, true),
-        "sha" => (Digest::Sha1, false),
-        "ssha" => (Digest::Sha1, true),
-        "sha224" | "sha256" | "sha384" | "sha512" => (Digest::of(&scheme).ok_or(ImportError::Unsupported)?, false),
-        "ssha224" | "ssha256" | "ssha384" | "ssha512" => {
-            (Digest::of(&scheme[1..]).ok_or(ImportError::Unsupported)?, true)
-        }
-        _ => return Err(ImportError::Unsupported),
+/// Strings with colons: Lucia's `s2:salt:hash`, better-auth's `salt:hash`, and what Magento writes.
+///
+/// Lucia and better-auth have one scrypt over the text of the salt, and the password in form NFKC. The hash of
+/// better-auth is the second of two texts, and is longer than any salt that Magento makes.
+fn with_colons(native: &str) -> Result<ForeignHash> {
+    let (rest, lucia) = match native.strip_prefix("s2:") {
+        Some(rest) => (rest, true),
+        None => (native, false),
     };
-    let bytes = base64(rest).ok_or(ImportError::Unsupported)?;
-    let (hash, salt) = bytes.split_at_checked(digest.len()).ok_or(ImportError::Unsupported)?;
-    if salted == salt.is_empty() {
-        return Err(ImportError::Unsupported);
+    match rest.split_once(':') {
+        Some((salt, key)) if key.len() == 128 && (lucia || salt.len() == 32) && hex(key).is_ok() => {
+            let hash = ForeignHash::scrypt(16384, 16, 1, salt.as_bytes(), &hex(key)?)?;
+            Ok(hash.with_typed(Typed::Nfkc))
+        }
+        _ if lucia => Err(ImportError::Unsupported),
+        _ => magento(native),
     }
-    let step = if salted { Step::salted(digest, Place::Last) } else { Step::plain(digest) };
-    ForeignHash::chain(&[step], None, salt, hash)
 }
 
 /// Magento 1's `hash:salt` and 2's `hash:salt:version[:version...]`: each version hashes the previous result.
@@ -169,8 +160,8 @@ fn magento(native: &str) -> Result<ForeignHash> {
     if steps.is_empty() {
         return ForeignHash::argon2(&phc);
     }
-    let chain = Chain::new(steps, None, true, true).ok_or(ImportError::Unsupported)?;
-    let length = chain.len();
+    let chain = Chain::new(steps, None, salt.as_bytes(), true)?;
+    let length = chain.len().ok_or(ImportError::Unsupported)?;
     ForeignHash::wrapped(Recipe::new(Family::Chain(chain), salt.as_bytes().to_vec()), length, phc)
 }
 
@@ -184,26 +175,4 @@ fn libsodium(version: &str, salt: &[u8], hash: &[u8]) -> Result<String> {
     let salt: Vec<u8> = salt.iter().copied().cycle().take(16).collect();
     let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
     Ok(format!("$argon2id$v=19$m={},t={passes},p=1${salt}${hash}", memory / 1024))
-}
-
-fn bcrypt(native: &str, before: Before) -> Result<ForeignHash> {
-    let (bcrypt, salt, hash) = Bcrypt::parse(native)?;
-    ForeignHash::bare(Recipe { before, ..Recipe::new(Family::Bcrypt(bcrypt), salt) }, hash)
-}
-
-fn stretched(native: &str, before: Before) -> Result<ForeignHash> {
-    let (stretched, salt, hash) = Stretched::parse(native)?;
-    ForeignHash::bare(Recipe { before, ..Recipe::new(Family::Stretched(stretched), salt) }, hash)
-}
-
-fn pbkdf2((pbkdf2, salt, hash): super::pbkdf2::Parsed) -> Result<ForeignHash> {
-    ForeignHash::bare(Recipe::new(Family::Pbkdf2(pbkdf2), salt), hash)
-}
-
-fn scrypt((scrypt, salt, hash): (Scrypt, Vec<u8>, Vec<u8>)) -> Result<ForeignHash> {
-    ForeignHash::bare(Recipe::new(Family::Scrypt(scrypt), salt), hash)
-}
-
-fn hex(text: &str) -> Result<Vec<u8>> {
-    TextEncoding::Hex.decode(text).map(|bytes| bytes.to_vec()).ok_or(ImportError::Unsupported)
 }

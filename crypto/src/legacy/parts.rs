@@ -2,17 +2,18 @@
 
 use serde::Deserialize;
 
-use super::chain::{Chain, Place, Step};
-use super::codec::{PasswordEncoding, base64};
+use super::chain::Chain;
+use super::codec::{PasswordEncoding, base64, enough};
 use super::digest::Digest;
 use super::keys::valid_id;
 use super::pbkdf2::Pbkdf2;
 use super::recipe::{Family, Recipe};
 use super::scrypt::Scrypt;
+use super::step::{Place, Step};
 use super::{ForeignHash, ImportError};
 
 impl ForeignHash {
-    /// Nested fast digests: `sha1(salt . password)` is one step, `sha1(salt . md5(password))` two.
+    /// Nested and repeated digests: `sha1(salt . password)` is one step, `sha1(salt . md5(password))` two.
     ///
     /// `key_id` names the secret in [`HashKeys`](super::HashKeys) if a step is peppered or keyed; `salt` is empty if no
     /// step uses it. An empty salt of a salted scheme is the scheme without salt.
@@ -20,8 +21,7 @@ impl ForeignHash {
     /// # Errors
     /// [`ImportError::Unsupported`] if steps, salt, key and length of the hash do not fit together.
     pub fn chain(steps: &[Step], key_id: Option<&str>, salt: &[u8], hash: &[u8]) -> Result<Self, ImportError> {
-        let chain = Chain::new(steps.to_vec(), key_id.map(str::to_owned), !salt.is_empty(), false);
-        let chain = chain.ok_or(ImportError::Unsupported)?;
+        let chain = Chain::new(steps.to_vec(), key_id.map(str::to_owned), salt, false)?;
         Self::bare(Recipe::new(Family::Chain(chain), salt.to_vec()), hash.to_vec())
     }
 
@@ -51,11 +51,14 @@ impl ForeignHash {
         Self::chain(&[Step::plain(Digest::Sha1), salted, salted], None, salt.as_bytes(), hash)
     }
 
-    /// PBKDF2 over HMAC with `digest`; the length of the hash is the length of the output.
+    /// PBKDF2 over HMAC with `digest`; the length of the hash is the length of the output. Of an output of more than
+    /// 128 bytes, such as passport-local-mongoose's 512, the first 64 are kept: each block is computed by itself, so
+    /// the others prove nothing more and only cost time.
     ///
     /// # Errors
     /// [`ImportError`].
     pub fn pbkdf2(digest: Digest, iterations: u32, salt: &[u8], hash: &[u8]) -> Result<Self, ImportError> {
+        let hash = enough(hash).ok_or(ImportError::Unsupported)?;
         let pbkdf2 = Pbkdf2::new(digest, iterations, hash.len())?;
         Self::bare(Recipe::new(Family::Pbkdf2(pbkdf2), salt.to_vec()), hash.to_vec())
     }
@@ -65,6 +68,7 @@ impl ForeignHash {
     /// # Errors
     /// [`ImportError`].
     pub fn scrypt(n: u64, r: u32, p: u32, salt: &[u8], hash: &[u8]) -> Result<Self, ImportError> {
+        let hash = enough(hash).ok_or(ImportError::Unsupported)?;
         Self::bare(Recipe::new(Family::Scrypt(Scrypt::with_n(n, r, p)?), salt.to_vec()), hash.to_vec())
     }
 

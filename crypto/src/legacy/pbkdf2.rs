@@ -1,6 +1,6 @@
 //! PBKDF2 (RFC 8018): Django's, passlib's, LDAP's and ASP.NET Identity's spellings.
 
-use super::codec::{ab64, base64};
+use super::codec::{ab64, base64, enough};
 use super::digest::Digest;
 use super::error::ImportError;
 
@@ -62,6 +62,7 @@ impl Pbkdf2 {
     fn of(digest: &str, iterations: &str, salt: Option<Vec<u8>>, hash: Option<Vec<u8>>) -> Result<Parsed, ImportError> {
         let digest = Digest::of(digest).ok_or(ImportError::Unsupported)?;
         let (Some(salt), Some(hash)) = (salt, hash) else { return Err(ImportError::Unsupported) };
+        let hash = enough(&hash).ok_or(ImportError::Unsupported)?.to_vec();
         let iterations = match iterations.parse::<u64>() {
             Ok(iterations) => u32::try_from(iterations).map_err(|_| ImportError::TooCostly)?,
             Err(_) => return Err(ImportError::Unsupported),

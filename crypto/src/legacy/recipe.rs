@@ -3,10 +3,10 @@
 use zeroize::Zeroizing;
 
 use super::bcrypt::Bcrypt;
+use super::before::{Before, Typed};
 use super::chain::Chain;
-use super::codec::{PasswordEncoding, php_trim};
+use super::codec::PasswordEncoding;
 use super::cost::Cost;
-use super::digest::Digest;
 use super::keys::{HashKeys, valid_id};
 use super::pbkdf2::Pbkdf2;
 use super::phpass::{Kind, Stretched};
@@ -37,6 +37,8 @@ const MAX_SALT: usize = 256;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Family {
+    /// Only around a password that is not taken as it is: the expected value is a PHC string.
+    Argon2,
     Chain(Chain),
     Crypt(Crypt),
     Stretched(Stretched),
@@ -46,51 +48,11 @@ pub(super) enum Family {
     Firebase(Scrypt, String),
 }
 
-/// The step before the family.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Before {
-    #[default]
-    Unchanged,
-    /// Hex of MD5: hashes of Drupal 6 that Drupal 7 imported.
-    Md5,
-    /// Hex of SHA-256: Django's `bcrypt_sha256`.
-    Sha256,
-    /// WordPress 6.8: base64 of HMAC-SHA-384 under the key `wp-sha384`, the password trimmed as WordPress does.
-    WordPress,
-}
-
-impl Before {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Unchanged => "",
-            Self::Md5 => "md5",
-            Self::Sha256 => "sha256",
-            Self::WordPress => "wp",
-        }
-    }
-
-    pub(super) fn of(name: &str) -> Option<Self> {
-        [Self::Md5, Self::Sha256, Self::WordPress].into_iter().find(|before| before.name() == name)
-    }
-
-    fn run(self, password: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
-        use base64::Engine;
-        let text = match self {
-            Self::Unchanged => return password,
-            Self::Md5 => hex::encode(&*Digest::Md5.hash(&[&password])),
-            Self::Sha256 => hex::encode(&*Digest::Sha256.hash(&[&password])),
-            Self::WordPress => {
-                base64::engine::general_purpose::STANDARD.encode(&*Digest::Sha384.hmac(b"wp-sha384", &password))
-            }
-        };
-        Zeroizing::new(text.into_bytes())
-    }
-}
-
 /// All of a legacy hash except the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Recipe {
     pub(super) family: Family,
+    pub(super) typed: Typed,
     pub(super) before: Before,
     pub(super) encoding: PasswordEncoding,
     pub(super) salt: Vec<u8>,
@@ -107,15 +69,17 @@ pub(super) enum Ran {
 
 impl Recipe {
     pub(super) fn new(family: Family, salt: Vec<u8>) -> Self {
-        Self { family, before: Before::Unchanged, encoding: PasswordEncoding::Utf8, salt }
+        Self { family, typed: Typed::Exact, before: Before::Unchanged, encoding: PasswordEncoding::Utf8, salt }
     }
 
     /// Whether the salt, and a result of this length, fit the family.
     pub(super) fn fits(&self, length: usize) -> bool {
         let salt = self.salt.len();
         salt <= MAX_SALT
+            && self.before_fits()
             && match &self.family {
-                Family::Chain(chain) => length == chain.len(),
+                Family::Argon2 => length == 0 && salt == 0,
+                Family::Chain(chain) => chain.len() == Some(length),
                 Family::Crypt(crypt) => length == crypt.len() && salt <= crypt.longest_salt(),
                 Family::Stretched(stretched) => length == stretched.len() && salt == 8,
                 Family::Bcrypt(_) => length == 23 && salt == 16,
@@ -124,7 +88,20 @@ impl Recipe {
             }
     }
 
+    /// Digests before a chain are steps of the chain, a hash names one secret, and C ends a password at a zero byte.
+    fn before_fits(&self) -> bool {
+        let in_c = matches!(self.family, Family::Bcrypt(_) | Family::Crypt(_));
+        (self.before == Before::Unchanged || !matches!(self.family, Family::Chain(_)))
+            && (self.before.key().is_none() || self.family_key().is_none())
+            && !(in_c && self.before.is_binary())
+            && (self.typed == Typed::Exact || self.before != Before::WordPress)
+    }
+
     pub(super) fn key(&self) -> Option<&str> {
+        self.before.key().or_else(|| self.family_key())
+    }
+
+    fn family_key(&self) -> Option<&str> {
         match &self.family {
             Family::Chain(chain) => chain.key(),
             Family::Firebase(_, id) => Some(id),
@@ -135,18 +112,20 @@ impl Recipe {
     /// Whether a graphics card tries this hash so fast that it must be stored inside argon2id.
     pub(super) fn is_fast(&self, length: usize) -> bool {
         match &self.family {
-            Family::Chain(_) => true,
+            Family::Chain(chain) => chain.rounds() < FAST_BELOW,
             Family::Crypt(crypt) => u64::from(crypt.rounds()) < FAST_BELOW,
             Family::Stretched(stretched) => stretched.rounds() < FAST_BELOW,
             Family::Pbkdf2(pbkdf2) => pbkdf2.work(length) < FAST_BELOW,
-            Family::Scrypt(scrypt) | Family::Firebase(scrypt, _) => scrypt.memory_kib() < FAST_BELOW_KIB,
-            Family::Bcrypt(_) => false,
+            Family::Scrypt(scrypt) | Family::Firebase(scrypt, _) => scrypt.table_kib() < FAST_BELOW_KIB,
+            // Argon2 of another system is slow, whatever its parameters.
+            Family::Argon2 | Family::Bcrypt(_) => false,
         }
     }
 
     /// The name of the family in Umoja's spelling.
     pub(super) fn name(&self) -> &'static str {
         match &self.family {
+            Family::Argon2 => "argon2",
             Family::Chain(_) => "chain",
             Family::Crypt(crypt) => crypt.name(),
             Family::Stretched(Stretched { kind: Kind::Phpass, .. }) => "phpass",
@@ -160,6 +139,7 @@ impl Recipe {
 
     pub(super) fn params(&self) -> Vec<(&'static str, String)> {
         let mut params = match &self.family {
+            Family::Argon2 => Vec::new(),
             Family::Chain(chain) => chain.params(),
             Family::Crypt(crypt) => crypt.params(),
             Family::Stretched(stretched) => stretched.params(),
@@ -168,8 +148,9 @@ impl Recipe {
             Family::Scrypt(scrypt) => scrypt.params(),
             Family::Firebase(scrypt, id) => [vec![("k", id.clone())], scrypt.params()].concat(),
         };
-        if self.before != Before::Unchanged {
-            params.push(("b", self.before.name().to_owned()));
+        params.extend(self.before.params());
+        if self.typed != Typed::Exact {
+            params.push(("t", self.typed.name().to_owned()));
         }
         if self.encoding != PasswordEncoding::Utf8 {
             params.push(("e", self.encoding.name().to_owned()));
@@ -179,7 +160,8 @@ impl Recipe {
 
     pub(super) fn cost(&self, length: usize) -> Cost {
         let nanos = match &self.family {
-            Family::Chain(_) => 5_000,
+            Family::Argon2 => 0,
+            Family::Chain(chain) => chain.nanos(),
             Family::Crypt(crypt) => u64::from(crypt.rounds()) * crypt.nanos(),
             Family::Stretched(stretched) => stretched.rounds() * stretched.digest().nanos(),
             Family::Bcrypt(bcrypt) => 80_000 << bcrypt.cost,
@@ -191,15 +173,32 @@ impl Recipe {
             Family::Scrypt(scrypt) | Family::Firebase(scrypt, _) => scrypt.memory_kib(),
             _ => 0,
         };
+        let nanos = (nanos + self.before.nanos()) * self.tries();
         Cost { micros: nanos.div_ceil(1000), memory_kib }
     }
 
-    /// Computes a result of this length from the typed password.
-    pub(super) fn run(&self, typed: &str, keys: &HashKeys, length: usize) -> Ran {
-        let typed = if self.before == Before::WordPress { php_trim(typed) } else { typed };
-        let Some(password) = self.encoding.encode(typed) else { return Ran::Impossible };
-        let (password, salt) = (self.before.run(password), self.salt.as_slice());
+    /// In whatever format a hash of WordPress came, WordPress made it.
+    fn typed(&self) -> Typed {
+        if self.before == Before::WordPress { Typed::Slashed } else { self.typed }
+    }
+
+    /// The most texts that a typed password is tried as.
+    pub(super) fn tries(&self) -> u64 {
+        self.typed().most()
+    }
+
+    /// The texts to try for a typed password.
+    pub(super) fn forms(&self, typed: &str) -> Vec<Zeroizing<String>> {
+        self.typed().forms(typed)
+    }
+
+    /// Computes a result of this length from one of the [`forms`](Self::forms).
+    pub(super) fn run(&self, form: &str, keys: &HashKeys, length: usize) -> Ran {
+        let Some(password) = self.encoding.encode(form) else { return Ran::Impossible };
+        let Some(password) = self.before.run(password, keys) else { return Ran::MissingKey };
+        let salt = self.salt.as_slice();
         let hash = match &self.family {
+            Family::Argon2 => Ok(password),
             Family::Chain(chain) => chain.run(&password, salt, keys).ok_or(Ran::MissingKey),
             Family::Crypt(crypt) => crypt.run(&password, salt).ok_or(Ran::Impossible),
             Family::Stretched(stretched) => stretched.run(&password, salt).ok_or(Ran::Impossible),

@@ -15,9 +15,10 @@ use super::codec::base64;
 use super::error::ImportError;
 use super::keys::HashKeys;
 
-const MAX_LOG2_N: u32 = 17;
-const MAX_R: u32 = 8;
-const MAX_P: u32 = 10;
+/// 128-byte blocks in memory at once: 136 MiB. N of 2^17 with r of 8 needs 128 MiB.
+const MAX_MEMORY: u64 = (1 << 20) + (1 << 16);
+/// 128-byte blocks that are filled, N r p: about five seconds.
+const MAX_WORK: u64 = 10 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scrypt {
@@ -30,9 +31,19 @@ impl Scrypt {
     pub(super) fn new(log2_n: u32, r: u32, p: u32) -> Result<Self, ImportError> {
         match (log2_n, r, p) {
             (0 | 64.., _, _) | (_, 0, _) | (_, _, 0) => Err(ImportError::Unsupported),
-            _ if log2_n > MAX_LOG2_N || r > MAX_R || p > MAX_P => Err(ImportError::TooCostly),
-            _ => Ok(Self { log2_n, r, p }),
+            // More than these alone is too much, and less can be multiplied.
+            _ if log2_n > 24 || r > 1 << 21 || p > 1 << 21 => Err(ImportError::TooCostly),
+            _ => {
+                let scrypt = Self { log2_n, r, p };
+                let affordable = scrypt.memory() <= MAX_MEMORY && scrypt.work() <= MAX_WORK;
+                if affordable { Ok(scrypt) } else { Err(ImportError::TooCostly) }
+            }
         }
+    }
+
+    /// The number of 128-byte blocks in memory at once: the table of N r, and the p r that are mixed one after another.
+    fn memory(self) -> u64 {
+        u64::from(self.r) * ((1 << self.log2_n) + u64::from(self.p))
     }
 
     /// With N itself, which is a power of two.
@@ -82,11 +93,17 @@ impl Scrypt {
 
     /// The number of 128-byte blocks that are filled.
     pub(super) fn work(self) -> u64 {
-        (u64::from(self.r) * u64::from(self.p)) << self.log2_n
+        (u64::from(self.r) * u64::from(self.p)).saturating_mul(1 << self.log2_n)
     }
 
+    /// The memory that a guess needs.
+    pub(super) fn table_kib(self) -> u32 {
+        u32::try_from((u64::from(self.r) << self.log2_n) / 8).unwrap_or(u32::MAX)
+    }
+
+    /// The memory that verifying needs.
     pub(super) fn memory_kib(self) -> u32 {
-        (self.r << self.log2_n) / 8
+        u32::try_from(self.memory() / 8).unwrap_or(u32::MAX)
     }
 
     pub(super) fn params(self) -> Vec<(&'static str, String)> {

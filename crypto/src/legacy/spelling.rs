@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::bcrypt::Bcrypt;
+use super::before::{Before, Typed};
 use super::chain::Chain;
 use super::codec::PasswordEncoding;
 use super::digest::Digest;
@@ -16,7 +17,7 @@ use super::error::ImportError;
 use super::hash::{Check, ForeignHash, Form};
 use super::pbkdf2::Pbkdf2;
 use super::phpass::{Kind, Stretched};
-use super::recipe::{Before, Family, Recipe};
+use super::recipe::{Family, Recipe};
 use super::scrypt::Scrypt;
 use super::unix::Crypt;
 use crate::password::Passwords;
@@ -95,11 +96,9 @@ fn read_ours(rest: &str, wrapped: bool) -> Result<ForeignHash, ImportError> {
 }
 
 fn recipe(family: &str, params: &Params<'_>, salt: Vec<u8>, length: usize) -> Result<Recipe, ImportError> {
-    let salted = !salt.is_empty();
     let family = match family {
-        "chain" => Chain::read(params.text("d")?, params.get("k"), salted, params.get("o"))
-            .map(Family::Chain)
-            .ok_or(ImportError::Unsupported)?,
+        "argon2" => Family::Argon2,
+        "chain" => Family::Chain(Chain::read(params.text("d")?, params.get("k"), &salt, params.get("o"))?),
         "md5-crypt" | "apr1" | "sha256-crypt" | "sha512-crypt" => {
             let rounds = params.get("r").map(|_| params.number("r")).transpose()?;
             Family::Crypt(Crypt::new(family, rounds)?)
@@ -116,8 +115,13 @@ fn recipe(family: &str, params: &Params<'_>, salt: Vec<u8>, length: usize) -> Re
         _ => return Err(ImportError::Unsupported),
     };
     let mut recipe = Recipe::new(family, salt);
-    if let Some(before) = params.get("b") {
-        recipe.before = Before::of(before).ok_or(ImportError::Unsupported)?;
+    recipe.before = match params.get("b") {
+        None => Before::Unchanged,
+        Some("wp") => Before::WordPress,
+        Some(steps) => Before::Chain(Chain::read(steps, params.get("bk"), &[], None)?),
+    };
+    if let Some(typed) = params.get("t") {
+        recipe.typed = Typed::of(typed).ok_or(ImportError::Unsupported)?;
     }
     if let Some(encoding) = params.get("e") {
         recipe.encoding = PasswordEncoding::of(encoding).ok_or(ImportError::Unsupported)?;

@@ -1,4 +1,5 @@
 mod hostile;
+mod made;
 mod parts;
 mod slow;
 mod vectors;

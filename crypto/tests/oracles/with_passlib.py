@@ -31,6 +31,26 @@ HANDLERS = [
 ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
+def directories(password, raw):
+    """389 Directory Server's and OpenDJ's strings over hashlib's PBKDF2."""
+    salt = bytes(range(64))
+    derived = hashlib.pbkdf2_hmac("sha256", raw, salt, 2600, 256)
+    emit("parse", password, hash="{PBKDF2_SHA256}" + b64((2600).to_bytes(4, "big") + salt + derived))
+    for scheme, digest in [("PBKDF2", "sha1"), ("PBKDF2-HMAC-SHA256", "sha256"), ("PBKDF2-HMAC-SHA512", "sha512")]:
+        derived = hashlib.pbkdf2_hmac(digest, raw, salt[:8], 5000)
+        emit("parse", password, hash="{%s}5000:%s" % (scheme, b64(derived + salt[:8])))
+
+
+def flask(password):
+    """Werkzeug's own hashes, where it is installed."""
+    try:
+        from werkzeug.security import generate_password_hash
+    except ImportError:
+        return
+    for method in ["scrypt:16:1:2", "scrypt:1024:16:1", "pbkdf2:sha1:3", "pbkdf2:sha256:5000", "pbkdf2:sha512:5001"]:
+        emit("parse", password, hash=generate_password_hash(password, method=method))
+
+
 def emit(kind, password, **fields):
     print(json.dumps({"kind": kind, "password": password, **fields}))
 
@@ -58,6 +78,9 @@ for password in PASSWORDS:
             emit("skipped", password, handler=handler.name, error=type(error).__name__)
             continue
         emit("parse", password, hash=native)
+    emit("parse", password, hash=h.atlassian_pbkdf2_sha1.hash(password))
+    directories(password, raw)
+    flask(password)
     emit("nt", password, hash=h.nthash.hash(password))
     emit("parse", password, hash=drupal(raw, b"saltsalt", 7))
     emit("parse", password, hash="U" + drupal(hashlib.md5(raw).hexdigest().encode(), b"SALTsalt", 13))

@@ -2,10 +2,10 @@
 //! (<https://docs.djangoproject.com/en/stable/topics/serialization/>).
 
 use serde_json::{Map, Value};
-use umoja_crypto::legacy::ForeignHash;
+use umoja_crypto::legacy::{Digest, ForeignHash};
 use umoja_schema::Profile;
 
-use super::members::{Members, field};
+use super::members::{Members, field, parsed_or_bare};
 use crate::{Rejected, Row};
 
 /// `None` for objects of other models. A user is of `auth.user`, or has the fields of every user model, `password` and
@@ -42,10 +42,11 @@ fn first_text(user: &Members, names: [&str; 2]) -> Result<Option<String>, Reject
     Ok(user.text(names[0])?.or(user.text(names[1])?))
 }
 
-/// A password that begins with an exclamation mark is unusable (`set_unusable_password`).
+/// A password that begins with an exclamation mark is unusable (`set_unusable_password`). MD5 alone is what
+/// `UnsaltedMD5PasswordHasher` wrote.
 fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
     match user.text("password")? {
-        Some(password) if !password.starts_with('!') => Ok(Some(ForeignHash::parse(&password)?)),
+        Some(password) if !password.starts_with('!') => parsed_or_bare(Digest::Md5, &password),
         _ => Ok(None),
     }
 }

@@ -2,10 +2,10 @@
 //! table `users`, which has the same columns.
 
 use serde_json::{Map, Value};
-use umoja_crypto::legacy::ForeignHash;
+use umoja_crypto::legacy::{ForeignHash, Typed};
 use umoja_schema::{Millis, Profile};
 
-use super::members::{Members, field, status};
+use super::members::{Members, field, parsed, status};
 use crate::{Rejected, Row};
 
 /// Columns that identify the table.
@@ -42,7 +42,15 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
         },
         created_at: created.map(Millis),
         status: user.switch("status")?.map(status),
-        hash: user.text("pass")?.map(|hash| ForeignHash::parse(&hash)).transpose()?,
+        hash: hash(&user)?,
         ..Row::default()
     })
+}
+
+/// Drupal's forms trim a password when it is set and at every login.
+fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
+    match user.text("pass")? {
+        Some(hash) => Ok(parsed(&hash)?.map(|hash| hash.with_typed(Typed::Trimmed))),
+        None => Ok(None),
+    }
 }

@@ -1,11 +1,11 @@
 //! Magento 2 and Adobe Commerce: the table `customer_entity` as CSV (`Magento_Customer`, `etc/db_schema.xml`).
 
 use serde_json::{Map, Value};
-use umoja_crypto::legacy::{Digest, ForeignHash};
+use umoja_crypto::legacy::Digest;
 use umoja_schema::Profile;
 
 use super::claims;
-use super::members::{Members, bare_digest, field, status};
+use super::members::{Members, field, parsed_or_bare, status};
 use crate::{Rejected, Row};
 
 /// Columns that identify the table.
@@ -31,11 +31,8 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
         claims::put(&mut profile.custom, name, user.text(name)?.map_or(Value::Null, Value::String));
     }
     let hash = match user.text("password_hash")? {
-        // Magento 1 without salt.
-        Some(hash) => Some(match bare_digest(Digest::Md5, &hash)? {
-            Some(md5) => md5,
-            None => ForeignHash::parse(&hash)?,
-        }),
+        // MD5 alone: Magento 1 without salt.
+        Some(hash) => parsed_or_bare(Digest::Md5, &hash)?,
         None => None,
     };
     Ok(Row {

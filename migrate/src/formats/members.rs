@@ -103,8 +103,21 @@ pub(super) fn status(active: bool) -> AccountStatus {
     if active { AccountStatus::Active } else { AccountStatus::Disabled }
 }
 
+/// A hash that names its family; `None` for a text that says that there is none.
+pub(super) fn parsed(text: &str) -> Result<Option<ForeignHash>, Rejected> {
+    if ForeignHash::is_elsewhere(text) { Ok(None) } else { Ok(Some(ForeignHash::parse(text)?)) }
+}
+
+/// A hash that names its family, or a digest without salt in hexadecimal digits.
+pub(super) fn parsed_or_bare(digest: Digest, text: &str) -> Result<Option<ForeignHash>, Rejected> {
+    match bare_digest(digest, text)? {
+        Some(bare) => Ok(Some(bare)),
+        None => parsed(text),
+    }
+}
+
 /// A digest without salt, in hexadecimal digits and of exactly that length.
-pub(super) fn bare_digest(digest: Digest, text: &str) -> Result<Option<ForeignHash>, Rejected> {
+fn bare_digest(digest: Digest, text: &str) -> Result<Option<ForeignHash>, Rejected> {
     match TextEncoding::Hex.decode(text) {
         Some(hash) if hash.len() == digest.len() => {
             Ok(Some(ForeignHash::chain(&[Step::plain(digest)], None, &[], &hash)?))

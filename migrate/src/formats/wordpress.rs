@@ -2,10 +2,10 @@
 //! `wp-admin/includes/schema.php`).
 
 use serde_json::{Map, Value};
-use umoja_crypto::legacy::{Digest, ForeignHash};
+use umoja_crypto::legacy::{Digest, Typed};
 use umoja_schema::Profile;
 
-use super::members::{Members, bare_digest, status};
+use super::members::{Members, parsed_or_bare, status};
 use crate::{Rejected, Row};
 
 /// Columns that identify the table.
@@ -19,11 +19,8 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
     }
     let spam = user.switch("spam")?;
     let hash = match user.text("user_pass")? {
-        // Before version 2.5; a login with it still works.
-        Some(hash) => Some(match bare_digest(Digest::Md5, &hash)? {
-            Some(md5) => md5,
-            None => ForeignHash::parse(&hash)?,
-        }),
+        // MD5 alone: before version 2.5; a login with it still works.
+        Some(hash) => parsed_or_bare(Digest::Md5, &hash)?.map(|hash| hash.with_typed(Typed::Slashed)),
         None => None,
     };
     Ok(Row {

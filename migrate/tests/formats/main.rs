@@ -7,6 +7,7 @@ mod broken;
 mod django;
 mod examples;
 mod firebase;
+mod hashes;
 mod keycloak;
 mod ldif;
 mod login;

@@ -268,7 +268,7 @@ fn a_malformed_mapping_is_rejected() {
         ("digest", with("hash", json!({"family": "pbkdf2", "from": "h"}))),
         ("n", with("hash", json!({"family": "scrypt", "from": "h"}))),
         ("secret", with("hash", json!({"family": "keycloak", "from": "h"}))),
-        ("separator", with("hash", json!({"family": "nt", "from": "h", "separator": ""}))),
+        ("separator", with("hash", json!({"family": "open_cart", "from": "h", "separator": ""}))),
     ] {
         let found = Mapping::parse(wrong.to_string().as_bytes());
         assert!(matches!(found, Err(MappingError::Member(name)) if name == member), "{wrong}");

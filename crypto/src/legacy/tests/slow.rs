@@ -169,8 +169,10 @@ fn scrypt_reads_n_and_its_logarithm() {
         ("ln=18,r=8,p=1", ImportError::TooCostly),
         ("ln=262144,r=8,p=1", ImportError::TooCostly),
         ("ln=63,r=8,p=1", ImportError::TooCostly),
-        ("ln=14,r=9,p=1", ImportError::TooCostly),
-        ("ln=14,r=8,p=11", ImportError::TooCostly),
+        ("ln=14,r=8,p=81", ImportError::TooCostly),     // more work
+        ("ln=15,r=64,p=1", ImportError::TooCostly),     // more memory
+        ("ln=1,r=1,p=2097152", ImportError::TooCostly), // more memory beside the table
+        ("ln=1,r=4294967295,p=4294967295", ImportError::TooCostly),
         ("ln=0,r=8,p=1", ImportError::Unsupported),
         ("ln=100,r=8,p=1", ImportError::Unsupported),
         ("ln=14,r=0,p=1", ImportError::Unsupported),
@@ -178,6 +180,19 @@ fn scrypt_reads_n_and_its_logarithm() {
         ("ln=14,r=8,p=1,p=1", ImportError::Unsupported),
     ] {
         assert_eq!(rejected(&format!("$scrypt${params}{tail}")), reason, "{params}");
+    }
+}
+
+#[test]
+fn scrypt_is_bounded_by_memory_and_work_and_not_by_each_number() {
+    for (n, r, p) in [(16384, 16, 1), (8192, 32, 1), (32768, 8, 32), (1024, 8, 1024), (131_072, 8, 10)] {
+        assert!(ForeignHash::scrypt(n, r, p, b"salt", &[0; 64]).is_ok(), "{n} {r} {p}");
+    }
+    for (n, r, p) in [(262_144, 8, 1), (131_072, 9, 1), (131_072, 8, 11), (2, 1, 1 << 21), (1 << 40, 1, 1)] {
+        let rejected = ForeignHash::scrypt(n, r, p, b"salt", &[0; 64]).map(|_| ());
+        assert_eq!(rejected, Err(ImportError::TooCostly), "{n} {r} {p}");
+        let stored = format!("$umoja-old$scrypt$ln={},r={r},p={p}$c2FsdA${}", n.ilog2(), "A".repeat(43));
+        assert_eq!(verify(&small(), &Password::attempt("x"), &stored), LegacyOutcome::Unsupported);
     }
 }
 

@@ -156,22 +156,22 @@ impl Entry {
     }
 
     /// The first of several passwords that is readable, since any of them logs in; Samba's if there is no other.
+    /// Values that name another server are no passwords.
     fn hash(&self) -> Result<Option<ForeignHash>, Rejected> {
         let mut rejected = None;
-        for password in self.texts("userPassword")?.into_iter().filter(|text| !text.is_empty()) {
+        let passwords = self.texts("userPassword")?.into_iter();
+        for password in passwords.filter(|text| !text.is_empty() && !ForeignHash::is_elsewhere(text)) {
             match ForeignHash::parse(password) {
                 Ok(hash) => return Ok(Some(hash)),
                 Err(error) => rejected = rejected.or(Some(error)),
             }
         }
-        match (rejected, self.text("sambaNTPassword")?) {
-            (Some(error), _) => Err(Rejected::Hash(error)),
-            (None, Some(nt)) => {
-                let bytes = TextEncoding::Hex.decode(&nt).ok_or(ImportError::Unsupported)?;
-                Ok(Some(ForeignHash::nt(&bytes)?))
-            }
-            (None, None) => Ok(None),
+        // Samba writes `NO PASSWORDXXX...` for an account without one.
+        if let Some(nt) = self.text("sambaNTPassword")?.filter(|nt| !nt.starts_with("NO PASSWORD")) {
+            let bytes = TextEncoding::Hex.decode(&nt).ok_or(ImportError::Unsupported)?;
+            return Ok(Some(ForeignHash::nt(&bytes)?));
         }
+        rejected.map_or(Ok(None), |error| Err(Rejected::Hash(error)))
     }
 }
 

@@ -9,4 +9,12 @@ pub enum MappingError {
     /// The value of a member contradicts the others.
     #[error("the mapping's `{0}` is invalid")]
     Member(&'static str),
+    /// A member that the family of a hash does not use.
+    #[error("the mapping's `{member}` has no meaning for hashes of the family `{family}`")]
+    Unused {
+        /// The family.
+        family: &'static str,
+        /// The member.
+        member: &'static str,
+    },
 }
