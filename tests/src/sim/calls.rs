@@ -164,6 +164,7 @@ impl Fleet {
             Call::Register { email, phone, name, verified, password, idk } => {
                 let mut body = registration(*email, *phone, *name, user);
                 body["email_verified"] = json!(email.is_some() && *verified);
+                body["phone_number_verified"] = json!(phone.is_some() && *verified);
                 if *password {
                     body["password"] = json!(new_password);
                 }
