@@ -79,11 +79,9 @@ impl Fleet {
     pub(super) async fn check_people(&self) {
         let users: Vec<UserId> = self.history.borrow().users().into_iter().collect();
         let primaries = self.world().check_persons(&users).await;
-        let history = self.history.borrow();
         let expected: BTreeMap<UserId, UserId> =
-            users.iter().filter_map(|id| Some((*id, history.primary(0, *id)?))).collect();
+            users.iter().filter_map(|id| Some((*id, self.history.borrow().primary(0, *id)?))).collect();
         assert_eq!(primaries, expected, "merge: the primary accounts differ from the pointers");
-        drop(history);
         let open = self.unmerged(&primaries);
         for (one, other) in &open {
             let differed = self.history.borrow().have_had_emails(0, *one, *other);
