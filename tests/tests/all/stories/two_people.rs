@@ -243,7 +243,7 @@ fn an_operator_merges_two_people_only_by_name_of_the_difference() {
             }
             let rows = d.world.regions[at].home.own.logs.rows(Log::Journal, pair[1].parse().unwrap()).await.unwrap();
             let merged = rows.into_iter().find(|row| row.kind == "merged").unwrap();
-            let kinds = ["external_id", "email"].map(|kind| umoja_schema::Attribute::from(kind));
+            let kinds = ["external_id", "email"].map(umoja_schema::Attribute::from);
             assert_eq!(merged.fields["despite"], umoja_schema::Attribute::L(kinds.to_vec()));
         }
     });

@@ -101,6 +101,11 @@ pub(super) fn verified(email: u8) -> Call {
     Call::Register { email: Some(email), phone: None, name: None, verified: true, password: true, idk: false }
 }
 
+/// A company registers a member of a family by an address and the family's number, which it has verified.
+pub(super) fn member(email: u8) -> Call {
+    Call::Register { email: Some(email), phone: Some(0), name: None, verified: true, password: true, idk: false }
+}
+
 pub(super) fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         5 => register(),
