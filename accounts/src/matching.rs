@@ -1,5 +1,6 @@
 //! Matching of a new user with a known person: if trusted companies verified the same identifier for both, and nothing
-//! contradicts it ([`crate::evidence`]), they are one person. The rule links the matched user to the company and fills its blanks, but replaces no value.
+//! contradicts it ([`crate::evidence`]), they are one person. The rule links the matched user to the company and fills
+//! its blanks, but replaces no value.
 
 use umoja_schema::{BlindIndex, Part, Profile, ProfileFacts, UserId};
 use umoja_store::identifiers::Known;
@@ -25,8 +26,9 @@ pub(crate) enum Match {
 }
 
 impl People {
-    /// The one person to whom known identifiers of a new user belong, if nothing contradicts that they are one. The ownerships were read before the users, and no MAC protects
-    /// them, so each of them has to be in the user's own profile part.
+    /// The one person to whom known identifiers of a new user belong, if nothing contradicts that they are one. The
+    /// ownerships were read before the users, and no MAC protects them, so each of them has to be in the user's own
+    /// profile part.
     ///
     /// # Errors
     /// [`Error::Behind`] if a part of the user has not arrived.
