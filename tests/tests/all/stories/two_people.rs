@@ -135,7 +135,7 @@ fn two_people_who_meet_by_replication_stay_two() {
         check_apart(&d, &pair, &[EMAIL]).await;
     });
     story(1106, async |d| {
-        // A merge would join the passwords too, so an address that is not verified counts as well.
+        // A merge would join the passwords too, so an address that is not verified counts.
         let (ada, bola) = (with_email("ada@example.com", true), with_email("bola@example.com", false));
         let pair = met(&d, (&d.shop, ada), (&d.food, bola)).await;
         check_apart(&d, &pair, &[Contradiction::Email { verified: false }]).await;
