@@ -1,5 +1,5 @@
-//! The automatic merge: two active users are one person if trusted companies verified the same identifier for both. One
-//! company is enough, which may have verified both in two regions.
+//! The automatic merge: two active users are one person if trusted companies verified the same identifier for both, and
+//! nothing contradicts it ([`crate::evidence`]). One company is enough, which may have verified both in two regions.
 //!
 //! No weaker evidence merges users: an unverified ownership proves nothing, and an external id belongs to one company.
 //! The request for a merge only says which users to compare. The rule is checked on the parts that this region opened,
@@ -9,7 +9,7 @@
 //! replaces the stored version, so every other write that an operator or a company made meanwhile in another region is
 //! newer, above all an unmerge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join;
 use umoja_schema::{
@@ -23,6 +23,7 @@ use umoja_store::pointers::{MERGED, pointer_rows};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::SecretsError;
 
+use crate::evidence::Joins;
 use crate::person::{Reader, Stored};
 use crate::receipt::any_erased;
 use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
@@ -71,7 +72,9 @@ pub async fn merge_verified(home: &Home, sealer: &Sealer, one: UserId, other: Us
     }
     let persons = try_join(reader.load(survivor.id()), reader.load(duplicate.id())).await;
     let joined = match persons {
-        Ok((Some(its), Some(theirs))) => joined(&its, &theirs, survivor.id(), duplicate.id())?,
+        Ok((Some(its), Some(theirs))) if may_be_one(reader, &its, &theirs).await? => {
+            joined(&its, &theirs, survivor.id(), duplicate.id())?
+        }
         Ok(_) | Err(Error::TooLarge(_)) => None,
         Err(error) => return Err(error.into()),
     };
@@ -103,13 +106,52 @@ async fn active(reader: Reader<'_>, id: UserId) -> Result<Active, Error> {
 
 /// The winner, by the order of ownerships, of the identifiers that are verified for both. `None` if there are none.
 fn verified_winner(one: &PartRecord, other: &PartRecord) -> Option<UserId> {
-    let counts = |ownership: &Ownership| ownership.verified && ownership.kind != IdentifierKind::ExternalId;
     let shared = one.ownerships().iter().filter(|(_, ownership)| counts(ownership)).filter_map(|(index, ownership)| {
         let rival = other.ownerships().get(index).filter(|ownership| counts(ownership))?;
         let owners = BTreeMap::from([(one.id, ownership.clone()), (other.id, rival.clone())]);
         Some(IdentifierItem { index: *index, owners })
     });
     IdentifierItem::winner_of(&shared.collect::<Vec<_>>()).map(|(id, _)| id)
+}
+
+/// True if nothing contradicts that two persons are one, and no third one could be either of them but not both: another
+/// region, which does not know all three yet, could merge the others.
+async fn may_be_one(reader: Reader<'_>, its: &Person, theirs: &Person) -> Result<bool, Error> {
+    let contradict =
+        |one: &Person, other: &Person| !one.evidence().contradictions(&other.evidence(), Joins::Passwords).is_empty();
+    if contradict(its, theirs) {
+        return Ok(false);
+    }
+    for third in rivals(reader, its, theirs).await? {
+        // A user who cannot be read belongs to no person.
+        let Some(third) = reader.load(third).await.or_else(without_unreadable)? else { continue };
+        if contradict(its, &third) != contradict(theirs, &third) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn without_unreadable(error: Error) -> Result<Option<Person>, Error> {
+    match error {
+        Error::Unreadable | Error::TooLarge(_) => Ok(None),
+        error => Err(error),
+    }
+}
+
+/// The other users who own a verified identifier of one of the two, verified too. No MAC protects the table that names
+/// them, which can only keep users from being merged.
+async fn rivals(reader: Reader<'_>, its: &Person, theirs: &Person) -> Result<BTreeSet<UserId>, Error> {
+    let ownerships = its.users().chain(theirs.users()).flat_map(|user| &user.facts.ownerships);
+    let indexes: BTreeSet<_> = ownerships.filter(|(_, own)| counts(own)).map(|(index, _)| *index).collect();
+    let items = reader.home.own.users.ownerships(&indexes.into_iter().collect::<Vec<_>>()).await?;
+    let owners = items.into_iter().flat_map(|item| item.owners).filter(|(_, ownership)| counts(ownership));
+    Ok(owners.map(|(id, _)| id).filter(|id| !its.holds(*id) && !theirs.holds(*id)).collect())
+}
+
+/// True for an ownership that is evidence of who a user is.
+fn counts(ownership: &Ownership) -> bool {
+    ownership.verified && ownership.kind != IdentifierKind::ExternalId
 }
 
 /// The person that two persons would be. `None` if they are one already, or would have more users than a merge allows.

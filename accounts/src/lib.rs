@@ -18,6 +18,7 @@ mod context;
 mod deciding;
 mod erase;
 mod error;
+pub mod evidence;
 mod export;
 mod find;
 pub mod identifiers;

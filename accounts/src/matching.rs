@@ -1,9 +1,11 @@
-//! Matching of a new user with a known person: if trusted companies verified the same identifier for both, they are one
-//! person. The rule links the matched user to the company and fills its blanks, but replaces no value.
+//! Matching of a new user with a known person: if trusted companies verified the same identifier for both, and nothing
+//! contradicts it ([`crate::evidence`]), they are one person. The rule links the matched user to the company and fills
+//! its blanks, but replaces no value.
 
-use umoja_schema::{BlindIndex, Part, Profile, UserId};
+use umoja_schema::{BlindIndex, Part, Profile, ProfileFacts, UserId};
 use umoja_store::identifiers::Known;
 
+use crate::evidence::{Evidence, Joins};
 use crate::identifiers::value_of;
 use crate::person::Change;
 use crate::{Context, Error, Field, Patch, People, Person};
@@ -19,18 +21,19 @@ pub(crate) enum Match {
     },
     /// The user no longer has the identifiers, or another write got in between.
     Overtaken,
-    /// The identifiers belong to more than one person.
-    SeveralPeople,
+    /// The identifiers belong to more than one person, or the new user is another person than their owner.
+    OtherPeople,
 }
 
 impl People {
-    /// The one person to whom known identifiers belong. The ownerships were read before the users, and no MAC protects
-    /// them, so each of them has to be in the user's own profile part.
+    /// The one person to whom known identifiers of a new user belong, if nothing contradicts that they are one. The
+    /// ownerships were read before the users, and no MAC protects them, so each of them has to be in the user's own
+    /// profile part.
     ///
     /// # Errors
     /// [`Error::Behind`] if a part of the user has not arrived.
-    pub(crate) async fn matching(&self, known: &Known) -> Result<Match, Error> {
-        let Some((owner, _)) = known.by.first() else { return Ok(Match::SeveralPeople) };
+    pub(crate) async fn matching(&self, known: &Known, new: &ProfileFacts, joins: Joins) -> Result<Match, Error> {
+        let Some((owner, _)) = known.by.first() else { return Ok(Match::OtherPeople) };
         let Some(parts) = self.reader().person(*owner).await? else {
             // The user may have the identifiers while its other part, or a later version, has not arrived yet.
             let profile = self.home.own.users.part(*owner, Part::Profile).await?;
@@ -38,7 +41,7 @@ impl People {
             return if is_partial { Err(Error::Behind) } else { Ok(Match::Overtaken) };
         };
         if known.by.iter().map(|(id, _)| id).chain(&known.others).any(|id| parts.get(*id).is_none()) {
-            return Ok(Match::SeveralPeople);
+            return Ok(Match::OtherPeople);
         }
         let Some(person) = self.reader().open(parts).await? else { return Ok(Match::Overtaken) };
         let has = |(id, index): &(UserId, BlindIndex)| {
@@ -49,6 +52,9 @@ impl People {
         };
         if !known.by.iter().all(has) {
             return Ok(Match::Overtaken);
+        }
+        if !Evidence::of([new]).contradictions(&person.evidence(), joins).is_empty() {
+            return Ok(Match::OtherPeople);
         }
         Ok(Match::Person { person: Box::new(person), owner: *owner })
     }

@@ -1,4 +1,5 @@
-//! Makes a new user, or matches the user that a trusted company registered under the same verified identifier.
+//! Makes a new user, or matches the user that a trusted company registered under the same verified identifier, unless
+//! they are two people ([`crate::evidence`]).
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use umoja_store::ports::Parts;
 
 use crate::accounts::until_written;
 use crate::deciding::Deciding;
+use crate::evidence::Joins;
 use crate::identifiers::reject_taken;
 use crate::matching::Match;
 use crate::person::Stored;
@@ -88,7 +90,7 @@ impl Rule for Register {
                 match self.fill(accounts, context, &known, &new).await? {
                     Filled::Matched(registered) => return Ok(Some(*registered)),
                     Filled::Overtaken => return Ok(None),
-                    Filled::SeveralPeople => {}
+                    Filled::OtherPeople => {}
                 }
             }
             reject_taken(new.ownerships.writes(), id, |_| false, |_| false)?;
@@ -109,8 +111,8 @@ enum Filled {
     Matched(Box<Registered>),
     /// The user no longer has the identifiers, or another write got in between.
     Overtaken,
-    /// The identifiers belong to more than one person.
-    SeveralPeople,
+    /// The identifiers belong to other people.
+    OtherPeople,
 }
 
 impl Register {
@@ -145,10 +147,11 @@ impl Register {
 
     /// Links an existing user to the company and fills its blanks. The password is ignored.
     async fn fill(&self, people: &People, context: &Context, known: &Known, new: &New) -> Result<Filled, Error> {
-        let (person, id) = match people.matching(known).await? {
+        // The password of a matched user is ignored.
+        let (person, id) = match people.matching(known, &new.facts, Joins::Records).await? {
             Match::Person { person, owner } => (*person, owner),
             Match::Overtaken => return Ok(Filled::Overtaken),
-            Match::SeveralPeople => return Ok(Filled::SeveralPeople),
+            Match::OtherPeople => return Ok(Filled::OtherPeople),
         };
         let matched = |person| Filled::Matched(Box::new(Registered { is_new: false, id, person }));
         let Some(change) = people.filled(context, &person, &self.patch, &new.identity.profile)? else {

@@ -19,6 +19,8 @@ use umoja_store::apply::IDENTIFIER_CONFLICT;
 use umoja_store::person::is_same_person;
 use umoja_store::ports::{Parts, StoreError};
 
+use crate::evidence::{Contradiction, Evidence, Joins};
+
 pub use resolve::{Resolution, ResolveError, Resolved, Way};
 
 /// The kind of a journal row about a conflict that an operator dismissed.
@@ -29,6 +31,9 @@ pub const CONFLICT_GIVEN_UP: &str = "conflict_given_up";
 
 /// The field with the operator, in a row about a conflict that was resolved.
 pub const BY: &str = "by";
+
+/// The field with what differs between two users whom an operator merged all the same.
+pub const DESPITE: &str = "despite";
 
 /// The number of pairs that are read at the same time.
 const CONCURRENT: usize = 16;
@@ -80,6 +85,8 @@ pub struct Conflict {
     pub state: State,
     /// The identifiers that both own. If the conflict is open, only those that are not dismissed.
     pub contested: Vec<Contested>,
+    /// What says that the two users are two people.
+    pub contradictions: Vec<Contradiction>,
 }
 
 /// Reads the conflict of two users.
@@ -88,10 +95,14 @@ pub struct Conflict {
 /// If the store fails.
 pub async fn look(region: &RegionPorts, one: UserId, other: UserId) -> Result<Conflict, StoreError> {
     let (first, second) = try_join(region.users.parts(one), region.users.parts(other)).await?;
-    let conflict = |state, parts, contested| Conflict { users: [one, other], parts, state, contested };
     let (Some(its), Some(theirs)) = (live(&first), live(&second)) else {
-        return Ok(conflict(State::Gone, [first, second], Vec::new()));
+        let (state, contested) = (State::Gone, Vec::new());
+        let (users, parts) = ([one, other], [first, second]);
+        return Ok(Conflict { users, parts, state, contested, contradictions: Vec::new() });
     };
+    let [own, rival] = [its, theirs].map(|part| Evidence::of(part.profile_facts()));
+    let contradictions = own.contradictions(&rival, Joins::Passwords);
+    let conflict = |state, parts, contested| Conflict { users: [one, other], parts, state, contested, contradictions };
     let contested = contested(its, theirs);
     if contested.is_empty() {
         return Ok(conflict(State::Settled, [first, second], contested));

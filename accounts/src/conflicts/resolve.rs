@@ -6,13 +6,14 @@
 //! than the versions on which the operator decided.
 
 use umoja_schema::names::attribute;
-use umoja_schema::{Actor, Attribute, Attributes, Hlc, HlcError, Identity, Log, LogRow, UserId};
+use umoja_schema::{Actor, Attribute, Attributes, Hlc, HlcError, IdentifierKind, Identity, Log, LogRow, UserId};
 use umoja_store::person::MergeError;
 use umoja_store::ports::StoreError;
 use umoja_store::seal::SealError;
 
-use super::{BY, CONFLICT_DISMISSED, CONFLICT_GIVEN_UP, Conflict, Contested, State, look};
+use super::{BY, CONFLICT_DISMISSED, CONFLICT_GIVEN_UP, Conflict, Contested, DESPITE, State, look};
 use crate::accounts::SEALED_REASON;
+use crate::evidence::{Contradiction, Joins};
 use crate::identifiers::drop_identifier;
 use crate::merge::Pointing;
 use crate::person::Change;
@@ -49,6 +50,9 @@ pub enum ResolveError {
     /// The users have no identifier in common, so no evidence that they are one person.
     #[error("the two users have no identifier in common")]
     NoConflict,
+    /// The users own one identifier, but differ in something else that says that they are two people.
+    #[error("the two users have {0}; if they are one person, repeat the command with --despite {name}", name = .0.kind().as_str())]
+    TwoPeople(Contradiction),
     /// The merge is not possible.
     #[error(transparent)]
     Merge(MergeError),
@@ -99,6 +103,8 @@ pub struct Resolution<'a> {
     pub by: &'a str,
     /// The reason, for the journal.
     pub reason: Option<&'a str>,
+    /// What the operator knows to differ between the two users, and merges them all the same.
+    pub despite: &'a [IdentifierKind],
     /// True to make all checks and no write.
     pub dry_run: bool,
 }
@@ -135,10 +141,14 @@ impl Resolution<'_> {
         if conflict.contested.is_empty() {
             return Err(ResolveError::NoConflict);
         }
+        let contradictions = survivor.evidence().contradictions(&duplicate.evidence(), Joins::Passwords);
+        if let Some(why) = contradictions.iter().find(|why| !self.despite.contains(&why.kind())) {
+            return Err(ResolveError::TwoPeople(why.clone()));
+        }
         if !self.dry_run {
             let why = (BY.to_owned(), self.by.into());
-            let written =
-                pointing.write(self.people, &self.actor(), &joined, &why, |row| self.with_reason(row)).await?;
+            let with = |row| self.with_reason(with_despite(row, &contradictions));
+            let written = pointing.write(self.people, &self.actor(), &joined, &why, with).await?;
             written.ok_or(ResolveError::Changed)?;
         }
         Ok(Resolved::Done(conflict.contested))
@@ -236,4 +246,13 @@ impl Resolution<'_> {
         }
         row
     }
+}
+
+/// A row about a merge with what differs between the two users.
+fn with_despite(mut row: LogRow, contradictions: &[Contradiction]) -> LogRow {
+    let kinds: Vec<Attribute> = contradictions.iter().map(|why| why.kind().as_str().into()).collect();
+    if !kinds.is_empty() {
+        row.fields.insert(DESPITE.into(), Attribute::L(kinds));
+    }
+    row
 }

@@ -16,6 +16,7 @@ use super::report::Outcome;
 use super::user::NewUser;
 use super::user::legacy_hash;
 use crate::Context;
+use crate::evidence::{Evidence, Joins};
 use crate::receipt::any_erased;
 use crate::transaction::{OwnershipPlan, Recorded};
 
@@ -50,7 +51,7 @@ impl Importer {
                 Filled::Matched { written: true } => return Ok(Some(Outcome::Matched)),
                 Filled::Matched { written: false } => return Ok(Some(Outcome::AlreadyThere)),
                 Filled::Overtaken => return Ok(None),
-                Filled::SeveralPeople => {}
+                Filled::OtherPeople => {}
             }
         }
         self.create(context, user, &plan, hash, is_first).await
@@ -70,7 +71,7 @@ impl Importer {
     }
 
     /// Looks for the user that an earlier import of the row made in any region. The user stays as it is, except that it
-    /// gets the password hash if it has no password.
+    /// gets the password hash if it has no password and the e-mail address of the row does not differ from its own.
     async fn earlier_import(
         &self,
         context: &Context,
@@ -85,12 +86,22 @@ impl Importer {
         if any_erased(&parts) {
             return Err(Reason::Erased.into());
         }
-        let (Some(_), Some(record)) = (&parts.profile, &parts.credentials) else { return Err(Reason::Behind.into()) };
+        let (Some(profile), Some(record)) = (&parts.profile, &parts.credentials) else {
+            return Err(Reason::Behind.into());
+        };
         if user.hash.is_none() {
             return Ok(Earlier::There);
         }
         let credentials: Credentials = people.sealer.open(record).await?;
-        if credentials.secret.is_some() || !credentials.legacy_hashes.is_empty() || self.dry_run {
+        if credentials.secret.is_some() || !credentials.legacy_hashes.is_empty() {
+            return Ok(Earlier::There);
+        }
+        people.sealer.open::<Identity>(profile).await?;
+        let (its, own) = (Evidence::of(profile.profile_facts()), Evidence::of([&user.facts]));
+        if !its.contradictions(&own, Joins::Passwords).is_empty() {
+            return Err(Reason::OtherAddress.into());
+        }
+        if self.dry_run {
             return Ok(Earlier::There);
         }
         let stored = self.stored_hash(user, hash).await?;

@@ -7,6 +7,7 @@ use super::error::Failed;
 use super::importer::Importer;
 use super::user::NewUser;
 use super::user::legacy_hash;
+use crate::evidence::{Evidence, Joins};
 use crate::matching::Match;
 use crate::person::{Change, Person};
 use crate::profiles::Rules;
@@ -21,8 +22,8 @@ pub(super) enum Filled {
     },
     /// The user no longer has the identifiers, or another write got in between.
     Overtaken,
-    /// The identifiers belong to more than one person.
-    SeveralPeople,
+    /// The identifiers belong to other people.
+    OtherPeople,
 }
 
 impl Importer {
@@ -33,10 +34,10 @@ impl Importer {
         known: &Known,
         hash: &mut Option<String>,
     ) -> Result<Filled, Failed> {
-        let person = match self.people.matching(known).await? {
+        let person = match self.people.matching(known, &user.facts, Joins::Passwords).await? {
             Match::Person { person, .. } => *person,
             Match::Overtaken => return Ok(Filled::Overtaken),
-            Match::SeveralPeople => return Ok(Filled::SeveralPeople),
+            Match::OtherPeople => return Ok(Filled::OtherPeople),
         };
         let change = self.people.filled(context, &person, &user.patch, &user.identity.profile)?;
         let credentials = self.added_hash(context, user, &person, hash).await?;
@@ -82,7 +83,8 @@ impl Importer {
     }
 
     /// The credentials that decide with the legacy hash added, if they have no password of Umoja and no legacy hash of
-    /// the company yet.
+    /// the company yet. An account with another e-mail address gets no hash, even if a merge made it the one that
+    /// decides: after an unmerge it would have the password of another person.
     async fn added_hash(
         &self,
         context: &Context,
@@ -95,6 +97,11 @@ impl Importer {
         }
         let deciding = self.people.deciding(&person.parts()).await?;
         let Some(record) = deciding.record else { return Ok(None) };
+        let account = person.get(record.id).map(|user| &user.facts);
+        let contradictions = Evidence::of(account).contradictions(&Evidence::of([&user.facts]), Joins::Passwords);
+        if !contradictions.is_empty() {
+            return Ok(None);
+        }
         let credentials = deciding.credentials;
         let has_ours = credentials.legacy_hashes.iter().any(|legacy| legacy.company == self.company.id);
         if credentials.secret.is_some() || has_ours {

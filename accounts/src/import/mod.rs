@@ -9,10 +9,11 @@
 //! - **Already there.** A user that an earlier import made, or that the company has registered under the external id of
 //!   the row, stays as it is: values that were changed or removed since do not come back. There is one exception: if a
 //!   user that an import made has no password of any kind, the hash of the row is added, because some systems export
-//!   hashes in a separate file.
-//! - **Matched.** If trusted companies verified an identifier for both, they are one person by the rule of `register`:
-//!   the user is linked and its blanks are filled. While the user has no password of Umoja, the legacy hash is added to
-//!   those that are accepted until the first login.
+//!   hashes in a separate file. If the row has another e-mail address than the user, it is rejected instead.
+//! - **Matched.** If trusted companies verified an identifier for both, and nothing contradicts it
+//!   ([`crate::evidence`]), they are one person by the rule of `register`: the user is linked and its blanks are filled.
+//!   While the user has no password of Umoja, the legacy hash is added to those that are accepted until the first
+//!   login. So an e-mail address that differs contradicts a match here even if it is not verified.
 //! - **In conflict.** Every other identifier that another user has is owned by both, as when replication brings a user
 //!   from another region. Look-ups still find the earlier owner (but a verified ownership wins over an unverified one,
 //!   as with `register`). The journal has the pair, and an operator resolves it like every other conflict. An ownership

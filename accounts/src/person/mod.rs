@@ -11,6 +11,7 @@ use umoja_store::person::{PersonParts, Pointer, TooLarge, arrange};
 use umoja_store::ports::Parts;
 
 use crate::Error;
+use crate::evidence::Evidence;
 
 pub use read::Reader;
 pub(crate) use read::unreadable;
@@ -53,6 +54,11 @@ impl Person {
     /// True if the user belongs to this person.
     pub fn holds(&self, id: UserId) -> bool {
         self.get(id).is_some()
+    }
+
+    /// What can contradict that this person and another one are the same.
+    pub(crate) fn evidence(&self) -> Evidence {
+        Evidence::of(self.users().map(|user| &user.facts))
     }
 
     /// The version over all users, because what callers see depends on all of them.

@@ -11,6 +11,7 @@ mod company;
 mod conflicts;
 mod demo;
 mod doctor;
+mod duplicates;
 mod examples;
 mod export;
 mod hashes;

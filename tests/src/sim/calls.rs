@@ -162,8 +162,7 @@ impl Fleet {
         };
         let (mut request, idk) = match call {
             Call::Register { email, phone, name, verified, password, idk } => {
-                let mut body = registration(*email, *phone, *name, user);
-                body["email_verified"] = json!(email.is_some() && *verified);
+                let mut body = registration((*email, *phone, *name), *verified, user);
                 if *password {
                     body["password"] = json!(new_password);
                 }
@@ -294,8 +293,15 @@ fn read_token(text: &str) -> Option<(RecordVersion, u64)> {
     Some((version.parse().ok()?, rest.split_once('.')?.0.parse().ok()?))
 }
 
-fn registration(email_no: Option<u8>, phone_no: Option<u8>, name: Option<u8>, user: usize) -> Value {
-    let mut body = json!({});
+fn registration(
+    (email_no, phone_no, name): (Option<u8>, Option<u8>, Option<u8>),
+    verified: bool,
+    user: usize,
+) -> Value {
+    let mut body = json!({
+        "email_verified": email_no.is_some() && verified,
+        "phone_number_verified": phone_no.is_some() && verified,
+    });
     if let Some(number) = email_no {
         body["email"] = json!(email(number));
     }

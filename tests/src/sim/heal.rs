@@ -57,7 +57,7 @@ impl Fleet {
     }
 
     /// Anti-entropy between all pairs: one pass each, and the next finds no difference.
-    async fn anti_entropy(&self) {
+    pub(super) async fn anti_entropy(&self) {
         for pass in 0..2 {
             let runs = self.world().anti_entropy().await;
             self.note_changes();

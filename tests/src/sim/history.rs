@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::names::table;
-use umoja_schema::{AccountStatus, BlindIndex, Body, Ownership, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::{
+    AccountStatus, BlindIndex, Body, IdentifierKind, Ownership, Part, PartRecord, Region, UserId, Version,
+};
 use umoja_store::Change;
 
 use super::verified::{pointer, verified_winner};
@@ -53,6 +55,8 @@ pub(super) struct History {
     made: BTreeMap<(UserId, Part, Version), Made>,
     /// Every identifier that was ever owned.
     pub(super) owned: BTreeSet<BlindIndex>,
+    /// Every e-mail address that each user ever owned.
+    emails: BTreeMap<UserId, BTreeSet<BlindIndex>>,
     /// The names of the identifiers of a run, by their indexes under every index key that existed.
     pub(super) aliases: BTreeMap<BlindIndex, BlindIndex>,
     /// Every pointer that was ever stored.
@@ -116,6 +120,18 @@ impl History {
         self.pointers.iter().copied()
     }
 
+    /// True if the persons of two users ever had more than one e-mail address together.
+    pub(super) fn have_had_emails(&self, at: usize, one: UserId, other: UserId) -> bool {
+        let persons = [self.person(at, one), self.person(at, other)];
+        let emails = persons.iter().flatten().filter_map(|id| self.emails.get(id)).flatten();
+        emails.collect::<BTreeSet<_>>().len() > 1
+    }
+
+    /// The profile part of a live user.
+    pub(super) fn profile(&self, at: usize, id: UserId) -> Option<&PartRecord> {
+        self.stored(at, id, Part::Profile).filter(|profile| profile.live().is_some())
+    }
+
     /// True if a user was not active in some region at some time.
     pub(super) fn was_disabled(&self, id: UserId) -> bool {
         self.disabled.contains(&id)
@@ -162,6 +178,8 @@ impl History {
         let base = self.stored[at].get(&(id, part)).cloned();
         let base = base.as_ref();
         self.owned.extend(record.ownerships().keys());
+        let emails = self.ownerships(record).into_iter().filter(|(_, own)| own.kind == IdentifierKind::Email);
+        self.emails.entry(id).or_default().extend(emails.map(|(index, _)| index));
         self.pointers.extend(pointer(record).map(|target| (id, target)));
         if record.status().is_some_and(|status| status != AccountStatus::Active) {
             self.disabled.insert(id);
@@ -249,7 +267,8 @@ impl History {
         }
     }
 
-    /// A pointer is changed only on request, or set by a region that has two users with the same verified identifier.
+    /// A pointer is changed only on request, or set by a region that has two users with the same verified identifier,
+    /// whose persons nothing contradicts to be one.
     fn check_pointer(&self, at: usize, record: &PartRecord, attempts: &[Attempt]) {
         let (id, has) = (record.id, pointer(record));
         let had = self.stored(at, id, Part::Profile).and_then(pointer);
@@ -264,6 +283,8 @@ impl History {
             let before = self.stored(at, id, Part::Profile);
             had.is_none() && before.is_some_and(|before| verified_winner(before, target) == Some(target.id))
         });
+        let two = has.filter(|target| !asked && self.contradict(at, id, *target));
+        assert_eq!(two, None, "merge: {} merged {id} with another person", self.regions[at]);
         assert!(asked || itself, "merge: {} merged {id} into {has:?} without a request", self.regions[at]);
     }
 }

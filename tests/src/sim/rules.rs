@@ -46,6 +46,8 @@ pub enum Rule {
     MinVersion,
     /// Users that are verified to be one person are merged.
     Verified,
+    /// Users who have different e-mail addresses or external ids are not merged by themselves.
+    TwoPeople,
     /// A rotation takes no step before every instance has read the one before.
     Wait,
     /// An index key is dropped only when every region has every profile in a version that does not use it.
@@ -60,7 +62,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -72,6 +74,7 @@ impl Rule {
         Self::KeyRepair,
         Self::MinVersion,
         Self::Verified,
+        Self::TwoPeople,
         Self::Wait,
         Self::Arrived,
         Self::Counted,
@@ -93,6 +96,7 @@ impl Rule {
             Self::KeyRepair => "key-repair",
             Self::MinVersion => "min-version",
             Self::Verified => "verified-merge",
+            Self::TwoPeople => "two-people",
             Self::Wait => "rotation-wait",
             Self::Arrived => "rotation-proof",
             Self::Counted => "counted-attempts",
@@ -140,6 +144,8 @@ pub struct Written {
     region: Region,
     software: Arc<Software>,
 }
+
+mod two_people;
 
 impl Written {
     /// A wrapper around the table of a region, whose items are stored as in `raw`.
@@ -269,7 +275,12 @@ impl Users for Written {
                 stored.truncate(writes.parts.len());
                 Commit::Conflict { stored }
             }
-            Commit::Done => Commit::Done,
+            Commit::Done => {
+                if self.software.without == Some(Rule::TwoPeople) {
+                    self.merge_two_people(writes).await?;
+                }
+                Commit::Done
+            }
         })
     }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use umoja_accounts::conflicts::OpenConflicts;
 
 use super::super::target::Target;
-use super::shown::{line, serving};
+use super::shown::{differ, line, serving};
 use crate::CliError;
 use crate::output::{self, Output, note};
 
@@ -15,7 +15,7 @@ const REPORT_MS: u64 = 10_000;
 /// List the open conflicts: ids, kind of identifier, the user that look-ups find, since when, whether verified.
 #[derive(Debug, Args)]
 #[command(long_about = "List the open conflicts: ids, kind of identifier, the user that look-ups find, since when, \
-whether verified. No personal data; the command opens no record.
+whether verified, and what says that the two are two people. No personal data; the command opens no record.
 
 The command reads all of the journal of one region, which holds the conflicts that all regions saw. A conflict is open \
 if both users are live, are not one person, and own the same identifier now. A dismissed pair is open again if it came \
@@ -50,11 +50,18 @@ impl List {
             for conflict in page {
                 if output.json {
                     let comma = if count > 0 { "," } else { "" };
-                    let value = json!({ "users": conflict.users, "contested": conflict.contested });
+                    let value = json!({
+                        "users": conflict.users,
+                        "contested": conflict.contested,
+                        "contradictions": conflict.contradictions,
+                    });
                     output::line(&format!("{comma}{value}"));
                 }
                 for contested in &conflict.contested {
                     output.say(&line(contested, &conflict.users));
+                }
+                if let Some(differ) = differ(&conflict) {
+                    output.say(&differ);
                 }
                 count += 1;
             }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_accounts::People;
 use umoja_accounts::conflicts::{Resolution, Resolved, Way};
-use umoja_schema::UserId;
+use umoja_schema::{IdentifierKind, UserId};
 use umoja_store::keyring::KeyRing;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
@@ -29,7 +29,12 @@ const MAX_REASON_CHARS: usize = 256;
     long_about = "Resolve a conflict: merge the two users, take the identifier from one of them, or dismiss the \
 conflict. WINNER is the user who keeps the identifier, which need not be the user that look-ups find now.
 
---merge merges LOSER into WINNER, by the rules of the API's `merge`; the API's `unmerge` undoes it. --give-up takes \
+--merge merges LOSER into WINNER, by the rules of the API's `merge`; the API's `unmerge` undoes it. It is rejected if \
+one company knows the two by different external ids, or if their e-mail addresses differ: families share a telephone \
+number, and providers give a number to the next customer. If the two are one person all the same, name each \
+difference with --despite. From then on the password of WINNER opens both, and that of LOSER if WINNER has none.
+
+--give-up takes \
 from LOSER every identifier that WINNER owns too, value and ownership. It is rejected if LOSER would have no \
 identifier left, unless another user of the same person has one. It cannot be undone. --dismiss changes neither user: \
 the pair is no longer listed, until both own another identifier in common or own this one again.
@@ -54,6 +59,7 @@ others, for users' data keys too (with --dismiss only Decrypt)."
 #[command(after_help = "Examples:
   umoja conflicts resolve WINNER LOSER --merge --by support --dry-run --dir DIR
   umoja conflicts resolve WINNER LOSER --merge --by support --dir DIR
+  umoja conflicts resolve WINNER LOSER --merge --despite email --by support --dir DIR
   umoja conflicts resolve WINNER LOSER --give-up --by support --reason 'ticket 4711' --prefix PREFIX --region eu-west-1
   umoja conflicts resolve WINNER LOSER --dismiss --by support --prefix PREFIX --region eu-west-1")]
 pub(super) struct Resolve {
@@ -69,6 +75,9 @@ pub(super) struct Resolve {
     /// The reason, sealed in the journal; at most 256 characters.
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
+    /// A difference between the two users that --merge ignores. Can be repeated. It is stored in the journal.
+    #[arg(long, value_name = "KIND", requires = "merge")]
+    despite: Vec<Difference>,
     /// Report what would be done, and write no change.
     #[arg(long)]
     dry_run: bool,
@@ -89,6 +98,25 @@ struct Decision {
     /// Change neither user, and list the pair no longer.
     #[arg(long)]
     dismiss: bool,
+}
+
+/// What says that two users are two people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Difference {
+    /// One company knows them by different external ids.
+    #[value(name = "external_id")]
+    ExternalId,
+    /// Their e-mail addresses differ.
+    Email,
+}
+
+impl Difference {
+    const fn kind(self) -> IdentifierKind {
+        match self {
+            Self::ExternalId => IdentifierKind::ExternalId,
+            Self::Email => IdentifierKind::Email,
+        }
+    }
 }
 
 impl Decision {
@@ -124,12 +152,14 @@ impl Resolve {
         let sealer = Arc::new(Sealer::new(KeyRing::new(&home, WRAP_BUDGET_MS), home.entropy.clone()));
         let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
         let way = self.way.way();
+        let despite: Vec<_> = self.despite.iter().map(|one| one.kind()).collect();
         let resolution = Resolution {
             people: &People { home, sealer, secrets },
             winner: self.winner,
             loser: self.loser,
             by: &self.by,
             reason: self.reason.as_deref(),
+            despite: &despite,
             dry_run: self.dry_run,
         };
         let resolved = resolution.run(way).await;

@@ -9,14 +9,14 @@ use umoja_schema::{CompanyId, LogRow, Millis, PartRecord, UserId};
 use umoja_store::ports::Parts;
 
 use super::super::target::Target;
-use super::shown::{line, serving, state};
+use super::shown::{differ, line, serving, state};
 use crate::CliError;
 use crate::output::{Output, table, time};
 
 /// Show a user's conflicts, open and past, and the facts that decide them.
 #[derive(Debug, Args)]
 #[command(long_about = "Show a user's conflicts, open and past, and the facts that decide them: for each rival which \
-identifiers both own and who wins; for each user when it was registered, which companies are linked to it, and which \
+identifiers both own and who wins, and what says that the two are two people; for each user when it was registered, which companies are linked to it, and which \
 identifiers are verified, since when and in which region; and from the journal which region saw the conflict, and \
 whether it was dismissed, given up or merged. Ids only, no personal data; the command opens no record.
 
@@ -94,6 +94,7 @@ impl Show {
                 "rival": rival,
                 "state": conflict.state,
                 "contested": conflict.contested,
+                "contradictions": conflict.contradictions,
                 "users": users,
                 "events": events,
             }));
@@ -135,6 +136,7 @@ fn user(id: UserId, parts: &Parts) -> Value {
 
 fn human(conflict: &Conflict, users: &[Value], events: &[Event]) -> String {
     let mut rows: Vec<String> = conflict.contested.iter().map(|one| line(one, &conflict.users)).collect();
+    rows.extend(differ(conflict));
     for (id, (user, parts)) in conflict.users.iter().zip(users.iter().zip(&conflict.parts)) {
         let Some(facts) = parts.profile.as_ref().and_then(PartRecord::profile_facts) else {
             rows.push(format!("{id}: not live here"));

@@ -1,6 +1,6 @@
 //! How conflicts are shown, and the region that is asked about them.
 
-use umoja_accounts::conflicts::{Contested, State};
+use umoja_accounts::conflicts::{Conflict, Contested, State};
 use umoja_schema::UserId;
 
 use crate::CliError;
@@ -26,6 +26,13 @@ pub(super) fn line(contested: &Contested, users: &[UserId; 2]) -> String {
         (false, false) => "not verified",
     };
     format!("{}{of}: {winner} wins over {loser}, since {}, {verified}", kind.as_str(), time(*since))
+}
+
+/// What says that the two users are two people, as a line of text. `None` if nothing does.
+pub(super) fn differ(conflict: &Conflict) -> Option<String> {
+    let [one, other] = conflict.users;
+    let all: Vec<_> = conflict.contradictions.iter().map(ToString::to_string).collect();
+    (!all.is_empty()).then(|| format!("{one} and {other} have {}", all.join(" and ")))
 }
 
 pub(super) const fn state(state: State) -> &'static str {

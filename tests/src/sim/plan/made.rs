@@ -8,8 +8,8 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use self::parts::{
-    again, by, call, called, finish, forgery, guess, identifier, maybe, register, rejected, replicated, trouble, user,
-    verified, write,
+    again, by, call, called, finish, forgery, guess, identifier, maybe, met, register, rejected, replicated, trouble,
+    user, write,
 };
 use super::{By, COMPANIES, Call, Job, Plan, Service, Step, Task, Trouble};
 
@@ -130,10 +130,8 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
                 std::iter::once(Step::Round).chain(steps).collect()
             }
         ),
-        // Two regions register one person by an address that both companies have verified.
-        2 => (at(), at(), identifier(), 1..4u8).prop_map(|(at, other, email, user)| {
-            vec![called(at, 0, 0, verified(email)), called(other, 1, user, verified(email)), Step::Round]
-        }),
+        // Two regions register one person by a verified address, or two people who share a verified number.
+        2 => (at(), at(), identifier(), 1..4u8).prop_map(|(at, other, number, user)| met([at, other], number, user)),
         // A token of one region is used in another, twice. There may be a write in between, and the messages for the
         // first use may have arrived by then.
         3 => (user(), (at(), 0..COMPANIES), prop::option::weighted(0.3, writes()), prop::collection::vec((at(), finish()), 1..=2), maybe(0.7)).prop_map(

@@ -6,6 +6,7 @@ mod matched;
 mod recorded;
 mod restore;
 mod rows;
+mod two_people;
 
 use std::sync::Arc;
 

@@ -46,7 +46,7 @@ async fn open(d: &Deployment, at: usize) -> Vec<Conflict> {
 }
 
 fn resolution(people: &People, [winner, loser]: [UserId; 2]) -> Resolution<'_> {
-    Resolution { people, winner, loser, by: "support", reason: Some("ticket 4711"), dry_run: false }
+    Resolution { people, winner, loser, by: "support", reason: Some("ticket 4711"), despite: &[], dry_run: false }
 }
 
 /// Resolves the conflict in a region. After replication no conflict is open, and a repeat has no effect.

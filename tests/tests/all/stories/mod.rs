@@ -27,6 +27,7 @@ mod rotation;
 mod sample;
 mod secrets;
 mod status;
+mod two_people;
 mod update;
 
 use umoja_tests::deployment::Deployment;

@@ -106,6 +106,17 @@ pub(super) fn verified(email: u8) -> Call {
     Call::Register { email: Some(email), phone: None, name: None, verified: true, password: true, idk: false }
 }
 
+/// Two regions register one person by one of two addresses, or two members of a family by its number.
+pub(super) fn met([at, other]: [u8; 2], number: u8, user: u8) -> Vec<Step> {
+    let [first, second] = if number == 0 { [0, 1].map(member) } else { [number; 2].map(verified) };
+    vec![called(at, 0, 0, first), called(other, 1, user, second), Step::Round]
+}
+
+/// A company registers a member of a family by an address and the family's number, which it has verified.
+fn member(email: u8) -> Call {
+    Call::Register { email: Some(email), phone: Some(0), name: None, verified: true, password: true, idk: false }
+}
+
 pub(super) fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         5 => register(),

@@ -175,7 +175,9 @@ fn a_conflict_is_resolved_despite_an_unreadable_linked_account() {
             damage(&d, &linked, Part::Profile).await;
             let [winner, loser] = [&one, &two].map(|id| id.parse().unwrap());
             let people = d.world.regions[0].people();
-            let resolution = Resolution { people: &people, winner, loser, by: "support", reason: None, dry_run: false };
+            let by = "support";
+            let resolution =
+                Resolution { people: &people, winner, loser, by, reason: None, despite: &[], dry_run: false };
             assert!(matches!(resolution.run(way).await, Ok(Resolved::Done(_))));
             let is_merged = linked_accounts(&d, &one).await == json!([two]);
             assert_eq!(is_merged, way == Way::Merge);
