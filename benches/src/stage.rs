@@ -22,7 +22,7 @@ use umoja_api::{ApiConfig, App, router};
 use umoja_cli::{Config, Deployment};
 use umoja_crypto::{EngineChoice, Weakness};
 use umoja_local::RegionStore;
-use umoja_runtime::pump::CURSOR;
+use umoja_runtime::backlog::CURSOR;
 use umoja_runtime::{Pump, PumpSettings, RegionPump};
 use umoja_schema::Region;
 use umoja_store::ports::{Attempt, Busy, Hasher, NewPassword, Verdict};
