@@ -179,6 +179,7 @@ async fn register(
             min_password_chars: 8,
             min_password_score: 3,
             rate_lease: None,
+            explains: false,
         };
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&hasher), config);
         routers.push(router(Arc::new(app)));

@@ -107,6 +107,7 @@ impl Build for BuildApi {
             min_password_chars: MIN_PASSWORD_CHARS,
             min_password_score: MIN_SCORE,
             rate_lease: Some(RATE_LEASE),
+            explains: false,
         };
         let base_url = config.base_url.clone();
         let app = Arc::new(App::new(home, sealer, secrets, Arc::clone(&self.hasher), config));

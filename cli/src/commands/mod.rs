@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod jobs;
 mod logging;
+mod named;
 mod opens;
 mod passwords;
 mod redrive;
@@ -40,7 +41,7 @@ use crate::output::Output;
 #[command(after_help = "Examples:
   umoja demo                                      see it work: two regions, outages, repairs
   umoja init --dir DIR --regions eu-west-1,af-south-1
-  umoja company add soko --dir DIR --out soko.json
+  umoja company add soko --scopes all --dir DIR --out soko.json
   umoja serve --dir DIR
   umoja status --dir DIR
   umoja status --prefix PREFIX --region eu-west-1  the same for a deployment in AWS

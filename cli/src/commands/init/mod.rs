@@ -123,7 +123,8 @@ impl Init {
         let shown = dir.display();
         output.answer(&Answer { dir, created, regions }, || {
             let what = if created { "is ready" } else { "exists already; nothing changed" };
-            let next = format!("Next: umoja company add soko --dir {shown}\n      umoja serve --dir {shown}");
+            let add = format!("umoja company add soko --scopes all --dir {shown} --out soko.json");
+            let next = format!("Next: {add}\n      umoja serve --dir {shown}");
             format!("The deployment in {shown} {what}.\n{}{next}", table(&rows))
         });
         Ok(())
