@@ -134,8 +134,10 @@ impl Document {
 
     fn validate(&self, schema: &Value, value: &Value) -> Result<(), String> {
         let validator = self.validator(schema);
-        let errors: Vec<String> =
-            validator.iter_errors(value).map(|error| format!("{} is not as described: {error}", error.instance_path())).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(value)
+            .map(|error| format!("{} is not as described: {error}", error.instance_path()))
+            .collect();
         if errors.is_empty() { Ok(()) } else { Err(format!("{}: {value}", errors.join("; "))) }
     }
 
@@ -144,7 +146,9 @@ impl Document {
         let build = || {
             let root = json!({ "allOf": [schema], "components": self.root["components"] });
             let options = jsonschema::draft202012::options().should_validate_formats(true);
-            Arc::new(options.build(&root).unwrap_or_else(|error| panic!("the description has no valid schema: {error}")))
+            Arc::new(
+                options.build(&root).unwrap_or_else(|error| panic!("the description has no valid schema: {error}")),
+            )
         };
         Arc::clone(validators.entry(schema.to_string()).or_insert_with(build))
     }

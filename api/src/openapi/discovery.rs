@@ -50,12 +50,7 @@ pub(super) fn documents() -> [Document; 5] {
             "The public keys of answers (RFC 7517).",
             object(&json!({ "keys": list(key) }), &[]),
         ),
-        of(
-            "/.well-known/umoja.json",
-            "deployment",
-            "The regions and their base URLs.",
-            object(&deployment, &[]),
-        ),
+        of("/.well-known/umoja.json", "deployment", "The regions and their base URLs.", object(&deployment, &[])),
         of("/openapi.json", "openapi", "This document.", json!({ "type": "object" })),
     ]
 }

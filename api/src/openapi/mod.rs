@@ -311,7 +311,9 @@ mod tests {
     #[test]
     fn a_new_password_has_the_length_of_the_deployment() {
         let document = document("https://example.com", 15);
-        for (schema, member) in [("Register", "password"), ("PasswordChange", "new_password"), ("ResetFinish", "new_password")] {
+        for (schema, member) in
+            [("Register", "password"), ("PasswordChange", "new_password"), ("ResetFinish", "new_password")]
+        {
             assert_eq!(document["components"]["schemas"][schema]["properties"][member]["minLength"], 15, "{schema}");
         }
     }
@@ -333,7 +335,9 @@ mod tests {
     #[test]
     fn the_committed_document_is_up_to_date() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/generated/openapi.json");
-        let text = serde_json::to_string_pretty(&document("https://eu-west-1.example.com", MIN_PASSWORD_CHARS)).unwrap() + "\n";
+        let text = serde_json::to_string_pretty(&document("https://eu-west-1.example.com", MIN_PASSWORD_CHARS))
+            .unwrap()
+            + "\n";
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(&path, &text).unwrap();
         }

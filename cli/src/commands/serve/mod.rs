@@ -161,10 +161,18 @@ mod tests {
 
     #[test]
     fn a_public_url_is_https_or_on_this_machine() {
-        for url in ["https://eu.id.example.com", "https://10.0.0.1:8443/id", "http://localhost:80", "http://127.0.0.1:7300", "http://[::1]:1"] {
+        for url in [
+            "https://eu.id.example.com",
+            "https://10.0.0.1:8443/id",
+            "http://localhost:80",
+            "http://127.0.0.1:7300",
+            "http://[::1]:1",
+        ] {
             assert_eq!(public_url(&format!("eu-west-1={url}")).unwrap().1.as_deref(), Some(url));
         }
-        for url in ["http://eu.id.example.com", "http://10.0.0.1", "https://x.example/", "ftp://x.example", "x.example", ""] {
+        for url in
+            ["http://eu.id.example.com", "http://10.0.0.1", "https://x.example/", "ftp://x.example", "x.example", ""]
+        {
             assert!(public_url(&format!("eu-west-1={url}")).is_err(), "{url}");
         }
         assert_eq!(public_url("eu-west-1=default").unwrap().1, None);

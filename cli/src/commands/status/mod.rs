@@ -132,8 +132,7 @@ impl Status {
                 },
             });
         }
-        let thresholds =
-            LagThresholds { changes: self.max_waiting, age_ms: self.max_wait.saturating_mul(1000) };
+        let thresholds = LagThresholds { changes: self.max_waiting, age_ms: self.max_wait.saturating_mul(1000) };
         let names: Vec<&Region> = deployment.list.iter().map(DeployedRegion::name).collect();
         let mut attention: Vec<String> =
             regions.iter().flat_map(|region| region.attention(&thresholds, &names)).collect();
@@ -150,7 +149,10 @@ impl Status {
         let scans: Vec<&Scan> = seen.iter().filter(serving_now).filter_map(|status| status.scan.as_ref()).collect();
         let lag = scan::lag(&scans);
         if lag > self.max_waiting {
-            attention.push(format!("a region has {lag} parts fewer than another; up to {} may be on their way", self.max_waiting));
+            attention.push(format!(
+                "a region has {lag} parts fewer than another; up to {} may be on their way",
+                self.max_waiting
+            ));
         } else if scan::differ(&scans) && !explained(&opened, &deployment, &scans).await? {
             attention.push("the regions hold different users".into());
         }

@@ -81,7 +81,10 @@ fn wrong(schema: &Value) -> Vec<Value> {
     if !schema["pattern"].is_null() {
         wrong.push("@ @".into());
     }
-    if !schema["enum"].is_null() || !schema["format"].is_null() && may_be("string") || schema["anyOf"][0]["format"] == "ipv4" {
+    if !schema["enum"].is_null()
+        || !schema["format"].is_null() && may_be("string")
+        || schema["anyOf"][0]["format"] == "ipv4"
+    {
         wrong.push("no such value".into());
     }
     wrong
