@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{header, object, problem_description};
+use super::parts::{header, object, problem_description};
 
 /// A document that any client can get.
 pub(super) struct Document {

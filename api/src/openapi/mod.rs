@@ -5,6 +5,7 @@
 
 mod bodies;
 mod discovery;
+mod parts;
 
 use serde_json::{Map, Value, json};
 
@@ -14,6 +15,7 @@ use crate::operation::Described;
 use crate::operations::described;
 
 use self::bodies::Bodies;
+use self::parts::{header, object, problem_description};
 
 /// A signed request as it goes over the wire. It is signed with the Ed25519 key of RFC 8037 appendix A.1, so every
 /// reader can verify it. It has expired long ago.
@@ -113,27 +115,6 @@ fn describe(operation: &Described) -> Value {
     })
 }
 
-fn problem_description(status: u16) -> &'static str {
-    match status {
-        403 => "The company lacks the scope, is disabled, or is not linked to the user.",
-        404 => "There is no such user.",
-        409 => {
-            "The `jti` was used before, the identifier belongs to another user, the version is not current, the users \
-             are merged in another way, the user is disabled, or the token is not valid; see `code`."
-        }
-        422 => {
-            "The body does not have the form of the operation, or the policy rejects the password; `field` names the \
-             member, and `code` the rule."
-        }
-        429 => {
-            "The company has made too many requests (`rate_limited`), or too many password attempts failed and this one \
-             was not checked (`too_many_attempts`); see `Retry-After`."
-        }
-        500 => "The service has an internal error, which the operator finds by the `Request-Id`.",
-        _ => "The region cannot answer now; see `Retry-After`.",
-    }
-}
-
 fn signed_answer(description: &str, body: &Value) -> Value {
     json!({
         "description": description,
@@ -144,10 +125,6 @@ fn signed_answer(description: &str, body: &Value) -> Value {
         },
         "content": { "application/jwt": { "schema": signed("ResponseHeader", "ResponseClaims", body) } },
     })
-}
-
-fn header(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
 fn headers() -> Value {
@@ -195,12 +172,6 @@ fn signed(header: &str, claims: &str, body: &Value) -> Value {
             "prefixItems": [{ "$ref": format!("#/components/schemas/{header}") }, claims],
         },
     })
-}
-
-fn object(properties: &Value, optional: &[&str]) -> Value {
-    let names = properties.as_object().into_iter().flat_map(Map::keys);
-    let required: Vec<&String> = names.filter(|name| !optional.contains(&name.as_str())).collect();
-    json!({ "type": "object", "properties": properties, "required": required })
 }
 
 fn request_header() -> Value {

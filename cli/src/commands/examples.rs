@@ -7,7 +7,8 @@ use clap::{CommandFactory as _, Parser as _};
 use super::Cli;
 
 /// What an example leaves to the reader, and a value of its form.
-const PLACEHOLDERS: [(&str, &str); 3] = [
+const PLACEHOLDERS: [(&str, &str); 4] = [
+    ("ID", "0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f"),
     ("WINNER", "0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f"),
     ("LOSER", "0197a5f2-7000-7abc-8def-3f6f1c2d4e5f"),
     ("YYYY-MM-DD", "2026-01-31"),
@@ -17,6 +18,7 @@ const PLACEHOLDERS: [(&str, &str); 3] = [
 /// another command.
 fn commands(line: &str) -> Vec<Vec<String>> {
     let (mut all, mut words, mut word, mut quote) = (Vec::new(), Vec::new(), None::<String>, None);
+    let mut is_redirected = false;
     let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {
         match (quote, c) {
@@ -33,11 +35,16 @@ fn commands(line: &str) -> Vec<Vec<String>> {
                 words.extend(word.take());
                 all.push(std::mem::take(&mut words));
             }
-            (None, _) if c.is_whitespace() => words.extend(word.take()),
+            (None, '<' | '>') => is_redirected = true,
+            // The word after `<` or `>` is a file of the shell.
+            (None, _) if c.is_whitespace() => match word.take() {
+                Some(_) if is_redirected => is_redirected = false,
+                ended => words.extend(ended),
+            },
             _ => word.get_or_insert_default().push(c),
         }
     }
-    words.extend(word);
+    words.extend(word.filter(|_| !is_redirected));
     all.push(words);
     all
 }
@@ -126,4 +133,5 @@ fn an_example_is_read_as_a_shell_reads_it() {
     let evaluated = "eval \"$(echo '{}' | umoja sign --curl)\"";
     assert_eq!(examples(evaluated), [["umoja", "sign", "--curl"]]);
     assert_eq!(examples("cargo run --bin umoja -- demo\n# umoja fly"), [["umoja", "demo"]]);
+    assert_eq!(examples("umoja status --json > file < other"), [["umoja", "status", "--json"]]);
 }
