@@ -149,6 +149,7 @@ impl Client {
     }
 
     /// The same client with an observer.
+    #[must_use]
     pub fn observed(self, observer: Observer) -> Self {
         Self { observer: Some(observer), ..self }
     }

@@ -1,12 +1,18 @@
 //! What a region has not replicated yet, and from when on that needs an operator.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
 use umoja_local::RegionStore;
 use umoja_schema::replica::Image;
 use umoja_schema::{Hlc, Millis};
-use umoja_store::ports::StoreError;
+use umoja_store::ports::{Clock, StoreError};
 
 /// The cursor of the change log up to which changes are replicated.
 pub const CURSOR: &str = "replicator";
+
+/// How long a backlog has to be there. Longer than a serving process needs to store its position.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// The changes of a region that no peer has from its stream yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,9 +39,18 @@ impl Default for LagThresholds {
 }
 
 impl Backlog {
-    /// The backlog of a region now. A serving process stores its position only now and then, so a backlog of an instant
-    /// is normal.
-    pub async fn of(store: &RegionStore, now: Millis) -> Result<Self, StoreError> {
+    /// The backlog of a region that is there now and a moment later: a serving process stores its position only now and
+    /// then, and a repair changes an old item without a new HLC timestamp.
+    pub async fn of(store: &RegionStore, clock: &dyn Clock) -> Result<Self, StoreError> {
+        let now = Self::at_once(store, clock.now()).await?;
+        if now.changes == 0 {
+            return Ok(now);
+        }
+        sleep(MOMENT).await;
+        Self::at_once(store, clock.now()).await
+    }
+
+    async fn at_once(store: &RegionStore, now: Millis) -> Result<Self, StoreError> {
         let position = store.cursor(CURSOR).await?;
         let changes = store.newest_change()?.saturating_sub(position);
         let oldest = if changes > 0 { store.changes(position, 1)? } else { Vec::new() };

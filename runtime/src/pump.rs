@@ -160,7 +160,7 @@ impl RegionPump {
 
     /// Records how many messages are in each queue, and how far the peers are behind.
     async fn measure(&self) {
-        match Backlog::of(&self.store, self.home.clock.now()).await {
+        match Backlog::of(&self.store, &*self.home.clock).await {
             Ok(backlog) => {
                 record::backlog(self.region(), &backlog);
                 if backlog.exceeds(&LagThresholds::default()) {

@@ -141,7 +141,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Digest(digest) => digest.run(output).await,
         Command::Doctor(doctor) => doctor.run(output).await,
         Command::Sign(sign) => sign.run(output).await,
-        Command::Demo(demo) => demo.run(output).await,
+        Command::Demo(demo) => Box::pin(demo.run(output)).await,
     }
 }
 

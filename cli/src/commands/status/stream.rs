@@ -1,7 +1,5 @@
 //! How far a region's stream has been processed: the change log shows it on this machine, an alarm in AWS.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use umoja_runtime::backlog::{Backlog, LagThresholds};
 use umoja_store::ports::StoreError;
@@ -58,13 +56,8 @@ pub(super) fn alarm(prefix: &str) -> Replication {
     Replication::Alarm { alarm: format!("{prefix}-iterator-age") }
 }
 
-/// A region stores its position only now and then, so a position that is behind is read again a moment later.
+/// The position of a region's stream.
 pub(super) async fn position(deployment: &Deployment, region: usize) -> Result<Replication, StoreError> {
-    let (store, clock) = (&deployment.stores()[region], deployment.clock());
-    let mut backlog = Backlog::of(store, clock.now()).await?;
-    if backlog.changes > 0 {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        backlog = Backlog::of(store, clock.now()).await?;
-    }
+    let backlog = Backlog::of(&deployment.stores()[region], &**deployment.clock()).await?;
     Ok(Replication::Position { behind: backlog.changes, oldest_ms: backlog.oldest_ms })
 }

@@ -93,8 +93,8 @@ fn wrong(schema: &Value) -> Vec<Value> {
 /// Every body that breaks one constraint of its schema.
 fn broken(schema: &Value, root: &Value, body: &Value) -> Vec<Value> {
     let resolved = |schema: &Value| {
-        let alternatives = schema["anyOf"].as_array().into_iter().flatten().chain([schema]);
-        let target = alternatives.filter_map(|schema| schema["$ref"].as_str()).next();
+        let mut alternatives = schema["anyOf"].as_array().into_iter().flatten().chain([schema]);
+        let target = alternatives.find_map(|schema| schema["$ref"].as_str());
         target.map_or_else(|| schema.clone(), |target| root.pointer(&target[1..]).unwrap().clone())
     };
     let schema = resolved(schema);
@@ -122,9 +122,9 @@ fn broken(schema: &Value, root: &Value, body: &Value) -> Vec<Value> {
         all.push(without.into());
     }
     let alternatives = |keyword: &str| schema[keyword].as_array().filter(|_| !schema["properties"].is_null()).cloned();
-    let named = |one: &Value| one["required"][0].as_str().unwrap().to_owned();
+    let member_of = |one: &Value| one["required"][0].as_str().unwrap().to_owned();
     if let Some(one_of) = alternatives("oneOf") {
-        let names: Vec<String> = one_of.iter().map(named).collect();
+        let names: Vec<String> = one_of.iter().map(member_of).collect();
         let given = names.iter().find(|name| body[*name].is_string()).unwrap();
         all.push(with(given, Value::Null));
         let other = names.iter().find(|name| *name != given && *name != "id").unwrap();
@@ -132,7 +132,9 @@ fn broken(schema: &Value, root: &Value, body: &Value) -> Vec<Value> {
     }
     if let Some(any_of) = alternatives("anyOf") {
         let mut body = body.clone();
-        any_of.iter().for_each(|one| body[named(one)] = Value::Null);
+        for one in &any_of {
+            body[member_of(one)] = Value::Null;
+        }
         all.push(body);
     }
     all
