@@ -66,9 +66,8 @@ fn status_names_the_peers_that_an_import_leaves_behind() {
     let dir = world.deployment();
     world.company("soko");
     let file = world.file("users.ndjson");
-    let rows: String = (0..10)
-        .map(|n| format!("{}\n", json!({ "user_id": format!("auth0|{n}"), "email": format!("u{n}@example.com") })))
-        .collect();
+    let row = |n| json!({ "user_id": format!("auth0|{n}"), "email": format!("u{n}@example.com") }).to_string();
+    let rows = (0..10).map(row).collect::<Vec<_>>().join("\n");
     std::fs::write(&file, rows).unwrap();
     done(&["import", path(&file), "--format", "auth0", "--company", "soko", "--dir", &dir]);
     // No process serves the directory, so all changes wait.
