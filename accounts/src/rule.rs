@@ -36,7 +36,7 @@ pub struct Reason(String);
 
 impl Reason {
     /// The maximum number of characters.
-    pub const MAX_CHARS: usize = 256;
+    pub const MAX_CHARS: usize = umoja_schema::api::MAX_REASON;
 
     /// A reason, or `None` if the text is too long.
     pub fn new(text: String) -> Option<Self> {

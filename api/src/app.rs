@@ -28,6 +28,9 @@ pub struct ApiConfig {
     /// If several instances serve the region: the largest number of a company's requests that one instance reserves at
     /// a time. `None` if a single process serves the region and counts in its own memory.
     pub rate_lease: Option<NonZeroU32>,
+    /// Whether the answer to a request that is not accepted says which check it failed. Only for a deployment to try
+    /// things out with: an attacker learns the reason too.
+    pub explains: bool,
 }
 
 /// The state of the router.

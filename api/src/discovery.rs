@@ -52,5 +52,5 @@ pub(crate) async fn deployment(State(app): State<Arc<App>>) -> Json<Value> {
 
 /// The OpenAPI 3.1 document.
 pub(crate) async fn openapi(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(openapi::document(&app.config.base_url))
+    Json(openapi::document(&app.config.base_url, app.config.min_password_chars))
 }

@@ -9,6 +9,8 @@
 mod app;
 mod caller;
 mod companies;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod discovery;
 mod form;
 mod handler;

@@ -155,7 +155,7 @@ pub struct Described {
 }
 
 impl Described {
-    pub(crate) fn of<O: Operation>(generator: &mut SchemaGenerator) -> Self {
+    pub(crate) fn of<O: Operation>(bodies: &mut SchemaGenerator, answers: &mut SchemaGenerator) -> Self {
         Self {
             path: O::PATH,
             id: O::ID,
@@ -163,8 +163,8 @@ impl Described {
             scope: O::SCOPE,
             answers: O::ANSWERS,
             problems: O::PROBLEMS,
-            body: generator.subschema_for::<O::Body>(),
-            answered: generator.subschema_for::<O::Answered>(),
+            body: bodies.subschema_for::<O::Body>(),
+            answered: answers.subschema_for::<O::Answered>(),
         }
     }
 }

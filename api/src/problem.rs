@@ -87,9 +87,21 @@ pub(crate) struct Problem {
     field: Option<String>,
     version: Option<String>,
     pub(crate) retry_after_secs: Option<u32>,
+    /// The check that a request failed before its caller was known. It is logged, and not in the answer.
+    pub(crate) cause: Option<&'static str>,
 }
 
 impl Problem {
+    /// 401: a check of the request failed.
+    pub(crate) fn unauthorized(cause: &'static str) -> Self {
+        Self { cause: Some(cause), ..Self::from(&UNAUTHORIZED) }
+    }
+
+    /// The same problem with its cause in the answer.
+    pub(crate) fn explained(self) -> Self {
+        Self { detail: self.cause.map(str::to_owned).or(self.detail), ..self }
+    }
+
     /// 422: a member of the body is invalid. The detail states the rule and never the value.
     pub(crate) fn invalid(field: &str, rule: impl Into<String>) -> Self {
         Self { field: Some(field.to_owned()), detail: Some(rule.into()), ..Self::from(&INVALID) }
@@ -173,7 +185,7 @@ impl Problem {
 impl From<&'static ProblemKind> for Problem {
     fn from(kind: &'static ProblemKind) -> Self {
         let retry_after_secs = (kind.status == 503).then_some(1);
-        Self { kind, detail: None, field: None, version: None, retry_after_secs }
+        Self { kind, detail: None, field: None, version: None, retry_after_secs, cause: None }
     }
 }
 
@@ -261,12 +273,32 @@ impl From<Busy> for Problem {
 /// Before the caller is known, the problem says only whether the body was a signed request, and not which check failed.
 impl From<JwsError> for Problem {
     fn from(error: JwsError) -> Self {
-        tracing::info!(%error, "a request was not accepted");
-        Self::from(match error {
-            JwsError::Malformed => &MALFORMED,
-            JwsError::Number => &NUMBER,
-            JwsError::Rejected(_) => &UNAUTHORIZED,
-        })
+        match error {
+            JwsError::Malformed => Self::from(&MALFORMED),
+            JwsError::Number => Self::from(&NUMBER),
+            JwsError::Rejected(part) => Self::unauthorized(cause(part)),
+        }
+    }
+}
+
+/// What is wrong with a header member or a claim.
+fn cause(part: &str) -> &'static str {
+    match part {
+        "typ" => "The header member `typ` is not `umoja-req+jwt`.",
+        "kid" => "The header member `kid` is missing or too long.",
+        "alg" => "The header member `alg` is not the algorithm of the signing key.",
+        "signature" => "The signature does not verify with the public key that the company has under `kid`.",
+        "iss" => "The claim `iss` is missing or too long.",
+        "aud" => "The claim `aud` is not the base URL of this region.",
+        "htm" => "The claim `htm` is not `POST`.",
+        "htu" => "The claim `htu` is not `aud` and the path of this request.",
+        "akh" => "The claim `akh` is not the unpadded base64url of the SHA-256 of the header `x-api-key`.",
+        "iat" => "The claim `iat` is missing, or later than the clock of this region.",
+        "exp" => "The claim `exp` is missing, has passed, or is more than 60 seconds after `iat`.",
+        "jti" => "The claim `jti` does not have 1 to 64 characters.",
+        "idk" => "The claim `idk` does not have 1 to 64 characters.",
+        "body" => "The claim `body` is missing.",
+        _ => "A claim is missing or has another form than /openapi.json describes.",
     }
 }
 

@@ -152,9 +152,7 @@ async fn send(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes
     let (head, body) = sender.send_request(request).await?.into_parts();
     let body = body.collect().await?.to_bytes();
     let took_ms = watch.secs() * 1000.0;
-    let content_type = head.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or_default().to_owned();
-    let raw = Raw { status: head.status.as_u16(), content_type, body };
+    let raw = Raw { status: head.status.as_u16(), headers: head.headers, body };
     if raw.status == 200 { Ok((took_ms, raw)) } else { Err(unexpected(&raw)) }
 }
 

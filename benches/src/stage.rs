@@ -22,7 +22,7 @@ use umoja_api::{ApiConfig, App, router};
 use umoja_cli::{Config, Deployment};
 use umoja_crypto::{EngineChoice, Weakness};
 use umoja_local::RegionStore;
-use umoja_runtime::pump::CURSOR;
+use umoja_runtime::backlog::CURSOR;
 use umoja_runtime::{Pump, PumpSettings, RegionPump};
 use umoja_schema::Region;
 use umoja_store::ports::{Attempt, Busy, Hasher, NewPassword, Verdict};
@@ -179,6 +179,7 @@ async fn register(
             min_password_chars: 8,
             min_password_score: 3,
             rate_lease: None,
+            explains: false,
         };
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&hasher), config);
         routers.push(router(Arc::new(app)));

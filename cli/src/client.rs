@@ -1,17 +1,20 @@
 //! A client of the API: signs requests, keeps connections, and accepts an answer only if the region signed it for this
 //! request.
 //!
-//! Uses plain HTTP, for regions on this machine. A network needs TLS, which ends at a proxy before the region.
+//! Uses plain HTTP for regions on this machine, and HTTPS with the machine's certificate authorities for all others.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::sync::RwLock;
 use umoja_crypto::jws::{ResponseExpected, verify_response};
@@ -36,9 +39,13 @@ pub struct Client {
     signer: Arc<Signer>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    http: HttpClient<HttpConnector, Full<Bytes>>,
+    http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
     keys: RwLock<Option<Keys>>,
+    observer: Option<Observer>,
 }
+
+/// Sees each request and its answer, as they went over the wire.
+pub type Observer = Arc<dyn Fn(&Method, &str, &[u8], &Raw) + Send + Sync>;
 
 /// An answer that the region signed for this request.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,18 +68,28 @@ impl Answer {
 pub struct Raw {
     /// The HTTP status.
     pub status: u16,
-    /// The media type.
-    pub content_type: String,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+}
+
+impl Raw {
+    /// The media type.
+    pub fn content_type(&self) -> &str {
+        self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
 }
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Not a URL that this client can call.
-    #[error("the base URL has to be http://host:port without a path; over a network, TLS ends at a proxy")]
+    #[error("the base URL has to be https://host or http://host:port, without a path")]
     Url,
+    /// The certificate authorities of this machine cannot be read.
+    #[error("the certificate authorities of this machine cannot be read: {0}; SSL_CERT_FILE names a file with others")]
+    Authorities(std::io::Error),
     /// No connection, or it broke.
     #[error("the region does not answer: {0}")]
     Unreachable(String),
@@ -109,15 +126,32 @@ impl Client {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, ClientError> {
-        let host = base_url.strip_prefix("http://").ok_or(ClientError::Url)?;
+        let host = base_url.strip_prefix("http://").or_else(|| base_url.strip_prefix("https://"));
+        let host = host.ok_or(ClientError::Url)?;
         if host.is_empty() || host.contains('/') || base_url.parse::<http::Uri>().is_err() {
             return Err(ClientError::Url);
         }
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(Duration::from_secs(5)));
+        connector.enforce_http(false);
+        let tls = HttpsConnectorBuilder::new();
+        // Reading the authorities takes time, and plain HTTP needs none.
+        let tls = if base_url.starts_with("https://") {
+            tls.with_provider_and_native_roots(aws_lc_rs::default_provider()).map_err(ClientError::Authorities)?
+        } else {
+            tls.with_tls_config(without_authorities()?)
+        };
+        let connector = tls.https_or_http().enable_http1().wrap_connector(connector);
         let http = HttpClient::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { base_url: base_url.to_owned(), signer, clock, entropy, http, keys: RwLock::new(None) })
+        let (base_url, keys) = (base_url.to_owned(), RwLock::new(None));
+        Ok(Self { base_url, signer, clock, entropy, http, keys, observer: None })
+    }
+
+    /// The same client with an observer.
+    #[must_use]
+    pub fn observed(self, observer: Observer) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// The region's base URL.
@@ -162,7 +196,7 @@ impl Client {
 
     /// Checks that a response is the region's answer to a request.
     pub async fn verify(&self, signed: &Signed, raw: &Raw) -> Result<Answer, ClientError> {
-        if raw.content_type != "application/jwt" {
+        if raw.content_type() != "application/jwt" {
             return Err(rejected(raw));
         }
         let company = self.signer.company().as_str();
@@ -198,15 +232,21 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Raw, ClientError> {
+        let sent = self.observer.as_ref().map(|observer| (observer, request.clone()));
         let exchange = async {
             let response = self.http.request(request).await.map_err(|error| unreachable_because(&error))?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, MAX_ANSWER).collect().await;
             let body = body.map_err(|error| ClientError::Unreachable(error.to_string()))?.to_bytes();
-            let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            Ok(Raw { status: head.status.as_u16(), content_type: content_type.unwrap_or_default().to_owned(), body })
+            Ok(Raw { status: head.status.as_u16(), headers: head.headers, body })
         };
-        tokio::time::timeout(TIMEOUT, exchange).await.unwrap_or(Err(ClientError::Timeout))
+        let raw = tokio::time::timeout(TIMEOUT, exchange).await.unwrap_or(Err(ClientError::Timeout))?;
+        if let Some((observer, request)) = sent {
+            let (head, body) = request.into_parts();
+            let Ok(body) = body.collect().await;
+            observer(&head.method, head.uri.path(), &body.to_bytes(), &raw);
+        }
+        Ok(raw)
     }
 }
 
@@ -214,6 +254,13 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Client({}, {})", self.signer.company(), self.base_url)
     }
+}
+
+/// A client of plain HTTP has no server to verify.
+fn without_authorities() -> Result<ClientConfig, ClientError> {
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let config = config.with_safe_default_protocol_versions().map_err(|_| ClientError::Url)?;
+    Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 /// The innermost reason is the most specific: "connection refused" rather than "client error".

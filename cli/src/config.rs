@@ -105,6 +105,11 @@ impl From<PasswordEngine> for EngineChoice {
 }
 
 impl Config {
+    /// True for a deployment to try things out with, by its environment. Its answers say more to a developer.
+    pub fn is_for_trying_out(&self) -> bool {
+        matches!(self.env.as_str(), "local" | "demo" | "test")
+    }
+
     /// The settings of a new deployment. Ports are counted up from `port_base`; 0 takes any free ones.
     pub fn new(regions: &[Region], port_base: u16) -> Self {
         let port = |position: usize| match port_base {

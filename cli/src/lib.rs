@@ -13,7 +13,7 @@ pub mod links;
 mod output;
 mod server;
 
-pub use client::{Answer, Client, ClientError};
+pub use client::{Answer, Client, ClientError, Observer, Raw};
 pub use commands::main;
 pub use config::{Config, RegionConfig};
 pub use credentials::{CompanyFile, CredentialsError, Signer};

@@ -84,6 +84,7 @@ impl Server {
             peer_wrap_budget_ms: config.peer_wrap_budget_ms,
             min_password_chars: config.min_password_chars,
             min_password_score: config.min_password_score,
+            explains: config.is_for_trying_out(),
             limits: settings.limits.within_descriptors(),
             hasher: hasher(passwords, PoolSettings::default(), breached),
             lock: Box::new(lock),

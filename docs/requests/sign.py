@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Signs one request, sends it, and checks the answer. Needs the package `cryptography`.
 
+    python3 docs/requests/sign.py COMPANY.json URL [OPERATION [BODY]]
     python3 docs/requests/sign.py DIR/demo.json [OPERATION [BODY]]
 
-DIR/demo.json is written by `umoja demo --dir DIR`. Its first company calls its first region. Without an operation it
-registers a new person.
+COMPANY.json is written by `umoja company add --out COMPANY.json`; URL is the region's base URL. DIR/demo.json is written
+by `umoja demo --dir DIR`: its first company calls its first region. Without an operation it registers a new person.
 """
 
 import base64
@@ -84,11 +85,15 @@ def check(company: dict, url: str, jti: str, token: str, status: int, answer: st
 
 def main() -> int:
     with open(sys.argv[1], encoding="utf-8") as file:
-        demo = json.load(file)
-    url, company = demo["regions"][0]["url"], demo["companies"][0]
-    operation = sys.argv[2] if len(sys.argv) > 2 else "register"
+        company = json.load(file)
+    rest = sys.argv[2:]
+    if "companies" in company:
+        url, company = company["regions"][0]["url"], company["companies"][0]
+    else:
+        url, *rest = rest
+    operation = rest[0] if rest else "register"
     person = {"email": f"person-{secrets.token_hex(6)}@example.com", "profile": {"given_name": "Amina"}}
-    body = json.loads(sys.argv[3]) if len(sys.argv) > 3 else person
+    body = json.loads(rest[1]) if len(rest) > 1 else person
     path = f"/v1/users/{operation}"
     token, jti = sign(company, url, path, body)
     status, answer = post(url + path, token, company["api_key"])

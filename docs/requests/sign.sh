@@ -1,14 +1,19 @@
 #!/bin/sh
 # Signs one request, sends it, and checks the answer, with nothing but openssl (3 or later) and curl.
 #
+#   sh docs/requests/sign.sh COMPANY.json URL [OPERATION [BODY]]
 #   sh docs/requests/sign.sh DIR/demo.json [OPERATION [BODY]]
 #
-# DIR/demo.json is written by `umoja demo --dir DIR`. Its first company calls its first region. Without an operation it
-# registers a new person.
+# COMPANY.json is written by `umoja company add --out COMPANY.json`; URL is the region's base URL. DIR/demo.json is written
+# by `umoja demo --dir DIR`: its first company calls its first region. Without an operation it registers a new person.
 set -eu
 umask 077
 
 file=$1
+case ${2:-} in
+http*) url=$2 && shift ;;
+*) url= ;;
+esac
 operation=${2:-register}
 body=${3:-"{\"email\":\"person-$(openssl rand -hex 6)@example.com\",\"profile\":{\"given_name\":\"Amina\"}}"}
 work=$(mktemp -d)
@@ -17,6 +22,14 @@ trap 'rm -rf "$work"' EXIT
 # first LIST MEMBER: a member of the first object of a list in the file. Use a JSON tool if you have one.
 first() {
     tr -d '\n' <"$file" | sed -n "s/.*\"$1\"[^[]*\[[^{]*{\([^}]*\)}.*/\1/p" | sed -n "s/.*\"$2\" *: *\"\([^\"]*\)\".*/\1/p"
+}
+# member NAME: a member of the company.
+member() {
+    if [ -n "$is_company" ]; then
+        tr -d '\n' <"$file" | sed -n "s/.*\"$1\" *: *\"\([^\"]*\)\".*/\1/p"
+    else
+        first companies "$1"
+    fi
 }
 # base64url without padding (RFC 7515, section 2), and back.
 b64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
@@ -29,16 +42,17 @@ unb64url() {
     printf %s "$text" | openssl base64 -d -A
 }
 
-url=$(first regions url)
-company=$(first companies id)
-api_key=$(first companies api_key)
-printf '%b' "$(first companies private_key_pem)" >"$work/key.pem"
+is_company=$url
+url=${url:-$(first regions url)}
+company=$(member id)
+api_key=$(member api_key)
+printf '%b' "$(member private_key_pem)" >"$work/key.pem"
 
 # 1. Header and claims. `aud` is the region's base URL, `htu` that and the path, `akh` the hash of the API key.
 now=$(date +%s)
 jti=$(openssl rand -hex 16)
 akh=$(printf %s "$api_key" | openssl dgst -sha256 -binary | b64url)
-header="{\"alg\":\"$(first companies alg)\",\"kid\":\"$(first companies kid)\",\"typ\":\"umoja-req+jwt\"}"
+header="{\"alg\":\"$(member alg)\",\"kid\":\"$(member kid)\",\"typ\":\"umoja-req+jwt\"}"
 claims="{\"iss\":\"$company\",\"aud\":\"$url\",\"iat\":$now,\"exp\":$((now + 60)),\"jti\":\"$jti\",\"htm\":\"POST\",\
 \"htu\":\"$url/v1/users/$operation\",\"akh\":\"$akh\",\"body\":$body}"
 

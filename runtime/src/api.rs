@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
+use umoja_api::openapi::MIN_PASSWORD_CHARS;
 use umoja_api::{ApiConfig, App, identified, unavailable};
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
@@ -30,9 +31,6 @@ pub const NEEDS: Needs = {
     use umoja_aws::Service;
     Needs { own: &[Service::Kms], peers: &[Service::Kms, Service::Kms] }
 };
-
-/// The fewest characters of a new password (NIST SP 800-63B section 3.1.1.2).
-const MIN_PASSWORD_CHARS: usize = 8;
 
 /// How many requests an instance reserves at a time. One write serves this many requests, and an instance may leave
 /// this many unused in a window.
@@ -109,6 +107,7 @@ impl Build for BuildApi {
             min_password_chars: MIN_PASSWORD_CHARS,
             min_password_score: MIN_SCORE,
             rate_lease: Some(RATE_LEASE),
+            explains: false,
         };
         let base_url = config.base_url.clone();
         let app = Arc::new(App::new(home, sealer, secrets, Arc::clone(&self.hasher), config));

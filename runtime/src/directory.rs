@@ -49,6 +49,8 @@ pub struct DirectorySettings {
     pub min_password_chars: usize,
     /// The least `zxcvbn` score of a new password.
     pub min_password_score: u8,
+    /// Whether the answer to a request that is not accepted says which check it failed.
+    pub explains: bool,
     /// What clients may use of the process.
     pub limits: Limits,
     /// The threads that hash passwords.
@@ -167,6 +169,7 @@ impl DirectoryServer {
             min_password_chars: self.settings.min_password_chars,
             min_password_score: self.settings.min_password_score,
             rate_lease: None,
+            explains: self.settings.explains,
         };
         let hasher = Arc::clone(&self.settings.hasher);
         let app = Arc::new(App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config));

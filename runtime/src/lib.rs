@@ -8,6 +8,7 @@
 //! | [`file_size`] | writes beyond the largest size of a file fail, and do not end the process | `umoja` |
 //! | [`record`], [`counting`] | recording of metrics, by the names of [`umoja_schema::names::metric`] | `umoja serve`, the functions |
 //! | [`pump`], [`directory`] (`directory`) | every region of a directory, with the work of streams and schedules | `umoja serve --dir` |
+//! | [`backlog`] (`directory`) | what a region has not replicated yet | `umoja serve --dir`, `umoja status` |
 //! | [`aws`] (`aws`) | the ports of a region on AWS | `umoja serve --prefix`, the functions |
 //! | [`cloud`] (`aws`) | one region's API, on a port | `umoja serve --prefix` |
 //! | [`exporter`] (`prometheus`, `otlp`) | the metrics of a process, for collectors | `umoja serve --metrics`, `--otlp` |
@@ -15,6 +16,8 @@
 pub mod api;
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "directory")]
+pub mod backlog;
 #[cfg(feature = "aws")]
 pub mod cloud;
 pub mod counting;

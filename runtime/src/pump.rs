@@ -22,10 +22,8 @@ use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
 use umoja_store::{Change, Home, Peer};
 
+use crate::backlog::{Backlog, CURSOR, LagThresholds};
 use crate::record;
-
-/// The cursor of the change log up to which changes are replicated.
-pub const CURSOR: &str = "replicator";
 
 /// The most changes of one step: as many as one Lambda invocation handles.
 const BATCH: usize = 200;
@@ -160,8 +158,18 @@ impl RegionPump {
         runs
     }
 
-    /// Records how many messages are in each queue.
+    /// Records how many messages are in each queue, and how far the peers are behind.
     async fn measure(&self) {
+        match Backlog::of(&self.store, &*self.home.clock).await {
+            Ok(backlog) => {
+                record::backlog(self.region(), &backlog);
+                if backlog.exceeds(&LagThresholds::default()) {
+                    let Backlog { changes, oldest_ms } = backlog;
+                    tracing::warn!(region = %self.region(), changes, oldest_ms, "the peers are far behind a region");
+                }
+            }
+            Err(error) => tracing::warn!(region = %self.region(), %error, "the change log cannot be read"),
+        }
         for (name, queue) in self.home.queues() {
             match queue.depth().await {
                 Ok(depth) => record::queued(self.region(), &name, depth),

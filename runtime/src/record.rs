@@ -52,6 +52,16 @@ pub fn set_anti_entropy_age(region: &Region, ms: u64) {
     gauge!(metric::ANTI_ENTROPY_AGE, REGION => region.to_string()).set(ms as f64);
 }
 
+/// Records what a region has not replicated yet. Without an age there is no change that waits, or it does not say when it
+/// was written.
+#[cfg(feature = "directory")]
+#[allow(clippy::cast_precision_loss, reason = "no log has 2^53 changes, and none is so old")]
+pub fn backlog(region: &Region, backlog: &crate::backlog::Backlog) {
+    let label = || [(REGION, region.to_string())];
+    gauge!(metric::WAITING_CHANGES, &label()).set(backlog.changes as f64);
+    gauge!(metric::OLDEST_WAITING_CHANGE, &label()).set(backlog.oldest_ms.unwrap_or_default() as f64);
+}
+
 /// Records how many messages are in a queue of a region.
 #[allow(clippy::cast_precision_loss, reason = "no queue has 2^53 messages")]
 pub fn queued(region: &Region, queue: &str, depth: QueueDepth) {

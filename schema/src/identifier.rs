@@ -140,8 +140,7 @@ impl Email {
             kind: IdentifierKind::Email,
             rule: "must be one e-mail address such as name@example.com",
         };
-        // RFC 5321 section 4.5.3.1: 64 octets, @, 255 octets. The length is checked before any work on the text.
-        if text.len() > 512 {
+        if text.len() > MAX_RAW_EMAIL {
             return Err(error);
         }
         let stored: String = trimmed(text).nfc().collect();
@@ -173,7 +172,7 @@ impl PhoneNumber {
             kind: IdentifierKind::PhoneNumber,
             rule: "must be a valid phone number in E.164 form such as +254712123456",
         };
-        if text.len() > 128 {
+        if text.len() > MAX_RAW_PHONE {
             return Err(error);
         }
         let text = trimmed(text);
@@ -233,13 +232,18 @@ impl ExternalId {
     }
 }
 
+/// The most bytes of a text that is read as an e-mail address (RFC 5321 section 4.5.3.1: 64 octets, @, 255 octets) or as
+/// a phone number. The length is checked before any work on the text.
+pub(crate) const MAX_RAW_EMAIL: usize = 512;
+pub(crate) const MAX_RAW_PHONE: usize = 128;
+
 /// The most characters of a user name, and of an external id.
-const MAX_USERNAME: usize = 64;
-const MAX_EXTERNAL_ID: usize = 128;
+pub(crate) const MAX_USERNAME: usize = 64;
+pub(crate) const MAX_EXTERNAL_ID: usize = 128;
 
 /// The most bytes of a text before its ends are trimmed, for each character that it may have: four for the character
 /// itself, and as many for what is removed or composed. The length is checked before any work on the text.
-const MAX_RAW_BYTES: usize = 8;
+pub(crate) const MAX_RAW_BYTES: usize = 8;
 
 /// A text in NFC without spaces and invisible characters at its ends. `None` if it is empty or too long.
 fn visible(text: &str, max_chars: usize) -> Option<String> {

@@ -83,7 +83,7 @@ macro_rules! slug {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
-        #[schemars(with = "String")]
+        #[schemars(with = "String", extend("maxLength" = 32, "pattern" = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
         pub struct $name(std::sync::Arc<str>);
 
         impl $name {

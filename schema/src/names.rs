@@ -291,5 +291,9 @@ pub mod metric {
         KMS_ERRORS = "KmsErrors", Counter, "Count", [Api, Background];
         /// Messages in a region's queues, by queue and state.
         QUEUED_MESSAGES = "QueuedMessages", Gauge, "Count", [Directory];
+        /// Changes of a region that its stream has not replicated yet.
+        WAITING_CHANGES = "WaitingChanges", Gauge, "Count", [Directory];
+        /// Age of the oldest of a region's changes that its stream has not replicated yet; 0 if none waits.
+        OLDEST_WAITING_CHANGE = "OldestWaitingChange", Gauge, "Milliseconds", [Directory];
     }
 }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 mod fill;
+mod patch;
 
 pub use self::fill::Filled;
+pub(crate) use self::patch::ProfilePatch;
 
 /// The most bytes of a profile as JSON. A request of 256 KiB contains at most 192 KiB of JSON (base64), so a profile of
 /// this size can be sent as a whole, and the rest of the item has room in DynamoDB's 400 KB.

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use umoja_api::conformance::{Exchange, check};
 use umoja_crypto::jws::{RequestClaims, ResponseExpected, request_hash, sign_request, verify_response};
 use umoja_crypto::{ApiKey, SigningKey, VerifyingKey};
 use umoja_schema::company::{ApiKeyHash, CompanyKey};
@@ -165,12 +166,20 @@ impl Caller {
     }
 }
 
-/// Sends any request.
+/// Sends any request, and holds what was accepted and answered against the description of the API.
 pub async fn send(to: &Endpoint, request: Request<Body>) -> RawReply {
+    let (head, body) = request.into_parts();
+    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
+    let sent = body.collect().await.expect("the body is in memory").to_bytes();
+    let request = Request::from_parts(head, Body::from(sent.clone()));
     let response = to.router.clone().oneshot(request).await.expect("a router always answers");
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("the body is in memory").to_bytes().to_vec();
-    RawReply { status: parts.status.as_u16(), headers: parts.headers, body }
+    let raw = RawReply { status: parts.status.as_u16(), headers: parts.headers, body };
+    let RawReply { status, headers, body: answer } = &raw;
+    let exchange = Exchange { method: &method, path: &path, request: &sent, status: *status, headers, answer };
+    check(&exchange).unwrap_or_else(|what| panic!("description: {what}"));
+    raw
 }
 
 impl Reply {

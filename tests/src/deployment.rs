@@ -137,8 +137,14 @@ fn instance(
     let url = |name: &Region| format!("https://{name}.example.com");
     let base_url = url(&home.own.name);
     let regions = regions.iter().map(|name| (name.clone(), url(name))).collect();
-    let config =
-        ApiConfig { base_url: base_url.clone(), regions, min_password_chars: 8, min_password_score: 3, rate_lease };
+    let config = ApiConfig {
+        base_url: base_url.clone(),
+        regions,
+        min_password_chars: 8,
+        min_password_score: 3,
+        rate_lease,
+        explains: false,
+    };
     let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
     let app = App::new(home, sealer, secrets, hasher, config);
     Endpoint { router: router(Arc::new(app)), base_url, jwks }

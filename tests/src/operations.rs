@@ -10,7 +10,7 @@ const BEFORE: &str = "/v1/users/";
 
 /// The operations, as [`crate::caller::Caller::call`] names them.
 pub fn all() -> Vec<&'static str> {
-    let described = umoja_api::described(&mut SchemaGenerator::default());
+    let described = umoja_api::described(&mut SchemaGenerator::default(), &mut SchemaGenerator::default());
     described.iter().map(|operation| name(operation.path)).collect()
 }
 
@@ -26,7 +26,7 @@ fn name(path: &'static str) -> &'static str {
 /// The names of all members of all bodies.
 pub fn members() -> BTreeSet<String> {
     let mut generator = SchemaGenerator::default();
-    let described = umoja_api::described(&mut generator);
+    let described = umoja_api::described(&mut generator, &mut SchemaGenerator::default());
     let mut names = BTreeSet::new();
     for operation in described {
         add_members(operation.body.as_value(), generator.definitions(), &mut names);

@@ -192,7 +192,7 @@ impl World {
 
     async fn is_quiet(&self) -> bool {
         for region in &self.regions {
-            let position = region.store.cursor(umoja_runtime::pump::CURSOR).await.expect("a cursor can be read");
+            let position = region.store.cursor(umoja_runtime::backlog::CURSOR).await.expect("a cursor can be read");
             if region.store.newest_change().expect("a change log can be read") > position {
                 return false;
             }
@@ -274,7 +274,7 @@ impl World {
     pub async fn skip_stream(&self, at: usize) {
         let store = &self.regions[at].store;
         let newest = store.newest_change().expect("a change log can be read");
-        store.advance_cursor(umoja_runtime::pump::CURSOR, newest).await.expect("a cursor can be written");
+        store.advance_cursor(umoja_runtime::backlog::CURSOR, newest).await.expect("a cursor can be written");
     }
 
     /// Records that a region's tables were restored from a backup, so its parts may be older than those seen there.

@@ -3,7 +3,10 @@
 //! A signed body is a string to OpenAPI: `contentMediaType: application/jwt` with `contentSchema` says what it
 //! decodes to (JSON Schema 2020-12 Validation section 8.5, whose example is a JWT too).
 
-use schemars::generate::SchemaSettings;
+mod bodies;
+mod discovery;
+mod parts;
+
 use serde_json::{Map, Value, json};
 
 use umoja_schema::api;
@@ -11,41 +14,31 @@ use umoja_schema::api;
 use crate::operation::Described;
 use crate::operations::described;
 
+use self::bodies::Bodies;
+use self::parts::{header, object, problem_description};
+
 /// A signed request as it goes over the wire. It is signed with the Ed25519 key of RFC 8037 appendix A.1, so every
 /// reader can verify it. It has expired long ago.
 pub const EXAMPLE_TOKEN: &str = include_str!("example.jwt");
 
+/// The least characters of a new password in a deployment that sets no other number (NIST SP 800-63B section 3.1.1.2).
+pub const MIN_PASSWORD_CHARS: usize = 8;
+
 /// The path of the operation that [`EXAMPLE_TOKEN`] requests.
 const EXAMPLE_PATH: &str = "/v1/users/lookup";
 
-/// The document of a region.
-pub fn document(base_url: &str) -> Value {
-    let mut generator = SchemaSettings::draft2020_12()
-        .with(|settings| settings.definitions_path = "/components/schemas".into())
-        .into_generator();
+/// The document of a region, where a new password has at least this number of characters.
+pub fn document(base_url: &str, min_password_chars: usize) -> Value {
+    let mut bodies = Bodies::new();
     let mut paths = Map::new();
-    for operation in described(&mut generator) {
+    for operation in described(&mut bodies.requests, &mut bodies.answers) {
         paths.insert(operation.path.into(), json!({ "post": describe(&operation) }));
     }
-    for (path, id, summary) in [
-        ("/healthz", "healthz", "The process runs."),
-        ("/readyz", "readyz", "200 when requests can be served."),
-        ("/.well-known/jwks.json", "jwks", "The public keys of answers (RFC 7517)."),
-        ("/.well-known/umoja.json", "deployment", "The regions and their base URLs."),
-        ("/openapi.json", "openapi", "This document."),
-    ] {
-        let answer = json!({
-            "description": summary,
-            "headers": { "Request-Id": header("Request-Id") },
-            "content": { "application/json": { "schema": { "type": "object" } } },
-        });
-        paths.insert(
-            path.into(),
-            json!({ "get": { "operationId": id, "summary": summary, "security": [], "responses": { "200": answer } } }),
-        );
+    for document in discovery::documents() {
+        paths.insert(document.path.into(), json!({ "get": document.describe() }));
     }
-    let problem = generator.subschema_for::<api::ProblemDetails>();
-    let mut schemas = generator.take_definitions(true);
+    let problem = bodies.answers.subschema_for::<api::ProblemDetails>();
+    let mut schemas = bodies.into_schemas(min_password_chars);
     schemas.insert("RequestHeader".into(), request_header());
     schemas.insert("RequestClaims".into(), request_claims());
     schemas.insert("ResponseHeader".into(), response_header());
@@ -58,7 +51,7 @@ pub fn document(base_url: &str) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "summary": "One account for a person everywhere.",
             "description": DESCRIPTION,
-            "license": { "name": "Apache-2.0 OR MIT" },
+            "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") },
         },
         "servers": [{ "url": base_url }],
         "security": [{ "apiKey": [] }],
@@ -92,10 +85,14 @@ fn describe(operation: &Described) -> Value {
         responses.insert(status.to_string(), signed_answer(description, &answered));
     }
     let problem = json!({ "$ref": "#/components/schemas/ProblemDetails" });
-    for status in [403, 429].iter().chain(operation.problems) {
+    for status in [403, 429, 500, 503].iter().chain(operation.problems) {
         let mut answer = signed_answer(problem_description(*status), &problem);
         if matches!(status, 429 | 503) {
             answer["headers"]["Retry-After"] = header("Retry-After");
+        }
+        if matches!(status, 500 | 503) {
+            // Also before the caller is known, when the answer is not signed.
+            answer["content"]["application/problem+json"] = json!({ "schema": problem });
         }
         responses.insert(status.to_string(), answer);
     }
@@ -118,26 +115,6 @@ fn describe(operation: &Described) -> Value {
     })
 }
 
-fn problem_description(status: u16) -> &'static str {
-    match status {
-        403 => "The company lacks the scope, is disabled, or is not linked to the user.",
-        404 => "There is no such user.",
-        409 => {
-            "The `jti` was used before, the identifier belongs to another user, the version is not current, the users \
-             are merged in another way, the user is disabled, or the token is not valid; see `code`."
-        }
-        422 => {
-            "The body does not have the form of the operation, or the policy rejects the password; `field` names the \
-             member, and `code` the rule."
-        }
-        429 => {
-            "The company has made too many requests (`rate_limited`), or too many password attempts failed and this one \
-             was not checked (`too_many_attempts`); see `Retry-After`."
-        }
-        _ => "The region cannot answer now; see `Retry-After`.",
-    }
-}
-
 fn signed_answer(description: &str, body: &Value) -> Value {
     json!({
         "description": description,
@@ -150,13 +127,15 @@ fn signed_answer(description: &str, body: &Value) -> Value {
     })
 }
 
-fn header(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/headers/{name}") })
-}
-
 fn headers() -> Value {
     let described = |schema: Value, example: Value, description: &str| json!({ "description": description, "schema": schema, "example": example });
     let text = || json!({ "type": "string" });
+    let mut request_id = described(
+        json!({ "type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$" }),
+        "3f1c2a9e5b7d4c608e1f0a2b3c4d5e6f".into(),
+        "The id of the request, which the region chooses and logs. Every answer has one.",
+    );
+    request_id["required"] = true.into();
     json!({
         "RateLimit-Policy": described(
             text(),
@@ -169,11 +148,7 @@ fn headers() -> Value {
             "The number of requests left (`r`) for the next `t` seconds, as far as this instance knows. There is no `t` \
              if `Retry-After` has another reason and is earlier.",
         ),
-        "Request-Id": described(
-            text(),
-            "3f1c2a9e5b7d4c608e1f0a2b3c4d5e6f".into(),
-            "The id of the request, which the region chooses and logs. Every answer has one.",
-        ),
+        "Request-Id": request_id,
         "Retry-After": described(
             json!({ "type": "integer", "minimum": 1 }),
             7.into(),
@@ -199,17 +174,11 @@ fn signed(header: &str, claims: &str, body: &Value) -> Value {
     })
 }
 
-fn object(properties: &Value, optional: &[&str]) -> Value {
-    let names = properties.as_object().into_iter().flat_map(Map::keys);
-    let required: Vec<&String> = names.filter(|name| !optional.contains(&name.as_str())).collect();
-    json!({ "type": "object", "properties": properties, "required": required })
-}
-
 fn request_header() -> Value {
     let properties = json!({
         "alg": { "enum": ["ES256", "EdDSA", "RS256", "PS256"], "description": "The algorithm that the key is registered with." },
         "kid": { "type": "string", "description": "The id of the company's key." },
-        "typ": { "const": "umoja-req+jwt" },
+        "typ": { "enum": ["umoja-req+jwt"] },
     });
     object(&properties, &[])
 }
@@ -221,7 +190,7 @@ fn request_claims() -> Value {
         "iat": { "type": "integer", "description": "Seconds since the Unix epoch." },
         "exp": { "type": "integer", "description": "At most `iat` + 60." },
         "jti": { "type": "string", "minLength": 1, "maxLength": 64, "description": "Unique for each request." },
-        "htm": { "const": "POST" },
+        "htm": { "enum": ["POST"] },
         "htu": { "type": "string", "description": "`aud` and the path." },
         "akh": { "type": "string", "description": "Unpadded base64url of SHA-256(API key)." },
         "idk": { "type": "string", "minLength": 1, "maxLength": 64, "description": "Idempotency key: the same for each retry of a request." },
@@ -234,7 +203,7 @@ fn response_header() -> Value {
     let properties = json!({
         "alg": { "enum": ["EdDSA"] },
         "kid": { "type": "string", "description": "A key of `/.well-known/jwks.json`." },
-        "typ": { "const": "umoja-res+jwt" },
+        "typ": { "enum": ["umoja-res+jwt"] },
     });
     object(&properties, &[])
 }
@@ -275,25 +244,48 @@ mod tests {
 
     #[test]
     fn every_reference_of_the_document_resolves() {
-        let document = document("https://example.com");
+        let document = document("https://example.com", MIN_PASSWORD_CHARS);
         check_refs(&document, &document);
         assert_eq!(document["paths"].as_object().unwrap().len(), 13 + 5);
     }
 
     #[test]
-    fn members_that_an_answer_may_leave_out_are_not_required() {
-        let document = document("https://example.com");
-        for (schema, member) in [
+    fn a_list_of_an_answer_is_required_and_no_member_of_an_answer_is_null() {
+        let document = document("https://example.com", MIN_PASSWORD_CHARS);
+        let schema = |name: &str| &document["components"]["schemas"][name];
+        for (name, member) in [
             ("User", "linked_accounts"),
             ("User", "filled_from"),
-            ("User", "email"),
             ("Receipt", "left"),
             ("Receipt", "erased_with"),
             ("Exported", "linked_accounts"),
+            ("ExportedCredentials", "legacy_hashes_of"),
+            ("AuditEntry", "identifiers"),
         ] {
-            let described = &document["components"]["schemas"][schema];
-            assert!(described["properties"].get(member).is_some(), "{schema} has no {member}");
-            assert!(!described["required"].as_array().unwrap().iter().any(|name| name == member), "{schema}.{member}");
+            assert!(schema(name)["required"].as_array().unwrap().contains(&member.into()), "{name}.{member}");
+        }
+        assert!(!schema("User")["required"].as_array().unwrap().contains(&"email".into()));
+        assert_eq!(schema("User")["properties"]["email"]["type"], "string");
+        assert_eq!(schema("UserPatch")["properties"]["email"]["type"], json!(["string", "null"]));
+        assert_eq!(schema("Profile")["properties"]["address"]["$ref"], "#/components/schemas/Address");
+    }
+
+    #[test]
+    fn constants_are_enums_and_no_default_is_null() {
+        let text = document("https://example.com", MIN_PASSWORD_CHARS);
+        assert_eq!(text["components"]["schemas"]["AccountStatus"]["enum"], json!(["active", "disabled"]));
+        let text = text.to_string();
+        assert!(!text.contains("\"default\":null"));
+        assert!(!text.contains("\"const\""));
+    }
+
+    #[test]
+    fn a_new_password_has_the_length_of_the_deployment() {
+        let document = document("https://example.com", 15);
+        for (schema, member) in
+            [("Register", "password"), ("PasswordChange", "new_password"), ("ResetFinish", "new_password")]
+        {
+            assert_eq!(document["components"]["schemas"][schema]["properties"][member]["minLength"], 15, "{schema}");
         }
     }
 
@@ -314,7 +306,9 @@ mod tests {
     #[test]
     fn the_committed_document_is_up_to_date() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/generated/openapi.json");
-        let text = serde_json::to_string_pretty(&document("https://eu-west-1.example.com")).unwrap() + "\n";
+        let text = serde_json::to_string_pretty(&document("https://eu-west-1.example.com", MIN_PASSWORD_CHARS))
+            .unwrap()
+            + "\n";
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(&path, &text).unwrap();
         }

@@ -53,17 +53,17 @@ operations! {
     unmerge::Unmerge,
 }
 
-/// Every operation as data. The schemas refer to definitions of the generator.
-pub fn described(generator: &mut SchemaGenerator) -> Vec<Described> {
-    struct All<'a>(&'a mut SchemaGenerator, Vec<Described>);
+/// Every operation as data. The schemas of bodies and of answers refer to definitions of their generators.
+pub fn described(bodies: &mut SchemaGenerator, answers: &mut SchemaGenerator) -> Vec<Described> {
+    struct All<'a>(&'a mut SchemaGenerator, &'a mut SchemaGenerator, Vec<Described>);
     impl Visitor for All<'_> {
         fn operation<O: Operation>(&mut self) {
-            self.1.push(Described::of::<O>(self.0));
+            self.2.push(Described::of::<O>(self.0, self.1));
         }
     }
-    let mut all = All(generator, Vec::new());
+    let mut all = All(bodies, answers, Vec::new());
     visit(&mut all);
-    all.1
+    all.2
 }
 
 /// Reads a value as the body of every operation, and returns the paths of the operations that accept it. The fuzzer

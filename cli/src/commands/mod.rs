@@ -8,12 +8,15 @@ mod deliver;
 mod demo;
 mod digest;
 mod doctor;
+#[cfg(test)]
+mod examples;
 mod export;
 mod hash_keys;
 mod import;
 mod init;
 mod jobs;
 mod logging;
+mod named;
 mod opens;
 mod passwords;
 mod redrive;
@@ -38,12 +41,12 @@ use crate::output::Output;
 #[derive(Debug, Parser)]
 #[command(name = "umoja", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:
-  umoja demo                                      see it work: two regions, outages, repairs
+  umoja demo                                      # see it work: two regions, outages, repairs
   umoja init --dir DIR --regions eu-west-1,af-south-1
-  umoja company add soko --dir DIR --out soko.json
+  umoja company add soko --scopes all --dir DIR --out soko.json
   umoja serve --dir DIR
   umoja status --dir DIR
-  umoja status --prefix PREFIX --region eu-west-1  the same for a deployment in AWS
+  umoja status --prefix PREFIX --region eu-west-1  # the same for a deployment in AWS
 
 Exit codes: 0 done, 1 failed or needs attention, 2 an invalid command line (audit show, digest and doctor: not \
 everything could be read), 3 records of an import were rejected, 4 a login of `import --prove` failed.")]
@@ -138,7 +141,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Digest(digest) => digest.run(output).await,
         Command::Doctor(doctor) => doctor.run(output).await,
         Command::Sign(sign) => sign.run(output).await,
-        Command::Demo(demo) => demo.run(output).await,
+        Command::Demo(demo) => Box::pin(demo.run(output)).await,
     }
 }
 

@@ -19,7 +19,8 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(
     long_about = "Sign a request: reads the body (the claim `body`, a JSON object) from standard input and prints \
-the token (compact JWS) to send. A token is valid for 60 seconds and for one use."
+the token (compact JWS) to send. A token is valid for 60 seconds and for one use. With --send, an https URL is verified \
+by the certificate authorities of this machine, or by those of the file that SSL_CERT_FILE names."
 )]
 #[command(after_help = "Examples:
   echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json --url URL/v1/users/lookup

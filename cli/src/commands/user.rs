@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use umoja_schema::{CompanyId, Facts, Log, Ownership, Part, PartRecord, ProfileFacts, Region, UserId};
 use umoja_store::ports::{Parts, StoreError};
 
+use super::named::Named;
 use super::target::Target;
 use crate::CliError;
 use crate::deployment::DeployedRegion;
@@ -29,15 +30,17 @@ enum Action {
 personal data. The command opens no record.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings; Query on PREFIX-users, \
-PREFIX-linked_accounts, PREFIX-journal and PREFIX-receipts."
+PREFIX-linked_accounts, PREFIX-journal and PREFIX-receipts. A user that is named by an identifier also needs, in the \
+region that is asked first: dynamodb:BatchGetItem on PREFIX-identifiers; kms:Decrypt with the data key."
 )]
 #[command(after_help = "Examples:
   umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
+  umoja user show amina@example.com --dir DIR
   umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR --only eu-west-1 --json
   umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX --region eu-west-1")]
 struct Show {
-    /// The user's id.
-    id: UserId,
+    /// The user: an id, an e-mail address, a phone number such as +254712123456, or a user name.
+    user: Named,
     #[command(flatten)]
     target: Target,
     /// Show only what this region holds.
@@ -64,10 +67,11 @@ impl Command {
 impl Show {
     async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment = self.target.regions().await?;
+        let id = self.user.id(&deployment).await?;
         let wanted = |region: &&DeployedRegion| self.only.as_ref().is_none_or(|only| only == region.name());
         let (mut held, mut unseen) = (Vec::new(), Vec::new());
         for region in deployment.list.iter().filter(wanted) {
-            match read(region, self.id).await {
+            match read(region, id).await {
                 Ok(read) => held.push(read),
                 Err(error) => unseen.push((region.name(), error.to_string())),
             }
@@ -79,18 +83,18 @@ impl Show {
             return Err(CliError::Usage("--only: the deployment has no such region".into()));
         }
         if held.iter().all(|held| held.parts == Parts::default()) {
-            return Err(CliError::Failed("no region holds a user with this id".into()));
+            return Err(CliError::Failed("no such user: no region holds a user with this id".into()));
         }
         // Compares the stored items: versions, envelopes, wrapped keys, facts.
         let agree = held.iter().all(|other| other.parts == held[0].parts);
         let regions: Vec<Value> = held.iter().map(Held::json).collect();
-        let mut answer = json!({ "id": self.id, "regions": regions, "agree": (held.len() > 1).then_some(agree) });
+        let mut answer = json!({ "id": id, "regions": regions, "agree": (held.len() > 1).then_some(agree) });
         if !unseen.is_empty() {
             answer["unseen"] =
                 unseen.iter().map(|(region, error)| json!({ "region": region, "error": error })).collect();
         }
         output.answer(&answer, || {
-            let mut text = format!("User {}\n", self.id);
+            let mut text = format!("User {id}\n");
             for held in &held {
                 text.push_str(&held.text());
             }

@@ -33,6 +33,16 @@ async fn audit_shows_a_users_events_and_detects_changed_rows() {
     let said = done(&shown);
     assert!(said.contains("disabled") && said.ends_with("The audit trail is whole.\n"), "{said}");
     assert!(!said.contains("amina"), "{said}");
+    let by_email = ["audit", "show", "Amina@example.com", "--dir", &dir];
+    assert_eq!(ask(&by_email)["id"], json!(id));
+    assert_eq!(ask(&["user", "show", "amina@example.com", "--dir", &dir])["id"], json!(id));
+    for unknown in ["0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f", "bob@example.com", "+254712123456", "bob"] {
+        for command in ["audit", "user"] {
+            let output = run(&[command, "show", unknown, "--dir", &dir]);
+            assert_eq!(output.status.code(), Some(1), "{command} show {unknown}");
+            assert!(text(&output.stderr).contains("no such user"), "{}", text(&output.stderr));
+        }
+    }
     assert_eq!(ask(&[&shown[..], &["--since", "2999-01-01"]].concat())["events"], json!([]));
 
     let listed = ask(&["audit", "list", "--event", "status_changed", "--company", "soko", "--dir", &dir]);

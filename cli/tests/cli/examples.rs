@@ -62,6 +62,14 @@ fn try_out(program: &str, script: &str, demo: &Demo) {
         serde_json::from_slice::<Value>(&output.stdout).unwrap()["body"].clone()
     };
     let id = &claims["body"]["user"]["id"];
+    // A company's own file, and the URL of a region.
+    let company = demo.dir.path().join("d/soko.json");
+    let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let url = written["regions"][1]["url"].as_str().unwrap();
+    let body = json!({ "username": "unknown" }).to_string();
+    let elsewhere = run(program, &[path(&script), path(&company), url, "lookup", &body]);
+    let claims: Value = serde_json::from_slice(&elsewhere.stdout).unwrap();
+    assert_eq!((&claims["iss"], &claims["status"]), (&json!(url), &json!(404)), "{}", text(&elsewhere.stderr));
     let started = call("password/reset/start", &json!({ "id": id }));
     let finish = json!({ "token": started["token"], "new_password": "and a longer one" });
     assert_eq!(call("password/reset/finish", &finish)["id"], *id);

@@ -28,5 +28,6 @@ mod region;
 mod rotate;
 mod serve;
 mod support;
+mod tls;
 mod usage;
 mod while_served;

@@ -1,9 +1,9 @@
 //! `umoja user show` and `umoja status`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use umoja_cli::Deployment;
 
-use crate::support::{World, client, done, eventually, json as ask, run, text};
+use crate::support::{World, client, done, eventually, json as ask, path, run, text};
 
 #[tokio::test]
 async fn a_user_is_shown_without_secrets_and_personal_data() {
@@ -58,4 +58,35 @@ async fn status_exits_with_1_while_something_needs_attention() {
     let output = run(&["status", "--dir", &dir, "--json", "--fast"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["well"], false);
+}
+
+#[test]
+fn status_names_the_peers_that_an_import_leaves_behind() {
+    let world = World::new();
+    let dir = world.deployment();
+    world.company("soko");
+    let file = world.file("users.ndjson");
+    let row = |n| json!({ "user_id": format!("auth0|{n}"), "email": format!("u{n}@example.com") }).to_string();
+    let rows = (0..10).map(row).collect::<Vec<_>>().join("\n");
+    std::fs::write(&file, rows).unwrap();
+    done(&["import", path(&file), "--format", "auth0", "--company", "soko", "--dir", &dir]);
+    // No process serves the directory, so all changes wait.
+    let status = |most: &str| {
+        let words = ["status", "--fast", "--dir", &dir, "--max-waiting", most, "--max-wait", "1000000", "--json"];
+        serde_json::from_slice::<Value>(&run(&words).stdout).unwrap()
+    };
+    let lags = |status: &Value| {
+        let list = status["attention"].as_array().unwrap();
+        list.iter()
+            .filter_map(|text| text.as_str())
+            .find(|text| text.contains("wait to be replicated"))
+            .map(str::to_owned)
+    };
+    let status_of_few = status("5");
+    let waiting = status_of_few["regions"][0]["replication"]["behind"].as_u64().unwrap();
+    assert!(waiting >= 20, "{status_of_few}");
+    let lag = lags(&status_of_few).unwrap();
+    assert!(lag.starts_with(&format!("eu-west-1 to af-south-1: {waiting} changes wait")), "{lag}");
+    assert!(lag.contains("up to 5 changes"), "{lag}");
+    assert_eq!(lags(&status("1000000")), None);
 }

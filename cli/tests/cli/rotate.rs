@@ -214,7 +214,7 @@ async fn a_rotation_in_a_directory_that_is_not_served_brings_what_no_change_woul
         // The changes are lost on their way: no process will ever bring them.
         let deployment = umoja_cli::Deployment::open(dir.as_ref()).unwrap();
         let store = &deployment.stores()[0];
-        store.advance_cursor(umoja_runtime::pump::CURSOR, store.newest_change().unwrap()).await.unwrap();
+        store.advance_cursor(umoja_runtime::backlog::CURSOR, store.newest_change().unwrap()).await.unwrap();
     }
     assert_eq!(parts(&dir).await, [102, 2]);
     assert_eq!(ask(&[&rotate[..], &["--rate", "0"]].concat())["index_key"], 2);

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use umoja_cli::ClientError;
 
 use crate::support::{World, client, eventually, run, text, until};
@@ -97,5 +97,11 @@ async fn an_answer_to_another_request_is_rejected() {
     // The other region signs with the same key, but for its own URL.
     let there = client(&served.urls[1], &company);
     assert!(matches!(there.verify(&one, &raw).await, Err(ClientError::NotOurs(_))));
-    assert!(matches!(there.post(path, one.token.into()).await, Ok(raw) if raw.status == 401));
+    let rejected = there.post(path, one.token.into()).await.unwrap();
+    let problem: Value = serde_json::from_slice(&rejected.body).unwrap();
+    assert_eq!(rejected.status, 401);
+    assert!(
+        problem["detail"].as_str().unwrap().contains("`aud`"),
+        "a deployment to try things out explains: {problem}"
+    );
 }

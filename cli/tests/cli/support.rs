@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use umoja_cli::{Client, CompanyFile, Signer};
+use umoja_api::conformance::{Exchange, check};
+use umoja_cli::{Client, CompanyFile, Raw, Signer};
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_local::{Options, RegionStore};
 use umoja_store::ports::Clock as _;
@@ -202,10 +203,15 @@ impl Drop for Served {
     }
 }
 
-/// A company's client of a region.
+/// A company's client of a region. It holds what is accepted and answered against the description of the API.
 pub(crate) fn client(url: &str, company: &CompanyFile) -> Client {
     let signer = Arc::new(Signer::new(company).unwrap());
-    Client::new(url, signer, Arc::new(SystemClock), Arc::new(OsEntropy)).unwrap()
+    let client = Client::new(url, signer, Arc::new(SystemClock), Arc::new(OsEntropy)).unwrap();
+    client.observed(Arc::new(|method, path, request, raw| {
+        let Raw { status, headers, body: answer } = raw;
+        let exchange = Exchange { method, path, request, status: *status, headers, answer };
+        check(&exchange).unwrap_or_else(|what| panic!("description: {what}"));
+    }))
 }
 
 /// True if OpenSSL 3 and curl, which the examples use, are on this machine. A fresh machine with Rust need not have

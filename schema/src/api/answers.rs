@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::constraints::{E164, EMAIL, MAX_EXTERNAL_ID, MAX_TOKEN, MAX_USERNAME, TOKEN, USERNAME, VERSION};
 use crate::audit::field;
 use crate::{AccountStatus, Attribute, CompanyId, LogRow, Profile, Region, Source, UserId};
 
@@ -22,21 +23,25 @@ pub struct User {
     /// Whether the user may log in.
     pub status: AccountStatus,
     /// Opaque; for `min_version` and `if_version`. Of merged users, it covers all of them.
+    #[schemars(regex(pattern = VERSION))]
     pub version: String,
     /// E-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = EMAIL))]
     pub email: Option<String>,
     /// Whether a trusted company verified the address; absent without an address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
     /// Phone number in E.164 form.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = E164))]
     pub phone_number: Option<String>,
     /// Whether a trusted company verified the number; absent without a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number_verified: Option<bool>,
     /// User name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = MAX_USERNAME), regex(pattern = USERNAME))]
     pub username: Option<String>,
     /// OIDC standard claims and `custom`.
     pub profile: Profile,
@@ -48,11 +53,9 @@ pub struct User {
     pub updated_at: u64,
     /// The users that are merged into this one, in the order of their registration. Their ids and identifiers find this
     /// user.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub linked_accounts: Vec<UserId>,
     /// The user that a value was taken from: `email`, `profile.given_name`, `profile.address.country`,
     /// `accounts.<company>`, `external_id.<company>`, ...
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub filled_from: BTreeMap<String, UserId>,
 }
 
@@ -61,6 +64,7 @@ pub struct User {
 pub struct Account {
     /// The company's own id of the user.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = MAX_EXTERNAL_ID))]
     pub external_id: Option<String>,
     /// When the company was linked.
     pub linked_at: u64,
@@ -109,6 +113,7 @@ pub struct PasswordChanged {
     pub changed: bool,
     /// The version with the new password.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = VERSION))]
     pub version: Option<String>,
 }
 
@@ -118,21 +123,25 @@ pub struct PasswordChanged {
 pub struct ResetStarted {
     /// For the link in the mail: letters, digits, `-`, `_` and `.`, at most 512 of them. A person who has it can set
     /// the password.
+    #[schemars(length(min = 1, max = MAX_TOKEN), regex(pattern = TOKEN))]
     pub token: String,
     /// When it stops working, in seconds since the Unix epoch.
     pub expires_at: u64,
     /// The user.
     pub id: UserId,
     /// The version that the token is for. `password/reset/finish` answers 503 in a region that does not have it yet.
+    #[schemars(regex(pattern = VERSION))]
     pub version: String,
     /// E-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = EMAIL))]
     pub email: Option<String>,
     /// Whether a trusted company verified the address; absent without an address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
     /// Phone number in E.164 form.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = E164))]
     pub phone_number: Option<String>,
     /// Whether a trusted company verified the number; absent without a number.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,6 +154,7 @@ pub struct PasswordReset {
     /// The user whose password was set: end the user's sessions.
     pub id: UserId,
     /// The version with the new password.
+    #[schemars(regex(pattern = VERSION))]
     pub version: String,
 }
 
@@ -171,18 +181,11 @@ pub struct Receipt {
     pub complete: bool,
     /// The number of users that belong to the person and were not erased, because they were merged in a region that did
     /// not know of the erasure, or were not readable at the moment. Repeat the erasure.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub left: usize,
     /// The users that were merged with this one and erased with it. `complete` and `regions` are about all of them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub erased_with: Vec<UserId>,
     /// Each region of the deployment.
     pub regions: BTreeMap<Region, Confirmation>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 /// Whether a region has deleted the person's data.
@@ -210,10 +213,9 @@ pub struct Exported {
     pub audit: Vec<AuditEntry>,
     /// The same for each user that is merged into this one, as it was before the merge. An account whose rows continue
     /// on the next page is repeated there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub linked_accounts: Vec<ExportedLinkedAccount>,
     /// Present if there is more: send it as `after` for the next page, which has the next rows and linked accounts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
@@ -244,7 +246,6 @@ pub struct ExportedCredentials {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_source: Option<Source>,
     /// The companies whose legacy hashes are kept until the first login.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legacy_hashes_of: Vec<CompanyId>,
     /// The reason of the last change of the status.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -287,7 +288,6 @@ pub struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linked: Option<String>,
     /// The kinds of identifier that were changed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identifiers: Vec<String>,
     /// The status that was set.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -327,10 +327,12 @@ impl From<&LogRow> for AuditEntry {
 pub struct ProblemDetails {
     /// `urn:umoja:problem:<code>`; for `rate_limited` the `quota-exceeded` of draft-ietf-httpapi-ratelimit-headers.
     #[serde(rename = "type")]
+    #[schemars(extend("format" = "uri"))]
     pub type_uri: String,
     /// A short description.
     pub title: String,
     /// The HTTP status.
+    #[schemars(range(min = 400, max = 599))]
     pub status: u16,
     /// The action to take.
     pub detail: String,
@@ -341,6 +343,7 @@ pub struct ProblemDetails {
     pub field: Option<String>,
     /// The current version of the user, if another one was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = VERSION))]
     pub version: Option<String>,
     /// The policies of `RateLimit-Policy` whose quota is used up.
     #[serde(rename = "violated-policies", default, skip_serializing_if = "Option::is_none")]

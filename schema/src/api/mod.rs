@@ -2,6 +2,7 @@
 //! document.
 
 mod answers;
+mod constraints;
 mod requests;
 
 pub use answers::*;

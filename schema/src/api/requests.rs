@@ -6,7 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::{AccountStatus, IdentifierKind, Profile, UserId};
+use super::constraints::{
+    EMAIL, MAX_RAW_EMAIL, MAX_RAW_EXTERNAL_ID, MAX_RAW_PHONE, MAX_RAW_USERNAME, MAX_TOKEN, USERNAME, VERSION, address,
+    at_least_one, exactly_one,
+};
+use crate::profile::ProfilePatch;
+use crate::{AccountStatus, IdentifierKind, UserId};
 
 never_printed!(
     Register,
@@ -26,26 +31,35 @@ never_printed!(
     Unmerge
 );
 
+/// The most characters of a reason.
+pub const MAX_REASON: usize = 256;
+
 /// Body of `register`. At least one identifier.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = at_least_one)]
 pub struct Register {
     /// E-mail address.
+    #[schemars(length(max = MAX_RAW_EMAIL), regex(pattern = EMAIL))]
     pub email: Option<String>,
     /// True if the company has verified the address. Counts only if the operator trusts the company to verify.
     pub email_verified: Option<bool>,
     /// Phone number, best in E.164 form.
+    #[schemars(length(min = 1, max = MAX_RAW_PHONE))]
     pub phone_number: Option<String>,
     /// True if the company has verified the number. Counts only if the operator trusts the company to verify.
     pub phone_number_verified: Option<bool>,
     /// User name, unique over all companies.
+    #[schemars(length(min = 1, max = MAX_RAW_USERNAME), regex(pattern = USERNAME))]
     pub username: Option<String>,
     /// The company's own id of the user.
+    #[schemars(length(min = 1, max = MAX_RAW_EXTERNAL_ID))]
     pub external_id: Option<String>,
     /// Password: 8 to 256 characters that meet the password policy.
+    #[schemars(length(min = 8, max = 256))]
     pub password: Option<String>,
     /// OIDC standard claims, and `custom` for anything else.
-    #[schemars(with = "Option<Profile>")]
+    #[schemars(with = "Option<ProfilePatch>")]
     pub profile: Option<Value>,
 }
 
@@ -96,34 +110,45 @@ selector!(ResetStart);
 /// Body of `lookup`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = exactly_one)]
 pub struct Lookup {
     /// User id.
     pub id: Option<UserId>,
     /// E-mail address.
+    #[schemars(length(max = MAX_RAW_EMAIL), regex(pattern = EMAIL))]
     pub email: Option<String>,
     /// Phone number.
+    #[schemars(length(min = 1, max = MAX_RAW_PHONE))]
     pub phone_number: Option<String>,
     /// User name.
+    #[schemars(length(min = 1, max = MAX_RAW_USERNAME), regex(pattern = USERNAME))]
     pub username: Option<String>,
     /// The company's own id of the user.
+    #[schemars(length(min = 1, max = MAX_RAW_EXTERNAL_ID))]
     pub external_id: Option<String>,
     /// A `version` from an earlier answer of any region: a region that is behind it answers 503.
+    #[schemars(regex(pattern = VERSION))]
     pub min_version: Option<String>,
 }
 
 /// Body of `authenticate`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = exactly_one)]
 pub struct Authenticate {
     /// User id.
     pub id: Option<UserId>,
     /// E-mail address.
+    #[schemars(length(max = MAX_RAW_EMAIL), regex(pattern = EMAIL))]
     pub email: Option<String>,
     /// Phone number.
+    #[schemars(length(min = 1, max = MAX_RAW_PHONE))]
     pub phone_number: Option<String>,
     /// User name.
+    #[schemars(length(min = 1, max = MAX_RAW_USERNAME), regex(pattern = USERNAME))]
     pub username: Option<String>,
     /// The company's own id of the user.
+    #[schemars(length(min = 1, max = MAX_RAW_EXTERNAL_ID))]
     pub external_id: Option<String>,
     /// The password to check.
     pub password: String,
@@ -138,9 +163,11 @@ pub struct Authenticate {
 pub struct Client {
     /// The visitor's address, IPv4 or IPv6 (of which the first 64 bits count). After failures with many identifiers, it
     /// has to wait.
+    #[schemars(transform = address)]
     pub ip: Option<String>,
     /// The company's id of the device, 1 to 256 bytes, hard to guess and kept on the device. Strangers cannot lock out
     /// a device that has logged in.
+    #[schemars(length(min = 1, max = 256))]
     pub device_id: Option<String>,
 }
 
@@ -153,6 +180,7 @@ pub struct Update {
     /// The changes: a JSON merge patch (RFC 7396), in which null removes.
     pub set: UserPatch,
     /// Change only if this is the current `version`.
+    #[schemars(regex(pattern = VERSION))]
     pub if_version: Option<String>,
 }
 
@@ -163,27 +191,27 @@ pub struct Update {
 pub struct UserPatch {
     /// E-mail address. A new address is unverified unless `email_verified` comes with it.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(max = MAX_RAW_EMAIL), regex(pattern = EMAIL))]
     pub email: Option<Option<String>>,
     /// Whether the address is verified.
     pub email_verified: Option<bool>,
     /// Phone number. A new number is unverified unless `phone_number_verified` comes with it.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(min = 1, max = MAX_RAW_PHONE))]
     pub phone_number: Option<Option<String>>,
     /// Whether the number is verified.
     pub phone_number_verified: Option<bool>,
     /// User name.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(min = 1, max = MAX_RAW_USERNAME), regex(pattern = USERNAME))]
     pub username: Option<Option<String>>,
     /// The calling company's own id of the user.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(min = 1, max = MAX_RAW_EXTERNAL_ID))]
     pub external_id: Option<Option<String>>,
     /// Merged into the profile.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<Profile>")]
+    #[schemars(with = "Option<ProfilePatch>")]
     pub profile: Option<Value>,
 }
 
@@ -201,26 +229,34 @@ pub struct PasswordChange {
     /// The current password.
     pub current_password: String,
     /// The new password: 8 to 256 characters that meet the password policy.
+    #[schemars(length(min = 8, max = 256))]
     pub new_password: String,
 }
 
 /// Body of `password/reset/start`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = exactly_one)]
 pub struct ResetStart {
     /// User id.
     pub id: Option<UserId>,
     /// E-mail address.
+    #[schemars(length(max = MAX_RAW_EMAIL), regex(pattern = EMAIL))]
     pub email: Option<String>,
     /// Phone number.
+    #[schemars(length(min = 1, max = MAX_RAW_PHONE))]
     pub phone_number: Option<String>,
     /// User name.
+    #[schemars(length(min = 1, max = MAX_RAW_USERNAME), regex(pattern = USERNAME))]
     pub username: Option<String>,
     /// The company's own id of the user.
+    #[schemars(length(min = 1, max = MAX_RAW_EXTERNAL_ID))]
     pub external_id: Option<String>,
     /// The lifetime of the token in seconds: 60 to 86,400; 900 if absent.
+    #[schemars(range(min = 60, max = 86_400))]
     pub lifetime_secs: Option<u64>,
     /// A `version` from an earlier answer of any region: a region that is behind it answers 503.
+    #[schemars(regex(pattern = VERSION))]
     pub min_version: Option<String>,
 }
 
@@ -229,8 +265,10 @@ pub struct ResetStart {
 #[serde(deny_unknown_fields)]
 pub struct ResetFinish {
     /// The `token` of `password/reset/start`, from the link that the person opened.
+    #[schemars(length(min = 1, max = MAX_TOKEN))]
     pub token: String,
     /// The new password: 8 to 256 characters that meet the password policy.
+    #[schemars(length(min = 8, max = 256))]
     pub new_password: String,
 }
 
@@ -243,6 +281,7 @@ pub struct SetStatus {
     /// The new status.
     pub status: AccountStatus,
     /// The reason, in up to 256 characters.
+    #[schemars(length(max = MAX_REASON))]
     pub reason: Option<String>,
 }
 
@@ -253,10 +292,12 @@ pub struct Erase {
     /// The user.
     pub id: UserId,
     /// The reason, in up to 256 characters. Kept sealed in the receipt.
+    #[schemars(length(max = MAX_REASON))]
     pub reason: Option<String>,
     /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing.
     /// After an `unmerge`, send the version of its answer: a region that does not have the unmerge yet would erase both
     /// users.
+    #[schemars(regex(pattern = VERSION))]
     pub min_version: Option<String>,
 }
 
@@ -291,6 +332,7 @@ pub struct Merge {
     #[serde(default)]
     pub preview: bool,
     /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing.
+    #[schemars(regex(pattern = VERSION))]
     pub min_version: Option<String>,
 }
 
@@ -304,6 +346,7 @@ pub struct Unmerge {
     /// merge.
     pub id: UserId,
     /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing.
+    #[schemars(regex(pattern = VERSION))]
     pub min_version: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use umoja_runtime::pump::CURSOR;
+use umoja_runtime::backlog::CURSOR;
 use umoja_runtime::{Pump, PumpSettings, RegionPump};
 use umoja_schema::{Part, UserId};
 use umoja_store::digest::Digest;

@@ -37,7 +37,7 @@ pub(super) struct RotateKey {
 /// End an API key or a signing key of a company within 5 seconds: before it expires, or because it has leaked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  umoja company list --dir DIR                      shows the keys' ids
+  umoja company list --dir DIR                      # shows the keys' ids
   umoja company retire-key soko 3f9a1c02 --dir DIR
   umoja company retire-key soko 3f9a1c02 --prefix PREFIX --region eu-west-1")]
 pub(super) struct RetireKey {

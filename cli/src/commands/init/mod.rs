@@ -42,7 +42,7 @@ need more than keys or a role (single sign-on) have to be exported first: eval \
   umoja init --dir DIR --regions eu-west-1,af-south-1,us-east-1 --port-base 7300
   umoja init --dir DIR --env test --min-password-chars 15
   umoja init --prefix PREFIX --regions eu-west-1,af-south-1
-  umoja init --prefix PREFIX --region eu-west-1      after Terraform has changed something")]
+  umoja init --prefix PREFIX --region eu-west-1      # after Terraform has changed something")]
 pub(super) struct Init {
     #[command(flatten)]
     target: Target,
@@ -123,7 +123,8 @@ impl Init {
         let shown = dir.display();
         output.answer(&Answer { dir, created, regions }, || {
             let what = if created { "is ready" } else { "exists already; nothing changed" };
-            let next = format!("Next: umoja company add soko --dir {shown}\n      umoja serve --dir {shown}");
+            let add = format!("umoja company add soko --scopes all --dir {shown} --out soko.json");
+            let next = format!("Next: {add}\n      umoja serve --dir {shown}");
             format!("The deployment in {shown} {what}.\n{}{next}", table(&rows))
         });
         Ok(())

@@ -62,7 +62,7 @@ impl Serve {
         for (name, url) in &self.public_url {
             let region = config.regions.iter_mut().find(|region| region.name == *name);
             let unknown = || CliError::Usage(format!("--public-url: the deployment has no region {name}"));
-            region.ok_or_else(unknown)?.public_url = Some(url.clone());
+            region.ok_or_else(unknown)?.public_url.clone_from(url);
         }
         self.check_listen(config.listen)?;
         if !config.listen.is_loopback()

@@ -50,9 +50,10 @@ pub(super) struct Serve {
     /// The address to listen on [default: as before, at first 127.0.0.1].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<IpAddr>,
-    /// The base URL that clients use for a region behind a proxy; once per region.
+    /// The base URL that clients use for a region behind a proxy; once per region. In a directory it is stored, and
+    /// REGION=default removes it.
     #[arg(long, value_name = "REGION=URL", value_parser = public_url)]
-    public_url: Vec<(Region, String)>,
+    public_url: Vec<(Region, Option<String>)>,
     /// A proxy ends TLS before this process; needed to listen for other machines.
     #[arg(long)]
     behind_tls: bool,
@@ -75,15 +76,26 @@ pub(super) struct Serve {
     log_format: LogFormat,
 }
 
-fn public_url(text: &str) -> Result<(Region, String), String> {
+/// Reads `REGION=URL`; `None` for `REGION=default`.
+fn public_url(text: &str) -> Result<(Region, Option<String>), String> {
     let (region, url) = text.split_once('=').ok_or("give it as REGION=URL")?;
     let region = region.parse::<Region>().map_err(|error| error.to_string())?;
-    let parsed: http::Uri = url.parse().map_err(|_| "that is not a URL")?;
-    let whole = matches!(parsed.scheme_str(), Some("http" | "https")) && parsed.authority().is_some();
-    if !whole || url.ends_with('/') || url.contains(['?', '#']) {
-        return Err("give the URL with its scheme and without a trailing slash: https://eu.id.example.com".into());
+    if url == "default" {
+        return Ok((region, None));
     }
-    Ok((region, url.to_owned()))
+    let parsed: http::Uri = url.parse().map_err(|_| "that is not a URL")?;
+    let host = parsed.host().filter(|_| !url.ends_with('/') && !url.contains(['?', '#']));
+    match (parsed.scheme_str(), host) {
+        (Some("https"), Some(_)) => Ok((region, Some(url.to_owned()))),
+        (Some("http"), Some(host)) if is_loopback(host) => Ok((region, Some(url.to_owned()))),
+        (Some("http"), Some(_)) => Err("requests hold personal data, so other machines need https://".into()),
+        _ => Err("give the URL with its scheme and without a trailing slash: https://eu.id.example.com".into()),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 impl Serve {
@@ -140,5 +152,29 @@ impl StopSignal {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::public_url;
+
+    #[test]
+    fn a_public_url_is_https_or_on_this_machine() {
+        for url in [
+            "https://eu.id.example.com",
+            "https://10.0.0.1:8443/id",
+            "http://localhost:80",
+            "http://127.0.0.1:7300",
+            "http://[::1]:1",
+        ] {
+            assert_eq!(public_url(&format!("eu-west-1={url}")).unwrap().1.as_deref(), Some(url));
+        }
+        for url in
+            ["http://eu.id.example.com", "http://10.0.0.1", "https://x.example/", "ftp://x.example", "x.example", ""]
+        {
+            assert!(public_url(&format!("eu-west-1={url}")).is_err(), "{url}");
+        }
+        assert_eq!(public_url("eu-west-1=default").unwrap().1, None);
     }
 }

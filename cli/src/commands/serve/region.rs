@@ -60,7 +60,7 @@ impl Serve {
     fn public_url_of(&self, region: &Region) -> Result<Option<String>, CliError> {
         match &*self.public_url {
             [] => Ok(None),
-            [(name, url)] if name == region => Ok(Some(url.clone())),
+            [(name, url)] if name == region => Ok(url.clone()),
             _ => Err(CliError::Usage(format!(
                 "with --prefix, --public-url names the region that is served: {region}=https://..."
             ))),

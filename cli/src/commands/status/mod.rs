@@ -6,6 +6,7 @@ mod stream;
 
 use clap::Args;
 use serde::Serialize;
+use umoja_runtime::backlog::LagThresholds;
 use umoja_schema::names::queue;
 use umoja_schema::{Company, Region};
 use umoja_store::RegionState;
@@ -27,7 +28,8 @@ Reads every part once to count users and missing wrapped keys; --fast leaves tha
 and a sample of each region's parts, the newest and the first ones, with the region's own key: another region's key \
 hides the loss of that key only until the other region is gone. The exit code is 0 if all is \
 well, and 1 if something needs attention, which is then named. A directory that no process serves, or whose disk is \
-full, is not well. Digests differ for a moment while users change. In AWS \
+full, is not well. A region is not well either if more changes than --max-waiting, or a change for longer than --max-wait, \
+wait to be replicated to its peers. Digests differ for a moment while users change. In AWS \
 that counts as a difference only if there was no write for a minute.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies \
@@ -43,6 +45,12 @@ pub(super) struct Status {
     /// Leave out the checks that scan the tables.
     #[arg(long)]
     fast: bool,
+    /// How many changes may wait to be replicated from a region.
+    #[arg(long, value_name = "NUMBER", default_value_t = LagThresholds::default().changes)]
+    max_waiting: u64,
+    /// How long a change may wait, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = LagThresholds::default().age_ms / 1000)]
+    max_wait: u64,
 }
 
 #[derive(Serialize)]
@@ -124,7 +132,10 @@ impl Status {
                 },
             });
         }
-        let mut attention: Vec<String> = regions.iter().flat_map(Looked::attention).collect();
+        let thresholds = LagThresholds { changes: self.max_waiting, age_ms: self.max_wait.saturating_mul(1000) };
+        let names: Vec<&Region> = deployment.list.iter().map(DeployedRegion::name).collect();
+        let mut attention: Vec<String> =
+            regions.iter().flat_map(|region| region.attention(&thresholds, &names)).collect();
         let seen: Vec<&RegionStatus> = regions.iter().filter_map(Looked::seen).collect();
         if seen.windows(2).any(|pair| pair[0].known != pair[1].known) {
             attention.push(
@@ -136,7 +147,13 @@ impl Status {
         // A region that is being backfilled differs until the backfill ends.
         let serving_now = |status: &&&RegionStatus| status.state.serves();
         let scans: Vec<&Scan> = seen.iter().filter(serving_now).filter_map(|status| status.scan.as_ref()).collect();
-        if scan::differ(&scans) && !explained(&opened, &deployment, &scans).await? {
+        let lag = scan::lag(&scans);
+        if lag > self.max_waiting {
+            attention.push(format!(
+                "a region has {lag} parts fewer than another; up to {} may be on their way",
+                self.max_waiting
+            ));
+        } else if scan::differ(&scans) && !explained(&opened, &deployment, &scans).await? {
             attention.push("the regions hold different users".into());
         }
         if let Opened::Local(local) = &opened {
@@ -233,9 +250,9 @@ impl Looked {
     }
 
     /// What needs an operator's attention.
-    fn attention(&self) -> Vec<String> {
+    fn attention(&self, thresholds: &LagThresholds, regions: &[&Region]) -> Vec<String> {
         match self {
-            Self::Seen(status) => status.attention(),
+            Self::Seen(status) => status.attention(thresholds, regions),
             Self::Unseen { region, error, .. } => vec![format!("{region} cannot be read: {error}")],
         }
     }
@@ -252,7 +269,7 @@ impl Looked {
 
 impl RegionStatus {
     /// What needs an operator's attention.
-    fn attention(&self) -> Vec<String> {
+    fn attention(&self, thresholds: &LagThresholds, regions: &[&Region]) -> Vec<String> {
         let region = &self.region;
         let mut attention = Vec::new();
         if let Some(next) = next_step(self.state) {
@@ -275,7 +292,9 @@ impl RegionStatus {
                 attention.push(format!("{region}: {waiting} changes wait in {name}"));
             }
         }
-        attention.extend(self.replication.attention().map(|text| format!("{region}: {text}")));
+        let peers: Vec<&str> = regions.iter().filter(|peer| **peer != region).map(|peer| peer.as_str()).collect();
+        let lagging = self.replication.attention(thresholds);
+        attention.extend(lagging.map(|text| format!("{region} to {}: {text}", peers.join(", "))));
         if let Some(scan) = &self.scan
             && scan.missing_keys > 0
         {

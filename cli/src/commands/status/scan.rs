@@ -64,6 +64,12 @@ pub(super) fn differ(scans: &[&Scan]) -> bool {
     scans.windows(2).any(|pair| pair[0].digest != pair[1].digest)
 }
 
+/// How many parts a region has fewer than another. Parts stay also after an erasure, so these are still on their way.
+pub(super) fn lag(scans: &[&Scan]) -> u64 {
+    let parts = || scans.iter().map(|scan| scan.parts);
+    parts().max().unwrap_or_default() - parts().min().unwrap_or_default()
+}
+
 /// Whether there was a write in the last minute. It may still be on its way, and explain a difference.
 pub(super) fn is_young(scans: &[&Scan], now: Millis) -> bool {
     scans.iter().any(|scan| now.since(scan.newest_ms) < ON_ITS_WAY_MS)

@@ -1,17 +1,10 @@
 //! How far a region's stream has been processed: the change log shows it on this machine, an alarm in AWS.
 
-use std::time::Duration;
-
 use serde::Serialize;
-use umoja_runtime::pump::CURSOR;
-use umoja_schema::names::attribute;
-use umoja_schema::{Attribute, Attributes, Hlc, Millis, Version};
+use umoja_runtime::backlog::{Backlog, LagThresholds};
 use umoja_store::ports::StoreError;
 
 use crate::deployment::Deployment;
-
-/// A change that is older than this and has not been replicated needs attention, in milliseconds.
-const LATE_MS: u64 = 60_000;
 
 /// How far the stream of a region has been processed.
 #[derive(Serialize)]
@@ -34,13 +27,17 @@ pub(super) enum Replication {
 
 impl Replication {
     /// What needs an operator's attention.
-    pub(super) fn attention(&self) -> Option<String> {
-        match self {
-            Self::Position { behind, oldest_ms } if oldest_ms.is_some_and(|ms| ms > LATE_MS) => {
-                Some(format!("{behind} changes wait to be replicated; is the directory being served?"))
-            }
-            _ => None,
-        }
+    pub(super) fn attention(&self, thresholds: &LagThresholds) -> Option<String> {
+        let Self::Position { behind: changes, oldest_ms } = *self else { return None };
+        let backlog = Backlog { changes, oldest_ms };
+        backlog.exceeds(thresholds).then(|| {
+            let oldest = oldest_ms.map(|ms| format!(", the oldest for {} s", ms / 1000)).unwrap_or_default();
+            let LagThresholds { changes: most, age_ms } = thresholds;
+            format!(
+                "{changes} changes wait to be replicated{oldest}; up to {most} changes may wait, for up to {} s",
+                age_ms / 1000
+            )
+        })
     }
 
     pub(super) fn text(&self) -> String {
@@ -59,27 +56,8 @@ pub(super) fn alarm(prefix: &str) -> Replication {
     Replication::Alarm { alarm: format!("{prefix}-iterator-age") }
 }
 
-/// A region stores its position only now and then, so a position that is behind is read again a moment later.
+/// The position of a region's stream.
 pub(super) async fn position(deployment: &Deployment, region: usize) -> Result<Replication, StoreError> {
-    let store = &deployment.stores()[region];
-    let newest = store.newest_change()?;
-    let mut cursor = store.cursor(CURSOR).await?;
-    if cursor < newest {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        cursor = store.cursor(CURSOR).await?;
-    }
-    let behind = newest.saturating_sub(cursor);
-    let oldest = if behind > 0 { store.changes(cursor, 1)? } else { Vec::new() };
-    let now = deployment.clock().now();
-    let oldest_ms = oldest.first().and_then(|change| written_at(&change.image)).map(|at| now.since(at));
-    Ok(Replication::Position { behind, oldest_ms })
-}
-
-fn written_at(image: &Attributes) -> Option<Millis> {
-    let text = |name: &str| match image.get(name) {
-        Some(Attribute::S(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let version = text(attribute::VERSION).and_then(|text| text.parse::<Version>().ok()).map(|version| version.hlc);
-    version.or_else(|| text(attribute::AT)?.parse::<Hlc>().ok()).map(Hlc::millis)
+    let backlog = Backlog::of(&deployment.stores()[region], &**deployment.clock()).await?;
+    Ok(Replication::Position { behind: backlog.changes, oldest_ms: backlog.oldest_ms })
 }

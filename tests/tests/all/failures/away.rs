@@ -166,7 +166,7 @@ async fn restore(world: &mut World, at: usize, backup: Backup, with_identifiers:
         logs.append(log, &row).await.unwrap();
     }
     // The stream of the new tables starts with the writes from now on.
-    store.advance_cursor(umoja_runtime::pump::CURSOR, store.newest_change().unwrap()).await.unwrap();
+    store.advance_cursor(umoja_runtime::backlog::CURSOR, store.newest_change().unwrap()).await.unwrap();
     for n in 0..world.regions.len() {
         let mut home = world.regions[n].home.clone();
         if n == at {

@@ -45,7 +45,7 @@ async fn busy_world() -> World {
 async fn undelivered(world: &World) -> Vec<(usize, Change)> {
     let mut all = Vec::new();
     for (at, region) in world.regions.iter().enumerate() {
-        let position = region.store.cursor(umoja_runtime::pump::CURSOR).await.unwrap();
+        let position = region.store.cursor(umoja_runtime::backlog::CURSOR).await.unwrap();
         let changes = region.store.changes(position, usize::MAX).unwrap();
         all.extend(changes.into_iter().map(|change| (at, change)));
         world.skip_stream(at).await;

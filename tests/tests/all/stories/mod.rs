@@ -4,6 +4,7 @@ mod audit;
 mod authenticate;
 mod budget;
 mod conflicts;
+mod description;
 #[cfg(feature = "aws")]
 mod dynamodb;
 mod erase;
