@@ -1,12 +1,14 @@
 //! `umoja doctor`: finds and repairs differences between regions.
 
+mod companies;
 pub(super) mod compare;
-mod settings;
+pub(super) mod settings;
 mod trail;
 mod users;
 
 use clap::Args;
 use serde::Serialize;
+use umoja_reconciler::Difference;
 use umoja_schema::Region;
 use umoja_schema::names::queue;
 
@@ -97,11 +99,13 @@ impl Doctor {
         if self.repair {
             note("repairing the differences");
             settings::repair(&regions).await.iter().for_each(|replaced| note(replaced));
+            companies::repair(&regions).await.iter().for_each(|replaced| note(replaced));
             repaired = compare(&regions, How { repairs: true, ..how }).await;
             note("comparing again");
         }
         let (unseen, mut attention) = look_at_queues(&regions).await;
         attention.extend(settings::differences(&regions).await);
+        attention.extend(companies::attention(&regions).await);
         attention.extend(unopened(&regions).await);
         let compared = compare(&regions, how).await;
         attention.extend(compared.iter().flat_map(|one| said(one, self.most)));
@@ -176,18 +180,15 @@ fn said(compared: &Compared, most: usize) -> Vec<String> {
     let report = &compared.report;
     let mut said: Vec<String> =
         compared.differences.iter().map(|difference| compare::line(difference, compared)).collect();
-    let named = said.len() as u64;
-    if report.found > named {
-        let more = report.found - named;
-        said.push(format!("{}: {more} more differences (--most {most})", compared.title()));
-    }
-    if report.unreadable > 0 {
-        said.push(format!(
-            "{}: {} items cannot be read; the log names their \
-             users",
-            compared.title(),
-            report.unreadable
-        ));
+    let is_unreadable = |difference: &&Difference| matches!(difference, Difference::Unreadable { .. });
+    let unreadable = compared.differences.iter().filter(is_unreadable).count() as u64;
+    let named = said.len() as u64 - unreadable;
+    for (found, named, what) in
+        [(report.found, named, "differences"), (report.unreadable, unreadable, "items that cannot be read")]
+    {
+        if found > named {
+            said.push(format!("{}: {} more {what} (--most {most})", compared.title(), found - named));
+        }
     }
     if report.failed > 0 {
         said.push(format!(

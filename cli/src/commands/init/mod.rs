@@ -7,7 +7,9 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 use umoja_schema::Region;
+use umoja_schema::names::setting;
 
+use super::doctor::settings;
 use super::target::{Place, Target};
 use crate::config::{Config, PasswordEngine};
 use crate::deployment::{DeployedRegion, Deployment};
@@ -76,6 +78,8 @@ pub(super) struct Init {
 struct Answer<'a> {
     dir: &'a Path,
     created: bool,
+    /// Settings that a region had lost.
+    restored: &'a [String],
     regions: Vec<RegionAnswer>,
 }
 
@@ -114,17 +118,25 @@ impl Init {
             }
             None => Deployment::create(dir, self.config()?)?,
         };
+        let restored = restored(&deployment).await?;
         let created = deployment.ensure_secrets().await?;
+        let mut restored = if created { Vec::new() } else { restored };
+        restored.extend(settings::repair(&deployment.regions()).await);
         let region = |region: &DeployedRegion| RegionAnswer { name: region.name().clone(), url: region.url.clone() };
         let regions: Vec<RegionAnswer> = deployment.regions().list.iter().map(region).collect();
         let url =
             |region: &RegionAnswer| region.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
         let rows: Vec<Vec<String>> = regions.iter().map(|region| vec![region.name.to_string(), url(region)]).collect();
         let shown = dir.display();
-        output.answer(&Answer { dir, created, regions }, || {
-            let what = if created { "is ready" } else { "exists already; nothing changed" };
+        output.answer(&Answer { dir, created, restored: &restored, regions }, || {
+            let what = match (created, &*restored) {
+                (true, _) => "is ready".to_owned(),
+                (false, []) => "exists already; nothing changed".to_owned(),
+                (false, restored) => format!("exists already; restored settings:\n  - {}", restored.join("\n  - ")),
+            };
             let next = format!("Next: umoja company add soko --dir {shown}\n      umoja serve --dir {shown}");
-            format!("The deployment in {shown} {what}.\n{}{next}", table(&rows))
+            let end = if restored.is_empty() { "." } else { "" };
+            format!("The deployment in {shown} {what}{end}\n{}{next}", table(&rows))
         });
         Ok(())
     }
@@ -181,6 +193,30 @@ impl Init {
             None => Ok(()),
         }
     }
+}
+
+/// The regions that lack the secrets, which `init` restores.
+///
+/// # Errors
+/// If no region has them, but one has users: new secrets would open nothing that is stored.
+async fn restored(deployment: &Deployment) -> Result<Vec<String>, CliError> {
+    let (mut lacking, mut is_used) = (Vec::new(), false);
+    let regions = deployment.regions();
+    for (region, store) in regions.list.iter().zip(deployment.stores()) {
+        let failed = |source| region.failed(source);
+        if region.home.registry.setting(setting::SECRETS).await.map_err(failed)?.is_none() {
+            lacking.push(format!("{}: the secrets were missing", region.name()));
+        }
+        is_used |= store.is_used().map_err(failed)?;
+    }
+    if is_used && lacking.len() == regions.list.len() {
+        return Err(CliError::Failed(format!(
+            "{} has users, but no region has the deployment's secrets; restore the settings of a region from a backup, \
+             because new secrets would open nothing that is stored",
+            deployment.dir().display()
+        )));
+    }
+    Ok(lacking)
 }
 
 /// The default regions, parsed.
