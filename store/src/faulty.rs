@@ -18,8 +18,9 @@ use umoja_schema::{
 
 use crate::RegionPorts;
 use crate::ports::{
-    Checkpoints, Commit, CompanyRow, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved, Keys, KeysError,
-    LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users, Writes,
+    Checkpoints, Commit, CompanyRow, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved, Keys,
+    KeysError, LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users,
+    Writes,
 };
 
 /// The fault of one call.

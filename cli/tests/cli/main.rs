@@ -26,5 +26,6 @@ mod region;
 mod rotate;
 mod serve;
 mod support;
+mod tampered;
 mod usage;
 mod while_served;

@@ -16,10 +16,10 @@ use self::compare::{Compared, How, compare};
 use self::trail::Trails;
 use self::users::Users;
 use super::opens::Sample;
-use super::status;
-use super::target::Target;
+use super::status::{self, stream};
+use super::target::{Opened, Target};
 use crate::CliError;
-use crate::deployment::Regions;
+use crate::deployment::{Deployment, Regions, locks};
 use crate::output::{Output, counted, note};
 
 /// Find the differences between the regions of a deployment, and repair them.
@@ -35,14 +35,17 @@ with one part, and erased users with a live part, in all regions. Opens the depl
 region's parts with the region's own key. Reports for each difference which user it is about (by id, never by personal \
 data), where, and since when. A write of the last minute may be on its way, and is not a difference. Also reports how \
 many items cannot be read, which parts lack a wrapped key, which queues hold dead letters or quarantined records, and \
-whether lists of regions, secrets and companies differ between regions.
+whether lists of regions, secrets, audit retention and companies differ between regions: the one that was changed most \
+often is the newest. In a directory that is served, also whether every region's stream advances.
 
 --repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, what \
 does not verify is replaced by another region's copy, \
 identifiers are derived again from the users, and missing wrapped keys are listed for the key repair. Then it compares \
 again. It can be interrupted and run again at any time. Dead letters and quarantined records are left to `umoja \
 redrive`. A row of the audit trail that one region lacks is replicated from another; a forged row, and a user who \
-contradicts the audit trail, are left for the operator.
+contradicts the audit trail, are left for the operator. Companies and settings are replaced by the newest document of any \
+region. A row of companies that cannot be read is removed if no region has such a company, and left for the operator if it \
+may be one that every region has lost. What else cannot be read, and no other region holds, stays.
 
 The exit code is 0 if there is no problem, 1 if there is one, and 2 if not everything could be read.
 
@@ -51,7 +54,8 @@ Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-aud
 PREFIX-identifiers; Scan on PREFIX-linked_accounts; Query on PREFIX-users, PREFIX-linked_accounts and PREFIX-audit; \
 sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey and Decrypt with the data key. With --repair also PutItem and UpdateItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and \
-DeleteItem on PREFIX-identifiers and PREFIX-linked_accounts; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
+DeleteItem on PREFIX-identifiers, PREFIX-linked_accounts and PREFIX-companies; GetItem on PREFIX-companies; PutItem on \
+PREFIX-settings; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
 #[command(after_help = "Examples:
   umoja doctor --dir DIR
   umoja doctor --dir DIR --repair
@@ -93,7 +97,8 @@ struct Unseen {
 
 impl Doctor {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let regions = self.target.regions().await?;
+        let opened = self.target.open().await?;
+        let regions = opened.regions();
         let how = How { repairs: false, derived: true, most: self.most };
         let mut repaired = Vec::new();
         if self.repair {
@@ -107,6 +112,9 @@ impl Doctor {
         attention.extend(settings::differences(&regions).await);
         attention.extend(companies::attention(&regions).await);
         attention.extend(unopened(&regions).await);
+        if let Opened::Local(deployment) = &opened {
+            attention.extend(streams(deployment).await?);
+        }
         let compared = compare(&regions, how).await;
         attention.extend(compared.iter().flat_map(|one| said(one, self.most)));
         let audit = trail::look(&regions, self.most).await;
@@ -158,6 +166,22 @@ async fn look_at_queues(regions: &Regions) -> (Vec<Unseen>, Vec<String>) {
         }
     }
     (unseen, attention)
+}
+
+/// The streams of a directory that do not advance. In AWS an alarm shows them.
+async fn streams(deployment: &Deployment) -> Result<Vec<String>, CliError> {
+    let mut attention = Vec::new();
+    if !locks::is_served(deployment.dir())? {
+        return Ok(attention);
+    }
+    for (position, region) in deployment.config().regions.iter().enumerate().filter(|(_, region)| region.state.sends())
+    {
+        match stream::flaw(deployment, position).await {
+            Ok(flaw) => attention.extend(flaw.map(|flaw| format!("{}: {flaw}", region.name))),
+            Err(error) => attention.push(format!("{}: its change log cannot be read: {error}", region.name)),
+        }
+    }
+    Ok(attention)
 }
 
 /// What the regions do not open with their own keys. Regions that do not answer, and keys that cannot be used, are

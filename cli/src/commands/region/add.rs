@@ -54,7 +54,7 @@ PREFIX-companies; kms:DescribeKey, Encrypt and Decrypt with the data key, which 
 condition on kms:EncryptionContext:umoja:secret, since the backfill opens no user's data (with --again it does, and \
 needs kms:GenerateDataKey too); sqs:GetQueueAttributes on PREFIX-*. In those that serve: dynamodb:Scan on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutItem on PREFIX-receipts; \
-sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:PutItem on PREFIX-companies; ConditionCheckItem, GetItem, \
+sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:GetItem and PutItem on PREFIX-companies; ConditionCheckItem, GetItem, \
 PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem on PREFIX-linked_accounts; GetItem, \
 BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on PREFIX-journal, PREFIX-receipts \
 and PREFIX-audit, UpdateItem on PREFIX-journal. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it continues \

@@ -5,9 +5,11 @@ use std::time::Duration;
 use clap::Args;
 use umoja_reconciler::jobs::Worker;
 use umoja_schema::{Company, Millis, Region};
+use umoja_store::audit::Retention;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::{Home, RegionsDocument};
 
+use crate::commands::audit;
 use crate::commands::jobs::worker;
 use crate::deployment::served::settings_are_read;
 use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions, newest_companies};
@@ -119,7 +121,7 @@ pub(super) async fn replicate_companies(regions: &Regions, new: &DeployedRegion)
     loop {
         let companies = newest_of_serving(regions, new).await?;
         if companies == brought {
-            return Ok(());
+            return replicate_retention(regions, new).await;
         }
         for company in &companies {
             let before = new.held(&company.id).await.map_err(failed)?;
@@ -127,6 +129,16 @@ pub(super) async fn replicate_companies(regions: &Regions, new: &DeployedRegion)
         }
         brought = companies;
     }
+}
+
+/// Brings the setting of how long the audit trail is kept to a region. Most deployments have none.
+async fn replicate_retention(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
+    let retention = audit::trail::retention(regions).await;
+    let registry = &*new.home.registry;
+    if Retention::load(registry).await.is_ok_and(|known| known == retention) {
+        return Ok(());
+    }
+    retention.put(registry).await.map_err(|source| new.failed(source))
 }
 
 /// Rejects a change that would take the last region out of service.
