@@ -71,7 +71,7 @@ fn a_company_row_that_umoja_did_not_write_is_named_and_repaired() {
             "INSERT INTO companies SELECT 'zz', document FROM companies",
             &["af-south-1: the company zz holds no document"],
         ),
-        ("INSERT INTO companies VALUES (x'7a', '{}')", &["af-south-1: the company X'7A' holds no document"]),
+        ("INSERT INTO companies VALUES (x'7a', '{}')", &["af-south-1: the company 0x7A holds no document"]),
         ("INSERT INTO companies VALUES ('no id', '{}')", &["af-south-1: the company no id holds no document"]),
         ("DELETE FROM companies", &["af-south-1: the company soko is missing"]),
     ] {

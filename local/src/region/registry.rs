@@ -14,7 +14,8 @@ use super::json::{from_json, json};
 use crate::engine::{Engine, Fault};
 
 /// The key of a row of `companies`. What is no printable text stands in hexadecimal digits.
-const KEY: &str = "CASE WHEN typeof(id) = 'text' AND id NOT GLOB '*[^ -~]*' THEN id ELSE quote(CAST(id AS BLOB)) END";
+const KEY: &str =
+    "CASE WHEN typeof(id) = 'text' AND id NOT GLOB '*[^ -~]*' THEN id ELSE '0x' || hex(CAST(id AS BLOB)) END";
 
 /// The type and the bytes of a document.
 const ETAG: &str = "typeof(document) || ':' || hex(document)";

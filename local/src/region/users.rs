@@ -57,14 +57,15 @@ impl Users for RegionStore {
     }
 
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
-        // No key is before the empty one.
+        // A row of which both keys are empty is the first one, and no pointer.
+        let is_past = if after.is_some() { ">" } else { ">=" };
         let after = after.unwrap_or_else(|| cursor::write("", ""));
         let unknown = || StoreError::Rejected("a scan from an unknown position".into());
         let (primary, linked) = cursor::read(&after).ok_or_else(unknown)?;
         self.0.main.read(table::LINKED_ACCOUNTS, |connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT id, linked FROM linked_accounts WHERE (id, linked) > (?1, ?2) ORDER BY id, linked LIMIT ?3",
-            )?;
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT id, linked FROM linked_accounts WHERE (id, linked) {is_past} (?1, ?2) ORDER BY id, linked LIMIT ?3",
+            ))?;
             let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
             let rows = select.query_map(params![primary, linked, limit], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))

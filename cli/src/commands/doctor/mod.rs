@@ -6,6 +6,8 @@ pub(super) mod settings;
 mod trail;
 mod users;
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde::Serialize;
 use umoja_reconciler::Difference;
@@ -121,6 +123,9 @@ impl Doctor {
         attention.extend(audit.said());
         let users = users::look(&regions, self.most).await;
         attention.extend(users.said());
+        // Several comparisons read the same item.
+        let mut named = BTreeSet::new();
+        attention.retain(|line| named.insert(line.clone()));
         let blind = audit.is_blind()
             || users.is_blind()
             || !unseen.is_empty()
