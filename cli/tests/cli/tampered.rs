@@ -169,6 +169,27 @@ fn an_older_setting_is_named_and_replaced_by_the_newest() {
 }
 
 /// Failure: an attacker writes into a region's tables
+#[test]
+fn damaged_secrets_are_named_and_remove_no_company() {
+    let world = World::new();
+    let dir = world.deployment();
+    world.company("soko");
+    let before = document(&dir, THERE, "soko");
+    for damage in ["'{'", "x'00'", "'{}'", "replace(document, '\"mac\":\"', '\"mac\":\"A')"] {
+        // Only this region holds the company.
+        sql(&dir, HERE, "DELETE FROM companies");
+        sql(&dir, THERE, &format!("UPDATE settings SET document = {damage} WHERE name = 'secrets'"));
+        let output = run(&["doctor", "--dir", &dir]);
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(2), "nothing can be verified in the region: {said}");
+        assert!(said.contains("secrets"), "{said}");
+        assert_eq!(document(&dir, THERE, "soko"), before, "{damage}");
+        is_repaired(&dir);
+        assert_eq!(list(&dir)["companies"][0]["id"], "soko", "{damage}");
+    }
+}
+
+/// Failure: an attacker writes into a region's tables
 #[tokio::test]
 async fn garbage_in_the_tables_of_users_is_named() {
     let world = World::new();

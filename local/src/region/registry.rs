@@ -97,11 +97,13 @@ impl Registry for Documents {
     }
 
     async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
-        let text: Option<String> = self.0.read(table::SETTINGS, |connection| {
+        let text: Option<Option<String>> = self.0.read(table::SETTINGS, |connection| {
             let mut select = connection.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;
-            Ok(select.query_row([name], |row| row.get(0)).optional()?)
+            let text = |row: &rusqlite::Row<'_>| Ok(row.get_ref(0)?.as_str().ok().map(str::to_owned));
+            Ok(select.query_row([name], text).optional()?)
         })?;
-        text.as_deref().map(from_json).transpose()
+        let unreadable = || StoreError::from(ItemError::new("document"));
+        text.map(|text| from_json(&text.ok_or_else(unreadable)?)).transpose()
     }
 
     async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError> {

@@ -68,7 +68,9 @@ fn newest<'a>(held: &'a Held<'_>, name: &str) -> Option<&'a Value> {
 /// was replaced.
 pub(in crate::commands) async fn repair(regions: &Regions) -> Vec<String> {
     let mut repaired = Vec::new();
-    if !differing(&held(regions).await, setting::SECRETS).is_empty() {
+    let before = held(regions).await;
+    let is_damaged = before.iter().any(|(_, written)| written.unverified.contains(&setting::SECRETS));
+    if is_damaged || !differing(&before, setting::SECRETS).is_empty() {
         match regions.newest_secrets().await {
             Ok((_, true)) => repaired.push("the newest secrets were brought to every region".to_owned()),
             Ok((_, false)) => {}

@@ -18,6 +18,8 @@ struct Answer<'a> {
     created: bool,
     /// Regions whose entry in the list of regions has changed.
     changed: Vec<Region>,
+    /// Settings that a region had lost.
+    restored: Vec<String>,
     env: &'a str,
     regions: Vec<&'a RegionEntry>,
 }
@@ -84,11 +86,19 @@ pub(super) async fn run(
         let name = entry.name();
         (name.clone(), cloud.keys(name, &entry.infrastructure.data_key))
     });
+    let before = super::secrets(&regions).await?;
     let created = regions.ensure_secrets_rekeyed(&rekeyed, &old_keys.collect()).await?;
-    cloud.store(&document, &regions.list).await?;
+    let lacked = cloud.store(&document, &regions.list).await?;
 
     let created = created || stored.is_none();
-    let answer = Answer { prefix, created, changed, env: &regions.env, regions: document.regions.iter().collect() };
+    // Secrets that another key has wrapped are other documents, and not restored.
+    let mut restored = Vec::new();
+    if !created && rekeyed.is_empty() {
+        restored = super::restored(&regions, &before).await?;
+        restored.extend(lacked.iter().map(|region| format!("{region}: the list of regions was missing")));
+    }
+    let (env, list) = (&*regions.env, document.regions.iter().collect());
+    let answer = Answer { prefix, created, changed, restored, env, regions: list };
     output.answer(&answer, || answer.text(&rekeyed, &first));
     Ok(())
 }
@@ -166,7 +176,7 @@ impl Answer<'_> {
         let prefix = self.prefix;
         let what = match (self.created, self.changed.is_empty()) {
             (true, _) => "is ready".to_owned(),
-            (false, true) => "exists already; nothing changed".to_owned(),
+            (false, true) => super::again(&self.restored),
             (false, false) => {
                 format!("exists already; the changes of Terraform in {} were taken over", names(&self.changed))
             }

@@ -6,13 +6,16 @@ use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 use umoja_schema::Region;
 use umoja_schema::names::setting;
+use umoja_store::ports::StoreError;
 
 use super::doctor::settings;
 use super::target::{Place, Target};
 use crate::config::{Config, PasswordEngine};
-use crate::deployment::{DeployedRegion, Deployment};
+use crate::deployment::local::in_region;
+use crate::deployment::{DeployedRegion, Deployment, Regions};
 use crate::output::{Output, table};
 use crate::{CliError, DeploymentError};
 
@@ -26,7 +29,7 @@ pub(crate) const REGIONS: &str = "eu-west-1,af-south-1";
 the key that signs answers), wrapped by every region's key.
 
 On this machine (--dir) a deployment is a directory with one store per region. A second run completes one that was \
-interrupted, and otherwise changes nothing. It cannot change the regions: `umoja region add` and `remove` do.
+interrupted, restores the settings that a region has lost, and otherwise changes nothing. It cannot change the regions: `umoja region add` and `remove` do.
 
 In AWS (--prefix) Terraform has to be applied in each region first, and every region has to be reachable. The command \
 writes the list of regions and the secrets into the settings of each. A second run completes one that was interrupted \
@@ -118,25 +121,21 @@ impl Init {
             }
             None => Deployment::create(dir, self.config()?)?,
         };
-        let restored = restored(&deployment).await?;
+        let all = deployment.regions();
+        let before = secrets(&all).await?;
+        reject_lost(&deployment, &before)?;
         let created = deployment.ensure_secrets().await?;
-        let mut restored = if created { Vec::new() } else { restored };
-        restored.extend(settings::repair(&deployment.regions()).await);
+        let restored = if created { Vec::new() } else { restored(&all, &before).await? };
         let region = |region: &DeployedRegion| RegionAnswer { name: region.name().clone(), url: region.url.clone() };
-        let regions: Vec<RegionAnswer> = deployment.regions().list.iter().map(region).collect();
+        let regions: Vec<RegionAnswer> = all.list.iter().map(region).collect();
         let url =
             |region: &RegionAnswer| region.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
         let rows: Vec<Vec<String>> = regions.iter().map(|region| vec![region.name.to_string(), url(region)]).collect();
         let shown = dir.display();
         output.answer(&Answer { dir, created, restored: &restored, regions }, || {
-            let what = match (created, &*restored) {
-                (true, _) => "is ready".to_owned(),
-                (false, []) => "exists already; nothing changed".to_owned(),
-                (false, restored) => format!("exists already; restored settings:\n  - {}", restored.join("\n  - ")),
-            };
+            let what = if created { "is ready".to_owned() } else { again(&restored) };
             let next = format!("Next: umoja company add soko --dir {shown}\n      umoja serve --dir {shown}");
-            let end = if restored.is_empty() { "." } else { "" };
-            format!("The deployment in {shown} {what}{end}\n{}{next}", table(&rows))
+            format!("The deployment in {shown} {what}.\n{}{next}", table(&rows))
         });
         Ok(())
     }
@@ -195,28 +194,54 @@ impl Init {
     }
 }
 
-/// The regions that lack the secrets, which `init` restores.
-///
-/// # Errors
-/// If no region has them, but one has users: new secrets would open nothing that is stored.
-async fn restored(deployment: &Deployment) -> Result<Vec<String>, CliError> {
-    let (mut lacking, mut is_used) = (Vec::new(), false);
-    let regions = deployment.regions();
-    for (region, store) in regions.list.iter().zip(deployment.stores()) {
-        let failed = |source| region.failed(source);
-        if region.home.registry.setting(setting::SECRETS).await.map_err(failed)?.is_none() {
-            lacking.push(format!("{}: the secrets were missing", region.name()));
+/// What each region holds as the deployment's secrets; null if it cannot be read.
+async fn secrets(regions: &Regions) -> Result<Vec<Option<Value>>, CliError> {
+    let mut secrets = Vec::new();
+    for region in &regions.list {
+        secrets.push(match region.home.registry.setting(setting::SECRETS).await {
+            Err(StoreError::Unreadable(_)) => Some(Value::Null),
+            secrets => secrets.map_err(|source| region.failed(source))?,
+        });
+    }
+    Ok(secrets)
+}
+
+/// The settings that were restored: secrets that are not as they were before, and what `umoja doctor` repairs.
+async fn restored(regions: &Regions, before: &[Option<Value>]) -> Result<Vec<String>, CliError> {
+    let now = secrets(regions).await?;
+    let changed = regions.list.iter().zip(before.iter().zip(&now)).filter(|(_, (before, now))| before != now);
+    let line = |(region, (before, _)): (&DeployedRegion, (&Option<Value>, _))| {
+        let how = if before.is_none() { "missing" } else { "not those of another region" };
+        format!("{}: the secrets were {how}", region.name())
+    };
+    let mut restored: Vec<String> = changed.map(line).collect();
+    restored.extend(settings::repair(regions).await);
+    Ok(restored)
+}
+
+/// Rejects a deployment that has users and no secrets: new ones would open nothing that is stored.
+fn reject_lost(deployment: &Deployment, secrets: &[Option<Value>]) -> Result<(), CliError> {
+    if secrets.iter().any(Option::is_some) {
+        return Ok(());
+    }
+    for store in deployment.stores() {
+        if store.is_used().map_err(|source| in_region(store, source))? {
+            return Err(CliError::Failed(format!(
+                "{} has users, but no region has the deployment's secrets; restore the settings of a region from a \
+                 backup, because new secrets would open nothing that is stored",
+                deployment.dir().display()
+            )));
         }
-        is_used |= store.is_used().map_err(failed)?;
     }
-    if is_used && lacking.len() == regions.list.len() {
-        return Err(CliError::Failed(format!(
-            "{} has users, but no region has the deployment's secrets; restore the settings of a region from a backup, \
-             because new secrets would open nothing that is stored",
-            deployment.dir().display()
-        )));
+    Ok(())
+}
+
+/// What a second run did.
+fn again(restored: &[String]) -> String {
+    match restored {
+        [] => "exists already; nothing changed".to_owned(),
+        restored => format!("exists already; restored: {}", restored.join("; ")),
     }
-    Ok(lacking)
 }
 
 /// The default regions, parsed.
