@@ -31,13 +31,6 @@ pub(crate) struct Changed {
     pub(crate) everywhere: Result<(), CliError>,
 }
 
-/// The result of storing a changed company.
-enum Stored {
-    Done(Changed),
-    /// Another operator was quicker.
-    Overtaken,
-}
-
 /// A result of each region that answers, and the errors of the others.
 pub(crate) struct Answered<'a, T> {
     pub(crate) regions: Vec<(&'a DeployedRegion, T)>,
@@ -93,9 +86,8 @@ impl Regions {
             let held = Answered::ask(&self.list, async |region| region.held(id).await).await;
             let before = newest(&held)?;
             let after = raised(change(before.clone())?, before.as_ref());
-            match store(held, after).await? {
-                Stored::Done(changed) => return Ok(changed),
-                Stored::Overtaken => {}
+            if let Some(changed) = store(held, after).await? {
+                return Ok(changed);
             }
         }
         Err(CliError::Failed(format!("another operator is changing the company {id}; run the command again")))
@@ -135,8 +127,8 @@ fn raised(after: Company, before: Option<&Company>) -> Company {
     if before == Some(&after) { after } else { Company { revision: revision.saturating_add(1), ..after } }
 }
 
-/// Stores a changed company in every region that has answered.
-async fn store(held: Answered<'_, Held>, after: Company) -> Result<Stored, CliError> {
+/// Stores a changed company in every region that has answered; `None` if another operator was quicker.
+async fn store(held: Answered<'_, Held>, after: Company) -> Result<Option<Changed>, CliError> {
     let Answered { regions, mut failed } = held;
     let mut decides: Option<&DeployedRegion> = None;
     let mut is_overtaken = false;
@@ -147,7 +139,7 @@ async fn store(held: Answered<'_, Held>, after: Company) -> Result<Stored, CliEr
         };
         match stored {
             Ok(true) => decides = decides.or(Some(region)),
-            Ok(false) if decides.is_none() => return Ok(Stored::Overtaken),
+            Ok(false) if decides.is_none() => return Ok(None),
             Ok(false) => is_overtaken = true,
             Err(error) => failed.push((region, error)),
         }
@@ -157,12 +149,12 @@ async fn store(held: Answered<'_, Held>, after: Company) -> Result<Stored, CliEr
         // A later change in the region that decides was made of this one, and its operator brings it everywhere.
         let now = decides.held(&after.id).await.map_err(|source| decides.failed(source))?;
         if now.company().is_none_or(|now| now.revision <= after.revision) {
-            return Ok(Stored::Overtaken);
+            return Ok(None);
         }
     }
     let partly = || CliError::PartlyStored { regions: described(&failed) };
     let everywhere = if failed.is_empty() { Ok(()) } else { Err(partly()) };
-    Ok(Stored::Done(Changed { company: after, everywhere }))
+    Ok(Some(Changed { company: after, everywhere }))
 }
 
 fn described(failed: &[(&DeployedRegion, StoreError)]) -> String {

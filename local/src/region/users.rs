@@ -74,7 +74,9 @@ impl Users for RegionStore {
             let full = i64::try_from(rows.len()).is_ok_and(|seen| seen == limit);
             let next = rows.last().filter(|_| full).map(|(primary, linked)| cursor::write(primary, linked));
             let mut page = LinkedAccountPage { next, ..LinkedAccountPage::default() };
-            rows.iter().for_each(|(primary, linked)| page.add(primary, linked));
+            for (primary, linked) in &rows {
+                page.add(primary, linked);
+            }
             Ok(page)
         })
     }

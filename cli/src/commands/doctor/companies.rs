@@ -20,7 +20,7 @@ struct Flaw<'a> {
 enum Cure<'a> {
     /// The newest company of this id.
     Newest(Held, &'a Company),
-    /// The row goes: no region has such a company.
+    /// The row is removed: no region has such a company.
     Remove(&'a CompanyRow),
     /// It may be a company that every region's table has lost, or that a region has which does not answer.
     None(&'static str),
@@ -49,7 +49,7 @@ fn flaws<'a>(answered: &'a Answered<'a, Vec<CompanyRow>>) -> Vec<Flaw<'a>> {
                 }
                 (Some(row @ CompanyRow { company: None, .. }), newest) => {
                     let cure = match newest {
-                        Some(newest) => Cure::Newest(Held::Unreadable(row.clone()), newest),
+                        Some(newest) => Cure::Newest(Held::Unreadable(Box::new(row.clone())), newest),
                         None => unknown(answered, row, holders),
                     };
                     Some(("holds no document that Umoja wrote; it is not used".to_owned(), cure))

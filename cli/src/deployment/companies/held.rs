@@ -16,7 +16,7 @@ pub(crate) enum Held {
     /// The company.
     Company(Box<Company>),
     /// A row that holds no company.
-    Unreadable(CompanyRow),
+    Unreadable(Box<CompanyRow>),
 }
 
 impl Held {
@@ -41,7 +41,7 @@ impl DeployedRegion {
                 let row = rows.into_iter().find(|row| row.key == id.as_str());
                 Ok(row.map_or(Held::Nothing, |row| match row.company {
                     Some(company) => Held::Company(Box::new(company)),
-                    None => Held::Unreadable(row),
+                    None => Held::Unreadable(Box::new(row)),
                 }))
             }
             Err(error) => Err(error),
