@@ -7,6 +7,7 @@ use umoja_schema::Region;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{Infrastructure, RegionEntry, RegionState, RegionsDocument};
 
+use super::restored::{again, restored, secrets};
 use crate::commands::target::{connect, no_region};
 use crate::deployment::{Cloud, names};
 use crate::output::{Output, table};
@@ -86,19 +87,19 @@ pub(super) async fn run(
         let name = entry.name();
         (name.clone(), cloud.keys(name, &entry.infrastructure.data_key))
     });
-    let before = super::secrets(&regions).await?;
+    let before = secrets(&regions).await?;
     let created = regions.ensure_secrets_rekeyed(&rekeyed, &old_keys.collect()).await?;
     let lacked = cloud.store(&document, &regions.list).await?;
 
     let created = created || stored.is_none();
     // Secrets that another key has wrapped are other documents, and not restored.
-    let mut restored = Vec::new();
+    let mut lines = Vec::new();
     if !created && rekeyed.is_empty() {
-        restored = super::restored(&regions, &before).await?;
-        restored.extend(lacked.iter().map(|region| format!("{region}: the list of regions was missing")));
+        lines = restored(&regions, &before).await?;
+        lines.extend(lacked.iter().map(|region| format!("{region}: the list of regions was missing")));
     }
     let (env, list) = (&*regions.env, document.regions.iter().collect());
-    let answer = Answer { prefix, created, changed, restored, env, regions: list };
+    let answer = Answer { prefix, created, changed, restored: lines, env, regions: list };
     output.answer(&answer, || answer.text(&rekeyed, &first));
     Ok(())
 }
@@ -176,7 +177,7 @@ impl Answer<'_> {
         let prefix = self.prefix;
         let what = match (self.created, self.changed.is_empty()) {
             (true, _) => "is ready".to_owned(),
-            (false, true) => super::again(&self.restored),
+            (false, true) => again(&self.restored),
             (false, false) => {
                 format!("exists already; the changes of Terraform in {} were taken over", names(&self.changed))
             }

@@ -1,6 +1,7 @@
 //! `umoja init`: a new deployment, on this machine or in AWS.
 
 mod cloud;
+mod restored;
 
 use std::path::Path;
 
@@ -8,14 +9,12 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use umoja_schema::Region;
-use umoja_schema::names::setting;
-use umoja_store::ports::StoreError;
 
-use super::doctor::settings;
+use self::restored::{again, restored, secrets};
 use super::target::{Place, Target};
 use crate::config::{Config, PasswordEngine};
 use crate::deployment::local::in_region;
-use crate::deployment::{DeployedRegion, Deployment, Regions};
+use crate::deployment::{DeployedRegion, Deployment};
 use crate::output::{Output, table};
 use crate::{CliError, DeploymentError};
 
@@ -194,31 +193,6 @@ impl Init {
     }
 }
 
-/// What each region holds as the deployment's secrets; null if it cannot be read.
-async fn secrets(regions: &Regions) -> Result<Vec<Option<Value>>, CliError> {
-    let mut secrets = Vec::new();
-    for region in &regions.list {
-        secrets.push(match region.home.registry.setting(setting::SECRETS).await {
-            Err(StoreError::Unreadable(_)) => Some(Value::Null),
-            secrets => secrets.map_err(|source| region.failed(source))?,
-        });
-    }
-    Ok(secrets)
-}
-
-/// The settings that were restored: secrets that are not as they were before, and what `umoja doctor` repairs.
-async fn restored(regions: &Regions, before: &[Option<Value>]) -> Result<Vec<String>, CliError> {
-    let now = secrets(regions).await?;
-    let changed = regions.list.iter().zip(before.iter().zip(&now)).filter(|(_, (before, now))| before != now);
-    let line = |(region, (before, _)): (&DeployedRegion, (&Option<Value>, _))| {
-        let how = if before.is_none() { "missing" } else { "not those of another region" };
-        format!("{}: the secrets were {how}", region.name())
-    };
-    let mut restored: Vec<String> = changed.map(line).collect();
-    restored.extend(settings::repair(regions).await);
-    Ok(restored)
-}
-
 /// Rejects a deployment that has users and no secrets: new ones would open nothing that is stored.
 fn reject_lost(deployment: &Deployment, secrets: &[Option<Value>]) -> Result<(), CliError> {
     if secrets.iter().any(Option::is_some) {
@@ -234,14 +208,6 @@ fn reject_lost(deployment: &Deployment, secrets: &[Option<Value>]) -> Result<(),
         }
     }
     Ok(())
-}
-
-/// What a second run did.
-fn again(restored: &[String]) -> String {
-    match restored {
-        [] => "exists already; nothing changed".to_owned(),
-        restored => format!("exists already; restored: {}", restored.join("; ")),
-    }
 }
 
 /// The default regions, parsed.
