@@ -42,6 +42,7 @@ impl Caller {
         let alg = key.algorithm().name().to_owned();
         let record = Company {
             id: id.clone(),
+            revision: 0,
             name: "Bench".into(),
             enabled: true,
             trusted: true,

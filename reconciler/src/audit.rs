@@ -66,13 +66,28 @@ impl<'a> Users<'a> {
 pub struct AuditCheck<'a> {
     users: Users<'a>,
     check: Check<'a>,
+    /// Rows that were written before this time should have been dropped.
+    overdue_before: Millis,
+    overdue: u64,
 }
 
 impl<'a> AuditCheck<'a> {
     /// Begins at the start. Without `key`, forged rows are accepted as genuine.
     pub const fn new(region: &'a RegionPorts, key: Option<&'a AuditKey>, dropped_before: Millis) -> Self {
         let check = Check { key, region: Some(&region.name), dropped_before };
-        Self { users: Users::new(region), check }
+        Self { users: Users::new(region), check, overdue_before: Millis(0), overdue: 0 }
+    }
+
+    /// Also counts the rows from before a time that [`AuditDrop`] would drop.
+    #[must_use]
+    pub const fn counting_old(mut self, before: Millis) -> Self {
+        self.overdue_before = before;
+        self
+    }
+
+    /// How many of those there are.
+    pub const fn overdue(&self) -> u64 {
+        self.overdue
     }
 
     /// How many rows were examined so far.
@@ -93,15 +108,17 @@ impl<'a> AuditCheck<'a> {
         let Some(users) = self.users.page().await? else { return Ok(None) };
         let mut broken = Vec::new();
         for rows in users {
-            let [first, ..] = &rows[..] else { continue };
-            if self.check.of(&rows).is_empty() {
+            let Some(user) = rows.first().map(|row| row.user) else { continue };
+            let is_flawed = !self.check.of(&rows).is_empty();
+            self.overdue += old(rows, self.overdue_before).len() as u64;
+            if !is_flawed {
                 continue;
             }
             // A scan is not a snapshot, so a flaw counts only if it is also there when the user's rows are read on
             // their own.
-            let flaws = self.check.of(&self.users.region.logs.rows(Log::Audit, first.user).await?);
+            let flaws = self.check.of(&self.users.region.logs.rows(Log::Audit, user).await?);
             if !flaws.is_empty() {
-                broken.push(Broken { user: first.user, flaws });
+                broken.push(Broken { user, flaws });
             }
         }
         Ok(Some(broken))

@@ -14,6 +14,10 @@ pub const CURSOR: &str = "replicator";
 /// How long a backlog has to be there. Longer than a serving process needs to store its position.
 const MOMENT: Duration = Duration::from_millis(500);
 
+/// How many changes are read at once, and how many times: later changes all count as waiting.
+const PAGE: usize = 500;
+const PAGES: usize = 20;
+
 /// The changes of a region that no peer has from its stream yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -50,12 +54,24 @@ impl Backlog {
         Self::at_once(store, clock.now()).await
     }
 
+    /// What other regions wrote does not wait: they send it. A region that was backfilled has only such changes.
     async fn at_once(store: &RegionStore, now: Millis) -> Result<Self, StoreError> {
-        let position = store.cursor(CURSOR).await?;
-        let changes = store.newest_change()?.saturating_sub(position);
-        let oldest = if changes > 0 { store.changes(position, 1)? } else { Vec::new() };
-        let written = oldest.first().and_then(|change| Image(&change.image).hlc()).map(Hlc::millis);
-        Ok(Self { changes, oldest_ms: written.map(|written| now.since(written)) })
+        let (newest, mut position) = (store.newest_change()?, store.cursor(CURSOR).await?);
+        let (mut changes, mut oldest) = (0, None);
+        for _ in 0..PAGES {
+            let page = store.changes(position, PAGE)?;
+            let own = page.iter().map(|change| Image(&change.image));
+            for image in own.filter(|image| image.origin().is_none_or(|origin| origin == store.region().as_str())) {
+                changes += 1;
+                oldest = oldest.or(image.hlc().map(Hlc::millis));
+            }
+            match page.last().and_then(|change| change.sequence.parse().ok()) {
+                Some(last) => position = last,
+                None => return Ok(Self { changes, oldest_ms: oldest.map(|at| now.since(at)) }),
+            }
+        }
+        changes += newest.saturating_sub(position);
+        Ok(Self { changes, oldest_ms: oldest.map(|at| now.since(at)) })
     }
 
     /// True if an operator has to look.

@@ -13,6 +13,10 @@ use crate::{CompanyId, RestrictionLevel};
 pub struct Company {
     /// Its id: the `iss` of its requests.
     pub id: CompanyId,
+    /// How often the company was changed. Of two genuine documents of one company, the one with more changes is newer.
+    /// A document without it was written by an earlier version.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u64,
     /// The name, for people.
     pub name: String,
     /// If false, every request of the company is rejected.
@@ -38,6 +42,12 @@ pub struct Company {
     /// Members written by a newer version of Umoja.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+/// A document of an earlier version has no revision, and its proof covers the document as it was written.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(revision: &u64) -> bool {
+    *revision == 0
 }
 
 /// The stored data of an API key.
@@ -139,6 +149,13 @@ impl Company {
     /// The most requests of a company in a second, in each region, unless the operator sets another number.
     pub const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(1_000).expect("a thousand is not zero");
 
+    /// Whether this document replaces another one of the company: it has more changes, or it has as many and is greater
+    /// as text. So all regions choose the same one of two documents that were written at once.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        let text = |company: &Self| serde_json::to_string(company).unwrap_or_default();
+        self.revision.cmp(&other.revision).then_with(|| text(self).cmp(&text(other))).is_gt()
+    }
+
     /// The most requests in a second, in each region.
     pub fn requests_per_second(&self) -> NonZeroU32 {
         self.rate_limit.unwrap_or(Self::DEFAULT_RATE_LIMIT)
@@ -181,6 +198,28 @@ mod tests {
         written["rate_limit"] = 5.into();
         let read: Company = serde_json::from_value(written).unwrap();
         assert_eq!((read.requests_per_second().get(), read.unknown.len()), (5, 0));
+    }
+
+    #[test]
+    fn the_document_with_more_changes_is_newer() {
+        let written = |revision: u64, name: &str| {
+            let document = serde_json::json!({
+                "id": "acme", "revision": revision, "name": name, "enabled": true, "trusted": false, "scopes": [],
+                "api_keys": [], "keys": [],
+            });
+            serde_json::from_value::<Company>(document).unwrap()
+        };
+        let (old, new, other) = (written(1, "Z"), written(2, "A"), written(2, "B"));
+        assert!(new.is_newer_than(&old) && !old.is_newer_than(&new));
+        assert!(other.is_newer_than(&new) && !new.is_newer_than(&other) && !new.is_newer_than(&new));
+        assert!(old.is_newer_than(&written(0, "Z")));
+    }
+
+    #[test]
+    fn a_document_without_a_revision_is_written_as_it_was_read() {
+        let text = r#"{"id":"acme","name":"Acme","enabled":true,"trusted":false,"scopes":[],"api_keys":[],"keys":[]}"#;
+        let read: Company = serde_json::from_str(text).unwrap();
+        assert_eq!((read.revision, serde_json::to_string(&read).unwrap()), (0, text.to_owned()));
     }
 
     #[test]

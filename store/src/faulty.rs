@@ -18,8 +18,8 @@ use umoja_schema::{
 
 use crate::RegionPorts;
 use crate::ports::{
-    Begun, Checkpoints, Commit, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved, Keys,
-    KeysError, LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users,
+    Begun, Checkpoints, Commit, CompanyRow, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved,
+    Keys, KeysError, LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users,
     Writes,
 };
 
@@ -272,6 +272,10 @@ impl Users for Faulty<dyn Users> {
         self.faults.call("scan_identifiers", self.inner.scan_identifiers(after, limit)).await
     }
 
+    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError> {
+        self.faults.call("drop_unreadable_linked_account", self.inner.drop_unreadable_linked_account(id, linked)).await
+    }
+
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
         self.faults.call("scan_linked_accounts", self.inner.scan_linked_accounts(after, limit)).await
     }
@@ -291,12 +295,12 @@ impl Registry for Faulty<dyn Registry> {
         self.faults.call("company", self.inner.company(id)).await
     }
 
-    async fn companies(&self) -> Result<Vec<Company>, StoreError> {
-        self.faults.call("companies", self.inner.companies()).await
+    async fn company_rows(&self) -> Result<Vec<CompanyRow>, StoreError> {
+        self.faults.call("companies", self.inner.company_rows()).await
     }
 
-    async fn unverified_companies(&self) -> Result<Vec<CompanyId>, StoreError> {
-        self.faults.call("unverified_companies", self.inner.unverified_companies()).await
+    async fn replace_company_row(&self, row: &CompanyRow, company: Option<&Company>) -> Result<bool, StoreError> {
+        self.faults.call("replace_company_row", self.inner.replace_company_row(row, company)).await
     }
 
     async fn put_company(&self, company: &Company) -> Result<(), StoreError> {

@@ -149,6 +149,8 @@ impl Proofs {
 
 fn unavailable(error: SecretsError) -> StoreError {
     match error {
+        // Not the items are unreadable, but the secrets that would verify them.
+        SecretsError::Store(error @ StoreError::Unreadable(_)) => StoreError::Secrets(error.to_string()),
         SecretsError::Store(error) => error,
         SecretsError::Keys(error) => StoreError::Unavailable(format!("the secret of proofs ({error})")),
         error => StoreError::Secrets(error.to_string()),

@@ -49,7 +49,8 @@ pub struct SharedSecrets<'a> {
     ring: KeyRing,
 }
 
-/// The settings of each region as they were read; a document is `None` if it is malformed.
+/// The settings of each region as they were read; a document is `None` if it is malformed. What is no JSON object stands
+/// as null.
 type Stored = Vec<Option<(Value, Option<SecretsDocument>)>>;
 
 impl<'a> SharedSecrets<'a> {
@@ -288,7 +289,11 @@ impl<'a> SharedSecrets<'a> {
     async fn stored(&self) -> Result<Stored, SharedSecretsError> {
         let mut stored = Vec::new();
         for home in &self.homes {
-            let Some(value) = read(home).await? else {
+            let value = match home.registry.setting(SETTING).await {
+                Err(StoreError::Unreadable(_)) => Some(Value::Null),
+                value => value.map_err(|error| failed(home, error))?,
+            };
+            let Some(value) = value else {
                 stored.push(None);
                 continue;
             };
@@ -306,7 +311,12 @@ impl<'a> SharedSecrets<'a> {
             if stored == Some(&value) {
                 continue;
             }
-            match home.registry.replace_setting(SETTING, stored, &value).await {
+            let replaced = match stored {
+                // What cannot be read cannot be compared with what is stored now.
+                Some(Value::Null) => home.registry.put_setting(SETTING, &value).await.map(|()| true),
+                stored => home.registry.replace_setting(SETTING, stored, &value).await,
+            };
+            match replaced {
                 Ok(true) => {}
                 // The write was not done, or its answer was lost. The stored value decides.
                 Ok(false) | Err(StoreError::Unavailable(_)) => {

@@ -82,6 +82,7 @@ impl Caller {
     pub fn company(&self, scopes: &[Scope], trusted: bool) -> Company {
         Company {
             id: self.id.parse().expect("the id is valid"),
+            revision: 0,
             name: self.id.clone(),
             enabled: true,
             trusted,

@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::names::attribute;
 use umoja_schema::{Attributes, ItemError, Log, Part, UserId};
+use umoja_store::cursor;
 use umoja_store::ports::StoreError;
 
 use crate::attribute::{Item, from_item};
@@ -85,7 +86,7 @@ impl DynamoDb {
         let next = match &last {
             None => None,
             Some(last) => match (last.get(attribute::ID), last.get(sort)) {
-                (Some(AttributeValue::S(id)), Some(AttributeValue::S(sort))) => Some(format!("{id}/{sort}")),
+                (Some(AttributeValue::S(id)), Some(AttributeValue::S(sort))) => Some(cursor::write(id, sort)),
                 _ => return Err(ItemError::new("LastEvaluatedKey").into()),
             },
         };
@@ -138,8 +139,8 @@ impl DynamoDb {
 
 /// Parses the key in a cursor: a user id and a sort key.
 fn read_cursor(sort: &str, cursor: &str) -> Result<Item, StoreError> {
-    let (id, value) = cursor.split_once('/').ok_or(ItemError::new("cursor"))?;
-    Ok(key([(attribute::ID, id.to_owned()), (sort, value.to_owned())]))
+    let (id, value) = cursor::read(cursor).ok_or(ItemError::new("cursor"))?;
+    Ok(key([(attribute::ID, id), (sort, value)]))
 }
 
 /// A key with `N` attributes.

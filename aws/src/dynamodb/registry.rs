@@ -1,16 +1,21 @@
 //! [`Registry`]: JSON documents by id.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{Attribute, Attributes, Company, CompanyId, ItemError};
-use umoja_store::ports::{Registry, StoreError};
+use umoja_store::ports::{CompanyRow, Etag, Registry, StoreError};
 
 use super::{DynamoDb, key};
-use crate::attribute::from_item;
 use crate::error;
 
 #[async_trait]
@@ -19,23 +24,37 @@ impl Registry for DynamoDb {
         self.document(table::COMPANIES, id.as_str()).await
     }
 
-    async fn companies(&self) -> Result<Vec<Company>, StoreError> {
-        let mut companies: Vec<Company> = Vec::new();
+    async fn company_rows(&self) -> Result<Vec<CompanyRow>, StoreError> {
+        let mut rows: Vec<CompanyRow> = Vec::new();
         let mut from = None;
         loop {
             let table = self.table(table::COMPANIES);
             let page = self.client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(from);
             let page = page.send().await.map_err(|e| error::store("Scan on companies", &e))?;
-            for item in page.items.unwrap_or_default() {
-                companies.push(read(from_item(item)?)?);
-            }
+            rows.extend(page.items.unwrap_or_default().iter().map(row));
             from = page.last_evaluated_key;
             if from.is_none() {
                 break;
             }
         }
-        companies.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(companies)
+        rows.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(rows)
+    }
+
+    async fn replace_company_row(&self, row: &CompanyRow, company: Option<&Company>) -> Result<bool, StoreError> {
+        let document = company.map(serde_json::to_string).transpose();
+        let document = document.map_err(|_| ItemError::new(attribute::DOCUMENT))?;
+        let is_stored = match row.etag.0.split_first() {
+            Some((_, text)) => {
+                let text = String::from_utf8_lossy(text).into_owned();
+                ("#document = :stored", AttributeValue::S(text))
+            }
+            None => ("NOT attribute_type(#document, :stored)", AttributeValue::S("S".to_owned())),
+        };
+        match document {
+            Some(document) => self.put_if(table::COMPANIES, &row.key, is_stored, document).await,
+            None => self.delete_if(table::COMPANIES, &row.key, is_stored).await,
+        }
     }
 
     async fn put_company(&self, company: &Company) -> Result<(), StoreError> {
@@ -84,36 +103,77 @@ impl DynamoDb {
         expected: Option<String>,
         document: String,
     ) -> Result<bool, StoreError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(self.table(table))
-            .item(attribute::ID, AttributeValue::S(id.to_owned()))
-            .item(attribute::DOCUMENT, AttributeValue::S(document));
-        let put = match expected {
-            None => {
-                put.condition_expression("attribute_not_exists(#id)").expression_attribute_names("#id", attribute::ID)
-            }
-            Some(expected) => put
-                .condition_expression("#document = :expected")
-                .expression_attribute_names("#document", attribute::DOCUMENT)
-                .expression_attribute_values(":expected", AttributeValue::S(expected)),
-        };
-        match put.send().await {
+        if let Some(expected) = expected {
+            let is_stored = ("#document = :stored", AttributeValue::S(expected));
+            return self.put_if(table, id, is_stored, document).await;
+        }
+        let put = self.put(table, id, document).condition_expression("attribute_not_exists(#id)");
+        is_done(table, put.expression_attribute_names("#id", attribute::ID).send().await)
+    }
+
+    /// Stores a document if a condition on the stored one is met.
+    async fn put_if(
+        &self,
+        table: &str,
+        id: &str,
+        (condition, value): (&str, AttributeValue),
+        document: String,
+    ) -> Result<bool, StoreError> {
+        let put = self.put(table, id, document).condition_expression(condition);
+        let put = put.expression_attribute_names("#document", attribute::DOCUMENT);
+        is_done(table, put.expression_attribute_values(":stored", value).send().await)
+    }
+
+    /// Deletes a document if a condition on it is met.
+    async fn delete_if(
+        &self,
+        table: &str,
+        id: &str,
+        (condition, value): (&str, AttributeValue),
+    ) -> Result<bool, StoreError> {
+        let delete = self.client.delete_item().table_name(self.table(table));
+        let delete = delete.key(attribute::ID, AttributeValue::S(id.to_owned())).condition_expression(condition);
+        let delete = delete.expression_attribute_names("#document", attribute::DOCUMENT);
+        match delete.expression_attribute_values(":stored", value).send().await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(error::store(&format!("PutItem on {table}"), &error)),
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(error::store(&format!("DeleteItem on {table}"), &error)),
             },
         }
     }
 
     async fn put_document(&self, table: &str, id: &str, document: String) -> Result<(), StoreError> {
-        let put =
-            self.client.put_item().table_name(self.table(table)).item(attribute::ID, AttributeValue::S(id.to_owned()));
-        let put = put.item(attribute::DOCUMENT, AttributeValue::S(document)).send().await;
+        let put = self.put(table, id, document).send().await;
         put.map(|_| ()).map_err(|e| error::store(&format!("PutItem on {table}"), &e))
     }
+
+    fn put(&self, table: &str, id: &str, document: String) -> PutItemFluentBuilder {
+        let put =
+            self.client.put_item().table_name(self.table(table)).item(attribute::ID, AttributeValue::S(id.to_owned()));
+        put.item(attribute::DOCUMENT, AttributeValue::S(document))
+    }
+}
+
+/// Whether the condition of a put was met.
+fn is_done(table: &str, put: Result<PutItemOutput, SdkError<PutItemError, HttpResponse>>) -> Result<bool, StoreError> {
+    match put {
+        Ok(_) => Ok(true),
+        Err(error) => match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            _ => Err(error::store(&format!("PutItem on {table}"), &error)),
+        },
+    }
+}
+
+/// A row of `companies`. The entity tag of a document that is a text is a byte and the text, and that of any other
+/// document, which is never a company, is empty.
+fn row(item: &HashMap<String, AttributeValue>) -> CompanyRow {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let (key, document) = (text(attribute::ID).cloned().unwrap_or_default(), text(attribute::DOCUMENT));
+    let etag = document.map(|text| [b"S", text.as_bytes()].concat()).unwrap_or_default();
+    let company = document.and_then(|text| parsed::<Company>(text).ok()).filter(|company| company.id.as_str() == key);
+    CompanyRow { key, etag: Etag(etag), company }
 }
 
 pub(super) fn read<T: DeserializeOwned>(item: Attributes) -> Result<T, ItemError> {

@@ -64,9 +64,19 @@ impl Users for DynamoDb {
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
         let after = after.as_deref().map(|after| read_cursor(attribute::LINKED, after)).transpose()?;
         let (items, next) = self.scan_page(table::LINKED_ACCOUNTS, attribute::LINKED, after, limit).await?;
-        let id = |item: &super::Item, name| item.get(name).and_then(|id| id.as_s().ok()?.parse::<UserId>().ok());
-        let pointer = |item: super::Item| Some((id(&item, attribute::ID)?, id(&item, attribute::LINKED)?));
-        Ok(LinkedAccountPage { pointers: items.into_iter().filter_map(pointer).collect(), next })
+        let mut page = LinkedAccountPage { next, ..LinkedAccountPage::default() };
+        for item in items {
+            let text = |name| item.get(name).and_then(|id| id.as_s().ok()).map_or("", String::as_str);
+            page.add(text(attribute::ID), text(attribute::LINKED));
+        }
+        Ok(page)
+    }
+
+    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError> {
+        let delete = self.client.delete_item().table_name(self.table(table::LINKED_ACCOUNTS));
+        let of = key([(attribute::ID, id.to_owned()), (attribute::LINKED, linked.to_owned())]);
+        let deleted = delete.set_key(Some(of)).send().await;
+        deleted.map(drop).map_err(|e| error::store("DeleteItem on linked_accounts", &e))
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {

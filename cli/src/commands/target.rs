@@ -62,6 +62,14 @@ pub(super) enum Opened {
 }
 
 impl Opened {
+    /// The regions as they were when the deployment was opened.
+    pub(super) fn regions(&self) -> Regions {
+        match self {
+            Self::Local(deployment) => deployment.regions(),
+            Self::Cloud(_, regions) => regions.clone(),
+        }
+    }
+
     /// The current regions: another one may have been added.
     pub(super) async fn regions_now(&self) -> Result<Regions, CliError> {
         match self {
@@ -174,10 +182,7 @@ impl Target {
 
     /// The regions of the deployment.
     pub(super) async fn regions(&self) -> Result<Regions, CliError> {
-        Ok(match self.open().await? {
-            Opened::Local(deployment) => deployment.regions(),
-            Opened::Cloud(_, regions) => regions,
-        })
+        Ok(self.open().await?.regions())
     }
 }
 

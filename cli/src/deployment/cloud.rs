@@ -134,12 +134,13 @@ impl Cloud {
         }
     }
 
-    /// Writes the list of regions into these regions, one after the other.
+    /// Writes the list of regions into these regions, one after the other. Returns those that had none.
     pub async fn store(
         &self,
         document: &RegionsDocument,
         regions: impl IntoIterator<Item = &DeployedRegion>,
-    ) -> Result<(), CliError> {
+    ) -> Result<Vec<Region>, CliError> {
+        let mut lacked = Vec::new();
         let value = serde_json::to_value(document).map_err(|error| CliError::Failed(error.to_string()))?;
         for region in regions {
             let (name, registry) = (region.name(), &region.home.registry);
@@ -151,8 +152,11 @@ impl Cloud {
                 let put = registry.put_setting(setting::REGIONS, &value).await;
                 put.map_err(|source| self.failed(name, source))?;
             }
+            if stored.is_none() {
+                lacked.push(name.clone());
+            }
         }
-        Ok(())
+        Ok(lacked)
     }
 
     /// A region that is no longer on the list, to write the new list there; `None` if it lacks the deployment's

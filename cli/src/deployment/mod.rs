@@ -19,7 +19,7 @@ use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::{Home, RegionState};
 
 pub use cloud::Cloud;
-pub(crate) use companies::Changed;
+pub(crate) use companies::{Answered, Changed, Held, newest_companies};
 pub use local::Deployment;
 
 use crate::CliError;

@@ -7,7 +7,7 @@ mod server;
 use std::path::PathBuf;
 
 use umoja_crypto::{EngineError, KeyError};
-use umoja_schema::{CompanyId, Region};
+use umoja_schema::Region;
 use umoja_store::ports::StoreError;
 use umoja_store::secrets::SecretsError;
 
@@ -76,12 +76,10 @@ pub enum CliError {
     NotStored(String),
     /// Some regions did not store a company.
     #[error(
-        "the company was not stored in {regions}; store it there with `umoja company enable {id}` (or `disable`), \
-         which writes the whole company to every region"
+        "the company was not stored in {regions}; once they answer, `umoja doctor --repair` brings it there, and so \
+         does the next `umoja company` command that changes it"
     )]
     PartlyStored {
-        /// Which company.
-        id: CompanyId,
         /// The regions, and why.
         regions: String,
     },

@@ -155,9 +155,10 @@ fn an_old_api_key_can_be_revoked_but_not_the_last() {
     assert!(old.api_key.contains(&first) && new.api_key.contains(&second));
     let shown = done(&["company", "list", "--dir", &dir]);
     assert!(shown.contains(&format!("{first}(")) && shown.contains(&format!(" {second}")), "{shown}");
+    assert!(shown.contains(&format!("signing keys {}(EdDSA)", old.kid)), "{shown}");
     let unknown = |key: &str| {
         let output = run(&["company", "retire-key", "soko", key, "--dir", &dir]);
-        assert!(text(&output.stderr).contains("no API key"), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("no API key and no signing key"), "{}", text(&output.stderr));
         output.status.code() == Some(1)
     };
     assert!(unknown("typo"));
@@ -249,6 +250,16 @@ fn a_company_is_changed_and_its_signing_key_replaced_without_a_gap() {
     ask(&["company", "retire-key", "soko", &old.kid, "--dir", &dir]);
     until("the end of the old key", || (status_of(url, &old) == 401).then_some(()));
     assert_eq!(status_of(url, &new), 404);
+}
+
+#[test]
+fn a_new_company_may_restrict_the_scripts_of_user_names() {
+    let world = World::new();
+    let dir = world.deployment();
+    done(&["company", "add", "soko", "--username-restriction", "ascii_only", "--dir", &dir]);
+    assert_eq!(ask(&["company", "list", "--dir", &dir])["companies"][0]["username_restriction"], "ascii_only");
+    let unknown = run(&["company", "add", "duka", "--username-restriction", "latin", "--dir", &dir]);
+    assert_eq!(unknown.status.code(), Some(2));
 }
 
 #[test]

@@ -90,3 +90,39 @@ fn an_existing_directory_keeps_its_mode() {
     assert_eq!(dir.path().metadata().unwrap().permissions().mode() & 0o777, 0o755);
     assert_eq!(dir.path().join("eu-west-1").metadata().unwrap().permissions().mode() & 0o777, 0o700);
 }
+
+#[test]
+fn lost_settings_are_named_when_they_are_restored() {
+    let world = World::new();
+    let dir = world.deployment();
+    done(&["audit", "keep", "--days", "400", "--dir", &dir]);
+    let delete = |region: &str| {
+        let database = rusqlite::Connection::open(format!("{dir}/{region}/region.sqlite")).unwrap();
+        database.execute("DELETE FROM settings", []).unwrap();
+    };
+    delete("eu-west-1");
+    let said = done(&["init", "--dir", &dir]);
+    for words in ["eu-west-1: the secrets were missing", "eu-west-1: the setting `audit` was missing"] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(done(&["init", "--dir", &dir]).contains("nothing changed"));
+    assert!(done(&["doctor", "--dir", &dir]).contains("Nothing is wrong."));
+}
+
+#[tokio::test]
+async fn secrets_that_every_region_has_lost_are_not_replaced_where_users_are() {
+    let world = World::new();
+    let dir = world.deployment();
+    let company = world.company("soko");
+    let served = world.serve();
+    let body = serde_json::json!({ "email": "amina@example.com", "password": "a good one" });
+    crate::support::client(&served.urls[0], &company).call("register", body).await.unwrap();
+    drop(served);
+    for region in ["eu-west-1", "af-south-1"] {
+        let database = rusqlite::Connection::open(format!("{dir}/{region}/region.sqlite")).unwrap();
+        database.execute("DELETE FROM settings", []).unwrap();
+    }
+    let output = run(&["init", "--dir", &dir]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no region has the deployment's secrets"), "{}", text(&output.stderr));
+}

@@ -28,6 +28,7 @@ mod region;
 mod rotate;
 mod serve;
 mod support;
+mod tampered;
 mod tls;
 mod usage;
 mod while_served;

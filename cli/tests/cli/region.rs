@@ -118,10 +118,23 @@ async fn a_restored_first_region_gets_users_and_companies_again() {
     });
     let added = ask(&["region", "add", "eu-west-1", "--again", "--dir", &dir]);
     assert_eq!((&added["state"], &added["added"]), (&json!("serving"), &json!(true)), "{added}");
+    // What the backfill wrote came from another region, which has sent it.
+    let status: serde_json::Value = serde_json::from_slice(&run(&["status", "--dir", &dir, "--json"]).stdout).unwrap();
+    assert_eq!(status["regions"][0]["replication"]["behind"], 0, "{status}");
     well(&dir);
     let served = world.serve();
     let found = client(&served.urls[0], &company).call("lookup", json!({ "username": "amina" })).await.unwrap();
     assert_eq!(found.status, 200, "{}", found.body);
+}
+
+#[test]
+fn an_unknown_region_is_not_added_again() {
+    let world = World::new();
+    let dir = world.deployment();
+    let output = run(&["region", "add", "eu-wset-1", "--again", "--dir", &dir]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("leave --again out"), "{}", text(&output.stderr));
+    assert_eq!(ask(&["region", "list", "--dir", &dir])["regions"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]

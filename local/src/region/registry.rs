@@ -3,18 +3,35 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 use umoja_schema::names::table;
 use umoja_schema::{Company, CompanyId, ItemError};
-use umoja_store::ports::{Registry, StoreError};
+use umoja_store::ports::{CompanyRow, Etag, Registry, StoreError};
 
 use super::json::{from_json, json};
-use crate::engine::Engine;
+use crate::engine::{Engine, Fault};
 
-/// The document, if it is the one of this key.
-fn under(id: &CompanyId, company: Company) -> Result<Company, ItemError> {
-    if company.id == *id { Ok(company) } else { Err(ItemError::new("id")) }
+/// The key of a row of `companies`. What is no printable text stands in hexadecimal digits.
+const KEY: &str =
+    "CASE WHEN typeof(id) = 'text' AND id NOT GLOB '*[^ -~]*' THEN id ELSE '0x' || hex(CAST(id AS BLOB)) END";
+
+/// The type and the bytes of a document.
+const ETAG: &str = "typeof(document) || ':' || hex(document)";
+
+/// The company that a document holds, if it is the one of this key.
+fn company(key: &str, document: ValueRef<'_>) -> Option<Company> {
+    let company: Company = from_json(document.as_str().ok()?).ok()?;
+    (company.id.as_str() == key).then_some(company)
+}
+
+/// The stored company with this id.
+fn stored(connection: &Connection, id: &CompanyId) -> Result<Option<Company>, Fault> {
+    let mut select = connection.prepare_cached("SELECT document FROM companies WHERE id = ?1")?;
+    let found = select.query_row([id.as_str()], |row| Ok(company(id.as_str(), row.get_ref(0)?))).optional()?;
+    let unreadable = || Fault::from(StoreError::from(ItemError::new("document")));
+    found.map(|company| company.ok_or_else(unreadable)).transpose()
 }
 
 /// The documents of operators in the tables of one region, as they are stored.
@@ -23,21 +40,37 @@ pub(super) struct Documents(pub(super) Arc<Engine>);
 #[async_trait]
 impl Registry for Documents {
     async fn company(&self, id: &CompanyId) -> Result<Option<Company>, StoreError> {
-        let text: Option<String> = self.0.read(table::COMPANIES, |connection| {
-            let mut select = connection.prepare_cached("SELECT document FROM companies WHERE id = ?1")?;
-            Ok(select.query_row([id.as_str()], |row| row.get(0)).optional()?)
-        })?;
-        let company: Option<Company> = text.as_deref().map(from_json).transpose()?;
-        Ok(company.map(|company| under(id, company)).transpose()?)
+        self.0.read(table::COMPANIES, |connection| stored(connection, id))
     }
 
-    async fn companies(&self) -> Result<Vec<Company>, StoreError> {
-        let texts: Vec<String> = self.0.read(table::COMPANIES, |connection| {
-            let mut select = connection.prepare_cached("SELECT document FROM companies ORDER BY id")?;
-            Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
-        })?;
-        // One document that cannot be read must not hide the others.
-        Ok(texts.iter().filter_map(|text| from_json(text).ok()).collect())
+    async fn company_rows(&self) -> Result<Vec<CompanyRow>, StoreError> {
+        self.0.read(table::COMPANIES, |connection| {
+            let rows = format!("SELECT {KEY}, {ETAG}, document FROM companies ORDER BY 1");
+            let mut select = connection.prepare_cached(&rows)?;
+            let row = |row: &rusqlite::Row<'_>| {
+                let (key, etag): (String, String) = (row.get(0)?, row.get(1)?);
+                let company = company(&key, row.get_ref(2)?);
+                Ok(CompanyRow { key, etag: Etag(etag.into_bytes()), company })
+            };
+            Ok(select.query_map([], row)?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    async fn replace_company_row(&self, row: &CompanyRow, company: Option<&Company>) -> Result<bool, StoreError> {
+        let (key, etag) = (row.key.clone(), String::from_utf8_lossy(&row.etag.0).into_owned());
+        let document = company.map(json).transpose()?;
+        let work = move |tx: &crate::engine::Tx<'_>| {
+            let changed = match &document {
+                Some(document) => tx
+                    .prepare_cached(&format!("UPDATE companies SET document = ?3 WHERE {KEY} = ?1 AND {ETAG} = ?2"))?
+                    .execute(params![key, etag, document])?,
+                None => tx
+                    .prepare_cached(&format!("DELETE FROM companies WHERE {KEY} = ?1 AND {ETAG} = ?2"))?
+                    .execute(params![key, etag])?,
+            };
+            Ok(changed == 1)
+        };
+        self.0.write(table::COMPANIES, work).await
     }
 
     async fn put_company(&self, company: &Company) -> Result<(), StoreError> {
@@ -53,9 +86,7 @@ impl Registry for Documents {
     async fn replace_company(&self, expected: Option<&Company>, company: &Company) -> Result<bool, StoreError> {
         let (expected, id, document) = (expected.cloned(), company.id.clone(), json(company)?);
         let work = move |tx: &crate::engine::Tx<'_>| {
-            let mut select = tx.prepare_cached("SELECT document FROM companies WHERE id = ?1")?;
-            let stored: Option<String> = select.query_row([id.as_str()], |row| row.get(0)).optional()?;
-            if stored.as_deref().map(from_json::<Company>).transpose()? != expected {
+            if stored(tx, &id)? != expected {
                 return Ok(false);
             }
             let put = "INSERT OR REPLACE INTO companies (id, document) VALUES (?1, ?2)";
@@ -66,11 +97,13 @@ impl Registry for Documents {
     }
 
     async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
-        let text: Option<String> = self.0.read(table::SETTINGS, |connection| {
+        let text: Option<Option<String>> = self.0.read(table::SETTINGS, |connection| {
             let mut select = connection.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;
-            Ok(select.query_row([name], |row| row.get(0)).optional()?)
+            let text = |row: &rusqlite::Row<'_>| Ok(row.get_ref(0)?.as_str().ok().map(str::to_owned));
+            Ok(select.query_row([name], text).optional()?)
         })?;
-        text.as_deref().map(from_json).transpose()
+        let unreadable = || StoreError::from(ItemError::new("document"));
+        text.map(|text| from_json(&text.ok_or_else(unreadable)?)).transpose()
     }
 
     async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError> {

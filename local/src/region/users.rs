@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Body, IdentifierItem, Item, Key, Part, PartRecord, Region, UserId, Version};
+use umoja_store::cursor;
 use umoja_store::ports::{
     Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, Page, Parts, StoreError, Users, Writes,
 };
@@ -56,23 +57,27 @@ impl Users for RegionStore {
     }
 
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
-        // No key is before the empty one.
-        let after = after.unwrap_or_else(|| "/".into());
+        // A row of which both keys are empty is the first one, and no pointer.
+        let is_past = if after.is_some() { ">" } else { ">=" };
+        let after = after.unwrap_or_else(|| cursor::write("", ""));
         let unknown = || StoreError::Rejected("a scan from an unknown position".into());
-        let (primary, linked) = after.split_once('/').ok_or_else(unknown)?;
+        let (primary, linked) = cursor::read(&after).ok_or_else(unknown)?;
         self.0.main.read(table::LINKED_ACCOUNTS, |connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT id, linked FROM linked_accounts WHERE (id, linked) > (?1, ?2) ORDER BY id, linked LIMIT ?3",
-            )?;
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT id, linked FROM linked_accounts WHERE (id, linked) {is_past} (?1, ?2) ORDER BY id, linked LIMIT ?3",
+            ))?;
             let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
             let rows = select.query_map(params![primary, linked, limit], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
             })?;
             let rows = rows.collect::<Result<Vec<_>, _>>()?;
             let full = i64::try_from(rows.len()).is_ok_and(|seen| seen == limit);
-            let next = rows.last().filter(|_| full).map(|(primary, linked)| format!("{primary}/{linked}"));
-            let pointer = |(primary, linked): (String, String)| Some((primary.parse().ok()?, linked.parse().ok()?));
-            Ok(LinkedAccountPage { pointers: rows.into_iter().filter_map(pointer).collect(), next })
+            let next = rows.last().filter(|_| full).map(|(primary, linked)| cursor::write(primary, linked));
+            let mut page = LinkedAccountPage { next, ..LinkedAccountPage::default() };
+            for (primary, linked) in &rows {
+                page.add(primary, linked);
+            }
+            Ok(page)
         })
     }
 
@@ -232,6 +237,16 @@ impl Users for RegionStore {
             Ok(delete.execute([index.as_bytes()])? > 0)
         };
         self.0.main.write(table::IDENTIFIERS, drop).await
+    }
+
+    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError> {
+        let (id, linked) = (id.to_owned(), linked.to_owned());
+        let drop = move |tx: &Tx<'_>| {
+            let mut delete = tx.prepare_cached("DELETE FROM linked_accounts WHERE id = ?1 AND linked = ?2")?;
+            delete.execute(params![id, linked])?;
+            Ok(())
+        };
+        self.0.main.write(table::LINKED_ACCOUNTS, drop).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

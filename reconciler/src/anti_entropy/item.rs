@@ -28,8 +28,8 @@ pub(super) enum Held {
 /// A page of one side.
 pub(super) struct Read {
     pub(super) items: Vec<Held>,
-    /// How many items were left out because they cannot be read.
-    pub(super) unreadable: u64,
+    /// The items that were left out because they cannot be read.
+    pub(super) unreadable: Vec<Difference>,
     /// Where the next page begins.
     pub(super) next: Cursor,
 }

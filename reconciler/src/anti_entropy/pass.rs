@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use umoja_schema::names::table;
 use umoja_schema::{Hlc, Item, Millis, Region, UserId};
 use umoja_store::digest::{Bucket, Buckets, Fingerprint};
 use umoja_store::ports::StoreError;
@@ -108,7 +109,8 @@ impl<'a> AntiEntropy<'a> {
             for item in &items {
                 self.count(side, item);
             }
-            self.progress.report.unreadable += unreadable;
+            self.progress.report.unreadable += unreadable.len() as u64;
+            found.extend(unreadable);
             *self.progress.cursor(side == Side::Own) = next;
         }
         if self.progress.at_end() {
@@ -202,17 +204,13 @@ impl<'a> AntiEntropy<'a> {
         };
         let (items, unreadable, next) = if side == Side::Other && self.peer.is_none() {
             let page = other.users.scan_identifiers(after, PAGE).await?;
-            if !page.unreadable.is_empty() {
-                let items = page.unreadable.len();
-                tracing::warn!(region = %other.name, items, "ownerships cannot be read");
-                self.drop_unreadable(&page.unreadable).await?;
-            }
-            let unreadable = page.unreadable.len() as u64;
+            self.drop_unreadable(&page.unreadable).await?;
+            let unreadable = unreadable(other, table::IDENTIFIERS, page.unreadable.iter().map(|_| None));
             (page.items.into_iter().map(Held::Ownerships).collect(), unreadable, page.next)
         } else {
             let Some(table) = self.home.own.tables.get(self.progress.table) else { return Ok(None) };
             let page = other.scan(table, after, PAGE).await?;
-            let unreadable = unreadable(other, table.name, &page.unreadable);
+            let unreadable = unreadable(other, table.name, page.unreadable);
             (page.items.into_iter().map(Held::Item).collect(), unreadable, page.next)
         };
         Ok(Some(Read { items, unreadable, next: next.map_or(Cursor::End, |next| Cursor::After(Some(next))) }))
@@ -222,7 +220,13 @@ impl<'a> AntiEntropy<'a> {
     async fn linked_accounts(&mut self) -> Result<Vec<Difference>, StoreError> {
         let Cursor::After(after) = self.progress.own.clone() else { return Ok(Vec::new()) };
         let page = self.home.own.users.scan_linked_accounts(after, PAGE).await?;
-        let found = self.superfluous(&page.pointers).await?;
+        let mut found = self.superfluous(&page.pointers).await?;
+        // The table is derived: what is no pointer is of no user.
+        for (id, linked) in page.unreadable.iter().filter(|_| self.repairs) {
+            self.home.own.users.drop_unreadable_linked_account(id, linked).await?;
+        }
+        self.progress.report.unreadable += page.unreadable.len() as u64;
+        found.extend(unreadable(&self.home.own, table::LINKED_ACCOUNTS, page.unreadable.iter().map(|_| None)));
         match page.next {
             Some(next) => self.progress.own = Cursor::After(Some(next)),
             None => self.progress.turn(Phase::Done),
@@ -253,13 +257,18 @@ impl<'a> AntiEntropy<'a> {
     }
 }
 
-/// Logs the unreadable items of a page and counts them.
-fn unreadable(region: &RegionPorts, table: &str, users: &[Option<UserId>]) -> u64 {
-    for user in users {
-        let user = user.map(|user| user.to_string());
-        tracing::warn!(region = %region.name, table, user, "an item cannot be read");
-    }
-    users.len() as u64
+/// Logs the unreadable items of a page.
+fn unreadable(
+    region: &RegionPorts,
+    table: &'static str,
+    users: impl IntoIterator<Item = Option<UserId>>,
+) -> Vec<Difference> {
+    let unreadable = |user: Option<UserId>| {
+        let id = user.map(|user| user.to_string());
+        tracing::warn!(region = %region.name, table, user = id, "an item cannot be read");
+        Difference::Unreadable { table, region: region.name.clone(), user }
+    };
+    users.into_iter().map(unreadable).collect()
 }
 
 impl AntiEntropy<'_> {

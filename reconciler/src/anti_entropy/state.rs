@@ -169,6 +169,15 @@ pub enum Difference {
         /// Ownerships in the table that the user does not have.
         superfluous: usize,
     },
+    /// An item cannot be read, because it is damaged or of a newer version. It is counted as unreadable, not as found.
+    Unreadable {
+        /// In which table.
+        table: &'static str,
+        /// Which region holds it.
+        region: Region,
+        /// The user that it is about; `None` if its key cannot be read either, or names no user.
+        user: Option<UserId>,
+    },
     /// A user is merged into another, and the table of linked accounts lacks the pointer.
     LinkedAccount {
         /// The merged user.

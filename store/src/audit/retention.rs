@@ -11,6 +11,9 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// The setting [`setting::AUDIT`], the same in every region. Without it rows are kept for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retention {
+    /// Counts the changes. Of the copies in two regions, the one with more changes is newer.
+    #[serde(default)]
+    pub revision: u64,
     /// The number of days; `None` to keep rows for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_days: Option<u32>,
@@ -45,10 +48,19 @@ impl Retention {
         registry.put_setting(setting::AUDIT, &value).await
     }
 
-    /// Takes over `dropped_before` of another region's copy, if it is later.
+    /// The setting by two regions' copies: how long rows are kept by the newer one, and the later drop. If both were
+    /// changed as often, the longer time counts, because dropped rows do not come back.
     #[must_use]
-    pub fn with_dropped(self, other: &Self) -> Self {
-        Self { dropped_before: self.dropped_before.max(other.dropped_before), ..self }
+    pub fn merged(self, other: &Self) -> Self {
+        let kept = |retention: &Self| (retention.revision, retention.keep_days.map_or(u64::MAX, u64::from));
+        let newer = if kept(other) > kept(&self) { *other } else { self };
+        Self { dropped_before: self.dropped_before.max(other.dropped_before), ..newer }
+    }
+
+    /// The setting after this change.
+    #[must_use]
+    pub const fn changed(self) -> Self {
+        Self { revision: self.revision.saturating_add(1), ..self }
     }
 
     /// The time before which rows are too old now; `None` if they are kept for ever.
@@ -71,7 +83,7 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<Retention>(text).unwrap();
         assert_eq!(read("{}"), Retention::default());
         assert_eq!(Retention::default().too_old_before(Millis(u64::MAX)), None);
-        let some = Retention { keep_days: Some(2), dropped_before: Millis(5) };
+        let some = Retention { revision: 3, keep_days: Some(2), dropped_before: Millis(5) };
         assert_eq!(read(&serde_json::to_string(&some).unwrap()), some);
         assert_eq!(some.too_old_before(Millis(3 * DAY_MS)), Some(Millis(DAY_MS)));
         assert_eq!(some.too_old_before(Millis(DAY_MS)), Some(Millis(0)));
@@ -79,8 +91,22 @@ mod tests {
 
     #[test]
     fn rows_dropped_in_any_region_stay_dropped() {
-        let copy = |ms| Retention { keep_days: None, dropped_before: Millis(ms) };
-        assert_eq!(copy(3).with_dropped(&copy(5)), copy(5));
-        assert_eq!(copy(5).with_dropped(&copy(3)), copy(5));
+        let copy = |ms| Retention { dropped_before: Millis(ms), ..Retention::default() };
+        assert_eq!(copy(3).merged(&copy(5)), copy(5));
+        assert_eq!(copy(5).merged(&copy(3)), copy(5));
+    }
+
+    #[test]
+    fn the_copy_with_more_changes_says_how_long_rows_are_kept() {
+        let copy = |revision, keep_days| Retention { revision, keep_days, dropped_before: Millis(0) };
+        for (old, new) in [
+            (copy(1, Some(1)), copy(2, Some(400))),
+            (copy(1, None), copy(2, Some(7))),
+            (copy(2, Some(1)), copy(2, Some(400))),
+            (copy(2, Some(36_500)), copy(2, None)),
+        ] {
+            assert_eq!((old.merged(&new), new.merged(&old)), (new, new));
+        }
+        assert_eq!(copy(1, Some(1)).changed(), copy(2, Some(1)));
     }
 }

@@ -175,6 +175,7 @@ macro_rules! registry_contract {
             companies_are_listed_in_id_order,
             a_company_is_replaced_only_over_the_expected_one,
             one_of_many_concurrent_replacements_of_a_company_succeeds,
+            a_row_is_replaced_or_removed_only_as_it_was_read,
             the_last_stored_setting_is_read,
             settings_and_companies_with_one_name_are_separate,
             a_large_setting_is_stored_completely,

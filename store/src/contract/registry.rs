@@ -13,6 +13,7 @@ use super::Tables;
 fn company(id: &str) -> Company {
     Company {
         id: id.parse().unwrap(),
+        revision: 0,
         name: format!("The \"{id}\" Company, Ltd. — Nairobi"),
         enabled: true,
         trusted: false,
@@ -82,6 +83,28 @@ pub async fn one_of_many_concurrent_replacements_of_a_company_succeeds(t: Tables
         assert_eq!(done.iter().filter(|done| **done == Ok(true)).count(), 1, "{done:?}");
         assert_eq!(done.iter().filter(|done| **done == Ok(false)).count(), 11, "{done:?}");
     }
+}
+
+pub async fn a_row_is_replaced_or_removed_only_as_it_was_read(t: Tables) {
+    let (acme, soko) = (company("acme"), company("soko"));
+    let changed = Company { enabled: false, revision: 1, ..acme.clone() };
+    for company in [&soko, &acme] {
+        t.registry.put_company(company).await.unwrap();
+    }
+    let rows = t.registry.company_rows().await.unwrap();
+    let held: Vec<_> = rows.iter().map(|row| (row.key.as_str(), row.company.clone())).collect();
+    assert_eq!(held, [("acme", Some(acme.clone())), ("soko", Some(soko.clone()))]);
+    assert_eq!(t.registry.replace_company_row(&rows[0], Some(&changed)).await, Ok(true));
+    for company in [Some(&acme), None] {
+        assert_eq!(t.registry.replace_company_row(&rows[0], company).await, Ok(false), "it holds another document");
+    }
+    assert_eq!(t.registry.companies().await, Ok(vec![changed, soko.clone()]));
+    let changed = t.registry.company_rows().await.unwrap().remove(0);
+    for is_first in [true, false] {
+        assert_eq!(t.registry.replace_company_row(&changed, None).await, Ok(is_first));
+    }
+    assert_eq!(t.registry.replace_company_row(&rows[0], Some(&acme)).await, Ok(false), "no such row is left");
+    assert_eq!(t.registry.companies().await, Ok(vec![soko]));
 }
 
 pub async fn the_last_stored_setting_is_read(t: Tables) {

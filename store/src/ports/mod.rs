@@ -23,7 +23,7 @@ pub use keys::{EncryptionContext, Keys, KeysError};
 pub use logs::{Logs, RowPage};
 pub use permit::{Permit, Permitted};
 pub use queue::{Delivery, Queue, QueueDepth};
-pub use registry::Registry;
+pub use registry::{CompanyRow, Registry};
 pub use requests::{Begun, Outcome, Requests};
 pub use users::{
     Commit, Condition, Etag, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountPage,

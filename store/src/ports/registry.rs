@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use umoja_schema::{Company, CompanyId};
 
-use super::StoreError;
+use super::{Etag, StoreError};
 
 /// The data that operators write, in every region (`companies` and `settings`).
 #[async_trait]
@@ -11,13 +11,18 @@ pub trait Registry: Send + Sync {
     async fn company(&self, id: &CompanyId) -> Result<Option<Company>, StoreError>;
 
     /// All companies, in the order of their ids.
-    async fn companies(&self) -> Result<Vec<Company>, StoreError>;
-
-    /// The ids of the stored companies whose documents do not verify. They are among neither [`Registry::companies`]
-    /// nor the companies that [`Registry::company`] finds.
-    async fn unverified_companies(&self) -> Result<Vec<CompanyId>, StoreError> {
-        Ok(Vec::new())
+    async fn companies(&self) -> Result<Vec<Company>, StoreError> {
+        Ok(self.company_rows().await?.into_iter().filter_map(|row| row.company).collect())
     }
+
+    /// All rows of `companies`, in the order of their keys, with those that hold no company.
+    async fn company_rows(&self) -> Result<Vec<CompanyRow>, StoreError>;
+
+    /// Replaces the document of a row if it is still the one that was read, or with `None` removes the row, and returns
+    /// whether it did.
+    ///
+    /// [`StoreError::Unavailable`] means that it may have been done.
+    async fn replace_company_row(&self, row: &CompanyRow, company: Option<&Company>) -> Result<bool, StoreError>;
 
     /// Stores a company, whatever is stored. Only for the first writer of a deployment; operators' commands use
     /// [`Registry::replace_company`].
@@ -41,4 +46,15 @@ pub trait Registry: Send + Sync {
     ///
     /// [`StoreError::Unavailable`] means that the value may have been stored. The caller has to read the setting again.
     async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError>;
+}
+
+/// A row of `companies`, whatever it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompanyRow {
+    /// The key. It need not be the id of a company.
+    pub key: String,
+    /// What the row held when it was read.
+    pub etag: Etag,
+    /// The company; `None` if the document is damaged, is that of another key, or does not verify.
+    pub company: Option<Company>,
 }

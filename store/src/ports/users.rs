@@ -85,18 +85,33 @@ pub trait Users: Send + Sync {
     /// item can be made again from the owners' parts.
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError>;
 
+    /// Deletes an item of the table of linked accounts that is no pointer ([`LinkedAccountPage::unreadable`]).
+    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError>;
+
     /// Checks whether the store answers, as cheaply as possible. A peer that is down gets no other call until this one
     /// succeeds.
     async fn probe(&self) -> Result<(), StoreError>;
 }
 
-/// Some pointers of a scan. What is no pointer is left out.
+/// Some pointers of a scan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkedAccountPage {
     /// The target of each pointer, and the user with the pointer.
     pub pointers: Vec<(UserId, UserId)>,
+    /// The keys of the items that are no pointers, because one of the keys is no id.
+    pub unreadable: Vec<(String, String)>,
     /// The position after which the next page starts; `None` at the end.
     pub next: Option<String>,
+}
+
+impl LinkedAccountPage {
+    /// Adds the item with these keys.
+    pub fn add(&mut self, id: &str, linked: &str) {
+        match (id.parse(), linked.parse()) {
+            (Ok(id), Ok(linked)) => self.pointers.push((id, linked)),
+            _ => self.unreadable.push((id.to_owned(), linked.to_owned())),
+        }
+    }
 }
 
 /// Both parts of a user, as far as this region has them.

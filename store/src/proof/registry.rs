@@ -12,7 +12,7 @@ use umoja_schema::names::{setting, table};
 use umoja_schema::{Company, CompanyId, ItemError, proof};
 
 use super::Proved;
-use crate::ports::{Registry, StoreError};
+use crate::ports::{CompanyRow, Registry, StoreError};
 use crate::proof_keys::{ProofKeys, unproved};
 
 /// Documents: JSON objects with a member for the proof.
@@ -101,30 +101,25 @@ impl Registry for Proved<dyn Registry> {
         }
     }
 
-    /// The companies that verify.
-    async fn companies(&self) -> Result<Vec<Company>, StoreError> {
-        let mut verified = Vec::new();
-        for company in self.inner.companies().await? {
-            match self.verified_company(company).await {
-                Ok(company) => verified.push(company),
-                Err(StoreError::Unreadable(_)) => {}
+    async fn company_rows(&self) -> Result<Vec<CompanyRow>, StoreError> {
+        let mut rows = self.inner.company_rows().await?;
+        for row in &mut rows {
+            let Some(stored) = row.company.take() else { continue };
+            row.company = match self.verified_company(stored).await {
+                Ok(company) => Some(company),
+                Err(StoreError::Unreadable(_)) => None,
                 Err(error) => return Err(error),
-            }
+            };
         }
-        Ok(verified)
+        Ok(rows)
     }
 
-    async fn unverified_companies(&self) -> Result<Vec<CompanyId>, StoreError> {
-        let mut unverified = Vec::new();
-        for company in self.inner.companies().await? {
-            let id = company.id.clone();
-            match self.verified_company(company).await {
-                Ok(_) => {}
-                Err(StoreError::Unreadable(_)) => unverified.push(id),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(unverified)
+    async fn replace_company_row(&self, row: &CompanyRow, company: Option<&Company>) -> Result<bool, StoreError> {
+        let proved = match company {
+            Some(company) => Some(self.proved_company(company).await?),
+            None => None,
+        };
+        self.inner.replace_company_row(row, proved.as_ref()).await
     }
 
     async fn put_company(&self, company: &Company) -> Result<(), StoreError> {

@@ -161,6 +161,10 @@ impl Users for Proved<dyn Users> {
         self.inner.scan_identifiers(after, limit).await
     }
 
+    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError> {
+        self.inner.drop_unreadable_linked_account(id, linked).await
+    }
+
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
         self.inner.scan_linked_accounts(after, limit).await
     }

@@ -296,6 +296,10 @@ impl Users for Written {
         self.read.scan_identifiers(after, limit).await
     }
 
+    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError> {
+        self.inner.drop_unreadable_linked_account(id, linked).await
+    }
+
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
         self.read.scan_linked_accounts(after, limit).await
     }

@@ -169,6 +169,7 @@ impl World {
 fn company() -> Company {
     Company {
         id: COMPANY.parse().expect("a company"),
+        revision: 0,
         name: COMPANY.to_owned(),
         enabled: true,
         trusted: false,

@@ -41,7 +41,7 @@ impl Keep {
         let regions = self.target.regions().await?;
         let mut retention = everywhere(&regions).await?;
         if self.days.is_some() || self.for_ever {
-            retention.keep_days = self.days;
+            retention = Retention { keep_days: self.days, ..retention }.changed();
             put(&regions, &retention).await?;
         }
         let dropped = (retention.dropped_before > Millis(0)).then(|| time(retention.dropped_before));
@@ -57,12 +57,12 @@ impl Keep {
     }
 }
 
-/// The setting over all regions: how long rows are kept by the first region, and the latest drop of any region.
+/// The setting over all regions: how long rows are kept by the newest copy, and the latest drop of any region.
 pub(super) async fn everywhere(regions: &Regions) -> Result<Retention, CliError> {
     let mut found: Option<Retention> = None;
     for region in &regions.list {
         let retention = Retention::load(&*region.home.registry).await.map_err(|source| region.failed(source))?;
-        found = Some(found.map_or(retention, |found| found.with_dropped(&retention)));
+        found = Some(found.map_or(retention, |found| found.merged(&retention)));
     }
     Ok(found.unwrap_or_default())
 }

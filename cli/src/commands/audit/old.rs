@@ -44,7 +44,7 @@ impl DropOld {
         };
         // If rows are kept for longer now, some older rows are gone already.
         retention.dropped_before = retention.dropped_before.max(before);
-        put(&regions, &retention).await?;
+        put(&regions, &retention.changed()).await?;
         let worker = worker(&regions, 0, Millis(u64::MAX));
         let mut dropped = Vec::new();
         for region in &regions.list {

@@ -16,13 +16,13 @@ use crate::output::time;
 /// How long a region's key service may take to wrap, in milliseconds. These commands wrap no key.
 const WRAP_BUDGET_MS: u64 = 5_000;
 
-/// How long rows are kept, by the first region that answers, and the latest drop of any region.
+/// How long rows are kept, by the newest copy of a region that answers, and the latest drop of any region.
 pub(in crate::commands) async fn retention(regions: &Regions) -> Retention {
     let mut found: Option<Retention> = None;
     for region in &regions.list {
         // A region that does not answer is reported elsewhere.
         if let Ok(retention) = Retention::load(&*region.home.registry).await {
-            found = Some(found.map_or(retention, |found| found.with_dropped(&retention)));
+            found = Some(found.map_or(retention, |found| found.merged(&retention)));
         }
     }
     found.unwrap_or_default()

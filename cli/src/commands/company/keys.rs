@@ -43,8 +43,8 @@ pub(super) struct RotateKey {
 pub(super) struct RetireKey {
     /// The company's id.
     id: CompanyId,
-    /// The id of the API key (the part of it after the environment) or of the signing key (`kid`); `umoja company list
-    /// --json` shows both.
+    /// The id of the API key (the part of it after the environment) or of the signing key (`kid`); `umoja company list`
+    /// shows both.
     key: String,
     #[command(flatten)]
     target: Target,
@@ -106,7 +106,7 @@ impl RetireKey {
             }
             if !is_somewhere {
                 return Err(CliError::Failed(format!(
-                    "the company {} has no API key {}; `umoja company list` shows the ids of its keys",
+                    "the company {} has no API key and no signing key {}; `umoja company list` shows the ids of its keys",
                     self.id, self.key
                 )));
             }

@@ -13,7 +13,11 @@ pub(super) async fn change_known(
     id: &CompanyId,
     mut change: impl FnMut(&mut Company) -> Result<(), CliError>,
 ) -> Result<Changed, CliError> {
-    let unknown = || CliError::Failed(format!("there is no company {id}; `umoja company list` shows all companies"));
+    let unknown = || {
+        CliError::Failed(format!(
+            "there is no company {id}, or no region can read it; `umoja company list` shows all companies"
+        ))
+    };
     deployment
         .change_company(id, |stored| {
             let mut company = stored.ok_or_else(unknown)?;

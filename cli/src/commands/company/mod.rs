@@ -3,6 +3,7 @@
 mod keys;
 mod known;
 mod limit;
+mod list;
 mod options;
 mod set;
 mod signing;
@@ -13,15 +14,15 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use umoja_crypto::SigningKey;
-use umoja_schema::company::ApiKeyHash;
-use umoja_schema::{Company, CompanyId, CompanyKey, Scope};
+use umoja_schema::{Company, CompanyId, CompanyKey, RestrictionLevel, Scope};
 
 use self::keys::{RetireKey, RotateKey};
 use self::known::{change_known, new_api_key, random_name};
 use self::limit::Limit;
-use self::options::{Scopes, chosen, country, scopes, settings};
+use self::list::List;
+use self::options::{Scopes, chosen, country, restriction, scopes};
 use self::set::Set;
 use self::signing::{AddKey, own_key};
 use super::target::Target;
@@ -29,7 +30,7 @@ use crate::CliError;
 use crate::credentials::CompanyFile;
 use crate::deployment::Regions;
 use crate::files;
-use crate::output::{Output, table};
+use crate::output::Output;
 
 /// The default scopes of a company: none that concerns other companies' users.
 const DEFAULT_SCOPES: &str = "users:register,users:lookup,users:authenticate,users:update,users:password";
@@ -59,7 +60,7 @@ enum Action {
 #[command(
     long_about = "Add a company in every region. Without --public-key the command makes a key pair (Ed25519) for \
 it. The API key and the private key are shown once and stored nowhere: write them to a file with --out, or pass the \
-JSON on.
+JSON on. A row of that id which no region can read is replaced.
 
 In AWS, all commands of `umoja company` need credentials that may, in every region: dynamodb:GetItem on \
 PREFIX-settings; GetItem, PutItem and Scan on PREFIX-companies."
@@ -86,6 +87,10 @@ struct Add {
     /// The country of its national phone numbers, such as KE.
     #[arg(long, value_name = "COUNTRY", value_parser = country)]
     phone_country: Option<String>,
+    /// Which scripts its new user names may mix (UTS 39): ascii_only, single_script or highly_restrictive [default:
+    /// any].
+    #[arg(long, value_name = "LEVEL", value_parser = restriction)]
+    username_restriction: Option<RestrictionLevel>,
     /// How many requests it may make in a second, in each region [default: 1000].
     #[arg(long, value_name = "N")]
     rate_limit: Option<NonZeroU32>,
@@ -98,16 +103,6 @@ struct Add {
     /// Write the keys to a new file that only its owner can read, instead of printing them.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-}
-
-/// List the companies.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  umoja company list --dir DIR
-  umoja company list --prefix PREFIX --region eu-west-1 --json")]
-struct List {
-    #[command(flatten)]
-    target: Target,
 }
 
 /// Reject every request of a company, within 5 seconds.
@@ -138,7 +133,7 @@ impl Command {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         match self.action {
             Action::Add(add) => add.run(output).await,
-            Action::List(List { target }) => list(&target.regions().await?, output).await,
+            Action::List(list) => list.run(output).await,
             Action::Disable(Disable { id, target }) => set_enabled(&target, id, false, output).await,
             Action::Enable(Enable { id, target }) => set_enabled(&target, id, true, output).await,
             Action::Limit(limit) => limit.run(output).await,
@@ -165,6 +160,7 @@ pub(crate) fn new_company(
     let (api_key, hash) = new_api_key(deployment)?;
     let company = Company {
         id: id.clone(),
+        revision: 0,
         name: name.to_owned(),
         enabled: true,
         trusted,
@@ -195,6 +191,7 @@ impl Add {
         let name = self.name.clone().unwrap_or_else(|| self.id.to_string());
         let (mut company, mut file) = new_company(&deployment, &self.id, &name, chosen(&self.scopes), self.trusted)?;
         company.phone_country.clone_from(&self.phone_country);
+        company.username_restriction = self.username_restriction;
         company.rate_limit = self.rate_limit;
         if let Some(own) = self.own_key()? {
             file.kid.clone_from(&own.kid);
@@ -205,7 +202,8 @@ impl Add {
         // The file is made before the company, so that the keys are not lost if the path cannot be written.
         let out = self.out.as_deref().map(|path| new_file(path).map(|file| (path, file))).transpose()?;
         let adding = deployment.change_company(&self.id, |stored| match stored {
-            Some(stored) if stored != company => Err(exists()),
+            // A write whose answer was lost may have stored it already.
+            Some(stored) if stored != (Company { revision: stored.revision, ..company.clone() }) => Err(exists()),
             _ => Ok(company.clone()),
         });
         let stored = match adding.await {
@@ -259,46 +257,6 @@ fn shown_once(file: &CompanyFile) -> String {
         "\nShown once, kept nowhere:\n  API key  {}\n  key id   {} ({}){private_key}",
         file.api_key, file.kid, file.alg
     )
-}
-
-async fn list(deployment: &Regions, output: Output) -> Result<(), CliError> {
-    let companies = deployment.companies().await?;
-    let now = deployment.clock.now().secs();
-    let answer: Vec<Value> = companies
-        .iter()
-        .map(|company| {
-            let live = company.api_keys.iter().filter(|key| key.expires_at.is_none_or(|at| now < at));
-            let mut answer = settings(company);
-            answer["api_keys"] = live.map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect();
-            answer["keys"] = company.keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect();
-            answer
-        })
-        .collect();
-    output.answer(&json!({ "companies": answer }), || {
-        if companies.is_empty() {
-            return "There are no companies yet; add one with `umoja company add`.".to_owned();
-        }
-        let row = |company: &Company| {
-            let state = if company.enabled { "enabled" } else { "DISABLED" };
-            let trusted = if company.trusted { "trusted" } else { "" };
-            let scopes: Vec<&str> =
-                company.scopes.iter().map(|scope| scope.as_str().trim_start_matches("users:")).collect();
-            let keys: Vec<String> = company.api_keys.iter().filter_map(|key| described(key, now)).collect();
-            let (id, name) = (company.id.to_string(), company.name.clone());
-            vec![id, name, state.into(), trusted.into(), limit::described(company), keys.join(" "), scopes.join(" ")]
-        };
-        table(&companies.iter().map(row).collect::<Vec<_>>())
-    });
-    Ok(())
-}
-
-/// A live API key for people: its id, and how long it still works.
-fn described(key: &ApiKeyHash, now_secs: u64) -> Option<String> {
-    match key.expires_at {
-        None => Some(key.id.clone()),
-        Some(at) if now_secs < at => Some(format!("{}({} s)", key.id, at - now_secs)),
-        Some(_) => None,
-    }
 }
 
 async fn set_enabled(target: &Target, id: CompanyId, enabled: bool, output: Output) -> Result<(), CliError> {

@@ -55,6 +55,7 @@ pub(super) fn or_none<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -
 pub(super) fn settings(company: &Company) -> Value {
     json!({
         "id": company.id,
+        "revision": company.revision,
         "name": company.name,
         "enabled": company.enabled,
         "trusted": company.trusted,

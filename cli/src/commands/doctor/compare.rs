@@ -122,6 +122,12 @@ pub(super) fn line(difference: &Difference, compared: &Compared) -> String {
         Difference::OtherRow { log, user, key, since } => {
             format!("{user}: the regions hold different rows {key} of {log}, since {}", time(*since))
         }
+        Difference::Unreadable { table, region, user: Some(user) } => {
+            format!("{user}: an item of {table} in {region} cannot be read")
+        }
+        Difference::Unreadable { table, region, user: None } => {
+            format!("an item of {table} in {region} cannot be read; its key names no user")
+        }
         Difference::LinkedAccount { id, primary, since } => {
             format!("{id}: {region} does not list it as a linked account of {primary}, since {}", time(*since))
         }

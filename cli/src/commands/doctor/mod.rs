@@ -1,12 +1,16 @@
 //! `umoja doctor`: finds and repairs differences between regions.
 
+mod companies;
 pub(super) mod compare;
-mod settings;
+pub(super) mod settings;
 mod trail;
 mod users;
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde::Serialize;
+use umoja_reconciler::Difference;
 use umoja_schema::Region;
 use umoja_schema::names::queue;
 
@@ -14,10 +18,10 @@ use self::compare::{Compared, How, compare};
 use self::trail::Trails;
 use self::users::Users;
 use super::opens::Sample;
-use super::status;
-use super::target::Target;
+use super::status::{self, stream};
+use super::target::{Opened, Target};
 use crate::CliError;
-use crate::deployment::Regions;
+use crate::deployment::{Deployment, Regions, locks};
 use crate::output::{Output, counted, note};
 
 /// Find the differences between the regions of a deployment, and repair them.
@@ -33,14 +37,17 @@ with one part, and erased users with a live part, in all regions. Opens the depl
 region's parts with the region's own key. Reports for each difference which user it is about (by id, never by personal \
 data), where, and since when. A write of the last minute may be on its way, and is not a difference. Also reports how \
 many items cannot be read, which parts lack a wrapped key, which queues hold dead letters or quarantined records, and \
-whether lists of regions, secrets and companies differ between regions.
+whether lists of regions, secrets, audit retention and companies differ between regions: the one that was changed most \
+often is the newest. In a directory that is served, also whether every region's stream advances.
 
 --repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, what \
 does not verify is replaced by another region's copy, \
 identifiers are derived again from the users, and missing wrapped keys are listed for the key repair. Then it compares \
 again. It can be interrupted and run again at any time. Dead letters and quarantined records are left to `umoja \
 redrive`. A row of the audit trail that one region lacks is replicated from another; a forged row, and a user who \
-contradicts the audit trail, are left for the operator.
+contradicts the audit trail, are left for the operator. Companies and settings are replaced by the newest document of any \
+region. A row of companies that cannot be read is removed if no region has such a company, and left for the operator if it \
+may be one that every region has lost. What else cannot be read, and no other region holds, stays.
 
 The exit code is 0 if there is no problem, 1 if there is one, and 2 if not everything could be read.
 
@@ -49,7 +56,8 @@ Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-aud
 PREFIX-identifiers; Scan on PREFIX-linked_accounts; Query on PREFIX-users, PREFIX-linked_accounts and PREFIX-audit; \
 sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey and Decrypt with the data key. With --repair also PutItem and UpdateItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and \
-DeleteItem on PREFIX-identifiers and PREFIX-linked_accounts; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
+DeleteItem on PREFIX-identifiers, PREFIX-linked_accounts and PREFIX-companies; GetItem on PREFIX-companies; PutItem on \
+PREFIX-settings; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
 #[command(after_help = "Examples:
   umoja doctor --dir DIR
   umoja doctor --dir DIR --repair
@@ -91,24 +99,33 @@ struct Unseen {
 
 impl Doctor {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let regions = self.target.regions().await?;
+        let opened = self.target.open().await?;
+        let regions = opened.regions();
         let how = How { repairs: false, derived: true, most: self.most };
         let mut repaired = Vec::new();
         if self.repair {
             note("repairing the differences");
             settings::repair(&regions).await.iter().for_each(|replaced| note(replaced));
+            companies::repair(&regions).await.iter().for_each(|replaced| note(replaced));
             repaired = compare(&regions, How { repairs: true, ..how }).await;
             note("comparing again");
         }
         let (unseen, mut attention) = look_at_queues(&regions).await;
         attention.extend(settings::differences(&regions).await);
+        attention.extend(companies::attention(&regions).await);
         attention.extend(unopened(&regions).await);
+        if let Opened::Local(deployment) = &opened {
+            attention.extend(streams(deployment).await?);
+        }
         let compared = compare(&regions, how).await;
         attention.extend(compared.iter().flat_map(|one| said(one, self.most)));
         let audit = trail::look(&regions, self.most).await;
         attention.extend(audit.said());
         let users = users::look(&regions, self.most).await;
         attention.extend(users.said());
+        // Several comparisons read the same item.
+        let mut named = BTreeSet::new();
+        attention.retain(|line| named.insert(line.clone()));
         let blind = audit.is_blind()
             || users.is_blind()
             || !unseen.is_empty()
@@ -156,6 +173,22 @@ async fn look_at_queues(regions: &Regions) -> (Vec<Unseen>, Vec<String>) {
     (unseen, attention)
 }
 
+/// The streams of a directory that do not advance. In AWS an alarm shows them.
+async fn streams(deployment: &Deployment) -> Result<Vec<String>, CliError> {
+    let mut attention = Vec::new();
+    if !locks::is_served(deployment.dir())? {
+        return Ok(attention);
+    }
+    for (position, region) in deployment.config().regions.iter().enumerate().filter(|(_, region)| region.state.sends())
+    {
+        match stream::flaw(deployment, position).await {
+            Ok(flaw) => attention.extend(flaw.map(|flaw| format!("{}: {flaw}", region.name))),
+            Err(error) => attention.push(format!("{}: its change log cannot be read: {error}", region.name)),
+        }
+    }
+    Ok(attention)
+}
+
 /// What the regions do not open with their own keys. Regions that do not answer, and keys that cannot be used, are
 /// reported elsewhere.
 async fn unopened(regions: &Regions) -> Vec<String> {
@@ -176,18 +209,15 @@ fn said(compared: &Compared, most: usize) -> Vec<String> {
     let report = &compared.report;
     let mut said: Vec<String> =
         compared.differences.iter().map(|difference| compare::line(difference, compared)).collect();
-    let named = said.len() as u64;
-    if report.found > named {
-        let more = report.found - named;
-        said.push(format!("{}: {more} more differences (--most {most})", compared.title()));
-    }
-    if report.unreadable > 0 {
-        said.push(format!(
-            "{}: {} items cannot be read; the log names their \
-             users",
-            compared.title(),
-            report.unreadable
-        ));
+    let is_unreadable = |difference: &&Difference| matches!(difference, Difference::Unreadable { .. });
+    let unreadable = compared.differences.iter().filter(is_unreadable).count() as u64;
+    let named = said.len() as u64 - unreadable;
+    for (found, named, what) in
+        [(report.found, named, "differences"), (report.unreadable, unreadable, "items that cannot be read")]
+    {
+        if found > named {
+            said.push(format!("{}: {} more {what} (--most {most})", compared.title(), found - named));
+        }
     }
     if report.failed > 0 {
         said.push(format!(

@@ -27,6 +27,9 @@ pub(super) struct Trail {
     /// The first of them.
     broken: Vec<Broken>,
     unreadable: u64,
+    /// How many rows should have been dropped.
+    #[serde(skip)]
+    overdue: u64,
     /// Why the check did not reach the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -39,24 +42,34 @@ pub(super) struct Trails {
     /// Why forged rows could not be distinguished from genuine ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     unchecked: Option<String>,
+    /// Before which time rows should have been dropped.
     #[serde(skip)]
-    overdue: Option<String>,
+    overdue_before: Option<Millis>,
 }
 
 /// Checks each region's own chains, and whether its rows are genuine. Another module compares the regions.
 pub(super) async fn look(regions: &Regions, most: usize) -> Trails {
     let retention = audit::trail::retention(regions).await;
     let key = audit::trail::key(regions).await;
+    let overdue_before =
+        retention.too_old_before(regions.clock.now()).map(|before| Millis(before.0.saturating_sub(OVERDUE_MS)));
     let mut found = Vec::new();
     for region in regions.list.iter().filter(|region| region.state.is_compared()) {
-        found.push(one(region, key.as_ref().ok(), retention.dropped_before, most).await);
+        found.push(one(region, key.as_ref().ok(), &retention, overdue_before, most).await);
     }
     let unchecked = key.err().map(|error: CliError| error.to_string());
-    Trails { regions: found, unchecked, overdue: overdue(&retention, regions.clock.now()) }
+    Trails { regions: found, unchecked, overdue_before }
 }
 
-async fn one(region: &DeployedRegion, key: Option<&AuditKey>, dropped_before: Millis, most: usize) -> Trail {
-    let mut pass = AuditCheck::new(&region.home.own, key, dropped_before);
+async fn one(
+    region: &DeployedRegion,
+    key: Option<&AuditKey>,
+    retention: &Retention,
+    overdue_before: Option<Millis>,
+    most: usize,
+) -> Trail {
+    let mut pass = AuditCheck::new(&region.home.own, key, retention.dropped_before);
+    pass = pass.counting_old(overdue_before.unwrap_or(Millis(0)));
     let (mut broken, mut found, mut pages, mut error) = (Vec::new(), 0, 0, None);
     loop {
         match pass.page().await {
@@ -76,15 +89,8 @@ async fn one(region: &DeployedRegion, key: Option<&AuditKey>, dropped_before: Mi
             note(&format!("{}: {} rows of the audit trail read, {found} users with flaws", region.name(), pass.rows()));
         }
     }
-    Trail { region: region.name().clone(), rows: pass.rows(), found, broken, unreadable: pass.unreadable(), error }
-}
-
-fn overdue(retention: &Retention, now: Millis) -> Option<String> {
-    let before = retention.too_old_before(now)?;
-    let late = before.since(retention.dropped_before) > OVERDUE_MS;
-    late.then(|| {
-        format!("rows of the audit trail from before {} were not dropped; run `umoja audit drop`", time(before))
-    })
+    let (region, rows, unreadable, overdue) = (region.name().clone(), pass.rows(), pass.unreadable(), pass.overdue());
+    Trail { region, rows, found, broken, unreadable, overdue, error }
 }
 
 impl Trails {
@@ -110,7 +116,13 @@ impl Trails {
                 said.push(format!("{region}: {unreadable} rows of the audit trail cannot be read"));
             }
         }
-        said.extend(self.overdue.clone());
+        let overdue: u64 = self.regions.iter().map(|trail| trail.overdue).sum();
+        if let (Some(before), true) = (self.overdue_before, overdue > 0) {
+            let (rows, before) = (counted(overdue, "row"), time(before));
+            said.push(format!(
+                "{rows} of the audit trail from before {before} were not dropped; run `umoja audit drop`"
+            ));
+        }
         said
     }
 

@@ -7,6 +7,7 @@ use umoja_schema::Region;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{Infrastructure, RegionEntry, RegionState, RegionsDocument};
 
+use super::restored::{again, restored, secrets};
 use crate::commands::target::{connect, no_region};
 use crate::deployment::{Cloud, names};
 use crate::output::{Output, table};
@@ -18,6 +19,8 @@ struct Answer<'a> {
     created: bool,
     /// Regions whose entry in the list of regions has changed.
     changed: Vec<Region>,
+    /// Settings that a region had lost.
+    restored: Vec<String>,
     env: &'a str,
     regions: Vec<&'a RegionEntry>,
 }
@@ -84,11 +87,19 @@ pub(super) async fn run(
         let name = entry.name();
         (name.clone(), cloud.keys(name, &entry.infrastructure.data_key))
     });
+    let before = secrets(&regions).await?;
     let created = regions.ensure_secrets_rekeyed(&rekeyed, &old_keys.collect()).await?;
-    cloud.store(&document, &regions.list).await?;
+    let lacked = cloud.store(&document, &regions.list).await?;
 
     let created = created || stored.is_none();
-    let answer = Answer { prefix, created, changed, env: &regions.env, regions: document.regions.iter().collect() };
+    // Secrets that another key has wrapped are other documents, and not restored.
+    let mut lines = Vec::new();
+    if !created && rekeyed.is_empty() {
+        lines = restored(&regions, &before).await?;
+        lines.extend(lacked.iter().map(|region| format!("{region}: the list of regions was missing")));
+    }
+    let (env, list) = (&*regions.env, document.regions.iter().collect());
+    let answer = Answer { prefix, created, changed, restored: lines, env, regions: list };
     output.answer(&answer, || answer.text(&rekeyed, &first));
     Ok(())
 }
@@ -166,7 +177,7 @@ impl Answer<'_> {
         let prefix = self.prefix;
         let what = match (self.created, self.changed.is_empty()) {
             (true, _) => "is ready".to_owned(),
-            (false, true) => "exists already; nothing changed".to_owned(),
+            (false, true) => again(&self.restored),
             (false, false) => {
                 format!("exists already; the changes of Terraform in {} were taken over", names(&self.changed))
             }

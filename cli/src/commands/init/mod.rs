@@ -1,15 +1,19 @@
 //! `umoja init`: a new deployment, on this machine or in AWS.
 
 mod cloud;
+mod restored;
 
 use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 use umoja_schema::Region;
 
+use self::restored::{again, restored, secrets};
 use super::target::{Place, Target};
 use crate::config::{Config, PasswordEngine};
+use crate::deployment::local::in_region;
 use crate::deployment::{DeployedRegion, Deployment};
 use crate::output::{Output, table};
 use crate::{CliError, DeploymentError};
@@ -24,7 +28,7 @@ pub(crate) const REGIONS: &str = "eu-west-1,af-south-1";
 the key that signs answers), wrapped by every region's key.
 
 On this machine (--dir) a deployment is a directory with one store per region. A second run completes one that was \
-interrupted, and otherwise changes nothing. It cannot change the regions: `umoja region add` and `remove` do.
+interrupted, restores the settings that a region has lost, and otherwise changes nothing. It cannot change the regions: `umoja region add` and `remove` do.
 
 In AWS (--prefix) Terraform has to be applied in each region first, and every region has to be reachable. The command \
 writes the list of regions and the secrets into the settings of each. A second run completes one that was interrupted \
@@ -76,6 +80,8 @@ pub(super) struct Init {
 struct Answer<'a> {
     dir: &'a Path,
     created: bool,
+    /// Settings that a region had lost.
+    restored: &'a [String],
     regions: Vec<RegionAnswer>,
 }
 
@@ -114,15 +120,19 @@ impl Init {
             }
             None => Deployment::create(dir, self.config()?)?,
         };
+        let all = deployment.regions();
+        let before = secrets(&all).await?;
+        reject_lost(&deployment, &before)?;
         let created = deployment.ensure_secrets().await?;
+        let restored = if created { Vec::new() } else { restored(&all, &before).await? };
         let region = |region: &DeployedRegion| RegionAnswer { name: region.name().clone(), url: region.url.clone() };
-        let regions: Vec<RegionAnswer> = deployment.regions().list.iter().map(region).collect();
+        let regions: Vec<RegionAnswer> = all.list.iter().map(region).collect();
         let url =
             |region: &RegionAnswer| region.url.clone().unwrap_or_else(|| "on a free port, once it is served".into());
         let rows: Vec<Vec<String>> = regions.iter().map(|region| vec![region.name.to_string(), url(region)]).collect();
         let shown = dir.display();
-        output.answer(&Answer { dir, created, regions }, || {
-            let what = if created { "is ready" } else { "exists already; nothing changed" };
+        output.answer(&Answer { dir, created, restored: &restored, regions }, || {
+            let what = if created { "is ready".to_owned() } else { again(&restored) };
             let add = format!("umoja company add soko --scopes all --dir {shown} --out soko.json");
             let next = format!("Next: {add}\n      umoja serve --dir {shown}");
             format!("The deployment in {shown} {what}.\n{}{next}", table(&rows))
@@ -182,6 +192,23 @@ impl Init {
             None => Ok(()),
         }
     }
+}
+
+/// Rejects a deployment that has users and no secrets: new ones would open nothing that is stored.
+fn reject_lost(deployment: &Deployment, secrets: &[Option<Value>]) -> Result<(), CliError> {
+    if secrets.iter().any(Option::is_some) {
+        return Ok(());
+    }
+    for store in deployment.stores() {
+        if store.is_used().map_err(|source| in_region(store, source))? {
+            return Err(CliError::Failed(format!(
+                "{} has users, but no region has the deployment's secrets; restore the settings of a region from a \
+                 backup, because new secrets would open nothing that is stored",
+                deployment.dir().display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The default regions, parsed.

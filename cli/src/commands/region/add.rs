@@ -54,7 +54,7 @@ PREFIX-companies; kms:DescribeKey, Encrypt and Decrypt with the data key, which 
 condition on kms:EncryptionContext:umoja:secret, since the backfill opens no user's data (with --again it does, and \
 needs kms:GenerateDataKey too); sqs:GetQueueAttributes on PREFIX-*. In those that serve: dynamodb:Scan on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutItem on PREFIX-receipts; \
-sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:PutItem on PREFIX-companies; ConditionCheckItem, GetItem, \
+sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:GetItem and PutItem on PREFIX-companies; ConditionCheckItem, GetItem, \
 PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem on PREFIX-linked_accounts; GetItem, \
 BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on PREFIX-journal, PREFIX-receipts \
 and PREFIX-audit, UpdateItem on PREFIX-journal. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it continues \
@@ -94,7 +94,9 @@ impl Add {
             return Err(CliError::Usage("--region has to be one of the regions that serve already".into()));
         }
         let mut document = newest_list(cloud, first, &self.name, false).await?;
-        reject(name, document.get(name).map(|entry| entry.state))?;
+        let state = document.get(name).map(|entry| entry.state);
+        self.reject_unknown(state)?;
+        reject(name, state)?;
         if !self.again && document.get(name).is_some_and(|entry| entry.state.serves()) {
             // The last step may have been interrupted between two regions.
             let regions = cloud.regions(&document, first);
@@ -153,8 +155,9 @@ impl Add {
     async fn local(&self, dir: &Path, output: Output) -> Result<(), CliError> {
         let _alone = locks::change(dir)?;
         let name = &self.name;
+        self.reject_unknown(Deployment::state_of(dir, name)?)?;
         // A region that cannot be opened has no other way back, whatever its state.
-        if self.again && Deployment::state_of(dir, name)?.is_some() {
+        if self.again {
             self.remake(dir).await?;
         }
         let state = Deployment::state_of(dir, name)?;
@@ -195,6 +198,18 @@ impl Add {
             )
         });
         Ok(())
+    }
+
+    /// Rejects `--again` for a region that the deployment does not have: its name may be misspelt.
+    fn reject_unknown(&self, state: Option<RegionState>) -> Result<(), CliError> {
+        if !self.again || state.is_some() {
+            return Ok(());
+        }
+        let name = &self.name;
+        Err(CliError::Failed(format!(
+            "{name} is not a region of the deployment, so there is nothing to backfill again; leave --again out to add \
+             it as a new region"
+        )))
     }
 
     async fn backfill(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<BackfillReport, CliError> {

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use clap::Args;
 use umoja_reconciler::jobs::Worker;
-use umoja_schema::{Millis, Region};
+use umoja_schema::{Company, Millis, Region};
+use umoja_store::audit::Retention;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::{Home, RegionsDocument};
 
+use crate::commands::audit;
 use crate::commands::jobs::worker;
 use crate::deployment::served::settings_are_read;
-use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions};
+use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions, newest_companies};
 use crate::output::note;
 use crate::{CliError, CloudError};
 
@@ -99,29 +101,44 @@ pub(super) fn deadline(regions: &Regions, timeout_secs: u64) -> Millis {
     Millis(regions.clock.now().0.saturating_add(timeout_secs.saturating_mul(1000)))
 }
 
-/// The same regions; one that serves is asked first.
-fn first_serving(regions: &Regions) -> Regions {
-    let first = regions.list.iter().position(|region: &DeployedRegion| region.state.serves());
-    Regions { first: first.unwrap_or(regions.first), ..regions.clone() }
+/// The newest companies of the regions that serve and answer, except those of `new`.
+async fn newest_of_serving(regions: &Regions, new: &DeployedRegion) -> Result<Vec<Company>, CliError> {
+    let answered = regions.company_rows().await;
+    let serves = |region: &DeployedRegion| region.state.serves() && region.name() != new.name();
+    let serving: Vec<_> = answered.regions.into_iter().filter(|(region, _)| serves(region)).collect();
+    if let ([], Some((region, error))) = (&*serving, answered.failed.into_iter().find(|(region, _)| serves(region))) {
+        return Err(region.failed(error));
+    }
+    let rows = serving.iter().flat_map(|(_, rows)| rows);
+    Ok(newest_companies(rows).into_values().cloned().collect())
 }
 
-/// Replicates the companies of a region that serves to another one, with the changes made meanwhile. A later change of a
-/// company is written there too.
+/// Replicates the companies of the regions that serve to another one, with the changes made meanwhile. A later change of
+/// a company is written there too.
 pub(super) async fn replicate_companies(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
-    let regions = first_serving(regions);
+    let failed = |source| new.failed(source);
+    let mut brought: Vec<Company> = Vec::new();
     loop {
-        let companies = regions.companies().await?;
-        let there = new.home.registry.companies().await.map_err(|source| new.failed(source))?;
-        let mut is_done = true;
-        for company in companies.iter().filter(|company| !there.contains(company)) {
-            let stored = there.iter().find(|stored| stored.id == company.id);
-            let replaced = new.home.registry.replace_company(stored, company).await;
-            is_done &= replaced.map_err(|source| new.failed(source))?;
+        let companies = newest_of_serving(regions, new).await?;
+        if companies == brought {
+            return replicate_retention(regions, new).await;
         }
-        if is_done && regions.companies().await? == companies {
-            return Ok(());
+        for company in &companies {
+            let before = new.held(&company.id).await.map_err(failed)?;
+            new.bring_company(before, company).await.map_err(failed)?;
         }
+        brought = companies;
     }
+}
+
+/// Brings the setting of how long the audit trail is kept to a region. Most deployments have none.
+async fn replicate_retention(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
+    let retention = audit::trail::retention(regions).await;
+    let registry = &*new.home.registry;
+    if Retention::load(registry).await.is_ok_and(|known| known == retention) {
+        return Ok(());
+    }
+    retention.put(registry).await.map_err(|source| new.failed(source))
 }
 
 /// Rejects a change that would take the last region out of service.

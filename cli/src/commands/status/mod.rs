@@ -2,7 +2,7 @@
 
 mod room;
 mod scan;
-mod stream;
+pub(super) mod stream;
 
 use clap::Args;
 use serde::Serialize;
@@ -18,7 +18,7 @@ use super::opens::{Opens, Sample};
 use super::target::{Opened, Target};
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions, locks};
-use crate::output::{Output, table};
+use crate::output::{Output, counted, table};
 
 /// Show whether all is well: queues, replication, wrapped keys, key services.
 #[derive(Debug, Args)]
@@ -88,6 +88,8 @@ struct RegionStatus {
     #[serde(skip)]
     unopened: Vec<String>,
     companies: usize,
+    /// Rows of the table of companies that hold no company.
+    unreadable_companies: u64,
     #[serde(skip)]
     known: Vec<Company>,
     replication: Replication,
@@ -108,9 +110,10 @@ pub(super) struct QueueStatus {
 impl Status {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let opened = self.target.open().await?;
-        let (deployment, serving) = match &opened {
-            Opened::Local(local) => (local.regions(), Some(locks::is_served(local.dir())?)),
-            Opened::Cloud(_, regions) => (regions.clone(), None),
+        let deployment = opened.regions();
+        let serving = match &opened {
+            Opened::Local(local) => Some(locks::is_served(local.dir())?),
+            Opened::Cloud(..) => None,
         };
         let mut regions = Vec::new();
         for (position, region) in deployment.list.iter().enumerate() {
@@ -139,8 +142,8 @@ impl Status {
         let seen: Vec<&RegionStatus> = regions.iter().filter_map(Looked::seen).collect();
         if seen.windows(2).any(|pair| pair[0].known != pair[1].known) {
             attention.push(
-                "the regions know different companies; run the last `umoja company` command again, or \
-                 `umoja company enable ID` (or `disable`) for the company that differs"
+                "the regions know different companies; `umoja doctor` names them, and `umoja doctor --repair` brings \
+                 the newest to every region"
                     .into(),
             );
         }
@@ -200,7 +203,9 @@ async fn region_status(
 ) -> Result<RegionStatus, StoreError> {
     let home = &region.home;
     let queues = queues(region).await?;
-    let known = home.registry.companies().await?;
+    let rows = home.registry.company_rows().await?;
+    let unreadable_companies = rows.iter().filter(|row| row.company.is_none()).count() as u64;
+    let known: Vec<Company> = rows.into_iter().filter_map(|row| row.company).collect();
     let scan = if fast { None } else { Some(scan::scan(region, deployment.list.len()).await?) };
     let opens = match &scan {
         Some(scan) => scan.sample.open(region).await,
@@ -215,6 +220,7 @@ async fn region_status(
         unopened: if region.state == RegionState::Joining { Vec::new() } else { opens.attention(region) },
         opens,
         companies: known.len(),
+        unreadable_companies,
         known,
         replication,
         queues,
@@ -291,6 +297,10 @@ impl RegionStatus {
             } else if *waiting > 0 && name.starts_with(queue::RETRY) {
                 attention.push(format!("{region}: {waiting} changes wait in {name}"));
             }
+        }
+        if self.unreadable_companies > 0 {
+            let rows = counted(self.unreadable_companies, "row");
+            attention.push(format!("{region}: {rows} of `companies` cannot be read; see `umoja doctor`"));
         }
         let peers: Vec<&str> = regions.iter().filter(|peer| **peer != region).map(|peer| peer.as_str()).collect();
         let lagging = self.replication.attention(thresholds);

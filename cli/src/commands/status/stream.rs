@@ -1,10 +1,19 @@
 //! How far a region's stream has been processed: the change log shows it on this machine, an alarm in AWS.
 
+use std::time::Duration;
+
 use serde::Serialize;
-use umoja_runtime::backlog::{Backlog, LagThresholds};
+use umoja_runtime::backlog::{Backlog, CURSOR, LagThresholds};
 use umoja_store::ports::StoreError;
 
 use crate::deployment::Deployment;
+use crate::output::counted;
+
+/// After which time a position that is behind is read again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often a position is read that does not advance. A stream that meets an error waits for up to 5 seconds.
+const STUCK_LOOKS: u32 = 14;
 
 /// How far the stream of a region has been processed.
 #[derive(Serialize)]
@@ -60,4 +69,23 @@ pub(super) fn alarm(prefix: &str) -> Replication {
 pub(super) async fn position(deployment: &Deployment, region: usize) -> Result<Replication, StoreError> {
     let backlog = Backlog::of(&deployment.stores()[region], &**deployment.clock()).await?;
     Ok(Replication::Position { behind: backlog.changes, oldest_ms: backlog.oldest_ms })
+}
+
+/// What is wrong with the stream of a region whose directory is served: `umoja doctor` has to say so before the changes
+/// that wait are old.
+pub(in crate::commands) async fn flaw(deployment: &Deployment, region: usize) -> Result<Option<String>, StoreError> {
+    let (store, clock) = (&deployment.stores()[region], &**deployment.clock());
+    let before = store.cursor(CURSOR).await?;
+    let mut backlog = Backlog::of(store, clock).await?;
+    for _ in 0..STUCK_LOOKS {
+        if backlog.changes == 0 || store.cursor(CURSOR).await? != before {
+            return Ok(None);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+        backlog = Backlog::of(store, clock).await?;
+    }
+    let behind = counted(backlog.changes, "change");
+    Ok(Some(format!(
+        "its stream is stuck: {behind} to be replicated, and none was handled for some seconds; the log of `umoja serve` says why"
+    )))
 }

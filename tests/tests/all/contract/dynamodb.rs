@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use umoja_schema::{Millis, Part};
+use serde_json::json;
+use umoja_schema::{Company, Millis, Part};
 use umoja_store::contract::sample::*;
 use umoja_store::contract::{Streamed, Tables};
-use umoja_store::ports::{Attempts as _, Commit, Condition, Limit, Users as _, Writes};
+use umoja_store::ports::{
+    Attempts as _, Commit, Condition, Limit, LinkedAccountPage, Registry, StoreError, Users as _, Writes,
+};
 use umoja_tests::dynamodb::DynamoRegion;
 
 async fn streamed() -> Streamed {
@@ -90,4 +93,52 @@ async fn the_first_attempt_is_one_write_and_later_ones_two() {
         let expected = [("PutItem", put), ("UpdateItem", update)].into_iter().filter(|(_, count)| *count > 0);
         assert_eq!(region.calls.all(), calls(&expected.collect::<Vec<_>>()));
     }
+}
+
+#[tokio::test]
+async fn a_row_of_companies_that_holds_no_company_is_listed_replaced_and_removed() {
+    let region = DynamoRegion::new(&region(HERE)).await;
+    let registry: &dyn Registry = &*region.tables;
+    let text = r#"{"id":"acme","name":"Acme","enabled":true,"trusted":false,"scopes":[],"api_keys":[],"keys":[]}"#;
+    let acme: Company = serde_json::from_str(text).unwrap();
+    for document in
+        [json!({ "S": "{" }), json!({ "S": "" }), json!({ "B": "AAA=" }), json!({ "N": "7" }), json!({ "L": [] })]
+    {
+        region.put_item("companies", json!({ "id": { "S": "acme" }, "document": document }));
+        region.put_item("companies", json!({ "id": { "S": "no id/of one" } }));
+        region.put_item("companies", json!({ "id": { "S": "zz" }, "document": { "S": text } }));
+        assert!(matches!(registry.company(&acme.id).await, Err(StoreError::Unreadable(_))), "{document}");
+        let rows = registry.company_rows().await.unwrap();
+        let held: Vec<_> = rows.iter().map(|row| (row.key.as_str(), row.company.is_some())).collect();
+        assert_eq!(held, [("acme", false), ("no id/of one", false), ("zz", false)], "{document}");
+        assert_eq!(registry.replace_company_row(&rows[0], Some(&acme)).await, Ok(true), "{document}");
+        for row in &rows[1..] {
+            assert_eq!(registry.replace_company_row(row, None).await, Ok(true), "{document}");
+        }
+        assert_eq!(registry.companies().await, Ok(vec![acme.clone()]));
+        assert_eq!(registry.replace_company_row(&rows[0], None).await, Ok(false), "it has been replaced");
+    }
+}
+
+#[tokio::test]
+async fn an_item_of_linked_accounts_that_is_no_pointer_is_listed_and_removed() {
+    let region = DynamoRegion::new(&region(HERE)).await;
+    let users = &*region.tables;
+    for id in ["a/b", "c", "d/e/f"] {
+        region.put_item("linked_accounts", json!({ "id": { "S": id }, "linked": { "S": "g/h" } }));
+    }
+    let (mut unreadable, mut after) = (Vec::new(), None);
+    loop {
+        let page = users.scan_linked_accounts(after, 1).await.unwrap();
+        unreadable.extend(page.unreadable);
+        let Some(next) = page.next else { break };
+        after = Some(next);
+    }
+    unreadable.sort();
+    let keys = ["a/b", "c", "d/e/f"].map(|id| (id.to_owned(), "g/h".to_owned()));
+    assert_eq!(unreadable, keys);
+    for (id, linked) in &keys {
+        users.drop_unreadable_linked_account(id, linked).await.unwrap();
+    }
+    assert_eq!(users.scan_linked_accounts(None, 9).await, Ok(LinkedAccountPage::default()));
 }

@@ -99,6 +99,7 @@ async fn settings(places: &[Place; 2]) {
     });
     let company = Company {
         id: "jumia-ke".parse().unwrap(),
+        revision: 0,
         name: "Jumia Kenya".into(),
         enabled: true,
         trusted: true,

@@ -127,7 +127,7 @@ fn expired_rows_are_dropped_for_good() {
         let d = Deployment::new(1203).await;
         let user = recorded(&d, 6).await;
         d.world.clock.advance(DAY_MS / 2);
-        let asked = Retention { keep_days: Some(4), dropped_before: Millis(0) };
+        let asked = Retention { keep_days: Some(4), ..Retention::default() };
         let before = asked.too_old_before(d.world.clock.now()).unwrap();
         let retention = Retention { dropped_before: before, ..asked };
         for region in &d.world.regions {
