@@ -19,7 +19,8 @@ use umoja_schema::{
 use crate::RegionPorts;
 use crate::ports::{
     Checkpoints, Commit, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved, Keys, KeysError,
-    LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users, Writes,
+    LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Strays,
+    SuperfluousPointer, Users, Writes,
 };
 
 /// The fault of one call.
@@ -277,6 +278,14 @@ impl Users for Faulty<dyn Users> {
 
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
         self.faults.call("drop_unreadable_identifier", self.inner.drop_unreadable_identifier(index)).await
+    }
+
+    async fn drop_pointers(&self, superfluous: &[SuperfluousPointer]) -> Result<u64, StoreError> {
+        self.faults.call("drop_pointers", self.inner.drop_pointers(superfluous)).await
+    }
+
+    async fn drop_strays(&self, strays: &Strays) -> Result<u64, StoreError> {
+        self.faults.call("drop_strays", self.inner.drop_strays(strays)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

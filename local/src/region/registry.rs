@@ -10,7 +10,7 @@ use umoja_schema::{Company, CompanyId, ItemError};
 use umoja_store::ports::{Registry, StoreError};
 
 use super::json::{from_json, json};
-use crate::engine::Engine;
+use crate::engine::{Engine, Fault, readable};
 
 /// The document, if it is the one of this key.
 fn under(id: &CompanyId, company: Company) -> Result<Company, ItemError> {
@@ -34,7 +34,11 @@ impl Registry for Documents {
     async fn companies(&self) -> Result<Vec<Company>, StoreError> {
         let texts: Vec<String> = self.0.read(table::COMPANIES, |connection| {
             let mut select = connection.prepare_cached("SELECT document FROM companies ORDER BY id")?;
-            Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+            let (mut rows, mut texts) = (select.query([])?, Vec::new());
+            while let Some(row) = rows.next()? {
+                texts.extend(readable(row.get(0).map_err(Fault::from))?);
+            }
+            Ok(texts)
         })?;
         // One document that cannot be read must not hide the others.
         Ok(texts.iter().filter_map(|text| from_json(text).ok()).collect())
@@ -43,10 +47,7 @@ impl Registry for Documents {
     async fn put_company(&self, company: &Company) -> Result<(), StoreError> {
         let (id, document) = (company.id.clone(), json(company)?);
         let put = "INSERT OR REPLACE INTO companies (id, document) VALUES (?1, ?2)";
-        let work = move |tx: &crate::engine::Tx<'_>| {
-            tx.prepare_cached(put)?.execute(params![id.as_str(), document])?;
-            Ok(())
-        };
+        let work = move |tx: &crate::engine::Tx<'_>| tx.change_one(put, params![id.as_str(), document]);
         self.0.write(table::COMPANIES, work).await
     }
 
@@ -59,7 +60,7 @@ impl Registry for Documents {
                 return Ok(false);
             }
             let put = "INSERT OR REPLACE INTO companies (id, document) VALUES (?1, ?2)";
-            tx.prepare_cached(put)?.execute(params![id.as_str(), document])?;
+            tx.change_one(put, params![id.as_str(), document])?;
             Ok(true)
         };
         self.0.write(table::COMPANIES, work).await
@@ -76,10 +77,7 @@ impl Registry for Documents {
     async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError> {
         let (name, document) = (name.to_owned(), json(value)?);
         let put = "INSERT OR REPLACE INTO settings (name, document) VALUES (?1, ?2)";
-        let work = move |tx: &crate::engine::Tx<'_>| {
-            tx.prepare_cached(put)?.execute(params![name, document])?;
-            Ok(())
-        };
+        let work = move |tx: &crate::engine::Tx<'_>| tx.change_one(put, params![name, document]);
         self.0.write(table::SETTINGS, work).await
     }
 
@@ -87,15 +85,14 @@ impl Registry for Documents {
         let (name, document) = (name.to_owned(), json(value)?);
         let expected = expected.map(json).transpose()?;
         let work = move |tx: &crate::engine::Tx<'_>| {
-            let changed = match &expected {
-                None => tx
-                    .prepare_cached("INSERT OR IGNORE INTO settings (name, document) VALUES (?1, ?2)")?
-                    .execute(params![name, document])?,
-                Some(expected) => tx
-                    .prepare_cached("UPDATE settings SET document = ?2 WHERE name = ?1 AND document = ?3")?
-                    .execute(params![name, document, expected])?,
-            };
-            Ok(changed == 1)
+            let mut select = tx.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;
+            let stored: Option<String> = select.query_row([&name], |row| row.get(0)).optional()?;
+            if stored != expected {
+                return Ok(false);
+            }
+            let put = "INSERT OR REPLACE INTO settings (name, document) VALUES (?1, ?2)";
+            tx.change_one(put, params![name, document])?;
+            Ok(true)
         };
         self.0.write(table::SETTINGS, work).await
     }

@@ -14,7 +14,7 @@ use umoja_schema::{
 };
 use umoja_store::ports::{
     Commit, Condition, Etag, IdentifierPage, IdentifierWrite, KeyAdded, KeyRemoved, LinkedAccountPage, Page, PartWrite,
-    Parts, StoreError, Users, Writes,
+    Parts, StoreError, Strays, SuperfluousPointer, Users, Writes,
 };
 use umoja_store::seal::Sealer;
 
@@ -325,6 +325,14 @@ impl Users for Written {
 
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
         self.inner.drop_unreadable_identifier(index).await
+    }
+
+    async fn drop_pointers(&self, superfluous: &[SuperfluousPointer]) -> Result<u64, StoreError> {
+        self.inner.drop_pointers(superfluous).await
+    }
+
+    async fn drop_strays(&self, strays: &Strays) -> Result<u64, StoreError> {
+        self.inner.drop_strays(strays).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

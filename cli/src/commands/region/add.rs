@@ -15,7 +15,7 @@ use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
-use super::change::{Pace, find, newest_list, on_its_way, replicate_companies, serving};
+use super::change::{Pace, find, newest_list, note_unreadable, on_its_way, replicate_companies, serving};
 use crate::CliError;
 use crate::commands::deliver::Delivery;
 use crate::commands::jobs::Listed;
@@ -139,7 +139,7 @@ impl Add {
         cloud.store(&document, new.iter().chain(&others).copied()).await?;
         let url = new.first().and_then(|region| region.url.as_deref()).unwrap_or_default();
         let answer = json!({ "region": name, "state": "serving", "added": true,
-            "parts_replicated": copied.parts_replicated, "rows_replicated": copied.rows_replicated });
+            "unreadable": copied.unreadable, "parts_replicated": copied.parts_replicated, "rows_replicated": copied.rows_replicated });
         output.answer(&answer, || {
             format!(
                 "{name} has everything and serves, within {SETTINGS_RELOAD_SECS} seconds, at {}\n  {} parts and {} \
@@ -185,7 +185,7 @@ impl Add {
         deployment.set_state(name, RegionState::Serving)?;
         let is_served = settings_are_read(&deployment).await?;
         let answer = json!({ "region": name, "state": "serving", "added": true,
-            "parts_replicated": copied.parts_replicated, "rows_replicated": copied.rows_replicated });
+            "unreadable": copied.unreadable, "parts_replicated": copied.parts_replicated, "rows_replicated": copied.rows_replicated });
         output.answer(&answer, || {
             format!(
                 "{name} has everything: {} parts and {} rows were replicated. {}",
@@ -199,12 +199,14 @@ impl Add {
 
     async fn backfill(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<BackfillReport, CliError> {
         let (worker, target) = (self.pace.worker(regions), &self.name);
-        let backfill = BackfillJob { worker, target, since, derives: self.again, repairs };
+        let backfill = BackfillJob { worker, target, since, derives: self.again, repairs, reads_all: false };
         let sources = serving(regions, target)?;
         if sources.is_empty() {
             return Err(no_source(target));
         }
-        Ok(backfill.from(&sources, false).await?)
+        let copied = backfill.from(&sources, false).await?;
+        note_unreadable(copied.unreadable);
+        Ok(copied)
     }
 
     /// Re-encrypts the parts that the region's key does not open, until it opens every one. In AWS only with --again,

@@ -124,6 +124,15 @@ pub(super) async fn replicate_companies(regions: &Regions, new: &DeployedRegion)
     }
 }
 
+/// Reports items that no region can read. They keep no region from serving.
+pub(super) fn note_unreadable(items: u64) {
+    if items > 0 {
+        note(&format!(
+            "{items} items cannot be read in any region and were not replicated; `umoja doctor` counts them"
+        ));
+    }
+}
+
 /// Rejects a change that would take the last region out of service.
 pub(super) fn reject_last<'a>(mut others_serve: impl Iterator<Item = &'a bool>, name: &Region) -> Result<(), CliError> {
     if others_serve.any(|serves| *serves) {

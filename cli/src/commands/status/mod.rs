@@ -276,10 +276,14 @@ impl RegionStatus {
             }
         }
         attention.extend(self.replication.attention().map(|text| format!("{region}: {text}")));
-        if let Some(scan) = &self.scan
-            && scan.missing_keys > 0
-        {
-            attention.push(format!("{region}: {} parts lack a wrapped key", scan.missing_keys));
+        if let Some(scan) = &self.scan {
+            if scan.missing_keys > 0 {
+                attention.push(format!("{region}: {} parts lack a wrapped key", scan.missing_keys));
+            }
+            if scan.unreadable > 0 {
+                let unreadable = scan.unreadable;
+                attention.push(format!("{region}: {unreadable} parts cannot be read; the log names their users"));
+            }
         }
         attention
     }
