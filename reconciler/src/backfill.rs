@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
-use umoja_schema::{Item, Log, Millis, PartRecord, Region, Replicated, Resolution, UserId};
+use umoja_schema::{Item, Key, Log, Millis, PartRecord, Region, Replicated, Resolution, UserId};
 use umoja_store::apply::Applied;
 use umoja_store::derive::{derive, derive_pointer, underived};
 use umoja_store::ports::StoreError;
@@ -22,7 +22,7 @@ use umoja_store::repairs::enqueue_if_incomplete;
 use umoja_store::replicate::{confirmation_key, replicate};
 use umoja_store::{Home, RegionPorts};
 
-use crate::restore::restore;
+use crate::restore::{readable, restore};
 use crate::{CONCURRENT, ON_ITS_WAY_MS};
 
 /// How many items one step examines.
@@ -152,7 +152,14 @@ impl<'a> Backfill<'a> {
         let mut unreadable = users.len() as u64;
         let named: BTreeSet<UserId> = users.iter().copied().flatten().collect();
         for user in named {
-            let restored = restore(self.source, table, user).await?;
+            let restored = match restore(self.source, table, user).await {
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%user, table = table.name, %error, "an item cannot be replaced");
+                    0
+                }
+                Ok(restored) => restored,
+            };
             self.report.restored += restored;
             unreadable = unreadable.saturating_sub(restored);
         }
@@ -168,7 +175,7 @@ impl<'a> Backfill<'a> {
             Item::Part(record) => self.source.listed(&record).into_owned().into(),
             item => item,
         };
-        let stored = self.target.read(&item.key()).await?;
+        let stored = readable(self.target, &item.key()).await?;
         let mut there = item.resolve(stored.as_ref()) == Resolution::KeepStored && self.is_confirmed(&item).await?;
         if !there {
             let applied = replicate(self.source, self.target, &item).await?;
@@ -211,8 +218,9 @@ impl<'a> Backfill<'a> {
     /// Whether the new region's confirmation of a tombstone is stored.
     async fn is_confirmed(&self, item: &Item) -> Result<bool, StoreError> {
         let Some(tombstone) = item.tombstone() else { return Ok(true) };
-        let key = confirmation_key(&self.target.name, tombstone.part);
-        Ok(self.source.own.logs.row(Log::Receipts, tombstone.id, &key).await?.is_some())
+        let sort = confirmation_key(&self.target.name, tombstone.part);
+        let key = Key { table: Log::Receipts.entry(), user: tombstone.id, sort };
+        Ok(readable(&self.source.own, &key).await?.is_some())
     }
 
     fn is_young(&self, item: &Item) -> bool {

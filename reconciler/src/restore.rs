@@ -22,12 +22,26 @@ pub(crate) async fn restore(home: &Home, table: &'static Replicated, user: UserI
             }
         };
         for copy in copies {
-            if matches!(home.own.read(&copy.key()).await, Err(StoreError::Unreadable(_))) {
-                restored += u64::from(replicate(home, &home.own, &copy).await? != Applied::Current);
+            match home.own.read(&copy.key()).await {
+                Err(StoreError::Unreadable(_)) => {
+                    restored += u64::from(replicate(home, &home.own, &copy).await? != Applied::Current);
+                }
+                read => drop(read?),
             }
         }
     }
     Ok(restored)
+}
+
+/// The item under a key. One that cannot be read or verified counts as absent, so that another region's replaces it.
+pub(crate) async fn readable(ports: &RegionPorts, key: &Key) -> Result<Option<Item>, StoreError> {
+    match ports.read(key).await {
+        Err(StoreError::Unreadable(error)) => {
+            tracing::error!(region = %ports.name, table = key.table.name, %key, %error, "an item is replaced by a peer's");
+            Ok(None)
+        }
+        read => read,
+    }
 }
 
 /// What a region can read of a user's items.
@@ -36,10 +50,7 @@ async fn copies(ports: &RegionPorts, table: &'static Replicated, user: UserId) -
         Rule::Parts => {
             let mut parts = Vec::new();
             for part in Part::ALL {
-                match ports.read(&Key::of_part(user, part)).await {
-                    Err(StoreError::Unreadable(_)) => {}
-                    read => parts.extend(read?),
-                }
+                parts.extend(readable(ports, &Key::of_part(user, part)).await?);
             }
             parts
         }

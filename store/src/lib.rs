@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod change;
 #[cfg(feature = "testing")]
 pub mod contract;
+pub mod cursor;
 pub mod deployment;
 pub mod derive;
 pub mod digest;

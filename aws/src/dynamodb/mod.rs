@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::names::attribute;
 use umoja_schema::{Attributes, ItemError, Log, Part, UserId};
+use umoja_store::cursor;
 use umoja_store::ports::StoreError;
 
 use crate::attribute::{Item, from_item};
@@ -82,7 +83,7 @@ impl DynamoDb {
         limit: usize,
     ) -> Result<(Vec<Item>, Option<String>), StoreError> {
         let (items, last) = self.scan_items(table, after, limit).await?;
-        let next = last.map(|last| cursor(sort, &last)).transpose()?;
+        let next = last.map(|last| position(sort, &last)).transpose()?;
         Ok((items, next))
     }
 
@@ -129,17 +130,17 @@ impl DynamoDb {
 }
 
 /// The key of an item as a cursor.
-fn cursor(sort: &str, item: &Item) -> Result<String, ItemError> {
+fn position(sort: &str, item: &Item) -> Result<String, ItemError> {
     match (item.get(attribute::ID), item.get(sort)) {
-        (Some(AttributeValue::S(id)), Some(AttributeValue::S(sort))) => Ok(format!("{id}/{sort}")),
+        (Some(AttributeValue::S(id)), Some(AttributeValue::S(sort))) => Ok(cursor::write(id, sort)),
         _ => Err(ItemError::new("key")),
     }
 }
 
 /// Parses the key in a cursor: a user id and a sort key.
 fn read_cursor(sort: &str, cursor: &str) -> Result<Item, StoreError> {
-    let (id, value) = cursor.split_once('/').ok_or(ItemError::new("cursor"))?;
-    Ok(key([(attribute::ID, id.to_owned()), (sort, value.to_owned())]))
+    let (id, value) = cursor::read(cursor).ok_or(ItemError::new("cursor"))?;
+    Ok(key([(attribute::ID, id), (sort, value)]))
 }
 
 /// A key with `N` attributes.

@@ -27,8 +27,7 @@ impl Registry for DynamoDb {
             let page = self.client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(from);
             let page = page.send().await.map_err(|e| error::store("Scan on companies", &e))?;
             for item in page.items.unwrap_or_default() {
-                // One document that cannot be read must not hide the others.
-                companies.extend(from_item(item).and_then(read::<Company>).ok());
+                companies.push(read(from_item(item)?)?);
             }
             from = page.last_evaluated_key;
             if from.is_none() {

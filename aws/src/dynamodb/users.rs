@@ -68,7 +68,7 @@ impl Users for DynamoDb {
         for item in items {
             match (id_in(&item, attribute::ID), id_in(&item, attribute::LINKED)) {
                 (Some(primary), Some(linked)) => pointers.push((primary, linked)),
-                _ => strays.push(super::cursor(attribute::LINKED, &item)?),
+                _ => strays.push(super::position(attribute::LINKED, &item)?),
             }
         }
         Ok(LinkedAccountPage { pointers, strays, next })

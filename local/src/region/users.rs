@@ -62,12 +62,14 @@ impl Users for RegionStore {
     }
 
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
-        let [primary, linked] = linked_place(after.as_deref())?;
+        // No key is before the empty one, and a row can have it.
+        let is_past = if after.is_some() { ">" } else { ">=" };
+        let [primary, linked] = linked_place(after.as_deref().unwrap_or("/"))?;
         let limit = limit.max(1);
         self.0.main.read(table::LINKED_ACCOUNTS, |connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT id, linked FROM linked_accounts WHERE (id, linked) > (?1, ?2) ORDER BY id, linked LIMIT ?3",
-            )?;
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT id, linked FROM linked_accounts WHERE (id, linked) {is_past} (?1, ?2) ORDER BY id, linked LIMIT ?3",
+            ))?;
             let mut rows = select.query(params![primary, linked, int(limit as u64)])?;
             let (mut pointers, mut strays, mut last) = (Vec::new(), Vec::new(), None);
             while let Some(row) = rows.next()? {
@@ -278,7 +280,7 @@ impl Users for RegionStore {
                 }
                 Strays::LinkedAccounts(places) => {
                     for place in places {
-                        let key = linked_place(Some(place))?;
+                        let key = linked_place(place)?;
                         let delete = "DELETE FROM linked_accounts WHERE id = ?1 AND linked = ?2";
                         dropped += tx.prepare_cached(delete)?.execute(key)? as u64;
                     }
@@ -315,9 +317,8 @@ fn identifier_place(text: Option<&str>) -> Result<Cell, StoreError> {
     Ok(Cell::Blob(index.as_bytes().to_vec()))
 }
 
-/// Where a scan of linked accounts continues. No key is before the empty one.
-fn linked_place(text: Option<&str>) -> Result<[Cell; 2], StoreError> {
-    let text = text.unwrap_or("/");
+/// Where a scan of linked accounts continues.
+fn linked_place(text: &str) -> Result<[Cell; 2], StoreError> {
     if let Some(place) = place::from_odd(text)? {
         return Ok(place);
     }

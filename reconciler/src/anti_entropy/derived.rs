@@ -2,7 +2,7 @@
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::names::table;
-use umoja_schema::{BlindIndex, IdentifierItem, Log, Part, PartRecord, UserId};
+use umoja_schema::{BlindIndex, IdentifierItem, Key, Log, Part, PartRecord, UserId};
 use umoja_store::derive::{SuperfluousOwners, derive, derive_pointer, underived};
 use umoja_store::digest::Bucket;
 use umoja_store::ports::{LinkedAccountPage, StoreError, Strays, SuperfluousPointer};
@@ -13,6 +13,7 @@ use super::item::{Examined, Held, LeftOut, examined, or_failed};
 use super::pass::AntiEntropy;
 use super::state::{AntiEntropyReport, Difference};
 use crate::CONCURRENT;
+use crate::restore::readable;
 
 /// The parts of a page.
 fn parts(items: &[Held]) -> impl Iterator<Item = &PartRecord> {
@@ -160,7 +161,8 @@ impl AntiEntropy<'_> {
             return Ok(Examined::default());
         }
         let row = confirmation(self.home, tombstone, &own.name);
-        if own.logs.row(Log::Receipts, row.user, &row.key).await?.is_some() {
+        let key = Key { table: Log::Receipts.entry(), user: row.user, sort: row.key.clone() };
+        if readable(own, &key).await?.is_some() {
             return Ok(Examined::default());
         }
         let mut report = AntiEntropyReport { found: 1, ..AntiEntropyReport::default() };

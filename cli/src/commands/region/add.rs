@@ -57,8 +57,9 @@ PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutI
 sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:PutItem on PREFIX-companies; ConditionCheckItem, GetItem, \
 PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem on PREFIX-linked_accounts; GetItem, \
 BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on PREFIX-journal, PREFIX-receipts \
-and PREFIX-audit, UpdateItem on PREFIX-journal. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it continues \
-where it was stopped.")]
+and PREFIX-audit, UpdateItem on PREFIX-journal. With what the new one needs, also in those that serve, it replaces items that \
+one of them cannot read by the copies of the others. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it \
+continues where it was stopped.")]
 #[command(after_help = "Examples:
   umoja region add ap-south-1 --dir DIR
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
@@ -216,9 +217,14 @@ impl Add {
             return Ok(());
         }
         let listed = Listed { regions, deployment, delivery: Delivery::default() };
-        reencrypt(&self.pace.worker(regions), &listed, Behind::WrappedBy(&self.name), "records under another key")
-            .await
-            .map(drop)
+        reencrypt(
+            &self.pace.worker(regions),
+            &listed,
+            Behind::ReadAndWrappedBy(&self.name),
+            "records under another key",
+        )
+        .await
+        .map(drop)
     }
 
     /// Makes again what the region has lost, if another region can bring everything back.
