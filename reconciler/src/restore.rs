@@ -48,11 +48,11 @@ pub(crate) async fn readable(ports: &RegionPorts, key: &Key) -> Result<Option<It
 async fn copies(ports: &RegionPorts, table: &'static Replicated, user: UserId) -> Result<Vec<Item>, StoreError> {
     Ok(match table.rule {
         Rule::Parts => {
-            let mut parts = Vec::new();
+            let mut found = Vec::new();
             for part in Part::ALL {
-                parts.extend(readable(ports, &Key::of_part(user, part)).await?);
+                found.extend(readable(ports, &Key::of_part(user, part)).await?);
             }
-            parts
+            found
         }
         Rule::PutIfAbsent(log) => ports.logs.rows(log, user).await?.into_iter().map(|row| (log, row).into()).collect(),
         Rule::NewestWins => ports.items.items(table, user).await?.into_iter().map(Item::from).collect(),

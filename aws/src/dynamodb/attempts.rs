@@ -205,7 +205,7 @@ async fn put_done(put: PutItemFluentBuilder, next: &Tally) -> Result<Written, St
     let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld).send().await;
     let Err(error) = put else { return Ok(Written::Done(*next)) };
     match error.as_service_error() {
-        Some(PutItemError::ConditionalCheckFailedException(failed)) => found(failed.item()),
+        Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(found(failed.item())),
         _ => Err(error::store("PutItem on attempts", &error)),
     }
 }
@@ -217,14 +217,14 @@ async fn updated(update: UpdateItemFluentBuilder) -> Result<Written, StoreError>
         Err(error) => error,
     };
     match error.as_service_error() {
-        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => found(failed.item()),
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(found(failed.item())),
         _ => Err(error::store("UpdateItem on attempts", &error)),
     }
 }
 
-fn found(item: Option<&Item>) -> Result<Written, StoreError> {
+fn found(item: Option<&Item>) -> Written {
     let tally = item.map(|item| from_item(item.clone()).and_then(read)).transpose();
-    Ok(tally.map_or(Written::Damaged, Written::Found))
+    tally.map_or(Written::Damaged, Written::Found)
 }
 
 fn read(item: Attributes) -> Result<Tally, ItemError> {

@@ -34,9 +34,10 @@ impl Items for RegionStore {
             let mut rows = select.query(params![table.name, user.as_bytes()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                match readable(read(table, row))? {
-                    Some(item) => found.push(item),
-                    None => tracing::error!(%user, table = table.name, "an item cannot be read"),
+                if let Some(item) = readable(read(table, row))? {
+                    found.push(item);
+                } else {
+                    tracing::error!(%user, table = table.name, "an item cannot be read");
                 }
             }
             Ok(found)

@@ -33,9 +33,10 @@ impl Logs for RegionStore {
             let mut rows = select.query(params![log.table(), user.as_bytes()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                match readable(read(row))? {
-                    Some(row) => found.push(row),
-                    None => tracing::error!(%user, table = log.table(), "a row cannot be read"),
+                if let Some(row) = readable(read(row))? {
+                    found.push(row);
+                } else {
+                    tracing::error!(%user, table = log.table(), "a row cannot be read");
                 }
             }
             Ok(found)

@@ -77,16 +77,13 @@ impl Users for RegionStore {
                 // No reader finds an id in another spelling.
                 let id =
                     |cell: &Cell| cell.text()?.parse::<UserId>().ok().filter(|id| cell.text() == Some(&id.to_string()));
-                last = Some(match (id(&primary), id(&linked)) {
-                    (Some(primary), Some(linked)) => {
-                        pointers.push((primary, linked));
-                        format!("{primary}/{linked}")
-                    }
-                    _ => {
-                        let stray = place::odd(&[primary, linked]);
-                        strays.push(stray.clone());
-                        stray
-                    }
+                last = Some(if let (Some(primary), Some(linked)) = (id(&primary), id(&linked)) {
+                    pointers.push((primary, linked));
+                    format!("{primary}/{linked}")
+                } else {
+                    let stray = place::odd(&[primary, linked]);
+                    strays.push(stray.clone());
+                    stray
                 });
             }
             let next = last.filter(|_| pointers.len() + strays.len() == limit);
@@ -218,19 +215,16 @@ impl Users for RegionStore {
             while let Some(row) = rows.next()? {
                 let key = Cell::from(row.get_ref(1)?);
                 let index = key.bytes().map(BlindIndex::new);
-                last = Some(match index {
-                    Some(index) => {
-                        match readable(identifier(row, index))? {
-                            Some(item) => items.push(item),
-                            None => unreadable.push(index),
-                        }
-                        index.to_string()
+                last = Some(if let Some(index) = index {
+                    match readable(identifier(row, index))? {
+                        Some(item) => items.push(item),
+                        None => unreadable.push(index),
                     }
-                    None => {
-                        let stray = place::odd(&[key]);
-                        strays.push(stray.clone());
-                        stray
-                    }
+                    index.to_string()
+                } else {
+                    let stray = place::odd(&[key]);
+                    strays.push(stray.clone());
+                    stray
                 });
             }
             let next = last.filter(|_| items.len() + unreadable.len() + strays.len() == limit);
