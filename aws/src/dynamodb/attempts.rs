@@ -231,7 +231,10 @@ fn read(item: Attributes) -> Result<Tally, ItemError> {
     let count = u32::try_from(int(&item, attribute::COUNT)?).unwrap_or(u32::MAX);
     let expires_at = Millis(int(&item, attribute::EXPIRES_AT)?.saturating_mul(1000));
     // The item of a sum has no lock.
-    let locked_until = int(&item, attribute::LOCKED_UNTIL).unwrap_or_default();
+    let locked_until = match item.get(attribute::LOCKED_UNTIL) {
+        None => 0,
+        Some(_) => int(&item, attribute::LOCKED_UNTIL)?,
+    };
     Ok(Tally { count, locked_until: Millis(locked_until), expires_at })
 }
 

@@ -128,11 +128,11 @@ impl Answer {
     fn text(&self) -> String {
         let row = |held: &Held| match (&held.digest, &held.error) {
             (Some(digest), _) => {
-                let mut items = format!("{}, {}", counted(held.parts, "part"), counted(held.rows, "row"));
+                let mut items = vec![counted(held.parts, "part"), counted(held.rows, "row")];
                 if held.unreadable > 0 {
-                    items += &format!(", {} cannot be read", held.unreadable);
+                    items.push(format!("{} cannot be read", held.unreadable));
                 }
-                vec![held.region.to_string(), items, digest.clone()]
+                vec![held.region.to_string(), items.join(", "), digest.clone()]
             }
             (None, error) => {
                 let error = error.clone().unwrap_or_default();

@@ -142,6 +142,9 @@ fn unreadable_items_prevent_a_proof() {
         let [first, second] = &cloud.regions[..] else { panic!() };
         assert!(Digest::of(&first.home.own, 2).await.is_err());
         let name = &second.home.own.name;
+        let mut drop_wrapped_keys = DropWrappedKeys::look(&first.home, name);
+        while drop_wrapped_keys.step().await.unwrap() {}
+        assert_eq!((drop_wrapped_keys.report().parts, drop_wrapped_keys.report().unreadable), (20, 1));
         let mut backfill = Backfill::new(&first.home, name, Millis(0)).unwrap();
         while backfill.step().await.unwrap() {}
         let mut backfill = Backfill::new(&first.home, name, Millis(0)).unwrap();
@@ -151,9 +154,6 @@ fn unreadable_items_prevent_a_proof() {
         assert_eq!((report.parts, report.missing, report.restored, report.unreadable), (21, 0, 0, 1), "{report:?}");
         // The keys of these parts are samples. Apart from them, the region has what can be read.
         assert!(BackfillReport { unwrapped: 0, ..report.clone() }.is_complete());
-        let mut drop_wrapped_keys = DropWrappedKeys::look(&first.home, name);
-        while drop_wrapped_keys.step().await.unwrap() {}
-        assert_eq!((drop_wrapped_keys.report().parts, drop_wrapped_keys.report().unreadable), (20, 1));
         let sealer = Sealer::new(KeyRing::new(&first.home, 0), std::sync::Arc::clone(&first.home.entropy));
         let mut reencrypt = Reencryption::new(Rule::WrappedBy(&first.home.own), [(&first.home, &sealer)]);
         while reencrypt.step().await.unwrap() {}
