@@ -25,7 +25,7 @@ fn count(world: &World, region: &str, table: &str) -> i64 {
 
 /// A literal of a user's id.
 fn hex(id: UserId) -> String {
-    let digits: String = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = id.as_bytes().map(|byte| format!("{byte:02x}")).concat();
     format!("x'{digits}'")
 }
 

@@ -155,7 +155,7 @@ async fn a_body_that_is_a_message_as_bytes_is_redriven() {
     let queue = store.queue("keys");
     queue.send(&message(1), 0).await.unwrap();
     sql(&queue, "UPDATE messages SET body = CAST(body AS BLOB)").await;
-    assert_eq!(texts(&queue).await, [String::new(); 0]);
+    assert!(texts(&queue).await.is_empty());
     let dead = queue.receive_dead(10, 60).await.unwrap().remove(0);
     queue.redrive(&dead).await.unwrap();
     assert_eq!(texts(&queue).await, [message(1).to_text()]);

@@ -31,8 +31,8 @@ async fn sql(store: &RegionStore, statement: &str) {
 
 /// A literal of a key.
 fn hex(bytes: &[u8]) -> String {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("x'{digits}'")
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("x'{}'", digits.concat())
 }
 
 /// What a scan finds in pages: the users of readable items, and the number of others.
