@@ -11,7 +11,7 @@ use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, AuditEvent, Log, LogRow, Part, PartRecord, PersonVersion, UserId, Version, api};
 use umoja_store::apply::{MAX_ROUNDS, OwnershipChange};
 use umoja_store::person::read_to_erase;
-use umoja_store::ports::{MAX_WRITES, Parts};
+use umoja_store::ports::{MAX_WRITES, Parts, StoreError};
 use umoja_store::replicate::confirmation;
 
 use crate::accounts::{SEALED_REASON, company_field};
@@ -58,13 +58,16 @@ impl Rule for Erase {
     /// continues where the last run stopped.
     async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<api::Receipt, Error> {
         let (mut users, mut lost_rounds, mut done) = (found.left, 0, found.before);
+        let mut written = BTreeSet::new();
         has_arrived(accounts, self.id, &users).await?;
         while !users.is_empty() {
             let batch = batch(&users);
             let together = done.iter().copied().chain(batch.iter().map(|(id, _)| *id)).collect();
             let erasing = Erasing { people: accounts, context, asked: &self, together: &together };
+            let ids: BTreeSet<UserId> = batch.iter().map(|(id, _)| *id).collect();
             if erasing.transaction(batch).await?.is_done().await? {
                 done = together;
+                written.extend(ids);
             } else {
                 lost_rounds += 1;
                 if lost_rounds == MAX_ROUNDS {
@@ -72,6 +75,10 @@ impl Rule for Erase {
                 }
             }
             users = left(accounts, self.id, &done).await?;
+            // No later write makes an erased user live. A table that keeps the users would get rows for ever.
+            if users.iter().any(|(id, _)| written.contains(id)) {
+                return Err(StoreError::Rejected("an erasure that changes no part".to_owned()).into());
+            }
         }
         receipt(accounts, self.id).await
     }

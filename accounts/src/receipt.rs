@@ -60,8 +60,12 @@ pub(crate) async fn receipt(people: &People, id: UserId) -> Result<Receipt, Erro
         Some(Attribute::B(sealed)) => people.secrets.open_text(erase, sealed),
         _ => None,
     };
-    let regions: BTreeMap<_, _> =
+    let mut regions: BTreeMap<_, _> =
         people.home.region_names().map(|region| (region.clone(), confirmed(&all, region))).collect();
+    // A row says that the region held the tombstones. What it holds now counts more.
+    if !are_erased(people, all.keys().copied()).await? {
+        regions.insert(people.home.own.name.clone(), Confirmation { confirmed: false, confirmed_at: None });
+    }
     let left = left(people, id, all.keys().copied().collect()).await?;
     Ok(Receipt {
         id,
@@ -91,6 +95,13 @@ pub(crate) fn any_erased(parts: &Parts) -> bool {
 async fn left(people: &People, id: UserId, erased: BTreeSet<UserId>) -> Result<usize, Error> {
     let users = read_to_erase(&*people.home.own.users, id, &erased, &BTreeSet::new()).await?;
     Ok(users.iter().filter(|(id, _)| !erased.contains(id)).count())
+}
+
+/// Whether this region holds the tombstones of these users.
+async fn are_erased(people: &People, ids: impl Iterator<Item = UserId>) -> Result<bool, Error> {
+    let reads: Vec<_> = ids.map(|id| people.home.own.users.parts(id)).collect();
+    let parts: Vec<Parts> = stream::iter(reads).buffered(CONCURRENT).try_collect().await?;
+    Ok(parts.iter().all(Parts::is_erased))
 }
 
 /// The number of users whose rows are read at the same time.

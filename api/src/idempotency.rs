@@ -165,7 +165,10 @@ mod tests {
     #[test]
     fn every_member_of_a_body_that_is_a_password_is_known() {
         let mut generator = SchemaSettings::draft2020_12().into_generator();
-        let bodies: Vec<Value> = described(&mut generator).into_iter().map(|one| one.body.to_value()).collect();
+        let bodies: Vec<Value> = described(&mut generator, &mut SchemaSettings::draft2020_12().into_generator())
+            .into_iter()
+            .map(|one| one.body.to_value())
+            .collect();
         let definitions = generator.take_definitions(true);
         let mut found = Vec::new();
         for body in bodies {

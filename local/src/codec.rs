@@ -19,6 +19,10 @@ pub(crate) fn encode(item: &Attributes) -> Result<Vec<u8>, StoreError> {
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Attributes, StoreError> {
     let [FORMAT, rest @ ..] = bytes else { return Err(unreadable()) };
+    // Umoja never encodes more, and reading more could take any time.
+    if bytes.len() > MAX_BYTES {
+        return Err(unreadable());
+    }
     postcard::from_bytes(rest).map_err(|_| unreadable())
 }
 
@@ -73,7 +77,8 @@ mod tests {
     #[test]
     fn damaged_bytes_and_other_formats_are_unreadable() {
         let bytes = encode(&every_type()).unwrap();
-        for wrong in [&b""[..], &[2], &bytes[1..], &bytes[..bytes.len() - 1]] {
+        let long = [&bytes[..], &vec![0; MAX_BYTES]].concat();
+        for wrong in [&b""[..], &[2], &bytes[1..], &bytes[..bytes.len() - 1], &long] {
             assert!(matches!(decode(wrong), Err(StoreError::Unreadable(_))));
         }
     }

@@ -21,7 +21,7 @@ use umoja_store::ports::StoreError;
 pub(crate) use batch::Tx;
 use batch::{Batcher, Job, Work, WriteAhead};
 pub(crate) use connect::ConnectError;
-pub(crate) use fault::Fault;
+pub(crate) use fault::{Fault, readable};
 pub(crate) use settings::{Durability, Settings};
 
 use crate::files::beside;

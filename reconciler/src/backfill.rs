@@ -10,9 +10,11 @@
 //! An item younger than a minute that was written when every function knew the new region does not count as missing: it
 //! is on its way, and its replicator lists it for the key repair if necessary.
 
+use std::collections::BTreeSet;
+
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
-use umoja_schema::{Item, Log, Millis, PartRecord, Region, Resolution};
+use umoja_schema::{Item, Key, Log, Millis, PartRecord, Region, Replicated, Resolution, UserId};
 use umoja_store::apply::Applied;
 use umoja_store::derive::{derive, derive_pointer, underived};
 use umoja_store::ports::StoreError;
@@ -20,6 +22,7 @@ use umoja_store::repairs::enqueue_if_incomplete;
 use umoja_store::replicate::{confirmation_key, replicate};
 use umoja_store::{Home, RegionPorts};
 
+use crate::restore::{readable, restore};
 use crate::{CONCURRENT, ON_ITS_WAY_MS};
 
 /// How many items one step examines.
@@ -40,14 +43,18 @@ pub struct BackfillReport {
     pub missing: u64,
     /// Parts whose data key the new region has not wrapped. They are listed for the key repair.
     pub unwrapped: u64,
-    /// Parts and rows of the serving region that cannot be read. Another pass finds them again.
+    /// Parts and rows of the serving region that could not be read and were replaced by the copies of other regions.
+    /// Another pass replicates them.
+    pub restored: u64,
+    /// Parts and rows of the serving region that cannot be read, and no region has a copy that can. No backfill can bring
+    /// them.
     pub unreadable: u64,
 }
 
 impl BackfillReport {
-    /// True if the new region has everything that the pass examined.
+    /// True if the new region has everything that can be read in the source.
     pub const fn is_complete(&self) -> bool {
-        self.missing == 0 && self.unwrapped == 0 && self.unreadable == 0
+        self.missing == 0 && self.unwrapped == 0 && self.restored == 0
     }
 
     /// Adds another report to this one.
@@ -58,6 +65,7 @@ impl BackfillReport {
         self.rows_replicated += other.rows_replicated;
         self.missing += other.missing;
         self.unwrapped += other.unwrapped;
+        self.restored += other.restored;
         self.unreadable += other.unreadable;
     }
 }
@@ -132,11 +140,34 @@ impl<'a> Backfill<'a> {
         let found: Vec<BackfillReport> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
         self.table += usize::from(page.next.is_none());
         self.after = page.next;
-        self.report.unreadable += page.unreadable.len() as u64;
         for one in &found {
             self.report.add(one);
         }
+        self.unreadable(table, &page.unreadable).await?;
         Ok(self.table < tables.len())
+    }
+
+    /// Counts unreadable items, after it has replaced those of which another region has a copy.
+    async fn unreadable(&mut self, table: &'static Replicated, users: &[Option<UserId>]) -> Result<(), StoreError> {
+        let mut unreadable = users.len() as u64;
+        let named: BTreeSet<UserId> = users.iter().copied().flatten().collect();
+        for user in named {
+            let restored = match restore(self.source, table, user).await {
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%user, table = table.name, %error, "an item cannot be replaced");
+                    0
+                }
+                Ok(restored) => restored,
+            };
+            self.report.restored += restored;
+            unreadable = unreadable.saturating_sub(restored);
+        }
+        if unreadable > 0 {
+            tracing::warn!(region = %self.source.own.name, table = table.name, unreadable, "items cannot be read");
+        }
+        self.report.unreadable += unreadable;
+        Ok(())
     }
 
     async fn item(&self, item: Item) -> Result<BackfillReport, StoreError> {
@@ -144,7 +175,7 @@ impl<'a> Backfill<'a> {
             Item::Part(record) => self.source.listed(&record).into_owned().into(),
             item => item,
         };
-        let stored = self.target.read(&item.key()).await?;
+        let stored = readable(self.target, &item.key()).await?;
         let mut there = item.resolve(stored.as_ref()) == Resolution::KeepStored && self.is_confirmed(&item).await?;
         if !there {
             let applied = replicate(self.source, self.target, &item).await?;
@@ -187,8 +218,9 @@ impl<'a> Backfill<'a> {
     /// Whether the new region's confirmation of a tombstone is stored.
     async fn is_confirmed(&self, item: &Item) -> Result<bool, StoreError> {
         let Some(tombstone) = item.tombstone() else { return Ok(true) };
-        let key = confirmation_key(&self.target.name, tombstone.part);
-        Ok(self.source.own.logs.row(Log::Receipts, tombstone.id, &key).await?.is_some())
+        let sort = confirmation_key(&self.target.name, tombstone.part);
+        let key = Key { table: Log::Receipts.entry(), user: tombstone.id, sort };
+        Ok(readable(&self.source.own, &key).await?.is_some())
     }
 
     fn is_young(&self, item: &Item) -> bool {

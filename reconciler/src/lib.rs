@@ -22,6 +22,7 @@ mod messages;
 mod proving;
 mod redrive;
 mod reencrypt;
+mod restore;
 mod retries;
 mod runs;
 mod served;

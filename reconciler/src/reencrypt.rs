@@ -69,6 +69,8 @@ pub struct ReencryptionReport {
     pub unwrapped: u64,
     /// Parts that are behind and cannot be opened.
     pub unreadable: u64,
+    /// Of those, parts whose stored item cannot be read.
+    pub damaged: u64,
     /// Some of the users of those parts.
     pub unreadable_users: Vec<UserId>,
     /// The users of some of the parts that are not in every region in the same version.
@@ -101,6 +103,7 @@ impl ReencryptionReport {
         self.ahead += other.ahead;
         self.unwrapped += other.unwrapped;
         self.unreadable += other.unreadable;
+        self.damaged += other.damaged;
         let room = NAMED.saturating_sub(self.unreadable_users.len());
         self.unreadable_users.extend(other.unreadable_users.into_iter().take(room));
         let room = LOOKED_AT_AGAIN.saturating_sub(self.waiting.len());
@@ -195,6 +198,7 @@ impl<'a> Reencryption<'a> {
         self.report.add(ReencryptionReport {
             parts: unreadable,
             unreadable,
+            damaged: unreadable,
             unreadable_users,
             ..ReencryptionReport::default()
         });

@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use umoja_schema::{BlindIndex, Part, PartRecord, Region, UserId, Version};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use umoja_schema::{BlindIndex, IdentifierItem, Part, PartRecord, Region, UserId, Version};
 
 use crate::apply::{conflicts, plan_linked_accounts, same_person};
-use crate::ports::{IdentifierWrite, LinkedAccountWrite, StoreError, Users, Writes};
+use crate::ports::{IdentifierWrite, StoreError, Users, Writes};
 
 /// The differences between the derived tables and a user's part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub async fn underived(users: &dyn Users, id: UserId, indexes: &[BlindIndex]) ->
     }
     let none = BTreeMap::new();
     let said = part.as_ref().map_or(&none, PartRecord::ownerships);
-    let write = |before: umoja_schema::IdentifierItem| {
+    let write = |before: IdentifierItem| {
         let after = before.with(id, said.get(&before.index))?;
         Some(IdentifierWrite { before, after })
     };
@@ -101,14 +102,71 @@ pub async fn derive_pointer(users: &dyn Users, part: &PartRecord) -> Result<bool
     Ok(true)
 }
 
-/// Removes a pointer that the profile part of `linked`, which has this version, does not have. False if that part was
-/// written meanwhile.
-pub async fn drop_pointer(
-    users: &dyn Users,
-    linked: UserId,
-    version: Option<&Version>,
-    primary: UserId,
-) -> Result<bool, StoreError> {
-    let linked_accounts = vec![LinkedAccountWrite { primary, linked, present: false }];
-    users.derive(linked, version, &Writes { linked_accounts, ..Writes::default() }).await
+/// The owners of an identifier in the table whose parts do not own it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuperfluousOwners {
+    item: IdentifierItem,
+    /// The owners, and the versions of their profile parts.
+    owners: Vec<(UserId, Option<Version>)>,
+}
+
+/// How many owners are read at the same time.
+const CONCURRENT: usize = 32;
+
+/// The most versions that one transaction checks.
+const MAX_CHECKED: usize = 90;
+
+impl SuperfluousOwners {
+    /// Compares all owners of an item with their parts: one read for each, however many there are. `None` if each part
+    /// owns the identifier. A part that cannot be read says neither.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn of(users: &dyn Users, item: &IdentifierItem) -> Result<Option<Self>, StoreError> {
+        let read = async |id: UserId| match users.part(id, Part::Profile).await {
+            Err(StoreError::Unreadable(_)) => Ok(None),
+            Ok(Some(part)) if part.ownerships().contains_key(&item.index) => Ok(None),
+            part => Ok::<_, StoreError>(Some((id, part?.map(|part| part.version)))),
+        };
+        let reads: Vec<_> = item.owners.keys().map(|id| read(*id)).collect();
+        let owners: Vec<_> = stream::iter(reads).buffered(CONCURRENT).try_collect().await?;
+        let owners: Vec<_> = owners.into_iter().flatten().collect();
+        Ok((!owners.is_empty()).then(|| Self { item: item.clone(), owners }))
+    }
+
+    /// The number of these owners.
+    pub fn count(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// The first of them, with the version of its profile part.
+    pub fn first(&self) -> Option<&(UserId, Option<Version>)> {
+        self.owners.first()
+    }
+
+    /// Removes the owners in one write, and returns how many. None, with no effect, if the item or a part was written
+    /// meanwhile. Of more users with a part than a transaction can check, it leaves some for the next pass.
+    ///
+    /// A part that was written meanwhile for a user without one wrote the item too, unless the item already was as the
+    /// part says. The next pass adds such an owner again.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn drop(&self, users: &dyn Users) -> Result<u64, StoreError> {
+        let Some((first, version)) = self.first() else { return Ok(0) };
+        let mut after = self.item.clone();
+        let mut unchanged = Vec::new();
+        for (id, version) in &self.owners {
+            match version.as_ref().filter(|_| id != first) {
+                Some(_) if unchanged.len() == MAX_CHECKED => continue,
+                Some(version) => unchanged.push((*id, version.clone())),
+                None => {}
+            }
+            after.owners.remove(id);
+        }
+        let removed = (self.item.owners.len() - after.owners.len()) as u64;
+        let ownerships = vec![IdentifierWrite { before: self.item.clone(), after }];
+        let writes = Writes { ownerships, unchanged, ..Writes::default() };
+        Ok(if users.derive(*first, version.as_ref(), &writes).await? { removed } else { 0 })
+    }
 }

@@ -19,8 +19,8 @@ use umoja_schema::{
 use crate::RegionPorts;
 use crate::ports::{
     Begun, Checkpoints, Commit, CompanyRow, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved,
-    Keys, KeysError, LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError, Users,
-    Writes,
+    Keys, KeysError, LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError,
+    Strays, SuperfluousPointer, Users, Writes,
 };
 
 /// The fault of one call.
@@ -272,16 +272,20 @@ impl Users for Faulty<dyn Users> {
         self.faults.call("scan_identifiers", self.inner.scan_identifiers(after, limit)).await
     }
 
-    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError> {
-        self.faults.call("drop_unreadable_linked_account", self.inner.drop_unreadable_linked_account(id, linked)).await
-    }
-
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
         self.faults.call("scan_linked_accounts", self.inner.scan_linked_accounts(after, limit)).await
     }
 
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
         self.faults.call("drop_unreadable_identifier", self.inner.drop_unreadable_identifier(index)).await
+    }
+
+    async fn drop_pointers(&self, superfluous: &[SuperfluousPointer]) -> Result<u64, StoreError> {
+        self.faults.call("drop_pointers", self.inner.drop_pointers(superfluous)).await
+    }
+
+    async fn drop_strays(&self, strays: &Strays) -> Result<u64, StoreError> {
+        self.faults.call("drop_strays", self.inner.drop_strays(strays)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

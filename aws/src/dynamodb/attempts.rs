@@ -3,7 +3,7 @@
 //! write without a read.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -42,6 +42,10 @@ impl Attempts for DynamoDb {
             match written {
                 Written::Done(tally) => return Ok(Counted::Let(tally)),
                 Written::Found(found) => stored = found,
+                Written::Damaged => {
+                    let put = self.put_attempt(key, &next).send().await;
+                    return put.map(|_| Counted::Let(next)).map_err(|e| error::store("PutItem on attempts", &e));
+                }
             }
         }
         Ok(Counted::Locked(now.plus(TOO_HOT_MS)))
@@ -58,13 +62,13 @@ impl Attempts for DynamoDb {
             .expression_attribute_values(":most", number(most.into()));
         Ok(match updated(update).await? {
             Written::Done(tally) => Some(tally),
-            Written::Found(_) => None,
+            Written::Found(_) | Written::Damaged => None,
         })
     }
 
     async fn tally(&self, key: &[u8; 32], now: Millis) -> Result<Option<Tally>, StoreError> {
         let item = self.get(table::ATTEMPTS, super::key([(attribute::ID, hex::encode(key))])).await?;
-        Ok(item.map(read).transpose()?.filter(|tally| tally.expires_at > now))
+        Ok(item.and_then(|item| read(item).ok()).filter(|tally| tally.expires_at > now))
     }
 
     async fn give_back(&self, key: &[u8; 32], counted: &Tally) -> Result<(), StoreError> {
@@ -102,10 +106,21 @@ impl Attempts for DynamoDb {
             .expression_attribute_values(":until", seconds(until))
             .expression_attribute_values(":amount", number(amount.into()))
             .send()
-            .await
-            .map_err(|e| error::store("UpdateItem on attempts", &e))?;
-        let item = from_item(update.attributes.unwrap_or_default())?;
-        Ok(int(&item, attribute::COUNT)?)
+            .await;
+        let counted = match update {
+            Ok(update) => {
+                from_item(update.attributes.unwrap_or_default()).and_then(|item| int(&item, attribute::COUNT))
+            }
+            // What is stored is no number.
+            Err(error) if error.code() == Some("ValidationException") => Err(ItemError::new(attribute::COUNT)),
+            Err(error) => return Err(error::store("UpdateItem on attempts", &error)),
+        };
+        if let Ok(counted) = counted {
+            return Ok(counted);
+        }
+        let first = Tally { count: amount, locked_until: Millis(0), expires_at: until };
+        let put = self.put_attempt(key, &first).send().await;
+        put.map(|_| amount.into()).map_err(|e| error::store("PutItem on attempts", &e))
     }
 }
 
@@ -114,6 +129,9 @@ enum Written {
     Done(Tally),
     /// The write was not done. This is the stored item.
     Found(Option<Tally>),
+    /// The write was not done. The stored item cannot be read, and counts as absent: who can damage it can delete it, and
+    /// otherwise its key would be locked for ever.
+    Damaged,
 }
 
 impl DynamoDb {
@@ -187,7 +205,7 @@ async fn put_done(put: PutItemFluentBuilder, next: &Tally) -> Result<Written, St
     let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld).send().await;
     let Err(error) = put else { return Ok(Written::Done(*next)) };
     match error.as_service_error() {
-        Some(PutItemError::ConditionalCheckFailedException(failed)) => found(failed.item()),
+        Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(found(failed.item())),
         _ => Err(error::store("PutItem on attempts", &error)),
     }
 }
@@ -199,21 +217,24 @@ async fn updated(update: UpdateItemFluentBuilder) -> Result<Written, StoreError>
         Err(error) => error,
     };
     match error.as_service_error() {
-        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => found(failed.item()),
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(found(failed.item())),
         _ => Err(error::store("UpdateItem on attempts", &error)),
     }
 }
 
-fn found(item: Option<&Item>) -> Result<Written, StoreError> {
-    let tally = item.map(|item| from_item(item.clone()).and_then(read)).transpose()?;
-    Ok(Written::Found(tally))
+fn found(item: Option<&Item>) -> Written {
+    let tally = item.map(|item| from_item(item.clone()).and_then(read)).transpose();
+    tally.map_or(Written::Damaged, Written::Found)
 }
 
 fn read(item: Attributes) -> Result<Tally, ItemError> {
     let count = u32::try_from(int(&item, attribute::COUNT)?).unwrap_or(u32::MAX);
     let expires_at = Millis(int(&item, attribute::EXPIRES_AT)?.saturating_mul(1000));
     // The item of a sum has no lock.
-    let locked_until = int(&item, attribute::LOCKED_UNTIL).unwrap_or_default();
+    let locked_until = match item.get(attribute::LOCKED_UNTIL) {
+        None => 0,
+        Some(_) => int(&item, attribute::LOCKED_UNTIL)?,
+    };
     Ok(Tally { count, locked_until: Millis(locked_until), expires_at })
 }
 

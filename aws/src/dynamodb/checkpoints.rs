@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use umoja_schema::Attribute;
 use umoja_schema::names::{attribute, table};
-use umoja_schema::{Attribute, ItemError};
 use umoja_store::ports::{Checkpoints, StoreError};
 
 use super::{DynamoDb, key};
@@ -14,11 +14,11 @@ use crate::error;
 impl Checkpoints for DynamoDb {
     async fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let item = self.get(table::CHECKPOINTS, key([(attribute::ID, name.to_owned())])).await?;
-        match item.map(|mut item| item.remove(attribute::STATE)) {
-            None => Ok(None),
-            Some(Some(Attribute::B(state))) => Ok(Some(state)),
-            Some(_) => Err(ItemError::new(attribute::STATE).into()),
-        }
+        Ok(match item.and_then(|mut item| item.remove(attribute::STATE)) {
+            Some(Attribute::B(state)) => Some(state),
+            // A state that cannot be read is lost, as the port allows.
+            _ => None,
+        })
     }
 
     async fn put_checkpoint(&self, name: &str, state: &[u8]) -> Result<(), StoreError> {

@@ -1,8 +1,9 @@
 //! [`Items`].
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::names::attribute;
-use umoja_schema::{Attribute, Replicated, UserId, VersionedItem};
+use umoja_schema::{Replicated, UserId, VersionedItem};
 use umoja_store::ports::{ItemPage, Items, StoreError};
 
 use super::{DynamoDb, key, read_cursor, readable};
@@ -23,13 +24,13 @@ impl Items for DynamoDb {
 
     async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError> {
         let items = self.query(table.name, &user.to_string()).await?;
-        Ok(items.into_iter().map(|item| VersionedItem::from_item(table, item)).collect::<Result<_, _>>()?)
+        Ok(readable(items, |item| VersionedItem::from_item(table, item)).0)
     }
 
     async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError> {
         let mut dropped = 0;
         for item in self.query(table.name, &user.to_string()).await? {
-            let Some(Attribute::S(sort)) = item.get(table.sort_key) else { continue };
+            let Some(AttributeValue::S(sort)) = item.get(table.sort_key) else { continue };
             let key = key([(attribute::ID, user.to_string()), (table.sort_key, sort.clone())]);
             let delete = self.client.delete_item().table_name(self.table(table.name)).set_key(Some(key)).send().await;
             delete.map_err(|error| error::store(&format!("DeleteItem on {}", table.name), &error))?;

@@ -37,7 +37,7 @@ impl Logs for DynamoDb {
 
     async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError> {
         let items = self.query(log.table(), &user.to_string()).await?;
-        Ok(items.into_iter().map(LogRow::from_item).collect::<Result<_, _>>()?)
+        Ok(readable(items, LogRow::from_item).0)
     }
 
     async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError> {

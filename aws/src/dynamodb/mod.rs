@@ -83,13 +83,7 @@ impl DynamoDb {
         limit: usize,
     ) -> Result<(Vec<Item>, Option<String>), StoreError> {
         let (items, last) = self.scan_items(table, after, limit).await?;
-        let next = match &last {
-            None => None,
-            Some(last) => match (last.get(attribute::ID), last.get(sort)) {
-                (Some(AttributeValue::S(id)), Some(AttributeValue::S(sort))) => Some(cursor::write(id, sort)),
-                _ => return Err(ItemError::new("LastEvaluatedKey").into()),
-            },
-        };
+        let next = last.map(|last| position(sort, &last)).transpose()?;
         Ok((items, next))
     }
 
@@ -112,7 +106,7 @@ impl DynamoDb {
     }
 
     /// All items of one partition of a table with the key `id`, in the order of their sort keys.
-    async fn query(&self, table: &str, id: &str) -> Result<Vec<Attributes>, StoreError> {
+    async fn query(&self, table: &str, id: &str) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         let mut from = None;
         loop {
@@ -126,14 +120,20 @@ impl DynamoDb {
                 .consistent_read(true)
                 .set_exclusive_start_key(from);
             let page = page.send().await.map_err(|e| error::store(&format!("Query on {table}"), &e))?;
-            for item in page.items.unwrap_or_default() {
-                items.push(from_item(item)?);
-            }
+            items.extend(page.items.unwrap_or_default());
             from = page.last_evaluated_key;
             if from.is_none() {
                 return Ok(items);
             }
         }
+    }
+}
+
+/// The key of an item as a cursor.
+fn position(sort: &str, item: &Item) -> Result<String, ItemError> {
+    match (item.get(attribute::ID), item.get(sort)) {
+        (Some(AttributeValue::S(id)), Some(AttributeValue::S(sort))) => Ok(cursor::write(id, sort)),
+        _ => Err(ItemError::new("key")),
     }
 }
 
@@ -155,7 +155,10 @@ fn readable<T>(items: Vec<Item>, read: impl Fn(Attributes) -> Result<T, ItemErro
         let user = item.get(attribute::ID).and_then(|id| id.as_s().ok()?.parse().ok());
         match from_item(item).and_then(&read) {
             Ok(one) => found.push(one),
-            Err(_) => unreadable.push(user),
+            Err(error) => {
+                tracing::error!(user = user.map(|user: UserId| user.to_string()), %error, "an item cannot be read");
+                unreadable.push(user);
+            }
         }
     }
     (found, unreadable)

@@ -82,10 +82,14 @@ impl DynamoDb {
 }
 
 fn unless_live(put: PutItemFluentBuilder, now: Millis) -> PutItemFluentBuilder {
-    put.condition_expression("attribute_not_exists(#id) OR #expires_at <= :now")
-        .expression_attribute_names("#id", attribute::ID)
-        .expression_attribute_names("#expires_at", attribute::EXPIRES_AT)
-        .expression_attribute_values(":now", AttributeValue::N(now.secs().to_string()))
+    // An expiry that is no number would never be over.
+    put.condition_expression(
+        "attribute_not_exists(#id) OR #expires_at <= :now OR NOT attribute_type(#expires_at, :number)",
+    )
+    .expression_attribute_values(":number", AttributeValue::S("N".into()))
+    .expression_attribute_names("#id", attribute::ID)
+    .expression_attribute_names("#expires_at", attribute::EXPIRES_AT)
+    .expression_attribute_values(":now", AttributeValue::N(now.secs().to_string()))
 }
 
 fn document(outcome: &Outcome) -> Result<AttributeValue, StoreError> {

@@ -8,11 +8,10 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use umoja_schema::names::{attribute, table};
-use umoja_schema::{
-    Attribute, Attributes, BlindIndex, IdentifierItem, Item, ItemError, Key, Part, PartRecord, Region, UserId, Version,
-};
+use umoja_schema::{BlindIndex, IdentifierItem, Item, ItemError, Key, Part, PartRecord, Region, UserId, Version};
 use umoja_store::ports::{
-    Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, Page, Parts, StoreError, Users, Writes,
+    Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, Page, Parts, StoreError, Strays, Users,
+    Writes,
 };
 
 use super::{DynamoDb, key, part_key, read_cursor, readable};
@@ -32,7 +31,12 @@ impl Users for DynamoDb {
     async fn parts(&self, id: UserId) -> Result<Parts, StoreError> {
         let mut parts = Parts::default();
         for item in self.query(table::USERS, &id.to_string()).await? {
-            parts.set(PartRecord::from_item(item)?);
+            // An item under another key is no part, and hides none.
+            if item.get(attribute::PART).is_none_or(|part| part.as_s().is_ok_and(|part| part.parse::<Part>().is_err()))
+            {
+                continue;
+            }
+            parts.set(PartRecord::from_item(from_item(item)?)?);
         }
         Ok(parts)
     }
@@ -54,29 +58,20 @@ impl Users for DynamoDb {
     async fn linked_accounts(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
         let items = self.query(table::LINKED_ACCOUNTS, &id.to_string()).await?;
         // Only the part of a user decides whether its pointer exists, so what is no id is none.
-        let linked = |item: &Attributes| match item.get(attribute::LINKED) {
-            Some(Attribute::S(text)) => text.parse().ok(),
-            _ => None,
-        };
-        Ok(items.iter().filter_map(linked).collect())
+        Ok(items.iter().filter_map(|item| id_in(item, attribute::LINKED)).collect())
     }
 
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
         let after = after.as_deref().map(|after| read_cursor(attribute::LINKED, after)).transpose()?;
         let (items, next) = self.scan_page(table::LINKED_ACCOUNTS, attribute::LINKED, after, limit).await?;
-        let mut page = LinkedAccountPage { next, ..LinkedAccountPage::default() };
+        let (mut pointers, mut strays) = (Vec::new(), Vec::new());
         for item in items {
-            let text = |name| item.get(name).and_then(|id| id.as_s().ok()).map_or("", String::as_str);
-            page.add(text(attribute::ID), text(attribute::LINKED));
+            match (id_in(&item, attribute::ID), id_in(&item, attribute::LINKED)) {
+                (Some(primary), Some(linked)) => pointers.push((primary, linked)),
+                _ => strays.push(super::position(attribute::LINKED, &item)?),
+            }
         }
-        Ok(page)
-    }
-
-    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError> {
-        let delete = self.client.delete_item().table_name(self.table(table::LINKED_ACCOUNTS));
-        let of = key([(attribute::ID, id.to_owned()), (attribute::LINKED, linked.to_owned())]);
-        let deleted = delete.set_key(Some(of)).send().await;
-        deleted.map(drop).map_err(|e| error::store("DeleteItem on linked_accounts", &e))
+        Ok(LinkedAccountPage { pointers, strays, next })
     }
 
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
@@ -197,15 +192,34 @@ impl Users for DynamoDb {
             Some(Some(AttributeValue::S(index))) => Some(index),
             Some(_) => return Err(ItemError::new("LastEvaluatedKey").into()),
         };
-        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+        let (mut found, mut unreadable, mut strays) = (Vec::new(), Vec::new(), Vec::new());
         for item in items {
-            let index = item.get(attribute::INDEX).and_then(|index| index.as_s().ok()?.parse().ok());
-            match from_item(item).and_then(IdentifierItem::from_item) {
-                Ok(item) => found.push(item),
-                Err(_) => unreadable.push(index),
+            let key = item.get(attribute::INDEX).and_then(|key| key.as_s().ok().cloned()).unwrap_or_default();
+            match (key.parse::<BlindIndex>(), from_item(item).and_then(IdentifierItem::from_item)) {
+                (Ok(index), _) if index.to_string() != key => strays.push(key),
+                (Ok(_), Ok(item)) => found.push(item),
+                (Ok(index), Err(_)) => unreadable.push(index),
+                (Err(_), _) => strays.push(key),
             }
         }
-        Ok(IdentifierPage { items: found, unreadable, next })
+        Ok(IdentifierPage { items: found, unreadable, strays, next })
+    }
+
+    async fn drop_strays(&self, strays: &Strays) -> Result<u64, StoreError> {
+        let (name, keys): (_, Vec<DynamoItem>) = match strays {
+            Strays::Identifiers(places) => {
+                (table::IDENTIFIERS, places.iter().map(|index| key([(attribute::INDEX, index.clone())])).collect())
+            }
+            Strays::LinkedAccounts(places) => {
+                let keys = places.iter().map(|place| read_cursor(attribute::LINKED, place));
+                (table::LINKED_ACCOUNTS, keys.collect::<Result<_, _>>()?)
+            }
+        };
+        for key in &keys {
+            let delete = self.client.delete_item().table_name(self.table(name)).set_key(Some(key.clone()));
+            delete.send().await.map_err(|e| error::store(&format!("DeleteItem on {name}"), &e))?;
+        }
+        Ok(keys.len() as u64)
     }
 
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
@@ -273,4 +287,10 @@ impl DynamoDb {
         }
         Ok(())
     }
+}
+
+/// The id in an attribute. No reader finds one in another spelling.
+fn id_in(item: &DynamoItem, name: &str) -> Option<UserId> {
+    let text = item.get(name)?.as_s().ok()?;
+    text.parse().ok().filter(|id: &UserId| id.to_string() == *text)
 }

@@ -24,7 +24,8 @@ use crate::output::{Output, counted, table, time};
 Reads every part and row of every region once, except those of the last minute, which may be on their way. If the \
 digests are equal, all regions hold the same, as of a minute before the command began. If they differ, a write during \
 the command may be the reason: the command then compares the regions bucket by bucket and reports whether they do \
-differ. `umoja doctor` names the differences.
+differ. `umoja doctor` names the differences. An item that cannot be read \
+counts as a difference.
 
 The exit code is 0 if all regions hold the same, 1 if they do not, and 2 if a region could not be read.
 
@@ -58,6 +59,8 @@ struct Held {
     digest: Option<String>,
     parts: u64,
     rows: u64,
+    /// Items that cannot be read. The digest does not cover them.
+    unreadable: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -72,11 +75,12 @@ impl DigestCommand {
             let (name, state) = (region.name().clone(), region.state);
             held.push(match digest(region, regions.list.len(), as_of, dropped_before).await {
                 Ok(digest) => {
-                    let Digest { parts, rows, .. } = digest;
-                    Held { region: name, state, digest: Some(digest.to_string()), parts, rows, error: None }
+                    let Digest { parts, rows, unreadable, .. } = digest;
+                    Held { region: name, state, digest: Some(digest.to_string()), parts, rows, unreadable, error: None }
                 }
                 Err(error) => {
-                    Held { region: name, state, digest: None, parts: 0, rows: 0, error: Some(error.to_string()) }
+                    let (digest, error) = (None, Some(error.to_string()));
+                    Held { region: name, state, digest, parts: 0, rows: 0, unreadable: 0, error }
                 }
             });
         }
@@ -107,10 +111,12 @@ async fn converged(regions: &Regions, held: &[Held]) -> (Option<bool>, u64) {
     if held.iter().any(|one| one.error.is_some()) {
         return (None, 0);
     }
-    let mut digests = held.iter().filter(|one| one.state.is_compared()).map(|one| &one.digest);
+    let compared = || held.iter().filter(|one| one.state.is_compared());
+    let unreadable: u64 = compared().map(|one| one.unreadable).sum();
+    let mut digests = compared().map(|one| &one.digest);
     let first = digests.next();
     if digests.all(|digest| Some(digest) == first) {
-        return (Some(true), 0);
+        return (Some(unreadable == 0), unreadable);
     }
     let compared = compare(regions, How { repairs: false, derived: false, most: 0 }).await;
     let found = compared.iter().map(|one| one.report.found + one.report.unhandled()).sum();
@@ -122,11 +128,11 @@ impl Answer {
     fn text(&self) -> String {
         let row = |held: &Held| match (&held.digest, &held.error) {
             (Some(digest), _) => {
-                vec![
-                    held.region.to_string(),
-                    format!("{}, {}", counted(held.parts, "part"), counted(held.rows, "row")),
-                    digest.clone(),
-                ]
+                let mut items = vec![counted(held.parts, "part"), counted(held.rows, "row")];
+                if held.unreadable > 0 {
+                    items.push(format!("{} cannot be read", held.unreadable));
+                }
+                vec![held.region.to_string(), items.join(", "), digest.clone()]
             }
             (None, error) => {
                 let error = error.clone().unwrap_or_default();

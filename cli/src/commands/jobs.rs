@@ -235,7 +235,7 @@ impl Operator for Rotating<'_> {
 
     async fn nothing_is_behind(&self, behind: Behind<'_>, step: IndexStep) -> Result<bool, CliError> {
         let what = match (behind, step) {
-            (Behind::WrappedBy(_), _) => "records under another key",
+            (Behind::WrappedBy(_) | Behind::ReadAndWrappedBy(_), _) => "records under another key",
             (_, IndexStep::Publish) => "ownerships under other keys",
             (_, IndexStep::Drop) => "ownerships under the new key",
             (_, IndexStep::Finish) => "ownerships under the old key",

@@ -9,6 +9,7 @@ mod cloud;
 mod cloud_lifecycle;
 mod company;
 mod conflicts;
+mod damaged;
 mod demo;
 mod doctor;
 mod duplicates;

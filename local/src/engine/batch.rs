@@ -27,6 +27,24 @@ impl Tx<'_> {
     pub(crate) fn changed(&self, sequence: i64) {
         self.newest.set(Some(sequence));
     }
+
+    /// Runs a statement that has to change one row. It is an error if it changes none: a trigger can make the database
+    /// ignore a write, and a caller must not report as done what was not done.
+    pub(crate) fn change_one(&self, sql: &str, params: impl rusqlite::Params) -> Result<(), Fault> {
+        if self.prepare_cached(sql)?.execute(params)? == 1 { Ok(()) } else { Err(Fault::ignored()) }
+    }
+
+    /// Runs a statement that changes a row unless `is_so` already, and returns whether it did. It is an error if neither
+    /// is true.
+    pub(crate) fn change_unless(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        is_so: impl FnOnce() -> Result<bool, Fault>,
+    ) -> Result<bool, Fault> {
+        let changed = self.prepare_cached(sql)?.execute(params)? > 0;
+        if changed || is_so()? { Ok(changed) } else { Err(Fault::ignored()) }
+    }
 }
 
 impl Deref for Tx<'_> {

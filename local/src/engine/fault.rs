@@ -1,5 +1,7 @@
 //! Errors inside an operation.
 
+use rusqlite::types::FromSqlError;
+use umoja_schema::ItemError;
 use umoja_store::ports::StoreError;
 
 /// Why an operation failed.
@@ -9,9 +11,23 @@ pub(crate) enum Fault {
     Store(StoreError),
 }
 
+/// The one rule for stored values: a value that is not of the type of its column is damage of its item, and not a failure
+/// of the database. SQLite stores a value of any type in any column.
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Engine(error)
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+        match error {
+            InvalidColumnType(..) | FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) => {
+                Self::Store(ItemError::new("column").into())
+            }
+            error => Self::Engine(error),
+        }
+    }
+}
+
+impl From<FromSqlError> for Fault {
+    fn from(error: FromSqlError) -> Self {
+        rusqlite::Error::from(error).into()
     }
 }
 
@@ -21,7 +37,20 @@ impl From<StoreError> for Fault {
     }
 }
 
+/// The value that was read; `None` if it is unreadable.
+pub(crate) fn readable<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match read {
+        Err(Fault::Store(StoreError::Unreadable(_))) => Ok(None),
+        read => read.map(Some),
+    }
+}
+
 impl Fault {
+    /// The database did not do a write and reported no error, as a trigger can make it.
+    pub(crate) fn ignored() -> Self {
+        Self::Store(StoreError::Rejected("a write that changes no row".to_owned()))
+    }
+
     /// The error for the caller. Engine errors name statements and constraints, never values; they are logged.
     pub(super) fn into_store_error(self, what: &str) -> StoreError {
         use rusqlite::ErrorCode as Code;

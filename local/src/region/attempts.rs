@@ -1,14 +1,14 @@
 //! Failed logins, known devices, and counted requests.
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, Row, params};
 use umoja_schema::Millis;
 use umoja_schema::names::table;
 use umoja_store::ports::{Attempts, Counted, Limit, StoreError, Tally};
 
 use super::RegionStore;
 use crate::codec::{int, uint};
-use crate::engine::{Fault, Tx};
+use crate::engine::{Fault, Tx, readable};
 
 #[async_trait]
 impl Attempts for RegionStore {
@@ -37,10 +37,7 @@ impl Attempts for RegionStore {
     }
 
     async fn tally(&self, key: &[u8; 32], now: Millis) -> Result<Option<Tally>, StoreError> {
-        self.0.short.read(table::ATTEMPTS, |connection| {
-            let mut select = connection.prepare_cached(SELECT)?;
-            Ok(select.query_row(params![key, int(now.0)], read).optional()?)
-        })
+        self.0.short.read(table::ATTEMPTS, |connection| stored(connection, key, now))
     }
 
     async fn give_back(&self, key: &[u8; 32], counted: &Tally) -> Result<(), StoreError> {
@@ -75,13 +72,12 @@ impl Attempts for RegionStore {
     async fn add(&self, key: &[u8; 32], amount: u32, until: Millis) -> Result<u64, StoreError> {
         let (key, until) = (*key, int(until.0));
         let add = move |tx: &Tx<'_>| {
-            let sum: i64 = tx
-                .prepare_cached(
-                    "INSERT INTO attempts (key, count, locked_until, expires_at) VALUES (?1, ?2, 0, ?3)
-                     ON CONFLICT (key) DO UPDATE SET count = count + ?2 RETURNING count",
-                )?
-                .query_row(params![key, amount, until], |row| row.get(0))?;
-            Ok(uint(sum))
+            let counted = sum(tx, &key)?.saturating_add(amount.into());
+            // The first caller decides the expiry.
+            let put = "INSERT INTO attempts (key, count, locked_until, expires_at) VALUES (?1, ?2, 0, ?3)
+                ON CONFLICT (key) DO UPDATE SET count = ?2";
+            tx.change_one(put, params![key, int(counted), until])?;
+            Ok(counted)
         };
         self.0.short.write(table::ATTEMPTS, add).await
     }
@@ -89,8 +85,20 @@ impl Attempts for RegionStore {
 
 const SELECT: &str = "SELECT count, locked_until, expires_at FROM attempts WHERE key = ?1 AND expires_at > ?2";
 
-fn stored(tx: &Tx<'_>, key: &[u8; 32], now: Millis) -> Result<Option<Tally>, Fault> {
-    Ok(tx.prepare_cached(SELECT)?.query_row(params![key, int(now.0)], read).optional()?)
+/// The live counter of a key. One that cannot be read is lost, and is counted from zero: who can damage it can delete it,
+/// and otherwise its key would be locked for ever.
+fn stored(connection: &Connection, key: &[u8; 32], now: Millis) -> Result<Option<Tally>, Fault> {
+    let mut select = connection.prepare_cached(SELECT)?;
+    let mut rows = select.query(params![key, int(now.0)])?;
+    Ok(rows.next()?.map(|row| readable(read(row).map_err(Fault::from))).transpose()?.flatten())
+}
+
+/// The sum that is stored under a key; 0 if there is none.
+fn sum(connection: &Connection, key: &[u8; 32]) -> Result<u64, Fault> {
+    let mut select = connection.prepare_cached("SELECT count FROM attempts WHERE key = ?1")?;
+    let mut rows = select.query([key])?;
+    let sum = rows.next()?.map(|row| readable(row.get(0).map_err(Fault::from))).transpose()?.flatten();
+    Ok(sum.map_or(0, uint))
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Tally> {
@@ -99,9 +107,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Tally> {
 }
 
 fn put(tx: &Tx<'_>, key: &[u8; 32], tally: &Tally) -> Result<(), Fault> {
-    tx.prepare_cached(
+    tx.change_one(
         "INSERT OR REPLACE INTO attempts (key, count, locked_until, expires_at) VALUES (?1, ?2, ?3, ?4)",
-    )?
-    .execute(params![key, tally.count, int(tally.locked_until.0), int(tally.expires_at.0)])?;
-    Ok(())
+        params![key, tally.count, int(tally.locked_until.0), int(tally.expires_at.0)],
+    )
 }

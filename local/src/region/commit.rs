@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::params;
 use umoja_schema::names::table;
-use umoja_schema::{IdentifierItem, ItemError, Key, Log, LogRow, Part, UserId, Version};
+use umoja_schema::{BlindIndex, IdentifierItem, ItemError, Key, Log, LogRow, Part, UserId, Version};
 use umoja_store::ports::{
     Commit, Condition, IdentifierWrite, LinkedAccountWrite, MAX_WRITES, PartWrite, StoreError, Writes,
 };
 
-use super::items::{PreparedItem, holds};
-use super::stored::{bytes, ownership, readable, stored};
+use super::items::{PreparedItem, Stored, holds};
+use super::stored::{bytes, ownership, stored};
 use super::{changes, logs};
 use crate::codec;
-use crate::engine::{Fault, Tx};
+use crate::engine::{Fault, Tx, readable};
 
 /// Writes with their items encoded. Encoding runs on the caller's thread, because all callers share the writer's.
 pub(super) struct Prepared {
@@ -107,7 +107,9 @@ impl Prepared {
             }
         }
         for (id, version) in &self.unchanged {
-            if stored(tx, *id, Part::Profile)?.is_none_or(|record| record.version != *version) {
+            // One that cannot be read is not of this version.
+            let profile = readable(stored(tx, *id, Part::Profile))?.flatten();
+            if profile.is_none_or(|record| record.version != *version) {
                 return self.conflict(tx);
             }
         }
@@ -161,40 +163,53 @@ impl PreparedPart {
     /// Where to write; `None` if the condition does not hold.
     fn place(&self, tx: &Tx<'_>) -> Result<Option<Place>, Fault> {
         let mut select = tx.prepare_cached("SELECT number, version FROM users WHERE id = ?1 AND part = ?2")?;
-        let stored: Option<(i64, String)> = select
-            .query_row(params![self.id.as_bytes(), self.part.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let bytes = match &self.condition {
+        let mut rows = select.query(params![self.id.as_bytes(), self.part.as_str()])?;
+        let Some(row) = rows.next()? else {
+            return Ok(holds(&self.condition, None, &self.version).then_some(Place::New));
+        };
+        let item = match &self.condition {
             Condition::EtagIs(_) => bytes(tx, &Key::of_part(self.id, self.part))?.unwrap_or_default(),
             _ => Vec::new(),
         };
-        let version = stored.as_ref().map(|(_, version)| (version.as_str(), bytes.as_slice()));
-        Ok(holds(&self.condition, version, &self.version)
-            .then(|| stored.map_or(Place::New, |(number, _)| Place::Row(number))))
+        let stored = Stored { version: row.get_ref(1)?.as_str().ok(), item: &item };
+        let place = Place::Row(row.get(0)?);
+        Ok(holds(&self.condition, Some(stored), &self.version).then_some(place))
     }
 
     fn write(&self, tx: &Tx<'_>, place: Place) -> Result<(), Fault> {
         let Self { id, part, version, item, .. } = self;
         match place {
-            Place::Row(number) => tx
-                .prepare_cached("UPDATE users SET version = ?2, item = ?3 WHERE number = ?1")?
-                .execute(params![number, version, item])?,
-            Place::New => tx
-                .prepare_cached("INSERT INTO users (id, part, version, item) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![id.as_bytes(), part.as_str(), version, item])?,
-        };
+            Place::Row(number) => tx.change_one(
+                "UPDATE users SET version = ?2, item = ?3 WHERE number = ?1",
+                params![number, version, item],
+            )?,
+            Place::New => tx.change_one(
+                "INSERT INTO users (id, part, version, item) VALUES (?1, ?2, ?3, ?4)",
+                params![id.as_bytes(), part.as_str(), version, item],
+            )?,
+        }
         changes::append(tx, table::USERS, item)
     }
 }
 
-fn write_linked(tx: &Tx<'_>, write: LinkedAccountWrite) -> Result<(), Fault> {
+pub(super) fn write_linked(tx: &Tx<'_>, write: LinkedAccountWrite) -> Result<bool, Fault> {
+    let (primary, linked) = (write.primary.to_string(), write.linked.to_string());
     let sql = if write.present {
         "INSERT OR IGNORE INTO linked_accounts (id, linked) VALUES (?1, ?2)"
     } else {
         "DELETE FROM linked_accounts WHERE id = ?1 AND linked = ?2"
     };
-    tx.prepare_cached(sql)?.execute([write.primary.to_string(), write.linked.to_string()])?;
-    Ok(())
+    tx.change_unless(sql, [&primary, &linked], || {
+        let mut select = tx.prepare_cached("SELECT 1 FROM linked_accounts WHERE id = ?1 AND linked = ?2")?;
+        Ok(select.exists([&primary, &linked])? == write.present)
+    })
+}
+
+/// Deletes the item of an identifier, and returns whether there was one.
+pub(super) fn delete_identifier(tx: &Tx<'_>, index: BlindIndex) -> Result<bool, Fault> {
+    tx.change_unless("DELETE FROM identifiers WHERE blind_index = ?1", [index.as_bytes()], || {
+        Ok(!tx.prepare_cached("SELECT 1 FROM identifiers WHERE blind_index = ?1")?.exists([index.as_bytes()])?)
+    })
 }
 
 impl PreparedIdentifier {
@@ -215,11 +230,11 @@ impl PreparedIdentifier {
     fn write(&self, tx: &Tx<'_>) -> Result<(), Fault> {
         let index = self.before.index;
         match &self.after {
-            Some(item) => tx
-                .prepare_cached("INSERT OR REPLACE INTO identifiers (blind_index, item) VALUES (?1, ?2)")?
-                .execute(params![index.as_bytes(), item])?,
-            None => tx.prepare_cached("DELETE FROM identifiers WHERE blind_index = ?1")?.execute([index.as_bytes()])?,
-        };
-        Ok(())
+            Some(item) => tx.change_one(
+                "INSERT OR REPLACE INTO identifiers (blind_index, item) VALUES (?1, ?2)",
+                params![index.as_bytes(), item],
+            ),
+            None => delete_identifier(tx, index).map(drop),
+        }
     }
 }

@@ -1,15 +1,15 @@
 //! Versioned items.
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::params;
 use umoja_schema::{ItemError, Replicated, UserId, VersionedItem};
 use umoja_store::ports::{Condition, ItemPage, ItemWrite, Items, StoreError};
 
 use super::RegionStore;
 use super::changes;
-use super::stored::{is_under, owner, place, readable};
-use crate::codec;
-use crate::engine::{Fault, Tx};
+use super::stored::{Place, blob, is_under};
+use crate::codec::{self, int};
+use crate::engine::{Fault, Tx, readable};
 
 #[async_trait]
 impl Items for RegionStore {
@@ -34,7 +34,11 @@ impl Items for RegionStore {
             let mut rows = select.query(params![table.name, user.as_bytes()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                found.push(read(table, row)?);
+                if let Some(item) = readable(read(table, row))? {
+                    found.push(item);
+                } else {
+                    tracing::error!(%user, table = table.name, "an item cannot be read");
+                }
             }
             Ok(found)
         })
@@ -63,32 +67,31 @@ impl Items for RegionStore {
         after: Option<String>,
         limit: usize,
     ) -> Result<ItemPage, StoreError> {
-        let after = after.as_deref().map(place).transpose()?;
-        let (user, key) = after.map_or((Vec::new(), ""), |(user, key)| (user.as_bytes().to_vec(), key));
+        let after = Place::parse(after.as_deref())?;
         let limit = limit.max(1);
         self.0.main.read(table.name, |connection| {
             let mut select = connection.prepare_cached(
                 "SELECT item, id, key FROM items WHERE table_name = ?1 AND (id, key) > (?2, ?3)
                  ORDER BY id, key LIMIT ?4",
             )?;
-            let mut found = select.query(params![table.name, user, key, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut found = select.query(params![table.name, after.id, after.key, int(limit as u64)])?;
             let (mut items, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
             while let Some(row) = found.next()? {
-                let user = owner(row.get_ref(1)?).ok_or_else(|| StoreError::from(ItemError::new("id")))?;
-                last = Some(format!("{user}/{}", row.get::<_, String>(2)?));
+                let place = Place::of(row)?;
                 match readable(read(table, row))? {
                     Some(item) => items.push(item.into()),
-                    None => unreadable.push(Some(user)),
+                    None => unreadable.push(place.user()),
                 }
+                last = Some(place);
             }
-            let next = last.filter(|_| items.len() + unreadable.len() == limit);
+            let next = last.filter(|_| items.len() + unreadable.len() == limit).map(Place::into_text);
             Ok(ItemPage { items, unreadable, next })
         })
     }
 }
 
 fn read(table: &'static Replicated, row: &rusqlite::Row<'_>) -> Result<VersionedItem, Fault> {
-    let item = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+    let item = row.get_ref(0)?.as_blob()?;
     let item = VersionedItem::from_item(table, codec::decode(item)?).map_err(StoreError::from)?;
     if is_under(row, item.user, &item.key)? { Ok(item) } else { Err(StoreError::from(ItemError::new("key")).into()) }
 }
@@ -124,31 +127,37 @@ impl PreparedItem {
     pub(super) fn condition_holds(&self, tx: &Tx<'_>) -> Result<bool, Fault> {
         let mut select =
             tx.prepare_cached("SELECT version, item FROM items WHERE table_name = ?1 AND id = ?2 AND key = ?3")?;
-        let stored: Option<(String, Vec<u8>)> = select
-            .query_row(params![self.table, self.user.as_bytes(), self.key], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let stored = stored.as_ref().map(|(version, item)| (version.as_str(), item.as_slice()));
-        Ok(holds(&self.condition, stored, &self.version))
+        let mut rows = select.query(params![self.table, self.user.as_bytes(), self.key])?;
+        let Some(row) = rows.next()? else { return Ok(holds(&self.condition, None, &self.version)) };
+        let stored = Stored { version: row.get_ref(0)?.as_str().ok(), item: blob(row.get_ref(1)?) };
+        Ok(holds(&self.condition, Some(stored), &self.version))
     }
 
     pub(super) fn write(&self, tx: &Tx<'_>) -> Result<(), Fault> {
         let Self { table, user, key, version, item, .. } = self;
-        tx.prepare_cached(
+        tx.change_one(
             "INSERT OR REPLACE INTO items (table_name, id, key, version, item) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![table, user.as_bytes(), key, version, item])?;
+            params![table, user.as_bytes(), key, version, item],
+        )?;
         changes::append(tx, table, item)
     }
 }
 
-/// Whether a condition holds for the stored version and item, and the written version. The order of versions is that of
-/// their texts.
-pub(super) fn holds(condition: &Condition, stored: Option<(&str, &[u8])>, written: &str) -> bool {
+/// What conditions compare of a stored item.
+#[derive(Clone, Copy)]
+pub(super) struct Stored<'a> {
+    /// `None` if it is no text. Such an item cannot be read, so only its entity tag identifies it.
+    pub(super) version: Option<&'a str>,
+    pub(super) item: &'a [u8],
+}
+
+/// Whether a condition holds for the stored item and the written version. The order of versions is that of their texts.
+pub(super) fn holds(condition: &Condition, stored: Option<Stored<'_>>, written: &str) -> bool {
     match (condition, stored) {
-        (Condition::EtagIs(etag), stored) => stored.is_some_and(|(_, item)| item == etag.0),
+        (Condition::EtagIs(etag), stored) => stored.is_some_and(|stored| stored.item == etag.0),
         (Condition::Absent | Condition::Older, None) => true,
         (Condition::Absent, Some(_)) | (Condition::VersionIs(_), None) => false,
-        (Condition::VersionIs(wanted), Some((stored, _))) => *stored == wanted.to_string(),
-        (Condition::Older, Some((stored, _))) => stored < written,
+        (Condition::VersionIs(wanted), Some(stored)) => stored.version == Some(&*wanted.to_string()),
+        (Condition::Older, Some(stored)) => stored.version.is_some_and(|version| version < written),
     }
 }

@@ -5,10 +5,10 @@ use rusqlite::params;
 use umoja_schema::{ItemError, Log, LogRow, UserId};
 use umoja_store::ports::{Logs, RowPage, StoreError};
 
-use super::stored::{is_under, owner, place, readable};
+use super::stored::{Place, is_under};
 use super::{RegionStore, changes};
-use crate::codec;
-use crate::engine::{Fault, Tx};
+use crate::codec::{self, int};
+use crate::engine::{Fault, Tx, readable};
 
 #[async_trait]
 impl Logs for RegionStore {
@@ -33,7 +33,11 @@ impl Logs for RegionStore {
             let mut rows = select.query(params![log.table(), user.as_bytes()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                found.push(read(row)?);
+                if let Some(row) = readable(read(row))? {
+                    found.push(row);
+                } else {
+                    tracing::error!(%user, table = log.table(), "a row cannot be read");
+                }
             }
             Ok(found)
         })
@@ -63,31 +67,30 @@ impl Logs for RegionStore {
 
     /// Returns rows in the order of users and keys.
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
-        let after = after.as_deref().map(place).transpose()?;
-        let (user, key) = after.map_or((Vec::new(), ""), |(user, key)| (user.as_bytes().to_vec(), key));
+        let after = Place::parse(after.as_deref())?;
         let limit = limit.max(1);
         self.0.main.read(log.table(), |connection| {
             let mut select = connection.prepare_cached(
                 "SELECT item, id, key FROM logs WHERE log = ?1 AND (id, key) > (?2, ?3) ORDER BY id, key LIMIT ?4",
             )?;
-            let mut found = select.query(params![log.table(), user, key, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut found = select.query(params![log.table(), after.id, after.key, int(limit as u64)])?;
             let (mut rows, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
             while let Some(row) = found.next()? {
-                let user = owner(row.get_ref(1)?).ok_or_else(|| StoreError::from(ItemError::new("id")))?;
-                last = Some(format!("{user}/{}", row.get::<_, String>(2)?));
+                let place = Place::of(row)?;
                 match readable(read(row))? {
                     Some(row) => rows.push(row),
-                    None => unreadable.push(Some(user)),
+                    None => unreadable.push(place.user()),
                 }
+                last = Some(place);
             }
-            let next = last.filter(|_| rows.len() + unreadable.len() == limit);
+            let next = last.filter(|_| rows.len() + unreadable.len() == limit).map(Place::into_text);
             Ok(RowPage { rows, unreadable, next })
         })
     }
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<LogRow, Fault> {
-    let item = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+    let item = row.get_ref(0)?.as_blob()?;
     let item = LogRow::from_item(codec::decode(item)?).map_err(StoreError::from)?;
     if is_under(row, item.user, &item.key)? { Ok(item) } else { Err(StoreError::from(ItemError::new("key")).into()) }
 }
@@ -118,12 +121,12 @@ impl PreparedRow {
     /// Stores the row if it is absent; true if it was.
     pub(super) fn append(&self, tx: &Tx<'_>) -> Result<bool, Fault> {
         let Self { log, user, key, item } = self;
-        let added = tx
-            .prepare_cached("INSERT OR IGNORE INTO logs (log, id, key, item) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![log.table(), user.as_bytes(), key, item])?;
-        if added > 0 {
+        let insert = "INSERT OR IGNORE INTO logs (log, id, key, item) VALUES (?1, ?2, ?3, ?4)";
+        let is_present = || self.is_absent(tx).map(|absent| !absent);
+        let added = tx.change_unless(insert, params![log.table(), user.as_bytes(), key, item], is_present)?;
+        if added {
             changes::append(tx, log.table(), item)?;
         }
-        Ok(added > 0)
+        Ok(added)
     }
 }

@@ -7,6 +7,7 @@ mod commit;
 mod items;
 mod json;
 mod logs;
+mod place;
 mod registry;
 mod requests;
 mod schema;

@@ -76,10 +76,7 @@ impl Registry for Documents {
     async fn put_company(&self, company: &Company) -> Result<(), StoreError> {
         let (id, document) = (company.id.clone(), json(company)?);
         let put = "INSERT OR REPLACE INTO companies (id, document) VALUES (?1, ?2)";
-        let work = move |tx: &crate::engine::Tx<'_>| {
-            tx.prepare_cached(put)?.execute(params![id.as_str(), document])?;
-            Ok(())
-        };
+        let work = move |tx: &crate::engine::Tx<'_>| tx.change_one(put, params![id.as_str(), document]);
         self.0.write(table::COMPANIES, work).await
     }
 
@@ -90,7 +87,7 @@ impl Registry for Documents {
                 return Ok(false);
             }
             let put = "INSERT OR REPLACE INTO companies (id, document) VALUES (?1, ?2)";
-            tx.prepare_cached(put)?.execute(params![id.as_str(), document])?;
+            tx.change_one(put, params![id.as_str(), document])?;
             Ok(true)
         };
         self.0.write(table::COMPANIES, work).await
@@ -109,10 +106,7 @@ impl Registry for Documents {
     async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError> {
         let (name, document) = (name.to_owned(), json(value)?);
         let put = "INSERT OR REPLACE INTO settings (name, document) VALUES (?1, ?2)";
-        let work = move |tx: &crate::engine::Tx<'_>| {
-            tx.prepare_cached(put)?.execute(params![name, document])?;
-            Ok(())
-        };
+        let work = move |tx: &crate::engine::Tx<'_>| tx.change_one(put, params![name, document]);
         self.0.write(table::SETTINGS, work).await
     }
 
@@ -120,15 +114,14 @@ impl Registry for Documents {
         let (name, document) = (name.to_owned(), json(value)?);
         let expected = expected.map(json).transpose()?;
         let work = move |tx: &crate::engine::Tx<'_>| {
-            let changed = match &expected {
-                None => tx
-                    .prepare_cached("INSERT OR IGNORE INTO settings (name, document) VALUES (?1, ?2)")?
-                    .execute(params![name, document])?,
-                Some(expected) => tx
-                    .prepare_cached("UPDATE settings SET document = ?2 WHERE name = ?1 AND document = ?3")?
-                    .execute(params![name, document, expected])?,
-            };
-            Ok(changed == 1)
+            let mut select = tx.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;
+            let stored: Option<String> = select.query_row([&name], |row| row.get(0)).optional()?;
+            if stored != expected {
+                return Ok(false);
+            }
+            let put = "INSERT OR REPLACE INTO settings (name, document) VALUES (?1, ?2)";
+            tx.change_one(put, params![name, document])?;
+            Ok(true)
         };
         self.0.write(table::SETTINGS, work).await
     }

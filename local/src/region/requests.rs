@@ -59,9 +59,8 @@ impl Requests for RegionStore {
 }
 
 fn put(tx: &Tx<'_>, key: &[u8; 32], document: &str, expires_at: i64) -> Result<(), crate::engine::Fault> {
-    tx.prepare_cached("INSERT OR REPLACE INTO idempotency (key, document, expires_at) VALUES (?1, ?2, ?3)")?
-        .execute(params![key, document, expires_at])?;
-    Ok(())
+    let put = "INSERT OR REPLACE INTO idempotency (key, document, expires_at) VALUES (?1, ?2, ?3)";
+    tx.change_one(put, params![key, document, expires_at])
 }
 
 /// What housekeeping removed.
@@ -86,21 +85,30 @@ impl RegionStore {
     /// Removes expired rows and changes that all cursors have passed: at most `limit` rows of each kind, so that
     /// writers never wait long. The pump calls this periodically, and again at once while there is more.
     pub async fn housekeep(&self, limit: usize) -> Result<Housekept, StoreError> {
-        let (now, most) = (int(self.0.clock.now().0), i64::try_from(limit).unwrap_or(i64::MAX));
-        let idempotency = move |tx: &Tx<'_>| {
-            let delete = "DELETE FROM idempotency WHERE key IN
-                (SELECT key FROM idempotency WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
-            Ok(tx.prepare_cached(delete)?.execute(params![now, most])?)
-        };
-        let attempts = move |tx: &Tx<'_>| {
-            let delete = "DELETE FROM attempts WHERE key IN
-                (SELECT key FROM attempts WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
-            Ok(tx.prepare_cached(delete)?.execute(params![now, most])?)
-        };
+        let (now, most) = (self.0.clock.now(), int(limit as u64));
+        let idempotency = move |tx: &Tx<'_>| expired(tx, table::IDEMPOTENCY, now, most);
+        let attempts = move |tx: &Tx<'_>| expired(tx, table::ATTEMPTS, now, most);
         Ok(Housekept {
             idempotency: self.0.main.write(table::IDEMPOTENCY, idempotency).await?,
             attempts: self.0.short.write(table::ATTEMPTS, attempts).await?,
             changes: self.trim_changes(limit).await?,
         })
     }
+}
+
+/// How far ahead the expiry of a row can be, in milliseconds. Known devices are remembered longest.
+const MAX_LIFE_MS: u64 = 2 * 366 * 24 * 3_600_000;
+
+/// Removes rows that have expired, and rows that would never expire: in SQLite's order, a text or a blob is behind every
+/// number.
+fn expired(tx: &Tx<'_>, table: &str, now: Millis, limit: i64) -> Result<usize, crate::engine::Fault> {
+    let mut removed = 0;
+    for (is_over, bound) in [("<=", int(now.0)), (">", int(now.plus(MAX_LIFE_MS).0))] {
+        let delete = format!(
+            "DELETE FROM {table} WHERE key IN
+             (SELECT key FROM {table} WHERE expires_at {is_over} ?1 ORDER BY expires_at LIMIT ?2)"
+        );
+        removed += tx.prepare_cached(&delete)?.execute([bound, limit])?;
+    }
+    Ok(removed)
 }

@@ -1,13 +1,14 @@
 //! Reading the change log: a region's stream, and the position of each of its readers.
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params};
 use umoja_store::change::Change;
 use umoja_store::ports::StoreError;
 
 use super::RegionStore;
-use super::changes::{CHANGES, newest};
+use super::changes::{CHANGES, MAX_SEQUENCE, newest, newest_of};
 use crate::codec::{self, int, uint};
-use crate::engine::Tx;
+use crate::engine::{Fault, Tx};
 
 impl RegionStore {
     /// The oldest changes after `after` (0 for all stored ones), in the order of their commits. Their sequences are
@@ -15,17 +16,18 @@ impl RegionStore {
     pub fn changes(&self, after: u64, limit: usize) -> Result<Vec<Change>, StoreError> {
         self.0.main.read(CHANGES, |connection| {
             let mut select = connection.prepare_cached(
-                "SELECT sequence, table_name, image FROM changes WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+                "SELECT sequence, table_name, image FROM changes
+                 WHERE sequence > ?1 AND sequence < ?2 ORDER BY sequence LIMIT ?3",
             )?;
-            let mut rows = select.query(params![int(after), i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut rows = select.query(params![int(after), MAX_SEQUENCE, int(limit as u64)])?;
             let mut changes = Vec::new();
             while let Some(row) = rows.next()? {
+                // A change that cannot be read must not stop the log: without attributes it is quarantined as unreadable.
+                let image = row.get_ref(2)?.as_blob().ok().and_then(|image| codec::decode(image).ok());
                 changes.push(Change {
-                    table: row.get(1)?,
+                    table: row.get_ref(1)?.as_str().unwrap_or_default().to_owned(),
                     sequence: format!("{:020}", row.get::<_, i64>(0)?),
-                    // A damaged image must not stop the log: without attributes the change is quarantined as
-                    // unreadable.
-                    image: codec::decode(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?).unwrap_or_default(),
+                    image: image.unwrap_or_default(),
                 });
             }
             Ok(changes)
@@ -47,31 +49,30 @@ impl RegionStore {
 
     /// The position of the reader called `name`; 0 for a new one, which is registered by this call. Changes are kept
     /// until every cursor has passed them.
+    ///
+    /// A position that no reader can have reached is damaged, and counts as 0: handling a change again has no effect, and
+    /// passing over one would lose it.
     pub async fn cursor(&self, name: &str) -> Result<u64, StoreError> {
-        let read = "SELECT sequence FROM cursors WHERE name = ?1";
-        let known = self.0.main.read(CHANGES, |connection| {
-            Ok(connection.prepare_cached(read)?.query_row([name], |row| row.get::<_, i64>(0)).optional()?)
-        })?;
-        if let Some(sequence) = known {
+        if let Some(sequence) = self.0.main.read(CHANGES, |connection| position(connection, name))? {
             return Ok(uint(sequence));
         }
         let name = name.to_owned();
         let open = move |tx: &Tx<'_>| {
-            tx.prepare_cached("INSERT OR IGNORE INTO cursors (name, sequence) VALUES (?1, 0)")?.execute([&name])?;
-            Ok(uint(tx.prepare_cached(read)?.query_row([&name], |row| row.get(0))?))
+            let insert = "INSERT OR IGNORE INTO cursors (name, sequence) VALUES (?1, 0)";
+            tx.change_unless(insert, [&name], || Ok(position(tx, &name)?.is_some()))?;
+            Ok(uint(position(tx, &name)?.unwrap_or(0)))
         };
         self.0.main.write(CHANGES, open).await
     }
 
-    /// Stores that all changes up to `sequence` have been handled. Never moves back.
+    /// Stores that all changes up to `sequence` have been handled. Never moves back, except from a damaged position.
     pub async fn advance_cursor(&self, name: &str, sequence: u64) -> Result<(), StoreError> {
         let (name, sequence) = (name.to_owned(), int(sequence));
         let advance = move |tx: &Tx<'_>| {
-            tx.prepare_cached(
-                "INSERT INTO cursors (name, sequence) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET sequence = ?2 WHERE sequence < ?2",
-            )?
-            .execute(params![name, sequence])?;
+            if position(tx, &name)?.is_none_or(|stored| stored < sequence) {
+                let put = "INSERT OR REPLACE INTO cursors (name, sequence) VALUES (?1, ?2)";
+                tx.change_one(put, params![name, sequence])?;
+            }
             Ok(())
         };
         self.0.main.write(CHANGES, advance).await
@@ -89,14 +90,37 @@ impl RegionStore {
 
     /// Removes changes that all cursors have passed, at most `limit`; none while there is no cursor.
     pub(super) async fn trim_changes(&self, limit: usize) -> Result<usize, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let limit = int(limit as u64);
         let trim = move |tx: &Tx<'_>| {
-            let delete = "DELETE FROM changes WHERE sequence <= min(
-                (SELECT min(sequence) FROM cursors),
-                (SELECT max(sequence) - 1 FROM changes),
-                (SELECT min(sequence) - 1 FROM changes) + ?1)";
-            Ok(tx.prepare_cached(delete)?.execute([limit])?)
+            let newest = newest_of(tx)?;
+            let Some(passed) = passed_by_all(tx, newest)? else { return Ok(0) };
+            let delete = "DELETE FROM changes WHERE sequence <= min(?1, (SELECT min(sequence) - 1 FROM changes) + ?2)";
+            Ok(tx.prepare_cached(delete)?.execute([passed.min(newest - 1), limit])?)
         };
         self.0.main.write(CHANGES, trim).await
     }
+}
+
+/// The position of a reader; `None` for an unknown reader. Nothing is believed about a position that is no number, or is
+/// ahead of the log.
+fn position(connection: &Connection, name: &str) -> Result<Option<i64>, Fault> {
+    let mut select = connection.prepare_cached("SELECT sequence FROM cursors WHERE name = ?1")?;
+    let mut rows = select.query([name])?;
+    rows.next()?.map(|row| Ok(believed(row.get_ref(0)?, newest_of(connection)?))).transpose()
+}
+
+/// The position that all readers have passed; `None` without any reader.
+fn passed_by_all(connection: &Connection, newest: i64) -> Result<Option<i64>, Fault> {
+    let mut select = connection.prepare_cached("SELECT sequence FROM cursors")?;
+    let mut rows = select.query([])?;
+    let mut passed: Option<i64> = None;
+    while let Some(row) = rows.next()? {
+        let position = believed(row.get_ref(0)?, newest);
+        passed = Some(passed.map_or(position, |passed| passed.min(position)));
+    }
+    Ok(passed)
+}
+
+fn believed(stored: ValueRef<'_>, newest: i64) -> i64 {
+    stored.as_i64().ok().filter(|sequence| (0..=newest).contains(sequence)).unwrap_or(0)
 }

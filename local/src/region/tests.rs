@@ -1,4 +1,6 @@
 mod flat;
+mod ignored;
+mod types;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,6 +66,9 @@ async fn changes_are_read_in_pages_from_any_position() {
 #[tokio::test]
 async fn a_cursor_only_advances_and_survives_a_restart() {
     let (store, dir) = on_disk();
+    for ms in 1..=8 {
+        put(&store, 1, ms).await;
+    }
     assert_eq!(store.cursor("replicator").await, Ok(0));
     store.advance_cursor("replicator", 7).await.unwrap();
     store.advance_cursor("replicator", 5).await.unwrap();

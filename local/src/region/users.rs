@@ -1,19 +1,21 @@
 //! Users, ownerships, and pointers of merged users.
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::params;
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Body, IdentifierItem, Item, Key, Part, PartRecord, Region, UserId, Version};
-use umoja_store::cursor;
 use umoja_store::ports::{
-    Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, Page, Parts, StoreError, Users, Writes,
+    Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, LinkedAccountWrite, Page, Parts, StoreError,
+    Strays, SuperfluousPointer, Users, Writes,
 };
 
 use super::RegionStore;
-use super::commit::Prepared;
-use super::stored::{bytes, owner, ownership, readable, record, replace, replace_item, stored};
-use crate::codec;
-use crate::engine::Tx;
+use super::commit::{Prepared, delete_identifier, write_linked};
+use super::place;
+use super::stored::{bytes, identifier, owner, ownership, record, replace, replace_item, stored};
+use crate::cell::Cell;
+use crate::codec::int;
+use crate::engine::{Fault, Tx, readable};
 
 #[async_trait]
 impl Users for RegionStore {
@@ -27,7 +29,10 @@ impl Users for RegionStore {
             let mut rows = select.query([id.as_bytes()])?;
             let mut parts = Parts::default();
             while let Some(row) = rows.next()? {
-                parts.set(record(row)?);
+                // A row under another key is no part, and hides none.
+                if row.get_ref(2)?.as_str().is_ok_and(|part| part.parse::<Part>().is_ok()) {
+                    parts.set(record(row)?);
+                }
             }
             Ok(parts)
         })
@@ -57,27 +62,32 @@ impl Users for RegionStore {
     }
 
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
-        // A row of which both keys are empty is the first one, and no pointer.
+        // No key is before the empty one, and a row can have it.
         let is_past = if after.is_some() { ">" } else { ">=" };
-        let after = after.unwrap_or_else(|| cursor::write("", ""));
-        let unknown = || StoreError::Rejected("a scan from an unknown position".into());
-        let (primary, linked) = cursor::read(&after).ok_or_else(unknown)?;
+        let [primary, linked] = linked_place(after.as_deref().unwrap_or("/"))?;
+        let limit = limit.max(1);
         self.0.main.read(table::LINKED_ACCOUNTS, |connection| {
             let mut select = connection.prepare_cached(&format!(
                 "SELECT id, linked FROM linked_accounts WHERE (id, linked) {is_past} (?1, ?2) ORDER BY id, linked LIMIT ?3",
             ))?;
-            let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
-            let rows = select.query_map(params![primary, linked, limit], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-            })?;
-            let rows = rows.collect::<Result<Vec<_>, _>>()?;
-            let full = i64::try_from(rows.len()).is_ok_and(|seen| seen == limit);
-            let next = rows.last().filter(|_| full).map(|(primary, linked)| cursor::write(primary, linked));
-            let mut page = LinkedAccountPage { next, ..LinkedAccountPage::default() };
-            for (primary, linked) in &rows {
-                page.add(primary, linked);
+            let mut rows = select.query(params![primary, linked, int(limit as u64)])?;
+            let (mut pointers, mut strays, mut last) = (Vec::new(), Vec::new(), None);
+            while let Some(row) = rows.next()? {
+                let [primary, linked] = [Cell::from(row.get_ref(0)?), Cell::from(row.get_ref(1)?)];
+                // No reader finds an id in another spelling.
+                let id =
+                    |cell: &Cell| cell.text()?.parse::<UserId>().ok().filter(|id| cell.text() == Some(&id.to_string()));
+                last = Some(if let (Some(primary), Some(linked)) = (id(&primary), id(&linked)) {
+                    pointers.push((primary, linked));
+                    format!("{primary}/{linked}")
+                } else {
+                    let stray = place::odd(&[primary, linked]);
+                    strays.push(stray.clone());
+                    stray
+                });
             }
-            Ok(page)
+            let next = last.filter(|_| pointers.len() + strays.len() == limit);
+            Ok(LinkedAccountPage { pointers, strays, next })
         })
     }
 
@@ -91,12 +101,8 @@ impl Users for RegionStore {
             return Err(StoreError::Rejected("a derivation that writes parts".into()));
         }
         let (writes, wanted) = (Prepared::new(writes)?, profile.map(ToString::to_string));
-        let derive = move |tx: &Tx<'_>| {
-            let mut select = tx.prepare_cached("SELECT version FROM users WHERE id = ?1 AND part = ?2")?;
-            let version: Option<String> =
-                select.query_row(params![id.as_bytes(), Part::Profile.as_str()], |row| row.get(0)).optional()?;
-            Ok(version == wanted && writes.commit(tx)? == Commit::Done)
-        };
+        let derive =
+            move |tx: &Tx<'_>| Ok(is_of_version(tx, id, wanted.as_deref())? && writes.commit(tx)? == Commit::Done);
         self.0.main.write(table::IDENTIFIERS, derive).await
     }
 
@@ -182,7 +188,7 @@ impl Users for RegionStore {
             let mut select = connection.prepare_cached(
                 "SELECT item, id, part, version, number FROM users WHERE number > ?1 ORDER BY number LIMIT ?2",
             )?;
-            let mut rows = select.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut rows = select.query(params![after, int(limit as u64)])?;
             let (mut records, mut unreadable, mut last) = (Vec::new(), Vec::new(), after);
             while let Some(row) = rows.next()? {
                 last = row.get(4)?;
@@ -198,32 +204,31 @@ impl Users for RegionStore {
 
     /// Returns identifiers in the order of their blind indexes.
     async fn scan_identifiers(&self, after: Option<String>, limit: usize) -> Result<IdentifierPage, StoreError> {
-        let after: Option<BlindIndex> = match after {
-            None => None,
-            Some(text) => {
-                Some(text.parse().map_err(|_| StoreError::Rejected("a scan from an unknown position".into()))?)
-            }
-        };
-        let (after, limit) = (after.map_or(Vec::new(), |index| index.as_bytes().to_vec()), limit.max(1));
+        let after = identifier_place(after.as_deref())?;
+        let limit = limit.max(1);
         self.0.main.read(table::IDENTIFIERS, |connection| {
             let mut select = connection.prepare_cached(
                 "SELECT item, blind_index FROM identifiers WHERE blind_index > ?1 ORDER BY blind_index LIMIT ?2",
             )?;
-            let mut rows = select.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-            let (mut items, mut unreadable, mut last) = (Vec::new(), Vec::new(), Vec::new());
+            let mut rows = select.query(params![after, int(limit as u64)])?;
+            let (mut items, mut unreadable, mut strays, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
             while let Some(row) = rows.next()? {
-                last = row.get(1)?;
-                let item = codec::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
-                let item = item.ok().and_then(|item| IdentifierItem::from_item(item).ok());
-                match item.filter(|item| item.index.as_bytes()[..] == last[..]) {
-                    Some(item) => items.push(item),
-                    None => unreadable.push(<[u8; 32]>::try_from(&last[..]).ok().map(BlindIndex::new)),
-                }
+                let key = Cell::from(row.get_ref(1)?);
+                let index = key.bytes().map(BlindIndex::new);
+                last = Some(if let Some(index) = index {
+                    match readable(identifier(row, index))? {
+                        Some(item) => items.push(item),
+                        None => unreadable.push(index),
+                    }
+                    index.to_string()
+                } else {
+                    let stray = place::odd(&[key]);
+                    strays.push(stray.clone());
+                    stray
+                });
             }
-            let seen = items.len() + unreadable.len();
-            let last = <[u8; 32]>::try_from(last).ok().filter(|_| seen == limit);
-            let next = last.map(|last| BlindIndex::new(last).to_string());
-            Ok(IdentifierPage { items, unreadable, next })
+            let next = last.filter(|_| items.len() + unreadable.len() + strays.len() == limit);
+            Ok(IdentifierPage { items, unreadable, strays, next })
         })
     }
 
@@ -233,20 +238,51 @@ impl Users for RegionStore {
             if readable(ownership(tx, index))?.is_some() {
                 return Ok(false);
             }
-            let mut delete = tx.prepare_cached("DELETE FROM identifiers WHERE blind_index = ?1")?;
-            Ok(delete.execute([index.as_bytes()])? > 0)
+            delete_identifier(tx, index)
         };
         self.0.main.write(table::IDENTIFIERS, drop).await
     }
 
-    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError> {
-        let (id, linked) = (id.to_owned(), linked.to_owned());
+    /// Removes all in one transaction.
+    async fn drop_pointers(&self, superfluous: &[SuperfluousPointer]) -> Result<u64, StoreError> {
+        let superfluous = superfluous.to_vec();
         let drop = move |tx: &Tx<'_>| {
-            let mut delete = tx.prepare_cached("DELETE FROM linked_accounts WHERE id = ?1 AND linked = ?2")?;
-            delete.execute(params![id, linked])?;
-            Ok(())
+            let mut dropped = 0;
+            for SuperfluousPointer { primary, linked, profile } in &superfluous {
+                let wanted = profile.as_ref().map(ToString::to_string);
+                if is_of_version(tx, *linked, wanted.as_deref())? {
+                    let write = LinkedAccountWrite { primary: *primary, linked: *linked, present: false };
+                    dropped += u64::from(write_linked(tx, write)?);
+                }
+            }
+            Ok(dropped)
         };
         self.0.main.write(table::LINKED_ACCOUNTS, drop).await
+    }
+
+    async fn drop_strays(&self, strays: &Strays) -> Result<u64, StoreError> {
+        let strays = strays.clone();
+        let drop = move |tx: &Tx<'_>| {
+            let mut dropped = 0;
+            match &strays {
+                Strays::Identifiers(places) => {
+                    for place in places {
+                        let key = identifier_place(Some(place))?;
+                        let delete = "DELETE FROM identifiers WHERE blind_index = ?1";
+                        dropped += tx.prepare_cached(delete)?.execute([key])? as u64;
+                    }
+                }
+                Strays::LinkedAccounts(places) => {
+                    for place in places {
+                        let key = linked_place(place)?;
+                        let delete = "DELETE FROM linked_accounts WHERE id = ?1 AND linked = ?2";
+                        dropped += tx.prepare_cached(delete)?.execute(key)? as u64;
+                    }
+                }
+            }
+            Ok(dropped)
+        };
+        self.0.main.write(table::IDENTIFIERS, drop).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
@@ -254,4 +290,32 @@ impl Users for RegionStore {
             .main
             .read(table::USERS, |connection| Ok(connection.prepare_cached("SELECT 1")?.query_row([], |_| Ok(()))?))
     }
+}
+
+/// Whether a user's profile part is stored in this version; without one, whether no part is stored. A version that is no
+/// text is of no part that can be read.
+fn is_of_version(tx: &Tx<'_>, id: UserId, wanted: Option<&str>) -> Result<bool, Fault> {
+    let mut select = tx.prepare_cached("SELECT version FROM users WHERE id = ?1 AND part = ?2")?;
+    let mut rows = select.query(params![id.as_bytes(), Part::Profile.as_str()])?;
+    let Some(row) = rows.next()? else { return Ok(wanted.is_none()) };
+    Ok(wanted.is_some_and(|wanted| row.get_ref(0).is_ok_and(|stored| stored.as_str() == Ok(wanted))))
+}
+
+/// Where a scan of identifiers continues.
+fn identifier_place(text: Option<&str>) -> Result<Cell, StoreError> {
+    let Some(text) = text else { return Ok(Cell::LEAST) };
+    if let Some([key]) = place::from_odd(text)? {
+        return Ok(key);
+    }
+    let index: BlindIndex = text.parse().map_err(|_| place::unknown())?;
+    Ok(Cell::Blob(index.as_bytes().to_vec()))
+}
+
+/// Where a scan of linked accounts continues.
+fn linked_place(text: &str) -> Result<[Cell; 2], StoreError> {
+    if let Some(place) = place::from_odd(text)? {
+        return Ok(place);
+    }
+    let (primary, linked) = text.split_once('/').ok_or_else(place::unknown)?;
+    Ok([primary, linked].map(|text| Cell::Text(text.as_bytes().to_vec())))
 }

@@ -1,17 +1,19 @@
 //! Differences between a region's users and its derived tables, and their repair.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use umoja_schema::{BlindIndex, IdentifierItem, Log, Part, PartRecord, UserId};
-use umoja_store::derive::{derive, derive_pointer, drop_pointer, underived};
+use umoja_schema::names::table;
+use umoja_schema::{BlindIndex, IdentifierItem, Key, Log, Part, PartRecord, UserId};
+use umoja_store::derive::{SuperfluousOwners, derive, derive_pointer, underived};
 use umoja_store::digest::Bucket;
-use umoja_store::ports::StoreError;
+use umoja_store::ports::{LinkedAccountPage, StoreError, Strays, SuperfluousPointer};
 use umoja_store::repairs::{enqueue_if_incomplete, enqueue_verified, missing_regions};
 use umoja_store::replicate::{confirmation, delete_with_user};
 
-use super::item::{Examined, Held, examined, or_failed};
+use super::item::{Examined, Held, LeftOut, examined, or_failed};
 use super::pass::AntiEntropy;
 use super::state::{AntiEntropyReport, Difference};
 use crate::CONCURRENT;
+use crate::restore::readable;
 
 /// The parts of a page.
 fn parts(items: &[Held]) -> impl Iterator<Item = &PartRecord> {
@@ -96,30 +98,55 @@ impl AntiEntropy<'_> {
         Ok(Examined { report, difference: Some(difference) })
     }
 
-    /// Removes pointers from the table of linked accounts that no user's part has.
-    pub(super) async fn superfluous(&mut self, pointers: &[(UserId, UserId)]) -> Result<Vec<Difference>, StoreError> {
-        let work: Vec<_> = pointers.iter().map(|(primary, id)| self.listed(*primary, *id)).collect();
-        let done = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
-        Ok(self.note(done))
+    /// Removes pointers from the table of linked accounts that no user's part has, and what is no pointer.
+    pub(super) async fn superfluous(&mut self, page: &LinkedAccountPage) -> Result<Vec<Difference>, StoreError> {
+        let mut differences = self.strays(Strays::LinkedAccounts(page.strays.clone())).await?;
+        let work: Vec<_> = page.pointers.iter().map(|(primary, id)| self.listed(*primary, *id)).collect();
+        let found: Vec<_> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        self.progress.report.failed += found.iter().filter(|one| one.is_none()).count() as u64;
+        let found: Vec<SuperfluousPointer> = found.into_iter().flatten().flatten().collect();
+        self.progress.report.found += found.len() as u64;
+        if self.repairs && !found.is_empty() {
+            let dropped = or_failed(None, self.home.own.users.drop_pointers(&found).await)?;
+            self.progress.report.linked_accounts_removed += dropped.unwrap_or_default();
+            self.progress.report.failed += if dropped.is_none() { found.len() as u64 } else { 0 };
+        }
+        let difference = |one: SuperfluousPointer| {
+            let SuperfluousPointer { primary, linked, .. } = one;
+            Difference::SuperfluousLinkedAccount { id: linked, primary }
+        };
+        differences.extend(found.into_iter().map(difference));
+        Ok(differences)
     }
 
-    async fn listed(&self, primary: UserId, id: UserId) -> Result<Examined, StoreError> {
-        examined(Some(id), self.dropped(primary, id).await)
-    }
-
-    async fn dropped(&self, primary: UserId, id: UserId) -> Result<Examined, StoreError> {
-        let users = &*self.home.own.users;
-        let part = users.part(id, Part::Profile).await?;
+    /// The pointer of a user in the table, if the user's part does not have it. `None` outside if the part cannot be
+    /// read.
+    async fn listed(&self, primary: UserId, linked: UserId) -> Result<Option<Option<SuperfluousPointer>>, StoreError> {
+        let read = self.home.own.users.part(linked, Part::Profile).await;
+        let Some(part) = or_failed(Some(linked), read)? else { return Ok(None) };
         let pointer = part.as_ref().and_then(|part| part.profile_facts()?.merged_into);
-        if pointer == Some(primary) {
-            return Ok(Examined::default());
+        let profile = part.map(|part| part.version);
+        Ok(Some((pointer != Some(primary)).then_some(SuperfluousPointer { primary, linked, profile })))
+    }
+
+    /// Counts rows of a derived table that no reader finds, and removes them.
+    async fn strays(&mut self, strays: Strays) -> Result<Vec<Difference>, StoreError> {
+        let (table, places) = match &strays {
+            Strays::Identifiers(places) => (table::IDENTIFIERS, places.len()),
+            Strays::LinkedAccounts(places) => (table::LINKED_ACCOUNTS, places.len()),
+        };
+        if places == 0 {
+            return Ok(Vec::new());
         }
-        let mut report = AntiEntropyReport { found: 1, ..AntiEntropyReport::default() };
+        let (region, number) = (&self.home.own.name, places as u64);
+        tracing::warn!(%region, table, rows = number, "the keys of rows cannot be read");
+        let unreadable = Difference::Unreadable { table, region: region.clone(), user: None };
+        self.progress.report.unreadable += number;
         if self.repairs {
-            let version = part.as_ref().map(|part| &part.version);
-            report.linked_accounts_removed += u64::from(drop_pointer(users, id, version, primary).await?);
+            let dropped = or_failed(None, self.home.own.users.drop_strays(&strays).await)?.unwrap_or_default();
+            self.progress.report.failed += number.saturating_sub(dropped);
         }
-        Ok(Examined { report, difference: Some(Difference::SuperfluousLinkedAccount { id, primary }) })
+        Ok(vec![unreadable; places])
     }
 
     /// Deletes what belongs to an erased user and is still stored. Also confirms an erasure of another region if its
@@ -137,7 +164,8 @@ impl AntiEntropy<'_> {
             return Ok(Examined::default());
         }
         let row = confirmation(self.home, tombstone, &own.name);
-        if own.logs.row(Log::Receipts, row.user, &row.key).await?.is_some() {
+        let key = Key { table: Log::Receipts.entry(), user: row.user, sort: row.key.clone() };
+        if readable(own, &key).await?.is_some() {
             return Ok(Examined::default());
         }
         let mut report = AntiEntropyReport { found: 1, ..AntiEntropyReport::default() };
@@ -160,26 +188,27 @@ impl AntiEntropy<'_> {
     }
 
     /// Drops items of the derived table that cannot be read; the pass then finds their owners without them.
-    pub(super) async fn drop_unreadable(&self, indexes: &[Option<BlindIndex>]) -> Result<(), StoreError> {
-        for index in indexes.iter().flatten().filter(|_| self.repairs) {
+    pub(super) async fn drop_left_out(&mut self, left_out: &LeftOut) -> Result<Vec<Difference>, StoreError> {
+        let differences = self.strays(Strays::Identifiers(left_out.strays.clone())).await?;
+        for index in left_out.indexes.iter().filter(|_| self.repairs) {
             self.home.own.users.drop_unreadable_identifier(index).await?;
         }
-        Ok(())
+        Ok(differences)
     }
 
-    /// Checks every owner of an identifier against the owner's profile part.
+    /// Checks the owners of an identifier against their profile parts.
     pub(super) async fn owners(&self, item: &IdentifierItem) -> Result<Examined, StoreError> {
-        let mut all = Examined::default();
-        for id in item.owners.keys() {
-            let part = self.home.own.users.part(*id, Part::Profile).await?;
-            if part.is_some_and(|part| part.ownerships().contains_key(&item.index)) {
-                continue;
-            }
-            let one = self.rederive(*id, &[item.index]).await?;
-            all.report.add(&one.report);
-            all.difference = all.difference.or(one.difference);
+        let users = &*self.home.own.users;
+        let Some(found) = SuperfluousOwners::of(users, item).await? else { return Ok(Examined::default()) };
+        let mut report = AntiEntropyReport { found: found.count() as u64, ..AntiEntropyReport::default() };
+        if self.repairs {
+            report.ownerships_removed += found.drop(users).await?;
         }
-        Ok(all)
+        let difference = found.first().map(|(id, version)| {
+            let (id, version, superfluous) = (*id, version.clone(), 1);
+            Difference::Ownerships { id, version, missing: 0, superfluous }
+        });
+        Ok(Examined { report, difference })
     }
 
     async fn rederive(&self, id: UserId, indexes: &[BlindIndex]) -> Result<Examined, StoreError> {

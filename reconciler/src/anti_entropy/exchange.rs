@@ -1,6 +1,6 @@
 //! Differences between two regions, and their repair.
 
-use umoja_schema::{Item, Key, PartRecord, Region, Resolution};
+use umoja_schema::{Item, PartRecord, Region, Resolution};
 use umoja_store::RegionPorts;
 use umoja_store::apply::Applied;
 use umoja_store::ports::StoreError;
@@ -9,6 +9,7 @@ use umoja_store::replicate::replicate;
 use super::item::{Examined, Side};
 use super::pass::AntiEntropy;
 use super::state::{AntiEntropyReport, Difference};
+use crate::restore::readable;
 
 /// What the two regions hold under one key.
 struct Pair {
@@ -66,17 +67,6 @@ impl AntiEntropy<'_> {
                 self.regions.iter().any(|region| copy.has_key_for(region, &stored))
             }
         }
-    }
-}
-
-/// The item under a key. One that cannot be read or verified counts as absent, so that the other side's replaces it.
-async fn readable(ports: &RegionPorts, key: &Key) -> Result<Option<Item>, StoreError> {
-    match ports.read(key).await {
-        Err(StoreError::Unreadable(error)) => {
-            tracing::error!(region = %ports.name, table = key.table.name, %key, %error, "an item is replaced by a peer's");
-            Ok(None)
-        }
-        read => read,
     }
 }
 

@@ -30,8 +30,19 @@ pub(super) struct Read {
     pub(super) items: Vec<Held>,
     /// The items that were left out because they cannot be read.
     pub(super) unreadable: Vec<Difference>,
+    /// What was left out of the derived table.
+    pub(super) left_out: LeftOut,
     /// Where the next page begins.
     pub(super) next: Cursor,
+}
+
+/// What cannot be read in the table of identifiers. It is dropped, and derived again.
+#[derive(Default)]
+pub(super) struct LeftOut {
+    /// The identifiers of items.
+    pub(super) indexes: Vec<BlindIndex>,
+    /// The positions of items whose key cannot be read either.
+    pub(super) strays: Vec<String>,
 }
 
 /// The result of examining one item.

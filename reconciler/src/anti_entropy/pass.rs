@@ -7,10 +7,10 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::names::table;
 use umoja_schema::{Hlc, Item, Millis, Region, UserId};
 use umoja_store::digest::{Bucket, Buckets, Fingerprint};
-use umoja_store::ports::StoreError;
+use umoja_store::ports::{IdentifierPage, StoreError};
 use umoja_store::{Home, RegionPorts};
 
-use super::item::{Examined, Held, Read, Side, entries, examined, item_entries};
+use super::item::{Examined, Held, LeftOut, Read, Side, entries, examined, item_entries};
 use super::state::{AntiEntropyReport, Cursor, Difference, Kept, LastPass, Phase, Progress, settled};
 use crate::runs::CONCURRENT;
 
@@ -99,10 +99,11 @@ impl<'a> AntiEntropy<'a> {
         if self.peer.is_none()
             && let Some(ownerships) = &other
         {
+            found.extend(self.drop_left_out(&ownerships.left_out).await?);
             self.merges(&ownerships.items).await?;
         }
         for (side, page) in [(Side::Own, own), (Side::Other, other)] {
-            let Some(Read { items, unreadable, next }) = page else { continue };
+            let Some(Read { items, unreadable, next, .. }) = page else { continue };
             if side == Side::Own && self.peer.is_none() {
                 self.missing_keys(&items).await;
             }
@@ -202,31 +203,28 @@ impl<'a> AntiEntropy<'a> {
             (Side::Other, Some(peer)) => peer,
             _ => &self.home.own,
         };
+        let mut left_out = LeftOut::default();
         let (items, unreadable, next) = if side == Side::Other && self.peer.is_none() {
-            let page = other.users.scan_identifiers(after, PAGE).await?;
-            self.drop_unreadable(&page.unreadable).await?;
-            let unreadable = unreadable(other, table::IDENTIFIERS, page.unreadable.iter().map(|_| None));
-            (page.items.into_iter().map(Held::Ownerships).collect(), unreadable, page.next)
+            let IdentifierPage { items, unreadable: indexes, strays, next } =
+                other.users.scan_identifiers(after, PAGE).await?;
+            let unreadable = unreadable(other, table::IDENTIFIERS, indexes.iter().map(|_| None));
+            left_out = LeftOut { indexes, strays };
+            (items.into_iter().map(Held::Ownerships).collect(), unreadable, next)
         } else {
             let Some(table) = self.home.own.tables.get(self.progress.table) else { return Ok(None) };
             let page = other.scan(table, after, PAGE).await?;
             let unreadable = unreadable(other, table.name, page.unreadable);
             (page.items.into_iter().map(Held::Item).collect(), unreadable, page.next)
         };
-        Ok(Some(Read { items, unreadable, next: next.map_or(Cursor::End, |next| Cursor::After(Some(next))) }))
+        let next = next.map_or(Cursor::End, |next| Cursor::After(Some(next)));
+        Ok(Some(Read { items, unreadable, left_out, next }))
     }
 
     /// Examines a page of the table of linked accounts.
     async fn linked_accounts(&mut self) -> Result<Vec<Difference>, StoreError> {
         let Cursor::After(after) = self.progress.own.clone() else { return Ok(Vec::new()) };
         let page = self.home.own.users.scan_linked_accounts(after, PAGE).await?;
-        let mut found = self.superfluous(&page.pointers).await?;
-        // The table is derived: what is no pointer is of no user.
-        for (id, linked) in page.unreadable.iter().filter(|_| self.repairs) {
-            self.home.own.users.drop_unreadable_linked_account(id, linked).await?;
-        }
-        self.progress.report.unreadable += page.unreadable.len() as u64;
-        found.extend(unreadable(&self.home.own, table::LINKED_ACCOUNTS, page.unreadable.iter().map(|_| None)));
+        let found = self.superfluous(&page).await?;
         match page.next {
             Some(next) => self.progress.own = Cursor::After(Some(next)),
             None => self.progress.turn(Phase::Done),

@@ -36,6 +36,8 @@ pub struct BackfillJob<'a> {
     pub derives: bool,
     /// What wraps the data keys that the region has not wrapped.
     pub repairs: Repairs,
+    /// Whether an item that cannot be read in any region is an error: for a source whose data is given up after this.
+    pub reads_all: bool,
 }
 
 /// What repairs wrapped keys while a region is backfilled.
@@ -55,7 +57,7 @@ impl BackfillJob<'_> {
     /// `ended` says that the sources have stopped writing.
     ///
     /// # Errors
-    /// If a region fails, an item cannot be read, or the deadline passes.
+    /// If a region fails, or the deadline passes; with `reads_all`, also if an item cannot be read in any region.
     pub async fn from(&self, sources: &[&Home], ended: bool) -> Result<BackfillReport, JobError> {
         let mut total = BackfillReport::default();
         for source in sources {
@@ -64,15 +66,17 @@ impl BackfillJob<'_> {
             loop {
                 let (pass, is_whole) = self.pass(source, ended, &kept, is_first).await?;
                 is_first = false;
-                total.add(&pass);
+                // Each pass counts the same unreadable items.
+                total.add(&BackfillReport { unreadable: 0, ..pass.clone() });
                 let (from, to) = (&source.own.name, self.target);
                 if pass.is_complete() && is_whole {
+                    if pass.unreadable > 0 && self.reads_all {
+                        let (from, to) = (from.clone(), to.clone());
+                        return Err(JobError::NotRead { from, to, unreadable: pass.unreadable });
+                    }
+                    total.unreadable += pass.unreadable;
                     self.worker.watch.see(&Event::Backfilled { from, to });
                     break;
-                }
-                if pass.unreadable > 0 {
-                    let (from, to) = (from.clone(), to.clone());
-                    return Err(JobError::NotRead { from, to, unreadable: pass.unreadable });
                 }
                 self.wait(source, &pass).await?;
             }

@@ -14,10 +14,14 @@ use super::Worker;
 use super::pass::REPORT_MS;
 use super::sight::{Sight, fingerprint};
 use super::watch::Event;
+use crate::messages::Unfit;
 use crate::redrive::{Redriven, redrive_quarantined};
 
 /// How long a received message stays hidden, in seconds.
 const HIDDEN_SECS: u32 = 120;
+
+/// Why a dead letter stays.
+const DAMAGED: &str = "the message cannot be read; comparing the regions finds what it asked for";
 
 /// The interval between two reads of a queue's depth.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
@@ -96,6 +100,8 @@ pub struct Redrive<'a> {
     looks: u32,
     /// Messages of the current queue that were left on purpose.
     stay: u64,
+    /// Dead letters of the current queue that cannot be read.
+    stay_dead: u64,
     started: Millis,
     reported: Millis,
     report: RedriveReport,
@@ -106,7 +112,16 @@ impl<'a> Redrive<'a> {
     /// again.
     pub fn new(worker: Worker<'a>, shows: bool, looks: u32) -> Self {
         let now = worker.clock.now();
-        Self { worker, shows, looks, stay: 0, started: now, reported: now, report: RedriveReport::default() }
+        Self {
+            worker,
+            shows,
+            looks,
+            stay: 0,
+            stay_dead: 0,
+            started: now,
+            reported: now,
+            report: RedriveReport::default(),
+        }
     }
 
     /// What was redriven, and what is left.
@@ -119,7 +134,7 @@ impl<'a> Redrive<'a> {
     /// # Errors
     /// If the queue or the region's tables fail. Received messages become visible again by themselves.
     pub async fn queue(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
-        self.stay = 0;
+        (self.stay, self.stay_dead) = (0, 0);
         if self.shows {
             self.shown_dead_letters(source).await?;
             return if source.is_quarantined() { self.shown_quarantined(source).await } else { Ok(()) };
@@ -132,17 +147,33 @@ impl<'a> Redrive<'a> {
     }
 
     async fn dead_letters(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
+        let held_at_first = source.queue.depth().await?.dead;
+        let mut kept = Vec::new();
         loop {
             let dead = source.queue.receive_dead(10, HIDDEN_SECS).await?;
-            if dead.is_empty() {
-                return Ok(());
-            }
+            let (is_last, mut moved) = (dead.is_empty(), 0);
             for letter in dead {
+                // No function can process it, so it would only come back.
+                if matches!(Unfit::read(&letter.text), Err(Unfit::Unreadable(_))) {
+                    self.report.left.push(line(source, "dead letter", "?".to_owned(), DAMAGED.to_owned()));
+                    kept.push(letter.receipt);
+                    continue;
+                }
                 source.queue.redrive(&letter).await?;
+                moved += 1;
                 self.report.moved += 1;
                 self.pace(source).await;
             }
+            // Messages that stay are hidden only for a while.
+            if is_last || (moved == 0 && kept.len() as u64 >= held_at_first) {
+                break;
+            }
         }
+        self.stay_dead = kept.len() as u64;
+        for receipt in kept {
+            self.put_down(source, source.queue.release_dead(&receipt).await);
+        }
+        Ok(())
     }
 
     async fn shown_dead_letters(&mut self, source: &Source<'_>) -> Result<(), StoreError> {
@@ -233,7 +264,8 @@ impl<'a> Redrive<'a> {
         loop {
             let depth = source.queue.depth().await?;
             let quarantined = if source.is_quarantined() { depth.waiting + depth.in_flight } else { 0 };
-            let rest = [("dead letters", depth.dead), ("quarantined records", quarantined.saturating_sub(self.stay))];
+            let dead = depth.dead.saturating_sub(self.stay_dead);
+            let rest = [("dead letters", dead), ("quarantined records", quarantined.saturating_sub(self.stay))];
             if tries >= self.looks || rest.iter().all(|(_, count)| *count == 0) {
                 for (what, count) in rest {
                     self.report.add_rest(source, what, count);

@@ -29,6 +29,8 @@ pub enum Behind<'a> {
     OwnershipsArrived(&'a Secrets),
     /// A wrapped key cannot be opened with the region's key.
     WrappedBy(&'a Region),
+    /// As `WrappedBy`, and a part that cannot be read at all does not count: the region has to serve without it.
+    ReadAndWrappedBy(&'a Region),
 }
 
 impl Behind<'_> {
@@ -36,7 +38,7 @@ impl Behind<'_> {
         Ok(match self {
             Self::Ownerships(secrets) => Rule::Ownerships(secrets),
             Self::OwnershipsArrived(secrets) => Rule::OwnershipsArrived(secrets),
-            Self::WrappedBy(name) => {
+            Self::WrappedBy(name) | Self::ReadAndWrappedBy(name) => {
                 let own = regions.iter().map(|(home, _)| &home.own).find(|own| own.name == **name);
                 let unknown = || StoreError::Rejected("a region outside the deployment".into());
                 Rule::WrappedBy(own.ok_or_else(|| stopped(name.to_string(), unknown()))?)
@@ -49,8 +51,16 @@ impl Behind<'_> {
         match self {
             Self::Ownerships(_) => Some("ownerships".to_owned()),
             Self::OwnershipsArrived(_) => None,
-            Self::WrappedBy(region) => Some(format!("wrapped/{region}")),
+            Self::WrappedBy(region) | Self::ReadAndWrappedBy(region) => Some(format!("wrapped/{region}")),
         }
+    }
+
+    /// What counts of a pass.
+    fn counted(&self, mut report: ReencryptionReport) -> ReencryptionReport {
+        if matches!(self, Self::ReadAndWrappedBy(_)) {
+            report.unreadable -= report.damaged;
+        }
+        report
     }
 }
 
@@ -98,7 +108,7 @@ pub async fn reencrypt<R: Reach>(
         if matches!(behind, Behind::OwnershipsArrived(_)) {
             look_again(worker, reach, &mut passing).await?;
         }
-        let report = passing.pass.report().clone();
+        let report = behind.counted(passing.pass.report().clone());
         reencrypted += report.reencrypted;
         if !went_on {
             if report.is_complete() {

@@ -7,7 +7,7 @@ use umoja_schema::{Body, Facts, Log, Part, PartRecord, UserId, Version};
 use super::Tables;
 use super::sample::*;
 use crate::apply::{Applied, apply_replicated, plan_linked_accounts};
-use crate::ports::{Commit, Condition, LinkedAccountWrite, Users, Writes};
+use crate::ports::{Commit, Condition, LinkedAccountWrite, Strays, SuperfluousPointer, Users, Writes};
 
 /// A profile part with a pointer to another user.
 fn pointing(id: UserId, version: Version, primary: Option<UserId>) -> PartRecord {
@@ -138,6 +138,37 @@ pub async fn a_scan_returns_every_pointer_once_with_any_page_size(t: Tables) {
         }
         assert_eq!(found.len(), 25, "pages of {limit}");
         assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected, "pages of {limit}");
+    }
+}
+
+pub async fn superfluous_pointers_are_dropped_if_their_parts_are_unchanged(t: Tables) {
+    put(&*t.users, &profile(user(1), version(1)), Condition::Absent).await;
+    put(&*t.users, &profile(user(2), version(1)), Condition::Absent).await;
+    let listed = |linked| LinkedAccountWrite { primary: user(9), linked, present: true };
+    let linked_accounts = vec![listed(user(1)), listed(user(2)), listed(user(3)), listed(user(4))];
+    assert_eq!(t.users.commit(&Writes { linked_accounts, ..Writes::default() }).await, Ok(Commit::Done));
+    let pointer = |linked, profile| SuperfluousPointer { primary: user(9), linked, profile };
+    let superfluous = [
+        pointer(user(1), Some(version(1))),
+        // Written meanwhile, gone meanwhile, and absent.
+        pointer(user(2), None),
+        pointer(user(3), Some(version(1))),
+        pointer(user(4), None),
+    ];
+    assert_eq!(t.users.drop_pointers(&superfluous).await, Ok(2));
+    assert_eq!(t.users.linked_accounts(user(9)).await, Ok(vec![user(2), user(3)]));
+    assert_eq!(t.users.drop_pointers(&[]).await, Ok(0));
+}
+
+pub async fn genuine_rows_are_no_strays(t: Tables) {
+    write(&*t.users, None, &pointing(user(1), version(1), Some(user(2)))).await;
+    put_identifiers(&*t.users, [identifier_write(unowned(1), owned(1, [(user(1), ownership(1))]))]).await;
+    let (pointers, identifiers) =
+        (t.users.scan_linked_accounts(None, 10).await.unwrap(), t.users.scan_identifiers(None, 10).await.unwrap());
+    assert_eq!((pointers.pointers.len(), pointers.strays.len()), (1, 0));
+    assert_eq!((identifiers.items.len(), identifiers.strays.len()), (1, 0));
+    for none in [Strays::Identifiers(vec![]), Strays::LinkedAccounts(vec![])] {
+        assert_eq!(t.users.drop_strays(&none).await, Ok(0));
     }
 }
 

@@ -14,7 +14,7 @@ pub trait Items: Send + Sync {
         key: &str,
     ) -> Result<Option<VersionedItem>, StoreError>;
 
-    /// All items about a user, in the order of their keys.
+    /// All items about a user that can be read, in the order of their keys. One that cannot be read does not hide the others.
     async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError>;
 
     /// Deletes all items of a user, including unreadable ones, and returns their number. Only for an erasure. The

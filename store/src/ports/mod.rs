@@ -27,7 +27,7 @@ pub use registry::{CompanyRow, Registry};
 pub use requests::{Begun, Outcome, Requests};
 pub use users::{
     Commit, Condition, Etag, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountPage,
-    LinkedAccountWrite, MAX_WRITES, Page, PartWrite, Parts, Users, Writes,
+    LinkedAccountWrite, MAX_WRITES, Page, PartWrite, Parts, Strays, SuperfluousPointer, Users, Writes,
 };
 
 use umoja_schema::ItemError;

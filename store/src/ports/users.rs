@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::{
     BlindIndex, IdentifierItem, Item, ItemError, Key, Log, LogRow, Part, PartRecord, RecordVersion, Region, UserId,
     Version, VersionedItem,
@@ -85,12 +86,49 @@ pub trait Users: Send + Sync {
     /// item can be made again from the owners' parts.
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError>;
 
-    /// Deletes an item of the table of linked accounts that is no pointer ([`LinkedAccountPage::unreadable`]).
-    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError>;
+    /// Deletes pointers from `linked_accounts`, each if the profile part of its user is still as it was read, and returns
+    /// how many.
+    async fn drop_pointers(&self, superfluous: &[SuperfluousPointer]) -> Result<u64, StoreError> {
+        let drop = async |pointer: &SuperfluousPointer| {
+            let SuperfluousPointer { primary, linked, profile } = pointer;
+            let linked_accounts = vec![LinkedAccountWrite { primary: *primary, linked: *linked, present: false }];
+            let writes = Writes { linked_accounts, ..Writes::default() };
+            self.derive(*linked, profile.as_ref(), &writes).await
+        };
+        let work: Vec<_> = superfluous.iter().map(drop).collect();
+        let dropped: Vec<bool> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        Ok(dropped.into_iter().filter(|dropped| *dropped).count() as u64)
+    }
+
+    /// Deletes rows of a derived table that a scan reported as strays, and returns how many. No reader finds them.
+    async fn drop_strays(&self, strays: &Strays) -> Result<u64, StoreError>;
 
     /// Checks whether the store answers, as cheaply as possible. A peer that is down gets no other call until this one
     /// succeeds.
     async fn probe(&self) -> Result<(), StoreError>;
+}
+
+/// How many deletions of pointers run at the same time.
+const CONCURRENT: usize = 32;
+
+/// A pointer in `linked_accounts` that no part has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuperfluousPointer {
+    /// The target of the pointer.
+    pub primary: UserId,
+    /// The user that the table lists.
+    pub linked: UserId,
+    /// The version of the user's profile part as it was read; `None` if there was none.
+    pub profile: Option<Version>,
+}
+
+/// Rows of a derived table whose key is none that Umoja writes, by their positions in a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Strays {
+    /// Of `identifiers`.
+    Identifiers(Vec<String>),
+    /// Of `linked_accounts`.
+    LinkedAccounts(Vec<String>),
 }
 
 /// Some pointers of a scan.
@@ -98,20 +136,10 @@ pub trait Users: Send + Sync {
 pub struct LinkedAccountPage {
     /// The target of each pointer, and the user with the pointer.
     pub pointers: Vec<(UserId, UserId)>,
-    /// The keys of the items that are no pointers, because one of the keys is no id.
-    pub unreadable: Vec<(String, String)>,
+    /// The positions of rows that are no pointers, for [`Users::drop_strays`].
+    pub strays: Vec<String>,
     /// The position after which the next page starts; `None` at the end.
     pub next: Option<String>,
-}
-
-impl LinkedAccountPage {
-    /// Adds the item with these keys.
-    pub fn add(&mut self, id: &str, linked: &str) {
-        match (id.parse(), linked.parse()) {
-            (Ok(id), Ok(linked)) => self.pointers.push((id, linked)),
-            _ => self.unreadable.push((id.to_owned(), linked.to_owned())),
-        }
-    }
 }
 
 /// Both parts of a user, as far as this region has them.
@@ -326,8 +354,10 @@ impl Page {
 pub struct IdentifierPage {
     /// The identifiers with their ownerships.
     pub items: Vec<IdentifierItem>,
-    /// The identifiers of the items that are unreadable; `None` where the key is unreadable too.
-    pub unreadable: Vec<Option<BlindIndex>>,
+    /// The identifiers of the items that are unreadable.
+    pub unreadable: Vec<BlindIndex>,
+    /// The positions of the items whose key is unreadable too, for [`Users::drop_strays`].
+    pub strays: Vec<String>,
     /// Where the next page starts; `None` on the last page.
     pub next: Option<String>,
 }

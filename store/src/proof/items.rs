@@ -23,7 +23,14 @@ impl Items for Proved<dyn Items> {
     async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError> {
         let stored = self.inner.items(table, user).await?;
         let keys = self.proofs.keys_for(stored.iter().map(|item| version_of(&item.unknown))).await?;
-        Ok(stored.into_iter().map(|item| keys.verified_item(item)).collect::<Result<_, _>>()?)
+        let verified = stored.into_iter().filter_map(|item| match keys.verified_item(item) {
+            Ok(item) => Some(item),
+            Err(error) => {
+                tracing::error!(%user, table = table.name, %error, "an item does not verify");
+                None
+            }
+        });
+        Ok(verified.collect())
     }
 
     async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError> {

@@ -6,7 +6,8 @@ use umoja_schema::{BlindIndex, IdentifierItem, Item, Key, Log, LogRow, Part, Par
 
 use super::Proved;
 use crate::ports::{
-    Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, Page, Parts, StoreError, Users, Writes,
+    Commit, Etag, IdentifierPage, KeyAdded, KeyRemoved, LinkedAccountPage, Page, Parts, StoreError, Strays,
+    SuperfluousPointer, Users, Writes,
 };
 use crate::proof_keys::{ProofKeys, version_of};
 
@@ -161,16 +162,20 @@ impl Users for Proved<dyn Users> {
         self.inner.scan_identifiers(after, limit).await
     }
 
-    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError> {
-        self.inner.drop_unreadable_linked_account(id, linked).await
-    }
-
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
         self.inner.scan_linked_accounts(after, limit).await
     }
 
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
         self.inner.drop_unreadable_identifier(index).await
+    }
+
+    async fn drop_pointers(&self, superfluous: &[SuperfluousPointer]) -> Result<u64, StoreError> {
+        self.inner.drop_pointers(superfluous).await
+    }
+
+    async fn drop_strays(&self, strays: &Strays) -> Result<u64, StoreError> {
+        self.inner.drop_strays(strays).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -71,7 +71,7 @@ impl Operator for Command<'_> {
             }
             Behind::OwnershipsArrived(_) if self.fleet.without == Some(Rule::Arrived) => return Ok(true),
             Behind::OwnershipsArrived(secrets) => Reencrypting::OwnershipsArrived(secrets),
-            Behind::WrappedBy(region) => {
+            Behind::WrappedBy(region) | Behind::ReadAndWrappedBy(region) => {
                 self.fleet.note_reencrypting();
                 let homes = &self.reached.homes;
                 let own = homes.iter().map(|home| &home.own).find(|own| own.name == *region);

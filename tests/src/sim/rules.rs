@@ -14,7 +14,7 @@ use umoja_schema::{
 };
 use umoja_store::ports::{
     Commit, Condition, Etag, IdentifierPage, IdentifierWrite, KeyAdded, KeyRemoved, LinkedAccountPage, Page, PartWrite,
-    Parts, StoreError, Users, Writes,
+    Parts, StoreError, Strays, SuperfluousPointer, Users, Writes,
 };
 use umoja_store::seal::Sealer;
 
@@ -296,10 +296,6 @@ impl Users for Written {
         self.read.scan_identifiers(after, limit).await
     }
 
-    async fn drop_unreadable_linked_account(&self, id: &str, linked: &str) -> Result<(), StoreError> {
-        self.inner.drop_unreadable_linked_account(id, linked).await
-    }
-
     async fn scan_linked_accounts(&self, after: Option<String>, limit: usize) -> Result<LinkedAccountPage, StoreError> {
         self.read.scan_linked_accounts(after, limit).await
     }
@@ -340,6 +336,14 @@ impl Users for Written {
 
     async fn drop_unreadable_identifier(&self, index: &BlindIndex) -> Result<bool, StoreError> {
         self.inner.drop_unreadable_identifier(index).await
+    }
+
+    async fn drop_pointers(&self, superfluous: &[SuperfluousPointer]) -> Result<u64, StoreError> {
+        self.inner.drop_pointers(superfluous).await
+    }
+
+    async fn drop_strays(&self, strays: &Strays) -> Result<u64, StoreError> {
+        self.inner.drop_strays(strays).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
-use super::change::{Pace, find, newest_list, on_its_way, replicate_companies, serving};
+use super::change::{Pace, find, newest_list, note_unreadable, on_its_way, replicate_companies, serving};
 use crate::CliError;
 use crate::commands::deliver::Delivery;
 use crate::commands::jobs::Listed;
@@ -57,8 +57,9 @@ PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit, GetItem and PutI
 sqs:SendMessage on PREFIX-keys. In the new one: dynamodb:GetItem and PutItem on PREFIX-companies; ConditionCheckItem, GetItem, \
 PutItem and UpdateItem on PREFIX-users; Query, PutItem and DeleteItem on PREFIX-linked_accounts; GetItem, \
 BatchGetItem, PutItem and DeleteItem on PREFIX-identifiers; GetItem and PutItem on PREFIX-journal, PREFIX-receipts \
-and PREFIX-audit, UpdateItem on PREFIX-journal. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it continues \
-where it was stopped.")]
+and PREFIX-audit, UpdateItem on PREFIX-journal. With what the new one needs, also in those that serve, it replaces items that \
+one of them cannot read by the copies of the others. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it \
+continues where it was stopped.")]
 #[command(after_help = "Examples:
   umoja region add ap-south-1 --dir DIR
   umoja region add ap-south-1 --prefix PREFIX --region eu-west-1
@@ -141,7 +142,7 @@ impl Add {
         cloud.store(&document, new.iter().chain(&others).copied()).await?;
         let url = new.first().and_then(|region| region.url.as_deref()).unwrap_or_default();
         let answer = json!({ "region": name, "state": "serving", "added": true,
-            "parts_replicated": copied.parts_replicated, "rows_replicated": copied.rows_replicated });
+            "unreadable": copied.unreadable, "parts_replicated": copied.parts_replicated, "rows_replicated": copied.rows_replicated });
         output.answer(&answer, || {
             format!(
                 "{name} has everything and serves, within {SETTINGS_RELOAD_SECS} seconds, at {}\n  {} parts and {} \
@@ -188,7 +189,7 @@ impl Add {
         deployment.set_state(name, RegionState::Serving)?;
         let is_served = settings_are_read(&deployment).await?;
         let answer = json!({ "region": name, "state": "serving", "added": true,
-            "parts_replicated": copied.parts_replicated, "rows_replicated": copied.rows_replicated });
+            "unreadable": copied.unreadable, "parts_replicated": copied.parts_replicated, "rows_replicated": copied.rows_replicated });
         output.answer(&answer, || {
             format!(
                 "{name} has everything: {} parts and {} rows were replicated. {}",
@@ -214,12 +215,14 @@ impl Add {
 
     async fn backfill(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<BackfillReport, CliError> {
         let (worker, target) = (self.pace.worker(regions), &self.name);
-        let backfill = BackfillJob { worker, target, since, derives: self.again, repairs };
+        let backfill = BackfillJob { worker, target, since, derives: self.again, repairs, reads_all: false };
         let sources = serving(regions, target)?;
         if sources.is_empty() {
             return Err(no_source(target));
         }
-        Ok(backfill.from(&sources, false).await?)
+        let copied = backfill.from(&sources, false).await?;
+        note_unreadable(copied.unreadable);
+        Ok(copied)
     }
 
     /// Re-encrypts the parts that the region's key does not open, until it opens every one. In AWS only with --again,
@@ -229,9 +232,14 @@ impl Add {
             return Ok(());
         }
         let listed = Listed { regions, deployment, delivery: Delivery::default() };
-        reencrypt(&self.pace.worker(regions), &listed, Behind::WrappedBy(&self.name), "records under another key")
-            .await
-            .map(drop)
+        reencrypt(
+            &self.pace.worker(regions),
+            &listed,
+            Behind::ReadAndWrappedBy(&self.name),
+            "records under another key",
+        )
+        .await
+        .map(drop)
     }
 
     /// Makes again what the region has lost, if another region can bring everything back.

@@ -141,6 +141,13 @@ async fn replicate_retention(regions: &Regions, new: &DeployedRegion) -> Result<
     retention.put(registry).await.map_err(|source| new.failed(source))
 }
 
+/// Reports items that no region can read. They keep no region from serving.
+pub(super) fn note_unreadable(items: u64) {
+    if items > 0 {
+        note(&format!("{items} items cannot be read in any region and were not replicated; `umoja doctor` names them"));
+    }
+}
+
 /// Rejects a change that would take the last region out of service.
 pub(super) fn reject_last<'a>(mut others_serve: impl Iterator<Item = &'a bool>, name: &Region) -> Result<(), CliError> {
     if others_serve.any(|serves| *serves) {

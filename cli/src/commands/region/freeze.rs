@@ -11,7 +11,9 @@ use umoja_reconciler::jobs::backfill::{BackfillJob, Repairs};
 use umoja_schema::{Millis, Region};
 use umoja_store::{RegionState, RegionsDocument};
 
-use super::change::{Pace, deadline, find, newest_list, on_its_way, reject_last, replicate_companies, serving};
+use super::change::{
+    Pace, deadline, find, newest_list, note_unreadable, on_its_way, reject_last, replicate_companies, serving,
+};
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
 use crate::deployment::served::settings_are_read;
@@ -144,7 +146,9 @@ impl Thaw {
             });
             return Ok(());
         };
-        let answer = json!({ "region": name, "state": "serving", "thawed": true,
+        let unreadable = came.unreadable + went.unreadable;
+        note_unreadable(unreadable);
+        let answer = json!({ "region": name, "state": "serving", "thawed": true, "unreadable": unreadable,
             "parts_received": came.parts_replicated, "rows_received": came.rows_replicated,
             "parts_sent": went.parts_replicated, "rows_sent": went.rows_replicated });
         output.answer(&answer, || {
@@ -221,7 +225,8 @@ impl Thaw {
         let (source, worker) = (find(regions, &self.name)?, self.pace.worker(regions));
         let mut went = BackfillReport::default();
         for peer in regions.list.iter().filter(|peer| peer.state.serves()) {
-            let backfill = BackfillJob { worker, target: peer.name(), since, derives: false, repairs };
+            let backfill =
+                BackfillJob { worker, target: peer.name(), since, derives: false, repairs, reads_all: false };
             went.add(&backfill.from(&[&source.home], true).await?);
         }
         Ok(went)
@@ -230,7 +235,7 @@ impl Thaw {
     /// Replicates the data of every serving region to the region.
     async fn receive(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<BackfillReport, CliError> {
         let (worker, target) = (self.pace.worker(regions), &self.name);
-        let backfill = BackfillJob { worker, target, since, derives: true, repairs };
+        let backfill = BackfillJob { worker, target, since, derives: true, repairs, reads_all: false };
         Ok(backfill.from(&serving(regions, target)?, false).await?)
     }
 }

@@ -216,7 +216,7 @@ impl Remove {
         let (source, worker) = (find(regions, &self.name)?, self.pace.worker(regions));
         let mut sent = BackfillReport::default();
         for peer in others(regions, &self.name) {
-            let backfill = BackfillJob { worker, target: peer.name(), since, derives: false, repairs };
+            let backfill = BackfillJob { worker, target: peer.name(), since, derives: false, repairs, reads_all: true };
             sent.add(&backfill.from(&[&source.home], true).await?);
         }
         let stay: Vec<&Home> = others(regions, &self.name).into_iter().map(|region| &region.home).collect();

@@ -305,10 +305,14 @@ impl RegionStatus {
         let peers: Vec<&str> = regions.iter().filter(|peer| **peer != region).map(|peer| peer.as_str()).collect();
         let lagging = self.replication.attention(thresholds);
         attention.extend(lagging.map(|text| format!("{region} to {}: {text}", peers.join(", "))));
-        if let Some(scan) = &self.scan
-            && scan.missing_keys > 0
-        {
-            attention.push(format!("{region}: {} parts lack a wrapped key", scan.missing_keys));
+        if let Some(scan) = &self.scan {
+            if scan.missing_keys > 0 {
+                attention.push(format!("{region}: {} parts lack a wrapped key", scan.missing_keys));
+            }
+            if scan.unreadable > 0 {
+                let unreadable = scan.unreadable;
+                attention.push(format!("{region}: {unreadable} parts cannot be read; see `umoja doctor`"));
+            }
         }
         attention
     }

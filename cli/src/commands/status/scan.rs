@@ -25,6 +25,8 @@ pub(super) struct Scan {
     pub(super) users: u64,
     pub(super) parts: u64,
     pub(super) missing_keys: u64,
+    /// Parts that cannot be read.
+    pub(super) unreadable: u64,
     pub(super) digest: String,
     /// When its newest part was written.
     newest_ms: Millis,
@@ -38,7 +40,8 @@ pub(super) async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan
     let (mut digest, mut sample) = (Digest::default(), Sample::default());
     let (mut users, mut newest, mut after) = (0, Millis(0), None);
     loop {
-        let page = region.home.own.scan(&USERS, after, 1000).await?.whole()?;
+        let page = region.home.own.scan(&USERS, after, 1000).await?;
+        digest.see_unreadable(&region.home.own, USERS.name, &page.unreadable);
         for item in &page.items {
             digest.add(item, regions);
             users += u64::from(item.part().and_then(PartRecord::profile_facts).is_some());
@@ -55,8 +58,8 @@ pub(super) async fn scan(region: &DeployedRegion, regions: usize) -> Result<Scan
             None => break,
         }
     }
-    let Digest { parts, missing_keys, .. } = digest;
-    Ok(Scan { users, parts, missing_keys, digest: digest.to_string(), newest_ms: newest, sample })
+    let Digest { parts, missing_keys, unreadable, .. } = digest;
+    Ok(Scan { users, parts, missing_keys, unreadable, digest: digest.to_string(), newest_ms: newest, sample })
 }
 
 /// Whether regions hold different users.
@@ -82,7 +85,7 @@ pub(super) async fn agree_soon(deployment: &Regions) -> Result<bool, CliError> {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let mut digests = Vec::new();
         for region in &deployment.list {
-            let digest = Digest::of(&region.home.own, regions).await;
+            let digest = Digest::of_those(&region.home.own, regions, |_| true).await;
             digests.push(digest.map_err(|source| region.failed(source))?);
         }
         if digests.windows(2).all(|pair| pair[0] == pair[1]) {

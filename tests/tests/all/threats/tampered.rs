@@ -195,7 +195,7 @@ impl Regions {
             }
         }
         let page = own.users.scan_identifiers(None, 10_000).await?;
-        assert!(page.unreadable.is_empty());
+        assert!(page.unreadable.is_empty() && page.strays.is_empty());
         let ownerships = page.items.into_iter().map(|item| (item.index, item.to_item())).collect();
         Ok(Content { items, ownerships, pointers: own.users.linked_accounts(ids()[0]).await? })
     }
@@ -317,6 +317,46 @@ async fn companies_are_repaired(regions: &Regions, what: &str) {
     }
 }
 
+/// Changes a column of a row of the first region, and checks that it is repaired.
+async fn is_repaired_after(
+    regions: &Regions,
+    before: &[Content; 2],
+    all: &[Row],
+    change: (&Row, usize, Row),
+    what: &str,
+) {
+    let (genuine, column, changed) = change;
+    // Rows that were repaired have the same content and maybe another number.
+    let current = rows(&regions.database);
+    let Some(current) = current.iter().find(|row| is_same(row, genuine)) else { panic!("no row for {what}") };
+    let connection = Connection::open(&regions.database).unwrap();
+    let changed = renumbered(changed, current);
+    delete(&connection, current);
+    assert!(insert(&connection, &changed), "{what}");
+    drop(connection);
+    if genuine.table == "companies" {
+        companies_are_repaired(regions, what).await;
+        drop_others(&regions.database, all);
+        return;
+    }
+    // An item under a key that no peer has is reported and stays.
+    let is_key = !["item", "version"].contains(&&*genuine.columns[column].0);
+    if is_key {
+        regions.settle().await;
+        drop_others(&regions.database, all);
+    }
+    is_repaired(regions, before, what).await;
+    drop_others(&regions.database, all);
+}
+
+/// The rows that are made again exactly as they were. Confirmations are made again with another time.
+fn lasting(all: &[Row]) -> Vec<Row> {
+    let is_confirmation = |row: &&Row| {
+        row.columns.iter().any(|(_, cell)| matches!(cell, Cell::Text(text) if text.starts_with("confirm#")))
+    };
+    all.iter().filter(|row| !is_confirmation(row)).cloned().collect()
+}
+
 /// Failure: an attacker writes into a region's tables
 #[test]
 fn a_changed_byte_is_found_repaired_and_never_spreads() {
@@ -325,35 +365,44 @@ fn a_changed_byte_is_found_repaired_and_never_spreads() {
         let before = [regions.content(0).await.unwrap(), regions.content(1).await.unwrap()];
         assert_eq!(before[0], before[1]);
         let all = rows(&regions.database);
-        // Confirmations are made again, with another time.
-        let is_confirmation = |row: &&Row| {
-            row.columns.iter().any(|(_, cell)| matches!(cell, Cell::Text(text) if text.starts_with("confirm#")))
-        };
-        let rows_before: Vec<Row> = all.iter().filter(|row| !is_confirmation(row)).cloned().collect();
-        for (at, column, byte) in chosen(&rows_before) {
-            let genuine = &rows_before[at];
+        let lasting = lasting(&all);
+        for (at, column, byte) in chosen(&lasting) {
+            let genuine = &lasting[at];
             let Some(changed) = flipped(genuine, column, byte) else { continue };
             let what = format!("{} {} byte {byte}", genuine.table, genuine.columns[column].0);
-            // Rows that were repaired have the same content and maybe another number.
-            let current = rows(&regions.database);
-            let Some(current) = current.iter().find(|row| is_same(row, genuine)) else { panic!("no row for {what}") };
-            let connection = Connection::open(&regions.database).unwrap();
-            let changed = renumbered(changed, current);
-            delete(&connection, current);
-            assert!(insert(&connection, &changed), "{what}");
-            drop(connection);
-            if genuine.table == "companies" {
-                companies_are_repaired(&regions, &what).await;
-                drop_others(&regions.database, &all);
-            } else {
-                // An item under a key that no peer has is reported and stays.
-                let is_key = !["item", "version"].contains(&&*genuine.columns[column].0);
-                if is_key {
-                    regions.settle().await;
-                    drop_others(&regions.database, &all);
+            is_repaired_after(&regions, &before, &all, (genuine, column, changed), &what).await;
+        }
+    });
+}
+
+/// Every column of every row once as a value of another type, with `UMOJA_TAMPER=every` as each.
+///
+/// Failure: an attacker writes into a region's tables
+#[test]
+fn a_value_of_another_type_is_found_repaired_and_never_spreads() {
+    run(async {
+        let regions = Regions::new().await;
+        let before = [regions.content(0).await.unwrap(), regions.content(1).await.unwrap()];
+        let all = rows(&regions.database);
+        let every = std::env::var("UMOJA_TAMPER").is_ok_and(|which| which == "every");
+        let mut turn = 0;
+        for genuine in &lasting(&all) {
+            for column in (0..genuine.columns.len()).filter(|column| genuine.columns[*column].0 != "number") {
+                let is_text = matches!(genuine.columns[column].1, Cell::Text(_));
+                // A number in a column of text becomes a text.
+                let others = if is_text {
+                    vec![Cell::Blob(vec![0xff]), Cell::Blob(Vec::new())]
+                } else {
+                    vec![Cell::Text("x".into()), Cell::Integer(7), Cell::Real(1.5)]
+                };
+                turn += 1;
+                let chosen = others.iter().enumerate().filter(|(n, _)| every || *n == turn % others.len());
+                for (_, value) in chosen {
+                    let mut changed = genuine.clone();
+                    changed.columns[column].1 = value.clone();
+                    let what = format!("{} {} {value:?}", genuine.table, genuine.columns[column].0);
+                    is_repaired_after(&regions, &before, &all, (genuine, column, changed), &what).await;
                 }
-                is_repaired(&regions, &before, &what).await;
-                drop_others(&regions.database, &all);
             }
         }
     });

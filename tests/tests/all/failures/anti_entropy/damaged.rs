@@ -9,7 +9,7 @@ use umoja_schema::{Log, Millis, Part};
 use umoja_store::contract::sample::{index, ownership, owning, part_write, profile, row, user, version};
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::{Commit, Condition, PartWrite, Writes};
+use umoja_store::ports::{Commit, Condition, Counted, Limit, PartWrite, Writes};
 use umoja_store::seal::Sealer;
 use umoja_tests::cloud::{Cloud, CloudRegion};
 use umoja_tests::world::{ANTI_ENTROPY, run};
@@ -80,6 +80,61 @@ fn unreadable_items_are_counted_and_all_others_repaired() {
     });
 }
 
+/// DynamoDB checks the types of keys alone.
+#[test]
+fn attributes_of_other_types_hide_no_other_item() {
+    run(async {
+        let cloud = Cloud::new(702).await;
+        let region = &cloud.regions[0];
+        let (home, tables) = (&region.home, &region.tables);
+        store(region, vec![part_write(profile(user(1), version(1)), Condition::Absent)]).await;
+        home.own.logs.append(Log::Journal, &row(user(1), "key")).await.unwrap();
+        let id = user(1).to_string();
+        tables
+            .put_item(table::USERS, json!({ "id": { "S": id }, "part": { "S": "another" }, "version": { "N": "1" } }));
+        tables
+            .put_item(table::JOURNAL, json!({ "id": { "S": id }, "key": { "S": "damaged" }, "at": { "BOOL": true } }));
+        assert_eq!(home.own.users.parts(user(1)).await.unwrap().profile, Some(profile(user(1), version(1))));
+        assert_eq!(home.own.logs.rows(Log::Journal, user(1)).await, Ok(vec![row(user(1), "key")]));
+        for odd in ["x", "y/z", &id.to_uppercase()] {
+            tables.put_item(table::LINKED_ACCOUNTS, json!({ "id": { "S": odd }, "linked": { "S": odd } }));
+            tables.put_item(table::IDENTIFIERS, json!({ "index": { "S": odd }, "owners": { "N": "1" } }));
+        }
+        tables.put_item(table::IDENTIFIERS, json!({ "index": { "S": index(9).to_string() }, "owners": { "N": "1" } }));
+        let report = passed(&cloud, 0).await;
+        assert_eq!((report.unreadable >= 7, report.failed), (true, 0), "{report:?}");
+        let identifiers = home.own.users.scan_identifiers(None, 100).await.unwrap();
+        assert_eq!((identifiers.unreadable.len(), identifiers.strays.len()), (0, 0));
+        assert_eq!(home.own.users.scan_linked_accounts(None, 100).await.unwrap().strays.len(), 0);
+        tables.put_item(table::CHECKPOINTS, json!({ "id": { "S": "job" }, "state": { "N": "1" } }));
+        assert_eq!(home.checkpoints.checkpoint("job").await, Ok(None));
+    });
+}
+
+#[test]
+fn counts_of_other_types_start_again() {
+    run(async {
+        let cloud = Cloud::new(703).await;
+        let region = &cloud.regions[0];
+        let (home, now) = (&region.home, region.home.clock.now());
+        let limit = Limit { at_once: 3, shortest_ms: 2_000, longest_ms: 900_000, window_ms: 3_600_000, slides: true };
+        for (n, wrong) in (1u8..).zip([json!({ "S": "x" }), json!({ "N": "-1" }), json!({ "BOOL": true })]) {
+            for name in ["count", "locked_until", "expires_at"] {
+                let key = [n; 32];
+                let id = format!("{n:02x}").repeat(32);
+                let mut item = json!({ "id": { "S": id }, "count": { "N": "1" },
+                    "locked_until": { "N": "0" }, "expires_at": { "N": (now.secs() + 1_000).to_string() } });
+                item[name] = wrong.clone();
+                region.tables.put_item(table::ATTEMPTS, item);
+                assert!(home.attempts.tally(&key, now).await.is_ok(), "{name} {wrong}");
+                let counted = home.attempts.count(&key, &limit, now).await;
+                assert!(matches!(counted, Ok(Counted::Let(_))), "{name} {wrong}: {counted:?}");
+                assert!(matches!(home.attempts.tally(&key, now).await, Ok(Some(_))), "{name} {wrong}");
+            }
+        }
+    });
+}
+
 #[test]
 fn unreadable_items_prevent_a_proof() {
     run(async {
@@ -87,18 +142,18 @@ fn unreadable_items_prevent_a_proof() {
         let [first, second] = &cloud.regions[..] else { panic!() };
         assert!(Digest::of(&first.home.own, 2).await.is_err());
         let name = &second.home.own.name;
+        let mut drop_wrapped_keys = DropWrappedKeys::look(&first.home, name);
+        while drop_wrapped_keys.step().await.unwrap() {}
+        assert_eq!((drop_wrapped_keys.report().parts, drop_wrapped_keys.report().unreadable), (20, 1));
         let mut backfill = Backfill::new(&first.home, name, Millis(0)).unwrap();
         while backfill.step().await.unwrap() {}
         let mut backfill = Backfill::new(&first.home, name, Millis(0)).unwrap();
         while backfill.step().await.unwrap() {}
         let report = backfill.report();
-        assert_eq!((report.parts, report.missing, report.unreadable), (20, 0, 2), "{report:?}");
-        // The keys of these parts are samples. Apart from them and the unreadable items, the region is complete.
-        assert!(!BackfillReport { unwrapped: 0, ..report.clone() }.is_complete());
-        assert!(BackfillReport { unwrapped: 0, unreadable: 0, ..report.clone() }.is_complete());
-        let mut drop_wrapped_keys = DropWrappedKeys::look(&first.home, name);
-        while drop_wrapped_keys.step().await.unwrap() {}
-        assert_eq!((drop_wrapped_keys.report().parts, drop_wrapped_keys.report().unreadable), (20, 1));
+        // The peer's copy of the part is back in the region. No region can read the row.
+        assert_eq!((report.parts, report.missing, report.restored, report.unreadable), (21, 0, 0, 1), "{report:?}");
+        // The keys of these parts are samples. Apart from them, the region has what can be read.
+        assert!(BackfillReport { unwrapped: 0, ..report.clone() }.is_complete());
         let sealer = Sealer::new(KeyRing::new(&first.home, 0), std::sync::Arc::clone(&first.home.entropy));
         let mut reencrypt = Reencryption::new(Rule::WrappedBy(&first.home.own), [(&first.home, &sealer)]);
         while reencrypt.step().await.unwrap() {}

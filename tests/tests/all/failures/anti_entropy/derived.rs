@@ -1,5 +1,7 @@
 //! Ownerships that differ from the users.
 
+use std::collections::BTreeMap;
+
 use umoja_reconciler::{AntiEntropy, Difference, ON_ITS_WAY_MS};
 use umoja_schema::{BlindIndex, IdentifierItem, Log, Part, UserId};
 use umoja_store::ports::{Commit, IdentifierWrite, LinkedAccountWrite, Writes};
@@ -101,6 +103,58 @@ fn superfluous_linked_accounts_are_removed() {
         assert_eq!(users.linked_accounts(ids[0]).await, Ok(vec![ids[1]]));
         assert_eq!(users.linked_accounts(ids[2]).await, Ok(vec![]));
         assert_eq!(total(&world.anti_entropy().await).found, 0);
+        world.check_invariants().await;
+    });
+}
+
+/// Runs the comparison of the first region with its derived tables. Returns how often each operation was called.
+async fn calls_of_a_pass(world: &World) -> BTreeMap<&'static str, u64> {
+    world.clock.advance(2 * ON_ITS_WAY_MS);
+    world.reset_calls();
+    let mut pass = AntiEntropy::within(&world.regions[0].home);
+    while !pass.is_done() {
+        pass.step().await.unwrap();
+    }
+    assert_eq!(pass.report().failed, 0, "{:?}", pass.report());
+    world.regions[0].faults.tables.calls()
+}
+
+#[test]
+fn the_work_for_an_identifier_grows_with_its_owners_and_no_faster() {
+    run(async {
+        let (world, ids) = populated(21, 2, 3).await;
+        let usual = calls_of_a_pass(&world).await;
+        let before = ownerships_on(&world, 0, ids[2]).await.remove(0);
+        let ownership = before.owners[&ids[2]].clone();
+        let mut after = before.clone();
+        let strangers = |number: u16| (0..number).map(|n| UserId::v7(n.into(), [7; 10]));
+        after.owners.extend(strangers(400).map(|stranger| (stranger, ownership.clone())));
+        put_identifiers(&world, 0, vec![IdentifierWrite { before: before.clone(), after }]).await;
+        let calls = calls_of_a_pass(&world).await;
+        assert_eq!(ownerships_on(&world, 0, ids[2]).await, [before]);
+        let more = |name: &str| calls.get(name).unwrap_or(&0) - usual.get(name).unwrap_or(&0);
+        // Each owner is read as a rival and as an owner.
+        assert!(more("part") <= 2 * 400 + 10, "{calls:?}");
+        assert!(more("derive") == 1 && more("ownerships") <= 10, "{calls:?}");
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn superfluous_linked_accounts_cost_one_read_each_and_one_write_a_page() {
+    run(async {
+        let (world, ids) = populated(22, 2, 3).await;
+        let usual = calls_of_a_pass(&world).await;
+        for n in 0..8u64 {
+            let strangers = (0..50u64).map(|m| UserId::v7(50 * n + m, [7; 10]));
+            let listed = strangers.map(|linked| LinkedAccountWrite { primary: ids[0], linked, present: true });
+            let writes = Writes { linked_accounts: listed.collect(), ..Writes::default() };
+            assert_eq!(world.regions[0].tables.users.commit(&writes).await, Ok(Commit::Done));
+        }
+        let calls = calls_of_a_pass(&world).await;
+        assert_eq!(world.regions[0].tables.users.linked_accounts(ids[0]).await, Ok(vec![]));
+        let more = |name: &str| calls.get(name).unwrap_or(&0) - usual.get(name).unwrap_or(&0);
+        assert_eq!((more("part"), more("drop_pointers"), more("derive")), (400, 1, 0), "{calls:?}");
         world.check_invariants().await;
     });
 }
