@@ -16,7 +16,7 @@ const KEYS: &[u8] = br#"{
 
 fn options(mapping: Value) -> Options {
     let mapping = Mapping::parse(mapping.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-    Options { mapping: Some(mapping), keys: keys::parse(KEYS).unwrap() }
+    Options { mapping: Some(mapping), keys: keys::parse(KEYS).unwrap(), ..Options::default() }
 }
 
 /// A record by a mapping.

@@ -121,7 +121,7 @@ fn options_for(format: Format) -> Options {
         _ => None,
     };
     let keys = keys::parse(include_bytes!("../../examples/prestashop.keys.json")).unwrap();
-    Options { mapping: mapping.map(|mapping| Mapping::parse(mapping).unwrap()), keys }
+    Options { mapping: mapping.map(|mapping| Mapping::parse(mapping).unwrap()), keys, ..Options::default() }
 }
 
 #[test]

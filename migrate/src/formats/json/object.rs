@@ -5,22 +5,30 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use umoja_crypto::numbers;
+use umoja_crypto::{numbers, surrogates};
 
 use crate::Rejected;
 
-/// Reads an object. Nesting is limited as by serde_json (128), and a number that would lose digits is rejected.
+/// Reads an object. Half a character (`\\ud83d` alone), as programs leave it that cut texts, becomes U+FFFD. Nesting is limited as by serde_json (128), and a number that would lose digits is rejected.
 pub(in crate::formats) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Rejected> {
+    match value(bytes)? {
+        Value::Object(members) => Ok(members),
+        _ => Err(Rejected::Form("not an object")),
+    }
+}
+
+/// Reads a value, as [`object`].
+pub(in crate::formats) fn value(bytes: &[u8]) -> Result<Value, Rejected> {
+    if std::str::from_utf8(bytes).is_err() {
+        return Err(Rejected::Form("not UTF-8"));
+    }
+    let bytes = &*surrogates::replaced(bytes);
     if !numbers::are_kept(bytes) {
         return Err(Rejected::Number);
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    match value {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(Rejected::Form("not an object")),
-        Err(_) => Err(Rejected::Form("not JSON, or a duplicate name in an object")),
-    }
+    value.map_err(|_| Rejected::Form("not JSON, or a duplicate name in an object"))
 }
 
 struct Strict;

@@ -40,6 +40,7 @@ pub(crate) async fn importer(d: &Deployment, at: usize, company: &Caller) -> Imp
         keys: HashKeys::default(),
         company: Arc::new(region.tables.registry.company(&id).await.unwrap().unwrap()),
         dry_run: false,
+        is_strict: false,
     }
 }
 
