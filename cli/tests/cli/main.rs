@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod examples;
 mod export;
+mod foreign;
 mod hostile;
 mod import;
 mod init;

@@ -1,5 +1,5 @@
 //! The CSV of `firebase auth:export`, as `accountExporter.ts` of firebase-tools writes it: a user a line, without a
-//! header; a value with a comma is in quotes, a quote is never doubled, and a value without a comma is never in quotes.
+//! header; a value with a comma is in quotes, a quote is not doubled, and a value without a comma is not in quotes.
 
 use std::io::BufRead;
 
@@ -76,8 +76,17 @@ impl<R: BufRead> Lines<R> {
         };
         self.columns = count;
         let values = COLUMNS.iter().zip(cells).filter(|(_, text)| !text.is_empty());
-        Ok(values.map(|(name, text)| ((*name).to_owned(), Value::String(text.clone()))).collect())
+        let value = |name: &str, text: &str| if name == CLAIMS { claims(text) } else { text.to_owned() };
+        Ok(values.map(|(name, text)| ((*name).to_owned(), Value::String(value(name, text)))).collect())
     }
+}
+
+/// The one column that newer versions put in quotes whatever it is, with its quotes doubled.
+const CLAIMS: &str = "customAttributes";
+
+fn claims(text: &str) -> String {
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    if inner.starts_with("{\"\"") { inner.replace("\"\"", "\"") } else { inner.to_owned() }
 }
 
 /// The ways to put the pieces between commas together, of which a line has one.

@@ -5,7 +5,8 @@ use serde_json::from_slice;
 /// The arrangement of objects in a source that begins with one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::formats) struct Look {
-    /// The members of the first object whose names are in the first bytes, each with the first byte of its value.
+    /// The members of the first object whose names are in the first bytes, each with the first byte of its value; of an
+    /// array only if it is one of objects.
     members: Vec<(String, u8)>,
     /// Whether the first object goes over several lines.
     pub(in crate::formats) is_over_lines: bool,
@@ -75,9 +76,15 @@ fn members(bytes: &[u8]) -> Vec<(String, u8)> {
             (1, false, true) => start = at,
             (1, true, false) => {
                 let after = bytes[at + 1..].trim_ascii_start();
-                let value = after.strip_prefix(b":").and_then(|after| after.trim_ascii_start().first());
-                if let (Some(value), Ok(name)) = (value, from_slice::<String>(&bytes[start..=at])) {
-                    members.push((name, *value));
+                let value = after.strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+                let is_of_others = |inner: &[u8]| inner.trim_ascii_start().first().is_some_and(|byte| !b"{]".contains(byte));
+                let first = match value {
+                    [b'[', inner @ ..] if is_of_others(inner) => 0,
+                    [first, ..] => *first,
+                    [] => continue,
+                };
+                if let Ok(name) = from_slice::<String>(&bytes[start..=at]) {
+                    members.push((name, first));
                 }
             }
             _ => {}
@@ -92,9 +99,10 @@ mod tests {
 
     #[test]
     fn members_of_the_first_level_are_seen() {
-        let look = Look::at(br#" {"a{": "x\"}", "users" : [{"inner": 1}], "c": {"d": []}, "cut": [1, {"z": "#);
+        let look = Look::at(br#" {"a{": "x\"}", "users" : [{"inner": 1}], "c": {"d": []}, "cut": [{"z": 1, "n": [1]}, "#);
         let members: Vec<_> = look.members.iter().map(|(name, first)| (name.as_str(), *first)).collect();
         assert_eq!(members, [("a{", b'"'), ("users", b'['), ("c", b'{'), ("cut", b'[')]);
+        assert!(!Look::at(br#"{"a": [1, {}]}"#).has_any_array() && Look::at(br#"{"a": [ ]}"#).has_any_array());
         assert!(look.has("c") && look.has_array("users") && !look.has_array("c") && !look.has("inner"));
         assert!(!Look::at(br#"{"a": 1} {"users": []}"#).has("users"));
     }

@@ -167,8 +167,11 @@ impl Entry {
 
     /// Active Directory's `objectGUID` is bytes. It is written as hexadecimal digits in their order.
     fn id(&self) -> Option<String> {
-        if let Some(id) = self.first(["entryUUID", "nsUniqueId"]) {
-            return Some(id);
+        for name in ["entryUUID", "nsUniqueId"] {
+            // An id that cannot be read must not become another one.
+            if self.values(name).iter().any(|value| !value.is_empty()) {
+                return self.text(name);
+            }
         }
         if let Some(guid) = self.values("objectGUID").first() {
             return Some(guid.iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}")));

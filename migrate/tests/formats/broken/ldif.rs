@@ -1,6 +1,6 @@
 use umoja_migrate::formats::{Format, Options};
 
-use super::{Dice, Seen, middle, seen};
+use super::{Dice, Seen, left_out, middle, seen};
 use crate::login::all;
 
 const PERSON: [(&str, &str); 15] = [
@@ -95,6 +95,9 @@ fn a_changed_value_rejects_the_entry_or_is_read_exactly() {
             kinds += 1;
             let Some(Ok(row)) = row else { continue };
             assert_ne!(change, "too long");
+            if left_out(&row, &whole, &kind) {
+                continue;
+            }
             let row = seen(&row);
             let said = |wanted: &str| {
                 let mut values = lines.iter().filter(|(name, value)| *name == wanted && !value.is_empty());

@@ -1,7 +1,7 @@
 use umoja_migrate::Rejected;
-use umoja_migrate::formats::{Format, Mapping, Options};
+use umoja_migrate::formats::{Entry, Format, Mapping, Options};
 
-use super::{Dice, Seen, middle, seen};
+use super::{Dice, Seen, left_out, middle, seen};
 use crate::login::all;
 
 struct Case {
@@ -141,6 +141,9 @@ fn a_changed_cell_rejects_the_row_or_is_read_exactly() {
                 let row = middle(case.format, &case.around(&written(&cells)), &case.options, &whole, &kind);
                 kinds += 1;
                 let Some(Ok(row)) = row else { continue };
+                if left_out(&row, &whole, &kind) {
+                    continue;
+                }
                 assert!(!["not utf-8", "half a letter", "too long"].contains(&change), "{:?} {kind}", case.format);
                 let row = seen(&row);
                 assert_eq!(row.external_id, case.said(&cells, case.external_id), "{:?} {kind}", case.format);
@@ -173,8 +176,8 @@ fn a_row_with_more_or_fewer_cells_is_rejected() {
     }
 }
 
-/// Without quotes a row is split at its commas, and the reader returns only these fields. With an unclosed quote, the
-/// rows inside it are rejected.
+/// Without quotes a row is split at its commas, and the reader returns only these fields. An unclosed quote ends the
+/// source.
 #[test]
 fn broken_bytes_make_no_other_user() {
     let mut dice = Dice(47);
@@ -198,7 +201,9 @@ fn no_other_user(case: &Case, broken: &[u8], whole: &Seen) {
     let items = all(case.format, &case.around(broken), &case.options);
     let mut first = true;
     for item in items {
-        let Ok(row) = item.unwrap().row else { continue };
+        // Quotes that are never closed end the source.
+        let Ok(Entry { row, .. }) = item else { continue };
+        let Ok(row) = row else { continue };
         let row = seen(&row);
         if row == *whole {
             first = false;
@@ -210,7 +215,10 @@ fn no_other_user(case: &Case, broken: &[u8], whole: &Seen) {
         if broken.contains(&b'"') {
             continue;
         }
-        let as_split = |cells: Vec<Vec<u8>>| {
+        let as_split = |mut cells: Vec<Vec<u8>>| {
+            while cells.len() > case.columns.len() && cells.last().is_some_and(Vec::is_empty) {
+                cells.pop();
+            }
             cells.len() == case.columns.len()
                 && row.external_id == case.said(&cells, case.external_id)
                 && row.email == case.said(&cells, case.email)

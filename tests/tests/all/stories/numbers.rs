@@ -70,7 +70,7 @@ fn a_number_is_stored_answered_exported_and_restored_as_it_was_sent() {
     story(1211, async |d| {
         d.world.clock.advance(10_000);
         let restorer = Restorer { people: d.world.regions[0].people(), dry_run: false };
-        for entry in read(&lines[..]).unwrap() {
+        for entry in read(&lines[..], None).unwrap() {
             restorer.row(&entry.unwrap().row.unwrap()).await.unwrap();
         }
         assert!(has_them(&d.call(0, "lookup", json!({ "id": id })).await.ok(200).body["user"]));
@@ -203,7 +203,7 @@ fn every_profile_is_the_same_after_every_way_that_it_takes() {
             );
             let header = r#"{"umoja_export":1,"exported_at":5,"region":"eu-west-1"}"#;
             let file = format!("{header}\n{}\n", serde_json::to_string(&record).unwrap());
-            let restored = read(file.as_bytes()).unwrap().next().unwrap().unwrap().row.unwrap();
+            let restored = read(file.as_bytes(), None).unwrap().next().unwrap().unwrap().row.unwrap();
             same(&restored.identity.profile.checked().unwrap())
         })
         .unwrap();
