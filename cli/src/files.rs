@@ -36,6 +36,10 @@ pub(crate) fn small(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     if content.len() as u64 > MOST {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "larger than 16 MiB"));
     }
+    // Editors on Windows write a byte order mark.
+    if content.starts_with(b"\xef\xbb\xbf") {
+        content.drain(..3);
+    }
     Ok(content)
 }
 

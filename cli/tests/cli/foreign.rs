@@ -39,7 +39,7 @@ const CASES: &[Case] = &[
     case("A08", &["wordpress"], 2, &[]),
     case("A08b", &["wordpress"], 2, &[]),
     case("A11", &["auth0"], 2, &[]),
-    case("A13", &["auth0"], 2, &[]),
+    case("A13", &["auth0"], 1, &[]),
     case("A18", &["django"], 1, &[]),
     case("A22", &["csv"], 1, &[]),
     case("B01", &["keycloak"], 2, &[("username", 2)]),
@@ -103,10 +103,11 @@ fn arguments<'a>(case: &'a Case, dir: &'a Path, deployment: &'a str) -> Vec<Stri
 
 #[test]
 fn files_of_other_systems_come_in_right() {
-    let world = World::new();
-    let dir = world.deployment();
     let mut wrong = Vec::new();
     for case in CASES {
+        // The users of most cases have the same addresses.
+        let world = World::new();
+        let dir = world.deployment();
         let files = copied(&world, case);
         world.company(&case.name.to_lowercase());
         if files.join("keys.json").exists() {
@@ -133,6 +134,7 @@ fn what_is_left_out_is_kept_under_custom_and_shown() {
     let company = world.company("c01");
     let case = CASES.iter().find(|case| case.name == "C01").unwrap();
     let files = copied(&world, case);
+    std::fs::remove_file(files.join("logins.csv")).unwrap();
     let words = arguments(case, &files, &dir);
     let strict = run(&words.iter().map(String::as_str).chain(["--strict", "--dry-run"]).collect::<Vec<_>>());
     assert_eq!(strict.status.code(), Some(3), "one value rejects the record: {}", text(&strict.stderr));

@@ -54,7 +54,8 @@ pub(super) fn put(custom: &mut Map<String, Value>, name: &str, value: Value) {
 
 /// A value that is left out. It is kept unless its name or a name inside may be a way to log in.
 pub(super) fn left_out(name: &str, value: Value) -> LeftOut {
-    let value = if is_credential(name) { Value::Null } else { without_credentials(value) };
+    let is_empty = value.as_array().is_some_and(Vec::is_empty);
+    let value = if is_credential(name) || is_empty { Value::Null } else { without_credentials(value) };
     LeftOut { field: name.to_owned(), value }
 }
 

@@ -41,7 +41,10 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Option<Row>, Rejected> {
         hash: hash(&user)?,
         ..Row::default()
     };
-    Ok(Some(user.finish(row)))
+    // What was left out of the object around the fields.
+    let mut row = user.finish(row);
+    row.left_out.extend(record.finish(Row::default()).left_out);
+    Ok(Some(row))
 }
 
 /// Whether the field is a flag that is on, or a time.

@@ -89,7 +89,7 @@ impl Members {
         }
     }
 
-    /// A flag, or the text of one: `true`, `false`, `1`, `0`, and PostgreSQL's `t` and `f`.
+    /// A flag, or the number or text of one: `true`, `false`, `1`, `0`, and PostgreSQL's `t` and `f`.
     pub(super) fn switch(&self, name: &str) -> Result<Option<bool>, Rejected> {
         match self.get(name) {
             Some(Value::String(_)) => match self.exact_text(name)?.as_deref() {
@@ -98,6 +98,9 @@ impl Members {
                 Some("0" | "false" | "FALSE" | "False" | "f") => Ok(Some(false)),
                 Some(_) => Err(field(name)),
             },
+            Some(Value::Number(number)) if number.as_u64().is_some_and(|number| number < 2) => {
+                Ok(Some(number.as_u64() == Some(1)))
+            }
             _ => self.flag(name),
         }
     }

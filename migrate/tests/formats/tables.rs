@@ -112,6 +112,16 @@ fn quotes_that_do_not_fit_reject_one_line() {
 }
 
 #[test]
+fn a_cell_that_is_not_utf_8_is_left_out_unless_it_is_the_hash() {
+    let table = |name: &[u8], pass: &[u8]| [b"uid,name,pass,mail,timezone\n1,", name, b",", pass, b",a@example.com,\n"].concat();
+    let row = |source: Vec<u8>| all(Format::Drupal, &source, &Options::default()).remove(0).unwrap().row;
+    let half = row(table(b"Ada \xf0\x9f\x98", b"")).unwrap();
+    assert_eq!((half.username, half.email.as_deref()), (None, Some("a@example.com")));
+    assert!(half.left_out[0].field == "name" && half.left_out[0].value.is_null());
+    assert_eq!(row(table(b"Ada", b"\xff")).err(), Some(Rejected::Field("pass".into())));
+}
+
+#[test]
 fn tables_of_spreadsheets_and_clients_are_read() {
     let utf16: Vec<u8> = "\u{feff}uid\tname\tpass\tmail\r\n1\t\"The \"\"Boss\"\"\"\t\ta@example.com\r\n"
         .encode_utf16()
@@ -122,6 +132,7 @@ fn tables_of_spreadsheets_and_clients_are_read() {
         (b"uid,name,pass,mail,,\n1,a,,a@example.com,,\n,,,,,\n", "a"),
         (b"uid,name,pass,mail\n1,a,,a@example.com,,\n", "a"),
         (b"uid,name,pass,mail\r1,a,,a@example.com\r", "a"),
+        (b"\xef\xbb\xbfuid,\xef\xbb\xbfname,pass,mail\r\n1,a,,a@example.com\r\n\x1a", "a"),
         (b"uid\tname\tpass\tmail\n1\t\"The Boss\tNULL\ta@example.com\n", "\"The Boss"),
         (b"\"uid\"\t\"name\"\t\"pass\"\t\"mail\"\n\"1\"\t\"\\\"Q\\\" A\"\t\\N\t\"a@example.com\"\n", "\"Q\" A"),
         (&utf16, "The \"Boss\""),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use umoja_crypto::legacy::{ForeignHash, ImportError, TextEncoding};
 use umoja_schema::profile::Address;
-use umoja_schema::{AccountStatus, Millis, Profile};
+use umoja_schema::{AccountStatus, Email, Millis, Profile};
 
 pub(super) use self::records::Records;
 use super::members::{field, status};
@@ -61,7 +61,7 @@ pub(super) fn row(attributes: Attributes) -> Result<Option<Row>, Rejected> {
     }
     let mut row = Row {
         external_id: entry.id(),
-        email: entry.text("mail"),
+        email: entry.email(),
         phone_number: entry.text("mobile"),
         username: entry.first(["uid", "sAMAccountName"]),
         profile: entry.profile(),
@@ -156,6 +156,12 @@ impl Entry {
 
     fn first(&self, names: [&str; 2]) -> Option<String> {
         self.text(names[0]).or_else(|| self.text(names[1]))
+    }
+
+    /// The first address; if no value is one, the first value.
+    fn email(&self) -> Option<String> {
+        let addresses = self.texts("mail").into_iter().find(|text| Email::parse(text).is_ok()).map(str::to_owned);
+        addresses.or_else(|| self.text("mail"))
     }
 
     /// Whether the entry is in a container of deleted entries.

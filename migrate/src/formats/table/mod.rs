@@ -93,11 +93,14 @@ impl<R: BufRead> Table<R> {
         let broken = |what| SourceError::Frame { line, what };
         let names = match self.split()? {
             None => return Ok(()),
-            Some(Split::Whole) => self.cells.texts(&[]).map_err(|_| broken("the header is not UTF-8"))?,
+            Some(Split::Whole) => self.cells.texts(&[]).into_iter().collect::<Result<Vec<_>, _>>(),
             Some(Split::Broken) => return Err(broken("the quotes of the header do not fit")),
             Some(Split::TooLarge) => return Err(broken("the header is too large")),
         };
-        self.columns = names.into_iter().map(|name| name.unwrap_or_default().trim().to_owned()).collect();
+        let names = names.map_err(|_| broken("the header is not UTF-8"))?.into_iter();
+        // Files that were put together have byte order marks inside.
+        let is_blank = |letter: char| letter.is_whitespace() || matches!(letter, '\u{feff}' | '\u{200b}');
+        self.columns = names.map(|name| name.unwrap_or_default().trim_matches(is_blank).to_owned()).collect();
         let mut names: Vec<_> = self.columns.iter().filter(|name| !name.is_empty()).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -201,13 +204,15 @@ impl<R: BufRead> Table<R> {
         }
     }
 
-    /// `None` if every cell is empty, as in the rows that spreadsheets leave below a table.
+    /// `None` if every cell is empty, as in the rows that spreadsheets leave below a table, and for the character that
+    /// ends a file of DOS. A cell that is not UTF-8 has no text, which no reader takes for an absent one.
     fn object(&self) -> Result<Option<Map<String, Value>>, Rejected> {
-        let mut texts = self.cells.texts(&self.nulls).map_err(|_| Rejected::Form("not UTF-8"))?;
-        if texts.iter().all(Option::is_none) && texts.len() > 1 {
+        let mut texts = self.cells.texts(&self.nulls);
+        let is_end = matches!(&texts[..], [Ok(Some(text))] if text == "\u{1a}");
+        if is_end || texts.iter().all(|text| *text == Ok(None)) && texts.len() > 1 {
             return Ok(None);
         }
-        while texts.len() > self.columns.len() && texts.last() == Some(&None) {
+        while texts.len() > self.columns.len() && texts.last() == Some(&Ok(None)) {
             texts.pop();
         }
         if texts.len() != self.columns.len() {
@@ -216,9 +221,13 @@ impl<R: BufRead> Table<R> {
             return Err(Rejected::Form(form));
         }
         let named = self.columns.iter().zip(texts).filter(|(name, _)| !name.is_empty());
-        Ok(Some(named.filter_map(|(name, text)| Some((name.clone(), Value::String(text?)))).collect()))
+        let value = |text: Result<Option<String>, _>| text.map_or(Some(NO_TEXT), |text| text.map(Value::String));
+        Ok(Some(named.filter_map(|(name, text)| Some((name.clone(), value(text)?))).collect()))
     }
 }
+
+/// The value of a cell that is not UTF-8. It is of no type that a reader expects, and nothing of it is kept.
+const NO_TEXT: Value = Value::Array(Vec::new());
 
 /// The separator of a first line such as `sep=;`, which Excel reads and writes.
 fn hint(beginning: &[u8]) -> Option<u8> {

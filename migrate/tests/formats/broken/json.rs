@@ -1,4 +1,5 @@
 use serde_json::{Map, Value, json};
+use umoja_crypto::{numbers, surrogates};
 use umoja_migrate::formats::{Format, Mapping, Options, keys};
 
 use super::{Dice, Seen, left_out, middle, seen};
@@ -372,8 +373,9 @@ fn no_other_user(case: &Case, broken: &[u8], whole: &Seen) {
         let lines: Vec<_> =
             if case.between == "\n" { broken.split(|byte| *byte == b'\n').collect() } else { vec![broken] };
         let users = lines.iter().flat_map(|line| {
-            // Half a character is replaced.
-            let array = umoja_crypto::surrogates::replaced(&[b"[", *line, b"]"].concat()).into_owned();
+            // Half a character is replaced, and a number that would lose digits becomes a text.
+            let array = surrogates::replaced(&[b"[", *line, b"]"].concat()).into_owned();
+            let array = numbers::with_others_as_texts(&array);
             serde_json::from_slice::<Vec<Map<String, Value>>>(&array).unwrap_or_default()
         });
         let said =

@@ -94,7 +94,7 @@ fn a_changed_value_rejects_the_entry_or_is_read_exactly() {
             let row = middle(Format::Ldif, &around(&written(&lines)), &Options::default(), &whole, &kind);
             kinds += 1;
             let Some(Ok(row)) = row else { continue };
-            assert_ne!(change, "too long");
+            assert!(change != "too long" || *name == "jpegPhoto", "{kind}");
             if left_out(&row, &whole, &kind) {
                 continue;
             }

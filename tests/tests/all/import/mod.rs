@@ -6,6 +6,7 @@ mod matched;
 mod recorded;
 mod restore;
 mod rows;
+mod usable;
 
 use std::sync::Arc;
 

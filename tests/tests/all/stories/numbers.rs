@@ -103,6 +103,17 @@ fn a_number_that_would_change_is_rejected() {
     });
 }
 
+#[test]
+fn half_a_character_is_named() {
+    story(1214, async |d| {
+        let (raw, _) = sent(&d, "register", r#"{"username":"eve","profile":{"given_name":"Ada \ud83d"}}"#).await;
+        assert_eq!((raw.status, &raw.problem()["code"]), (422, &json!("half_character")));
+        let whole = r#"{"username":"eve","profile":{"given_name":"Ada \ud83d\ude00"}}"#;
+        let (_, answer) = sent(&d, "register", whole).await;
+        assert_eq!(answer.unwrap()["user"]["profile"]["given_name"], "Ada \u{1f600}");
+    });
+}
+
 /// Any JSON value with numbers of every kind.
 fn any_json() -> impl Strategy<Value = Value> {
     let number = prop_oneof![
