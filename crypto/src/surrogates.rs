@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn whole_characters_stay() {
-        for text in [r#""\ud83d\ude00""#, r#""\\ud83d""#, r#""\u00e9 \\\\ud83d""#, r#""\ud83""#, r#""\"#, r#""é""#, ""] {
+        for text in [r#""\ud83d\ude00""#, r#""\\ud83d""#, r#""\u00e9 \\\\ud83d""#, r#""\ud83""#, r#""\"#, r#""é""#, ""]
+        {
             assert!(are_paired(text.as_bytes()), "{text}");
             assert_eq!(replaced(text.as_bytes()), text.as_bytes());
         }

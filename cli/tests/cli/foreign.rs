@@ -68,7 +68,8 @@ const CASES: &[Case] = &[
 
 /// The input of a case, in a directory where the import may write its own files.
 fn copied(world: &World, case: &Case) -> PathBuf {
-    let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/foreign").join(case.name), world.file(case.name));
+    let (from, to) =
+        (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/foreign").join(case.name), world.file(case.name));
     std::fs::create_dir(&to).unwrap();
     for file in from.read_dir().unwrap() {
         let file = file.unwrap();
@@ -83,7 +84,9 @@ fn copied(world: &World, case: &Case) -> PathBuf {
 /// An entry with a photo of 900 kB between two ordinary ones.
 fn with_photo() -> String {
     let entry = |n: u8, more: &str| {
-        format!("dn: uid=u{n},dc=example,dc=com\nobjectClass: inetOrgPerson\nuid: u{n}\nmail: u{n}@example.com\n{more}userPassword: {{SSHA}}b+mdvnTo8NPegaWqufxq/u84uXNzNGx0NWFsdA==\n\n")
+        format!(
+            "dn: uid=u{n},dc=example,dc=com\nobjectClass: inetOrgPerson\nuid: u{n}\nmail: u{n}@example.com\n{more}userPassword: {{SSHA}}b+mdvnTo8NPegaWqufxq/u84uXNzNGx0NWFsdA==\n\n"
+        )
     };
     let photo = format!("jpegPhoto:: {}\n{}", "QUJD".repeat(16), format!(" {}\n", "QUJD".repeat(19)).repeat(16_000));
     entry(1, "") + &entry(2, &photo)
@@ -117,7 +120,8 @@ fn files_of_other_systems_come_in_right() {
         let words = arguments(case, &files, &dir);
         let output = run(&words.iter().map(String::as_str).collect::<Vec<_>>());
         let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        let left_out: Map<String, Value> = case.left_out.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect();
+        let left_out: Map<String, Value> =
+            case.left_out.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect();
         let expected = json!([case.created, case.rejected, left_out, if case.rejected > 0 { 3 } else { 0 }]);
         let found = json!([said["created"], said["rejected"], said["left_out"], output.status.code()]);
         if found != expected {
@@ -218,7 +222,8 @@ fn a_source_without_end_is_named() {
         ("\0\0\0\0", &[][..], "binary"),
         ("{\"user_id\": \"1\"}\n", &["--most-records", "500"], "more than 500 records"),
     ] {
-        let mut child = umoja().args(words("-")).args(more).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            umoja().args(words("-")).args(more).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         // The import closes the pipe when it ends.
         while input.write_all(part.repeat(1000).as_bytes()).is_ok() {}

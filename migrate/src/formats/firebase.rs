@@ -12,8 +12,7 @@ use crate::{Rejected, Row};
 
 pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Rejected> {
     let user = Members::new(object);
-    let mut profile =
-        Profile { name: user.text("displayName"), picture: user.text("photoUrl"), ..Profile::default() };
+    let mut profile = Profile { name: user.text("displayName"), picture: user.text("photoUrl"), ..Profile::default() };
     if let Some(claims) = user.text("customAttributes") {
         match json::object(claims.as_bytes()) {
             Ok(claims) => super::claims::put(&mut profile.custom, "customAttributes", Value::Object(claims)),

@@ -117,7 +117,9 @@ fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
         if credential.exact_text("type")?.ok_or_else(|| field("type"))? != "password" {
             continue;
         }
-        if let (Some(data), Some(secret)) = (credential.exact_text("credentialData")?, credential.exact_text("secretData")?) {
+        if let (Some(data), Some(secret)) =
+            (credential.exact_text("credentialData")?, credential.exact_text("secretData")?)
+        {
             return Ok(Some(ForeignHash::keycloak(&data, &secret)?));
         }
         return before_version_8(&credential).map(Some);
@@ -127,7 +129,8 @@ fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
 
 /// `hashedSaltedValue` and `salt`, the form before `secretData` and `credentialData`.
 fn before_version_8(credential: &Members) -> Result<ForeignHash, Rejected> {
-    let (Some(value), Some(salt)) = (credential.exact_text("hashedSaltedValue")?, credential.exact_text("salt")?) else {
+    let (Some(value), Some(salt)) = (credential.exact_text("hashedSaltedValue")?, credential.exact_text("salt")?)
+    else {
         // A plain password, which Keycloak would hash, or no password.
         return Err(Rejected::Hash(ImportError::Unsupported));
     };

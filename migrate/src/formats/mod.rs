@@ -202,7 +202,8 @@ pub fn read<'a, R: BufRead + Send + 'a>(
                 None => {
                     let look = Look::at(source.beginning());
                     if first == Some(b'{') && look.has_any_array() && !mapping.begins_with(|name| look.has(name)) {
-                        let what = "the source is one object with arrays; name that of the users by `records` in the mapping";
+                        let what =
+                            "the source is one object with arrays; name that of the users by `records` in the mapping";
                         return Err(SourceError::Frame { line: 1, what });
                     }
                     rows.of(json(source, first, Users::Anywhere), row)
@@ -253,11 +254,7 @@ fn mapping(options: &Options) -> Result<&Mapping, SourceError> {
 }
 
 /// A table of a database, with a header that names at least these columns.
-fn table<R: BufRead>(
-    source: Source<R>,
-    needed: &[&str],
-    is_of_spreadsheet: bool,
-) -> Result<Table<R>, SourceError> {
+fn table<R: BufRead>(source: Source<R>, needed: &[&str], is_of_spreadsheet: bool) -> Result<Table<R>, SourceError> {
     let table = Table::with_header(source, &Dialect::default(), is_of_spreadsheet)?;
     match needed.iter().find(|name| !table.has(name)) {
         Some(name) => Err(SourceError::Column((*name).to_owned())),

@@ -103,9 +103,9 @@ impl Samples {
 impl Sample {
     fn is_of(&self, importer: &Importer, identifiers: &[(IdentifierKind, String)]) -> bool {
         let country = importer.company.phone_country.as_deref();
-        identifiers.iter().any(|(kind, own)| {
-            parse(*kind, &self.identifier, country).is_ok_and(|parsed| parsed.normalised == *own)
-        })
+        identifiers
+            .iter()
+            .any(|(kind, own)| parse(*kind, &self.identifier, country).is_ok_and(|parsed| parsed.normalised == *own))
     }
 
     fn try_login(&self, importer: &Importer, row: &Row) -> Proof {

@@ -45,10 +45,8 @@ fn attributes_become_claims() {
 #[test]
 fn plain_passwords_and_changes_are_rejected() {
     let rejected = rejections(Format::Ldif, PEOPLE, &Options::default());
-    let expected = [
-        (46, Rejected::Hash(ImportError::Unsupported)),
-        (51, Rejected::Form("a change record and not an entry")),
-    ];
+    let expected =
+        [(46, Rejected::Hash(ImportError::Unsupported)), (51, Rejected::Form("a change record and not an entry"))];
     assert_eq!(rejected, expected);
 }
 

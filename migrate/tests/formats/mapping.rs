@@ -219,9 +219,8 @@ fn places_are_columns_or_pointers() {
         read(json!({"external_id": place}), record)
     };
     let id = |place: Value| row(place).map(|row| row.external_id);
-    let left_out = |place: Value| -> Vec<String> {
-        row(place).unwrap().left_out.into_iter().map(|left| left.field).collect()
-    };
+    let left_out =
+        |place: Value| -> Vec<String> { row(place).unwrap().left_out.into_iter().map(|left| left.field).collect() };
     for (place, expected) in [
         (json!("/a/b~1c/1"), Some("y")),
         (json!("/a/~0"), Some("7")),
@@ -346,9 +345,13 @@ fn json_is_read_by_line_or_from_the_mappings_array() {
 
 #[test]
 fn digits_are_international_if_the_mapping_says_so() {
-    let phone = |rule: Value, text: &str| read(json!({"external_id": "id", "phone_number": rule}), json!({"p": text, "c": "KE"})).unwrap();
+    let phone = |rule: Value, text: &str| {
+        read(json!({"external_id": "id", "phone_number": rule}), json!({"p": text, "c": "KE"})).unwrap()
+    };
     let international = || json!({"from": "p", "digits": "international"});
-    for (text, read) in [("254712123456", "+254712123456"), ("+254712123456", "+254712123456"), ("0712123456", "0712123456")] {
+    for (text, read) in
+        [("254712123456", "+254712123456"), ("+254712123456", "+254712123456"), ("0712123456", "0712123456")]
+    {
         assert_eq!(phone(international(), text).phone_number.as_deref(), Some(read));
     }
     assert_eq!(phone(json!("p"), "254712123456").phone_number.as_deref(), Some("254712123456"));

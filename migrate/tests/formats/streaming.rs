@@ -194,7 +194,9 @@ fn json_is_read_however_its_objects_are_arranged() {
     let pretty = "{\n  \"user_id\": \"1\"\n}\n{\n  \"user_id\": \"2\"\n}\n";
     let inside = "{\"start\": 0, \"users\": [{\"user_id\": \"1\"}, {\"user_id\": \"2\"}]}";
     let list = "Id,Email\n1,a@example.com\n2,b@example.com\n";
-    for source in ["{\"user_id\":\"1\"}\n{\"user_id\":\"2\"}", "[{\"user_id\":\"1\"},{\"user_id\":\"2\"}]", pretty, inside, list] {
+    for source in
+        ["{\"user_id\":\"1\"}\n{\"user_id\":\"2\"}", "[{\"user_id\":\"1\"},{\"user_id\":\"2\"}]", pretty, inside, list]
+    {
         let ids: Vec<_> = crate::login::rows(Format::Auth0, source, &Options::default())
             .into_iter()
             .filter_map(|row| row.external_id)
@@ -226,10 +228,22 @@ fn a_source_without_end_ends_with_an_error() {
         (Format::Auth0, "{}\n", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
         (Format::Auth0, "{\"email\": \"", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
         (Format::Auth0, "", "                                                                      "),
-        (Format::Auth0, "{}", "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"),
+        (
+            Format::Auth0,
+            "{}",
+            "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
+        ),
         (Format::Keycloak, "{\"x\": [", "[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],"),
-        (Format::Drupal, "uid,name,pass,mail\n", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
-        (Format::Drupal, "uid,name,pass,mail\n\"", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxx\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+        (
+            Format::Drupal,
+            "uid,name,pass,mail\n",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        ),
+        (
+            Format::Drupal,
+            "uid,name,pass,mail\n\"",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxx\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        ),
         (Format::Ldif, "dn: a\n", "a: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"),
         (Format::Auth0, "{\"a\"}\n", "x\n"),
         (Format::Auth0, "", "\0\0\0\0"),

@@ -103,7 +103,9 @@ fn unclosed_quotes_end_the_source() {
 #[test]
 fn quotes_that_do_not_fit_reject_one_line() {
     let header = "uid,name,pass,mail\n";
-    let source = format!("{header}1,\"The \"Boss\"\",,a@example.com\n2,\"b,,b@example.com\n3,c,,c@example.com\n4,\"D\" E,,d@example.com\n5,e,,e@example.com\n");
+    let source = format!(
+        "{header}1,\"The \"Boss\"\",,a@example.com\n2,\"b,,b@example.com\n3,c,,c@example.com\n4,\"D\" E,,d@example.com\n5,e,,e@example.com\n"
+    );
     let entries = entries(Format::Drupal, &source, &Options::default());
     let lines: Vec<_> = entries.iter().map(|entry| (entry.line, entry.row.is_ok())).collect();
     assert_eq!(lines, [(2, false), (3, false), (4, true), (5, false), (6, true)]);
@@ -113,7 +115,9 @@ fn quotes_that_do_not_fit_reject_one_line() {
 
 #[test]
 fn a_cell_that_is_not_utf_8_is_left_out_unless_it_is_the_hash() {
-    let table = |name: &[u8], pass: &[u8]| [b"uid,name,pass,mail,timezone\n1,", name, b",", pass, b",a@example.com,\n"].concat();
+    let table = |name: &[u8], pass: &[u8]| {
+        [b"uid,name,pass,mail,timezone\n1,", name, b",", pass, b",a@example.com,\n"].concat()
+    };
     let row = |source: Vec<u8>| all(Format::Drupal, &source, &Options::default()).remove(0).unwrap().row;
     let half = row(table(b"Ada \xf0\x9f\x98", b"")).unwrap();
     assert_eq!((half.username, half.email.as_deref()), (None, Some("a@example.com")));

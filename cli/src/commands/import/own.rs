@@ -38,11 +38,7 @@ pub(super) fn check(path: &Path, beginning: &str) -> Result<(), CliError> {
     }
     let mut found = Vec::new();
     file.take(beginning.len() as u64).read_to_end(&mut found).map_err(failed)?;
-    if found.is_empty() || found == beginning.as_bytes() {
-        Ok(())
-    } else {
-        Err(foreign("a file that no import wrote"))
-    }
+    if found.is_empty() || found == beginning.as_bytes() { Ok(()) } else { Err(foreign("a file that no import wrote")) }
 }
 
 /// Whether a path still led to the file that it was looked at as.

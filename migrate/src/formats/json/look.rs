@@ -77,7 +77,8 @@ fn members(bytes: &[u8]) -> Vec<(String, u8)> {
             (1, true, false) => {
                 let after = bytes[at + 1..].trim_ascii_start();
                 let value = after.strip_prefix(b":").unwrap_or_default().trim_ascii_start();
-                let is_of_others = |inner: &[u8]| inner.trim_ascii_start().first().is_some_and(|byte| !b"{]".contains(byte));
+                let is_of_others =
+                    |inner: &[u8]| inner.trim_ascii_start().first().is_some_and(|byte| !b"{]".contains(byte));
                 let first = match value {
                     [b'[', inner @ ..] if is_of_others(inner) => 0,
                     [first, ..] => *first,
@@ -99,7 +100,8 @@ mod tests {
 
     #[test]
     fn members_of_the_first_level_are_seen() {
-        let look = Look::at(br#" {"a{": "x\"}", "users" : [{"inner": 1}], "c": {"d": []}, "cut": [{"z": 1, "n": [1]}, "#);
+        let look =
+            Look::at(br#" {"a{": "x\"}", "users" : [{"inner": 1}], "c": {"d": []}, "cut": [{"z": 1, "n": [1]}, "#);
         let members: Vec<_> = look.members.iter().map(|(name, first)| (name.as_str(), *first)).collect();
         assert_eq!(members, [("a{", b'"'), ("users", b'['), ("c", b'{'), ("cut", b'[')]);
         assert!(!Look::at(br#"{"a": [1, {}]}"#).has_any_array() && Look::at(br#"{"a": [ ]}"#).has_any_array());

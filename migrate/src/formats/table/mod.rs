@@ -69,8 +69,7 @@ impl<R: BufRead> Table<R> {
         let delimiter = dialect.delimiter.or(hint).unwrap_or_else(|| most(start, source.line_end()));
         let escape = dialect.escape.or_else(|| escape(start, delimiter));
         let has_quotes = escape.is_some() || delimiter != b'\t' || is_of_spreadsheet || start.starts_with(b"\"");
-        let style =
-            if dialect.quotes.unwrap_or(has_quotes) { Style::Quotes { escape } } else { Style::Escapes };
+        let style = if dialect.quotes.unwrap_or(has_quotes) { Style::Quotes { escape } } else { Style::Escapes };
         let cells = Cells::new(style, delimiter, source.line_end());
         let (line, position) = (source.line(), source.end_record());
         let mut table = Self {
@@ -142,11 +141,8 @@ impl<R: BufRead> Table<R> {
         let mut raw = Vec::new();
         self.cells.reset();
         loop {
-            let chunk = if self.again_at < self.again.len() {
-                &self.again[self.again_at..]
-            } else {
-                self.source.chunk()?
-            };
+            let chunk =
+                if self.again_at < self.again.len() { &self.again[self.again_at..] } else { self.source.chunk()? };
             if chunk.is_empty() {
                 if self.cells.is_open() {
                     let what = "the quotes that are opened here, or in a line after it, are never closed";

@@ -73,7 +73,11 @@ fn cases() -> Vec<Case> {
         "phone_number": "/tel", "username": "/name", "created_at": {"from": "/at", "unit": "seconds"},
         "status": {"from": "/state", "active": ["1"], "disabled": ["0"]}, "profile": {"given_name": "/person/first"},
         "hash": {"family": "parse", "from": "/pw"}}"#;
-    let options = || Options { keys: keys::parse(keys).unwrap(), mapping: Some(Mapping::parse(mapping).unwrap()), ..Options::default() };
+    let options = || Options {
+        keys: keys::parse(keys).unwrap(),
+        mapping: Some(Mapping::parse(mapping).unwrap()),
+        ..Options::default()
+    };
     let base = |format, user| Case {
         format,
         options: options(),

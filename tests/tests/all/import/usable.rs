@@ -37,7 +37,10 @@ fn a_value_that_a_user_cannot_have_is_kept_under_custom() {
 fn a_user_name_that_is_an_address_finds_its_owner() {
     story(21, async |d| {
         let importer = importer(&d, 0, &d.shop).await;
-        let named = |id: &str, name: &str| Row { username: Some(name.into()), ..Row { external_id: Some(id.into()), ..Row::default() } };
+        let named = |id: &str, name: &str| Row {
+            username: Some(name.into()),
+            ..Row { external_id: Some(id.into()), ..Row::default() }
+        };
         assert_eq!(importer.row(&named("1", "ada@example.com")).await.unwrap().left_out, [""; 0]);
         let user = d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.ok(200).body["user"].clone();
         assert_eq!((&user["email_verified"], &user["profile"]), (&json!(false), &json!({})));
