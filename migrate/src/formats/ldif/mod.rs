@@ -75,7 +75,7 @@ pub(super) fn row(attributes: Attributes) -> Result<Option<Row>, Rejected> {
 }
 
 /// Attributes that are read besides those of [`CUSTOM`].
-const READ: [&str; 34] = [
+const READ: [&str; 32] = [
     "c",
     "changetype",
     "cn",
@@ -108,8 +108,6 @@ const READ: [&str; 34] = [
     "userpassword",
     "version",
     "whencreated",
-    "unicodepwd",
-    "authpassword",
 ];
 
 /// Whether the attribute with this name, in any case, is read. Others, such as photos, may be of any size.
