@@ -197,17 +197,16 @@ pub fn read<'a, R: BufRead + Send + 'a>(
         Format::Ndjson => {
             let mapping = mapping(options)?;
             let row = |object| mapping.row(&object, keys).map(Some);
-            match mapping.records() {
-                Some(path) => rows.of(held(Elements::new(source, path)), row),
-                None => {
-                    let look = Look::at(source.beginning());
-                    if first == Some(b'{') && look.has_any_array() && !mapping.begins_with(|name| look.has(name)) {
-                        let what =
-                            "the source is one object with arrays; name that of the users by `records` in the mapping";
-                        return Err(SourceError::Frame { line: 1, what });
-                    }
-                    rows.of(json(source, first, Users::Anywhere), row)
+            if let Some(path) = mapping.records() {
+                rows.of(held(Elements::new(source, path)), row)
+            } else {
+                let look = Look::at(source.beginning());
+                if first == Some(b'{') && look.has_any_array() && !mapping.begins_with(|name| look.has(name)) {
+                    let what =
+                        "the source is one object with arrays; name that of the users by `records` in the mapping";
+                    return Err(SourceError::Frame { line: 1, what });
                 }
+                rows.of(json(source, first, Users::Anywhere), row)
             }
         }
     })
@@ -227,7 +226,7 @@ enum Users {
 type Cuts<'a> = Box<dyn Iterator<Item = Result<Cut<Map<String, Value>>, SourceError>> + Send + 'a>;
 
 /// The objects of a JSON source: an array, an object a line or over several lines, or an array inside of an object.
-fn json<'a>(source: Source<Bytes<'a>>, first: Option<u8>, users: Users) -> Cuts<'a> {
+fn json(source: Source<Bytes<'_>>, first: Option<u8>, users: Users) -> Cuts<'_> {
     let inside = [Segment::Member("users".to_owned())];
     let look = Look::at(source.beginning());
     let is_inside = match users {

@@ -48,7 +48,7 @@ enum Order {
 }
 
 /// Looks at the beginning of a source, and unpacks and converts it. True if it was UTF-16, which spreadsheets write.
-pub(super) fn unpacked<'a>(source: Bytes<'a>) -> Result<(Bytes<'a>, bool), SourceError> {
+pub(super) fn unpacked(source: Bytes<'_>) -> Result<(Bytes<'_>, bool), SourceError> {
     let (mut beginning, mut source) = with_beginning(source, LOOK);
     if beginning.starts_with(b"\x1f\x8b") {
         (beginning, source) = with_beginning(Box::new(BufReader::new(Gzip::new(source))), LOOK);
@@ -67,10 +67,8 @@ pub(super) fn unpacked<'a>(source: Bytes<'a>) -> Result<(Bytes<'a>, bool), Sourc
 /// UTF-16 has a byte order mark, or begins with two ASCII characters.
 fn order(beginning: &[u8]) -> Option<Order> {
     match beginning {
-        [0xff, 0xfe, ..] => Some(Order::LittleEndian),
-        [0xfe, 0xff, ..] => Some(Order::BigEndian),
-        [1..=0x7f, 0, 1..=0x7f, 0, ..] => Some(Order::LittleEndian),
-        [0, 1..=0x7f, 0, 1..=0x7f, ..] => Some(Order::BigEndian),
+        [0xff, 0xfe, ..] | [1..=0x7f, 0, 1..=0x7f, 0, ..] => Some(Order::LittleEndian),
+        [0xfe, 0xff, ..] | [0, 1..=0x7f, 0, 1..=0x7f, ..] => Some(Order::BigEndian),
         _ => None,
     }
 }

@@ -224,27 +224,12 @@ fn a_source_without_end_ends_with_an_error() {
         let options = Options { most_records: most, ..Options::default() };
         read(format, BufReader::new(source), &options).map_or_else(Some, |entries| entries.last().unwrap().err())
     };
+    let long = "x".repeat(100);
     for (format, start, part) in [
-        (Format::Auth0, "{}\n", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
-        (Format::Auth0, "{\"email\": \"", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
-        (Format::Auth0, "", "                                                                      "),
-        (
-            Format::Auth0,
-            "{}",
-            "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
-        ),
-        (Format::Keycloak, "{\"x\": [", "[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],"),
-        (
-            Format::Drupal,
-            "uid,name,pass,mail\n",
-            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-        ),
-        (
-            Format::Drupal,
-            "uid,name,pass,mail\n\"",
-            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxx\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-        ),
-        (Format::Ldif, "dn: a\n", "a: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"),
+        (Format::Auth0, "{}\n", &*long),
+        (Format::Keycloak, "{\"x\": [\"", &long),
+        (Format::Drupal, "uid,name,pass,mail\n\"", &format!("{long}\n")),
+        (Format::Ldif, "dn: a\n", &format!("a: {}\n", long.repeat(100))),
         (Format::Auth0, "{\"a\"}\n", "x\n"),
         (Format::Auth0, "", "\0\0\0\0"),
     ] {

@@ -58,7 +58,9 @@ impl Scan {
 
     /// The depth after a line; `None` inside of a string.
     fn run(mut self, line: &[u8]) -> Option<usize> {
-        line.iter().for_each(|byte| self.step(*byte));
+        for byte in line {
+            self.step(*byte);
+        }
         (!self.string).then_some(self.depth)
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct Cells {
     delimiter: u8,
     line_end: u8,
     state: State,
-    cells: Vec<Vec<u8>>,
+    row: Vec<Vec<u8>>,
     /// Whether the row has a byte other than that of its end.
     begun: bool,
     /// Whether bytes are stored. The bytes of a row that is too large are not.
@@ -56,15 +56,15 @@ pub(super) struct Cells {
 
 impl Cells {
     pub(super) fn new(style: Style, delimiter: u8, line_end: u8) -> Self {
-        let cells = vec![Vec::new()];
-        Self { style, delimiter, line_end, state: State::Start, cells, begun: false, is_kept: true }
+        let row = vec![Vec::new()];
+        Self { style, delimiter, line_end, state: State::Start, row, begun: false, is_kept: true }
     }
 
     /// Begins a new row.
     pub(super) fn reset(&mut self) {
         (self.state, self.begun, self.is_kept) = (State::Start, false, true);
-        self.cells.clear();
-        self.cells.push(Vec::new());
+        self.row.clear();
+        self.row.push(Vec::new());
     }
 
     /// Whether the row is inside of quotes.
@@ -80,7 +80,7 @@ impl Cells {
     /// Stops storing bytes.
     pub(super) fn give_up(&mut self) {
         self.is_kept = false;
-        self.cells = vec![Vec::new()];
+        self.row = vec![Vec::new()];
     }
 
     pub(super) fn feed(&mut self, byte: u8) -> Fed {
@@ -124,7 +124,7 @@ impl Cells {
         if byte == self.delimiter {
             self.state = State::Start;
             if self.is_kept {
-                self.cells.push(Vec::new());
+                self.row.push(Vec::new());
             }
         } else {
             self.state = State::Plain;
@@ -134,13 +134,13 @@ impl Cells {
     }
 
     fn push(&mut self, byte: u8) {
-        if let Some(cell) = self.cells.last_mut().filter(|_| self.is_kept) {
+        if let Some(cell) = self.row.last_mut().filter(|_| self.is_kept) {
             cell.push(byte);
         }
     }
 
     pub(super) fn count(&self) -> usize {
-        self.cells.len()
+        self.row.len()
     }
 
     /// The texts of the row; `None` for those that are `nulls` or empty, and an error for those that are not UTF-8.
@@ -152,7 +152,7 @@ impl Cells {
             }
             Ok(Some(if self.style == Style::Escapes { unescaped(text) } else { text.to_owned() }))
         };
-        self.cells.iter().map(text).collect()
+        self.row.iter().map(text).collect()
     }
 }
 
@@ -171,9 +171,8 @@ fn unescaped(text: &str) -> String {
             Some('r') => unescaped.push('\r'),
             Some('0') => unescaped.push('\0'),
             Some('b') => unescaped.push('\u{8}'),
-            Some('\\') => unescaped.push('\\'),
-            Some(other) => unescaped.extend(['\\', other]),
-            None => unescaped.push('\\'),
+            Some(other) if other != '\\' => unescaped.extend(['\\', other]),
+            Some(_) | None => unescaped.push('\\'),
         }
     }
     unescaped
