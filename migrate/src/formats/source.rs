@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, ErrorKind};
 
-use super::unpacked::{Bytes, unpacked, with_beginning};
+use super::unpacked::{Bytes, Unread, unpacked, with_beginning};
 use crate::Rejected;
 
 /// The most bytes of one record. Larger ones are rejected and skipped.
@@ -118,7 +118,7 @@ pub(super) struct Source<R> {
 impl<'a> Source<Bytes<'a>> {
     /// Unpacks a source, and skips a byte order mark.
     pub(super) fn new(reader: Bytes<'a>) -> Result<(Self, bool), SourceError> {
-        let (reader, is_utf16) = unpacked(reader)?;
+        let (reader, is_utf16) = unpacked(reader).map_err(|Unread(what)| SourceError::Frame { line: 1, what })?;
         let (beginning, reader) = with_beginning(reader, BEGINNING);
         // Old programs of the Macintosh end lines with a carriage return alone.
         let is_old = !beginning.contains(&b'\n') && beginning.contains(&b'\r');

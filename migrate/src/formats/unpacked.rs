@@ -4,8 +4,6 @@ use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::source::SourceError;
-
 /// A reader of any kind.
 pub(super) type Bytes<'a> = Box<dyn BufRead + Send + 'a>;
 
@@ -47,8 +45,12 @@ enum Order {
     BigEndian,
 }
 
+/// The kind of a file that is not read, and what to do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unread(pub(super) &'static str);
+
 /// Looks at the beginning of a source, and unpacks and converts it. True if it was UTF-16, which spreadsheets write.
-pub(super) fn unpacked(source: Bytes<'_>) -> Result<(Bytes<'_>, bool), SourceError> {
+pub(super) fn unpacked(source: Bytes<'_>) -> Result<(Bytes<'_>, bool), Unread> {
     let (mut beginning, mut source) = with_beginning(source, LOOK);
     if beginning.starts_with(b"\x1f\x8b") {
         (beginning, source) = with_beginning(Box::new(BufReader::new(Gzip::new(source))), LOOK);
@@ -56,7 +58,7 @@ pub(super) fn unpacked(source: Bytes<'_>) -> Result<(Bytes<'_>, bool), SourceErr
     let is_utf32 = beginning.starts_with(b"\xff\xfe\0\0") || beginning.starts_with(b"\0\0\xfe\xff");
     let other = OTHERS.iter().find(|(start, _)| beginning.starts_with(start)).map(|(_, what)| *what);
     if let Some(what) = other.or(is_utf32.then_some("the file is UTF-32; convert it to UTF-8")) {
-        return Err(SourceError::Frame { line: 1, what });
+        return Err(Unread(what));
     }
     Ok(match order(&beginning) {
         Some(order) => (Box::new(BufReader::new(Utf16::new(source, order))), true),
@@ -217,7 +219,7 @@ mod tests {
     fn read(bytes: &[u8]) -> io::Result<String> {
         // A byte at a time: no reader may rely on getting a unit as a whole.
         let source = BufReader::with_capacity(1, bytes);
-        let (mut source, _) = unpacked(Box::new(source)).map_err(|error| io::Error::other(error.to_string()))?;
+        let (mut source, _) = unpacked(Box::new(source)).map_err(|Unread(what)| io::Error::other(what))?;
         let mut text = String::new();
         source.read_to_string(&mut text)?;
         Ok(text)
