@@ -73,16 +73,16 @@ fn phone_numbers_are_read_in_the_country_of_their_record() {
     story(23, async |d| {
         let importer = importer(&d, 0, &d.shop).await;
         let national = |id: &str, country: &str| Row {
-            phone_number: Some("0712 123456".into()),
+            phone_number: Some("0803 123 4567".into()),
             phone_country: Some(country.into()),
             ..row(id, &format!("u{id}@example.com"))
         };
         for (id, country, left_out) in
-            [("1", "ke", &[][..]), ("2", "Kenya", &["phone_country", "phone_number"]), ("3", "", &["phone_number"])]
+            [("1", "ng", &[][..]), ("2", "Kenya", &["phone_country", "phone_number"]), ("3", "", &["phone_number"])]
         {
             assert_eq!(importer.row(&national(id, country)).await.unwrap().left_out, left_out, "{country}");
         }
-        let found = d.call(0, "lookup", json!({ "phone_number": "+254712123456" })).await;
+        let found = d.call(0, "lookup", json!({ "phone_number": "+2348031234567" })).await;
         assert_eq!(found.ok(200).body["user"]["email"], "u1@example.com");
         let international = Row { phone_number: Some("+254712123457".into()), ..national("4", "Kenya") };
         assert_eq!(importer.row(&international).await.unwrap().left_out, ["phone_country"]);
