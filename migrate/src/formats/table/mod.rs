@@ -252,8 +252,8 @@ fn most(start: &[u8], line_end: u8) -> u8 {
 /// The backslash, if the header is in quotes and a backslash before a quote is followed by something that no quote of
 /// RFC 4180 is followed by: `SELECT ... INTO OUTFILE` and phpMyAdmin escape in this way.
 fn escape(start: &[u8], delimiter: u8) -> Option<u8> {
-    let goes_on = |byte: u8| byte != delimiter && !matches!(byte, b'"' | b'\r' | b'\n');
-    let is_escape = |three: &[u8]| matches!(three, [b'\\', b'"', byte] if goes_on(*byte));
+    let continues = |byte: u8| byte != delimiter && !matches!(byte, b'"' | b'\r' | b'\n');
+    let is_escape = |three: &[u8]| matches!(three, [b'\\', b'"', byte] if continues(*byte));
     (start.starts_with(b"\"") && start.windows(3).any(is_escape)).then_some(b'\\')
 }
 
