@@ -74,7 +74,17 @@ impl Context {
     /// # Errors
     /// If the text is not an identifier of this kind, or is a user name that the company does not allow.
     pub fn parse_new(&self, kind: IdentifierKind, text: &str) -> Result<Parsed, IdentifierError> {
-        let parsed = self.parse(kind, text)?;
+        self.parse_new_in(kind, text, self.company.phone_country.as_deref())
+    }
+
+    /// As [`Context::parse_new`], with national phone numbers read in this country.
+    pub(crate) fn parse_new_in(
+        &self,
+        kind: IdentifierKind,
+        text: &str,
+        country: Option<&str>,
+    ) -> Result<Parsed, IdentifierError> {
+        let parsed = identifiers::parse(kind, text, country)?;
         if let (IdentifierKind::Username, Some(level)) = (kind, self.company.username_restriction) {
             level.check(&parsed.normalised)?;
         }

@@ -57,6 +57,7 @@ problems! {
     TOO_LARGE = 413 "too_large" "The body is too large" "Send a body of at most 256 KiB.";
     CONTENT_TYPE = 415 "unsupported_media_type" "The content type is not supported" "Send `Content-Type: application/jwt`.";
     INVALID = 422 "invalid_body" "The body does not have the form of the operation" "Correct the member that `field` names.";
+    HALF_CHARACTER = 422 "half_character" "A text of the body has half a character" "Send both halves of a character above U+FFFF, such as `\\ud83d\\ude00`, or cut texts between characters.";
     PASSWORD_TOO_SHORT = 422 "password_too_short" "The password is too short" "Choose a longer password, for example several words.";
     PASSWORD_TOO_LONG = 422 "password_too_long" "The password is too long" "Choose a password of at most 256 characters.";
     PASSWORD_CHARACTERS = 422 "password_characters" "The password has a character that cannot be typed or seen" "Leave out control characters, invisible characters and marks of the direction of writing, which other keyboards and forms lose.";
@@ -276,6 +277,7 @@ impl From<JwsError> for Problem {
         match error {
             JwsError::Malformed => Self::from(&MALFORMED),
             JwsError::Number => Self::from(&NUMBER),
+            JwsError::HalfCharacter => Self::from(&HALF_CHARACTER),
             JwsError::Rejected(part) => Self::unauthorized(cause(part)),
         }
     }

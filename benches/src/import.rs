@@ -91,6 +91,7 @@ async fn import(stage: &Stage, file: &Path, watch: Watch, marks: [usize; 2]) -> 
         keys: umoja_crypto::legacy::HashKeys::default(),
         company,
         dry_run: false,
+        is_strict: false,
     });
     let options = Options::default();
     let source = BufReader::with_capacity(1 << 20, File::open(file).map_err(io("the file to import"))?);

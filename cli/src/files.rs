@@ -2,8 +2,10 @@
 //! one.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 #[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -22,6 +24,23 @@ pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
         std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
     }
     Ok(())
+}
+
+/// The most bytes of a file that is read as a whole.
+const MOST: u64 = 16 << 20;
+
+/// Reads a file as a whole: keys, a mapping, logins. A pipe may take its place, and may have no end.
+pub(crate) fn small(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut content = Zeroizing::new(Vec::new());
+    File::open(path)?.take(MOST + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MOST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "larger than 16 MiB"));
+    }
+    // Editors on Windows write a byte order mark.
+    if content.starts_with(b"\xef\xbb\xbf") {
+        content.drain(..3);
+    }
+    Ok(content)
 }
 
 /// Opens a file for its owner only, making it if it is absent.
@@ -60,7 +79,8 @@ pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn beside(path: &Path) -> PathBuf {
+/// The path at which [`replace_private`] writes the new file.
+pub(crate) fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     name.into()

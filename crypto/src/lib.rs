@@ -29,6 +29,7 @@ pub mod legacy;
 mod mac;
 pub mod numbers;
 pub mod password;
+pub mod surrogates;
 mod wrap;
 
 pub use aad::Aad;

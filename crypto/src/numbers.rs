@@ -3,6 +3,8 @@
 //! JSON sets no limit to a number (RFC 8259 section 6), but `serde_json::Value` holds a 64-bit integer or a double. A
 //! parser that rounds would store, sign and answer another number than the sender wrote.
 
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
 use serde_json::Number;
 
@@ -35,6 +37,27 @@ fn each_is_kept(json: &[u8]) -> bool {
         };
     }
     true
+}
+
+/// The text with each number that is not kept as a string of its digits.
+pub fn with_others_as_texts(json: &[u8]) -> Cow<'_, [u8]> {
+    if are_kept(json) {
+        return Cow::Borrowed(json);
+    }
+    let (mut text, mut rest) = (Vec::with_capacity(json.len() + 16), json);
+    while let Some((byte, next)) = rest.split_first() {
+        let after = match byte {
+            b'"' => after_string(next),
+            b'-' | b'0'..=b'9' => &rest[rest.iter().position(|byte| !is_in_number(*byte)).unwrap_or(rest.len())..],
+            _ => next,
+        };
+        let token = &rest[..rest.len() - after.len()];
+        let is_lost = is_in_number(*byte) && !is_kept(token);
+        let quote: &[u8] = if is_lost { b"\"" } else { b"" };
+        text.extend([quote, token, quote].concat());
+        rest = after;
+    }
+    Cow::Owned(text)
 }
 
 /// The text after the end of a string, whose opening quote was read.
@@ -114,6 +137,15 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn numbers_that_would_change_become_texts() {
+        let json = br#"{"1e400": [1, -1e400,0.10000000000000001 ], "a": "1e400"}"#;
+        let texts = br#"{"1e400": [1, "-1e400","0.10000000000000001" ], "a": "1e400"}"#;
+        assert_eq!(&*with_others_as_texts(json), texts);
+        assert_eq!(&*with_others_as_texts(texts), texts);
+        assert_eq!(&*with_others_as_texts(b"[1e400"), b"[\"1e400\"");
+    }
 
     #[test]
     fn numbers_that_are_read_and_written_without_loss_are_kept() {

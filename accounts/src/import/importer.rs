@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use umoja_crypto::legacy::HashKeys;
-use umoja_schema::{Actor, Company};
+use umoja_schema::{Actor, Company, IdentifierKind};
 use umoja_store::apply::MAX_ROUNDS;
 use umoja_store::backoff::BackOff;
 use umoja_store::ports::Entropy;
@@ -12,6 +12,7 @@ use super::error::{Failed, Reason};
 use super::hashing::Hashing;
 use super::report::Done;
 use super::row::Row;
+use super::usable::Usable;
 use super::user::NewUser;
 use crate::{Context, People};
 
@@ -28,6 +29,8 @@ pub struct Importer {
     pub company: Arc<Company>,
     /// True to read everything and write no changes.
     pub dry_run: bool,
+    /// True to reject a row for one unusable value.
+    pub is_strict: bool,
 }
 
 impl Importer {
@@ -52,7 +55,14 @@ impl Importer {
     /// # Errors
     /// If the row is invalid.
     pub fn read(&self, context: &Context, row: &Row) -> Result<NewUser, Reason> {
-        NewUser::read(&self.people, &self.keys, context, row)
+        NewUser::read(&self.people, &self.keys, context, row, self.is_strict)
+    }
+
+    /// The usable identifiers of a row in their normalised form.
+    pub fn identifiers(&self, row: &Row) -> Vec<(IdentifierKind, String)> {
+        let usable = Usable::of(&self.context(), row, false);
+        let given = usable.map(|usable| usable.given).unwrap_or_default();
+        given.into_iter().map(|given| (given.kind, given.parsed.normalised)).collect()
     }
 
     async fn attempt(&self, row: &Row) -> Result<Done, Failed> {
@@ -63,7 +73,7 @@ impl Importer {
         for round in 0..MAX_ROUNDS {
             if let Some(outcome) = self.round(&context, &user, &mut stored_hash, round == 0).await? {
                 let hash = row.hash.as_ref().map(|hash| self.hashing.report(hash, stored_hash.as_deref()));
-                return Ok(Done { outcome, hash, peppered: false });
+                return Ok(Done { outcome, hash, peppered: false, left_out: user.left_out });
             }
         }
         Err(Reason::Busy.into())

@@ -20,6 +20,9 @@
 //!   dates from the import and is later than those of all present owners, so that no source can win with an old date.
 //! - **Rejected.** The whole row is rejected, with a reason that contains no value.
 //!
+//! A value that a user cannot have, such as a user name with a space, does not reject the row: it is left out or kept
+//! under `custom`, and counted by its field. A row is rejected if no identifier is left.
+//!
 //! Every user that is made or changed gets a row in the audit trail in the same transaction.
 
 mod create;
@@ -31,6 +34,7 @@ mod record;
 mod report;
 mod restore;
 mod row;
+mod usable;
 mod user;
 
 pub use self::error::{Failed, Reason, Stopped};
@@ -39,5 +43,5 @@ pub use self::importer::Importer;
 pub use self::record::{FORMAT, Header, HeldOwnership, Record};
 pub use self::report::{Costliest, Done, HashReport, Outcome, Report};
 pub use self::restore::Restorer;
-pub use self::row::{Rejected, Row};
+pub use self::row::{LeftOut, Rejected, Row};
 pub use self::user::NewUser;

@@ -7,6 +7,9 @@ use umoja_crypto::legacy::Cost;
 
 use super::error::Reason;
 
+/// The most fields that a report counts one by one.
+const MAX_FIELDS: usize = 100;
+
 /// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -29,6 +32,8 @@ pub struct Done {
     pub hash: Option<HashReport>,
     /// True if a password was left out because it was hashed with the pepper of another deployment.
     pub peppered: bool,
+    /// The fields that were left out because the user cannot have their values, by name.
+    pub left_out: Vec<String>,
 }
 
 /// The report about a hash.
@@ -59,6 +64,9 @@ pub struct Report {
     pub rejected: u64,
     /// Rows that were not imported, by reason.
     pub rejected_by_reason: BTreeMap<String, u64>,
+    /// Values that were left out or kept under `custom`, by field, of the rows that were not rejected.
+    #[serde(default)]
+    pub left_out: BTreeMap<String, u64>,
     /// Hashes by family, of the rows that were not rejected.
     pub hashes: BTreeMap<String, u64>,
     /// Rows without a hash. Their users reset their passwords, or have none.
@@ -103,7 +111,13 @@ impl Report {
         }
     }
 
-    fn add_done(&mut self, Done { outcome, hash, peppered }: &Done) {
+    fn add_done(&mut self, Done { outcome, hash, peppered, left_out }: &Done) {
+        for field in left_out {
+            // The source chooses the names, and the report is kept in memory.
+            let is_known = self.left_out.contains_key(field) || self.left_out.len() < MAX_FIELDS;
+            let field = if is_known { field.as_str() } else { "other fields" };
+            *self.left_out.entry(field.to_owned()).or_default() += 1;
+        }
         self.peppered += u64::from(*peppered);
         *match outcome {
             Outcome::Created => &mut self.created,

@@ -46,7 +46,12 @@ impl Restorer {
     async fn attempt(&self, record: &Record) -> Result<Done, Failed> {
         for round in 0..MAX_ROUNDS {
             if let Some(outcome) = self.round(record, round == 0).await? {
-                return Ok(Done { outcome, hash: hash(record), peppered: has_pepper(&record.credentials) });
+                return Ok(Done {
+                    outcome,
+                    hash: hash(record),
+                    peppered: has_pepper(&record.credentials),
+                    left_out: Vec::new(),
+                });
             }
         }
         Err(Reason::Busy.into())

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde_json::Value;
 use umoja_crypto::legacy::{ForeignHash, ImportError};
 use umoja_schema::{AccountStatus, Millis, Profile};
 
@@ -22,6 +23,8 @@ pub struct Row {
     pub phone_number: Option<String>,
     /// True if the source has verified the number.
     pub phone_number_verified: bool,
+    /// The country (ISO 3166-1 alpha-2) in which a national phone number of the row is read; by default the company's.
+    pub phone_country: Option<String>,
     /// User name.
     pub username: Option<String>,
     /// OIDC standard claims, with all other values in `custom`.
@@ -32,6 +35,31 @@ pub struct Row {
     pub status: Option<AccountStatus>,
     /// The password hash, if the user has one.
     pub hash: Option<ForeignHash>,
+    /// The fields of the source that could not be read.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A field of the source with a value that the user cannot have.
+#[derive(Clone)]
+pub struct LeftOut {
+    /// The name of the member, column or attribute.
+    pub field: String,
+    /// The value as the source has it; null if it must not be kept.
+    pub value: Value,
+}
+
+impl LeftOut {
+    /// A text.
+    pub fn text(field: &str, text: &str) -> Self {
+        Self { field: field.to_owned(), value: Value::String(text.to_owned()) }
+    }
+}
+
+/// The value is personal data, so `Debug` shows the name only.
+impl fmt::Debug for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeftOut").field("field", &self.field).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Row {

@@ -4,19 +4,11 @@ use std::collections::BTreeMap;
 
 use umoja_crypto::legacy::{ForeignHash, HashKeys};
 use umoja_schema::{AccountStatus, Credentials, IdentifierKind, Identity, LegacyHash, Profile, ProfileFacts, UserId};
-use umoja_store::identifiers::Parsed;
 
 use super::error::{Failed, Reason};
 use super::row::Row;
+use super::usable::{Given, Usable};
 use crate::{Context, Patch, People};
-
-/// One identifier of a row.
-#[derive(Clone)]
-struct Given {
-    kind: IdentifierKind,
-    parsed: Parsed,
-    verified: bool,
-}
 
 /// The user that a validated row would make.
 pub struct NewUser {
@@ -33,20 +25,28 @@ pub struct NewUser {
     pub(super) status: AccountStatus,
     /// The password hash of the row.
     pub hash: Option<ForeignHash>,
+    /// The fields of the row that were left out, by name.
+    pub left_out: Vec<String>,
 }
 
 impl NewUser {
-    /// Reads a row.
+    /// Reads a row. If `is_strict`, one unusable value rejects it.
     ///
     /// # Errors
     /// If the row is invalid.
-    pub(super) fn read(people: &People, keys: &HashKeys, context: &Context, row: &Row) -> Result<Self, Reason> {
+    pub(super) fn read(
+        people: &People,
+        keys: &HashKeys,
+        context: &Context,
+        row: &Row,
+        is_strict: bool,
+    ) -> Result<Self, Reason> {
         if let Some(key) = row.hash.as_ref().and_then(ForeignHash::key_id)
             && !keys.contains(key)
         {
             return Err(Reason::MissingKey(key.to_owned()));
         }
-        let given = given(context, row)?;
+        let Usable { given, profile, left_out } = Usable::of(context, row, is_strict)?;
         let id = people.secrets.user_id(&context.company.id, &name_of(&given)?);
         let blank = ProfileFacts {
             // The clock of the source may be ahead of ours.
@@ -57,7 +57,6 @@ impl NewUser {
         };
         let has_own_id = given.iter().any(|given| given.kind == IdentifierKind::ExternalId);
         let patch = Patch::of_parsed(given.into_iter().map(|given| (given.kind, given.parsed, given.verified)));
-        let profile = row.profile.checked()?;
         let unidentified = Identity { profile, ..Identity::default() };
         let applied = patch.apply(people, context, &unidentified, &blank).map_err(|error| match Failed::from(error) {
             Failed::Rejected(reason) => reason,
@@ -69,7 +68,7 @@ impl NewUser {
         }
         context.link(&mut identity, &mut facts);
         let (status, hash) = (row.status.unwrap_or(AccountStatus::Active), row.hash.clone());
-        Ok(Self { id, patch, has_own_id, identity, facts, status, hash })
+        Ok(Self { id, patch, has_own_id, identity, facts, status, hash, left_out })
     }
 
     /// The content of its credentials part.
@@ -87,24 +86,6 @@ impl NewUser {
 /// A legacy hash of the company.
 pub(super) fn legacy_hash(context: &Context, hash: String) -> LegacyHash {
     LegacyHash { company: context.company.id.clone(), hash }
-}
-
-/// The identifiers of a row without the blank ones.
-fn given(context: &Context, row: &Row) -> Result<Vec<Given>, Reason> {
-    let fields = [
-        (IdentifierKind::Email, &row.email, row.email_verified),
-        (IdentifierKind::PhoneNumber, &row.phone_number, row.phone_number_verified),
-        (IdentifierKind::Username, &row.username, false),
-        (IdentifierKind::ExternalId, &row.external_id, false),
-    ];
-    let mut given = Vec::new();
-    for (kind, value, verified) in fields {
-        if let Some(text) = value.as_deref().filter(|text| !text.trim().is_empty()) {
-            let parsed = context.parse_new(kind, text)?;
-            given.push(Given { kind, parsed, verified });
-        }
-    }
-    if given.is_empty() { Err(Reason::NoIdentifier) } else { Ok(given) }
 }
 
 /// The text from which the user's id is derived: the external id of the source, or else the identifiers. The two forms

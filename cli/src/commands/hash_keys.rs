@@ -6,11 +6,11 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use umoja_host::OsEntropy;
 use umoja_migrate::formats::keys;
-use zeroize::Zeroizing;
 
 use crate::CliError;
 use crate::commands::target::{Opened, Target};
 use crate::deployment::served::settings_are_read;
+use crate::files;
 use crate::output::Output;
 
 /// The secrets with which other systems made their password hashes.
@@ -71,7 +71,7 @@ impl Command {
 impl Add {
     async fn run(self, output: Output) -> Result<(), CliError> {
         let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", self.file.display()));
-        let bytes = Zeroizing::new(std::fs::read(&self.file).map_err(|error| failed(&error))?);
+        let bytes = files::small(&self.file).map_err(|error| failed(&error))?;
         let keys = keys::parse(&bytes).map_err(|error| failed(&error))?;
         let _alone = self.target.alone()?;
         let opened = self.target.open().await?;

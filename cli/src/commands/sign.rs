@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
-use umoja_crypto::numbers;
+use umoja_crypto::{numbers, surrogates};
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_store::ports::Clock as _;
 
@@ -96,6 +96,9 @@ fn read_body() -> Result<Value, CliError> {
     if !numbers::are_kept(text.as_bytes()) {
         let rule = "a number of the body cannot be kept exactly; give it as a text";
         return Err(CliError::Usage(rule.into()));
+    }
+    if !surrogates::are_paired(text.as_bytes()) {
+        return Err(CliError::Usage("a text of the body has half a character, such as `\\ud83d` alone".into()));
     }
     match serde_json::from_str(&text) {
         Ok(body @ Value::Object(_)) => Ok(body),

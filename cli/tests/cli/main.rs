@@ -15,6 +15,7 @@ mod doctor;
 mod duplicates;
 mod examples;
 mod export;
+mod foreign;
 mod hashes;
 mod hostile;
 mod import;

@@ -9,6 +9,9 @@ pub enum JwsError {
     /// A number of the claims cannot be kept to the last digit (400).
     #[error("a number that cannot be kept exactly")]
     Number,
+    /// A text of the claims has half a character as an escape (422).
+    #[error("a text with half a character")]
+    HalfCharacter,
     /// Of the form, but not acceptable; the reason names the header or claim, never its value (401).
     #[error("rejected: {0}")]
     Rejected(&'static str),

@@ -12,7 +12,7 @@ use super::{
     JwsError, MAX_ID, MAX_NAME, MAX_REQUEST_BYTES, MAX_URL, Parts, SigningKey, TYP_REQUEST, VerifyingKey, check_times,
     length_in, request_hash, sign, split,
 };
-use crate::numbers;
+use crate::{numbers, surrogates};
 
 /// The claims of a request; times in seconds since 1970.
 #[derive(Clone)]
@@ -174,7 +174,7 @@ pub struct Expected<'a> {
 ///
 /// # Errors
 /// [`JwsError::Malformed`] if it is not of the form, [`JwsError::Number`] if `body` would hold another number than was
-/// sent, [`JwsError::Rejected`] if a header or claim is missing or of the wrong type.
+/// sent, [`JwsError::HalfCharacter`] if a text has half a character, [`JwsError::Rejected`] if a header or claim is missing or of the wrong type.
 pub fn parse_request(token: &[u8]) -> Result<Unverified, JwsError> {
     if token.len() > MAX_REQUEST_BYTES {
         return Err(JwsError::Malformed);
@@ -182,6 +182,9 @@ pub fn parse_request(token: &[u8]) -> Result<Unverified, JwsError> {
     let parts = split(token, TYP_REQUEST)?;
     if !numbers::are_kept(&parts.payload) {
         return Err(JwsError::Number);
+    }
+    if !surrogates::are_paired(&parts.payload) {
+        return Err(JwsError::HalfCharacter);
     }
     let incoming: Incoming = object(&parts.payload)?;
     let idk = match incoming.idk {

@@ -10,11 +10,18 @@ use crate::Rejected;
 use crate::formats::{MAX_RECORD, SourceError};
 use crate::import::Entry;
 
-/// The records of an export, one for each line. An invalid line is rejected, and reading continues after it.
+/// The most bytes of a line, of which only [`MAX_RECORD`] are kept. A source without end has to end.
+const MAX_LINE: u64 = 64 << 20;
+
+/// The records of an export, one for each line. An invalid line is rejected, and reading continues after it. More than
+/// `most` records are an error.
 ///
 /// # Errors
 /// If the first line is not a header of a form that this version reads; later errors are items.
-pub fn read<R: BufRead>(source: R) -> Result<impl Iterator<Item = Result<Entry<Record>, SourceError>>, SourceError> {
+pub fn read<R: BufRead>(
+    source: R,
+    most: Option<u64>,
+) -> Result<impl Iterator<Item = Result<Entry<Record>, SourceError>>, SourceError> {
     let mut lines = Lines { source, line: 0, bytes: 0 };
     let frame = |what| SourceError::Frame { line: 1, what };
     let first = lines.next_line()?.ok_or(frame("the first line is not the header of an export"))?;
@@ -23,14 +30,24 @@ pub fn read<R: BufRead>(source: R) -> Result<impl Iterator<Item = Result<Entry<R
     if header.umoja_export != FORMAT {
         return Err(frame("this version cannot read this form of export"));
     }
+    let (mut count, mut is_over) = (0, false);
     Ok(std::iter::from_fn(move || {
-        loop {
+        while !is_over {
             let text = match lines.next_line() {
-                Ok(text) => text?,
-                Err(error) => return Some(Err(error)),
+                Ok(Some(text)) => text,
+                Ok(None) => return None,
+                Err(error) => {
+                    is_over = true;
+                    return Some(Err(error));
+                }
             };
             if text.trim_ascii().is_empty() {
                 continue;
+            }
+            count += 1;
+            if let Some(most) = most.filter(|most| count > *most) {
+                is_over = true;
+                return Some(Err(SourceError::TooMany { line: lines.line, most }));
             }
             let row = if text.len() > MAX_RECORD {
                 Err(Rejected::TooLarge)
@@ -41,6 +58,7 @@ pub fn read<R: BufRead>(source: R) -> Result<impl Iterator<Item = Result<Entry<R
             };
             return Some(Ok(Entry { line: lines.line, bytes_read: lines.bytes, row }));
         }
+        None
     }))
 }
 
@@ -65,7 +83,11 @@ impl<R: BufRead> Lines<R> {
         let is_whole = text.last() == Some(&b'\n');
         self.bytes += read as u64;
         let mut rest = Zeroizing::new(Vec::new());
+        let before = self.bytes;
         while !is_whole && read > 0 && rest.last() != Some(&b'\n') {
+            if self.bytes - before > MAX_LINE {
+                return Err(SourceError::Frame { line, what: "the line does not end within 64 MiB" });
+            }
             rest.clear();
             read = self.source.by_ref().take(most).read_until(b'\n', &mut rest).map_err(failed)?;
             self.bytes += read as u64;
@@ -81,7 +103,7 @@ mod tests {
     const HEADER: &str = r#"{"umoja_export":1,"exported_at":5,"region":"eu-west-1"}"#;
 
     fn lines(text: &str) -> Vec<(u64, Result<(), Rejected>)> {
-        let entries = read(text.as_bytes()).unwrap().map(Result::unwrap);
+        let entries = read(text.as_bytes(), None).unwrap().map(Result::unwrap);
         entries.map(|entry| (entry.line, entry.row.map(drop))).collect()
     }
 
@@ -97,7 +119,7 @@ mod tests {
     #[test]
     fn an_export_of_an_unknown_form_is_rejected() {
         for text in ["", "{}", &HEADER.replace(":1,", ":2,"), "{\"id\":1}\n"] {
-            assert!(matches!(read(text.as_bytes()).err(), Some(SourceError::Frame { line: 1, .. })), "{text}");
+            assert!(matches!(read(text.as_bytes(), None).err(), Some(SourceError::Frame { line: 1, .. })), "{text}");
         }
     }
 }

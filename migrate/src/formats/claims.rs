@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::LeftOut;
+
 /// Names of credentials anywhere in a member's name, regardless of case and separators.
 const PARTS: [&str; 10] =
     ["passw", "passkey", "secret", "token", "credential", "recovery", "backupcode", "apikey", "privatekey", "webauthn"];
@@ -48,6 +50,13 @@ pub(super) fn put(custom: &mut Map<String, Value>, name: &str, value: Value) {
     if !empty && !is_credential(name) {
         custom.insert(name.to_owned(), value);
     }
+}
+
+/// A value that is left out. It is kept unless its name or a name inside may be a way to log in.
+pub(super) fn left_out(name: &str, value: Value) -> LeftOut {
+    let is_empty = value.as_array().is_some_and(Vec::is_empty);
+    let value = if is_credential(name) || is_empty { Value::Null } else { without_credentials(value) };
+    LeftOut { field: name.to_owned(), value }
 }
 
 fn without_credentials(value: Value) -> Value {

@@ -17,57 +17,62 @@ const OF_FEDERATION: [&str; 5] =
     ["LDAP_ID", "LDAP_ENTRY_DN", "KERBEROS_PRINCIPAL", "createTimestamp", "modifyTimestamp"];
 
 pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
-    let user = Members(object);
+    let user = Members::new(object);
     if user.has("serviceAccountClientId") {
         return Err(Rejected::Form("the account of a service"));
     }
     if user.has("realm") && user.has("users") {
         return Err(Rejected::Form("the file has several realms: export each realm to its own file"));
     }
-    let mut attributes = Attributes(user.object("attributes")?.map(|attributes| attributes.0).unwrap_or_default());
-    let phone_number_verified = match attributes.take("phoneNumberVerified")?.as_deref() {
+    let mut attributes = Attributes(user.object("attributes").map(Members::into_map).unwrap_or_default());
+    let mut take = |name: &str| attributes.take(&user, name);
+    let phone_number_verified = match take("phoneNumberVerified").as_deref() {
         None | Some("false") => false,
         Some("true") => true,
-        Some(_) => return Err(field("phoneNumberVerified")),
+        Some(other) => {
+            user.leave_out("phoneNumberVerified", other.into());
+            false
+        }
     };
     let address = Address {
-        formatted: attributes.take("formatted")?,
-        street_address: attributes.take("street")?,
-        locality: attributes.take("locality")?,
-        region: attributes.take("region")?,
-        postal_code: attributes.take("postal_code")?,
-        country: attributes.take("country")?,
+        formatted: take("formatted"),
+        street_address: take("street"),
+        locality: take("locality"),
+        region: take("region"),
+        postal_code: take("postal_code"),
+        country: take("country"),
     };
     let mut profile = Profile {
-        given_name: user.text("firstName")?,
-        family_name: user.text("lastName")?,
-        middle_name: attributes.take("middleName")?,
-        nickname: attributes.take("nickname")?,
-        profile: attributes.take("profile")?,
-        picture: attributes.take("picture")?,
-        website: attributes.take("website")?,
-        gender: attributes.take("gender")?,
-        birthdate: attributes.take("birthdate")?,
-        zoneinfo: attributes.take("zoneinfo")?,
-        locale: attributes.take("locale")?,
+        given_name: user.text("firstName"),
+        family_name: user.text("lastName"),
+        middle_name: take("middleName"),
+        nickname: take("nickname"),
+        profile: take("profile"),
+        picture: take("picture"),
+        website: take("website"),
+        gender: take("gender"),
+        birthdate: take("birthdate"),
+        zoneinfo: take("zoneinfo"),
+        locale: take("locale"),
         address: Some(address).filter(|address| *address != Address::default()),
         ..Profile::default()
     };
-    let phone_number = attributes.take("phoneNumber")?;
-    profile.custom = attributes.rest()?;
-    Ok(Row {
-        external_id: user.text("id")?,
-        email: user.text("email")?,
-        email_verified: user.flag("emailVerified")?.unwrap_or_default(),
+    let phone_number = take("phoneNumber");
+    profile.custom = attributes.rest();
+    let row = Row {
+        external_id: user.text("id"),
+        email: user.text("email"),
+        email_verified: user.verified("emailVerified"),
         phone_number,
         phone_number_verified,
-        username: user.text("username")?,
+        username: user.text("username"),
         profile,
-        created_at: user.millis("createdTimestamp")?,
+        created_at: user.since_epoch("createdTimestamp", 1),
         status: user.active("enabled")?,
         hash: hash(&user)?,
         ..Row::default()
-    })
+    };
+    Ok(user.finish(row))
 }
 
 /// Each is a list of texts; before Keycloak 2 it was a text.
@@ -75,35 +80,28 @@ struct Attributes(Map<String, Value>);
 
 impl Attributes {
     /// The only value. Attributes with several values are left, and go under `custom`.
-    fn take(&mut self, name: &str) -> Result<Option<String>, Rejected> {
+    fn take(&mut self, user: &Members, name: &str) -> Option<String> {
         if matches!(self.0.get(name), Some(Value::Array(values)) if values.len() > 1) {
-            return Ok(None);
+            return None;
         }
-        match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => match single(value) {
-                Value::String(text) => Ok(Some(text).filter(|text| !text.is_empty())),
-                Value::Null => Ok(None),
-                _ => Err(field(name)),
-            },
+        match single(self.0.remove(name)?) {
+            Value::String(text) => Some(text).filter(|text| !text.is_empty()),
+            Value::Null => None,
+            other => {
+                user.leave_out(name, other);
+                None
+            }
         }
     }
 
-    fn rest(self) -> Result<Map<String, Value>, Rejected> {
+    fn rest(self) -> Map<String, Value> {
         let mut custom = Map::new();
         for (name, value) in self.0 {
-            let texts = match &value {
-                Value::Array(values) => values.iter().all(Value::is_string),
-                value => value.is_string() || value.is_null(),
-            };
-            if !texts {
-                return Err(field("attributes"));
-            }
             if !OF_FEDERATION.contains(&name.as_str()) {
                 claims::put(&mut custom, &name, single(value));
             }
         }
-        Ok(custom)
+        custom
     }
 }
 
@@ -116,10 +114,12 @@ fn single(value: Value) -> Value {
 
 fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
     for credential in user.objects("credentials")? {
-        if credential.text("type")?.ok_or_else(|| field("type"))? != "password" {
+        if credential.exact_text("type")?.ok_or_else(|| field("type"))? != "password" {
             continue;
         }
-        if let (Some(data), Some(secret)) = (credential.text("credentialData")?, credential.text("secretData")?) {
+        if let (Some(data), Some(secret)) =
+            (credential.exact_text("credentialData")?, credential.exact_text("secretData")?)
+        {
             return Ok(Some(ForeignHash::keycloak(&data, &secret)?));
         }
         return before_version_8(&credential).map(Some);
@@ -129,12 +129,13 @@ fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
 
 /// `hashedSaltedValue` and `salt`, the form before `secretData` and `credentialData`.
 fn before_version_8(credential: &Members) -> Result<ForeignHash, Rejected> {
-    let (Some(value), Some(salt)) = (credential.text("hashedSaltedValue")?, credential.text("salt")?) else {
+    let (Some(value), Some(salt)) = (credential.exact_text("hashedSaltedValue")?, credential.exact_text("salt")?)
+    else {
         // A plain password, which Keycloak would hash, or no password.
         return Err(Rejected::Hash(ImportError::Unsupported));
     };
-    let algorithm = credential.text("algorithm")?.unwrap_or_else(|| "pbkdf2".to_owned());
-    let iterations = credential.0.get("hashIterations").cloned().unwrap_or(Value::Null);
+    let algorithm = credential.exact_text("algorithm")?.unwrap_or_else(|| "pbkdf2".to_owned());
+    let iterations = credential.value("hashIterations");
     let data = json!({"algorithm": algorithm, "hashIterations": iterations}).to_string();
     Ok(ForeignHash::keycloak(&data, &json!({"value": value, "salt": salt}).to_string())?)
 }

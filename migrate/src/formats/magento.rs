@@ -5,43 +5,47 @@ use umoja_crypto::legacy::Digest;
 use umoja_schema::Profile;
 
 use super::claims;
-use super::members::{Members, field, parsed_or_bare, status};
+use super::members::{Members, parsed_or_bare, status};
 use crate::{Rejected, Row};
 
 /// Columns that identify the table.
 pub(super) const NEEDED: [&str; 3] = ["entity_id", "email", "password_hash"];
 
 pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
-    let user = Members(object);
+    let user = Members::new(object);
     let mut profile = Profile {
-        given_name: user.text("firstname")?,
-        middle_name: user.text("middlename")?,
-        family_name: user.text("lastname")?,
+        given_name: user.text("firstname"),
+        middle_name: user.text("middlename"),
+        family_name: user.text("lastname"),
         // `Magento\Customer\Setup\Patch\Data\DefaultCustomerGroupsAndAttributes`: 3 is "not specified".
-        gender: match user.text("gender")?.as_deref() {
+        gender: match user.text("gender").as_deref() {
             Some("1") => Some("male".to_owned()),
             Some("2") => Some("female".to_owned()),
             None | Some("0" | "3") => None,
-            Some(_) => return Err(field("gender")),
+            Some(other) => {
+                user.leave_out("gender", other.into());
+                None
+            }
         },
-        birthdate: user.text("dob")?.map(|dob| dob.split(' ').next().unwrap_or_default().to_owned()),
+        birthdate: user.text("dob").map(|dob| dob.split(' ').next().unwrap_or_default().to_owned()),
         ..Profile::default()
     };
     for name in ["prefix", "suffix", "taxvat"] {
-        claims::put(&mut profile.custom, name, user.text(name)?.map_or(Value::Null, Value::String));
+        claims::put(&mut profile.custom, name, user.text(name).map_or(Value::Null, Value::String));
     }
-    let hash = match user.text("password_hash")? {
+    let hash = match user.exact_text("password_hash")? {
         // MD5 alone: Magento 1 without salt.
         Some(hash) => parsed_or_bare(Digest::Md5, &hash)?,
         None => None,
     };
-    Ok(Row {
-        external_id: user.id("entity_id")?,
-        email: user.text("email")?,
+    let row = Row {
+        external_id: user.id("entity_id"),
+        email: user.text("email"),
         profile,
-        created_at: user.time("created_at")?,
+        created_at: user.time("created_at"),
         status: user.switch("is_active")?.map(status),
         hash,
         ..Row::default()
-    })
+    };
+    Ok(user.finish(row))
 }

@@ -1,26 +1,63 @@
 //! The members of a record, by name and type.
 
+use std::cell::RefCell;
+
 use serde_json::{Map, Value};
 use umoja_crypto::legacy::{Digest, ForeignHash, Step, TextEncoding};
 use umoja_schema::{AccountStatus, Millis};
 
-use super::times;
-use crate::Rejected;
+use super::{claims, times};
+use crate::{LeftOut, Rejected, Row};
 
 /// A JSON object as a record. A value that is null, absent or an empty text is `None`. A value of another type than the
-/// expected one rejects the record.
-pub(super) struct Members(pub(super) Map<String, Value>);
+/// expected one is left out and noted. It rejects the record only where a user without it would be another one: the
+/// methods that return a `Result` are for hashes, for the status, and for what says that the record is a user at all.
+pub(super) struct Members {
+    members: Map<String, Value>,
+    left_out: RefCell<Vec<LeftOut>>,
+}
 
 pub(super) fn field(name: &str) -> Rejected {
     Rejected::Field(name.to_owned())
 }
 
 impl Members {
-    fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+    pub(super) fn new(members: Map<String, Value>) -> Self {
+        Self { members, left_out: RefCell::default() }
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Rejected> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.members.get(name).filter(|value| !value.is_null())
+    }
+
+    /// The member as it is, if there is one.
+    pub(super) fn value(&self, name: &str) -> Value {
+        self.members.get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn into_map(self) -> Map<String, Value> {
+        self.members
+    }
+
+    /// The row, with what was left out.
+    pub(super) fn finish(self, row: Row) -> Row {
+        Row { left_out: self.left_out.into_inner(), ..row }
+    }
+
+    /// Notes that a value cannot be used.
+    pub(super) fn leave_out(&self, name: &str, value: Value) {
+        self.left_out.borrow_mut().push(claims::left_out(name, value));
+    }
+
+    /// The value, or a note that it is left out.
+    fn usable<T>(&self, name: &str, read: Result<Option<T>, Rejected>) -> Option<T> {
+        read.unwrap_or_else(|_| {
+            self.leave_out(name, self.value(name));
+            None
+        })
+    }
+
+    pub(super) fn exact_text(&self, name: &str) -> Result<Option<String>, Rejected> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
@@ -28,15 +65,23 @@ impl Members {
         }
     }
 
-    /// An id: a text or a whole number.
-    pub(super) fn id(&self, name: &str) -> Result<Option<String>, Rejected> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.usable(name, self.exact_text(name))
+    }
+
+    fn number_or_text(&self, name: &str) -> Result<Option<String>, Rejected> {
         match self.get(name) {
             Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
-            _ => self.text(name),
+            _ => self.exact_text(name),
         }
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Rejected> {
+    /// An id: a text or a whole number.
+    pub(super) fn id(&self, name: &str) -> Option<String> {
+        self.usable(name, self.number_or_text(name))
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<bool>, Rejected> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
@@ -44,54 +89,78 @@ impl Members {
         }
     }
 
-    /// A flag, or the text of one: `true`, `false`, `1`, `0`, and PostgreSQL's `t` and `f`.
+    /// A flag, or the number or text of one: `true`, `false`, `1`, `0`, and PostgreSQL's `t` and `f`.
     pub(super) fn switch(&self, name: &str) -> Result<Option<bool>, Rejected> {
         match self.get(name) {
-            Some(Value::String(_)) => match self.text(name)?.as_deref() {
+            Some(Value::String(_)) => match self.exact_text(name)?.as_deref() {
                 None => Ok(None),
                 Some("1" | "true" | "TRUE" | "True" | "t") => Ok(Some(true)),
                 Some("0" | "false" | "FALSE" | "False" | "f") => Ok(Some(false)),
                 Some(_) => Err(field(name)),
             },
+            Some(Value::Number(number)) if number.as_u64().is_some_and(|number| number < 2) => {
+                Ok(Some(number.as_u64() == Some(1)))
+            }
             _ => self.flag(name),
         }
     }
 
+    /// Whether the source has verified a value. What is not a flag does not say so.
+    pub(super) fn verified(&self, name: &str) -> bool {
+        self.usable(name, self.switch(name)).unwrap_or_default()
+    }
+
     /// A flag that is disabled if true; active if the source says that it is not.
     pub(super) fn disabled(&self, name: &str) -> Result<Option<AccountStatus>, Rejected> {
-        Ok(self.flag(name)?.map(|disabled| status(!disabled)))
+        Ok(self.switch(name)?.map(|disabled| status(!disabled)))
     }
 
     /// A flag that is active if true.
     pub(super) fn active(&self, name: &str) -> Result<Option<AccountStatus>, Rejected> {
-        Ok(self.flag(name)?.map(status))
+        Ok(self.switch(name)?.map(status))
     }
 
-    pub(super) fn object(&self, name: &str) -> Result<Option<Members>, Rejected> {
+    pub(super) fn exact_object(&self, name: &str) -> Result<Option<Members>, Rejected> {
         match self.get(name) {
             None => Ok(None),
-            Some(Value::Object(members)) => Ok(Some(Members(members.clone()))),
+            Some(Value::Object(members)) => Ok(Some(Members::new(members.clone()))),
             Some(_) => Err(field(name)),
         }
+    }
+
+    pub(super) fn object(&self, name: &str) -> Option<Members> {
+        self.usable(name, self.exact_object(name))
     }
 
     /// Objects in an array.
     pub(super) fn objects(&self, name: &str) -> Result<Vec<Members>, Rejected> {
         let Some(value) = self.get(name) else { return Ok(Vec::new()) };
         let items = value.as_array().ok_or_else(|| field(name))?.iter();
-        items.map(|item| item.as_object().cloned().map(Members).ok_or_else(|| field(name))).collect()
+        items.map(|item| item.as_object().cloned().map(Members::new).ok_or_else(|| field(name))).collect()
     }
 
     /// RFC 3339 and the forms of databases.
-    pub(super) fn time(&self, name: &str) -> Result<Option<Millis>, Rejected> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        times::written(&text).map_err(|_| field(name))
+    pub(super) fn time(&self, name: &str) -> Option<Millis> {
+        let read = self.exact_text(name).and_then(|text| match text {
+            Some(text) => times::written(&text).map_err(|_| field(name)),
+            None => Ok(None),
+        });
+        self.usable(name, read)
     }
 
-    /// Milliseconds since the epoch, as a number or digits.
-    pub(super) fn millis(&self, name: &str) -> Result<Option<Millis>, Rejected> {
-        let Some(text) = self.id(name)? else { return Ok(None) };
-        text.parse().map(|millis| Some(Millis(millis))).map_err(|_| field(name))
+    /// Units of time since the epoch, as a number or digits; each is this number of milliseconds.
+    pub(super) fn since_epoch(&self, name: &str, millis: u64) -> Option<Millis> {
+        let units = |text: String| text.parse::<u64>().ok()?.checked_mul(millis);
+        let read = self.number_or_text(name).and_then(|text| match text {
+            Some(text) => units(text).map(|at| Some(Millis(at))).ok_or_else(|| field(name)),
+            None => Ok(None),
+        });
+        self.usable(name, read)
+    }
+
+    /// Whether the record has the member, with a value or null.
+    pub(super) fn is_a_member(&self, name: &str) -> bool {
+        self.members.contains_key(name)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {

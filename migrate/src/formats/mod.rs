@@ -6,8 +6,10 @@
 //! Every reader keeps to these rules:
 //! - Identifiers are as the source wrote them; the source's own id is always the `external_id`.
 //! - An address is verified only if the source says so.
-//! - A member that is present and not of its documented type rejects the record: no user is imported in part.
+//! - A member that is present and not of its documented type is left out, and noted in the row. It rejects the record
+//!   only if it says whether the user may log in, exists or has a password: a user must not come in as another one.
 //! - Null, absent and empty are the same.
+//! - gzip and UTF-16 are read; other packed files are named ([`unpacked`]). A source without end ends with an error.
 //! - A member without a standard claim goes under `custom` only if it clearly belongs to the user, and never if its
 //!   name mentions a password, a hash, a token or a second factor.
 //!
@@ -19,6 +21,7 @@ mod claims;
 mod django;
 mod drupal;
 mod firebase;
+mod firebase_csv;
 mod json;
 mod keycloak;
 pub mod keys;
@@ -29,17 +32,21 @@ mod members;
 mod source;
 mod table;
 mod times;
+mod unpacked;
 mod wordpress;
 
 use std::io::BufRead;
 use std::str::FromStr;
 
-use self::json::Segment;
+use serde_json::{Map, Value};
+
+use self::json::{Elements, Lines, Look, Objects, Segment};
 use self::keys::Keys;
 pub use self::mapping::{Mapping, MappingError};
-use self::source::{Cut, Source, cuts};
+use self::source::{Cut, Source, cuts, held};
 pub use self::source::{MAX_RECORD, SourceError};
 use self::table::{Dialect, Table};
+use self::unpacked::Bytes;
 use crate::{Rejected, Row};
 
 /// The format of a file.
@@ -119,6 +126,8 @@ pub struct Options {
     pub mapping: Option<Mapping>,
     /// Peppers, HMAC keys and a Firebase project's parameters.
     pub keys: Keys,
+    /// The most records of a source, for sources that may have no end.
+    pub most_records: Option<u64>,
 }
 
 /// One record of a source.
@@ -126,7 +135,7 @@ pub struct Options {
 pub struct Entry {
     /// The line of its beginning, from 1.
     pub line: u64,
-    /// The position in the source after it, in bytes.
+    /// The position after it in the unpacked source, in bytes.
     pub bytes_read: u64,
     /// The user, or the reason of the rejection.
     pub row: Result<Row, Rejected>,
@@ -144,49 +153,94 @@ pub fn read<'a, R: BufRead + Send + 'a>(
     source: R,
     options: &'a Options,
 ) -> Result<Entries<'a>, SourceError> {
-    let mut source = Source::new(source)?;
+    let (mut source, is_of_spreadsheet) = Source::new(Box::new(source))?;
     let first = match format {
-        Format::Auth0 | Format::Firebase | Format::Keycloak | Format::Ndjson => source.peek_solid()?,
+        Format::Auth0 | Format::Firebase | Format::Keycloak | Format::Django | Format::Ndjson => source.peek_solid()?,
         _ => None,
     };
-    let users = |source| json::Elements::new(source, &[Segment::Member("users".to_owned())]);
+    let table = |source, needed: &[&str]| table(source, needed, is_of_spreadsheet);
+    let keys = &options.keys;
+    let rows = Rows { most: options.most_records };
     Ok(match format {
-        Format::Auth0 if first == Some(b'[') => {
-            rows(json::Elements::new(source, &[]), |object| auth0::row(object, &options.keys).map(Some))
+        Format::Auth0 if first.is_some_and(|first| !b"[{".contains(&first)) => {
+            let table = Table::with_header(source, &Dialect::default(), is_of_spreadsheet)?;
+            if !auth0::NEEDED.iter().any(|name| table.has(name)) {
+                return Err(SourceError::Column(auth0::NEEDED[0].to_owned()));
+            }
+            rows.of(cuts(table), |object| auth0::row(object, keys).map(Some))
         }
-        Format::Auth0 => rows(cuts(json::Lines::new(source)), |object| auth0::row(object, &options.keys).map(Some)),
-        Format::Firebase if first == Some(b'{') => {
-            rows(users(source), |object| firebase::row(object, &options.keys).map(Some))
+        Format::Auth0 => rows.of(json(source, first, Users::Listed), |object| auth0::row(object, keys).map(Some)),
+        Format::Firebase if first.is_some_and(|first| b"[{".contains(&first)) => {
+            rows.of(json(source, first, Users::Inside("localId")), |object| firebase::row(object, keys).map(Some))
         }
         Format::Firebase => {
-            let table = Table::with_columns(source, &firebase::COLUMNS, firebase::FEWEST)?;
-            rows(cuts(table), |object| firebase::row(object, &options.keys).map(Some))
+            rows.of(cuts(firebase_csv::Lines::new(source)), |object| firebase::row(object, keys).map(Some))
         }
-        Format::Keycloak if first == Some(b'{') => rows(users(source), |object| keycloak::row(object).map(Some)),
-        Format::Keycloak => rows(json::Elements::new(source, &[]), |object| keycloak::row(object).map(Some)),
-        Format::Django => rows(json::Elements::new(source, &[]), django::row),
-        Format::WordPress => rows(cuts(table(source, &wordpress::NEEDED)?), |object| wordpress::row(object).map(Some)),
-        Format::Magento => rows(cuts(table(source, &magento::NEEDED)?), |object| magento::row(object).map(Some)),
-        Format::Drupal => rows(cuts(table(source, &drupal::NEEDED)?), |object| drupal::row(object).map(Some)),
-        Format::Ldif => rows(cuts(ldif::Records::new(source)), ldif::row),
+        Format::Keycloak => {
+            rows.of(json(source, first, Users::Inside("username")), |object| keycloak::row(object).map(Some))
+        }
+        Format::Django => rows.of(json(source, first, Users::Inside("model")), django::row),
+        Format::WordPress => {
+            rows.of(cuts(table(source, &wordpress::NEEDED)?), |object| wordpress::row(object).map(Some))
+        }
+        Format::Magento => rows.of(cuts(table(source, &magento::NEEDED)?), |object| magento::row(object).map(Some)),
+        Format::Drupal => rows.of(cuts(table(source, &drupal::NEEDED)?), |object| drupal::row(object).map(Some)),
+        Format::Ldif => rows.of(cuts(ldif::Records::new(source)), ldif::row),
         Format::Csv => {
             let mapping = mapping(options)?;
-            let table = Table::with_header(source, mapping.dialect())?;
+            let table = Table::with_header(source, mapping.dialect(), is_of_spreadsheet)?;
             if let Some(name) = mapping.missing_column(|name| table.has(name)) {
                 return Err(SourceError::Column(name.to_owned()));
             }
-            rows(cuts(table), |object| mapping.row(&object, &options.keys).map(Some))
+            rows.of(cuts(table), |object| mapping.row(&object, keys).map(Some))
         }
         Format::Ndjson => {
             let mapping = mapping(options)?;
-            let row = |object| mapping.row(&object, &options.keys).map(Some);
-            match mapping.records() {
-                Some(path) => rows(json::Elements::new(source, path), row),
-                None if first == Some(b'[') => rows(json::Elements::new(source, &[]), row),
-                None => rows(cuts(json::Lines::new(source)), row),
+            let row = |object| mapping.row(&object, keys).map(Some);
+            if let Some(path) = mapping.records() {
+                rows.of(held(Elements::new(source, path)), row)
+            } else {
+                let look = Look::at(source.beginning());
+                if first == Some(b'{') && look.has_any_array() && !mapping.begins_with(|name| look.has(name)) {
+                    let what =
+                        "the source is one object with arrays; name that of the users by `records` in the mapping";
+                    return Err(SourceError::Frame { line: 1, what });
+                }
+                rows.of(json(source, first, Users::Anywhere), row)
             }
         }
     })
+}
+
+/// Where the users of a JSON source are, if it is not an array of them.
+#[derive(Clone, Copy)]
+enum Users {
+    /// Each is an object of its own.
+    Anywhere,
+    /// Each is an object of its own, unless there is one object with an array `users`.
+    Listed,
+    /// In the array `users` of one object, unless the first object has this member: then each is an object of its own.
+    Inside(&'static str),
+}
+
+type Cuts<'a> = Box<dyn Iterator<Item = Result<Cut<Map<String, Value>>, SourceError>> + Send + 'a>;
+
+/// The objects of a JSON source: an array, an object a line or over several lines, or an array inside of an object.
+fn json(source: Source<Bytes<'_>>, first: Option<u8>, users: Users) -> Cuts<'_> {
+    let inside = [Segment::Member("users".to_owned())];
+    let look = Look::at(source.beginning());
+    let is_inside = match users {
+        Users::Anywhere => false,
+        Users::Listed => look.has_array("users"),
+        Users::Inside(member) => !look.has(member),
+    };
+    match first {
+        Some(b'{') if is_inside => Box::new(held(Elements::new(source, &inside))),
+        Some(b'{') if look.is_over_lines => Box::new(held(Objects::new(source))),
+        None if matches!(users, Users::Inside(_)) => Box::new(held(Elements::new(source, &[]))),
+        Some(b'{') | None => Box::new(cuts(Lines::new(source))),
+        Some(_) => Box::new(held(Elements::new(source, &[]))),
+    }
 }
 
 /// The mapping, after checking that all keys it names are given.
@@ -199,25 +253,52 @@ fn mapping(options: &Options) -> Result<&Mapping, SourceError> {
 }
 
 /// A table of a database, with a header that names at least these columns.
-fn table<R: BufRead>(source: Source<R>, needed: &[&str]) -> Result<Table<R>, SourceError> {
-    let table = Table::with_header(source, &Dialect::default())?;
+fn table<R: BufRead>(source: Source<R>, needed: &[&str], is_of_spreadsheet: bool) -> Result<Table<R>, SourceError> {
+    let table = Table::with_header(source, &Dialect::default(), is_of_spreadsheet)?;
     match needed.iter().find(|name| !table.has(name)) {
         Some(name) => Err(SourceError::Column((*name).to_owned())),
         None => Ok(table),
     }
 }
 
-/// Records to entries; `row` returns `None` for a record that is not a user.
-fn rows<'a, T>(
-    cuts: impl Iterator<Item = Result<Cut<T>, SourceError>> + Send + 'a,
-    row: impl Fn(T) -> Result<Option<Row>, Rejected> + Send + 'a,
-) -> Entries<'a> {
-    Box::new(cuts.filter_map(move |cut| {
-        let Cut { line, bytes_read, record } = match cut {
-            Ok(cut) => cut,
-            Err(error) => return Some(Err(error)),
-        };
-        let row = record.and_then(&row).transpose()?.map(|row| Row { line, ..row });
-        Some(Ok(Entry { line, bytes_read, row }))
-    }))
+/// After this many records that do not have the format, and none that has it, the source is of another format.
+const MOST_STRANGE: u64 = 10_000;
+
+/// Makes entries of records.
+struct Rows {
+    /// The most records.
+    most: Option<u64>,
+}
+
+impl Rows {
+    /// Records to entries; `row` returns `None` for a record that is not a user.
+    fn of<'a, T>(
+        self,
+        cuts: impl Iterator<Item = Result<Cut<T>, SourceError>> + Send + 'a,
+        row: impl Fn(T) -> Result<Option<Row>, Rejected> + Send + 'a,
+    ) -> Entries<'a> {
+        let (mut count, mut is_strange, mut is_over) = (0, true, false);
+        let entries = cuts.map_while(move |cut| {
+            if is_over {
+                return None;
+            }
+            let Cut { line, bytes_read, record } = match cut {
+                Ok(cut) => cut,
+                Err(error) => return Some(Some(Err(error))),
+            };
+            count += 1;
+            let read = record.and_then(&row);
+            is_strange &= matches!(read, Err(Rejected::Form(_)));
+            is_over = is_strange && count == MOST_STRANGE || self.most.is_some_and(|most| count > most);
+            if is_over {
+                let what = "the first 10,000 records do not have the format";
+                let strange = SourceError::Frame { line, what };
+                let most = self.most.filter(|most| count > *most);
+                return Some(Some(Err(most.map_or(strange, |most| SourceError::TooMany { line, most }))));
+            }
+            let row = read.transpose().map(|row| row.map(|row| Row { line, ..row }));
+            Some(row.map(|row| Ok(Entry { line, bytes_read, row })))
+        });
+        Box::new(entries.flatten())
+    }
 }

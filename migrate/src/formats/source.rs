@@ -1,7 +1,8 @@
 //! The bytes of a source, with the line and position for errors and progress.
 
-use std::io::{BufRead, Chain, Cursor, ErrorKind, Read};
+use std::io::{BufRead, ErrorKind};
 
+use super::unpacked::{Bytes, Unread, unpacked, with_beginning};
 use crate::Rejected;
 
 /// The most bytes of one record. Larger ones are rejected and skipped.
@@ -26,6 +27,14 @@ pub enum SourceError {
         line: u64,
         /// The error.
         what: &'static str,
+    },
+    /// The source has more records than the caller allows.
+    #[error("line {line}: the source has more than {most} records")]
+    TooMany {
+        /// The line of the first record that is too much.
+        line: u64,
+        /// The number of records that are allowed.
+        most: u64,
     },
     /// The header lacks a column that the format needs.
     #[error("the header has no column `{0}`")]
@@ -53,6 +62,29 @@ pub(super) trait Cutter {
     fn cut(&mut self) -> Result<Option<Cut<Self::Record>>, SourceError>;
 }
 
+/// The records of a document. Each is returned once the next one is read or the document has ended well: a surplus
+/// bracket ends a user early, and only the following bytes show that it was half a user.
+pub(super) fn held<C: Cutter>(cutter: C) -> impl Iterator<Item = Result<Cut<C::Record>, SourceError>> {
+    let mut cuts = cuts(cutter);
+    let mut before = None;
+    std::iter::from_fn(move || {
+        loop {
+            match cuts.next() {
+                Some(Ok(cut)) => {
+                    if let Some(before) = before.replace(cut) {
+                        return Some(Ok(before));
+                    }
+                }
+                Some(Err(error)) => {
+                    before = None;
+                    return Some(Err(error));
+                }
+                None => return before.take().map(Ok),
+            }
+        }
+    })
+}
+
 /// The records of a source: none after its end, or after an error.
 pub(super) fn cuts<C: Cutter>(mut cutter: C) -> impl Iterator<Item = Result<Cut<C::Record>, SourceError>> {
     let mut over = false;
@@ -66,28 +98,52 @@ pub(super) fn cuts<C: Cutter>(mut cutter: C) -> impl Iterator<Item = Result<Cut<
     })
 }
 
-/// The most bytes of the beginning that are read as a whole.
-const BEGINNING: usize = 1 << 16;
+/// The most bytes of the beginning that are looked at before reading.
+const BEGINNING: u64 = 1 << 16;
 
-/// A reader that counts bytes and lines. Its first [`chunk`](Self::chunk) is the first line (or [`BEGINNING`] of it),
-/// even if a read returns fewer bytes.
+/// The most bytes from the end of one record to the end of the next. A source without end has to end.
+const MAX_GAP: u64 = 64 << 20;
+
+/// A reader that counts bytes and lines.
 pub(super) struct Source<R> {
-    reader: Chain<Cursor<Vec<u8>>, R>,
+    reader: R,
+    beginning: Vec<u8>,
+    line_end: u8,
     read: u64,
     line: u64,
+    /// The end of the last record, and its line.
+    mark: (u64, u64),
+}
+
+impl<'a> Source<Bytes<'a>> {
+    /// Unpacks a source, and skips a byte order mark.
+    pub(super) fn new(reader: Bytes<'a>) -> Result<(Self, bool), SourceError> {
+        let (reader, is_utf16) = unpacked(reader).map_err(|Unread(what)| SourceError::Frame { line: 1, what })?;
+        let (beginning, reader) = with_beginning(reader, BEGINNING);
+        // Old programs of the Macintosh end lines with a carriage return alone.
+        let is_old = !beginning.contains(&b'\n') && beginning.contains(&b'\r');
+        let line_end = if is_old { b'\r' } else { b'\n' };
+        let mut source = Self { reader, beginning, line_end, read: 0, line: 1, mark: (0, 1) };
+        if source.beginning.starts_with(b"\xef\xbb\xbf") {
+            while source.read < 3 {
+                source.chunk()?;
+                source.consume(1);
+            }
+            source.beginning.drain(..3);
+        }
+        Ok((source, is_utf16))
+    }
 }
 
 impl<R: BufRead> Source<R> {
-    /// Skips a byte order mark.
-    pub(super) fn new(mut reader: R) -> Result<Self, SourceError> {
-        let mut beginning = Vec::new();
-        let line = reader.by_ref().take(BEGINNING as u64).read_until(b'\n', &mut beginning);
-        line.map_err(|error| SourceError::Io { line: 1, error })?;
-        let mut source = Self { reader: Cursor::new(beginning).chain(reader), read: 0, line: 1 };
-        if source.chunk()?.starts_with(b"\xef\xbb\xbf") {
-            source.consume(3);
-        }
-        Ok(source)
+    /// The first bytes without a byte order mark, for a look before anything is read.
+    pub(super) fn beginning(&self) -> &[u8] {
+        &self.beginning
+    }
+
+    /// The byte that ends a line.
+    pub(super) fn line_end(&self) -> u8 {
+        self.line_end
     }
 
     /// The line at the present position, from 1.
@@ -95,8 +151,9 @@ impl<R: BufRead> Source<R> {
         self.line
     }
 
-    /// Bytes before the present position.
-    pub(super) fn bytes_read(&self) -> u64 {
+    /// Notes that a record ends at the present position, and returns the bytes before it.
+    pub(super) fn end_record(&mut self) -> u64 {
+        self.mark = (self.read, self.line);
         self.read
     }
 
@@ -106,6 +163,9 @@ impl<R: BufRead> Source<R> {
 
     /// The next bytes; empty at the end.
     pub(super) fn chunk(&mut self) -> Result<&[u8], SourceError> {
+        if self.read - self.mark.0 > MAX_GAP {
+            return Err(SourceError::Frame { line: self.mark.1, what: "no record ends within 64 MiB" });
+        }
         loop {
             match self.reader.fill_buf() {
                 Ok(_) => break,
@@ -119,8 +179,9 @@ impl<R: BufRead> Source<R> {
 
     /// Skips bytes of the last [`chunk`](Self::chunk).
     pub(super) fn consume(&mut self, count: usize) {
+        let line_end = self.line_end;
         if let Ok(chunk) = self.reader.fill_buf() {
-            self.line += chunk[..count].iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+            self.line += chunk[..count].iter().map(|byte| u64::from(*byte == line_end)).sum::<u64>();
         }
         self.reader.consume(count);
         self.read += count as u64;
@@ -149,9 +210,10 @@ impl<R: BufRead> Source<R> {
     pub(super) fn next_line(&mut self, line: &mut Vec<u8>, limit: usize) -> Result<bool, SourceError> {
         line.clear();
         let before = self.read;
+        let line_end = self.line_end;
         loop {
             let chunk = self.chunk()?;
-            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let end = chunk.iter().position(|byte| *byte == line_end);
             let part = &chunk[..end.unwrap_or(chunk.len())];
             let room = (limit + 1).saturating_sub(line.len());
             line.extend_from_slice(&part[..part.len().min(room)]);

@@ -8,25 +8,33 @@ use umoja_schema::Millis;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoTime;
 
-/// RFC 3339, and the forms of databases: a blank for the `T`, an offset in hours only, without a colon, or missing
-/// (UTC). MySQL's zero date is `None`.
+/// The dates that databases and programs write for no date: MySQL's zero date, and the first day of .NET.
+const NO_DATE: [&str; 2] = ["0000-00-00", "0001-01-01"];
+
+/// RFC 3339, and the forms of databases and programs: a blank for the `T`, an offset in hours only, without a colon,
+/// after a blank, as `UTC` or `GMT`, or missing (UTC); a date alone is its first moment. A date of [`NO_DATE`] is `None`.
 pub(super) fn written(text: &str) -> Result<Option<Millis>, NoTime> {
     let text = text.trim();
-    if text.starts_with("0000-00-00") {
+    let date = text.get(..10).ok_or(NoTime)?;
+    if NO_DATE.contains(&date) {
         return Ok(None);
     }
-    let (Some(date), Some(clock)) = (text.get(..10), text.get(11..)) else { return Err(NoTime) };
-    if !matches!(text.as_bytes()[10], b' ' | b'T' | b't') {
-        return Err(NoTime);
-    }
-    let (clock, offset) = match clock.find(['Z', 'z', '+', '-']) {
-        Some(at) => clock.split_at(at),
-        None => (clock, "Z"),
+    let (clock, offset) = match text.as_bytes().get(10) {
+        None => ("00:00:00", "Z"),
+        Some(b' ' | b'T' | b't') => {
+            let clock = text.get(11..).ok_or(NoTime)?;
+            match clock.find(['Z', 'z', '+', '-', 'U', 'G']) {
+                Some(at) => (clock.get(..at).ok_or(NoTime)?.trim_end(), clock.get(at..).ok_or(NoTime)?),
+                None => (clock, "Z"),
+            }
+        }
+        Some(_) => return Err(NoTime),
     };
     let clock = if clock.len() == 5 { format!("{clock}:00") } else { clock.to_owned() };
-    let offset = match offset.len() {
-        3 => format!("{offset}:00"),
-        5 => format!("{}:{}", offset.get(..3).ok_or(NoTime)?, offset.get(3..).ok_or(NoTime)?),
+    let offset = match (offset, offset.len()) {
+        ("UTC" | "GMT", _) => "Z".to_owned(),
+        (_, 3) => format!("{offset}:00"),
+        (_, 5) => format!("{}:{}", offset.get(..3).ok_or(NoTime)?, offset.get(3..).ok_or(NoTime)?),
         _ => offset.to_owned(),
     };
     let instant = OffsetDateTime::parse(&format!("{date}T{clock}{offset}"), &Rfc3339).map_err(|_| NoTime)?;
@@ -51,10 +59,15 @@ mod tests {
             "2020-02-29T13:30:05+01:00",
             "2020-02-29T05:30:05.000-0700",
             " 2020-02-29 12:30:05 ",
+            "2020-02-29 12:30:05 UTC",
+            "2020-02-29 12:30:05.0000000 +00:00",
+            "2020-02-29 13:30:05 +0100",
+            "2020-02-29T12:30:05GMT",
         ] {
             assert_eq!(written(text), expected, "{text}");
         }
         assert_eq!(written("2020-02-29T12:30:05.1239Z"), Ok(Some(Millis(1_582_979_405_123))));
+        assert_eq!(written("2020-02-29"), Ok(Some(Millis(1_582_934_400_000))));
         assert_eq!(written("2020-02-29 12:30"), Ok(Some(Millis(1_582_979_400_000))));
     }
 
@@ -63,6 +76,8 @@ mod tests {
         for text in [
             "",
             "2020",
+            "29.02.2020",
+            "2020-02-29 12:30:05 EST",
             "2020-02-30 00:00:00",
             "2020-02-29 25:00:00",
             "1582979405",
@@ -72,6 +87,8 @@ mod tests {
         ] {
             assert_eq!(written(text), Err(NoTime), "{text}");
         }
-        assert_eq!(written("0000-00-00 00:00:00"), Ok(None));
+        for text in ["0000-00-00 00:00:00", "0001-01-01 00:00:00.0000000", "0001-01-01T00:00:00Z"] {
+            assert_eq!(written(text), Ok(None), "{text}");
+        }
     }
 }

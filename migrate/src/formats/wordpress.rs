@@ -12,25 +12,26 @@ use crate::{Rejected, Row};
 pub(super) const NEEDED: [&str; 4] = ["ID", "user_login", "user_pass", "user_email"];
 
 pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
-    let user = Members(object);
+    let user = Members::new(object);
     // Only a network of sites has these two columns.
     if user.switch("deleted")?.unwrap_or_default() {
         return Err(Rejected::Deleted);
     }
     let spam = user.switch("spam")?;
-    let hash = match user.text("user_pass")? {
+    let hash = match user.exact_text("user_pass")? {
         // MD5 alone: before version 2.5; a login with it still works.
         Some(hash) => parsed_or_bare(Digest::Md5, &hash)?.map(|hash| hash.with_typed(Typed::Slashed)),
         None => None,
     };
-    Ok(Row {
-        external_id: user.id("ID")?,
-        email: user.text("user_email")?,
-        username: user.text("user_login")?,
-        profile: Profile { name: user.text("display_name")?, website: user.text("user_url")?, ..Profile::default() },
-        created_at: user.time("user_registered")?,
+    let row = Row {
+        external_id: user.id("ID"),
+        email: user.text("user_email"),
+        username: user.text("user_login"),
+        profile: Profile { name: user.text("display_name"), website: user.text("user_url"), ..Profile::default() },
+        created_at: user.time("user_registered"),
         status: spam.map(|spam| status(!spam)),
         hash,
         ..Row::default()
-    })
+    };
+    Ok(user.finish(row))
 }

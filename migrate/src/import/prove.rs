@@ -91,8 +91,9 @@ impl Samples {
 
     /// Tries the samples whose identifier a row has. Of several rows with one identifier, one match is enough.
     pub fn prove(&self, importer: &Importer, row: &Row, proofs: &mut [Proof]) {
+        let identifiers = importer.identifiers(row);
         for (sample, proof) in self.0.iter().zip(proofs) {
-            if *proof != Proof::Verified && sample.is_of(importer, row) {
+            if *proof != Proof::Verified && sample.is_of(importer, &identifiers) {
                 *proof = sample.try_login(importer, row);
             }
         }
@@ -100,18 +101,11 @@ impl Samples {
 }
 
 impl Sample {
-    fn is_of(&self, importer: &Importer, row: &Row) -> bool {
+    fn is_of(&self, importer: &Importer, identifiers: &[(IdentifierKind, String)]) -> bool {
         let country = importer.company.phone_country.as_deref();
-        let fields = [
-            (IdentifierKind::Email, &row.email),
-            (IdentifierKind::PhoneNumber, &row.phone_number),
-            (IdentifierKind::Username, &row.username),
-            (IdentifierKind::ExternalId, &row.external_id),
-        ];
-        fields.into_iter().any(|(kind, value)| {
-            let normalised = |text: &str| parse(kind, text, country).ok().map(|parsed| parsed.normalised);
-            value.as_deref().and_then(normalised).is_some_and(|own| normalised(&self.identifier) == Some(own))
-        })
+        identifiers
+            .iter()
+            .any(|(kind, own)| parse(*kind, &self.identifier, country).is_ok_and(|parsed| parsed.normalised == *own))
     }
 
     fn try_login(&self, importer: &Importer, row: &Row) -> Proof {

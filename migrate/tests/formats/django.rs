@@ -29,3 +29,19 @@ fn users_of_a_dump_are_read_and_other_models_are_not() {
     assert_eq!(entries[4].row.as_ref().err(), Some(&Rejected::Hash(ImportError::Unsupported)));
     assert_eq!((entries.len(), entries[4].line), (5, 25));
 }
+
+#[test]
+fn users_that_are_marked_as_deleted_are_rejected() {
+    for (fields, is_deleted) in [
+        (r#""is_deleted": true"#, true),
+        (r#""deleted_at": "2020-02-29T12:30:05Z""#, true),
+        (r#""deleted": "2020-02-29T12:30:05Z""#, true),
+        (r#""deleted": true"#, true),
+        (r#""is_deleted": false, "deleted_at": null, "deleted": null"#, false),
+        (r#""deleted": 0"#, false),
+    ] {
+        let source = format!(r#"[{{"model": "auth.user", "pk": 1, "fields": {{{fields}}}}}]"#);
+        let entry = entries(Format::Django, &source, &Options::default()).remove(0);
+        assert_eq!(entry.row.err(), is_deleted.then_some(Rejected::Deleted), "{fields}");
+    }
+}

@@ -98,6 +98,18 @@ fn cognito_exports_have_no_passwords() {
 }
 
 #[test]
+fn supabase() {
+    let (options, sample) = example!("supabase", "supabase.users.csv");
+    let entries = entries(Format::Csv, sample, &options);
+    let sue = entries[0].row.as_ref().unwrap();
+    assert_logs_in(sue, &options, "U*U");
+    assert_eq!((sue.phone_number.as_deref(), sue.phone_number_verified), (Some("+254712123456"), true));
+    assert_eq!((sue.email_verified, sue.created_at), (true, Some(Millis(1_683_356_889_123))));
+    assert_eq!(profile(sue), json!({"name": "Sue Base"}));
+    assert_eq!(entries[1].row.as_ref().err(), Some(&Rejected::Deleted));
+}
+
+#[test]
 fn shops() {
     let (mut options, sample) = example!("prestashop", "prestashop.users.csv");
     options.keys = keys::parse(include_bytes!("../../examples/prestashop.keys.json")).unwrap();

@@ -14,7 +14,7 @@ const KEYS: &[u8] = br#"{"pepper": {"secret": "pepper-of-the-shop", "encoding": 
 
 fn options(mapping: &Value) -> Options {
     let mapping = Mapping::parse(mapping.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-    Options { mapping: Some(mapping), keys: keys::parse(KEYS).unwrap() }
+    Options { mapping: Some(mapping), keys: keys::parse(KEYS).unwrap(), ..Options::default() }
 }
 
 fn read(hash: &Value, record: &Value) -> Result<Row, Rejected> {
@@ -64,7 +64,7 @@ fn examples_of_systems_log_in() {
     // Devise 4.8.1.
     let mapping = Mapping::parse(include_bytes!("../../examples/devise.json")).unwrap();
     let keys = keys::parse(include_bytes!("../../examples/devise.keys.json")).unwrap();
-    let options = Options { mapping: Some(mapping), keys };
+    let options = Options { mapping: Some(mapping), keys, ..Options::default() };
     let rows_of_devise = rows(Format::Csv, include_str!("../../examples/devise.users.csv"), &options);
     assert_logs_in(&rows_of_devise[0], &options, PASSWORD);
     assert!(rows_of_devise[1].hash.is_none());

@@ -1,3 +1,4 @@
+use serde_json::json;
 use umoja_crypto::legacy::ImportError;
 use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Format, Options};
@@ -54,16 +55,19 @@ fn a_file_of_users_alone_is_an_object_or_an_array() {
 }
 
 #[test]
-fn attributes_must_be_texts() {
-    for attributes in [
-        r#"{"a": [1]}"#,
-        r#"{"a": {"b": "c"}}"#,
-        r#"["a"]"#,
-        r#"{"locale": [true]}"#,
-        r#"{"phoneNumberVerified": ["yes"]}"#,
+fn attributes_that_are_no_texts_are_kept_but_are_no_claims() {
+    for (attributes, left_out, custom) in [
+        (r#"{"a": [1]}"#, &[][..], json!({"a": 1})),
+        (r#"{"a": {"b": "c"}}"#, &[], json!({"a": {"b": "c"}})),
+        (r#"["a"]"#, &["attributes"], json!({})),
+        (r#"{"locale": [true]}"#, &["locale"], json!({})),
+        (r#"{"phoneNumberVerified": ["yes"]}"#, &["phoneNumberVerified"], json!({})),
+        (r#"{"costCenter": [null], "locale": [null]}"#, &[], json!({})),
     ] {
         let source = format!(r#"[{{"id": "1", "attributes": {attributes}}}]"#);
-        let rejected = rejections(Format::Keycloak, &source, &Options::default());
-        assert!(matches!(rejected[..], [(1, Rejected::Field(_))]), "{attributes}");
+        let row = rows(Format::Keycloak, &source, &Options::default()).remove(0);
+        let names: Vec<_> = row.left_out.iter().map(|left| left.field.as_str()).collect();
+        assert_eq!((names, json!(row.profile.custom)), (left_out.to_vec(), custom), "{attributes}");
+        assert!(!row.phone_number_verified);
     }
 }

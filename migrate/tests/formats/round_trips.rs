@@ -36,7 +36,7 @@ proptest! {
         last in any::<bool>(),
     ) {
         let mapping = json!({
-            "external_id": "id", "delimiter": delimiter.to_string(), "null": [],
+            "external_id": "id", "delimiter": delimiter.to_string(), "quotes": true, "null": [],
             "profile": {"custom": {"first": "a", "second": "b"}},
         });
         let mapping = Mapping::parse(mapping.to_string().as_bytes()).unwrap();

@@ -121,7 +121,7 @@ fn options_for(format: Format) -> Options {
         _ => None,
     };
     let keys = keys::parse(include_bytes!("../../examples/prestashop.keys.json")).unwrap();
-    Options { mapping: mapping.map(|mapping| Mapping::parse(mapping).unwrap()), keys }
+    Options { mapping: mapping.map(|mapping| Mapping::parse(mapping).unwrap()), keys, ..Options::default() }
 }
 
 #[test]
@@ -187,4 +187,57 @@ fn a_failing_source_ends_the_stream_with_the_line() {
         let last = read(format, source, &options).unwrap().last();
         assert!(matches!(last, Some(Err(SourceError::Io { line: 2, .. }))), "{format:?} {last:?}");
     }
+}
+
+#[test]
+fn json_is_read_however_its_objects_are_arranged() {
+    let pretty = "{\n  \"user_id\": \"1\"\n}\n{\n  \"user_id\": \"2\"\n}\n";
+    let inside = "{\"start\": 0, \"users\": [{\"user_id\": \"1\"}, {\"user_id\": \"2\"}]}";
+    let list = "Id,Email\n1,a@example.com\n2,b@example.com\n";
+    for source in
+        ["{\"user_id\":\"1\"}\n{\"user_id\":\"2\"}", "[{\"user_id\":\"1\"},{\"user_id\":\"2\"}]", pretty, inside, list]
+    {
+        let ids: Vec<_> = crate::login::rows(Format::Auth0, source, &Options::default())
+            .into_iter()
+            .filter_map(|row| row.external_id)
+            .collect();
+        assert_eq!(ids, ["1", "2"], "{source}");
+    }
+    let user = r#"{"model": "auth.user", "pk": 1, "fields": {}}"#;
+    for source in [format!("{user}\n{user}"), user.replace(", ", ",\n").repeat(2), format!("[{user},{user}]")] {
+        assert_eq!(crate::login::rows(Format::Django, &source, &Options::default()).len(), 2, "{source}");
+    }
+    let user = r#"{"username": "a", "id": "1"}"#;
+    for source in [format!("{user}\n{user}"), format!("[{user},{user}]"), format!("{{\"users\": [{user}, {user}]}}")] {
+        assert_eq!(crate::login::rows(Format::Keycloak, &source, &Options::default()).len(), 2, "{source}");
+    }
+    let mapping = Some(Mapping::parse(br#"{"external_id": "/id"}"#).unwrap());
+    let options = Options { mapping, ..Options::default() };
+    let items = all(Format::Ndjson, br#"{"Users": [{"id": 1}]}"#, &options);
+    assert!(matches!(&items[..], [Err(SourceError::Frame { line: 1, what })] if what.contains("`records`")));
+}
+
+#[test]
+fn a_source_without_end_ends_with_an_error() {
+    let endless = |format: Format, start: &str, part: &str, most: Option<u64>| {
+        let source = Generated::new(start, &part.repeat(10_000), &part.repeat(9_999), usize::MAX, "");
+        let options = Options { most_records: most, ..Options::default() };
+        read(format, BufReader::new(source), &options).map_or_else(Some, |entries| entries.last().unwrap().err())
+    };
+    let long = "x".repeat(100);
+    for (format, start, part) in [
+        (Format::Auth0, "{}\n", &*long),
+        (Format::Keycloak, "{\"x\": [\"", &long),
+        (Format::Drupal, "uid,name,pass,mail\n\"", &format!("{long}\n")),
+        (Format::Ldif, "dn: a\n", &format!("a: {}\n", long.repeat(100))),
+        (Format::Auth0, "{\"a\"}\n", "x\n"),
+        (Format::Auth0, "", "\0\0\0\0"),
+    ] {
+        let error = endless(format, start, part, None);
+        assert!(matches!(error, Some(SourceError::Frame { .. })), "{format:?} {start}: {error:?}");
+    }
+    let error = endless(Format::Auth0, "", "{\"user_id\":\"1\"}\n", Some(1000));
+    assert!(matches!(error, Some(SourceError::TooMany { line: 1001, most: 1000 })), "{error:?}");
+    let error = endless(Format::Ldif, "", "dn: ou=a\nobjectClass: top\n\n", Some(1000));
+    assert!(matches!(error, Some(SourceError::TooMany { .. })), "entries that are not people count: {error:?}");
 }

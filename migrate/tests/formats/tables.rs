@@ -26,7 +26,7 @@ fn users_of_wordpress_are_read() {
     assert_eq!(row(1).profile.name.as_deref(), Some("Jane\nDoe"));
     assert_eq!((row(1).created_at, row(1).status), (None, Some(AccountStatus::Disabled)));
     assert_eq!(row(2).profile.website, None);
-    let columns = Rejected::Form("wrong number of columns");
+    let columns = Rejected::Form("fewer columns than the header");
     let rejected = rejections(Format::WordPress, source, &options);
     assert_eq!(rejected, [(6, Rejected::Deleted), (8, columns)]);
     assert!(row(4).hash.is_none(), "phpass writes an asterisk where it made no hash");
@@ -85,13 +85,12 @@ fn a_table_without_its_columns_is_rejected() {
 }
 
 #[test]
-fn unclosed_quotes_reject_the_rest() {
+fn unclosed_quotes_end_the_source() {
     let header = "uid,name,pass,mail\n";
-    let unfinished = Rejected::Form("the source ends inside of quotes");
     for rest in ["2,\"b,,b@example.com\n3,c,,\n", "2,b,,\"b@example.com", "2,b,,\"b@example.com\n\n", "\""] {
-        let rejected =
-            rejections(Format::Drupal, &format!("{header}1,a,,a@example.com\r\n{rest}"), &Options::default());
-        assert_eq!(rejected, [(3, unfinished.clone())], "{rest:?}");
+        let source = format!("{header}1,a,,a@example.com\r\n{rest}");
+        let items = all(Format::Drupal, source.as_bytes(), &Options::default());
+        assert!(matches!(&items[..], [Ok(_), Err(SourceError::Frame { line: 3, .. })]), "{rest:?}");
     }
     for rest in
         ["2,b,,b@example.com", "2,b,,b@example.com\r\n\r\n", "\n\n2,\"b\",,\"b@example.com\"", "2,b,,b@example.com\r"]
@@ -99,5 +98,54 @@ fn unclosed_quotes_reject_the_rest() {
         let entries = entries(Format::Drupal, &format!("{header}{rest}"), &Options::default());
         let mails: Vec<_> = entries.iter().map(|entry| entry.row.as_ref().unwrap().email.as_deref()).collect();
         assert_eq!(mails, [Some("b@example.com")], "{rest:?}");
+    }
+}
+
+#[test]
+fn quotes_that_do_not_fit_reject_one_line() {
+    let header = "uid,name,pass,mail\n";
+    let source = format!(
+        "{header}1,\"The \"Boss\"\",,a@example.com\n2,\"b,,b@example.com\n3,c,,c@example.com\n4,\"D\" E,,d@example.com\n5,e,,e@example.com\n"
+    );
+    let entries = entries(Format::Drupal, &source, &Options::default());
+    let lines: Vec<_> = entries.iter().map(|entry| (entry.line, entry.row.is_ok())).collect();
+    assert_eq!(lines, [(2, false), (3, false), (4, true), (5, false), (6, true)]);
+    let mails: Vec<_> = entries.into_iter().filter_map(|entry| entry.row.ok()?.email).collect();
+    assert_eq!(mails, ["c@example.com", "e@example.com"]);
+}
+
+#[test]
+fn a_cell_that_is_not_utf_8_is_left_out_unless_it_is_the_hash() {
+    let table = |name: &[u8], pass: &[u8]| {
+        [b"uid,name,pass,mail,timezone\n1,", name, b",", pass, b",a@example.com,\n"].concat()
+    };
+    let row = |source: Vec<u8>| all(Format::Drupal, &source, &Options::default()).remove(0).unwrap().row;
+    let half = row(table(b"Ada \xf0\x9f\x98", b"")).unwrap();
+    assert_eq!((half.username, half.email.as_deref()), (None, Some("a@example.com")));
+    assert!(half.left_out[0].field == "name" && half.left_out[0].value.is_null());
+    assert_eq!(row(table(b"Ada", b"\xff")).err(), Some(Rejected::Field("pass".into())));
+}
+
+#[test]
+fn tables_of_spreadsheets_and_clients_are_read() {
+    let utf16: Vec<u8> = "\u{feff}uid\tname\tpass\tmail\r\n1\t\"The \"\"Boss\"\"\"\t\ta@example.com\r\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (source, name) in [
+        (&b"sep=;\r\nuid;name;pass;mail\r\n1;a;;a@example.com\r\n"[..], "a"),
+        (b"uid,name,pass,mail,,\n1,a,,a@example.com,,\n,,,,,\n", "a"),
+        (b"uid,name,pass,mail\n1,a,,a@example.com,,\n", "a"),
+        (b"uid,name,pass,mail\r1,a,,a@example.com\r", "a"),
+        (b"\xef\xbb\xbfuid,\xef\xbb\xbfname,pass,mail\r\n1,a,,a@example.com\r\n\x1a", "a"),
+        (b"uid\tname\tpass\tmail\n1\t\"The Boss\tNULL\ta@example.com\n", "\"The Boss"),
+        (b"\"uid\"\t\"name\"\t\"pass\"\t\"mail\"\n\"1\"\t\"\\\"Q\\\" A\"\t\\N\t\"a@example.com\"\n", "\"Q\" A"),
+        (&utf16, "The \"Boss\""),
+    ] {
+        let items = all(Format::Drupal, source, &Options::default());
+        let [Ok(entry)] = &items[..] else { panic!("{}: {items:?}", String::from_utf8_lossy(source)) };
+        let row = entry.row.as_ref().unwrap();
+        assert_eq!((row.username.as_deref(), row.email.as_deref()), (Some(name), Some("a@example.com")));
+        assert!(row.hash.is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! `umoja import`: users of another system.
 
 mod options;
+mod own;
 mod progress;
 mod proof;
 mod resume;
@@ -18,7 +19,7 @@ use self::progress::Progress;
 use self::resume::{Identity, Resume};
 use self::source::{Item, Opening, Source};
 use self::summary::Summary;
-use self::work::{Fresh, Ready, Work};
+use self::work::{Fresh, Mode, Ready, Work};
 use super::target::Opened;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
@@ -34,7 +35,8 @@ impl Import {
         let region = self.region(&regions)?;
         let company = self.company(region).await?;
         let passwords = Arc::new(Passwords::new(Params::OWASP, engine(&opened), None)?);
-        let work = Arc::new(Work::new(region, company, passwords, self.dry_run).await?);
+        let mode = Mode { dry_run: self.dry_run, is_strict: self.strict };
+        let work = Arc::new(Work::new(region, company, passwords, mode).await?);
         if let Ready::Foreign(importer) = work.ready() {
             opening.check_keys(&importer.keys)?;
             if let Some(samples) = &self.prove {

@@ -24,7 +24,9 @@ it too, and `umoja conflicts` lists the pair.
 An import of the format umoja restores the users of an `umoja export`, ids included. A user whose id exists already \
 stays as it is.
 
-Records that cannot be imported are rejected one by one, and listed in --rejected by line and reason, without values. \
+A value that a user cannot have (a user name with a space, a phone number such as N/A, an unreadable time) is left \
+out or kept under `custom`, and counted by its field. Records that cannot be imported are rejected one by one, and \
+listed in --rejected by line and reason, without values. No file is changed but those of an earlier import. \
 A run that was interrupted continues where it ended: --state stores the position, and can be deleted. With - for \
 standard input the next run starts over, which takes longer and has the same result.
 
@@ -76,6 +78,13 @@ pub(in crate::commands) struct Import {
     /// Read all records, write none, and report what would be done.
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Reject a record for one value that a user cannot have, such as a user name with a space, instead of leaving the
+    /// value out.
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Stop after this number of records [default: 10000000 of standard input, and no limit of a file].
+    #[arg(long, value_name = "N")]
+    pub(super) most_records: Option<u64>,
     /// Sample logins, a CSV of `identifier,password` that only you can read. Unless each login fits a record of the
     /// file, no record is imported.
     #[arg(long, value_name = "FILE")]

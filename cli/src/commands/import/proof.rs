@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use umoja_migrate::import::{Importer, Proof, Samples};
-use zeroize::Zeroizing;
 
 use super::source::{Item, Source};
 use crate::CliError;
+use crate::files;
 use crate::output::note;
 
 /// Checks the samples, and stops reading as soon as each one fits a record.
 pub(super) fn prove(importer: &Importer, source: Source<'_>, path: &Path) -> Result<(), CliError> {
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(format!("{}: {error}", path.display()));
-    let csv = Zeroizing::new(std::fs::read(path).map_err(|error| failed(&error))?);
+    let csv = files::small(path).map_err(|error| failed(&error))?;
     let samples = Samples::parse(&csv).map_err(|error| failed(&error))?;
     let mut proofs = samples.open();
     for entry in source.entries {

@@ -13,6 +13,7 @@ use umoja_migrate::import::{Report, Seen};
 use umoja_schema::Millis;
 
 use super::Import;
+use super::own;
 use super::source::{Opening, Source, is_standard_input};
 use crate::CliError;
 use crate::files;
@@ -21,10 +22,11 @@ use crate::output::note;
 /// How often the position is stored, in milliseconds.
 const EVERY_MS: u64 = 2_000;
 
-/// The content of the file. No personal data.
+/// The content of the file. No personal data. It begins with [`own::STATE`].
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     /// The version of this format.
+    #[serde(rename = "umoja_import_state")]
     format: u32,
     /// Identifies the import: another file, other options or another deployment start over.
     key: String,
@@ -60,6 +62,12 @@ impl Resume {
         let is_resumable = !is_standard_input(&import.file) && !import.dry_run;
         let state = is_resumable.then(|| import.state.clone().unwrap_or_else(|| beside(base, ".state.json")));
         let rejected = import.rejected.clone().unwrap_or_else(|| beside(base, ".rejected.ndjson"));
+        own::check(&rejected, own::LIST)?;
+        if let Some(state) = &state {
+            own::check(state, own::STATE)?;
+            // The new state is written beside the old one.
+            own::check(&files::beside(state), own::STATE)?;
+        }
         let key = key(import, identity).map_err(|source| CliError::File { path: import.file.clone(), source })?;
         let mut resume =
             Self { report: Report::default(), key, state, rejected, rejected_bytes: 0, list: None, saved: Millis(0) };
@@ -104,8 +112,13 @@ impl Resume {
     fn list(&mut self) -> io::Result<&mut io::BufWriter<File>> {
         if self.list.is_none() {
             let mut file = files::private(&self.rejected)?;
-            file.set_len(self.rejected_bytes)?;
-            file.seek(io::SeekFrom::End(0))?;
+            let is_listed = self.rejected_bytes >= own::LIST.len() as u64;
+            file.set_len(if is_listed { file.metadata()?.len().min(self.rejected_bytes) } else { 0 })?;
+            self.rejected_bytes = file.seek(io::SeekFrom::End(0))?;
+            if self.rejected_bytes == 0 {
+                file.write_all(own::LIST.as_bytes())?;
+                self.rejected_bytes = own::LIST.len() as u64;
+            }
             self.list = Some(io::BufWriter::new(file));
         }
         self.list.as_mut().ok_or_else(|| io::Error::other("no list"))
@@ -156,6 +169,7 @@ fn key(import: &Import, identity: &Identity<'_>) -> io::Result<String> {
     text(import.company.as_ref().map_or("", |company| company.as_str()));
     text(opening.format.name());
     text(import.phone_country.as_deref().unwrap_or_default());
+    text(if import.strict { "strict" } else { "" });
     for path in [Some(&import.file), import.keys.as_ref(), import.mapping.as_ref()].into_iter().flatten() {
         if is_standard_input(path) {
             continue;

@@ -1,7 +1,7 @@
 //! The file that is imported, and the options to read it with.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use umoja_crypto::legacy::HashKeys;
@@ -11,15 +11,18 @@ use umoja_migrate::formats::Mapping;
 use umoja_migrate::formats::keys;
 use umoja_migrate::formats::{self, Options, SourceError};
 use umoja_migrate::import::Entry;
-use zeroize::Zeroizing;
 
 use super::Import;
 use super::options::Of;
 use crate::CliError;
 use crate::commands::age;
+use crate::files;
 
 /// Large reads, so that reading the file does not slow the import down.
 const BUFFER: usize = 1 << 20;
+
+/// The most records of standard input, unless the caller names a number: it may have no end.
+const MOST_OF_INPUT: u64 = 10_000_000;
 
 /// The options to read the file with.
 pub(super) struct Opening {
@@ -57,7 +60,9 @@ impl Opening {
                 "--prove reads the file before it is imported; standard input is read once".into(),
             ));
         }
+        options.most_records = import.most_records.or(is_standard_input(&import.file).then_some(MOST_OF_INPUT));
         let foreign = [
+            (import.strict, "--strict"),
             (import.company.is_some(), "--company"),
             (import.prove.is_some(), "--prove"),
             (import.mapping.is_some(), "--mapping"),
@@ -100,15 +105,20 @@ impl Opening {
         } else if is_standard_input(path) {
             (Box::new(BufReader::with_capacity(BUFFER, io::stdin())), None)
         } else {
+            // A device or pipe may have no end, and opening a pipe may wait for ever.
+            if !path.metadata().map_err(|error| failed(&error))?.is_file() {
+                return Err(failed(&"not a regular file; give its content as standard input, with - for FILE"));
+            }
             let file = File::open(path).map_err(|error| failed(&error))?;
             let bytes = file.metadata().map_err(|error| failed(&error))?.len();
-            (Box::new(BufReader::with_capacity(BUFFER, file)), Some(bytes))
+            // What is written to the file from now on is not part of it.
+            (Box::new(BufReader::with_capacity(BUFFER, file.take(bytes))), Some(bytes))
         };
         Ok(Source {
             bytes,
             entries: match self.format {
                 Of::Umoja => {
-                    let entries = export::read(reader).map_err(|error| failed(&error))?;
+                    let entries = export::read(reader, self.options.most_records).map_err(|error| failed(&error))?;
                     Box::new(entries.map(|entry| entry.map(|entry| item(entry, |record| Item::Record(record.into())))))
                 }
                 Of::Foreign(format) => {
@@ -133,6 +143,6 @@ pub(super) fn is_standard_input(path: &Path) -> bool {
 
 /// Reads and parses a whole file.
 fn read<T, E: std::fmt::Display>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, E>) -> Result<T, CliError> {
-    let bytes = std::fs::read(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
-    parse(&Zeroizing::new(bytes)).map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))
+    let bytes = files::small(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
+    parse(&bytes).map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))
 }

@@ -56,6 +56,9 @@ impl Summary<'_> {
         for (reason, count) in &self.report.rejected_by_reason {
             lines.push(vec![format!("  {reason}"), count.to_string()]);
         }
+        for (field, count) in &self.report.left_out {
+            lines.push(vec![format!("left out or kept under `custom`: {field}"), count.to_string()]);
+        }
         for (family, count) in &self.report.hashes {
             lines.push(vec![format!("hashes of {family}"), count.to_string()]);
         }

@@ -24,11 +24,18 @@ const SAMPLE_HASHES: u64 = 4;
 /// How often the settings are read again: more often than a rotation's wait for every instance.
 const FRESH: Duration = Duration::from_secs(15);
 
+/// How records are imported.
+#[derive(Clone, Copy)]
+pub(super) struct Mode {
+    pub(super) dry_run: bool,
+    pub(super) is_strict: bool,
+}
+
 pub(super) struct Work {
     region: DeployedRegion,
     company: Option<Company>,
     passwords: Arc<Passwords>,
-    dry_run: bool,
+    mode: Mode,
     /// Lasts for the whole of a dry run.
     rehearsal: Arc<Rehearsal>,
     now: Mutex<Ready>,
@@ -60,10 +67,10 @@ impl Work {
         region: &DeployedRegion,
         company: Option<Company>,
         passwords: Arc<Passwords>,
-        dry_run: bool,
+        mode: Mode,
     ) -> Result<Self, CliError> {
-        let now = Mutex::new(ready(region, company.as_ref(), &passwords, dry_run).await?);
-        Ok(Self { region: region.clone(), company, passwords, dry_run, rehearsal: Arc::default(), now })
+        let now = Mutex::new(ready(region, company.as_ref(), &passwords, mode).await?);
+        Ok(Self { region: region.clone(), company, passwords, mode, rehearsal: Arc::default(), now })
     }
 
     pub(super) fn ready(&self) -> Ready {
@@ -87,7 +94,7 @@ impl Work {
     }
 
     async fn refresh(&self) {
-        match ready(&self.region, self.company.as_ref(), &self.passwords, self.dry_run).await {
+        match ready(&self.region, self.company.as_ref(), &self.passwords, self.mode).await {
             Ok(fresh) => *self.now.lock().unwrap_or_else(PoisonError::into_inner) = fresh,
             Err(error) => tracing::warn!(%error, "the settings cannot be read; continuing with the previous ones"),
         }
@@ -119,7 +126,7 @@ async fn ready(
     region: &DeployedRegion,
     company: Option<&Company>,
     passwords: &Passwords,
-    dry_run: bool,
+    Mode { dry_run, is_strict }: Mode,
 ) -> Result<Ready, CliError> {
     let home = region.home.clone();
     let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
@@ -131,5 +138,5 @@ async fn ready(
     let hashing = Hashing::Threads(Arc::new(passwords.with_keys(Arc::clone(&keys))));
     let keys = keys.hash_keys.clone();
     let (people, company) = (People { home, sealer, secrets }, Arc::new(company));
-    Ok(Ready::Foreign(Arc::new(Importer { people, hashing, keys, company, dry_run })))
+    Ok(Ready::Foreign(Arc::new(Importer { people, hashing, keys, company, dry_run, is_strict })))
 }

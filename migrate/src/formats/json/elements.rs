@@ -9,8 +9,9 @@ use std::io::BufRead;
 use serde_json::{Map, Value};
 
 use super::object;
+use super::scan::value;
 use crate::Rejected;
-use crate::formats::source::{Cut, MAX_RECORD, Source, SourceError};
+use crate::formats::source::{Cut, Cutter, MAX_RECORD, Source, SourceError};
 
 /// A step from the document to the array.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,58 +40,13 @@ pub(in crate::formats) struct Elements<R> {
     begun: bool,
     /// Whether there was an array at the end of the path.
     found: bool,
-    /// The last record that was cut out. It is returned once the next one is read or the document has ended well: a
-    /// surplus bracket ends a user early, and only the following bytes show that it was half a user.
-    held: Option<Cut<Map<String, Value>>>,
-    over: bool,
     record: Vec<u8>,
 }
 
 impl<R: BufRead> Elements<R> {
     pub(in crate::formats) fn new(source: Source<R>, path: &[Segment]) -> Self {
         let (path, levels, record) = (path.to_vec(), Vec::new(), Vec::new());
-        Self { source, path, levels, begun: false, found: false, held: None, over: false, record }
-    }
-
-    fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {
-        if !self.begun {
-            self.begun = true;
-            self.enter(0)?;
-        }
-        while let Some(level) = self.levels.last_mut() {
-            let (depth, in_object, first) = (level.depth, level.object, level.first);
-            level.first = false;
-            if !self.advance(in_object, first)? {
-                self.levels.pop();
-                continue;
-            }
-            if in_object {
-                if self.name()? {
-                    self.enter(depth + 1)?;
-                } else {
-                    self.value(0)?;
-                }
-            } else if depth < self.path.len() {
-                self.enter(depth + 1)?;
-            } else {
-                let line = self.source.line();
-                if self.source.peek()? == Some(b'"') {
-                    // The name of a member, after a user that a surplus bracket has ended.
-                    return Err(self.source.broken("there is a text in the place of a user"));
-                }
-                let whole = self.value(MAX_RECORD)?;
-                let record = if whole { object(&self.record) } else { Err(Rejected::TooLarge) };
-                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record }));
-            }
-        }
-        if self.source.peek_solid()?.is_some() {
-            return Err(self.source.broken("something follows the end of the document"));
-        }
-        if self.found {
-            Ok(None)
-        } else {
-            Err(self.source.broken("the document has no array of users at the expected place"))
-        }
+        Self { source, path, levels, begun: false, found: false, record }
     }
 
     /// Opens the object or array that the path goes through at `depth`; steps over null.
@@ -106,6 +62,10 @@ impl<R: BufRead> Elements<R> {
         self.source.consume(1);
         self.levels.push(Level { depth, object, first: true });
         Ok(())
+    }
+
+    fn value(&mut self, limit: usize) -> Result<bool, SourceError> {
+        value(&mut self.source, &mut self.record, limit)
     }
 
     /// Moves to the next value of an object or array; false after the last one.
@@ -148,136 +108,49 @@ impl<R: BufRead> Elements<R> {
             _ => false,
         })
     }
+}
 
-    /// Skips one value, and keeps it as the record if it takes no more than `limit` bytes; false if it takes more.
-    fn value(&mut self, limit: usize) -> Result<bool, SourceError> {
-        self.record.clear();
-        let line = self.source.line();
-        let mut scan = Scan::default();
-        let mut length = 0;
-        loop {
-            let chunk = self.source.chunk()?;
-            if chunk.is_empty() {
-                // A number at the very end is complete, but the document around it is not.
-                return Err(SourceError::Frame { line, what: "the value that begins here does not end" });
+impl<R: BufRead> Cutter for Elements<R> {
+    type Record = Map<String, Value>;
+
+    fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {
+        if !self.begun {
+            self.begun = true;
+            self.enter(0)?;
+        }
+        while let Some(level) = self.levels.last_mut() {
+            let (depth, in_object, first) = (level.depth, level.object, level.first);
+            level.first = false;
+            if !self.advance(in_object, first)? {
+                self.levels.pop();
+                continue;
             }
-            let mut end = None;
-            for (index, byte) in chunk.iter().enumerate() {
-                match scan.step(*byte) {
-                    Step::More => {}
-                    Step::Last => end = Some(index + 1),
-                    Step::Before => end = Some(index),
-                    Step::Broken => return Err(SourceError::Frame { line, what: "brackets do not match" }),
+            if in_object {
+                if self.name()? {
+                    self.enter(depth + 1)?;
+                } else {
+                    self.value(0)?;
                 }
-                if end.is_some() {
-                    break;
-                }
-            }
-            let part = &chunk[..end.unwrap_or(chunk.len())];
-            length += part.len();
-            if length <= limit {
-                self.record.extend_from_slice(part);
+            } else if depth < self.path.len() {
+                self.enter(depth + 1)?;
             } else {
-                self.record.clear();
-            }
-            let count = part.len();
-            self.source.consume(count);
-            if end.is_some() {
-                return Ok(length <= limit);
-            }
-        }
-    }
-}
-
-impl<R: BufRead> Iterator for Elements<R> {
-    type Item = Result<Cut<Map<String, Value>>, SourceError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.over {
-            match self.cut() {
-                Ok(Some(cut)) => {
-                    if let Some(before) = self.held.replace(cut) {
-                        return Some(Ok(before));
-                    }
+                let line = self.source.line();
+                if self.source.peek()? == Some(b'"') {
+                    // The name of a member, after a user that a surplus bracket has ended.
+                    return Err(self.source.broken("there is a text in the place of a user"));
                 }
-                Ok(None) => {
-                    self.over = true;
-                    return self.held.take().map(Ok);
-                }
-                Err(error) => {
-                    self.over = true;
-                    return Some(Err(error));
-                }
+                let whole = self.value(MAX_RECORD)?;
+                let record = if whole { object(&self.record) } else { Err(Rejected::TooLarge) };
+                return Ok(Some(Cut { line, bytes_read: self.source.end_record(), record }));
             }
         }
-        None
-    }
-}
-
-/// The effect of a byte on the end of a value.
-enum Step {
-    More,
-    /// The value ends with this byte.
-    Last,
-    /// The value ended before this byte.
-    Before,
-    Broken,
-}
-
-/// Brackets and quotes of one value. The kinds of the outer brackets are kept, as deep as records may be nested. Deeper
-/// ones are only counted, and serde_json rejects them.
-#[derive(Default)]
-struct Scan {
-    depth: u64,
-    /// A bit for each of the outer 128: whether it is an object.
-    objects: u128,
-    string: bool,
-    escaped: bool,
-    /// Inside of a bare number, `true`, `false` or `null`.
-    bare: bool,
-}
-
-impl Scan {
-    fn step(&mut self, byte: u8) -> Step {
-        if self.string {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => {
-                    self.string = false;
-                    return if self.depth == 0 { Step::Last } else { Step::More };
-                }
-                _ => {}
-            }
-            return Step::More;
+        if self.source.peek_solid()?.is_some() {
+            return Err(self.source.broken("something follows the end of the document"));
         }
-        match byte {
-            b' ' | b'\t' | b'\r' | b'\n' | b',' | b']' | b'}' if self.bare => return Step::Before,
-            _ if self.bare => {}
-            b'"' => self.string = true,
-            b'{' | b'[' => self.open(byte == b'{'),
-            b'}' | b']' => return self.close(byte == b'}'),
-            b',' | b':' if self.depth == 0 => return Step::Broken,
-            _ if self.depth == 0 => self.bare = true,
-            _ => {}
+        if self.found {
+            Ok(None)
+        } else {
+            Err(self.source.broken("the document has no array of users at the expected place"))
         }
-        Step::More
-    }
-
-    fn open(&mut self, object: bool) {
-        if self.depth < 128 {
-            let bit = 1 << self.depth;
-            self.objects = if object { self.objects | bit } else { self.objects & !bit };
-        }
-        self.depth += 1;
-    }
-
-    fn close(&mut self, object: bool) -> Step {
-        let Some(depth) = self.depth.checked_sub(1) else { return Step::Broken };
-        self.depth = depth;
-        if depth < 128 && (self.objects >> depth & 1 == 1) != object {
-            return Step::Broken;
-        }
-        if depth == 0 { Step::Last } else { Step::More }
     }
 }

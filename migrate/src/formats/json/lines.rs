@@ -29,10 +29,10 @@ impl<R: BufRead> Cutter for Lines<R> {
                 return Ok(None);
             }
             if self.line.len() > MAX_RECORD {
-                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: Err(Rejected::TooLarge) }));
+                return Ok(Some(Cut { line, bytes_read: self.source.end_record(), record: Err(Rejected::TooLarge) }));
             }
             if !self.line.trim_ascii().is_empty() {
-                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: object(&self.line) }));
+                return Ok(Some(Cut { line, bytes_read: self.source.end_record(), record: object(&self.line) }));
             }
         }
     }

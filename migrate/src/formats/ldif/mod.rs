@@ -3,17 +3,18 @@
 
 mod records;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use umoja_crypto::legacy::{ForeignHash, ImportError, TextEncoding};
 use umoja_schema::profile::Address;
-use umoja_schema::{AccountStatus, Millis, Profile};
+use umoja_schema::{AccountStatus, Email, Millis, Profile};
 
 pub(super) use self::records::Records;
 use super::members::{field, status};
 use super::{claims, times};
-use crate::{Rejected, Row};
+use crate::{LeftOut, Rejected, Row};
 
 /// The values of one entry by the name of their attribute in lower case, in their order. Attributes with options
 /// (`cn;lang-de`) are left out: they are translations and certificates.
@@ -46,107 +47,197 @@ const CUSTOM: [&str; 9] = [
 
 /// `None` for entries that are not people: domains, organisations, groups, machines.
 pub(super) fn row(attributes: Attributes) -> Result<Option<Row>, Rejected> {
-    let entry = Entry(attributes);
-    let classes = entry.texts("objectClass")?;
+    let entry = Entry { attributes, left_out: RefCell::default() };
+    let classes = entry.texts("objectClass");
     let is = |wanted: &str| classes.iter().any(|class| class.eq_ignore_ascii_case(wanted));
     if !PEOPLE.iter().any(|class| is(class)) || is("computer") {
         return Ok(None);
     }
-    Ok(Some(Row {
-        external_id: entry.id()?,
-        email: entry.text("mail")?,
-        phone_number: entry.text("mobile")?,
-        username: entry.first(["uid", "sAMAccountName"])?,
-        profile: entry.profile()?,
-        created_at: entry.created_at()?,
+    // Directories keep what they delete for a while: 389 Directory Server as tombstones, Active Directory and FreeIPA in
+    // containers of their own.
+    let is_deleted = entry.text("isDeleted").is_some_and(|deleted| deleted.eq_ignore_ascii_case("true"));
+    if is("nsTombstone") || is_deleted || entry.is_below_deleted() {
+        return Err(Rejected::Deleted);
+    }
+    let mut row = Row {
+        external_id: entry.id(),
+        email: entry.email(),
+        phone_number: entry.text("mobile"),
+        username: entry.first(["uid", "sAMAccountName"]),
+        profile: entry.profile(),
+        created_at: entry.created_at(),
         status: entry.status()?,
         hash: entry.hash()?,
         ..Row::default()
-    }))
+    };
+    row.left_out = entry.left_out.into_inner();
+    Ok(Some(row))
 }
 
-struct Entry(Attributes);
+/// Attributes that are read besides those of [`CUSTOM`].
+const READ: [&str; 32] = [
+    "c",
+    "changetype",
+    "cn",
+    "control",
+    "createtimestamp",
+    "displayname",
+    "dn",
+    "entryuuid",
+    "givenname",
+    "isdeleted",
+    "l",
+    "labeleduri",
+    "mail",
+    "mobile",
+    "nsaccountlock",
+    "nsuniqueid",
+    "objectclass",
+    "objectguid",
+    "postaladdress",
+    "postalcode",
+    "preferredlanguage",
+    "pwdaccountlockedtime",
+    "samaccountname",
+    "sambantpassword",
+    "sn",
+    "st",
+    "street",
+    "uid",
+    "useraccountcontrol",
+    "userpassword",
+    "version",
+    "whencreated",
+];
+
+/// Whether the attribute with this name, in any case, is read. Others, such as photos, may be of any size.
+fn is_read(name: &str) -> bool {
+    READ.iter().chain(&CUSTOM).any(|read| read.eq_ignore_ascii_case(name))
+}
+
+struct Entry {
+    attributes: Attributes,
+    left_out: RefCell<Vec<LeftOut>>,
+}
 
 impl Entry {
     fn values(&self, name: &str) -> &[Vec<u8>] {
-        self.0.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+        self.attributes.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
     }
 
-    fn texts(&self, name: &str) -> Result<Vec<&str>, Rejected> {
+    fn exact_texts(&self, name: &str) -> Result<Vec<&str>, Rejected> {
         self.values(name).iter().map(|value| std::str::from_utf8(value).map_err(|_| field(name))).collect()
     }
 
-    /// The first value that is not empty.
-    fn text(&self, name: &str) -> Result<Option<String>, Rejected> {
-        Ok(self.texts(name)?.into_iter().find(|text| !text.is_empty()).map(str::to_owned))
+    /// The values that are texts. Others are left out.
+    fn texts(&self, name: &str) -> Vec<&str> {
+        let values = self.values(name);
+        let texts: Vec<_> = values.iter().filter_map(|value| std::str::from_utf8(value).ok()).collect();
+        if texts.len() < values.len() {
+            self.leave_out(name, Value::Null);
+        }
+        texts
     }
 
-    fn first(&self, names: [&str; 2]) -> Result<Option<String>, Rejected> {
-        Ok(self.text(names[0])?.or(self.text(names[1])?))
+    fn leave_out(&self, name: &str, value: Value) {
+        self.left_out.borrow_mut().push(claims::left_out(name, value));
+    }
+
+    /// The first value that is not empty.
+    fn text(&self, name: &str) -> Option<String> {
+        self.texts(name).into_iter().find(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    fn exact_text(&self, name: &str) -> Result<Option<String>, Rejected> {
+        Ok(self.exact_texts(name)?.into_iter().find(|text| !text.is_empty()).map(str::to_owned))
+    }
+
+    fn first(&self, names: [&str; 2]) -> Option<String> {
+        self.text(names[0]).or_else(|| self.text(names[1]))
+    }
+
+    /// The first address; if no value is one, the first value.
+    fn email(&self) -> Option<String> {
+        let addresses = self.texts("mail").into_iter().find(|text| Email::parse(text).is_ok()).map(str::to_owned);
+        addresses.or_else(|| self.text("mail"))
+    }
+
+    /// Whether the entry is in a container of deleted entries.
+    fn is_below_deleted(&self) -> bool {
+        let dn = self.text("dn").unwrap_or_default().to_ascii_lowercase();
+        let mut names = dn.split(',').map(str::trim);
+        names.any(|name| matches!(name, "cn=deleted users" | "cn=deleted objects"))
     }
 
     /// Active Directory's `objectGUID` is bytes. It is written as hexadecimal digits in their order.
-    fn id(&self) -> Result<Option<String>, Rejected> {
-        if let Some(id) = self.first(["entryUUID", "nsUniqueId"])? {
-            return Ok(Some(id));
+    fn id(&self) -> Option<String> {
+        for name in ["entryUUID", "nsUniqueId"] {
+            // An id that cannot be read must not become another one.
+            if self.values(name).iter().any(|value| !value.is_empty()) {
+                return self.text(name);
+            }
         }
         if let Some(guid) = self.values("objectGUID").first() {
-            return Ok(Some(guid.iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"))));
+            return Some(guid.iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}")));
         }
         self.first(["uid", "sAMAccountName"])
     }
 
-    fn profile(&self) -> Result<Profile, Rejected> {
+    fn profile(&self) -> Profile {
         let address = Address {
             // RFC 4517 section 3.3.28: lines are separated by `$`.
-            formatted: self.text("postalAddress")?.map(|lines| lines.replace('$', "\n")),
-            street_address: self.text("street")?,
-            locality: self.text("l")?,
-            region: self.text("st")?,
-            postal_code: self.text("postalCode")?,
-            country: self.text("c")?,
+            formatted: self.text("postalAddress").map(|lines| lines.replace('$', "\n")),
+            street_address: self.text("street"),
+            locality: self.text("l"),
+            region: self.text("st"),
+            postal_code: self.text("postalCode"),
+            country: self.text("c"),
         };
         let mut custom = Map::new();
         for name in CUSTOM {
-            let mut texts: Vec<_> = self.texts(name)?.into_iter().map(|text| Value::String(text.to_owned())).collect();
+            let mut texts: Vec<_> = self.texts(name).into_iter().map(|text| Value::String(text.to_owned())).collect();
             let value = if texts.len() == 1 { texts.remove(0) } else { Value::Array(texts) };
             claims::put(&mut custom, name, value);
         }
-        Ok(Profile {
-            name: self.first(["displayName", "cn"])?,
-            given_name: self.text("givenName")?,
-            family_name: self.text("sn")?,
-            website: self.text("labeledURI")?,
-            locale: self.text("preferredLanguage")?,
+        Profile {
+            name: self.first(["displayName", "cn"]),
+            given_name: self.text("givenName"),
+            family_name: self.text("sn"),
+            website: self.text("labeledURI"),
+            locale: self.text("preferredLanguage"),
             address: Some(address).filter(|address| *address != Address::default()),
             custom,
             ..Profile::default()
-        })
+        }
     }
 
-    fn created_at(&self) -> Result<Option<Millis>, Rejected> {
+    fn created_at(&self) -> Option<Millis> {
         for name in ["createTimestamp", "whenCreated"] {
-            if let Some(text) = self.text(name)? {
-                return generalized(&text).map(Some).ok_or_else(|| field(name));
+            if let Some(text) = self.text(name) {
+                let at = generalized(&text);
+                if at.is_none() {
+                    self.leave_out(name, Value::String(text));
+                }
+                return at;
             }
         }
-        Ok(None)
+        None
     }
 
     /// 389 Directory Server's `nsAccountLock`, OpenLDAP's permanent lock (draft-behera-ldap-password-policy), and the
     /// second bit of Active Directory's `userAccountControl`.
     fn status(&self) -> Result<Option<AccountStatus>, Rejected> {
-        if let Some(locked) = self.text("nsAccountLock")? {
+        if let Some(locked) = self.exact_text("nsAccountLock")? {
             return match locked.to_ascii_lowercase().as_str() {
                 "true" => Ok(Some(AccountStatus::Disabled)),
                 "false" => Ok(Some(AccountStatus::Active)),
                 _ => Err(field("nsAccountLock")),
             };
         }
-        if self.text("pwdAccountLockedTime")?.as_deref() == Some("000001010000Z") {
+        if self.exact_text("pwdAccountLockedTime")?.as_deref() == Some("000001010000Z") {
             return Ok(Some(AccountStatus::Disabled));
         }
-        match self.text("userAccountControl")? {
+        match self.exact_text("userAccountControl")? {
             None => Ok(None),
             Some(bits) => {
                 let bits = bits.parse::<u32>().map_err(|_| field("userAccountControl"))?;
@@ -159,7 +250,7 @@ impl Entry {
     /// Values that name another server are no passwords.
     fn hash(&self) -> Result<Option<ForeignHash>, Rejected> {
         let mut rejected = None;
-        let passwords = self.texts("userPassword")?.into_iter();
+        let passwords = self.exact_texts("userPassword")?.into_iter();
         for password in passwords.filter(|text| !text.is_empty() && !ForeignHash::is_elsewhere(text)) {
             match ForeignHash::parse(password) {
                 Ok(hash) => return Ok(Some(hash)),
@@ -167,7 +258,7 @@ impl Entry {
             }
         }
         // Samba writes `NO PASSWORDXXX...` for an account without one.
-        if let Some(nt) = self.text("sambaNTPassword")?.filter(|nt| !nt.starts_with("NO PASSWORD")) {
+        if let Some(nt) = self.exact_text("sambaNTPassword")?.filter(|nt| !nt.starts_with("NO PASSWORD")) {
             let bytes = TextEncoding::Hex.decode(&nt).ok_or(ImportError::Unsupported)?;
             return Ok(Some(ForeignHash::nt(&bytes)?));
         }

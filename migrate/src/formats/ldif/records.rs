@@ -6,7 +6,7 @@ use std::io::BufRead;
 
 use umoja_crypto::legacy::TextEncoding;
 
-use super::Attributes;
+use super::{Attributes, is_read};
 use crate::Rejected;
 use crate::formats::source::{Cut, Cutter, MAX_RECORD, Source, SourceError};
 
@@ -20,8 +20,9 @@ pub(in crate::formats) struct Records<R> {
 struct Entry {
     /// Unfolded lines.
     lines: Vec<Vec<u8>>,
-    /// Whether the last line was a comment, whose continuation is one too.
-    comment: bool,
+    /// Whether the last line was a comment or an attribute that is not read, whose continuation is one too.
+    skipped: bool,
+    is_begun: bool,
     size: usize,
     rejected: Option<Rejected>,
 }
@@ -30,6 +31,13 @@ impl<R: BufRead> Records<R> {
     pub(in crate::formats) fn new(source: Source<R>) -> Self {
         Self { source, line: Vec::new() }
     }
+}
+
+/// Whether a line begins an attribute that is not read.
+fn is_unread(line: &[u8]) -> bool {
+    let end = line.iter().position(|byte| matches!(byte, b':' | b';')).filter(|end| *end > 0);
+    let name = end.and_then(|end| std::str::from_utf8(&line[..end]).ok());
+    name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') && !is_read(name))
 }
 
 fn is_version(line: &[u8]) -> bool {
@@ -41,13 +49,18 @@ impl Entry {
     fn add(&mut self, line: &[u8]) -> bool {
         let continuation = line.strip_prefix(b" ");
         match (continuation, line.first()) {
-            (Some(_), _) if self.comment => return false,
+            (Some(_), _) if self.skipped => return false,
             (None, Some(b'#')) => {
-                self.comment = true;
+                self.skipped = true;
                 return false;
             }
-            _ => self.comment = false,
+            (None, _) if self.is_begun && is_unread(line) => {
+                self.skipped = true;
+                return true;
+            }
+            _ => self.skipped = false,
         }
+        self.is_begun = true;
         self.size += line.len() + 1;
         if self.size > MAX_RECORD {
             self.lines.clear();
@@ -77,13 +90,14 @@ impl Entry {
         if !is("dn", lines.peek()) {
             return Err(Rejected::Form("an entry begins with `dn`"));
         }
-        lines.next();
+        let dn = lines.next().transpose()?.map(|(_, value)| value);
         if is("control", lines.peek()) || is("changetype", lines.peek()) {
             match lines.next() {
                 Some(Ok((name, value))) if name == "changetype" && value.eq_ignore_ascii_case(b"add") => {}
                 _ => return Err(Rejected::Form("a change record and not an entry")),
             }
         }
+        attributes.insert("dn".to_owned(), dn.into_iter().collect());
         for line in lines {
             let (name, value) = line?;
             if !name.contains(';') {
@@ -133,11 +147,11 @@ impl<R: BufRead> Cutter for Records<R> {
                 }
                 continue;
             }
-            entry.comment = false;
+            entry.skipped = false;
             // `version: 1` may be alone before a blank line.
             let only_version = matches!(&entry.lines[..], [one] if is_version(one)) && entry.rejected.is_none();
             if let Some(line) = begin.filter(|_| !only_version) {
-                return Ok(Some(Cut { line, bytes_read: self.source.bytes_read(), record: entry.read() }));
+                return Ok(Some(Cut { line, bytes_read: self.source.end_record(), record: entry.read() }));
             }
             if !more {
                 return Ok(None);

@@ -16,6 +16,7 @@
 mod error;
 mod hash;
 mod place;
+mod record;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,8 @@ use umoja_schema::profile::Address;
 pub use self::error::MappingError;
 use self::hash::{HashRule, hash};
 use self::place::Place;
-use self::rules::{Status, Switch, Time};
+use self::record::Reader;
+use self::rules::{Phone, Status, Switch, Time};
 use super::json::Segment;
 use super::table::Dialect;
 use super::{claims, keys::Keys};
@@ -50,11 +52,14 @@ struct File {
     records: Option<String>,
     delimiter: Option<String>,
     escape: Option<String>,
+    quotes: Option<bool>,
     null: Option<Vec<String>>,
     external_id: Place,
     email: Option<Place>,
     email_verified: Option<Switch>,
-    phone_number: Option<Place>,
+    phone_number: Option<Phone>,
+    /// The country of the phone number, for national ones.
+    phone_country: Option<Place>,
     phone_number_verified: Option<Switch>,
     username: Option<Place>,
     created_at: Option<Time>,
@@ -125,6 +130,7 @@ impl Mapping {
         let dialect = Dialect {
             delimiter: one_byte(&file.delimiter, "delimiter")?,
             escape: one_byte(&file.escape, "escape")?,
+            quotes: file.quotes,
             nulls: file.null.clone().unwrap_or_else(|| Dialect::default().nulls),
         };
         let mapping = Self { file, records, dialect };
@@ -142,6 +148,12 @@ impl Mapping {
         &self.dialect
     }
 
+    /// Whether the place of the user's id, or of its address, is inside of a member that the records have.
+    pub(super) fn begins_with(&self, has: impl Fn(&str) -> bool) -> bool {
+        let places = std::iter::once(&self.file.external_id).chain(&self.file.email);
+        places.into_iter().any(|place| place.missing_column(&has).is_none())
+    }
+
     /// The first key that the mapping names and that is not among these.
     pub(super) fn missing_key(&self, keys: &Keys) -> Option<&str> {
         let mut ids = self.file.hash.iter().filter_map(HashRule::key);
@@ -151,7 +163,7 @@ impl Mapping {
     /// The first place whose column is missing.
     pub(super) fn missing_column(&self, has: impl Fn(&str) -> bool) -> Option<&str> {
         let (file, profile, address) = (&self.file, &self.file.profile, &self.file.profile.address);
-        let places = [&file.email, &file.phone_number, &file.username, &profile.name, &profile.given_name];
+        let places = [&file.email, &file.phone_country, &file.username, &profile.name, &profile.given_name];
         let more = [&profile.family_name, &profile.middle_name, &profile.nickname, &profile.preferred_username];
         let rest = [&profile.profile, &profile.picture, &profile.website, &profile.gender, &profile.birthdate];
         let last = [&profile.zoneinfo, &profile.locale, &address.formatted, &address.street_address];
@@ -160,7 +172,7 @@ impl Mapping {
             places.iter().chain(&more).chain(&rest).chain(&last).chain(&end).filter_map(|place| place.as_ref());
         let switches = [&file.email_verified, &file.phone_number_verified, &file.deleted];
         let switches = switches.into_iter().filter_map(|switch| switch.as_ref()?.place());
-        let times = file.created_at.iter().map(Time::place);
+        let times = file.created_at.iter().map(Time::place).chain(file.phone_number.iter().map(Phone::place));
         let statuses = file.status.iter().map(Status::place);
         let hashes = self.file.hash.iter().flat_map(HashRule::places);
         std::iter::once(&file.external_id)
@@ -176,61 +188,68 @@ impl Mapping {
     /// A record as a user.
     pub(super) fn row(&self, record: &Map<String, Value>, keys: &Keys) -> Result<Row, Rejected> {
         let file = &self.file;
-        let text = |place: &Option<Place>| place.as_ref().map_or(Ok(None), |place| place.text(record));
         let switch = |rule: &Option<Switch>| rule.as_ref().map_or(Ok(false), |rule| rule.is_on(record));
         if switch(&file.deleted)? {
             return Err(Rejected::Deleted);
         }
-        Ok(Row {
-            external_id: file.external_id.text(record)?,
-            email: text(&file.email)?,
-            email_verified: switch(&file.email_verified)?,
-            phone_number: text(&file.phone_number)?,
-            phone_number_verified: switch(&file.phone_number_verified)?,
-            username: text(&file.username)?,
-            profile: file.profile.read(record)?,
-            created_at: file.created_at.as_ref().map_or(Ok(None), |rule| rule.read(record))?,
+        let reader = Reader::new(record);
+        let verified = |rule: &Option<Switch>| match rule.as_ref().map(|rule| (rule, rule.place())) {
+            None => false,
+            Some((rule, None)) => rule.is_on(record).unwrap_or_default(),
+            Some((rule, Some(place))) => reader.usable(place, rule.is_on(record).map(Some)).unwrap_or_default(),
+        };
+        let row = Row {
+            external_id: reader.text(Some(&file.external_id)),
+            email: reader.text(file.email.as_ref()),
+            email_verified: verified(&file.email_verified),
+            phone_number: file.phone_number.as_ref().and_then(|rule| reader.usable(rule.place(), rule.read(record))),
+            phone_number_verified: verified(&file.phone_number_verified),
+            phone_country: reader.text(file.phone_country.as_ref()),
+            username: reader.text(file.username.as_ref()),
+            profile: file.profile.read(&reader),
+            created_at: file.created_at.as_ref().and_then(|rule| reader.usable(rule.place(), rule.read(record))),
             status: file.status.as_ref().map_or(Ok(None), |rule| rule.read(record))?,
             hash: hash(&file.hash, record, keys)?,
             ..Row::default()
-        })
+        };
+        Ok(reader.finish(row))
     }
 }
 
 impl ProfileRule {
-    fn read(&self, record: &Map<String, Value>) -> Result<Profile, Rejected> {
-        let text = |place: &Option<Place>| place.as_ref().map_or(Ok(None), |place| place.text(record));
+    fn read(&self, reader: &Reader<'_>) -> Profile {
+        let text = |place: &Option<Place>| reader.text(place.as_ref());
         let address = Address {
-            formatted: text(&self.address.formatted)?,
-            street_address: text(&self.address.street_address)?,
-            locality: text(&self.address.locality)?,
-            region: text(&self.address.region)?,
-            postal_code: text(&self.address.postal_code)?,
-            country: text(&self.address.country)?,
+            formatted: text(&self.address.formatted),
+            street_address: text(&self.address.street_address),
+            locality: text(&self.address.locality),
+            region: text(&self.address.region),
+            postal_code: text(&self.address.postal_code),
+            country: text(&self.address.country),
         };
         let mut custom = Map::new();
         for (name, place) in &self.custom {
-            if let Some(value) = place.value(record)? {
-                claims::put(&mut custom, name, value.clone());
+            if let Some(value) = reader.value(place) {
+                claims::put(&mut custom, name, value);
             }
         }
-        Ok(Profile {
-            name: text(&self.name)?,
-            given_name: text(&self.given_name)?,
-            family_name: text(&self.family_name)?,
-            middle_name: text(&self.middle_name)?,
-            nickname: text(&self.nickname)?,
-            preferred_username: text(&self.preferred_username)?,
-            profile: text(&self.profile)?,
-            picture: text(&self.picture)?,
-            website: text(&self.website)?,
-            gender: text(&self.gender)?,
-            birthdate: text(&self.birthdate)?,
-            zoneinfo: text(&self.zoneinfo)?,
-            locale: text(&self.locale)?,
+        Profile {
+            name: text(&self.name),
+            given_name: text(&self.given_name),
+            family_name: text(&self.family_name),
+            middle_name: text(&self.middle_name),
+            nickname: text(&self.nickname),
+            preferred_username: text(&self.preferred_username),
+            profile: text(&self.profile),
+            picture: text(&self.picture),
+            website: text(&self.website),
+            gender: text(&self.gender),
+            birthdate: text(&self.birthdate),
+            zoneinfo: text(&self.zoneinfo),
+            locale: text(&self.locale),
             address: Some(address).filter(|address| *address != Address::default()),
             custom,
-        })
+        }
     }
 }
 

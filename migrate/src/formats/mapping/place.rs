@@ -1,9 +1,12 @@
 //! The place of a value in a record.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::Rejected;
+use crate::formats::json;
 
 /// One or several places. The first one with a value counts.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,7 +21,7 @@ enum Written {
 }
 
 /// The name of a column, or from the slash on a JSON pointer (RFC 6901) in which `[name=text]` is the first element of
-/// an array whose member has this text.
+/// an array whose member has this text. A text on the way that is JSON is read as JSON.
 #[derive(Clone, Debug)]
 struct Pointer {
     written: String,
@@ -66,24 +69,38 @@ impl Pointer {
     }
 
     /// `None` if it is absent, null or an empty text.
-    fn find<'a>(&self, record: &'a Map<String, Value>) -> Result<Option<&'a Value>, Rejected> {
+    fn find<'a>(&self, record: &'a Map<String, Value>) -> Result<Option<Cow<'a, Value>>, Rejected> {
         let mut steps = self.steps.iter();
         let Some(Step::Token(first)) = steps.next() else { return Err(self.rejected()) };
-        let mut value = record.get(first);
+        let mut value = record.get(first).map(Cow::Borrowed);
         for step in steps {
-            value = match (value, step) {
-                (None | Some(Value::Null), _) => return Ok(None),
-                (Some(Value::Object(members)), Step::Token(name)) => members.get(name),
-                (Some(Value::Array(items)), Step::Token(index)) => {
-                    items.get(index.parse::<usize>().map_err(|_| self.rejected())?)
-                }
-                (Some(Value::Array(items)), Step::Select { member, text }) => {
-                    items.iter().find(|item| item.get(member).and_then(Value::as_str) == Some(text))
-                }
-                (Some(_), _) => return Err(self.rejected()),
+            let Some(from) = value.filter(|value| !value.is_null()) else { return Ok(None) };
+            // Databases export their columns of JSON as texts.
+            let inner = match from.as_str() {
+                Some(text) => Some(json::value(text.as_bytes()).map_err(|_| self.rejected())?),
+                None => None,
+            };
+            value = match (inner, from) {
+                (Some(inner), _) | (None, Cow::Owned(inner)) => self.inside(&inner, step)?.cloned().map(Cow::Owned),
+                (None, Cow::Borrowed(from)) => self.inside(from, step)?.map(Cow::Borrowed),
             };
         }
         Ok(value.filter(|value| !value.is_null() && value.as_str() != Some("")))
+    }
+
+    /// One step into a value.
+    fn inside<'a>(&self, value: &'a Value, step: &Step) -> Result<Option<&'a Value>, Rejected> {
+        match (value, step) {
+            (Value::Null, _) => Ok(None),
+            (Value::Object(members), Step::Token(name)) => Ok(members.get(name)),
+            (Value::Array(items), Step::Token(index)) => {
+                Ok(items.get(index.parse::<usize>().map_err(|_| self.rejected())?))
+            }
+            (Value::Array(items), Step::Select { member, text }) => {
+                Ok(items.iter().find(|item| item.get(member).and_then(Value::as_str) == Some(text)))
+            }
+            _ => Err(self.rejected()),
+        }
     }
 
     fn rejected(&self) -> Rejected {
@@ -92,7 +109,7 @@ impl Pointer {
 }
 
 impl Place {
-    pub(super) fn value<'a>(&self, record: &'a Map<String, Value>) -> Result<Option<&'a Value>, Rejected> {
+    pub(super) fn value<'a>(&self, record: &'a Map<String, Value>) -> Result<Option<Cow<'a, Value>>, Rejected> {
         for pointer in &self.0 {
             if let Some(value) = pointer.find(record)? {
                 return Ok(Some(value));
@@ -103,7 +120,7 @@ impl Place {
 
     /// A text, or a whole number as one.
     pub(super) fn text(&self, record: &Map<String, Value>) -> Result<Option<String>, Rejected> {
-        match self.value(record)? {
+        match self.value(record)?.as_deref() {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
@@ -113,7 +130,7 @@ impl Place {
 
     /// A text, number or flag as it is written.
     pub(super) fn word(&self, record: &Map<String, Value>) -> Result<Option<String>, Rejected> {
-        match self.value(record)? {
+        match self.value(record)?.as_deref() {
             Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
             _ => self.text(record),
         }
@@ -123,9 +140,14 @@ impl Place {
         self.0[0].rejected()
     }
 
+    /// The name that a value which cannot be used is counted by.
+    pub(super) fn name(&self) -> &str {
+        &self.0[0].written
+    }
+
     /// The missing column, if none of the places has one.
     pub(super) fn missing_column(&self, has: &impl Fn(&str) -> bool) -> Option<&str> {
-        let there = |pointer: &Pointer| matches!(&pointer.steps[..], [Step::Token(name)] if has(name));
+        let there = |pointer: &Pointer| matches!(pointer.steps.first(), Some(Step::Token(name)) if has(name));
         if self.0.iter().any(there) { None } else { Some(&self.0[0].written) }
     }
 }

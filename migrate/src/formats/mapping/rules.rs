@@ -96,12 +96,17 @@ impl Time {
 
     pub(super) fn read(&self, record: &Map<String, Value>) -> Result<Option<Millis>, Rejected> {
         let place = self.place();
+        // Some programs write the number where others write the text.
+        if let (Self::Text(_), Some(Value::Number(number))) = (self, place.value(record)?.as_deref()) {
+            let number = number.to_string();
+            return seconds_or_millis(&number).map(Some).ok_or_else(|| place.rejected());
+        }
         let unit = match self {
             Self::Text(_) => Unit::Text,
             Self::In(rule) => rule.unit,
         };
         // Seconds with a fraction may also be a JSON number.
-        if let (Unit::Seconds, Some(Value::Number(number))) = (unit, place.value(record)?) {
+        if let (Unit::Seconds, Some(Value::Number(number))) = (unit, place.value(record)?.as_deref()) {
             let seconds = number.to_string();
             return seconds_of(&seconds).map(Some).ok_or_else(|| place.rejected());
         }
@@ -123,6 +128,55 @@ fn seconds_of(text: &str) -> Option<Millis> {
     }
     let millis: u64 = format!("{part:0<3}").get(..3)?.parse().ok()?;
     whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(millis).map(Millis)
+}
+
+/// A number without a unit: seconds, or milliseconds if the seconds would be after the year 5000.
+fn seconds_or_millis(text: &str) -> Option<Millis> {
+    let read = seconds_of(text)?;
+    if read.0 < 100_000_000_000_000 { Some(read) } else { Some(Millis(read.0 / 1000)) }
+}
+
+/// A phone number.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a phone number is a place or {from, digits}: international")]
+pub(super) enum Phone {
+    Written(Place),
+    Digits(PhoneDigits),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PhoneDigits {
+    from: Place,
+    digits: Digits,
+}
+
+/// How a number without a plus sign is read.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Digits {
+    /// It begins with the code of its country.
+    International,
+}
+
+impl Phone {
+    pub(super) fn place(&self) -> &Place {
+        match self {
+            Self::Written(from) | Self::Digits(PhoneDigits { from, .. }) => from,
+        }
+    }
+
+    pub(super) fn read(&self, record: &Map<String, Value>) -> Result<Option<String>, Rejected> {
+        let text = self.place().text(record)?;
+        Ok(match self {
+            Self::Written(_) => text,
+            Self::Digits(PhoneDigits { digits: Digits::International, .. }) => text.map(|text| {
+                // No code of a country begins with zero.
+                let starts = text.trim_start().starts_with(|first: char| matches!(first, '1'..='9'));
+                if starts { format!("+{}", text.trim_start()) } else { text }
+            }),
+        })
+    }
 }
 
 /// Whether a user may log in, or was deleted.

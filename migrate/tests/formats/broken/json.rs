@@ -1,7 +1,8 @@
 use serde_json::{Map, Value, json};
+use umoja_crypto::{numbers, surrogates};
 use umoja_migrate::formats::{Format, Mapping, Options, keys};
 
-use super::{Dice, Seen, middle, seen};
+use super::{Dice, Seen, left_out, middle, seen};
 use crate::login::all;
 
 /// A format, a user in it, and the places of its fields.
@@ -72,7 +73,11 @@ fn cases() -> Vec<Case> {
         "phone_number": "/tel", "username": "/name", "created_at": {"from": "/at", "unit": "seconds"},
         "status": {"from": "/state", "active": ["1"], "disabled": ["0"]}, "profile": {"given_name": "/person/first"},
         "hash": {"family": "parse", "from": "/pw"}}"#;
-    let options = || Options { keys: keys::parse(keys).unwrap(), mapping: Some(Mapping::parse(mapping).unwrap()) };
+    let options = || Options {
+        keys: keys::parse(keys).unwrap(),
+        mapping: Some(Mapping::parse(mapping).unwrap()),
+        ..Options::default()
+    };
     let base = |format, user| Case {
         format,
         options: options(),
@@ -166,9 +171,9 @@ impl Case {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
             Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
-            // Attributes of Keycloak are lists, and a list with several texts is not a number.
+            // Attributes of Keycloak are lists, and a list of several is not a number.
             Some(Value::Array(items)) if items.len() == 1 => Self::text(user, &format!("{pointer}/0")),
-            Some(Value::Array(items)) if items.iter().all(Value::is_string) => Ok(None),
+            Some(Value::Array(items)) if items.len() > 1 || items.iter().all(Value::is_string) => Ok(None),
             Some(_) => Err(NoText),
         }
     }
@@ -283,14 +288,17 @@ fn a_changed_member_rejects_the_record_or_is_read_exactly() {
                 let user = changed(&case.user, &place, new);
                 let kind = format!("{place} {change}");
                 let source = case.around(user.to_string().as_bytes());
+                kinds += 1;
                 if let Some(Ok(row)) = middle(case.format, &source, &case.options, &whole, &kind) {
                     assert_ne!(change, "nested too deep");
+                    if left_out(&row, &whole, &kind) {
+                        continue;
+                    }
                     // Pointers of the mapping select by a member, the check by an index.
                     if !place.starts_with("/mails") || ["/mails/1/v", "/mails/1/ok"].contains(&place.as_str()) {
                         case.check(&user, &seen(&row), &whole, &kind);
                     }
                 }
-                kinds += 1;
             }
         }
     }
@@ -369,7 +377,9 @@ fn no_other_user(case: &Case, broken: &[u8], whole: &Seen) {
         let lines: Vec<_> =
             if case.between == "\n" { broken.split(|byte| *byte == b'\n').collect() } else { vec![broken] };
         let users = lines.iter().flat_map(|line| {
-            let array = [b"[", *line, b"]"].concat();
+            // Half a character is replaced, and a number that would lose digits becomes a text.
+            let array = surrogates::replaced(&[b"[", *line, b"]"].concat()).into_owned();
+            let array = numbers::with_others_as_texts(&array);
             serde_json::from_slice::<Vec<Map<String, Value>>>(&array).unwrap_or_default()
         });
         let said =

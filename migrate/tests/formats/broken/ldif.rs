@@ -1,6 +1,6 @@
 use umoja_migrate::formats::{Format, Options};
 
-use super::{Dice, Seen, middle, seen};
+use super::{Dice, Seen, left_out, middle, seen};
 use crate::login::all;
 
 const PERSON: [(&str, &str); 15] = [
@@ -94,14 +94,20 @@ fn a_changed_value_rejects_the_entry_or_is_read_exactly() {
             let row = middle(Format::Ldif, &around(&written(&lines)), &Options::default(), &whole, &kind);
             kinds += 1;
             let Some(Ok(row)) = row else { continue };
-            assert_ne!(change, "too long");
+            assert!(change != "too long" || *name == "jpegPhoto", "{kind}");
+            if left_out(&row, &whole, &kind) {
+                continue;
+            }
             let row = seen(&row);
             let said = |wanted: &str| {
                 let mut values = lines.iter().filter(|(name, value)| *name == wanted && !value.is_empty());
                 values.next().map(|(_, value)| String::from_utf8(value.clone()).expect("not UTF-8 is rejected"))
             };
             assert_eq!(row.external_id, said("entryUUID").or(said("uid")), "{kind}");
-            assert_eq!(row.email, said("mail"), "{kind}");
+            // The first value that is an address, or else the first.
+            let addresses = lines.iter().filter(|(name, value)| *name == "mail" && value.contains(&b'@'));
+            let address = addresses.map(|(_, value)| String::from_utf8(value.clone()).unwrap()).next();
+            assert_eq!(row.email, address.or(said("mail")), "{kind}");
             assert_eq!(row.username, said("uid"), "{kind}");
             assert_eq!(row.phone_number, said("mobile"), "{kind}");
             assert_eq!(row.given_name, said("givenName"), "{kind}");

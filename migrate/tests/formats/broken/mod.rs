@@ -64,6 +64,25 @@ pub(crate) fn middle(
     rows.pop()
 }
 
+/// Whether a value was left out. What is left of the row is then what the whole one has.
+#[track_caller]
+pub(crate) fn left_out(row: &Row, whole: &Seen, kind: &str) -> bool {
+    let Seen { external_id, email, email_verified, phone_number, username, given_name, .. } = seen(row);
+    let pairs = [
+        (&external_id, &whole.external_id),
+        (&email, &whole.email),
+        (&phone_number, &whole.phone_number),
+        (&username, &whole.username),
+        (&given_name, &whole.given_name),
+    ];
+    if row.left_out.is_empty() {
+        return false;
+    }
+    assert!(pairs.iter().all(|(left, whole)| left.is_none() || left == whole), "{kind}");
+    assert!(whole.email_verified || !email_verified, "{kind}");
+    true
+}
+
 /// Pseudo-random numbers that are the same in every run (SplitMix64).
 pub(crate) struct Dice(pub(crate) u64);
 

@@ -1,7 +1,7 @@
 use umoja_migrate::Rejected;
-use umoja_migrate::formats::{Format, Mapping, Options};
+use umoja_migrate::formats::{Entry, Format, Mapping, Options};
 
-use super::{Dice, Seen, middle, seen};
+use super::{Dice, Seen, left_out, middle, seen};
 use crate::login::all;
 
 struct Case {
@@ -93,7 +93,7 @@ impl Case {
 
     fn said(&self, cells: &[Vec<u8>], column: &str) -> Option<String> {
         let index = self.columns.iter().position(|name| *name == column)?;
-        let text = String::from_utf8(cells[index].clone()).expect("a row that is not UTF-8 is rejected");
+        let text = String::from_utf8(cells[index].clone()).ok()?;
         Some(text).filter(|text| !["", "NULL", "\\N"].contains(&text.as_str()))
     }
 }
@@ -141,7 +141,10 @@ fn a_changed_cell_rejects_the_row_or_is_read_exactly() {
                 let row = middle(case.format, &case.around(&written(&cells)), &case.options, &whole, &kind);
                 kinds += 1;
                 let Some(Ok(row)) = row else { continue };
-                assert!(!["not utf-8", "half a letter", "too long"].contains(&change), "{:?} {kind}", case.format);
+                if left_out(&row, &whole, &kind) {
+                    continue;
+                }
+                assert_ne!(change, "too long", "{:?} {kind}", case.format);
                 let row = seen(&row);
                 assert_eq!(row.external_id, case.said(&cells, case.external_id), "{:?} {kind}", case.format);
                 assert_eq!(row.email, case.said(&cells, case.email), "{:?} {kind}", case.format);
@@ -173,8 +176,8 @@ fn a_row_with_more_or_fewer_cells_is_rejected() {
     }
 }
 
-/// Without quotes a row is split at its commas, and the reader returns only these fields. With an unclosed quote, the
-/// rows inside it are rejected.
+/// Without quotes a row is split at its commas, and the reader returns only these fields. An unclosed quote ends the
+/// source.
 #[test]
 fn broken_bytes_make_no_other_user() {
     let mut dice = Dice(47);
@@ -198,7 +201,10 @@ fn no_other_user(case: &Case, broken: &[u8], whole: &Seen) {
     let items = all(case.format, &case.around(broken), &case.options);
     let mut first = true;
     for item in items {
-        let Ok(row) = item.unwrap().row else { continue };
+        // Quotes that are never closed end the source.
+        let Ok(Entry { row, .. }) = item else { continue };
+        let Ok(row) = row else { continue };
+        let is_partial = !row.left_out.is_empty();
         let row = seen(&row);
         if row == *whole {
             first = false;
@@ -210,12 +216,18 @@ fn no_other_user(case: &Case, broken: &[u8], whole: &Seen) {
         if broken.contains(&b'"') {
             continue;
         }
-        let as_split = |cells: Vec<Vec<u8>>| {
+        let as_split = |mut cells: Vec<Vec<u8>>| {
+            while cells.len() > case.columns.len() && cells.last().is_some_and(Vec::is_empty) {
+                cells.pop();
+            }
+            let is_said = |read: &Option<String>, column: &str| {
+                is_partial && read.is_none() || *read == case.said(&cells, column)
+            };
             cells.len() == case.columns.len()
-                && row.external_id == case.said(&cells, case.external_id)
-                && row.email == case.said(&cells, case.email)
-                && row.username == case.said(&cells, case.username)
-                && row.given_name == case.said(&cells, case.given_name)
+                && is_said(&row.external_id, case.external_id)
+                && is_said(&row.email, case.email)
+                && is_said(&row.username, case.username)
+                && is_said(&row.given_name, case.given_name)
         };
         assert!(rows.any(as_split), "{:?}: {}", case.format, String::from_utf8_lossy(broken));
     }

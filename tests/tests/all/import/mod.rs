@@ -7,6 +7,7 @@ mod recorded;
 mod restore;
 mod rows;
 mod two_people;
+mod usable;
 
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ pub(crate) async fn importer(d: &Deployment, at: usize, company: &Caller) -> Imp
         keys: HashKeys::default(),
         company: Arc::new(region.tables.registry.company(&id).await.unwrap().unwrap()),
         dry_run: false,
+        is_strict: false,
     }
 }
 

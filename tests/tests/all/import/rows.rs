@@ -221,7 +221,7 @@ fn a_dry_run_reports_the_same_and_writes_nothing() {
 #[test]
 fn a_rejected_rows_reason_contains_no_value() {
     story(11, async |d| {
-        let importer = importer(&d, 0, &d.shop).await;
+        let importer = Importer { is_strict: true, ..importer(&d, 0, &d.shop).await };
         let secret = "canary-8f31";
         let keyed = ForeignHash::presta_shop("shop-key", &[7; 16]).unwrap();
         let rows = [

@@ -70,7 +70,7 @@ fn a_number_is_stored_answered_exported_and_restored_as_it_was_sent() {
     story(1211, async |d| {
         d.world.clock.advance(10_000);
         let restorer = Restorer { people: d.world.regions[0].people(), dry_run: false };
-        for entry in read(&lines[..]).unwrap() {
+        for entry in read(&lines[..], None).unwrap() {
             restorer.row(&entry.unwrap().row.unwrap()).await.unwrap();
         }
         assert!(has_them(&d.call(0, "lookup", json!({ "id": id })).await.ok(200).body["user"]));
@@ -111,6 +111,17 @@ fn a_number_that_is_not_json_makes_a_malformed_request() {
             let (raw, _) = sent(&d, "register", &body).await;
             assert_eq!((raw.status, &raw.problem()["code"]), (400, &json!("malformed_request")), "{number}");
         }
+    });
+}
+
+#[test]
+fn half_a_character_is_named() {
+    story(1214, async |d| {
+        let (raw, _) = sent(&d, "register", r#"{"username":"eve","profile":{"given_name":"Ada \ud83d"}}"#).await;
+        assert_eq!((raw.status, &raw.problem()["code"]), (422, &json!("half_character")));
+        let whole = r#"{"username":"eve","profile":{"given_name":"Ada \ud83d\ude00"}}"#;
+        let (_, answer) = sent(&d, "register", whole).await;
+        assert_eq!(answer.unwrap()["user"]["profile"]["given_name"], "Ada \u{1f600}");
     });
 }
 
@@ -214,7 +225,7 @@ fn every_profile_is_the_same_after_every_way_that_it_takes() {
             );
             let header = r#"{"umoja_export":1,"exported_at":5,"region":"eu-west-1"}"#;
             let file = format!("{header}\n{}\n", serde_json::to_string(&record).unwrap());
-            let restored = read(file.as_bytes()).unwrap().next().unwrap().unwrap().row.unwrap();
+            let restored = read(file.as_bytes(), None).unwrap().next().unwrap().unwrap().row.unwrap();
             same(&restored.identity.profile.checked().unwrap())
         })
         .unwrap();

@@ -52,6 +52,7 @@ async fn import(d: &Deployment, source: &Source, caller: &Caller) -> (Vec<Old>, 
         keys: source.options.keys.hash_keys.clone(),
         company: Arc::new(region.tables.registry.company(&id).await.unwrap().unwrap()),
         dry_run: false,
+        is_strict: false,
     };
     let (mut old, mut without) = (Vec::new(), 0);
     let mut passwords = source.passwords.iter();
