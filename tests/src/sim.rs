@@ -21,6 +21,7 @@ mod operator;
 mod people;
 #[allow(missing_docs, reason = "the names of steps explain them")]
 pub mod plan;
+mod pointers;
 pub mod regressions;
 mod reload;
 pub mod rules;

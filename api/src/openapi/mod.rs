@@ -90,7 +90,7 @@ fn describe(operation: &Described) -> Value {
         if matches!(status, 429 | 503) {
             answer["headers"]["Retry-After"] = header("Retry-After");
         }
-        if matches!(status, 500 | 503) {
+        if matches!(status, 422 | 500 | 503) {
             // Also before the caller is known, when the answer is not signed.
             answer["content"]["application/problem+json"] = json!({ "schema": problem });
         }

@@ -98,7 +98,7 @@ async fn a_region_is_added_again_from_one_with_values_of_other_types() {
     assert!(text(&digest.stdout).contains("cannot be read"), "{}", text(&digest.stdout));
     let doctor = run(&["doctor", "--dir", &dir]);
     assert_eq!(doctor.status.code(), Some(1), "{}", text(&doctor.stderr));
-    assert!(text(&doctor.stdout).contains("items cannot be read"), "{}", text(&doctor.stdout));
+    assert!(text(&doctor.stdout).contains("cannot be read"), "{}", text(&doctor.stdout));
 }
 
 #[tokio::test]

@@ -229,7 +229,7 @@ fn a_stream_that_does_not_advance_is_named() {
     let database = Connection::open(format!("{dir}/{THERE}/region.sqlite")).unwrap();
     database
         .execute_batch(
-            "CREATE TRIGGER stuck BEFORE UPDATE ON cursors BEGIN SELECT RAISE(ABORT, 'stuck'); END;
+            "CREATE TRIGGER stuck BEFORE INSERT ON cursors BEGIN SELECT RAISE(ABORT, 'stuck'); END;
              INSERT INTO changes (table_name, image) VALUES ('users', x'07');",
         )
         .unwrap();

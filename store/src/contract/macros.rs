@@ -82,8 +82,6 @@ macro_rules! users_contract {
             a_scan_returns_every_identifier_once_with_any_page_size,
         }
         $crate::contract_cases! { [$(#[$attribute])*] $make, linked_accounts:
-            superfluous_pointers_are_dropped_if_their_parts_are_unchanged,
-            genuine_rows_are_no_strays,
             a_user_without_pointers_to_it_has_no_linked_accounts,
             linked_accounts_of_one_user_are_returned_in_id_order,
             a_pointer_is_written_with_its_part_or_not_at_all,
@@ -92,6 +90,8 @@ macro_rules! users_contract {
             writing_a_pointer_twice_has_no_effect,
             writes_require_the_unchanged_profiles_that_they_name,
             a_scan_returns_every_pointer_once_with_any_page_size,
+            superfluous_pointers_are_dropped_if_their_parts_are_unchanged,
+            genuine_rows_are_no_strays,
             a_user_may_point_at_itself,
             versions_in_any_order_leave_the_newest_pointer,
         }

@@ -8,7 +8,7 @@ use umoja_schema::{
 };
 use umoja_store::Change;
 
-use super::verified::{pointer, verified_winner};
+use super::pointers::{pointer, verified_winner};
 
 /// A call that may have written, as far as its caller knows.
 #[derive(Debug, Clone)]

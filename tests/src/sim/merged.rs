@@ -8,7 +8,7 @@ use umoja_schema::{Part, PartRecord, UserId};
 use super::answered::Answered;
 use super::fleet::Fleet;
 use super::plan::Call;
-use super::verified::{pointer, verified_winner};
+use super::pointers::{pointer, verified_winner};
 
 impl Fleet {
     /// An acknowledged erasure covers all users of the person.

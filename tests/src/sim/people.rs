@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use umoja_schema::{AccountStatus, Part, PartRecord, ProfileFacts, UserId};
 
 use super::history::{History, Passwords};
-use super::verified::pointer;
+use super::pointers::pointer;
 
 impl History {
     /// True if both parts of a user are stored and live.

@@ -1,26 +1,11 @@
-//! Pointers and verified identifiers of stored users, and what contradicts that they are one person.
+//! What contradicts that two users are one person.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use umoja_schema::{BlindIndex, CompanyId, IdentifierItem, IdentifierKind, Ownership, PartRecord, UserId};
+use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, UserId};
 
 use super::history::History;
-
-/// The user that a profile was merged into.
-pub(super) fn pointer(record: &PartRecord) -> Option<UserId> {
-    record.profile_facts().and_then(|facts| facts.merged_into)
-}
-
-/// The winner of the identifiers that both users have verified, if there are any.
-pub(super) fn verified_winner(one: &PartRecord, other: &PartRecord) -> Option<UserId> {
-    let counts = |ownership: &&Ownership| ownership.verified && ownership.kind != IdentifierKind::ExternalId;
-    let shared = one.ownerships().iter().filter_map(|(index, ownership)| {
-        let (ownership, rival) = (Some(ownership).filter(counts)?, other.ownerships().get(index).filter(counts)?);
-        let owners = BTreeMap::from([(one.id, ownership.clone()), (other.id, rival.clone())]);
-        Some(IdentifierItem { index: *index, owners })
-    });
-    IdentifierItem::winner_of(&shared.collect::<Vec<_>>()).map(|(id, _)| id)
-}
+use super::pointers::verified_winner;
 
 /// The identifiers of one kind that a person owns, for external ids of each company.
 type Values = BTreeMap<(IdentifierKind, Option<CompanyId>), BTreeSet<BlindIndex>>;

@@ -7,7 +7,7 @@ use umoja_schema::{
 use umoja_store::apply::{IDENTIFIER_CONFLICT, plan_linked_accounts};
 use umoja_store::ports::{Condition, PartWrite, StoreError, Writes};
 
-use super::super::verified::{pointer, verified_winner};
+use super::super::pointers::{pointer, verified_winner};
 use super::Written;
 
 impl Written {
