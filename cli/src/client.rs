@@ -97,12 +97,14 @@ pub enum ClientError {
     #[error("the region did not answer within {} s", TIMEOUT.as_secs())]
     Timeout,
     /// The region rejected the request before it knew the caller, so the answer is not signed.
-    #[error("the region rejected the request with {status} {code}")]
+    #[error("the region rejected the request with {status} {code}: {detail}")]
     Rejected {
         /// The HTTP status.
         status: u16,
         /// The problem's code.
         code: String,
+        /// What the problem says, without control characters: nothing proves that the region said it.
+        detail: String,
     },
     /// An answer that the region did not sign for this request.
     #[error("the answer is not signed by this region for this request ({0}); do not trust it")]
@@ -276,7 +278,10 @@ fn rejected(raw: &Raw) -> ClientError {
     let is_error =
         StatusCode::from_u16(raw.status).is_ok_and(|status| status.is_client_error() || status.is_server_error());
     match serde_json::from_slice::<ProblemDetails>(&raw.body) {
-        Ok(problem) if is_error => ClientError::Rejected { status: raw.status, code: problem.code },
+        Ok(problem) if is_error => {
+            let detail = problem.detail.chars().filter(|c| !c.is_control()).collect();
+            ClientError::Rejected { status: raw.status, code: problem.code, detail }
+        }
         _ => ClientError::Form(raw.status),
     }
 }

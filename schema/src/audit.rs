@@ -70,6 +70,24 @@ pub enum AuditEvent {
 }
 
 impl AuditEvent {
+    /// The names of all events.
+    pub const NAMES: [&str; 14] = [
+        "registered",
+        "imported",
+        "linked",
+        "identifiers_changed",
+        "password_changed",
+        "password_reset_started",
+        "password_reset",
+        "status_changed",
+        "merged_into",
+        "merged",
+        "unmerged_from",
+        "unmerged",
+        "exported",
+        "erased",
+    ];
+
     /// The name of the event: the kind of its row.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -182,6 +200,28 @@ mod tests {
             prop_assert_eq!(place(&key(&region, one)), Some((region.clone(), one)));
             prop_assert!(key(&region, one).starts_with(&prefix(&region)));
         }
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_events() {
+        let other = UserId::v8([1; 16]);
+        let events = [
+            AuditEvent::Registered,
+            AuditEvent::Imported,
+            AuditEvent::Linked("soko".parse().unwrap()),
+            AuditEvent::IdentifiersChanged(Vec::new()),
+            AuditEvent::PasswordChanged,
+            AuditEvent::ResetStarted,
+            AuditEvent::PasswordReset,
+            AuditEvent::StatusChanged(AccountStatus::Active),
+            AuditEvent::MergedInto(other),
+            AuditEvent::Merged(other),
+            AuditEvent::UnmergedFrom(other),
+            AuditEvent::Unmerged(other),
+            AuditEvent::Exported,
+            AuditEvent::Erased,
+        ];
+        assert_eq!(events.map(|event| event.name()), AuditEvent::NAMES);
     }
 
     #[test]

@@ -57,6 +57,8 @@ async fn a_region_is_added_frozen_thawed_and_removed() {
     assert!(text(&add.stderr).contains("region thaw"), "{}", text(&add.stderr));
     let status = run(&["status", "--dir", &dir]);
     assert!(status.status.code() == Some(1) && text(&status.stdout).contains("us-east-1 is frozen"));
+    let doctor = run(&["doctor", "--dir", &dir]);
+    assert!(doctor.status.code() == Some(1) && text(&doctor.stdout).contains("us-east-1 is frozen"));
     let served = world.serve();
     let rejected = client(&served.urls[2], &company).call("lookup", json!({ "username": "amina" })).await;
     assert!(rejected.unwrap_err().to_string().contains("503 region_not_serving"));

@@ -1,8 +1,9 @@
 //! `umoja audit list`: the events of all users.
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use serde_json::json;
-use umoja_schema::audit::field;
+use umoja_schema::audit::{AuditEvent, field};
 use umoja_schema::{CompanyId, Log, LogRow, Millis};
 
 use super::super::target::Target;
@@ -35,8 +36,8 @@ pub(super) struct List {
     /// Only events that this company caused.
     #[arg(long)]
     company: Option<CompanyId>,
-    /// Only this kind of event, such as `exported`.
-    #[arg(long)]
+    /// Only this kind of event.
+    #[arg(long, value_parser = PossibleValuesParser::new(AuditEvent::NAMES))]
     event: Option<String>,
     /// Only events since this day, or this time as in RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = trail::since)]

@@ -111,6 +111,7 @@ impl Doctor {
             note("comparing again");
         }
         let (unseen, mut attention) = look_at_queues(&regions).await;
+        attention.extend(regions.list.iter().filter_map(|region| status::unserved(region.name(), region.state)));
         attention.extend(settings::differences(&regions).await);
         attention.extend(companies::attention(&regions).await);
         attention.extend(unopened(&regions).await);

@@ -237,6 +237,13 @@ async fn explained(opened: &Opened, deployment: &Regions, scans: &[&Scan]) -> Re
     }
 }
 
+/// That a region does not serve, and which command continues with it.
+pub(super) fn unserved(region: &Region, state: RegionState) -> Option<String> {
+    let next = next_step(state)?;
+    let state = state.as_str();
+    Some(format!("{region} is {state} and does not serve; continue with `umoja region {next} {region}`"))
+}
+
 /// The `umoja region` command that continues with a region that does not serve.
 const fn next_step(state: RegionState) -> Option<&'static str> {
     match state {
@@ -278,11 +285,7 @@ impl RegionStatus {
     fn attention(&self, thresholds: &LagThresholds, regions: &[&Region]) -> Vec<String> {
         let region = &self.region;
         let mut attention = Vec::new();
-        if let Some(next) = next_step(self.state) {
-            let state = self.state.as_str();
-            attention
-                .push(format!("{region} is {state} and does not serve; continue with `umoja region {next} {region}`"));
-        }
+        attention.extend(unserved(region, self.state));
         if self.key == "enabled" {
             attention.extend(self.unopened.iter().cloned());
         } else {
