@@ -3,7 +3,7 @@
 //!
 //! A shared verified identifier is evidence that two users are one person, and no proof: families share a telephone
 //! number, and providers give a number to the next customer. What contradicts it is a company that has given the two
-//! different external ids, or two different e-mail addresses. Then the users stay two, both own the identifier, and
+//! different external ids, two different e-mail addresses, or two user names where only the number is common. Then the users stay two, both own the identifier, and
 //! the journal has the conflict.
 //!
 //! The rule compares two persons, each with all of its users, because a chain of merges must not join what one merge
@@ -23,6 +23,8 @@ pub struct Evidence {
     external_ids: BTreeMap<CompanyId, BTreeSet<BlindIndex>>,
     /// The e-mail addresses, and whether each is verified.
     emails: BTreeMap<BlindIndex, bool>,
+    /// The user names.
+    usernames: BTreeSet<BlindIndex>,
 }
 
 /// What becomes common to two persons.
@@ -30,7 +32,8 @@ pub struct Evidence {
 pub enum Joins {
     /// The record alone: no password of one opens the account of the other.
     Records,
-    /// The password too. It is not joined with an account that has another e-mail address, verified or not.
+    /// The password too. It is not joined with an account that has another e-mail address, verified or not, or that
+    /// has another user name and nothing but a telephone number in common.
     Passwords,
 }
 
@@ -48,6 +51,8 @@ pub enum Contradiction {
         /// Whether both are verified.
         verified: bool,
     },
+    /// Their user names differ, and they have neither an address nor an external id in common.
+    Username,
 }
 
 impl Contradiction {
@@ -56,6 +61,7 @@ impl Contradiction {
         match self {
             Self::ExternalId { .. } => IdentifierKind::ExternalId,
             Self::Email { .. } => IdentifierKind::Email,
+            Self::Username => IdentifierKind::Username,
         }
     }
 }
@@ -66,6 +72,7 @@ impl fmt::Display for Contradiction {
             Self::ExternalId { company } => write!(f, "different external ids of {company}"),
             Self::Email { verified: true } => f.write_str("different verified e-mail addresses"),
             Self::Email { verified: false } => f.write_str("different e-mail addresses"),
+            Self::Username => f.write_str("different user names"),
         }
     }
 }
@@ -78,10 +85,18 @@ impl Evidence {
             match (ownership.kind, &ownership.company) {
                 (IdentifierKind::Email, _) => evidence = evidence.with_email(*index, ownership.verified),
                 (IdentifierKind::ExternalId, Some(company)) => evidence = evidence.with_external_id(company, *index),
-                _ => {}
+                (IdentifierKind::Username, _) => evidence = evidence.with_username(*index),
+                (IdentifierKind::PhoneNumber | IdentifierKind::ExternalId, _) => {}
             }
         }
         evidence
+    }
+
+    /// The evidence with a user name.
+    #[must_use]
+    pub fn with_username(mut self, index: BlindIndex) -> Self {
+        self.usernames.insert(index);
+        self
     }
 
     /// The evidence with an e-mail address.
@@ -116,7 +131,18 @@ impl Evidence {
         } else if joins == Joins::Passwords && are_different(&self.emails(false), &other.emails(false)) {
             found.push(Contradiction::Email { verified: false });
         }
+        if joins == Joins::Passwords && !self.has_in_common(other) && are_different(&self.usernames, &other.usernames) {
+            found.push(Contradiction::Username);
+        }
         found
+    }
+
+    /// True if the two share more than a telephone number.
+    fn has_in_common(&self, other: &Self) -> bool {
+        let shares = |(company, ids): (&CompanyId, &BTreeSet<BlindIndex>)| {
+            other.external_ids.get(company).is_some_and(|theirs| !ids.is_disjoint(theirs))
+        };
+        self.external_ids.iter().any(shares) || self.emails.keys().any(|email| other.emails.contains_key(email))
     }
 
     fn emails(&self, only_verified: bool) -> BTreeSet<BlindIndex> {

@@ -1,4 +1,4 @@
-//! The rule over all small persons: three external ids of two companies, and two addresses, verified or not.
+//! The rule over all small persons: four external ids of two companies, two addresses, verified or not, and two user names.
 
 use umoja_schema::{Attributes, Millis, Ownership};
 
@@ -17,9 +17,10 @@ fn index(n: u8) -> BlindIndex {
 enum Owned {
     ExternalId(u8, u8),
     Email(u8, bool),
+    Username(u8),
 }
 
-const ALL: [Owned; 8] = [
+const ALL: [Owned; 10] = [
     Owned::ExternalId(0, 1),
     Owned::ExternalId(0, 2),
     Owned::ExternalId(1, 3),
@@ -28,19 +29,23 @@ const ALL: [Owned; 8] = [
     Owned::Email(5, false),
     Owned::Email(6, true),
     Owned::Email(6, false),
+    Owned::Username(7),
+    Owned::Username(8),
 ];
 
 fn evidence<'a>(owned: impl IntoIterator<Item = &'a Owned>) -> Evidence {
     owned.into_iter().fold(Evidence::default(), |evidence, owned| match owned {
         Owned::ExternalId(by, n) => evidence.with_external_id(&company(*by), index(*n)),
         Owned::Email(n, verified) => evidence.with_email(index(*n), *verified),
+        Owned::Username(n) => evidence.with_username(index(*n)),
     })
 }
 
-/// Every person that can be made of [`ALL`].
+/// Every person that owns up to three of [`ALL`]. A contradiction is between at most two things of each side.
 fn everyone() -> Vec<(Vec<Owned>, Evidence)> {
     let some = |bits: u16| ALL.iter().enumerate().filter(move |(n, _)| bits & 1 << n != 0).map(|(_, owned)| *owned);
-    (0..1 << ALL.len())
+    (0_u16..1 << ALL.len())
+        .filter(|bits| bits.count_ones() <= 3)
         .map(|bits| some(bits).collect::<Vec<_>>())
         .map(|owned| (owned.clone(), evidence(&owned)))
         .collect()
@@ -123,6 +128,12 @@ fn each_contradiction_has_its_examples() {
         // Of two verified addresses one in common, and an unverified one in common, which proves no ownership.
         (vec![ALL[4], ALL[6]], vec![ALL[6]], vec![], vec![]),
         (vec![ALL[4], ALL[7]], vec![ALL[6]], vec![email(true)], vec![email(true)]),
+        // Another user name: with only a number in common, with an address or an external id.
+        (vec![ALL[8]], vec![ALL[9]], vec![], vec![Contradiction::Username]),
+        (vec![ALL[4], ALL[8]], vec![ALL[9]], vec![], vec![Contradiction::Username]),
+        (vec![ALL[4], ALL[8]], vec![ALL[5], ALL[9]], vec![], vec![]),
+        (vec![ALL[0], ALL[8]], vec![ALL[0], ALL[9]], vec![], vec![]),
+        (vec![ALL[8]], vec![ALL[8]], vec![], vec![]),
         // Both.
         (vec![ALL[0], ALL[4]], vec![ALL[1], ALL[6]], vec![of_shop(), email(true)], vec![of_shop(), email(true)]),
     ];
@@ -154,11 +165,10 @@ fn an_address_under_two_index_keys_is_one_address() {
 }
 
 #[test]
-fn numbers_and_user_names_contradict_nothing() {
-    for kind in [IdentifierKind::PhoneNumber, IdentifierKind::Username] {
-        let [one, other] = [1, 2].map(|n| Evidence::of([&facts([(index(n), ownership(kind, true, None, 1))])]));
-        assert_eq!(one.contradictions(&other, Joins::Passwords), []);
-    }
+fn numbers_contradict_nothing() {
+    let kind = IdentifierKind::PhoneNumber;
+    let [one, other] = [1, 2].map(|n| Evidence::of([&facts([(index(n), ownership(kind, true, None, 1))])]));
+    assert_eq!(one.contradictions(&other, Joins::Passwords), []);
 }
 
 #[test]
@@ -166,6 +176,7 @@ fn the_users_of_a_person_count_in_any_order() {
     let owned = |n: usize| match ALL[n] {
         Owned::ExternalId(by, n) => (index(n), ownership(IdentifierKind::ExternalId, false, Some(company(by)), 1)),
         Owned::Email(n, verified) => (index(n), ownership(IdentifierKind::Email, verified, None, 1)),
+        Owned::Username(n) => (index(n), ownership(IdentifierKind::Username, false, None, 1)),
     };
     let rivals = everyone();
     for first in 0..ALL.len() {

@@ -89,6 +89,10 @@ impl Importer {
         let (Some(profile), Some(record)) = (&parts.profile, &parts.credentials) else {
             return Err(Reason::Behind.into());
         };
+        let (its, own) = (Evidence::of(profile.profile_facts()), Evidence::of([&user.facts]));
+        if !its.contradictions(&own, Joins::Passwords).is_empty() {
+            return Err(Reason::OtherAddress.into());
+        }
         if user.hash.is_none() {
             return Ok(Earlier::There);
         }
@@ -97,10 +101,6 @@ impl Importer {
             return Ok(Earlier::There);
         }
         people.sealer.open::<Identity>(profile).await?;
-        let (its, own) = (Evidence::of(profile.profile_facts()), Evidence::of([&user.facts]));
-        if !its.contradictions(&own, Joins::Passwords).is_empty() {
-            return Err(Reason::OtherAddress.into());
-        }
         if self.dry_run {
             return Ok(Earlier::There);
         }

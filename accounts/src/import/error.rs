@@ -46,8 +46,10 @@ pub enum Reason {
     /// The user was imported before and erased since. An import must not bring the person back.
     #[error("the user was erased")]
     Erased,
-    /// The user of an earlier record with the same id has no password, and another e-mail address.
-    #[error("the user with the id of the record has another e-mail address, and does not get its password")]
+    /// The user of an earlier record with the same id has another e-mail address.
+    #[error(
+        "the user with the id of the record has another e-mail address: the address was changed, or two people have one id"
+    )]
     OtherAddress,
     /// A part of the record's user has not arrived in this region.
     #[error("the user has not completely arrived from another region; import the file again later")]

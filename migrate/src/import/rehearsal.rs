@@ -26,6 +26,7 @@ struct Rows {
 struct Known {
     external_id: Option<Short>,
     email: Option<(Short, bool)>,
+    username: Option<Short>,
     has_hash: bool,
 }
 
@@ -36,6 +37,7 @@ impl Known {
         Self {
             external_id: first(IdentifierKind::ExternalId).map(|(index, _)| short(index.as_bytes())),
             email: first(IdentifierKind::Email).map(|(index, own)| (short(index.as_bytes()), own.verified)),
+            username: first(IdentifierKind::Username).map(|(index, _)| short(index.as_bytes())),
             has_hash: user.hash.is_some(),
         }
     }
@@ -47,6 +49,9 @@ impl Known {
         }
         if let Some((email, verified)) = self.email {
             evidence = evidence.with_email(whole(email), verified);
+        }
+        if let Some(username) = self.username {
+            evidence = evidence.with_username(whole(username));
         }
         evidence
     }
@@ -78,12 +83,10 @@ impl Rehearsal {
         let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Rows { owners, users } = &mut *rows;
         if let Some(earlier) = users.get_mut(&id) {
-            if known.has_hash && !earlier.has_hash {
-                if earlier.contradicts(&known, company) {
-                    return Err(Reason::OtherAddress);
-                }
-                earlier.has_hash = true;
+            if earlier.contradicts(&known, company) {
+                return Err(Reason::OtherAddress);
             }
+            earlier.has_hash |= known.has_hash;
             return Ok(Some(Outcome::AlreadyThere));
         }
         users.insert(id, known);

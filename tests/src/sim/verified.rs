@@ -20,7 +20,8 @@ impl History {
         values
     }
 
-    /// True if the persons of two users have different e-mail addresses, or different external ids of one company.
+    /// True if the persons of two users have different e-mail addresses, different external ids of one company, or
+    /// different user names beside nothing but a number.
     /// Whether an address is verified makes no difference to an automatic merge, unless a person has several.
     pub(super) fn contradict(&self, at: usize, one: UserId, other: UserId) -> bool {
         let (its, theirs) = (self.values(at, one), self.values(at, other));
@@ -28,7 +29,12 @@ impl History {
         let differ = |(slot, own): (&(IdentifierKind, Option<CompanyId>), &BTreeSet<BlindIndex>)| {
             counts(slot.0) && theirs.get(slot).is_some_and(|theirs| own.is_disjoint(theirs))
         };
-        its.iter().any(differ) || self.verified_emails_differ(at, one, other)
+        let shares = |(slot, own): (&(IdentifierKind, Option<CompanyId>), &BTreeSet<BlindIndex>)| {
+            counts(slot.0) && theirs.get(slot).is_some_and(|theirs| !own.is_disjoint(theirs))
+        };
+        let name = (IdentifierKind::Username, None);
+        let other_name = its.get(&name).zip(theirs.get(&name)).is_some_and(|(its, theirs)| its.is_disjoint(theirs));
+        its.iter().any(differ) || other_name && !its.iter().any(shares) || self.verified_emails_differ(at, one, other)
     }
 
     fn verified_emails_differ(&self, at: usize, one: UserId, other: UserId) -> bool {

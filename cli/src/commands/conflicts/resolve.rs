@@ -30,8 +30,8 @@ const MAX_REASON_CHARS: usize = 256;
 conflict. WINNER is the user who keeps the identifier, which need not be the user that look-ups find now.
 
 --merge merges LOSER into WINNER, by the rules of the API's `merge`; the API's `unmerge` undoes it. It is rejected if \
-one company knows the two by different external ids, or if their e-mail addresses differ: families share a telephone \
-number, and providers give a number to the next customer. If the two are one person all the same, name each \
+one company knows the two by different external ids, if their e-mail addresses differ, or if they have only a telephone \
+number in common and their user names differ: families share a number, and providers give a number to the next customer. If the two are one person all the same, name each \
 difference with --despite. From then on the password of WINNER opens both, and that of LOSER if WINNER has none.
 
 --give-up takes \
@@ -108,6 +108,8 @@ enum Difference {
     ExternalId,
     /// Their e-mail addresses differ.
     Email,
+    /// Their user names differ, and they have neither an address nor an external id in common.
+    Username,
 }
 
 impl Difference {
@@ -115,6 +117,7 @@ impl Difference {
         match self {
             Self::ExternalId => IdentifierKind::ExternalId,
             Self::Email => IdentifierKind::Email,
+            Self::Username => IdentifierKind::Username,
         }
     }
 }
