@@ -119,7 +119,11 @@ fn single(value: Value) -> Value {
 fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
     let mut hash = None;
     for credential in user.objects("credentials")? {
-        let kind = credential.exact_text("type")?.ok_or_else(|| field("type"))?;
+        let kind = match credential.exact_text("type") {
+            // The password is found, so nothing depends on the others.
+            kind if hash.is_some() => kind.ok().flatten().unwrap_or_default(),
+            kind => kind?.ok_or_else(|| field("type"))?,
+        };
         if kind == "password" && hash.is_none() {
             hash = Some(password(&credential)?);
         } else {
