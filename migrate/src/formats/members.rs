@@ -16,7 +16,7 @@ use crate::{LeftOut, Rejected, Row};
 ///
 /// It knows which members were read. [`finish`](Self::finish) notes the others, so no format can drop one in silence.
 pub(super) struct Members {
-    members: Map<String, Value>,
+    object: Map<String, Value>,
     left_out: RefCell<Vec<LeftOut>>,
     read: RefCell<BTreeSet<String>>,
     not_taken: RefCell<Vec<String>>,
@@ -27,13 +27,13 @@ pub(super) fn field(name: &str) -> Rejected {
 }
 
 impl Members {
-    pub(super) fn new(members: Map<String, Value>) -> Self {
-        Self { members, left_out: RefCell::default(), read: RefCell::default(), not_taken: RefCell::default() }
+    pub(super) fn new(object: Map<String, Value>) -> Self {
+        Self { object, left_out: RefCell::default(), read: RefCell::default(), not_taken: RefCell::default() }
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
         self.read.borrow_mut().insert(name.to_owned());
-        self.members.get(name).filter(|value| !value.is_null())
+        self.object.get(name).filter(|value| !value.is_null())
     }
 
     /// The member as it is, if there is one.
@@ -42,13 +42,13 @@ impl Members {
     }
 
     pub(super) fn into_map(self) -> Map<String, Value> {
-        self.members
+        self.object
     }
 
     /// The row, with what was left out, and with the names of the members that were not read.
     pub(super) fn finish(self, row: Row) -> Row {
         let (read, mut not_taken) = (self.read.into_inner(), self.not_taken.into_inner());
-        let others = self.members.into_iter().filter(|(name, value)| !read.contains(name) && !claims::is_empty(value));
+        let others = self.object.into_iter().filter(|(name, value)| !read.contains(name) && !claims::is_empty(value));
         not_taken.extend(others.map(|(name, _)| name));
         Row { left_out: self.left_out.into_inner(), not_taken, ..row }
     }
@@ -180,7 +180,7 @@ impl Members {
     /// Whether the record has the member, with a value or null.
     pub(super) fn is_a_member(&self, name: &str) -> bool {
         self.read.borrow_mut().insert(name.to_owned());
-        self.members.contains_key(name)
+        self.object.contains_key(name)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
