@@ -20,11 +20,11 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
     if user.has("serviceAccountClientId") {
         return Err(Rejected::Form("the account of a service"));
     }
-    if !user.has("username") && !user.has("realm") {
-        return Err(Rejected::Form("it has no `username`"));
-    }
     if user.has("realm") && user.has("users") {
         return Err(Rejected::Form("the file has several realms: export each realm to its own file"));
+    }
+    if !user.has("username") {
+        return Err(Rejected::Form("it has no `username`"));
     }
     let mut attributes = Attributes(user.object("attributes").map(Members::into_map).unwrap_or_default());
     let mut take = |name: &str| attributes.take(&user, name);
