@@ -36,8 +36,11 @@ pub enum SharedSecretsError {
     #[error("the regions hold different secrets ({0} differs)")]
     Different(Region),
     /// A hash key of another system cannot be added under this id.
-    #[error("the hash key `{0}` is too long, or its id belongs to another key")]
-    HashKey(String),
+    #[error("the deployment has another hash key under the id `{0}`; choose another id")]
+    HashKeyId(String),
+    /// A hash key of another system is too long to be stored.
+    #[error("the hash key `{0}` is too long")]
+    HashKeyLength(String),
     /// The secrets have changed since they were read.
     #[error("another operator is changing the deployment's secrets ({0} differs)")]
     Changing(Region),
@@ -185,8 +188,7 @@ impl<'a> SharedSecrets<'a> {
     /// stay, because hashes name them.
     ///
     /// # Errors
-    /// [`SharedSecretsError::HashKey`], with no change, if an id belongs to another key or a key is too long; another
-    /// error if a region fails or there are no secrets.
+    /// [`SharedSecretsError::HashKeyId`] or [`SharedSecretsError::HashKeyLength`], with no change; another error if a region fails or there are no secrets.
     pub async fn add_hash_keys(
         &self,
         keys: &HashKeys,
@@ -198,12 +200,13 @@ impl<'a> SharedSecrets<'a> {
         let known = opened.password_keys();
         let mut added = Vec::new();
         for (id, key) in keys.iter() {
-            let rejected = || SharedSecretsError::HashKey(id.to_owned());
             match known.hash_keys.get(id) {
                 Some(known) if known == key => {}
-                Some(_) => return Err(rejected()),
+                Some(_) => return Err(SharedSecretsError::HashKeyId(id.to_owned())),
                 None => {
-                    let sealed = opened.seal_hash_key(id, key, entropy).ok_or_else(rejected)?;
+                    let sealed = opened
+                        .seal_hash_key(id, key, entropy)
+                        .ok_or_else(|| SharedSecretsError::HashKeyLength(id.to_owned()))?;
                     document.hash_keys.insert(id.to_owned(), sealed);
                     added.push(id.to_owned());
                 }

@@ -73,7 +73,8 @@ impl Importer {
         for round in 0..MAX_ROUNDS {
             if let Some(outcome) = self.round(&context, &user, &mut stored_hash, round == 0).await? {
                 let hash = row.hash.as_ref().map(|hash| self.hashing.report(hash, stored_hash.as_deref()));
-                return Ok(Done { outcome, hash, peppered: false, left_out: user.left_out });
+                let (left_out, not_taken) = (user.left_out, row.not_taken.clone());
+                return Ok(Done { outcome, hash, peppered: false, left_out, not_taken, links: Vec::new() });
             }
         }
         Err(Reason::Busy.into())

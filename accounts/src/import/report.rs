@@ -4,11 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use umoja_crypto::legacy::Cost;
+use umoja_schema::CompanyId;
 
 use super::error::Reason;
 
 /// The most fields that a report counts one by one.
 const MAX_FIELDS: usize = 100;
+
+/// The most members of the source that a report counts one by one.
+const MAX_NOT_TAKEN: usize = 200;
+
+/// The most characters of a member's name in a report.
+const MAX_NAME: usize = 100;
 
 /// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +41,10 @@ pub struct Done {
     pub peppered: bool,
     /// The fields that were left out because the user cannot have their values, by name.
     pub left_out: Vec<String>,
+    /// The members of the source that have no place in a user, by name.
+    pub not_taken: Vec<String>,
+    /// The companies that a user of an export is linked to.
+    pub links: Vec<CompanyId>,
 }
 
 /// The report about a hash.
@@ -67,6 +78,12 @@ pub struct Report {
     /// Values that were left out or kept under `custom`, by field, of the rows that were not rejected.
     #[serde(default)]
     pub left_out: BTreeMap<String, u64>,
+    /// Members of the source that have no place in a user, by name, of the rows that were not rejected.
+    #[serde(default)]
+    pub not_taken: BTreeMap<String, u64>,
+    /// The links of the users of an export, by company.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<CompanyId, u64>,
     /// Hashes by family, of the rows that were not rejected.
     pub hashes: BTreeMap<String, u64>,
     /// Rows without a hash. Their users reset their passwords, or have none.
@@ -111,12 +128,16 @@ impl Report {
         }
     }
 
-    fn add_done(&mut self, Done { outcome, hash, peppered, left_out }: &Done) {
+    fn add_done(&mut self, Done { outcome, hash, peppered, left_out, not_taken, links }: &Done) {
         for field in left_out {
-            // The source chooses the names, and the report is kept in memory.
-            let is_known = self.left_out.contains_key(field) || self.left_out.len() < MAX_FIELDS;
-            let field = if is_known { field.as_str() } else { "other fields" };
-            *self.left_out.entry(field.to_owned()).or_default() += 1;
+            count(&mut self.left_out, field, MAX_FIELDS, "other fields");
+        }
+        for name in not_taken {
+            let name: String = name.chars().filter(|letter| !letter.is_control()).take(MAX_NAME).collect();
+            count(&mut self.not_taken, &name, MAX_NOT_TAKEN, "others");
+        }
+        for company in links {
+            *self.links.entry(company.clone()).or_default() += 1;
         }
         self.peppered += u64::from(*peppered);
         *match outcome {
@@ -136,5 +157,35 @@ impl Report {
         {
             self.costliest = Some(Costliest { family: (*family).to_owned(), micros, memory_kib });
         }
+    }
+}
+
+/// Counts a name. The source chooses the names and the report is kept in memory, so after `most` names all others count
+/// together.
+fn count(counts: &mut BTreeMap<String, u64>, name: &str, most: usize, others: &str) {
+    let is_known = counts.contains_key(name) || counts.len() < most;
+    *counts.entry(if is_known { name } else { others }.to_owned()).or_default() += 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_that_are_not_taken_are_counted_by_a_bounded_number_of_short_names() {
+        let mut report = Report::default();
+        let names = (0..MAX_NOT_TAKEN + 5).map(|n| format!("{n}\u{1b}{}", "x".repeat(1000)));
+        let done = Done {
+            outcome: Outcome::Created,
+            hash: None,
+            peppered: false,
+            left_out: Vec::new(),
+            not_taken: names.chain(["0".to_owned()]).collect(),
+            links: Vec::new(),
+        };
+        report.add(&Ok(done));
+        assert_eq!(report.not_taken.len(), MAX_NOT_TAKEN + 1);
+        assert_eq!(report.not_taken["others"], 6);
+        assert!(report.not_taken.keys().all(|name| name.len() <= MAX_NAME && !name.contains('\u{1b}')));
     }
 }

@@ -51,6 +51,8 @@ impl Restorer {
                     hash: hash(record),
                     peppered: has_pepper(&record.credentials),
                     left_out: Vec::new(),
+                    not_taken: Vec::new(),
+                    links: record.links.keys().cloned().collect(),
                 });
             }
         }

@@ -37,6 +37,8 @@ pub struct Row {
     pub hash: Option<ForeignHash>,
     /// The fields of the source that could not be read.
     pub left_out: Vec<LeftOut>,
+    /// The names of the members, columns or attributes of the source that have a value and no place in a user.
+    pub not_taken: Vec<String>,
 }
 
 /// A field of the source with a value that the user cannot have.
@@ -77,6 +79,9 @@ pub enum Rejected {
     /// A member or column is absent, of another type or out of its range.
     #[error("`{0}` is absent or does not have the form that the format requires")]
     Field(String),
+    /// The status of the user is a word that the mapping does not have.
+    #[error("the value of `{0}` is on none of the lists of `status` in the mapping")]
+    Status(String),
     /// A number of the record has more digits than can be kept.
     #[error("a number of the record cannot be kept exactly; write it as a text")]
     Number,

@@ -40,7 +40,7 @@ Only its owner can read the file. The program `age`, which has to be installed, 
 
 Parts that cannot be opened are counted and left out, and the exit code is then 1.
 
-In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is read, \
+In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region, and with --company on PREFIX-companies; in the region that is read, \
 Scan and GetItem on PREFIX-users; kms:Decrypt with its data key, and with those of the others."
 )]
 #[command(after_help = "Examples:
@@ -76,6 +76,11 @@ impl Export {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let regions = self.target.regions().await?;
         let region = regions.first()?;
+        if let Some(id) = &self.company
+            && region.home.registry.company(id).await.map_err(|source| region.failed(source))?.is_none()
+        {
+            return Err(CliError::Failed(format!("there is no company {id}")));
+        }
         let home = region.home.clone();
         let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
         let exporter = Exporter { home, sealer, company: self.company.clone() };

@@ -94,7 +94,7 @@ impl From<SharedSecretsError> for CliError {
                 "{error}, and secrets are never replaced; if a key is being rotated, let `umoja rotate` end or run it \
                  again, else restore the setting `{SETTING}` from a backup"
             )),
-            SharedSecretsError::HashKey(_) => Self::Failed(format!("{error}; give the key another id")),
+            SharedSecretsError::HashKeyId(_) | SharedSecretsError::HashKeyLength(_) => Self::Failed(error.to_string()),
             SharedSecretsError::Changing(_) => {
                 Self::Failed(format!("{error}; let that end, and run the command again: it continues"))
             }

@@ -90,6 +90,10 @@ async fn a_company_export_has_only_its_users() {
         ask(&["export", path(&file), "--plain", "--company", company, "--dir", &world.deployment()])["users"].clone()
     };
     assert_eq!([export("soko", "a"), export("duka", "b")], [json!(3), json!(0)]);
+    let none = world.file("none");
+    let output = run(&["export", path(&none), "--plain", "--company", "nosuch", "--dir", &world.deployment()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("there is no company nosuch") && !none.exists());
     let output = run(&["export", "-", "--plain", "--dir", &world.deployment()]);
     assert_eq!(text(&output.stdout).lines().count(), 4);
     assert!(text(&output.stdout).starts_with(r#"{"umoja_export":1,"#));
@@ -135,4 +139,18 @@ async fn an_encrypted_export_opens_only_with_the_identity() {
     std::fs::write(&file, &bytes).unwrap();
     assert_eq!(ask(&words)["rejected"], 0);
     is_as_before(&there, &other, &before).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_to_companies_that_do_not_exist_are_reported() {
+    let world = World::new();
+    let company = world.company("soko");
+    populate(&world, &company).await;
+    let file = world.file("all.ndjson");
+    ask(&["export", path(&file), "--plain", "--dir", &world.deployment()]);
+    let other = World::new();
+    let output = run(&["import", path(&file), "--format", "umoja", "--dir", &other.deployment()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("links to companies that do not exist: soko 3"), "{said}");
 }

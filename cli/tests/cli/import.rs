@@ -201,6 +201,7 @@ fn invalid_import_options_are_rejected_before_the_import_starts() {
     };
     let auth0 = |more: &[&'static str]| [&["--format", "auth0"][..], more].concat();
     fails(&auth0(&["--company", "unknown"]), 1, "there is no company unknown");
+    fails(&["--format", "csv", "--company", "soko"], 2, "--format csv needs --mapping");
     fails(&["--format", "excel", "--company", "soko"], 2, "one of auth0, firebase");
     fails(&auth0(&["--company", "soko", "--phone-country", "Kenya"]), 2, "alpha-2");
     fails(&auth0(&["--company", "soko", "--into", "us-east-1"]), 1, "not a region");
@@ -209,4 +210,36 @@ fn invalid_import_options_are_rejected_before_the_import_starts() {
     fails(&[&auth0(&["--company", "soko", "--keys"])[..], &[path(&keys)]].concat(), 1, "--keys: app is not among");
     let held = ["import", path(&file), "--format", "auth0", "--company", "soko", "--dir", "/nowhere/at-all"];
     assert_eq!(run(&held).status.code(), Some(1));
+}
+
+#[test]
+fn what_is_not_taken_is_shown_by_name_and_count() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let mut more = user(0);
+    more["user_metadata"] = json!({ "secret_santa": CANARY, "theme": "light" });
+    more["identities"] = json!([{ "user_id": CANARY }]);
+    let file = file(&world, [more, user(1)]);
+    let dry = [&words(path(&file), &dir)[..], &["--dry-run", "--strict"]].concat();
+    assert_eq!(ask(&dry)["not_taken"], json!({ "identities": 1, "user_metadata.secret_santa": 1 }));
+    let shown = text(&run(&dry).stdout);
+    assert!(shown.contains("Not taken") && shown.contains("user_metadata.secret_santa"), "{shown}");
+    assert!(!shown.contains(CANARY));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_its_format() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let file = file(&world, [user(0)]);
+    std::fs::write(&file, "[{\"user_id\": \"1\"}").unwrap();
+    let output = run(&[&words(path(&file), &dir)[..], &["--dry-run"]].concat());
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    for part in ["users.ndjson: line 1: ", "is this the format auth0?", "no record was imported"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(!said.contains("continues from there"), "{said}");
 }

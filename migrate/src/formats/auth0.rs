@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use umoja_crypto::legacy::{ForeignHash, ImportError};
 use umoja_schema::Profile;
 
-use super::claims;
 use super::keys::Keys;
 use super::members::Members;
 use crate::{Rejected, Row};
@@ -26,6 +25,27 @@ const OF_EXTENSION: [(&str, &str); 10] = [
     ("Blocked", "blocked"),
 ];
 
+/// The members of a bulk import, whose schema allows no others. Only its records may have no id.
+const OF_BULK_IMPORT: [&str; 17] = [
+    "email",
+    "email_verified",
+    "username",
+    "phone_number",
+    "phone_verified",
+    "given_name",
+    "family_name",
+    "name",
+    "nickname",
+    "picture",
+    "blocked",
+    "app_metadata",
+    "user_metadata",
+    "password_hash",
+    "custom_password_hash",
+    "mfa_factors",
+    "multifactor",
+];
+
 /// The columns of a table, of which the extension can write one: it has to have the id.
 pub(super) const NEEDED: [&str; 2] = ["Id", "user_id"];
 
@@ -35,11 +55,15 @@ pub(super) fn row(mut object: Map<String, Value>, keys: &Keys) -> Result<Row, Re
             object.entry(member).or_insert(value);
         }
     }
+    let has_id = ["user_id", "_id"].iter().any(|name| object.get(*name).is_some_and(|id| !id.is_null()));
+    if !has_id && object.keys().any(|name| !OF_BULK_IMPORT.contains(&name.as_str())) {
+        return Err(Rejected::Form("it has no `user_id`, and members that Auth0 does not import"));
+    }
     let user = Members::new(object);
     let mut custom = Map::new();
     for name in ["user_metadata", "app_metadata"] {
         if let Some(metadata) = user.object(name) {
-            claims::put(&mut custom, name, Value::Object(metadata.into_map()));
+            user.put(&mut custom, name, Value::Object(metadata.into_map()));
         }
     }
     let profile = Profile {

@@ -38,34 +38,60 @@ fn words(name: &str) -> Vec<String> {
 }
 
 /// Puts a value under `custom`, without its inner members that are [`is_credential`], unless it is null or empty then.
-pub(super) fn put(custom: &mut Map<String, Value>, name: &str, value: Value) {
-    let value = without_credentials(value);
-    let empty = match &value {
+/// Returns the names of what it did not take, such as `user_metadata.secret`.
+#[must_use]
+pub(super) fn put(custom: &mut Map<String, Value>, name: &str, value: Value) -> Vec<String> {
+    if is_empty(&value) {
+        return Vec::new();
+    }
+    if is_credential(name) {
+        return vec![name.to_owned()];
+    }
+    let mut dropped = Vec::new();
+    let value = without_credentials(value, name, &mut dropped);
+    if !is_empty(&value) {
+        custom.insert(name.to_owned(), value);
+    }
+    dropped
+}
+
+/// Whether there is nothing to take.
+pub(super) fn is_empty(value: &Value) -> bool {
+    match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
-    };
-    if !empty && !is_credential(name) {
-        custom.insert(name.to_owned(), value);
     }
 }
 
 /// A value that is left out. It is kept unless its name or a name inside may be a way to log in.
 pub(super) fn left_out(name: &str, value: Value) -> LeftOut {
     let is_empty = value.as_array().is_some_and(Vec::is_empty);
-    let value = if is_credential(name) || is_empty { Value::Null } else { without_credentials(value) };
+    let value =
+        if is_credential(name) || is_empty { Value::Null } else { without_credentials(value, name, &mut Vec::new()) };
     LeftOut { field: name.to_owned(), value }
 }
 
-fn without_credentials(value: Value) -> Value {
+/// The value at `path` without the members that may be a way to log in, whose paths are added to `dropped`.
+fn without_credentials(value: Value, path: &str, dropped: &mut Vec<String>) -> Value {
     match value {
         Value::Object(members) => {
-            let kept = members.into_iter().filter(|(name, _)| !is_credential(name));
-            Value::Object(kept.map(|(name, value)| (name, without_credentials(value))).collect())
+            let mut kept = Map::new();
+            for (name, value) in members {
+                let path = format!("{path}.{name}");
+                if is_credential(&name) {
+                    dropped.push(path);
+                } else {
+                    kept.insert(name, without_credentials(value, &path, dropped));
+                }
+            }
+            Value::Object(kept)
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(without_credentials).collect()),
+        Value::Array(items) => {
+            Value::Array(items.into_iter().map(|item| without_credentials(item, path, dropped)).collect())
+        }
         other => other,
     }
 }
@@ -79,14 +105,14 @@ mod tests {
     fn credentials_never_go_under_custom() {
         let mut custom = Map::new();
         let value = json!({"size": 42, "resetToken": "x", "a": [{"api_key": "x", "b": 1}], "TOTP_secret": "x"});
-        put(&mut custom, "meta", value);
-        put(&mut custom, "old_password", json!("x"));
-        put(&mut custom, "backup-codes", json!(["x"]));
-        put(&mut custom, "empty", json!({"salt": "x"}));
+        let _ = put(&mut custom, "meta", value);
+        let _ = put(&mut custom, "old_password", json!("x"));
+        let _ = put(&mut custom, "backup-codes", json!(["x"]));
+        let _ = put(&mut custom, "empty", json!({"salt": "x"}));
         for name in
             ["passwordHash", "userMFA", "MFAEnabled", "2fa", "my-otp", "oldHash", "SALT", "webauthn_ids", "AccessToken"]
         {
-            put(&mut custom, name, json!("x"));
+            let _ = put(&mut custom, name, json!("x"));
         }
         assert_eq!(Value::Object(custom), json!({"meta": {"size": 42, "a": [{"b": 1}]}}));
     }
@@ -96,5 +122,14 @@ mod tests {
         for name in ["footprint", "teamFavourite", "hashtags", "basalt", "passport", "shoe_size", "", "Größe"] {
             assert!(!is_credential(name), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_not_taken_is_returned_by_its_path() {
+        let metadata = json!({"theme": "light", "token": 1, "keys": [{"secret": "x", "id": 1}]});
+        let mut custom = Map::new();
+        assert_eq!(put(&mut custom, "meta", metadata), ["meta.token", "meta.keys.secret"]);
+        assert_eq!(put(&mut custom, "old_password", json!("x")), ["old_password"]);
+        assert!(put(&mut custom, "password", json!("")).is_empty());
     }
 }

@@ -43,7 +43,9 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Option<Row>, Rejected> {
     };
     // What was left out of the object around the fields.
     let mut row = user.finish(row);
-    row.left_out.extend(record.finish(Row::default()).left_out);
+    let around = record.finish(Row::default());
+    row.left_out.extend(around.left_out);
+    row.not_taken.extend(around.not_taken);
     Ok(Some(row))
 }
 

@@ -12,10 +12,13 @@ use crate::{Rejected, Row};
 
 pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Rejected> {
     let user = Members::new(object);
+    if !user.has("localId") {
+        return Err(Rejected::Form("it has no `localId`"));
+    }
     let mut profile = Profile { name: user.text("displayName"), picture: user.text("photoUrl"), ..Profile::default() };
     if let Some(claims) = user.text("customAttributes") {
         match json::object(claims.as_bytes()) {
-            Ok(claims) => super::claims::put(&mut profile.custom, "customAttributes", Value::Object(claims)),
+            Ok(claims) => user.put(&mut profile.custom, "customAttributes", Value::Object(claims)),
             // A text of unknown content may hold a secret, so it is not kept.
             Err(_) => user.leave_out("customAttributes", Value::Null),
         }

@@ -8,7 +8,6 @@ use umoja_crypto::legacy::{ForeignHash, ImportError};
 use umoja_schema::Profile;
 use umoja_schema::profile::Address;
 
-use super::claims;
 use super::members::{Members, field};
 use crate::{Rejected, Row};
 
@@ -23,6 +22,9 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
     }
     if user.has("realm") && user.has("users") {
         return Err(Rejected::Form("the file has several realms: export each realm to its own file"));
+    }
+    if !user.has("username") {
+        return Err(Rejected::Form("it has no `username`"));
     }
     let mut attributes = Attributes(user.object("attributes").map(Members::into_map).unwrap_or_default());
     let mut take = |name: &str| attributes.take(&user, name);
@@ -58,7 +60,7 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
         ..Profile::default()
     };
     let phone_number = take("phoneNumber");
-    profile.custom = attributes.rest();
+    profile.custom = attributes.rest(&user);
     let row = Row {
         external_id: user.text("id"),
         email: user.text("email"),
@@ -94,11 +96,13 @@ impl Attributes {
         }
     }
 
-    fn rest(self) -> Map<String, Value> {
+    fn rest(self, user: &Members) -> Map<String, Value> {
         let mut custom = Map::new();
         for (name, value) in self.0 {
-            if !OF_FEDERATION.contains(&name.as_str()) {
-                claims::put(&mut custom, &name, single(value));
+            if OF_FEDERATION.contains(&name.as_str()) {
+                user.not_taken(name);
+            } else {
+                user.put(&mut custom, &name, single(value));
             }
         }
         custom
@@ -113,18 +117,32 @@ fn single(value: Value) -> Value {
 }
 
 fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
+    let mut hash = None;
     for credential in user.objects("credentials")? {
-        if credential.exact_text("type")?.ok_or_else(|| field("type"))? != "password" {
-            continue;
+        let kind = match credential.exact_text("type") {
+            // The password is found, so nothing depends on the others.
+            kind if hash.is_some() => kind.ok().flatten().unwrap_or_default(),
+            kind => kind?.ok_or_else(|| field("type"))?,
+        };
+        if kind == "password" && hash.is_none() {
+            hash = Some(password(&credential)?);
+        } else {
+            let known = OTHER_CREDENTIALS.iter().find(|known| **known == kind);
+            user.not_taken(known.map_or("credentials".to_owned(), |known| format!("credentials of type {known}")));
         }
-        if let (Some(data), Some(secret)) =
-            (credential.exact_text("credentialData")?, credential.exact_text("secretData")?)
-        {
-            return Ok(Some(ForeignHash::keycloak(&data, &secret)?));
-        }
-        return before_version_8(&credential).map(Some);
     }
-    Ok(None)
+    Ok(hash)
+}
+
+/// The types of Keycloak's credentials that Umoja has no place for.
+const OTHER_CREDENTIALS: [&str; 4] = ["otp", "webauthn", "webauthn-passwordless", "recovery-authn-codes"];
+
+fn password(credential: &Members) -> Result<ForeignHash, Rejected> {
+    if let (Some(data), Some(secret)) = (credential.exact_text("credentialData")?, credential.exact_text("secretData")?)
+    {
+        return Ok(ForeignHash::keycloak(&data, &secret)?);
+    }
+    before_version_8(credential)
 }
 
 /// `hashedSaltedValue` and `salt`, the form before `secretData` and `credentialData`.

@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 use umoja_crypto::legacy::Digest;
 use umoja_schema::Profile;
 
-use super::claims;
 use super::members::{Members, parsed_or_bare, status};
 use crate::{Rejected, Row};
 
@@ -31,7 +30,7 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
         ..Profile::default()
     };
     for name in ["prefix", "suffix", "taxvat"] {
-        claims::put(&mut profile.custom, name, user.text(name).map_or(Value::Null, Value::String));
+        user.put(&mut profile.custom, name, user.text(name).map_or(Value::Null, Value::String));
     }
     let hash = match user.exact_text("password_hash")? {
         // MD5 alone: Magento 1 without salt.

@@ -1,6 +1,7 @@
 //! The members of a record, by name and type.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 use umoja_crypto::legacy::{Digest, ForeignHash, Step, TextEncoding};
@@ -12,9 +13,13 @@ use crate::{LeftOut, Rejected, Row};
 /// A JSON object as a record. A value that is null, absent or an empty text is `None`. A value of another type than the
 /// expected one is left out and noted. It rejects the record only where a user without it would be another one: the
 /// methods that return a `Result` are for hashes, for the status, and for what says that the record is a user at all.
+///
+/// It knows which members were read. [`finish`](Self::finish) notes the others, so no format can drop one in silence.
 pub(super) struct Members {
-    members: Map<String, Value>,
+    object: Map<String, Value>,
     left_out: RefCell<Vec<LeftOut>>,
+    read: RefCell<BTreeSet<String>>,
+    not_taken: RefCell<Vec<String>>,
 }
 
 pub(super) fn field(name: &str) -> Rejected {
@@ -22,26 +27,40 @@ pub(super) fn field(name: &str) -> Rejected {
 }
 
 impl Members {
-    pub(super) fn new(members: Map<String, Value>) -> Self {
-        Self { members, left_out: RefCell::default() }
+    pub(super) fn new(object: Map<String, Value>) -> Self {
+        Self { object, left_out: RefCell::default(), read: RefCell::default(), not_taken: RefCell::default() }
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
-        self.members.get(name).filter(|value| !value.is_null())
+        self.read.borrow_mut().insert(name.to_owned());
+        self.object.get(name).filter(|value| !value.is_null())
     }
 
     /// The member as it is, if there is one.
     pub(super) fn value(&self, name: &str) -> Value {
-        self.members.get(name).cloned().unwrap_or_default()
+        self.get(name).cloned().unwrap_or_default()
     }
 
     pub(super) fn into_map(self) -> Map<String, Value> {
-        self.members
+        self.object
     }
 
-    /// The row, with what was left out.
+    /// The row, with what was left out, and with the names of the members that were not read.
     pub(super) fn finish(self, row: Row) -> Row {
-        Row { left_out: self.left_out.into_inner(), ..row }
+        let (read, mut not_taken) = (self.read.into_inner(), self.not_taken.into_inner());
+        let others = self.object.into_iter().filter(|(name, value)| !read.contains(name) && !claims::is_empty(value));
+        not_taken.extend(others.map(|(name, _)| name));
+        Row { left_out: self.left_out.into_inner(), not_taken, ..row }
+    }
+
+    /// Notes something that has no place in a user.
+    pub(super) fn not_taken(&self, name: String) {
+        self.not_taken.borrow_mut().push(name);
+    }
+
+    /// Puts a value under `custom`, and notes what is not taken of it.
+    pub(super) fn put(&self, custom: &mut Map<String, Value>, name: &str, value: Value) {
+        self.not_taken.borrow_mut().extend(claims::put(custom, name, value));
     }
 
     /// Notes that a value cannot be used.
@@ -160,7 +179,8 @@ impl Members {
 
     /// Whether the record has the member, with a value or null.
     pub(super) fn is_a_member(&self, name: &str) -> bool {
-        self.members.contains_key(name)
+        self.read.borrow_mut().insert(name.to_owned());
+        self.object.contains_key(name)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -192,5 +212,25 @@ fn bare_digest(digest: Digest, text: &str) -> Result<Option<ForeignHash>, Reject
             Ok(Some(ForeignHash::chain(&[Step::plain(digest)], None, &[], &hash)?))
         }
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn members_with_a_value_that_no_format_read_are_named() {
+        let object =
+            json!({"id": "1", "name": "Ada", "groups": ["a"], "key": "", "none": null, "list": [], "flag": false});
+        let user = Members::new(object.as_object().unwrap().clone());
+        let row = Row { external_id: user.text("id"), username: user.text("name"), ..Row::default() };
+        let mut custom = Map::new();
+        user.put(&mut custom, "meta", json!({"totp": "x"}));
+        let mut not_taken = user.finish(row).not_taken;
+        not_taken.sort();
+        assert_eq!(not_taken, ["flag", "groups", "meta.totp"]);
     }
 }

@@ -36,8 +36,13 @@ pub enum Proof {
     Wrong,
     /// The row has no hash.
     NoHash,
-    /// The row would not be imported.
-    Rejected(Reason),
+    /// The row that begins in this line would not be imported.
+    Rejected {
+        /// The line.
+        line: u64,
+        /// Why.
+        reason: Reason,
+    },
     /// No row has the identifier.
     NotFound,
 }
@@ -49,7 +54,7 @@ impl Proof {
             Self::Verified => "verified".into(),
             Self::Wrong => "the password does not match the hash".into(),
             Self::NoHash => "the row has no password hash".into(),
-            Self::Rejected(reason) => format!("the row is rejected: {reason}"),
+            Self::Rejected { line, reason } => format!("its record (line {line}) was rejected: {reason}"),
             Self::NotFound => "no row has this identifier".into(),
         }
     }
@@ -111,7 +116,7 @@ impl Sample {
     fn try_login(&self, importer: &Importer, row: &Row) -> Proof {
         let user = match importer.read(&importer.context(), row) {
             Ok(user) => user,
-            Err(reason) => return Proof::Rejected(reason),
+            Err(reason) => return Proof::Rejected { line: row.line, reason },
         };
         let Some(hash) = user.hash else { return Proof::NoHash };
         let passwords = importer.hashing.passwords();

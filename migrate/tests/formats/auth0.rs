@@ -83,3 +83,12 @@ fn an_invalid_record_does_not_stop_reading() {
     let missing = rejections(Format::Auth0, IMPORT, &Options::default());
     assert_eq!(missing, [(38, Rejected::Hash(ImportError::MissingKey))]);
 }
+
+#[test]
+fn a_record_without_an_id_is_one_of_a_bulk_import_or_rejected() {
+    let keycloak = r#"{"realm": "x", "id": "1", "email": "a@example.com"}"#;
+    assert!(matches!(rejections(Format::Auth0, keycloak, &Options::default())[..], [(_, Rejected::Form(_))]));
+    let bulk = r#"{"email": "a@example.com", "user_metadata": {"secret_santa": true, "theme": 1}}"#;
+    let row = rows(Format::Auth0, bulk, &Options::default()).remove(0);
+    assert_eq!(row.not_taken, ["user_metadata.secret_santa"]);
+}

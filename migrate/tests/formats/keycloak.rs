@@ -64,10 +64,19 @@ fn attributes_that_are_no_texts_are_kept_but_are_no_claims() {
         (r#"{"phoneNumberVerified": ["yes"]}"#, &["phoneNumberVerified"], json!({})),
         (r#"{"costCenter": [null], "locale": [null]}"#, &[], json!({})),
     ] {
-        let source = format!(r#"[{{"id": "1", "attributes": {attributes}}}]"#);
+        let source = format!(r#"[{{"id": "1", "username": "a", "attributes": {attributes}}}]"#);
         let row = rows(Format::Keycloak, &source, &Options::default()).remove(0);
         let names: Vec<_> = row.left_out.iter().map(|left| left.field.as_str()).collect();
         assert_eq!((names, json!(row.profile.custom)), (left_out.to_vec(), custom), "{attributes}");
         assert!(!row.phone_number_verified);
     }
+}
+
+#[test]
+fn other_credentials_and_roles_are_named_as_not_taken() {
+    let source = r#"[{"id": "1", "username": "a", "realmRoles": ["admin"], "groups": [], "totp": true,
+        "credentials": [{"type": "otp", "secretData": "{}"}, {"type": "x"}], "attributes": {"LDAP_ID": ["7"]}}]"#;
+    let mut not_taken = rows(Format::Keycloak, source, &Options::default()).remove(0).not_taken;
+    not_taken.sort();
+    assert_eq!(not_taken, ["LDAP_ID", "credentials", "credentials of type otp", "realmRoles", "totp"]);
 }

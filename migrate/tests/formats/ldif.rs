@@ -97,3 +97,11 @@ fn entries_that_the_directory_has_deleted_are_rejected() {
     let kept = "dn: uid=deleted users,dc=example\nobjectClass: person\nisDeleted: FALSE\nuid: a\n";
     assert_eq!(rows(Format::Ldif, kept, &Options::default()).len(), 1);
 }
+
+#[test]
+fn attributes_and_further_values_that_are_not_taken_are_named() {
+    let source = "dn: uid=a\nobjectClass: person\nuid: a\nmail: a@example.com\nmail: b@example.com\ncn: Ada\n\
+                  cn;lang-de: Ada\njpegPhoto:: AAAA\n AAAA\n";
+    let row = rows(Format::Ldif, source, &Options::default()).remove(0);
+    assert_eq!(row.not_taken, ["cn;lang-de", "jpegPhoto", "mail"]);
+}

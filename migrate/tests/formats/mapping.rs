@@ -205,7 +205,7 @@ fn instants_and_status_are_read_by_their_rule() {
     assert_eq!(status(json!(true)), Ok(Some(AccountStatus::Active)));
     assert_eq!(status(json!(0)), Ok(Some(AccountStatus::Disabled)));
     assert_eq!(status(json!("-1")), Err(Rejected::Deleted));
-    assert_eq!(status(json!("2")), Err(Rejected::Field("s".into())));
+    assert_eq!(status(json!("2")), Err(Rejected::Status("s".into())));
     assert_eq!(status(Value::Null), Ok(None));
     let deleted = json!({"external_id": "id", "deleted": {"from": "deleted_at", "present": true}});
     assert_eq!(read(deleted, json!({"deleted_at": "2020-01-01"})).err(), Some(Rejected::Deleted));
@@ -358,4 +358,19 @@ fn digits_are_international_if_the_mapping_says_so() {
     let with_country = json!({"external_id": "id", "phone_number": "p", "phone_country": "c"});
     let row = read(with_country, json!({"p": "0712123456", "c": "KE"})).unwrap();
     assert_eq!(row.phone_country.as_deref(), Some("KE"));
+}
+
+#[test]
+fn members_that_the_mapping_does_not_name_are_not_taken() {
+    let mapping = json!({"external_id": "id", "profile": {"custom": {"meta": "/meta/kept"}}});
+    let record = json!({"id": "1", "meta": {"kept": {"pin": 1, "token": "x"}}, "spare": "y", "blank": ""});
+    let row = read(mapping, record).unwrap();
+    assert_eq!(row.not_taken, ["meta.token", "spare"]);
+}
+
+#[test]
+fn digits_that_are_no_number_are_left_out_as_the_source_has_them() {
+    let mapping = json!({"external_id": "id", "phone_number": {"from": "p", "digits": "international"}});
+    let row = read(mapping, json!({"id": "1", "p": "12"})).unwrap();
+    assert!(row.phone_number.is_none() && row.left_out[0].value == "12");
 }

@@ -101,7 +101,7 @@ impl Stopped {
             // A lost request looks the same.
             Self::Shared(SharedSecretsError::Changing(_)) | Self::Keys(_) => true,
             Self::Shared(SharedSecretsError::Different(_)) => !alone,
-            Self::Shared(SharedSecretsError::HashKey(_)) => false,
+            Self::Shared(SharedSecretsError::HashKeyId(_) | SharedSecretsError::HashKeyLength(_)) => false,
         }
     }
 }

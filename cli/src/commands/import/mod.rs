@@ -12,6 +12,8 @@ mod work;
 use std::sync::Arc;
 
 use umoja_crypto::{EngineChoice, Params, Passwords};
+use umoja_migrate::formats::SourceError;
+use umoja_migrate::import::{Report, RunError};
 use umoja_schema::Company;
 
 pub(super) use self::options::Import;
@@ -40,7 +42,7 @@ impl Import {
         if let Ready::Foreign(importer) = work.ready() {
             opening.check_keys(&importer.keys)?;
             if let Some(samples) = &self.prove {
-                proof::prove(&importer, opening.source(&self.file)?, samples)?;
+                proof::prove(&importer, opening.source(&self.file)?, (&self.file, self.format), samples)?;
             }
         }
         let _fresh = Fresh::start(Arc::clone(&work));
@@ -55,6 +57,7 @@ impl Import {
         resume.finish()?;
         let wrap_ms = if self.dry_run && resume.report.wrapped > 0 { Some(work.wrap_ms()) } else { None };
         Summary { import: &self, region, report: &resume.report, millis: progress.millis(), wrap_ms }.print(output);
+        linked(region, &resume.report).await?;
         if resume.report.rejected > 0 { Err(CliError::RowsRejected) } else { Ok(()) }
     }
 
@@ -75,10 +78,20 @@ impl Import {
             progress.seen(&seen);
             resume.seen(&seen, progress.now())
         };
-        umoja_migrate::import::run(source.entries.skip(skip), self.at_once, import, seen).await.map_err(|error| {
-            CliError::Failed(format!(
-                "{error}; the records read so far are imported, and the same command continues from there"
-            ))
+        let done = umoja_migrate::import::run(source.entries.skip(skip), self.at_once, import, seen).await;
+        done.map_err(|error| self.stopped(error))
+    }
+
+    /// The error of an import that ended early.
+    fn stopped(&self, error: RunError<SourceError, CliError>) -> CliError {
+        let what = match error {
+            RunError::Source(error) => source::unreadable(&self.file, self.format, &error),
+            other => other.to_string(),
+        };
+        CliError::Failed(if self.dry_run {
+            format!("{what}; this was a dry run, and no record was imported")
+        } else {
+            format!("{what}; the records read so far are imported, and the same command continues from there")
         })
     }
 
@@ -107,6 +120,22 @@ impl Import {
         }
         Ok(Some(company))
     }
+}
+
+/// Fails if users of an export are linked to companies that do not exist: no company can use such a link.
+async fn linked(region: &DeployedRegion, report: &Report) -> Result<(), CliError> {
+    let mut missing = Vec::new();
+    for (id, count) in &report.links {
+        let stored = region.home.registry.company(id).await.map_err(|source| region.failed(source))?;
+        if stored.is_none() {
+            missing.push(format!("{id} {count}"));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join(", ");
+    Err(CliError::Failed(format!("links to companies that do not exist: {missing}; add them with `umoja company add`")))
 }
 
 fn engine(opened: &Opened) -> EngineChoice {

@@ -34,7 +34,7 @@ The users are replicated to the other regions like any change; in a directory, w
 regions of the directory cannot be changed until the import ends.
 
 The exit code is 0 if every record was imported, 3 if some were rejected, 4 if a login of --prove failed, 1 if the \
-import stopped before its end, and 2 for an invalid command line.
+import stopped before its end or users of an export are linked to companies that do not exist, and 2 for an invalid command line.
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region and on PREFIX-companies; in \
 the region that is written, Query, GetItem, PutItem and ConditionCheckItem on PREFIX-users, Query on PREFIX-linked_accounts, \

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use umoja_crypto::legacy::HashKeys;
 use umoja_migrate::Row;
 use umoja_migrate::export::{self, Record};
+use umoja_migrate::formats::Format;
 use umoja_migrate::formats::Mapping;
 use umoja_migrate::formats::keys;
 use umoja_migrate::formats::{self, Options, SourceError};
@@ -76,6 +77,9 @@ impl Opening {
             (Of::Foreign(_), _) if import.company.is_none() => {
                 return Err(CliError::Usage("name the company whose users they are: --company ID".into()));
             }
+            (Of::Foreign(Format::Csv | Format::Ndjson), _) if import.mapping.is_none() => {
+                return Err(CliError::Usage(format!("--format {} needs --mapping FILE", import.format.name())));
+            }
             (Of::Foreign(_), _) if import.identity.is_some() => {
                 return Err(CliError::Usage("--identity goes with --format umoja".into()));
             }
@@ -114,15 +118,16 @@ impl Opening {
             // What is written to the file from now on is not part of it.
             (Box::new(BufReader::with_capacity(BUFFER, file.take(bytes))), Some(bytes))
         };
+        let unread = |error| CliError::Failed(unreadable(path, self.format, &error));
         Ok(Source {
             bytes,
             entries: match self.format {
                 Of::Umoja => {
-                    let entries = export::read(reader, self.options.most_records).map_err(|error| failed(&error))?;
+                    let entries = export::read(reader, self.options.most_records).map_err(unread)?;
                     Box::new(entries.map(|entry| entry.map(|entry| item(entry, |record| Item::Record(record.into())))))
                 }
                 Of::Foreign(format) => {
-                    let entries = formats::read(format, reader, &self.options).map_err(|error| failed(&error))?;
+                    let entries = formats::read(format, reader, &self.options).map_err(unread)?;
                     Box::new(entries.map(|entry| {
                         let formats::Entry { line, bytes_read, row } = entry?;
                         Ok(item(Entry { line, bytes_read, row }, |row| Item::Row(row.into())))
@@ -135,6 +140,15 @@ impl Opening {
 
 fn item<R>(Entry { line, bytes_read, row }: Entry<R>, item: impl Fn(R) -> Item) -> Entry<Item> {
     Entry { line, bytes_read, row: row.map(item) }
+}
+
+/// Says which file cannot be read, and where. A file of another format is the most frequent cause.
+pub(super) fn unreadable(path: &Path, format: Of, error: &SourceError) -> String {
+    let question = match error {
+        SourceError::Frame { .. } | SourceError::Column(_) => format!("; is this the format {}?", format.name()),
+        _ => String::new(),
+    };
+    format!("{}: {error}{question}", path.display())
 }
 
 pub(super) fn is_standard_input(path: &Path) -> bool {

@@ -81,6 +81,12 @@ impl Summary<'_> {
             lines.push(vec![format!("records that need the hash key {id}"), count.to_string()]);
         }
         let mut text = format!("{title}\n{}", table(&lines));
+        if !self.report.not_taken.is_empty() {
+            let names = self.report.not_taken.iter().map(|(name, count)| vec![name.clone(), count.to_string()]);
+            // Writing to a string cannot fail.
+            let _ =
+                write!(text, "Not taken, because a user has no place for it:\n{}", table(&names.collect::<Vec<_>>()));
+        }
         if *rejected > 0 {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "Rejected records are listed in {}.", self.rejected_file().display());

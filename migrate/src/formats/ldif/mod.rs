@@ -4,7 +4,7 @@
 mod records;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use umoja_crypto::legacy::{ForeignHash, ImportError, TextEncoding};
@@ -17,7 +17,7 @@ use super::{claims, times};
 use crate::{LeftOut, Rejected, Row};
 
 /// The values of one entry by the name of their attribute in lower case, in their order. Attributes with options
-/// (`cn;lang-de`) are left out: they are translations and certificates.
+/// (`cn;lang-de`), which are translations and certificates, and attributes that are not read have no values here.
 pub(super) type Attributes = BTreeMap<String, Vec<Vec<u8>>>;
 
 /// Classes of people.
@@ -47,7 +47,7 @@ const CUSTOM: [&str; 9] = [
 
 /// `None` for entries that are not people: domains, organisations, groups, machines.
 pub(super) fn row(attributes: Attributes) -> Result<Option<Row>, Rejected> {
-    let entry = Entry { attributes, left_out: RefCell::default() };
+    let entry = Entry::new(attributes);
     let classes = entry.texts("objectClass");
     let is = |wanted: &str| classes.iter().any(|class| class.eq_ignore_ascii_case(wanted));
     if !PEOPLE.iter().any(|class| is(class)) || is("computer") {
@@ -70,6 +70,7 @@ pub(super) fn row(attributes: Attributes) -> Result<Option<Row>, Rejected> {
         hash: entry.hash()?,
         ..Row::default()
     };
+    row.not_taken = entry.not_taken();
     row.left_out = entry.left_out.into_inner();
     Ok(Some(row))
 }
@@ -115,14 +116,41 @@ fn is_read(name: &str) -> bool {
     READ.iter().chain(&CUSTOM).any(|read| read.eq_ignore_ascii_case(name))
 }
 
+/// Attributes of the file and not of the person.
+const OF_FILE: [&str; 2] = ["dn", "objectclass"];
+
+/// One entry. It knows which attributes were read, so none is dropped in silence.
 struct Entry {
     attributes: Attributes,
     left_out: RefCell<Vec<LeftOut>>,
+    /// The attributes that were read, in lower case, and of which of them values were not taken.
+    read: RefCell<BTreeSet<String>>,
+    partly: RefCell<BTreeSet<String>>,
 }
 
 impl Entry {
+    fn new(attributes: Attributes) -> Self {
+        Self { attributes, left_out: RefCell::default(), read: RefCell::default(), partly: RefCell::default() }
+    }
+
+    /// The attributes without a place in a user, and those with more values than a user has.
+    fn not_taken(&self) -> Vec<String> {
+        let (read, partly) = (self.read.borrow(), self.partly.borrow());
+        let is_not = |name: &String| !read.contains(name) && !OF_FILE.contains(&name.as_str()) || partly.contains(name);
+        self.attributes.keys().filter(|name| is_not(name)).cloned().collect()
+    }
+
+    /// Notes that one of several values is taken.
+    fn one_of(&self, name: &str, values: &[&str]) {
+        if values.iter().filter(|value| !value.is_empty()).nth(1).is_some() {
+            self.partly.borrow_mut().insert(name.to_ascii_lowercase());
+        }
+    }
+
     fn values(&self, name: &str) -> &[Vec<u8>] {
-        self.attributes.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+        let name = name.to_ascii_lowercase();
+        self.read.borrow_mut().insert(name.clone());
+        self.attributes.get(&name).map_or(&[], Vec::as_slice)
     }
 
     fn exact_texts(&self, name: &str) -> Result<Vec<&str>, Rejected> {
@@ -145,7 +173,9 @@ impl Entry {
 
     /// The first value that is not empty.
     fn text(&self, name: &str) -> Option<String> {
-        self.texts(name).into_iter().find(|text| !text.is_empty()).map(str::to_owned)
+        let texts = self.texts(name);
+        self.one_of(name, &texts);
+        texts.into_iter().find(|text| !text.is_empty()).map(str::to_owned)
     }
 
     fn exact_text(&self, name: &str) -> Result<Option<String>, Rejected> {
@@ -158,7 +188,9 @@ impl Entry {
 
     /// The first address; if no value is one, the first value.
     fn email(&self) -> Option<String> {
-        let addresses = self.texts("mail").into_iter().find(|text| Email::parse(text).is_ok()).map(str::to_owned);
+        let texts = self.texts("mail");
+        self.one_of("mail", &texts);
+        let addresses = texts.into_iter().find(|text| Email::parse(text).is_ok()).map(str::to_owned);
         addresses.or_else(|| self.text("mail"))
     }
 
@@ -197,7 +229,8 @@ impl Entry {
         for name in CUSTOM {
             let mut texts: Vec<_> = self.texts(name).into_iter().map(|text| Value::String(text.to_owned())).collect();
             let value = if texts.len() == 1 { texts.remove(0) } else { Value::Array(texts) };
-            claims::put(&mut custom, name, value);
+            // None of these names and texts is a credential.
+            let _ = claims::put(&mut custom, name, value);
         }
         Profile {
             name: self.first(["displayName", "cn"]),

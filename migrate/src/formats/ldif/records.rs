@@ -2,6 +2,7 @@
 //!
 //! No maintained library reads LDIF, and its grammar (RFC 2849) is a page.
 
+use std::collections::BTreeSet;
 use std::io::BufRead;
 
 use umoja_crypto::legacy::TextEncoding;
@@ -22,6 +23,8 @@ struct Entry {
     lines: Vec<Vec<u8>>,
     /// Whether the last line was a comment or an attribute that is not read, whose continuation is one too.
     skipped: bool,
+    /// The names of the attributes that are not read.
+    unread: BTreeSet<String>,
     is_begun: bool,
     size: usize,
     rejected: Option<Rejected>,
@@ -33,11 +36,14 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// Whether a line begins an attribute that is not read.
-fn is_unread(line: &[u8]) -> bool {
+/// The most attributes of an entry that are not read and are named.
+const MAX_NAMED: usize = 200;
+
+/// The name of the attribute that a line begins, if it is not read.
+fn unread(line: &[u8]) -> Option<&str> {
     let end = line.iter().position(|byte| matches!(byte, b':' | b';')).filter(|end| *end > 0);
     let name = end.and_then(|end| std::str::from_utf8(&line[..end]).ok());
-    name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') && !is_read(name))
+    name.filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') && !is_read(name))
 }
 
 fn is_version(line: &[u8]) -> bool {
@@ -54,11 +60,14 @@ impl Entry {
                 self.skipped = true;
                 return false;
             }
-            (None, _) if self.is_begun && is_unread(line) => {
-                self.skipped = true;
-                return true;
-            }
             _ => self.skipped = false,
+        }
+        if let Some(name) = unread(line).filter(|_| self.is_begun && continuation.is_none()) {
+            self.skipped = true;
+            if self.unread.len() < MAX_NAMED {
+                self.unread.insert(name.to_owned());
+            }
+            return true;
         }
         self.is_begun = true;
         self.size += line.len() + 1;
@@ -100,10 +109,13 @@ impl Entry {
         attributes.insert("dn".to_owned(), dn.into_iter().collect());
         for line in lines {
             let (name, value) = line?;
-            if !name.contains(';') {
-                attributes.entry(name).or_default().push(value);
+            let has_options = name.contains(';');
+            let values = attributes.entry(name).or_default();
+            if !has_options {
+                values.push(value);
             }
         }
+        attributes.extend(self.unread.into_iter().map(|name| (name, Vec::new())));
         Ok(attributes)
     }
 }

@@ -19,7 +19,7 @@ mod place;
 mod record;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -33,8 +33,8 @@ use self::place::Place;
 use self::record::Reader;
 use self::rules::{Phone, Status, Switch, Time};
 use super::json::Segment;
+use super::keys::Keys;
 use super::table::Dialect;
-use super::{claims, keys::Keys};
 use crate::{Rejected, Row};
 
 /// The places of a user's values in a record.
@@ -43,6 +43,8 @@ pub struct Mapping {
     file: File,
     records: Option<Vec<Segment>>,
     dialect: Dialect,
+    /// The members of a record that a place begins with.
+    members: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -133,7 +135,8 @@ impl Mapping {
             quotes: file.quotes,
             nulls: file.null.clone().unwrap_or_else(|| Dialect::default().nulls),
         };
-        let mapping = Self { file, records, dialect };
+        let members = file.places().into_iter().flat_map(Place::members).map(str::to_owned).collect();
+        let mapping = Self { file, records, dialect, members };
         for rule in &mapping.file.hash {
             rule.check()?;
         }
@@ -162,27 +165,7 @@ impl Mapping {
 
     /// The first place whose column is missing.
     pub(super) fn missing_column(&self, has: impl Fn(&str) -> bool) -> Option<&str> {
-        let (file, profile, address) = (&self.file, &self.file.profile, &self.file.profile.address);
-        let places = [&file.email, &file.phone_country, &file.username, &profile.name, &profile.given_name];
-        let more = [&profile.family_name, &profile.middle_name, &profile.nickname, &profile.preferred_username];
-        let rest = [&profile.profile, &profile.picture, &profile.website, &profile.gender, &profile.birthdate];
-        let last = [&profile.zoneinfo, &profile.locale, &address.formatted, &address.street_address];
-        let end = [&address.locality, &address.region, &address.postal_code, &address.country];
-        let optional =
-            places.iter().chain(&more).chain(&rest).chain(&last).chain(&end).filter_map(|place| place.as_ref());
-        let switches = [&file.email_verified, &file.phone_number_verified, &file.deleted];
-        let switches = switches.into_iter().filter_map(|switch| switch.as_ref()?.place());
-        let times = file.created_at.iter().map(Time::place).chain(file.phone_number.iter().map(Phone::place));
-        let statuses = file.status.iter().map(Status::place);
-        let hashes = self.file.hash.iter().flat_map(HashRule::places);
-        std::iter::once(&file.external_id)
-            .chain(optional)
-            .chain(switches)
-            .chain(times)
-            .chain(statuses)
-            .chain(profile.custom.values())
-            .chain(hashes)
-            .find_map(|place| place.missing_column(&has))
+        self.file.places().into_iter().find_map(|place| place.missing_column(&has))
     }
 
     /// A record as a user.
@@ -212,7 +195,34 @@ impl Mapping {
             hash: hash(&file.hash, record, keys)?,
             ..Row::default()
         };
-        Ok(reader.finish(row))
+        Ok(reader.finish(row, &self.members))
+    }
+}
+
+impl File {
+    /// Every place that the mapping reads.
+    fn places(&self) -> Vec<&Place> {
+        let (file, profile, address) = (self, &self.profile, &self.profile.address);
+        let places = [&file.email, &file.phone_country, &file.username, &profile.name, &profile.given_name];
+        let more = [&profile.family_name, &profile.middle_name, &profile.nickname, &profile.preferred_username];
+        let rest = [&profile.profile, &profile.picture, &profile.website, &profile.gender, &profile.birthdate];
+        let last = [&profile.zoneinfo, &profile.locale, &address.formatted, &address.street_address];
+        let end = [&address.locality, &address.region, &address.postal_code, &address.country];
+        let optional =
+            places.iter().chain(&more).chain(&rest).chain(&last).chain(&end).filter_map(|place| place.as_ref());
+        let switches = [&file.email_verified, &file.phone_number_verified, &file.deleted];
+        let switches = switches.into_iter().filter_map(|switch| switch.as_ref()?.place());
+        let times = file.created_at.iter().map(Time::place).chain(file.phone_number.iter().map(Phone::place));
+        let statuses = file.status.iter().map(Status::place);
+        let hashes = self.hash.iter().flat_map(HashRule::places);
+        std::iter::once(&file.external_id)
+            .chain(optional)
+            .chain(switches)
+            .chain(times)
+            .chain(statuses)
+            .chain(profile.custom.values())
+            .chain(hashes)
+            .collect()
     }
 }
 
@@ -230,7 +240,7 @@ impl ProfileRule {
         let mut custom = Map::new();
         for (name, place) in &self.custom {
             if let Some(value) = reader.value(place) {
-                claims::put(&mut custom, name, value);
+                reader.put(&mut custom, name, value);
             }
         }
         Profile {

@@ -145,6 +145,14 @@ impl Place {
         &self.0[0].written
     }
 
+    /// The members of a record in which the places are.
+    pub(super) fn members(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|pointer| match pointer.steps.first() {
+            Some(Step::Token(name)) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
     /// The missing column, if none of the places has one.
     pub(super) fn missing_column(&self, has: &impl Fn(&str) -> bool) -> Option<&str> {
         let there = |pointer: &Pointer| matches!(pointer.steps.first(), Some(Step::Token(name)) if has(name));

@@ -1,6 +1,7 @@
 //! Reading the places of one record: a value that cannot be used is left out and noted.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
@@ -11,11 +12,12 @@ use crate::{LeftOut, Rejected, Row};
 pub(super) struct Reader<'a> {
     record: &'a Map<String, Value>,
     left_out: RefCell<Vec<LeftOut>>,
+    not_taken: RefCell<Vec<String>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(record: &'a Map<String, Value>) -> Self {
-        Self { record, left_out: RefCell::default() }
+        Self { record, left_out: RefCell::default(), not_taken: RefCell::default() }
     }
 
     /// The value, or a note that it is left out.
@@ -35,8 +37,16 @@ impl<'a> Reader<'a> {
         self.usable(place, place.value(self.record)).map(std::borrow::Cow::into_owned)
     }
 
-    /// The row, with what was left out.
-    pub(super) fn finish(self, row: Row) -> Row {
-        Row { left_out: self.left_out.into_inner(), ..row }
+    /// Puts a value under `custom`, and notes what is not taken of it.
+    pub(super) fn put(&self, custom: &mut Map<String, Value>, name: &str, value: Value) {
+        self.not_taken.borrow_mut().extend(claims::put(custom, name, value));
+    }
+
+    /// The row, with what was left out, and with the names of the members that are not among those of the mapping.
+    pub(super) fn finish(self, row: Row, members: &BTreeSet<String>) -> Row {
+        let mut not_taken = self.not_taken.into_inner();
+        let others = self.record.iter().filter(|(name, value)| !members.contains(*name) && !claims::is_empty(value));
+        not_taken.extend(others.map(|(name, _)| name.clone()));
+        Row { left_out: self.left_out.into_inner(), not_taken, ..row }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use umoja_schema::{AccountStatus, Millis};
+use umoja_schema::{AccountStatus, Millis, PhoneNumber};
 
 use super::place::Place;
 use crate::Rejected;
@@ -170,11 +170,17 @@ impl Phone {
         let text = self.place().text(record)?;
         Ok(match self {
             Self::Written(_) => text,
-            Self::Digits(PhoneDigits { digits: Digits::International, .. }) => text.map(|text| {
+            Self::Digits(PhoneDigits { digits: Digits::International, .. }) => {
+                let Some(text) = text else { return Ok(None) };
                 // No code of a country begins with zero.
-                let starts = text.trim_start().starts_with(|first: char| matches!(first, '1'..='9'));
-                if starts { format!("+{}", text.trim_start()) } else { text }
-            }),
+                if !text.trim_start().starts_with(|first: char| matches!(first, '1'..='9')) {
+                    return Ok(Some(text));
+                }
+                // What is no number is left out as the source has it, without a plus sign.
+                let number = format!("+{}", text.trim_start());
+                PhoneNumber::parse(&number, None).map_err(|_| self.place().rejected())?;
+                Some(number)
+            }
         })
     }
 }
@@ -206,7 +212,7 @@ impl Status {
         match (self.active.contains(&word), self.disabled.contains(&word)) {
             (true, false) => Ok(Some(AccountStatus::Active)),
             (false, true) => Ok(Some(AccountStatus::Disabled)),
-            _ => Err(self.from.rejected()),
+            _ => Err(Rejected::Status(self.from.name().to_owned())),
         }
     }
 }
