@@ -100,7 +100,7 @@ fn a_repeated_import_changes_and_restores_nothing() {
         let set = json!({ "email": "new@example.com", "username": null, "external_id": null });
         d.call(0, "update", json!({ "id": id, "set": set })).await.ok(200);
         let before = everything(&d, 0).await;
-        assert_eq!(outcome(importer.row(&ada).await), Outcome::AlreadyThere);
+        assert_eq!(importer.row(&ada).await, Err(Failed::Rejected(Reason::OtherAddress)));
         assert_eq!(everything(&d, 0).await, before);
         d.call(0, "erase", json!({ "id": id })).await.ok(202);
         assert_eq!(importer.row(&ada).await, Err(Failed::Rejected(Reason::Erased)));
