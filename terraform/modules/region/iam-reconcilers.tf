@@ -65,6 +65,12 @@ locals {
       Resource = [local.own_table["users"]]
     },
     {
+      # A third owner of an identifier may contradict the merge.
+      Sid      = "ReadOwnersOfIdentifiers"
+      Action   = ["dynamodb:BatchGetItem", "dynamodb:GetItem"]
+      Resource = [local.own_table["identifiers"]]
+    },
+    {
       Sid      = "ReadAndAddLinkedAccounts"
       Action   = ["dynamodb:PutItem", "dynamodb:Query"]
       Resource = [local.own_table["linked_accounts"]]
