@@ -56,6 +56,24 @@ fn missing_ownerships_are_added_and_superfluous_ones_removed() {
 }
 
 #[test]
+fn all_owners_of_a_lost_identifier_are_added_in_one_pass() {
+    run(async {
+        let world = World::new(10, 3).await;
+        let mut ids = Vec::new();
+        for at in 0..3 {
+            ids.push(world.register(at, "ada@example.com", "phc").await.unwrap());
+        }
+        world.settle().await;
+        for id in &ids {
+            disown(&world, 0, *id).await;
+        }
+        assert_eq!(total(&world.anti_entropy().await).ownerships_added, 3);
+        assert_eq!(ownerships_on(&world, 0, ids[0]).await[0].owners.len(), 3);
+        world.check_invariants().await;
+    });
+}
+
+#[test]
 fn an_ownership_that_differs_from_the_part_is_corrected() {
     run(async {
         let (world, ids) = populated(9, 2, 2).await;
