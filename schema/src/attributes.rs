@@ -42,8 +42,7 @@ impl Attribute {
             out.push(tag);
             out.extend((items.len() as u64).to_be_bytes());
             for item in items {
-                out.extend((item.len() as u64).to_be_bytes());
-                out.extend(item);
+                encode_bytes(item, out);
             }
         }
         match self {
@@ -67,6 +66,12 @@ impl Attribute {
     }
 }
 
+/// Appends bytes behind their length.
+pub(crate) fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend((bytes.len() as u64).to_be_bytes());
+    out.extend(bytes);
+}
+
 /// Appends the canonical encoding of a map of these attributes, which are `len` and sorted by name.
 pub(crate) fn encode_map<'a>(
     attributes: impl Iterator<Item = (&'a String, &'a Attribute)>,
@@ -76,8 +81,7 @@ pub(crate) fn encode_map<'a>(
     out.push(b'M');
     out.extend((len as u64).to_be_bytes());
     for (name, value) in attributes {
-        out.extend((name.len() as u64).to_be_bytes());
-        out.extend(name.as_bytes());
+        encode_bytes(name.as_bytes(), out);
         value.encode(out);
     }
 }

@@ -6,6 +6,7 @@
 
 use std::mem;
 
+use crate::attributes::{encode_bytes, encode_map};
 use crate::names::attribute::{DATA, KEYS, PROOF};
 use crate::replicated::{Rule, USERS};
 use crate::{Attribute, Attributes, Body, PartRecord, Region, Replicated};
@@ -38,7 +39,7 @@ pub fn content(table: &Replicated, item: &Attributes, counts: impl Fn(&str) -> b
     let mut out = covered(table, item);
     if let (Rule::Parts, Some(Attribute::M(keys))) = (table.rule, item.get(KEYS)) {
         let counted = || keys.iter().filter(|(region, _)| counts(region));
-        crate::attributes::encode_map(counted(), counted().count(), &mut out);
+        encode_map(counted(), counted().count(), &mut out);
     }
     out
 }
@@ -52,7 +53,7 @@ pub fn document(table: &str, id: &str, json: &str) -> Vec<u8> {
 pub fn bytes(table: &str, name: &str, state: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(state.len() + 64);
     for field in [table.as_bytes(), name.as_bytes(), state] {
-        put(field, &mut out);
+        encode_bytes(field, &mut out);
     }
     out
 }
@@ -67,7 +68,7 @@ impl WrappedKeys {
         let version = record.version.to_string();
         let mut out = Vec::with_capacity(192);
         for field in [record.id.as_bytes().as_slice(), record.part.as_str().as_bytes(), version.as_bytes(), mid] {
-            put(field, &mut out);
+            encode_bytes(field, &mut out);
         }
         Self(out)
     }
@@ -76,23 +77,17 @@ impl WrappedKeys {
     pub fn covered(&self, region: &Region, blob: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.0.len() + blob.len() + 64);
         out.extend(&self.0);
-        put(region.as_str().as_bytes(), &mut out);
-        put(blob, &mut out);
+        encode_bytes(region.as_str().as_bytes(), &mut out);
+        encode_bytes(blob, &mut out);
         out
     }
 }
 
-/// Appends bytes behind their length.
-fn put(field: &[u8], out: &mut Vec<u8>) {
-    out.extend((field.len() as u64).to_be_bytes());
-    out.extend(field);
-}
-
 fn encoded(table: &str, item: &Attributes, counts: impl Fn(&str) -> bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
-    put(table.as_bytes(), &mut out);
+    encode_bytes(table.as_bytes(), &mut out);
     let counted = || item.iter().filter(|(name, _)| counts(name));
-    crate::attributes::encode_map(counted(), counted().count(), &mut out);
+    encode_map(counted(), counted().count(), &mut out);
     out
 }
 

@@ -206,6 +206,19 @@ impl World {
         true
     }
 
+    /// Runs all queues and anti-entropy until no more follows from what was written, and checks the invariants.
+    ///
+    /// # Panics
+    /// If the world never gets quiet, or an invariant does not hold.
+    pub async fn drain(&self) {
+        for _ in 0..2 {
+            self.settle().await;
+            self.anti_entropy().await;
+        }
+        self.settle().await;
+        self.check_invariants().await;
+    }
+
     /// Runs complete anti-entropy in every region a minute later, when no message is in flight: each region with each
     /// of its peers, and its users with its derived tables.
     pub async fn anti_entropy(&self) -> Vec<AntiEntropyRun> {

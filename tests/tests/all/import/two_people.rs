@@ -40,17 +40,8 @@ async fn both(d: &Deployment, importer: &Importer, rows: [&Row; 2]) -> [Outcome;
     for (row, dry) in rows.into_iter().zip(&outcomes) {
         assert_eq!(outcome(importer.row(row).await), *dry, "the dry run says the same");
     }
-    drained(d).await;
+    d.world.drain().await;
     [outcomes[0], outcomes[1]]
-}
-
-async fn drained(d: &Deployment) {
-    for _ in 0..2 {
-        d.world.settle().await;
-        d.world.anti_entropy().await;
-    }
-    d.world.settle().await;
-    d.world.check_invariants().await;
 }
 
 async fn check_two(d: &Deployment, one: UserId, two: UserId) {
@@ -121,10 +112,10 @@ fn the_users_of_two_companies_with_one_number_stay_two() {
     story(62, async |d| {
         let ada = member(Some("s1"), "ada@example.com");
         assert_eq!(outcome(importer(&d, 0, &d.shop).await.row(&ada).await), Outcome::Created);
-        drained(&d).await;
+        d.world.drain().await;
         let bola = with_hash(member(Some("f1"), "bola@example.com"), bcrypt());
         assert_eq!(outcome(importer(&d, 1, &d.food).await.row(&bola).await), Outcome::InConflict);
-        drained(&d).await;
+        d.world.drain().await;
         check_two(&d, found(&d, 0, &d.shop, "s1").await, found(&d, 0, &d.food, "f1").await).await;
         assert!(d.accepts(0, "bola@example.com", BCRYPT_PASSWORD).await);
         assert!(!d.accepts(0, "ada@example.com", BCRYPT_PASSWORD).await);
@@ -138,7 +129,7 @@ fn a_family_with_one_number_and_two_user_names_stays_two() {
         let shop = importer(&d, 0, &d.shop).await;
         let son = with_hash(named("son"), bcrypt());
         assert_eq!(both(&d, &shop, [&named("mum"), &son]).await, [Outcome::Created, Outcome::InConflict]);
-        drained(&d).await;
+        d.world.drain().await;
         for at in 0..2 {
             let login = |name: &str| json!({ "username": name, "password": BCRYPT_PASSWORD });
             let authenticated =

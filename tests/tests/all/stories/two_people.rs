@@ -31,17 +31,8 @@ async fn met(d: &Deployment, first: (&Caller, Value), second: (&Caller, Value)) 
     let one = d.call_as(first.0, 0, "register", first.1).await.ok(201).id();
     d.world.clock.advance(1000);
     let two = d.call_as(second.0, 1, "register", second.1).await.ok(201).id();
-    drained(d).await;
+    d.world.drain().await;
     [one, two]
-}
-
-async fn drained(d: &Deployment) {
-    for _ in 0..2 {
-        d.world.settle().await;
-        d.world.anti_entropy().await;
-    }
-    d.world.settle().await;
-    d.world.check_invariants().await;
 }
 
 /// In both regions the two are two persons in conflict about the number, which finds the first.
@@ -177,7 +168,7 @@ fn a_chain_of_shared_identifiers_joins_no_two_people() {
             d.world.set_cut(from, to, true);
             d.world.rounds(2).await;
             d.world.set_cut(from, to, false);
-            drained(&d).await;
+            d.world.drain().await;
             for at in 0..2 {
                 let one = primary(&d, at, json!({ "external_id": "1" })).await;
                 assert_ne!(one, primary(&d, at, json!({ "external_id": "2" })).await);
@@ -198,7 +189,7 @@ fn a_user_who_could_be_either_of_two_people_is_neither() {
                 region.pump.replicate().await.unwrap();
             }
         }
-        drained(&d).await;
+        d.world.drain().await;
         for at in 0..2 {
             for id in &ids {
                 assert_eq!(primary(&d, at, json!({ "id": id })).await, *id);
@@ -236,7 +227,7 @@ fn an_operator_merges_two_people_only_by_name_of_the_difference() {
         let despite = [external_id, email];
         let done = resolution(&people, &pair, &despite).run(Way::Merge).await;
         assert!(matches!(done, Ok(Resolved::Done(_))), "{done:?}");
-        drained(&d).await;
+        d.world.drain().await;
         for at in 0..2 {
             for n in ["1", "2"] {
                 assert_eq!(primary(&d, at, json!({ "external_id": n })).await, pair[0], "no external id is lost");
@@ -262,7 +253,7 @@ fn a_forced_message_merges_no_two_people() {
         // Without her address, nothing contradicts that the second is the first, and anti-entropy asks again.
         let set = json!({ "email": null });
         d.call_as(&d.food, 1, "update", json!({ "id": pair[1], "set": set })).await.ok(200);
-        drained(&d).await;
+        d.world.drain().await;
         for at in 0..2 {
             assert_eq!(primary(&d, at, json!({ "id": pair[1] })).await, pair[0]);
             assert!(d.world.stored(at, ids[1], Part::Profile).await.is_some());
