@@ -13,8 +13,8 @@ use crate::{Attribute, Attributes, Body, PartRecord, Region, Replicated};
 
 /// The covered bytes of an item: the name of its table and the canonical encoding of its attributes, without its proof.
 ///
-/// The wrapped keys of a part are not covered, because regions add theirs later. Each has a tag of its own
-/// ([`wrapped_key`]).
+/// The wrapped keys of a part are not covered, because regions add theirs later. Each has a tag of its own, over
+/// [`WrappedKeys::covered`].
 pub fn covered(table: &Replicated, item: &Attributes) -> Vec<u8> {
     let counts = |name: &str| name != PROOF && !(table.rule == Rule::Parts && name == KEYS);
     encoded(table.name, item, counts)
