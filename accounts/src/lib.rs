@@ -23,6 +23,7 @@ mod export;
 mod find;
 pub mod identifiers;
 pub mod import;
+pub mod incoming;
 mod lockout;
 mod lookup;
 mod matching;
