@@ -9,7 +9,7 @@
 //! - A member that is present and not of its documented type is left out, and noted in the row. It rejects the record
 //!   only if it says whether the user may log in, exists or has a password: a user must not come in as another one.
 //! - Null, absent and empty are the same.
-//! - gzip and UTF-16 are read; other packed files are named ([`unpacked`]). A source without end ends with an error.
+//! - gzip and UTF-16 are read; other packed files are named (by `unpacked`). A source without end ends with an error.
 //! - A member without a standard claim goes under `custom` only if it clearly belongs to the user, and never if its
 //!   name mentions a password, a hash, a token or a second factor.
 //!
