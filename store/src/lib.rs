@@ -27,6 +27,7 @@ pub mod replicate;
 pub mod rotation;
 pub mod seal;
 pub mod secrets;
+pub mod serving;
 pub mod shared_secrets;
 
 pub use change::Change;

@@ -9,12 +9,12 @@ use umoja_schema::names::queue;
 use umoja_schema::{Message, Millis, Region};
 use umoja_store::Home;
 use umoja_store::ports::{Delivery, Queue, StoreError};
+use umoja_store::serving::Unfit;
 
 use super::Worker;
 use super::pass::REPORT_MS;
 use super::sight::{Sight, fingerprint};
 use super::watch::Event;
-use crate::messages::Unfit;
 use crate::redrive::{Redriven, redrive_quarantined};
 
 /// How long a received message stays hidden, in seconds.
