@@ -62,6 +62,15 @@ pub struct ApiKeyHash {
     pub expires_at: Option<u64>,
 }
 
+impl ApiKeyHash {
+    /// True if `akh` (unpadded base64url of an API key's SHA-256) is of one of these keys, and the key is valid at
+    /// `now_secs`. The comparison of hashes needs no constant time: a caller who can choose the hash's bits can invert
+    /// SHA-256.
+    pub fn is_among(keys: &[Self], akh: &str, now_secs: u64) -> bool {
+        keys.iter().any(|key| key.sha256 == akh && key.expires_at.is_none_or(|at| now_secs < at))
+    }
+}
+
 /// A public key of a company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompanyKey {
@@ -166,10 +175,9 @@ impl Company {
         self.scopes.contains(&scope)
     }
 
-    /// True if `akh` (unpadded base64url of an API key's SHA-256) is of a key that is valid at `now_secs`. The
-    /// comparison of hashes needs no constant time: a caller who can choose the hash's bits can invert SHA-256.
+    /// True if `akh` (unpadded base64url of an API key's SHA-256) is of a key that is valid at `now_secs`.
     pub fn has_api_key(&self, akh: &str, now_secs: u64) -> bool {
-        self.api_keys.iter().any(|key| key.sha256 == akh && key.expires_at.is_none_or(|at| now_secs < at))
+        ApiKeyHash::is_among(&self.api_keys, akh, now_secs)
     }
 }
 

@@ -68,6 +68,8 @@ pub struct IngestSource {
     pub signing_keys: Vec<CompanyKey>,
     /// The public key to which events are sealed.
     pub inbox_key: InboxPublicKey,
+    /// The random key of the hashes under which events are stored: 32 bytes, unpadded base64url.
+    pub hash_key: String,
     /// What it may do beyond its company.
     #[serde(default)]
     pub allowed: Allowed,
@@ -100,6 +102,11 @@ pub struct InboxPublicKey {
 }
 
 impl IngestSource {
+    /// True if the source has an API key with this hash (SHA-256, unpadded base64url) that has not ended.
+    pub fn has_api_key(&self, hash: &str, now_secs: u64) -> bool {
+        ApiKeyHash::is_among(&self.api_keys, hash, now_secs)
+    }
+
     /// The prefix of the names of the settings that hold sources.
     pub const SETTINGS: &'static str = "source/";
 

@@ -22,6 +22,7 @@ pub mod ports;
 pub mod proof;
 mod proof_keys;
 pub mod regions;
+pub mod remembered;
 pub mod repairs;
 pub mod replicate;
 pub mod rotation;
