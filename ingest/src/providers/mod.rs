@@ -6,8 +6,11 @@
 
 mod auth0;
 mod body;
+pub mod cognito;
 mod generic;
+mod keycloak;
 mod members;
+mod okta;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -48,6 +51,9 @@ pub enum Malformed {
     /// It has more bytes than are taken at once.
     #[error("the body is larger than a mebibyte")]
     TooLarge,
+    /// The source is of a kind that posts no events.
+    #[error("a SCIM client sends requests and posts no events")]
+    NoEvents,
 }
 
 /// The most events of one body, and the most users of one event.
@@ -75,13 +81,19 @@ pub struct Reading<'a> {
 /// # Errors
 /// If the body is not what such a source posts.
 pub fn split(kind: SourceKind, mapping: Option<&Value>, body: &[u8]) -> Result<Vec<Received>, Malformed> {
+    if body.len() > MAX_BODY {
+        return Err(Malformed::TooLarge);
+    }
     match kind {
         SourceKind::Auth0 => Ok(received(body::objects(body)?, auth0::id)),
+        SourceKind::Cognito => Ok(received(body::objects(body)?, cognito::id)),
+        SourceKind::Okta => Ok(received(okta::events(body)?, okta::id)),
+        SourceKind::Keycloak => Ok(received(body::objects(body)?, keycloak::id)),
+        SourceKind::Scim => Err(Malformed::NoEvents),
         SourceKind::Generic => {
             let mapping = generic::mapping(mapping)?;
             Ok(received(body::objects(body)?, |event| generic::id(&mapping, event)))
         }
-        _ => Err(Malformed::Json),
     }
 }
 
@@ -93,8 +105,11 @@ pub fn read(kind: SourceKind, payload: &[u8], reading: &Reading<'_>) -> Result<R
     let event = formats::object(payload).map_err(|_| Malformed::Json)?;
     match kind {
         SourceKind::Auth0 => auth0::read(event, reading),
+        SourceKind::Cognito => cognito::read(event, reading),
+        SourceKind::Okta => okta::read(&event, reading),
+        SourceKind::Keycloak => keycloak::read(&event, reading),
+        SourceKind::Scim => Err(Malformed::NoEvents),
         SourceKind::Generic => generic::read(event, reading),
-        _ => Err(Malformed::Json),
     }
 }
 

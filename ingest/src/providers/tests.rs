@@ -1,7 +1,10 @@
 //! Each kind of source with what its documentation shows.
 
 mod auth0;
+mod cognito;
 mod generic;
+mod keycloak;
+mod okta;
 
 use serde_json::{Value, json};
 use umoja_accounts::import::Row;
@@ -122,4 +125,13 @@ fn an_event_that_cannot_be_read_is_kept_and_named_later() {
     let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200));
     assert!(matches!(one(SourceKind::Auth0, None, deep.as_bytes()), Err(Malformed::Json)));
     assert!(matches!(one(SourceKind::Auth0, None, b"[]"), Err(Malformed::Json)));
+}
+
+#[test]
+fn a_body_has_a_limited_size_and_scim_posts_none() {
+    for kind in SourceKind::ALL {
+        assert_eq!(split(kind, None, &[b' '; MAX_BODY + 1]).map(drop), Err(Malformed::TooLarge));
+    }
+    assert_eq!(split(SourceKind::Scim, None, b"{}").map(drop), Err(Malformed::NoEvents));
+    assert!(matches!(one(SourceKind::Scim, None, b"{}"), Err(Malformed::NoEvents)));
 }
