@@ -184,6 +184,7 @@ impl RegionPump {
         loop {
             let removed = self.store.housekeep(HOUSEKEEP).await?;
             all.idempotency += removed.idempotency;
+            all.inbox += removed.inbox;
             all.changes += removed.changes;
             if !removed.may_have_more(HOUSEKEEP) {
                 return Ok(all);

@@ -13,6 +13,7 @@ pub mod derive;
 pub mod digest;
 pub mod faulty;
 pub mod identifiers;
+pub mod inbox;
 pub mod keyring;
 pub mod old_key;
 pub mod ownerships;

@@ -135,7 +135,7 @@ impl WorldRegion {
     /// The names of the queues that must be empty when no work is left.
     pub fn working_queues(&self) -> impl Iterator<Item = String> {
         let retries = self.home.peers.iter().map(|peer| names::queue::retry(&peer.ports.name));
-        retries.chain([names::queue::KEYS, names::queue::MERGES].map(str::to_owned))
+        retries.chain([names::queue::KEYS, names::queue::MERGES, names::queue::INGEST].map(str::to_owned))
     }
 }
 
