@@ -161,8 +161,7 @@ impl Company {
     /// Whether this document replaces another one of the company: it has more changes, or it has as many and is greater
     /// as text. So all regions choose the same one of two documents that were written at once.
     pub fn is_newer_than(&self, other: &Self) -> bool {
-        let text = |company: &Self| serde_json::to_string(company).unwrap_or_default();
-        self.revision.cmp(&other.revision).then_with(|| text(self).cmp(&text(other))).is_gt()
+        is_newer((self.revision, self), (other.revision, other))
     }
 
     /// The most requests in a second, in each region.
@@ -179,6 +178,12 @@ impl Company {
     pub fn has_api_key(&self, akh: &str, now_secs: u64) -> bool {
         ApiKeyHash::is_among(&self.api_keys, akh, now_secs)
     }
+}
+
+/// Whether one document of an id replaces another one, each given with its revision.
+pub(crate) fn is_newer<D: Serialize>(one: (u64, &D), other: (u64, &D)) -> bool {
+    let text = |document: &D| serde_json::to_string(document).unwrap_or_default();
+    one.0.cmp(&other.0).then_with(|| text(one.1).cmp(&text(other.1))).is_gt()
 }
 
 #[cfg(test)]

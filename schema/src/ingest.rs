@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::company::is_newer;
 use crate::{ApiKeyHash, CompanyId, CompanyKey, IdError, Millis, Region, SourceId};
 
 /// What kind of system a source is, which decides how its events are read.
@@ -105,6 +106,17 @@ impl IngestSource {
     /// True if the source has an API key with this hash (SHA-256, unpadded base64url) that has not ended.
     pub fn has_api_key(&self, hash: &str, now_secs: u64) -> bool {
         ApiKeyHash::is_among(&self.api_keys, hash, now_secs)
+    }
+
+    /// Whether this document replaces another one of the source, as [`Company::is_newer_than`](crate::Company) says.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        is_newer((self.revision, self), (other.revision, other))
+    }
+
+    /// True if the source was removed, and this document only says so until every region has dropped it: it has no API
+    /// key, so no event is accepted.
+    pub fn is_ended(&self) -> bool {
+        self.api_keys.is_empty()
     }
 
     /// The prefix of the names of the settings that hold sources.
