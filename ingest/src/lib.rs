@@ -15,7 +15,7 @@ mod routes;
 mod source;
 mod worker;
 
-pub use accept::{Acceptor, MAX_BODY, Receipt};
+pub use accept::{Acceptor, Receipt};
 pub use problem::Rejection;
 pub use routes::router;
 pub use source::KnownSource;
