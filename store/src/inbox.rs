@@ -208,3 +208,6 @@ fn members<T: Serialize>(document: &T) -> Result<Map<String, Value>, StoreError>
 fn overtaken() -> StoreError {
     StoreError::Unavailable("a row of the inbox that others write".into())
 }
+
+#[cfg(test)]
+mod tests;
