@@ -87,7 +87,7 @@ impl Rejection {
             code: code.to_owned(),
             field: None,
             version: None,
-            violated_policies: Vec::new(),
+            violated_policies: None,
         }
     }
 }

@@ -251,7 +251,7 @@ impl Marks for InboxMarks {
     }
 
     async fn remember(&self, subject: &str, mark: Mark) -> Result<(), StoreError> {
-        inbox::raise_mark(self.inbox(), &self.known.mark_key(subject), mark, self.home.clock.now()).await
+        inbox::raise_mark(self.inbox(), &self.known.mark_key(subject), mark, self.home.clock.now()).await.map(drop)
     }
 }
 

@@ -142,11 +142,11 @@ pub async fn mark(inbox: &dyn Inbox, key: &[u8; 32], now: Millis) -> Result<Opti
     stored.map(|document| Ok(read::<StoredMark>(document.members)?.mark)).transpose()
 }
 
-/// Remembers a mark, unless a greater one is remembered. A document that is damaged or does not verify is replaced.
+/// Remembers a mark, unless a greater one is remembered, and returns the greater one. A document that is damaged or does not verify is replaced.
 ///
 /// # Errors
 /// If the inbox fails. The mark may have been stored then; the caller can do the same again.
-pub async fn raise_mark(inbox: &dyn Inbox, key: &[u8; 32], mark: Mark, now: Millis) -> Result<(), StoreError> {
+pub async fn raise_mark(inbox: &dyn Inbox, key: &[u8; 32], mark: Mark, now: Millis) -> Result<Mark, StoreError> {
     for _ in 0..ROUNDS {
         let stored = inbox.inbox_document(key, now).await?;
         let (before, etag) = stored.map_or((None, None), |stored| (stored.members, Some(stored.etag)));
@@ -157,9 +157,9 @@ pub async fn raise_mark(inbox: &dyn Inbox, key: &[u8; 32], mark: Mark, now: Mill
             }
             None => StoredMark { mark, unknown: Map::new() },
         };
-        let (document, expires_at) = (members(&document)?, now.plus(MARK_DAYS * DAY_MS));
-        if inbox.replace_inbox_document(key, etag.as_ref(), &document, now, expires_at).await? {
-            return Ok(());
+        let (raised, expires_at) = (members(&document)?, now.plus(MARK_DAYS * DAY_MS));
+        if inbox.replace_inbox_document(key, etag.as_ref(), &raised, now, expires_at).await? {
+            return Ok(document.mark);
         }
     }
     Err(overtaken())

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde_json::json;
 use tokio::task::JoinSet;
+use umoja_schema::Standing;
 
 use super::*;
 use crate::faulty::{Fault, Faults, Faulty};
@@ -57,13 +58,16 @@ impl Inbox for Table {
     }
 }
 
+fn deleted(at: u64) -> Mark {
+    Mark { at: Millis(at), standing: Standing::Deleted }
+}
+
 fn sample(content: &str) -> InboxEvent {
     InboxEvent {
         source: "shop-auth0".parse().unwrap(),
         received_at: NOW,
         content: content.into(),
         state: InboxState::Waiting,
-        attempts: 0,
         reason: None,
         key_version: 1,
         payload: "sealed".into(),
@@ -103,7 +107,7 @@ async fn an_event_is_replaced_only_as_it_was_read() {
     let table = Table::default();
     accept_one(&table, &sample("a")).await.unwrap();
     let read = event(&table, &KEY, NOW).await.unwrap().unwrap();
-    let done = InboxEvent { state: InboxState::Done, attempts: 1, ..read.event.clone() };
+    let done = InboxEvent { state: InboxState::Done, ..read.event.clone() };
     let until = expiry(done.state, NOW);
     assert_eq!(replace_event(&table, &read, &done, NOW, until).await, Ok(true));
     assert_eq!(replace_event(&table, &read, &sample("b"), NOW, until).await, Ok(false));
@@ -124,7 +128,7 @@ async fn a_damaged_document_is_no_event_and_is_replaced() {
     assert_eq!(accept_one(&table, &sample("a")).await, Ok(Accepted::New));
     assert_eq!(event(&table, &KEY, NOW).await.unwrap().unwrap().event, sample("a"));
     table.put(KEY, "damaged");
-    assert_eq!(raise_mark(&table, &KEY, Millis(5), NOW).await.unwrap().deleted_at, Millis(5));
+    assert_eq!(raise_mark(&table, &KEY, deleted(5), NOW).await, Ok(deleted(5)));
 }
 
 #[tokio::test]
@@ -133,7 +137,7 @@ async fn a_document_of_a_form_that_this_version_does_not_know_is_kept() {
     let novel = r#"{"state":"novel"}"#;
     table.put(KEY, novel);
     assert!(matches!(accept_one(&table, &sample("a")).await, Err(StoreError::Unreadable(_))));
-    assert!(matches!(raise_mark(&table, &KEY, Millis(5), NOW).await, Err(StoreError::Unreadable(_))));
+    assert!(matches!(raise_mark(&table, &KEY, deleted(5), NOW).await, Err(StoreError::Unreadable(_))));
     assert_eq!(table.live(&KEY, NOW).unwrap().etag, Etag(novel.into()));
 }
 
@@ -142,9 +146,9 @@ async fn a_mark_keeps_the_latest_deletion_and_lasts_from_the_last_one() {
     let table = Table::default();
     assert_eq!(mark(&table, &KEY, NOW).await, Ok(None));
     let later = NOW.plus(DAY_MS);
-    for (deleted_at, now, kept) in [(50, NOW, 50), (40, later, 50), (60, later, 60)] {
-        let raised = raise_mark(&table, &KEY, Millis(deleted_at), now).await.unwrap();
-        assert_eq!((raised.deleted_at, mark(&table, &KEY, now).await), (Millis(kept), Ok(Some(raised))));
+    for (at, now, kept) in [(50, NOW, 50), (40, later, 50), (60, later, 60)] {
+        assert_eq!(raise_mark(&table, &KEY, deleted(at), now).await, Ok(deleted(kept)));
+        assert_eq!(mark(&table, &KEY, now).await, Ok(Some(deleted(kept))));
     }
     let until = later.plus(90 * DAY_MS);
     assert!(mark(&table, &KEY, Millis(until.0 - 1)).await.unwrap().is_some());
@@ -159,10 +163,10 @@ async fn concurrent_deletions_leave_the_latest() {
     let mut tasks = JoinSet::new();
     for at in [3, 9, 1, 7, 5, 8, 2] {
         let table = Arc::clone(&table);
-        tasks.spawn(async move { raise_mark(&*table, &KEY, Millis(at), NOW).await.unwrap() });
+        tasks.spawn(async move { raise_mark(&*table, &KEY, deleted(at), NOW).await.unwrap() });
     }
     tasks.join_all().await;
-    assert_eq!(mark(&*table, &KEY, NOW).await.unwrap().unwrap().deleted_at, Millis(9));
+    assert_eq!(mark(&*table, &KEY, NOW).await, Ok(Some(deleted(9))));
     assert!(faults.calls()["replace_inbox_document"] > 7, "no task was overtaken");
 }
 
