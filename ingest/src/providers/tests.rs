@@ -130,7 +130,7 @@ fn an_event_that_cannot_be_read_is_kept_and_named_later() {
 #[test]
 fn a_body_has_a_limited_size_and_scim_posts_none() {
     for kind in SourceKind::ALL {
-        assert_eq!(split(kind, None, &[b' '; MAX_BODY + 1]).map(drop), Err(Malformed::TooLarge));
+        assert_eq!(split(kind, None, &vec![b' '; MAX_BODY + 1]).map(drop), Err(Malformed::TooLarge));
     }
     assert_eq!(split(SourceKind::Scim, None, b"{}").map(drop), Err(Malformed::NoEvents));
     assert!(matches!(one(SourceKind::Scim, None, b"{}"), Err(Malformed::NoEvents)));
