@@ -13,11 +13,7 @@ use umoja_schema::{Millis, SourceKind};
 /// Keys and a mapping that uses them: every family, every rule.
 pub static OPTIONS: LazyLock<Options> = LazyLock::new(|| {
     let keys = keys::parse(include_bytes!("keys.json")).expect("keys");
-    Options {
-        mapping: Some(Mapping::parse(include_bytes!("mapping.json")).expect("a mapping")),
-        keys,
-        ..Options::default()
-    }
+    Options { mapping: Some(Mapping::parse(include_bytes!("mapping.json")).expect("a mapping")), keys, ..Options::default() }
 });
 
 static PASSWORDS: LazyLock<Passwords> =
@@ -55,7 +51,7 @@ pub fn with_options(format: Format, bytes: &[u8], options: &Options) {
 pub static EVENTS: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_slice(include_bytes!("events.json")).expect("a mapping"));
 
-/// What a source of this kind posts: each event has an id, and says nothing or changes users in its time.
+/// A body of a source of this kind: each event has an id, and each of its changes a user and a time that is not ahead.
 pub fn posted(kind: SourceKind, bytes: &[u8]) {
     posted_by(kind, &EVENTS, bytes);
 }

@@ -9,7 +9,7 @@ use umoja_migrate::formats::{EventKind, Events, Mapping, MappingError};
 use umoja_schema::Millis;
 
 use super::members::{state, text, time};
-use super::{MAX_EVENTS, Malformed, Read, Reading};
+use super::{Malformed, Read, Reading};
 
 /// Reads a mapping.
 pub(super) fn parsed(mapping: &Value) -> Result<Mapping, MappingError> {
@@ -45,11 +45,7 @@ pub(super) fn read(event: Map<String, Value>, reading: &Reading<'_>) -> Result<R
         EventKind::Deleted => of_subjects(&events, event, at, &Change::Deleted)?,
         EventKind::PasswordChanged => of_subjects(&events, event, at, &Change::PasswordChanged)?,
     };
-    match changes.len() {
-        0 => Err(Malformed::Member("records")),
-        count if count > MAX_EVENTS => Err(Malformed::TooMany),
-        _ => Ok(Read::Changes(changes)),
-    }
+    if changes.is_empty() { Err(Malformed::Member("records")) } else { Ok(Read::Changes(changes)) }
 }
 
 /// The time where the mapping says, or that of a CloudEvent, which need not have one.

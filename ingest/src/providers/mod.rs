@@ -45,8 +45,8 @@ pub enum Malformed {
     /// A member is absent or of another type.
     #[error("the event has no usable `{0}`")]
     Member(&'static str),
-    /// It has more events than are taken at once.
-    #[error("the body has more than {MAX_EVENTS} events")]
+    /// A body has more events than are taken at once, or an event more users.
+    #[error("there are more than {MAX_EVENTS} events or users")]
     TooMany,
     /// It has more bytes than are taken at once.
     #[error("the body is larger than a mebibyte")]
@@ -103,13 +103,17 @@ pub fn split(kind: SourceKind, mapping: Option<&Value>, body: &[u8]) -> Result<V
 /// If a member that the change needs is absent or unusable.
 pub fn read(kind: SourceKind, payload: &[u8], reading: &Reading<'_>) -> Result<Read, Malformed> {
     let event = formats::object(payload).map_err(|_| Malformed::Json)?;
-    match kind {
+    let read = match kind {
         SourceKind::Auth0 => auth0::read(event, reading),
         SourceKind::Cognito => cognito::read(event, reading),
         SourceKind::Okta => okta::read(&event, reading),
         SourceKind::Keycloak => keycloak::read(&event, reading),
         SourceKind::Scim => Err(Malformed::NoEvents),
         SourceKind::Generic => generic::read(event, reading),
+    };
+    match read {
+        Ok(Read::Changes(changes)) if changes.len() > MAX_EVENTS => Err(Malformed::TooMany),
+        read => read,
     }
 }
 
