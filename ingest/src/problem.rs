@@ -54,12 +54,9 @@ impl Rejection {
                 "The body has no event that this kind of source posts",
                 "Check the kind and the mapping of the source.",
             ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                "The body is too large",
-                "Send a body of at most 1 MiB.",
-            ),
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large", "Send a body of at most 1 MiB.")
+            }
             Self::OtherContent => (
                 StatusCode::CONFLICT,
                 "event_id_reused",

@@ -28,7 +28,8 @@ const SIGNATURES: &str = "EdDSA";
 
 /// Add a source in every region. Its keys are shown once.
 #[derive(Debug, Args)]
-#[command(long_about = "Add a source in every region. Its API key is shown once and stored nowhere: write it to a file \
+#[command(
+    long_about = "Add a source in every region. Its API key is shown once and stored nowhere: write it to a file \
 with --out, or pass the JSON on. The source posts its events to one of the URLs with the header `x-api-key`, or as a \
 bearer token. Any region accepts them; the URL of the home region saves a step.
 
@@ -44,7 +45,8 @@ A source of the kind generic needs a mapping, in the language of import mappings
 
 In AWS, the commands of `umoja source` need credentials that may, in every region: dynamodb:GetItem, PutItem, DeleteItem \
 and Scan on PREFIX-settings; GetItem and Scan on PREFIX-companies. `add` also needs kms:Decrypt with the key of \
-the region that is asked first.")]
+the region that is asked first."
+)]
 #[command(after_help = "Examples:
   umoja source add soko-auth0 --company soko --kind auth0 --dir DIR --out soko-auth0.json
   umoja source add soko-auth0 --company soko --kind auth0 --sign --home eu-west-1 --dir DIR --json > soko-auth0.json

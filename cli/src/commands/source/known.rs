@@ -49,10 +49,7 @@ pub(super) async fn company(deployment: &Regions, id: &CompanyId) -> Result<Comp
 
 /// Rejects what the company of the source may not do itself.
 pub(super) fn check_allowed(company: &Company, allowed: Allowed) -> Result<(), CliError> {
-    let needed = [
-        (allowed.disable, "--may-disable", Scope::Status),
-        (allowed.erase, "--may-erase", Scope::Erase),
-    ];
+    let needed = [(allowed.disable, "--may-disable", Scope::Status), (allowed.erase, "--may-erase", Scope::Erase)];
     for (is_asked, option, scope) in needed {
         if is_asked && !company.may(scope) {
             return Err(CliError::Failed(format!(

@@ -10,13 +10,15 @@ use crate::output::Output;
 
 /// Remove a paused source. Users that it brought stay.
 #[derive(Debug, Args)]
-#[command(long_about = "Remove a paused source: its keys end within 5 seconds in regions that are being served. Users \
+#[command(
+    long_about = "Remove a paused source: its keys end within 5 seconds in regions that are being served. Users \
 that it brought stay, and so do their links to the company.
 
 The worker parks events of the source that still wait (`source_unknown`); a source that is added again under the same id \
 can have them applied only if their region keeps them until then, 30 days. While a region does not answer, the source is \
 not dropped anywhere: each other region remembers that it was removed, and `umoja doctor --repair`, or the same command \
-again, ends the removal once the region answers.")]
+again, ends the removal once the region answers."
+)]
 #[command(after_help = "Examples:
   umoja source pause soko-auth0 --dir DIR
   umoja source remove soko-auth0 --dir DIR

@@ -41,8 +41,8 @@ pub(super) fn urls(source: &IngestSource, deployment: &Regions) -> Vec<Value> {
 /// The URLs for people.
 pub(super) fn url_lines(source: &IngestSource, deployment: &Regions) -> String {
     let line = |region: &DeployedRegion| {
-        let url = url(source, region)
-            .unwrap_or_else(|| format!("BASE_URL{} (`umoja serve` shows BASE_URL)", path(source)));
+        let url =
+            url(source, region).unwrap_or_else(|| format!("BASE_URL{} (`umoja serve` shows BASE_URL)", path(source)));
         let home = if *region.name() == source.home { " (home)" } else { "" };
         format!("  {}{home}  {url}\n", region.name())
     };
