@@ -3,3 +3,4 @@
 //! [`providers`] reads events: bytes in, changes out, no store.
 
 pub mod providers;
+pub mod scim;
