@@ -110,6 +110,16 @@ pub enum Failed {
     Stopped(Stopped),
 }
 
+impl Failed {
+    /// True if a retry may succeed without a change of the row.
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Rejected(reason) => matches!(reason, Reason::Behind | Reason::Clock | Reason::Busy),
+            Self::Stopped(stopped) => stopped.is_transient(),
+        }
+    }
+}
+
 impl From<Reason> for Failed {
     fn from(reason: Reason) -> Self {
         Self::Rejected(reason)
