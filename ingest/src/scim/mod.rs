@@ -9,10 +9,12 @@ mod discovery;
 mod error;
 pub mod filter;
 mod list;
+mod mapping;
 #[cfg(test)]
 mod memory;
 pub mod patch;
 pub mod path;
+mod people;
 pub mod projection;
 mod represent;
 mod resource;
@@ -22,5 +24,6 @@ mod token;
 
 pub use directory::{Client, Directory, Entry, Page, Sources};
 pub use error::ScimError;
+pub use people::People;
 pub use resource::{MAX_DEPTH, MAX_USER_NAME, Resource};
 pub use router::{Scim, router};

@@ -23,7 +23,6 @@ pub(super) fn represent(base: &str, entry: &Entry) -> Map<String, Value> {
     members.insert("schemas".to_owned(), entry.user.schemas().into());
     members.insert("id".to_owned(), entry.id.to_string().into());
     members.extend(entry.user.0.clone());
-    members.insert("active".to_owned(), entry.user.is_active().into());
     let meta = json!({
         "resourceType": "User", "created": date(entry.created), "lastModified": date(entry.modified),
         "location": location(base, entry), "version": etag(entry),
@@ -58,7 +57,7 @@ mod tests {
         let entry = Entry { id, version: "v1".to_owned(), created: at, modified: at, user };
         let shown = Value::Object(represent("https://a.example/scim/v2/acme", &entry));
         let expected = json!({
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": id, "userName": "ada", "active": true,
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": id, "userName": "ada",
             "meta": {
                 "resourceType": "User", "created": "2027-01-15T08:00:00Z", "lastModified": "2027-01-15T08:00:00Z",
                 "location": format!("https://a.example/scim/v2/acme/Users/{id}"), "version": "W/\"v1\"",

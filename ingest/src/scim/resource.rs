@@ -78,6 +78,15 @@ impl Resource {
         self.0.get("active").and_then(Value::as_bool).unwrap_or(true)
     }
 
+    /// The user with a value of `active`, unless it has one.
+    #[must_use]
+    pub(super) fn active_or(mut self, value: Option<Value>) -> Self {
+        if !self.0.contains_key("active") {
+            put(&mut self.0, "active", value);
+        }
+        self
+    }
+
     /// The schemas of the user, as its representation lists them.
     pub fn schemas(&self) -> Vec<&str> {
         std::iter::once(USER).chain(self.0.keys().map(String::as_str).filter(|name| name.contains(':'))).collect()

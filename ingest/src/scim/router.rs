@@ -151,7 +151,8 @@ impl Call<'_> {
             ("GET", ["Users", id]) => self.read(id).await,
             ("PUT", ["Users", id]) => {
                 let user = Resource::read(&self.json(body).await?)?;
-                self.change(id, |_| Ok(user.clone())).await
+                // Who leaves `active` out does not mean to admit a suspended user.
+                self.change(id, |before| Ok(user.clone().active_or(before.0.get("active").cloned()))).await
             }
             ("PATCH", ["Users", id]) => {
                 let body = self.json(body).await?;
@@ -182,7 +183,7 @@ impl Call<'_> {
     }
 
     async fn create(&self, body: &Value) -> Result<Answer, ScimError> {
-        let (user, projection) = (Resource::read(body)?, self.projection()?);
+        let (user, projection) = (Resource::read(body)?.active_or(Some(true.into())), self.projection()?);
         let entry = self.scim.directory.create(&self.client, &user).await?;
         Ok(Answer { status: StatusCode::CREATED, ..Answer::user(&self.base, &entry, &projection) })
     }

@@ -9,6 +9,7 @@ mod failure_table;
 mod failures;
 mod import;
 mod pump;
+mod scim;
 mod simulation;
 mod stories;
 mod threats;

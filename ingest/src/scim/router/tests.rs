@@ -266,12 +266,3 @@ async fn bodies_have_a_type_a_size_and_a_depth() {
     let large = json!({ "schemas": [USER], "userName": "b", "title": "x".repeat(MAX_BODY) }).to_string();
     assert_eq!(post(MEDIA_TYPE, &large).await, (413, None));
 }
-
-#[tokio::test]
-#[ignore]
-async fn serve() {
-    let server = Server::new();
-    println!("{}", key(1).expose());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8099").await.unwrap();
-    axum::serve(listener, server.router).await.unwrap();
-}
