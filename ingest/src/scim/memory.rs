@@ -122,6 +122,7 @@ impl Acme {
             api_keys: keys.map(hash).into(),
             signing_keys: Vec::new(),
             inbox_key: InboxPublicKey { version: 1, public_key: String::new() },
+            hash_key: String::new(),
             allowed: Allowed::default(),
             mapping: None,
             unknown: serde_json::Map::new(),

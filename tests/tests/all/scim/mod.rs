@@ -74,6 +74,7 @@ impl Sources for OneSource {
             api_keys: vec![self.1.clone()],
             signing_keys: Vec::new(),
             inbox_key: InboxPublicKey { version: 1, public_key: String::new() },
+            hash_key: String::new(),
             allowed: Allowed::default(),
             mapping: None,
             unknown: serde_json::Map::new(),
