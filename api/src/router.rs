@@ -14,7 +14,7 @@ use crate::handler::handle;
 use crate::operation::Operation;
 use crate::operations::{Visitor, visit};
 use crate::problem::{METHOD, NO_OPERATION, Problem};
-use crate::request_id;
+use crate::request_id::with_request_ids;
 use crate::respond::unsigned;
 
 struct Routes(Router<Arc<App>>);
@@ -30,7 +30,7 @@ impl Visitor for Routes {
 /// The API of a region.
 pub fn router(app: Arc<App>) -> Router {
     let entropy = Arc::clone(&app.accounts.home.entropy);
-    routes(app).layer(middleware::from_fn_with_state(entropy, request_id::layer))
+    with_request_ids(routes(app), &entropy)
 }
 
 /// The API of a region that does not serve. It answers `/healthz` and the discovery documents, and rejects `/readyz`
@@ -44,7 +44,7 @@ pub fn closed(app: Arc<App>) -> Router {
         }
         next.run(request).await
     });
-    routes(app).layer(reject).layer(middleware::from_fn_with_state(entropy, request_id::layer))
+    with_request_ids(routes(app).layer(reject), &entropy)
 }
 
 fn routes(app: Arc<App>) -> Router {

@@ -23,6 +23,7 @@ mod blind_index;
 #[doc(hidden)]
 pub mod cbc_hmac;
 mod envelope;
+pub mod hpke;
 pub mod jws;
 mod keys;
 pub mod legacy;

@@ -9,7 +9,11 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
-use umoja_api::{ApiConfig, App, closed, router};
+use umoja_accounts::People;
+use umoja_accounts::import::Hashing;
+use umoja_api::{ApiConfig, App, closed, router, with_request_ids};
+use umoja_crypto::Passwords;
+use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
@@ -55,6 +59,8 @@ pub struct DirectorySettings {
     pub limits: Limits,
     /// The threads that hash passwords.
     pub hasher: Arc<dyn Hasher>,
+    /// The hasher of the hashes that come with the events of sources.
+    pub passwords: Arc<Passwords>,
     /// A lock that is held for as long as the regions are served.
     pub lock: Box<dyn Any + Send>,
 }
@@ -67,17 +73,20 @@ pub struct DirectoryServer {
     listeners: Listeners,
     /// The open ports. Dropping one closes it.
     ports: BTreeMap<Region, watch::Sender<Router>>,
-    /// The APIs that answer requests now.
-    apps: Vec<Weak<App>>,
+    /// What answers requests now.
+    serving: Vec<Serving>,
     pump: Option<Pump>,
     settings: DirectorySettings,
 }
+
+/// What answers requests, for as long as requests use it.
+type Serving = Weak<dyn Any + Send + Sync>;
 
 /// A built region.
 struct Built {
     region: Region,
     listener: Option<TcpListener>,
-    app: Weak<App>,
+    serving: [Serving; 2],
     router: Router,
     pump: Option<RegionPump>,
     home: Home,
@@ -100,7 +109,7 @@ impl DirectoryServer {
             homes: Vec::new(),
             listeners: Listeners::new(settings.limits),
             ports: BTreeMap::new(),
-            apps: Vec::new(),
+            serving: Vec::new(),
             pump: None,
             settings,
         };
@@ -121,9 +130,9 @@ impl DirectoryServer {
         for region in regions {
             all.push(self.build(region, &serving).await?);
         }
-        let (mut ports, mut apps, mut pumps) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let (mut ports, mut answering, mut pumps) = (BTreeMap::new(), Vec::new(), Vec::new());
         self.homes.clear();
-        for Built { region, listener, app, router, pump, home } in all {
+        for Built { region, listener, serving, router, pump, home } in all {
             let port = match (self.ports.remove(&region), listener) {
                 (Some(port), _) => {
                     drop(port.send_replace(router));
@@ -133,15 +142,15 @@ impl DirectoryServer {
                 (None, None) => None,
             };
             ports.extend(port.map(|port| (region, port)));
-            apps.push(app);
+            answering.extend(serving);
             pumps.extend(pump);
             self.homes.push(home);
         }
         self.urls = urls;
         self.ports = ports;
-        let before = std::mem::replace(&mut self.apps, apps);
+        let before = std::mem::replace(&mut self.serving, answering);
         // A port aborts requests that take too long.
-        while before.iter().any(|app| app.strong_count() > 0) {
+        while before.iter().any(|served| served.strong_count() > 0) {
             sleep(LOOK).await;
         }
         if let Some(pump) = self.pump.take() {
@@ -172,13 +181,22 @@ impl DirectoryServer {
             explains: self.settings.explains,
         };
         let hasher = Arc::clone(&self.settings.hasher);
+        let hashing = Hashing::Threads(Arc::new(self.settings.passwords.with_keys(secrets.password_keys())));
+        let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
         let app = Arc::new(App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config));
+        let sources = Arc::new(Acceptor::new(home.clone()));
         Ok(Built {
             region,
             listener,
-            app: Arc::downgrade(&app),
-            router: if state.serves() { router(app) } else { closed(app) },
-            pump: state.sends().then(|| RegionPump::new(store, home.clone(), sealer)),
+            serving: [Arc::downgrade(&app) as Weak<dyn Any + Send + Sync>, Arc::downgrade(&sources) as _],
+            router: if state.serves() {
+                router(app).merge(with_request_ids(umoja_ingest::router(sources), &home.entropy))
+            } else {
+                closed(app)
+            },
+            pump: state
+                .sends()
+                .then(|| RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing))),
             home,
         })
     }

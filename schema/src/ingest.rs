@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::company::is_newer;
 use crate::{ApiKeyHash, CompanyId, CompanyKey, IdError, Millis, Region, SourceId};
 
 /// What kind of system a source is, which decides how its events are read.
@@ -68,6 +69,8 @@ pub struct IngestSource {
     pub signing_keys: Vec<CompanyKey>,
     /// The public key to which events are sealed.
     pub inbox_key: InboxPublicKey,
+    /// The random key of the hashes under which events are stored: 32 bytes, unpadded base64url.
+    pub hash_key: String,
     /// What it may do beyond its company.
     #[serde(default)]
     pub allowed: Allowed,
@@ -100,6 +103,22 @@ pub struct InboxPublicKey {
 }
 
 impl IngestSource {
+    /// True if the source has an API key with this hash (SHA-256, unpadded base64url) that has not ended.
+    pub fn has_api_key(&self, hash: &str, now_secs: u64) -> bool {
+        ApiKeyHash::is_among(&self.api_keys, hash, now_secs)
+    }
+
+    /// Whether this document replaces another one of the source, as [`Company::is_newer_than`](crate::Company) says.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        is_newer((self.revision, self), (other.revision, other))
+    }
+
+    /// True if the source was removed, and this document only says so until every region has dropped it: it has no API
+    /// key, so no event is accepted.
+    pub fn is_ended(&self) -> bool {
+        self.api_keys.is_empty()
+    }
+
     /// The prefix of the names of the settings that hold sources.
     pub const SETTINGS: &'static str = "source/";
 
@@ -125,10 +144,7 @@ pub struct InboxEvent {
     pub content: String,
     /// Where the event is on its way.
     pub state: InboxState,
-    /// How often it was tried.
-    #[serde(default)]
-    pub attempts: u32,
-    /// The code of the reason why it is parked, or was last tried in vain.
+    /// The code of the reason why it is parked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The version of the key pair to which the payload is sealed.
@@ -154,11 +170,34 @@ pub enum InboxState {
     Parked,
 }
 
-/// What the table `inbox` remembers of a user whom a source deleted: events of the past do not bring the user back.
+/// How a user stands at the company of a source. Of two that hold at the same time, the greater one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The user may log in.
+    Active,
+    /// The user may not log in.
+    Suspended,
+    /// The provider has deleted the user, who may not log in.
+    Deleted,
+}
+
+/// The standing of a user since a time. The newest one is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Mark {
+    /// The provider's time.
+    pub at: Millis,
+    /// The standing.
+    pub standing: Standing,
+}
+
+/// What the table `inbox` remembers of a user that no part remembers: events of the past do not bring a deleted user
+/// back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeletionMark {
-    /// The provider's time of the deletion.
-    pub deleted_at: Millis,
+pub struct StoredMark {
+    /// The mark.
+    #[serde(flatten)]
+    pub mark: Mark,
     /// The proof, and members written by a newer version of Umoja.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

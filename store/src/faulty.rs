@@ -19,8 +19,8 @@ use umoja_schema::{
 use crate::RegionPorts;
 use crate::ports::{
     Begun, Checkpoints, Commit, CompanyRow, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved,
-    Keys, KeysError, LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError,
-    Strays, SuperfluousPointer, Users, Writes,
+    Keys, KeysError, LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, SettingRow,
+    StoreError, Strays, SuperfluousPointer, Users, Writes,
 };
 
 /// The fault of one call.
@@ -194,13 +194,15 @@ impl<P: ?Sized> Faulty<P> {
     }
 }
 
-/// The ports of a region, with faults of its tables and of its KMS key.
+/// The ports of a region, with faults of its tables and its queue of events, and of its KMS key.
 pub fn faulty_region(ports: &RegionPorts, tables: &Arc<Faults>, keys: &Arc<Faults>) -> RegionPorts {
     RegionPorts {
         name: ports.name.clone(),
         users: Arc::new(Faulty::new(Arc::clone(&ports.users), Arc::clone(tables))),
         logs: Arc::new(Faulty::new(Arc::clone(&ports.logs), Arc::clone(tables))),
         items: Arc::new(Faulty::new(Arc::clone(&ports.items), Arc::clone(tables))),
+        inbox: Arc::new(Faulty::new(Arc::clone(&ports.inbox), Arc::clone(tables))),
+        ingest: Arc::new(Faulty::new(Arc::clone(&ports.ingest), Arc::clone(tables))),
         tables: ports.tables,
         keys: Arc::new(Faulty::new(Arc::clone(&ports.keys), Arc::clone(keys))),
         proof_keys: Arc::clone(&ports.proof_keys),
@@ -325,6 +327,14 @@ impl Registry for Faulty<dyn Registry> {
 
     async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError> {
         self.faults.call("replace_setting", self.inner.replace_setting(name, expected, value)).await
+    }
+
+    async fn setting_rows(&self, prefix: &str) -> Result<Vec<SettingRow>, StoreError> {
+        self.faults.call("settings", self.inner.setting_rows(prefix)).await
+    }
+
+    async fn remove_setting(&self, row: &SettingRow) -> Result<bool, StoreError> {
+        self.faults.call("remove_setting", self.inner.remove_setting(row)).await
     }
 }
 

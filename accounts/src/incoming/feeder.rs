@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use umoja_schema::{AccountStatus, Actor, BlindIndex, IdentifierItem, IdentifierKind, IngestSource, Millis, UserId};
+use umoja_schema::{
+    AccountStatus, Actor, BlindIndex, IdentifierItem, IdentifierKind, IngestSource, Mark, Millis, Standing, UserId,
+};
 use umoja_store::apply::MAX_ROUNDS;
 
 use super::change::{Applied, Change, IncomingChange};
 use super::content::Values;
-use super::marks::{Mark, Marks, Standing};
+use super::marks::Marks;
 use crate::import::{Failed, Importer, NewUser, Reason, Row};
 use crate::receipt::any_erased;
 use crate::{Context, People, Person};

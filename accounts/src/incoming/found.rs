@@ -1,12 +1,12 @@
 //! A change of a user that the company knows.
 
 use umoja_schema::{
-    AccountStatus, AuditEvent, Credentials, Identity, LinkState, Millis, PartRecord, ProfileFacts, UserId,
+    AccountStatus, AuditEvent, Credentials, Identity, LinkState, Mark, Millis, PartRecord, ProfileFacts, Standing,
+    UserId,
 };
 
 use super::change::Applied;
 use super::feeder::{Event, Feeder, Found};
-use super::marks::{Mark, Standing};
 use super::order::{Next, Said, State};
 use crate::audit::events;
 use crate::erase::Erase;

@@ -24,4 +24,4 @@ mod unknown;
 
 pub use self::change::{Applied, Change, IncomingChange};
 pub use self::feeder::Feeder;
-pub use self::marks::{Mark, Marks, Standing};
+pub use self::marks::Marks;

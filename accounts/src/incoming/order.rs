@@ -2,9 +2,7 @@
 
 use std::cmp::Ordering;
 
-use umoja_schema::{Feed, LinkState, Millis};
-
-use super::marks::{Mark, Standing};
+use umoja_schema::{Feed, LinkState, Mark, Millis, Standing};
 
 /// What an event says.
 #[derive(Debug, Clone, Default)]

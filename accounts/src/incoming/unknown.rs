@@ -1,10 +1,9 @@
 //! A change of a user that the company does not know: it makes the user, or is remembered.
 
-use umoja_schema::{Feed, LinkState, Millis, UserId};
+use umoja_schema::{Feed, LinkState, Mark, Millis, Standing, UserId};
 
 use super::change::Applied;
 use super::feeder::{Event, Feeder, Unknown};
-use super::marks::Standing;
 use super::order::{Said, State};
 use crate::Context;
 use crate::fed::Fed;
@@ -72,7 +71,7 @@ impl Feeder {
 
     /// The user as the state makes it. The write that disables the account is another one, so the link is suspended
     /// first and the time of the suspension is recorded with that write.
-    fn fed(&self, event: &Event<'_>, user: &NewUser, standing: Option<super::Mark>) -> NewUser {
+    fn fed(&self, event: &Event<'_>, user: &NewUser, standing: Option<Mark>) -> NewUser {
         let start = State { feed: Feed::default(), link: LinkState::Active };
         let values = event.state.as_ref().map(|(_, values)| (event.at, values.content.as_str()));
         let mut state = start.after(&Said { values, standing }).state;

@@ -14,6 +14,7 @@ mod export;
 mod hash_keys;
 mod import;
 mod init;
+mod issued;
 mod jobs;
 mod logging;
 mod named;
@@ -25,6 +26,7 @@ mod region;
 mod rotate;
 mod serve;
 mod sign;
+mod source;
 mod status;
 mod target;
 mod user;
@@ -44,6 +46,7 @@ use crate::output::Output;
   umoja demo                                      # see it work: two regions, outages, repairs
   umoja init --dir DIR --regions eu-west-1,af-south-1
   umoja company add soko --scopes all --dir DIR --out soko.json
+  umoja source add soko-auth0 --company soko --kind auth0 --dir DIR --out soko-auth0.json
   umoja serve --dir DIR
   umoja status --dir DIR
   umoja status --prefix PREFIX --region eu-west-1  # the same for a deployment in AWS
@@ -65,6 +68,7 @@ enum Command {
     Region(region::Command),
     Audit(audit::Command),
     Company(company::Command),
+    Source(source::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
     Export(export::Export),
@@ -128,6 +132,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Region(region) => region.run(output).await,
         Command::Audit(audit) => audit.run(output).await,
         Command::Company(company) => company.run(output).await,
+        Command::Source(source) => source.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,

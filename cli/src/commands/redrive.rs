@@ -45,7 +45,7 @@ pub(super) struct Redrive {
     /// Only messages of this region.
     #[arg(long, value_name = "REGION")]
     only: Option<Region>,
-    /// Only messages of this queue: retry-REGION, keys, merges or quarantined.
+    /// Only messages of this queue: retry-REGION, keys, merges, ingest or quarantined.
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
     /// List the messages, and move none.
@@ -94,7 +94,7 @@ impl Redrive {
         if sources.is_empty() {
             return Err(CliError::Usage(
                 "--queue: there is no such queue; it is retry-REGION, keys, \
-                 merges or quarantined"
+                 merges, ingest or quarantined"
                     .into(),
             ));
         }

@@ -13,7 +13,7 @@ use umoja_store::ports::Clock as _;
 use crate::CliError;
 use crate::client::Client;
 use crate::credentials::{CompanyFile, Signer};
-use crate::output::Output;
+use crate::output::{Output, quoted};
 
 /// Sign a request: reads the body from standard input and prints the token to send.
 #[derive(Debug, Args)]
@@ -111,9 +111,4 @@ fn curl(url: &str, api_key: &str, token: &str) -> String {
     format!(
         "curl --silent --show-error --header 'content-type: application/jwt' --header {header} --data {token} {url}"
     )
-}
-
-/// Quotes a text for a POSIX shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -9,6 +9,7 @@ use umoja_store::ports::Clock;
 
 use super::logging::{self, LogFormat};
 use crate::deployment::{Cloud, Deployment, Regions, locks};
+use crate::output::quoted;
 use crate::{CliError, CloudError, DeploymentError};
 
 /// The environment variables that name the deployment.
@@ -153,11 +154,23 @@ impl Target {
         self.lock(locks::no_change)
     }
 
-    /// The regions of the deployment, to change a company, and the lock that excludes other changes of companies in a
+    /// The regions of the deployment, to change a company or a source, and the lock that excludes other such changes in a
     /// directory. In AWS no lock excludes another operator.
-    pub(super) async fn changing_companies(&self) -> Result<(Regions, Option<File>), CliError> {
-        let held = self.lock(locks::companies)?;
+    pub(super) async fn changing_documents(&self) -> Result<(Regions, Option<File>), CliError> {
+        let held = self.lock(locks::documents)?;
         Ok((self.regions().await?, held))
+    }
+
+    /// The options that name the deployment, for commands that an answer proposes.
+    pub(super) fn arguments(&self) -> String {
+        match self.place() {
+            Ok(Place::Directory(dir)) => format!("--dir {}", quoted(&dir.display().to_string())),
+            Ok(Place::Cloud { prefix, region }) => {
+                let region = region.map(|region| format!(" --region {region}")).unwrap_or_default();
+                format!("--prefix {prefix}{region}")
+            }
+            Err(_) => String::new(),
+        }
     }
 
     fn lock(&self, take: impl FnOnce(&Path) -> Result<File, DeploymentError>) -> Result<Option<File>, CliError> {

@@ -64,6 +64,7 @@ pub(super) fn schemas(base: &str) -> Value {
 
 /// One schema.
 pub(super) fn schema(base: &str, id: &str) -> Result<Value, ScimError> {
-    let found = schema::documents().find(|document| document["id"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(id)));
+    let found =
+        schema::documents().find(|document| document["id"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(id)));
     found.map(|document| described(base, document)).ok_or(ScimError::not_found())
 }

@@ -86,8 +86,7 @@ impl ScimError {
 
     /// The body of the response.
     pub fn body(&self) -> Value {
-        let mut body =
-            json!({ "schemas": [Self::SCHEMA], "status": self.status.to_string(), "detail": self.detail });
+        let mut body = json!({ "schemas": [Self::SCHEMA], "status": self.status.to_string(), "detail": self.detail });
         if let (Some(kind), Value::Object(members)) = (self.kind, &mut body) {
             members.insert("scimType".to_owned(), kind.into());
         }
@@ -102,7 +101,8 @@ mod tests {
     #[test]
     fn the_status_is_a_text_and_the_keyword_is_optional() {
         let body = ScimError::uniqueness("Taken.").body();
-        let with = json!({ "schemas": [ScimError::SCHEMA], "status": "409", "scimType": "uniqueness", "detail": "Taken." });
+        let with =
+            json!({ "schemas": [ScimError::SCHEMA], "status": "409", "scimType": "uniqueness", "detail": "Taken." });
         assert_eq!(body, with);
         assert_eq!(ScimError::not_found().body().get("scimType"), None);
     }

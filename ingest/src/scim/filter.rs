@@ -269,7 +269,9 @@ mod tests {
         assert_eq!(keys("active eq true and userName eq \"a\""), Some(1));
         assert_eq!(keys("emails[type eq \"work\" and value eq \"a\"]"), Some(1));
         assert_eq!(keys("emails eq \"a\" or id eq \"b\""), Some(2));
-        for scans in ["externalId eq \"a\"", "userName sw \"a\"", "userName eq \"a\" or active eq true", "not (id eq \"a\")"] {
+        for scans in
+            ["externalId eq \"a\"", "userName sw \"a\"", "userName eq \"a\" or active eq true", "not (id eq \"a\")"]
+        {
             assert_eq!(keys(scans), None, "{scans}");
         }
     }

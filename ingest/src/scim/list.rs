@@ -57,7 +57,9 @@ impl Query {
             .filter_map(|pair| pair.split_once('='))
             .filter_map(|(name, value)| Some((decoded(name)?, decoded(value)?)))
             .collect();
-        let value = |name: &str| parameters.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+        let value = |name: &str| {
+            parameters.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        };
         let number = |name: &str| value(name).map(|text| text.trim().parse::<i64>().map_err(|_| INTEGER)).transpose();
         let names = |name: &str| value(name).unwrap_or_default().split(',');
         let projection = Projection::new(names("attributes"), names("excludedAttributes"))?;
@@ -263,7 +265,8 @@ mod tests {
 
     #[test]
     fn parameters_are_read_without_their_escapes() {
-        let query = Query::of_url("filter=userName+eq%20%22a%2Bb%40c%22&startIndex=0&COUNT=7&attributes=id,name").unwrap();
+        let query =
+            Query::of_url("filter=userName+eq%20%22a%2Bb%40c%22&startIndex=0&COUNT=7&attributes=id,name").unwrap();
         let keys = query.filter.and_then(|filter| filter.keys());
         assert_eq!(keys, Some(vec![Key::UserName("a+b@c".to_owned())]));
         assert_eq!((query.start, query.count, query.cursor), (1, 7, None));
@@ -272,7 +275,8 @@ mod tests {
 
     #[test]
     fn a_search_request_has_the_same_members() {
-        let body = json!({ "filter": "title pr", "startIndex": 3, "count": -1, "cursor": "", "excludedAttributes": ["name"] });
+        let body =
+            json!({ "filter": "title pr", "startIndex": 3, "count": -1, "cursor": "", "excludedAttributes": ["name"] });
         let query = Query::of_search(&body).unwrap();
         assert_eq!((query.start, query.count, query.cursor), (3, 0, Some(None)));
         assert!(query.filter.is_some() && matches!(query.projection, Projection::Without(_)));

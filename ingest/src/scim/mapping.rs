@@ -17,7 +17,9 @@ const CUSTOM: &str = "scim";
 /// The external id of a user name, by which the user is found: user names are equal in any case.
 pub(super) fn external_id(user_name: &str) -> Result<String, ScimError> {
     let parsed = ExternalId::parse(&user_name.to_lowercase());
-    parsed.map(|id| id.normalised().to_owned()).map_err(|_| ScimError::value("`userName` has characters that cannot be seen."))
+    parsed
+        .map(|id| id.normalised().to_owned())
+        .map_err(|_| ScimError::value("`userName` has characters that cannot be seen."))
 }
 
 /// The e-mail address that identifies the user: the primary one, that of work, or the first. A user name that is an
@@ -38,7 +40,8 @@ pub(super) fn phone_number(user: &Resource) -> Option<&str> {
 fn chosen<'a>(user: &'a Resource, list: &str, kind: &str) -> Option<&'a Value> {
     let values = user.0.get(list)?.as_array()?;
     let primary = values.iter().find(|value| value["primary"] == true);
-    let of_kind = || values.iter().find(|value| value["type"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(kind)));
+    let of_kind =
+        || values.iter().find(|value| value["type"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(kind)));
     primary.or_else(of_kind).or_else(|| values.first())
 }
 
@@ -174,8 +177,8 @@ fn difference(before: &Value, after: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::schema::{ENTERPRISE, USER};
+    use super::*;
 
     fn user() -> Resource {
         let body = json!({

@@ -126,7 +126,8 @@ impl Acme {
             mapping: None,
             unknown: serde_json::Map::new(),
         };
-        let sources = vec![source("acme-okta", SourceKind::Okta, [3, 4]), source("acme-scim", SourceKind::Scim, [1, 2])];
+        let sources =
+            vec![source("acme-okta", SourceKind::Okta, [3, 4]), source("acme-scim", SourceKind::Scim, [1, 2])];
         Self(serde_json::from_value(company).unwrap(), sources)
     }
 }

@@ -79,7 +79,11 @@ pub fn apply(user: &Resource, body: &Value) -> Result<Resource, ScimError> {
 /// A member of a change without a path.
 fn change_member(user: &mut Resource, operation: Operation, name: &str, value: &Value) -> Result<(), ScimError> {
     let is_extension = name.contains(':') && value.is_object() && user_attribute(name).is_none();
-    if is_extension { change_extension(user, operation, name, Some(value)) } else { change(user, operation, name, Some(value)) }
+    if is_extension {
+        change_extension(user, operation, name, Some(value))
+    } else {
+        change(user, operation, name, Some(value))
+    }
 }
 
 /// The attribute of a known schema that a name with a URN has.
@@ -96,7 +100,8 @@ fn change(user: &mut Resource, operation: Operation, path: &str, value: Option<&
     if name.is("password") {
         return Ok(());
     }
-    let operation = if value.is_none_or(Value::is_null) && operation == Operation::Replace { Operation::Remove } else { operation };
+    let operation =
+        if value.is_none_or(Value::is_null) && operation == Operation::Replace { Operation::Remove } else { operation };
     let known = schema::attribute(name.extension.as_deref(), attribute);
     let Some(urn) = name.extension.as_deref() else {
         let known = known.ok_or(PATH)?;
@@ -216,11 +221,22 @@ fn change_list(
             (None, Some(named)) if !named.is_null() => {
                 let named = fitted(attribute, named)?.unwrap_or_default();
                 let named = named.as_array().map(Vec::as_slice).unwrap_or_default();
-                values.retain(|value| !named.iter().any(|named| named == value || named.get("value").is_some_and(|id| value.get("value") == Some(id))));
+                values.retain(|value| {
+                    !named.iter().any(|named| {
+                        named == value || named.get("value").is_some_and(|id| value.get("value") == Some(id))
+                    })
+                });
             }
             (None, _) => values.clear(),
             (Some(_), _) if selected.is_empty() => return Err(SELECTS_NONE),
-            (Some(_), _) => values = values.into_iter().enumerate().filter(|(n, _)| !selected.contains(n)).map(|(_, value)| value).collect(),
+            (Some(_), _) => {
+                values = values
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(n, _)| !selected.contains(n))
+                    .map(|(_, value)| value)
+                    .collect()
+            }
         },
         (Operation::Remove, Some(sub)) => {
             if selected.is_empty() && filter.is_some() {

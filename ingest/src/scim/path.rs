@@ -60,9 +60,7 @@ impl Name {
 
 /// The member with this name in any case.
 pub fn get<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    object.get(name).or_else(|| {
-        object.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    })
+    object.get(name).or_else(|| object.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
 fn each(value: &Value) -> Vec<&Value> {

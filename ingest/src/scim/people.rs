@@ -11,11 +11,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use umoja_accounts::import::{Hashing, Importer};
-use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Mark, Marks};
+use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Marks};
 use umoja_accounts::{Accounts, Context, Error, Patch, Rule as _, Said, Update};
 use umoja_crypto::legacy::HashKeys;
 use umoja_schema::api::Selector;
-use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Part, UserId};
+use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Mark, Part, UserId};
 use umoja_store::ports::StoreError;
 
 use self::errors::{failed, rejected};
@@ -127,7 +127,8 @@ impl People {
         let home = &self.accounts.home;
         let subject = format!("scim-{}", UserId::v7(home.clock.now().0, home.entropy.array()));
         let row = mapping::row(user, &client.company.id);
-        let applied = self.apply(client, &subject, None, Change::State { row: Box::new(row), logged_in: false }).await?;
+        let applied =
+            self.apply(client, &subject, None, Change::State { row: Box::new(row), logged_in: false }).await?;
         let id = made(applied).ok_or(errors::FAILED)?;
         let known = self.known(client, id).await?.ok_or(errors::FAILED)?;
         let patch = self.patch(client, [(IdentifierKind::ExternalId, said(Some(external_id), None))], None)?;
@@ -176,7 +177,9 @@ impl People {
         }
         if email(&before) != email(after) {
             match email(after) {
-                Some((text, stated)) => identifiers.push((IdentifierKind::Email, said(Some(text), stated.then_some(true)))),
+                Some((text, stated)) => {
+                    identifiers.push((IdentifierKind::Email, said(Some(text), stated.then_some(true))))
+                }
                 None if known.is_ours("email") => identifiers.push((IdentifierKind::Email, said(None, None))),
                 None => {}
             }
@@ -184,7 +187,9 @@ impl People {
         if phone(&before) != phone(after) {
             match phone(after) {
                 Some(text) => identifiers.push((IdentifierKind::PhoneNumber, said(Some(text), None))),
-                None if known.is_ours("phone_number") => identifiers.push((IdentifierKind::PhoneNumber, said(None, None))),
+                None if known.is_ours("phone_number") => {
+                    identifiers.push((IdentifierKind::PhoneNumber, said(None, None)))
+                }
                 None => {}
             }
         }
@@ -216,9 +221,11 @@ const fn said(value: Option<&str>, verified: Option<bool>) -> Said<'_> {
 
 const fn made(applied: Applied) -> Option<UserId> {
     match applied {
-        Applied::Created(id) | Applied::Matched(id) | Applied::Changed(id) | Applied::Unchanged(id) | Applied::Older(id) => {
-            Some(id)
-        }
+        Applied::Created(id)
+        | Applied::Matched(id)
+        | Applied::Changed(id)
+        | Applied::Unchanged(id)
+        | Applied::Older(id) => Some(id),
         Applied::Erased(_) | Applied::Absent => None,
     }
 }

@@ -32,7 +32,9 @@ impl Projection {
     ) -> Result<Self, ScimError> {
         fn names<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Name>, ScimError> {
             let texts = texts.map(str::trim).filter(|text| !text.is_empty());
-            texts.map(|text| Name::parse(text).ok_or(ScimError::path("An attribute of the answer has no name."))).collect()
+            texts
+                .map(|text| Name::parse(text).ok_or(ScimError::path("An attribute of the answer has no name.")))
+                .collect()
         }
         let (attributes, excluded) = (names(attributes)?, names(excluded)?);
         Ok(match (attributes.is_empty(), excluded.is_empty()) {
@@ -129,8 +131,8 @@ fn remove_at(whole: &mut Map<String, Value>, path: &[&str]) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::schema::ENTERPRISE;
+    use super::*;
     use serde_json::json;
 
     fn projected(attributes: &str, excluded: &str) -> Value {
@@ -156,8 +158,7 @@ mod tests {
     #[test]
     fn an_answer_lacks_the_attributes_that_were_excluded() {
         let rest = projected("", &format!("id,schemas,userName,name.GivenName,emails.type,{ENTERPRISE}"));
-        let expected =
-            json!({ "schemas": [], "id": "1", "name": { "familyName": "L" }, "emails": [{ "value": "a" }, { "value": "b" }] });
+        let expected = json!({ "schemas": [], "id": "1", "name": { "familyName": "L" }, "emails": [{ "value": "a" }, { "value": "b" }] });
         assert_eq!(rest, expected);
         assert_eq!(projected("", "").as_object().map(Map::len), Some(6));
     }

@@ -47,8 +47,8 @@ pub(super) fn names(header: &str, entry: &Entry) -> bool {
 mod tests {
     use umoja_schema::UserId;
 
-    use super::*;
     use super::super::resource::Resource;
+    use super::*;
 
     #[test]
     fn a_user_is_shown_with_its_place_and_version() {

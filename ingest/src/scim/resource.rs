@@ -192,7 +192,9 @@ pub(super) fn fitted_one(attribute: &Attribute, value: &Value) -> Result<Option<
         }
         // Entra writes a manager, and Okta a role, as its id alone.
         (Kind::Complex, Value::String(_)) => match attribute.sub("value") {
-            Some(sub) => Ok(fitted(sub, value)?.map(|value| Value::Object(Map::from_iter([(sub.name.clone(), value)])))),
+            Some(sub) => {
+                Ok(fitted(sub, value)?.map(|value| Value::Object(Map::from_iter([(sub.name.clone(), value)]))))
+            }
             None => Err(wrong("an object")),
         },
         (Kind::Complex, _) => Err(wrong("an object")),
@@ -213,8 +215,8 @@ pub(super) fn one_primary(values: &mut [Value], newest: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::schema::ENTERPRISE;
+    use super::*;
     use serde_json::json;
 
     fn read(mut body: Value) -> Result<Value, ScimError> {

@@ -71,7 +71,11 @@ impl Answer {
     }
 }
 
-async fn handle(State(scim): State<Arc<Scim>>, Path((company, rest)): Path<(String, String)>, request: Request) -> Response {
+async fn handle(
+    State(scim): State<Arc<Scim>>,
+    Path((company, rest)): Path<(String, String)>,
+    request: Request,
+) -> Response {
     let started = scim.clock.now();
     let (parts, body) = request.into_parts();
     let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -147,7 +151,9 @@ impl Call<'_> {
             ("GET", ["Schemas", id]) => discovery::schema(base, id).map(Answer::ok),
             ("GET", ["Users"]) => self.list(&Query::of_url(self.query)?).await,
             ("POST", ["Users"]) => self.create(&self.json(body).await?).await,
-            ("POST", ["Users", ".search"] | [".search"]) => self.list(&Query::of_search(&self.json(body).await?)?).await,
+            ("POST", ["Users", ".search"] | [".search"]) => {
+                self.list(&Query::of_search(&self.json(body).await?)?).await
+            }
             ("GET", ["Users", id]) => self.read(id).await,
             ("PUT", ["Users", id]) => {
                 let user = Resource::read(&self.json(body).await?)?;

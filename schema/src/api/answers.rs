@@ -20,7 +20,7 @@ pub struct User {
     /// User id: the same in every region and for every company. Of merged users it is the primary account's id,
     /// whichever id was requested.
     pub id: UserId,
-    /// Whether the user may log in.
+    /// Whether the user may log in. A company may have suspended an active user: see `accounts`.
     pub status: AccountStatus,
     /// Opaque; for `min_version` and `if_version`. Of merged users, it covers all of them.
     #[schemars(regex(pattern = VERSION))]

@@ -1,8 +1,9 @@
 use async_trait::async_trait;
-use umoja_schema::{Log, LogRow, Replicated, UserId, VersionedItem};
+use serde_json::{Map, Value};
+use umoja_schema::{Log, LogRow, Millis, Replicated, UserId, VersionedItem};
 
 use super::Faulty;
-use crate::ports::{ItemPage, Items, Logs, RowPage, StoreError};
+use crate::ports::{Etag, Inbox, InboxDocument, InboxPage, ItemPage, Items, Logs, RowPage, StoreError};
 
 #[async_trait]
 impl Items for Faulty<dyn Items> {
@@ -57,5 +58,29 @@ impl Logs for Faulty<dyn Logs> {
 
     async fn scan_rows(&self, log: Log, after: Option<String>, limit: usize) -> Result<RowPage, StoreError> {
         self.faults.call("scan_rows", self.inner.scan_rows(log, after, limit)).await
+    }
+}
+
+#[async_trait]
+impl Inbox for Faulty<dyn Inbox> {
+    async fn inbox_document(&self, key: &[u8; 32], now: Millis) -> Result<Option<InboxDocument>, StoreError> {
+        self.faults.call("inbox_document", self.inner.inbox_document(key, now)).await
+    }
+
+    async fn replace_inbox_document(
+        &self,
+        key: &[u8; 32],
+        stored: Option<&Etag>,
+        document: &Map<String, Value>,
+        now: Millis,
+        expires_at: Millis,
+    ) -> Result<bool, StoreError> {
+        self.faults
+            .call("replace_inbox_document", self.inner.replace_inbox_document(key, stored, document, now, expires_at))
+            .await
+    }
+
+    async fn scan_inbox(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError> {
+        self.faults.call("scan_inbox", self.inner.scan_inbox(after, limit, now)).await
     }
 }

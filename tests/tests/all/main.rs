@@ -8,6 +8,7 @@ mod exhaustive;
 mod failure_table;
 mod failures;
 mod import;
+mod incoming;
 mod pump;
 mod scim;
 mod simulation;

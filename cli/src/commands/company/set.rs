@@ -55,14 +55,14 @@ pub(super) struct Set {
 
 impl Set {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let (deployment, _alone) = self.target.changing_companies().await?;
+        let (deployment, _alone) = self.target.changing_documents().await?;
         let changed = change_known(&deployment, &self.id, |company| {
             self.change(company);
             Ok(())
         });
         let changed = changed.await?;
         changed.everywhere?;
-        output.answer(&settings(&changed.company), || {
+        output.answer(&settings(&changed.document), || {
             format!(
                 "The company {} is changed; this takes effect within 5 seconds in regions that are being served.",
                 self.id

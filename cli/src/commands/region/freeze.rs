@@ -12,7 +12,7 @@ use umoja_schema::{Millis, Region};
 use umoja_store::{RegionState, RegionsDocument};
 
 use super::change::{
-    Pace, deadline, find, newest_list, note_unreadable, on_its_way, reject_last, replicate_companies, serving,
+    Pace, deadline, find, newest_list, note_unreadable, on_its_way, reject_last, replicate_documents, serving,
 };
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
@@ -170,7 +170,7 @@ impl Thaw {
             return Ok(None);
         }
         deployment.ensure_secrets().await?;
-        replicate_companies(&regions, region).await?;
+        replicate_documents(&regions, region).await?;
         // It was on the list all the time.
         let since = on_its_way(&deployment, || Millis(0)).await?;
         let came = self.receive(&regions, since, deployment.repairs()).await?;
@@ -179,7 +179,7 @@ impl Thaw {
         deployment.set_state(&self.name, RegionState::Thawing)?;
         let since = on_its_way(&deployment, || Millis(0)).await?;
         let went = self.send(&regions, since, deployment.repairs()).await?;
-        replicate_companies(&regions, region).await?;
+        replicate_documents(&regions, region).await?;
         deployment.set_state(&self.name, RegionState::Serving)?;
         settings_are_read(&deployment).await?;
         Ok(Some((came, went)))
@@ -198,7 +198,7 @@ impl Thaw {
         }
         cloud.check_queues(&regions).await?;
         regions.newest_secrets().await?;
-        replicate_companies(&regions, region).await?;
+        replicate_documents(&regions, region).await?;
         // It was on the list all the time.
         let came = self.receive(&regions, Millis(0), Repairs::Scheduled).await?;
 
@@ -209,7 +209,7 @@ impl Thaw {
         self.pace.wait_for_settings(name).await;
         let went = self.send(&regions, Millis(0), Repairs::Scheduled).await?;
 
-        replicate_companies(&regions, find(&regions, name)?).await?;
+        replicate_documents(&regions, find(&regions, name)?).await?;
         // The comparison may take hours: keep the changes that other commands made meanwhile.
         let mut list = newest_list(cloud, first, name, false).await?;
         set_state(&mut list, name, RegionState::Serving);

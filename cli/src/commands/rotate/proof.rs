@@ -91,7 +91,7 @@ impl ProofKey {
             all.proved += report.proved;
             all.overtaken += report.overtaken;
             all.unreadable += report.unreadable;
-            prove_documents(&*region.home.registry).await.map_err(|source| CliError::Failed(source.to_string()))?;
+            prove_documents(&region.home).await.map_err(|source| CliError::Failed(source.to_string()))?;
         }
         if self.retire && all.unreadable == 0 {
             rotate::proof_key(&rotating, &mut secrets).await?;

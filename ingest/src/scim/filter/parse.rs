@@ -172,8 +172,20 @@ mod tests {
     #[test]
     fn other_texts_are_no_filters() {
         for text in [
-            "", "userName", "userName eq", "userName is \"a\"", "userName eq a", "userName eq \"a", "eq \"a\"", "(a pr", "a pr)",
-            "a pr b pr", "emails[type eq \"a\"", "not a pr", "a eq {}", "a eq \"b\" and",
+            "",
+            "userName",
+            "userName eq",
+            "userName is \"a\"",
+            "userName eq a",
+            "userName eq \"a",
+            "eq \"a\"",
+            "(a pr",
+            "a pr)",
+            "a pr b pr",
+            "emails[type eq \"a\"",
+            "not a pr",
+            "a eq {}",
+            "a eq \"b\" and",
         ] {
             assert_eq!(filter(text).map_err(|error| error.kind), Err(Some("invalidFilter")), "{text}");
         }

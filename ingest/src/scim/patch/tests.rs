@@ -1,5 +1,5 @@
-use super::*;
 use super::super::schema::USER;
+use super::*;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -54,7 +54,10 @@ fn a_path_selects_values_of_a_list() {
     let work = |value: &str| json!({ "value": value, "type": "work", "primary": true });
     let home = json!({ "value": "a@home.example", "type": "home" });
     let path = "emails[type eq \"work\"].value";
-    expect(json!([{ "op": "Replace", "path": path, "value": "b@b.example" }]), &json!({ "emails": [work("b@b.example"), home] }));
+    expect(
+        json!([{ "op": "Replace", "path": path, "value": "b@b.example" }]),
+        &json!({ "emails": [work("b@b.example"), home] }),
+    );
     expect(json!([{ "op": "remove", "path": "emails[type eq \"work\"]" }]), &json!({ "emails": [home] }));
     let both = json!([{ "type": "work", "primary": true }, home]);
     expect(json!([{ "op": "remove", "path": path }]), &json!({ "emails": both }));
@@ -122,7 +125,10 @@ fn changes_that_are_not_possible_have_their_keyword() {
         (json!({ "op": "remove", "path": "userName" }), "invalidValue"),
         (json!({ "op": "remove" }), "noTarget"),
         (json!({ "op": "remove", "path": "emails[type eq \"other\"]" }), "noTarget"),
-        (json!({ "op": "replace", "path": "emails[type ne \"x\" and value eq \"y\"].value", "value": "z" }), "noTarget"),
+        (
+            json!({ "op": "replace", "path": "emails[type ne \"x\" and value eq \"y\"].value", "value": "z" }),
+            "noTarget",
+        ),
     ] {
         assert_eq!(apply_to(json!([operation])).map_err(|error| error.kind), Err(Some(kind)), "{operation}");
     }

@@ -61,7 +61,8 @@ impl Known {
 
     /// True if the company is the source of a stored value.
     pub(super) fn is_ours(&self, value: &str) -> bool {
-        let is_ours = |user: &Stored| user.identity.sources.get(value).is_some_and(|source| source.company == self.company);
+        let is_ours =
+            |user: &Stored| user.identity.sources.get(value).is_some_and(|source| source.company == self.company);
         self.person.users().any(is_ours)
     }
 
@@ -79,8 +80,7 @@ impl Known {
             }
             None => (derived(), false),
         };
-        let is_active =
-            self.link.state == LinkState::Active && self.person.primary.status == AccountStatus::Active;
+        let is_active = self.link.state == LinkState::Active && self.person.primary.status == AccountStatus::Active;
         // A client that has removed the attribute does not see it while it has its default.
         if !is_active || !is_written || user.0.contains_key("active") {
             user.0.insert("active".to_owned(), is_active.into());
@@ -90,7 +90,12 @@ impl Known {
 
     /// The user as the server shows it.
     pub(super) fn entry(&self) -> Entry {
-        let modified = self.person.users().map(|user| user.profile.version.hlc).max().unwrap_or(self.person.primary.profile.version.hlc);
+        let modified = self
+            .person
+            .users()
+            .map(|user| user.profile.version.hlc)
+            .max()
+            .unwrap_or(self.person.primary.profile.version.hlc);
         Entry {
             id: self.id,
             version: self.person.version().to_string(),

@@ -26,7 +26,8 @@ impl Server {
     fn of(acme: Acme) -> Self {
         let memory = Arc::new(Memory::default());
         let directory: Arc<dyn Directory> = Arc::<Memory>::clone(&memory);
-        let scim = Scim { base_url: "https://a.example".to_owned(), directory, sources: Arc::new(acme), clock: Arc::new(Now) };
+        let scim =
+            Scim { base_url: "https://a.example".to_owned(), directory, sources: Arc::new(acme), clock: Arc::new(Now) };
         Self { router: router(Arc::new(scim)), memory }
     }
 
@@ -81,7 +82,10 @@ async fn a_token_of_the_company_is_required() {
     assert_eq!(call("acme", Some(bearer(1))).await.status, 200);
     assert_eq!(call("acme", Some(bearer(2).replace("Bearer", "bearer"))).await.status, 200, "the other live key");
     let none = call("acme", None).await;
-    assert_eq!((error(&none), &none.headers["www-authenticate"]), ((401, None), &"Bearer realm=\"scim\"".parse().unwrap()));
+    assert_eq!(
+        (error(&none), &none.headers["www-authenticate"]),
+        ((401, None), &"Bearer realm=\"scim\"".parse().unwrap())
+    );
     // 3 is a key of a source of another kind, 5 of no source.
     for (company, value) in [
         ("acme", bearer(3)),
@@ -112,7 +116,8 @@ async fn a_disabled_company_and_an_expired_key_are_rejected_and_a_paused_source_
 #[tokio::test]
 async fn a_user_is_made_read_replaced_and_deleted() {
     let server = Server::new();
-    let body = json!({ "schemas": [USER], "userName": "Ada", "password": "secret", ENTERPRISE: { "department": "R&D" } });
+    let body =
+        json!({ "schemas": [USER], "userName": "Ada", "password": "secret", ENTERPRISE: { "department": "R&D" } });
     let made = server.write("POST", "/Users", &body).await;
     let location = made.body["meta"]["location"].as_str().unwrap().to_owned();
     assert_eq!((made.status, made.headers["location"].to_str().ok()), (201, Some(location.as_str())));
@@ -146,7 +151,8 @@ async fn a_condition_names_the_version() {
     let path = format!("/Users/{}", server.user("ada").await);
     let tag = server.get(&path).await.headers["etag"].to_str().unwrap().to_owned();
     let put = json!({ "schemas": [USER], "userName": "ada", "title": "Countess" }).to_string();
-    let conditional = async |method: &str, name: &str, tag: &str| server.call(method, &path, &[(name, tag)], &put).await;
+    let conditional =
+        async |method: &str, name: &str, tag: &str| server.call(method, &path, &[(name, tag)], &put).await;
     assert_eq!(conditional("GET", "if-none-match", &tag).await.status, 304);
     assert_eq!(error(&conditional("PUT", "if-match", "W/\"other\"").await), (412, None));
     *server.memory.overtaken.lock().unwrap() = 1;
@@ -156,7 +162,11 @@ async fn a_condition_names_the_version() {
     assert_eq!(conditional("DELETE", "if-match", &tag).await.status, 412);
     *server.memory.overtaken.lock().unwrap() = 1;
     let patch = json!({ "Operations": [{ "op": "Add", "path": "title", "value": "Lady" }] });
-    assert_eq!(server.write("PATCH", &path, &patch).await.body["title"], "Lady", "a change without a condition is repeated");
+    assert_eq!(
+        server.write("PATCH", &path, &patch).await.body["title"],
+        "Lady",
+        "a change without a condition is repeated"
+    );
 }
 
 #[tokio::test]
@@ -233,7 +243,10 @@ async fn the_server_describes_itself() {
     assert_eq!(config.headers["content-type"], MEDIA_TYPE);
     assert_eq!((&config.body["patch"]["supported"], &config.body["bulk"]["supported"]), (&json!(true), &json!(false)));
     let types = server.get("/ResourceTypes").await.body;
-    assert_eq!((&types["totalResults"], &types["Resources"][0]), (&json!(1), &server.get("/ResourceTypes/User").await.body));
+    assert_eq!(
+        (&types["totalResults"], &types["Resources"][0]),
+        (&json!(1), &server.get("/ResourceTypes/User").await.body)
+    );
     let schemas = server.get("/Schemas").await.body;
     for schema in schemas["Resources"].as_array().unwrap() {
         let own = server.get(&format!("/Schemas/{}", schema["id"].as_str().unwrap())).await;

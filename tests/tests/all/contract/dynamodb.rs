@@ -24,6 +24,7 @@ umoja_store::logs_contract!(tables);
 umoja_store::items_contract!(tables);
 umoja_store::registry_contract!(tables);
 umoja_store::requests_contract!(tables);
+umoja_store::inbox_contract!(tables);
 umoja_store::attempts_contract!(tables);
 umoja_store::checkpoints_contract!(tables);
 umoja_store::streams_contract!(streamed);

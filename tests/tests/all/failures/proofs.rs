@@ -21,7 +21,7 @@ async fn prove(world: &World) -> ProvingReport {
     for region in &world.regions {
         let mut proving = Proving::new(&region.home);
         while proving.step().await.unwrap() {}
-        prove_documents(&*region.home.registry).await.unwrap();
+        prove_documents(&region.home).await.unwrap();
         all.proved += proving.report().proved;
         all.unreadable += proving.report().unreadable;
     }

@@ -54,7 +54,9 @@ fn a_deletion_by_one_company_leaves_the_login_at_another() {
         let scim = Server::of(&d, &d.food).await;
         assert_eq!(scim.post(user("ada", "ada@example.com")).await.ok(201).id(), known);
         let login = json!({ "email": "ada@example.com", "password": PASSWORD });
-        let accepts = async |caller| d.call_as(caller, 0, "authenticate", login.clone()).await.ok(200).body["authenticated"].clone();
+        let accepts = async |caller| {
+            d.call_as(caller, 0, "authenticate", login.clone()).await.ok(200).body["authenticated"].clone()
+        };
         assert_eq!((accepts(&d.shop).await, accepts(&d.food).await), (json!(true), json!(true)));
         scim.patch(&known, json!([{ "op": "replace", "path": "active", "value": "False" }])).await.ok(200);
         assert_eq!((accepts(&d.shop).await, accepts(&d.food).await), (json!(true), json!(false)));
@@ -78,11 +80,13 @@ fn users_that_the_company_had_before_are_found_and_changed() {
         scim.post(user("ada@example.com", "ada@example.com")).await.ok(409);
         let shown = scim.get(&known).await.ok(200).body;
         assert_eq!((&shown["userName"], &shown["externalId"]), (&json!("ada@example.com"), &json!("kc-1")));
-        let patched = scim.patch(&known, json!([{ "op": "add", "value": { "title": "x", "active": false } }])).await.ok(200);
+        let patched =
+            scim.patch(&known, json!([{ "op": "add", "value": { "title": "x", "active": false } }])).await.ok(200);
         assert_eq!((&patched.body["title"], &patched.body["active"]), (&json!("x"), &json!(false)));
         // The company keeps its own id until the client gives the user another name.
         assert_eq!(d.call(0, "lookup", json!({ "external_id": "kc-1" })).await.ok(200).id(), known);
-        let renamed = scim.patch(&known, json!([{ "op": "replace", "path": "userName", "value": "Augusta" }])).await.ok(200);
+        let renamed =
+            scim.patch(&known, json!([{ "op": "replace", "path": "userName", "value": "Augusta" }])).await.ok(200);
         assert_eq!(renamed.body["userName"], "Augusta");
         assert_eq!(scim.filter("userName eq \"augusta\"").await, [known.as_str()]);
         scim.delete(&bare).await.ok(204);

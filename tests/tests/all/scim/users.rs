@@ -119,7 +119,9 @@ fn a_suspended_user_stays_readable() {
     story(8_606, async |d| {
         let scim = Server::of(&d, &d.shop).await;
         let id = scim.post(user("ada", "ada@example.com")).await.ok(201).id();
-        for (value, active) in [(json!("False"), false), (json!("True"), true), (json!(false), false), (json!(true), true)] {
+        for (value, active) in
+            [(json!("False"), false), (json!("True"), true), (json!(false), false), (json!(true), true)]
+        {
             let patched = scim.patch(&id, json!([{ "op": "Replace", "path": "active", "value": value }])).await.ok(200);
             assert_eq!(patched.body["active"], active);
             assert_eq!(scim.get(&id).await.ok(200).body["active"], active);
@@ -238,7 +240,10 @@ fn unusable_values_are_kept_and_are_no_identifiers() {
         let mut odd = user("ada", "not an address");
         odd["phoneNumbers"] = json!([{ "value": "12" }]);
         let made = scim.post(odd).await.ok(201);
-        assert_eq!((&made.body["emails"][0]["value"], &made.body["phoneNumbers"][0]["value"]), (&json!("not an address"), &json!("12")));
+        assert_eq!(
+            (&made.body["emails"][0]["value"], &made.body["phoneNumbers"][0]["value"]),
+            (&json!("not an address"), &json!("12"))
+        );
         let stored = d.call(0, "lookup", json!({ "id": made.id() })).await.ok(200).body["user"].clone();
         assert_eq!((stored.get("email"), stored.get("phone_number")), (None, None));
         let large = json!([{ "op": "add", "path": "title", "value": "x".repeat(200_000) }]);

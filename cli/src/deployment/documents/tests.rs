@@ -1,4 +1,4 @@
-//! Changes of companies in regions in memory.
+//! Changes of companies and sources in regions in memory.
 
 use std::num::NonZeroU32;
 use std::pin::pin;
@@ -68,9 +68,9 @@ fn disabled(company: Option<Company>) -> Result<Company, CliError> {
 }
 
 /// Changes a company to its end: stores in memory answer at once.
-fn done(regions: &Regions, change: impl FnMut(Option<Company>) -> Result<Company, CliError>) -> Changed {
+fn done(regions: &Regions, change: impl FnMut(Option<Company>) -> Result<Company, CliError>) -> Changed<Company> {
     let id = company().id;
-    let changing = pin!(regions.change_company(&id, change));
+    let changing = pin!(regions.change(&id, change));
     let Poll::Ready(changed) = changing.poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("a store in memory waits")
     };
@@ -100,7 +100,7 @@ async fn two_operators_lose_no_change_of_each_other() {
     });
     changed.everywhere.unwrap();
     let both = revised(3, limited(disabled(Some(company())).ok()).unwrap());
-    assert_eq!(changed.company, both);
+    assert_eq!(changed.document, both);
     assert_eq!(held(&stores).await, vec![Some(both); 3]);
 }
 
@@ -111,7 +111,7 @@ async fn a_change_that_is_overtaken_twice_is_an_error_and_changes_no_region() {
     one.put_company(&company()).await.unwrap();
     let mut limit = 1;
     let id = company().id;
-    let overtaken = one.change_company(&id, |stored| {
+    let overtaken = one.change(&id, |stored: Option<Company>| {
         limit += 1;
         done(&other, |stored| Ok(with_limit(limit, stored.unwrap())));
         disabled(stored)
@@ -148,7 +148,7 @@ async fn a_change_that_changes_nothing_brings_the_newest_company_to_every_region
     stores[0].registry().put_company(&revised(1, company())).await.unwrap();
     let changed = done(&all, disabled);
     changed.everywhere.unwrap();
-    assert_eq!(changed.company.revision, 2);
+    assert_eq!(changed.document.revision, 2);
     assert_eq!(held(&stores).await, vec![Some(revised(2, disabled(Some(company())).unwrap())); 3]);
 }
 
@@ -193,10 +193,10 @@ async fn a_newer_company_is_not_overwritten() {
     let all = regions(&stores, 0);
     let newer = revised(5, with_limit(5, company()));
     stores[1].registry().put_company(&newer).await.unwrap();
-    let before = all.list[1].held(&newer.id).await.unwrap();
-    assert!(!all.list[1].bring_company(before, &revised(4, company())).await.unwrap());
+    let before = all.list[1].held::<Company>(&newer.id).await.unwrap();
+    assert!(!all.list[1].bring(before, &revised(4, company())).await.unwrap());
     // Nor if the region has got it since it was read.
-    assert!(!all.list[1].bring_company(Held::Nothing, &revised(4, company())).await.unwrap());
+    assert!(!all.list[1].bring(Held::Nothing, &revised(4, company())).await.unwrap());
     assert_eq!(held(&stores).await, [None, Some(newer), None]);
 }
 
@@ -211,3 +211,5 @@ async fn a_region_that_has_lost_its_companies_gets_the_newest_of_another() {
     done(&regions(&restored, 0), disabled).everywhere.unwrap();
     assert_eq!(held(&restored).await, vec![Some(revised(2, disabled(Some(company())).unwrap())); 3]);
 }
+
+mod sources;

@@ -1,10 +1,10 @@
 //! Receiving messages from a queue, and what becomes of them: deleted, released for later, or quarantined.
 
 use umoja_schema::{ItemError, Message};
-use umoja_store::Home;
-use umoja_store::ports::{Delivery, Entropy, Queue, StoreError};
 
-use crate::VISIBILITY_SECS;
+use super::runs::VISIBILITY_SECS;
+use crate::Home;
+use crate::ports::{Delivery, Entropy, Queue, StoreError};
 
 /// The most messages that are received before they are processed. Duplicates among them are coalesced.
 const CHUNK: usize = 100;
@@ -42,7 +42,7 @@ fn jittered(ceiling: u32, entropy: &dyn Entropy) -> u32 {
 
 /// Receives up to a chunk of messages. If the queue stops responding half way, the messages received so far are still
 /// processed.
-pub(crate) async fn receive(queue: &dyn Queue) -> Result<Vec<Delivery>, StoreError> {
+pub(super) async fn receive(queue: &dyn Queue) -> Result<Vec<Delivery>, StoreError> {
     let mut deliveries = Vec::new();
     while deliveries.len() < CHUNK {
         match queue.receive(10, VISIBILITY_SECS).await {
@@ -56,7 +56,8 @@ pub(crate) async fn receive(queue: &dyn Queue) -> Result<Vec<Delivery>, StoreErr
 }
 
 /// Why a message cannot be processed.
-pub(crate) enum Unfit {
+#[derive(Debug)]
+pub enum Unfit {
     /// A newer version of Umoja sent it. It is released for a reconciler that can read it; without one, it becomes a
     /// dead letter, unchanged.
     Newer,
@@ -66,7 +67,10 @@ pub(crate) enum Unfit {
 
 impl Unfit {
     /// Reads a message.
-    pub(crate) fn read(text: &str) -> Result<Message, Self> {
+    ///
+    /// # Errors
+    /// If it cannot be processed.
+    pub fn read(text: &str) -> Result<Message, Self> {
         let newer = ItemError::new("message version");
         Message::from_text(text)
             .map_err(|error| if error == newer { Self::Newer } else { Self::Unreadable("the message cannot be read") })
@@ -75,7 +79,7 @@ impl Unfit {
 
 /// Makes messages that all ask for `message` receivable again later. Never loses one: if a call fails here, the
 /// visibility time-out makes the messages receivable again.
-pub(crate) async fn postpone(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
+pub(super) async fn postpone(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
     let received = deliveries.iter().map(|delivery| delivery.received).max().unwrap_or(1);
     if received < RENEW_AFTER {
         release(queue, deliveries, entropy).await;
@@ -85,7 +89,7 @@ pub(crate) async fn postpone(queue: &dyn Queue, deliveries: &[Delivery], message
 }
 
 /// As [`postpone`], for a problem that an operator has to repair first: one fresh message, one to two minutes later.
-pub(crate) async fn block(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
+pub(super) async fn block(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, entropy: &dyn Entropy) {
     renew(queue, deliveries, message, jittered(BLOCKED_SECS, entropy), entropy).await;
 }
 
@@ -101,7 +105,7 @@ async fn renew(queue: &dyn Queue, deliveries: &[Delivery], message: &Message, de
 }
 
 /// Makes messages receivable again later. After too many receives, the queue makes them dead letters.
-pub(crate) async fn release(queue: &dyn Queue, deliveries: &[Delivery], entropy: &dyn Entropy) {
+pub(super) async fn release(queue: &dyn Queue, deliveries: &[Delivery], entropy: &dyn Entropy) {
     for delivery in deliveries {
         if let Err(error) = queue.release(&delivery.receipt, delay_secs(delivery.received, entropy)).await {
             tracing::warn!(%error, "a message was not released; it comes back after its visibility time-out");
@@ -110,7 +114,7 @@ pub(crate) async fn release(queue: &dyn Queue, deliveries: &[Delivery], entropy:
 }
 
 /// Deletes messages. A message that stays is delivered again, and processing it again changes no data.
-pub(crate) async fn delete(queue: &dyn Queue, deliveries: &[Delivery]) {
+pub(super) async fn delete(queue: &dyn Queue, deliveries: &[Delivery]) {
     for delivery in deliveries {
         if let Err(error) = queue.delete(&delivery.receipt).await {
             tracing::warn!(%error, "a processed message was not deleted; it will be processed again");
@@ -119,16 +123,16 @@ pub(crate) async fn delete(queue: &dyn Queue, deliveries: &[Delivery]) {
 }
 
 /// Where a quarantined item was found.
-pub(crate) struct Place {
+pub(super) struct Place {
     /// The table or queue.
-    pub(crate) table: String,
+    pub(super) table: String,
     /// The key, as far as it could be read.
-    pub(crate) key: String,
+    pub(super) key: String,
 }
 
 /// Quarantines messages that cannot be processed and then deletes them; returns how many. If they cannot be
 /// quarantined, they stay in their queue.
-pub(crate) async fn quarantine(
+pub(super) async fn quarantine(
     home: &Home,
     queue: &dyn Queue,
     place: Place,

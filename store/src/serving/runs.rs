@@ -24,7 +24,7 @@ pub enum Ended {
 pub const VISIBILITY_SECS: u32 = 60;
 
 /// The most chunks of one run.
-pub(crate) const CHUNKS: usize = 50;
+pub(super) const CHUNKS: usize = 50;
 
 /// How many items are processed concurrently.
-pub(crate) const CONCURRENT: usize = 16;
+pub const CONCURRENT: usize = 16;

@@ -1,19 +1,27 @@
 //! Queues whose messages each ask for one thing: received in chunks and processed concurrently.
 
+mod messages;
+mod runs;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
 use umoja_schema::Message;
-use umoja_store::Home;
-use umoja_store::ports::{Delivery, Queue, StoreError};
 
-use crate::messages::{Place, Unfit, block, delete, postpone, quarantine, receive, release};
-use crate::{CHUNKS, CONCURRENT, Ended};
+pub use self::messages::Unfit;
+use self::messages::{Place, block, delete, postpone, quarantine, receive, release};
+use self::runs::CHUNKS;
+pub use self::runs::{CONCURRENT, Ended, VISIBILITY_SECS};
+use crate::Home;
+use crate::ports::{Delivery, Queue, StoreError};
 
 /// The result for a message.
-pub(crate) enum Served {
+#[derive(Debug)]
+pub enum Served {
+    /// The work is done.
     Done,
+    /// There is nothing left to do.
     Overtaken,
     /// A dependency does not respond. Try again after a growing delay.
     Later,
@@ -25,20 +33,21 @@ pub(crate) enum Served {
     Skipped,
     /// The attempt failed. The message becomes a dead letter if that does not change.
     Failed,
+    /// It can never be processed. The text says why.
     Quarantined(&'static str),
 }
 
 /// The result for a message when the own table failed.
-pub(crate) fn own_failed(error: &StoreError) -> Served {
+pub fn own_failed(error: &StoreError) -> Served {
     tracing::warn!(%error, "the own table failed");
     if error.is_transient() { Served::Stopped(Ended::OwnDown) } else { Served::Failed }
 }
 
 /// Why a message of another queue is quarantined.
-pub(crate) const WRONG_QUEUE: &str = "the message belongs in another queue";
+pub const WRONG_QUEUE: &str = "the message belongs in another queue";
 
 /// A queue, and what processes its messages.
-pub(crate) trait Serve: Sync {
+pub trait Serve: Sync {
     /// The queue's name.
     fn name(&self) -> String;
 
@@ -61,19 +70,24 @@ pub(crate) trait Serve: Sync {
 }
 
 /// How many messages had which result.
-#[derive(Default)]
-pub(crate) struct Tally {
-    pub(crate) received: usize,
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Messages received.
+    pub received: usize,
     /// Units of work that were done, not messages.
-    pub(crate) done: usize,
-    pub(crate) overtaken: usize,
-    pub(crate) coalesced: usize,
-    pub(crate) postponed: usize,
-    pub(crate) quarantined: usize,
+    pub done: usize,
+    /// Messages for which there was nothing left to do.
+    pub overtaken: usize,
+    /// Messages that repeat another message of the run.
+    pub coalesced: usize,
+    /// Messages released for later.
+    pub postponed: usize,
+    /// Messages that can never be processed and are now quarantined.
+    pub quarantined: usize,
 }
 
 /// Processes the messages of a queue, up to the limit of one run.
-pub(crate) async fn serve<S: Serve>(home: &Home, served: &S) -> (Tally, Ended) {
+pub async fn serve<S: Serve>(home: &Home, served: &S) -> (Tally, Ended) {
     let mut tally = Tally::default();
     let ended = run(home, served, &mut tally).await;
     (tally, ended)

@@ -1,0 +1,91 @@
+//! `umoja source list`: all sources, and what their inboxes hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args;
+use serde_json::{Value, json};
+use umoja_schema::{IngestSource, Region};
+
+use super::shown::{settings, state, urls};
+use crate::CliError;
+use crate::commands::issued::described;
+use crate::commands::target::Target;
+use crate::deployment::{Answered, Regions, names, newest_of};
+use crate::output::{Output, note, table};
+
+/// List the sources.
+#[derive(Debug, Args)]
+#[command(long_about = "List the sources, each as the newest document of any region has it, with the ids of its live \
+keys. A row that holds no source that Umoja wrote is listed as unreadable, with the regions that hold it: `umoja \
+doctor` says more.")]
+#[command(after_help = "Examples:
+  umoja source list --dir DIR
+  umoja source list --prefix PREFIX --region eu-west-1 --json")]
+pub(super) struct List {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl List {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let deployment: Regions = self.target.regions().await?;
+        let Answered { regions, failed } = deployment.rows::<IngestSource>().await;
+        for (position, (region, error)) in failed.into_iter().enumerate() {
+            if regions.is_empty() && position == 0 {
+                return Err(region.failed(error));
+            }
+            note(&format!("{} cannot be read: {error}", region.name()));
+        }
+        let sources = newest_of(regions.iter().flat_map(|(_, rows)| rows));
+        let mut unreadable: BTreeMap<&str, BTreeSet<&Region>> = BTreeMap::new();
+        for (region, row) in regions.iter().flat_map(|(region, rows)| rows.iter().map(move |row| (region, row))) {
+            if row.document.is_none() {
+                unreadable.entry(&row.key).or_default().insert(region.name());
+            }
+        }
+        let now = deployment.clock.now().secs();
+        let listed: Vec<Value> = sources.values().map(|source| value(source, &deployment, now)).collect();
+        let damaged: Vec<Value> =
+            unreadable.iter().map(|(key, regions)| json!({ "id": key, "regions": regions })).collect();
+        output.answer(&json!({ "sources": listed, "unreadable": damaged }), || {
+            if sources.is_empty() && unreadable.is_empty() {
+                return "There are no sources yet; add one with `umoja source add`.".to_owned();
+            }
+            let rows: Vec<_> = sources.values().map(|source| row(source, now)).collect();
+            let damaged: Vec<_> = unreadable
+                .iter()
+                .map(|(key, regions)| {
+                    let regions = names(regions.iter().copied());
+                    vec![key.escape_debug().to_string(), format!("UNREADABLE in {regions}; see `umoja doctor`")]
+                })
+                .collect();
+            table(&rows) + &table(&damaged)
+        });
+        Ok(())
+    }
+}
+
+fn value(source: &IngestSource, deployment: &Regions, now_secs: u64) -> Value {
+    let mut value = settings(source, now_secs);
+    value["removed"] = source.is_ended().into();
+    value["urls"] = urls(source, deployment).into();
+    value
+}
+
+fn row(source: &IngestSource, now_secs: u64) -> Vec<String> {
+    let api_keys: Vec<String> = source.api_keys.iter().filter_map(|key| described(key, now_secs)).collect();
+    let keys: Vec<String> = source.signing_keys.iter().map(|key| format!("{}({})", key.kid, key.alg)).collect();
+    let mut may = Vec::new();
+    may.extend(source.allowed.disable.then_some("may disable"));
+    may.extend(source.allowed.erase.then_some("may erase"));
+    vec![
+        source.id.to_string(),
+        source.kind.as_str().to_owned(),
+        format!("company {}", source.company),
+        format!("home {}", source.home),
+        state(source).to_owned(),
+        may.join(", "),
+        format!("API keys {}", api_keys.join(" ")),
+        if keys.is_empty() { "unsigned".to_owned() } else { format!("signing keys {}", keys.join(" ")) },
+    ]
+}
