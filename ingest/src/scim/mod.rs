@@ -16,16 +16,15 @@ pub mod patch;
 pub mod path;
 mod people;
 pub mod projection;
-mod registered;
 mod represent;
 mod resource;
 mod router;
 pub mod schema;
 mod token;
 
-pub use directory::{Client, Directory, Entry, Page, Sources};
+pub use directory::{Client, Directory, Entry, Page};
 pub use error::ScimError;
 pub use people::People;
-pub use registered::Registered;
 pub use resource::{MAX_DEPTH, MAX_USER_NAME, Resource};
 pub use router::{Scim, router};
+pub use token::{Feeding, Sources};
