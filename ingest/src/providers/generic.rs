@@ -1,6 +1,6 @@
 //! Any system that posts JSON, by a mapping in the language of import mappings (`docs/migrate.md`) with the section
 //! `events`. Its values default to the attributes of CloudEvents 1.0 in structured mode, one or a batch
-//! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>).
+//! (<https://github.com/cloudevents/spec/blob/v1.0/json-format.md>).
 
 use serde_json::{Map, Value};
 use umoja_accounts::incoming::{Change, IncomingChange};
