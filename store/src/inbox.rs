@@ -5,8 +5,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize as _, Serialize};
 use serde_json::{Map, Value};
 use umoja_schema::{DeletionMark, InboxEvent, InboxState, ItemError, Message, Millis};
 
@@ -152,14 +152,14 @@ pub async fn raise_mark(
 ) -> Result<DeletionMark, StoreError> {
     for _ in 0..ROUNDS {
         let stored = inbox.inbox_document(key, now).await?;
-        let (stored, etag) = stored.map_or((None, None), |stored| (stored.members, Some(stored.etag)));
-        let mut mark = match stored {
+        let (members_now, etag) = stored.map_or((None, None), |stored| (stored.members, Some(stored.etag)));
+        let mut mark = match members_now {
             Some(members) => read(Some(members))?,
             None => DeletionMark { deleted_at, unknown: Map::new() },
         };
         mark.deleted_at = mark.deleted_at.max(deleted_at);
-        let (document, expires_at) = (members(&mark)?, now.plus(MARK_DAYS * DAY_MS));
-        if inbox.replace_inbox_document(key, etag.as_ref(), &document, now, expires_at).await? {
+        if inbox.replace_inbox_document(key, etag.as_ref(), &members(&mark)?, now, now.plus(MARK_DAYS * DAY_MS)).await?
+        {
             return Ok(mark);
         }
     }
@@ -179,7 +179,7 @@ pub async fn page(
     let page = inbox.scan_inbox(after, limit, now).await?;
     let (mut events, mut unreadable) = (Vec::new(), page.strays);
     for (key, document) in page.documents {
-        let is_mark = document.members.as_ref().is_some_and(|members| DeletionMark::deserialize(members).is_ok());
+        let is_mark = read::<DeletionMark>(document.members.clone()).is_ok();
         match stored_event(key, document) {
             Ok(event) => events.push(event),
             Err(_) if is_mark => {}
