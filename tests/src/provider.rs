@@ -13,7 +13,7 @@ use umoja_crypto::{ApiKey, SigningKey};
 use umoja_ingest::{Acceptor, router};
 use umoja_schema::ingest::{Allowed, InboxPublicKey};
 use umoja_schema::{ApiKeyHash, CompanyKey, IngestSource, SourceKind};
-use umoja_store::ports::{Clock as _, Entropy as _};
+use umoja_store::ports::{Clock as _, Entropy};
 
 use crate::deployment::Deployment;
 
@@ -39,7 +39,7 @@ impl Provider {
     /// A provider that feeds a company in the world's region `home`. Its source is stored in every region.
     pub async fn new(d: &Deployment, kind: SourceKind, company: &str, home: usize) -> Self {
         let region = &d.world.regions[home];
-        let entropy = &d.world.entropy;
+        let entropy: &dyn Entropy = &*d.world.entropy;
         let id = format!("{company}-{}", kind.as_str());
         let api_key = ApiKey::new("test", &id, entropy.array()).expect("the id fits into a key");
         let inbox_key = region.secrets().inbox_key(1).public_key();

@@ -29,6 +29,7 @@ mod reference;
 mod region;
 mod rotate;
 mod serve;
+mod source;
 mod support;
 mod tampered;
 mod tls;

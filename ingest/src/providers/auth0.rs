@@ -14,8 +14,8 @@ use umoja_accounts::incoming::{Change, IncomingChange};
 use umoja_migrate::formats::Format;
 use umoja_schema::Millis;
 
+use super::event::{Malformed, Read, Reading};
 use super::members::{required, state, take, text, time, user};
-use super::{Malformed, Read, Reading};
 
 /// The version of the Action's body that is read here.
 const VERSION: u64 = 1;

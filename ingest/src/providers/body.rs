@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{MAX_EVENTS, Malformed};
+use super::event::{MAX_EVENTS, Malformed};
 
 /// The objects of a body, not yet read: a faulty one must not take the others of its batch with it.
 pub(super) fn objects(body: &[u8]) -> Result<Vec<&RawValue>, Malformed> {

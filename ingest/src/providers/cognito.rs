@@ -10,8 +10,8 @@ use umoja_accounts::incoming::{Change, IncomingChange};
 use umoja_migrate::Rejected;
 use umoja_migrate::formats::{self, Format, Mapping, Options};
 
+use super::event::{Malformed, Read, Reading};
 use super::members::{required, state, take, text, time};
-use super::{Malformed, Read, Reading};
 
 /// What the names of a pool's own attributes begin with.
 const CUSTOM: &str = "custom:";

@@ -8,8 +8,8 @@ use umoja_migrate::Rejected;
 use umoja_migrate::formats::{EventKind, Events, Mapping, MappingError};
 use umoja_schema::Millis;
 
+use super::event::{Malformed, Read, Reading};
 use super::members::{state, text, time};
-use super::{MAX_EVENTS, Malformed, Read, Reading};
 
 /// Reads a mapping.
 pub(super) fn parsed(mapping: &Value) -> Result<Mapping, MappingError> {
@@ -23,7 +23,7 @@ pub(super) fn mapping(mapping: Option<&Value>) -> Result<Mapping, Malformed> {
 
 /// The id of an event where the mapping says, or that of a CloudEvent, which is unique for its source only.
 pub(super) fn id(mapping: &Mapping, event: &Map<String, Value>) -> Option<String> {
-    let named = mapping.events().ok()?.id(event);
+    let named = Events::of(mapping).ok()?.id(event);
     let of_cloud_event = || {
         text(event, "specversion")?;
         Some(format!("{} {}", text(event, "source")?, text(event, "id")?))
@@ -33,7 +33,7 @@ pub(super) fn id(mapping: &Mapping, event: &Map<String, Value>) -> Option<String
 
 pub(super) fn read(event: Map<String, Value>, reading: &Reading<'_>) -> Result<Read, Malformed> {
     let mapping = mapping(reading.mapping)?;
-    let events = mapping.events().map_err(|_| Malformed::Member("events"))?;
+    let events = Events::of(&mapping).map_err(|_| Malformed::Member("events"))?;
     let kind = events.kind(&event).map_err(|_| Malformed::Member("type"))?;
     let Some(kind) = kind else { return Ok(Read::Unknown) };
     let at = reading.at(time_of(&events, &event)?);
@@ -45,11 +45,7 @@ pub(super) fn read(event: Map<String, Value>, reading: &Reading<'_>) -> Result<R
         EventKind::Deleted => of_subjects(&events, event, at, &Change::Deleted)?,
         EventKind::PasswordChanged => of_subjects(&events, event, at, &Change::PasswordChanged)?,
     };
-    match changes.len() {
-        0 => Err(Malformed::Member("records")),
-        count if count > MAX_EVENTS => Err(Malformed::TooMany),
-        _ => Ok(Read::Changes(changes)),
-    }
+    if changes.is_empty() { Err(Malformed::Member("records")) } else { Ok(Read::Changes(changes)) }
 }
 
 /// The time where the mapping says, or that of a CloudEvent, which need not have one.

@@ -16,8 +16,8 @@ use umoja_accounts::incoming::{Change, IncomingChange};
 use umoja_migrate::formats::{self, Format};
 use umoja_schema::Millis;
 
+use super::event::{Malformed, Read, Reading};
 use super::members::{state, text, time, user};
-use super::{Malformed, Read, Reading};
 
 pub(super) fn id(event: &Map<String, Value>) -> Option<String> {
     text(event, "uid").or_else(|| text(event, "id")).map(str::to_owned)

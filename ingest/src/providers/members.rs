@@ -6,7 +6,7 @@ use umoja_accounts::incoming::{Change, IncomingChange};
 use umoja_migrate::formats::{self, Format, Options};
 use umoja_schema::Millis;
 
-use super::{Malformed, Reading};
+use super::event::{Malformed, Reading};
 
 /// The most that an event may be ahead of its receipt, in milliseconds: clocks differ, and an event from the future
 /// would win over all later ones.

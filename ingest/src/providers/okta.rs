@@ -13,8 +13,9 @@ use umoja_accounts::import::Row;
 use umoja_accounts::incoming::{Change, IncomingChange};
 use umoja_schema::{Email, Profile, Username};
 
+use super::body;
+use super::event::{Malformed, Read, Reading};
 use super::members::{required, state, text, time};
-use super::{Malformed, Read, Reading, body};
 
 #[derive(Deserialize)]
 struct Hook<'a> {

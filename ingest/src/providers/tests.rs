@@ -130,8 +130,80 @@ fn an_event_that_cannot_be_read_is_kept_and_named_later() {
 #[test]
 fn a_body_has_a_limited_size_and_scim_posts_none() {
     for kind in SourceKind::ALL {
-        assert_eq!(split(kind, None, &[b' '; MAX_BODY + 1]).map(drop), Err(Malformed::TooLarge));
+        assert_eq!(split(kind, None, &vec![b' '; MAX_BODY + 1]).map(drop), Err(Malformed::TooLarge));
     }
     assert_eq!(split(SourceKind::Scim, None, b"{}").map(drop), Err(Malformed::NoEvents));
     assert!(matches!(one(SourceKind::Scim, None, b"{}"), Err(Malformed::NoEvents)));
+}
+
+/// Every event of the fixtures, with the mapping of its source.
+fn fixtures() -> Vec<(SourceKind, Option<Value>, Value)> {
+    let mut events = Vec::new();
+    let mut add = |kind, mapping: Option<Value>, body: &[u8]| {
+        for event in split(kind, mapping.as_ref(), body).unwrap() {
+            events.push((kind, mapping.clone(), serde_json::from_slice(&event.payload).unwrap()));
+        }
+    };
+    add(SourceKind::Auth0, None, include_bytes!("../../tests/fixtures/auth0-action.json"));
+    add(SourceKind::Auth0, None, include_bytes!("../../tests/fixtures/auth0-stream.json"));
+    add(SourceKind::Auth0, None, include_bytes!("../../tests/fixtures/auth0-log.ndjson"));
+    add(SourceKind::Cognito, None, include_bytes!("../../tests/fixtures/cognito.json"));
+    add(SourceKind::Keycloak, None, include_bytes!("../../tests/fixtures/keycloak.ndjson"));
+    add(SourceKind::Okta, None, include_bytes!("../../tests/fixtures/okta.json"));
+    let cloud_events = include_bytes!("../../tests/fixtures/generic-cloudevents.json");
+    add(SourceKind::Generic, Some(generic::of_cloud_events()), cloud_events);
+    let plain = include_bytes!("../../tests/fixtures/generic-plain.json");
+    add(SourceKind::Generic, Some(generic::of_plain()), plain);
+    events
+}
+
+/// The place of every value inside of a value.
+fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
+    let inner: Vec<(String, &Value)> = match value {
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.replace('~', "~0").replace('/', "~1"), value)).collect()
+        }
+        Value::Array(items) => items.iter().enumerate().map(|(place, item)| (place.to_string(), item)).collect(),
+        _ => Vec::new(),
+    };
+    for (name, value) in inner {
+        let at = format!("{at}/{name}");
+        pointers(value, &at, found);
+        found.push(at);
+    }
+}
+
+#[test]
+fn every_change_of_an_event_with_a_strange_value_has_a_user_and_a_time() {
+    let others = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(u64::MAX),
+        json!(1e300),
+        json!(""),
+        json!("x"),
+        json!([]),
+        json!({}),
+    ];
+    for (kind, mapping, event) in fixtures() {
+        let mut places = Vec::new();
+        pointers(&event, "", &mut places);
+        assert!(!places.is_empty());
+        for place in places {
+            for other in &others {
+                let mut altered = event.clone();
+                *altered.pointer_mut(&place).unwrap() = other.clone();
+                let read = one(kind, mapping.as_ref(), altered.to_string().as_bytes());
+                let Ok(Read::Changes(changes)) = read else { continue };
+                assert!(!changes.is_empty(), "{kind:?} {place}");
+                for change in changes {
+                    assert!(!change.subject.is_empty() && change.at <= RECEIVED_AT.plus(300_000), "{kind:?} {place}");
+                    if let Change::State { row, .. } = change.change {
+                        assert_eq!(row.external_id, Some(change.subject), "{kind:?} {place}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -174,7 +174,7 @@ async fn concurrent_deletions_leave_the_latest() {
 async fn a_page_has_events_without_marks_and_counts_what_is_neither() {
     let table = Table::default();
     accept_one(&table, &sample("a")).await.unwrap();
-    raise_mark(&table, &[1; 32], Millis(5), NOW).await.unwrap();
+    raise_mark(&table, &[1; 32], deleted(5), NOW).await.unwrap();
     for (n, document) in [(2, "damaged"), (3, "{}"), (4, r#"{"state":"novel"}"#)] {
         table.put([n; 32], document);
     }

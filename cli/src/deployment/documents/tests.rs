@@ -211,3 +211,5 @@ async fn a_region_that_has_lost_its_companies_gets_the_newest_of_another() {
     done(&regions(&restored, 0), disabled).everywhere.unwrap();
     assert_eq!(held(&restored).await, vec![Some(revised(2, disabled(Some(company())).unwrap())); 3]);
 }
+
+mod sources;

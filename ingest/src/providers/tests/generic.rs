@@ -3,7 +3,7 @@ use super::*;
 const CLOUD_EVENTS: &[u8] = include_bytes!("../../../tests/fixtures/generic-cloudevents.json");
 const PLAIN: &[u8] = include_bytes!("../../../tests/fixtures/generic-plain.json");
 
-fn of_cloud_events() -> Value {
+pub(super) fn of_cloud_events() -> Value {
     json!({
         "external_id": "id",
         "email": "mail",
@@ -12,7 +12,7 @@ fn of_cloud_events() -> Value {
     })
 }
 
-fn of_plain() -> Value {
+pub(super) fn of_plain() -> Value {
     json!({
         "records": "/account/people",
         "external_id": "id",
@@ -90,6 +90,19 @@ fn the_user_of_an_event_is_that_of_an_import_by_the_same_mapping() {
     let changes = changes(SourceKind::Generic, Some(&of_cloud_events()), event.to_string().as_bytes());
     assert_same(row(&changes[0]), &import);
     assert_eq!(row(&changes[0]).profile.custom["shoe_size"], 42);
+}
+
+#[test]
+fn the_mapping_of_the_documentation_reads_an_event() {
+    let mut blocks = include_str!("../../../../docs/migrate.md").split("```json\n").skip(1);
+    let block = blocks.find(|block| block.contains("\"events\"")).unwrap().split("```").next().unwrap();
+    let mapping: Value = serde_json::from_str(block).unwrap();
+    check_mapping(&mapping).unwrap();
+    let event = json!({
+        "delivery": "d-1", "at": 1_764_417_600, "what": "account.created", "account": {"id": 7, "mail": "kim@example.com"}
+    });
+    let said = said(SourceKind::Generic, Some(&mapping), event.to_string().as_bytes());
+    assert_eq!(said, [("d-1".to_owned(), "state kim@example.com of 7 at 0".to_owned())]);
 }
 
 #[test]

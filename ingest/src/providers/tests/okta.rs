@@ -68,6 +68,8 @@ fn a_member_that_a_change_needs_is_named() {
     ] {
         assert_eq!(event(pointer, broken), Malformed::Member(named).to_string(), "{pointer}");
     }
+    let many = vec![json!({"type": "User", "id": "1"}); MAX_EVENTS + 1];
+    assert_eq!(event("/target", json!(many)), Malformed::TooMany.to_string());
     for body in [&b"{}"[..], b"{\"data\":{}}", b"{\"data\":{\"events\":{}}}", b"{\"data\":{\"events\":[1]}}", b"[]"] {
         assert_eq!(split(SourceKind::Okta, None, body).map(drop), Err(Malformed::Json));
     }

@@ -29,8 +29,8 @@ use umoja_schema::Profile;
 use umoja_schema::profile::Address;
 
 pub use self::error::MappingError;
-use self::events::EventRules;
-pub use self::events::{EventKind, Events};
+pub use self::events::EventKind;
+pub(super) use self::events::EventRules;
 use self::hash::{HashRule, hash};
 use self::place::Place;
 use self::record::Reader;
@@ -153,6 +153,15 @@ impl Mapping {
 
     pub(super) fn records(&self) -> Option<&[Segment]> {
         self.records.as_deref()
+    }
+
+    pub(super) fn event_rules(&self) -> Option<&EventRules> {
+        self.file.events.as_ref()
+    }
+
+    /// The id of a user.
+    pub(super) fn id(&self, record: &Map<String, Value>) -> Result<String, Rejected> {
+        self.file.external_id.needed(record)
     }
 
     pub(super) fn dialect(&self) -> &Dialect {

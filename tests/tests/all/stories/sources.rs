@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use umoja_schema::SourceKind;
+use umoja_store::faulty::Fault;
 use umoja_tests::provider::{Answer, Provider};
 
 use super::story;
@@ -168,9 +169,9 @@ fn a_paused_source_takes_events_that_wait() {
 fn an_event_is_found_again_when_its_message_was_lost() {
     story(908, async |d| {
         let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
-        d.world.regions[0].faults.ingest.set_down(true);
+        // The inbox stores the event, and the queue does not get the message.
+        d.world.regions[0].faults.tables.then([Fault::None, Fault::RequestLost]);
         assert_eq!(auth0.post(&d, 0, &created()).await.status, 503);
-        d.world.regions[0].faults.ingest.set_down(false);
         d.world.settle().await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.rejected(404, "user_not_found");
         d.world.clock.advance(120_000);

@@ -3,6 +3,7 @@
 use axum::http::HeaderValue;
 use serde_json::{Value, json};
 use umoja_schema::SourceKind;
+use umoja_store::ports::Clock as _;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::provider::{Answer, Provider};
 use umoja_tests::world::run;
@@ -100,7 +101,7 @@ fn the_inbox_has_no_personal_data() {
     story(924, async |d| {
         let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
         auth0.post(&d, 0, &body()).await;
-        let page = d.world.regions[0].home.own.inbox.page(None, 10, d.world.clock.now()).await.unwrap();
+        let page = d.world.regions[0].home.own.inbox.scan_inbox(None, 10, d.world.clock.now()).await.unwrap();
         assert_eq!(page.documents.len(), 1);
         let text = serde_json::to_string(&page.documents[0].1.members).unwrap();
         for secret in ["ada", "evt_1", "example"] {
