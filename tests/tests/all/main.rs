@@ -10,6 +10,7 @@ mod failures;
 mod import;
 mod incoming;
 mod pump;
+mod scim;
 mod simulation;
 mod stories;
 mod threats;
