@@ -11,11 +11,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use umoja_accounts::import::{Hashing, Importer};
-use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Mark, Marks};
+use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Marks};
 use umoja_accounts::{Accounts, Context, Error, Patch, Rule as _, Said, Update};
 use umoja_crypto::legacy::HashKeys;
 use umoja_schema::api::Selector;
-use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Part, UserId};
+use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Mark, Part, UserId};
 use umoja_store::ports::StoreError;
 
 use self::errors::{failed, rejected};
