@@ -159,7 +159,7 @@ impl Feeder {
         if status == AccountStatus::Active && !was_ours {
             return Ok(None);
         }
-        let content = Credentials { status_reason: None, status_source: Some(context.source()), ..credentials };
-        Ok(Some(NewCredentials { stored: stored.clone(), content, status }))
+        let changed = Credentials { status_reason: None, status_source: Some(context.source()), ..credentials };
+        Ok(Some(NewCredentials { stored: stored.clone(), content: changed, status }))
     }
 }
