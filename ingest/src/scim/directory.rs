@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use umoja_schema::{Company, CompanyId, IngestSource, Millis, UserId};
-use umoja_store::ports::StoreError;
+use umoja_schema::{Company, IngestSource, Millis, UserId};
 
 use super::error::ScimError;
 use super::filter::Key;
@@ -69,11 +68,4 @@ pub trait Directory: Send + Sync {
 
     /// The users among the next `limit` stored items after a position.
     async fn page(&self, client: &Client, after: Option<String>, limit: usize) -> Result<Page, ScimError>;
-}
-
-/// Where the tokens of companies are.
-#[async_trait]
-pub trait Sources: Send + Sync {
-    /// A company with its sources of every kind. `None` if there is no such company.
-    async fn of(&self, company: &CompanyId) -> Result<Option<(Arc<Company>, Vec<IngestSource>)>, StoreError>;
 }

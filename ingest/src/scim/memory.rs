@@ -9,10 +9,11 @@ use umoja_schema::ingest::{Allowed, InboxPublicKey};
 use umoja_schema::{ApiKeyHash, Company, CompanyId, IngestSource, Millis, SourceKind, UserId};
 use umoja_store::ports::{Clock, StoreError};
 
-use super::directory::{Client, Directory, Entry, Page, Sources};
+use super::directory::{Client, Directory, Entry, Page};
 use super::error::ScimError;
 use super::filter::Key;
 use super::resource::Resource;
+use super::token::{Feeding, Sources};
 
 pub(super) const NOW: Millis = Millis(1_800_000_000_000);
 
@@ -122,6 +123,7 @@ impl Acme {
             api_keys: keys.map(hash).into(),
             signing_keys: Vec::new(),
             inbox_key: InboxPublicKey { version: 1, public_key: String::new() },
+            hash_key: String::new(),
             allowed: Allowed::default(),
             mapping: None,
             unknown: serde_json::Map::new(),
@@ -134,7 +136,7 @@ impl Acme {
 
 #[async_trait]
 impl Sources for Acme {
-    async fn of(&self, company: &CompanyId) -> Result<Option<(Arc<Company>, Vec<IngestSource>)>, StoreError> {
+    async fn of(&self, company: &CompanyId) -> Result<Option<Feeding>, StoreError> {
         Ok((*company == self.0.id).then(|| (Arc::new(self.0.clone()), self.1.clone())))
     }
 }

@@ -22,8 +22,9 @@ mod router;
 pub mod schema;
 mod token;
 
-pub use directory::{Client, Directory, Entry, Page, Sources};
+pub use directory::{Client, Directory, Entry, Page};
 pub use error::ScimError;
 pub use people::People;
 pub use resource::{MAX_DEPTH, MAX_USER_NAME, Resource};
 pub use router::{Scim, router};
+pub use token::{Feeding, Sources};

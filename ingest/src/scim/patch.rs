@@ -247,7 +247,6 @@ fn change_list(
                     object.remove(&sub.name);
                 }
             }
-            values.retain(|value| value.as_object().is_none_or(|object| !object.is_empty()));
         }
         (Operation::Replace, None) if filter.is_none() => {
             values = match fitted(attribute, value.ok_or(NO_VALUE)?)? {
@@ -257,11 +256,8 @@ fn change_list(
         }
         (Operation::Add, None) if filter.is_none() => {
             let Some(Value::Array(new)) = fitted(attribute, value.ok_or(NO_VALUE)?)? else { return Ok(()) };
-            for value in new {
-                if !values.contains(&value) {
-                    values.push(value);
-                }
-            }
+            let new: Vec<_> = new.into_iter().filter(|value| !values.contains(value)).collect();
+            values.extend(new);
             one_primary(&mut values, before);
         }
         (_, sub) => {
@@ -286,7 +282,14 @@ fn change_list(
             one_primary(&mut values, newest);
         }
     }
-    put(members, &attribute.name, Some(Value::Array(values)));
+    // As in a new user, no value is empty or there twice.
+    let mut kept: Vec<Value> = Vec::new();
+    for value in values {
+        if value.as_object().is_some_and(|object| !object.is_empty()) && !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    put(members, &attribute.name, Some(Value::Array(kept)));
     Ok(())
 }
 

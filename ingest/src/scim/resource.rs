@@ -45,7 +45,7 @@ impl Resource {
         }
         let mut resource = Self::default();
         for (name, value) in members {
-            if name.contains(':') {
+            if name.contains(':') && !name.eq_ignore_ascii_case(USER) {
                 resource.set_extension(name, value)?;
             } else if let Some(attribute) = schema::attribute(None, name).filter(|own| !own.is_read_only()) {
                 resource.set(attribute, value)?;

@@ -14,7 +14,7 @@ use serde_json::Value;
 use umoja_schema::UserId;
 use umoja_store::ports::Clock;
 
-use super::directory::{Client, Directory, Entry, Sources};
+use super::directory::{Client, Directory, Entry};
 use super::discovery;
 use super::error::ScimError;
 use super::list::{Query, envelope};
@@ -22,7 +22,7 @@ use super::patch;
 use super::projection::Projection;
 use super::represent::{etag, location, names, represent};
 use super::resource::{Resource, check_depth};
-use super::token;
+use super::token::{Sources, Tokens};
 
 /// The most bytes of a body.
 const MAX_BODY: usize = 1024 * 1024;
@@ -49,8 +49,9 @@ pub struct Scim {
 }
 
 /// The server.
-pub fn router(scim: Arc<Scim>) -> Router {
-    Router::new().route("/scim/v2/{company}/{*rest}", any(handle)).with_state(scim)
+pub fn router(scim: Scim) -> Router {
+    let tokens = Tokens::new(Arc::clone(&scim.sources));
+    Router::new().route("/scim/v2/{company}/{*rest}", any(handle)).with_state(Arc::new((scim, tokens)))
 }
 
 /// An answer that is no error.
@@ -72,14 +73,15 @@ impl Answer {
 }
 
 async fn handle(
-    State(scim): State<Arc<Scim>>,
+    State(state): State<Arc<(Scim, Tokens)>>,
     Path((company, rest)): Path<(String, String)>,
     request: Request,
 ) -> Response {
+    let (scim, tokens) = &*state;
     let started = scim.clock.now();
     let (parts, body) = request.into_parts();
     let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let client = match token::client(&*scim.sources, &company, authorization, started).await {
+    let client = match tokens.client(&company, authorization, started).await {
         Ok(client) => client,
         Err(error) => return rejected(&error),
     };
@@ -88,7 +90,7 @@ async fn handle(
         base: format!("{}/scim/v2/{}", scim.base_url, client.company.id),
         query: parts.uri.query().unwrap_or_default(),
         headers: &parts.headers,
-        scim: &scim,
+        scim,
         client,
     };
     let answer = call.answer(&parts.method, &segments, body).await;

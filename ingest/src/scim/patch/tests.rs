@@ -80,6 +80,7 @@ fn entra_sets_a_value_that_the_list_does_not_have_yet() {
 fn an_added_value_joins_the_list_once_and_takes_the_primary_flag() {
     let add = |value: Value| json!([{ "op": "add", "path": "emails", "value": value }]);
     expect(add(json!([{ "value": "a@home.example", "type": "home" }])), &json!({}));
+    expect(add(json!([{ "value": "a@work.example", "type": "work", "primary": true }])), &json!({}));
     let after = apply_to(add(json!([{ "value": "c@c.example", "primary": true }]))).unwrap();
     assert_eq!(after["emails"][0]["primary"], false);
     assert_eq!(after["emails"][2], json!({ "value": "c@c.example", "primary": true }));
@@ -148,12 +149,18 @@ fn operations_are_done_in_order() {
 
 proptest! {
     #[test]
-    fn no_path_and_no_value_panics(path in "[a-zA-Z.:\\[\\]\" ]{0,40}", value in prop::sample::select(vec![
+    fn what_a_change_makes_is_a_user(path in "[a-zA-Z.:\\[\\]\" ]{0,40}", value in prop::sample::select(vec![
         json!(null), json!(true), json!("x"), json!(1), json!([]), json!({}), json!([{ "value": "x" }]), json!([[1]]),
     ]), op in prop::sample::select(vec!["add", "replace", "remove"])) {
-        for path in [path.clone(), format!("emails[{path}].value"), format!("name.{path}")] {
-            let _ = apply_to(json!([{ "op": op, "path": path, "value": value.clone() }]));
-            let _ = apply_to(json!([{ "op": op, "value": { path: value.clone() } }]));
+        let known = ["emails", "emails.value", "emails[type eq \"home\"].type", "emails[type eq \"x\"]", "name", "active", ENTERPRISE];
+        let paths = [path.clone(), format!("emails[{path}].value"), format!("name.{path}")];
+        for path in paths.into_iter().chain(known.map(str::to_owned)) {
+            for operation in [json!({ "op": op, "path": path, "value": value }), json!({ "op": op, "value": { path: value.clone() } })] {
+                let Ok(mut after) = apply_to(json!([operation])) else { continue };
+                let expected = after.clone();
+                after["schemas"] = json!([USER]);
+                prop_assert_eq!(Resource::read(&after).map(|user| Value::Object(user.0)), Ok(expected), "{}", operation);
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ impl Server {
         let directory: Arc<dyn Directory> = Arc::<Memory>::clone(&memory);
         let scim =
             Scim { base_url: "https://a.example".to_owned(), directory, sources: Arc::new(acme), clock: Arc::new(Now) };
-        Self { router: router(Arc::new(scim)), memory }
+        Self { router: router(scim), memory }
     }
 
     async fn send(&self, request: Request<Body>) -> Got {

@@ -6,7 +6,6 @@ mod users;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
@@ -14,13 +13,12 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use umoja_accounts::{Accounts, PasswordRules};
-use umoja_crypto::ApiKey;
-use umoja_ingest::scim::{People, Scim, Sources, router};
-use umoja_schema::ingest::{Allowed, InboxPublicKey};
-use umoja_schema::{ApiKeyHash, Company, CompanyId, IngestSource, SourceKind};
-use umoja_store::ports::{Hasher, Registry, StoreError};
+use umoja_ingest::scim::{People, Scim, router};
+use umoja_schema::SourceKind;
+use umoja_store::ports::Hasher;
 use umoja_tests::caller::Caller;
-use umoja_tests::deployment::Deployment;
+use umoja_tests::deployment::{CountingHasher, Deployment};
+use umoja_tests::provider::Provider;
 use umoja_tests::world::run;
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -34,7 +32,7 @@ fn story(seed: u64, story: impl AsyncFnOnce(Deployment)) {
 struct Server {
     router: Router,
     company: String,
-    token: ApiKey,
+    token: String,
 }
 
 /// An answer.
@@ -58,46 +56,21 @@ impl Got {
     }
 }
 
-/// The sources of all companies: each has one of the kind `scim`.
-struct OneSource(Arc<dyn Registry>, ApiKeyHash);
-
-#[async_trait]
-impl Sources for OneSource {
-    async fn of(&self, company: &CompanyId) -> Result<Option<(Arc<Company>, Vec<IngestSource>)>, StoreError> {
-        let source = IngestSource {
-            id: format!("{company}-scim").parse().unwrap(),
-            revision: 1,
-            company: company.clone(),
-            kind: SourceKind::Scim,
-            home: "eu-west-1".parse().unwrap(),
-            enabled: true,
-            api_keys: vec![self.1.clone()],
-            signing_keys: Vec::new(),
-            inbox_key: InboxPublicKey { version: 1, public_key: String::new() },
-            allowed: Allowed::default(),
-            mapping: None,
-            unknown: serde_json::Map::new(),
-        };
-        Ok(self.0.company(company).await?.map(|company| (Arc::new(company), vec![source])))
-    }
-}
-
 impl Server {
     async fn new(d: &Deployment, at: usize, company: &Caller, base_url: &str) -> Self {
         let region = &d.world.regions[at];
-        let token = ApiKey::new("test", &format!("{}-scim", company.id), [7; 32]).unwrap();
-        let hash = ApiKeyHash { id: token.id().to_owned(), sha256: token.akh(), expires_at: None };
-        let hasher: Arc<dyn Hasher> = Arc::<umoja_tests::deployment::CountingHasher>::clone(&d.hasher);
+        let provider = Provider::new(d, SourceKind::Scim, &company.id, at).await;
+        let hasher: Arc<dyn Hasher> = Arc::<CountingHasher>::clone(&d.hasher);
         let passwords = PasswordRules { min_chars: 8, min_score: 3 };
         let accounts = Accounts { people: region.people(), hasher, passwords };
         let hashing = crate::import::importer(d, at, company).await.hashing;
         let scim = Scim {
             base_url: base_url.to_owned(),
             directory: Arc::new(People { accounts, hashing }),
-            sources: Arc::new(OneSource(Arc::clone(&region.home.registry), hash)),
+            sources: Arc::new(Arc::clone(&region.home.registry)),
             clock: Arc::clone(&region.home.clock),
         };
-        Self { router: router(Arc::new(scim)), company: company.id.clone(), token }
+        Self { router: router(scim), company: company.id.clone(), token: provider.api_key }
     }
 
     /// The server of the first region for a company.
@@ -107,7 +80,7 @@ impl Server {
 
     async fn call(&self, method: &str, path: &str, if_match: Option<&str>, body: Option<Value>) -> Got {
         let mut request = Request::builder().method(method).uri(format!("/scim/v2/{}{path}", self.company));
-        request = request.header("authorization", format!("Bearer {}", self.token.expose()));
+        request = request.header("authorization", format!("Bearer {}", self.token));
         if let Some(tag) = if_match {
             request = request.header("if-match", tag);
         }

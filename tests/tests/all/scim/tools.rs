@@ -17,7 +17,7 @@ fn probe(program: &str, arguments: &str) -> (bool, String) {
         let server = Server::new(&d, 0, &d.shop, &base_url).await;
         let url = format!("{base_url}/scim/v2/shop");
         let mut command = Command::new(program);
-        let token = server.token.expose();
+        let token = &server.token;
         command.args(arguments.split(' ').map(|word| word.replace("URL", &url).replace("TOKEN", token)));
         command.env("SCIM_CLI_HEADERS", format!("Authorization: Bearer {token}"));
         let output = tokio::task::spawn_blocking(move || command.output().expect("the program starts"));
