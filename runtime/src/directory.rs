@@ -9,10 +9,11 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
-use umoja_accounts::People;
 use umoja_accounts::import::Hashing;
+use umoja_accounts::{Accounts, PasswordRules, People};
 use umoja_api::{ApiConfig, App, closed, router, with_request_ids};
 use umoja_crypto::Passwords;
+use umoja_ingest::scim::{self, Scim};
 use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
 use umoja_schema::Region;
@@ -86,7 +87,7 @@ type Serving = Weak<dyn Any + Send + Sync>;
 struct Built {
     region: Region,
     listener: Option<TcpListener>,
-    serving: [Serving; 2],
+    serving: [Serving; 3],
     router: Router,
     pump: Option<RegionPump>,
     home: Home,
@@ -173,7 +174,7 @@ impl DirectoryServer {
         }
         tracing::info!(%region, url, state = state.as_str(), "serving");
         let config = ApiConfig {
-            base_url: url,
+            base_url: url.clone(),
             regions: serving.to_vec(),
             min_password_chars: self.settings.min_password_chars,
             min_password_score: self.settings.min_password_score,
@@ -185,12 +186,14 @@ impl DirectoryServer {
         let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
         let app = Arc::new(App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config));
         let sources = Arc::new(Acceptor::new(home.clone()));
+        let scim = Arc::new(self.scim(&people, &hashing, url));
         Ok(Built {
             region,
             listener,
-            serving: [Arc::downgrade(&app) as Weak<dyn Any + Send + Sync>, Arc::downgrade(&sources) as _],
+            serving: [Arc::downgrade(&app) as Serving, Arc::downgrade(&sources) as _, Arc::downgrade(&scim) as _],
             router: if state.serves() {
-                router(app).merge(with_request_ids(umoja_ingest::router(sources), &home.entropy))
+                let feeds = umoja_ingest::router(sources).merge(scim::router(scim));
+                router(app).merge(with_request_ids(feeds, &home.entropy))
             } else {
                 closed(app)
             },
@@ -199,6 +202,20 @@ impl DirectoryServer {
                 .then(|| RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing))),
             home,
         })
+    }
+
+    /// The SCIM server of a region.
+    fn scim(&self, people: &People, hashing: &Hashing, base_url: String) -> Scim {
+        let passwords =
+            PasswordRules { min_chars: self.settings.min_password_chars, min_score: self.settings.min_password_score };
+        let accounts = Accounts { people: people.clone(), hasher: Arc::clone(&self.settings.hasher), passwords };
+        let (registry, clock) = (Arc::clone(&people.home.registry), Arc::clone(&people.home.clock));
+        Scim {
+            base_url,
+            directory: Arc::new(scim::People { accounts, hashing: hashing.clone() }),
+            sources: Arc::new(scim::Registered::new(registry, Arc::clone(&clock))),
+            clock,
+        }
     }
 
     /// Every region with its base URL.

@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Mark, Marks};
+use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Marks};
 use umoja_migrate::Row;
 use umoja_schema::ingest::{Allowed, InboxPublicKey, IngestSource, SourceKind};
-use umoja_schema::{Log, LogRow, Millis, UserId};
+use umoja_schema::{Log, LogRow, Mark, Millis, UserId};
 use umoja_store::ports::StoreError;
 use umoja_tests::caller::Caller;
 use umoja_tests::deployment::Deployment;
@@ -70,6 +70,7 @@ async fn feeder(d: &Deployment, company: &Caller, allowed: Allowed) -> Feeder {
         api_keys: Vec::new(),
         signing_keys: Vec::new(),
         inbox_key: InboxPublicKey { version: 1, public_key: String::new() },
+        hash_key: String::new(),
         allowed,
         mapping: None,
         unknown: serde_json::Map::new(),

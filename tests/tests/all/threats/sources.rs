@@ -3,6 +3,7 @@
 use axum::http::HeaderValue;
 use serde_json::{Value, json};
 use umoja_schema::SourceKind;
+use umoja_store::ports::Clock as _;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::provider::{Answer, Provider};
 use umoja_tests::world::run;
