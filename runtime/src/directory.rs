@@ -186,12 +186,18 @@ impl DirectoryServer {
         let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
         let app = Arc::new(App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config));
         let sources = Arc::new(Acceptor::new(home.clone()));
-        let scim = Arc::new(self.scim(&people, &hashing, url));
+        let directory = Arc::new(self.users_of_scim(&people, &hashing));
         Ok(Built {
             region,
             listener,
-            serving: [Arc::downgrade(&app) as Serving, Arc::downgrade(&sources) as _, Arc::downgrade(&scim) as _],
+            serving: [Arc::downgrade(&app) as Serving, Arc::downgrade(&sources) as _, Arc::downgrade(&directory) as _],
             router: if state.serves() {
+                let scim = Scim {
+                    base_url: url,
+                    directory,
+                    sources: Arc::new(Arc::clone(&home.registry)),
+                    clock: Arc::clone(&home.clock),
+                };
                 let feeds = umoja_ingest::router(sources).merge(scim::router(scim));
                 router(app).merge(with_request_ids(feeds, &home.entropy))
             } else {
@@ -204,18 +210,12 @@ impl DirectoryServer {
         })
     }
 
-    /// The SCIM server of a region.
-    fn scim(&self, people: &People, hashing: &Hashing, base_url: String) -> Scim {
+    /// The users that the SCIM server of a region reads and writes.
+    fn users_of_scim(&self, people: &People, hashing: &Hashing) -> scim::People {
         let passwords =
             PasswordRules { min_chars: self.settings.min_password_chars, min_score: self.settings.min_password_score };
-        let accounts = Accounts { people: people.clone(), hasher: Arc::clone(&self.settings.hasher), passwords };
-        let (registry, clock) = (Arc::clone(&people.home.registry), Arc::clone(&people.home.clock));
-        Scim {
-            base_url,
-            directory: Arc::new(scim::People { accounts, hashing: hashing.clone() }),
-            sources: Arc::new(scim::Registered::new(registry, Arc::clone(&clock))),
-            clock,
-        }
+        let hasher = Arc::clone(&self.settings.hasher);
+        scim::People { accounts: Accounts { people: people.clone(), hasher, passwords }, hashing: hashing.clone() }
     }
 
     /// Every region with its base URL.
