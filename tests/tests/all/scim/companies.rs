@@ -99,7 +99,7 @@ fn a_globally_disabled_user_is_not_active_for_the_client_either() {
     story(8_625, async |d| {
         let scim = Server::of(&d, &d.shop).await;
         let id = scim.post(user("ada", "ada@example.com")).await.ok(201).id();
-        d.call(0, "set-status", json!({ "id": id, "status": "disabled" })).await.ok(200);
+        d.call(0, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
         assert_eq!(scim.get(&id).await.ok(200).body["active"], false);
         let admitted = scim.patch(&id, json!([{ "op": "replace", "path": "active", "value": true }])).await.ok(200);
         assert_eq!(admitted.body["active"], false, "a company cannot enable what is disabled for all");
