@@ -11,7 +11,7 @@ use umoja_schema::UserId;
 
 use super::directory::{Client, Directory, Entry};
 use super::error::ScimError;
-use super::filter::{Filter, Key};
+use super::filter::{self, Filter, Key};
 use super::path::get;
 use super::projection::Projection;
 use super::represent::represent;
@@ -92,7 +92,7 @@ impl Query {
         cursor: Option<&str>,
         projection: Projection,
     ) -> Result<Self, ScimError> {
-        let filter = filter.filter(|text| !text.trim().is_empty()).map(Filter::parse).transpose()?;
+        let filter = filter.filter(|text| !text.trim().is_empty()).map(filter::parse).transpose()?;
         let cursor = cursor.map(position).transpose()?;
         // A value below the least one counts as the least one (RFC 7644 section 3.4.2.4).
         let start = usize::try_from(start.unwrap_or(1).max(1)).unwrap_or(usize::MAX);

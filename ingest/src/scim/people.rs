@@ -18,15 +18,13 @@ use umoja_schema::api::Selector;
 use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Mark, Part, UserId};
 use umoja_store::ports::StoreError;
 
-use self::errors::{failed, rejected};
+use self::errors::{FAILED, TAKEN, failed, rejected};
 use self::known::Known;
 use super::directory::{Client, Directory, Entry, Page};
 use super::error::ScimError;
 use super::filter::Key;
 use super::mapping;
 use super::resource::Resource;
-
-const TAKEN: ScimError = ScimError::uniqueness("The company has a user with this `userName`.");
 
 /// The users of companies in one region.
 pub struct People {
@@ -129,8 +127,8 @@ impl People {
         let row = mapping::row(user, &client.company.id);
         let applied =
             self.apply(client, &subject, None, Change::State { row: Box::new(row), logged_in: false }).await?;
-        let id = made(applied).ok_or(errors::FAILED)?;
-        let known = self.known(client, id).await?.ok_or(errors::FAILED)?;
+        let id = made(applied).ok_or(FAILED)?;
+        let known = self.known(client, id).await?.ok_or(FAILED)?;
         let patch = self.patch(client, [(IdentifierKind::ExternalId, said(Some(external_id), None))], None)?;
         if let Err(error) = self.update(client, &known, patch).await {
             // Another request has taken the name since.
@@ -264,7 +262,7 @@ impl Directory for People {
         if user.is_active() != before.user.is_active() {
             known = self.known(client, before.id).await?.ok_or(ScimError::not_found())?;
             let change = if user.is_active() { Change::Activated } else { Change::Suspended };
-            let subject = known.external_id().ok_or(errors::FAILED)?;
+            let subject = known.external_id().ok_or(FAILED)?;
             self.apply(client, &subject, Some(&known), change).await?;
         }
         self.entry(client, before.id).await
@@ -276,7 +274,7 @@ impl Directory for People {
             self.write(client, &known, &before.user).await?;
             known = self.known(client, before.id).await?.ok_or(ScimError::not_found())?;
         }
-        let subject = known.external_id().ok_or(errors::FAILED)?;
+        let subject = known.external_id().ok_or(FAILED)?;
         self.apply(client, &subject, Some(&known), Change::Deleted).await.map(drop)
     }
 
