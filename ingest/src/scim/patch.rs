@@ -235,7 +235,7 @@ fn change_list(
                     .enumerate()
                     .filter(|(n, _)| !selected.contains(n))
                     .map(|(_, value)| value)
-                    .collect()
+                    .collect();
             }
         },
         (Operation::Remove, Some(sub)) => {

@@ -205,6 +205,8 @@ fn users_are_listed_in_pages() {
         }
         listed.sort();
         assert_eq!(listed, made);
+        let forged = scim.call("GET", "/Users?cursor=eA", None, None).await.ok(400).body;
+        assert_eq!(forged["scimType"], "invalidCursor");
         let (mut listed, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = page(format!("cursor={cursor}&count=3")).await;
