@@ -4,7 +4,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
 use rusqlite::Connection;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use umoja_cli::Deployment;
+use umoja_host::SystemClock;
+use umoja_schema::ingest::{InboxEvent, InboxState};
+use umoja_store::inbox;
+use umoja_store::ports::Clock as _;
 
 use crate::support::{World, done, json as ask, path, run, text};
 
@@ -222,4 +227,104 @@ fn a_new_region_gets_the_sources() {
     done(&["region", "add", "ap-south-1", "--dir", &dir]);
     assert_eq!(document(&dir, "ap-south-1", "soko-auth0"), document(&dir, HERE, "soko-auth0"));
     assert_eq!(ask(&["doctor", "--dir", &dir])["healthy"], true);
+}
+
+/// Puts an event into the inbox of the second region, as its worker left it.
+async fn event(dir: &str, key: u8, source: &str, state: InboxState, age_ms: u64) {
+    let deployment = Deployment::open(dir.as_ref()).unwrap();
+    let now = SystemClock.now();
+    let received_at = umoja_schema::Millis(now.0 - age_ms);
+    let event = InboxEvent {
+        source: source.parse().unwrap(),
+        received_at,
+        content: "content".to_owned(),
+        state,
+        attempts: 3,
+        reason: (state == InboxState::Parked).then(|| "malformed".to_owned()),
+        key_version: 1,
+        payload: "amina".to_owned(),
+        unknown: Map::new(),
+    };
+    let own = &deployment.homes(None)[1].own;
+    let expires_at = inbox::expiry(state, now);
+    let accepted = inbox::accept(&*own.inbox, &[key; 32], &event, now, expires_at).await.unwrap();
+    assert_eq!(accepted, inbox::Accepted::New);
+}
+
+async fn states(dir: &str) -> Vec<(u8, InboxState)> {
+    let deployment = Deployment::open(dir.as_ref()).unwrap();
+    let own = &deployment.homes(None)[1].own;
+    let page = inbox::page(&*own.inbox, None, 100, SystemClock.now()).await.unwrap();
+    let mut states: Vec<_> = page.events.iter().map(|event| (event.key[0], event.event.state)).collect();
+    states.sort_by_key(|(key, _)| *key);
+    states
+}
+
+async fn rung(dir: &str) -> u64 {
+    let deployment = Deployment::open(dir.as_ref()).unwrap();
+    deployment.homes(None)[1].own.ingest.depth().await.unwrap().waiting
+}
+
+fn attention(dir: &str) -> String {
+    let status: Value = serde_json::from_slice(&run(&["status", "--dir", dir, "--json"]).stdout).unwrap();
+    status["attention"].to_string()
+}
+
+#[tokio::test]
+async fn parked_events_are_shown_without_their_content_and_wait_again_after_a_redrive() {
+    let (_world, dir) = world();
+    add(&dir, "soko-auth0", &[]);
+    add(&dir, "other", &[]);
+    for (key, source, state) in [
+        (1, "soko-auth0", InboxState::Parked),
+        (2, "soko-auth0", InboxState::Done),
+        (3, "soko-auth0", InboxState::Ignored),
+        (4, "other", InboxState::Parked),
+    ] {
+        event(&dir, key, source, state, 1_000).await;
+    }
+    assert_eq!(rung(&dir).await, 0);
+    let shown = ask(&["source", "show", "soko-auth0", "--dir", &dir]);
+    let there = &shown["regions"][1];
+    assert_eq!(there["region"], THERE);
+    assert_eq!(there["events"], json!({ "waiting": 0, "parked": 1, "ignored": 1, "done": 1 }));
+    assert_eq!(there["parked"][0]["reason"], "malformed");
+    assert_eq!(there["parked"].as_array().unwrap().len(), 1, "{shown}");
+    let said = done(&["source", "show", "soko-auth0", "--dir", &dir]) + &shown.to_string();
+    assert!(said.contains("malformed") && !said.contains("amina"), "{said}");
+    let listed = done(&["source", "list", "--dir", &dir]);
+    assert!(listed.contains("0 waiting, 1 parked, 1 ignored"), "{listed}");
+    assert!(attention(&dir).contains("af-south-1: 1 event of the source soko-auth0 parked"));
+
+    let redriven = ask(&["source", "redrive", "soko-auth0", "--dir", &dir]);
+    assert_eq!((&redriven["regions"][0]["waiting"], &redriven["regions"][1]["waiting"]), (&json!(0), &json!(1)));
+    use InboxState::{Done, Ignored, Parked, Waiting};
+    assert_eq!(states(&dir).await, [(1, Waiting), (2, Done), (3, Ignored), (4, Parked)]);
+    assert_eq!(rung(&dir).await, 1);
+    // Events are done for seven days, and can be applied again since a time.
+    let none = ask(&["source", "redrive", "soko-auth0", "--since", "2100-01-01", "--dir", &dir]);
+    assert_eq!(none["regions"][1]["waiting"], 0);
+    let elsewhere = ask(&["source", "redrive", "soko-auth0", "--since", "2020-01-01", "--only", HERE, "--dir", &dir]);
+    assert_eq!(elsewhere["regions"], json!([{ "region": HERE, "waiting": 0 }]));
+    let all = ask(&["source", "redrive", "soko-auth0", "--since", "2020-01-01", "--dir", &dir]);
+    assert_eq!(all["regions"][1]["waiting"], 2);
+    assert_eq!(states(&dir).await, [(1, Waiting), (2, Waiting), (3, Waiting), (4, Parked)]);
+    assert_eq!(rung(&dir).await, 3);
+    fails(&["source", "redrive", "absent", "--dir", &dir], "there is no source absent");
+}
+
+#[tokio::test]
+async fn an_event_that_waits_for_long_is_not_well_unless_its_source_is_paused() {
+    let (_world, dir) = world();
+    add(&dir, "soko-auth0", &[]);
+    event(&dir, 1, "soko-auth0", InboxState::Waiting, 1_000).await;
+    assert!(!attention(&dir).contains("soko-auth0"));
+    event(&dir, 2, "soko-auth0", InboxState::Waiting, 90_000).await;
+    assert!(attention(&dir).contains("af-south-1: 2 events of the source soko-auth0 wait, the oldest for 9"));
+    done(&["source", "pause", "soko-auth0", "--dir", &dir]);
+    assert!(!attention(&dir).contains("soko-auth0"));
+    let listed = listed(&dir, "soko-auth0");
+    assert_eq!(listed["events"][1]["events"]["waiting"], 2);
+    let oldest = listed["events"][1]["events"]["oldest_waiting_ms"].as_u64().unwrap();
+    assert!(oldest >= 90_000, "{oldest}");
 }
