@@ -3,23 +3,25 @@
 mod room;
 mod scan;
 pub(super) mod stream;
+mod written;
 
 use clap::Args;
 use serde::Serialize;
 use umoja_runtime::backlog::LagThresholds;
+use umoja_schema::Region;
 use umoja_schema::names::queue;
-use umoja_schema::{Company, IngestSource, Region};
 use umoja_store::RegionState;
 use umoja_store::ports::{Keys, KeysError, QueueDepth, StoreError};
 
 use self::scan::Scan;
 use self::stream::Replication;
+use self::written::Written;
 use super::inbox::{self, Counted};
 use super::opens::{Opens, Sample};
 use super::target::{Opened, Target};
 use crate::CliError;
-use crate::deployment::{DeployedRegion, Document, Regions, locks};
-use crate::output::{Output, counted, table};
+use crate::deployment::{DeployedRegion, Regions, locks};
+use crate::output::{Output, table};
 
 /// Show whether all is well: queues, replication, wrapped keys, key services.
 #[derive(Debug, Args)]
@@ -89,16 +91,8 @@ struct RegionStatus {
     opens: Opens,
     #[serde(skip)]
     unopened: Vec<String>,
-    companies: usize,
-    /// Rows of the table of companies that hold no company.
-    unreadable_companies: u64,
-    #[serde(skip)]
-    known: Vec<Company>,
-    sources: usize,
-    /// Settings that should hold a source and do not.
-    unreadable_sources: u64,
-    #[serde(skip)]
-    known_sources: Vec<IngestSource>,
+    #[serde(flatten)]
+    written: Written,
     /// The events of sources.
     #[serde(skip_serializing_if = "Option::is_none")]
     inbox: Option<Counted>,
@@ -150,19 +144,8 @@ impl Status {
         let mut attention: Vec<String> =
             regions.iter().flat_map(|region| region.attention(&thresholds, &names)).collect();
         let seen: Vec<&RegionStatus> = regions.iter().filter_map(Looked::seen).collect();
-        let differ =
-            |same: fn(&RegionStatus, &RegionStatus) -> bool| seen.windows(2).any(|pair| !same(pair[0], pair[1]));
-        for (is_different, what) in [
-            (differ(|one, other| one.known == other.known), "companies"),
-            (differ(|one, other| one.known_sources == other.known_sources), "sources"),
-        ] {
-            attention.extend(is_different.then(|| {
-                format!(
-                    "the regions know different {what}; `umoja doctor` names them, and `umoja doctor --repair` brings \
-                     the newest to every region"
-                )
-            }));
-        }
+        let written: Vec<&Written> = seen.iter().map(|status| &status.written).collect();
+        attention.extend(written::differences(&written));
         // A region that is being backfilled differs until the backfill ends.
         let serving_now = |status: &&&RegionStatus| status.state.serves();
         let scans: Vec<&Scan> = seen.iter().filter(serving_now).filter_map(|status| status.scan.as_ref()).collect();
@@ -219,8 +202,7 @@ async fn region_status(
 ) -> Result<RegionStatus, StoreError> {
     let home = &region.home;
     let queues = queues(region).await?;
-    let (known, unreadable_companies) = documents::<Company>(region).await?;
-    let (known_sources, unreadable_sources) = documents::<IngestSource>(region).await?;
+    let written = Written::read(region).await?;
     let inbox = if fast { None } else { Some(inbox::count(region, deployment.clock.now()).await?) };
     let scan = if fast { None } else { Some(scan::scan(region, deployment.list.len()).await?) };
     let opens = match &scan {
@@ -235,24 +217,12 @@ async fn region_status(
         // A region that is being backfilled may lack them.
         unopened: if region.state == RegionState::Joining { Vec::new() } else { opens.attention(region) },
         opens,
-        companies: known.len(),
-        unreadable_companies,
-        known,
-        sources: known_sources.len(),
-        unreadable_sources,
-        known_sources,
+        written,
         inbox,
         replication,
         queues,
         scan,
     })
-}
-
-/// The documents that a region holds, and the number of rows that hold none.
-async fn documents<D: Document>(region: &DeployedRegion) -> Result<(Vec<D>, u64), StoreError> {
-    let rows = D::rows(&*region.home.registry).await?;
-    let unreadable = rows.iter().filter(|row| row.document.is_none()).count() as u64;
-    Ok((rows.into_iter().filter_map(|row| row.document).collect(), unreadable))
 }
 
 /// Whether writes that are on their way explain different digests. A directory is small enough to read again. A
@@ -328,15 +298,9 @@ impl RegionStatus {
                 attention.push(format!("{region}: {waiting} changes wait in {name}"));
             }
         }
-        for (unreadable, what) in [(self.unreadable_companies, "companies"), (self.unreadable_sources, "sources")] {
-            if unreadable > 0 {
-                let rows = counted(unreadable, "row");
-                attention.push(format!("{region}: {rows} of `{what}` cannot be read; see `umoja doctor`"));
-            }
-        }
+        attention.extend(self.written.attention().map(|what| format!("{region}: {what}")));
         if let Some(inbox) = &self.inbox {
-            let is_paused = |id: &_| self.known_sources.iter().any(|source| source.id == *id && !source.enabled);
-            attention.extend(inbox::attention(inbox, is_paused, region.as_str()));
+            attention.extend(inbox::attention(inbox, |id| self.written.is_paused(id), region.as_str()));
         }
         let peers: Vec<&str> = regions.iter().filter(|peer| **peer != region).map(|peer| peer.as_str()).collect();
         let lagging = self.replication.attention(thresholds);
@@ -372,8 +336,8 @@ impl RegionStatus {
         for QueueStatus { queue, waiting, in_flight, dead } in &self.queues {
             rows.push(vec![format!("queue {queue}"), format!("{waiting} waiting, {in_flight} in flight, {dead} dead")]);
         }
-        rows.push(vec!["companies".into(), self.companies.to_string()]);
-        rows.push(vec!["sources".into(), self.sources.to_string()]);
+        rows.push(vec!["companies".into(), self.written.companies.to_string()]);
+        rows.push(vec!["sources".into(), self.written.sources.to_string()]);
         for (id, counts) in self.inbox.iter().flat_map(|inbox| &inbox.sources) {
             rows.push(vec![format!("events of {id}"), counts.text()]);
         }
