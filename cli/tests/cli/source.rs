@@ -28,6 +28,11 @@ fn document(dir: &str, region: &str, id: &str) -> Option<Value> {
     stored.ok().map(|text| serde_json::from_str(&text).unwrap())
 }
 
+/// Puts an earlier document of a source back in a region.
+fn replay(dir: &str, region: &str, id: &str, old: &Value) {
+    sql(dir, region, &format!("UPDATE settings SET document = '{old}' WHERE name = 'source/{id}'"));
+}
+
 fn sql(dir: &str, region: &str, statement: &str) {
     assert!(database(dir, region).execute(statement, []).unwrap() > 0, "{statement}");
 }
@@ -181,13 +186,19 @@ fn a_source_is_paused_before_it_is_removed() {
     done(&["source", "resume", "soko-auth0", "--dir", &dir]);
     assert_eq!(listed(&dir, "soko-auth0")["enabled"], true);
     done(&["source", "pause", "soko-auth0", "--dir", &dir]);
+    let paused = document(&dir, THERE, "soko-auth0").unwrap();
     done(&["source", "remove", "soko-auth0", "--dir", &dir]);
     for region in [HERE, THERE] {
-        assert_eq!(document(&dir, region, "soko-auth0"), None);
+        assert_eq!(document(&dir, region, "soko-auth0").unwrap()["api_keys"], json!([]));
     }
+    assert_eq!(listed(&dir, "soko-auth0"), Value::Null);
     assert_eq!(ask(&["doctor", "--dir", &dir])["healthy"], true);
     fails(&["source", "pause", "soko-auth0", "--dir", &dir], "there is no source soko-auth0");
+    // An older document takes its place in no region.
+    replay(&dir, THERE, "soko-auth0", &paused);
+    assert_eq!(listed(&dir, "soko-auth0"), Value::Null);
     add(&dir, "soko-auth0", &[]);
+    assert_eq!(document(&dir, HERE, "soko-auth0"), document(&dir, THERE, "soko-auth0"));
 }
 
 /// Failure: an attacker writes into a region's tables

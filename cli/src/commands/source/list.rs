@@ -47,7 +47,8 @@ impl List {
             }
             note(&format!("{} cannot be read: {error}", region.name()));
         }
-        let sources = newest_of(regions.iter().flat_map(|(_, rows)| rows));
+        let mut sources = newest_of(regions.iter().flat_map(|(_, rows)| rows));
+        sources.retain(|_, source| !source.is_ended());
         let mut unreadable: BTreeMap<&str, BTreeSet<&Region>> = BTreeMap::new();
         for (region, row) in regions.iter().flat_map(|(region, rows)| rows.iter().map(move |row| (region, row))) {
             if row.document.is_none() {
@@ -100,7 +101,6 @@ fn event_rows(source: &IngestSource, inboxes: &Inboxes) -> Vec<Vec<String>> {
 
 fn value(source: &IngestSource, deployment: &Regions, inboxes: &Inboxes, now_secs: u64) -> Value {
     let mut value = settings(source, now_secs);
-    value["removed"] = source.is_ended().into();
     value["urls"] = urls(source, deployment).into();
     value["events"] =
         events(source, inboxes).map(|(region, counts)| json!({ "region": region, "events": counts })).collect();

@@ -27,7 +27,7 @@ impl Written {
         Ok(Self {
             companies: companies.len(),
             unreadable_companies,
-            sources: sources.len(),
+            sources: sources.iter().filter(|source| !source.is_ended()).count(),
             unreadable_sources,
             known: (companies, sources),
         })
