@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::names::attribute;
-use umoja_schema::{Attribute, AuditEvent, Log, LogRow, Part, PartRecord, PersonVersion, UserId, Version, api};
+use umoja_schema::{
+    Attribute, AuditEvent, CompanyId, Log, LogRow, Part, PartRecord, PersonVersion, UserId, Version, api,
+};
 use umoja_store::apply::{MAX_ROUNDS, OwnershipChange};
 use umoja_store::person::read_to_erase;
 use umoja_store::ports::{MAX_WRITES, Parts, StoreError};
@@ -45,25 +47,58 @@ impl Rule for Erase {
     type Done = api::Receipt;
 
     async fn read(&self, accounts: &Accounts, _: &Context) -> Result<Found, Error> {
+        self.found(accounts).await
+    }
+
+    async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<api::Receipt, Error> {
+        let receipt = self.erased(accounts, context, found, |_| true).await?;
+        receipt.ok_or(Error::Broken("an erasure without a condition is done"))
+    }
+}
+
+impl Erase {
+    /// The users to erase.
+    async fn found(&self, people: &People) -> Result<Found, Error> {
         // This check comes first, because then every later read is at least as new.
-        accounts.at_least(self.min_version.as_ref()).await?;
+        people.at_least(self.min_version.as_ref()).await?;
         let alone = BTreeSet::from([self.id]);
-        let (before, left_alone) =
-            tokio::try_join!(erased_together(accounts, self.id), left(accounts, self.id, &alone))?;
-        let left = if before == alone { left_alone } else { left(accounts, self.id, &before).await? };
+        let (before, left_alone) = tokio::try_join!(erased_together(people, self.id), left(people, self.id, &alone))?;
+        let left = if before == alone { left_alone } else { left(people, self.id, &before).await? };
         Ok(Found { before, left })
     }
 
+    /// Erases the person if no other company is linked to any of its users. `None` if one is, or if that is not known
+    /// because a part has not arrived. The transaction requires that the users are as they were read, so a company that
+    /// is linked at the same moment keeps its user.
+    pub(crate) async fn unless_shared(
+        &self,
+        people: &People,
+        context: &Context,
+    ) -> Result<Option<api::Receipt>, Error> {
+        let found = self.found(people).await?;
+        self.erased(people, context, found, |users| are_only_of(&context.company.id, users)).await
+    }
+
     /// Continues until no user is left, so that a user that was merged at the last moment is erased too. A retry
-    /// continues where the last run stopped.
-    async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<api::Receipt, Error> {
+    /// continues where the last run stopped. It stops at users that do not meet the condition, and gives `None` if
+    /// these are all.
+    async fn erased(
+        &self,
+        people: &People,
+        context: &Context,
+        found: Found,
+        may_erase: impl Fn(&Left) -> bool,
+    ) -> Result<Option<api::Receipt>, Error> {
         let (mut users, mut lost_rounds, mut done) = (found.left, 0, found.before);
         let mut written = BTreeSet::new();
-        has_arrived(accounts, self.id, &users).await?;
+        has_arrived(people, self.id, &users).await?;
         while !users.is_empty() {
+            if !may_erase(&users) {
+                return if written.is_empty() { Ok(None) } else { receipt(people, self.id).await.map(Some) };
+            }
             let batch = batch(&users);
             let together = done.iter().copied().chain(batch.iter().map(|(id, _)| *id)).collect();
-            let erasing = Erasing { people: accounts, context, asked: &self, together: &together };
+            let erasing = Erasing { people, context, asked: self, together: &together };
             let ids: BTreeSet<UserId> = batch.iter().map(|(id, _)| *id).collect();
             if erasing.transaction(batch).await?.is_done().await? {
                 done = together;
@@ -74,14 +109,24 @@ impl Rule for Erase {
                     return Err(Error::Contended);
                 }
             }
-            users = left(accounts, self.id, &done).await?;
+            users = left(people, self.id, &done).await?;
             // No later write makes an erased user live. A table that keeps the users would get rows for ever.
             if users.iter().any(|(id, _)| written.contains(id)) {
                 return Err(StoreError::Rejected("an erasure that changes no part".to_owned()).into());
             }
         }
-        receipt(accounts, self.id).await
+        receipt(people, self.id).await.map(Some)
     }
+}
+
+/// True if no company but this one is linked to the users.
+fn are_only_of(company: &CompanyId, users: &Left) -> bool {
+    users.iter().all(|(_, parts)| {
+        let profile = parts.profile.as_ref();
+        profile.is_some_and(|profile| {
+            profile.profile_facts().is_none_or(|facts| facts.links.keys().all(|linked| linked == company))
+        })
+    })
 }
 
 /// Fails if no part of the user has arrived. Otherwise only the linked accounts would be erased, and not the user.

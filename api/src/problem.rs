@@ -48,7 +48,7 @@ problems! {
     TAKEN = 409 "identifier_taken" "The identifier belongs to another user" "Look the user up, or register with a verified identifier.";
     VERSION = 409 "version_conflict" "The user has changed" "Read the user, apply your change to the version in `version`, and send that version as `if_version`.";
     ERASED = 409 "user_erased" "The user was erased" "Register the person as a new user with another `idk`, because an erased user cannot be restored.";
-    USER_DISABLED = 409 "user_disabled" "The user is disabled" "Activate the user with the operation `status` first, because a disabled user cannot get a new password.";
+    USER_DISABLED = 409 "user_disabled" "The user is disabled, or the company has suspended it" "Activate the user with the operation `status`, or at the source of the company that has suspended it, because such a user cannot get a new password.";
     RESET_TOKEN = 409 "reset_token_invalid" "The password reset token is not valid" "Ask the person to request a new message, because the token was used, has expired, or the account has changed since.";
     ALREADY_MERGED = 409 "already_merged" "The duplicate is already merged into another user" "Merge that other user, or unmerge the duplicate first.";
     MERGED_OTHERWISE = 409 "merged_otherwise" "The survivor is already merged into the duplicate" "Unmerge the survivor first if you want the other direction; the two are one person already.";

@@ -10,16 +10,13 @@ use serde_json::Map;
 use sha2::{Digest as _, Sha256};
 use umoja_crypto::Aad;
 use umoja_schema::ingest::{InboxEvent, InboxState};
-use umoja_schema::{Message, Millis, SourceId};
+use umoja_schema::{Millis, SourceId};
 use umoja_store::Home;
-use umoja_store::inbox::{self, Accepted};
+use umoja_store::inbox::{self, Accepted, expiry};
 
 use crate::problem::Rejection;
-use crate::providers::{Received, split};
+use crate::providers::{MAX_BODY, Received, split};
 use crate::source::{Hash, KnownSource, Sources};
-
-/// The most bytes of a body.
-pub const MAX_BODY: usize = 1024 * 1024;
 
 /// How far the time of a signature may be from ours, in milliseconds.
 const MAX_SKEW_MS: u64 = 5 * 60 * 1000;
@@ -62,7 +59,7 @@ impl Acceptor {
         let now = self.home.clock.now();
         let known = self.authenticated(id, headers, body, now).await?;
         let mut receipt = Receipt::default();
-        for event in split(known.source.kind, body)? {
+        for event in split(known.source.kind, known.source.mapping.as_ref(), body)? {
             match self.store(&known, &event, now).await? {
                 Accepted::New => receipt.accepted += 1,
                 Accepted::Known(_) => receipt.known += 1,
@@ -111,28 +108,22 @@ impl Acceptor {
             received_at: now,
             content: content.clone(),
             state: InboxState::Waiting,
-            attempts: 0,
             reason: None,
             key_version: source.inbox_key.version,
             payload: URL_SAFE_NO_PAD.encode(sealed),
             unknown: Map::new(),
         };
-        let accepted = inbox::accept(&*self.home.own.inbox, &key, &row, now).await?;
+        let accepted = inbox::accept(&*self.home.own.inbox, &key, &row, now, expiry(row.state, now)).await?;
         let state = match &accepted {
             Accepted::New => InboxState::Waiting,
-            Accepted::Known(stored) if stored.content != content => return Err(Rejection::OtherContent),
-            Accepted::Known(stored) => stored.state,
+            Accepted::Known(stored) if stored.event.content != content => return Err(Rejection::OtherContent),
+            Accepted::Known(stored) => stored.event.state,
         };
         if state == InboxState::Waiting {
-            self.home.own.ingest.send(&ring(&key), 0).await?;
+            self.home.own.ingest.send(&inbox::message(&key), 0).await?;
         }
         Ok(accepted)
     }
-}
-
-/// The message that has an event applied.
-pub(crate) fn ring(key: &Hash) -> Message {
-    Message::Ingest { key: URL_SAFE_NO_PAD.encode(key) }
 }
 
 /// What an event is bound to: its source and the key under which it is stored.

@@ -31,7 +31,7 @@ impl From<StoreError> for Rejection {
 
 impl From<Malformed> for Rejection {
     fn from(error: Malformed) -> Self {
-        Self::Malformed(error)
+        if error == Malformed::TooLarge { Self::TooLarge } else { Self::Malformed(error) }
     }
 }
 
@@ -87,6 +87,7 @@ impl Rejection {
             code: code.to_owned(),
             field: None,
             version: None,
+            violated_policies: None,
         }
     }
 }

@@ -11,8 +11,9 @@ use http_body_util::{BodyExt as _, Limited};
 use serde_json::json;
 use umoja_schema::SourceKind;
 
-use crate::accept::{Acceptor, MAX_BODY};
+use crate::accept::Acceptor;
 use crate::problem::Rejection;
+use crate::providers::{MAX_BODY, Malformed};
 
 /// The header by which Okta asks whether a URL is one that wants its events.
 const OKTA_CHALLENGE: &str = "x-okta-verification-challenge";
@@ -28,7 +29,7 @@ async fn accept(State(acceptor): State<Arc<Acceptor>>, Path(source): Path<String
     let answer = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => acceptor.accept(&source, &parts.headers, &body.to_bytes()).await,
         Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Rejection::TooLarge),
-        Err(_) => Err(Rejection::Malformed(crate::providers::Malformed::Json)),
+        Err(_) => Err(Rejection::Malformed(Malformed::Json)),
     };
     match answer {
         Ok(receipt) => (StatusCode::ACCEPTED, Json(receipt)).into_response(),

@@ -7,17 +7,18 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use serde_json::Map;
 use umoja_accounts::People;
-use umoja_accounts::import::{Failed, Hashing, Importer, Reason, Stopped};
+use umoja_accounts::import::{Failed, Hashing, Importer, Stopped};
 use umoja_accounts::incoming::{Applied, Feeder, Marks};
 use umoja_schema::ingest::{InboxEvent, InboxState};
-use umoja_schema::{Message, Millis, names};
+use umoja_schema::{Mark, Message, names};
 use umoja_store::Home;
-use umoja_store::inbox::{self, Stored};
+use umoja_store::inbox::{self, StoredEvent, expiry};
 use umoja_store::ports::{Inbox, Queue, StoreError};
 use umoja_store::serving::{Ended, Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
-use crate::accept::{event_aad, ring};
+use crate::accept::event_aad;
 use crate::providers::{Read, Reading, read};
 use crate::source::{Hash, KnownSource, Sources};
 
@@ -82,10 +83,10 @@ impl Worker {
         let (home, now) = (self.home(), self.home().clock.now());
         let (mut rung, mut after) = (0, None);
         loop {
-            let page = inbox::waiting(&*home.own.inbox, after, now).await?;
-            for (key, event) in page.events {
-                if !event.received_at.is_within(WAITING_MS, now) {
-                    home.own.ingest.send(&ring(&key), 0).await?;
+            let page = inbox::page(&*home.own.inbox, after, PAGE, now).await?;
+            for StoredEvent { key, event, .. } in page.events {
+                if event.state == InboxState::Waiting && !event.received_at.is_within(WAITING_MS, now) {
+                    home.own.ingest.send(&inbox::message(&key), 0).await?;
                     rung += 1;
                 }
             }
@@ -107,7 +108,7 @@ impl Worker {
             return Ok(Served::Overtaken);
         }
         let Some((_, known)) = self.sources.get(&*home.registry, &stored.event.source, now).await? else {
-            return self.settle(key, &stored, InboxState::Parked, Some(code::NO_SOURCE)).await;
+            return self.settle(&stored, InboxState::Parked, Some(code::NO_SOURCE)).await;
         };
         if !known.source.enabled {
             return Ok(Served::Blocked);
@@ -118,19 +119,19 @@ impl Worker {
         let aad = event_aad(&known.source.id, key);
         let sealed = URL_SAFE_NO_PAD.decode(&stored.event.payload).unwrap_or_default();
         let Ok(payload) = self.people.secrets.inbox_key(stored.event.key_version).open(&aad, &sealed) else {
-            return self.settle(key, &stored, InboxState::Parked, Some(code::SEALED)).await;
+            return self.settle(&stored, InboxState::Parked, Some(code::SEALED)).await;
         };
         let reading = Reading { received_at: stored.event.received_at, mapping: known.source.mapping.as_ref() };
         let changes = match read(known.source.kind, &payload, &reading) {
             Ok(Read::Changes(changes)) => changes,
-            Ok(Read::Unknown) => return self.settle(key, &stored, InboxState::Ignored, None).await,
+            Ok(Read::Unknown) => return self.settle(&stored, InboxState::Ignored, None).await,
             Err(error) => {
                 tracing::warn!(source = %known.source.id, %error, "an event cannot be read");
-                return self.settle(key, &stored, InboxState::Parked, Some(code::MALFORMED)).await;
+                return self.settle(&stored, InboxState::Parked, Some(code::MALFORMED)).await;
             }
         };
         let Some(company) = home.registry.company(&known.source.company).await? else {
-            return self.settle(key, &stored, InboxState::Parked, Some(code::NO_COMPANY)).await;
+            return self.settle(&stored, InboxState::Parked, Some(code::NO_COMPANY)).await;
         };
         if !company.enabled {
             return Ok(Served::Blocked);
@@ -150,49 +151,52 @@ impl Worker {
         for change in &changes {
             match feeder.apply(change).await {
                 Ok(applied) => log(&known, &applied),
-                Err(Failed::Rejected(reason)) if is_passing(&reason) => return Ok(Served::Later),
+                Err(failed) if failed.is_transient() => return Err(failed),
                 Err(Failed::Rejected(reason)) => {
                     tracing::warn!(source = %known.source.id, %reason, "an event is parked");
-                    return self.settle(key, &stored, InboxState::Parked, Some(reason.code())).await;
+                    return self.settle(&stored, InboxState::Parked, Some(reason.code())).await;
                 }
                 Err(failed) => return Err(failed),
             }
         }
-        self.settle(key, &stored, InboxState::Done, None).await
+        self.settle(&stored, InboxState::Done, None).await
     }
 
     /// Hands an event to the home region of its source, which applies all of them in one order.
-    async fn hand_over(&self, key: &Hash, stored: &Stored, known: &KnownSource) -> Result<Served, Failed> {
+    async fn hand_over(&self, key: &Hash, stored: &StoredEvent, known: &KnownSource) -> Result<Served, Failed> {
         let Some(peer) = self.home().peers.iter().find(|peer| peer.ports.name == known.source.home) else {
-            return self.settle(key, stored, InboxState::Parked, Some(code::NO_HOME)).await;
+            return self.settle(stored, InboxState::Parked, Some(code::NO_HOME)).await;
         };
-        let now = self.home().clock.now();
         let handed = async {
-            inbox::accept(&*peer.ports.inbox, key, &stored.event, now).await?;
-            peer.ports.ingest.send(&ring(key), 0).await
+            let now = self.home().clock.now();
+            let row = InboxEvent { unknown: Map::new(), ..stored.event.clone() };
+            inbox::accept(&*peer.ports.inbox, key, &row, now, expiry(row.state, now)).await?;
+            peer.ports.ingest.send(&inbox::message(key), 0).await
         };
         if let Err(error) = handed.await {
             tracing::warn!(source = %known.source.id, %error, "an event waits for the home region of its source");
             return Ok(Served::Later);
         }
-        self.settle(key, stored, InboxState::Done, None).await
+        self.settle(stored, InboxState::Done, None).await
     }
 
     /// Stores what has become of an event.
     async fn settle(
         &self,
-        key: &Hash,
-        stored: &Stored,
+        stored: &StoredEvent,
         state: InboxState,
         reason: Option<&'static str>,
     ) -> Result<Served, Failed> {
         let event = InboxEvent { state, reason: reason.map(str::to_owned), ..stored.event.clone() };
         let now = self.home().clock.now();
-        let is_stored = inbox::replace(&*self.home().own.inbox, key, stored, &event, now).await?;
+        let is_stored = inbox::replace_event(&*self.home().own.inbox, stored, &event, now, expiry(state, now)).await?;
         // Another worker was faster, and the event is the same.
         Ok(if is_stored { Served::Done } else { Served::Overtaken })
     }
 }
+
+/// How many rows a sweep reads at a time.
+const PAGE: usize = 100;
 
 /// How long an event waits before a sweep rings for it again, in milliseconds.
 const WAITING_MS: u64 = 60_000;
@@ -215,24 +219,19 @@ impl Serve for Worker {
 
     async fn serve(&self, message: &Message) -> Served {
         let Message::Ingest { key } = message else { return Served::Failed };
-        let Some(key) = URL_SAFE_NO_PAD.decode(key).ok().and_then(|key| Hash::try_from(key).ok()) else {
+        let Some(key) = inbox::key_of(key) else {
             return Served::Quarantined("the message has no key of an event");
         };
         match self.handle(&key).await {
             Ok(served) => served,
             Err(Failed::Stopped(Stopped::Store(error))) => own_failed(&error),
-            Err(Failed::Stopped(stopped)) if stopped.is_transient() => Served::Later,
+            Err(error) if error.is_transient() => Served::Later,
             Err(error) => {
                 tracing::warn!(%error, "an event was not applied");
                 Served::Failed
             }
         }
     }
-}
-
-/// True if the same change may succeed later without help.
-const fn is_passing(reason: &Reason) -> bool {
-    matches!(reason, Reason::Behind | Reason::Busy | Reason::Clock)
 }
 
 fn log(known: &KnownSource, applied: &Applied) {
@@ -247,12 +246,12 @@ struct InboxMarks {
 
 #[async_trait]
 impl Marks for InboxMarks {
-    async fn deleted_at(&self, subject: &str) -> Result<Option<Millis>, StoreError> {
-        inbox::deleted_at(self.inbox(), &self.known.mark_key(subject), self.home.clock.now()).await
+    async fn mark(&self, subject: &str) -> Result<Option<Mark>, StoreError> {
+        inbox::mark(self.inbox(), &self.known.mark_key(subject), self.home.clock.now()).await
     }
 
-    async fn remember_deleted(&self, subject: &str, at: Millis) -> Result<(), StoreError> {
-        inbox::remember_deleted(self.inbox(), &self.known.mark_key(subject), at, self.home.clock.now()).await
+    async fn remember(&self, subject: &str, mark: Mark) -> Result<(), StoreError> {
+        inbox::raise_mark(self.inbox(), &self.known.mark_key(subject), mark, self.home.clock.now()).await.map(drop)
     }
 }
 

@@ -151,10 +151,7 @@ pub struct InboxEvent {
     pub content: String,
     /// Where the event is on its way.
     pub state: InboxState,
-    /// How often it was tried.
-    #[serde(default)]
-    pub attempts: u32,
-    /// The code of the reason why it is parked, or was last tried in vain.
+    /// The code of the reason why it is parked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The version of the key pair to which the payload is sealed.
@@ -180,11 +177,34 @@ pub enum InboxState {
     Parked,
 }
 
-/// What the table `inbox` remembers of a user whom a source deleted: events of the past do not bring the user back.
+/// How a user stands at the company of a source. Of two that hold at the same time, the greater one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The user may log in.
+    Active,
+    /// The user may not log in.
+    Suspended,
+    /// The provider has deleted the user, who may not log in.
+    Deleted,
+}
+
+/// The standing of a user since a time. The newest one is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Mark {
+    /// The provider's time.
+    pub at: Millis,
+    /// The standing.
+    pub standing: Standing,
+}
+
+/// What the table `inbox` remembers of a user that no part remembers: events of the past do not bring a deleted user
+/// back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeletionMark {
-    /// The provider's time of the deletion.
-    pub deleted_at: Millis,
+pub struct StoredMark {
+    /// The mark.
+    #[serde(flatten)]
+    pub mark: Mark,
     /// The proof, and members written by a newer version of Umoja.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

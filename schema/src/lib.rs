@@ -47,7 +47,7 @@ pub use error::ItemError;
 pub use hlc::{Hlc, HlcError, Millis};
 pub use identifier::{Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, Username};
 pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, SourceId, UserId};
-pub use ingest::{DeletionMark, InboxEvent, InboxState, IngestSource, SourceKind};
+pub use ingest::{InboxEvent, InboxState, IngestSource, Mark, SourceKind, Standing};
 pub use log::{Log, LogRow};
 pub use merge::{Resolution, resolve};
 pub use message::Message;

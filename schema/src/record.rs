@@ -93,12 +93,13 @@ impl Link {
 }
 
 /// Whether a company serves a user that is linked to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkState {
     /// The company serves the user.
     Active,
-    /// The company has suspended the user.
+    /// The company has suspended the user: its requests to log in or to reset the password are rejected. Other companies
+    /// are not affected.
     Suspended,
 }
 
@@ -250,7 +251,7 @@ pub struct Identity {
 }
 
 /// What was applied last of the events of a source about a user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Feed {
     /// The provider's time of the newest state that was applied. Events of an earlier time change nothing.
     pub at: Millis,
@@ -259,6 +260,10 @@ pub struct Feed {
     /// True if the provider has deleted the user.
     #[serde(default)]
     pub is_deleted: bool,
+    /// A keyed hash of the values of the newest state, unpadded base64url. Of two states of one time the greater one
+    /// counts, and a state that repeats the values changes none, so that it undoes no change that a company made since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// The source and the time of a value.

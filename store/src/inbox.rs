@@ -1,4 +1,5 @@
-//! What the inbox of a region holds: events that it accepted from sources, and marks of users whom sources deleted.
+//! What the inbox of a region holds: events that it accepted from sources, and marks of users that no part
+//! remembers.
 //!
 //! A key is a keyed hash of what it stands for, so the table names no user. Each function works on the inbox of any
 //! region: a region puts what it accepted for a source with another home into the inbox of that home.
@@ -8,7 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use umoja_schema::{DeletionMark, InboxEvent, InboxState, ItemError, Message, Millis};
+use umoja_schema::ingest::StoredMark;
+use umoja_schema::{InboxEvent, InboxState, ItemError, Mark, Message, Millis};
 
 use crate::ports::{Etag, Inbox, InboxDocument, StoreError};
 
@@ -23,7 +25,7 @@ pub const KEPT_DAYS: u64 = 7;
 /// How many days an event is kept that is parked or ignored.
 pub const PARKED_DAYS: u64 = 30;
 
-/// How many days the deletion of a user by a source is remembered.
+/// How many days the mark of a user is remembered.
 pub const MARK_DAYS: u64 = 90;
 
 /// How often a write is repeated that others overtake.
@@ -135,32 +137,29 @@ pub async fn replace_event(
 ///
 /// # Errors
 /// If the inbox fails. [`StoreError::Unreadable`] if the document is no mark, or does not verify.
-pub async fn mark(inbox: &dyn Inbox, key: &[u8; 32], now: Millis) -> Result<Option<DeletionMark>, StoreError> {
-    inbox.inbox_document(key, now).await?.map(|document| Ok(read(document.members)?)).transpose()
+pub async fn mark(inbox: &dyn Inbox, key: &[u8; 32], now: Millis) -> Result<Option<Mark>, StoreError> {
+    let stored = inbox.inbox_document(key, now).await?;
+    stored.map(|document| Ok(read::<StoredMark>(document.members)?.mark)).transpose()
 }
 
-/// Remembers that a source deleted a user at this time, or at the later time that is remembered already. A document
-/// that is damaged or does not verify is replaced.
+/// Remembers a mark, unless a greater one is remembered, and returns the greater one. A document that is damaged or does not verify is replaced.
 ///
 /// # Errors
 /// If the inbox fails. The mark may have been stored then; the caller can do the same again.
-pub async fn raise_mark(
-    inbox: &dyn Inbox,
-    key: &[u8; 32],
-    deleted_at: Millis,
-    now: Millis,
-) -> Result<DeletionMark, StoreError> {
+pub async fn raise_mark(inbox: &dyn Inbox, key: &[u8; 32], mark: Mark, now: Millis) -> Result<Mark, StoreError> {
     for _ in 0..ROUNDS {
         let stored = inbox.inbox_document(key, now).await?;
-        let (members_now, etag) = stored.map_or((None, None), |stored| (stored.members, Some(stored.etag)));
-        let mut mark = match members_now {
-            Some(members) => read(Some(members))?,
-            None => DeletionMark { deleted_at, unknown: Map::new() },
+        let (before, etag) = stored.map_or((None, None), |stored| (stored.members, Some(stored.etag)));
+        let document = match before {
+            Some(before) => {
+                let before: StoredMark = read(Some(before))?;
+                StoredMark { mark: before.mark.max(mark), ..before }
+            }
+            None => StoredMark { mark, unknown: Map::new() },
         };
-        mark.deleted_at = mark.deleted_at.max(deleted_at);
-        if inbox.replace_inbox_document(key, etag.as_ref(), &members(&mark)?, now, now.plus(MARK_DAYS * DAY_MS)).await?
-        {
-            return Ok(mark);
+        let (raised, expires_at) = (members(&document)?, now.plus(MARK_DAYS * DAY_MS));
+        if inbox.replace_inbox_document(key, etag.as_ref(), &raised, now, expires_at).await? {
+            return Ok(document.mark);
         }
     }
     Err(overtaken())
@@ -179,7 +178,7 @@ pub async fn page(
     let page = inbox.scan_inbox(after, limit, now).await?;
     let (mut events, mut unreadable) = (Vec::new(), page.strays);
     for (key, document) in page.documents {
-        let is_mark = read::<DeletionMark>(document.members.clone()).is_ok();
+        let is_mark = read::<StoredMark>(document.members.clone()).is_ok();
         match stored_event(key, document) {
             Ok(event) => events.push(event),
             Err(_) if is_mark => {}
@@ -209,3 +208,6 @@ fn members<T: Serialize>(document: &T) -> Result<Map<String, Value>, StoreError>
 fn overtaken() -> StoreError {
     StoreError::Unavailable("a row of the inbox that others write".into())
 }
+
+#[cfg(test)]
+mod tests;

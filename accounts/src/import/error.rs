@@ -68,6 +68,30 @@ pub enum Reason {
     Busy,
 }
 
+impl Reason {
+    /// The reason as programs know it.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Format(_) => "format",
+            Self::Identifier(_) => "identifier",
+            Self::NoIdentifier => "no_identifier",
+            Self::Unreachable => "unreachable",
+            Self::Shared(_) => "shared_identifier",
+            Self::Profile(_) => "profile",
+            Self::TooLargeTogether => "too_large_together",
+            Self::Hash(_) => "password_hash",
+            Self::MissingKey(_) => "hash_key_missing",
+            Self::Erased => "erased",
+            Self::OtherAddress => "other_address",
+            Self::Behind => "behind",
+            Self::Unreadable => "unreadable",
+            Self::Clock => "clock",
+            Self::TooMany => "too_many",
+            Self::Busy => "busy",
+        }
+    }
+}
+
 impl From<IdentifierError> for Reason {
     fn from(error: IdentifierError) -> Self {
         Self::Identifier(error)
@@ -108,6 +132,16 @@ pub enum Failed {
     /// The import stops.
     #[error(transparent)]
     Stopped(Stopped),
+}
+
+impl Failed {
+    /// True if a retry may succeed without a change of the row.
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Rejected(reason) => matches!(reason, Reason::Behind | Reason::Clock | Reason::Busy),
+            Self::Stopped(stopped) => stopped.is_transient(),
+        }
+    }
 }
 
 impl From<Reason> for Failed {

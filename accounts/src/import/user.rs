@@ -8,21 +8,25 @@ use umoja_schema::{AccountStatus, Credentials, IdentifierKind, Identity, LegacyH
 use super::error::{Failed, Reason};
 use super::row::Row;
 use super::usable::{Given, Usable};
+use crate::fed::Fed;
 use crate::{Context, Patch, People};
 
 /// The user that a validated row would make.
+#[derive(Clone)]
 pub struct NewUser {
     /// Its id, which is derived from the row.
     pub id: UserId,
     /// Its identifiers, with the company as the source.
-    pub(super) patch: Patch,
+    pub(crate) patch: Patch,
     /// Whether the row has an external id by which the user can be found.
     pub(super) has_own_id: bool,
     /// The content of its profile part.
     pub identity: Identity,
     /// The facts beside the envelope of its profile part.
     pub facts: ProfileFacts,
-    pub(super) status: AccountStatus,
+    pub(crate) status: AccountStatus,
+    /// What the source that feeds the user adds to it.
+    pub(crate) fed: Option<Fed>,
     /// The password hash of the row.
     pub hash: Option<ForeignHash>,
     /// The fields of the row that were left out, by name.
@@ -68,7 +72,7 @@ impl NewUser {
         }
         context.link(&mut identity, &mut facts);
         let (status, hash) = (row.status.unwrap_or(AccountStatus::Active), row.hash.clone());
-        Ok(Self { id, patch, has_own_id, identity, facts, status, hash, left_out })
+        Ok(Self { id, patch, has_own_id, identity, facts, status, fed: None, hash, left_out })
     }
 
     /// The content of its credentials part.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use umoja_crypto::legacy::ImportError;
-use umoja_migrate::formats::{Format, Mapping, MappingError, Options, SourceError, keys};
+use umoja_migrate::formats::{self, Format, Mapping, MappingError, Options, SourceError, keys};
 use umoja_migrate::{Rejected, Row};
 use umoja_schema::{AccountStatus, Millis};
 
@@ -373,4 +373,15 @@ fn digits_that_are_no_number_are_left_out_as_the_source_has_them() {
     let mapping = json!({"external_id": "id", "phone_number": {"from": "p", "digits": "international"}});
     let row = read(mapping, json!({"id": "1", "p": "12"})).unwrap();
     assert!(row.phone_number.is_none() && row.left_out[0].value == "12");
+}
+
+#[test]
+fn a_record_alone_needs_its_mapping_and_is_of_json() {
+    let record = || json!({"id": "1"}).as_object().cloned().unwrap();
+    let mapped = options(json!({"external_id": "id"}));
+    let row = formats::record(Format::Ndjson, record(), &mapped).unwrap().unwrap();
+    assert_eq!(row.external_id.as_deref(), Some("1"));
+    for format in [Format::Ndjson, Format::Csv, Format::Ldif] {
+        assert!(matches!(formats::record(format, record(), &Options::default()), Err(Rejected::Form(_))));
+    }
 }

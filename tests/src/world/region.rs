@@ -1,9 +1,12 @@
 //! One region of a world: its store and its ports with faults.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use umoja_accounts::People;
+use umoja_accounts::import::Hashing;
+use umoja_crypto::{EngineChoice, Params, Passwords};
+use umoja_ingest::Worker;
 use umoja_local::RegionStore;
 use umoja_runtime::RegionPump;
 use umoja_schema::{Region, names};
@@ -17,6 +20,12 @@ use umoja_store::{Home, Peer, RegionPorts};
 use super::setup::{Setup, Short};
 use super::tables::Tables;
 use super::{RegionClock, SeededEntropy, WorldClock};
+
+/// The hasher of the hashes that come with events. Checking its engine takes longer than a short run.
+static HASHER: LazyLock<Passwords> = LazyLock::new(|| {
+    let params = Params { m_kib: 8, t: 1, p: 1 };
+    Passwords::new(params, EngineChoice::Reference, None).expect("the reference engine works")
+});
 
 /// One region.
 pub struct WorldRegion {
@@ -116,6 +125,7 @@ impl WorldRegion {
     pub async fn load_secrets(&mut self) {
         let secrets = Secrets::load(&*self.home.registry, self.sealer.ring()).await;
         self.secrets = Some(Arc::new(secrets.expect("every KMS answers")));
+        self.pump = self.new_pump(&self.home);
     }
 
     /// Switches to other secrets, like an instance that has read the settings at another time. Returns the previous
@@ -128,8 +138,17 @@ impl WorldRegion {
     pub fn run_with(&mut self, home: Home) {
         let ring = KeyRing::new(&home, PEER_WRAP_BUDGET_MS);
         self.sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
-        self.pump = RegionPump::new(self.store.clone(), home.clone(), Arc::clone(&self.sealer));
+        self.pump = self.new_pump(&home);
         self.home = home;
+    }
+
+    /// The streams and schedules of the region on these ports.
+    fn new_pump(&self, home: &Home) -> RegionPump {
+        let pump = RegionPump::new(self.store.clone(), home.clone(), Arc::clone(&self.sealer));
+        let Some(secrets) = self.secrets.clone() else { return pump };
+        let hashing = Hashing::Inline(Arc::new(HASHER.with_keys(secrets.password_keys())));
+        let people = People { home: home.clone(), sealer: Arc::clone(&self.sealer), secrets };
+        pump.with_ingest(Worker::new(people, hashing))
     }
 
     /// The names of the queues that must be empty when no work is left.

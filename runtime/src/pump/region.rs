@@ -1,16 +1,12 @@
-//! The work of streams and schedules in the cloud: replicates the change log to the peers, drains the queues, and
-//! removes expired rows.
-//!
-//! [`RegionPump`] does one step for each call, for tests that decide the order of all steps. [`Pump`] runs the steps of
-//! every region in tasks. A step may be dropped at any await: it is repeated, and repeating it changes no data.
+//! The background work of one region, a step at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
+use umoja_ingest::{IngestReport, Worker};
 use umoja_local::{Housekept, RegionStore};
 use umoja_reconciler::{
     AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
@@ -32,15 +28,9 @@ const HOUSEKEEP: usize = 1000;
 /// How often, in milliseconds, a stream stores its position. After a crash, changes after the stored position are
 /// handled again.
 const SAVE_MS: u64 = 200;
-/// How long an anti-entropy run lasts until its checkpoint, and how often it is checked whether a pass is due.
-const ANTI_ENTROPY_RUN: Duration = Duration::from_secs(2);
-/// The pause of an anti-entropy pass after each page of some hundred items, in which requests can use the files.
-const ANTI_ENTROPY_PAUSE: Duration = Duration::from_millis(10);
 /// How old an HLC timestamp may be to count for the replication lag. An older item was changed without a new HLC
 /// timestamp, or had to wait for a process to serve it.
 const WRITTEN_WITHIN_MS: u64 = 60_000;
-/// How often the depths of the queues are recorded.
-const MEASURE: Duration = Duration::from_secs(10);
 /// The first and the longest wait of a stream that makes no progress.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -50,6 +40,7 @@ pub struct RegionPump {
     home: Home,
     sealer: Arc<Sealer>,
     replicator: Replicator,
+    ingest: Option<Worker>,
 }
 
 /// The result of one step of [`RegionPump::replicate`].
@@ -75,7 +66,23 @@ pub struct Reconciled {
 impl RegionPump {
     /// The work of `store`'s region. `home` holds the same region's ports, with or without injected faults.
     pub fn new(store: RegionStore, home: Home, sealer: Arc<Sealer>) -> Self {
-        Self { store, replicator: Replicator::new(home.clone()), home, sealer }
+        Self { store, replicator: Replicator::new(home.clone()), home, sealer, ingest: None }
+    }
+
+    /// The same work, and that of applying the events of sources.
+    #[must_use]
+    pub fn with_ingest(self, worker: Worker) -> Self {
+        Self { ingest: Some(worker), ..self }
+    }
+
+    /// The ports of its services.
+    pub(super) const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// True if it applies the events of sources.
+    pub(super) const fn ingests(&self) -> bool {
+        self.ingest.is_some()
     }
 
     /// The region.
@@ -124,23 +131,54 @@ impl RegionPump {
         Reconciled { retries, keys: self.repair().await, merges: self.merge().await }
     }
 
-    async fn drain(&self, peer: &Peer) -> RetryReport {
+    pub(super) async fn drain(&self, peer: &Peer) -> RetryReport {
         let report = drain_retries(&self.home, peer).await;
         record::replicated(report.replicated, 0);
         record::quarantined(report.quarantined);
         report
     }
 
-    async fn repair(&self) -> RepairReport {
+    pub(super) async fn repair(&self) -> RepairReport {
         let report = repair_keys(&self.home, &self.sealer).await;
         record::quarantined(report.quarantined);
         report
     }
 
-    async fn merge(&self) -> MergeReport {
+    pub(super) async fn merge(&self) -> MergeReport {
         let report = merge_users(&self.home, &self.sealer).await;
         record::quarantined(report.quarantined);
         report
+    }
+
+    /// Applies the events of sources in the queue once.
+    pub async fn ingest(&self) -> IngestReport {
+        let Some(worker) = &self.ingest else { return IngestReport::default() };
+        let report = worker.run().await;
+        record::quarantined(report.quarantined);
+        report
+    }
+
+    /// Rings again for events that wait in the inbox without a message in the queue.
+    ///
+    /// # Errors
+    /// If the inbox or the queue fails.
+    pub async fn sweep_inbox(&self) -> Result<u64, StoreError> {
+        match &self.ingest {
+            Some(worker) => worker.sweep().await,
+            None => Ok(0),
+        }
+    }
+
+    /// Applies events until stopped: at once while there are some, and looks again after the pause.
+    pub(super) async fn apply_events(&self, pause: Duration, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            if self.ingest().await.done == 0 {
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    _ = stop.changed() => {}
+                }
+            }
+        }
     }
 
     /// Compares the region with each of its peers and with its derived tables, and repairs what differs, until all
@@ -159,7 +197,7 @@ impl RegionPump {
     }
 
     /// Records how many messages are in each queue, and how far the peers are behind.
-    async fn measure(&self) {
+    pub(super) async fn measure(&self) {
         match Backlog::of(&self.store, &*self.home.clock).await {
             Ok(backlog) => {
                 record::backlog(self.region(), &backlog);
@@ -193,7 +231,7 @@ impl RegionPump {
     }
 
     /// Replicates until stopped. Wakes on each commit of this process, and periodically for commits of other processes.
-    async fn stream(&self, settings: PumpSettings, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn stream(&self, poll: Duration, mut stop: watch::Receiver<bool>) {
         let mut cursor = Cursor::default();
         let mut back_off = BACK_OFF.0;
         while !*stop.borrow() {
@@ -221,7 +259,7 @@ impl RegionPump {
             } else {
                 tokio::select! {
                     () = self.store.wait_for_change(cursor.position) => {}
-                    () = sleep(settings.poll) => {}
+                    () = sleep(poll) => {}
                     _ = stop.changed() => {}
                 }
             }
@@ -282,107 +320,5 @@ fn handled<'a>(changes: &'a [Change], outcome: &BatchOutcome) -> &'a [Change] {
     match &outcome.failed {
         None => changes,
         Some(failed) => changes.split(|change| change.sequence == *failed).next().unwrap_or_default(),
-    }
-}
-
-/// How often a [`Pump`] does its work.
-#[derive(Debug, Clone, Copy)]
-pub struct PumpSettings {
-    /// How often the change log is read for commits of other processes.
-    pub poll: Duration,
-    /// How often retries are drained and keys are repaired.
-    pub reconcile: Duration,
-    /// How often expired rows are removed.
-    pub housekeep: Duration,
-    /// How often regions are compared; never if `None`.
-    pub anti_entropy: Option<Duration>,
-}
-
-impl Default for PumpSettings {
-    fn default() -> Self {
-        let [poll, reconcile, housekeep] = [100, 1000, 10_000].map(Duration::from_millis);
-        Self { poll, reconcile, housekeep, anti_entropy: Some(Duration::from_hours(1)) }
-    }
-}
-
-/// The background work of all regions of this process. Needs a tokio runtime. Dropping it ends the work at once,
-/// without losing data; [`Pump::stop`] lets running steps finish first.
-pub struct Pump {
-    tasks: JoinSet<()>,
-    stop: watch::Sender<bool>,
-}
-
-impl Pump {
-    /// Starts the work. Each region's stream, each peer's retries, missing wrapped keys, merges and housekeeping have
-    /// their own tasks, so that none waits for a dependency of another that does not respond.
-    pub fn start(regions: impl IntoIterator<Item = RegionPump>, settings: PumpSettings) -> Self {
-        let stop = watch::Sender::new(false);
-        let mut tasks = JoinSet::new();
-        for region in regions.into_iter().map(Arc::new) {
-            let stream = Arc::clone(&region);
-            let stopped = stop.subscribe();
-            tasks.spawn(async move { stream.stream(settings, stopped).await });
-            for position in 0..region.home.peers.len() {
-                let retries = Arc::clone(&region);
-                tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {
-                    retries.drain(&retries.home.peers[position]).await;
-                }));
-            }
-            let keys = Arc::clone(&region);
-            tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {
-                keys.repair().await;
-            }));
-            let merges = Arc::clone(&region);
-            tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {
-                merges.merge().await;
-            }));
-            let measured = Arc::clone(&region);
-            tasks.spawn(every(MEASURE, stop.subscribe(), async move || measured.measure().await));
-            if let Some(period) = settings.anti_entropy {
-                let compared = Arc::clone(&region);
-                tasks.spawn(run_anti_entropy(period, stop.subscribe(), compared));
-            }
-            tasks.spawn(every(settings.housekeep, stop.subscribe(), async move || {
-                if let Err(error) = region.housekeep().await {
-                    tracing::warn!(region = %region.region(), %error, "housekeeping failed");
-                }
-            }));
-        }
-        Self { tasks, stop }
-    }
-
-    /// Stops the work after the running steps.
-    pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        while let Some(ended) = self.tasks.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a task of the pump failed");
-            }
-        }
-    }
-}
-
-/// Often checks whether a pass is due, and works on it only for a short time: so a stop does not wait for a pass to
-/// end, and a restart continues it. A comparison that was never made is due at once.
-async fn run_anti_entropy(period: Duration, stop: watch::Receiver<bool>, region: Arc<RegionPump>) {
-    let settings = AntiEntropySettings {
-        every_ms: u64::try_from(period.as_millis()).unwrap_or(u64::MAX),
-        pause: ANTI_ENTROPY_PAUSE,
-    };
-    every(ANTI_ENTROPY_RUN.min(period), stop, async move || {
-        let until = region.home.clock.now().plus(u64::try_from(ANTI_ENTROPY_RUN.as_millis()).unwrap_or(u64::MAX));
-        region.anti_entropy(&settings, until).await;
-    })
-    .await;
-}
-
-async fn every(period: Duration, mut stop: watch::Receiver<bool>, work: impl AsyncFn()) {
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !*stop.borrow() {
-        tokio::select! {
-            _ = ticks.tick() => work().await,
-            _ = stop.changed() => {}
-        }
     }
 }
