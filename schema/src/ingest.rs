@@ -227,6 +227,7 @@ mod tests {
     fn a_setting_names_its_source() {
         let id: SourceId = "shop-auth0".parse().unwrap();
         let setting = IngestSource::setting(&id);
+        assert_eq!(setting, format!("{}/shop-auth0", crate::names::setting::SOURCE));
         assert_eq!(IngestSource::id_of_setting(&setting), Some(Ok(id)));
         assert_eq!(IngestSource::id_of_setting("regions"), None);
         assert!(IngestSource::id_of_setting("source/").unwrap().is_err());

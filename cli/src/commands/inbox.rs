@@ -49,8 +49,6 @@ pub(super) struct Parked {
     pub(super) received_at: Millis,
     /// The code of the reason.
     pub(super) reason: String,
-    /// How often it was tried.
-    pub(super) attempts: u32,
 }
 
 impl Counts {
@@ -131,7 +129,6 @@ pub(super) async fn parked(
         key: URL_SAFE_NO_PAD.encode(key),
         received_at,
         reason: event.reason.unwrap_or_else(|| "unknown".to_owned()),
-        attempts: event.attempts,
     };
     Ok((counts, parked.into_iter().map(shown).collect()))
 }

@@ -138,15 +138,16 @@ fn a_source_needs_a_company_that_may_do_what_it_may() {
 fn a_generic_source_has_a_mapping_that_can_be_read_and_no_other_kind_has_one() {
     let (world, dir) = world();
     let (good, bad) = (world.file("good.json"), world.file("bad.json"));
-    std::fs::write(&good, r#"{ "external_id": "id", "email": "mail" }"#).unwrap();
-    std::fs::write(&bad, r#"{ "external_identity": "id" }"#).unwrap();
+    std::fs::write(&good, r#"{ "external_id": "id", "email": "mail", "events": {} }"#).unwrap();
+    // A mapping of imports only.
+    std::fs::write(&bad, r#"{ "external_id": "id", "email": "mail" }"#).unwrap();
     let words = ["source", "add", "crm", "--company", "soko", "--dir", &dir];
     fails(&[&words[..], &["--kind", "generic"]].concat(), "--mapping FILE");
     fails(&[&words[..], &["--kind", "generic", "--mapping", path(&bad)]].concat(), "bad.json");
     fails(&[&words[..], &["--kind", "okta", "--mapping", path(&good)]].concat(), "goes with the kind generic");
     ask(&[&words[..], &["--kind", "generic", "--mapping", path(&good)]].concat());
     assert_eq!(listed(&dir, "crm")["mapping"]["email"], "mail");
-    std::fs::write(&good, r#"{ "external_id": "id", "email": "address" }"#).unwrap();
+    std::fs::write(&good, r#"{ "external_id": "id", "email": "address", "events": {} }"#).unwrap();
     ask(&["source", "set", "crm", "--mapping", path(&good), "--home", THERE, "--dir", &dir]);
     let crm = listed(&dir, "crm");
     assert_eq!((&crm["mapping"]["email"], &crm["home"]), (&json!("address"), &json!(THERE)));
@@ -250,7 +251,6 @@ async fn event(dir: &str, key: u8, source: &str, state: InboxState, age_ms: u64)
         received_at,
         content: "content".to_owned(),
         state,
-        attempts: 3,
         reason: (state == InboxState::Parked).then(|| "malformed".to_owned()),
         key_version: 1,
         payload: "amina".to_owned(),

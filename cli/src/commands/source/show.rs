@@ -75,8 +75,6 @@ impl Show {
 }
 
 fn rows(parked: &[Parked]) -> Vec<Vec<String>> {
-    let row = |one: &Parked| {
-        vec![time(one.received_at), one.reason.clone(), format!("{} attempts", one.attempts), one.key.clone()]
-    };
+    let row = |one: &Parked| vec![time(one.received_at), one.reason.clone(), one.key.clone()];
     parked.iter().map(row).collect()
 }
