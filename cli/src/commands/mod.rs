@@ -13,6 +13,7 @@ mod examples;
 mod export;
 mod hash_keys;
 mod import;
+mod inbox;
 mod init;
 mod issued;
 mod jobs;
