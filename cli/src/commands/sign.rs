@@ -23,10 +23,12 @@ the token (compact JWS) to send. A token is valid for 60 seconds and for one use
 by the certificate authorities of this machine, or by those of the file that SSL_CERT_FILE names."
 )]
 #[command(after_help = "Examples:
-  echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json --url URL/v1/users/lookup
+  echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json \\
+      --url URL/v1/users/lookup
   eval \"$(echo '{\"email\":\"amina@example.com\"}' |
       umoja sign --company-file soko.json --url URL/v1/users/lookup --curl)\"
-  echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json --url URL/v1/users/lookup --send")]
+  echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json \\
+      --url URL/v1/users/lookup --send")]
 pub(super) struct Sign {
     /// The company's file, as `umoja company add --json` printed it.
     #[arg(long, value_name = "FILE")]

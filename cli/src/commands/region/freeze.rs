@@ -40,7 +40,8 @@ for that.
 In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings."
 )]
 #[command(after_help = "Examples:
-  umoja region freeze us-east-1 --prefix PREFIX --region eu-west-1 --timeout-secs 86400
+  umoja region freeze us-east-1 --prefix PREFIX --region eu-west-1 \\
+      --timeout-secs 86400
   umoja region freeze us-east-1 --dir DIR")]
 pub(super) struct Freeze {
     /// The region.
