@@ -14,6 +14,7 @@ use crate::CliError;
 use crate::client::Client;
 use crate::credentials::{CompanyFile, Signer};
 use crate::output::Output;
+use crate::shell;
 
 /// Sign a request: reads the body from standard input and prints the token to send.
 #[derive(Debug, Args)]
@@ -109,13 +110,8 @@ fn read_body() -> Result<Value, CliError> {
 }
 
 fn curl(url: &str, api_key: &str, token: &str) -> String {
-    let (url, header) = (quoted(url), quoted(&format!("x-api-key: {api_key}")));
+    let (url, header) = (shell::word(url), shell::word(&format!("x-api-key: {api_key}")));
     format!(
         "curl --silent --show-error --header 'content-type: application/jwt' --header {header} --data {token} {url}"
     )
-}
-
-/// Quotes a text for a POSIX shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -1,5 +1,6 @@
 //! The deployment that a command works on: in a directory of this machine, or in AWS.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use umoja_store::ports::Clock;
 
 use super::logging::{self, LogFormat};
 use crate::deployment::{Cloud, Deployment, Regions, locks};
-use crate::{CliError, CloudError, DeploymentError};
+use crate::{CliError, CloudError, DeploymentError, shell};
 
 /// The environment variables that name the deployment.
 const DIR: &str = "UMOJA_DIR";
@@ -51,6 +52,17 @@ pub(super) enum Place {
         /// The region that is asked first, if one was named.
         region: Option<Region>,
     },
+}
+
+/// The options that name the place, for a command to paste.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(dir) => write!(f, "--dir {}", shell::word(&dir.to_string_lossy())),
+            Self::Cloud { prefix, region: None } => write!(f, "--prefix {prefix}"),
+            Self::Cloud { prefix, region: Some(region) } => write!(f, "--prefix {prefix} --region {region}"),
+        }
+    }
 }
 
 /// An open deployment.

@@ -133,8 +133,9 @@ impl Init {
         let shown = dir.display();
         output.answer(&Answer { dir, created, restored: &restored, regions }, || {
             let what = if created { "is ready".to_owned() } else { again(&restored) };
-            let add = format!("umoja company add soko --scopes all --dir {shown} --out soko.json");
-            let next = format!("Next: {add}\n      umoja serve --dir {shown}");
+            let place = Place::Directory(dir.to_owned());
+            let add = format!("umoja company add soko --scopes all {place} --out soko.json");
+            let next = format!("Next: {add}\n      umoja serve {place}");
             format!("The deployment in {shown} {what}.\n{}{next}", table(&rows))
         });
         Ok(())

@@ -81,16 +81,17 @@ pub(super) struct Thaw {
 
 impl Freeze {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        match self.target.place()? {
-            Place::Directory(dir) => self.local(&dir).await?,
+        let place = self.target.place()?;
+        match &place {
+            Place::Directory(dir) => self.local(dir).await?,
             Place::Cloud { prefix, region } => {
-                let first = region.ok_or_else(no_region)?;
-                self.cloud(&connect(&prefix).await?, &first).await?;
+                let first = region.as_ref().ok_or_else(no_region)?;
+                self.cloud(&connect(prefix).await?, first).await?;
             }
         }
         let name = &self.name;
         output.answer(&json!({ "region": name, "state": "frozen" }), || {
-            format!("{name} is frozen: it does not serve and sends no changes. Next: umoja region thaw {name} ...")
+            format!("{name} is frozen: it does not serve and sends no changes.\nNext: umoja region thaw {name} {place}")
         });
         Ok(())
     }

@@ -122,3 +122,22 @@ fn the_commands_of_the_documents_work_as_pasted() {
     }
     report(&wrong, count, 14);
 }
+
+/// The commands after `Next:`, one a line.
+fn next(said: &str) -> Vec<Example> {
+    let (_, commands) = said.split_once("Next: ").unwrap_or_else(|| panic!("no next step: {said}"));
+    let example = |line: &str| Example { place: "Next".to_owned(), text: line.trim().to_owned() };
+    commands.lines().map(example).collect()
+}
+
+#[test]
+fn the_next_steps_that_commands_name_work_as_pasted() {
+    let place = Place::make();
+    let said = place.run("rm soko.json; umoja init --dir 'a new one' --port-base 0").unwrap();
+    let frozen = place.run("umoja region freeze us-east-1 --dir DIR").unwrap();
+    let [add, serve, thaw] = &[next(&said), next(&frozen)].concat()[..] else { panic!("{said}{frozen}") };
+    for step in [add, thaw] {
+        place.run(&step.text).unwrap();
+    }
+    place.start(&serve.text).unwrap().stop().unwrap();
+}
