@@ -47,10 +47,11 @@ fn root() -> PathBuf {
 
 /// The documents that may have commands.
 pub(super) fn documents() -> Vec<String> {
-    let names = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name());
-    let listed = names.map(|name| format!("docs/{}", name.to_str().unwrap())).filter(|name| name.ends_with(".md"));
-    let named = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "terraform/README.md"].map(str::to_owned);
-    listed.chain(named).collect()
+    let listed = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let listed = listed.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let listed = listed.map(|path| format!("docs/{}", path.file_name().unwrap().display()));
+    let others = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "terraform/README.md"].map(str::to_owned);
+    listed.chain(others).collect()
 }
 
 /// The commands of a document's shell blocks, for each block.

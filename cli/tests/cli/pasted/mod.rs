@@ -84,14 +84,13 @@ fn the_examples_of_the_help_work_as_pasted() {
         count += 1;
         let mut place = made.copy();
         let run = |place: &mut Place| {
-            let mut served = None;
+            let mut serving = Vec::new();
             if SERVED.iter().any(|start| example.text.starts_with(start)) {
-                let server = place.start("umoja serve --dir DIR")?;
-                place.fill("URL/", &format!("{}/", server.url));
-                served = Some(server);
+                serving.push(place.start("umoja serve --dir DIR")?);
+                place.fill("URL/", &format!("{}/", serving[0].url));
             }
-            let stayed = paste(&example, place)?;
-            stayed.into_iter().chain(served).try_for_each(Serving::stop)
+            serving.extend(paste(&example, place)?);
+            serving.into_iter().try_for_each(Serving::stop)
         };
         if let Err(what) = run(&mut place) {
             wrong.push(format!("{}: {}\n    {what}", example.place, example.text));

@@ -89,8 +89,8 @@ impl Place {
         place.run(MADE).unwrap();
         let conflict = json("umoja conflicts list --dir DIR --json")["conflicts"][0].clone();
         let winner = conflict["contested"][0]["winner"].as_str().unwrap().to_owned();
-        let users = conflict["users"].as_array().unwrap().iter().filter_map(Value::as_str);
-        let loser = users.filter(|user| *user != winner).next().unwrap().to_owned();
+        let mut users = conflict["users"].as_array().unwrap().iter().filter_map(Value::as_str);
+        let loser = users.find(|user| *user != winner).unwrap().to_owned();
         let kid = json("cat soko.json")["kid"].as_str().unwrap().to_owned();
         let fillings = [
             ("WINNER", winner.clone()),
