@@ -240,7 +240,7 @@ impl Answer {
             lines.push(format!(
                 "{}: {} of {} differences repaired",
                 one.title(),
-                one.report.repaired(),
+                one.report.repaired,
                 one.report.found
             ));
         }
