@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod deployment;
 mod error;
 mod files;
+mod http;
 pub mod links;
 mod output;
 mod server;

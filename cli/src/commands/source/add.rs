@@ -211,7 +211,7 @@ impl Add {
     fn next(&self, source: &IngestSource) -> String {
         let (id, place) = (&source.id, self.target.arguments());
         format!(
-            "Next: give the URL and the key to {}, then:\n  umoja source list {place}\n  umoja source pause {id} {place}",
+            "Next: give the URL and the key to {}, and try it:\n  umoja source test {id} {place}\n  umoja source show {id} {place}",
             shown::system(source.kind)
         )
     }

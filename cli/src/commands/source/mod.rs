@@ -9,6 +9,7 @@ mod remove;
 mod set;
 mod show;
 mod shown;
+mod test;
 
 use clap::{Args, Subcommand};
 
@@ -38,6 +39,7 @@ enum Action {
     Set(Box<set::Set>),
     Remove(remove::Remove),
     Redrive(redrive::Redrive),
+    Test(Box<test::Test>),
 }
 
 impl Command {
@@ -52,6 +54,7 @@ impl Command {
             Action::Set(set) => set.run(output).await,
             Action::Remove(remove) => remove.run(output).await,
             Action::Redrive(redrive) => redrive.run(output).await,
+            Action::Test(test) => test.run(output).await,
         }
     }
 }
