@@ -1,6 +1,7 @@
 //! `umoja demo`: the whole system on this machine, and a story that demonstrates its guarantees.
 
 mod narrator;
+mod sources;
 mod stage;
 mod story;
 
@@ -26,6 +27,7 @@ use crate::server::ServeLock;
 use crate::shell;
 use crate::{CliError, files};
 use narrator::Narrator;
+use sources::{Posting, Scim, Sources};
 use stage::Stage;
 
 /// The name of the file from which programs learn how to call the demo.
@@ -42,10 +44,10 @@ const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safa
 #[command(
     long_about = "See it work: starts regions on this machine, makes two companies, and plays a story over HTTP: \
 register in one region and authenticate in another; cut a region off, keep writing, heal; take a region's key service \
-away, keep writing, see the repair; one person known to two companies; a disabled user; an erasure with receipts.
+away, keep writing, see the repair; one person known to two companies; a disabled user; an identity provider that feeds the store; an erasure with receipts.
 
-After a story without a failure, the command writes DIR/demo.json with the regions' URLs and the companies' keys, so \
-that any HTTP client can call the regions, and keeps serving until Ctrl-C. The exit code is 1 if any step fails."
+After a story without a failure, the command writes DIR/demo.json with the regions' URLs, the companies' keys and those \
+of the sources, so that any HTTP client can call the regions, and keeps serving until Ctrl-C. The exit code is 1 if any step fails."
 )]
 #[command(after_help = "Examples:
   umoja demo
@@ -68,6 +70,8 @@ pub(crate) struct Demo {
 struct DemoFile<'a> {
     regions: Vec<DemoRegion<'a>>,
     companies: &'a [CompanyFile],
+    sources: Vec<Posting>,
+    scim: Vec<Scim>,
 }
 
 #[derive(Serialize)]
@@ -88,12 +92,14 @@ impl Demo {
         // The file of an earlier demo is out of date, and a program may be waiting for the new one.
         remove(&dir.join(FILE))?;
         let companies = register(&deployment).await?;
+        let soko = &companies.first().ok_or_else(|| CliError::Failed("the story has two companies".into()))?.id;
+        let sources = Sources::add(&deployment, soko).await?;
         let mut stopped = stop_signal()?;
         let mut stage = Stage::set(&deployment, &companies, lock).await?;
         narrator.begin(&dir, stage.urls());
 
         let played = tokio::select! {
-            played = story::play(&stage, &narrator) => played,
+            played = story::play(&stage, &sources, &narrator) => played,
             () = stopped.wait() => Err(CliError::Failed("the demo was stopped before its end".into())),
         };
         if let Err(error) = played {
@@ -101,7 +107,9 @@ impl Demo {
             return Err(error);
         }
         let regions = stage.urls().iter().map(|(name, url)| DemoRegion { name, url }).collect();
-        write(&dir.join(FILE), &DemoFile { regions, companies: &companies })?;
+        let first = stage.urls().first().map_or("", |(_, url)| url);
+        let (sources, scim) = (sources.posting(first), sources.scim(first));
+        write(&dir.join(FILE), &DemoFile { regions, companies: &companies, sources, scim })?;
         narrator.end(&dir.join(FILE));
         if !self.exit {
             output.say(&commands_to_try(&dir, stage.urls()));

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use umoja_schema::ingest::{Allowed, InboxPublicKey};
-use umoja_schema::{CompanyId, CompanyKey, IngestSource, Region, SourceId, SourceKind};
+use umoja_schema::{ApiKeyHash, CompanyId, CompanyKey, IngestSource, Region, SourceId, SourceKind};
 use umoja_store::secrets::Secrets;
 
 use super::known::{check_allowed, check_home, company, mapping};
@@ -110,6 +110,31 @@ pub(super) fn kind(text: &str) -> Result<SourceKind, String> {
     SourceKind::from_name(text).ok_or_else(|| format!("choose one of {}", names()))
 }
 
+/// A source that does not sign, may do nothing beyond its company, and has this API key.
+pub(crate) async fn new_source(
+    deployment: &Regions,
+    (id, kind): (&SourceId, SourceKind),
+    company: &CompanyId,
+    home: &Region,
+    api_key: ApiKeyHash,
+) -> Result<IngestSource, CliError> {
+    Ok(IngestSource {
+        id: id.clone(),
+        revision: 0,
+        company: company.clone(),
+        kind,
+        home: home.clone(),
+        enabled: true,
+        api_keys: vec![api_key],
+        signing_keys: Vec::new(),
+        inbox_key: inbox_key(deployment).await?,
+        hash_key: URL_SAFE_NO_PAD.encode(deployment.entropy.array::<32>()),
+        allowed: Allowed::default(),
+        mapping: None,
+        unknown: Map::new(),
+    })
+}
+
 impl Add {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         if self.kind == SourceKind::Scim && (self.sign || self.public_key.is_some()) {
@@ -145,19 +170,10 @@ impl Add {
             None => (None, None),
         };
         let source = IngestSource {
-            id: self.id.clone(),
-            revision: 0,
-            company: self.company.clone(),
-            kind: self.kind,
-            home,
-            enabled: true,
-            api_keys: vec![hash.clone()],
             signing_keys: signing_key.iter().cloned().collect(),
-            inbox_key: inbox_key(&deployment).await?,
-            hash_key: URL_SAFE_NO_PAD.encode(deployment.entropy.array::<32>()),
             allowed,
             mapping,
-            unknown: Map::new(),
+            ..new_source(&deployment, (&self.id, self.kind), &self.company, &home, hash.clone()).await?
         };
         let out = Out::new(self.out.as_deref())?;
         let adding = deployment.change(&self.id, |stored: Option<IngestSource>| match stored {

@@ -13,6 +13,8 @@ mod test;
 
 use clap::{Args, Subcommand};
 
+pub(super) use self::add::new_source;
+
 use crate::CliError;
 use crate::output::Output;
 

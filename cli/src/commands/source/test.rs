@@ -22,7 +22,8 @@ use crate::commands::target::Target;
 use crate::deployment::Regions;
 use crate::files;
 use crate::http::{Http, rejected};
-use crate::output::{Output, quoted, table};
+use crate::output::{Output, table};
+use crate::shell;
 
 /// How long the events are left alone between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -220,12 +221,12 @@ fn curl(source: &IngestSource, url: &str, keys: Option<&Keys>) -> String {
     let api_key = keys.map_or("API_KEY", |keys| keys.api_key.as_str());
     let start = "curl --silent --show-error";
     if source.kind == SourceKind::Scim {
-        let header = quoted(&format!("authorization: Bearer {api_key}"));
-        return format!("{start} --header {header} {}", quoted(&format!("{url}/Users?count=1")));
+        let header = shell::word(&format!("authorization: Bearer {api_key}"));
+        return format!("{start} --header {header} {}", shell::word(&format!("{url}/Users?count=1")));
     }
-    let header = quoted(&format!("x-api-key: {api_key}"));
+    let header = shell::word(&format!("x-api-key: {api_key}"));
     format!(
         "{start} --header 'content-type: application/json' --header {header} --data-binary @event.json {}",
-        quoted(url)
+        shell::word(url)
     )
 }
