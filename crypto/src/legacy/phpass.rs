@@ -41,6 +41,8 @@ impl Stretched {
         let rounds = |log2| Bound { family, parameter: "rounds", limit: 1u64 << log2 };
         match log2 {
             ..MIN_LOG2 => Err(ImportError::BelowMinimum(rounds(MIN_LOG2))),
+            // phpass has no more.
+            31.. => Err(ImportError::Unsupported),
             _ if log2 > most => Err(ImportError::TooCostly(rounds(most))),
             _ => Ok(Self { kind, log2 }),
         }
