@@ -21,13 +21,23 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
         external_id: user.id("ID"),
         email: user.text("user_email"),
         username: user.text("user_login"),
-        profile: Profile { name: user.text("display_name"), website: user.text("user_url"), ..Profile::default() },
+        profile: Profile {
+            name: user.text("display_name").map(|name| shown(&name)),
+            website: user.text("user_url"),
+            ..Profile::default()
+        },
         created_at: user.time("user_registered"),
         status: user.required(user.switch("spam")).map(|spam| status(!spam)),
         hash: user.required(hash(&user)),
         ..Row::default()
     };
     Ok(user.finish(row))
+}
+
+/// A name as a page shows it: WordPress stores it in the form that stands in the page (`wp_filter_kses`).
+fn shown(name: &str) -> String {
+    let replaced = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#039;", "'"), ("&amp;", "&")];
+    replaced.into_iter().fold(name.to_owned(), |name, (stored, shown)| name.replace(stored, shown))
 }
 
 fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
