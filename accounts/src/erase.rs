@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use umoja_schema::api::Selector;
 use umoja_schema::names::attribute;
 use umoja_schema::{Attribute, AuditEvent, Log, LogRow, Part, PartRecord, PersonVersion, UserId, Version, api};
 use umoja_store::apply::{MAX_ROUNDS, OwnershipChange};
@@ -15,6 +16,7 @@ use umoja_store::ports::{MAX_WRITES, Parts, StoreError};
 use umoja_store::replicate::confirmation;
 
 use crate::accounts::{SEALED_REASON, company_field};
+use crate::named::Named;
 use crate::receipt::{ERASE, erased_together, receipt};
 use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Accounts, Context, Error, People, Reason, Rule};
@@ -22,7 +24,7 @@ use crate::{Accounts, Context, Error, People, Reason, Rule};
 /// Erases a person.
 pub struct Erase {
     /// Any user of the person.
-    pub id: UserId,
+    pub selector: Selector,
     /// The reason for the erasure.
     pub reason: Option<Reason>,
     /// The version that has to have arrived in the region.
@@ -34,6 +36,8 @@ type Left = Vec<(UserId, Parts)>;
 
 /// The users to erase.
 pub struct Found {
+    /// The user that the request names.
+    named: Named,
     /// The users that an earlier request erased together with the user.
     before: BTreeSet<UserId>,
     left: Left,
@@ -44,26 +48,29 @@ impl Rule for Erase {
     /// The receipt. A retry also erases users that were merged since.
     type Done = api::Receipt;
 
-    async fn read(&self, accounts: &Accounts, _: &Context) -> Result<Found, Error> {
+    async fn read(&self, accounts: &Accounts, context: &Context) -> Result<Found, Error> {
         // This check comes first, because then every later read is at least as new.
         accounts.at_least(self.min_version.as_ref()).await?;
-        let alone = BTreeSet::from([self.id]);
-        let (before, left_alone) =
-            tokio::try_join!(erased_together(accounts, self.id), left(accounts, self.id, &alone))?;
-        let left = if before == alone { left_alone } else { left(accounts, self.id, &before).await? };
-        Ok(Found { before, left })
+        let named = Named::find(accounts, context, &self.selector).await?;
+        let id = named.id;
+        let alone = BTreeSet::from([id]);
+        let (before, left_alone) = tokio::try_join!(erased_together(accounts, id), left(accounts, id, &alone))?;
+        let left = if before == alone { left_alone } else { left(accounts, id, &before).await? };
+        Ok(Found { named, before, left })
     }
 
     /// Continues until no user is left, so that a user that was merged at the last moment is erased too. A retry
     /// continues where the last run stopped.
     async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<api::Receipt, Error> {
         let (mut users, mut lost_rounds, mut done) = (found.left, 0, found.before);
-        let mut written = BTreeSet::new();
-        has_arrived(accounts, self.id, &users).await?;
+        let (mut written, id) = (BTreeSet::new(), found.named.id);
+        has_arrived(accounts, id, &users).await?;
+        found.named.note(accounts).await?;
         while !users.is_empty() {
             let batch = batch(&users);
             let together = done.iter().copied().chain(batch.iter().map(|(id, _)| *id)).collect();
-            let erasing = Erasing { people: accounts, context, asked: &self, together: &together };
+            let reason = self.reason.as_ref();
+            let erasing = Erasing { people: accounts, context, asked: id, reason, together: &together };
             let ids: BTreeSet<UserId> = batch.iter().map(|(id, _)| *id).collect();
             if erasing.transaction(batch).await?.is_done().await? {
                 done = together;
@@ -74,13 +81,13 @@ impl Rule for Erase {
                     return Err(Error::Contended);
                 }
             }
-            users = left(accounts, self.id, &done).await?;
+            users = left(accounts, id, &done).await?;
             // No later write makes an erased user live. A table that keeps the users would get rows for ever.
             if users.iter().any(|(id, _)| written.contains(id)) {
                 return Err(StoreError::Rejected("an erasure that changes no part".to_owned()).into());
             }
         }
-        receipt(accounts, self.id).await
+        receipt(accounts, id).await
     }
 }
 
@@ -134,7 +141,9 @@ fn pointing<'a>(users: &'a Left, untrusted: &BTreeSet<UserId>) -> Vec<&'a PartRe
 struct Erasing<'a> {
     people: &'a People,
     context: &'a Context,
-    asked: &'a Erase,
+    /// The user that the request names.
+    asked: UserId,
+    reason: Option<&'a Reason>,
     /// All users that are erased after this transaction.
     together: &'a BTreeSet<UserId>,
 }
@@ -143,7 +152,8 @@ impl<'a> Erasing<'a> {
     /// The writes that erase these users. A part that has not arrived yet is erased too: it will find the tombstone.
     async fn transaction(&self, users: &[(UserId, Parts)]) -> Result<Transaction<'a>, Error> {
         let (people, home) = (self.people, &self.people.home);
-        let first = users.first().map(|(id, _)| id).filter(|_| !users.iter().any(|(id, _)| *id == self.asked.id));
+        let asked = self.asked;
+        let first = users.first().map(|(id, _)| id).filter(|_| !users.iter().any(|(id, _)| *id == asked));
         let none = BTreeMap::new();
         let (mut profiles, mut credentials, mut changes, mut rows) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (id, parts) in users {
@@ -169,7 +179,7 @@ impl<'a> Erasing<'a> {
             // The receipt of the requested user names all users, and is complete only after that user is erased itself.
             if first == Some(id) {
                 let key = format!("{ERASE}#{version}#{id}");
-                rows.push((Log::Receipts, self.receipt_row(self.asked.id, key, &version)));
+                rows.push((Log::Receipts, self.receipt_row(asked, key, &version)));
             }
         }
         let events: Vec<_> = users.iter().map(|(id, _)| (*id, AuditEvent::Erased)).collect();
@@ -182,15 +192,15 @@ impl<'a> Erasing<'a> {
     }
 
     fn receipt_row(&self, id: UserId, key: String, version: &Version) -> LogRow {
-        let Self { people, context, asked, together } = self;
-        let together: BTreeSet<_> = together.iter().chain([&asked.id]).collect();
+        let Self { people, context, asked, reason, together } = self;
+        let together: BTreeSet<_> = together.iter().chain([asked]).collect();
         let mut row = people.row(id, key, ERASE, version);
         row.fields.extend([company_field(context), (attribute::AT.into(), context.now.0.into())]);
         if together.len() > 1 {
             let ids = together.iter().map(|id| id.to_string().into()).collect();
             row.fields.insert(attribute::TOGETHER.into(), Attribute::L(ids));
         }
-        if let Some(reason) = &asked.reason {
+        if let Some(reason) = reason {
             let sealed = people.secrets.seal_text(&row, reason.as_str(), &*people.home.entropy);
             row.fields.insert(SEALED_REASON.into(), Attribute::B(sealed));
         }
