@@ -1,5 +1,6 @@
 //! A change of a user that the company knows.
 
+use umoja_schema::api::Selector;
 use umoja_schema::{
     AccountStatus, AuditEvent, Credentials, Identity, LinkState, Mark, Millis, PartRecord, ProfileFacts, Standing,
     UserId,
@@ -63,7 +64,7 @@ impl Feeder {
             return Ok(None);
         }
         let reason = Reason::new(format!("The source {} deleted the user.", self.source.id));
-        let erase = Erase { id, reason, min_version: None };
+        let erase = Erase { selector: Selector::Id(id), reason, min_version: None };
         Ok(erase.unless_shared(self.people(), context).await?.map(|_| Applied::Erased(id)))
     }
 

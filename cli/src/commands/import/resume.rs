@@ -94,7 +94,8 @@ impl Resume {
     pub(super) fn seen(&mut self, seen: &Seen, now: Millis) -> Result<(), CliError> {
         self.report.add(&seen.outcome);
         if let Err(reason) = &seen.outcome {
-            let mut line = json!({ "line": seen.line, "reason": reason.to_string() }).to_string();
+            let each: Vec<String> = reason.each().iter().map(ToString::to_string).collect();
+            let mut line = json!({ "line": seen.line, "reason": reason.to_string(), "reasons": each }).to_string();
             line.push('\n');
             let written = self.list().and_then(|list| list.write_all(line.as_bytes()));
             written.map_err(|source| CliError::File { path: self.rejected.clone(), source })?;
