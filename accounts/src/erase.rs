@@ -55,7 +55,8 @@ impl Rule for Erase {
     }
 
     async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<api::Receipt, Error> {
-        let receipt = self.erased(accounts, context, found, |_| true).await?;
+        // The future is large, and most of its callers hold other ones.
+        let receipt = Box::pin(self.erased(accounts, context, found, |_| true)).await?;
         receipt.ok_or(Error::Broken("an erasure without a condition is done"))
     }
 }
@@ -82,7 +83,7 @@ impl Erase {
         context: &Context,
     ) -> Result<Option<api::Receipt>, Error> {
         let found = self.found(people, context).await?;
-        self.erased(people, context, found, |users| are_only_of(&context.company.id, users)).await
+        Box::pin(self.erased(people, context, found, |users| are_only_of(&context.company.id, users))).await
     }
 
     /// Continues until no user is left, so that a user that was merged at the last moment is erased too. A retry

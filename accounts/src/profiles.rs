@@ -25,7 +25,7 @@ pub(crate) struct Rules<'a> {
     /// The audit events, if they are not those of the changes themselves.
     pub(crate) events: Option<Vec<(UserId, AuditEvent)>>,
     /// The credentials of a user. They allow at most one change of a profile.
-    pub(crate) credentials: Option<NewCredentials>,
+    pub(crate) credentials: Option<Box<NewCredentials>>,
 }
 
 /// The new content of a credentials part.
@@ -137,7 +137,7 @@ impl People {
         let events: Vec<_> = rules.events.clone().unwrap_or_else(of_changes);
         let sealed = futures_util::future::try_join_all(changes.iter().map(|change| self.seal(person, change)));
         let recorded = Recorded::events(self.recorder(), rules.actor, &events);
-        let credentials = self.seal_with(rules.credentials.as_ref());
+        let credentials = self.seal_with(rules.credentials.as_deref());
         let (records, credentials, recorded) = tokio::join!(sealed, credentials, recorded);
         let (records, credentials, recorded) = (records?, credentials?, recorded?);
         let over = |record: &PartRecord| Some(Replacement::of(&person.get(record.id)?.profile, record.clone()));

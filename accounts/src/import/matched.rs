@@ -58,7 +58,7 @@ impl Importer {
             reject_taken: true,
             // The match depends on all users of the person.
             all_as_read: true,
-            events: Some(self.events(&person, change.as_ref(), credentials.as_ref())),
+            events: Some(self.events(&person, change.as_ref(), credentials.as_deref())),
             credentials,
             ..Rules::of(&context.actor)
         };
@@ -104,7 +104,7 @@ impl Importer {
         user: &NewUser,
         person: &Person,
         hash: &mut Option<String>,
-    ) -> Result<Option<NewCredentials>, Failed> {
+    ) -> Result<Option<Box<NewCredentials>>, Failed> {
         if user.hash.is_none() {
             return Ok(None);
         }
@@ -126,6 +126,6 @@ impl Importer {
             changed.legacy_hashes.extend(stored.map(|hash| legacy_hash(context, hash)));
         }
         let status = record.status().ok_or(Error::Broken("a live part has a status"))?;
-        Ok(Some(NewCredentials { stored: record, content: changed, status }))
+        Ok(Some(Box::new(NewCredentials { stored: record, content: changed, status })))
     }
 }

@@ -6,6 +6,7 @@ use umoja_schema::{
     AccountStatus, Actor, BlindIndex, IdentifierItem, IdentifierKind, IngestSource, Mark, Millis, Standing, UserId,
 };
 use umoja_store::apply::MAX_ROUNDS;
+use umoja_store::ports::Parts;
 
 use super::change::{Applied, Change, IncomingChange};
 use super::content::Values;
@@ -35,8 +36,15 @@ pub(super) struct Event<'a> {
     pub(super) login_day: Option<u32>,
 }
 
-/// A person, and the user of it that has the subject as external id.
-pub(super) type Found = (Person, UserId);
+/// The user of a subject.
+pub(super) enum Found {
+    /// A person, and the user of it that has the subject as external id.
+    User(Box<Person>, UserId),
+    /// The user was erased at this moment.
+    Erased,
+    /// The company knows no such user.
+    Unknown,
+}
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -60,15 +68,17 @@ impl Feeder {
         let mut unknown = Unknown::default();
         for _ in 0..MAX_ROUNDS {
             let done = match self.find(&context, event.subject).await? {
-                Some(found) => {
-                    let done = self.apply_to(&context, &event, &found).await?;
+                Found::User(person, id) => {
+                    unknown.was_found = true;
+                    let done = self.apply_to(&context, &event, &person, id).await?;
                     // What was made in an earlier round was changed after that.
                     done.map(|done| match (unknown.made, done) {
                         (Some(made), Applied::Changed(_) | Applied::Unchanged(_) | Applied::Older(_)) => made,
                         (_, done) => done,
                     })
                 }
-                None => self.apply_to_unknown(&context, &event, &mut unknown).await?,
+                Found::Erased => Some(Applied::Absent),
+                Found::Unknown => self.apply_to_unknown(&context, &event, &mut unknown).await?,
             };
             if let Some(done) = done {
                 return Ok(done);
@@ -104,38 +114,40 @@ impl Feeder {
         Ok(Event { state: Some((user, values)), standing, login_day, ..event })
     }
 
-    /// The person of the user that has the subject as external id.
-    pub(super) async fn find(&self, context: &Context, subject: &str) -> Result<Option<Found>, Failed> {
+    /// The user that has the subject as external id.
+    pub(super) async fn find(&self, context: &Context, subject: &str) -> Result<Found, Failed> {
         let people = self.people();
         let parsed = context.parse(IdentifierKind::ExternalId, subject).map_err(Reason::from)?;
         let (kind, company) = context.slot(IdentifierKind::ExternalId);
         let indexes = people.secrets.indexes(kind, company.as_ref(), &parsed.normalised);
         let indexes: Vec<BlindIndex> = indexes.into_iter().map(|(_, index)| index).collect();
         let ownerships = people.home.own.users.ownerships(&indexes).await?;
-        let Some((id, _)) = IdentifierItem::winner_of(&ownerships) else { return Ok(None) };
+        let Some((id, _)) = IdentifierItem::winner_of(&ownerships) else { return Ok(Found::Unknown) };
         let Some(parts) = people.reader().person(id).await? else {
             let parts = people.home.own.users.parts(id).await?;
-            let is_partial = parts.profile.is_some() != parts.credentials.is_some() && !any_erased(&parts);
-            return if is_partial { Err(Reason::Behind.into()) } else { Ok(None) };
+            return match (any_erased(&parts), parts == Parts::default()) {
+                (true, _) => Ok(Found::Erased),
+                (false, true) => Ok(Found::Unknown),
+                (false, false) => Err(Reason::Behind.into()),
+            };
         };
         let person = people.reader().open(parts).await?.ok_or(Reason::Behind)?;
         // No MAC protects the table of ownerships.
-        let is_owner = |id| {
-            person.get(id).is_some_and(|user| indexes.iter().any(|index| user.facts.ownerships.contains_key(index)))
-        };
-        Ok(is_owner(id).then_some((person, id)))
+        let is_owner =
+            person.get(id).is_some_and(|user| indexes.iter().any(|index| user.facts.ownerships.contains_key(index)));
+        Ok(if is_owner { Found::User(Box::new(person), id) } else { Found::Unknown })
     }
 }
 
-/// What the rounds of a change have done while its user was unknown.
+/// What earlier rounds of a change have found and done.
 #[derive(Default)]
 pub(super) struct Unknown {
     /// The user that a round made or matched.
     pub(super) made: Option<Applied>,
-    /// True if a round tried to make the user.
+    /// True if a round found the user.
+    pub(super) was_found: bool,
+    /// True if a round tried to make the user, or remembered the standing of the user.
     pub(super) has_tried: bool,
-    /// True if a round remembered the standing.
-    pub(super) is_remembered: bool,
     /// True if a round found that the user exists, and cannot be made.
     pub(super) is_there: bool,
     /// The stored form of the hash of the row.

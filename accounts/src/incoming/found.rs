@@ -2,12 +2,11 @@
 
 use umoja_schema::api::Selector;
 use umoja_schema::{
-    AccountStatus, AuditEvent, Credentials, Identity, LinkState, Mark, Millis, PartRecord, ProfileFacts, Standing,
-    UserId,
+    AccountStatus, AuditEvent, Credentials, Identity, LinkState, Mark, Millis, ProfileFacts, Standing, UserId,
 };
 
 use super::change::Applied;
-use super::feeder::{Event, Feeder, Found};
+use super::feeder::{Event, Feeder};
 use super::order::{Next, Said, State};
 use crate::audit::events;
 use crate::erase::Erase;
@@ -23,16 +22,17 @@ impl Feeder {
         &self,
         context: &Context,
         event: &Event<'_>,
-        (person, id): &Found,
+        person: &Person,
+        id: UserId,
     ) -> Result<Option<Applied>, Failed> {
-        let user = person.get(*id).ok_or(Rejected::Unreadable)?;
+        let user = person.get(id).ok_or(Rejected::Unreadable)?;
         // Who made the user may have stopped before it looked for the mark, or has no marks, as an import.
         let standing = event.standing.max(self.marks.mark(event.subject).await?);
         let values = event.state.as_ref().map(|(_, values)| (event.at, values.content.as_str()));
         let next = self.state_of(user).after(&Said { values, standing });
         if let Some(mark) = next.standing.filter(|mark| self.erases(*mark, &next)) {
             self.marks.remember(event.subject, mark).await?;
-            if let Some(done) = self.erase(context, person, *id).await? {
+            if let Some(done) = self.erase(context, person, id).await? {
                 return Ok(Some(done));
             }
         }
@@ -144,7 +144,7 @@ impl Feeder {
         person: &Person,
         before: Mark,
         standing: Option<Mark>,
-    ) -> Result<Option<NewCredentials>, Failed> {
+    ) -> Result<Option<Box<NewCredentials>>, Failed> {
         let Some(Mark { standing, .. }) = standing.filter(|_| self.source.allowed.disable) else { return Ok(None) };
         let is_changed = before.standing != standing;
         // A user that was made suspended has no time of the suspension yet.
@@ -154,13 +154,13 @@ impl Feeder {
             (Standing::Active, AccountStatus::Disabled) if is_changed => AccountStatus::Active,
             _ => return Ok(None),
         };
-        let stored: &PartRecord = &person.primary.credentials;
+        let stored = &person.primary.credentials;
         let credentials: Credentials = self.people().sealer.open(stored).await?;
         let was_ours = credentials.status_source.as_ref().is_some_and(|source| source.company == context.company.id);
         if status == AccountStatus::Active && !was_ours {
             return Ok(None);
         }
         let changed = Credentials { status_reason: None, status_source: Some(context.source()), ..credentials };
-        Ok(Some(NewCredentials { stored: stored.clone(), content: changed, status }))
+        Ok(Some(Box::new(NewCredentials { stored: stored.clone(), content: changed, status })))
     }
 }

@@ -4,7 +4,7 @@ use umoja_schema::{AuditEvent, Credentials, Millis};
 use umoja_store::apply::MAX_ROUNDS;
 
 use super::change::{Applied, IncomingChange};
-use super::feeder::Feeder;
+use super::feeder::{Feeder, Found};
 use crate::Context;
 use crate::import::{Failed, Reason};
 use crate::person::{Person, unreadable};
@@ -13,7 +13,9 @@ impl Feeder {
     pub(super) async fn password_changed(&self, context: &Context, change: &IncomingChange) -> Result<Applied, Failed> {
         let mut is_changed = false;
         for _ in 0..MAX_ROUNDS {
-            let Some((person, id)) = self.find(context, &change.subject).await? else { return Ok(Applied::Absent) };
+            let Found::User(person, id) = self.find(context, &change.subject).await? else {
+                return Ok(Applied::Absent);
+            };
             match self.dropped(context, &person, change.at).await? {
                 Dropped::One => is_changed = true,
                 Dropped::Overtaken => {}

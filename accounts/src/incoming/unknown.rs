@@ -21,12 +21,12 @@ impl Feeder {
         unknown: &mut Unknown,
     ) -> Result<Option<Applied>, Failed> {
         match (&event.state, event.standing) {
-            // A user that was made and is gone was erased meanwhile.
-            _ if unknown.made.is_some() => Ok(Some(Applied::Absent)),
+            // A user that is gone was erased meanwhile. If it was only matched, no tombstone has the id of the row.
+            _ if unknown.was_found || unknown.made.is_some() => Ok(Some(Applied::Absent)),
             (Some((user, _)), _) => self.make(context, event, user, unknown).await,
-            (None, Some(mark)) if !unknown.is_remembered => {
+            (None, Some(mark)) if !unknown.has_tried => {
                 self.marks.remember(event.subject, mark).await?;
-                unknown.is_remembered = true;
+                unknown.has_tried = true;
                 Ok(None)
             }
             (None, _) => Ok(Some(Applied::Absent)),

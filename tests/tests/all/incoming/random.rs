@@ -102,8 +102,8 @@ async fn by_turns(mut bits: u64, one: Pin<&mut impl Future<Output = ()>>, other:
 async fn worker(feeders: &[Feeder; 2], events: &[(Said, usize)]) {
     for (said, polls) in events {
         let (feeder, event) = (&feeders[said.source], event(*said));
-        if killed_after(*polls, feeder.apply(&event)).await.is_none() {
-            feeder.apply(&event).await.unwrap();
+        if killed_after(*polls, Box::pin(feeder.apply(&event))).await.is_none() {
+            Box::pin(feeder.apply(&event)).await.unwrap();
         }
     }
 }

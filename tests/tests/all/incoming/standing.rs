@@ -111,10 +111,10 @@ fn a_blocked_user_is_made_with_a_suspended_link_and_an_active_account() {
 #[test]
 fn a_blocked_user_whom_another_company_knows_is_linked_and_suspended() {
     story(905, async |d| {
-        let id = importer(&d, 0, &d.food).await.row(&row("f1", ADA)).await.map(|_| ()).unwrap();
+        importer(&d, 0, &d.food).await.row(&row("f1", ADA)).await.unwrap();
         let shop = shop(&d).await;
         let blocked = Row { status: Some(AccountStatus::Disabled), ..ada() };
-        let Applied::Matched(user) = shop.apply(&state(10, blocked)).await.unwrap() else { panic!("{id:?}") };
+        let Applied::Matched(user) = shop.apply(&state(10, blocked)).await.unwrap() else { panic!("a match") };
         let accounts = seen(&d, &d.food, json!({ "external_id": "f1" })).await["accounts"].clone();
         assert_eq!((&accounts["shop"]["status"], &accounts["food"]["status"]), (&json!("suspended"), &json!("active")));
         assert_eq!(accounts["shop"]["external_id"], "s7");
