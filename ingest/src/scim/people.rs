@@ -78,6 +78,15 @@ impl People {
         feeder.apply(&IncomingChange { subject: subject.to_owned(), at, change }).await.map_err(failed)
     }
 
+    /// The state that the client describes, without identifiers that cannot be used: they are among its attributes.
+    fn state(&self, client: &Client, user: &Resource) -> Change {
+        let context = self.context(client);
+        let mut row = mapping::row(user, &client.company.id);
+        row.email = row.email.filter(|text| context.parse_new(IdentifierKind::Email, text).is_ok());
+        row.phone_number = row.phone_number.filter(|text| context.parse_new(IdentifierKind::PhoneNumber, text).is_ok());
+        Change::State { row: Box::new(row), logged_in: false }
+    }
+
     /// The user that a selector finds, deleted or not, if the company is linked to it.
     async fn select(&self, client: &Client, kind: IdentifierKind, text: &str) -> Result<Option<Known>, ScimError> {
         let context = self.context(client);
@@ -122,9 +131,7 @@ impl People {
     async fn make_again(&self, client: &Client, user: &Resource, external_id: &str) -> Result<UserId, ScimError> {
         let home = &self.accounts.home;
         let subject = format!("scim-{}", UserId::v7(home.clock.now().0, home.entropy.array()));
-        let row = mapping::row(user, &client.company.id);
-        let applied =
-            self.apply(client, &subject, None, Change::State { row: Box::new(row), logged_in: false }).await?;
+        let applied = self.apply(client, &subject, None, self.state(client, user)).await?;
         let id = made(applied).ok_or(FAILED)?;
         let known = self.known(client, id).await?.ok_or(FAILED)?;
         let patch = self.patch(client, [(IdentifierKind::ExternalId, said(Some(external_id), None))], None)?;
@@ -234,9 +241,9 @@ impl Directory for People {
         if known.as_ref().is_some_and(|known| !known.is_deleted()) {
             return Err(TAKEN);
         }
-        let row = Box::new(mapping::row(user, &client.company.id));
-        let change = Change::State { row, logged_in: false };
-        let applied = self.apply(client, &external_id, known.as_ref(), change).await?;
+        // A user that the company had before may have another external id.
+        let subject = known.as_ref().and_then(Known::external_id).unwrap_or_else(|| external_id.clone());
+        let applied = self.apply(client, &subject, known.as_ref(), self.state(client, user)).await?;
         let id = match made(applied) {
             Some(id) => id,
             None => self.make_again(client, user, &external_id).await?,

@@ -85,6 +85,10 @@ fn users_that_the_company_had_before_are_found_and_changed() {
         assert_eq!((&patched.body["title"], &patched.body["active"]), (&json!("x"), &json!(false)));
         // The company keeps its own id until the client gives the user another name.
         assert_eq!(d.call(0, "lookup", json!({ "external_id": "kc-1" })).await.ok(200).id(), known);
+        scim.delete(&known).await.ok(204);
+        scim.get(&known).await.ok(404);
+        assert_eq!(scim.post(user("ada@example.com", "ada@example.com")).await.ok(201).id(), known);
+        assert_eq!(d.call(0, "lookup", json!({ "external_id": "ada@example.com" })).await.ok(200).id(), known);
         let renamed =
             scim.patch(&known, json!([{ "op": "replace", "path": "userName", "value": "Augusta" }])).await.ok(200);
         assert_eq!(renamed.body["userName"], "Augusta");

@@ -248,6 +248,7 @@ fn unusable_values_are_kept_and_are_no_identifiers() {
         );
         let stored = d.call(0, "lookup", json!({ "id": made.id() })).await.ok(200).body["user"].clone();
         assert_eq!((stored.get("email"), stored.get("phone_number")), (None, None));
+        assert_eq!(stored["profile"]["custom"].as_object().unwrap().keys().collect::<Vec<_>>(), ["scim"]);
         let large = json!([{ "op": "add", "path": "title", "value": "x".repeat(200_000) }]);
         assert_eq!(scim.patch(&made.id(), large).await.ok(400).body["scimType"], "invalidValue");
     });
