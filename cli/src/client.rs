@@ -146,7 +146,8 @@ impl Client {
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Raw, ClientError> {
         let sent = self.observer.as_ref().map(|observer| (observer, request.clone()));
-        let raw = self.http.send(request).await?;
+        // Boxed, because every caller's future holds it.
+        let raw = Box::pin(self.http.send(request)).await?;
         if let Some((observer, request)) = sent {
             let (head, body) = request.into_parts();
             let Ok(body) = body.collect().await;

@@ -283,6 +283,7 @@ fn attention(dir: &str) -> String {
 
 #[tokio::test]
 async fn parked_events_are_shown_without_their_content_and_wait_again_after_a_redrive() {
+    use InboxState::{Done, Ignored, Parked, Waiting};
     let (_world, dir) = world();
     add(&dir, "soko-auth0", &[]);
     add(&dir, "other", &[]);
@@ -309,7 +310,6 @@ async fn parked_events_are_shown_without_their_content_and_wait_again_after_a_re
 
     let redriven = ask(&["source", "redrive", "soko-auth0", "--dir", &dir]);
     assert_eq!((&redriven["regions"][0]["waiting"], &redriven["regions"][1]["waiting"]), (&json!(0), &json!(1)));
-    use InboxState::{Done, Ignored, Parked, Waiting};
     assert_eq!(states(&dir).await, [(1, Waiting), (2, Done), (3, Ignored), (4, Parked)]);
     assert_eq!(rung(&dir).await, 1);
     // Events are done for seven days, and can be applied again since a time.

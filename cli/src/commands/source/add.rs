@@ -254,12 +254,11 @@ fn added(source: &IngestSource, deployment: &Regions) -> String {
 }
 
 fn shown_once(issued: &Issued<'_>) -> String {
-    let mut text = format!("\nShown once, kept nowhere:\n  API key  {}\n", issued.api_key);
-    if let (Some(kid), Some(alg)) = (&issued.kid, &issued.alg) {
-        text += &format!("  key id   {kid} ({alg})\n");
-    }
-    if let Some(pem) = &issued.private_key_pem {
-        text += &format!("\n{pem}");
-    }
-    text
+    let api_key = &issued.api_key;
+    let key_id = match (&issued.kid, &issued.alg) {
+        (Some(kid), Some(alg)) => format!("\n  key id   {kid} ({alg})"),
+        _ => String::new(),
+    };
+    let private_key = issued.private_key_pem.as_deref().map(|pem| format!("\n\n{pem}")).unwrap_or_default();
+    format!("\nShown once, kept nowhere:\n  API key  {api_key}{key_id}{private_key}\n")
 }

@@ -74,15 +74,15 @@ impl Redrive {
         }
         let is_done = regions.iter().all(|region| region.error.is_none());
         output.answer(&serde_json::json!({ "id": self.id, "regions": regions }), || {
-            let mut text = String::new();
+            let mut lines = Vec::new();
             for Redriven { region, waiting, error } in &regions {
-                text += &format!("{region}: {} wait again\n", counted(*waiting, "event"));
-                text.extend(error.iter().map(|error| format!("{region}: {error}; run the command again\n")));
+                lines.push(format!("{region}: {} wait again", counted(*waiting, "event")));
+                lines.extend(error.iter().map(|error| format!("{region}: {error}; run the command again")));
             }
             if !source.enabled {
-                text += &format!("The source is paused; `umoja source resume {}` has them applied.\n", self.id);
+                lines.push(format!("The source is paused; `umoja source resume {}` has them applied.", self.id));
             }
-            text
+            lines.join("\n")
         });
         if is_done { Ok(()) } else { Err(CliError::Said) }
     }

@@ -38,20 +38,19 @@ impl Show {
         let deployment = self.target.regions().await?;
         let source = known(&deployment, &self.id).await?;
         let now = deployment.clock.now();
-        let (mut regions, mut text, mut is_blind) = (Vec::<Value>::new(), String::new(), false);
+        let (mut regions, mut lines, mut is_blind) = (Vec::<Value>::new(), Vec::new(), false);
         for region in &deployment.list {
             let name = region.name();
             match inbox::parked(region, &self.id, self.most, now).await {
                 Ok((counts, parked)) => {
-                    text += &format!("{name}: {}\n{}", counts.text(), table(&rows(&parked)));
-                    if counts.parked > parked.len() as u64 {
-                        text += &format!("  and {} more (--most)\n", counts.parked - parked.len() as u64);
-                    }
+                    lines.push(format!("{name}: {}\n{}", counts.text(), table(&rows(&parked))));
+                    let more = counts.parked.saturating_sub(parked.len() as u64);
+                    lines.extend((more > 0).then(|| format!("  and {more} more (--most)\n")));
                     regions.push(json!({ "region": name, "events": counts, "parked": parked }));
                 }
                 Err(error) => {
                     is_blind = true;
-                    text += &format!("{name}: its inbox cannot be read: {error}\n");
+                    lines.push(format!("{name}: its inbox cannot be read: {error}\n"));
                     regions.push(json!({ "region": name, "error": error.to_string() }));
                 }
             }
@@ -61,13 +60,14 @@ impl Show {
         answer["regions"] = regions.into();
         output.answer(&answer, || {
             format!(
-                "{} ({}, company {}, home {}): {}\n{}{text}",
+                "{} ({}, company {}, home {}): {}\n{}{}",
                 source.id,
                 source.kind.as_str(),
                 source.company,
                 source.home,
                 state(&source),
-                url_lines(&source, &deployment)
+                url_lines(&source, &deployment),
+                lines.concat()
             )
         });
         if is_blind { Err(CliError::Unseen) } else { Ok(()) }

@@ -29,8 +29,8 @@ fn ended(source: Option<IngestSource>) -> Result<IngestSource, CliError> {
 fn with_faults(stores: &[RegionStore], out: usize) -> (Regions, Arc<Faults>) {
     let (mut all, faults) = (regions(stores, 0), Arc::new(Faults::default()));
     let registry = Arc::clone(&all.list[out].home.registry);
-    let faulty: Arc<Faulty<dyn Registry>> = Arc::new(Faulty::new(registry, Arc::clone(&faults)));
-    all.list[out].home.registry = faulty;
+    let port: Arc<Faulty<dyn Registry>> = Arc::new(Faulty::new(registry, Arc::clone(&faults)));
+    all.list[out].home.registry = port;
     (all, faults)
 }
 
