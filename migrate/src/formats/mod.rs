@@ -183,7 +183,7 @@ pub fn read<'a, R: BufRead + Send + 'a>(
         Format::WordPress => {
             rows.of(cuts(table(source, &wordpress::NEEDED)?), |object| wordpress::row(object).map(Some))
         }
-        Format::Magento => rows.of(cuts(table(source, &magento::NEEDED)?), |object| magento::row(object).map(Some)),
+        Format::Magento => rows.of(cuts(table(source, &magento::NEEDED)?), |object| Ok(Some(magento::row(object)))),
         Format::Drupal => rows.of(cuts(table(source, &drupal::NEEDED)?), |object| drupal::row(object).map(Some)),
         Format::Ldif => rows.of(cuts(ldif::Records::new(source)), ldif::row),
         Format::Csv => {
