@@ -10,7 +10,7 @@ use crate::{Rejected, Row};
 /// Columns that identify the table.
 pub(super) const NEEDED: [&str; 3] = ["entity_id", "email", "password_hash"];
 
-pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
+pub(super) fn row(object: Map<String, Value>) -> Row {
     let user = Members::new(object);
     let mut profile = Profile {
         given_name: user.text("firstname"),
@@ -41,7 +41,7 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
         hash: user.required(hash(&user)),
         ..Row::default()
     };
-    Ok(user.finish(row))
+    user.finish(row)
 }
 
 fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
