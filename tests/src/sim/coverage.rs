@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service, Work};
 
 /// All operations of a region.
-pub const OPERATIONS: [&str; 26] = [
+pub const OPERATIONS: [&str; 28] = [
     "register",
     "lookup",
     "authenticate",
@@ -34,6 +34,8 @@ pub const OPERATIONS: [&str; 26] = [
     "reencrypt",
     "proof key",
     "item",
+    "post",
+    "ingest",
 ];
 
 /// The number of times that each operation met each fault.
@@ -60,6 +62,7 @@ const fn faults_of(service: Service) -> [&'static str; 4] {
         Service::ProofKms => {
             ["proof KMS down", "proof KMS: request lost", "proof KMS: answer lost", "proof KMS throttled"]
         }
+        Service::Ingest => ["events down", "events: request lost", "events: answer lost", "events throttled"],
         Service::KmsLinks => ["KMS link cut", "KMS link: request lost", "KMS link: answer lost", "KMS link throttled"],
     }
 }
@@ -104,6 +107,8 @@ pub const fn operation(job: &Job) -> &'static str {
         Job::Operate { work: Work::Reencrypt, .. } => "reencrypt",
         Job::Operate { work: Work::ProofKey, .. } => "proof key",
         Job::Item { .. } => "item",
+        Job::Post { .. } => "post",
+        Job::Ingest { .. } => "ingest",
     }
 }
 
@@ -137,6 +142,10 @@ pub fn possible(operation: &str, fault: &str) -> bool {
         }
         "proof key" => matches!(service, Service::Tables | Service::Kms | Service::KmsLinks | Service::ProofKms),
         "item" => matches!(service, Service::Tables),
+        "post" => matches!(service, Service::Tables | Service::Ingest),
+        "ingest" => {
+            matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks | Service::Ingest)
+        }
         // These operations do not encrypt or decrypt.
         "erasure" => matches!(service, Service::Tables | Service::Requests),
         _ => matches!(service, Service::Tables | Service::Requests | Service::Kms | Service::KmsLinks),

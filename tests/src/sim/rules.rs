@@ -58,11 +58,17 @@ pub enum Rule {
     Withdrawn,
     /// An item without a proof is not used.
     Proved,
+    /// Of two events, the one with the provider's newer time counts.
+    EventOrder,
+    /// The home of a source applies all its events.
+    SourceHome,
+    /// Events that wait without a message are rung again.
+    Swept,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -80,6 +86,9 @@ impl Rule {
         Self::Counted,
         Self::Withdrawn,
         Self::Proved,
+        Self::EventOrder,
+        Self::SourceHome,
+        Self::Swept,
     ];
 
     /// The name of the rule.
@@ -102,6 +111,9 @@ impl Rule {
             Self::Counted => "counted-attempts",
             Self::Withdrawn => "withdrawn-keys",
             Self::Proved => "proved-items",
+            Self::EventOrder => "event-order",
+            Self::SourceHome => "source-home",
+            Self::Swept => "inbox-sweep",
         }
     }
 }
