@@ -12,6 +12,7 @@ mod files;
 pub mod links;
 mod output;
 mod server;
+mod shell;
 
 pub use client::{Answer, Client, ClientError, Observer, Raw};
 pub use commands::main;

@@ -26,8 +26,9 @@ impl Values {
         let text = serde_json::to_string(&all).map_err(|_| Reason::Unreadable)?;
         let hash = people.secrets.request_hash(&["the values of a state of a source", &text]);
         let mut patch = user.patch.identifiers_where(|kind| kind != IdentifierKind::ExternalId);
-        let has_profile = identity.profile != Profile::default();
-        patch.profile = has_profile.then(|| serde_json::to_value(&identity.profile)).transpose().unwrap_or_default();
+        if identity.profile != Profile::default() {
+            patch.profile = Some(serde_json::to_value(&identity.profile).map_err(|_| Reason::Unreadable)?);
+        }
         Ok(Self { patch, content: URL_SAFE_NO_PAD.encode(&hash[..16]) })
     }
 }

@@ -25,11 +25,8 @@ impl Feeder {
         (person, id): &Found,
     ) -> Result<Option<Applied>, Failed> {
         let user = person.get(*id).ok_or(Rejected::Unreadable)?;
-        let mut standing = event.standing;
-        if event.state.is_some() {
-            // Who made the user may have stopped before it looked for the mark.
-            standing = standing.max(self.marks.mark(event.subject).await?);
-        }
+        // Who made the user may have stopped before it looked for the mark, or has no marks, as an import.
+        let standing = event.standing.max(self.marks.mark(event.subject).await?);
         let values = event.state.as_ref().map(|(_, values)| (event.at, values.content.as_str()));
         let next = self.state_of(user).after(&Said { values, standing });
         if let Some(mark) = next.standing.filter(|mark| self.erases(*mark, &next)) {
@@ -162,7 +159,7 @@ impl Feeder {
         if status == AccountStatus::Active && !was_ours {
             return Ok(None);
         }
-        let content = Credentials { status_reason: None, status_source: Some(context.source()), ..credentials };
-        Ok(Some(NewCredentials { stored: stored.clone(), content, status }))
+        let changed = Credentials { status_reason: None, status_source: Some(context.source()), ..credentials };
+        Ok(Some(NewCredentials { stored: stored.clone(), content: changed, status }))
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Failure, rule, and what a test has to show.
-const ROWS: [[&str; 3]; 34] = [
+const ROWS: [[&str; 3]; 37] = [
     [
         "peer region down",
         "keep pending, probe, resume",
@@ -70,6 +70,21 @@ const ROWS: [[&str; 3]; 34] = [
         "an attacker writes into a region's tables",
         "every item has a proof; what does not verify is not used",
         "found, repaired from a peer, and no other region is harmed",
+    ],
+    [
+        "events of a source out of order, or repeated",
+        "the newest values and the newest standing count, by the provider's time",
+        "same end in any order, at two workers, killed at any await; no replay sets a user back",
+    ],
+    [
+        "a source deletes or suspends a user whom other companies know",
+        "the link to the company of the source is suspended",
+        "no login at that company; every login at another",
+    ],
+    [
+        "a source deletes a user at the moment of its creation",
+        "each looks for what the other writes first",
+        "the user does not outlive the deletion",
     ],
     [
         "secret of proofs rotated",

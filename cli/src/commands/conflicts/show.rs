@@ -26,8 +26,10 @@ In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in eve
 asked, Query on PREFIX-journal, Query and GetItem on PREFIX-users.")]
 #[command(after_help = "Examples:
   umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
-  umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX --region eu-west-1
-  umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f 0197a5f2-7000-7abc-8def-3f6f1c2d4e5f --dir DIR --json")]
+  umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX \\
+      --region eu-west-1
+  umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f \\
+      0197a5f2-7000-7abc-8def-3f6f1c2d4e5f --dir DIR --json")]
 pub(super) struct Show {
     /// The user's id.
     id: UserId,

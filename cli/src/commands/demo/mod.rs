@@ -17,11 +17,13 @@ use super::company::new_company;
 use super::init::default_regions;
 use super::logging::{self, LogFormat};
 use super::serve::stop_signal;
+use super::target::Place;
 use crate::config::Config;
 use crate::credentials::CompanyFile;
 use crate::deployment::Deployment;
 use crate::output::{Output, table};
 use crate::server::ServeLock;
+use crate::shell;
 use crate::{CliError, files};
 use narrator::Narrator;
 use stage::Stage;
@@ -183,8 +185,9 @@ fn write(path: &Path, value: &impl Serialize) -> Result<(), CliError> {
 }
 
 fn commands_to_try(dir: &Path, urls: &[(Region, String)]) -> String {
-    let umoja = std::env::current_exe().map_or_else(|_| "umoja".into(), |path| path.display().to_string());
-    let dir = dir.display();
+    let umoja = std::env::current_exe().map_or_else(|_| "umoja".into(), |path| shell::word(&path.to_string_lossy()));
+    let [soko, safari] = COMPANIES.map(|(id, _)| shell::word(&dir.join(format!("{id}.json")).to_string_lossy()));
+    let place = Place::Directory(dir.to_owned());
     let (Some((_, here)), Some((_, there))) = (urls.first(), urls.get(1)) else { return String::new() };
     let register =
         json!({ "email": "you@example.com", "password": "choose a long one", "profile": { "given_name": "You" } });
@@ -198,21 +201,21 @@ Try, in another terminal:
 
   # register in one region, and check that the answer is signed
   echo '{register}' |
-    {umoja} sign --send --company-file {dir}/soko.json --url {here}/v1/users/register
+    {umoja} sign --send --company-file {soko} --url {here}/v1/users/register
 
   # a moment later, log in in the other, as the other company
   sleep 1; echo '{authenticate}' |
-    {umoja} sign --send --company-file {dir}/safari.json --url {there}/v1/users/authenticate
+    {umoja} sign --send --company-file {safari} --url {there}/v1/users/authenticate
 
   # the same with curl: the answer is a signed token
   echo '{authenticate}' |
-    {umoja} sign --company-file {dir}/soko.json --url {there}/v1/users/authenticate |
+    {umoja} sign --company-file {soko} --url {there}/v1/users/authenticate |
     curl --silent --header 'content-type: application/jwt' \\
-      --header \"x-api-key: $(sed -n 's/.*\"api_key\": \"\\(.*\\)\",/\\1/p' {dir}/soko.json)\" \\
+      --header \"x-api-key: $(sed -n 's/.*\"api_key\": \"\\(.*\\)\",/\\1/p' {soko})\" \\
       --data @- {there}/v1/users/authenticate
 
   # the state and health of the regions
-  {umoja} status --dir {dir}
+  {umoja} status {place}
   curl --silent {here}/.well-known/umoja.json",
         table(&rows)
     )

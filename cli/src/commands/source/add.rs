@@ -41,7 +41,8 @@ A source speaks for its company only: a deletion or a suspension at the provider
 --may-disable lets a suspension disable the user for all companies, and --may-erase lets a deletion erase a person to \
 whom no other company is linked. The company needs the scope users:status or users:erase for that.
 
-A source of the kind generic needs a mapping, in the language of import mappings (docs/migrate.md).
+A source of the kind generic needs a mapping, in the language of import mappings with the member `events` \
+(docs/migrate.md).
 
 In AWS, the commands of `umoja source` need credentials that may, in every region: dynamodb:GetItem, PutItem, DeleteItem \
 and Scan on PREFIX-settings; GetItem and Scan on PREFIX-companies. `add` also needs kms:Decrypt with the key of \

@@ -21,7 +21,7 @@ fn a_person_of_no_other_company_is_erased() {
         assert_eq!(apply(&shop, 20, Change::Deleted).await, Applied::Erased(id));
         d.world.settle().await;
         let receipt = d.call(0, "erasure", json!({ "id": id })).await;
-        assert_eq!(receipt.ok(200).body["requested_by"], "shop");
+        assert_eq!(receipt.ok(200).body["receipt"]["requested_by"], "shop");
         let (events, last) = trail(&d, id).await;
         assert_eq!(events.last().map(String::as_str), Some("erased"));
         assert_eq!(last.field(field::SOURCE), Some("shop-auth0"));
@@ -99,8 +99,8 @@ fn an_older_state_does_not_make_a_matched_person_again_that_the_source_erased() 
 /// Failure: update races erase, older and newer
 #[test]
 fn an_erasure_at_any_moment_of_a_change_wins() {
-    let mut ended = false;
-    for polls in (1..200).take_while(|_| true) {
+    for polls in 1..200 {
+        let mut ended = false;
         story(966, async |d| {
             let shop = shop(&d).await;
             let id = make_ada(&d, &shop).await;
@@ -111,7 +111,9 @@ fn an_erasure_at_any_moment_of_a_change_wins() {
             d.world.set_pausing(false);
             if !ended {
                 d.call(0, "erase", json!({ "id": id })).await.ok(202);
-                assert_eq!(applying.await, Ok(Applied::Absent), "after {polls} polls");
+                // The change was written before the erasure, or not at all.
+                let done = applying.await.unwrap();
+                assert!([Applied::Absent, Applied::Changed(id)].contains(&done), "{done:?} after {polls} polls");
                 assert!(seen(&d, &d.shop, json!({ "email": ADA })).await.is_null());
                 finish(&d).await;
             }

@@ -68,7 +68,7 @@ fn a_suspended_user_changes_no_password_at_the_company() {
         let id = make_ada(&d, &shop).await;
         apply(&shop, 20, Change::Suspended).await;
         let body = json!({ "id": id, "current_password": "correct horse", "new_password": "battery staple" });
-        d.call(0, "password/change", body).await;
+        assert_eq!(d.call(0, "password/change", body).await.ok(200).body["changed"], false);
         assert!(accepts(&d, &d.food, "correct horse").await);
     });
 }
