@@ -175,7 +175,7 @@ impl Fleet {
         let name = &self.region(at).name;
         let is_home = |feed: &&Feed| feed.provider.source.home == *name || self.without == Some(Rule::SourceHome);
         let disables = self.feeds.sources.iter().filter(is_home).any(|feed| feed.provider.source.allowed.disable);
-        // A source that may not disable anybody writes no credentials of a known user.
+        // Without a source that may disable accounts, no credentials of a known user are written.
         let written = [Some(Secret::Fed), disables.then_some(Secret::Kept)];
         for writes in written.into_iter().flatten() {
             let attempt = Attempt { at, id: None, writes: Some(writes), points: None, made: BTreeMap::new() };
