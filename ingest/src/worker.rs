@@ -14,7 +14,7 @@ use umoja_accounts::incoming::{Applied, Feeder, Marks};
 use umoja_schema::ingest::{InboxEvent, InboxState};
 use umoja_schema::{Mark, Message, names};
 use umoja_store::Home;
-use umoja_store::inbox::{self, StoredEvent, expiry};
+use umoja_store::inbox::{self, Accepted, StoredEvent, expiry};
 use umoja_store::ports::{Inbox, Queue, StoreError};
 use umoja_store::serving::{Ended, Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
@@ -48,6 +48,7 @@ mod code {
     pub(super) const NO_HOME: &str = "home_unknown";
     pub(super) const SEALED: &str = "cannot_be_opened";
     pub(super) const MALFORMED: &str = "malformed";
+    pub(super) const OTHER_CONTENT: &str = "event_id_reused";
 }
 
 /// What applies events in a region.
@@ -170,14 +171,21 @@ impl Worker {
         let handed = async {
             let now = self.home().clock.now();
             let row = InboxEvent { unknown: Map::new(), ..stored.event.clone() };
-            inbox::accept(&*peer.ports.inbox, key, &row, now, expiry(row.state, now)).await?;
-            peer.ports.ingest.send(&inbox::message(key), 0).await
+            let accepted = inbox::accept(&*peer.ports.inbox, key, &row, now, expiry(row.state, now)).await?;
+            peer.ports.ingest.send(&inbox::message(key), 0).await?;
+            Ok::<_, StoreError>(accepted)
         };
-        if let Err(error) = handed.await {
-            tracing::warn!(source = %known.source.id, %error, "an event waits for the home region of its source");
-            return Ok(Served::Later);
+        match handed.await {
+            // The home accepted another event under this id before.
+            Ok(Accepted::Known(other)) if other.event.content != stored.event.content => {
+                self.settle(stored, InboxState::Parked, Some(code::OTHER_CONTENT)).await
+            }
+            Ok(_) => self.settle(stored, InboxState::Done, None).await,
+            Err(error) => {
+                tracing::warn!(source = %known.source.id, %error, "an event waits for the home region of its source");
+                Ok(Served::Later)
+            }
         }
-        self.settle(stored, InboxState::Done, None).await
     }
 
     /// Stores what has become of an event.

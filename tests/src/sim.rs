@@ -9,6 +9,8 @@ mod answered;
 mod calls;
 mod check;
 pub mod coverage;
+mod fed;
+mod feeds;
 mod fleet;
 mod guesses;
 mod harm;

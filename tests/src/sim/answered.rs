@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::{PersonVersion, UserId};
+use umoja_schema::{CompanyId, PersonVersion, UserId};
 
 use super::plan::Call;
 use crate::caller::Reply;
@@ -11,6 +11,8 @@ use crate::caller::Reply;
 pub(super) struct Answered {
     /// The region.
     pub(super) at: usize,
+    /// The caller.
+    pub(super) company: CompanyId,
     /// The call. A repeated call is the one of the first time if it was rejected each time before, because it is then
     /// evaluated like a first one.
     pub(super) call: Call,

@@ -83,8 +83,10 @@ impl Fleet {
             self.note_done(at, user, (id, request.idk.as_ref()), &reply);
         }
         self.guesses.borrow_mut().answer(at, request.operation);
+        let request_company = request.company;
         let Request { call, idk, is_unused, right, min_version, .. } = request;
-        let answered = Answered { at, call, user, idk, is_unused, id, person, reach, right, min_version, reply };
+        let company = self.company_id(request_company);
+        let answered = Answered { at, company, call, user, idk, is_unused, id, person, reach, right, min_version, reply };
         self.answers.borrow_mut().push(answered);
     }
 
@@ -217,7 +219,7 @@ impl Fleet {
                 let issued = self.people.borrow()[user].token.clone();
                 let (owner, token) = issued.unwrap_or_else(|| (company, "never issued".to_owned()));
                 let company = if *right { owner } else { owner + 1 };
-                let right = if *right { self.is_good(at, &token) } else { Some(false) };
+                let right = if *right { self.is_good(at, owner, &token) } else { Some(false) };
                 // No company can change a user with another company's token.
                 let secret = (company == owner).then(|| Secret::Changed(new_password.clone()));
                 let request = plain(json!({ "token": token, "new_password": new_password }));
@@ -305,18 +307,18 @@ impl Fleet {
                 let current = known.into_iter().next()??;
                 Some(earlier.body["current_password"] == json!(current))
             }
-            Call::ResetFinish { right: true, .. } => self.is_good(at, earlier.body["token"].as_str()?),
+            Call::ResetFinish { right: true, .. } => self.is_good(at, earlier.company, earlier.body["token"].as_str()?),
             Call::ResetFinish { right: false, .. } => Some(false),
             _ => None,
         }
     }
 
     /// Whether a token sets a password in a region now. `None` if another user of the person may decide.
-    fn is_good(&self, at: usize, text: &str) -> Option<bool> {
+    fn is_good(&self, at: usize, company: usize, text: &str) -> Option<bool> {
         let Some((version, expires_at)) = read_token(text) else { return Some(false) };
         let (id, history) = (version.id, self.history.borrow());
         let stored = history.stored(at, id, Part::Credentials).map(|record| &record.version);
-        let active = history.primary(at, id).is_some_and(|primary| history.is_active(at, primary));
+        let active = history.may_log_in(at, id, &self.company_id(company));
         let is_live = self.region(at).clock.now().secs() < expires_at;
         let good = is_live && active && stored == Some(&version.credentials);
         (!good || history.person(at, id) == [id]).then_some(good)

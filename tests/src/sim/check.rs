@@ -101,7 +101,7 @@ impl Fleet {
                 let found = || self.owner(*at, *by).and_then(|owner| history.primary(*at, owner));
                 let means_user = *by == By::Id || primary.is_some() && found() == primary;
                 if let Some(right) = answer.right.filter(|_| means_user) {
-                    let expected = right && primary.is_some_and(|primary| history.is_active(*at, primary));
+                    let expected = right && history.may_log_in(*at, *id, &answer.company);
                     let accepted = reply.body["authenticated"] == json!(true);
                     assert_eq!(accepted, expected, "answer: the right password ({right}) was answered {accepted}");
                 }
@@ -136,7 +136,7 @@ impl Fleet {
         let Answered { at, id, right, reply, .. } = answer;
         if let Some((changed, right)) = reply.body.get("changed").zip(*right) {
             let history = self.history.borrow();
-            let active = history.primary(*at, *id).is_some_and(|primary| history.is_active(*at, primary));
+            let active = history.may_log_in(*at, *id, &answer.company);
             assert_eq!(*changed, json!(right && active), "answer: the right password ({right}) was answered {changed}");
         }
     }
@@ -147,7 +147,7 @@ impl Fleet {
         let meant = if by == By::Id { Some(*id) } else { self.owner(*at, by) };
         let history = self.history.borrow();
         let primary = meant.and_then(|id| history.primary(*at, id));
-        let active = primary.is_some_and(|primary| history.is_active(*at, primary));
+        let active = meant.is_some_and(|id| history.may_log_in(*at, id, &answer.company));
         match reply.status {
             200 => assert_eq!((active, &reply.body["id"]), (true, &json!(primary)), "answer: a token for another user"),
             503 => {}
@@ -212,6 +212,7 @@ impl Fleet {
 
     /// Checks all invariants once messages have stopped.
     pub(super) async fn check(&self) {
+        self.note_erasures();
         self.erase_again().await;
         self.world().note_owned(self.history.borrow().owned.iter().copied());
         self.world().check_invariants().await;
@@ -238,6 +239,7 @@ impl Fleet {
             let owner = owner.map_or(Value::Null, |id| json!(id));
             assert_eq!(ids[0], owner, "4: {} has another owner than its users imply", email(number));
         }
+        self.check_feeds().await;
         let users = self.history.borrow().users();
         for id in users {
             if self.is_live(0, id) {
@@ -274,8 +276,7 @@ impl Fleet {
 
     /// Links the company to the primary account, so no comparison may follow it.
     async fn check_passwords(&self, id: UserId) {
-        let primary = self.history.borrow().primary(0, id).expect("the user is live");
-        let active = self.history.borrow().is_active(0, primary);
+        let active = self.history.borrow().may_log_in(0, id, &self.company_id(0));
         let passwords = self.history.borrow().passwords_of_person(0, id).unwrap_or_default();
         let mut accepted = 0;
         for password in passwords.iter().flatten() {

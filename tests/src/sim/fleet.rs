@@ -7,16 +7,18 @@ use std::sync::Arc;
 use serde_json::Value;
 use umoja_local::LocalQueue;
 use umoja_replicator::Replicator;
-use umoja_schema::{Message, Millis, UserId, names};
+use umoja_schema::{CompanyId, Message, Millis, UserId, names};
 use umoja_store::RegionPorts;
 use umoja_store::faulty::{Fault, Faults};
 use umoja_store::ports::{Queue as _, Users};
 
 use super::coverage::Coverage;
+use super::feeds::Feeds;
 use super::guesses::Guesses;
 use super::harm::Harm;
 use super::history::{Attempt, History};
 use super::instance::Instances;
+use super::names::COMPANIES;
 use super::plan::{Call, Forgery, Plan, Service, Step, Trouble, USERS};
 use super::rules::{Rule, Software, Written};
 use super::stream::Stream;
@@ -66,6 +68,8 @@ pub(super) struct Fleet {
     pub(super) harmed: RefCell<Vec<Harm>>,
     /// True if changes were lost that only anti-entropy can repair.
     pub(super) lost: Cell<bool>,
+    /// The providers, and what they have posted.
+    pub(super) feeds: Feeds,
     pub(super) without: Option<Rule>,
 }
 
@@ -120,6 +124,7 @@ impl Fleet {
         let deployment = Deployment::hashing_with(world, Arc::clone(&shared.hasher)).await;
         Self {
             instances: Instances::new(&deployment),
+            feeds: Feeds::new(plan, &deployment, without).await,
             deployment,
             software,
             replicators,
@@ -168,6 +173,10 @@ impl Fleet {
         [&self.deployment.shop, &self.deployment.food, &self.deployment.blog][number % 3]
     }
 
+    pub(super) fn company_id(&self, number: usize) -> CompanyId {
+        COMPANIES[number % COMPANIES.len()].parse().expect("a company")
+    }
+
     /// The user of a number, or an id that was never registered if the number has no user yet.
     pub(super) fn id_of(&self, user: usize) -> UserId {
         let unregistered = UserId::v8([u8::try_from(user).expect("few users"); 16]);
@@ -185,6 +194,7 @@ impl Fleet {
             Service::Retries => faults.retries.values().collect(),
             Service::Checkpoints => vec![&faults.checkpoints],
             Service::ProofKms => vec![&faults.proof_kms],
+            Service::Ingest => vec![&faults.ingest],
             Service::Links => faults.links.values().collect(),
             Service::KmsLinks => faults.kms_links.values().collect(),
         }
@@ -224,7 +234,9 @@ impl Fleet {
             Step::Wait { ms } => self.world().clock.advance(u64::from(*ms)),
             Step::Purge { at, service } => {
                 for queue in self.queues(self.at(*at), *service) {
-                    self.purge(&queue).await;
+                    let lost = self.purge(&queue).await;
+                    // The inbox still has the events of lost messages.
+                    self.lost.set(self.lost.get() || lost && *service != Service::Ingest);
                 }
             }
             Step::Twice { at, service } => {
@@ -262,19 +274,21 @@ impl Fleet {
             }
             Service::Repairs => [names::queue::KEYS, names::queue::MERGES].map(str::to_owned).to_vec(),
             Service::Quarantined => vec![names::queue::QUARANTINED.to_owned()],
+            Service::Ingest => vec![names::queue::INGEST.to_owned()],
             _ => Vec::new(),
         };
         names.iter().map(|name| region.store.queue(name)).collect()
     }
 
-    /// Deletes all messages that a queue can deliver.
-    pub(super) async fn purge(&self, queue: &LocalQueue) {
+    /// Deletes all messages that a queue can deliver. True if there were any.
+    pub(super) async fn purge(&self, queue: &LocalQueue) -> bool {
+        let mut any = false;
         loop {
             let received = queue.receive(10, 60).await.expect("a queue can be read");
             if received.is_empty() {
-                return;
+                return any;
             }
-            self.lost.set(true);
+            any = true;
             for delivery in received {
                 queue.delete(&delivery.receipt).await.expect("a queue can be written");
             }

@@ -1,5 +1,8 @@
 //! The identifiers of a run, by number.
 
+/// The companies.
+pub(super) const COMPANIES: [&str; 3] = ["shop", "food", "blog"];
+
 pub(super) fn email(number: u8) -> String {
     format!("person{number}@example.com")
 }
@@ -10,4 +13,9 @@ pub(super) fn phone(number: u8) -> String {
 
 pub(super) fn username(number: u8) -> String {
     format!("person{number}")
+}
+
+/// The external id of a user at a provider.
+pub(super) fn subject(user: u8) -> String {
+    format!("user {user}")
 }

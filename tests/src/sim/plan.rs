@@ -1,9 +1,12 @@
 //! The steps of a run as plain data: generated from a seed, kept in files, and shrunk by leaving out steps. Every
 //! number is taken modulo the number of its objects, so that every list of steps is valid.
 
+mod event;
 mod made;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::event::{Event, SOURCES, Says};
 
 /// The number of users of a run.
 pub const USERS: u8 = 4;
@@ -122,6 +125,10 @@ pub enum Job {
     Operate { at: u8, work: Work },
     /// A region writes the next version of one of a user's items, in the table that exists only in tests.
     Item { at: u8, user: u8, key: u8 },
+    /// A provider posts an event about a user to a region.
+    Post { at: u8, source: u8, user: u8, event: Event },
+    /// A region applies the events in its queue.
+    Ingest { at: u8 },
 }
 
 impl Job {
@@ -135,7 +142,9 @@ impl Job {
         | Self::AntiEntropy { at }
         | Self::Reload { at }
         | Self::Operate { at, .. }
-        | Self::Item { at, .. }) = self;
+        | Self::Item { at, .. }
+        | Self::Post { at, .. }
+        | Self::Ingest { at }) = self;
         *at
     }
 
@@ -150,7 +159,9 @@ impl Job {
         | Self::AntiEntropy { at }
         | Self::Reload { at }
         | Self::Operate { at, .. }
-        | Self::Item { at, .. }) = &mut self;
+        | Self::Item { at, .. }
+        | Self::Post { at, .. }
+        | Self::Ingest { at }) = &mut self;
         *at = region;
         self
     }
@@ -311,11 +322,13 @@ pub enum Service {
     Checkpoints,
     /// A region's KMS key of the secret of proofs, for all regions.
     ProofKms,
+    /// A region's queue of events, for all regions.
+    Ingest,
 }
 
 impl Service {
     /// All services.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Tables,
         Self::Kms,
         Self::Requests,
@@ -326,6 +339,7 @@ impl Service {
         Self::KmsLinks,
         Self::Checkpoints,
         Self::ProofKms,
+        Self::Ingest,
     ];
 }
 

@@ -60,11 +60,17 @@ pub enum Rule {
     Proved,
     /// What is remembered of a request is not used without a proof.
     Outcomes,
+    /// Of two events, the one with the provider's newer time counts.
+    EventOrder,
+    /// The home of a source applies all its events.
+    SourceHome,
+    /// Events that wait without a message are rung again.
+    Swept,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -83,6 +89,9 @@ impl Rule {
         Self::Withdrawn,
         Self::Proved,
         Self::Outcomes,
+        Self::EventOrder,
+        Self::SourceHome,
+        Self::Swept,
     ];
 
     /// The name of the rule.
@@ -106,6 +115,9 @@ impl Rule {
             Self::Withdrawn => "withdrawn-keys",
             Self::Proved => "proved-items",
             Self::Outcomes => "proved-outcomes",
+            Self::EventOrder => "event-order",
+            Self::SourceHome => "source-home",
+            Self::Swept => "inbox-sweep",
         }
     }
 }

@@ -72,6 +72,8 @@ pub struct RegionFaults {
     pub requests: Arc<Faults>,
     /// Its table of failed logins.
     pub attempts: Arc<Faults>,
+    /// Its queue of events, for all regions. It also meets the faults of the tables.
+    pub ingest: Arc<Faults>,
 }
 
 impl RegionFaults {
@@ -89,6 +91,7 @@ impl RegionFaults {
             checkpoints: Arc::default(),
             requests: Arc::default(),
             attempts: Arc::default(),
+            ingest: Arc::default(),
         }
     }
 
@@ -104,6 +107,7 @@ impl RegionFaults {
             &self.checkpoints,
             &self.requests,
             &self.attempts,
+            &self.ingest,
         ];
         by_peer.chain(own)
     }
@@ -146,9 +150,13 @@ impl WorldRegion {
     fn new_pump(&self, home: &Home) -> RegionPump {
         let pump = RegionPump::new(self.store.clone(), home.clone(), Arc::clone(&self.sealer));
         let Some(secrets) = self.secrets.clone() else { return pump };
+        pump.with_ingest(self.worker(home, secrets))
+    }
+
+    /// What applies events in the region with these secrets.
+    pub fn worker(&self, home: &Home, secrets: Arc<Secrets>) -> Worker {
         let hashing = Hashing::Inline(Arc::new(HASHER.with_keys(secrets.password_keys())));
-        let people = People { home: home.clone(), sealer: Arc::clone(&self.sealer), secrets };
-        pump.with_ingest(Worker::new(people, hashing))
+        Worker::new(People { home: home.clone(), sealer: Arc::clone(&self.sealer), secrets }, hashing)
     }
 
     /// The names of the queues that must be empty when no work is left.
@@ -181,6 +189,8 @@ pub(super) async fn build(
         .map(|(store, tables, _, faults)| {
             let ports = tables.ports(store);
             let around = (setup.around)(ports, Arc::clone(&tables.raw_users));
+            let ingest: Arc<dyn Queue> = Arc::new(Faulty::new(around.ingest, Arc::clone(&faults.ingest)));
+            let around = RegionPorts { ingest, ..around };
             faulty_region(&around, &faults.tables, &faults.kms)
         })
         .collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use umoja_tests::operations;
-use umoja_tests::sim::plan::{By, Call, Forgery, Job, Set, Step, Task, Work};
+use umoja_tests::sim::plan::{By, Call, Event, Forgery, Job, Says, Service, Set, Step, Task, Work};
 use umoja_tests::sim::regressions;
 use umoja_tests::sim::{Plan, Rule, Runner};
 use umoja_tests::world::TablesOn;
@@ -170,4 +170,39 @@ fn erasures_by_an_identifier_and_their_repeats_hold() {
     ]);
     let held = Runner::new(TablesOn::Local, None).run(&plan);
     assert!(held.is_ok(), "{held:?}");
+}
+
+/// A provider posts the state of a user at a time to a region.
+fn posted(at: u8, time: u8) -> Step {
+    let says = Says::State { email: Some(0), phone: None, verified: true, active: None };
+    alone(Job::Post { at, source: 0, user: 0, event: Event { time, says } })
+}
+
+fn fed(steps: impl Into<Vec<Step>>) -> Plan {
+    Plan { seed: 1, regions: 2, steps: steps.into() }
+}
+
+#[test]
+fn an_event_that_counts_when_it_comes_is_detected() {
+    let plan = fed([posted(0, 5), Step::Round, posted(0, 3), Step::Round]);
+    assert!(fails_only_without(Rule::EventOrder, &plan).contains("has the values of"));
+}
+
+#[test]
+fn an_event_that_another_region_applies_is_detected() {
+    let plan = fed([posted(1, 5)]);
+    assert!(fails_only_without(Rule::SourceHome, &plan).contains("0 of 1 acknowledged events are at their home"));
+}
+
+#[test]
+fn an_event_whose_message_is_lost_for_good_is_detected() {
+    let plan = fed([posted(0, 5), Step::Purge { at: 0, service: Service::Ingest }]);
+    assert!(fails_only_without(Rule::Swept, &plan).contains("was not applied"));
+}
+
+#[test]
+fn a_run_with_events_is_read_as_it_was_written() {
+    let plan = fed([posted(0, 5), alone(Job::Ingest { at: 1 })]);
+    let read = regressions::read(&regressions::line(&plan, "an example")).unwrap();
+    assert_eq!(read.into_iter().map(|kept| kept.plan).collect::<Vec<_>>(), [plan]);
 }

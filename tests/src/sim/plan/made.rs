@@ -1,5 +1,6 @@
 //! Generates runs from seeds.
 
+mod fed;
 mod operated;
 mod parts;
 
@@ -29,6 +30,7 @@ fn job() -> impl Strategy<Value = Job> {
         1 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Backfill { at, peer }),
         1 => at().prop_map(|at| Job::AntiEntropy { at }),
         1 => operated::job(),
+        3 => fed::job(),
         1 => (at(), user(), 0..2u8).prop_map(|(at, user, key)| Job::Item { at, user, key }),
     ]
 }
@@ -64,11 +66,12 @@ fn service() -> impl Strategy<Value = Service> {
         1 => Just(Service::KmsLinks),
         1 => Just(Service::Checkpoints),
         1 => Just(Service::ProofKms),
+        1 => Just(Service::Ingest),
     ]
 }
 
 fn queue() -> impl Strategy<Value = Service> {
-    prop_oneof![Just(Service::Retries), Just(Service::Repairs)]
+    prop_oneof![Just(Service::Retries), Just(Service::Repairs), Just(Service::Ingest)]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -99,6 +102,7 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
     prop_oneof![
         40 => step().prop_map(|step| vec![step]),
         3 => operated::scene(),
+        3 => fed::scene(),
         2 => tampered(),
         2 => (at(), user()).prop_flat_map(|(at, user)| remembered(at, user)),
         // Two regions write one user before either receives the other's write.

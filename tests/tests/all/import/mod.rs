@@ -89,6 +89,6 @@ pub(crate) async fn identity(d: &Deployment, at: usize, id: UserId) -> Identity 
 }
 
 /// Everything that a region stores about users.
-async fn everything(d: &Deployment, at: usize) -> Vec<PartRecord> {
+pub(crate) async fn everything(d: &Deployment, at: usize) -> Vec<PartRecord> {
     d.world.regions[at].tables.users.scan(None, 10_000).await.unwrap().whole().unwrap().records
 }

@@ -92,7 +92,6 @@ fn a_forged_event_is_damaged_and_gives_way_to_a_genuine_one() {
             received_at: now,
             content: "a keyed hash".into(),
             state: InboxState::Waiting,
-            attempts: 0,
             reason: None,
             key_version: 1,
             payload: payload.into(),
