@@ -145,12 +145,12 @@ impl Feeder {
         standing: Option<Mark>,
     ) -> Result<Option<Box<NewCredentials>>, Failed> {
         let Some(Mark { standing, .. }) = standing.filter(|_| self.source.allowed.disable) else { return Ok(None) };
-        let changes = before.standing != standing;
+        let is_other = before.standing != standing;
         // A user that was made suspended has no time of the suspension yet.
         let is_made = before.at == Millis(0);
         let status = match (standing, person.primary.status) {
-            (Standing::Suspended, AccountStatus::Active) if changes || is_made => AccountStatus::Disabled,
-            (Standing::Active, AccountStatus::Disabled) if changes => AccountStatus::Active,
+            (Standing::Suspended, AccountStatus::Active) if is_other || is_made => AccountStatus::Disabled,
+            (Standing::Active, AccountStatus::Disabled) if is_other => AccountStatus::Active,
             _ => return Ok(None),
         };
         let stored = &person.primary.credentials;
