@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use umoja_schema::api::Selector;
 use umoja_schema::names::attribute;
 use umoja_schema::{
     Attribute, AuditEvent, CompanyId, Log, LogRow, Part, PartRecord, PersonVersion, UserId, Version, api,
@@ -17,6 +18,7 @@ use umoja_store::ports::{MAX_WRITES, Parts, StoreError};
 use umoja_store::replicate::confirmation;
 
 use crate::accounts::{SEALED_REASON, company_field};
+use crate::named::Named;
 use crate::receipt::{ERASE, erased_together, receipt};
 use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Accounts, Context, Error, People, Reason, Rule};
@@ -24,7 +26,7 @@ use crate::{Accounts, Context, Error, People, Reason, Rule};
 /// Erases a person.
 pub struct Erase {
     /// Any user of the person.
-    pub id: UserId,
+    pub selector: Selector,
     /// The reason for the erasure.
     pub reason: Option<Reason>,
     /// The version that has to have arrived in the region.
@@ -36,6 +38,8 @@ type Left = Vec<(UserId, Parts)>;
 
 /// The users to erase.
 pub struct Found {
+    /// The user that the request names.
+    named: Named,
     /// The users that an earlier request erased together with the user.
     before: BTreeSet<UserId>,
     left: Left,
@@ -46,8 +50,8 @@ impl Rule for Erase {
     /// The receipt. A retry also erases users that were merged since.
     type Done = api::Receipt;
 
-    async fn read(&self, accounts: &Accounts, _: &Context) -> Result<Found, Error> {
-        self.found(accounts).await
+    async fn read(&self, accounts: &Accounts, context: &Context) -> Result<Found, Error> {
+        self.found(accounts, context).await
     }
 
     async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<api::Receipt, Error> {
@@ -59,13 +63,15 @@ impl Rule for Erase {
 
 impl Erase {
     /// The users to erase.
-    async fn found(&self, people: &People) -> Result<Found, Error> {
+    async fn found(&self, people: &People, context: &Context) -> Result<Found, Error> {
         // This check comes first, because then every later read is at least as new.
         people.at_least(self.min_version.as_ref()).await?;
-        let alone = BTreeSet::from([self.id]);
-        let (before, left_alone) = tokio::try_join!(erased_together(people, self.id), left(people, self.id, &alone))?;
-        let left = if before == alone { left_alone } else { left(people, self.id, &before).await? };
-        Ok(Found { before, left })
+        let named = Named::find(people, context, &self.selector).await?;
+        let id = named.id;
+        let alone = BTreeSet::from([id]);
+        let (before, left_alone) = tokio::try_join!(erased_together(people, id), left(people, id, &alone))?;
+        let left = if before == alone { left_alone } else { left(people, id, &before).await? };
+        Ok(Found { named, before, left })
     }
 
     /// Erases the person if no other company is linked to any of its users. `None` if one is, or if that is not known
@@ -76,7 +82,7 @@ impl Erase {
         people: &People,
         context: &Context,
     ) -> Result<Option<api::Receipt>, Error> {
-        let found = self.found(people).await?;
+        let found = self.found(people, context).await?;
         Box::pin(self.erased(people, context, found, |users| are_only_of(&context.company.id, users))).await
     }
 
@@ -91,15 +97,17 @@ impl Erase {
         may_erase: impl Fn(&Left) -> bool,
     ) -> Result<Option<api::Receipt>, Error> {
         let (mut users, mut lost_rounds, mut done) = (found.left, 0, found.before);
-        let mut written = BTreeSet::new();
-        has_arrived(people, self.id, &users).await?;
+        let (mut written, id) = (BTreeSet::new(), found.named.id);
+        has_arrived(people, id, &users).await?;
+        found.named.note(people).await?;
         while !users.is_empty() {
             if !may_erase(&users) {
-                return if written.is_empty() { Ok(None) } else { receipt(people, self.id).await.map(Some) };
+                return if written.is_empty() { Ok(None) } else { receipt(people, id).await.map(Some) };
             }
             let batch = batch(&users);
             let together = done.iter().copied().chain(batch.iter().map(|(id, _)| *id)).collect();
-            let erasing = Erasing { people, context, asked: self, together: &together };
+            let reason = self.reason.as_ref();
+            let erasing = Erasing { people, context, asked: id, reason, together: &together };
             let ids: BTreeSet<UserId> = batch.iter().map(|(id, _)| *id).collect();
             if erasing.transaction(batch).await?.is_done().await? {
                 done = together;
@@ -110,13 +118,13 @@ impl Erase {
                     return Err(Error::Contended);
                 }
             }
-            users = left(people, self.id, &done).await?;
+            users = left(people, id, &done).await?;
             // No later write makes an erased user live. A table that keeps the users would get rows for ever.
             if users.iter().any(|(id, _)| written.contains(id)) {
                 return Err(StoreError::Rejected("an erasure that changes no part".to_owned()).into());
             }
         }
-        receipt(people, self.id).await.map(Some)
+        receipt(people, id).await.map(Some)
     }
 }
 
@@ -180,7 +188,9 @@ fn pointing<'a>(users: &'a Left, untrusted: &BTreeSet<UserId>) -> Vec<&'a PartRe
 struct Erasing<'a> {
     people: &'a People,
     context: &'a Context,
-    asked: &'a Erase,
+    /// The user that the request names.
+    asked: UserId,
+    reason: Option<&'a Reason>,
     /// All users that are erased after this transaction.
     together: &'a BTreeSet<UserId>,
 }
@@ -189,7 +199,8 @@ impl<'a> Erasing<'a> {
     /// The writes that erase these users. A part that has not arrived yet is erased too: it will find the tombstone.
     async fn transaction(&self, users: &[(UserId, Parts)]) -> Result<Transaction<'a>, Error> {
         let (people, home) = (self.people, &self.people.home);
-        let first = users.first().map(|(id, _)| id).filter(|_| !users.iter().any(|(id, _)| *id == self.asked.id));
+        let asked = self.asked;
+        let first = users.first().map(|(id, _)| id).filter(|_| !users.iter().any(|(id, _)| *id == asked));
         let none = BTreeMap::new();
         let (mut profiles, mut credentials, mut changes, mut rows) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (id, parts) in users {
@@ -215,7 +226,7 @@ impl<'a> Erasing<'a> {
             // The receipt of the requested user names all users, and is complete only after that user is erased itself.
             if first == Some(id) {
                 let key = format!("{ERASE}#{version}#{id}");
-                rows.push((Log::Receipts, self.receipt_row(self.asked.id, key, &version)));
+                rows.push((Log::Receipts, self.receipt_row(asked, key, &version)));
             }
         }
         let events: Vec<_> = users.iter().map(|(id, _)| (*id, AuditEvent::Erased)).collect();
@@ -228,15 +239,15 @@ impl<'a> Erasing<'a> {
     }
 
     fn receipt_row(&self, id: UserId, key: String, version: &Version) -> LogRow {
-        let Self { people, context, asked, together } = self;
-        let together: BTreeSet<_> = together.iter().chain([&asked.id]).collect();
+        let Self { people, context, asked, reason, together } = self;
+        let together: BTreeSet<_> = together.iter().chain([asked]).collect();
         let mut row = people.row(id, key, ERASE, version);
         row.fields.extend([company_field(context), (attribute::AT.into(), context.now.0.into())]);
         if together.len() > 1 {
             let ids = together.iter().map(|id| id.to_string().into()).collect();
             row.fields.insert(attribute::TOGETHER.into(), Attribute::L(ids));
         }
-        if let Some(reason) = &asked.reason {
+        if let Some(reason) = reason {
             let sealed = people.secrets.seal_text(&row, reason.as_str(), &*people.home.entropy);
             row.fields.insert(SEALED_REASON.into(), Attribute::B(sealed));
         }

@@ -30,6 +30,7 @@ mod lockout;
 mod lookup;
 mod matching;
 mod merge;
+mod named;
 mod password_change;
 mod patch;
 pub mod person;

@@ -39,7 +39,7 @@ problems! {
     NUMBER = 400 "inexact_number" "A number of the body cannot be kept exactly" "Send a number that a 64-bit integer or a double holds to the last digit, or send it as a text.";
     UNAUTHORIZED = 401 "unauthorized" "The request is not accepted" "Check the API key, the signature and its key, the clock, and that `aud`, `htu`, `htm` and `akh` match this request and this region.";
     COMPANY_DISABLED = 403 "company_disabled" "The company is disabled" "Ask the operator to enable the company.";
-    SCOPE_MISSING = 403 "scope_missing" "The company lacks the scope of this operation" "Ask the operator to grant the company this scope.";
+    SCOPE_MISSING = 403 "scope_missing" "The company lacks the scope of this operation" "Ask the operator to grant the company this scope. To name a user by an identifier, `export` and `erase` take the scope `users:lookup` too.";
     NOT_LINKED = 403 "not_linked" "The user is not linked to the company" "Register or authenticate the user first, which links the user to the company.";
     NOT_FOUND = 404 "user_not_found" "There is no such user" "Check the identifier, or send `min_version` if the user was just written in another region.";
     NO_OPERATION = 404 "no_such_operation" "There is no such operation" "Send a POST request to a path under /v1/users/ that /openapi.json describes.";

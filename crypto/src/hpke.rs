@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn secret() -> [u8; 32] {
-        std::array::from_fn(|n| n as u8)
+        std::array::from_fn(|n| u8::try_from(n).unwrap())
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use umoja_ingest::scim::filter::Filter;
-use umoja_ingest::scim::{Resource, patch};
+use umoja_ingest::scim::{Resource, filter, patch};
 
 static USER: LazyLock<Resource> = LazyLock::new(|| {
     let emails = json!([{ "value": "ada@example.com", "type": "work", "primary": true }]);
@@ -15,7 +14,7 @@ static USER: LazyLock<Resource> = LazyLock::new(|| {
 
 // A filter, or the body of a request that makes or changes a user.
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    if let Ok(filter) = Filter::parse(text) {
+    if let Ok(filter) = filter::parse(text) {
         let _ = (filter.holds(&USER.0, None), filter.keys(), filter.members());
     }
     let Ok(body) = serde_json::from_str::<Value>(text) else { return };

@@ -82,8 +82,8 @@ type Read = Seen<KnownSource>;
 pub(crate) struct Sources(Remembered<SourceId, KnownSource>);
 
 impl Sources {
-    /// The source as stored, or as stored some seconds ago. `None` if there is none with this id, or if its document is
-    /// damaged, which is logged.
+    /// The source as stored, or as stored some seconds ago. `None` if there is none with this id, if an operator removed
+    /// it, or if its document is damaged, which is logged.
     ///
     /// # Errors
     /// If the settings cannot be read.
@@ -98,6 +98,9 @@ impl Sources {
         }
         let Some(document) = registry.setting(&IngestSource::setting(id)).await? else { return Ok(None) };
         let source = serde_json::from_value::<IngestSource>(document).ok().filter(|source| source.id == *id);
+        if source.as_ref().is_some_and(IngestSource::is_ended) {
+            return Ok(None);
+        }
         let known = source.and_then(KnownSource::new);
         if known.is_none() {
             tracing::error!(source = %id, "the stored document of a source cannot be read");

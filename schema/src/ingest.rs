@@ -113,10 +113,17 @@ impl IngestSource {
         is_newer((self.revision, self), (other.revision, other))
     }
 
-    /// True if the source was removed, and this document only says so until every region has dropped it: it has no API
-    /// key, so no event is accepted.
+    /// True if an operator removed the source. Its document stays, so that no older one can take its place.
     pub fn is_ended(&self) -> bool {
         self.api_keys.is_empty()
+    }
+
+    /// Removes the source: without an API key no event is accepted.
+    pub fn end(&mut self) {
+        self.enabled = false;
+        self.api_keys.clear();
+        self.signing_keys.clear();
+        self.mapping = None;
     }
 
     /// The prefix of the names of the settings that hold sources.
@@ -220,6 +227,7 @@ mod tests {
     fn a_setting_names_its_source() {
         let id: SourceId = "shop-auth0".parse().unwrap();
         let setting = IngestSource::setting(&id);
+        assert_eq!(setting, format!("{}/shop-auth0", crate::names::setting::SOURCE));
         assert_eq!(IngestSource::id_of_setting(&setting), Some(Ok(id)));
         assert_eq!(IngestSource::id_of_setting("regions"), None);
         assert!(IngestSource::id_of_setting("source/").unwrap().is_err());

@@ -162,6 +162,8 @@ pub mod setting {
         REGIONS = "regions";
         /// The retention of the audit trail; `umoja audit keep` writes it, the same in every region.
         AUDIT = "audit";
+        /// A source, one document for each, `source/<id>`; `umoja source` writes it, the same in every region.
+        SOURCE = "source";
         /// The infrastructure of this region; Terraform writes it, and it differs in each region.
         INFRASTRUCTURE = "infrastructure";
     }

@@ -46,6 +46,7 @@ pub struct StoredEvent {
 
 /// What an inbox holds under the key of an event after [`accept`].
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there is one value at a time")]
 pub enum Accepted {
     /// This event.
     New,

@@ -308,7 +308,7 @@ run "a_single_region" {
   }
 
   assert {
-    condition     = length(aws_sqs_queue.this) == 3
+    condition     = length(aws_sqs_queue.this) == 4
     error_message = "The first region has no retry queue."
   }
   assert {

@@ -18,6 +18,7 @@ mod instance;
 mod merged;
 mod names;
 mod operator;
+mod outcomes;
 mod people;
 #[allow(missing_docs, reason = "the names of steps explain them")]
 pub mod plan;

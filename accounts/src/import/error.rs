@@ -63,6 +63,9 @@ pub enum Reason {
     /// The record's person consists of too many users, or its user has too many identifiers.
     #[error("the person of the record has too many users or identifiers")]
     TooMany,
+    /// Several reasons, each of which rejects the row: every unusable value of it.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Self>),
     /// Every attempt to write was overtaken by another write of the same identifiers.
     #[error("other writes of the same identifiers overtook every attempt; import the file again")]
     Busy,
@@ -88,6 +91,26 @@ impl Reason {
             Self::Clock => "clock",
             Self::TooMany => "too_many",
             Self::Busy => "busy",
+            Self::Several(_) => "several",
+        }
+    }
+
+    /// All of these reasons. `None` if there are none.
+    pub(super) fn all(reasons: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut all = Vec::new();
+        for reason in reasons {
+            if !all.contains(&reason) {
+                all.push(reason);
+            }
+        }
+        if all.len() < 2 { all.pop() } else { Some(Self::Several(all)) }
+    }
+
+    /// Each reason.
+    pub fn each(&self) -> &[Self] {
+        match self {
+            Self::Several(reasons) => reasons,
+            one => std::slice::from_ref(one),
         }
     }
 }

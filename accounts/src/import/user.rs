@@ -37,7 +37,7 @@ impl NewUser {
     /// Reads a row. If `is_strict`, one unusable value rejects it.
     ///
     /// # Errors
-    /// If the row is invalid.
+    /// If the row is invalid, with every reason.
     pub(super) fn read(
         people: &People,
         keys: &HashKeys,
@@ -45,12 +45,17 @@ impl NewUser {
         row: &Row,
         is_strict: bool,
     ) -> Result<Self, Reason> {
-        if let Some(key) = row.hash.as_ref().and_then(ForeignHash::key_id)
-            && !keys.contains(key)
-        {
-            return Err(Reason::MissingKey(key.to_owned()));
+        let missing_key = row.hash.as_ref().and_then(ForeignHash::key_id).filter(|key| !keys.contains(key));
+        let reasons = row.rejections.iter().cloned().map(Reason::from);
+        let reasons = reasons.chain(missing_key.map(|key| Reason::MissingKey(key.to_owned())));
+        let (usable, unusable) = match Usable::of(context, row, is_strict) {
+            Ok(usable) => (Some(usable), Vec::new()),
+            Err(unusable) => (None, unusable),
+        };
+        if let Some(reason) = Reason::all(reasons.chain(unusable)) {
+            return Err(reason);
         }
-        let Usable { given, profile, left_out } = Usable::of(context, row, is_strict)?;
+        let Usable { given, profile, left_out } = usable.ok_or(Reason::NoIdentifier)?;
         let id = people.secrets.user_id(&context.company.id, &name_of(&given)?);
         let blank = ProfileFacts {
             // The clock of the source may be ahead of ours.

@@ -1,5 +1,6 @@
 //! A change of a user that the company knows.
 
+use umoja_schema::api::Selector;
 use umoja_schema::{
     AccountStatus, AuditEvent, Credentials, Identity, LinkState, Mark, Millis, ProfileFacts, Standing, UserId,
 };
@@ -63,7 +64,7 @@ impl Feeder {
             return Ok(None);
         }
         let reason = Reason::new(format!("The source {} deleted the user.", self.source.id));
-        let erase = Erase { id, reason, min_version: None };
+        let erase = Erase { selector: Selector::Id(id), reason, min_version: None };
         Ok(erase.unless_shared(self.people(), context).await?.map(|_| Applied::Erased(id)))
     }
 
@@ -145,12 +146,12 @@ impl Feeder {
         standing: Option<Mark>,
     ) -> Result<Option<Box<NewCredentials>>, Failed> {
         let Some(Mark { standing, .. }) = standing.filter(|_| self.source.allowed.disable) else { return Ok(None) };
-        let is_other = before.standing != standing;
+        let is_changed = before.standing != standing;
         // A user that was made suspended has no time of the suspension yet.
         let is_made = before.at == Millis(0);
         let status = match (standing, person.primary.status) {
-            (Standing::Suspended, AccountStatus::Active) if is_other || is_made => AccountStatus::Disabled,
-            (Standing::Active, AccountStatus::Disabled) if is_other => AccountStatus::Active,
+            (Standing::Suspended, AccountStatus::Active) if is_changed || is_made => AccountStatus::Disabled,
+            (Standing::Active, AccountStatus::Disabled) if is_changed => AccountStatus::Active,
             _ => return Ok(None),
         };
         let stored = &person.primary.credentials;

@@ -13,6 +13,7 @@ mod examples;
 mod export;
 mod hash_keys;
 mod import;
+mod inbox;
 mod init;
 mod issued;
 mod jobs;
@@ -43,13 +44,13 @@ use crate::output::Output;
 #[derive(Debug, Parser)]
 #[command(name = "umoja", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:
-  umoja demo                                      # see it work: two regions, outages, repairs
+  umoja demo                                       # regions, outages, repairs
   umoja init --dir DIR --regions eu-west-1,af-south-1
   umoja company add soko --scopes all --dir DIR --out soko.json
   umoja source add soko-auth0 --company soko --kind auth0 --dir DIR --out soko-auth0.json
   umoja serve --dir DIR
   umoja status --dir DIR
-  umoja status --prefix PREFIX --region eu-west-1  # the same for a deployment in AWS
+  umoja status --prefix PREFIX --region eu-west-1  # the same in AWS
 
 Exit codes: 0 done, 1 failed or needs attention, 2 an invalid command line (audit show, digest and doctor: not \
 everything could be read), 3 records of an import were rejected, 4 a login of `import --prove` failed.")]

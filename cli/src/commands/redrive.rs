@@ -38,7 +38,8 @@ dynamodb:GetItem on PREFIX-settings, and of SQS ReceiveMessage, ChangeMessageVis
 #[command(after_help = "Examples:
   umoja redrive --dir DIR --dry-run
   umoja redrive --prefix PREFIX --region eu-west-1
-  umoja redrive --prefix PREFIX --region eu-west-1 --only us-east-1 --queue retry-eu-west-1 --rate 20")]
+  umoja redrive --prefix PREFIX --region eu-west-1 --only us-east-1 \\
+      --queue retry-eu-west-1 --rate 20")]
 pub(super) struct Redrive {
     #[command(flatten)]
     target: Target,

@@ -1,5 +1,6 @@
 //! The deployment that a command works on: in a directory of this machine, or in AWS.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +10,7 @@ use umoja_store::ports::Clock;
 
 use super::logging::{self, LogFormat};
 use crate::deployment::{Cloud, Deployment, Regions, locks};
-use crate::output::quoted;
-use crate::{CliError, CloudError, DeploymentError};
+use crate::{CliError, CloudError, DeploymentError, shell};
 
 /// The environment variables that name the deployment.
 const DIR: &str = "UMOJA_DIR";
@@ -52,6 +52,17 @@ pub(super) enum Place {
         /// The region that is asked first, if one was named.
         region: Option<Region>,
     },
+}
+
+/// The options that name the place, for a command to paste.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(dir) => write!(f, "--dir {}", shell::word(&dir.to_string_lossy())),
+            Self::Cloud { prefix, region: None } => write!(f, "--prefix {prefix}"),
+            Self::Cloud { prefix, region: Some(region) } => write!(f, "--prefix {prefix} --region {region}"),
+        }
+    }
 }
 
 /// An open deployment.
@@ -163,14 +174,7 @@ impl Target {
 
     /// The options that name the deployment, for commands that an answer proposes.
     pub(super) fn arguments(&self) -> String {
-        match self.place() {
-            Ok(Place::Directory(dir)) => format!("--dir {}", quoted(&dir.display().to_string())),
-            Ok(Place::Cloud { prefix, region }) => {
-                let region = region.map(|region| format!(" --region {region}")).unwrap_or_default();
-                format!("--prefix {prefix}{region}")
-            }
-            Err(_) => String::new(),
-        }
+        self.place().map(|place| place.to_string()).unwrap_or_default()
     }
 
     fn lock(&self, take: impl FnOnce(&Path) -> Result<File, DeploymentError>) -> Result<Option<File>, CliError> {

@@ -9,9 +9,7 @@
 //! others do not, they may make the same revision of two documents. Then every region keeps the same one of the two, and
 //! the change of the other one is lost.
 //!
-//! A document is removed in two steps: a last change makes it one that says that there is no such thing any more
-//! ([`Document::is_ended`]), and once every region has stored that, each one drops it. So a region that was out brings no
-//! older document back.
+//! No document is removed, so that no older one can take its place: the last change of a source says that it has ended.
 
 mod held;
 mod kind;
@@ -104,12 +102,6 @@ impl Regions {
         }
         Err(CliError::Failed(format!("another operator is changing the {} {id}; run the command again", D::NAME)))
     }
-
-    /// Drops an ended document that every region has stored. The error names the regions that did not drop it.
-    pub(crate) async fn drop_ended<D: Document>(&self, ended: &D) -> Result<(), CliError> {
-        let dropped = Answered::ask(&self.list, async |region| region.remove(ended).await).await;
-        if dropped.failed.is_empty() { Ok(()) } else { Err(partly::<D>(&dropped.failed)) }
-    }
 }
 
 /// The newest document of the regions that answer.
@@ -170,12 +162,12 @@ async fn store<D: Document>(held: Answered<'_, Held<D>>, after: D) -> Result<Opt
             return Ok(None);
         }
     }
-    let everywhere = if failed.is_empty() { Ok(()) } else { Err(partly::<D>(&failed)) };
+    let everywhere = if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(CliError::PartlyStored { what: D::NAME, regions: described(&failed) })
+    };
     Ok(Some(Changed { document: after, everywhere }))
-}
-
-fn partly<D: Document>(failed: &[(&DeployedRegion, StoreError)]) -> CliError {
-    CliError::PartlyStored { what: D::NAME, regions: described(failed) }
 }
 
 fn described(failed: &[(&DeployedRegion, StoreError)]) -> String {

@@ -24,6 +24,7 @@ mod lost;
 mod metrics;
 mod operators;
 mod passwords;
+mod pasted;
 mod redrive;
 mod reference;
 mod region;

@@ -77,7 +77,7 @@ fn of_stream(mut event: Map<String, Value>, reading: &Reading<'_>) -> Result<Rea
     }]))
 }
 
-/// The codes of <https://auth0.com/docs/deploy-monitor/logs/log-event-type-codes> that need no more than the id. The
+/// The codes of <https://auth0.com/docs/logs/references/log-events-data> that need no more than the id. The
 /// code `limit_wc` is none of them: it blocks one address of the network, not the user.
 fn log(mut event: Map<String, Value>, reading: &Reading<'_>) -> Result<Read, Malformed> {
     let data = take(&mut event, "data")?;

@@ -11,7 +11,7 @@ use umoja_migrate::Rejected;
 use umoja_migrate::formats::{self, Format, Mapping, Options};
 
 use super::event::{Malformed, Read, Reading};
-use super::members::{required, state, take, text, time};
+use super::members::{optional_time, required, state, take, text};
 
 /// What the names of a pool's own attributes begin with.
 const CUSTOM: &str = "custom:";
@@ -21,10 +21,7 @@ pub(super) fn id(event: &Map<String, Value>) -> Option<String> {
 }
 
 pub(super) fn read(mut event: Map<String, Value>, reading: &Reading<'_>) -> Result<Read, Malformed> {
-    let at = match event.get("time") {
-        None | Some(Value::Null) => reading.at(None),
-        Some(_) => reading.at(Some(time(&event, "time").ok_or(Malformed::Member("time"))?)),
-    };
+    let at = reading.at(optional_time(&event, "time")?);
     let source = required(&event, "triggerSource")?;
     let is_password = source == "PostConfirmation_ConfirmForgotPassword";
     let is_login = source == "PostAuthentication_Authentication";

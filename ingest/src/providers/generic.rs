@@ -1,6 +1,6 @@
 //! Any system that posts JSON, by a mapping in the language of import mappings (`docs/migrate.md`) with the section
 //! `events`. Its values default to the attributes of CloudEvents 1.0 in structured mode, one or a batch
-//! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>).
+//! (<https://github.com/cloudevents/spec/blob/v1.0/json-format.md>).
 
 use serde_json::{Map, Value};
 use umoja_accounts::incoming::{Change, IncomingChange};
@@ -9,7 +9,7 @@ use umoja_migrate::formats::{EventKind, Events, Mapping, MappingError};
 use umoja_schema::Millis;
 
 use super::event::{Malformed, Read, Reading};
-use super::members::{state, text, time};
+use super::members::{optional_time, state, text};
 
 /// Reads a mapping.
 pub(super) fn parsed(mapping: &Value) -> Result<Mapping, MappingError> {
@@ -50,12 +50,9 @@ pub(super) fn read(event: Map<String, Value>, reading: &Reading<'_>) -> Result<R
 
 /// The time where the mapping says, or that of a CloudEvent, which need not have one.
 fn time_of(events: &Events<'_>, event: &Map<String, Value>) -> Result<Option<Millis>, Malformed> {
-    let missing = Malformed::Member("time");
-    match events.time(event) {
-        Ok(None) if event.contains_key("specversion") && event.contains_key("time") => {
-            time(event, "time").map(Some).ok_or(missing)
-        }
-        named => named.map_err(|_| missing),
+    match events.time(event).map_err(|_| Malformed::Member("time"))? {
+        None if event.contains_key("specversion") => optional_time(event, "time"),
+        named => Ok(named),
     }
 }
 

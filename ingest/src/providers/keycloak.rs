@@ -17,7 +17,7 @@ use umoja_migrate::formats::{self, Format};
 use umoja_schema::Millis;
 
 use super::event::{Malformed, Read, Reading};
-use super::members::{state, text, time, user};
+use super::members::{optional_time, state, text, user};
 
 pub(super) fn id(event: &Map<String, Value>) -> Option<String> {
     text(event, "uid").or_else(|| text(event, "id")).map(str::to_owned)
@@ -29,10 +29,7 @@ pub(super) fn read(event: &Map<String, Value>, reading: &Reading<'_>) -> Result<
         return Ok(Read::Unknown);
     }
     // Some listeners leave the time out.
-    let at = match event.get("time") {
-        None | Some(Value::Null) => reading.at(None),
-        Some(_) => reading.at(Some(time(event, "time").ok_or(Malformed::Member("time"))?)),
-    };
+    let at = reading.at(optional_time(event, "time")?);
     let kind = text(event, "type").unwrap_or_default();
     let changed = match (kind.split_once('.'), text(event, "operationType")) {
         (Some(("access", kind)), _) => of_user(event, kind, at, true)?,

@@ -51,6 +51,14 @@ pub(super) fn time(members: &Map<String, Value>, name: &str) -> Option<Millis> {
     }
 }
 
+/// A time that need not be there, and is usable if it is.
+pub(super) fn optional_time(members: &Map<String, Value>, name: &'static str) -> Result<Option<Millis>, Malformed> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => time(members, name).map(Some).ok_or(Malformed::Member(name)),
+    }
+}
+
 /// A user as an import reads the same record.
 pub(super) fn user(format: Format, record: Map<String, Value>, member: &'static str) -> Result<Row, Malformed> {
     match formats::record(format, record, &Options::default()) {

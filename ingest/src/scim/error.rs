@@ -16,6 +16,9 @@ pub struct ScimError {
     pub detail: Cow<'static, str>,
 }
 
+/// A cursor is none that the server has issued.
+pub(super) const CURSOR: ScimError = ScimError::bad("invalidCursor", "The cursor is none of this server.");
+
 impl ScimError {
     /// The schema of an error.
     pub const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
@@ -62,11 +65,6 @@ impl ScimError {
     /// The answer would take too much work.
     pub const fn too_many(detail: &'static str) -> Self {
         Self::bad("tooMany", detail)
-    }
-
-    /// The cursor is none that the server has issued.
-    pub const fn cursor(detail: &'static str) -> Self {
-        Self::bad("invalidCursor", detail)
     }
 
     /// Another user has a value that only one user can have.

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use umoja_schema::UserId;
 
 use super::directory::{Client, Directory, Entry};
-use super::error::ScimError;
-use super::filter::{Filter, Key};
+use super::error::{CURSOR, ScimError};
+use super::filter::{self, Filter, Key};
 use super::path::get;
 use super::projection::Projection;
 use super::represent::represent;
@@ -32,16 +32,21 @@ const TOO_MANY: ScimError = ScimError::too_many(
     "The deployment has too many users for this query. Filter by userName, id, emails or phoneNumbers with eq, or use \
      pages by cursor.",
 );
-const CURSOR: ScimError = ScimError::cursor("The cursor is none of this server.");
 const INTEGER: ScimError = ScimError::value("`startIndex` and `count` have to be whole numbers.");
+
+/// Where a page by cursor begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cursor {
+    First,
+    After(String),
+}
 
 /// A query.
 pub(super) struct Query {
     filter: Option<Filter>,
     start: usize,
     count: usize,
-    /// The position of a page by cursor: `Some(None)` for the first one.
-    cursor: Option<Option<String>>,
+    cursor: Option<Cursor>,
     /// Which attributes the answer has.
     pub(super) projection: Projection,
 }
@@ -92,7 +97,7 @@ impl Query {
         cursor: Option<&str>,
         projection: Projection,
     ) -> Result<Self, ScimError> {
-        let filter = filter.filter(|text| !text.trim().is_empty()).map(Filter::parse).transpose()?;
+        let filter = filter.filter(|text| !text.trim().is_empty()).map(filter::parse).transpose()?;
         let cursor = cursor.map(position).transpose()?;
         // A value below the least one counts as the least one (RFC 7644 section 3.4.2.4).
         let start = usize::try_from(start.unwrap_or(1).max(1)).unwrap_or(usize::MAX);
@@ -117,7 +122,7 @@ impl Query {
         let keys = self.filter.as_ref().and_then(Filter::keys);
         let found = match (&self.cursor, keys) {
             (_, Some(keys)) => self.found(directory, client, base, &keys).await?,
-            (Some(after), None) => return self.by_cursor(directory, client, base, after.clone()).await,
+            (Some(cursor), None) => return self.by_cursor(directory, client, base, cursor).await,
             (None, None) => {
                 let ids = all(directory, client).await?;
                 if self.filter.is_none() {
@@ -178,8 +183,12 @@ impl Query {
         directory: &dyn Directory,
         client: &Client,
         base: &str,
-        mut after: Option<String>,
+        cursor: &Cursor,
     ) -> Result<Value, ScimError> {
+        let mut after = match cursor {
+            Cursor::First => None,
+            Cursor::After(position) => Some(position.clone()),
+        };
         let (mut entries, mut scanned) = (Vec::new(), 0);
         while entries.len() < self.count {
             // An item is of one user at most, so a page never has more users than are left.
@@ -233,12 +242,12 @@ async fn all(directory: &dyn Directory, client: &Client) -> Result<Vec<UserId>, 
 }
 
 /// The position that a cursor names. An empty one asks for the first page.
-fn position(cursor: &str) -> Result<Option<String>, ScimError> {
+fn position(cursor: &str) -> Result<Cursor, ScimError> {
     if cursor.is_empty() {
-        return Ok(None);
+        return Ok(Cursor::First);
     }
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| CURSOR)?;
-    String::from_utf8(bytes).map(Some).map_err(|_| CURSOR)
+    String::from_utf8(bytes).map(Cursor::After).map_err(|_| CURSOR)
 }
 
 /// A part of a query without its escapes (application/x-www-form-urlencoded).
@@ -278,7 +287,7 @@ mod tests {
         let body =
             json!({ "filter": "title pr", "startIndex": 3, "count": -1, "cursor": "", "excludedAttributes": ["name"] });
         let query = Query::of_search(&body).unwrap();
-        assert_eq!((query.start, query.count, query.cursor), (3, 0, Some(None)));
+        assert_eq!((query.start, query.count, query.cursor), (3, 0, Some(Cursor::First)));
         assert!(query.filter.is_some() && matches!(query.projection, Projection::Without(_)));
     }
 

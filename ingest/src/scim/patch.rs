@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::error::ScimError;
-use super::filter::Filter;
+use super::filter::{self, Filter};
 use super::path::{Name, get};
 use super::resource::{Resource, fitted, fitted_one, one_primary, put};
 use super::schema::{self, Attribute, ENTERPRISE, Kind};
@@ -124,7 +124,7 @@ fn parse(path: &str) -> Result<Path, ScimError> {
         return Ok(Path { name: Name::parse(path).ok_or(PATH)?, filter: None });
     };
     let (filter, sub) = rest.rsplit_once(']').ok_or(PATH)?;
-    let filter = Filter::parse(filter).map_err(|_| ScimError::path("The filter of the path cannot be read."))?;
+    let filter = filter::parse(filter).map_err(|_| ScimError::path("The filter of the path cannot be read."))?;
     let name = Name::parse(&format!("{list}{sub}")).filter(|name| name.attribute.is_some()).ok_or(PATH)?;
     Ok(Path { name, filter: Some(filter) })
 }
@@ -235,7 +235,7 @@ fn change_list(
                     .enumerate()
                     .filter(|(n, _)| !selected.contains(n))
                     .map(|(_, value)| value)
-                    .collect()
+                    .collect();
             }
         },
         (Operation::Remove, Some(sub)) => {

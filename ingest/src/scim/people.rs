@@ -18,15 +18,13 @@ use umoja_schema::api::Selector;
 use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Mark, Part, UserId};
 use umoja_store::ports::StoreError;
 
-use self::errors::{failed, rejected};
+use self::errors::{FAILED, TAKEN, failed, rejected};
 use self::known::Known;
 use super::directory::{Client, Directory, Entry, Page};
-use super::error::ScimError;
+use super::error::{CURSOR, ScimError};
 use super::filter::Key;
 use super::mapping;
 use super::resource::Resource;
-
-const TAKEN: ScimError = ScimError::uniqueness("The company has a user with this `userName`.");
 
 /// The users of companies in one region.
 pub struct People {
@@ -80,6 +78,15 @@ impl People {
         feeder.apply(&IncomingChange { subject: subject.to_owned(), at, change }).await.map_err(failed)
     }
 
+    /// The state that the client describes, without identifiers that cannot be used: they are among its attributes.
+    fn state(&self, client: &Client, user: &Resource) -> Change {
+        let context = self.context(client);
+        let mut row = mapping::row(user, &client.company.id);
+        row.email = row.email.filter(|text| context.parse_new(IdentifierKind::Email, text).is_ok());
+        row.phone_number = row.phone_number.filter(|text| context.parse_new(IdentifierKind::PhoneNumber, text).is_ok());
+        Change::State { row: Box::new(row), logged_in: false }
+    }
+
     /// The user that a selector finds, deleted or not, if the company is linked to it.
     async fn select(&self, client: &Client, kind: IdentifierKind, text: &str) -> Result<Option<Known>, ScimError> {
         let context = self.context(client);
@@ -98,15 +105,13 @@ impl People {
     /// derived from.
     async fn named(&self, client: &Client, user_name: &str) -> Result<Option<Known>, ScimError> {
         let id = mapping::external_id(user_name)?;
-        let places = [
-            (IdentifierKind::ExternalId, id.as_str()),
-            (IdentifierKind::Email, user_name),
-            (IdentifierKind::Username, user_name),
-            (IdentifierKind::ExternalId, user_name),
-        ];
-        for (kind, text) in places {
+        // The external id is the user name, or keeps another user from getting it.
+        if let Some(known) = self.select(client, IdentifierKind::ExternalId, &id).await? {
+            return Ok(Some(known));
+        }
+        for kind in [IdentifierKind::Email, IdentifierKind::Username, IdentifierKind::ExternalId] {
             let has_name = |known: &Known| mapping::external_id(&known.user_name()).as_ref() == Ok(&id);
-            if let Some(known) = self.select(client, kind, text).await?.filter(has_name) {
+            if let Some(known) = self.select(client, kind, user_name).await?.filter(has_name) {
                 return Ok(Some(known));
             }
         }
@@ -126,11 +131,9 @@ impl People {
     async fn make_again(&self, client: &Client, user: &Resource, external_id: &str) -> Result<UserId, ScimError> {
         let home = &self.accounts.home;
         let subject = format!("scim-{}", UserId::v7(home.clock.now().0, home.entropy.array()));
-        let row = mapping::row(user, &client.company.id);
-        let applied =
-            self.apply(client, &subject, None, Change::State { row: Box::new(row), logged_in: false }).await?;
-        let id = made(applied).ok_or(errors::FAILED)?;
-        let known = self.known(client, id).await?.ok_or(errors::FAILED)?;
+        let applied = self.apply(client, &subject, None, self.state(client, user)).await?;
+        let id = made(applied).ok_or(FAILED)?;
+        let known = self.known(client, id).await?.ok_or(FAILED)?;
         let patch = self.patch(client, [(IdentifierKind::ExternalId, said(Some(external_id), None))], None)?;
         if let Err(error) = self.update(client, &known, patch).await {
             // Another request has taken the name since.
@@ -178,7 +181,7 @@ impl People {
         if email(&before) != email(after) {
             match email(after) {
                 Some((text, stated)) => {
-                    identifiers.push((IdentifierKind::Email, said(Some(text), stated.then_some(true))))
+                    identifiers.push((IdentifierKind::Email, said(Some(text), stated.then_some(true))));
                 }
                 None if known.is_ours("email") => identifiers.push((IdentifierKind::Email, said(None, None))),
                 None => {}
@@ -188,7 +191,7 @@ impl People {
             match phone(after) {
                 Some(text) => identifiers.push((IdentifierKind::PhoneNumber, said(Some(text), None))),
                 None if known.is_ours("phone_number") => {
-                    identifiers.push((IdentifierKind::PhoneNumber, said(None, None)))
+                    identifiers.push((IdentifierKind::PhoneNumber, said(None, None)));
                 }
                 None => {}
             }
@@ -238,9 +241,9 @@ impl Directory for People {
         if known.as_ref().is_some_and(|known| !known.is_deleted()) {
             return Err(TAKEN);
         }
-        let row = Box::new(mapping::row(user, &client.company.id));
-        let change = Change::State { row, logged_in: false };
-        let applied = self.apply(client, &external_id, known.as_ref(), change).await?;
+        // A user that the company had before may have another external id.
+        let subject = known.as_ref().and_then(Known::external_id).unwrap_or_else(|| external_id.clone());
+        let applied = self.apply(client, &subject, known.as_ref(), self.state(client, user)).await?;
         let id = match made(applied) {
             Some(id) => id,
             None => self.make_again(client, user, &external_id).await?,
@@ -264,7 +267,7 @@ impl Directory for People {
         if user.is_active() != before.user.is_active() {
             known = self.known(client, before.id).await?.ok_or(ScimError::not_found())?;
             let change = if user.is_active() { Change::Activated } else { Change::Suspended };
-            let subject = known.external_id().ok_or(errors::FAILED)?;
+            let subject = known.external_id().ok_or(FAILED)?;
             self.apply(client, &subject, Some(&known), change).await?;
         }
         self.entry(client, before.id).await
@@ -276,7 +279,7 @@ impl Directory for People {
             self.write(client, &known, &before.user).await?;
             known = self.known(client, before.id).await?.ok_or(ScimError::not_found())?;
         }
-        let subject = known.external_id().ok_or(errors::FAILED)?;
+        let subject = known.external_id().ok_or(FAILED)?;
         self.apply(client, &subject, Some(&known), Change::Deleted).await.map(drop)
     }
 
@@ -296,7 +299,12 @@ impl Directory for People {
     }
 
     async fn page(&self, client: &Client, after: Option<String>, limit: usize) -> Result<Page, ScimError> {
-        let page = self.accounts.home.own.users.scan(after, limit).await.map_err(|error| rejected(error.into()))?;
+        let is_first = after.is_none();
+        let page = self.accounts.home.own.users.scan(after, limit).await.map_err(|error| match error {
+            // The position came from a cursor of the client.
+            StoreError::Rejected(_) if !is_first => CURSOR,
+            error => rejected(error.into()),
+        })?;
         let mut ids = Vec::new();
         for record in page.records.iter().filter(|record| record.part == Part::Profile) {
             let link = record.profile_facts().and_then(|facts| facts.links.get(&client.company.id));

@@ -173,7 +173,7 @@ impl Call<'_> {
             }
             ("GET", ["Groups", _]) => Err(ScimError::not_found()),
             (_, ["Groups", ..]) => Err(NO_GROUPS),
-            (_, ["ServiceProviderConfig"] | ["ResourceTypes" | "Schemas" | "Users", ..] | [".search"])
+            (_, ["ServiceProviderConfig" | ".search"] | ["ResourceTypes" | "Schemas" | "Users", ..])
                 if segments.len() <= 2 =>
             {
                 Err(METHOD)

@@ -221,7 +221,7 @@ pub fn record(format: Format, object: Map<String, Value>, options: &Options) -> 
         Format::Keycloak => keycloak::row(object).map(Some),
         Format::Django => django::row(object),
         Format::WordPress => wordpress::row(object).map(Some),
-        Format::Magento => magento::row(object).map(Some),
+        Format::Magento => Ok(Some(magento::row(object))),
         Format::Drupal => drupal::row(object).map(Some),
         Format::Ldif => Err(Rejected::Form("LDIF has no records of JSON")),
         Format::Csv | Format::Ndjson => {

@@ -1,6 +1,7 @@
 //! Every family and rule of a mapping.
 
 use serde_json::{Value, json};
+use umoja_crypto::Bound;
 use umoja_crypto::legacy::ImportError;
 use umoja_migrate::formats::{self, Format, Mapping, MappingError, Options, SourceError, keys};
 use umoja_migrate::{Rejected, Row};
@@ -124,6 +125,8 @@ fn a_hash_that_does_not_match_the_mapping_is_rejected() {
     let scheme = json!({"when": {"from": "scheme", "is": ["a"]}, "family": "parse", "from": "h"});
     let pbkdf2 = json!({"family": "pbkdf2", "from": "h", "salt": {"from": "s"}, "digest": "sha256", "iterations": "i"});
     let hash = "bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=";
+    let bound = Bound { family: "pbkdf2", parameter: "iterations times blocks of the output", limit: 10_000_000 };
+    let too_costly = Rejected::Hash(ImportError::TooCostly(bound));
     for (hash, record, rejected) in [
         (&md5, json!({"h": "8743b520"}), unsupported.clone()),
         (&md5, json!({"h": "not hex"}), unsupported.clone()),
@@ -135,8 +138,8 @@ fn a_hash_that_does_not_match_the_mapping_is_rejected() {
             json!({"h": "{SSHA}0c0blFTXXNuAMHECS4uxrj3ZieMoWImr"}),
             unsupported,
         ),
-        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999}), Rejected::Hash(ImportError::TooCostly)),
-        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999_999_u64}), Rejected::Hash(ImportError::TooCostly)),
+        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999}), too_costly.clone()),
+        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999_999_u64}), too_costly),
         (&pbkdf2, json!({"h": hash, "s": "YWJj"}), Rejected::Field("i".into())),
         (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": "many"}), Rejected::Field("i".into())),
     ] {

@@ -16,9 +16,10 @@ impl Proved<dyn Inbox> {
     async fn verified(&self, key: &[u8; 32], mut stored: InboxDocument) -> Result<InboxDocument, StoreError> {
         let Some(mut members) = stored.members.take() else { return Ok(stored) };
         let keys = self.proofs.keys_for([version_of(members.get(PROOF))]).await?;
-        match keys.verified_document(table::INBOX, &id(key), &mut members) {
-            Ok(()) => stored.members = Some(members),
-            Err(_) => tracing::error!(key = id(key), "the proof of a document of the inbox does not verify"),
+        if keys.verified_document(table::INBOX, &id(key), &mut members).is_ok() {
+            stored.members = Some(members);
+        } else {
+            tracing::error!(key = id(key), "the proof of a document of the inbox does not verify");
         }
         Ok(stored)
     }

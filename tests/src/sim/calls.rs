@@ -28,6 +28,8 @@ struct Request {
     call: Call,
     /// False if an earlier request under the idempotency key may have been done.
     is_unused: bool,
+    /// The user that the request is about, if its body does not name the user.
+    about: Option<UserId>,
 }
 
 impl Fleet {
@@ -45,7 +47,8 @@ impl Fleet {
         // A repeated call is about the same user as the first time.
         let id = named(&request.body, "id").or_else(|| named(&request.body, "duplicate"));
         let id = id.or_else(|| request.body["token"].as_str().and_then(read_token).map(|(version, _)| version.id));
-        let id = id.unwrap_or_else(|| self.id_of(user));
+        let id = request.about.or(id).unwrap_or_else(|| self.id_of(user));
+        let is_named = request.operation == "erase" && named(&request.body, "id").is_none();
         let points = match request.operation {
             "merge" if request.body["preview"] == json!(false) => Some((id, named(&request.body, "survivor"))),
             "unmerge" => Some((id, None)),
@@ -57,7 +60,9 @@ impl Fleet {
         let id_known = (!new).then_some(id);
         let (writes, made) = (request.secret.clone(), BTreeMap::new());
         self.attempts.borrow_mut().push(Attempt { at, id: id_known, writes, points, made });
-        if request.operation == "erase" {
+        if is_named {
+            self.unnamed.set(self.unnamed.get() + 1);
+        } else if request.operation == "erase" {
             self.erasing.borrow_mut().insert(id);
         }
         self.set_open(user, request.idk.as_ref(), true);
@@ -70,6 +75,13 @@ impl Fleet {
         let reply = caller.verify(&self.published(endpoint), &claims, &token, &raw, now());
         assert_ne!(reply.status, 500, "answer: {} failed inside: {}", request.operation, reply.body["code"]);
         self.believe(user, id, attempt, &request, &reply);
+        if is_named && reply.status < 500 {
+            self.unnamed.set(self.unnamed.get() - 1);
+            self.believe_named(at, request.idk.as_ref(), &reply);
+        }
+        if request.call != Call::Guess {
+            self.note_done(at, user, (id, request.idk.as_ref()), &reply);
+        }
         self.guesses.borrow_mut().answer(at, request.operation);
         let Request { call, idk, is_unused, right, min_version, .. } = request;
         let answered = Answered { at, call, user, idk, is_unused, id, person, reach, right, min_version, reply };
@@ -121,7 +133,9 @@ impl Fleet {
             person.token = Some((request.company, token.to_owned()));
         }
         if request.operation == "erase" && reply.status == 202 {
-            self.erased.borrow_mut().insert(asked);
+            let named = named(&reply.body["receipt"], "id").expect("a receipt names its user");
+            self.erased.borrow_mut().insert(named);
+            self.erasing.borrow_mut().insert(named);
         }
         // A user that is erased immediately after the write is answered as unknown.
         let rejected = (400..500).contains(&reply.status) && reply.status != 404;
@@ -153,7 +167,8 @@ impl Fleet {
         let operation = call.operation().unwrap_or_default();
         let plain = |body| {
             let (idk, secret, right, min_version, call) = (None, None, None, None, call.clone());
-            Request { company, operation, idk, body, secret, right, min_version, call, is_unused: true }
+            let (is_unused, about) = (true, None);
+            Request { company, operation, idk, body, secret, right, min_version, call, is_unused, about }
         };
         let given = |right: bool| match known.first() {
             Some(Some(password)) if right => (password.clone(), Some(true)),
@@ -214,7 +229,12 @@ impl Fleet {
                 (Request { secret: Some(Secret::Kept), ..request }, *idk)
             }
             Call::Export | Call::Erasure => (plain(json!({ "id": id })), false),
-            Call::Erase { idk } => (plain(json!({ "id": id, "reason": "asked" })), *idk),
+            Call::Erase { by, idk } => {
+                let mut body = selector(*by, id);
+                body["reason"] = json!("asked");
+                let about = (*by != By::Id).then(|| self.named_by(at, *by));
+                (Request { about, ..plain(body) }, *idk)
+            }
             Call::Merge { other, preview, idk } => {
                 let survivor = self.id_of(usize::from(*other) % self.people.borrow().len());
                 let body = json!({ "survivor": survivor, "duplicate": id, "preview": preview });
@@ -224,10 +244,24 @@ impl Fleet {
             Call::Repeat => {
                 let repeatable = self.people.borrow()[user].repeatable.clone()?;
                 let right = self.is_right(at, &repeatable);
-                let Repeatable { company, call, is_open, operation, idk, body, secret } = repeatable;
+                let Repeatable { company, call, is_open, operation, idk, body, secret, .. } = repeatable;
+                let about = match &call {
+                    Call::Erase { by, .. } if *by != By::Id => Some(self.named_by(at, *by)),
+                    _ => None,
+                };
                 let call = if is_open { Call::Repeat } else { call };
                 let (idk, is_unused) = (Some(idk), !is_open);
-                return Some(Request { company, operation, idk, secret, right, call, is_unused, ..plain(body) });
+                return Some(Request { company, operation, idk, secret, right, call, is_unused, about, ..plain(body) });
+            }
+            Call::Guess => {
+                let (Repeatable { company, operation, idk, mut body, .. }, done) = self.done(at, user)?;
+                for name in ["password", "new_password"] {
+                    if body[name].is_string() {
+                        body[name] = json!(format!("another number {number}"));
+                    }
+                }
+                let (idk, about) = (Some(idk), Some(done.id));
+                return Some(Request { company, operation, idk, is_unused: false, about, ..plain(body) });
             }
             Call::Corrected => {
                 let rejected = self.people.borrow()[user].repeatable.clone().filter(|last| !last.is_open)?;
@@ -243,10 +277,23 @@ impl Fleet {
             let idk = format!("key-{number}");
             request.idk = Some(idk.clone());
             let (call, is_open) = (call.clone(), true);
-            let repeatable = Repeatable { company, call, is_open, operation, idk, body, secret };
+            let repeatable = Repeatable { company, call, is_open, operation, idk, body, secret, done: None };
             self.people.borrow_mut()[user].repeatable = Some(repeatable);
         }
         Some(request)
+    }
+
+    /// The primary account of the person who has an identifier in a region, or an id of no user.
+    fn named_by(&self, at: usize, by: By) -> UserId {
+        let primary = self.owner(at, by).and_then(|owner| self.history.borrow().primary(at, owner));
+        primary.unwrap_or_else(|| UserId::v8([0xee; 16]))
+    }
+
+    /// A repeated erasure is about the user that the first one named, whoever has the identifier now.
+    fn believe_named(&self, at: usize, idk: Option<&String>, reply: &Reply) {
+        let Some((idk, id)) = idk.zip(named(&reply.body["receipt"], "id")) else { return };
+        let first = *self.named.borrow_mut().entry((at, idk.clone())).or_insert(id);
+        assert_eq!(first, id, "5: a repeated erasure was about another user");
     }
 
     /// Whether the password or the token of an earlier call is right now, if that is known.

@@ -27,6 +27,10 @@ impl Fleet {
         self.guesses.borrow_mut().forget_unanswered();
         for answer in self.answers.take() {
             check_read_your_writes(&answer);
+            self.check_forged(&answer);
+            if answer.call == Call::Guess {
+                Self::check_other_password(&answer);
+            }
             self.check_guess(&answer, alone);
             self.check_key(&answer, alone && unharmed);
             if answer.right == Some(false) && matches!(answer.call, Call::Authenticate { .. }) {
@@ -36,7 +40,8 @@ impl Fleet {
             if alone && answer.right == Some(false) && matches!(answer.call, Call::ResetFinish { .. }) {
                 assert_ne!(answer.reply.status, 200, "answer: an invalid token set a password");
             }
-            if alone && matches!(answer.call, Call::Erase { .. }) && answer.reply.status == 202 {
+            let named = &answer.reply.body["receipt"]["id"];
+            if alone && matches!(answer.call, Call::Erase { .. }) && *named == json!(answer.id) {
                 self.check_covered(&answer);
             }
             if alone && unharmed {
@@ -52,7 +57,10 @@ impl Fleet {
         let by_id = match call {
             Call::Authenticate { by, .. } => *by == By::Id,
             Call::Password { .. } => true,
-            Call::ResetFinish { .. } | Call::Repeat | Call::Corrected => false,
+            Call::Guess if alone && self.was_compared(answer) => {
+                return guesses.fail(*at, *id, self.region(*at).clock.now());
+            }
+            Call::Register { .. } | Call::Guess | Call::ResetFinish { .. } | Call::Repeat | Call::Corrected => false,
             _ => return,
         };
         let failed = ["authenticated", "changed"].iter().any(|name| reply.body.get(name) == Some(&json!(false)));
@@ -80,7 +88,10 @@ impl Fleet {
         let live = self.is_live(*at, *id);
         if reply.status == 503 {
             let behind = code == "behind" && !matches!(call, Call::Authenticate { .. } | Call::Status { .. });
-            assert!(behind || self.is_captured(*at), "answer: {call:?} was rejected ({code}) without a fault");
+            assert!(
+                behind || self.is_captured(*at) || self.is_forged(answer),
+                "answer: {call:?} was rejected ({code}) without a fault"
+            );
         }
         match call {
             Call::Lookup { by, .. } => self.check_lookup(answer, *by, code),
@@ -111,6 +122,11 @@ impl Fleet {
                 assert!(set || answer.right != Some(true), "answer: a token was answered {} ({code})", reply.status);
             }
             Call::Merge { .. } | Call::Unmerge { .. } => self.check_merging(answer, code),
+            Call::Erase { by, .. } if *by != By::Id => match reply.status {
+                202 => assert_eq!(reply.body["receipt"]["id"], json!(id), "5: {by:?} erased another person"),
+                404 => assert!(answer.person.is_empty(), "5: {by:?} did not find the person to erase"),
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -182,7 +198,7 @@ impl Fleet {
 
     /// The owners of an identifier in a region, computed again from its users. Look-ups find the primary account of
     /// that person, whatever the index keys of the ownerships, because a rotation of keys must not hide a user.
-    fn owner(&self, at: usize, by: By) -> Option<UserId> {
+    pub(super) fn owner(&self, at: usize, by: By) -> Option<UserId> {
         let index = self.instances.name(by)?;
         let mut item = IdentifierItem::unowned(index);
         let history = self.history.borrow();

@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service, Work};
 
 /// All operations of a region.
-pub const OPERATIONS: [&str; 26] = [
+pub const OPERATIONS: [&str; 27] = [
     "register",
     "lookup",
     "authenticate",
@@ -22,6 +22,7 @@ pub const OPERATIONS: [&str; 26] = [
     "merge",
     "unmerge",
     "repeat",
+    "guess",
     "corrected",
     "replicate",
     "drain",
@@ -91,6 +92,7 @@ pub const fn operation(job: &Job) -> &'static str {
             Call::Merge { .. } => "merge",
             Call::Unmerge { .. } => "unmerge",
             Call::Repeat => "repeat",
+            Call::Guess => "guess",
             Call::Corrected => "corrected",
         },
         Job::Replicate { .. } => "replicate",
@@ -113,7 +115,7 @@ pub fn possible(operation: &str, fault: &str) -> bool {
     let Some(service) = service else {
         return match fault {
             "killed" | "raced" | "clock wrong" | "newer version" => true,
-            "tampered" => operation == "anti-entropy",
+            "tampered" => matches!(operation, "anti-entropy" | "repeat"),
             _ => operation == "replicate",
         };
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use umoja_local::LocalQueue;
 use umoja_replicator::Replicator;
-use umoja_schema::{Message, UserId, names};
+use umoja_schema::{Message, Millis, UserId, names};
 use umoja_store::RegionPorts;
 use umoja_store::faulty::{Fault, Faults};
 use umoja_store::ports::{Queue as _, Users};
@@ -17,7 +17,7 @@ use super::guesses::Guesses;
 use super::harm::Harm;
 use super::history::{Attempt, History};
 use super::instance::Instances;
-use super::plan::{Call, Plan, Service, Step, Trouble, USERS};
+use super::plan::{Call, Forgery, Plan, Service, Step, Trouble, USERS};
 use super::rules::{Rule, Software, Written};
 use super::stream::Stream;
 use crate::caller::Caller;
@@ -41,6 +41,12 @@ pub(super) struct Fleet {
     pub(super) history: RefCell<History>,
     /// The users whose erasure was requested.
     pub(super) erasing: RefCell<BTreeSet<UserId>>,
+    /// The number of erasures by an identifier of which it is not known whom they named.
+    pub(super) unnamed: Cell<usize>,
+    /// The users that the erasures by an identifier named, by region and idempotency key.
+    pub(super) named: RefCell<BTreeMap<(usize, String), UserId>>,
+    /// The remembered outcomes that an attacker changed, by region and idempotency key, and since when.
+    pub(super) forged: RefCell<BTreeMap<(usize, String), Millis>>,
     /// The users whose erasure was acknowledged.
     pub(super) erased: RefCell<BTreeSet<UserId>>,
     /// The users that may have been registered under each idempotency key.
@@ -88,6 +94,8 @@ pub(super) struct Repeatable {
     pub(super) idk: String,
     pub(super) body: Value,
     pub(super) secret: Option<super::history::Secret>,
+    /// That a region has answered that a password was set.
+    pub(super) done: Option<super::outcomes::Done>,
 }
 
 impl Fleet {
@@ -119,6 +127,9 @@ impl Fleet {
             people: RefCell::new((0..USERS).map(|_| Person::default()).collect()),
             history: RefCell::new(History::new(names)),
             erasing: RefCell::default(),
+            unnamed: Cell::default(),
+            named: RefCell::default(),
+            forged: RefCell::default(),
             erased: RefCell::default(),
             made: RefCell::default(),
             attempts: RefCell::default(),
@@ -233,6 +244,9 @@ impl Fleet {
             Step::Replace { at } => self.replace_key(self.at(*at)),
             Step::Tamper { at, user, forgery } => {
                 let user = usize::from(*user) % self.people.borrow().len();
+                if *forgery == Forgery::Outcome {
+                    return self.forge_outcome(self.at(*at), user).await;
+                }
                 self.tamper(self.at(*at), self.id_of(user), *forgery).await;
             }
             Step::Newer { at, newer } => self.software[self.at(*at)].set_newer(*newer),

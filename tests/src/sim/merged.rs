@@ -50,13 +50,16 @@ impl Fleet {
     /// True if an erasure was requested of the user, or of a user that was merged with it at some time in some region.
     pub(super) fn was_asked_to_erase(&self, id: UserId) -> bool {
         let history = self.history.borrow();
-        self.erasing.borrow().iter().any(|asked| history.were_ever_one(*asked, id))
+        self.unnamed.get() > 0 || self.erasing.borrow().iter().any(|asked| history.were_ever_one(*asked, id))
     }
 
     /// The operator repeats every erasure, because another region may have merged a user with an erased one before it
     /// received the erasure. Afterwards no pointer of a live user leads to an erased one.
     pub(super) async fn erase_again(&self) {
-        let asked: Vec<UserId> = self.erasing.borrow().iter().copied().collect();
+        let mut asked: Vec<UserId> = self.erasing.borrow().iter().copied().collect();
+        if self.unnamed.get() > 0 {
+            asked = self.history.borrow().users().into_iter().collect();
+        }
         for id in asked {
             let erased = self.history.borrow().stored(0, id, Part::Profile).is_some_and(|part| part.version.erased);
             if erased {

@@ -77,6 +77,8 @@ pub enum Forgery {
     Receipt,
     /// The last row of the audit trail is changed.
     Audit,
+    /// What the region remembers of the user's last request with an idempotency key names another user.
+    Outcome,
 }
 
 /// A task of a region.
@@ -211,7 +213,10 @@ pub enum Call {
         idk: bool,
     },
     Export,
+    /// The person who has the identifier is erased, or the user.
     Erase {
+        #[serde(default, skip_serializing_if = "By::is_id")]
+        by: By,
         idk: bool,
     },
     Erasure,
@@ -226,6 +231,8 @@ pub enum Call {
     },
     /// The user's last call with an idempotency key is repeated.
     Repeat,
+    /// The user's last call with an idempotency key, which has set a password, is repeated with another password.
+    Guess,
     /// The same with other values under the same key, if the call was rejected each time.
     Corrected,
 }
@@ -247,19 +254,27 @@ impl Call {
             Self::Erasure => "erasure",
             Self::Merge { .. } => "merge",
             Self::Unmerge { .. } => "unmerge",
-            Self::Repeat | Self::Corrected => return None,
+            Self::Repeat | Self::Guess | Self::Corrected => return None,
         })
     }
 }
 
 /// The value by which a user is looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
+    #[default]
     Id,
     Email(u8),
     Phone(u8),
     Name(u8),
+}
+
+impl By {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
+    fn is_id(&self) -> bool {
+        *self == Self::Id
+    }
 }
 
 /// The values that an update changes.

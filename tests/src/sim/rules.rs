@@ -58,11 +58,13 @@ pub enum Rule {
     Withdrawn,
     /// An item without a proof is not used.
     Proved,
+    /// What is remembered of a request is not used without a proof.
+    Outcomes,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -80,6 +82,7 @@ impl Rule {
         Self::Counted,
         Self::Withdrawn,
         Self::Proved,
+        Self::Outcomes,
     ];
 
     /// The name of the rule.
@@ -102,6 +105,7 @@ impl Rule {
             Self::Counted => "counted-attempts",
             Self::Withdrawn => "withdrawn-keys",
             Self::Proved => "proved-items",
+            Self::Outcomes => "proved-outcomes",
         }
     }
 }

@@ -196,8 +196,12 @@ pub(super) async fn build(
                 let ports = faulty_region(peer, &faults.links[name], &faults.kms_links[name]);
                 Peer { ports, retry: queue(&names::queue::retry(name), &faults.retries[name]) }
             });
-            let short = Short { requests: Arc::clone(&tables.requests), attempts: Arc::clone(&tables.attempts) };
-            let Short { requests, attempts } = (setup.around_short)(short);
+            let short = Short {
+                requests: Arc::clone(&tables.requests),
+                raw_requests: Arc::clone(&tables.raw_requests),
+                attempts: Arc::clone(&tables.attempts),
+            };
+            let Short { requests, attempts, .. } = (setup.around_short)(short);
             let requests: Arc<dyn Requests> = Arc::new(Faulty::new(requests, Arc::clone(&faults.requests)));
             let attempts: Arc<dyn Attempts> = Arc::new(Faulty::new(attempts, Arc::clone(&faults.attempts)));
             let home = Home {

@@ -41,6 +41,8 @@ pub struct Tables {
     pub registry: Arc<dyn Registry>,
     /// Replays and idempotency keys of requests.
     pub requests: Arc<dyn Requests>,
+    /// The same as they are stored: neither proved nor verified.
+    pub raw_requests: Arc<dyn Requests>,
     /// Failed logins and remembered devices.
     pub attempts: Arc<dyn Attempts>,
     /// The checkpoints of anti-entropy passes.
@@ -95,6 +97,7 @@ impl Tables {
             inbox: proofs.inbox(Arc::clone(raw) as _),
             registry: proofs.registry(documents),
             requests: proofs.requests(Arc::clone(raw) as _),
+            raw_requests: Arc::clone(raw) as _,
             attempts: Arc::clone(raw) as _,
             checkpoints: proofs.checkpoints(Arc::clone(raw) as _),
             proofs,

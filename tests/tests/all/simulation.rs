@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use umoja_tests::operations;
-use umoja_tests::sim::plan::{By, Call, Job, Set, Step, Task, Work};
+use umoja_tests::sim::plan::{By, Call, Forgery, Job, Set, Step, Task, Work};
 use umoja_tests::sim::regressions;
 use umoja_tests::sim::{Plan, Rule, Runner};
 use umoja_tests::world::TablesOn;
@@ -131,6 +131,43 @@ fn an_uncounted_comparison_is_detected() {
 fn an_idempotency_key_that_is_not_withdrawn_is_detected() {
     // Another password would not make it another request, so the reason differs.
     let of_erased = Call::Status { active: true, idk: true };
-    let plan = about_a_user([Call::Erase { idk: false }, of_erased, Call::Repeat, Call::Corrected]);
+    let plan = about_a_user([Call::Erase { by: By::Id, idk: false }, of_erased, Call::Repeat, Call::Corrected]);
     assert!(fails_only_without(Rule::Withdrawn, &plan).contains("a rejected request kept its key"));
+}
+
+fn set_under_a_key() -> Call {
+    Call::Password { right: true, idk: true }
+}
+
+#[test]
+fn an_uncounted_comparison_by_a_repeated_request_is_detected() {
+    let plan = about_a_user([set_under_a_key()].into_iter().chain(std::iter::repeat_n(Call::Guess, 6)));
+    assert!(fails_only_without(Rule::Counted, &plan).starts_with("attempts: a password was compared"));
+}
+
+#[test]
+fn an_answer_from_a_forged_outcome_is_detected() {
+    let mut plan = about_a_user([set_under_a_key()]);
+    let (phone, name, verified, password, idk) = (None, None, true, true, false);
+    let other = Call::Register { email: Some(1), phone, name, verified, password, idk };
+    plan.steps.push(alone(Job::Call { at: 0, company: 0, user: 1, call: other }));
+    plan.steps.push(Step::Tamper { at: 0, user: 0, forgery: Forgery::Outcome });
+    plan.steps.push(called(Call::Repeat));
+    assert!(fails_only_without(Rule::Outcomes, &plan).starts_with("13: a request was answered"));
+}
+
+#[test]
+fn erasures_by_an_identifier_and_their_repeats_hold() {
+    let (phone, name, verified, password, idk) = (None, None, true, true, false);
+    let register = Call::Register { email: Some(0), phone, name, verified, password, idk };
+    let erase = Call::Erase { by: By::Email(0), idk: true };
+    let plan = about_a_user([
+        erase,
+        Call::Repeat,
+        register,
+        Call::Repeat,
+        Call::Lookup { by: By::Email(0), min_version: false },
+    ]);
+    let held = Runner::new(TablesOn::Local, None).run(&plan);
+    assert!(held.is_ok(), "{held:?}");
 }

@@ -20,8 +20,10 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company rotate-key soko --dir DIR
-  umoja company rotate-key soko --dir DIR --overlap-secs 0 --company-file soko.json
-  umoja company rotate-key soko --prefix PREFIX --region eu-west-1 --company-file soko.json")]
+  umoja company rotate-key soko --dir DIR --overlap-secs 0 \\
+      --company-file soko.json
+  umoja company rotate-key soko --prefix PREFIX --region eu-west-1 \\
+      --company-file soko.json")]
 pub(super) struct RotateKey {
     /// The company's id.
     id: CompanyId,

@@ -15,7 +15,7 @@ use crate::output::Output;
 /// Set how many requests a second a company may make; takes effect within 5 seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  umoja company limit soko 50 --dir DIR             # 50 requests a second, in each region
+  umoja company limit soko 50 --dir DIR    # requests a second, in each region
   umoja company limit soko --default --dir DIR
   umoja company limit soko 50 --prefix PREFIX --region eu-west-1")]
 pub(super) struct Limit {

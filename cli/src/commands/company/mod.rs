@@ -64,7 +64,8 @@ PREFIX-settings; GetItem, PutItem and Scan on PREFIX-companies."
 )]
 #[command(after_help = "Examples:
   umoja company add soko --dir DIR --name 'Soko Ltd' --out soko.json
-  umoja company add soko --dir DIR --scopes all --trusted --phone-country KE --json > soko.json
+  umoja company add soko --dir DIR --scopes all --trusted --phone-country KE \\
+      --json > soko.json
   umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256
   umoja company add soko --prefix PREFIX --region eu-west-1 --out soko.json")]
 struct Add {

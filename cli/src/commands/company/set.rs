@@ -20,8 +20,10 @@ const CHANGES: [&str; 7] =
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company set soko --trusted false --dir DIR
-  umoja company set soko --scopes users:lookup,users:authenticate --rate-limit 50 --dir DIR
-  umoja company set soko --name 'Soko Ltd' --phone-country none --prefix PREFIX --region eu-west-1")]
+  umoja company set soko --scopes users:lookup,users:authenticate \\
+      --rate-limit 50 --dir DIR
+  umoja company set soko --name 'Soko Ltd' --phone-country none \\
+      --prefix PREFIX --region eu-west-1")]
 #[command(override_usage = "umoja company set [OPTIONS] <ID>")]
 #[command(group(ArgGroup::new("change").required(true).multiple(true).args(CHANGES)))]
 pub(super) struct Set {

@@ -25,7 +25,8 @@ the new key once every region has it (5 seconds); then `umoja company retire-key
   umoja company add-key soko --dir DIR --company-file soko.json
   umoja company add-key old-shop --dir DIR --public-key new.pem --alg ES256
   umoja company retire-key soko OLD-KID --dir DIR
-  umoja company add-key soko --prefix PREFIX --region eu-west-1 --company-file soko.json")]
+  umoja company add-key soko --prefix PREFIX --region eu-west-1 \\
+      --company-file soko.json")]
 pub(super) struct AddKey {
     /// The company's id.
     id: CompanyId,

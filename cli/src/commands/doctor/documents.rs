@@ -19,8 +19,8 @@ struct Flaw<'a, D> {
 enum Cure<'a, D> {
     /// The newest document of this id.
     Newest(Held<D>, &'a D),
-    /// The row is removed, and this is why.
-    Remove(&'a Row<D>, &'static str),
+    /// The row is removed: no region has such a document.
+    Remove(&'a Row<D>),
     /// It may be a document that every region's table has lost, or that a region has which does not answer.
     None(String),
 }
@@ -33,18 +33,10 @@ fn flaws<'a, D: Document>(answered: &'a Answered<'a, Vec<Row<D>>>) -> Vec<Flaw<'
     let mut flaws = Vec::new();
     for key in keys {
         let newest = newest.get(key).copied();
-        let holders: Vec<&Row<D>> = rows().filter(|row| row.key == key).collect();
-        let is_ended = newest.is_some_and(Document::is_ended);
-        // While a region holds another document, the ended one has to stay in all regions: it is newer.
-        let is_dropped =
-            is_ended && answered.failed.is_empty() && holders.iter().all(|row| row.document.as_ref() == newest);
+        let holders = rows().filter(|row| row.key == key).count();
         for (region, rows) in &answered.regions {
             let row = rows.iter().find(|row| row.key == key);
             let flaw = match (row, newest) {
-                (Some(row), Some(_)) if is_dropped => Some((
-                    "says that it was removed".to_owned(),
-                    Cure::Remove(row, "`--repair` drops it, as every region knows"),
-                )),
                 (Some(Row { document: Some(document), .. }), Some(newest)) if document != newest => {
                     let revision = newest.revision();
                     let what = if document.revision() == revision {
@@ -58,13 +50,11 @@ fn flaws<'a, D: Document>(answered: &'a Answered<'a, Vec<Row<D>>>) -> Vec<Flaw<'
                 (Some(row @ Row { document: None, .. }), newest) => {
                     let cure = match newest {
                         Some(newest) => Cure::Newest(Held::Unreadable(Box::new(row.clone())), newest),
-                        None => unknown(answered, row, holders.len()),
+                        None => unknown(answered, row, holders),
                     };
                     Some(("holds no document that Umoja wrote; it is not used".to_owned(), cure))
                 }
-                (None, Some(newest)) if !is_ended => {
-                    Some(("is missing".to_owned(), Cure::Newest(Held::Nothing, newest)))
-                }
+                (None, Some(newest)) => Some(("is missing".to_owned(), Cure::Newest(Held::Nothing, newest))),
                 (None | Some(_), _) => None,
             };
             flaws.extend(flaw.map(|(what, cure)| Flaw { region, key, what, cure }));
@@ -75,13 +65,12 @@ fn flaws<'a, D: Document>(answered: &'a Answered<'a, Vec<Row<D>>>) -> Vec<Flaw<'
 
 /// What is done with a row that holds no document and of whose key no region has one.
 fn unknown<'a, D: Document>(answered: &Answered<'_, Vec<Row<D>>>, row: &'a Row<D>, holders: usize) -> Cure<'a, D> {
-    let remove = |row| Cure::Remove(row, "`--repair` removes it, as no other region has it");
     // Nothing has such an id.
     if row.key.parse::<D::Id>().is_err() {
-        return remove(row);
+        return Cure::Remove(row);
     }
     match (answered.failed.is_empty(), holders < answered.regions.len()) {
-        (true, true) => remove(row),
+        (true, true) => Cure::Remove(row),
         (false, _) => Cure::None("`--repair` repairs it once every region answers".to_owned()),
         (true, false) => {
             let name = D::NAME;
@@ -98,17 +87,6 @@ pub(super) async fn repair(regions: &Regions) -> Vec<String> {
 }
 
 async fn repair_kind<D: Document>(regions: &Regions) -> Vec<String> {
-    let mut repaired = repair_once::<D>(regions).await;
-    // A document that was removed is dropped once every region knows that, so it takes a second look.
-    for line in repair_once::<D>(regions).await {
-        if !repaired.contains(&line) {
-            repaired.push(line);
-        }
-    }
-    repaired
-}
-
-async fn repair_once<D: Document>(regions: &Regions) -> Vec<String> {
     let answered = regions.rows::<D>().await;
     let mut repaired = Vec::new();
     for Flaw { region, key, what, cure } in flaws(&answered) {
@@ -116,7 +94,7 @@ async fn repair_once<D: Document>(regions: &Regions) -> Vec<String> {
             Cure::Newest(before, newest) => {
                 region.bring(before, newest).await.map(|is_held| is_held.then_some("replaced"))
             }
-            Cure::Remove(row, _) => {
+            Cure::Remove(row) => {
                 let removed = D::replace_row(&*region.home.registry, row, None).await;
                 removed.map(|is_removed| is_removed.then_some("removed"))
             }
@@ -142,9 +120,9 @@ pub(super) async fn attention(regions: &Regions) -> Vec<String> {
 async fn attention_of<D: Document>(regions: &Regions) -> Vec<String> {
     let answered = regions.rows::<D>().await;
     let line = |flaw: Flaw<'_, D>| {
-        let cure = match &flaw.cure {
-            Cure::Newest(..) => "`--repair` replaces it by the newest one",
-            Cure::Remove(_, why) => why,
+        let cure = match flaw.cure {
+            Cure::Newest(..) => "`--repair` replaces it by the newest one".to_owned(),
+            Cure::Remove(_) => format!("`--repair` removes it, as no region has such a {}", D::NAME),
             Cure::None(why) => why,
         };
         format!("{}: the {} {} {}; {cure}", flaw.region.name(), D::NAME, flaw.key.escape_debug(), flaw.what)

@@ -47,7 +47,7 @@ again. It can be interrupted and run again at any time. Dead letters and quarant
 redrive`. A row of the audit trail that one region lacks is replicated from another; a forged row, and a user who \
 contradicts the audit trail, are left for the operator. Companies, sources and settings are replaced by the newest document of any \
 region. A row of companies or sources that cannot be read is removed if no region has such a document, and left for the \
-operator if it may be one that every region has lost. A source whose removal was interrupted is removed. What else cannot be read, and no other region holds, stays.
+operator if it may be one that every region has lost. What else cannot be read, and no other region holds, stays.
 
 The exit code is 0 if there is no problem, 1 if there is one, and 2 if not everything could be read.
 
@@ -240,7 +240,7 @@ impl Answer {
             lines.push(format!(
                 "{}: {} of {} differences repaired",
                 one.title(),
-                one.report.repaired(),
+                one.report.repaired,
                 one.report.found
             ));
         }

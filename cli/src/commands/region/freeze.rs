@@ -40,7 +40,8 @@ for that.
 In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings."
 )]
 #[command(after_help = "Examples:
-  umoja region freeze us-east-1 --prefix PREFIX --region eu-west-1 --timeout-secs 86400
+  umoja region freeze us-east-1 --prefix PREFIX --region eu-west-1 \\
+      --timeout-secs 86400
   umoja region freeze us-east-1 --dir DIR")]
 pub(super) struct Freeze {
     /// The region.
@@ -80,16 +81,17 @@ pub(super) struct Thaw {
 
 impl Freeze {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        match self.target.place()? {
-            Place::Directory(dir) => self.local(&dir).await?,
+        let place = self.target.place()?;
+        match &place {
+            Place::Directory(dir) => self.local(dir).await?,
             Place::Cloud { prefix, region } => {
-                let first = region.ok_or_else(no_region)?;
-                self.cloud(&connect(&prefix).await?, &first).await?;
+                let first = region.as_ref().ok_or_else(no_region)?;
+                self.cloud(&connect(prefix).await?, first).await?;
             }
         }
         let name = &self.name;
         output.answer(&json!({ "region": name, "state": "frozen" }), || {
-            format!("{name} is frozen: it does not serve and sends no changes. Next: umoja region thaw {name} ...")
+            format!("{name} is frozen: it does not serve and sends no changes.\nNext: umoja region thaw {name} {place}")
         });
         Ok(())
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use umoja_schema::ingest::{Allowed, InboxPublicKey};
-use umoja_schema::{CompanyId, CompanyKey, IngestSource, Region, SourceId, SourceKind};
+use umoja_schema::{ApiKeyHash, CompanyId, CompanyKey, IngestSource, Region, SourceId, SourceKind};
 use umoja_store::secrets::Secrets;
 
 use super::known::{check_allowed, check_home, company, mapping};
@@ -41,7 +41,8 @@ A source speaks for its company only: a deletion or a suspension at the provider
 --may-disable lets a suspension disable the user for all companies, and --may-erase lets a deletion erase a person to \
 whom no other company is linked. The company needs the scope users:status or users:erase for that.
 
-A source of the kind generic needs a mapping, in the language of import mappings (docs/migrate.md).
+A source of the kind generic needs a mapping, in the language of import mappings with the member `events` \
+(docs/migrate.md).
 
 In AWS, the commands of `umoja source` need credentials that may, in every region: dynamodb:GetItem, PutItem, DeleteItem \
 and Scan on PREFIX-settings; GetItem and Scan on PREFIX-companies. `add` also needs kms:Decrypt with the key of \
@@ -109,6 +110,31 @@ pub(super) fn kind(text: &str) -> Result<SourceKind, String> {
     SourceKind::from_name(text).ok_or_else(|| format!("choose one of {}", names()))
 }
 
+/// A source that does not sign, may do nothing beyond its company, and has this API key.
+pub(crate) async fn new_source(
+    deployment: &Regions,
+    (id, kind): (&SourceId, SourceKind),
+    company: &CompanyId,
+    home: &Region,
+    api_key: ApiKeyHash,
+) -> Result<IngestSource, CliError> {
+    Ok(IngestSource {
+        id: id.clone(),
+        revision: 0,
+        company: company.clone(),
+        kind,
+        home: home.clone(),
+        enabled: true,
+        api_keys: vec![api_key],
+        signing_keys: Vec::new(),
+        inbox_key: inbox_key(deployment).await?,
+        hash_key: URL_SAFE_NO_PAD.encode(deployment.entropy.array::<32>()),
+        allowed: Allowed::default(),
+        mapping: None,
+        unknown: Map::new(),
+    })
+}
+
 impl Add {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         if self.kind == SourceKind::Scim && (self.sign || self.public_key.is_some()) {
@@ -144,19 +170,10 @@ impl Add {
             None => (None, None),
         };
         let source = IngestSource {
-            id: self.id.clone(),
-            revision: 0,
-            company: self.company.clone(),
-            kind: self.kind,
-            home,
-            enabled: true,
-            api_keys: vec![hash.clone()],
             signing_keys: signing_key.iter().cloned().collect(),
-            inbox_key: inbox_key(&deployment).await?,
-            hash_key: URL_SAFE_NO_PAD.encode(deployment.entropy.array::<32>()),
             allowed,
             mapping,
-            unknown: Map::new(),
+            ..new_source(&deployment, (&self.id, self.kind), &self.company, &home, hash.clone()).await?
         };
         let out = Out::new(self.out.as_deref())?;
         let adding = deployment.change(&self.id, |stored: Option<IngestSource>| match stored {
@@ -210,7 +227,7 @@ impl Add {
     fn next(&self, source: &IngestSource) -> String {
         let (id, place) = (&source.id, self.target.arguments());
         format!(
-            "Next: give the URL and the key to {}, then:\n  umoja source list {place}\n  umoja source pause {id} {place}",
+            "Next: give the URL and the key to {}, and try it:\n  umoja source test {id} {place}\n  umoja source show {id} {place}",
             shown::system(source.kind)
         )
     }
@@ -237,12 +254,11 @@ fn added(source: &IngestSource, deployment: &Regions) -> String {
 }
 
 fn shown_once(issued: &Issued<'_>) -> String {
-    let mut text = format!("\nShown once, kept nowhere:\n  API key  {}\n", issued.api_key);
-    if let (Some(kid), Some(alg)) = (&issued.kid, &issued.alg) {
-        text += &format!("  key id   {kid} ({alg})\n");
-    }
-    if let Some(pem) = &issued.private_key_pem {
-        text += &format!("\n{pem}");
-    }
-    text
+    let api_key = &issued.api_key;
+    let key_id = match (&issued.kid, &issued.alg) {
+        (Some(kid), Some(alg)) => format!("\n  key id   {kid} ({alg})"),
+        _ => String::new(),
+    };
+    let private_key = issued.private_key_pem.as_deref().map(|pem| format!("\n\n{pem}")).unwrap_or_default();
+    format!("\nShown once, kept nowhere:\n  API key  {api_key}{key_id}{private_key}\n")
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use umoja_migrate::formats::Mapping;
+use umoja_migrate::formats::{Events, Mapping};
 use umoja_schema::ingest::Allowed;
 use umoja_schema::{Company, CompanyId, IngestSource, Region, Scope, SourceId, SourceKind};
 
@@ -84,6 +84,7 @@ pub(super) fn mapping(kind: SourceKind, path: Option<&Path>) -> Result<Option<Va
     }
     let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
     let bytes = files::small(path).map_err(|error| failed(&error))?;
-    Mapping::parse(&bytes).map_err(|error| failed(&error))?;
+    let mapping = Mapping::parse(&bytes).map_err(|error| failed(&error))?;
+    Events::of(&mapping).map_err(|error| failed(&error))?;
     serde_json::from_slice(&bytes).map(Some).map_err(|error| failed(&error))
 }

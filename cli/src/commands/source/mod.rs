@@ -4,11 +4,16 @@ mod add;
 mod keys;
 mod known;
 mod list;
+mod redrive;
 mod remove;
 mod set;
+mod show;
 mod shown;
+mod test;
 
 use clap::{Args, Subcommand};
+
+pub(super) use self::add::new_source;
 
 use crate::CliError;
 use crate::output::Output;
@@ -29,11 +34,14 @@ pub(super) struct Command {
 enum Action {
     Add(Box<add::Add>),
     List(list::List),
+    Show(show::Show),
     Rotate(keys::Rotate),
     Pause(set::Pause),
     Resume(set::Resume),
     Set(Box<set::Set>),
     Remove(remove::Remove),
+    Redrive(redrive::Redrive),
+    Test(Box<test::Test>),
 }
 
 impl Command {
@@ -41,11 +49,14 @@ impl Command {
         match self.action {
             Action::Add(add) => add.run(output).await,
             Action::List(list) => list.run(output).await,
+            Action::Show(show) => show.run(output).await,
             Action::Rotate(rotate) => rotate.run(output).await,
             Action::Pause(pause) => pause.run(output).await,
             Action::Resume(resume) => resume.run(output).await,
             Action::Set(set) => set.run(output).await,
             Action::Remove(remove) => remove.run(output).await,
+            Action::Redrive(redrive) => redrive.run(output).await,
+            Action::Test(test) => test.run(output).await,
         }
     }
 }

@@ -76,9 +76,5 @@ pub(super) fn settings(source: &IngestSource, now_secs: u64) -> Value {
 
 /// The state of a source.
 pub(super) fn state(source: &IngestSource) -> &'static str {
-    match (source.is_ended(), source.enabled) {
-        (true, _) => "REMOVED, but not in every region; see `umoja doctor`",
-        (false, true) => "enabled",
-        (false, false) => "PAUSED",
-    }
+    if source.enabled { "enabled" } else { "PAUSED" }
 }

@@ -36,7 +36,8 @@ impl DeployedRegion {
             Ok(Some(document)) => Ok(Held::Document(Box::new(document))),
             Ok(None) => Ok(Held::Nothing),
             Err(StoreError::Unreadable(_)) => {
-                let row = self.row::<D>(&id.to_string()).await?;
+                let (rows, key) = (D::rows(&*self.home.registry).await?, id.to_string());
+                let row = rows.into_iter().find(|row| row.key == key);
                 Ok(row.map_or(Held::Nothing, |row| match row.document {
                     Some(document) => Held::Document(Box::new(document)),
                     None => Held::Unreadable(Box::new(row)),
@@ -44,11 +45,6 @@ impl DeployedRegion {
             }
             Err(error) => Err(error),
         }
-    }
-
-    async fn row<D: Document>(&self, key: &str) -> Result<Option<Row<D>>, StoreError> {
-        let rows = D::rows(&*self.home.registry).await?;
-        Ok(rows.into_iter().find(|row| row.key == key))
     }
 
     /// Stores a document over what the region held. True if the region holds it now: a write whose answer was lost is
@@ -88,21 +84,5 @@ impl DeployedRegion {
             before = self.held(after.id()).await?;
         }
         Ok(false)
-    }
-
-    /// Removes a document if the region still holds it. True if the region holds none now.
-    pub(crate) async fn remove<D: Document>(&self, document: &D) -> Result<bool, StoreError> {
-        let key = document.id().to_string();
-        let Some(row) = self.row::<D>(&key).await? else { return Ok(true) };
-        if row.document.as_ref() != Some(document) {
-            return Ok(false);
-        }
-        match D::replace_row(&*self.home.registry, &row, None).await {
-            Err(error @ StoreError::Unavailable(_)) => match self.row::<D>(&key).await {
-                Ok(None) => Ok(true),
-                _ => Err(error),
-            },
-            removed => removed,
-        }
     }
 }

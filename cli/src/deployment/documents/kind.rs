@@ -26,11 +26,6 @@ pub(crate) trait Document: Clone + PartialEq {
     /// Whether it replaces another document of the same id.
     fn is_newer_than(&self, other: &Self) -> bool;
 
-    /// True if it only says that there is no such thing any more, and every region may drop it.
-    fn is_ended(&self) -> bool {
-        false
-    }
-
     /// The document that a region holds. [`StoreError::Unreadable`] if its row holds none.
     async fn stored(registry: &dyn Registry, id: &Self::Id) -> Result<Option<Self>, StoreError>;
 
@@ -114,10 +109,6 @@ impl Document for IngestSource {
 
     fn is_newer_than(&self, other: &Self) -> bool {
         self.is_newer_than(other)
-    }
-
-    fn is_ended(&self) -> bool {
-        self.is_ended()
     }
 
     async fn stored(registry: &dyn Registry, id: &SourceId) -> Result<Option<Self>, StoreError> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::error::ScimError;
 use super::super::path::Name;
-use super::{Filter, Operator};
+use super::tree::{Filter, Operator};
 
 /// The most bytes of a filter.
 const MAX_BYTES: usize = 4_096;
@@ -18,8 +18,11 @@ const MAX_TERMS: usize = 64;
 const FORM: ScimError = ScimError::filter("The filter does not have the form of RFC 7644.");
 const TOO_LONG: ScimError = ScimError::filter("The filter is too long or has too many brackets.");
 
-/// Reads a whole text as a filter.
-pub(super) fn filter(text: &str) -> Result<Filter, ScimError> {
+/// Reads a filter.
+///
+/// # Errors
+/// `invalidFilter` if the text is none.
+pub fn parse(text: &str) -> Result<Filter, ScimError> {
     if text.len() > MAX_BYTES {
         return Err(TOO_LONG);
     }
@@ -157,13 +160,13 @@ mod tests {
     fn and_binds_closer_than_or() {
         let name = |text| Box::new(Filter::Present(Name::parse(text).unwrap()));
         let expected = Filter::Or(name("a"), Box::new(Filter::And(name("b"), Box::new(Filter::Not(name("c"))))));
-        assert_eq!(filter("a pr or b pr and not (c pr)"), Ok(expected.clone()));
-        assert_eq!(filter(" a PR OR (b pr AND NOT(c pr)) "), Ok(expected));
+        assert_eq!(parse("a pr or b pr and not (c pr)"), Ok(expected.clone()));
+        assert_eq!(parse(" a PR OR (b pr AND NOT(c pr)) "), Ok(expected));
     }
 
     #[test]
     fn texts_have_the_escapes_of_json() {
-        let Ok(Filter::Compare(_, Operator::Eq, value)) = filter(r#"title eq "a \"b\") and (\u00e9""#) else {
+        let Ok(Filter::Compare(_, Operator::Eq, value)) = parse(r#"title eq "a \"b\") and (\u00e9""#) else {
             panic!("a comparison")
         };
         assert_eq!(value, "a \"b\") and (é");
@@ -187,22 +190,22 @@ mod tests {
             "a eq {}",
             "a eq \"b\" and",
         ] {
-            assert_eq!(filter(text).map_err(|error| error.kind), Err(Some("invalidFilter")), "{text}");
+            assert_eq!(parse(text).map_err(|error| error.kind), Err(Some("invalidFilter")), "{text}");
         }
     }
 
     #[test]
     fn deep_and_long_filters_are_rejected() {
         let deep = format!("{}a pr{}", "(".repeat(MAX_DEPTH + 1), ")".repeat(MAX_DEPTH + 1));
-        assert_eq!(filter(&deep), Err(TOO_LONG));
-        assert_eq!(filter(&vec!["a pr"; MAX_TERMS + 1].join(" or ")), Err(TOO_LONG));
-        assert_eq!(filter(&format!("title eq \"{}\"", "a".repeat(MAX_BYTES))), Err(TOO_LONG));
+        assert_eq!(parse(&deep), Err(TOO_LONG));
+        assert_eq!(parse(&vec!["a pr"; MAX_TERMS + 1].join(" or ")), Err(TOO_LONG));
+        assert_eq!(parse(&format!("title eq \"{}\"", "a".repeat(MAX_BYTES))), Err(TOO_LONG));
     }
 
     proptest! {
         #[test]
         fn parsing_never_panics(text in "[a-z.:\\[\\]()\"\\\\ é]{0,60}", any in "\\PC{0,60}") {
-            let _ = (filter(&text), filter(&any), filter(&format!("a eq {text} and {any}")));
+            let _ = (parse(&text), parse(&any), parse(&format!("a eq {text} and {any}")));
         }
     }
 }

@@ -9,12 +9,15 @@ use super::super::error::ScimError;
 /// An answer that no client should get.
 pub(super) const FAILED: ScimError = ScimError::new(500, "The request failed.");
 
+/// The user name is not free.
+pub(super) const TAKEN: ScimError = ScimError::uniqueness("The company has a user with this `userName`.");
+
 const AGAIN: ScimError = ScimError::new(503, "The service is not available. Try again.");
 const TOO_LARGE: ScimError = ScimError::value("The attributes of the user are too large or too many.");
 
 fn taken(kind: IdentifierKind) -> ScimError {
     match kind {
-        IdentifierKind::ExternalId => super::TAKEN,
+        IdentifierKind::ExternalId => TAKEN,
         IdentifierKind::Email => ScimError::uniqueness("Another user has this e-mail address."),
         IdentifierKind::PhoneNumber => ScimError::uniqueness("Another user has this phone number."),
         IdentifierKind::Username => ScimError::uniqueness("Another user has this user name."),

@@ -71,9 +71,14 @@ impl Known {
         let derived = || mapping::derived(&self.person.view(), &self.company);
         let (mut user, is_written) = match self.written() {
             Some(mut written) => {
-                if written.text("userName").is_none()
-                    && let Some(name) = derived().0.remove("userName")
-                {
+                let own = written.text("userName").and_then(|name| mapping::external_id(name).ok());
+                // Every company that is linked may write the profile, so the external id says which user it is.
+                let name = match self.external_id() {
+                    Some(id) if own.is_some() && own.as_ref() != Some(&id) => Some(id.into()),
+                    _ if own.is_none() => derived().0.remove("userName"),
+                    _ => None,
+                };
+                if let Some(name) = name {
                     written.0.insert("userName".to_owned(), name);
                 }
                 (written, true)

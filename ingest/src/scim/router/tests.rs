@@ -161,9 +161,9 @@ async fn a_condition_names_the_version() {
     assert_eq!(conditional("GET", "if-none-match", &tag).await.status, 200);
     assert_eq!(conditional("DELETE", "if-match", &tag).await.status, 412);
     *server.memory.overtaken.lock().unwrap() = 1;
-    let patch = json!({ "Operations": [{ "op": "Add", "path": "title", "value": "Lady" }] });
+    let changes = json!({ "Operations": [{ "op": "Add", "path": "title", "value": "Lady" }] });
     assert_eq!(
-        server.write("PATCH", &path, &patch).await.body["title"],
+        server.write("PATCH", &path, &changes).await.body["title"],
         "Lady",
         "a change without a condition is repeated"
     );
@@ -174,8 +174,8 @@ async fn a_change_that_changes_nothing_keeps_the_version() {
     let server = Server::new();
     let path = format!("/Users/{}", server.user("ada").await);
     let before = server.get(&path).await;
-    let patch = json!({ "Operations": [{ "op": "replace", "path": "userName", "value": "ada" }] });
-    assert_eq!(server.write("PATCH", &path, &patch).await.body, before.body);
+    let changes = json!({ "Operations": [{ "op": "replace", "path": "userName", "value": "ada" }] });
+    assert_eq!(server.write("PATCH", &path, &changes).await.body, before.body);
 }
 
 #[tokio::test]
@@ -212,7 +212,8 @@ async fn users_are_found_by_filters_in_urls_and_in_bodies() {
     server.user("ada@example.com").await;
     server.user("bob").await;
     let total = async |filter: &str| {
-        let query: String = filter.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let query: Vec<_> = filter.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let query = query.concat();
         let found = server.get(&format!("/Users?filter={query}")).await.body;
         let searched = server.write("POST", "/Users/.search", &json!({ "filter": filter })).await;
         assert_eq!((searched.status, &searched.body), (200, &found));

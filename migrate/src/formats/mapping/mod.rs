@@ -188,11 +188,11 @@ impl Mapping {
     /// A record as a user.
     pub(super) fn row(&self, record: &Map<String, Value>, keys: &Keys) -> Result<Row, Rejected> {
         let file = &self.file;
-        let switch = |rule: &Option<Switch>| rule.as_ref().map_or(Ok(false), |rule| rule.is_on(record));
-        if switch(&file.deleted)? {
+        let reader = Reader::new(record);
+        let is_deleted = file.deleted.as_ref().and_then(|rule| reader.required(rule.is_on(record).map(Some)));
+        if is_deleted == Some(true) {
             return Err(Rejected::Deleted);
         }
-        let reader = Reader::new(record);
         let verified = |rule: &Option<Switch>| match rule.as_ref().map(|rule| (rule, rule.place())) {
             None => false,
             Some((rule, None)) => rule.is_on(record).unwrap_or_default(),
@@ -208,8 +208,8 @@ impl Mapping {
             username: reader.text(file.username.as_ref()),
             profile: file.profile.read(&reader),
             created_at: file.created_at.as_ref().and_then(|rule| reader.usable(rule.place(), rule.read(record))),
-            status: file.status.as_ref().map_or(Ok(None), |rule| rule.read(record))?,
-            hash: hash(&file.hash, record, keys)?,
+            status: file.status.as_ref().and_then(|rule| reader.required(rule.read(record))),
+            hash: reader.required(hash(&file.hash, record, keys)),
             ..Row::default()
         };
         Ok(reader.finish(row, &self.members))

@@ -85,6 +85,10 @@ fn users_that_the_company_had_before_are_found_and_changed() {
         assert_eq!((&patched.body["title"], &patched.body["active"]), (&json!("x"), &json!(false)));
         // The company keeps its own id until the client gives the user another name.
         assert_eq!(d.call(0, "lookup", json!({ "external_id": "kc-1" })).await.ok(200).id(), known);
+        scim.delete(&known).await.ok(204);
+        scim.get(&known).await.ok(404);
+        assert_eq!(scim.post(user("ada@example.com", "ada@example.com")).await.ok(201).id(), known);
+        assert_eq!(d.call(0, "lookup", json!({ "external_id": "ada@example.com" })).await.ok(200).id(), known);
         let renamed =
             scim.patch(&known, json!([{ "op": "replace", "path": "userName", "value": "Augusta" }])).await.ok(200);
         assert_eq!(renamed.body["userName"], "Augusta");
@@ -99,9 +103,36 @@ fn a_globally_disabled_user_is_not_active_for_the_client_either() {
     story(8_625, async |d| {
         let scim = Server::of(&d, &d.shop).await;
         let id = scim.post(user("ada", "ada@example.com")).await.ok(201).id();
-        d.call(0, "set-status", json!({ "id": id, "status": "disabled" })).await.ok(200);
+        d.call(0, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
         assert_eq!(scim.get(&id).await.ok(200).body["active"], false);
         let admitted = scim.patch(&id, json!([{ "op": "replace", "path": "active", "value": true }])).await.ok(200);
         assert_eq!(admitted.body["active"], false, "a company cannot enable what is disabled for all");
+    });
+}
+
+#[test]
+fn another_company_that_rewrites_the_profile_gives_the_user_no_other_name() {
+    story(8_626, async |d| {
+        let scim = Server::of(&d, &d.shop).await;
+        let id = scim.post(user("ada", "ada@example.com")).await.ok(201).id();
+        let food = Server::of(&d, &d.food).await;
+        assert_eq!(food.post(user("f-ada", "ada@example.com")).await.ok(201).id(), id);
+        let forge = async |forged| {
+            let set = json!({ "profile": { "custom": { "scim": { "shop": forged } } } });
+            d.call_as(&d.food, 0, "update", json!({ "id": id, "set": set })).await.ok(200);
+        };
+        forge(json!({ "userName": "eve" })).await;
+        assert_eq!(scim.filter("userName eq \"ada\"").await, [id.as_str()]);
+        assert_eq!(scim.filter("userName eq \"eve\"").await, [""; 0]);
+        for forged in [json!({ "userName": 7, "emails": "x", "name": [null] }), json!("x")] {
+            forge(forged).await;
+            scim.get(&id).await.ok(200);
+            scim.post(user("ada", "other@example.com")).await.ok(409);
+        }
+        let put = scim.put(&id, user("ada", "ada@example.com")).await.ok(200);
+        assert_eq!(
+            (&put.body["userName"], &put.body["emails"][0]["value"]),
+            (&json!("ada"), &json!("ada@example.com"))
+        );
     });
 }

@@ -119,7 +119,8 @@ impl Server {
 
     /// The ids of the users that a filter selects.
     async fn filter(&self, filter: &str) -> Vec<String> {
-        let query: String = filter.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let query: Vec<_> = filter.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let query = query.concat();
         let found = self.call("GET", &format!("/Users?filter={query}"), None, None).await.ok(200);
         let users = found.body["Resources"].as_array().unwrap();
         users.iter().map(|user| user["id"].as_str().unwrap().to_owned()).collect()

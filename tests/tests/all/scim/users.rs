@@ -101,7 +101,7 @@ fn a_replacement_removes_what_the_client_owns_and_leaves_out() {
         ada["phoneNumbers"] = json!([{ "value": "+254712123456" }]);
         ada["active"] = false.into();
         let id = scim.post(ada).await.ok(201).id();
-        let other = json!({ "id": id, "profile": { "nickname": "A" } });
+        let other = json!({ "id": id, "set": { "profile": { "nickname": "A" } } });
         d.call(0, "update", other).await.ok(200);
         let replaced = scim.put(&id, json!({ "userName": "ada", "name": { "familyName": "L" } })).await.ok(200);
         assert_eq!((replaced.body.get("emails"), &replaced.body["name"]), (None, &json!({ "familyName": "L" })));
@@ -156,7 +156,7 @@ fn a_user_name_of_an_erased_person_makes_another_user() {
     story(8_608, async |d| {
         let scim = Server::of(&d, &d.shop).await;
         let erased = scim.post(user("ada", "ada@example.com")).await.ok(201).id();
-        d.call(0, "erase", json!({ "id": erased })).await.ok(200);
+        d.call(0, "erase", json!({ "id": erased })).await.ok(202);
         scim.get(&erased).await.ok(404);
         let made = scim.post(user("ada", "ada@example.com")).await.ok(201).id();
         assert_ne!(erased, made);
@@ -170,7 +170,7 @@ fn a_condition_protects_a_change_of_another_client() {
         let scim = Server::of(&d, &d.shop).await;
         let made = scim.post(user("ada", "ada@example.com")).await.ok(201);
         let path = format!("/Users/{}", made.id());
-        d.call(0, "update", json!({ "id": made.id(), "profile": { "nickname": "A" } })).await.ok(200);
+        d.call(0, "update", json!({ "id": made.id(), "set": { "profile": { "nickname": "A" } } })).await.ok(200);
         let body = json!({ "Operations": [{ "op": "add", "path": "title", "value": "x" }] });
         scim.call("PATCH", &path, Some(&made.etag), Some(body.clone())).await.ok(412);
         let current = scim.get(&made.id()).await.etag;
@@ -205,6 +205,8 @@ fn users_are_listed_in_pages() {
         }
         listed.sort();
         assert_eq!(listed, made);
+        let forged = scim.call("GET", "/Users?cursor=eA", None, None).await.ok(400).body;
+        assert_eq!(forged["scimType"], "invalidCursor");
         let (mut listed, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = page(format!("cursor={cursor}&count=3")).await;
@@ -246,6 +248,7 @@ fn unusable_values_are_kept_and_are_no_identifiers() {
         );
         let stored = d.call(0, "lookup", json!({ "id": made.id() })).await.ok(200).body["user"].clone();
         assert_eq!((stored.get("email"), stored.get("phone_number")), (None, None));
+        assert_eq!(stored["profile"]["custom"].as_object().unwrap().keys().collect::<Vec<_>>(), ["scim"]);
         let large = json!([{ "op": "add", "path": "title", "value": "x".repeat(200_000) }]);
         assert_eq!(scim.patch(&made.id(), large).await.ok(400).body["scimType"], "invalidValue");
     });

@@ -1,8 +1,9 @@
 //! Sources: what a provider posts becomes a change of a user, once, in the order of the provider's own times.
 
 use serde_json::{Value, json};
-use umoja_schema::SourceKind;
+use umoja_schema::{InboxState, SourceKind};
 use umoja_store::faulty::Fault;
+use umoja_store::inbox;
 use umoja_tests::provider::{Answer, Provider};
 
 use super::story;
@@ -162,6 +163,26 @@ fn a_paused_source_takes_events_that_wait() {
         auth0.store(&d).await;
         d.world.settle().await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200);
+    });
+}
+
+#[test]
+fn the_events_of_a_removed_source_are_parked() {
+    story(910, async |d| {
+        let mut auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        auth0.source.enabled = false;
+        auth0.store(&d).await;
+        assert_eq!(accepted(&auth0.post(&d, 0, &created()).await), (1, 0));
+        d.world.rounds(3).await;
+        auth0.source.end();
+        auth0.store(&d).await;
+        assert_eq!(auth0.post(&d, 0, &created()).await.status, 401);
+        d.world.settle().await;
+        let home = &d.world.regions[0].home;
+        let page = inbox::page(&*home.own.inbox, None, 10, home.clock.now()).await.unwrap();
+        let [parked] = &page.events[..] else { panic!("one event was accepted") };
+        assert_eq!(parked.event.state, InboxState::Parked);
+        assert_eq!(parked.event.reason.as_deref(), Some("source_unknown"));
     });
 }
 
