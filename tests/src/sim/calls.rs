@@ -86,7 +86,8 @@ impl Fleet {
         let request_company = request.company;
         let Request { call, idk, is_unused, right, min_version, .. } = request;
         let company = self.company_id(request_company);
-        let answered = Answered { at, company, call, user, idk, is_unused, id, person, reach, right, min_version, reply };
+        let answered =
+            Answered { at, company, call, user, idk, is_unused, id, person, reach, right, min_version, reply };
         self.answers.borrow_mut().push(answered);
     }
 

@@ -133,7 +133,11 @@ impl Fleet {
             let link = link.map(|link| link.state);
             let expected = if standing == Standing::Active { LinkState::Active } else { LinkState::Suspended };
             let is_deleted = standing == Standing::Deleted;
-            assert_eq!((link, state.is_deleted), (Some(expected), is_deleted), "feed: {id} has not the newest standing");
+            assert_eq!(
+                (link, state.is_deleted),
+                (Some(expected), is_deleted),
+                "feed: {id} has not the newest standing"
+            );
             assert_eq!(state.status_at, at, "feed: {id} has its standing from another time");
         }
     }

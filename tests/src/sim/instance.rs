@@ -41,9 +41,8 @@ impl Instances {
         let endpoints: Vec<Rc<Endpoint>> = endpoints.collect();
         let used = RefCell::new(endpoints.iter().map(|endpoint| (0, Rc::downgrade(endpoint))).collect());
         let secrets = deployment.world.regions[0].secrets();
-        let slot = |endpoint| {
-            RefCell::new(Slot { endpoint: Some(endpoint), secrets: Some(Arc::clone(secrets)), reading: 0 })
-        };
+        let slot =
+            |endpoint| RefCell::new(Slot { endpoint: Some(endpoint), secrets: Some(Arc::clone(secrets)), reading: 0 });
         let names = identifiers(secrets).into_iter().map(|indexes| indexes[0]).collect();
         Self { slots: endpoints.into_iter().map(slot).collect(), readings: Cell::default(), used, names }
     }

@@ -19,7 +19,12 @@ pub struct Event {
 #[serde(rename_all = "snake_case")]
 pub enum Says {
     /// The user is now as the event says. Without `active` it does not say whether the user may log in.
-    State { email: Option<u8>, phone: Option<u8>, verified: bool, active: Option<bool> },
+    State {
+        email: Option<u8>,
+        phone: Option<u8>,
+        verified: bool,
+        active: Option<bool>,
+    },
     Suspended,
     Activated,
     Deleted,

@@ -38,7 +38,8 @@ pub(super) fn job() -> impl Strategy<Value = Job> {
 /// What happens between two events.
 fn between() -> impl Strategy<Value = Vec<Step>> {
     let ingest = || (at(), prop::option::weighted(0.3, 0..80u8));
-    let ingest = || ingest().prop_map(|(at, killed)| Step::Run(vec![Task { job: Job::Ingest { at }, late: 0, killed }]));
+    let ingest =
+        || ingest().prop_map(|(at, killed)| Step::Run(vec![Task { job: Job::Ingest { at }, late: 0, killed }]));
     prop_oneof![
         3 => Just(Vec::new()),
         6 => ingest().prop_map(|step| vec![step]),
