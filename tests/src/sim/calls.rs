@@ -244,28 +244,8 @@ impl Fleet {
                 (plain(body), *idk && !*preview)
             }
             Call::Unmerge { idk } => (plain(json!({ "id": id })), *idk),
-            Call::Repeat => {
-                let repeatable = self.people.borrow()[user].repeatable.clone()?;
-                let right = self.is_right(at, &repeatable);
-                let Repeatable { company, call, is_open, operation, idk, body, secret, .. } = repeatable;
-                let about = match &call {
-                    Call::Erase { by, .. } if *by != By::Id => Some(self.named_by(at, *by)),
-                    _ => None,
-                };
-                let call = if is_open { Call::Repeat } else { call };
-                let (idk, is_unused) = (Some(idk), !is_open);
-                return Some(Request { company, operation, idk, secret, right, call, is_unused, about, ..plain(body) });
-            }
-            Call::Guess => {
-                let (Repeatable { company, operation, idk, mut body, .. }, done) = self.done(at, user)?;
-                for name in ["password", "new_password"] {
-                    if body[name].is_string() {
-                        body[name] = json!(format!("another number {number}"));
-                    }
-                }
-                let (idk, about) = (Some(idk), Some(done.id));
-                return Some(Request { company, operation, idk, is_unused: false, about, ..plain(body) });
-            }
+            Call::Repeat => return self.repeated(at, user),
+            Call::Guess => return self.guessed(at, user, number),
             Call::Corrected => {
                 let rejected = self.people.borrow()[user].repeatable.clone().filter(|last| !last.is_open)?;
                 let request = self.request(at, rejected.company, user, &rejected.call)?;
@@ -286,17 +266,31 @@ impl Fleet {
         Some(request)
     }
 
-    /// The primary account of the person who has an identifier in a region, or an id of no user.
-    fn named_by(&self, at: usize, by: By) -> UserId {
-        let primary = self.owner(at, by).and_then(|owner| self.history.borrow().primary(at, owner));
-        primary.unwrap_or_else(|| UserId::v8([0xee; 16]))
+    /// The user's last call with an idempotency key again.
+    fn repeated(&self, at: usize, user: usize) -> Option<Request> {
+        let repeatable = self.people.borrow()[user].repeatable.clone()?;
+        let right = self.is_right(at, &repeatable);
+        let Repeatable { company, call, is_open, operation, idk, body, secret, .. } = repeatable;
+        let about = match &call {
+            Call::Erase { by, .. } if *by != By::Id => Some(self.named_by(at, *by)),
+            _ => None,
+        };
+        let call = if is_open { Call::Repeat } else { call };
+        let (idk, is_unused, min_version) = (Some(idk), !is_open, None);
+        Some(Request { company, operation, idk, body, secret, right, min_version, call, is_unused, about })
     }
 
-    /// A repeated erasure is about the user that the first one named, whoever has the identifier now.
-    fn believe_named(&self, at: usize, idk: Option<&String>, reply: &Reply) {
-        let Some((idk, id)) = idk.zip(named(&reply.body["receipt"], "id")) else { return };
-        let first = *self.named.borrow_mut().entry((at, idk.clone())).or_insert(id);
-        assert_eq!(first, id, "5: a repeated erasure was about another user");
+    /// The same with another password, if it has set one.
+    fn guessed(&self, at: usize, user: usize, number: u64) -> Option<Request> {
+        let (Repeatable { company, operation, idk, mut body, .. }, done) = self.done(at, user)?;
+        for name in ["password", "new_password"] {
+            if body[name].is_string() {
+                body[name] = json!(format!("another number {number}"));
+            }
+        }
+        let (idk, about, secret, right, min_version) = (Some(idk), Some(done.id), None, None, None);
+        let (call, is_unused) = (Call::Guess, false);
+        Some(Request { company, operation, idk, body, secret, right, min_version, call, is_unused, about })
     }
 
     /// Whether the password or the token of an earlier call is right now, if that is known.

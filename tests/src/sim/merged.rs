@@ -7,8 +7,9 @@ use umoja_schema::{Part, PartRecord, UserId};
 
 use super::answered::Answered;
 use super::fleet::Fleet;
-use super::plan::Call;
+use super::plan::{By, Call};
 use super::pointers::{pointer, verified_winner};
+use crate::caller::Reply;
 
 impl Fleet {
     /// An acknowledged erasure covers all users of the person.
@@ -45,6 +46,20 @@ impl Fleet {
             (_, 404 | 409 | 422 | 503) => {}
             (_, status) => panic!("merge: {call:?} was answered {status} ({code})"),
         }
+    }
+
+    /// The primary account of the person who has an identifier in a region, or an id of no user.
+    pub(super) fn named_by(&self, at: usize, by: By) -> UserId {
+        let primary = self.owner(at, by).and_then(|owner| self.history.borrow().primary(at, owner));
+        primary.unwrap_or_else(|| UserId::v8([0xee; 16]))
+    }
+
+    /// A repeated erasure is about the user that the first one named, whoever has the identifier now.
+    pub(super) fn believe_named(&self, at: usize, idk: Option<&String>, reply: &Reply) {
+        let Some((idk, id)) = idk.zip(reply.body["receipt"]["id"].as_str()) else { return };
+        let id: UserId = id.parse().expect("ids are valid");
+        let first = *self.named.borrow_mut().entry((at, idk.clone())).or_insert(id);
+        assert_eq!(first, id, "5: a repeated erasure was about another user");
     }
 
     /// True if an erasure was requested of the user, or of a user that was merged with it at some time in some region.
