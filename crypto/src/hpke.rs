@@ -5,7 +5,7 @@
 //!
 //! # Danger
 //!
-//! Base mode does not authenticate the sender: whoever has the public key seals. What was sealed has to be proved by
+//! Base mode does not authenticate the sender: any holder of the public key can seal. What was sealed has to be proved by
 //! other means.
 
 use std::convert::Infallible;

@@ -7,7 +7,7 @@
 //! - [`Worker`] opens the events of the inbox and applies them by the rule of [`umoja_accounts::incoming`].
 //!
 //! An event is applied once for each source and event id, and what counts is the provider's own time. Events of a source
-//! are applied in one region, its home; other regions accept them too and hand them over.
+//! are applied in one region, its home; other regions accept them too and pass them on.
 
 mod accept;
 mod problem;

@@ -1,5 +1,5 @@
 //! Applies the events of the inbox to people. A message of the queue names an event; the event itself is read from the
-//! inbox, so a message may come late, twice or never: a sweep rings again for events that wait.
+//! inbox, so a message may come late, twice or never: the worker rings again for events that wait.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ impl Worker {
     ///
     /// # Errors
     /// If the inbox or the queue fails.
-    pub async fn sweep(&self) -> Result<u64, StoreError> {
+    pub async fn ring_again(&self) -> Result<u64, StoreError> {
         let (home, now) = (self.home(), self.home().clock.now());
         let (mut rung, mut after) = (0, None);
         loop {
@@ -115,7 +115,7 @@ impl Worker {
             return Ok(Served::Blocked);
         }
         if known.source.home != home.own.name {
-            return self.hand_over(key, &stored, &known).await;
+            return self.pass_on(key, &stored, &known).await;
         }
         let aad = event_aad(&known.source.id, key);
         let sealed = URL_SAFE_NO_PAD.decode(&stored.event.payload).unwrap_or_default();
@@ -164,7 +164,7 @@ impl Worker {
     }
 
     /// Hands an event to the home region of its source, which applies all of them in one order.
-    async fn hand_over(&self, key: &Hash, stored: &StoredEvent, known: &KnownSource) -> Result<Served, Failed> {
+    async fn pass_on(&self, key: &Hash, stored: &StoredEvent, known: &KnownSource) -> Result<Served, Failed> {
         let Some(peer) = self.home().peers.iter().find(|peer| peer.ports.name == known.source.home) else {
             return self.settle(stored, InboxState::Parked, Some(code::NO_HOME)).await;
         };
@@ -203,10 +203,10 @@ impl Worker {
     }
 }
 
-/// How many rows a sweep reads at a time.
+/// How many rows of the inbox are read at a time.
 const PAGE: usize = 100;
 
-/// How long an event waits before a sweep rings for it again, in milliseconds.
+/// How long an event waits before the worker rings for it again, in milliseconds.
 const WAITING_MS: u64 = 60_000;
 
 impl Serve for Worker {

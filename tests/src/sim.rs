@@ -25,6 +25,7 @@ mod people;
 #[allow(missing_docs, reason = "the names of steps explain them")]
 pub mod plan;
 mod pointers;
+mod posts;
 pub mod regressions;
 mod reload;
 pub mod rules;

@@ -23,7 +23,7 @@ const ANTI_ENTROPY_PAUSE: Duration = Duration::from_millis(10);
 /// How often the depths of the queues are recorded.
 const MEASURE: Duration = Duration::from_secs(10);
 /// How often the inbox is searched for events that wait without a message.
-const SWEEP: Duration = Duration::from_secs(60);
+const RING_AGAIN: Duration = Duration::from_secs(60);
 
 /// How often a [`Pump`] does its work.
 #[derive(Debug, Clone, Copy)]
@@ -77,12 +77,12 @@ impl Pump {
                 merges.merge().await;
             }));
             if region.ingests() {
-                let (events, swept) = (Arc::clone(&region), Arc::clone(&region));
+                let (events, waiting) = (Arc::clone(&region), Arc::clone(&region));
                 let stopped = stop.subscribe();
                 tasks.spawn(async move { events.apply_events(settings.poll, stopped).await });
-                tasks.spawn(every(SWEEP, stop.subscribe(), async move || {
-                    if let Err(error) = swept.sweep_inbox().await {
-                        tracing::warn!(region = %swept.region(), %error, "the inbox cannot be swept");
+                tasks.spawn(every(RING_AGAIN, stop.subscribe(), async move || {
+                    if let Err(error) = waiting.ring_again().await {
+                        tracing::warn!(region = %waiting.region(), %error, "the inbox cannot be read");
                     }
                 }));
             }

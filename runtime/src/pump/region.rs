@@ -162,9 +162,9 @@ impl RegionPump {
     ///
     /// # Errors
     /// If the inbox or the queue fails.
-    pub async fn sweep_inbox(&self) -> Result<u64, StoreError> {
+    pub async fn ring_again(&self) -> Result<u64, StoreError> {
         match &self.ingest {
-            Some(worker) => worker.sweep().await,
+            Some(worker) => worker.ring_again().await,
             None => Ok(0),
         }
     }

@@ -45,7 +45,7 @@ impl Fleet {
         if lost {
             self.anti_entropy().await;
         }
-        self.sweep_inboxes().await;
+        self.ring_again_in_all().await;
         self.finish_operations().await;
     }
 

@@ -65,7 +65,7 @@ pub enum Rule {
     /// The home of a source applies all its events.
     SourceHome,
     /// Events that wait without a message are rung again.
-    Swept,
+    RungAgain,
 }
 
 impl Rule {
@@ -91,7 +91,7 @@ impl Rule {
         Self::Outcomes,
         Self::EventOrder,
         Self::SourceHome,
-        Self::Swept,
+        Self::RungAgain,
     ];
 
     /// The name of the rule.
@@ -117,7 +117,7 @@ impl Rule {
             Self::Outcomes => "proved-outcomes",
             Self::EventOrder => "event-order",
             Self::SourceHome => "source-home",
-            Self::Swept => "inbox-sweep",
+            Self::RungAgain => "rung-again",
         }
     }
 }

@@ -94,7 +94,7 @@ const ROWS: [[&str; 3]; 42] = [
     [
         "worker of events killed",
         "an event is done after its change; a second application changes nothing",
-        "killed at any await of the application and of the hand-over: one user, no message left",
+        "killed at any await of the application and of the way to the home: one user, no message left",
     ],
     [
         "event id replayed with another body",

@@ -197,7 +197,7 @@ fn an_event_that_another_region_applies_is_detected() {
 #[test]
 fn an_event_whose_message_is_lost_for_good_is_detected() {
     let plan = fed([posted(0, 5), Step::Purge { at: 0, service: Service::Ingest }]);
-    assert!(fails_only_without(Rule::Swept, &plan).contains("was not applied"));
+    assert!(fails_only_without(Rule::RungAgain, &plan).contains("was not applied"));
 }
 
 #[test]

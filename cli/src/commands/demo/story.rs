@@ -312,7 +312,7 @@ async fn fed(stage: &Stage, sources: &Sources, narrator: &Narrator) -> Result<()
     stage.cut_off(HERE, true);
     let accepted = narrator
         .check(
-            &format!("{here} is cut off; Auth0 tells {there} of Zuri's sign-up"),
+            &format!("{here} is cut off; Auth0 reports Zuri's sign-up to {there}"),
             post("user.created", "2026-02-01T00:00:00Z", "Zuri"),
         )
         .await;

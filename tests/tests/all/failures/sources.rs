@@ -114,7 +114,7 @@ fn an_event_whose_worker_was_killed_is_applied_once() {
 
 /// Failure: worker of events killed
 #[test]
-fn an_event_whose_hand_over_was_killed_is_applied_once() {
+fn an_event_killed_on_its_way_to_its_home_is_applied_once() {
     killed_everywhere(async |d, auth0, polls| {
         post(d, auth0, 1, &state(1, "Ada")).await;
         d.world.set_pausing(true);

@@ -196,10 +196,10 @@ fn an_event_is_found_again_when_its_message_was_lost() {
         d.world.settle().await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.rejected(404, "user_not_found");
         d.world.clock.advance(120_000);
-        assert_eq!(d.world.regions[0].pump.sweep_inbox().await, Ok(1));
+        assert_eq!(d.world.regions[0].pump.ring_again().await, Ok(1));
         d.world.settle().await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200);
-        assert_eq!(d.world.regions[0].pump.sweep_inbox().await, Ok(0));
+        assert_eq!(d.world.regions[0].pump.ring_again().await, Ok(0));
     });
 }
 
