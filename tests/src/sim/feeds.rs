@@ -8,7 +8,7 @@ use umoja_schema::ingest::Allowed;
 use umoja_schema::{IngestSource, Millis, SourceKind};
 
 use super::names::{COMPANIES, email, phone, subject};
-use super::plan::{Event, Job, Plan, SOURCES, Says, Step, USERS};
+use super::plan::{Event, Job, Plan, SOURCES, Says, Step};
 use super::rules::Rule;
 use crate::deployment::Deployment;
 use crate::provider::Provider;
