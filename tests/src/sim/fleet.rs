@@ -99,7 +99,7 @@ pub(super) struct Repeatable {
     pub(super) body: Value,
     pub(super) secret: Option<super::history::Secret>,
     /// That a region has answered that a password was set.
-    pub(super) done: Option<super::outcomes::Done>,
+    pub(super) done: Option<super::answered::Done>,
 }
 
 impl Fleet {

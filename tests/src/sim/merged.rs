@@ -54,7 +54,7 @@ impl Fleet {
         primary.unwrap_or_else(|| UserId::v8([0xee; 16]))
     }
 
-    /// A repeated erasure is about the user that the first one named, not about its present owner.
+    /// A repeated erasure is about the user that the first one named, whichever user has the identifier now.
     pub(super) fn believe_named(&self, at: usize, idk: Option<&String>, reply: &Reply) {
         let Some((idk, id)) = idk.zip(reply.body["receipt"]["id"].as_str()) else { return };
         let id: UserId = id.parse().expect("ids are valid");

@@ -1,27 +1,15 @@
 //! What a region remembers of requests: an attacker changes it, and a company repeats a request with another password.
 
 use serde_json::json;
-use umoja_schema::{Millis, Part, PersonVersion, UserId, Version};
+use umoja_schema::{Part, PersonVersion, UserId};
 use umoja_store::ports::{Begun, Clock as _, Outcome};
 
-use super::answered::Answered;
+use super::answered::{Answered, Done};
 use super::fleet::{Fleet, Repeatable};
 use crate::caller::Reply;
 
 /// Outcomes are remembered for a day. Clocks of a run differ by minutes.
 const SURELY_REMEMBERED_MS: u64 = 12 * 60 * 60 * 1000;
-
-/// A request that was answered that it set a password.
-#[derive(Debug, Clone)]
-pub(super) struct Done {
-    /// The region.
-    at: usize,
-    /// The user with the password.
-    pub(super) id: UserId,
-    /// The version of the user's credentials that has it.
-    credentials: Version,
-    when: Millis,
-}
 
 impl Fleet {
     /// Changes the outcome of a user's last request with an idempotency key: it names another user. Skipped if the

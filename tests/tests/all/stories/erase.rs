@@ -135,7 +135,7 @@ fn an_erasure_names_exactly_one_user() {
     });
 }
 
-/// Failure: a retry of an erasure finds another person by the same address
+/// Failure: answer lost after the write
 #[test]
 fn a_repeated_erasure_is_about_the_person_who_had_the_identifier() {
     story(77, async |d| {
