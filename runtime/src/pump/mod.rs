@@ -23,7 +23,7 @@ const ANTI_ENTROPY_PAUSE: Duration = Duration::from_millis(10);
 /// How often the depths of the queues are recorded.
 const MEASURE: Duration = Duration::from_secs(10);
 /// How often the inbox is searched for events that wait without a message.
-const RING_AGAIN: Duration = Duration::from_secs(60);
+const RING_AGAIN: Duration = Duration::from_mins(1);
 
 /// How often a [`Pump`] does its work.
 #[derive(Debug, Clone, Copy)]
