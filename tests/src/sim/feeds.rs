@@ -96,13 +96,13 @@ fn mapping(company: &str) -> Value {
     })
 }
 
-fn id(user: u8, event: &Event) -> String {
+fn id(user: u8, event: Event) -> String {
     serde_json::to_string(&(user, event)).expect("an event is JSON")
 }
 
 fn body(posted: &Posted) -> Value {
     let Posted { user, event, at, .. } = posted;
-    let mut body = json!({ "id": id(*user, event), "time": at.0, "user": subject(*user) });
+    let mut body = json!({ "id": id(*user, *event), "time": at.0, "user": subject(*user) });
     body["type"] = json!(match event.says {
         Says::State { .. } => "state",
         Says::Suspended => "suspended",
@@ -130,7 +130,7 @@ impl Fleet {
     pub(super) async fn post(&self, at: usize, source: u8, user: u8, event: Event) {
         let (source, user) = (usize::from(source % SOURCES), user % USERS);
         self.meet(source, user);
-        let key = (source, id(user, &event));
+        let key = (source, id(user, event));
         let number = self.feeds.posted.borrow().len() as u64;
         // Without the rule, the order in which the events come counts.
         let time = if self.without == Some(Rule::EventOrder) { number } else { u64::from(event.time) };
