@@ -10,7 +10,7 @@ use umoja_store::ports::Clock as _;
 use super::answered::Answered;
 use super::fleet::{Fleet, Repeatable};
 use super::history::{Attempt, Passwords, Secret};
-use super::names::{email, phone, username};
+use super::names::{self, email, phone, username};
 use super::plan::{By, Call, Set};
 use super::rules::Rule;
 use crate::caller::Reply;
@@ -85,7 +85,7 @@ impl Fleet {
         self.guesses.borrow_mut().answer(at, request.operation);
         let request_company = request.company;
         let Request { call, idk, is_unused, right, min_version, .. } = request;
-        let company = self.company_id(request_company);
+        let company = names::company(request_company);
         let answered =
             Answered { at, company, call, user, idk, is_unused, id, person, reach, right, min_version, reply };
         self.answers.borrow_mut().push(answered);
@@ -313,7 +313,7 @@ impl Fleet {
         let Some((version, expires_at)) = read_token(text) else { return Some(false) };
         let (id, history) = (version.id, self.history.borrow());
         let stored = history.stored(at, id, Part::Credentials).map(|record| &record.version);
-        let active = history.may_log_in(at, id, &self.company_id(company));
+        let active = history.may_log_in(at, id, &names::company(company));
         let is_live = self.region(at).clock.now().secs() < expires_at;
         let good = is_live && active && stored == Some(&version.credentials);
         (!good || history.person(at, id) == [id]).then_some(good)

@@ -7,7 +7,7 @@ use umoja_store::ports::Clock as _;
 
 use super::answered::Answered;
 use super::fleet::Fleet;
-use super::names::email;
+use super::names::{company, email};
 use super::plan::{By, Call, IDENTIFIERS};
 use crate::caller::Reply;
 
@@ -276,7 +276,7 @@ impl Fleet {
 
     /// Links the company to the primary account, so no comparison may follow it.
     async fn check_passwords(&self, id: UserId) {
-        let active = self.history.borrow().may_log_in(0, id, &self.company_id(0));
+        let active = self.history.borrow().may_log_in(0, id, &company(0));
         let passwords = self.history.borrow().passwords_of_person(0, id).unwrap_or_default();
         let mut accepted = 0;
         for password in passwords.iter().flatten() {

@@ -62,13 +62,17 @@ impl Fleet {
         for (number, feed) in self.feeds.sources.iter().enumerate() {
             self.check_inboxes(number, feed).await;
             for user in 0..USERS {
-                let posted = self.feeds.posted.borrow();
-                let of_user = posted.iter().filter(|((source, _), event)| *source == number && event.user == user);
-                let events: Vec<_> = of_user.map(|((_, id), event)| (id.clone(), event.clone())).collect();
-                drop(posted);
+                let events = self.events_of(number, user);
                 self.check_fed(feed, user, &Said::of(&events)).await;
             }
         }
+    }
+
+    /// The events of a source about a user, with their ids.
+    fn events_of(&self, number: usize, user: u8) -> Vec<(String, Posted)> {
+        let posted = self.feeds.posted.borrow();
+        let of_user = posted.iter().filter(|((source, _), event)| *source == number && event.user == user);
+        of_user.map(|((_, id), event)| (id.clone(), event.clone())).collect()
     }
 
     async fn check_inboxes(&self, number: usize, feed: &Feed) {
@@ -109,8 +113,8 @@ impl Fleet {
             let live: Vec<_> = owners.iter().filter_map(|(id, _)| owns(*id)).collect();
             (owners, live)
         };
-        let fed = live.iter().filter(|(id, _)| owners.contains(&(*id, true))).count();
-        assert!(fed <= 1, "feed: user {user} of {} is {fed} users", feed.provider.source.id);
+        let made = live.iter().filter(|(id, _)| owners.contains(&(*id, true))).count();
+        assert!(made <= 1, "feed: user {user} of {} is {made} users", feed.provider.source.id);
         if owners.is_empty() {
             assert!(said.state.is_none() || said.is_deleted, "feed: the states of user {user} made no user");
         }

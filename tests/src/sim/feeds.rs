@@ -91,13 +91,13 @@ fn mapping(company: &str) -> Value {
     })
 }
 
-pub(super) fn id(user: u8, event: &Event) -> String {
+pub(super) fn id(user: u8, event: Event) -> String {
     serde_json::to_string(&(user, event)).expect("an event is JSON")
 }
 
 pub(super) fn body(posted: &Posted) -> Value {
     let Posted { user, event, at, .. } = posted;
-    let mut body = json!({ "id": id(*user, event), "time": at.0, "user": subject(*user) });
+    let mut body = json!({ "id": id(*user, *event), "time": at.0, "user": subject(*user) });
     body["type"] = json!(match event.says {
         Says::State { .. } => "state",
         Says::Suspended => "suspended",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use umoja_local::LocalQueue;
 use umoja_replicator::Replicator;
-use umoja_schema::{CompanyId, Message, Millis, UserId, names};
+use umoja_schema::{Message, Millis, UserId, names};
 use umoja_store::RegionPorts;
 use umoja_store::faulty::{Fault, Faults};
 use umoja_store::ports::{Queue as _, Users};
@@ -18,7 +18,6 @@ use super::guesses::Guesses;
 use super::harm::Harm;
 use super::history::{Attempt, History};
 use super::instance::Instances;
-use super::names::COMPANIES;
 use super::plan::{Call, Forgery, Plan, Service, Step, Trouble, USERS};
 use super::rules::{Rule, Software, Written};
 use super::stream::Stream;
@@ -171,10 +170,6 @@ impl Fleet {
     /// The company of a number.
     pub(super) fn company(&self, number: usize) -> &Caller {
         [&self.deployment.shop, &self.deployment.food, &self.deployment.blog][number % 3]
-    }
-
-    pub(super) fn company_id(&self, number: usize) -> CompanyId {
-        COMPANIES[number % COMPANIES.len()].parse().expect("a company")
     }
 
     /// The user of a number, or an id that was never registered if the number has no user yet.

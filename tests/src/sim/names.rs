@@ -1,7 +1,14 @@
 //! The identifiers of a run, by number.
 
+use umoja_schema::CompanyId;
+
 /// The companies.
 pub(super) const COMPANIES: [&str; 3] = ["shop", "food", "blog"];
+
+/// The id of the company of a number.
+pub(super) fn company(number: usize) -> CompanyId {
+    COMPANIES[number % COMPANIES.len()].parse().expect("a company")
+}
 
 pub(super) fn email(number: u8) -> String {
     format!("person{number}@example.com")

@@ -18,7 +18,7 @@ impl Fleet {
     pub(super) async fn post(&self, at: usize, source: u8, user: u8, event: Event) {
         let (source, user) = (usize::from(source % SOURCES), user % USERS);
         self.meet(source, user);
-        let key = (source, id(user, &event));
+        let key = (source, id(user, event));
         let number = self.feeds.posted.borrow().len() as u64;
         // Without the rule, the order in which the events come counts.
         let time = if self.without == Some(Rule::EventOrder) { number } else { u64::from(event.time) };
